@@ -1,0 +1,5 @@
+/** Text generation and classification with a trained model. */
+@NullMarked
+package org.loft4j.infer;
+
+import org.jspecify.annotations.NullMarked;

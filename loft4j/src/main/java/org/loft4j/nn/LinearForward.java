@@ -1,0 +1,10 @@
+package org.loft4j.nn;
+
+import org.bytedeco.pytorch.Tensor;
+
+/** Another way to compute a linear layer, such as the layer with a low-rank adapter on it. */
+@FunctionalInterface
+public interface LinearForward {
+    /** Maps {@code (…, in)} to {@code (…, out)}; {@code base} is the layer that was asked, with its frozen weight. */
+    Tensor forward(Linear base, Tensor x);
+}

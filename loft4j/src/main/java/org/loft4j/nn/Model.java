@@ -1,0 +1,27 @@
+package org.loft4j.nn;
+
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+
+/** A transformer that turns token ids into logits. Its parameters are frozen until someone asks for their gradients. */
+public interface Model extends AutoCloseable {
+    Task task();
+
+    /** Logits, shaped as {@link Task} says; they belong to the open scope. */
+    Tensor logits(ModelInput input);
+
+    /** Every linear layer by its module path in Hugging Face's layout, in order of use; the head is among them. */
+    Map<String, Linear> linears();
+
+    /** The linear layer that yields the logits: the output embedding or the classifier. */
+    Linear head();
+
+    /** The parameters by their Hugging Face names. The model owns them. */
+    Weights weights();
+
+    /** Switches dropout on (training) or off (evaluation, the initial state). */
+    void setTraining(boolean training);
+
+    @Override
+    void close();
+}

@@ -1,0 +1,50 @@
+package org.loft4j.nn;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.NativeScope;
+
+/** Named parameters with one owner: this map keeps each tensor it is given, and frees them all on close. */
+public final class Weights implements AutoCloseable {
+    private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+
+    /** Keeps the tensor under the name; a tensor that had the name is freed. */
+    public Tensor put(String name, Tensor tensor) {
+        Tensor replaced = tensors.put(name, NativeScope.keep(tensor));
+        if (replaced != null) {
+            replaced.close();
+        }
+        return tensor;
+    }
+
+    public Tensor get(String name) {
+        Tensor tensor = tensors.get(name);
+        if (tensor == null) {
+            throw new IllegalArgumentException("no parameter is named " + name);
+        }
+        return tensor;
+    }
+
+    public @Nullable Tensor find(String name) {
+        return tensors.get(name);
+    }
+
+    /** The tensors in the order in which they were put; each is owned by this object. */
+    public Map<String, Tensor> asMap() {
+        return Collections.unmodifiableMap(tensors);
+    }
+
+    /** Number of elements of all tensors. */
+    public long elements() {
+        return tensors.values().stream().mapToLong(Tensor::numel).sum();
+    }
+
+    @Override
+    public void close() {
+        tensors.values().forEach(Tensor::close);
+        tensors.clear();
+    }
+}

@@ -1,0 +1,42 @@
+package org.loft4j.tensor;
+
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Owns every native object that its thread creates while it is open, and frees them on close. Scopes nest: the innermost
+ * open one owns. One scope a step, a batch or a generated token. A tensor that must outlive its scope leaves through
+ * {@link #keep}; whoever keeps it closes it.
+ */
+public final class NativeScope implements AutoCloseable {
+    static {
+        Engine.start();
+    }
+
+    private final PointerScope scope = new PointerScope();
+
+    /**
+     * Makes the caller the owner of the tensor, which then survives the scope that it was created in. The owner frees it
+     * with {@link Tensor#close()}.
+     */
+    public static Tensor keep(Tensor tensor) {
+        tensor.retainReference();
+        return tensor;
+    }
+
+    /** Number of native objects that are alive and known to the JVM. Back at its baseline when nothing leaks. */
+    public static long liveObjects() {
+        return Pointer.totalCount();
+    }
+
+    /** Bytes of resident memory of the process. */
+    public static long residentBytes() {
+        return Pointer.physicalBytes();
+    }
+
+    @Override
+    public void close() {
+        scope.close();
+    }
+}
