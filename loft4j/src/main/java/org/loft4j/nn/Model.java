@@ -7,8 +7,14 @@ import org.bytedeco.pytorch.Tensor;
 public interface Model extends AutoCloseable {
     Task task();
 
+    /** Family, sizes, dtype, labels and origin. */
+    ModelDescription description();
+
     /** Logits, shaped as {@link Task} says; they belong to the open scope. */
     Tensor logits(ModelInput input);
+
+    /** The last hidden states {@code (batch, seq, hidden)}, after the final norm; they belong to the open scope. */
+    Tensor hiddenStates(ModelInput input);
 
     /** Every linear layer by its module path in Hugging Face's layout, in order of use; the head is among them. */
     Map<String, Linear> linears();

@@ -1,0 +1,97 @@
+package org.loft4j.nn;
+
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.global.torch;
+import org.loft4j.ShapeException;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Shapes;
+
+/**
+ * Cross entropy as Transformers computes it: at least in float32, with targets of {@link #IGNORED} left out. The mean
+ * forms are NaN when no target is left; the sum forms are 0 then.
+ */
+public final class Losses {
+    /** A label that asks for no loss. */
+    public static final long IGNORED = -100;
+
+    private static final long MEAN = 1;
+    private static final long SUM = 2;
+
+    private Losses() {}
+
+    /**
+     * Mean cross entropy of a classifier.
+     *
+     * @param logits {@code (batch, labels)}
+     * @param labels int64 {@code (batch)}
+     */
+    public static Tensor classification(Tensor logits, Tensor labels) {
+        return classification(logits, labels, MEAN);
+    }
+
+    /** The sum whose mean over the rows is {@link #classification(Tensor, Tensor)}. */
+    public static Tensor classificationSum(Tensor logits, Tensor labels) {
+        return classification(logits, labels, SUM);
+    }
+
+    /**
+     * Mean cross entropy of a language model: position t is scored on the label at t + 1.
+     *
+     * @param logits {@code (batch, seq, vocabulary)}
+     * @param labels int64 {@code (batch, seq)}, not shifted
+     */
+    public static Tensor causalLm(Tensor logits, Tensor labels) {
+        return causalLm(logits, labels, MEAN);
+    }
+
+    /** The sum whose mean over {@link #causalLmTargets} is {@link #causalLm(Tensor, Tensor)}. */
+    public static Tensor causalLmSum(Tensor logits, Tensor labels) {
+        return causalLm(logits, labels, SUM);
+    }
+
+    /** Number of labels {@code (batch, seq)} that a language model is scored on: not ignored, and not the first of a row. */
+    public static long causalLmTargets(Tensor labels) {
+        Shapes.require("labels", labels, -1, -1);
+        long[] values = org.loft4j.tensor.Tensors.toLongs(labels);
+        return causalLmTargets(values, Math.toIntExact(labels.size(1)));
+    }
+
+    /** The same from row-major labels with {@code columns} to a row. */
+    public static long causalLmTargets(long[] labels, int columns) {
+        long targets = 0;
+        for (int i = 0; i < labels.length; i++) {
+            if (i % columns != 0 && labels[i] != IGNORED) {
+                targets++;
+            }
+        }
+        return targets;
+    }
+
+    private static Tensor classification(Tensor logits, Tensor labels, long reduction) {
+        Shapes.require("logits", logits, -1, -1);
+        Shapes.require("labels", labels, logits.size(0));
+        return crossEntropy(logits, labels, reduction);
+    }
+
+    private static Tensor causalLm(Tensor logits, Tensor labels, long reduction) {
+        Shapes.require("logits", logits, -1, -1, -1);
+        Shapes.require("labels", labels, logits.size(0), logits.size(1));
+        if (labels.size(1) < 2) {
+            throw new ShapeException("a language model is scored on sequences of at least 2 tokens, got 1");
+        }
+        // The labels move instead of the logits: a slice of the logits would have to be copied to be flattened.
+        Tensor none = torch.full_like(labels.narrow(1, 0, 1), new org.bytedeco.pytorch.Scalar(IGNORED));
+        Tensor shifted =
+                torch.cat(new org.bytedeco.pytorch.TensorVector(labels.narrow(1, 1, labels.size(1) - 1), none), 1);
+        return crossEntropy(logits.flatten(0, 1), shifted.flatten(), reduction);
+    }
+
+    private static Tensor crossEntropy(Tensor logits, Tensor labels, long reduction) {
+        Tensor wide = switch (Dtype.of(logits)) {
+            case F32, F64 -> logits;
+            default -> logits.to(Dtype.F32.scalarType());
+        };
+        return torch.cross_entropy_loss(wide, labels, new TensorOptional(), reduction, IGNORED, 0.0);
+    }
+}

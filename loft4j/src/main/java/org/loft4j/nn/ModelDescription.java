@@ -1,0 +1,35 @@
+package org.loft4j.nn;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+
+/**
+ * What a program needs to know about a model without knowing its family.
+ *
+ * @param family the {@code model_type} of its config.json, such as {@code llama}
+ * @param vocabularySize number of token ids; every id must be below it
+ * @param maxPositions longest sequence that the model was made for, in tokens
+ * @param hiddenSize width of the hidden states
+ * @param dtype of the parameters
+ * @param device of the parameters
+ * @param labels names of the classes by index; empty for a language model
+ * @param pooling how the sequence becomes one vector, never AUTO; null for a language model
+ * @param directory the directory it was read from, with its config.json; null for a model that was initialised at random
+ */
+public record ModelDescription(
+        String family,
+        long vocabularySize,
+        long maxPositions,
+        long hiddenSize,
+        Dtype dtype,
+        DeviceSpec device,
+        List<String> labels,
+        @Nullable Pooling pooling,
+        @Nullable Path directory) {
+    public ModelDescription {
+        labels = List.copyOf(labels);
+    }
+}

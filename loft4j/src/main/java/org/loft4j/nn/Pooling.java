@@ -1,0 +1,25 @@
+package org.loft4j.nn;
+
+import org.loft4j.ConfigException;
+
+/** How an encoder makes one vector of a sequence for its classification head. */
+public enum Pooling {
+    /** What config.json says ({@code classifier_pooling}); else the pooler if the weights have one, else the mean. */
+    AUTO,
+    /** The first token's state through a linear layer and tanh, as BERT was pretrained. */
+    POOLER,
+    /** The first token's state as it is. */
+    CLS,
+    /** The mean of the states of all tokens that are not padding. */
+    MEAN;
+
+    /** Reads {@code auto}, {@code pooler}, {@code cls} or {@code mean}, in any case. */
+    public static Pooling parse(String field, String name) {
+        for (Pooling pooling : values()) {
+            if (pooling.name().equalsIgnoreCase(name)) {
+                return pooling;
+            }
+        }
+        throw new ConfigException(field + " must be one of auto, pooler, cls, mean, got " + name);
+    }
+}
