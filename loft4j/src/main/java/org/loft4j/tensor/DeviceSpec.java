@@ -1,6 +1,7 @@
 package org.loft4j.tensor;
 
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.loft4j.ConfigException;
 
@@ -33,6 +34,11 @@ public record DeviceSpec(Kind kind, int index) {
                 }
                 return new DeviceSpec(Kind.CUDA, name.length() > 4 ? Integer.parseInt(name.substring(5)) : 0);
         }
+    }
+
+    /** Where a tensor lives. */
+    public static DeviceSpec of(Tensor tensor) {
+        return tensor.is_cuda() ? new DeviceSpec(Kind.CUDA, tensor.device().index()) : CPU;
     }
 
     /** The native descriptor, owned by the open scope. */

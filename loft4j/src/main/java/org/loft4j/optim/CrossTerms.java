@@ -1,0 +1,90 @@
+package org.loft4j.optim;
+
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/**
+ * Algebra of symmetric r×r matrices that are packed as their upper triangles, {@code vech(P): r(r+1)/2} numbers a row. The
+ * second moment of LoFT is one such matrix for each row of a factor (LoFT, block 4).
+ */
+final class CrossTerms implements AutoCloseable {
+    /** Row and column of each packed entry, k ≤ l. */
+    private final Tensor rowIndex;
+
+    private final Tensor columnIndex;
+    /** 1 on the diagonal, 2 off it: how often an entry occurs in the full matrix. */
+    private final Tensor multiplicity;
+    /** 0 on the diagonal, 1 off it. */
+    private final Tensor offDiagonal;
+
+    CrossTerms(int rank, DeviceSpec device) {
+        int packed = packedSize(rank);
+        long[] rows = new long[packed];
+        long[] columns = new long[packed];
+        double[] off = new double[packed];
+        int at = 0;
+        for (int k = 0; k < rank; k++) {
+            for (int l = k; l < rank; l++) {
+                rows[at] = k;
+                columns[at] = l;
+                off[at++] = k == l ? 0 : 1;
+            }
+        }
+        try (NativeScope scope = new NativeScope()) {
+            rowIndex = NativeScope.keep(Tensors.of(rows, packed).to(device.torch(), ScalarType.Long));
+            columnIndex = NativeScope.keep(Tensors.of(columns, packed).to(device.torch(), ScalarType.Long));
+            offDiagonal = NativeScope.keep(Tensors.of(off, packed, 1).to(device.torch(), ScalarType.Double));
+            multiplicity = NativeScope.keep(offDiagonal.add(new Scalar(1.0)));
+        }
+    }
+
+    static int packedSize(int rank) {
+        return rank * (rank + 1) / 2;
+    }
+
+    /**
+     * The basis quadratically, {@code vech₂(a·aᵀ)} for each column a: {@code vech(P)·vech₂(a·aᵀ) = aᵀ·P·a}.
+     *
+     * @param basis {@code (r, columns)}
+     * @return {@code (r(r+1)/2, columns)}
+     */
+    Tensor squared(Tensor basis) {
+        return basis.index_select(0, rowIndex)
+                .mul_(basis.index_select(0, columnIndex))
+                .mul_(multiplicity.to(basis.scalar_type()));
+    }
+
+    /** {@code P[i] ← β₂·P[i] + (1 − β₂)·g̃[i]ᵀ·g̃[i]} for every row i. */
+    void accumulate(Tensor packed, Tensor rows, double beta2) {
+        packed.mul_(new Scalar(beta2))
+                .addcmul_(rows.index_select(1, rowIndex), rows.index_select(1, columnIndex), new Scalar(1 - beta2));
+    }
+
+    /**
+     * The matrix T of {@code P ↦ Cᵀ·P·C} on packed rows: {@code vech(P)·T = vech(Cᵀ·P·C)}, with
+     * {@code T[(i,j),(k,l)] = C_ik·C_jl + [i≠j]·C_jk·C_il}.
+     *
+     * @param c {@code (r, r)}
+     * @return {@code (r(r+1)/2, r(r+1)/2)}
+     */
+    Tensor congruence(Tensor c) {
+        Tensor ofRow = c.index_select(0, rowIndex);
+        Tensor ofColumn = c.index_select(0, columnIndex);
+        Tensor straight = ofRow.index_select(1, rowIndex).mul_(ofColumn.index_select(1, columnIndex));
+        Tensor crossed = ofColumn.index_select(1, rowIndex).mul_(ofRow.index_select(1, columnIndex));
+        return torch.addcmul(straight, crossed, offDiagonal.to(c.scalar_type()));
+    }
+
+    @Override
+    public void close() {
+        rowIndex.close();
+        columnIndex.close();
+        multiplicity.close();
+        offDiagonal.close();
+    }
+}

@@ -1,0 +1,40 @@
+package org.loft4j.optim;
+
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.Checks;
+
+/** How the inverse of a Gram matrix treats small eigenvalues λ. */
+public sealed interface Damping {
+    /**
+     * {@code λ / (λ² + (δ·λmax)²)}: the exact inverse for a well-conditioned matrix, and nothing along directions that the
+     * factor does not span, whatever its scale. The zero matrix has inverse zero.
+     */
+    record Relative(double delta) implements Damping {
+        public Relative {
+            Checks.fraction("damping.delta", delta);
+        }
+    }
+
+    /**
+     * {@code 1 / (λ + δ)} with one δ for A·Aᵀ and one for Bᵀ·B, as published LoFT code does; swamps Bᵀ·B while B is small.
+     */
+    record Absolute(double gramA, double gramB) implements Damping {
+        public Absolute {
+            Checks.notNegative("damping.gram_a", gramA);
+            Checks.notNegative("damping.gram_b", gramB);
+        }
+    }
+
+    /** The eigenvalues of the inverse; {@code eigenvalues} ascend, as {@code linalg_eigh} returns them. */
+    default Tensor invert(Tensor eigenvalues, Factor basis) {
+        if (this instanceof Relative relative) {
+            Tensor floor = eigenvalues.select(0, eigenvalues.size(0) - 1).mul(new Scalar(relative.delta));
+            // nan_to_num: a zero matrix is 0/0 everywhere, and its pseudo-inverse is zero
+            return eigenvalues.div(eigenvalues.square().add(floor.square())).nan_to_num();
+        }
+        Absolute absolute = (Absolute) this;
+        double delta = basis == Factor.A ? absolute.gramA : absolute.gramB;
+        return eigenvalues.add(new Scalar(delta)).reciprocal();
+    }
+}

@@ -1,0 +1,50 @@
+package org.loft4j.optim;
+
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.loft4j.tensor.NativeScope;
+
+/**
+ * The second moment of LoFT-simple: elementwise, of the scaled gradient in factor space, as AdamW's. It takes LoRA's memory
+ * and is not carried over when the basis moves.
+ */
+final class FactorMoment implements SecondMoment {
+    private final LoftConfig config;
+    private final Tensor v;
+
+    FactorMoment(LoftConfig config, Tensor like) {
+        this.config = config;
+        try (NativeScope scope = new NativeScope()) {
+            v = NativeScope.keep(torch.zeros(new long[] {like.size(0), like.size(1)}, like.options()));
+        }
+    }
+
+    @Override
+    public Tensor state() {
+        return v;
+    }
+
+    @Override
+    public void transport(Tensor c) {
+        // an elementwise second moment has no cross terms to carry over
+    }
+
+    @Override
+    public void accumulate(Tensor scaledGrad) {
+        v.mul_(new Scalar(config.beta2())).addcmul_(scaledGrad, scaledGrad, new Scalar(1 - config.beta2()));
+    }
+
+    @Override
+    public Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t) {
+        double c1 = 1 - Math.pow(config.beta1(), t);
+        double c2 = 1 - Math.pow(config.beta2(), t);
+        Tensor root = v.div(new Scalar(c2)).sqrt_().add_(new Scalar(config.eps()));
+        return m.div(new Scalar(c1)).div_(root);
+    }
+
+    @Override
+    public void close() {
+        v.close();
+    }
+}

@@ -1,0 +1,107 @@
+package org.loft4j.optim;
+
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.loft4j.tensor.NativeScope;
+
+/**
+ * One pair under LoFT: the six blocks in their order. B and A take the same path, A as its transpose, so that each equation
+ * is written once: F is the factor {@code (rows, r)}, K its basis {@code (r, columns)}, and {@code W − W0 = s·F·K} or its
+ * transpose.
+ */
+final class LoftPair implements AutoCloseable {
+    private final LowRankPair pair;
+    private final LoftConfig config;
+    private final Map<Factor, FactorState> states = new EnumMap<>(Factor.class);
+    private final Map<Factor, Basis> bases = new EnumMap<>(Factor.class);
+    /** {@code Kprev·Kᵀ} of the basis that was written last, float64 {@code (r, r)}: all that is kept of the old factor. */
+    private final Tensor overlap;
+
+    LoftPair(LowRankPair pair, LoftConfig config, Function<Tensor, SecondMoment> secondMoment) {
+        this.pair = pair;
+        this.config = config;
+        try (NativeScope scope = new NativeScope()) {
+            for (Factor factor : Factor.values()) {
+                Tensor tall = factor.tall(pair);
+                states.put(factor, new FactorState(tall, secondMoment.apply(tall)));
+                bases.put(factor, new Basis(pair, factor, config.damping()));
+            }
+            overlap = NativeScope.keep(basis(Factor.A).gram().mul(new Scalar(0.0)));
+        }
+    }
+
+    /** Reads the gradients; adds the squared norm of the active factor's projected full gradient to the sum. */
+    void scaleGradients(Factor active, NormSum norm) {
+        for (Factor factor : Factor.values()) {
+            Tensor grad = factor.tallGrad(pair);
+            Tensor projectedNorm = state(factor).scale(grad, basis(factor.other()), pair.scale());
+            // the idle factor adds zero to the norm, or NaN if its gradient is not finite
+            norm.add(factor == active ? projectedNorm : grad.sum().mul(new Scalar(0.0)));
+        }
+    }
+
+    /** Both histories move on; the active factor is written. */
+    void step(Factor active, long t, double learningRate, double gradScale) {
+        for (Factor factor : Factor.values()) {
+            Basis basis = basis(factor.other());
+            boolean basisMoved = factor == active && t > 1;
+            if (basisMoved) {
+                state(factor).transport(overlap.mm(basis.inverse()));
+            } else if (t > 1 && config.damping() instanceof Damping.Absolute) {
+                // S·(S + δ)⁻¹ is not the identity
+                state(factor).transport(basis.gram().mm(basis.inverse()));
+            }
+            state(factor).accumulate(config.beta1(), gradScale);
+        }
+
+        Tensor f = active.tall(pair);
+        Tensor k = active.other().tall(pair).t();
+        Tensor d = state(active).direction(k, basis(active.other()).inverse(), t);
+        Tensor decayed = f.mul(new Scalar(1 - learningRate * config.weightDecay()));
+        Tensor written = decayed.sub_(d, new Scalar(learningRate / pair.scale()));
+
+        overlap.copy_(f.to(ScalarType.Double).t().mm(written.to(ScalarType.Double)));
+        f.copy_(written);
+        basis(active).renew(pair);
+    }
+
+    /** Adds the saved tensors of this pair. */
+    void addState(Map<String, Tensor> all) {
+        for (Factor factor : Factor.values()) {
+            String prefix = pair.name() + ".lora_" + factor;
+            all.put(prefix + ".exp_avg", state(factor).firstMoment());
+            all.put(prefix + ".exp_avg_sq", state(factor).secondMoment());
+        }
+        all.put(pair.name() + ".overlap", overlap);
+    }
+
+    /** The factors may have been loaded anew: takes their present values as bases. */
+    void renewBases() {
+        bases.values().forEach(basis -> basis.renew(pair));
+    }
+
+    void zeroGrad() {
+        Gradients.drop(pair.loraA());
+        Gradients.drop(pair.loraB());
+    }
+
+    private FactorState state(Factor factor) {
+        return Objects.requireNonNull(states.get(factor));
+    }
+
+    private Basis basis(Factor factor) {
+        return Objects.requireNonNull(bases.get(factor));
+    }
+
+    @Override
+    public void close() {
+        states.values().forEach(FactorState::close);
+        bases.values().forEach(Basis::close);
+        overlap.close();
+    }
+}

@@ -1,0 +1,53 @@
+package org.loft4j.optim;
+
+import java.util.Locale;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
+
+/**
+ * The learning rate over the run, as a factor of its peak: a linear rise over the warm-up, then the given course.
+ *
+ * @param kind the course after the warm-up
+ * @param warmupSteps steps of the rise; the first step already has factor {@code 1 / warmupSteps}
+ * @param totalSteps steps of the whole run
+ */
+public record Schedule(Kind kind, long warmupSteps, long totalSteps) {
+    /** Courses after the warm-up. */
+    public enum Kind {
+        CONSTANT,
+        LINEAR,
+        COSINE;
+
+        /** Reads {@code constant}, {@code linear} or {@code cosine}. */
+        public static Kind parse(String name) {
+            for (Kind kind : values()) {
+                if (kind.name().toLowerCase(Locale.ROOT).equals(name)) {
+                    return kind;
+                }
+            }
+            throw new ConfigException("lr_scheduler_type must be one of constant, linear, cosine, got " + name);
+        }
+    }
+
+    public Schedule {
+        Checks.atLeast("warmup_steps", warmupSteps, 0);
+        Checks.atLeast("total_steps", totalSteps, 1);
+        if (warmupSteps > totalSteps) {
+            throw new ConfigException(
+                    "warmup_steps must not pass the " + totalSteps + " steps of the run, got " + warmupSteps);
+        }
+    }
+
+    /** The factor of the step about to be taken; steps count from 0. */
+    public double factor(long step) {
+        if (step < warmupSteps) {
+            return (step + 1.0) / warmupSteps;
+        }
+        double left = Math.max(0, totalSteps - step) / (double) Math.max(1, totalSteps - warmupSteps);
+        return switch (kind) {
+            case CONSTANT -> 1;
+            case LINEAR -> left;
+            case COSINE -> 0.5 * (1 - Math.cos(Math.PI * left));
+        };
+    }
+}
