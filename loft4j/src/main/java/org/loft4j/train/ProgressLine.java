@@ -1,0 +1,121 @@
+package org.loft4j.train;
+
+import java.io.PrintStream;
+import java.util.Locale;
+import java.util.function.LongSupplier;
+
+/**
+ * The state of a run on one line: share done, loss, learning rate, tokens a second, resident memory, time left. On a terminal
+ * the line is drawn over itself; elsewhere a plain line is printed now and then, so that a log file stays readable.
+ */
+public final class ProgressLine implements TrainListener {
+    private static final int BAR = 20;
+    private static final long REDRAW_NANOS = 100_000_000L;
+    private static final long PLAIN_NANOS = 10_000_000_000L;
+    private static final double SMOOTHING = 0.9;
+
+    private final PrintStream out;
+    private final boolean terminal;
+    private final int columns;
+    private final LongSupplier nanos;
+    private double smoothedLoss = Double.NaN;
+    private long lastDrawn;
+    private boolean drawn;
+
+    /**
+     * @param out where the line goes
+     * @param terminal whether {@code out} is a terminal
+     * @param columns width of the terminal in characters; a longer line is cut
+     */
+    public ProgressLine(PrintStream out, boolean terminal, int columns) {
+        this(out, terminal, columns, System::nanoTime);
+    }
+
+    ProgressLine(PrintStream out, boolean terminal, int columns, LongSupplier nanos) {
+        this.out = out;
+        this.terminal = terminal;
+        this.columns = Math.max(20, columns);
+        this.nanos = nanos;
+    }
+
+    @Override
+    public void onStep(StepEvent event) {
+        if (event.skipped()) {
+            note("step " + event.step() + " skipped: its gradient is not finite");
+        } else {
+            smoothedLoss = Double.isNaN(smoothedLoss)
+                    ? event.loss()
+                    : SMOOTHING * smoothedLoss + (1 - SMOOTHING) * event.loss();
+        }
+        long now = nanos.getAsLong();
+        boolean last = event.step() == event.totalSteps();
+        if (!drawn || last || now - lastDrawn >= (terminal ? REDRAW_NANOS : PLAIN_NANOS)) {
+            lastDrawn = now;
+            drawn = true;
+            draw(text(event), last);
+        }
+    }
+
+    @Override
+    public void onEvaluation(long step, Evaluation evaluation, boolean best) {
+        StringBuilder text = new StringBuilder("evaluation at step " + step + ":");
+        evaluation.values().forEach((name, value) -> text.append(String.format(Locale.ROOT, "  %s %.4f", name, value)));
+        note(text + (best ? "  (best)" : ""));
+    }
+
+    /** Prints a line of its own, above the progress line. */
+    public void note(String text) {
+        out.print((terminal ? "\r\u001b[K" : "") + text + "\n");
+        out.flush();
+        lastDrawn = nanos.getAsLong() - PLAIN_NANOS;
+    }
+
+    private void draw(String line, boolean last) {
+        if (terminal) {
+            String cut = line.length() < columns ? line : line.substring(0, columns - 1);
+            out.print("\r" + cut + "\u001b[K" + (last ? "\n" : ""));
+        } else {
+            out.print(line + "\n");
+        }
+        out.flush();
+    }
+
+    private String text(StepEvent event) {
+        double done = (double) event.step() / event.totalSteps();
+        StringBuilder text = new StringBuilder();
+        text.append(String.format(Locale.ROOT, "%3d%% ", (int) (100 * done)));
+        if (terminal) {
+            int filled = (int) (BAR * done);
+            text.append("━".repeat(filled)).append("·".repeat(BAR - filled)).append(' ');
+        }
+        text.append(String.format(
+                Locale.ROOT,
+                "%d/%d  loss %.4f  lr %.2e  %,.0f tok/s  %s  %s left",
+                event.step(),
+                event.totalSteps(),
+                smoothedLoss,
+                event.learningRate(),
+                event.tokensPerSecond(),
+                size(event.residentBytes()),
+                duration(event.secondsLeft())));
+        return text.toString();
+    }
+
+    /** {@code 912 MB}, {@code 1.4 GB}: powers of ten. */
+    static String size(long bytes) {
+        return bytes < 1_000_000_000
+                ? String.format(Locale.ROOT, "%d MB", bytes / 1_000_000)
+                : String.format(Locale.ROOT, "%.1f GB", bytes / 1e9);
+    }
+
+    /** {@code 0:07}, {@code 12:30}, {@code 3:05:00}. */
+    static String duration(double seconds) {
+        if (!Double.isFinite(seconds)) {
+            return "?";
+        }
+        long whole = Math.round(seconds);
+        return whole < 3600
+                ? String.format(Locale.ROOT, "%d:%02d", whole / 60, whole % 60)
+                : String.format(Locale.ROOT, "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60);
+    }
+}

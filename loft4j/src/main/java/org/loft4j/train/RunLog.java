@@ -1,0 +1,90 @@
+package org.loft4j.train;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * The metrics of a run as JSON Lines, one object a line, each with its {@code step}. A line goes out in one write, and only
+ * lines of steps that a checkpoint covers survive a resume, so that nothing is told twice.
+ */
+public final class RunLog implements AutoCloseable {
+    private static final ObjectMapper MAPPER = new ObjectMapper();
+
+    private final FileChannel channel;
+
+    private RunLog(FileChannel channel) {
+        this.channel = channel;
+    }
+
+    /**
+     * Opens the file for appending, after everything that belongs to steps after {@code lastStep} has been cut off: 0 for a
+     * new run, the checkpoint's step for one that goes on. A torn last line goes too.
+     */
+    public static RunLog open(Path file, long lastStep) throws IOException {
+        FileChannel channel =
+                FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        try {
+            channel.truncate(lastStep == 0 ? 0 : bytesUpTo(file, lastStep));
+            channel.position(channel.size());
+            return new RunLog(channel);
+        } catch (IOException e) {
+            channel.close();
+            throw e;
+        }
+    }
+
+    /** The length of the file's beginning that is whole lines of steps up to {@code lastStep}. */
+    private static long bytesUpTo(Path file, long lastStep) throws IOException {
+        byte[] content = Files.readAllBytes(file);
+        int kept = 0;
+        for (int end = 0; end < content.length; end++) {
+            if (content[end] == '\n') {
+                if (stepOf(new String(content, kept, end - kept, StandardCharsets.UTF_8)) > lastStep) {
+                    break;
+                }
+                kept = end + 1;
+            }
+        }
+        return kept;
+    }
+
+    private static long stepOf(String line) {
+        try {
+            JsonNode step = MAPPER.readTree(line).path("step");
+            return step.isIntegralNumber() ? step.asLong() : Long.MAX_VALUE;
+        } catch (JsonProcessingException e) {
+            return Long.MAX_VALUE;
+        }
+    }
+
+    /** Appends one line. A number that is not finite is written as null, since JSON has no word for it. */
+    public void append(Map<String, ?> entry) throws IOException {
+        Map<String, Object> finite = new LinkedHashMap<>();
+        entry.forEach((key, value) ->
+                finite.put(key, value instanceof Double number && !Double.isFinite(number) ? null : value));
+        ByteBuffer line = ByteBuffer.wrap((MAPPER.writeValueAsString(finite) + "\n").getBytes(StandardCharsets.UTF_8));
+        while (line.hasRemaining()) {
+            channel.write(line);
+        }
+    }
+
+    /** Forces the lines to the disk; to be called before a checkpoint that relies on them becomes visible. */
+    public void sync() throws IOException {
+        channel.force(false);
+    }
+
+    @Override
+    public void close() throws IOException {
+        channel.close();
+    }
+}

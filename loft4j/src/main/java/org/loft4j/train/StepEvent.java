@@ -1,0 +1,27 @@
+package org.loft4j.train;
+
+/**
+ * What a listener learns of one optimizer step.
+ *
+ * @param step number of the step just taken, from 1
+ * @param totalSteps number of steps that the run will take
+ * @param epoch how many passes over the data are behind, as a fraction
+ * @param loss mean loss of the step's examples or tokens; not finite if the step was skipped
+ * @param learningRate of the step
+ * @param gradNorm the norm before clipping
+ * @param skipped whether a gradient was not finite, and so nothing was changed
+ * @param tokensPerSecond non-padding tokens a second, over the steps of this process
+ * @param residentBytes resident memory of the process in bytes
+ * @param secondsLeft estimate of the time to the last step
+ */
+public record StepEvent(
+        long step,
+        long totalSteps,
+        double epoch,
+        double loss,
+        double learningRate,
+        double gradNorm,
+        boolean skipped,
+        double tokensPerSecond,
+        long residentBytes,
+        double secondsLeft) {}

@@ -1,0 +1,87 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class ProgressLineTest {
+    private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    private final PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+    private long nanos;
+
+    private static StepEvent event(long step, double loss) {
+        return new StepEvent(step, 200, step / 200.0, loss, 5e-4, 1, Double.isNaN(loss), 12345.6, 1_400_000_000L, 65);
+    }
+
+    private String printed() {
+        return bytes.toString(StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void aTerminalGetsOneLineThatIsDrawnOverItself() {
+        ProgressLine line = new ProgressLine(out, true, 120, () -> nanos);
+        for (int step = 1; step <= 200; step++) {
+            line.onStep(event(step, 0.5));
+            nanos += 200_000_000L;
+        }
+        assertTrue(printed().startsWith("\r  0% "), printed().substring(0, 20));
+        assertTrue(printed()
+                .contains(
+                        "50% ━━━━━━━━━━·········· 100/200  loss 0.5000  lr 5.00e-04  12,346 tok/s  1.4 GB  1:05 left"));
+        assertEquals(1, printed().chars().filter(c -> c == '\n').count());
+        assertTrue(printed().endsWith("\n"));
+    }
+
+    @Test
+    void aNarrowTerminalCutsTheLine() {
+        ProgressLine line = new ProgressLine(out, true, 40, () -> nanos);
+        line.onStep(event(10, 0.5));
+        assertEquals(39, printed().replace("\r", "").replace("\u001b[K", "").length());
+    }
+
+    @Test
+    void elsewhereAPlainLineIsPrintedNowAndThen() {
+        ProgressLine line = new ProgressLine(out, false, 80, () -> nanos);
+        for (int step = 1; step <= 200; step++) {
+            line.onStep(event(step, 0.5));
+            nanos += 200_000_000L;
+        }
+        // 40 s, one line every 10 s, and the last
+        assertEquals(5, printed().lines().count());
+        assertFalse(printed().contains("\r") || printed().contains("\u001b"));
+        assertTrue(printed().endsWith("100% 200/200  loss 0.5000  lr 5.00e-04  12,346 tok/s  1.4 GB  1:05 left\n"));
+    }
+
+    @Test
+    void aSkippedStepIsReportedAndItsLossIgnored() {
+        ProgressLine line = new ProgressLine(out, false, 80, () -> nanos);
+        line.onStep(event(1, 0.5));
+        line.onStep(event(2, Double.NaN));
+        line.onStep(event(200, 0.5));
+        assertTrue(printed().contains("step 2 skipped: its gradient is not finite\n"));
+        assertTrue(printed().contains("200/200  loss 0.5000"));
+    }
+
+    @Test
+    void anEvaluationGetsItsOwnLine() {
+        ProgressLine line = new ProgressLine(out, true, 80, () -> nanos);
+        line.onEvaluation(7, new Evaluation(0.25, Map.of("accuracy", 0.75), 4, 1), true);
+        assertEquals("\r\u001b[Kevaluation at step 7:  loss 0.2500  accuracy 0.7500  (best)\n", printed());
+    }
+
+    @Test
+    void sizesAndDurations() {
+        assertEquals("912 MB", ProgressLine.size(912_345_678));
+        assertEquals("1.4 GB", ProgressLine.size(1_400_000_000));
+        assertEquals("0:07", ProgressLine.duration(7));
+        assertEquals("12:30", ProgressLine.duration(750));
+        assertEquals("3:05:00", ProgressLine.duration(11100));
+        assertEquals("?", ProgressLine.duration(Double.NaN));
+    }
+}
