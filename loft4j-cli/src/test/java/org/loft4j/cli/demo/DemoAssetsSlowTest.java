@@ -1,0 +1,38 @@
+package org.loft4j.cli.demo;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.cli.demo.GrammarExample.Kind;
+import org.loft4j.cli.demo.SentencePair.Split;
+
+/** Fetches the real artefacts through Maven. */
+@Tag("slow")
+class DemoAssetsSlowTest {
+    @TempDir
+    Path dir;
+
+    @Test
+    void theEnglishExamplesHaveTheKnownCounts() throws Exception {
+        MavenArtifacts artifacts = new MavenArtifacts(dir, MavenCommand.find(), System.out::println);
+        Path jar = artifacts.fetch(MavenArtifact.LANGUAGE_TOOL);
+
+        List<GrammarExample> examples = LanguageToolPairs.examples(jar, MavenArtifact.LANGUAGE_TOOL.requiredEntry());
+        assertEquals(22532, examples.size());
+        Map<Kind, Long> on = examples.stream()
+                .filter(GrammarExample::enabled)
+                .collect(Collectors.groupingBy(GrammarExample::kind, Collectors.counting()));
+        assertEquals(Map.of(Kind.INCORRECT, 8528L, Kind.CORRECT, 12203L, Kind.FALSE_ALARM, 165L), on);
+
+        List<SentencePair> pairs = LanguageToolPairs.select(examples);
+        Map<Split, Long> splits =
+                pairs.stream().collect(Collectors.groupingBy(SentencePair::split, Collectors.counting()));
+        assertEquals(Map.of(Split.TRAIN, 6720L, Split.VALID, 738L, Split.TEST, 756L), splits);
+    }
+}
