@@ -46,35 +46,49 @@ final class CrossTermMoment implements SecondMoment {
 
     @Override
     public Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t) {
+        Tensor projector = basis.t().mm(basisInverse);
+        Tensor direction = torch.empty_like(m);
+        forEachTile(m, basis, t, (from, d) -> {
+            torch.mm_out(direction.narrow(0, from, d.size(0)), d, projector);
+        });
+        return direction;
+    }
+
+    /** Takes the quotient D of the rows from the given one on. */
+    interface Tile {
+        void accept(long from, Tensor quotient);
+    }
+
+    /**
+     * Block 5: {@code M = m·K}, {@code V_ij = a_jᵀ·P[i]·a_j}, {@code D = (M/c₁) ⊘ (√(V/c₂) + ε)} with {@code c = 1 − βᵗ}, a tile
+     * of rows at a time. The tile's memory is used again for the next.
+     */
+    void forEachTile(Tensor m, Tensor basis, long t, Tile use) {
         long rows = m.size(0);
         long columns = basis.size(1);
         long tileRows = Math.min(rows, Math.max(32, TILE_ELEMENTS / columns));
-        // D = (M / c₁) ⊘ (√(V / c₂) + ε) = √c₂/c₁ · M ⊘ (√V + ε·√c₂): the scalar goes into the small operand
         double c1 = 1 - Math.pow(config.beta1(), t);
-        double rootC2 = Math.sqrt(1 - Math.pow(config.beta2(), t));
-        double bound = QuotientBound.at(config, t) * c1 / rootC2;
-        Scalar shiftedEps = new Scalar(config.eps() * rootC2);
+        double c2 = 1 - Math.pow(config.beta2(), t);
+        double bound = QuotientBound.at(config, t);
+        Scalar eps = new Scalar(config.eps());
+        Scalar zero = new Scalar(0.0);
         ScalarOptional low = new ScalarOptional(new Scalar(-bound));
         ScalarOptional high = new ScalarOptional(new Scalar(bound));
-        Scalar zero = new Scalar(0.0);
 
-        Tensor squared = algebra.squared(basis);
-        Tensor projector = basis.t().mm(basisInverse).mul_(new Scalar(rootC2 / c1));
-        Tensor direction = torch.empty_like(m);
+        // the corrections by c₁ and c₂ are linear, so they go into the small operands
+        Tensor squared = algebra.squared(basis).div_(new Scalar(c2));
+        Tensor corrected = basis.div(new Scalar(c1));
         Tensor tileV = torch.empty(new long[] {tileRows, columns}, m.options(), null);
-        Tensor tileM = torch.empty(new long[] {tileRows, columns}, m.options(), null);
+        Tensor tileD = torch.empty(new long[] {tileRows, columns}, m.options(), null);
         for (long from = 0; from < rows; from += tileRows) {
             try (NativeScope scope = new NativeScope()) {
                 long count = Math.min(tileRows, rows - from);
-                Tensor v = tileV.narrow(0, 0, count);
-                Tensor d = tileM.narrow(0, 0, count);
-                torch.mm_out(v, packed.narrow(0, from, count), squared);
-                torch.mm_out(d, m.narrow(0, from, count), basis);
-                d.div_(v.clamp_min_(zero).sqrt_().add_(shiftedEps)).clamp_(low, high);
-                torch.mm_out(direction.narrow(0, from, count), d, projector);
+                Tensor v = torch.mm_out(tileV.narrow(0, 0, count), packed.narrow(0, from, count), squared);
+                Tensor d = torch.mm_out(tileD.narrow(0, 0, count), m.narrow(0, from, count), corrected);
+                d.div_(v.clamp_min_(zero).sqrt_().add_(eps)).clamp_(low, high);
+                use.accept(from, d);
             }
         }
-        return direction;
     }
 
     @Override

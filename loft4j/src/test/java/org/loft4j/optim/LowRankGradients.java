@@ -1,0 +1,19 @@
+package org.loft4j.optim;
+
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+
+/** Gives the factors of a pair the gradients that a full gradient of W means. */
+final class LowRankGradients {
+    private LowRankGradients() {}
+
+    /** {@code g_B = s·G·Aᵀ}, {@code g_A = s·Bᵀ·G}, by autograd. */
+    static void backward(LowRankPair pair, Tensor fullGradient) {
+        pair.loraB()
+                .mm(pair.loraA())
+                .mul(fullGradient)
+                .sum()
+                .mul(new Scalar(pair.scale()))
+                .backward();
+    }
+}
