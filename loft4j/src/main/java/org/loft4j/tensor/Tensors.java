@@ -30,21 +30,27 @@ public final class Tensors {
     /** A float32 tensor on the CPU that holds a copy of the values. */
     public static Tensor of(float[] values, long... shape) {
         Tensor tensor = empty(Dtype.F32, DeviceSpec.CPU, shape);
-        new FloatPointer(tensor.data_ptr()).put(values, 0, requireCount(values.length, tensor));
+        if (requireCount(values.length, tensor) > 0) {
+            new FloatPointer(tensor.data_ptr()).put(values, 0, values.length);
+        }
         return tensor;
     }
 
     /** A float64 tensor on the CPU that holds a copy of the values. */
     public static Tensor of(double[] values, long... shape) {
         Tensor tensor = empty(Dtype.F64, DeviceSpec.CPU, shape);
-        new DoublePointer(tensor.data_ptr()).put(values, 0, requireCount(values.length, tensor));
+        if (requireCount(values.length, tensor) > 0) {
+            new DoublePointer(tensor.data_ptr()).put(values, 0, values.length);
+        }
         return tensor;
     }
 
     /** An int64 tensor on the CPU that holds a copy of the values. */
     public static Tensor of(long[] values, long... shape) {
         Tensor tensor = empty(Dtype.I64, DeviceSpec.CPU, shape);
-        new LongPointer(tensor.data_ptr()).put(values, 0, requireCount(values.length, tensor));
+        if (requireCount(values.length, tensor) > 0) {
+            new LongPointer(tensor.data_ptr()).put(values, 0, values.length);
+        }
         return tensor;
     }
 
@@ -53,7 +59,9 @@ public final class Tensors {
         try (NativeScope scope = new NativeScope()) {
             Tensor host = host(tensor, Dtype.F64);
             double[] values = new double[Math.toIntExact(host.numel())];
-            new DoublePointer(host.data_ptr()).get(values);
+            if (values.length > 0) {
+                new DoublePointer(host.data_ptr()).get(values);
+            }
             return values;
         }
     }
@@ -63,7 +71,9 @@ public final class Tensors {
         try (NativeScope scope = new NativeScope()) {
             Tensor host = host(tensor, Dtype.F32);
             float[] values = new float[Math.toIntExact(host.numel())];
-            new FloatPointer(host.data_ptr()).get(values);
+            if (values.length > 0) {
+                new FloatPointer(host.data_ptr()).get(values);
+            }
             return values;
         }
     }
@@ -73,7 +83,9 @@ public final class Tensors {
         try (NativeScope scope = new NativeScope()) {
             Tensor host = host(tensor, Dtype.I64);
             long[] values = new long[Math.toIntExact(host.numel())];
-            new LongPointer(host.data_ptr()).get(values);
+            if (values.length > 0) {
+                new LongPointer(host.data_ptr()).get(values);
+            }
             return values;
         }
     }
@@ -91,7 +103,9 @@ public final class Tensors {
     private static byte[] bytes(Tensor tensor) {
         Tensor host = tensor.detach().cpu().contiguous();
         byte[] bytes = new byte[Math.toIntExact(host.numel() * Dtype.of(host).bytes())];
-        new BytePointer(host.data_ptr()).get(bytes);
+        if (bytes.length > 0) {
+            new BytePointer(host.data_ptr()).get(bytes);
+        }
         return bytes;
     }
 

@@ -1,0 +1,75 @@
+package org.loft4j.io;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * Writes a file as a whole or not at all: into a temporary file beside it, forced to the disk, then renamed over the old one.
+ * A reader, or a machine that loses power, sees the old content or the new one. A failure leaves the old file and nothing else.
+ */
+public final class AtomicFiles {
+    private static final boolean WINDOWS = System.getProperty("os.name", "").startsWith("Windows");
+
+    private AtomicFiles() {}
+
+    /** Writes the content of a file. */
+    @FunctionalInterface
+    public interface Content {
+        /** Writes everything into the channel, which is at position 0 and stays open. */
+        void writeTo(FileChannel channel) throws IOException;
+    }
+
+    /** Replaces the file's content; directories above it are made where they are missing. */
+    public static void write(Path file, byte[] content) throws IOException {
+        write(file, channel -> writeFully(channel, ByteBuffer.wrap(content)));
+    }
+
+    /** Replaces the file's content by what the callback writes. */
+    public static void write(Path file, Content content) throws IOException {
+        Path target = file.toAbsolutePath();
+        Path directory = target.getParent();
+        if (directory == null) {
+            throw new IOException(file + ": is not a file");
+        }
+        Files.createDirectories(directory);
+        Path temporary = directory.resolve("." + target.getFileName() + "."
+                + Long.toHexString(ThreadLocalRandom.current().nextLong()) + ".tmp");
+        boolean renamed = false;
+        try {
+            try (FileChannel channel =
+                    FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+                content.writeTo(channel);
+                channel.force(true);
+            }
+            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            renamed = true;
+        } finally {
+            if (!renamed) {
+                Files.deleteIfExists(temporary);
+            }
+        }
+        forceDirectory(directory);
+    }
+
+    /** Writes all that remains in the buffer: one call of the channel may write less. */
+    public static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {
+        while (buffer.hasRemaining()) {
+            channel.write(buffer);
+        }
+    }
+
+    /** The rename itself lasts only once the directory is on the disk. Windows has no such call. */
+    private static void forceDirectory(Path directory) throws IOException {
+        if (!WINDOWS) {
+            try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+                channel.force(true);
+            }
+        }
+    }
+}

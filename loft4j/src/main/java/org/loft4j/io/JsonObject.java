@@ -1,0 +1,194 @@
+package org.loft4j.io;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+
+/**
+ * A JSON object of a file, with typed access. A value of the wrong type is a {@link CheckpointException} that names file, key,
+ * what was expected and what was found. A key whose value is {@code null} counts as absent, as in Hugging Face files.
+ */
+public final class JsonObject {
+    private final Path file;
+    private final String prefix;
+    private final ObjectNode tree;
+
+    JsonObject(Path file, String prefix, ObjectNode tree) {
+        this.file = file;
+        this.prefix = prefix;
+        this.tree = tree;
+    }
+
+    /** The file that the object was read from. */
+    public Path file() {
+        return file;
+    }
+
+    /** All keys, in the order of the file; those with {@code null} as well. */
+    public Set<String> keys() {
+        var keys = new LinkedHashSet<String>();
+        tree.fieldNames().forEachRemaining(keys::add);
+        return keys;
+    }
+
+    /** Whether the key is there and not {@code null}. */
+    public boolean has(String key) {
+        return tree.hasNonNull(key);
+    }
+
+    /** The value as it was parsed, or null where it is absent. */
+    public @Nullable JsonNode node(String key) {
+        return has(key) ? tree.get(key) : null;
+    }
+
+    /** A copy of the whole tree, to be changed and written elsewhere. */
+    public ObjectNode toTree() {
+        return tree.deepCopy();
+    }
+
+    public long requireLong(String key) throws CheckpointException {
+        return asLong(key, require(key, "a whole number"));
+    }
+
+    public long longOr(String key, long absent) throws CheckpointException {
+        JsonNode value = node(key);
+        return value == null ? absent : asLong(key, value);
+    }
+
+    /** A whole number of at least {@code min} that fits an int: sizes and counts. */
+    public int requireInt(String key, int min) throws CheckpointException {
+        return asInt(key, requireLong(key), min);
+    }
+
+    /** A whole number of at least {@code min} that fits an int, or {@code absent}. */
+    public int intOr(String key, int absent, int min) throws CheckpointException {
+        return has(key) ? asInt(key, requireLong(key), min) : absent;
+    }
+
+    public double requireDouble(String key) throws CheckpointException {
+        return asDouble(key, require(key, "a number"));
+    }
+
+    public double doubleOr(String key, double absent) throws CheckpointException {
+        JsonNode value = node(key);
+        return value == null ? absent : asDouble(key, value);
+    }
+
+    public boolean booleanOr(String key, boolean absent) throws CheckpointException {
+        JsonNode value = node(key);
+        if (value == null) {
+            return absent;
+        }
+        if (!value.isBoolean()) {
+            throw wrong(key, "true or false", value);
+        }
+        return value.booleanValue();
+    }
+
+    public String requireString(String key) throws CheckpointException {
+        return asString(key, require(key, "a string"));
+    }
+
+    public String stringOr(String key, String absent) throws CheckpointException {
+        String value = findString(key);
+        return value == null ? absent : value;
+    }
+
+    public @Nullable String findString(String key) throws CheckpointException {
+        JsonNode value = node(key);
+        return value == null ? null : asString(key, value);
+    }
+
+    /** An array of strings; empty where the key is absent. */
+    public List<String> strings(String key) throws CheckpointException {
+        var strings = new ArrayList<String>();
+        JsonNode value = node(key);
+        if (value != null) {
+            if (!value.isArray()) {
+                throw wrong(key, "an array of strings", value);
+            }
+            for (JsonNode element : value) {
+                strings.add(asString(key, element));
+            }
+        }
+        return strings;
+    }
+
+    public JsonObject requireObject(String key) throws CheckpointException {
+        return asObject(key, require(key, "an object"));
+    }
+
+    public @Nullable JsonObject findObject(String key) throws CheckpointException {
+        JsonNode value = node(key);
+        return value == null ? null : asObject(key, value);
+    }
+
+    /** An exception that names the file and the key: for rules that go beyond a type. */
+    public CheckpointException fault(String key, String fault) {
+        return new CheckpointException(file, JsonFault.quote(prefix + key) + " " + fault);
+    }
+
+    private JsonNode require(String key, String expected) throws CheckpointException {
+        JsonNode value = node(key);
+        if (value == null) {
+            throw fault(key, "must be " + expected + ", but is missing");
+        }
+        return value;
+    }
+
+    private long asLong(String key, JsonNode value) throws CheckpointException {
+        if (!value.isIntegralNumber() || !value.canConvertToLong()) {
+            throw wrong(key, "a whole number below 2^63", value);
+        }
+        return value.longValue();
+    }
+
+    private int asInt(String key, long value, int min) throws CheckpointException {
+        if (value < min || value > Integer.MAX_VALUE) {
+            throw fault(key, "must be from " + min + " to " + Integer.MAX_VALUE + ", found " + value);
+        }
+        return (int) value;
+    }
+
+    private double asDouble(String key, JsonNode value) throws CheckpointException {
+        if (!value.isNumber() || !Double.isFinite(value.doubleValue())) {
+            throw wrong(key, "a finite number", value);
+        }
+        return value.doubleValue();
+    }
+
+    private String asString(String key, JsonNode value) throws CheckpointException {
+        if (!value.isTextual()) {
+            throw wrong(key, "a string", value);
+        }
+        return value.textValue();
+    }
+
+    private JsonObject asObject(String key, JsonNode value) throws CheckpointException {
+        if (value instanceof ObjectNode object) {
+            return new JsonObject(file, prefix + key + ".", object);
+        }
+        throw wrong(key, "an object", value);
+    }
+
+    private CheckpointException wrong(String key, String expected, JsonNode found) {
+        return fault(key, "must be " + expected + ", found " + describe(found));
+    }
+
+    /** A value in a message: scalars as they are, the rest by its type. */
+    static String describe(JsonNode value) {
+        if (value.isTextual()) {
+            return JsonFault.quote(value.textValue());
+        }
+        if (value.isValueNode()) {
+            return value.asText();
+        }
+        return value.isMissingNode() ? "nothing" : value.isArray() ? "an array" : "an object";
+    }
+}
