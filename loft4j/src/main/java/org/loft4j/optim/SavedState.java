@@ -1,6 +1,7 @@
 package org.loft4j.optim;
 
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeSet;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.ConfigException;
@@ -22,13 +23,13 @@ final class SavedState {
                     "the saved optimizer state belongs to another run: missing " + missing + ", unknown " + extra);
         }
         present.forEach((name, tensor) -> {
-            Tensor from = saved.get(name);
+            Tensor from = Objects.requireNonNull(saved.get(name));
             Shapes.require(name, from, Shapes.of(tensor));
             if (Dtype.of(from) != Dtype.of(tensor)) {
                 throw new ConfigException(
                         "saved " + name + " must have dtype " + Dtype.of(tensor) + ", got " + Dtype.of(from));
             }
         });
-        present.forEach((name, tensor) -> tensor.copy_(saved.get(name)));
+        present.forEach((name, tensor) -> tensor.copy_(Objects.requireNonNull(saved.get(name))));
     }
 }
