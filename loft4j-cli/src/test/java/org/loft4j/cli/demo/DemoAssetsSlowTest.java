@@ -2,15 +2,19 @@ package org.loft4j.cli.demo;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.cli.demo.GrammarExample.Kind;
 import org.loft4j.cli.demo.SentencePair.Split;
+import org.loft4j.io.SafetensorsFile;
 
 /** Fetches the real artefacts through Maven. */
 @Tag("slow")
@@ -34,5 +38,20 @@ class DemoAssetsSlowTest {
         Map<Split, Long> splits =
                 pairs.stream().collect(Collectors.groupingBy(SentencePair::split, Collectors.counting()));
         assertEquals(Map.of(Split.TRAIN, 6720L, Split.VALID, 738L, Split.TEST, 756L), splits);
+    }
+
+    @Test
+    void preparesOnceAndFindsEverythingTheSecondTime() throws Exception {
+        List<String> said = new ArrayList<>();
+        DemoAssets first = DemoAssets.prepare(dir, said::add);
+        try (SafetensorsFile file = SafetensorsFile.open(first.model().resolve("model.safetensors"))) {
+            assertEquals(BertShape.MINILM.tensors().keySet(), file.names());
+        }
+        try (Stream<String> rows = Files.lines(first.data().resolve("test.jsonl"))) {
+            assertEquals(2 * 756, rows.count());
+        }
+        assertEquals(4, said.size(), said.toString());
+        assertEquals(first, DemoAssets.prepare(dir, said::add));
+        assertEquals(4, said.size(), said.toString());
     }
 }
