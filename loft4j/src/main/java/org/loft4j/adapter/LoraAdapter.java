@@ -1,0 +1,315 @@
+package org.loft4j.adapter;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.SplittableRandom;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.ConfigException;
+import org.loft4j.nn.Linear;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.Task;
+import org.loft4j.nn.Weights;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Seeds;
+import org.loft4j.tensor.Tensors;
+
+/**
+ * The low-rank adapters of one fine-tuning on a model. A model can have several, of which at most one is attached: attaching
+ * one detaches the other. All of them share the model's frozen weights.
+ *
+ * <p>Modules that are trained in full ({@code modules_to_save}) live in the model's own weights while the adapter is
+ * attached, and are exchanged for the model's values when it is detached, bit for bit in both directions.
+ *
+ * <p>The adapter owns its tensors. The model must outlive it.
+ */
+public final class LoraAdapter implements AutoCloseable {
+    private final Model model;
+    private final LoraConfig config;
+    private final Map<String, LoraLinear> layers = new LinkedHashMap<>();
+    private final Weights factors = new Weights();
+    /** For each module saved in full: the model's values while attached, the adapter's while detached. */
+    private final Weights exchanged = new Weights();
+
+    private final Weights originals = new Weights();
+    private State state = State.DETACHED;
+
+    private enum State {
+        DETACHED,
+        ATTACHED,
+        MERGED,
+        CLOSED
+    }
+
+    private LoraAdapter(Model model, LoraConfig config) {
+        this.model = model;
+        this.config = config;
+    }
+
+    /**
+     * Puts new adapters on a model, freezes its weights and attaches them. A is uniform in ±1/√in, as PEFT draws it (Kaiming
+     * with a = √5), B is zero, so the model computes what it did before. Each layer draws from a stream of its own, so its
+     * numbers depend on seed and path alone. For classification the head is saved in full too, as PEFT does for
+     * {@code SEQ_CLS}.
+     *
+     * @throws ConfigException if a target or a module to save does not exist; the message lists those that do
+     */
+    public static LoraAdapter create(Model model, LoraConfig config, long seed) {
+        LoraConfig complete = model.task() == Task.SEQUENCE_CLASSIFICATION
+                ? config.alsoSaving(model.head().path())
+                : config;
+        Map<String, Linear> selected = ModuleSelection.select(model, complete, true);
+        ModuleSelection.requireSaved(model, complete);
+        detachAny(model);
+        LoraAdapter adapter = new LoraAdapter(model, complete);
+        try (NativeScope scope = new NativeScope()) {
+            selected.forEach((path, layer) -> {
+                int rank = complete.rankOf(path);
+                Tensor a = kaiming(Seeds.derive(seed, path + ".lora_A", 0), rank, layer.inFeatures());
+                Tensor b = Tensors.zeros(Dtype.F32, DeviceSpec.CPU, layer.outFeatures(), rank);
+                adapter.add(layer, a, b);
+            });
+            for (String name : ModuleSelection.savedNames(model, complete)) {
+                adapter.exchanged.put(name, model.weights().get(name).detach().clone());
+            }
+        }
+        adapter.attach();
+        return adapter;
+    }
+
+    /**
+     * An adapter with given values, attached.
+     *
+     * @param factors A and B by module path, of any floating dtype
+     * @param saved values of modules saved in full, by the model's own names
+     */
+    static LoraAdapter of(Model model, LoraConfig config, Map<Linear, Tensor[]> factors, Map<String, Tensor> saved) {
+        detachAny(model);
+        LoraAdapter adapter = new LoraAdapter(model, config);
+        try (NativeScope scope = new NativeScope()) {
+            factors.forEach((layer, pair) -> adapter.add(layer, pair[0], pair[1]));
+            saved.forEach((name, value) -> {
+                Tensor ours = model.weights().get(name);
+                adapter.exchanged.put(
+                        name, value.to(ours.device(), ours.scalar_type()).clone());
+            });
+        }
+        adapter.attach();
+        return adapter;
+    }
+
+    private static Tensor kaiming(long seed, int rank, long in) {
+        SplittableRandom random = new SplittableRandom(seed);
+        double bound = 1 / Math.sqrt(in);
+        float[] values = new float[Math.toIntExact(rank * in)];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) ((2 * random.nextDouble() - 1) * bound);
+        }
+        return Tensors.of(values, rank, in);
+    }
+
+    private void add(Linear layer, Tensor a, Tensor b) {
+        Dtype dtype = Dtype.of(layer.weight()) == Dtype.F64 ? Dtype.F64 : Dtype.F32;
+        Tensor loraA = factors.put(layer.path() + ".lora_A", leaf(layer, dtype, a));
+        Tensor loraB = factors.put(layer.path() + ".lora_B", leaf(layer, dtype, b));
+        double scale = config.scaleOf(layer.path());
+        layers.put(layer.path(), new LoraLinear(this, layer, loraA, loraB, scale, config.dropout()));
+    }
+
+    private static Tensor leaf(Linear layer, Dtype dtype, Tensor value) {
+        Tensor leaf =
+                value.detach().to(layer.weight().device(), dtype.scalarType()).clone();
+        leaf.set_requires_grad(true);
+        return leaf;
+    }
+
+    /** The adapted layers by module path, in the model's order. */
+    public Map<String, LoraLinear> layers() {
+        return Collections.unmodifiableMap(layers);
+    }
+
+    /** The configuration; for classification its {@code modulesToSave} names the head. */
+    public LoraConfig config() {
+        return config;
+    }
+
+    /**
+     * The adapter's values of the modules that are saved in full, by the model's names. While the adapter is attached these
+     * are the model's own tensors, and ask for their gradients.
+     */
+    public Map<String, Tensor> savedModules() {
+        Map<String, Tensor> tensors = new LinkedHashMap<>();
+        exchanged
+                .asMap()
+                .forEach((name, tensor) -> tensors.put(
+                        name, state == State.DETACHED ? tensor : model.weights().get(name)));
+        return tensors;
+    }
+
+    /** Number of elements that are trained: factors and modules saved in full. */
+    public long trainableElements() {
+        return factors.elements() + exchanged.elements();
+    }
+
+    public boolean isAttached() {
+        return state == State.ATTACHED;
+    }
+
+    public boolean isMerged() {
+        return state == State.MERGED;
+    }
+
+    /** Switches the adapter's dropout on (training) or off (evaluation, the initial state). */
+    public void setTraining(boolean training) {
+        layers.values().forEach(layer -> layer.setTraining(training));
+    }
+
+    /** Lets this adapter take part in the model's output, in place of the one that did. Does nothing if it does already. */
+    public void attach() {
+        requireState("attach", State.DETACHED, State.ATTACHED);
+        if (state == State.ATTACHED) {
+            return;
+        }
+        detachAny(model);
+        model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(false));
+        exchange();
+        layers.values().forEach(layer -> layer.base().setForward(layer));
+        state = State.ATTACHED;
+        exchanged.asMap().keySet().forEach(name -> model.weights().get(name).set_requires_grad(true));
+    }
+
+    /** Gives the model back as it was before {@link #attach}. Does nothing if the adapter is detached already. */
+    public void detach() {
+        requireState("detach", State.DETACHED, State.ATTACHED);
+        if (state == State.ATTACHED) {
+            layers.values().forEach(layer -> layer.base().setForward(null));
+            freezeSaved();
+            exchange();
+            state = State.DETACHED;
+        }
+    }
+
+    /**
+     * Adds the adapter to the model's weights. The sum is computed in float32 (float64 for a float64 model) and rounded to
+     * the dtype of the model once. A copy of the weights is kept, so that {@link #unmerge} restores them bit for bit.
+     *
+     * @throws IllegalStateException if an adapter is merged already
+     * @throws ConfigException if a layer shares its weight with another module, which the merge would change too
+     */
+    public MergeReport merge() {
+        return merge(true);
+    }
+
+    /** Merges without a copy of the weights, and closes the adapter: the model stays merged, and needs no more memory. */
+    public MergeReport mergeAndClose() {
+        MergeReport report = merge(false);
+        close();
+        return report;
+    }
+
+    private MergeReport merge(boolean keepOriginals) {
+        requireState("merge", State.DETACHED, State.ATTACHED);
+        attach();
+        Merging.refuseTied(model, layers.values());
+        if (keepOriginals) {
+            // All copies before the first write: if memory runs out, nothing has been merged.
+            try (NativeScope scope = new NativeScope()) {
+                layers.forEach((path, layer) ->
+                        originals.put(path, layer.base().weight().detach().clone()));
+            }
+        }
+        List<MergeReport.Layer> report = new ArrayList<>();
+        for (LoraLinear layer : layers.values()) {
+            report.add(Merging.merge(layer));
+            layer.setMerged(true);
+        }
+        freezeSaved();
+        state = State.MERGED;
+        return new MergeReport(report);
+    }
+
+    /** Takes the adapter out of the model's weights again, bit for bit, and leaves it attached. */
+    public void unmerge() {
+        requireState("unmerge", State.MERGED);
+        for (LoraLinear layer : layers.values()) {
+            copy(layer.base().weight(), originals.get(layer.path()));
+            layer.setMerged(false);
+        }
+        originals.close();
+        state = State.ATTACHED;
+        exchanged.asMap().keySet().forEach(name -> model.weights().get(name).set_requires_grad(true));
+    }
+
+    /** Frees the adapter and gives the model back as it was; a merged model stays merged. */
+    @Override
+    public void close() {
+        if (state == State.CLOSED) {
+            return;
+        }
+        if (state == State.ATTACHED) {
+            detach();
+        }
+        layers.values().stream()
+                .map(LoraLinear::base)
+                .filter(base -> base.override() instanceof LoraLinear ours && ours.adapter() == this)
+                .forEach(base -> base.setForward(null));
+        state = State.CLOSED;
+        factors.close();
+        exchanged.close();
+        originals.close();
+    }
+
+    private void freezeSaved() {
+        exchanged.asMap().keySet().forEach(name -> {
+            Tensor weight = model.weights().get(name);
+            weight.mutable_grad().reset();
+            weight.set_requires_grad(false);
+        });
+    }
+
+    /** Swaps the values of the modules saved in full with those that are put by. */
+    private void exchange() {
+        exchanged.asMap().forEach((name, other) -> {
+            try (NativeScope scope = new NativeScope()) {
+                Tensor weight = model.weights().get(name);
+                Tensor old = weight.detach().clone();
+                copy(weight, other);
+                copy(other, old);
+            }
+        });
+    }
+
+    private static void copy(Tensor target, Tensor source) {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            target.copy_(source);
+        }
+    }
+
+    private static void detachAny(Model model) {
+        for (Linear layer : model.linears().values()) {
+            if (layer.override() instanceof LoraLinear other) {
+                if (other.adapter().isMerged()) {
+                    throw new IllegalStateException("another adapter is merged into the model: unmerge it first");
+                }
+                other.adapter().detach();
+            } else if (layer.override() != null) {
+                throw new IllegalStateException(layer.path() + " is computed by something that is not an adapter");
+            }
+        }
+    }
+
+    private void requireState(String action, State... allowed) {
+        if (!List.of(allowed).contains(state)) {
+            throw new IllegalStateException("cannot " + action + ": the adapter is "
+                    + state.name().toLowerCase(Locale.ROOT)
+                    + (state == State.MERGED ? "; unmerge it first" : ""));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+package org.loft4j.adapter;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
+
+/**
+ * What low-rank adapters are put where (Hu et al. 2021, arXiv:2106.09685, section 4.1): {@code W = W0 + scale·B·A} with
+ * {@code scale = alpha / rank}, or {@code alpha / √rank} for rsLoRA (Kalajdzievski 2023, arXiv:2312.03732).
+ *
+ * @param rank r of every layer that {@code rankPattern} does not name
+ * @param alpha of every layer that {@code alphaPattern} does not name
+ * @param dropout probability that an element of the adapter's input is dropped in training
+ * @param targetModules the layers that get an adapter
+ * @param excludeModules layers that get none although they are targets: names or a regular expression; null for none
+ * @param useRslora divides alpha by √rank in place of rank
+ * @param modulesToSave modules that are trained in full and saved with the adapter, such as {@code classifier}
+ * @param rankPattern ranks of layers whose path ends in a match of the key (a regular expression); the first that fits
+ * @param alphaPattern alphas, likewise
+ */
+public record LoraConfig(
+        int rank,
+        double alpha,
+        double dropout,
+        TargetModules targetModules,
+        @Nullable TargetModules excludeModules,
+        boolean useRslora,
+        List<String> modulesToSave,
+        Map<String, Integer> rankPattern,
+        Map<String, Double> alphaPattern) {
+    public LoraConfig {
+        Checks.atLeast("lora.rank", rank, 1);
+        Checks.positive("lora.alpha", alpha);
+        Checks.fraction("lora.dropout", dropout);
+        modulesToSave = List.copyOf(modulesToSave);
+        rankPattern = Collections.unmodifiableMap(new LinkedHashMap<>(rankPattern));
+        alphaPattern = Collections.unmodifiableMap(new LinkedHashMap<>(alphaPattern));
+        if (excludeModules instanceof TargetModules.AllLinear) {
+            throw new ConfigException("exclude_modules must be names or a regular expression, got all-linear");
+        }
+        if (modulesToSave.stream().anyMatch(String::isBlank)) {
+            throw new ConfigException("modules_to_save must not name an empty module, got " + modulesToSave);
+        }
+        rankPattern.forEach((key, value) -> {
+            endsWith("rank_pattern", key);
+            Checks.atLeast("rank_pattern." + key, value, 1);
+        });
+        alphaPattern.forEach((key, value) -> {
+            endsWith("alpha_pattern", key);
+            Checks.positive("alpha_pattern." + key, value);
+        });
+    }
+
+    /** The same rank and alpha everywhere; {@code excludeModules} is a regular expression or null. */
+    public LoraConfig(
+            int rank,
+            double alpha,
+            double dropout,
+            TargetModules targetModules,
+            @Nullable String excludeModules,
+            boolean useRslora,
+            List<String> modulesToSave) {
+        this(
+                rank,
+                alpha,
+                dropout,
+                targetModules,
+                excludeModules == null ? null : TargetModules.regex(excludeModules),
+                useRslora,
+                modulesToSave,
+                Map.of(),
+                Map.of());
+    }
+
+    /** No dropout, no exclusions, nothing saved along. */
+    public static LoraConfig of(int rank, double alpha, TargetModules targetModules) {
+        return new LoraConfig(rank, alpha, 0, targetModules, (String) null, false, List.of());
+    }
+
+    /** The rank of the layer at this path. */
+    public int rankOf(String path) {
+        return valueOf("rank_pattern", rankPattern, path, rank);
+    }
+
+    /** The alpha of the layer at this path. */
+    public double alphaOf(String path) {
+        return valueOf("alpha_pattern", alphaPattern, path, alpha);
+    }
+
+    /** What multiplies {@code B·A} of the layer at this path. */
+    public double scaleOf(String path) {
+        return alphaOf(path) / (useRslora ? Math.sqrt(rankOf(path)) : rankOf(path));
+    }
+
+    /** Whether the module at this path, or one that it lies in, is saved in full. */
+    boolean saves(String path) {
+        return modulesToSave.stream().anyMatch(name -> ("." + path + ".").contains("." + name + "."));
+    }
+
+    /** The same configuration with this list of modules that are saved in full. */
+    public LoraConfig withModulesToSave(List<String> modules) {
+        return new LoraConfig(
+                rank, alpha, dropout, targetModules, excludeModules, useRslora, modules, rankPattern, alphaPattern);
+    }
+
+    /** This list with the module added, unless it is saved already. */
+    LoraConfig alsoSaving(String path) {
+        if (saves(path)) {
+            return this;
+        }
+        List<String> modules = new ArrayList<>(modulesToSave);
+        modules.add(path);
+        return withModulesToSave(modules);
+    }
+
+    private static <T> T valueOf(String field, Map<String, T> patterns, String path, T otherwise) {
+        for (Map.Entry<String, T> entry : patterns.entrySet()) {
+            if (endsWith(field, entry.getKey()).matcher(path).matches()) {
+                return entry.getValue();
+            }
+        }
+        return otherwise;
+    }
+
+    /** PEFT's rule for the keys of its pattern maps. */
+    private static Pattern endsWith(String field, String key) {
+        try {
+            return Pattern.compile("(.*\\.)?(" + key + ")");
+        } catch (PatternSyntaxException e) {
+            throw new ConfigException(field + " must have regular expressions as keys, got " + key, e);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package org.loft4j.adapter;
+
+import java.util.Comparator;
+import java.util.List;
+import org.loft4j.tensor.Dtype;
+
+/**
+ * What a merge lost: the sum {@code W0 + scale·B·A} is computed in float32 (float64 for a float64 model) and then rounded to
+ * the dtype of the model.
+ *
+ * @param layers one entry a merged layer, in the model's order
+ */
+public record MergeReport(List<Layer> layers) {
+    public MergeReport {
+        layers = List.copyOf(layers);
+    }
+
+    /**
+     * The rounding of one layer. All zero where the model's dtype is the dtype of the sum.
+     *
+     * @param path module path
+     * @param dtype of the weight
+     * @param maxAbsError largest difference of an element of the weight
+     * @param relativeError Frobenius norm of the difference over that of the merged weight
+     * @param relativeToUpdate Frobenius norm of the difference over that of {@code scale·B·A}: near 1 the rounding has eaten
+     *     what was learnt
+     */
+    public record Layer(String path, Dtype dtype, double maxAbsError, double relativeError, double relativeToUpdate) {}
+
+    /** The layer with the largest relative error. */
+    public Layer worst() {
+        return layers.stream()
+                .max(Comparator.comparingDouble(Layer::relativeError))
+                .orElseThrow();
+    }
+
+    /** The largest difference of any element of any layer. */
+    public double maxAbsError() {
+        return layers.stream().mapToDouble(Layer::maxAbsError).max().orElse(0);
+    }
+
+    /** The largest relative error of a layer. */
+    public double relativeError() {
+        return worst().relativeError();
+    }
+
+    /** The largest share of an update that rounding lost. */
+    public double relativeToUpdate() {
+        return layers.stream().mapToDouble(Layer::relativeToUpdate).max().orElse(0);
+    }
+}

@@ -1,0 +1,80 @@
+package org.loft4j.adapter;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.loft4j.ConfigException;
+import org.loft4j.nn.Linear;
+import org.loft4j.nn.Model;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+
+/** The arithmetic of merging one layer, and the check that a merge touches nothing else. */
+final class Merging {
+    private Merging() {}
+
+    /** Writes {@code W0 + scale·B·A} over the base weight. */
+    static MergeReport.Layer merge(LoraLinear layer) {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            Tensor weight = layer.base().weight();
+            ScalarType wide = Dtype.of(layer.loraA()).scalarType();
+            Tensor sum =
+                    weight.to(wide).addmm(layer.loraB(), layer.loraA(), new Scalar(1.0), new Scalar(layer.scale()));
+            Tensor rounded = sum.to(weight.scalar_type());
+            double maxAbs = 0;
+            double lost = 0;
+            double relative = 0;
+            double relativeToUpdate = 0;
+            if (Dtype.of(weight) != Dtype.of(layer.loraA())) {
+                Tensor error = sum.sub(rounded.to(wide));
+                maxAbs = error.abs().max().item_double();
+                lost = error.norm().item_double();
+                relative = ratio(lost, sum.norm().item_double());
+                relativeToUpdate = ratio(lost, sum.sub(weight.to(wide)).norm().item_double());
+            }
+            weight.copy_(rounded);
+            return new MergeReport.Layer(layer.path(), Dtype.of(weight), maxAbs, relative, relativeToUpdate);
+        }
+    }
+
+    private static double ratio(double part, double whole) {
+        return part == 0 ? 0 : part / whole;
+    }
+
+    /** Refuses layers whose weight is also another parameter, such as an output embedding that is the input's too. */
+    static void refuseTied(Model model, Collection<LoraLinear> layers) {
+        try (NativeScope scope = new NativeScope()) {
+            for (LoraLinear layer : layers) {
+                List<String> sharing = sharing(model, layer.base());
+                if (!sharing.isEmpty()) {
+                    throw new ConfigException(layer.path() + " cannot be merged: its weight is also that of "
+                            + String.join(", ", sharing) + ", which would change with it; use the adapter unmerged,"
+                            + " or train without this target");
+                }
+            }
+        }
+    }
+
+    private static List<String> sharing(Model model, Linear layer) {
+        long address = layer.weight().data_ptr().address();
+        List<String> sharing = new ArrayList<>();
+        for (Map.Entry<String, Tensor> entry : model.weights().asMap().entrySet()) {
+            if (!entry.getKey().equals(layer.path() + ".weight")
+                    && entry.getValue().data_ptr().address() == address) {
+                sharing.add(entry.getKey());
+            }
+        }
+        for (Linear other : model.linears().values()) {
+            if (other != layer && other.weight().data_ptr().address() == address) {
+                sharing.add(other.path());
+            }
+        }
+        return sharing;
+    }
+}

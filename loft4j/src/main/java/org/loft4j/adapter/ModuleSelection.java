@@ -1,0 +1,111 @@
+package org.loft4j.adapter;
+
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.loft4j.ConfigException;
+import org.loft4j.nn.Linear;
+import org.loft4j.nn.Model;
+
+/** Finds the layers of a model that a configuration means. */
+final class ModuleSelection {
+    private ModuleSelection() {}
+
+    /**
+     * The layers that get an adapter, in the model's order. Refuses a configuration that means none.
+     *
+     * @param everyName whether each listed name must exist; PEFT lets a name pass that fits nothing
+     */
+    static Map<String, Linear> select(Model model, LoraConfig config, boolean everyName) {
+        Set<String> paths = model.linears().keySet();
+        TargetModules targets = config.targetModules();
+        if (targets instanceof TargetModules.Names list) {
+            List<String> unknown = list.names().stream()
+                    .filter(name -> !TargetModules.names(name).matchesAny(paths))
+                    .toList();
+            if (unknown.size() == list.names().size() || (everyName && !unknown.isEmpty())) {
+                throw new ConfigException("target_modules: no linear layer is named " + String.join(", ", unknown)
+                        + "; there are " + String.join(", ", nearest(unknown.get(0), suffixes(paths))));
+            }
+        }
+        if (targets instanceof TargetModules.Regex regex && !targets.matchesAny(paths)) {
+            throw new ConfigException("target_modules: no linear layer matches " + regex.pattern()
+                    + " in full; paths look like " + example(model) + ", and end in "
+                    + String.join(", ", suffixes(paths)));
+        }
+        Map<String, Linear> selected = new LinkedHashMap<>();
+        model.linears().forEach((path, layer) -> {
+            boolean head = targets instanceof TargetModules.AllLinear && layer == model.head();
+            if (targets.matches(path) && !head && !excluded(config, path)) {
+                selected.put(path, layer);
+            }
+        });
+        if (selected.isEmpty()) {
+            throw new ConfigException("target_modules: every layer that fits is taken out again by exclude_modules, "
+                    + "modules_to_save or layers_to_transform, so nothing would be trained");
+        }
+        return selected;
+    }
+
+    /** The model's parameters that belong to the modules saved in full. */
+    static List<String> savedNames(Model model, LoraConfig config) {
+        return model.weights().asMap().keySet().stream().filter(config::saves).toList();
+    }
+
+    /** Refuses modules to save that have no parameter in the model. */
+    static void requireSaved(Model model, LoraConfig config) {
+        Set<String> modules = model.weights().asMap().keySet().stream()
+                .map(name -> name.substring(0, Math.max(0, name.lastIndexOf('.'))))
+                .collect(Collectors.toCollection(LinkedHashSet::new));
+        for (String name : config.modulesToSave()) {
+            if (model.weights().asMap().keySet().stream().noneMatch(config.withModulesToSave(List.of(name))::saves)) {
+                throw new ConfigException("modules_to_save: no module is named " + name + "; there are "
+                        + String.join(", ", nearest(name, suffixes(modules))));
+            }
+        }
+    }
+
+    private static boolean excluded(LoraConfig config, String path) {
+        TargetModules exclude = config.excludeModules();
+        return (exclude != null && exclude.matches(path)) || config.saves(path);
+    }
+
+    /** The last components of the paths, each once. */
+    static Set<String> suffixes(Set<String> paths) {
+        return paths.stream()
+                .map(path -> path.substring(path.lastIndexOf('.') + 1))
+                .collect(Collectors.toCollection(LinkedHashSet::new));
+    }
+
+    private static String example(Model model) {
+        return model.linears().keySet().stream().findFirst().orElse("(the model has no linear layer)");
+    }
+
+    private static List<String> nearest(String name, Set<String> candidates) {
+        return candidates.stream()
+                .sorted(Comparator.comparingInt(candidate -> editDistance(name, candidate)))
+                .toList();
+    }
+
+    /** Levenshtein's distance. */
+    private static int editDistance(String a, String b) {
+        int[] row = new int[b.length() + 1];
+        for (int j = 0; j <= b.length(); j++) {
+            row[j] = j;
+        }
+        for (int i = 1; i <= a.length(); i++) {
+            int diagonal = row[0];
+            row[0] = i;
+            for (int j = 1; j <= b.length(); j++) {
+                int replaced = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
+                diagonal = row[j];
+                row[j] = Math.min(replaced, 1 + Math.min(diagonal, row[j - 1]));
+            }
+        }
+        return row[b.length()];
+    }
+}

@@ -1,0 +1,54 @@
+package org.loft4j.adapter;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.loft4j.ConfigException;
+
+class TargetModulesTest {
+    @Test
+    void aNameMeansThePathItselfOrItsLastComponents() {
+        TargetModules names = TargetModules.names("q_proj", "mlp.dense", "head");
+        assertTrue(names.matches("model.layers.0.self_attn.q_proj"));
+        assertTrue(names.matches("model.layers.0.mlp.dense"));
+        assertTrue(names.matches("head"));
+        assertFalse(names.matches("model.layers.0.attn.dense"));
+        assertFalse(names.matches("model.layers.0.my_q_proj"));
+        assertFalse(names.matches("model.q_proj.inner"));
+    }
+
+    @Test
+    void aRegularExpressionMustMatchInFull() {
+        TargetModules regex = TargetModules.regex("model\\.layers\\.[01]\\..*_proj");
+        assertTrue(regex.matches("model.layers.1.self_attn.q_proj"));
+        assertFalse(regex.matches("model.layers.12.self_attn.q_proj"));
+        assertFalse(regex.matches("model.layers.1.self_attn.q_proj.inner"));
+        assertThrows(ConfigException.class, () -> TargetModules.regex("(unclosed"));
+    }
+
+    @Test
+    void layersToTransformChoosesBlocksByNumber() {
+        TargetModules any = new TargetModules.Names(List.of("q_proj"), List.of(1, 12), List.of());
+        assertTrue(any.matches("model.layers.1.q_proj"));
+        assertTrue(any.matches("model.layers.12.self_attn.q_proj"));
+        assertFalse(any.matches("model.layers.2.q_proj"));
+        assertFalse(any.matches("model.q_proj"));
+        TargetModules named = new TargetModules.Names(List.of("q_proj"), List.of(1), List.of("blocks", "layers"));
+        assertTrue(named.matches("model.layers.1.q_proj"));
+        assertFalse(named.matches("model.experts.1.q_proj"));
+        assertThrows(ConfigException.class, () -> new TargetModules.Names(List.of("q"), List.of(), List.of("layers")));
+    }
+
+    @Test
+    void theCommandLinesWordsAreTold() {
+        assertEquals(TargetModules.allLinear(), TargetModules.parse("all-linear"));
+        assertEquals(TargetModules.names("q_proj", "v_proj"), TargetModules.parse(" q_proj, v_proj "));
+        assertEquals(TargetModules.names("self_attn.q_proj"), TargetModules.parse("self_attn.q_proj"));
+        assertEquals(TargetModules.regex(".*\\.(q|v)_proj"), TargetModules.parse(".*\\.(q|v)_proj"));
+        assertThrows(ConfigException.class, () -> TargetModules.names(List.of()));
+    }
+}
