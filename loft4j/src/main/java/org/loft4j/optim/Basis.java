@@ -9,7 +9,7 @@ import org.loft4j.tensor.NativeScope;
 
 /**
  * What one factor is to the other: the basis in which the other's coordinates are taken. Holds the Gram matrix
- * {@code S = Fᵀ·F} and its inverse, float64 whatever the dtype of the factor, renewed only when the factor is written.
+ * {@code S = F·Fᵀ} and its inverse, float64 whatever the dtype of the factor, renewed only when the factor is written.
  */
 final class Basis implements AutoCloseable {
     private final Factor factor;
@@ -21,7 +21,7 @@ final class Basis implements AutoCloseable {
         this.factor = factor;
         this.damping = damping;
         try (NativeScope scope = new NativeScope()) {
-            Tensor gram = gramOf(factor.tall(pair));
+            Tensor gram = gramOf(factor.wide(pair));
             this.gram = NativeScope.keep(gram);
             this.inverse = NativeScope.keep(inverseOf(gram));
         }
@@ -30,7 +30,7 @@ final class Basis implements AutoCloseable {
     /** Takes the factor's present values. */
     void renew(LowRankPair pair) {
         try (NativeScope scope = new NativeScope()) {
-            Tensor newGram = NativeScope.keep(gramOf(factor.tall(pair)));
+            Tensor newGram = NativeScope.keep(gramOf(factor.wide(pair)));
             Tensor newInverse = NativeScope.keep(inverseOf(newGram));
             close();
             gram = newGram;
@@ -48,9 +48,9 @@ final class Basis implements AutoCloseable {
         return inverse;
     }
 
-    private static Tensor gramOf(Tensor tall) {
-        Tensor exact = tall.to(ScalarType.Double);
-        return exact.t().mm(exact);
+    private static Tensor gramOf(Tensor wide) {
+        Tensor exact = wide.to(ScalarType.Double);
+        return exact.mm(exact.t());
     }
 
     private Tensor inverseOf(Tensor gram) {

@@ -7,8 +7,8 @@ import org.bytedeco.pytorch.global.torch;
 import org.loft4j.tensor.NativeScope;
 
 /**
- * The second moment of LoFT-AdamW (arXiv 2505.21289, blocks 4 and 5): for each row i of the factor the symmetric matrix
- * {@code P[i] = EMA(g̃[i]ᵀ·g̃[i])}, packed, from which {@code V_ij = a_jᵀ·P[i]·a_j} for each column a_j of the basis. V, the
+ * The second moment of LoFT-AdamW (arXiv 2505.21289, blocks 4 and 5): for each column i of the factor the symmetric
+ * matrix {@code P[i] = EMA(g̃[i]·g̃[i]ᵀ)}, packed, from which {@code V_ij = a_jᵀ·P[i]·a_j} for each column a_j of the basis. V, the
  * momentum in W-space and their quotient are formed, used and thrown away tile by tile of rows; nothing of the size of W
  * is ever held.
  */
@@ -25,7 +25,7 @@ final class CrossTermMoment implements SecondMoment {
         this.algebra = algebra;
         try (NativeScope scope = new NativeScope()) {
             packed = NativeScope.keep(torch.zeros(
-                    new long[] {like.size(0), CrossTerms.packedSize((int) like.size(1))}, like.options()));
+                    new long[] {CrossTerms.packedSize((int) like.size(0)), like.size(1)}, like.options()));
         }
     }
 
@@ -36,7 +36,7 @@ final class CrossTermMoment implements SecondMoment {
 
     @Override
     public void transport(Tensor c) {
-        packed.copy_(packed.mm(algebra.congruence(c).to(packed.scalar_type())));
+        packed.copy_(algebra.congruence(c).to(packed.scalar_type()).mm(packed));
     }
 
     @Override
@@ -46,11 +46,15 @@ final class CrossTermMoment implements SecondMoment {
 
     @Override
     public Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t) {
-        Tensor projector = basis.t().mm(basisInverse);
+        Tensor projector = basisInverse.mm(basis).t();
         Tensor direction = torch.empty_like(m);
-        forEachTile(m, basis, t, (from, d) -> {
-            torch.mm_out(direction.narrow(0, from, d.size(0)), d, projector);
-        });
+        forEachTile(
+                m,
+                basis,
+                t,
+                (from, d) -> direction
+                        .narrow(1, from, d.size(0))
+                        .copy_(d.mm(projector).t()));
         return direction;
     }
 
@@ -60,11 +64,11 @@ final class CrossTermMoment implements SecondMoment {
     }
 
     /**
-     * Block 5: {@code M = m·K}, {@code V_ij = a_jᵀ·P[i]·a_j}, {@code D = (M/c₁) ⊘ (√(V/c₂) + ε)} with {@code c = 1 − βᵗ}, a tile
+     * Block 5: {@code M = mᵀ·K}, {@code V_ij = a_jᵀ·P[i]·a_j}, {@code D = (M/c₁) ⊘ (√(V/c₂) + ε)} with {@code c = 1 − βᵗ}, a tile
      * of rows at a time. The tile's memory is used again for the next.
      */
     void forEachTile(Tensor m, Tensor basis, long t, Tile use) {
-        long rows = m.size(0);
+        long rows = m.size(1);
         long columns = basis.size(1);
         long tileRows = Math.min(rows, Math.max(32, TILE_ELEMENTS / columns));
         double c1 = 1 - Math.pow(config.beta1(), t);
@@ -83,8 +87,10 @@ final class CrossTermMoment implements SecondMoment {
         for (long from = 0; from < rows; from += tileRows) {
             try (NativeScope scope = new NativeScope()) {
                 long count = Math.min(tileRows, rows - from);
-                Tensor v = torch.mm_out(tileV.narrow(0, 0, count), packed.narrow(0, from, count), squared);
-                Tensor d = torch.mm_out(tileD.narrow(0, 0, count), m.narrow(0, from, count), corrected);
+                Tensor v = torch.mm_out(
+                        tileV.narrow(0, 0, count), packed.narrow(1, from, count).t(), squared);
+                Tensor d = torch.mm_out(
+                        tileD.narrow(0, 0, count), m.narrow(1, from, count).t(), corrected);
                 d.div_(v.clamp_min_(zero).sqrt_().add_(eps)).clamp_(low, high);
                 use.accept(from, d);
             }

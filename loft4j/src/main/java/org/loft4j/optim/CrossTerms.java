@@ -2,15 +2,14 @@ package org.loft4j.optim;
 
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
 /**
- * Algebra of symmetric r×r matrices that are packed as their upper triangles, {@code vech(P): r(r+1)/2} numbers a row. The
- * second moment of LoFT is one such matrix for each row of a factor (LoFT, block 4).
+ * Algebra of symmetric r×r matrices that are packed as their upper triangles, {@code vech(P)}: a column of
+ * {@code r(r+1)/2} numbers. The second moment of LoFT is one such matrix for each row of B and each column of A (block 4).
  */
 final class CrossTerms implements AutoCloseable {
     /** Row and column of each packed entry, k ≤ l. */
@@ -48,7 +47,7 @@ final class CrossTerms implements AutoCloseable {
     }
 
     /**
-     * The basis quadratically, {@code vech₂(a·aᵀ)} for each column a: {@code vech(P)·vech₂(a·aᵀ) = aᵀ·P·a}.
+     * The basis quadratically, {@code vech₂(a·aᵀ)} for each column a: {@code vech(P)ᵀ·vech₂(a·aᵀ) = aᵀ·P·a}.
      *
      * @param basis {@code (r, columns)}
      * @return {@code (r(r+1)/2, columns)}
@@ -59,15 +58,15 @@ final class CrossTerms implements AutoCloseable {
                 .mul_(multiplicity.to(basis.scalar_type()));
     }
 
-    /** {@code P[i] ← β₂·P[i] + (1 − β₂)·g̃[i]ᵀ·g̃[i]} for every row i. */
-    void accumulate(Tensor packed, Tensor rows, double beta2) {
+    /** {@code P[i] ← β₂·P[i] + (1 − β₂)·g̃[i]·g̃[i]ᵀ} for every column i of g̃, {@code (r, length)}. */
+    void accumulate(Tensor packed, Tensor grad, double beta2) {
         packed.mul_(new Scalar(beta2))
-                .addcmul_(rows.index_select(1, rowIndex), rows.index_select(1, columnIndex), new Scalar(1 - beta2));
+                .addcmul_(grad.index_select(0, rowIndex), grad.index_select(0, columnIndex), new Scalar(1 - beta2));
     }
 
     /**
-     * The matrix T of {@code P ↦ Cᵀ·P·C} on packed rows: {@code vech(P)·T = vech(Cᵀ·P·C)}, with
-     * {@code T[(i,j),(k,l)] = C_ik·C_jl + [i≠j]·C_jk·C_il}.
+     * The matrix T of {@code P ↦ C·P·Cᵀ} on packed columns: {@code T·vech(P) = vech(C·P·Cᵀ)}, with
+     * {@code T[(k,l),(i,j)] = C_ki·C_lj + [i≠j]·C_kj·C_li}.
      *
      * @param c {@code (r, r)}
      * @return {@code (r(r+1)/2, r(r+1)/2)}
@@ -76,8 +75,8 @@ final class CrossTerms implements AutoCloseable {
         Tensor ofRow = c.index_select(0, rowIndex);
         Tensor ofColumn = c.index_select(0, columnIndex);
         Tensor straight = ofRow.index_select(1, rowIndex).mul_(ofColumn.index_select(1, columnIndex));
-        Tensor crossed = ofColumn.index_select(1, rowIndex).mul_(ofRow.index_select(1, columnIndex));
-        return torch.addcmul(straight, crossed, offDiagonal.to(c.scalar_type()));
+        Tensor crossed = ofRow.index_select(1, columnIndex).mul_(ofColumn.index_select(1, rowIndex));
+        return straight.addcmul_(crossed, offDiagonal.t());
     }
 
     @Override

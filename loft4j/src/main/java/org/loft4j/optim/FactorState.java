@@ -13,29 +13,29 @@ final class FactorState implements AutoCloseable {
     private final SecondMoment second;
     private @Nullable Tensor scaledGrad;
 
-    FactorState(Tensor tall, SecondMoment second) {
+    FactorState(Tensor wide, SecondMoment second) {
         this.second = second;
         try (NativeScope scope = new NativeScope()) {
-            m = NativeScope.keep(torch.zeros(new long[] {tall.size(0), tall.size(1)}, tall.options()));
+            m = NativeScope.keep(torch.zeros(new long[] {wide.size(0), wide.size(1)}, wide.options()));
         }
     }
 
     /**
-     * Block 2: {@code g̃ = (1/s)·g·S⁻¹}, so that g̃ times the basis is the projection of the full gradient. Formed in float64,
+     * Block 2: {@code g̃ = (1/s)·S⁻¹·g}, so that g̃ᵀ times the basis is the projection of the full gradient. Formed in float64,
      * since S⁻¹ may be large.
      *
-     * @return {@code ‖G·P‖²_F = tr((g̃ᵀ·g̃)·S)}, block 6
+     * @return {@code ‖G·P‖²_F = tr((g̃·g̃ᵀ)·S)}, block 6
      */
     Tensor scale(Tensor grad, Basis basis, double scale) {
-        Tensor exact = grad.to(ScalarType.Double).mm(basis.inverse()).mul_(new Scalar(1 / scale));
+        Tensor exact = basis.inverse().mm(grad.to(ScalarType.Double)).mul_(new Scalar(1 / scale));
         dropScaledGrad();
         scaledGrad = NativeScope.keep(exact.to(grad.scalar_type()));
-        return exact.t().mm(exact).mul_(basis.gram()).sum();
+        return exact.mm(exact.t()).mul_(basis.gram()).sum();
     }
 
-    /** Blocks 3 and 4: carries the history over, {@code m ← m·C} and {@code P[i] ← Cᵀ·P[i]·C}. */
+    /** Blocks 3 and 4: carries the history over, {@code m ← C·m} and {@code P[i] ← C·P[i]·Cᵀ}. */
     void transport(Tensor c) {
-        m.copy_(m.mm(c.to(m.scalar_type())));
+        m.copy_(c.to(m.scalar_type()).mm(m));
         second.transport(c);
     }
 

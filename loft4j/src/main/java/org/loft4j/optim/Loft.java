@@ -29,7 +29,7 @@ public final class Loft implements Optimizer {
         for (LowRankPair pair : pairs) {
             CrossTerms algebra = byRank.computeIfAbsent(
                     (int) pair.rank(), rank -> new CrossTerms(rank, DeviceSpec.of(pair.loraA())));
-            loft.pairs.add(new LoftPair(pair, config, tall -> new CrossTermMoment(config, algebra, tall)));
+            loft.pairs.add(new LoftPair(pair, config, wide -> new CrossTermMoment(config, algebra, wide)));
         }
         loft.algebras.addAll(byRank.values());
         return loft;
@@ -42,7 +42,7 @@ public final class Loft implements Optimizer {
     public static Loft simple(List<LowRankPair> pairs, LoftConfig config) {
         Loft loft = new Loft();
         for (LowRankPair pair : pairs) {
-            loft.pairs.add(new LoftPair(pair, config, tall -> new FactorMoment(config, tall)));
+            loft.pairs.add(new LoftPair(pair, config, wide -> new FactorMoment(config, wide)));
         }
         return loft;
     }

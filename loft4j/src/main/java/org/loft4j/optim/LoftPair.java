@@ -10,16 +10,16 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.loft4j.tensor.NativeScope;
 
 /**
- * One pair under LoFT: the six blocks in their order. B and A take the same path, A as its transpose, so that each equation
- * is written once: F is the factor {@code (rows, r)}, K its basis {@code (r, columns)}, and {@code W − W0 = s·F·K} or its
- * transpose.
+ * One pair under LoFT: the six blocks in their order. A and B take the same path, B as its transpose, so that each equation
+ * is written once: F is the factor {@code (r, length)}, K its basis {@code (r, columns)}, and {@code W − W0} is
+ * {@code s·Fᵀ·K} or its transpose.
  */
 final class LoftPair implements AutoCloseable {
     private final LowRankPair pair;
     private final LoftConfig config;
     private final Map<Factor, FactorState> states = new EnumMap<>(Factor.class);
     private final Map<Factor, Basis> bases = new EnumMap<>(Factor.class);
-    /** {@code Kprev·Kᵀ} of the basis that was written last, float64 {@code (r, r)}: all that is kept of the old factor. */
+    /** {@code K·Kprevᵀ} of the basis that was written last, float64 {@code (r, r)}: all that is kept of the old factor. */
     private final Tensor overlap;
 
     LoftPair(LowRankPair pair, LoftConfig config, Function<Tensor, SecondMoment> secondMoment) {
@@ -27,8 +27,8 @@ final class LoftPair implements AutoCloseable {
         this.config = config;
         try (NativeScope scope = new NativeScope()) {
             for (Factor factor : Factor.values()) {
-                Tensor tall = factor.tall(pair);
-                states.put(factor, new FactorState(tall, secondMoment.apply(tall)));
+                Tensor wide = factor.wide(pair);
+                states.put(factor, new FactorState(wide, secondMoment.apply(wide)));
                 bases.put(factor, new Basis(pair, factor, config.damping()));
             }
             overlap = NativeScope.keep(basis(Factor.A).gram().mul(new Scalar(0.0)));
@@ -38,7 +38,7 @@ final class LoftPair implements AutoCloseable {
     /** Reads the gradients; adds the squared norm of the active factor's projected full gradient to the sum. */
     void scaleGradients(Factor active, NormSum norm) {
         for (Factor factor : Factor.values()) {
-            Tensor grad = factor.tallGrad(pair);
+            Tensor grad = factor.wideGrad(pair);
             Tensor projectedNorm = state(factor).scale(grad, basis(factor.other()), pair.scale());
             // the idle factor adds zero to the norm, or NaN if its gradient is not finite
             norm.add(factor == active ? projectedNorm : grad.sum().mul(new Scalar(0.0)));
@@ -51,21 +51,21 @@ final class LoftPair implements AutoCloseable {
             Basis basis = basis(factor.other());
             boolean basisMoved = factor == active && t > 1;
             if (basisMoved) {
-                state(factor).transport(overlap.mm(basis.inverse()));
+                state(factor).transport(basis.inverse().mm(overlap));
             } else if (t > 1 && config.damping() instanceof Damping.Absolute) {
-                // S·(S + δ)⁻¹ is not the identity
-                state(factor).transport(basis.gram().mm(basis.inverse()));
+                // (S + δ)⁻¹·S is not the identity
+                state(factor).transport(basis.inverse().mm(basis.gram()));
             }
             state(factor).accumulate(config.beta1(), gradScale);
         }
 
-        Tensor f = active.tall(pair);
-        Tensor k = active.other().tall(pair).t();
+        Tensor f = active.wide(pair);
+        Tensor k = active.other().wide(pair);
         Tensor d = state(active).direction(k, basis(active.other()).inverse(), t);
         Tensor decayed = f.mul(new Scalar(1 - learningRate * config.weightDecay()));
         Tensor written = decayed.sub_(d, new Scalar(learningRate / pair.scale()));
 
-        overlap.copy_(f.to(ScalarType.Double).t().mm(written.to(ScalarType.Double)));
+        overlap.copy_(written.to(ScalarType.Double).mm(f.to(ScalarType.Double).t()));
         f.copy_(written);
         basis(active).renew(pair);
     }

@@ -2,25 +2,25 @@ package org.loft4j.optim;
 
 import org.bytedeco.pytorch.Tensor;
 
-/** The second moment of one factor, and the step that it makes of the first. The factor is tall: {@code (rows, r)}. */
+/** The second moment of one factor, and the step that it makes of the first. The factor is wide: {@code (r, length)}. */
 interface SecondMoment extends AutoCloseable {
     /** What is saved. */
     Tensor state();
 
-    /** Carries the history over to the new basis: coordinates x become {@code x·C}, with {@code C: (r, r)} (blocks 3 and 4). */
+    /** Carries the history over to the new basis: coordinates x become {@code C·x}, with {@code C: (r, r)} (blocks 3 and 4). */
     void transport(Tensor c);
 
-    /** Takes in the scaled gradient g̃ of this step, {@code (rows, r)}. */
+    /** Takes in the scaled gradient g̃ of this step, {@code (r, length)}. */
     void accumulate(Tensor scaledGrad);
 
     /**
      * The step in factor coordinates, before the learning rate.
      *
-     * @param m first moment {@code (rows, r)}
+     * @param m first moment {@code (r, length)}
      * @param basis the other factor as {@code (r, columns)}
      * @param basisInverse inverse of the basis' Gram matrix, {@code (r, r)}, in the dtype of the factor
      * @param t number of this step, from 1
-     * @return {@code (rows, r)}
+     * @return {@code (r, length)}
      */
     Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t);
 

@@ -68,21 +68,23 @@ class LoftInvarianceTest {
         try (NativeScope scope = new NativeScope();
                 CrossTerms algebra = new CrossTerms(16, DeviceSpec.CPU)) {
             Tensor basis = randn(16, 512).to(Dtype.F32.scalarType());
-            Tensor m = torch.zeros(new long[] {256, 16}, basis.options());
+            Tensor m = torch.zeros(new long[] {16, 256}, basis.options());
             double unclamped = 0;
             try (CrossTermMoment moment = new CrossTermMoment(config, algebra, m)) {
                 for (long t = 1; t <= 6; t++) {
-                    Tensor g = randn(256, 16).to(Dtype.F32.scalarType());
+                    Tensor g = randn(16, 256).to(Dtype.F32.scalarType());
                     m.mul_(new Scalar(0.9)).add_(g, new Scalar(0.1));
                     moment.accumulate(g);
                     double bound = QuotientBound.at(config, t);
                     double c1 = 1 - Math.pow(0.9, t);
                     double c2 = 1 - Math.pow(0.999, t);
                     Tensor v = moment.state()
+                            .t()
                             .mm(algebra.squared(basis))
                             .clamp_min(new Scalar(0.0))
                             .div(new Scalar(c2));
-                    Tensor raw = m.mm(basis).div(new Scalar(c1)).div(v.sqrt().add(new Scalar(1e-8)));
+                    Tensor raw =
+                            m.t().mm(basis).div(new Scalar(c1)).div(v.sqrt().add(new Scalar(1e-8)));
                     unclamped = Math.max(unclamped, raw.abs().max().item_double() / bound);
                     moment.forEachTile(
                             m,
