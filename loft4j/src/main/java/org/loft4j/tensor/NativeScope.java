@@ -3,6 +3,7 @@ package org.loft4j.tensor;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Owns every native object that its thread creates while it is open, and frees them on close. Scopes nest: the innermost
@@ -14,6 +15,7 @@ public final class NativeScope implements AutoCloseable {
         Engine.start();
     }
 
+    private final @Nullable PointerScope enclosing = PointerScope.getInnerScope();
     private final PointerScope scope = new PointerScope();
 
     /**
@@ -22,6 +24,18 @@ public final class NativeScope implements AutoCloseable {
      */
     public static Tensor keep(Tensor tensor) {
         tensor.retainReference();
+        return tensor;
+    }
+
+    /**
+     * Hands the tensor on to the scope around this one, which then frees it. What else this scope made is freed on close, as
+     * far as no gradient needs it: a scope around each layer of a model bounds the memory of a forward pass.
+     */
+    public Tensor toEnclosing(Tensor tensor) {
+        if (enclosing == null) {
+            throw new IllegalStateException("no scope is open around this one: open one around the whole computation");
+        }
+        enclosing.attach(tensor);
         return tensor;
     }
 

@@ -1,0 +1,79 @@
+package org.loft4j.model.llama;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Generator;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.Linear;
+import org.loft4j.nn.ParameterSpec;
+import org.loft4j.nn.ParameterSpec.Initial;
+import org.loft4j.nn.Weights;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+
+/** The names and shapes of Llama's parameters, and where they come from. */
+final class LlamaWeights {
+    static final String EMBEDDING = "model.embed_tokens.weight";
+    static final String NORM = "model.norm.weight";
+    static final String HEAD = "lm_head";
+
+    private LlamaWeights() {}
+
+    /** Path of a module of one layer. */
+    static String layer(int index, String module) {
+        return "model.layers." + index + "." + module;
+    }
+
+    /** Every parameter in the order of use. */
+    static List<ParameterSpec> specs(LlamaConfig config) {
+        long hidden = config.hiddenSize();
+        long width = config.intermediateSize();
+        long queries = (long) config.heads() * config.headDim();
+        long keys = (long) config.keyValueHeads() * config.headDim();
+        List<ParameterSpec> specs = new ArrayList<>();
+        specs.add(new ParameterSpec(EMBEDDING, Initial.NORMAL, config.vocabularySize(), hidden));
+        for (int i = 0; i < config.layers(); i++) {
+            specs.add(new ParameterSpec(layer(i, "input_layernorm.weight"), Initial.ONES, hidden));
+            linear(specs, layer(i, "self_attn.q_proj"), queries, hidden, config.attentionBias());
+            linear(specs, layer(i, "self_attn.k_proj"), keys, hidden, config.attentionBias());
+            linear(specs, layer(i, "self_attn.v_proj"), keys, hidden, config.attentionBias());
+            linear(specs, layer(i, "self_attn.o_proj"), hidden, queries, config.attentionBias());
+            specs.add(new ParameterSpec(layer(i, "post_attention_layernorm.weight"), Initial.ONES, hidden));
+            linear(specs, layer(i, "mlp.gate_proj"), width, hidden, config.mlpBias());
+            linear(specs, layer(i, "mlp.up_proj"), width, hidden, config.mlpBias());
+            linear(specs, layer(i, "mlp.down_proj"), hidden, width, config.mlpBias());
+        }
+        specs.add(new ParameterSpec(NORM, Initial.ONES, hidden));
+        if (!config.tieWordEmbeddings()) {
+            linear(specs, HEAD, config.vocabularySize(), hidden, false);
+        }
+        return specs;
+    }
+
+    /** New parameters, drawn as Transformers does: normal matrices, unit norms, no biases. */
+    static Weights random(LlamaConfig config, DeviceSpec device, Dtype dtype, long seed) {
+        Weights weights = new Weights();
+        try (NativeScope scope = new NativeScope()) {
+            Generator generator = ParameterSpec.generator(seed);
+            for (ParameterSpec spec : specs(config)) {
+                try (NativeScope one = new NativeScope()) {
+                    weights.put(spec.name(), spec.create(config.initializerRange(), dtype, device, generator));
+                }
+            }
+        }
+        return weights;
+    }
+
+    /** The linear layer at a path. */
+    static Linear linear(Weights weights, String path) {
+        return new Linear(path, weights.get(path + ".weight"), weights.find(path + ".bias"));
+    }
+
+    private static void linear(List<ParameterSpec> specs, String path, long out, long in, boolean bias) {
+        specs.add(new ParameterSpec(path + ".weight", Initial.NORMAL, out, in));
+        if (bias) {
+            specs.add(new ParameterSpec(path + ".bias", Initial.ZEROS, out));
+        }
+    }
+}

@@ -1,0 +1,46 @@
+package org.loft4j.nn;
+
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.loft4j.ConfigException;
+
+/** The nonlinearity of a feed-forward block, by the names that config.json's {@code hidden_act} uses. */
+public enum Activation {
+    /** {@code x·Φ(x)} with the exact error function; Hendrycks and Gimpel 2016 (arXiv:1606.08415), section 2. */
+    GELU,
+    /** Its approximation {@code x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))}, of the same section. */
+    GELU_TANH,
+    /** {@code max(0, x)}. */
+    RELU,
+    /** {@code x·σ(x)}; Elfwing, Uchibe and Doya 2017 (arXiv:1702.03118), equation 3. */
+    SILU;
+
+    private static final Map<String, Activation> BY_NAME = Map.of(
+            "gelu", GELU,
+            "gelu_new", GELU_TANH,
+            "gelu_pytorch_tanh", GELU_TANH,
+            "gelu_fast", GELU_TANH,
+            "relu", RELU,
+            "silu", SILU,
+            "swish", SILU);
+
+    /** The activation of a name in config.json; an unknown name is an error that lists the known ones. */
+    public static Activation parse(String field, String name) {
+        Activation activation = BY_NAME.get(name);
+        if (activation == null) {
+            throw new ConfigException(field + " must be one of "
+                    + String.join(", ", BY_NAME.keySet().stream().sorted().toList()) + ", got " + name);
+        }
+        return activation;
+    }
+
+    public Tensor apply(Tensor x) {
+        return switch (this) {
+            case GELU -> torch.gelu(x);
+            case GELU_TANH -> torch.gelu(x, "tanh");
+            case RELU -> torch.relu(x);
+            case SILU -> torch.silu(x);
+        };
+    }
+}

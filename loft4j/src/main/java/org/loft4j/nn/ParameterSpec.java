@@ -1,0 +1,52 @@
+package org.loft4j.nn;
+
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Tensors;
+
+/**
+ * A parameter that a model has: its name, shape, and how it starts when no checkpoint gives it.
+ *
+ * @param name Hugging Face's name, such as {@code model.norm.weight}
+ * @param initial what a new parameter holds
+ * @param shape sizes, copied neither in nor out
+ */
+public record ParameterSpec(String name, Initial initial, long... shape) {
+    /** What a new parameter holds. */
+    public enum Initial {
+        /** Normal numbers of mean 0 and the model's {@code initializer_range}: matrices and embeddings. */
+        NORMAL,
+        /** Ones: the weights of norms. */
+        ONES,
+        /** Zeros: biases. */
+        ZEROS
+    }
+
+    /**
+     * A new parameter. Random numbers are drawn in float32 on the CPU, so that a seed means the same model on every device.
+     *
+     * @param std of the normal numbers
+     * @param generator to draw from, see {@link #generator}
+     */
+    public Tensor create(double std, Dtype dtype, DeviceSpec device, Generator generator) {
+        TensorOptions options = Tensors.options(dtype, device);
+        return switch (initial) {
+            case ONES -> torch.ones(shape, options);
+            case ZEROS -> torch.zeros(shape, options);
+            case NORMAL ->
+                Tensors.empty(Dtype.F32, DeviceSpec.CPU, shape)
+                        .normal_(0, std, new GeneratorOptional(generator))
+                        .to(device.torch(), dtype.scalarType());
+        };
+    }
+
+    /** A source of random numbers that leaves libtorch's own alone; it belongs to the open scope. */
+    public static Generator generator(long seed) {
+        return torch.createCPUGenerator(seed);
+    }
+}
