@@ -128,8 +128,9 @@ public record LlamaConfig(
 
     private static int headDim(long hiddenSize, int heads) {
         if (hiddenSize % heads != 0) {
-            throw new ConfigException("hidden_size must be a multiple of num_attention_heads where head_dim is not given, got "
-                    + hiddenSize + " and " + heads);
+            throw new ConfigException(
+                    "hidden_size must be a multiple of num_attention_heads where head_dim is not given, got "
+                            + hiddenSize + " and " + heads);
         }
         return Math.toIntExact(hiddenSize / heads);
     }

@@ -3,7 +3,6 @@ package org.loft4j.model.llama;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Generator;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
