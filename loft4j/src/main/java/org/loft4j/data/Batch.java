@@ -1,0 +1,52 @@
+package org.loft4j.data;
+
+import java.util.Arrays;
+import org.loft4j.Checks;
+
+/**
+ * Examples padded on the right to the longest of them, row by row.
+ *
+ * @param rows number of examples
+ * @param columns length of the longest
+ * @param inputIds token ids, (rows, columns)
+ * @param attentionMask 1 at tokens, 0 at padding, (rows, columns)
+ * @param labels for a language model (rows, columns), {@link Encoded#NO_LOSS} at padding; for a classifier (rows)
+ * @param tokens number of tokens without padding
+ * @param targets how many predictions the mean loss is taken over: the rows of a classifier; for a language model the labelled
+ *     tokens from the second of each row on, since a token is predicted from those before it
+ */
+public record Batch(
+        int rows, int columns, long[] inputIds, long[] attentionMask, long[] labels, long tokens, long targets) {
+    /** Collects the examples with the given indices. */
+    public static Batch collate(Dataset dataset, int[] indices, long padId) {
+        Checks.atLeast("number of examples in a batch", indices.length, 1);
+        int rows = indices.length;
+        int columns = Arrays.stream(indices).map(dataset::length).max().orElseThrow();
+        int cells = Math.multiplyExact(rows, columns);
+        var ids = new long[cells];
+        var mask = new long[cells];
+        var labels = new long[dataset.isClassification() ? rows : cells];
+        Arrays.fill(ids, padId);
+        Arrays.fill(labels, Encoded.NO_LOSS);
+        long tokens = 0;
+        for (int row = 0; row < rows; row++) {
+            Encoded example = dataset.get(indices[row]);
+            int length = example.ids().length;
+            System.arraycopy(example.ids(), 0, ids, row * columns, length);
+            Arrays.fill(mask, row * columns, row * columns + length, 1);
+            int at = dataset.isClassification() ? row : row * columns;
+            System.arraycopy(example.labels(), 0, labels, at, example.labels().length);
+            tokens += length;
+        }
+        long targets = dataset.isClassification() ? rows : targets(labels, columns);
+        return new Batch(rows, columns, ids, mask, labels, tokens, targets);
+    }
+
+    private static long targets(long[] labels, int columns) {
+        long count = 0;
+        for (int i = 0; i < labels.length; i++) {
+            count += i % columns > 0 && labels[i] != Encoded.NO_LOSS ? 1 : 0;
+        }
+        return count;
+    }
+}

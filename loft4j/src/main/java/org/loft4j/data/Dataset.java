@@ -1,0 +1,144 @@
+package org.loft4j.data;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.Checks;
+import org.loft4j.DataException;
+
+/** Tokenized examples, ready for batches. */
+public final class Dataset {
+    private final int[][] ids;
+    // a classifier's classes, else from which token of each example on the loss is taken
+    private final int @Nullable [] classes;
+    private final int[] lossFrom;
+    private final Truncations truncations;
+
+    private Dataset(int[][] ids, int @Nullable [] classes, int[] lossFrom, Truncations truncations) {
+        this.ids = ids;
+        this.classes = classes;
+        this.lossFrom = lossFrom;
+        this.truncations = truncations;
+    }
+
+    /**
+     * Texts with the index of their class. What exceeds {@code maxLength} tokens is cut from the end of the text; the special tokens
+     * on both sides stay.
+     *
+     * @throws DataException if a row has no label, an unknown one, or a text without tokens
+     */
+    public static Dataset classification(List<? extends Row> rows, Labels labels, Tokenizer tokenizer, int maxLength)
+            throws IOException {
+        tokenizer.requireRoom(maxLength);
+        var texts = new ArrayList<String>();
+        var classes = new int[rows.size()];
+        for (int i = 0; i < classes.length; i++) {
+            LabeledText row = Labels.labeled(rows.get(i));
+            classes[i] = labels.index(row);
+            texts.add(row.text());
+        }
+        var ids = new int[classes.length][];
+        var cuts = new TruncationCount();
+        tokenizer.tokenize(texts, (i, text) -> {
+            if (text.content().length == 0) {
+                throw rows.get(i).origin().fault("the tokenizer finds no tokens in the text");
+            }
+            ids[i] = text.truncate(maxLength).ids();
+            cuts.add(text.ids().length - ids[i].length, false);
+        });
+        return new Dataset(ids, classes, new int[classes.length], cuts.total());
+    }
+
+    /**
+     * Texts to continue, one example a row.
+     *
+     * <p>A plain text (or a labelled one, whose label is not used) is followed by the end token, if the tokenizer has one, and the loss
+     * is taken on all of it; beyond {@code maxLength} its end is cut, the end token with it.
+     *
+     * <p>Of a prompt with completion the loss is taken on the completion and the end token behind it. The two are tokenized apart, as
+     * they are when the model is used: it then sees the tokens of the prompt alone. Beyond {@code maxLength} the prompt loses tokens from its
+     * beginning (not the special ones), as its end is nearest to the answer; only where the completion alone is too long its end is
+     * cut, and one token of the prompt stays.
+     *
+     * @throws DataException if a row has fewer than two tokens, so that there is nothing to predict
+     */
+    public static Dataset causalLm(List<? extends Row> rows, Tokenizer tokenizer, int maxLength) throws IOException {
+        tokenizer.requireRoom(maxLength);
+        Checks.atLeast("max_length", maxLength, 2);
+        var encoder = new CausalLmRows(tokenizer, maxLength);
+        for (Row row : rows) {
+            encoder.add(row);
+        }
+        return new Dataset(encoder.ids(), null, encoder.lossFrom(), encoder.truncations());
+    }
+
+    /**
+     * Texts put one after the other, each with an end token behind it if the tokenizer has one, and cut into blocks: a corpus for language
+     * modelling, of which nothing is lost. The last block may be shorter.
+     *
+     * @throws DataException if all texts together have fewer than two tokens
+     */
+    public static Dataset blocks(List<PlainText> documents, Tokenizer tokenizer, int blockLength) throws IOException {
+        Checks.atLeast("max_length", blockLength, 2);
+        var encoder = new CausalLmRows(tokenizer, Integer.MAX_VALUE);
+        for (PlainText document : documents) {
+            encoder.add(document);
+        }
+        int[] all = Arrays.stream(encoder.ids()).flatMapToInt(Arrays::stream).toArray();
+        var blocks = new ArrayList<int[]>();
+        // a last block of one token has nothing to predict
+        for (int start = 0; start < all.length - 1; start += blockLength) {
+            blocks.add(Arrays.copyOfRange(all, start, (int) Math.min(all.length, (long) start + blockLength)));
+        }
+        return new Dataset(blocks.toArray(int[][]::new), null, new int[blocks.size()], new TruncationCount().total());
+    }
+
+    /** The number of examples. */
+    public int size() {
+        return ids.length;
+    }
+
+    /** Whether an example has one label rather than one for each token. */
+    public boolean isClassification() {
+        return classes != null;
+    }
+
+    /** A copy of one example. */
+    public Encoded get(int index) {
+        long[] tokens = Arrays.stream(ids[index]).asLongStream().toArray();
+        if (classes != null) {
+            return new Encoded(tokens, new long[] {classes[index]});
+        }
+        long[] labels = tokens.clone();
+        Arrays.fill(labels, 0, lossFrom[index], Encoded.NO_LOSS);
+        return new Encoded(tokens, labels);
+    }
+
+    /** The number of tokens of one example. */
+    public int length(int index) {
+        return ids[index].length;
+    }
+
+    /** The number of tokens of each example. */
+    public int[] lengths() {
+        return IntStream.range(0, size()).map(this::length).toArray();
+    }
+
+    /** The number of tokens of all examples. */
+    public long tokens() {
+        return IntStream.range(0, size()).mapToLong(this::length).sum();
+    }
+
+    /** The largest token id, to be below the vocabulary size of the model. */
+    public int largestId() {
+        return Arrays.stream(ids).flatMapToInt(Arrays::stream).max().orElse(0);
+    }
+
+    /** What did not fit into the greatest length. */
+    public Truncations truncations() {
+        return truncations;
+    }
+}

@@ -1,0 +1,155 @@
+package org.loft4j.data;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.DataException;
+
+/** Rows out of JSON Lines, or out of one JSON array of objects. */
+final class JsonRows {
+    private static final ObjectMapper MAPPER = new ObjectMapper(JsonFactory.builder()
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .streamReadConstraints(StreamReadConstraints.builder()
+                            .maxStringLength(Integer.MAX_VALUE)
+                            .build())
+                    .build())
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+
+    private final SourceText source;
+    private final Columns columns;
+    private final List<Row> rows = new ArrayList<>();
+    private @Nullable RowKind kind;
+    private @Nullable Origin first;
+
+    private JsonRows(SourceText source, Columns columns) {
+        this.source = source;
+        this.columns = columns;
+    }
+
+    static List<Row> lines(SourceText source, Columns columns) throws DataException {
+        var reader = new JsonRows(source, columns);
+        for (SourceText.Line line : source) {
+            if (!line.text().isBlank()) {
+                Origin origin = source.at(line.number());
+                try {
+                    reader.add(MAPPER.readTree(line.text()), origin);
+                } catch (JsonProcessingException e) {
+                    throw origin.fault("is not valid JSON: " + complaint(e));
+                }
+            }
+        }
+        return reader.rows;
+    }
+
+    static List<Row> array(SourceText source, Columns columns) throws DataException {
+        var reader = new JsonRows(source, columns);
+        try (JsonParser parser = MAPPER.createParser(source.text())) {
+            parser.nextToken();
+            while (parser.nextToken() != JsonToken.END_ARRAY) {
+                Origin origin = source.at(parser.currentTokenLocation().getLineNr());
+                reader.add(parser.readValueAsTree(), origin);
+            }
+            if (parser.nextToken() != null) {
+                throw source.at(parser.currentTokenLocation().getLineNr()).fault("has more after the end of the array");
+            }
+        } catch (JsonProcessingException e) {
+            throw source.at(e.getLocation().getLineNr()).fault("is not valid JSON: " + complaint(e));
+        } catch (DataException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new DataException(source.file(), "cannot be read: " + e);
+        }
+        return reader.rows;
+    }
+
+    private static String complaint(JsonProcessingException e) {
+        String message = e.getOriginalMessage().lines().findFirst().orElse("");
+        return message.replaceAll(" \\(for (Object|Array) starting at .*", "") + " (column "
+                + e.getLocation().getColumnNr() + ")";
+    }
+
+    private void add(@Nullable JsonNode node, Origin origin) throws DataException {
+        if (!(node instanceof ObjectNode object)) {
+            throw origin.fault("must be a JSON object such as {\"text\": \"…\"}, found " + describe(node));
+        }
+        Set<String> keys = new LinkedHashSet<>();
+        object.fieldNames().forEachRemaining(keys::add);
+        RowKind current = kind;
+        if (current == null || first == null) {
+            current = RowKind.recognise(columns, keys, origin);
+            kind = current;
+            first = origin;
+        } else {
+            requireSameKind(current, first, keys, origin);
+        }
+        rows.add(row(current, object, origin));
+    }
+
+    private void requireSameKind(RowKind kind, Origin first, Set<String> keys, Origin origin) throws DataException {
+        for (String column : kind.columns()) {
+            if (!keys.contains(column)) {
+                throw origin.fault("has no \"" + column + "\"; it has " + Quoted.list(keys) + ", but line "
+                        + first.line() + " has " + kind.describe() + ": all rows must be of one kind");
+            }
+        }
+        if (kind instanceof RowKind.Plain && columns.equals(Columns.auto()) && keys.contains("label")) {
+            throw origin.fault("has a \"label\", but line " + first.line() + " has none: all rows must be of one kind");
+        }
+    }
+
+    private static Row row(RowKind kind, ObjectNode object, Origin origin) throws DataException {
+        if (kind instanceof RowKind.Labeled labeled) {
+            return RowCheck.labeled(
+                    labeled,
+                    string(object, labeled.text(), origin),
+                    label(object.get(labeled.label()), labeled.label(), origin),
+                    origin);
+        } else if (kind instanceof RowKind.Prompted prompted) {
+            return RowCheck.prompted(
+                    prompted,
+                    string(object, prompted.prompt(), origin),
+                    string(object, prompted.completion(), origin),
+                    origin);
+        }
+        String text = ((RowKind.Plain) kind).text();
+        return RowCheck.plain(text, string(object, text, origin), origin);
+    }
+
+    private static String string(ObjectNode object, String key, Origin origin) throws DataException {
+        JsonNode value = object.get(key);
+        if (value == null || !value.isTextual()) {
+            throw origin.fault("\"" + key + "\" must be a string, found " + describe(value));
+        }
+        return value.textValue();
+    }
+
+    private static String label(@Nullable JsonNode value, String key, Origin origin) throws DataException {
+        if (value != null && (value.isTextual() || value.isBoolean() || value.isIntegralNumber())) {
+            return value.asText();
+        }
+        throw origin.fault("\"" + key + "\" must be a name or a whole number, found " + describe(value));
+    }
+
+    private static String describe(@Nullable JsonNode value) {
+        if (value == null || value.isMissingNode()) {
+            return "nothing";
+        }
+        if (value.isTextual()) {
+            return "the string " + Quoted.text(value.textValue());
+        }
+        return value.isArray() ? "an array" : value.isObject() ? "an object" : value.asText();
+    }
+}

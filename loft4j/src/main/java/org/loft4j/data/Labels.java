@@ -1,0 +1,122 @@
+package org.loft4j.data;
+
+import java.math.BigInteger;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import org.loft4j.ConfigException;
+import org.loft4j.DataException;
+
+/**
+ * The classes of a classifier by index. The order depends on nothing but the set of names: by value where all are whole
+ * numbers, else by the characters.
+ */
+public final class Labels {
+    private static final Pattern WHOLE = Pattern.compile("-?[0-9]{1,1000}");
+
+    private final List<String> names;
+    private final Map<String, Integer> indices = new HashMap<>();
+    private final boolean numeric;
+
+    private Labels(List<String> names) {
+        this.names = List.copyOf(names);
+        for (int i = 0; i < names.size(); i++) {
+            if (indices.put(names.get(i), i) != null) {
+                throw new ConfigException("labels must differ, got " + Quoted.text(names.get(i)) + " twice");
+            }
+        }
+        if (names.size() < 2) {
+            throw new ConfigException("a classifier needs at least 2 labels, got " + Quoted.list(names));
+        }
+        this.numeric = names.stream().anyMatch(Labels::isWhole);
+    }
+
+    /**
+     * The labels that occur in training data.
+     *
+     * @throws DataException if a row has no label, or all rows have the same
+     */
+    public static Labels of(List<? extends Row> rows) throws DataException {
+        var found = new TreeSet<String>();
+        for (Row row : rows) {
+            found.add(labeled(row).label());
+        }
+        if (found.size() < 2) {
+            Origin origin = rows.isEmpty()
+                    ? Origin.MEMORY
+                    : new Origin(rows.get(0).origin().file(), 0);
+            throw origin.fault("has only one label, " + Quoted.list(found) + ": there is nothing to tell apart");
+        }
+        List<String> names = List.copyOf(found);
+        if (names.stream().allMatch(Labels::isWhole)) {
+            // 1 and 01 have one value; the characters then decide, since the sort is stable
+            names = names.stream().sorted(Comparator.comparing(BigInteger::new)).toList();
+        }
+        return new Labels(names);
+    }
+
+    /** The labels of a model, in the order of its outputs. */
+    public static Labels ofNames(List<String> names) {
+        return new Labels(names);
+    }
+
+    static LabeledText labeled(Row row) throws DataException {
+        if (row instanceof LabeledText labeled) {
+            return labeled;
+        }
+        throw row.origin().fault("has no label: a classifier needs rows with \"text\" and \"label\"");
+    }
+
+    /** The names by index. */
+    public List<String> names() {
+        return names;
+    }
+
+    public int size() {
+        return names.size();
+    }
+
+    /**
+     * The index of a name. A whole number is an index where the names themselves are no numbers: data with 0 and 1 fits a model
+     * with {@code negative} and {@code positive}.
+     */
+    public OptionalInt find(String name) {
+        Integer index = indices.get(name);
+        if (index != null) {
+            return OptionalInt.of(index);
+        }
+        if (!numeric && name.matches("[0-9]{1,6}") && Integer.parseInt(name) < names.size()) {
+            return OptionalInt.of(Integer.parseInt(name));
+        }
+        return OptionalInt.empty();
+    }
+
+    /**
+     * The index of a name.
+     *
+     * @throws ConfigException if it is unknown; the message lists those that are known
+     */
+    public int index(String name) {
+        return find(name).orElseThrow(() -> new ConfigException(unknown(name)));
+    }
+
+    int index(LabeledText row) throws DataException {
+        OptionalInt index = find(row.label());
+        if (index.isEmpty()) {
+            throw row.origin().fault(unknown(row.label()));
+        }
+        return index.getAsInt();
+    }
+
+    private String unknown(String name) {
+        return "label " + Quoted.text(name) + " is unknown; the labels are " + Quoted.list(names);
+    }
+
+    private static boolean isWhole(String name) {
+        return WHOLE.matcher(name).matches();
+    }
+}

@@ -1,0 +1,7 @@
+package org.loft4j.data;
+
+/** One example as it stands in a file, before tokenization. */
+public sealed interface Row permits LabeledText, PlainText, PromptCompletion {
+    /** Where it was read. */
+    Origin origin();
+}

@@ -1,0 +1,45 @@
+package org.loft4j.data;
+
+import org.loft4j.DataException;
+
+/** The checks that every row passes, whatever the format of its file. */
+final class RowCheck {
+    private RowCheck() {}
+
+    static Row labeled(RowKind.Labeled kind, String text, String label, Origin origin) throws DataException {
+        // blanks around a label are never meant: "spam" and " spam" would be two classes
+        String name = label.strip();
+        return new LabeledText(filled(kind.text(), text, origin), filled(kind.label(), name, origin), origin);
+    }
+
+    static Row prompted(RowKind.Prompted kind, String prompt, String completion, Origin origin) throws DataException {
+        return new PromptCompletion(
+                filled(kind.prompt(), prompt, origin), filled(kind.completion(), completion, origin), origin);
+    }
+
+    static Row plain(String column, String text, Origin origin) throws DataException {
+        return new PlainText(filled(column, text, origin), origin);
+    }
+
+    private static String filled(String column, String value, Origin origin) throws DataException {
+        if (value.isBlank()) {
+            throw origin.fault("\"" + column + "\" is empty");
+        }
+        for (int i = 0; i < value.length(); i++) {
+            char c = value.charAt(i);
+            if (c == '\0') {
+                throw origin.fault("\"" + column + "\" holds a NUL character");
+            }
+            if (Character.isSurrogate(c)) {
+                if (!Character.isHighSurrogate(c)
+                        || i + 1 == value.length()
+                        || !Character.isLowSurrogate(value.charAt(i + 1))) {
+                    throw origin.fault(
+                            "\"" + column + "\" holds half a surrogate pair: " + String.format("\\u%04x", (int) c));
+                }
+                i++;
+            }
+        }
+        return value;
+    }
+}

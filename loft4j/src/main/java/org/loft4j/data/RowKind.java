@@ -1,0 +1,87 @@
+package org.loft4j.data;
+
+import java.util.Collection;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.DataException;
+
+/** Which kind of row a file holds, and in which columns: decided once, from the header or the first row. */
+sealed interface RowKind {
+    /** The columns that every row must have. */
+    List<String> columns();
+
+    /** How messages name the kind. */
+    String describe();
+
+    record Labeled(String text, String label) implements RowKind {
+        @Override
+        public List<String> columns() {
+            return List.of(text, label);
+        }
+
+        @Override
+        public String describe() {
+            return "\"" + text + "\" and \"" + label + "\"";
+        }
+    }
+
+    record Plain(String text) implements RowKind {
+        @Override
+        public List<String> columns() {
+            return List.of(text);
+        }
+
+        @Override
+        public String describe() {
+            return "\"" + text + "\" without a label";
+        }
+    }
+
+    record Prompted(String prompt, String completion) implements RowKind {
+        @Override
+        public List<String> columns() {
+            return List.of(prompt, completion);
+        }
+
+        @Override
+        public String describe() {
+            return "\"" + prompt + "\" and \"" + completion + "\"";
+        }
+    }
+
+    /** Recognises the kind from the names that a header or a first row has. */
+    static RowKind recognise(Columns asked, Collection<String> present, Origin origin) throws DataException {
+        if (asked.prompt() != null && asked.completion() != null) {
+            return new Prompted(
+                    named(asked.prompt(), "prompt", present, origin),
+                    named(asked.completion(), "completion", present, origin));
+        }
+        if (asked.text() == null && asked.label() == null && present.contains("prompt")) {
+            if (present.contains("text")) {
+                throw origin.fault("has both \"text\" and \"prompt\": name the columns to read"
+                        + " (--text-column, or --prompt-column and --completion-column)");
+            }
+            return new Prompted("prompt", named("completion", "completion", present, origin));
+        }
+        String text = named(asked.text() == null ? "text" : asked.text(), "text", present, origin);
+        String label = label(asked, present, origin);
+        return label == null ? new Plain(text) : new Labeled(text, label);
+    }
+
+    private static @Nullable String label(Columns asked, Collection<String> present, Origin origin)
+            throws DataException {
+        if (asked.label() != null) {
+            return named(asked.label(), "label", present, origin);
+        }
+        return present.contains("label") ? "label" : null;
+    }
+
+    private static String named(String column, String role, Collection<String> present, Origin origin)
+            throws DataException {
+        if (!present.contains(column)) {
+            throw origin.fault("has no \"" + column + "\"; it has " + Quoted.list(present) + " (--" + role
+                    + "-column names another)");
+        }
+        return column;
+    }
+}

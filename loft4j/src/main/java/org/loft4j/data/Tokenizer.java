@@ -1,0 +1,204 @@
+package org.loft4j.data;
+
+import ai.djl.huggingface.tokenizers.Encoding;
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.Set;
+import org.loft4j.CheckpointException;
+import org.loft4j.Checks;
+
+/**
+ * The tokenizer of a model directory: Hugging Face's own, from tokenizer.json. Truncation and padding that the file may switch on
+ * are switched off; both are done here, by the caller's numbers.
+ *
+ * <p>Several threads may encode and decode at once. {@link #close} must come after all of them: it frees native memory.
+ */
+public final class Tokenizer implements AutoCloseable {
+    private static final List<String> FILES = List.of(
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "special_tokens_map.json",
+            "added_tokens.json",
+            "vocab.txt",
+            "vocab.json",
+            "merges.txt",
+            "tokenizer.model",
+            "chat_template.jinja");
+    private static final int TEXTS_AT_ONCE = 256;
+
+    private final Path directory;
+    private final HuggingFaceTokenizer tokenizer;
+    private final SpecialTokens special;
+    private final int specialCount;
+
+    private Tokenizer(Path directory, HuggingFaceTokenizer tokenizer) throws CheckpointException {
+        this.directory = directory;
+        this.tokenizer = tokenizer;
+        this.special = SpecialTokens.read(directory, this::idOf);
+        this.specialCount = tokenizer.encode("", true, false).getIds().length;
+    }
+
+    /**
+     * Opens the tokenizer of a model directory.
+     *
+     * @throws CheckpointException if there is no tokenizer.json, or it or one of the files beside it cannot be used
+     */
+    public static Tokenizer open(Path modelDirectory) throws IOException {
+        Path file = modelDirectory.resolve("tokenizer.json");
+        if (!Files.isRegularFile(file)) {
+            throw new CheckpointException(
+                    file,
+                    "there is no such file; a tokenizer in another format becomes one by"
+                            + " AutoTokenizer.from_pretrained(…).save_pretrained(…) in Python");
+        }
+        stayLocal();
+        HuggingFaceTokenizer tokenizer;
+        try (InputStream in = Files.newInputStream(file)) {
+            // from a stream, so that the library does not look for a tokenizer_config.json, whose newer forms it cannot
+            // read
+            tokenizer = HuggingFaceTokenizer.newInstance(in, Map.of("truncation", "false", "padding", "false"));
+        } catch (RuntimeException e) {
+            throw new CheckpointException(file, "is not a tokenizer that can be used: " + e.getMessage(), e);
+        }
+        try {
+            return new Tokenizer(modelDirectory, tokenizer);
+        } catch (IOException | RuntimeException e) {
+            tokenizer.close();
+            throw e;
+        }
+    }
+
+    /** Without these the library looks for a CUDA build to download, and calls home. */
+    private static void stayLocal() {
+        if (System.getProperty("RUST_FLAVOR") == null && System.getenv("RUST_FLAVOR") == null) {
+            System.setProperty("RUST_FLAVOR", "cpu");
+        }
+        if (System.getProperty("ai.djl.offline") == null) {
+            System.setProperty("ai.djl.offline", "true");
+        }
+    }
+
+    /** The ids of a text, however long. */
+    public long[] encode(String text, boolean addSpecialTokens) {
+        return tokenizer.encode(text, addSpecialTokens, false).getIds();
+    }
+
+    /**
+     * The ids of a text with special tokens, of which at most {@code maxLength} are kept: the end of the text is cut, the special
+     * tokens on both sides stay.
+     */
+    public long[] encodeTruncated(String text, int maxLength) {
+        requireRoom(maxLength);
+        return Arrays.stream(tokenize(text).truncate(maxLength).ids())
+                .asLongStream()
+                .toArray();
+    }
+
+    /** The text of some ids. A piece of a character that ids at the end leave incomplete becomes U+FFFD. */
+    public String decode(long[] ids, boolean skipSpecialTokens) {
+        for (long id : ids) {
+            Checks.atLeast("token id", id, 0);
+        }
+        return ids.length == 0 ? "" : tokenizer.decode(ids, skipSpecialTokens);
+    }
+
+    /** The id to pad with: the padding token, else {@code pad_token_id} of the model's configuration, else the end, else 0. */
+    public long padId() {
+        return special.pad();
+    }
+
+    /** The id of the beginning of a text, if there is one. */
+    public OptionalLong bosId() {
+        return special.bos();
+    }
+
+    /** The id of the end of a text, if there is one. */
+    public OptionalLong eosId() {
+        return special.eos();
+    }
+
+    /** All ids at which generation ends; chat models have several. */
+    public Set<Long> stopIds() {
+        return special.stop();
+    }
+
+    /** The longest input in tokens that tokenizer_config.json states; nothing here is cut by it. */
+    public OptionalInt modelMaxLength() {
+        return special.modelMaxLength();
+    }
+
+    /** The files of the tokenizer, to be copied beside a model that is saved. */
+    public List<Path> files() {
+        return FILES.stream()
+                .map(directory::resolve)
+                .filter(Files::isRegularFile)
+                .toList();
+    }
+
+    @Override
+    public void close() {
+        tokenizer.close();
+    }
+
+    /** Refuses a greatest length without room for one token beside the special ones. */
+    void requireRoom(int maxLength) {
+        Checks.atLeast(
+                "max_length (this tokenizer adds " + specialCount + " special tokens)", maxLength, specialCount + 1L);
+    }
+
+    TokenizedText tokenize(String text) {
+        return tokenized(tokenizer.encode(text, true, false));
+    }
+
+    /** Many texts, with their special tokens, by several native threads. */
+    void tokenize(List<String> texts, IndexedConsumer consumer) throws IOException {
+        for (int start = 0; start < texts.size(); start += TEXTS_AT_ONCE) {
+            List<String> some = texts.subList(start, Math.min(texts.size(), start + TEXTS_AT_ONCE));
+            Encoding[] encodings = tokenizer.batchEncode(some, true, false);
+            for (int i = 0; i < encodings.length; i++) {
+                consumer.accept(start + i, tokenized(encodings[i]));
+            }
+        }
+    }
+
+    /** Takes the tokens of the text with an index. */
+    interface IndexedConsumer {
+        void accept(int index, TokenizedText text) throws IOException;
+    }
+
+    int[] tokenizeContent(String text) {
+        return toInts(tokenizer.encode(text, false, false).getIds());
+    }
+
+    private static TokenizedText tokenized(Encoding encoding) {
+        int[] ids = toInts(encoding.getIds());
+        long[] mask = encoding.getSpecialTokenMask();
+        int leading = 0;
+        while (leading < ids.length && mask[leading] == 1) {
+            leading++;
+        }
+        int trailing = 0;
+        while (trailing < ids.length - leading && mask[ids.length - 1 - trailing] == 1) {
+            trailing++;
+        }
+        return new TokenizedText(ids, leading, trailing);
+    }
+
+    private static int[] toInts(long[] ids) {
+        return Arrays.stream(ids).mapToInt(Math::toIntExact).toArray();
+    }
+
+    private OptionalLong idOf(String token) {
+        Encoding encoding = tokenizer.encode(token, false, false);
+        boolean one = encoding.getIds().length == 1 && encoding.getTokens()[0].equals(token);
+        return one ? OptionalLong.of(encoding.getIds()[0]) : OptionalLong.empty();
+    }
+}
