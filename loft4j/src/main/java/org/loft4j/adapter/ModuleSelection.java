@@ -51,6 +51,22 @@ final class ModuleSelection {
         return selected;
     }
 
+    /**
+     * The targets as a file should name them. {@code all-linear} becomes names, since other programs know another set of
+     * layers or not the word: the last components of the paths where they mean the same layers, else the paths.
+     */
+    static TargetModules written(Model model, LoraConfig config) {
+        if (!(config.targetModules() instanceof TargetModules.AllLinear)) {
+            return config.targetModules();
+        }
+        Set<String> paths = select(model, config, true).keySet();
+        TargetModules names = TargetModules.names(List.copyOf(suffixes(paths)));
+        boolean same = model.linears().keySet().stream()
+                .filter(path -> names.matches(path) && !excluded(config, path))
+                .allMatch(paths::contains);
+        return same ? names : TargetModules.names(List.copyOf(paths));
+    }
+
     /** The model's parameters that belong to the modules saved in full. */
     static List<String> savedNames(Model model, LoraConfig config) {
         return model.weights().asMap().keySet().stream().filter(config::saves).toList();

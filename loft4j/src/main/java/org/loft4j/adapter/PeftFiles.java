@@ -1,0 +1,186 @@
+package org.loft4j.adapter;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.io.Json;
+import org.loft4j.io.SafetensorsFile;
+import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.nn.Linear;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Shapes;
+
+/**
+ * Adapters as Hugging Face's PEFT stores them, which is what Transformers, vLLM and llama.cpp load: {@code
+ * adapter_model.safetensors} with {@code base_model.model.<path>.lora_A.weight} {@code (r, in)} and {@code lora_B.weight}
+ * {@code (out, r)}, the modules saved in full under their own names, nothing else; and {@code adapter_config.json}.
+ */
+public final class PeftFiles {
+    /** The file of the tensors. */
+    public static final String WEIGHTS = "adapter_model.safetensors";
+
+    /** The file of the settings. */
+    public static final String CONFIG = "adapter_config.json";
+
+    private static final String PREFIX = "base_model.model.";
+
+    private PeftFiles() {}
+
+    /** Whether the directory looks like an adapter's. */
+    public static boolean exists(Path directory) {
+        return Files.isRegularFile(directory.resolve(CONFIG));
+    }
+
+    /**
+     * Writes both files, each atomically, the tensors first.
+     *
+     * @param model the model that the adapter is on
+     * @throws IOException if a file cannot be written
+     */
+    public static void save(Path directory, LoraAdapter adapter, Model model, PeftMetadata metadata)
+            throws IOException {
+        SafetensorsWriter.write(directory.resolve(WEIGHTS), tensors(adapter), Map.of());
+        Json.write(directory.resolve(CONFIG), PeftConfigWriter.settings(adapter.config(), model, metadata));
+    }
+
+    /** The tensors of an adapter under the names of the file; they belong to the adapter and the model. */
+    public static Map<String, Tensor> tensors(LoraAdapter adapter) {
+        Map<String, Tensor> tensors = new LinkedHashMap<>();
+        adapter.layers().forEach((path, layer) -> {
+            tensors.put(nameA(path), layer.loraA());
+            tensors.put(nameB(path), layer.loraB());
+        });
+        adapter.savedModules().forEach((name, tensor) -> tensors.put(PREFIX + name, tensor));
+        return tensors;
+    }
+
+    /**
+     * Reads the settings alone.
+     *
+     * @throws CheckpointException if the file is missing or faulty, or holds a setting that is not honoured
+     */
+    public static PeftConfig readConfig(Path directory) throws CheckpointException {
+        return PeftConfigReader.read(directory.resolve(CONFIG));
+    }
+
+    /**
+     * Reads an adapter and attaches it; the values of modules saved in full take their places in the model.
+     *
+     * @throws CheckpointException if a file is missing or faulty, holds a setting that is not honoured, or does not fit the
+     *     model; the message lists the tensors
+     */
+    public static LoraAdapter load(Path directory, Model model) throws IOException {
+        PeftConfig config = readConfig(directory);
+        Path configFile = directory.resolve(CONFIG);
+        if (config.task() != null && config.task() != model.task()) {
+            throw new CheckpointException(
+                    configFile,
+                    "the adapter's task_type is " + taskType(config.task()) + ", but the model is one for "
+                            + taskType(model.task()));
+        }
+        try (NativeScope scope = new NativeScope();
+                SafetensorsFile file = SafetensorsFile.open(directory.resolve(WEIGHTS))) {
+            LoraConfig lora = withHead(config, model, file.names());
+            Map<String, Linear> selected = ModuleSelection.select(model, lora, false);
+            List<String> saved = ModuleSelection.savedNames(model, lora);
+            requireNames(file, expected(selected.keySet(), saved));
+            Map<Linear, Tensor[]> factors = new LinkedHashMap<>();
+            for (Linear layer : selected.values()) {
+                long rank = lora.rankOf(layer.path());
+                Tensor a = read(file, nameA(layer.path()), rank, layer.inFeatures());
+                Tensor b = read(file, nameB(layer.path()), layer.outFeatures(), rank);
+                factors.put(layer, new Tensor[] {a, b});
+            }
+            Map<String, Tensor> values = new LinkedHashMap<>();
+            for (String name : saved) {
+                long[] shape = Shapes.of(model.weights().get(name));
+                values.put(name, read(file, PREFIX + name, shape));
+            }
+            return LoraAdapter.of(model, lora, factors, values);
+        } catch (ConfigException e) {
+            throw new CheckpointException(configFile, String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** PEFT adds the head to the modules saved in full for SEQ_CLS, whether the file lists it or not. */
+    private static LoraConfig withHead(PeftConfig config, Model model, Set<String> names) {
+        String head = model.head().path();
+        boolean saved = config.task() == Task.SEQUENCE_CLASSIFICATION && names.contains(PREFIX + head + ".weight");
+        return saved ? config.lora().alsoSaving(head) : config.lora();
+    }
+
+    private static Set<String> expected(Set<String> paths, List<String> saved) {
+        Set<String> names = new TreeSet<>();
+        for (String path : paths) {
+            names.add(nameA(path));
+            names.add(nameB(path));
+        }
+        saved.forEach(name -> names.add(PREFIX + name));
+        return names;
+    }
+
+    private static void requireNames(SafetensorsFile file, Set<String> expected) throws CheckpointException {
+        List<String> missing =
+                expected.stream().filter(name -> !file.names().contains(name)).toList();
+        List<String> extra =
+                file.names().stream().filter(name -> !expected.contains(name)).toList();
+        List<String> faults = new ArrayList<>();
+        if (!missing.isEmpty()) {
+            faults.add("tensors are missing that its settings and the model ask for: " + list(missing));
+        }
+        if (!extra.isEmpty()) {
+            faults.add("tensors have no place by its settings and the model: " + list(extra));
+        }
+        if (!faults.isEmpty()) {
+            throw new CheckpointException(file.path(), String.join("; ", faults));
+        }
+    }
+
+    private static String list(List<String> names) {
+        int shown = Math.min(names.size(), 20);
+        String more = names.size() > shown ? " and " + (names.size() - shown) + " more" : "";
+        return String.join(", ", names.subList(0, shown)) + more;
+    }
+
+    private static Tensor read(SafetensorsFile file, String name, long... shape) throws CheckpointException {
+        var info = file.info(name);
+        if (!info.dtype().isFloating()) {
+            throw new CheckpointException(
+                    file.path(), "tensor " + name + " must be of a floating dtype, found " + info.dtype());
+        }
+        if (!Arrays.equals(info.shape(), shape)) {
+            throw new CheckpointException(
+                    file.path(),
+                    "tensor " + name + " must have shape " + Shapes.text(shape) + ", found "
+                            + Shapes.text(info.shape()));
+        }
+        return file.read(name);
+    }
+
+    private static String nameA(String path) {
+        return PREFIX + path + ".lora_A.weight";
+    }
+
+    private static String nameB(String path) {
+        return PREFIX + path + ".lora_B.weight";
+    }
+
+    static String taskType(Task task) {
+        return switch (task) {
+            case CAUSAL_LM -> "CAUSAL_LM";
+            case SEQUENCE_CLASSIFICATION -> "SEQ_CLS";
+        };
+    }
+}
