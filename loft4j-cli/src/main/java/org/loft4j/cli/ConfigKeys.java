@@ -1,0 +1,92 @@
+package org.loft4j.cli;
+
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.OptionSpec;
+
+/**
+ * The keys of a configuration file. An option's key is the name that Hugging Face's trainers and PEFT give to the setting;
+ * where they have none, it is the option itself with underscores.
+ */
+record ConfigKeys(Set<String> keys) {
+    private static final Map<String, String> HUGGING_FACE = Map.ofEntries(
+            Map.entry("--model", "model_name_or_path"),
+            Map.entry("--output", "output_dir"),
+            Map.entry("--data", "train_file"),
+            Map.entry("--eval-data", "validation_file"),
+            Map.entry("--rank", "r"),
+            Map.entry("--alpha", "lora_alpha"),
+            Map.entry("--dropout", "lora_dropout"),
+            Map.entry("--rslora", "use_rslora"),
+            Map.entry("--epochs", "num_train_epochs"),
+            Map.entry("--batch-size", "per_device_train_batch_size"),
+            Map.entry("--eval-batch-size", "per_device_eval_batch_size"),
+            Map.entry("--accumulate", "gradient_accumulation_steps"),
+            Map.entry("--schedule", "lr_scheduler_type"),
+            Map.entry("--beta1", "adam_beta1"),
+            Map.entry("--beta2", "adam_beta2"),
+            Map.entry("--eps", "adam_epsilon"),
+            Map.entry("--metric-for-best", "metric_for_best_model"),
+            Map.entry("--load-best", "load_best_model_at_end"),
+            Map.entry("--resume", "resume_from_checkpoint"));
+
+    /** Options that say how to call, and are no settings. */
+    private static final Set<String> NONE = Set.of("--config", "--help", "--version", "--verbose", "--json");
+
+    /** The keys of all verbs. */
+    static ConfigKeys of(CommandLine root) {
+        Set<String> keys = new TreeSet<>();
+        for (CommandLine verb : root.getSubcommands().values()) {
+            for (OptionSpec option : verb.getCommandSpec().options()) {
+                String key = key(option);
+                if (key != null) {
+                    keys.add(key);
+                }
+            }
+        }
+        return new ConfigKeys(keys);
+    }
+
+    /** The key of an option, or null if it has none. */
+    static @Nullable String key(OptionSpec option) {
+        String name = option.longestName();
+        if (NONE.contains(name)) {
+            return null;
+        }
+        return HUGGING_FACE.getOrDefault(name, name.substring(2).replace('-', '_'));
+    }
+
+    /** The key that a wrong one was most likely meant to be. */
+    String nearest(String wrong) {
+        return keys.stream()
+                .min(Comparator.comparingInt(key -> distance(wrong, key)))
+                .orElse("");
+    }
+
+    /** Number of insertions, deletions and substitutions from one word to the other (Levenshtein). */
+    static int distance(String a, String b) {
+        int[] row = new int[b.length() + 1];
+        for (int j = 0; j <= b.length(); j++) {
+            row[j] = j;
+        }
+        for (int i = 1; i <= a.length(); i++) {
+            int diagonal = row[0];
+            row[0] = i;
+            for (int j = 1; j <= b.length(); j++) {
+                int substituted = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
+                diagonal = row[j];
+                row[j] = Math.min(substituted, Math.min(row[j], row[j - 1]) + 1);
+            }
+        }
+        return row[b.length()];
+    }
+
+    List<String> sorted() {
+        return List.copyOf(keys);
+    }
+}

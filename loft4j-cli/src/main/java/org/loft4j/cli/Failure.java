@@ -1,0 +1,62 @@
+package org.loft4j.cli;
+
+import java.io.PrintWriter;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.util.List;
+import org.loft4j.ConfigException;
+import picocli.CommandLine;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.ParameterException;
+
+/** One line with the cause of a failure; the trace with {@code --verbose}. */
+final class Failure {
+    private Failure() {}
+
+    static int report(Exception failure, CommandLine command) {
+        PrintWriter err = command.getErr();
+        boolean verbose = command.getParseResult().hasMatchedOption("--verbose");
+        if (verbose) {
+            failure.printStackTrace(err);
+        }
+        if (failure instanceof ConfigException || failure instanceof ParameterException) {
+            return Call.wrong(
+                    command, String.valueOf(failure.getMessage()).lines().toList());
+        }
+        err.println(command.getCommandSpec().qualifiedName() + ": " + cause(failure)
+                + (verbose || expected(failure) ? "" : " (--verbose shows the trace)"));
+        return ExitCode.SOFTWARE;
+    }
+
+    /** Faults of files, which say themselves what is wrong. */
+    private static boolean expected(Exception failure) {
+        return failure instanceof java.io.IOException;
+    }
+
+    private static String cause(Exception failure) {
+        if (failure instanceof NoSuchFileException e) {
+            return e.getFile() + ": there is no such file";
+        }
+        if (failure instanceof AccessDeniedException e) {
+            return e.getFile() + ": access denied";
+        }
+        if (failure instanceof FileAlreadyExistsException e) {
+            return e.getFile() + ": exists already";
+        }
+        if (failure instanceof NotDirectoryException e) {
+            return e.getFile() + ": is not a directory";
+        }
+        if (failure instanceof FileSystemException e) {
+            return e.getFile() + ": " + e.getReason();
+        }
+        String message = failure.getMessage();
+        // libtorch appends its C++ frames to the message
+        List<String> lines = message == null ? List.of() : message.lines().toList();
+        String first = lines.isEmpty() ? "" : lines.get(0);
+        boolean ours = failure.getClass().getName().startsWith("org.loft4j.") || expected(failure);
+        return ours && !first.isEmpty() ? first : (failure.getClass().getSimpleName() + " " + first).strip();
+    }
+}

@@ -1,0 +1,179 @@
+package org.loft4j.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.io.Json;
+import org.loft4j.io.TensorInfo;
+import org.loft4j.tensor.Shapes;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code loft inspect}. */
+@Command(
+        name = "inspect",
+        description = "Shows what a model, an adapter, a checkpoint or a safetensors file holds.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  loft inspect models/MiniLM",
+            "  loft inspect run --model models/MiniLM",
+            "  loft inspect run/adapter_model.safetensors --all"
+        })
+final class InspectCommand implements Verb {
+    @Parameters(paramLabel = "PATH", arity = "1..*", description = "Directories and safetensors files.")
+    List<Path> paths;
+
+    @Option(
+            names = "--model",
+            paramLabel = "DIR",
+            description =
+                    "The model under an adapter, for the share that is trained. Default: the one that the adapter names, where it exists.")
+    @Nullable
+    Path model;
+
+    @Option(names = "--all", description = "One line for each tensor, instead of one for each kind of layer.")
+    boolean all;
+
+    @Mixin(name = "General")
+    CommonOptions common;
+
+    @Spec
+    CommandSpec spec;
+
+    @Override
+    public int run() throws IOException {
+        PrintWriter out = spec.commandLine().getOut();
+        List<Map<String, Object>> trees = new ArrayList<>();
+        for (Path path : paths) {
+            Inspection inspection = Inspection.of(path, model);
+            if (common.json) {
+                trees.add(tree(inspection));
+            } else {
+                print(inspection, out);
+            }
+        }
+        if (common.json) {
+            out.println(Json.text(trees.size() == 1 ? trees.get(0) : trees));
+        }
+        return 0;
+    }
+
+    private void print(Inspection inspection, PrintWriter out) {
+        out.println(inspection.path() + ": " + inspection.kind().name().toLowerCase(Locale.ROOT));
+        inspection.facts().forEach((key, value) -> out.println("  " + key + ": " + text(value)));
+        inspection.tensors().forEach((file, tensors) -> {
+            out.println();
+            out.println(file + ": " + Quantities.count(elements(tensors)) + " elements in " + tensors.size()
+                    + " tensors, " + dtypes(tensors).keySet().stream().collect(Collectors.joining(", ")) + ", "
+                    + Quantities.bytes(
+                            tensors.stream().mapToLong(TensorInfo::bytes).sum()));
+            out.print(all ? each(tensors) : grouped(tensors));
+        });
+        if (inspection.trainable() > 0) {
+            out.println();
+            out.println(trainable(inspection));
+        }
+        out.println();
+    }
+
+    private static String trainable(Inspection inspection) {
+        long trainable = inspection.trainable();
+        Long base = inspection.baseParameters();
+        String counted = "trainable: " + Quantities.count(trainable) + " parameters";
+        return base == null
+                ? counted + "; --model DIR tells what share that is"
+                : counted + ", " + Quantities.percent(trainable, base + trainable) + " of "
+                        + Quantities.count(base + trainable);
+    }
+
+    private static Table each(List<TensorInfo> tensors) {
+        Table table = new Table("tensor", "type", "shape", ">elements");
+        tensors.forEach(tensor -> table.row(
+                tensor.name(),
+                tensor.dtype().torchName(),
+                Shapes.text(tensor.shape()),
+                Quantities.count(tensor.elements())));
+        return table;
+    }
+
+    private static Table grouped(List<TensorInfo> tensors) {
+        Table table = new Table("tensor", "type", "shape", ">count", ">elements");
+        TensorGroups.of(tensors)
+                .forEach(group -> table.row(
+                        group.name(),
+                        group.dtype(),
+                        group.shape(),
+                        Integer.toString(group.count()),
+                        Quantities.count(group.elements())));
+        return table;
+    }
+
+    private static Map<String, Object> tree(Inspection inspection) {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("path", inspection.path().toString());
+        tree.put("kind", inspection.kind().name().toLowerCase(Locale.ROOT));
+        tree.put("config", inspection.facts());
+        List<Map<String, Object>> tensors = new ArrayList<>();
+        List<TensorInfo> every = new ArrayList<>();
+        inspection
+                .tensors()
+                .forEach((file, members) -> members.forEach(tensor -> {
+                    every.add(tensor);
+                    Map<String, Object> entry = new LinkedHashMap<>();
+                    entry.put("name", tensor.name());
+                    entry.put("file", file);
+                    entry.put("dtype", tensor.dtype().torchName());
+                    entry.put("shape", tensor.shape());
+                    tensors.add(entry);
+                }));
+        tree.put("elements", elements(every));
+        tree.put("bytes", every.stream().mapToLong(TensorInfo::bytes).sum());
+        tree.put("dtypes", dtypes(every));
+        if (inspection.trainable() > 0) {
+            tree.put("trainable_parameters", inspection.trainable());
+            Long base = inspection.baseParameters();
+            if (base != null) {
+                tree.put("base_parameters", base);
+                tree.put("trainable_share", (double) inspection.trainable() / (base + inspection.trainable()));
+            }
+        }
+        tree.put("tensors", tensors);
+        return tree;
+    }
+
+    private static long elements(List<TensorInfo> tensors) {
+        return tensors.stream().mapToLong(TensorInfo::elements).sum();
+    }
+
+    /** Number of elements by dtype. */
+    private static Map<String, Long> dtypes(List<TensorInfo> tensors) {
+        return tensors.stream()
+                .collect(Collectors.groupingBy(
+                        tensor -> tensor.dtype().torchName(),
+                        TreeMap::new,
+                        Collectors.summingLong(TensorInfo::elements)));
+    }
+
+    /** A value of a configuration as a person writes it. */
+    private static String text(Object value) {
+        if (value instanceof JsonNode node && node.isContainerNode()) {
+            List<String> parts = new ArrayList<>();
+            node.forEach(part -> parts.add(part.asText()));
+            return String.join(", ", parts);
+        }
+        return value instanceof JsonNode node ? node.asText() : value.toString();
+    }
+}

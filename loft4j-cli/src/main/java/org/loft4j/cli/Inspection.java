@@ -1,0 +1,174 @@
+package org.loft4j.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.SafetensorsFile;
+import org.loft4j.io.TensorInfo;
+import org.loft4j.io.TensorSource;
+
+/**
+ * What lies in a directory or file of tensors, read from headers and configuration alone.
+ *
+ * @param kind what it was taken for
+ * @param facts what its configuration says, by the configuration's own keys
+ * @param tensors by the file that holds them
+ * @param baseParameters parameters of the model under an adapter; null where it is not known
+ */
+record Inspection(
+        Path path,
+        Kind kind,
+        Map<String, Object> facts,
+        Map<String, List<TensorInfo>> tensors,
+        @Nullable Long baseParameters) {
+    enum Kind {
+        MODEL,
+        ADAPTER,
+        CHECKPOINT,
+        TENSORS
+    }
+
+    private static final String CONFIG = "config.json";
+    private static final String ADAPTER_CONFIG = "adapter_config.json";
+    private static final String ADAPTER_WEIGHTS = "adapter_model.safetensors";
+    private static final String RUN_STATE = "trainer_state.json";
+
+    private static final List<String> MODEL_KEYS = List.of(
+            "architectures",
+            "model_type",
+            "hidden_size",
+            "num_hidden_layers",
+            "num_attention_heads",
+            "num_key_value_heads",
+            "intermediate_size",
+            "vocab_size",
+            "max_position_embeddings",
+            "tie_word_embeddings",
+            "dtype",
+            "torch_dtype",
+            "id2label");
+    private static final List<String> ADAPTER_KEYS = List.of(
+            "peft_type",
+            "task_type",
+            "base_model_name_or_path",
+            "r",
+            "lora_alpha",
+            "lora_dropout",
+            "use_rslora",
+            "use_dora",
+            "target_modules",
+            "exclude_modules",
+            "modules_to_save");
+    private static final List<String> RUN_KEYS =
+            List.of("global_step", "max_steps", "epoch", "best_metric", "best_model_checkpoint", "best_global_step");
+
+    /** @param base directory of the model under an adapter; null for the one that the adapter names */
+    static Inspection of(Path path, @Nullable Path base) throws IOException {
+        Map<String, Object> facts = new LinkedHashMap<>();
+        Map<String, List<TensorInfo>> tensors = new LinkedHashMap<>();
+        if (!Files.exists(path)) {
+            throw new CheckpointException(path, "there is no such file or directory");
+        }
+        if (Files.isRegularFile(path)) {
+            try (SafetensorsFile file = SafetensorsFile.open(path)) {
+                facts.putAll(file.metadata());
+                tensors.put(String.valueOf(path.getFileName()), list(file));
+            }
+            return new Inspection(path, Kind.TENSORS, facts, tensors, null);
+        }
+        Kind kind = Kind.TENSORS;
+        @Nullable Path under = null;
+        if (Files.exists(path.resolve(CONFIG))) {
+            kind = Kind.MODEL;
+            take(Json.read(path.resolve(CONFIG)), MODEL_KEYS, facts);
+        }
+        if (Files.exists(path.resolve(ADAPTER_CONFIG))) {
+            kind = Kind.ADAPTER;
+            JsonObject adapter = Json.read(path.resolve(ADAPTER_CONFIG));
+            take(adapter, ADAPTER_KEYS, facts);
+            under = base != null ? base : directory(adapter.findString("base_model_name_or_path"));
+        }
+        if (Files.exists(path.resolve(RUN_STATE))) {
+            kind = Kind.CHECKPOINT;
+            take(Json.read(path.resolve(RUN_STATE)), RUN_KEYS, facts);
+        }
+        readTensors(path, kind, tensors);
+        if (tensors.isEmpty()) {
+            throw new CheckpointException(path, "holds no safetensors file, so there is nothing to inspect");
+        }
+        return new Inspection(path, kind, facts, tensors, under == null ? null : parameters(under));
+    }
+
+    private static void readTensors(Path path, Kind kind, Map<String, List<TensorInfo>> tensors) throws IOException {
+        if (ModelDirectory.exists(path)) {
+            try (ModelDirectory model = ModelDirectory.open(path)) {
+                tensors.put(String.join(", ", model.files()), list(model));
+            }
+        }
+        if (kind == Kind.MODEL && !tensors.isEmpty()) {
+            return; // whatever else lies there is not part of the model
+        }
+        List<Path> others;
+        try (Stream<Path> files = Files.list(path)) {
+            others = files.filter(file -> file.toString().endsWith(".safetensors"))
+                    .filter(file -> !String.valueOf(file.getFileName()).startsWith("model"))
+                    .sorted()
+                    .toList();
+        }
+        for (Path other : others) {
+            try (SafetensorsFile file = SafetensorsFile.open(other)) {
+                tensors.put(String.valueOf(other.getFileName()), list(file));
+            }
+        }
+    }
+
+    /** Number of elements that training changes, or 0 where nothing says so: those of the adapter's own file. */
+    long trainable() {
+        return tensors.getOrDefault(ADAPTER_WEIGHTS, List.of()).stream()
+                .mapToLong(TensorInfo::elements)
+                .sum();
+    }
+
+    private static List<TensorInfo> list(TensorSource source) throws CheckpointException {
+        List<TensorInfo> tensors = new ArrayList<>();
+        for (String name : source.names()) {
+            tensors.add(source.info(name));
+        }
+        return tensors;
+    }
+
+    private static void take(JsonObject from, List<String> keys, Map<String, Object> facts) {
+        for (String key : keys) {
+            JsonNode value = from.node(key);
+            if (value != null) {
+                facts.put(key, value);
+            }
+        }
+    }
+
+    private static @Nullable Path directory(@Nullable String name) {
+        try {
+            return name == null || !Files.isDirectory(Path.of(name)) ? null : Path.of(name);
+        } catch (InvalidPathException e) {
+            return null;
+        }
+    }
+
+    private static long parameters(Path directory) throws IOException {
+        try (ModelDirectory model = ModelDirectory.open(directory)) {
+            return list(model).stream().mapToLong(TensorInfo::elements).sum();
+        }
+    }
+}

@@ -1,0 +1,67 @@
+package org.loft4j.cli;
+
+import java.io.OutputStreamWriter;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Option;
+
+/** The root command. */
+@Command(
+        name = "loft",
+        versionProvider = Loft.Version.class,
+        description =
+                "Fine-tunes transformer models with LoFT: the behaviour of full fine-tuning at the price of LoRA.",
+        synopsisSubcommandLabel = "VERB",
+        commandListHeading = "%nVerbs:%n",
+        optionListHeading = "%nOptions:%n",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  loft train --model DIR --data train.jsonl --eval-data valid.jsonl --output run",
+            "  loft predict --model DIR --adapter run \"A sentence to classify.\"",
+            "  loft inspect run",
+            "",
+            "'loft VERB --help' says what a verb takes. Exit status: 0 done, 1 failed, 2 called wrongly,",
+            "130 interrupted."
+        },
+        subcommands = {InspectCommand.class, HelpCommand.class})
+public final class Loft {
+    /** Runs one call and ends the process with its exit status. */
+    public static void main(String[] args) {
+        LogLines.bind();
+        PrintWriter out = new PrintWriter(new OutputStreamWriter(System.out, StandardCharsets.UTF_8), true);
+        PrintWriter err = new PrintWriter(new OutputStreamWriter(System.err, StandardCharsets.UTF_8), true);
+        int status = run(out, err, args);
+        out.flush();
+        err.flush();
+        System.exit(status);
+    }
+
+    /** Runs one call in this process: 0 done, 1 failed, 2 called wrongly, 130 interrupted. */
+    static int run(PrintWriter out, PrintWriter err, String... args) {
+        return Call.commandLine(out, err, args).execute(args.length == 0 ? new String[] {"--help"} : args);
+    }
+
+    /** The version that the build wrote into the jar. */
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String version = Loft.class.getPackage().getImplementationVersion();
+            return new String[] {"loft4j " + (version == null ? "(not packaged)" : version)};
+        }
+    }
+
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help.")
+    private boolean help;
+
+    @Option(
+            names = {"-V", "--version"},
+            versionHelp = true,
+            description = "Show the version.")
+    private boolean version;
+}

@@ -1,0 +1,73 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+class InspectCommandTest {
+    @TempDir
+    Path directory;
+
+    @Test
+    void layersAreOneLineWithTheirNumbers() throws IOException {
+        Captured call = Captured.loft("inspect", model().toString());
+        assertEquals(0, call.status(), call.err());
+        assertTrue(call.out().contains("model_type: bert"), call.out());
+        assertTrue(call.out().contains("layer.{0..2}.dense.weight"), call.out());
+        assertTrue(call.out().contains("104 elements in 4 tensors, float32, 416 bytes"), call.out());
+        assertTrue(Captured.loft("inspect", "--all", directory.resolve("model").toString())
+                .out()
+                .contains("layer.1.dense"));
+    }
+
+    @Test
+    void anAdapterTellsItsTrainableShare() throws IOException {
+        Path model = model();
+        Path adapter = Files.createDirectory(directory.resolve("adapter"));
+        Files.writeString(adapter.resolve("adapter_config.json"), "{\"peft_type\": \"LORA\", \"r\": 1}");
+        write(adapter.resolve("adapter_model.safetensors"), Map.of("a.lora_A.weight", new long[] {1, 8}));
+        Captured call = Captured.loft("inspect", "--json", adapter.toString(), "--model", model.toString());
+        assertEquals(0, call.status(), call.err());
+        JsonNode tree = new ObjectMapper().readTree(call.out());
+        assertEquals("adapter", tree.get("kind").asText());
+        assertEquals(8, tree.get("trainable_parameters").asLong());
+        assertEquals(104, tree.get("base_parameters").asLong());
+        assertEquals(8.0 / 112, tree.get("trainable_share").asDouble(), 1e-12);
+        assertEquals(1, tree.get("config").get("r").asInt());
+    }
+
+    private Path model() throws IOException {
+        Path model = Files.createDirectory(directory.resolve("model"));
+        Files.writeString(model.resolve("config.json"), "{\"model_type\": \"bert\"}");
+        Map<String, long[]> shapes = new LinkedHashMap<>();
+        shapes.put("layer.0.dense.weight", new long[] {4, 8});
+        shapes.put("layer.1.dense.weight", new long[] {4, 8});
+        shapes.put("layer.2.dense.weight", new long[] {4, 8});
+        shapes.put("norm.weight", new long[] {8});
+        write(model.resolve("model.safetensors"), shapes);
+        return model;
+    }
+
+    private static void write(Path file, Map<String, long[]> shapes) throws IOException {
+        try (NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            shapes.forEach((name, shape) -> tensors.put(name, Tensors.zeros(Dtype.F32, DeviceSpec.CPU, shape)));
+            SafetensorsWriter.write(file, tensors, Map.of());
+        }
+    }
+}

@@ -1,0 +1,62 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LoftTest {
+    @TempDir
+    Path directory;
+
+    @Test
+    void withoutArgumentsItShowsTheVerbs() {
+        Captured call = Captured.loft();
+        assertEquals(0, call.status());
+        assertTrue(call.out().contains("inspect"), call.out());
+        assertEquals(call.out(), Captured.loft("--help").out());
+    }
+
+    @Test
+    void anUnknownVerbIsAWrongCallAndTheNearestIsNamed() {
+        Captured call = Captured.loft("inspct");
+        assertEquals(2, call.status());
+        assertTrue(call.err().contains("did you mean inspect?"), call.err());
+    }
+
+    @Test
+    void allProblemsOfACallAreReportedAtOnce() throws IOException {
+        Path config = directory.resolve("run.yaml");
+        Files.writeString(config, "model_name_or_pth: somewhere\nalll: true\n");
+        Captured call = Captured.loft("inspect", "--config", config.toString(), "--modle", "x");
+        assertEquals(2, call.status());
+        assertTrue(call.err().contains("unknown key model_name_or_pth; did you mean model_name_or_path?"), call.err());
+        assertTrue(call.err().contains("unknown key alll; did you mean all?"), call.err());
+        assertTrue(call.err().contains("--modle"), call.err());
+        assertTrue(call.err().contains("loft inspect --help"), call.err());
+    }
+
+    @Test
+    void aFailureIsOneLineAndTheTraceComesOnRequest() {
+        Captured call = Captured.loft("inspect", directory.resolve("none").toString());
+        assertEquals(1, call.status());
+        assertEquals(1, call.err().lines().count(), call.err());
+        assertTrue(call.err().contains("there is no such file or directory"), call.err());
+        Captured verbose =
+                Captured.loft("inspect", "--verbose", directory.resolve("none").toString());
+        assertTrue(verbose.err().contains("CheckpointException"), verbose.err());
+    }
+
+    @Test
+    void aConfigurationThatIsNotYamlIsNamedWithItsLine() throws IOException {
+        Path config = directory.resolve("bad.yaml");
+        Files.writeString(config, "all: true\n  json: [\n");
+        Captured call = Captured.loft("inspect", "--config=" + config, directory.toString());
+        assertEquals(2, call.status());
+        assertTrue(call.err().contains("bad.yaml, line "), call.err());
+    }
+}
