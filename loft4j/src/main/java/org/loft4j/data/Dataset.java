@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
+import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 
 /** Tokenized examples, ready for batches. */
@@ -94,6 +95,26 @@ public final class Dataset {
             blocks.add(Arrays.copyOfRange(all, start, (int) Math.min(all.length, (long) start + blockLength)));
         }
         return new Dataset(blocks.toArray(int[][]::new), null, new int[blocks.size()], new TruncationCount().total());
+    }
+
+    /** Token ids of a language model that were made elsewhere; the loss is taken on all of them. */
+    public static Dataset causalLmIds(List<int[]> ids) {
+        return new Dataset(copies(ids), null, new int[ids.size()], new TruncationCount().total());
+    }
+
+    /** Token ids of a classifier that were made elsewhere, with the index of each one's class. */
+    public static Dataset classificationIds(List<int[]> ids, int[] classes) {
+        if (classes.length != ids.size()) {
+            throw new ConfigException(ids.size() + " examples need as many classes, got " + classes.length);
+        }
+        return new Dataset(copies(ids), classes.clone(), new int[classes.length], new TruncationCount().total());
+    }
+
+    private static int[][] copies(List<int[]> ids) {
+        for (int[] example : ids) {
+            Checks.atLeast("number of tokens of an example", example.length, 1);
+        }
+        return ids.stream().map(int[]::clone).toArray(int[][]::new);
     }
 
     /** The number of examples. */

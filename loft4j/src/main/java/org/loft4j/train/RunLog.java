@@ -1,8 +1,5 @@
 package org.loft4j.train;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -12,14 +9,16 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.AtomicFiles;
+import org.loft4j.io.Json;
 
 /**
  * The metrics of a run as JSON Lines, one object a line, each with its {@code step}. A line goes out in one write, and only
  * lines of steps that a checkpoint covers survive a resume, so that nothing is told twice.
  */
 public final class RunLog implements AutoCloseable {
-    private static final ObjectMapper MAPPER = new ObjectMapper();
-
     private final FileChannel channel;
 
     private RunLog(FileChannel channel) {
@@ -49,7 +48,7 @@ public final class RunLog implements AutoCloseable {
         int kept = 0;
         for (int end = 0; end < content.length; end++) {
             if (content[end] == '\n') {
-                if (stepOf(new String(content, kept, end - kept, StandardCharsets.UTF_8)) > lastStep) {
+                if (stepOf(file, new String(content, kept, end - kept, StandardCharsets.UTF_8)) > lastStep) {
                     break;
                 }
                 kept = end + 1;
@@ -58,24 +57,28 @@ public final class RunLog implements AutoCloseable {
         return kept;
     }
 
-    private static long stepOf(String line) {
+    private static long stepOf(Path file, String line) {
         try {
-            JsonNode step = MAPPER.readTree(line).path("step");
-            return step.isIntegralNumber() ? step.asLong() : Long.MAX_VALUE;
-        } catch (JsonProcessingException e) {
+            return Json.parse(file, line).longOr("step", Long.MAX_VALUE);
+        } catch (CheckpointException e) {
             return Long.MAX_VALUE;
         }
     }
 
     /** Appends one line. A number that is not finite is written as null, since JSON has no word for it. */
     public void append(Map<String, ?> entry) throws IOException {
+        byte[] line = (Json.text(finite(entry)) + "\n").getBytes(StandardCharsets.UTF_8);
+        AtomicFiles.writeFully(channel, ByteBuffer.wrap(line));
+    }
+
+    static Map<String, Object> finite(Map<String, ?> entry) {
         Map<String, Object> finite = new LinkedHashMap<>();
-        entry.forEach((key, value) ->
-                finite.put(key, value instanceof Double number && !Double.isFinite(number) ? null : value));
-        ByteBuffer line = ByteBuffer.wrap((MAPPER.writeValueAsString(finite) + "\n").getBytes(StandardCharsets.UTF_8));
-        while (line.hasRemaining()) {
-            channel.write(line);
-        }
+        entry.forEach((key, value) -> finite.put(key, value instanceof Double number ? finite(number) : value));
+        return finite;
+    }
+
+    static @Nullable Double finite(double value) {
+        return Double.isFinite(value) ? value : null;
     }
 
     /** Forces the lines to the disk; to be called before a checkpoint that relies on them becomes visible. */

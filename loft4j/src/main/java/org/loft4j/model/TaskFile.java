@@ -1,0 +1,86 @@
+package org.loft4j.model;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelDescription;
+import org.loft4j.nn.Pooling;
+import org.loft4j.nn.Task;
+
+/**
+ * {@code loft_task.json}, which lies beside an adapter or a trained model and says what the training made of the model, so
+ * that prediction needs no flags.
+ *
+ * @param task what the logits mean
+ * @param labels names of the classes by index; empty for a language model
+ * @param pooling how the sequence becomes one vector; null for a language model
+ * @param maxLength length in tokens to which rows were cut in training
+ * @param baseModel directory or name of the model that was trained; null if unknown
+ */
+public record TaskFile(
+        Task task,
+        List<String> labels,
+        @Nullable Pooling pooling,
+        int maxLength,
+        @Nullable String baseModel) {
+    /** The file's name. */
+    public static final String NAME = "loft_task.json";
+
+    public TaskFile {
+        labels = List.copyOf(labels);
+    }
+
+    /** What this model was made for. */
+    public static TaskFile of(Model model, int maxLength) {
+        ModelDescription description = model.description();
+        Path directory = description.directory();
+        return new TaskFile(
+                model.task(),
+                description.labels(),
+                description.pooling(),
+                maxLength,
+                directory == null ? null : directory.toString());
+    }
+
+    public static boolean exists(Path directory) {
+        return Files.isRegularFile(directory.resolve(NAME));
+    }
+
+    public static TaskFile read(Path directory) throws CheckpointException {
+        JsonObject json = Json.read(directory.resolve(NAME));
+        String pooling = json.findString("pooling");
+        String task = json.requireString("task");
+        if (!task.equals(word(Task.CAUSAL_LM)) && !task.equals(word(Task.SEQUENCE_CLASSIFICATION))) {
+            throw json.fault("task", "must be causal_lm or sequence_classification, found " + task);
+        }
+        return new TaskFile(
+                Task.valueOf(task.toUpperCase(Locale.ROOT)),
+                json.strings("labels"),
+                pooling == null ? null : Pooling.parse("pooling", pooling),
+                json.requireInt("max_length", 1),
+                json.findString("base_model"));
+    }
+
+    public void write(Path directory) throws IOException {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("task", word(task));
+        tree.put("labels", labels);
+        tree.put("pooling", pooling == null ? null : pooling.name().toLowerCase(Locale.ROOT));
+        tree.put("max_length", maxLength);
+        tree.put("base_model", baseModel);
+        Json.write(directory.resolve(NAME), tree);
+    }
+
+    private static String word(Task task) {
+        return task.name().toLowerCase(Locale.ROOT);
+    }
+}

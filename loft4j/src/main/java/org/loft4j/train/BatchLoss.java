@@ -1,0 +1,45 @@
+package org.loft4j.train;
+
+import java.util.List;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.data.Batch;
+import org.loft4j.nn.Losses;
+import org.loft4j.nn.Task;
+
+/**
+ * The mean loss over several batches, taken in shares that add up to it, so that the size of the batches does not matter:
+ * a language model's loss is the mean over all target tokens, a classifier's over all examples.
+ *
+ * @param task which loss
+ * @param count number of target tokens or examples in all batches
+ */
+record BatchLoss(Task task, long count) {
+    static BatchLoss over(Task task, List<Batch> batches) {
+        long count = 0;
+        for (Batch batch : batches) {
+            count += count(task, batch);
+        }
+        return new BatchLoss(task, count);
+    }
+
+    static long count(Task task, Batch batch) {
+        return switch (task) {
+            case CAUSAL_LM -> Losses.causalLmTargets(batch.labels(), batch.columns());
+            case SEQUENCE_CLASSIFICATION -> batch.rows();
+        };
+    }
+
+    /** This batch's part of the mean; zero if there is no target at all. */
+    Tensor share(Tensor logits, Tensor labels) {
+        Tensor sum = sum(task, logits, labels);
+        return sum.div(new Scalar((double) Math.max(1, count)));
+    }
+
+    static Tensor sum(Task task, Tensor logits, Tensor labels) {
+        return switch (task) {
+            case CAUSAL_LM -> Losses.causalLmSum(logits, labels);
+            case SEQUENCE_CLASSIFICATION -> Losses.classificationSum(logits, labels);
+        };
+    }
+}

@@ -1,0 +1,56 @@
+package org.loft4j.train;
+
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import org.loft4j.ConfigException;
+
+/**
+ * What is trained, and by which optimizer. The default learning rates come from measurements on small pretrained encoders
+ * (one epoch, rank 4, batches of 32); LoFT's is near that of full fine-tuning because it does the same thing, LoRA's is not.
+ */
+public enum Method {
+    /** Low-rank factors by LoFT-AdamW. */
+    LOFT(5e-4),
+    /** Low-rank factors by LoFT with a second moment in factor space: less memory, less exact. */
+    LOFT_SIMPLE(3e-3),
+    /** Low-rank factors by AdamW. */
+    LORA(3e-3),
+    /** Every parameter of the model by AdamW; no adapter. */
+    FULL(1e-4);
+
+    /** The default learning rate of a new classification head, whatever trains the rest. */
+    public static final double HEAD_LEARNING_RATE = 1e-3;
+
+    private final double learningRate;
+
+    Method(double learningRate) {
+        this.learningRate = learningRate;
+    }
+
+    /** The default learning rate. */
+    public double learningRate() {
+        return learningRate;
+    }
+
+    /** Whether the base model stays frozen and low-rank factors are trained. */
+    public boolean usesAdapter() {
+        return this != FULL;
+    }
+
+    /** The word on the command line: {@code loft-simple}. */
+    public String word() {
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    /** Reads {@code loft}, {@code loft-simple}, {@code lora} or {@code full}. */
+    public static Method parse(String word) {
+        for (Method method : values()) {
+            if (method.word().equals(word)) {
+                return method;
+            }
+        }
+        String known = Arrays.stream(values()).map(Method::word).collect(Collectors.joining(", "));
+        throw new ConfigException("method must be one of " + known + ", got " + word);
+    }
+}

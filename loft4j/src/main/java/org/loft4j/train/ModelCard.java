@@ -1,0 +1,61 @@
+package org.loft4j.train;
+
+import java.util.Locale;
+import java.util.Map;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.model.TaskFile;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.Task;
+
+/** The README.md of a result: what it is, how it was trained, how it did. */
+final class ModelCard {
+    private ModelCard() {}
+
+    static String text(
+            Model model, Trainable trainable, TaskFile task, TrainConfig config, RunPlan plan, RunState state) {
+        LoraAdapter adapter = trainable.adapter();
+        StringBuilder text = new StringBuilder("---\n");
+        if (task.baseModel() != null) {
+            text.append("base_model: ").append(quote(task.baseModel())).append('\n');
+        }
+        text.append(adapter == null ? "" : "library_name: peft\n");
+        text.append("pipeline_tag: ")
+                .append(model.task() == Task.CAUSAL_LM ? "text-generation" : "text-classification")
+                .append("\n---\n\n");
+        text.append(adapter == null ? "# Fine-tuned model\n\n" : "# Low-rank adapter\n\n");
+        text.append(String.format(
+                Locale.ROOT,
+                "Trained with loft4j, method `%s`: %,d trainable parameters beside %,d of the %s model.%n%n",
+                config.method().word(),
+                trainable.elements(),
+                model.weights().elements(),
+                model.description().family()));
+        if (!task.labels().isEmpty()) {
+            text.append("Labels: ").append(String.join(", ", task.labels())).append(".\n\n");
+        }
+        text.append("| setting | value |\n|---|---|\n");
+        row(text, "steps", state.step() + " of " + plan.totalSteps());
+        row(text, "batch", config.batchSize() + " × " + config.gradientAccumulationSteps());
+        row(text, "learning rate", config.learningRate());
+        row(text, "seed", config.seed());
+        if (adapter != null) {
+            row(text, "rank", adapter.config().rank());
+            row(text, "alpha", adapter.config().alpha());
+        }
+        Map<String, Double> scores =
+                state.evaluationAt(config.loadBestAtEnd() ? state.best().step() : state.lastEvaluatedStep());
+        if (!scores.isEmpty()) {
+            text.append("\n| held-out score | value |\n|---|---|\n");
+            scores.forEach((name, value) -> row(text, name, String.format(Locale.ROOT, "%.4f", value)));
+        }
+        return text.toString();
+    }
+
+    private static void row(StringBuilder text, String name, Object value) {
+        text.append("| ").append(name).append(" | ").append(value).append(" |\n");
+    }
+
+    private static String quote(String yaml) {
+        return '"' + yaml.replace("\\", "\\\\").replace("\"", "\\\"") + '"';
+    }
+}

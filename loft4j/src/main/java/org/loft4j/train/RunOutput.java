@@ -1,0 +1,108 @@
+package org.loft4j.train;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.io.Json;
+import org.loft4j.model.TaskFile;
+
+/** The output directory of a run: what lies where, and the lock on it. */
+final class RunOutput implements AutoCloseable {
+    static final String METRICS = "metrics.jsonl";
+    static final String EVENTS = "runs";
+
+    /** What a tokenizer needs; weights and configuration of a model have other names. */
+    private static final List<String> TOKENIZER = List.of(
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "special_tokens_map.json",
+            "added_tokens.json",
+            "vocab.txt",
+            "vocab.json",
+            "merges.txt",
+            "tokenizer.model",
+            "chat_template.jinja");
+
+    private final Path directory;
+    private final Checkpoints checkpoints;
+    private final RunLock lock;
+
+    private RunOutput(Path directory, RunLock lock) {
+        this.directory = directory;
+        this.checkpoints = new Checkpoints(directory);
+        this.lock = lock;
+    }
+
+    /**
+     * Takes the directory for this process.
+     *
+     * @throws ConfigException if another process has it, or it holds a run and that is to be refused
+     */
+    static RunOutput open(Path directory, OnExisting onExisting) throws IOException {
+        RunOutput output = new RunOutput(directory, RunLock.acquire(directory));
+        try {
+            output.checkpoints.removeLeftovers();
+            boolean holdsRun = !output.checkpoints.steps().isEmpty() || Files.exists(directory.resolve(RunState.FILE));
+            if (holdsRun && onExisting == OnExisting.REFUSE) {
+                throw new ConfigException("output_dir " + directory
+                        + " holds a run already: resume it, let it be overwritten, or choose another directory");
+            }
+            if (onExisting == OnExisting.OVERWRITE) {
+                Files.deleteIfExists(directory.resolve(RunState.FILE));
+                output.checkpoints.removeAfter(-1);
+                Files.deleteIfExists(directory.resolve(METRICS));
+                Checkpoints.delete(directory.resolve(EVENTS));
+            }
+            return output;
+        } catch (IOException | RuntimeException e) {
+            output.close();
+            throw e;
+        }
+    }
+
+    Path directory() {
+        return directory;
+    }
+
+    Checkpoints checkpoints() {
+        return checkpoints;
+    }
+
+    /** Whether the run in this directory has come to its end. */
+    boolean isFinished() throws CheckpointException {
+        Path state = directory.resolve(RunState.FILE);
+        return Files.exists(state) && Json.read(state).has("finished");
+    }
+
+    /** Copies the files of the tokenizer, so that the result can be used without the base model's directory. */
+    void copyTokenizer(@Nullable Path modelDirectory) throws IOException {
+        if (modelDirectory == null || !Files.isDirectory(modelDirectory)) {
+            return;
+        }
+        try (Stream<Path> files = Files.list(modelDirectory)) {
+            for (Path file : files.toList()) {
+                String name = file.getFileName().toString();
+                if (TOKENIZER.contains(name) && !modelDirectory.toRealPath().equals(directory.toRealPath())) {
+                    Files.copy(file, directory.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+                }
+            }
+        }
+    }
+
+    /** Writes what prediction needs to know. */
+    void describe(TaskFile task, String modelCard) throws IOException {
+        task.write(directory);
+        Files.writeString(directory.resolve("README.md"), modelCard);
+    }
+
+    @Override
+    public void close() throws IOException {
+        lock.close();
+    }
+}

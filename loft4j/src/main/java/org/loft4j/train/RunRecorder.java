@@ -1,0 +1,105 @@
+package org.loft4j.train;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Tells of a run: to the metrics file, to TensorBoard, to the state's history, and to the listeners. */
+final class RunRecorder implements AutoCloseable {
+    private final RunState state;
+    private final RunPlan plan;
+    private final List<TrainListener> listeners;
+    private final RunLog log;
+    private final TensorBoardWriter board;
+
+    RunRecorder(Path directory, RunState state, RunPlan plan, List<TrainListener> listeners) throws IOException {
+        this.state = state;
+        this.plan = plan;
+        this.listeners = listeners;
+        this.log = RunLog.open(directory.resolve(RunOutput.METRICS), state.step());
+        try {
+            this.board = new TensorBoardWriter(directory.resolve(RunOutput.EVENTS), state.step() + 1);
+        } catch (IOException e) {
+            log.close();
+            throw e;
+        }
+    }
+
+    /** Every step goes to the listeners. */
+    void step(StepResult result, Pace pace, long residentBytes) {
+        StepEvent event = new StepEvent(
+                state.step(),
+                plan.totalSteps(),
+                plan.epoch(state.step()),
+                result.report().skipped() ? Double.NaN : result.loss(),
+                result.learningRate(),
+                result.report().gradNorm(),
+                result.report().skipped(),
+                pace.tokensPerSecond(),
+                residentBytes,
+                pace.secondsFor(plan.totalSteps() - state.step()));
+        listeners.forEach(listener -> listener.onStep(event));
+    }
+
+    /** Logs the mean of the steps since the last line. */
+    void training(StepResult last, Pace pace, double seconds, long residentBytes) throws IOException {
+        Map<String, Object> entry = entry();
+        entry.put("loss", state.takeWindowLoss());
+        entry.put("grad_norm", last.report().gradNorm());
+        entry.put("learning_rate", last.learningRate());
+        entry.put("skipped_steps", state.skippedSteps());
+        entry.put("tokens", state.tokens());
+        entry.put("tokens_per_second", pace.tokensPerSecond());
+        entry.put("memory_bytes", residentBytes);
+        entry.put("seconds", seconds);
+        write(entry);
+        for (String key : List.of("loss", "grad_norm", "learning_rate", "tokens_per_second", "memory_bytes")) {
+            if (entry.get(key) instanceof Number number) {
+                board.scalar("train/" + key, number.doubleValue(), state.step());
+            }
+        }
+    }
+
+    void evaluation(Evaluation evaluation, boolean best) throws IOException {
+        Map<String, Object> entry = entry();
+        evaluation.values().forEach((name, value) -> entry.put("eval_" + name, value));
+        entry.put("eval_seconds", evaluation.seconds());
+        write(entry);
+        for (Map.Entry<String, Double> score : evaluation.values().entrySet()) {
+            board.scalar("eval/" + score.getKey(), score.getValue(), state.step());
+        }
+        listeners.forEach(listener -> listener.onEvaluation(state.step(), evaluation, best));
+    }
+
+    void saved(Path checkpoint) {
+        listeners.forEach(listener -> listener.onSave(state.step(), checkpoint));
+    }
+
+    /** Forces the metrics to the disk. */
+    void sync() throws IOException {
+        log.sync();
+    }
+
+    private Map<String, Object> entry() {
+        Map<String, Object> entry = new LinkedHashMap<>();
+        entry.put("step", state.step());
+        entry.put("epoch", plan.epoch(state.step()));
+        return entry;
+    }
+
+    private void write(Map<String, Object> entry) throws IOException {
+        state.log(entry);
+        log.append(entry);
+    }
+
+    @Override
+    public void close() throws IOException {
+        try {
+            log.close();
+        } finally {
+            board.close();
+        }
+    }
+}

@@ -1,0 +1,186 @@
+package org.loft4j.train;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+
+/**
+ * Where a run stands: all that its future depends on, beside weights and optimizer. Random numbers are functions of seed and
+ * step, and the place in the data is one of the step, so neither needs a state of its own.
+ */
+final class RunState {
+    static final String FILE = "trainer_state.json";
+
+    private long step;
+    private long skippedSteps;
+    private long tokens;
+    private double seconds;
+    private double windowLoss;
+    private long windowSteps;
+    private BestSoFar best;
+    private @Nullable String finished;
+    private final List<Map<String, Object>> history = new ArrayList<>();
+
+    RunState(String metricForBest) {
+        this.best = BestSoFar.none(metricForBest);
+    }
+
+    long step() {
+        return step;
+    }
+
+    long skippedSteps() {
+        return skippedSteps;
+    }
+
+    long tokens() {
+        return tokens;
+    }
+
+    /** Of earlier processes of the run. */
+    double seconds() {
+        return seconds;
+    }
+
+    BestSoFar best() {
+        return best;
+    }
+
+    /** How the run ended, in lower case; null while it can go on. */
+    @Nullable
+    String finished() {
+        return finished;
+    }
+
+    void finish(String how) {
+        finished = how;
+    }
+
+    /** Counts a step. The loss of a skipped one does not enter the mean that is logged. */
+    void advance(StepResult result) {
+        step++;
+        tokens += result.tokens();
+        if (result.report().skipped()) {
+            skippedSteps++;
+        } else {
+            windowLoss += result.loss();
+            windowSteps++;
+        }
+    }
+
+    /** The mean loss of the steps since it was last asked for; not a number if all were skipped. */
+    double takeWindowLoss() {
+        double mean = windowLoss / windowSteps;
+        windowLoss = 0;
+        windowSteps = 0;
+        return mean;
+    }
+
+    /** Takes an evaluation into account and says whether it is the best so far. */
+    boolean evaluated(double score) {
+        best = best.after(step, score);
+        return best.step() == step;
+    }
+
+    void log(Map<String, Object> entry) {
+        history.add(Collections.unmodifiableMap(new LinkedHashMap<>(entry)));
+    }
+
+    /** Loss and scores of the evaluation at a step, as they were logged; empty if there was none. */
+    Map<String, Double> evaluationAt(long evaluatedStep) {
+        Map<String, Double> values = new LinkedHashMap<>();
+        for (Map<String, Object> entry : history) {
+            if (entry.get("step") instanceof Number at && at.longValue() == evaluatedStep) {
+                entry.forEach((key, value) -> {
+                    if (key.startsWith("eval_") && !key.equals("eval_seconds") && value instanceof Number number) {
+                        values.put(key.substring("eval_".length()), number.doubleValue());
+                    }
+                });
+            }
+        }
+        return values;
+    }
+
+    /** The step of the last evaluation; 0 if there was none. */
+    long lastEvaluatedStep() {
+        for (int i = history.size() - 1; i >= 0; i--) {
+            if (history.get(i).containsKey("eval_loss") && history.get(i).get("step") instanceof Number at) {
+                return at.longValue();
+            }
+        }
+        return 0;
+    }
+
+    /**
+     * Writes the state, under the names of Transformers' file where it has one for the thing.
+     *
+     * @param secondsNow time spent on the run up to now, earlier processes included
+     * @param plan what the run is, to be compared on resume
+     */
+    void write(Path directory, double secondsNow, RunPlan plan) throws IOException {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("global_step", step);
+        tree.put("max_steps", plan.totalSteps());
+        tree.put("epoch", plan.epoch(step));
+        tree.put("step_in_epoch", step % plan.stepsPerEpoch());
+        tree.put("best_metric", RunLog.finite(best.value()));
+        tree.put("best_global_step", best.step());
+        tree.put("best_model_checkpoint", best.step() == 0 ? null : "checkpoint-" + best.step());
+        tree.put("evaluations_since_best", best.evaluationsSince());
+        tree.put("skipped_steps", skippedSteps);
+        tree.put("num_input_tokens_seen", tokens);
+        tree.put("seconds", secondsNow);
+        tree.put("window_loss", windowLoss);
+        tree.put("window_steps", windowSteps);
+        tree.put("finished", finished);
+        tree.put("plan", plan.settings());
+        tree.put("log_history", history.stream().map(RunLog::finite).toList());
+        Json.write(directory.resolve(FILE), tree);
+    }
+
+    /** Reads a state back. */
+    static RunState read(Path directory, String metricForBest) throws CheckpointException {
+        JsonObject json = Json.read(directory.resolve(FILE));
+        RunState state = new RunState(metricForBest);
+        state.step = json.requireLong("global_step");
+        state.skippedSteps = json.requireLong("skipped_steps");
+        state.tokens = json.requireLong("num_input_tokens_seen");
+        state.seconds = json.requireDouble("seconds");
+        state.windowLoss = json.requireDouble("window_loss");
+        state.windowSteps = json.requireLong("window_steps");
+        state.best = new BestSoFar(
+                metricForBest,
+                json.doubleOr("best_metric", Double.NaN),
+                json.requireLong("best_global_step"),
+                Math.toIntExact(json.requireLong("evaluations_since_best")));
+        state.finished = json.findString("finished");
+        JsonNode history = json.node("log_history");
+        if (history != null) {
+            for (JsonNode entry : history) {
+                state.history.add(values(entry));
+            }
+        }
+        return state;
+    }
+
+    private static Map<String, Object> values(JsonNode entry) {
+        Map<String, Object> values = new LinkedHashMap<>();
+        entry.fields().forEachRemaining(field -> {
+            JsonNode value = field.getValue();
+            values.put(field.getKey(), value.isIntegralNumber() ? value.longValue() : value.doubleValue());
+            if (value.isNull()) {
+                values.put(field.getKey(), Double.NaN);
+            }
+        });
+        return Collections.unmodifiableMap(values);
+    }
+}

@@ -1,0 +1,320 @@
+package org.loft4j.train;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
+import org.loft4j.optim.Schedule;
+
+/**
+ * The settings of a run. Messages name them in Hugging Face's spelling; all that are wrong are reported at once.
+ *
+ * @param method what is trained, and by which optimizer
+ * @param epochs passes over the data; does not count where {@code maxSteps} is given
+ * @param maxSteps optimizer steps of the run; 0 for as many as the epochs make
+ * @param batchSize rows of a micro-batch
+ * @param evalBatchSize rows of a batch of the evaluation
+ * @param gradientAccumulationSteps micro-batches that make one optimizer step
+ * @param learningRate peak learning rate of the factors (or of all parameters, for {@link Method#FULL})
+ * @param headLearningRate peak learning rate of modules that are trained in full beside an adapter, and of a classifier's head
+ * @param schedule course of the learning rate after the warm-up
+ * @param warmupRatio share of the steps over which the learning rate rises, in [0, 1)
+ * @param weightDecay decoupled weight decay; biases and norms have none
+ * @param maxGradNorm largest norm of all gradients together; 0 for no clipping
+ * @param beta1 decay rate of the first moment
+ * @param beta2 decay rate of the second moment
+ * @param eps added to the root of the second moment
+ * @param seed of the order of the data, dropout and new weights
+ * @param loggingSteps steps between two lines of the metrics
+ * @param evalSteps steps between two evaluations; 0 for one at the end of each epoch
+ * @param saveSteps steps between two checkpoints; 0 for one at each evaluation
+ * @param saveTotalLimit checkpoints that are kept, the best and the last always among them; 0 for all
+ * @param earlyStoppingPatience evaluations without an improvement after which the run ends; 0 for never
+ * @param metricForBest {@code loss}, {@code accuracy}, {@code macro_f1}, {@code matthews} or {@code perplexity}
+ * @param loadBestAtEnd whether the run ends with the weights of the best evaluation instead of the last weights
+ * @param groupByLength whether rows of similar length share a batch, for less padding
+ */
+public record TrainConfig(
+        Method method,
+        int epochs,
+        long maxSteps,
+        int batchSize,
+        int evalBatchSize,
+        int gradientAccumulationSteps,
+        double learningRate,
+        double headLearningRate,
+        Schedule.Kind schedule,
+        double warmupRatio,
+        double weightDecay,
+        double maxGradNorm,
+        double beta1,
+        double beta2,
+        double eps,
+        long seed,
+        int loggingSteps,
+        long evalSteps,
+        long saveSteps,
+        int saveTotalLimit,
+        int earlyStoppingPatience,
+        String metricForBest,
+        boolean loadBestAtEnd,
+        boolean groupByLength) {
+    /** The metrics that can choose the best evaluation. */
+    public static final List<String> METRICS = List.of("loss", "accuracy", "macro_f1", "matthews", "perplexity");
+
+    /** The settings that may differ between a run and its resumption: they change neither weights nor metrics. */
+    static final List<String> FREE_ON_RESUME = List.of("save_total_limit");
+
+    public TrainConfig {
+        List<String> problems = new ArrayList<>();
+        check(problems, () -> Checks.atLeast("num_train_epochs", epochs, 1));
+        check(problems, () -> Checks.atLeast("max_steps", maxSteps, 0));
+        check(problems, () -> Checks.atLeast("per_device_train_batch_size", batchSize, 1));
+        check(problems, () -> Checks.atLeast("per_device_eval_batch_size", evalBatchSize, 1));
+        check(problems, () -> Checks.atLeast("gradient_accumulation_steps", gradientAccumulationSteps, 1));
+        check(problems, () -> Checks.positive("learning_rate", learningRate));
+        check(problems, () -> Checks.positive("head_learning_rate", headLearningRate));
+        check(problems, () -> Checks.fraction("warmup_ratio", warmupRatio));
+        check(problems, () -> Checks.notNegative("weight_decay", weightDecay));
+        check(problems, () -> Checks.notNegative("max_grad_norm", maxGradNorm));
+        check(problems, () -> Checks.fraction("adam_beta1", beta1));
+        check(problems, () -> Checks.fraction("adam_beta2", beta2));
+        check(problems, () -> Checks.positive("adam_epsilon", eps));
+        check(problems, () -> Checks.atLeast("logging_steps", loggingSteps, 1));
+        check(problems, () -> Checks.atLeast("eval_steps", evalSteps, 0));
+        check(problems, () -> Checks.atLeast("save_steps", saveSteps, 0));
+        check(problems, () -> Checks.atLeast("save_total_limit", saveTotalLimit, 0));
+        check(problems, () -> Checks.atLeast("early_stopping_patience", earlyStoppingPatience, 0));
+        if (!METRICS.contains(metricForBest)) {
+            problems.add(
+                    "metric_for_best_model must be one of " + String.join(", ", METRICS) + ", got " + metricForBest);
+        }
+        if (!problems.isEmpty()) {
+            throw new ConfigException(String.join("\n", problems));
+        }
+    }
+
+    private static void check(List<String> problems, Runnable check) {
+        try {
+            check.run();
+        } catch (ConfigException e) {
+            problems.add(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** The defaults of a method, to be changed. */
+    public static Builder builder(Method method) {
+        return new Builder(method);
+    }
+
+    /** Whether a larger value of the metric is better. */
+    static boolean largerIsBetter(String metric) {
+        return !metric.equals("loss") && !metric.equals("perplexity");
+    }
+
+    /** The settings by their Hugging Face names, for the record of the run. */
+    public Map<String, Object> toMap() {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("method", method.word());
+        map.put("num_train_epochs", epochs);
+        map.put("max_steps", maxSteps);
+        map.put("per_device_train_batch_size", batchSize);
+        map.put("per_device_eval_batch_size", evalBatchSize);
+        map.put("gradient_accumulation_steps", gradientAccumulationSteps);
+        map.put("learning_rate", learningRate);
+        map.put("head_learning_rate", headLearningRate);
+        map.put("lr_scheduler_type", schedule.name().toLowerCase(Locale.ROOT));
+        map.put("warmup_ratio", warmupRatio);
+        map.put("weight_decay", weightDecay);
+        map.put("max_grad_norm", maxGradNorm);
+        map.put("adam_beta1", beta1);
+        map.put("adam_beta2", beta2);
+        map.put("adam_epsilon", eps);
+        map.put("seed", seed);
+        map.put("logging_steps", loggingSteps);
+        map.put("eval_steps", evalSteps);
+        map.put("save_steps", saveSteps);
+        map.put("save_total_limit", saveTotalLimit);
+        map.put("early_stopping_patience", earlyStoppingPatience);
+        map.put("metric_for_best_model", metricForBest);
+        map.put("load_best_model_at_end", loadBestAtEnd);
+        map.put("group_by_length", groupByLength);
+        return map;
+    }
+
+    /** Collects settings; {@link #build} checks them. */
+    public static final class Builder {
+        private final Method method;
+        private int epochs = 1;
+        private long maxSteps;
+        private int batchSize = 8;
+        private int evalBatchSize = 32;
+        private int gradientAccumulationSteps = 1;
+        private double learningRate;
+        private double headLearningRate = Method.HEAD_LEARNING_RATE;
+        private Schedule.Kind schedule = Schedule.Kind.LINEAR;
+        private double warmupRatio = 0.06;
+        private double weightDecay;
+        private double maxGradNorm = 1;
+        private double beta1 = 0.9;
+        private double beta2 = 0.999;
+        private double eps = 1e-8;
+        private long seed;
+        private int loggingSteps = 10;
+        private long evalSteps;
+        private long saveSteps;
+        private int saveTotalLimit = 2;
+        private int earlyStoppingPatience;
+        private String metricForBest = "loss";
+        private boolean loadBestAtEnd = true;
+        private boolean groupByLength = true;
+
+        private Builder(Method method) {
+            this.method = method;
+            this.learningRate = method.learningRate();
+        }
+
+        public Builder epochs(int value) {
+            epochs = value;
+            return this;
+        }
+
+        public Builder maxSteps(long value) {
+            maxSteps = value;
+            return this;
+        }
+
+        public Builder batchSize(int value) {
+            batchSize = value;
+            return this;
+        }
+
+        public Builder evalBatchSize(int value) {
+            evalBatchSize = value;
+            return this;
+        }
+
+        public Builder gradientAccumulationSteps(int value) {
+            gradientAccumulationSteps = value;
+            return this;
+        }
+
+        public Builder learningRate(double value) {
+            learningRate = value;
+            return this;
+        }
+
+        public Builder headLearningRate(double value) {
+            headLearningRate = value;
+            return this;
+        }
+
+        public Builder schedule(Schedule.Kind value) {
+            schedule = value;
+            return this;
+        }
+
+        public Builder warmupRatio(double value) {
+            warmupRatio = value;
+            return this;
+        }
+
+        public Builder weightDecay(double value) {
+            weightDecay = value;
+            return this;
+        }
+
+        public Builder maxGradNorm(double value) {
+            maxGradNorm = value;
+            return this;
+        }
+
+        public Builder betas(double first, double second) {
+            beta1 = first;
+            beta2 = second;
+            return this;
+        }
+
+        public Builder eps(double value) {
+            eps = value;
+            return this;
+        }
+
+        public Builder seed(long value) {
+            seed = value;
+            return this;
+        }
+
+        public Builder loggingSteps(int value) {
+            loggingSteps = value;
+            return this;
+        }
+
+        public Builder evalSteps(long value) {
+            evalSteps = value;
+            return this;
+        }
+
+        public Builder saveSteps(long value) {
+            saveSteps = value;
+            return this;
+        }
+
+        public Builder saveTotalLimit(int value) {
+            saveTotalLimit = value;
+            return this;
+        }
+
+        public Builder earlyStoppingPatience(int value) {
+            earlyStoppingPatience = value;
+            return this;
+        }
+
+        public Builder metricForBest(String value) {
+            metricForBest = value;
+            return this;
+        }
+
+        public Builder loadBestAtEnd(boolean value) {
+            loadBestAtEnd = value;
+            return this;
+        }
+
+        public Builder groupByLength(boolean value) {
+            groupByLength = value;
+            return this;
+        }
+
+        /** @throws ConfigException that names every setting that is wrong */
+        public TrainConfig build() {
+            return new TrainConfig(
+                    method,
+                    epochs,
+                    maxSteps,
+                    batchSize,
+                    evalBatchSize,
+                    gradientAccumulationSteps,
+                    learningRate,
+                    headLearningRate,
+                    schedule,
+                    warmupRatio,
+                    weightDecay,
+                    maxGradNorm,
+                    beta1,
+                    beta2,
+                    eps,
+                    seed,
+                    loggingSteps,
+                    evalSteps,
+                    saveSteps,
+                    saveTotalLimit,
+                    earlyStoppingPatience,
+                    metricForBest,
+                    loadBestAtEnd,
+                    groupByLength);
+        }
+    }
+}

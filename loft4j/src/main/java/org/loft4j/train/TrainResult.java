@@ -1,0 +1,59 @@
+package org.loft4j.train;
+
+import java.nio.file.Path;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How a run ended.
+ *
+ * @param outcome why it ended
+ * @param step optimizer steps taken, those of earlier processes included
+ * @param totalSteps steps that the run was planned for
+ * @param skippedSteps steps that a gradient that is not finite made void
+ * @param bestStep step of the best evaluation; 0 if there was none
+ * @param lastEvaluation loss and scores of the last evaluation; empty if there was none
+ * @param bestEvaluation loss and scores of the best evaluation; empty if there was none
+ * @param seconds of this process
+ * @param peakResidentBytes largest resident memory seen by this process after a step
+ * @param output the output directory
+ * @param checkpoint where a stopped run goes on; null for a run that is finished
+ */
+public record TrainResult(
+        Outcome outcome,
+        long step,
+        long totalSteps,
+        long skippedSteps,
+        long bestStep,
+        Map<String, Double> lastEvaluation,
+        Map<String, Double> bestEvaluation,
+        double seconds,
+        long peakResidentBytes,
+        Path output,
+        @Nullable Path checkpoint) {
+    /** Why a run ended. */
+    public enum Outcome {
+        /** All steps are done. */
+        FINISHED,
+        /** Patience ran out. */
+        STOPPED_EARLY,
+        /** Someone asked it to stop; it can go on. */
+        INTERRUPTED,
+        /** It had been finished before; nothing was done. */
+        ALREADY_FINISHED
+    }
+
+    /** One sentence for a person: what happened, and how to go on. */
+    public String summary() {
+        return switch (outcome) {
+            case FINISHED -> "finished after " + step + " steps; the result is in " + output;
+            case STOPPED_EARLY ->
+                "stopped early after " + step + " of " + totalSteps + " steps, the best evaluation was at step "
+                        + bestStep + "; the result is in " + output;
+            case INTERRUPTED ->
+                "stopped after step " + step + " of " + totalSteps + ", saved in " + checkpoint
+                        + "; resume with the same settings and the same output directory to go on";
+            case ALREADY_FINISHED -> "nothing to do: the run in " + output + " is finished (" + step + " steps)";
+        };
+    }
+}

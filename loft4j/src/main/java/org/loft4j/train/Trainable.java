@@ -1,0 +1,249 @@
+package org.loft4j.train;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.LoraLinear;
+import org.loft4j.adapter.PeftFiles;
+import org.loft4j.adapter.PeftMetadata;
+import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.SafetensorsFile;
+import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.Task;
+import org.loft4j.optim.AdamW;
+import org.loft4j.optim.AdamWConfig;
+import org.loft4j.optim.Loft;
+import org.loft4j.optim.LoftConfig;
+import org.loft4j.optim.LowRankPair;
+import org.loft4j.optim.NamedParameter;
+import org.loft4j.optim.Optimizer;
+import org.loft4j.optim.OptimizerGroups;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+
+/** The part of a model that a run trains, with the optimizers that move it. The model must outlive it. */
+public final class Trainable implements AutoCloseable {
+    static final String OPTIMIZER = "optimizer.safetensors";
+
+    private final Model model;
+    private final @Nullable LoraAdapter adapter;
+    private final OptimizerGroups optimizer;
+    private final long elements;
+
+    private Trainable(Model model, @Nullable LoraAdapter adapter, OptimizerGroups optimizer, long elements) {
+        this.model = model;
+        this.adapter = adapter;
+        this.optimizer = optimizer;
+        this.elements = elements;
+    }
+
+    /**
+     * Prepares a model for a run.
+     *
+     * @param lora the adapter, for a method that uses one; not read otherwise
+     * @throws ConfigException if the method needs an adapter's configuration and there is none
+     */
+    public static Trainable create(Model model, @Nullable LoraConfig lora, TrainConfig config) {
+        if (!config.method().usesAdapter()) {
+            return full(model, config);
+        }
+        if (lora == null) {
+            throw new ConfigException("method " + config.method().word() + " needs the configuration of an adapter");
+        }
+        LoraAdapter adapter = LoraAdapter.create(model, lora, config.seed());
+        List<OptimizerGroups.Group> groups = new ArrayList<>();
+        groups.add(new OptimizerGroups.Group("factors", factorOptimizer(adapter, config), config.learningRate()));
+        List<NamedParameter> saved = new ArrayList<>();
+        adapter.savedModules().forEach((name, tensor) -> saved.add(new NamedParameter(name, tensor)));
+        addGroups(groups, "head", saved, config, config.headLearningRate());
+        return new Trainable(model, adapter, new OptimizerGroups(groups), adapter.trainableElements());
+    }
+
+    private static Optimizer factorOptimizer(LoraAdapter adapter, TrainConfig config) {
+        if (config.method() == Method.LORA) {
+            List<NamedParameter> factors = new ArrayList<>();
+            for (LoraLinear layer : adapter.layers().values()) {
+                factors.add(new NamedParameter(layer.path() + ".lora_A", layer.loraA()));
+                factors.add(new NamedParameter(layer.path() + ".lora_B", layer.loraB()));
+            }
+            return new AdamW(factors, adamW(config, config.weightDecay()));
+        }
+        List<LowRankPair> pairs = adapter.layers().values().stream()
+                .map(layer -> new LowRankPair(layer.path(), layer.loraA(), layer.loraB(), layer.scale()))
+                .toList();
+        LoftConfig loft = new LoftConfig(
+                config.beta1(),
+                config.beta2(),
+                config.eps(),
+                config.weightDecay(),
+                LoftConfig.defaults().damping());
+        return config.method() == Method.LOFT ? Loft.adamW(pairs, loft) : Loft.simple(pairs, loft);
+    }
+
+    private static Trainable full(Model model, TrainConfig config) {
+        if (model.description().dtype() == Dtype.F16) {
+            throw new ConfigException("method full cannot train float16 weights, whose updates round to nothing;"
+                    + " open the model as float32 or bfloat16");
+        }
+        List<NamedParameter> body = new ArrayList<>();
+        List<NamedParameter> head = new ArrayList<>();
+        boolean hasHead = model.task() == Task.SEQUENCE_CLASSIFICATION;
+        String headPrefix = model.head().path() + ".";
+        model.weights().asMap().forEach((name, tensor) -> {
+            tensor.set_requires_grad(true);
+            (hasHead && name.startsWith(headPrefix) ? head : body).add(new NamedParameter(name, tensor));
+        });
+        List<OptimizerGroups.Group> groups = new ArrayList<>();
+        addGroups(groups, "model", body, config, config.learningRate());
+        addGroups(groups, "head", head, config, config.headLearningRate());
+        return new Trainable(
+                model, null, new OptimizerGroups(groups), model.weights().elements());
+    }
+
+    /** Two groups where there is a decay: vectors (biases and norms) are not pulled to zero. */
+    private static void addGroups(
+            List<OptimizerGroups.Group> groups,
+            String name,
+            List<NamedParameter> parameters,
+            TrainConfig config,
+            double learningRate) {
+        List<NamedParameter> matrices =
+                parameters.stream().filter(p -> p.tensor().dim() >= 2).toList();
+        List<NamedParameter> vectors =
+                parameters.stream().filter(p -> p.tensor().dim() < 2).toList();
+        if (!matrices.isEmpty()) {
+            AdamW optimizer = new AdamW(matrices, adamW(config, config.weightDecay()));
+            groups.add(new OptimizerGroups.Group(name, optimizer, learningRate));
+        }
+        if (!vectors.isEmpty()) {
+            groups.add(
+                    new OptimizerGroups.Group(name + "_no_decay", new AdamW(vectors, adamW(config, 0)), learningRate));
+        }
+    }
+
+    private static AdamWConfig adamW(TrainConfig config, double weightDecay) {
+        return new AdamWConfig(config.beta1(), config.beta2(), config.eps(), weightDecay);
+    }
+
+    /** The adapter that is trained; null where the model itself is. */
+    public @Nullable LoraAdapter adapter() {
+        return adapter;
+    }
+
+    public OptimizerGroups optimizer() {
+        return optimizer;
+    }
+
+    /** Number of elements that are trained. */
+    public long elements() {
+        return elements;
+    }
+
+    /** Switches the dropout of model and adapter on or off. */
+    public void setTraining(boolean training) {
+        model.setTraining(training);
+        if (adapter != null) {
+            adapter.setTraining(training);
+        }
+    }
+
+    /** Writes what was trained: PEFT's two files for an adapter, else all weights of the model. */
+    public void save(Path directory) throws IOException {
+        if (adapter != null) {
+            Path base = model.description().directory();
+            PeftFiles.save(directory, adapter, model, new PeftMetadata(base == null ? "" : base.toString()));
+        } else {
+            SafetensorsWriter.write(
+                    directory.resolve(ModelDirectory.SINGLE), model.weights().asMap(), Map.of());
+        }
+    }
+
+    /** Writes the state of the optimizers. */
+    void saveOptimizer(Path directory) throws IOException {
+        SafetensorsWriter.write(directory.resolve(OPTIMIZER), optimizer.state(), Map.of());
+    }
+
+    /** Takes up, bit for bit, what {@link #save} wrote. */
+    public void restore(Path directory) throws IOException {
+        if (adapter != null) {
+            restoreAdapter(directory, adapter);
+            return;
+        }
+        try (ModelDirectory saved = ModelDirectory.open(directory)) {
+            for (Map.Entry<String, Tensor> weight : model.weights().asMap().entrySet()) {
+                try (NativeScope scope = new NativeScope()) {
+                    copy(weight.getValue(), saved.read(weight.getKey()));
+                }
+            }
+        }
+    }
+
+    /** The optimizers hold the tensors of our adapter, so the saved one is read beside it and copied over. */
+    private void restoreAdapter(Path directory, LoraAdapter ours) throws IOException {
+        try (NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> modules = new LinkedHashMap<>();
+            try (LoraAdapter saved = PeftFiles.load(directory, model)) {
+                if (!saved.layers().keySet().equals(ours.layers().keySet())) {
+                    throw new CheckpointException(directory, "has adapters on other layers than this run");
+                }
+                saved.layers().forEach((path, layer) -> {
+                    LoraLinear target =
+                            java.util.Objects.requireNonNull(ours.layers().get(path));
+                    copy(target.loraA(), layer.loraA());
+                    copy(target.loraB(), layer.loraB());
+                });
+                saved.savedModules()
+                        .forEach((name, tensor) ->
+                                modules.put(name, tensor.detach().clone()));
+            }
+            ours.attach();
+            ours.savedModules().forEach((name, tensor) -> {
+                Tensor saved = modules.get(name);
+                if (saved != null) {
+                    copy(tensor, saved);
+                }
+            });
+        }
+    }
+
+    /** Takes up the state of the optimizers. */
+    void restoreOptimizer(Path directory) throws IOException {
+        try (NativeScope scope = new NativeScope();
+                SafetensorsFile saved = SafetensorsFile.open(directory.resolve(OPTIMIZER))) {
+            Map<String, Tensor> state = new LinkedHashMap<>();
+            for (String name : saved.names()) {
+                state.put(name, saved.read(name));
+            }
+            optimizer.loadState(state);
+        }
+    }
+
+    private static void copy(Tensor target, Tensor source) {
+        try (AutoGradMode frozen = new AutoGradMode(false)) {
+            target.copy_(source);
+        }
+    }
+
+    /** Frees the optimizers and the adapter; the weights of a fully trained model stay, without gradients. */
+    @Override
+    public void close() {
+        optimizer.zeroGrad();
+        optimizer.close();
+        if (adapter != null) {
+            adapter.close();
+        } else {
+            model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(false));
+        }
+    }
+}

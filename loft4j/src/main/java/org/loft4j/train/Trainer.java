@@ -1,0 +1,55 @@
+package org.loft4j.train;
+
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.data.Batch;
+import org.loft4j.nn.Model;
+import org.loft4j.optim.Schedule;
+import org.loft4j.optim.StepReport;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Seeds;
+
+/** Takes optimizer steps; knows nothing of files. {@link TrainingRun} is the whole run around it. */
+public final class Trainer {
+    private final Model model;
+    private final Trainable trainable;
+    private final TrainConfig config;
+    private final Schedule schedule;
+
+    /** @param totalSteps optimizer steps of the run, over which the learning rate takes its course */
+    public Trainer(Model model, Trainable trainable, TrainConfig config, long totalSteps) {
+        this.model = model;
+        this.trainable = trainable;
+        this.config = config;
+        long warmup = Math.min(totalSteps, (long) Math.ceil(config.warmupRatio() * totalSteps));
+        this.schedule = new Schedule(config.schedule(), warmup, totalSteps);
+    }
+
+    /**
+     * One optimizer step on the mean loss of all examples (classification) or all target tokens (language model) of the
+     * micro-batches, as if they had been one batch. Random numbers are a function of seed and step alone. If a gradient is not
+     * finite, nothing changes.
+     *
+     * @param step number of steps taken before
+     */
+    public StepResult step(List<Batch> microBatches, long step) {
+        Seeds.manualSeed(Seeds.derive(config.seed(), "step", step));
+        BatchLoss objective = BatchLoss.over(model.task(), microBatches);
+        double loss = 0;
+        long tokens = 0;
+        for (Batch batch : microBatches) {
+            try (NativeScope scope = new NativeScope()) {
+                BatchTensors tensors = BatchTensors.of(batch, model);
+                Tensor logits = model.logits(tensors.input());
+                Tensor share = objective.share(logits, tensors.labels());
+                share.backward();
+                loss += share.item_double();
+                tokens += batch.tokens();
+            }
+        }
+        double factor = schedule.factor(step);
+        StepReport report = trainable.optimizer().step(factor, config.maxGradNorm());
+        trainable.optimizer().zeroGrad();
+        return new StepResult(loss, config.learningRate() * factor, report, tokens);
+    }
+}
