@@ -1,17 +1,22 @@
 package org.loft4j.io;
 
+import java.io.EOFException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.MappedByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.tensor.DeviceSpec;
@@ -20,25 +25,37 @@ import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
 /**
- * A safetensors file, mapped into memory in segments, so that it may be of any size. The header is checked in full when the
- * file is opened; a tensor is copied out when it is read. Safe for use by several threads.
+ * A safetensors file of any size. Its header is checked in full when it is opened. To read a tensor, the file is mapped into
+ * memory, the bytes are copied out, and the mapping is given back at once: Java's own mappings last until the garbage
+ * collector finds them, and would double the resident size of a model. Between reads no file is held open; a file that was
+ * replaced or changed since it was opened is refused. Safe for use by several threads.
  */
 public final class SafetensorsFile implements TensorSource {
-    /** A mapping may not exceed 2 GiB. */
-    private static final long SEGMENT = 1L << 30;
+    private static final System.Logger LOG = System.getLogger(SafetensorsFile.class.getName());
+
+    /** One call of a buffer copies less than 2 GiB. */
+    private static final long CHUNK = 1L << 30;
 
     private final Path file;
-    private final FileChannel channel;
     private final SafetensorsHeader header;
-    private final long size;
-    private final @Nullable MappedByteBuffer[] segments;
+    private final Identity identity;
+    private volatile boolean closed;
 
-    private SafetensorsFile(Path file, FileChannel channel) throws IOException {
+    /** What tells a file from another one under the same name. */
+    private record Identity(String key, long size, long modified) {
+        static Identity of(Path file) throws IOException {
+            var attributes = Files.readAttributes(file, BasicFileAttributes.class);
+            return new Identity(
+                    Objects.toString(attributes.fileKey()),
+                    attributes.size(),
+                    attributes.lastModifiedTime().toMillis());
+        }
+    }
+
+    private SafetensorsFile(Path file, SafetensorsHeader header, Identity identity) {
         this.file = file;
-        this.channel = channel;
-        this.header = SafetensorsHeader.read(file, channel);
-        this.size = channel.size();
-        this.segments = new MappedByteBuffer[Math.toIntExact((size + SEGMENT - 1) / SEGMENT)];
+        this.header = header;
+        this.identity = identity;
     }
 
     /**
@@ -50,18 +67,13 @@ public final class SafetensorsFile implements TensorSource {
         if (!Files.isRegularFile(file)) {
             throw new CheckpointException(file, Files.exists(file) ? "is not a file" : "there is no such file");
         }
-        FileChannel channel = null;
-        try {
-            channel = FileChannel.open(file, StandardOpenOption.READ);
-            var opened = new SafetensorsFile(file, channel);
-            channel = null;
-            return opened;
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            Identity identity = Identity.of(file);
+            return new SafetensorsFile(file, SafetensorsHeader.read(file, channel), identity);
         } catch (CheckpointException e) {
             throw e;
         } catch (IOException e) {
             throw new CheckpointException(file, "cannot be read: " + e, e);
-        } finally {
-            closeQuietly(channel);
         }
     }
 
@@ -87,22 +99,29 @@ public final class SafetensorsFile implements TensorSource {
 
     @Override
     public Tensor read(String name) throws CheckpointException {
-        var entry = entry(name);
-        TensorInfo info = entry.info();
-        requireUnchanged(name);
-        if (info.dtype() == Dtype.BOOL) {
-            return booleans(entry);
+        if (closed) {
+            throw new IllegalStateException(file + " was closed before " + name + " was read");
         }
-        Tensor tensor = allocate(info, info.dtype());
-        copy(entry, tensor);
-        return tensor;
+        var entry = entry(name);
+        boolean booleans = entry.info().dtype() == Dtype.BOOL;
+        try {
+            requireUnchanged(entry);
+            Tensor tensor =
+                    allocate(entry.info(), booleans ? Dtype.U8 : entry.info().dtype());
+            copy(entry, tensor);
+            // a byte other than 0 and 1 is no boolean to libtorch: any that is not 0 counts as true
+            return booleans ? tensor.to(Dtype.BOOL.scalarType()) : tensor;
+        } catch (CheckpointException e) {
+            throw e;
+        } catch (IOException e) {
+            throw fault(entry, "cannot be read: " + e, e);
+        }
     }
 
-    /** Bytes other than 0 and 1 are no booleans to libtorch: any that is not 0 counts as true. */
-    private Tensor booleans(SafetensorsHeader.Entry entry) throws CheckpointException {
-        Tensor bytes = allocate(entry.info(), Dtype.U8);
-        copy(entry, bytes);
-        return bytes.to(Dtype.BOOL.scalarType());
+    private void requireUnchanged(SafetensorsHeader.Entry entry) throws IOException {
+        if (!Identity.of(file).equals(identity)) {
+            throw fault(entry, "the file was changed or replaced after it was opened", null);
+        }
     }
 
     private Tensor allocate(TensorInfo info, Dtype dtype) throws CheckpointException {
@@ -116,49 +135,53 @@ public final class SafetensorsFile implements TensorSource {
         }
     }
 
-    private void copy(SafetensorsHeader.Entry entry, Tensor target) throws CheckpointException {
+    private void copy(SafetensorsHeader.Entry entry, Tensor target) throws IOException {
         long bytes = entry.info().bytes();
+        if (bytes == 0) {
+            return;
+        }
         try (NativeScope scope = new NativeScope()) {
             var memory = new BytePointer(target.data_ptr());
-            for (long done = 0; done < bytes; ) {
-                ByteBuffer source = mapped(entry.position() + done, bytes - done);
-                int count = source.remaining();
-                memory.position(done).limit(done + count).asByteBuffer().put(source);
-                done += count;
+            BytePointer mapped = map(entry.position() + bytes);
+            for (long done = 0; done < bytes; done += CHUNK) {
+                long end = Math.min(bytes, done + CHUNK);
+                ByteBuffer into = memory.position(done).limit(end).asByteBuffer();
+                if (mapped == null) {
+                    readFully(into, entry.position() + done);
+                } else {
+                    long position = entry.position();
+                    into.put(mapped.position(position + done)
+                            .limit(position + end)
+                            .asByteBuffer());
+                }
             }
-        } catch (IOException e) {
-            throw new CheckpointException(
-                    file, "tensor " + JsonFault.quote(entry.info().name()) + ": cannot be read: " + e, e);
+        } catch (InternalError e) {
+            throw fault(entry, "the file became shorter while it was read", e);
         }
     }
 
-    /** At most {@code length} bytes from a position, as far as the segment that holds it goes. */
-    private ByteBuffer mapped(long position, long length) throws IOException {
-        int index = (int) (position / SEGMENT);
-        long start = index * SEGMENT;
-        MappedByteBuffer segment;
-        synchronized (segments) {
-            segment = segments[index];
-            if (segment == null) {
-                segment = channel.map(FileChannel.MapMode.READ_ONLY, start, Math.min(SEGMENT, size - start));
-                segments[index] = segment;
-            }
-        }
-        int offset = (int) (position - start);
-        return segment.slice(offset, (int) Math.min(length, segment.capacity() - offset));
-    }
-
-    /** Touching a mapped page that the file no longer has would end in an error of the virtual machine. */
-    private void requireUnchanged(String name) throws CheckpointException {
+    /** The file's first bytes, mapped until the open scope closes; null where the system refuses, as it may for want of memory. */
+    private @Nullable BytePointer map(long bytes) {
         try {
-            if (channel.size() < size) {
-                throw new CheckpointException(
-                        file, "tensor " + JsonFault.quote(name) + ": the file became shorter after it was opened");
+            var name = new BytePointer(file.toAbsolutePath().toString(), StandardCharsets.UTF_8);
+            var options = Tensors.options(Dtype.U8, DeviceSpec.CPU);
+            Tensor mapped = torch.from_file(name, new BoolOptional(false), new LongOptional(bytes), options);
+            return new BytePointer(mapped.data_ptr());
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.DEBUG, "{0} cannot be mapped and is read instead: {1}", file, e.getMessage());
+            return null;
+        }
+    }
+
+    private void readFully(ByteBuffer target, long position) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            for (long at = position; target.hasRemaining(); ) {
+                int count = channel.read(target, at);
+                if (count < 0) {
+                    throw new EOFException("the file ends at " + at);
+                }
+                at += count;
             }
-        } catch (CheckpointException e) {
-            throw e;
-        } catch (IOException e) {
-            throw new CheckpointException(file, "tensor " + JsonFault.quote(name) + ": cannot be read: " + e, e);
         }
     }
 
@@ -170,21 +193,13 @@ public final class SafetensorsFile implements TensorSource {
         return entry;
     }
 
-    @Override
-    public void close() {
-        synchronized (segments) {
-            java.util.Arrays.fill(segments, null);
-        }
-        closeQuietly(channel);
+    private CheckpointException fault(SafetensorsHeader.Entry entry, String fault, @Nullable Throwable cause) {
+        String message = "tensor " + JsonFault.quote(entry.info().name()) + ": " + fault;
+        return cause == null ? new CheckpointException(file, message) : new CheckpointException(file, message, cause);
     }
 
-    private static void closeQuietly(@Nullable FileChannel channel) {
-        if (channel != null) {
-            try {
-                channel.close();
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
-        }
+    @Override
+    public void close() {
+        closed = true;
     }
 }

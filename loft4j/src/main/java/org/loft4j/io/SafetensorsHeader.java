@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -112,17 +113,24 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
             try (JsonParser json = Json.strict(text)) {
                 json.nextToken();
                 while (json.nextToken() == JsonToken.FIELD_NAME) {
-                    String name = json.currentName();
-                    JsonToken value = json.nextToken();
-                    if (name.equals(METADATA)) {
-                        parseMetadata(json, value);
-                    } else {
-                        entries.put(name, parseEntry(json, name, value));
-                    }
+                    parseMember(json, json.currentName());
                 }
                 if (json.nextToken() != null) {
                     throw new CheckpointException(file, "the header has more than one JSON value");
                 }
+            }
+        }
+
+        private void parseMember(JsonParser json, String name) throws IOException {
+            try {
+                JsonToken value = json.nextToken();
+                if (name.equals(METADATA)) {
+                    parseMetadata(json, value);
+                } else {
+                    entries.put(name, parseEntry(json, name, value));
+                }
+            } catch (JsonProcessingException e) {
+                throw fault(name, "the header is not valid JSON: " + JsonFault.of(e));
             }
         }
 
@@ -131,14 +139,15 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
                 return;
             }
             if (value != JsonToken.START_OBJECT) {
-                throw new CheckpointException(file, METADATA + " must be an object of strings, found " + value);
+                throw new CheckpointException(file, METADATA + " must be an object of strings, found " + token(value));
             }
             while (json.nextToken() == JsonToken.FIELD_NAME) {
                 String key = json.currentName();
                 if (json.nextToken() != JsonToken.VALUE_STRING) {
                     throw new CheckpointException(
                             file,
-                            METADATA + ": " + JsonFault.quote(key) + " must be a string, found " + json.currentToken());
+                            METADATA + ": " + JsonFault.quote(key) + " must be a string, found "
+                                    + token(json.currentToken()));
                 }
                 metadata.put(key, json.getText());
             }
@@ -146,7 +155,7 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
 
         private Entry parseEntry(JsonParser json, String name, JsonToken value) throws IOException {
             if (value != JsonToken.START_OBJECT) {
-                throw fault(name, "expected an object with dtype, shape and data_offsets, found " + value);
+                throw fault(name, "expected an object with dtype, shape and data_offsets, found " + token(value));
             }
             Dtype dtype = null;
             long[] shape = null;
@@ -206,7 +215,7 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
 
         private Dtype dtype(JsonParser json, String name) throws IOException {
             if (json.currentToken() != JsonToken.VALUE_STRING) {
-                throw fault(name, "dtype must be a string, found " + json.currentToken());
+                throw fault(name, "dtype must be a string, found " + token(json.currentToken()));
             }
             String found = json.getText();
             for (Dtype dtype : Dtype.values()) {
@@ -221,7 +230,7 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
 
         private long[] naturals(JsonParser json, String name, String key, int limit) throws IOException {
             if (json.currentToken() != JsonToken.START_ARRAY) {
-                throw fault(name, key + " must be an array of numbers, found " + json.currentToken());
+                throw fault(name, key + " must be an array of numbers, found " + token(json.currentToken()));
             }
             long[] values = new long[limit];
             int count = 0;
@@ -267,6 +276,12 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
                 throw fault(name, key + " is missing");
             }
             return value;
+        }
+
+        private static String token(@Nullable JsonToken token) {
+            return token == null
+                    ? "the end"
+                    : token.name().toLowerCase(Locale.ROOT).replace('_', ' ');
         }
 
         private CheckpointException fault(String name, String fault) {
