@@ -17,12 +17,19 @@ public final class Padding {
     private final long rows;
     private final long columns;
     private final long @Nullable [] positions;
+    private final long @Nullable [] firstTokens;
 
-    private Padding(@Nullable Tensor mask, long rows, long columns, long @Nullable [] positions) {
+    private Padding(
+            @Nullable Tensor mask,
+            long rows,
+            long columns,
+            long @Nullable [] positions,
+            long @Nullable [] firstTokens) {
         this.mask = mask;
         this.rows = rows;
         this.columns = columns;
         this.positions = positions;
+        this.firstTokens = firstTokens;
     }
 
     /** Reads the mask of the batch, whose shape has been checked. */
@@ -31,28 +38,34 @@ public final class Padding {
         long columns = input.inputIds().size(1);
         Tensor mask = input.attentionMask();
         if (mask == null) {
-            return new Padding(null, rows, columns, null);
+            return new Padding(null, rows, columns, null, null);
         }
         long[] values = Tensors.toLongs(mask);
         int width = (int) columns;
         long[] positions = new long[values.length];
+        long[] firstTokens = new long[(int) rows];
         boolean padded = false;
         boolean beforeToken = false;
         for (int start = 0; start < values.length; start += width) {
             long tokens = 0;
             boolean gap = false;
+            firstTokens[start / width] = start;
             for (int i = start; i < start + width; i++) {
                 if (values[i] == 0) {
                     padded = true;
                     gap = true;
                 } else {
-                    tokens++;
                     beforeToken |= gap;
+                    if (tokens == 0) {
+                        firstTokens[start / width] = i;
+                    }
+                    tokens++;
                 }
                 positions[i] = Math.max(0, tokens - 1);
             }
         }
-        return new Padding(padded ? mask : null, rows, columns, beforeToken ? positions : null);
+        return new Padding(
+                padded ? mask : null, rows, columns, beforeToken ? positions : null, beforeToken ? firstTokens : null);
     }
 
     /** Whether every position holds a token. */
@@ -60,16 +73,17 @@ public final class Padding {
         return mask == null;
     }
 
-    /** Whether a token comes after padding in some row, so that a token's column is not its position. */
-    public boolean beforeTokens() {
-        return positions != null;
-    }
-
     /** Position of each token in its row, int64 {@code (batch, seq)}; null when it is the column everywhere. */
     public @Nullable Tensor positions() {
-        return positions == null
-                ? null
-                : Tensors.of(positions, rows, columns).to(requireMask().device(), Dtype.I64.scalarType());
+        return positions == null ? null : onDevice(Tensors.of(positions, rows, columns));
+    }
+
+    /**
+     * Where each row's first token lies when the rows are laid end to end, int64 {@code (batch)}; null when it is in column
+     * 0 everywhere.
+     */
+    public @Nullable Tensor firstTokens() {
+        return firstTokens == null ? null : onDevice(Tensors.of(firstTokens, rows));
     }
 
     /** The mask as numbers, {@code (batch, seq)}; null when nothing is padded. */
@@ -107,6 +121,10 @@ public final class Padding {
     /** Half the smallest finite number: the scores that are added to it cannot push it over the edge. */
     private static double lowest(Dtype dtype) {
         return dtype == Dtype.F16 ? -65504.0 / 2 : -Float.MAX_VALUE / 2.0;
+    }
+
+    private Tensor onDevice(Tensor tensor) {
+        return tensor.to(requireMask().device(), Dtype.I64.scalarType());
     }
 
     private Tensor requireMask() {

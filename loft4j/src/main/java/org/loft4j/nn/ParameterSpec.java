@@ -1,5 +1,8 @@
 package org.loft4j.nn;
 
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -43,6 +46,13 @@ public record ParameterSpec(String name, Initial initial, long... shape) {
                         .normal_(0, std, new GeneratorOptional(generator))
                         .to(device.torch(), dtype.scalarType());
         };
+    }
+
+    /** The shapes by name, in the order of the list. */
+    public static Map<String, long[]> shapes(List<ParameterSpec> specs) {
+        Map<String, long[]> shapes = new LinkedHashMap<>();
+        specs.forEach(spec -> shapes.put(spec.name(), spec.shape()));
+        return shapes;
     }
 
     /** A source of random numbers that leaves libtorch's own alone; it belongs to the open scope. */

@@ -9,7 +9,9 @@ import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
 import org.loft4j.ShapeException;
+import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.KeyValueCache;
 import org.loft4j.nn.Linear;
@@ -73,6 +75,19 @@ public final class LlamaModel implements Decoder {
     public static LlamaModel random(LlamaConfig config, DeviceSpec device, Dtype dtype, long seed) {
         try (NativeScope scope = new NativeScope()) {
             return new LlamaModel(config, LlamaWeights.random(config, device, dtype, seed), device, null);
+        }
+    }
+
+    /**
+     * Reads a model from a checkpoint.
+     *
+     * @param dtype of the parameters; null for the dtype of the file
+     * @throws CheckpointException if a tensor is missing or has the wrong shape
+     */
+    public static LlamaModel open(TensorSource source, LlamaConfig config, @Nullable Dtype dtype, DeviceSpec device)
+            throws CheckpointException {
+        try (NativeScope scope = new NativeScope()) {
+            return new LlamaModel(config, LlamaWeights.read(source, config, dtype, device), device, source.path());
         }
     }
 

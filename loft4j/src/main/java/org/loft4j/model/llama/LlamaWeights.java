@@ -3,6 +3,10 @@ package org.loft4j.model.llama;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Generator;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.ParameterReader;
+import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
@@ -13,6 +17,8 @@ import org.loft4j.tensor.NativeScope;
 
 /** The names and shapes of Llama's parameters, and where they come from. */
 final class LlamaWeights {
+    private static final String PREFIX = "model.";
+
     static final String EMBEDDING = "model.embed_tokens.weight";
     static final String NORM = "model.norm.weight";
     static final String HEAD = "lm_head";
@@ -62,6 +68,38 @@ final class LlamaWeights {
             }
         }
         return weights;
+    }
+
+    /**
+     * The parameters of a checkpoint, whose names may lack the prefix {@code model.}.
+     *
+     * @param dtype to convert to; null for the dtype of the input embedding in the file
+     */
+    static Weights read(TensorSource source, LlamaConfig config, @Nullable Dtype dtype, DeviceSpec device)
+            throws CheckpointException {
+        boolean bare = source.names().stream().noneMatch(name -> name.startsWith(PREFIX));
+        ParameterReader reader =
+                new ParameterReader(source, name -> bare && !name.startsWith(HEAD) ? PREFIX + name : name);
+        List<ParameterSpec> specs = specs(config);
+        reader.require(ParameterSpec.shapes(specs), LlamaWeights::isHarmless);
+        Dtype type = dtype == null ? reader.info(EMBEDDING).dtype() : dtype;
+        Weights weights = new Weights();
+        try {
+            for (ParameterSpec spec : specs) {
+                try (NativeScope one = new NativeScope()) {
+                    weights.put(spec.name(), reader.read(spec.name(), type, device));
+                }
+            }
+            return weights;
+        } catch (CheckpointException | RuntimeException e) {
+            weights.close();
+            throw e;
+        }
+    }
+
+    /** Buffers that old versions saved, and the copy of a tied output embedding. */
+    private static boolean isHarmless(String name) {
+        return name.endsWith(".rotary_emb.inv_freq") || name.equals(HEAD + ".weight");
     }
 
     /** The linear layer at a path. */

@@ -1,0 +1,101 @@
+package org.loft4j.io;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.CheckpointException;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Shapes;
+
+/**
+ * The parameters of a model in a source that may spell their names in another way: without the prefix of the whole model,
+ * as a base model's file does, or as an older version did.
+ */
+public final class ParameterReader {
+    private static final System.Logger LOG = System.getLogger(ParameterReader.class.getName());
+    private static final int NAMES_SHOWN = 8;
+
+    private final TensorSource source;
+    private final Map<String, String> onDisk = new TreeMap<>();
+
+    /** @param canonical maps a name in the source to the name that the model uses */
+    public ParameterReader(TensorSource source, UnaryOperator<String> canonical) {
+        this.source = source;
+        for (String name : source.names()) {
+            onDisk.put(canonical.apply(name), name);
+        }
+    }
+
+    /** Whether the source holds the parameter of this canonical name. */
+    public boolean has(String name) {
+        return onDisk.containsKey(name);
+    }
+
+    /** What the source says about a parameter that it {@linkplain #has has}. */
+    public TensorInfo info(String name) throws CheckpointException {
+        return source.info(onDisk.getOrDefault(name, name));
+    }
+
+    /**
+     * Checks that all parameters are there, floating, and of the shapes that the configuration asks for. What the source
+     * holds beyond them is logged as a warning.
+     *
+     * @param shapes by canonical name
+     * @param harmless canonical names that a file may hold without being missed
+     */
+    public void require(Map<String, long[]> shapes, Predicate<String> harmless) throws CheckpointException {
+        List<String> missing =
+                shapes.keySet().stream().filter(name -> !has(name)).toList();
+        if (!missing.isEmpty()) {
+            throw new CheckpointException(
+                    source.path(),
+                    missing.size() + " of the " + shapes.size() + " tensors that config.json asks for are missing: "
+                            + shown(missing));
+        }
+        for (Map.Entry<String, long[]> entry : shapes.entrySet()) {
+            TensorInfo info = info(entry.getKey());
+            if (!Arrays.equals(info.shape(), entry.getValue())) {
+                throw new CheckpointException(
+                        source.path(),
+                        info.name() + " must have shape " + Shapes.text(entry.getValue()) + " by config.json, got "
+                                + Shapes.text(info.shape()));
+            }
+            if (!info.dtype().isFloating()) {
+                throw new CheckpointException(
+                        source.path(),
+                        info.name() + " must hold floating-point numbers, got " + info.dtype()
+                                + ": quantized weights are not supported");
+            }
+        }
+        List<String> unexpected = new ArrayList<>();
+        onDisk.forEach((name, disk) -> {
+            if (!shapes.containsKey(name) && !harmless.test(name)) {
+                unexpected.add(disk);
+            }
+        });
+        if (!unexpected.isEmpty()) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "{0}: {1} tensors have no place in the model and are ignored: {2}",
+                    source.path(),
+                    unexpected.size(),
+                    shown(unexpected));
+        }
+    }
+
+    /** Reads one parameter, as the dtype and on the device asked for; it belongs to the open scope. */
+    public Tensor read(String name, Dtype dtype, DeviceSpec device) throws CheckpointException {
+        return source.read(onDisk.getOrDefault(name, name)).to(device.torch(), dtype.scalarType());
+    }
+
+    private static String shown(List<String> names) {
+        String first = String.join(", ", names.subList(0, Math.min(NAMES_SHOWN, names.size())));
+        return names.size() > NAMES_SHOWN ? first + ", …" : first;
+    }
+}

@@ -1,0 +1,53 @@
+package org.loft4j.model;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+
+/** The part of config.json that all families share. */
+final class ModelConfigFile {
+    private static final String NAME = "config.json";
+
+    private final JsonObject json;
+
+    private ModelConfigFile(JsonObject json) {
+        this.json = json;
+    }
+
+    static ModelConfigFile read(Path directory) throws CheckpointException {
+        return new ModelConfigFile(Json.read(directory.resolve(NAME)));
+    }
+
+    JsonObject json() {
+        return json;
+    }
+
+    String family() throws CheckpointException {
+        return json.requireString("model_type");
+    }
+
+    /** The names of {@code id2label} by index; where there are none, as many as {@code num_labels} says, or two. */
+    List<String> labels() throws CheckpointException {
+        JsonNode map = json.node("id2label");
+        List<String> labels = new ArrayList<>();
+        if (map == null) {
+            int count = json.intOr("num_labels", 2, 1);
+            for (int i = 0; i < count; i++) {
+                labels.add("LABEL_" + i);
+            }
+            return labels;
+        }
+        for (int i = 0; i < map.size(); i++) {
+            JsonNode label = map.get(Integer.toString(i));
+            if (label == null || !label.isTextual()) {
+                throw json.fault("id2label", "must map the numbers from 0 on to names, but has no name for " + i);
+            }
+            labels.add(label.textValue());
+        }
+        return labels;
+    }
+}
