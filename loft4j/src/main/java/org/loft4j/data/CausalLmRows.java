@@ -18,16 +18,33 @@ final class CausalLmRows {
         this.maxLength = maxLength;
     }
 
-    void add(Row row) throws DataException {
-        if (row instanceof PromptCompletion prompted) {
-            addPrompted(prompted);
-        } else {
-            addText(row instanceof LabeledText labeled ? labeled.text() : ((PlainText) row).text(), row.origin());
+    void add(List<? extends Row> rows) throws DataException {
+        List<TokenizedText> texts =
+                tokenizer.tokenize(rows.stream().map(CausalLmRows::given).toList());
+        List<int[]> completions = tokenizer.tokenizeContent(
+                rows.stream().map(CausalLmRows::completion).toList());
+        for (int i = 0; i < texts.size(); i++) {
+            Origin origin = rows.get(i).origin();
+            if (rows.get(i) instanceof PromptCompletion) {
+                addPrompted(texts.get(i), completions.get(i), origin);
+            } else {
+                addText(texts.get(i), origin);
+            }
         }
     }
 
-    private void addText(String text, Origin origin) throws DataException {
-        TokenizedText tokens = tokenizer.tokenize(text);
+    private static String given(Row row) {
+        if (row instanceof LabeledText labeled) {
+            return labeled.text();
+        }
+        return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
+    }
+
+    private static String completion(Row row) {
+        return row instanceof PromptCompletion prompted ? prompted.completion() : "";
+    }
+
+    private void addText(TokenizedText tokens, Origin origin) throws DataException {
         int[] whole = concat(tokens.head(), tokens.content(), end(tokens));
         int[] kept = Arrays.copyOf(whole, Math.min(whole.length, maxLength));
         if (kept.length < 2) {
@@ -38,14 +55,12 @@ final class CausalLmRows {
         lossFrom.add(0);
     }
 
-    private void addPrompted(PromptCompletion row) throws DataException {
-        TokenizedText prompt = tokenizer.tokenize(row.prompt());
+    private void addPrompted(TokenizedText prompt, int[] completion, Origin origin) throws DataException {
         int[] head = prompt.head();
         int[] question = prompt.content();
-        int[] completion = tokenizer.tokenizeContent(row.completion());
         if (question.length == 0 || completion.length == 0) {
-            throw row.origin()
-                    .fault("the tokenizer finds no tokens in the " + (question.length == 0 ? "prompt" : "completion"));
+            throw origin.fault(
+                    "the tokenizer finds no tokens in the " + (question.length == 0 ? "prompt" : "completion"));
         }
         int[] answer = concat(completion, end(prompt));
         int room = maxLength - head.length;

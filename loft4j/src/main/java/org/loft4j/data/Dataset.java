@@ -41,15 +41,17 @@ public final class Dataset {
             classes[i] = labels.index(row);
             texts.add(row.text());
         }
+        List<TokenizedText> tokenized = tokenizer.tokenize(texts);
         var ids = new int[classes.length][];
         var cuts = new TruncationCount();
-        tokenizer.tokenize(texts, (i, text) -> {
+        for (int i = 0; i < ids.length; i++) {
+            TokenizedText text = tokenized.get(i);
             if (text.content().length == 0) {
                 throw rows.get(i).origin().fault("the tokenizer finds no tokens in the text");
             }
             ids[i] = text.truncate(maxLength).ids();
             cuts.add(text.ids().length - ids[i].length, false);
-        });
+        }
         return new Dataset(ids, classes, new int[classes.length], cuts.total());
     }
 
@@ -70,25 +72,26 @@ public final class Dataset {
         tokenizer.requireRoom(maxLength);
         Checks.atLeast("max_length", maxLength, 2);
         var encoder = new CausalLmRows(tokenizer, maxLength);
-        for (Row row : rows) {
-            encoder.add(row);
-        }
+        encoder.add(rows);
         return new Dataset(encoder.ids(), null, encoder.lossFrom(), encoder.truncations());
     }
 
     /**
      * Texts put one after the other, each with an end token behind it if the tokenizer has one, and cut into blocks: a corpus for language
-     * modelling, of which nothing is lost. The last block may be shorter.
+     * modelling, of which nothing is lost but a single token at the end. The last block may be shorter.
      *
      * @throws DataException if all texts together have fewer than two tokens
      */
     public static Dataset blocks(List<PlainText> documents, Tokenizer tokenizer, int blockLength) throws IOException {
         Checks.atLeast("max_length", blockLength, 2);
         var encoder = new CausalLmRows(tokenizer, Integer.MAX_VALUE);
-        for (PlainText document : documents) {
-            encoder.add(document);
-        }
+        encoder.add(documents);
         int[] all = Arrays.stream(encoder.ids()).flatMapToInt(Arrays::stream).toArray();
+        if (all.length < 2) {
+            Origin origin =
+                    documents.isEmpty() ? Origin.MEMORY : documents.get(0).origin();
+            throw origin.fault("has fewer than two tokens: there is nothing to predict");
+        }
         var blocks = new ArrayList<int[]>();
         // a last block of one token has nothing to predict
         for (int start = 0; start < all.length - 1; start += blockLength) {

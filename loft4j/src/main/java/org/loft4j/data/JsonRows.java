@@ -6,7 +6,6 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -21,12 +20,11 @@ import org.loft4j.DataException;
 /** Rows out of JSON Lines, or out of one JSON array of objects. */
 final class JsonRows {
     private static final ObjectMapper MAPPER = new ObjectMapper(JsonFactory.builder()
-                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                    .streamReadConstraints(StreamReadConstraints.builder()
-                            .maxStringLength(Integer.MAX_VALUE)
-                            .build())
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .streamReadConstraints(StreamReadConstraints.builder()
+                    .maxStringLength(Integer.MAX_VALUE)
                     .build())
-            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+            .build());
 
     private final SourceText source;
     private final Columns columns;
@@ -44,10 +42,17 @@ final class JsonRows {
         for (SourceText.Line line : source) {
             if (!line.text().isBlank()) {
                 Origin origin = source.at(line.number());
-                try {
-                    reader.add(MAPPER.readTree(line.text()), origin);
+                try (JsonParser parser = MAPPER.createParser(line.text())) {
+                    reader.add(parser.readValueAsTree(), origin);
+                    if (parser.nextToken() != null) {
+                        throw origin.fault("has more after the end of the object");
+                    }
                 } catch (JsonProcessingException e) {
                     throw origin.fault("is not valid JSON: " + complaint(e));
+                } catch (DataException e) {
+                    throw e;
+                } catch (IOException e) {
+                    throw new DataException(source.file(), "cannot be read: " + e);
                 }
             }
         }
@@ -66,7 +71,8 @@ final class JsonRows {
                 throw source.at(parser.currentTokenLocation().getLineNr()).fault("has more after the end of the array");
             }
         } catch (JsonProcessingException e) {
-            throw source.at(e.getLocation().getLineNr()).fault("is not valid JSON: " + complaint(e));
+            long line = e.getLocation() == null ? 0 : e.getLocation().getLineNr();
+            throw source.at(line).fault("is not valid JSON: " + complaint(e));
         } catch (DataException e) {
             throw e;
         } catch (IOException e) {
@@ -77,8 +83,9 @@ final class JsonRows {
 
     private static String complaint(JsonProcessingException e) {
         String message = e.getOriginalMessage().lines().findFirst().orElse("");
-        return message.replaceAll(" \\(for (Object|Array) starting at .*", "") + " (column "
-                + e.getLocation().getColumnNr() + ")";
+        String column =
+                e.getLocation() == null ? "" : " (column " + e.getLocation().getColumnNr() + ")";
+        return message.replaceAll(" \\((for (Object|Array) starting|start marker) at .*", "") + column;
     }
 
     private void add(@Nullable JsonNode node, Origin origin) throws DataException {
@@ -89,7 +96,7 @@ final class JsonRows {
         object.fieldNames().forEachRemaining(keys::add);
         RowKind current = kind;
         if (current == null || first == null) {
-            current = RowKind.recognise(columns, keys, origin);
+            current = RowKind.recognise(columns, keys, "", origin);
             kind = current;
             first = origin;
         } else {

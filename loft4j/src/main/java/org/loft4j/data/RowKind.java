@@ -49,38 +49,44 @@ sealed interface RowKind {
         }
     }
 
-    /** Recognises the kind from the names that a header or a first row has. */
-    static RowKind recognise(Columns asked, Collection<String> present, Origin origin) throws DataException {
+    /**
+     * Recognises the kind.
+     *
+     * @param present the names of a header or a first row
+     * @param where which of the two it is, for messages
+     */
+    static RowKind recognise(Columns asked, Collection<String> present, String where, Origin origin)
+            throws DataException {
         if (asked.prompt() != null && asked.completion() != null) {
             return new Prompted(
-                    named(asked.prompt(), "prompt", present, origin),
-                    named(asked.completion(), "completion", present, origin));
+                    named(asked.prompt(), "prompt", present, where, origin),
+                    named(asked.completion(), "completion", present, where, origin));
         }
         if (asked.text() == null && asked.label() == null && present.contains("prompt")) {
             if (present.contains("text")) {
-                throw origin.fault("has both \"text\" and \"prompt\": name the columns to read"
-                        + " (--text-column, or --prompt-column and --completion-column)");
+                throw origin.fault(where + "has both \"text\" and \"prompt\": name the columns to read"
+                        + " (text_column, or prompt_column and completion_column)");
             }
-            return new Prompted("prompt", named("completion", "completion", present, origin));
+            return new Prompted("prompt", named("completion", "completion", present, where, origin));
         }
-        String text = named(asked.text() == null ? "text" : asked.text(), "text", present, origin);
-        String label = label(asked, present, origin);
+        String text = named(asked.text() == null ? "text" : asked.text(), "text", present, where, origin);
+        String label = label(asked, present, where, origin);
         return label == null ? new Plain(text) : new Labeled(text, label);
     }
 
-    private static @Nullable String label(Columns asked, Collection<String> present, Origin origin)
+    private static @Nullable String label(Columns asked, Collection<String> present, String where, Origin origin)
             throws DataException {
         if (asked.label() != null) {
-            return named(asked.label(), "label", present, origin);
+            return named(asked.label(), "label", present, where, origin);
         }
         return present.contains("label") ? "label" : null;
     }
 
-    private static String named(String column, String role, Collection<String> present, Origin origin)
+    private static String named(String column, String role, Collection<String> present, String where, Origin origin)
             throws DataException {
         if (!present.contains(column)) {
-            throw origin.fault("has no \"" + column + "\"; it has " + Quoted.list(present) + " (--" + role
-                    + "-column names another)");
+            throw origin.fault(where + "has no \"" + column + "\"; it has " + Quoted.list(present) + " (" + role
+                    + "_column names another)");
         }
         return column;
     }

@@ -8,8 +8,9 @@ import com.fasterxml.jackson.dataformat.csv.CsvParser;
 import com.fasterxml.jackson.dataformat.csv.CsvSchema;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.Collections;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 
@@ -21,6 +22,9 @@ import org.loft4j.DataException;
  * header is read line by line, and only quotes around a whole value are taken off; any other is read as CSV with tabs.
  */
 final class TableRows {
+    /** What separates values elsewhere. */
+    private static final Pattern ONE_COLUMN = Pattern.compile("[;\t,|]");
+
     private static final CsvFactory FACTORY = CsvFactory.builder()
             .enable(CsvParser.Feature.WRAP_AS_ARRAY)
             .streamReadConstraints(StreamReadConstraints.builder()
@@ -30,17 +34,19 @@ final class TableRows {
 
     private final SourceText source;
     private final Columns columns;
+    private final char separator;
     private final List<Row> rows = new ArrayList<>();
     private List<String> header = List.of();
     private @Nullable RowKind kind;
 
-    private TableRows(SourceText source, Columns columns) {
+    private TableRows(SourceText source, Columns columns, char separator) {
         this.source = source;
         this.columns = columns;
+        this.separator = separator;
     }
 
     static List<Row> read(SourceText source, Columns columns, char separator) throws DataException {
-        var reader = new TableRows(source, columns);
+        var reader = new TableRows(source, columns, separator);
         if (separator == '\t' && oneLineEach(source)) {
             for (SourceText.Line line : source) {
                 if (!line.text().isEmpty()) {
@@ -48,7 +54,7 @@ final class TableRows {
                 }
             }
         } else {
-            reader.readQuoted(separator);
+            reader.readQuoted();
         }
         return reader.rows;
     }
@@ -78,7 +84,7 @@ final class TableRows {
         return values;
     }
 
-    private void readQuoted(char separator) throws DataException {
+    private void readQuoted() throws DataException {
         long begun = 1;
         try (CsvParser parser = FACTORY.createParser(source.text())) {
             parser.setSchema(CsvSchema.emptySchema().withColumnSeparator(separator));
@@ -108,10 +114,7 @@ final class TableRows {
         RowKind known = kind;
         if (known == null) {
             header = values.stream().map(String::strip).toList();
-            if (new HashSet<>(header).size() < header.size()) {
-                throw origin.fault("the header names a column twice: " + Quoted.list(header));
-            }
-            kind = RowKind.recognise(columns, header, origin);
+            kind = recognise(origin);
             return;
         }
         if (values.size() != header.size()) {
@@ -119,6 +122,22 @@ final class TableRows {
                     + ", but the header names " + header.size() + " columns: " + Quoted.list(header));
         }
         rows.add(row(known, values, origin));
+    }
+
+    private RowKind recognise(Origin origin) throws DataException {
+        if (header.size() == 1 && ONE_COLUMN.matcher(header.get(0)).find()) {
+            throw origin.fault(
+                    "the header " + Quoted.text(header.get(0)) + " is one column: the values must be separated by "
+                            + (separator == ',' ? "commas (.csv) or, in a .tsv file, tabs" : "tabs"));
+        }
+        RowKind found =
+                RowKind.recognise(columns, header, "the header (the first line must name the columns) ", origin);
+        for (String column : found.columns()) {
+            if (Collections.frequency(header, column) > 1) {
+                throw origin.fault("the header names " + Quoted.text(column) + " twice");
+            }
+        }
+        return found;
     }
 
     private Row row(RowKind kind, List<String> values, Origin origin) throws DataException {

@@ -32,7 +32,6 @@ public final class Tokenizer implements AutoCloseable {
             "merges.txt",
             "tokenizer.model",
             "chat_template.jinja");
-    private static final int TEXTS_AT_ONCE = 256;
 
     private final Path directory;
     private final HuggingFaceTokenizer tokenizer;
@@ -158,24 +157,16 @@ public final class Tokenizer implements AutoCloseable {
         return tokenized(tokenizer.encode(text, true, false));
     }
 
-    /** Many texts, with their special tokens, by several native threads. */
-    void tokenize(List<String> texts, IndexedConsumer consumer) throws IOException {
-        for (int start = 0; start < texts.size(); start += TEXTS_AT_ONCE) {
-            List<String> some = texts.subList(start, Math.min(texts.size(), start + TEXTS_AT_ONCE));
-            Encoding[] encodings = tokenizer.batchEncode(some, true, false);
-            for (int i = 0; i < encodings.length; i++) {
-                consumer.accept(start + i, tokenized(encodings[i]));
-            }
-        }
+    /** Many texts, with their special tokens, on all cores. */
+    List<TokenizedText> tokenize(List<String> texts) {
+        return texts.parallelStream().map(this::tokenize).toList();
     }
 
-    /** Takes the tokens of the text with an index. */
-    interface IndexedConsumer {
-        void accept(int index, TokenizedText text) throws IOException;
-    }
-
-    int[] tokenizeContent(String text) {
-        return toInts(tokenizer.encode(text, false, false).getIds());
+    /** Many texts, without special tokens, on all cores. */
+    List<int[]> tokenizeContent(List<String> texts) {
+        return texts.parallelStream()
+                .map(text -> toInts(tokenizer.encode(text, false, false).getIds()))
+                .toList();
     }
 
     private static TokenizedText tokenized(Encoding encoding) {

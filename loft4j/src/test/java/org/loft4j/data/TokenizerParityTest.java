@@ -2,14 +2,17 @@ package org.loft4j.data;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.stream.LongStream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
 
@@ -43,16 +46,16 @@ class TokenizerParityTest {
                     long[] prompt = ids(field.getValue().path("prompt_ids"));
                     String text = field.getKey().substring("greedy: ".length());
                     assertArrayEquals(prompt, tokenizer.encode(text, true), text);
-                    var all = java.util.stream.LongStream.concat(
-                            java.util.Arrays.stream(prompt),
-                            java.util.Arrays.stream(ids(field.getValue().path("new_ids"))));
+                    var all = LongStream.concat(
+                            Arrays.stream(prompt),
+                            Arrays.stream(ids(field.getValue().path("new_ids"))));
                     assertEquals(
                             field.getValue().path("text").textValue(), tokenizer.decode(all.toArray(), true), text);
                     checked++;
                 }
             }
         }
-        assertEquals(2, Math.min(2, checked), "greedy continuations in the file");
+        assertTrue(checked >= 2, "greedy continuations in the file: " + checked);
     }
 
     @Test
@@ -70,7 +73,7 @@ class TokenizerParityTest {
     void doesNotCutLongTexts() throws IOException {
         try (Tokenizer tokenizer = Tokenizer.open(STORIES)) {
             long[] ids = tokenizer.encode("Once upon a time ".repeat(1000), true);
-            assertEquals(true, ids.length > 4000, "ids: " + ids.length);
+            assertTrue(ids.length > 4000, "ids: " + ids.length);
         }
     }
 

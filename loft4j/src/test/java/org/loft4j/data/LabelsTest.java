@@ -1,0 +1,76 @@
+package org.loft4j.data;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.loft4j.ConfigException;
+import org.loft4j.DataException;
+
+class LabelsTest {
+    private static List<LabeledText> rows(String... labels) {
+        return Arrays.stream(labels)
+                .map(label -> new LabeledText("text", label, new Origin(Path.of("rows.csv"), 2)))
+                .toList();
+    }
+
+    @Test
+    void wholeNumbersAreOrderedByValue() throws DataException {
+        assertEquals(
+                List.of("-1", "2", "10"), Labels.of(rows("10", "2", "-1", "2")).names());
+        assertEquals(List.of("01", "1", "2"), Labels.of(rows("2", "1", "01")).names());
+    }
+
+    @Test
+    void namesAreOrderedByCharacters() throws DataException {
+        assertEquals(
+                List.of("10", "2", "B", "a", "é"),
+                Labels.of(rows("a", "é", "2", "B", "10")).names());
+    }
+
+    @Test
+    void oneLabelIsNoTask() {
+        var fault = assertThrows(DataException.class, () -> Labels.of(rows("a", "a")));
+        assertEquals("rows.csv: has only one label, \"a\": there is nothing to tell apart", fault.getMessage());
+        assertThrows(DataException.class, () -> Labels.of(List.of()));
+        assertThrows(ConfigException.class, () -> Labels.ofNames(List.of("a")));
+        assertThrows(ConfigException.class, () -> Labels.ofNames(List.of("a", "b", "a")));
+    }
+
+    @Test
+    void rowsWithoutLabelAreFaults() {
+        var origin = new Origin(Path.of("rows.jsonl"), 7);
+        var fault = assertThrows(DataException.class, () -> Labels.of(List.of(new PlainText("a", origin))));
+        assertEquals(
+                "rows.jsonl, line 7: has no label: a classifier needs rows with \"text\" and \"label\"",
+                fault.getMessage());
+    }
+
+    @Test
+    void anUnknownLabelListsTheKnown() {
+        Labels labels = Labels.ofNames(List.of("ham", "spam"));
+        assertEquals(1, labels.index("spam"));
+        var fault = assertThrows(ConfigException.class, () -> labels.index("Spam"));
+        assertEquals("label \"Spam\" is unknown; the labels are \"ham\", \"spam\"", fault.getMessage());
+        var many = Labels.ofNames(IntStream.range(0, 50).mapToObj(i -> "c" + i).toList());
+        assertTrue(assertThrows(ConfigException.class, () -> many.index("x"))
+                .getMessage()
+                .endsWith("and 30 more"));
+    }
+
+    @Test
+    void numbersAreIndicesOfNamesThatAreNoNumbers() {
+        Labels named = Labels.ofNames(List.of("negative", "positive"));
+        assertEquals(1, named.index("1"));
+        assertThrows(ConfigException.class, () -> named.index("2"));
+        assertThrows(ConfigException.class, () -> named.index("-1"));
+        Labels numbers = Labels.ofNames(List.of("1", "2"));
+        assertEquals(0, numbers.index("1"));
+        assertThrows(ConfigException.class, () -> numbers.index("0"));
+    }
+}

@@ -1,0 +1,62 @@
+package org.loft4j.data;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.loft4j.ConfigException;
+
+class TrainTestSplitTest {
+    private static List<PlainText> rows(int count) {
+        return IntStream.range(0, count)
+                .mapToObj(i -> new PlainText("text " + i))
+                .toList();
+    }
+
+    @Test
+    void holdsOutAboutTheShare() {
+        var split = TrainTestSplit.byHash(rows(10_000), 0.2, 7);
+        assertEquals(10_000, split.train().size() + split.test().size());
+        assertTrue(
+                Math.abs(split.test().size() - 2000) < 200,
+                "held out: " + split.test().size());
+    }
+
+    @Test
+    void aRowNeverChangesSides() {
+        var before = new HashSet<>(TrainTestSplit.byHash(rows(1000), 0.3, 7).test());
+        var more = new ArrayList<>(rows(2000));
+        Collections.shuffle(more, new Random(1));
+        var after = TrainTestSplit.byHash(more, 0.3, 7).test();
+        assertEquals(
+                before,
+                new HashSet<>(after.stream()
+                        .filter(new HashSet<>(rows(1000))::contains)
+                        .toList()));
+        assertFalse(before.equals(
+                new HashSet<>(TrainTestSplit.byHash(rows(1000), 0.3, 8).test())));
+    }
+
+    @Test
+    void aGreaterShareKeepsWhatIsHeldOut() {
+        var few = TrainTestSplit.byHash(rows(1000), 0.1, 7).test();
+        assertTrue(TrainTestSplit.byHash(rows(1000), 0.2, 7).test().containsAll(few));
+    }
+
+    @Test
+    void sharesThatLeaveASideEmptyAreRefused() {
+        assertThrows(ConfigException.class, () -> TrainTestSplit.byHash(rows(10), 0, 7));
+        assertThrows(ConfigException.class, () -> TrainTestSplit.byHash(rows(10), 1, 7));
+        assertThrows(ConfigException.class, () -> TrainTestSplit.byHash(rows(10), Double.NaN, 7));
+        var fault = assertThrows(ConfigException.class, () -> TrainTestSplit.byHash(rows(1), 0.5, 7));
+        assertTrue(fault.getMessage().startsWith("holding out 0.5 of 1 rows leaves none "), fault.getMessage());
+    }
+}
