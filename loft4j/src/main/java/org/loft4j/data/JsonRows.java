@@ -26,19 +26,17 @@ final class JsonRows {
                     .build())
             .build());
 
-    private final SourceText source;
     private final Columns columns;
     private final List<Row> rows = new ArrayList<>();
     private @Nullable RowKind kind;
     private @Nullable Origin first;
 
-    private JsonRows(SourceText source, Columns columns) {
-        this.source = source;
+    private JsonRows(Columns columns) {
         this.columns = columns;
     }
 
     static List<Row> lines(SourceText source, Columns columns) throws DataException {
-        var reader = new JsonRows(source, columns);
+        var reader = new JsonRows(columns);
         for (SourceText.Line line : source) {
             if (!line.text().isBlank()) {
                 Origin origin = source.at(line.number());
@@ -60,7 +58,7 @@ final class JsonRows {
     }
 
     static List<Row> array(SourceText source, Columns columns) throws DataException {
-        var reader = new JsonRows(source, columns);
+        var reader = new JsonRows(columns);
         try (JsonParser parser = MAPPER.createParser(source.text())) {
             parser.nextToken();
             while (parser.nextToken() != JsonToken.END_ARRAY) {
