@@ -18,16 +18,9 @@ record BatchLoss(Task task, long count) {
     static BatchLoss over(Task task, List<Batch> batches) {
         long count = 0;
         for (Batch batch : batches) {
-            count += count(task, batch);
+            count += batch.targets();
         }
         return new BatchLoss(task, count);
-    }
-
-    static long count(Task task, Batch batch) {
-        return switch (task) {
-            case CAUSAL_LM -> Losses.causalLmTargets(batch.labels(), batch.columns());
-            case SEQUENCE_CLASSIFICATION -> batch.rows();
-        };
     }
 
     /** This batch's part of the mean; zero if there is no target at all. */

@@ -42,7 +42,7 @@ public final class Evaluator {
                     BatchTensors tensors = BatchTensors.of(batch, model);
                     Tensor logits = model.logits(tensors.input());
                     sum += BatchLoss.sum(task, logits, tensors.labels()).item_double();
-                    count += BatchLoss.count(task, batch);
+                    count += batch.targets();
                     if (task == Task.SEQUENCE_CLASSIFICATION) {
                         add(confusion, batch.labels(), Tensors.toLongs(logits.argmax(new LongOptional(1), false)));
                     }

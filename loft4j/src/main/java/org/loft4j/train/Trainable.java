@@ -55,12 +55,16 @@ public final class Trainable implements AutoCloseable {
      * @throws ConfigException if the method needs an adapter's configuration and there is none
      */
     public static Trainable create(Model model, @Nullable LoraConfig lora, TrainConfig config) {
-        if (!config.method().usesAdapter()) {
-            return full(model, config);
-        }
-        if (lora == null) {
+        if (config.method().usesAdapter() && lora == null) {
             throw new ConfigException("method " + config.method().word() + " needs the configuration of an adapter");
         }
+        // what adapter and optimizers keep leaves this scope; whatever else they touch on the way does not
+        try (NativeScope scope = new NativeScope()) {
+            return lora != null && config.method().usesAdapter() ? adapter(model, lora, config) : full(model, config);
+        }
+    }
+
+    private static Trainable adapter(Model model, LoraConfig lora, TrainConfig config) {
         LoraAdapter adapter = LoraAdapter.create(model, lora, config.seed());
         List<OptimizerGroups.Group> groups = new ArrayList<>();
         groups.add(new OptimizerGroups.Group("factors", factorOptimizer(adapter, config), config.learningRate()));
@@ -143,6 +147,11 @@ public final class Trainable implements AutoCloseable {
 
     public OptimizerGroups optimizer() {
         return optimizer;
+    }
+
+    /** Peak learning rate of the factors, or of the whole model. */
+    public double learningRate() {
+        return optimizer.groups().get(0).learningRate();
     }
 
     /** Number of elements that are trained. */
@@ -238,12 +247,14 @@ public final class Trainable implements AutoCloseable {
     /** Frees the optimizers and the adapter; the weights of a fully trained model stay, without gradients. */
     @Override
     public void close() {
-        optimizer.zeroGrad();
-        optimizer.close();
-        if (adapter != null) {
-            adapter.close();
-        } else {
-            model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(false));
+        try (NativeScope scope = new NativeScope()) {
+            optimizer.zeroGrad();
+            optimizer.close();
+            if (adapter != null) {
+                adapter.close();
+            } else {
+                model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(false));
+            }
         }
     }
 }

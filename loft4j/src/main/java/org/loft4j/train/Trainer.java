@@ -50,6 +50,6 @@ public final class Trainer {
         double factor = schedule.factor(step);
         StepReport report = trainable.optimizer().step(factor, config.maxGradNorm());
         trainable.optimizer().zeroGrad();
-        return new StepResult(loss, config.learningRate() * factor, report, tokens);
+        return new StepResult(loss, trainable.learningRate() * factor, report, tokens);
     }
 }

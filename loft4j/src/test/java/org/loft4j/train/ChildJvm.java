@@ -1,0 +1,24 @@
+package org.loft4j.train;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Starts the main method of a test class in a process of its own, with the class path of the test. */
+final class ChildJvm {
+    private ChildJvm() {}
+
+    static Process start(Class<?> main, Path errors, List<String> jvmFlags, String... arguments) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(jvmFlags);
+        command.addAll(List.of("-XX:TieredStopAtLevel=1", "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0"));
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
+        command.addAll(List.of(arguments));
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().put("OMP_WAIT_POLICY", "passive");
+        builder.redirectError(errors.toFile());
+        return builder.start();
+    }
+}

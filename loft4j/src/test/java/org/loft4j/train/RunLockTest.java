@@ -1,0 +1,26 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.ConfigException;
+
+class RunLockTest {
+    @TempDir
+    Path directory;
+
+    @Test
+    void aDirectoryHasOneRunAtATime() throws IOException {
+        Path output = directory.resolve("new/out");
+        try (RunLock lock = RunLock.acquire(output)) {
+            String message = assertThrows(ConfigException.class, () -> RunLock.acquire(output))
+                    .getMessage();
+            assertTrue(message.contains("is in use by another run"), message);
+        }
+        RunLock.acquire(output).close();
+    }
+}

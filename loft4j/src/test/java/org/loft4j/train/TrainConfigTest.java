@@ -1,0 +1,53 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.loft4j.ConfigException;
+
+class TrainConfigTest {
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void theDefaultsOfEveryMethodAreValid(Method method) {
+        TrainConfig config = TrainConfig.builder(method).build();
+        assertEquals(method.learningRate(), config.learningRate());
+        assertEquals(method, Method.parse(method.word()));
+    }
+
+    @Test
+    void allProblemsAreToldAtOnceInHuggingFacesNames() {
+        TrainConfig.Builder builder = TrainConfig.builder(Method.LOFT)
+                .epochs(0)
+                .learningRate(Double.NaN)
+                .warmupRatio(1)
+                .betas(0.9, 1)
+                .metricForBest("f1");
+        String message = assertThrows(ConfigException.class, builder::build).getMessage();
+        assertEquals(
+                List.of(
+                        "num_train_epochs must be at least 1, got 0",
+                        "learning_rate must be greater than 0 and finite, got NaN",
+                        "warmup_ratio must lie in [0, 1), got 1.0",
+                        "adam_beta2 must lie in [0, 1), got 1.0",
+                        "metric_for_best_model must be one of loss, accuracy, macro_f1, matthews, perplexity, got f1"),
+                message.lines().toList());
+    }
+
+    @Test
+    void anUnknownMethodNamesTheKnownOnes() {
+        assertEquals(
+                "method must be one of loft, loft-simple, lora, full, got dora",
+                assertThrows(ConfigException.class, () -> Method.parse("dora")).getMessage());
+    }
+
+    @Test
+    void theRecordNamesEverySetting() {
+        assertEquals(
+                TrainConfig.class.getRecordComponents().length,
+                TrainConfig.builder(Method.LORA).build().toMap().size());
+    }
+}

@@ -1,0 +1,197 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.TargetModules;
+import org.loft4j.data.Batch;
+import org.loft4j.data.Dataset;
+import org.loft4j.nn.Losses;
+import org.loft4j.nn.Model;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+class TrainerTest {
+    private static final LoraConfig NO_DROPOUT = LoraConfig.of(4, 8, TargetModules.allLinear());
+
+    private static Batch batch(Dataset data, int... indices) {
+        return Batch.collate(data, indices, 0);
+    }
+
+    /** Everything that training may change, as doubles by name. */
+    private static Map<String, double[]> snapshot(Model model, Trainable trainable) {
+        Map<String, double[]> values = new LinkedHashMap<>();
+        model.weights().asMap().forEach((name, tensor) -> values.put("model " + name, Tensors.toDoubles(tensor)));
+        var adapter = trainable.adapter();
+        if (adapter != null) {
+            adapter.layers().forEach((path, layer) -> {
+                values.put("A " + path, Tensors.toDoubles(layer.loraA()));
+                values.put("B " + path, Tensors.toDoubles(layer.loraB()));
+            });
+        }
+        trainable.optimizer().state().forEach((name, tensor) -> values.put("state " + name, Tensors.toDoubles(tensor)));
+        return values;
+    }
+
+    private static void assertSame(Map<String, double[]> expected, Map<String, double[]> actual, double tolerance) {
+        assertEquals(expected.keySet(), actual.keySet());
+        expected.forEach((name, values) -> assertArrayEquals(values, actual.get(name), tolerance, name));
+    }
+
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void microBatchesOfUnequalLengthAreOneBatch(Method method) {
+        Dataset data = TinyRun.counting(12, 3);
+        int[] rows = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+        TrainConfig config =
+                TrainConfig.builder(method).maxGradNorm(0).eps(1e-4).build();
+        try (Model one = TinyRun.model();
+                Trainable whole = Trainable.create(one, NO_DROPOUT, config);
+                Model other = TinyRun.model();
+                Trainable parts = Trainable.create(other, NO_DROPOUT, config)) {
+            StepResult a = new Trainer(one, whole, config, 4).step(List.of(batch(data, rows)), 0);
+            StepResult b = new Trainer(other, parts, config, 4)
+                    .step(List.of(batch(data, 0, 1, 2, 3, 4, 5, 6), batch(data, 7), batch(data, 8, 9, 10, 11)), 0);
+            assertEquals(a.loss(), b.loss(), 1e-5);
+            assertEquals(a.tokens(), b.tokens());
+            assertEquals(
+                    a.report().gradNorm(),
+                    b.report().gradNorm(),
+                    1e-5 * a.report().gradNorm());
+            assertSame(snapshot(one, whole), snapshot(other, parts), 2e-5);
+        }
+    }
+
+    @Test
+    void theLossIsTheMeanOverTheTokensThatAreTargets() {
+        Dataset data = TinyRun.counting(4, 3);
+        Batch all = batch(data, 0, 1, 2, 3);
+        long[] labels = all.labels().clone();
+        for (int i = 0; i < labels.length; i += 2) {
+            labels[i] = Losses.IGNORED;
+        }
+        Batch masked = new Batch(
+                all.rows(),
+                all.columns(),
+                all.inputIds(),
+                all.attentionMask(),
+                labels,
+                all.tokens(),
+                Losses.causalLmTargets(labels, all.columns()));
+        TrainConfig config = TrainConfig.builder(Method.LORA).build();
+        try (Model model = TinyRun.model();
+                Trainable trainable = Trainable.create(model, NO_DROPOUT, config);
+                NativeScope scope = new NativeScope()) {
+            BatchTensors tensors = BatchTensors.of(masked, model);
+            double expected = Losses.causalLm(model.logits(tensors.input()), tensors.labels())
+                    .item_double();
+            StepResult step = new Trainer(model, trainable, config, 4).step(List.of(masked), 0);
+            assertEquals(expected, step.loss(), 1e-6);
+        }
+    }
+
+    @Test
+    void aBatchWithoutTargetsHasNoLossAndNoGradient() {
+        Batch all = batch(TinyRun.counting(2, 3), 0, 1);
+        long[] labels = new long[all.labels().length];
+        java.util.Arrays.fill(labels, Losses.IGNORED);
+        Batch none = new Batch(
+                all.rows(),
+                all.columns(),
+                all.inputIds(),
+                all.attentionMask(),
+                labels,
+                all.tokens(),
+                Losses.causalLmTargets(labels, all.columns()));
+        TrainConfig config = TrainConfig.builder(Method.LOFT).build();
+        try (Model model = TinyRun.model();
+                Trainable trainable = Trainable.create(model, NO_DROPOUT, config)) {
+            StepResult step = new Trainer(model, trainable, config, 4).step(List.of(none), 0);
+            assertEquals(0, step.loss());
+            assertEquals(0, step.report().gradNorm());
+            assertFalse(step.report().skipped());
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void aGradientThatIsNotFiniteChangesNothing(Method method) {
+        Dataset data = TinyRun.counting(8, 3);
+        TrainConfig config = TrainConfig.builder(method).weightDecay(0.1).build();
+        try (Model model = TinyRun.model();
+                Trainable trainable = Trainable.create(model, NO_DROPOUT, config)) {
+            Trainer trainer = new Trainer(model, trainable, config, 10);
+            List<Batch> batches = List.of(batch(data, 0, 1, 2, 3), batch(data, 4, 5, 6, 7));
+            trainer.step(batches, 0);
+            Tensor norm = model.weights().get("model.norm.weight");
+            double[] finite = Tensors.toDoubles(norm);
+            double[] infinite = finite.clone();
+            infinite[3] = Double.POSITIVE_INFINITY;
+            set(norm, infinite);
+            Map<String, double[]> before = snapshot(model, trainable);
+            StepResult step = trainer.step(batches, 1);
+            assertTrue(step.report().skipped());
+            assertSame(before, snapshot(model, trainable), 0);
+            set(norm, finite);
+            assertFalse(trainer.step(batches, 2).report().skipped());
+        }
+    }
+
+    private static void set(Tensor weight, double[] values) {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            weight.copy_(Tensors.of(values, values.length));
+        }
+    }
+
+    @Test
+    void dropoutIsAFunctionOfSeedAndStep() {
+        List<Batch> batches = List.of(batch(TinyRun.counting(8, 3), 0, 1, 2, 3, 4, 5, 6, 7));
+        TrainConfig config = TrainConfig.builder(Method.LORA).learningRate(0.1).build();
+        try (Model model = TinyRun.model();
+                Trainable trainable = Trainable.create(model, TinyRun.lora(), config)) {
+            trainable.setTraining(true);
+            // after the one step of this run B is no longer zero, and the learning rate is
+            Trainer trainer = new Trainer(model, trainable, config, 1);
+            trainer.step(batches, 0);
+            double first = trainer.step(batches, 7).loss();
+            double other = trainer.step(batches, 8).loss();
+            double again = trainer.step(batches, 7).loss();
+            assertEquals(first, again, 1e-6);
+            assertNotEquals(first, other, 1e-4);
+        }
+    }
+
+    @Test
+    void theLearningRateRisesAndFalls() {
+        List<Batch> batches = List.of(batch(TinyRun.counting(2, 3), 0, 1));
+        TrainConfig config = TrainConfig.builder(Method.LOFT)
+                .learningRate(1e-3)
+                .warmupRatio(0.2)
+                .build();
+        try (Model model = TinyRun.model();
+                Trainable trainable = Trainable.create(model, NO_DROPOUT, config)) {
+            Trainer trainer = new Trainer(model, trainable, config, 10);
+            double[] rates = new double[10];
+            for (int step = 0; step < 10; step++) {
+                rates[step] = trainer.step(batches, step).learningRate();
+            }
+            assertArrayEquals(
+                    new double[] {5e-4, 1e-3, 1e-3, 8.75e-4, 7.5e-4, 6.25e-4, 5e-4, 3.75e-4, 2.5e-4, 1.25e-4},
+                    rates,
+                    1e-12);
+        }
+    }
+}
