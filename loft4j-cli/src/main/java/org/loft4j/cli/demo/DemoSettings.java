@@ -1,0 +1,106 @@
+package org.loft4j.cli.demo;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.TargetModules;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.train.Method;
+import org.loft4j.train.TrainConfig;
+
+/**
+ * What the demo is asked for.
+ *
+ * @param methods to train, in this order
+ * @param rank of the low-rank factors
+ * @param learningRate for every method; null for each method's own
+ * @param epochs passes over the training sentences
+ * @param quick whether a few steps on the way are enough, judged by a part of the held-out sentences
+ * @param seed of the order of the data, of dropout and of the new weights; all methods get the same
+ * @param device name of the device, as {@link DeviceSpec#parse} reads it
+ * @param cache the user's cache directory
+ * @param output directory for the adapters, the picture and the report
+ */
+public record DemoSettings(
+        List<Method> methods,
+        int rank,
+        @Nullable Double learningRate,
+        int epochs,
+        boolean quick,
+        long seed,
+        String device,
+        Path cache,
+        Path output) {
+    /** Length in tokens to which sentences are cut; the longest of the data has fewer. */
+    static final int MAX_LENGTH = 64;
+
+    static final int BATCH_SIZE = 32;
+    private static final int QUICK_STEPS = 60;
+    private static final int QUICK_PAIRS = 150;
+    private static final int EVALUATIONS = 6;
+
+    public DemoSettings {
+        methods = List.copyOf(methods);
+        List<String> problems = new ArrayList<>();
+        if (methods.isEmpty() || methods.stream().distinct().count() < methods.size()) {
+            problems.add("methods must name at least one, and none twice, got "
+                    + methods.stream().map(Method::word).toList());
+        }
+        check(problems, () -> Checks.atLeast("rank", rank, 1));
+        check(problems, () -> Checks.atLeast("epochs", epochs, 1));
+        if (learningRate != null) {
+            double value = learningRate;
+            check(problems, () -> Checks.positive("learning_rate", value));
+        }
+        if (!problems.isEmpty()) {
+            throw new ConfigException(String.join("\n", problems));
+        }
+    }
+
+    private static void check(List<String> problems, Runnable check) {
+        try {
+            check.run();
+        } catch (ConfigException e) {
+            problems.add(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** Number of pairs of a held-out part that are looked at, of those there are. */
+    int evalPairs(int available) {
+        return quick ? Math.min(available, QUICK_PAIRS) : available;
+    }
+
+    /** Optimizer steps of a run over so many sentences. */
+    long steps(int sentences) {
+        long all = (long) epochs * ((sentences + BATCH_SIZE - 1) / BATCH_SIZE);
+        return quick ? Math.min(all, QUICK_STEPS) : all;
+    }
+
+    /** The settings of one method's run over so many sentences. */
+    TrainConfig training(Method method, int sentences) {
+        long steps = steps(sentences);
+        return TrainConfig.builder(method)
+                .epochs(epochs)
+                .maxSteps(steps)
+                .batchSize(BATCH_SIZE)
+                .evalBatchSize(2 * BATCH_SIZE)
+                .learningRate(learningRate == null ? method.learningRate() : learningRate)
+                .evalSteps(Math.max(1, (steps + EVALUATIONS - 1) / EVALUATIONS))
+                .saveSteps(steps)
+                .saveTotalLimit(1)
+                .metricForBest("accuracy")
+                // the methods are compared after the same number of steps, not each at its luckiest
+                .loadBestAtEnd(false)
+                .seed(seed)
+                .build();
+    }
+
+    /** The adapter on all linear layers; LoFT does not depend on alpha, LoRA has the usual 2r. */
+    LoraConfig adapter() {
+        return LoraConfig.of(rank, 2.0 * rank, new TargetModules.AllLinear());
+    }
+}
