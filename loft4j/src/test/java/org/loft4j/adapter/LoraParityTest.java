@@ -1,0 +1,202 @@
+package org.loft4j.adapter;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.SafetensorsFile;
+import org.loft4j.model.Fixture;
+import org.loft4j.model.ModelOptions;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Losses;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** Adapters that PEFT wrote, against the logits, loss, gradients and merged model that PEFT made of them. */
+class LoraParityTest {
+    /** Recommended for gradients: relative Frobenius norm of each tensor. */
+    private static final double GRADIENT_TOLERANCE = 5e-5;
+
+    @TempDir
+    Path scratch;
+
+    @ParameterizedTest
+    @CsvSource({
+        "llama_gqa, llama_gqa/adapter, llama_gqa/expected.safetensors, 2e-5",
+        "llama_gqa, llama_gqa_adapters/alpha8, llama_gqa_adapters/alpha8/expected.safetensors, 2e-5",
+        "llama_gqa, llama_gqa_adapters/rslora, llama_gqa_adapters/rslora/expected.safetensors, 2e-5",
+        "bert_cls, bert_cls/adapter, bert_cls/expected.safetensors, 5e-6",
+    })
+    void logitsLossGradientsAndTheMergedModelAreThoseOfPeft(
+            String base, String adapterPath, String expectedPath, double tolerance) throws IOException {
+        try (Fixture fixture = Fixture.open(base);
+                SafetensorsFile expected = SafetensorsFile.open(root().resolve(expectedPath));
+                Model model = open(base, null);
+                LoraAdapter adapter = PeftFiles.load(root().resolve(adapterPath), model)) {
+            try (NativeScope scope = new NativeScope()) {
+                ModelInput input = fixture.input();
+                Tensor mask = model.task() == Task.CAUSAL_LM ? input.attentionMask() : null;
+                Tensor logits = model.logits(input);
+                Fixture.assertClose(expected.read("lora.logits"), logits, mask, tolerance);
+                Tensor labels = fixture.read("labels");
+                Tensor loss = model.task() == Task.CAUSAL_LM
+                        ? Losses.causalLm(logits, labels)
+                        : Losses.classification(logits, labels);
+                assertEquals(Fixture.scalar(expected.read("lora.loss")), Fixture.scalar(loss), 1e-5);
+                loss.backward();
+                assertGradients(expected, adapter);
+                MergeReport report = adapter.merge();
+                assertEquals(adapter.layers().size(), report.layers().size());
+                Fixture.assertClose(expected.read("merged.logits"), model.logits(input), mask, tolerance);
+                adapter.unmerge();
+                assertTrue(Tensors.bitEqual(logits, model.logits(input)));
+            }
+        }
+    }
+
+    private static void assertGradients(SafetensorsFile expected, LoraAdapter adapter) throws IOException {
+        Map<String, Tensor> ours = PeftFiles.tensors(adapter);
+        List<String> names = expected.names().stream()
+                .filter(name -> name.startsWith("lora.grad."))
+                .toList();
+        assertEquals(ours.size(), names.size());
+        for (String name : names) {
+            Tensor theirs = expected.read(name);
+            double norm = theirs.norm().item_double();
+            assertTrue(norm > Fixture.NEGLIGIBLE_GRADIENT, name);
+            Tensor gradient = ours.get(name.substring("lora.grad.".length())).grad();
+            double difference = gradient.sub(theirs).norm().item_double();
+            assertTrue(difference <= GRADIENT_TOLERANCE * norm, name + " is off by " + difference / norm);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"llama_gqa", "bert_cls"})
+    void mergingGivesBackEveryBitOfTheBase(String base) throws IOException {
+        for (Dtype dtype : List.of(Dtype.F32, Dtype.BF16)) {
+            try (Model model = open(base, dtype);
+                    NativeScope scope = new NativeScope()) {
+                Map<String, Tensor> before = new LinkedHashMap<>();
+                model.weights().asMap().forEach((name, weight) -> before.put(name, weight.clone()));
+                LoraAdapter adapter = PeftFiles.load(root().resolve(base + "/adapter"), model);
+                MergeReport report = adapter.merge();
+                assertEquals(dtype == Dtype.F32, report.maxAbsError() == 0);
+                assertTrue(report.relativeError() < 1.0 / 256);
+                adapter.layers()
+                        .values()
+                        .forEach(layer -> assertTrue(!Tensors.bitEqual(
+                                before.get(layer.path() + ".weight"),
+                                layer.base().weight())));
+                adapter.unmerge();
+                adapter.close();
+                before.forEach((name, weight) ->
+                        assertTrue(Tensors.bitEqual(weight, model.weights().get(name)), name));
+            }
+        }
+    }
+
+    @Test
+    void anAdapterWrittenAndReadBackGivesTheSameBits() throws IOException {
+        for (String base : List.of("llama_gqa", "bert_cls")) {
+            float[] before;
+            try (Model model = open(base, null);
+                    LoraAdapter adapter = PeftFiles.load(root().resolve(base + "/adapter"), model)) {
+                before = logits(base, model);
+                PeftFiles.save(scratch, adapter, model, new PeftMetadata(base));
+            }
+            try (Model model = open(base, null);
+                    LoraAdapter adapter = PeftFiles.load(scratch, model)) {
+                assertTrue(Arrays.equals(before, logits(base, model)), base);
+            }
+        }
+    }
+
+    @Test
+    void severalAdaptersOnOneBaseSwitchBackAndForth() throws IOException {
+        List<LoraAdapter> adapters = new ArrayList<>();
+        List<float[]> logits = new ArrayList<>();
+        try (Model model = open("llama_gqa", null)) {
+            float[] bare = logits("llama_gqa", model);
+            for (String path : List.of("llama_gqa/adapter", "llama_gqa_adapters/alpha8", "llama_gqa/adapter")) {
+                adapters.add(PeftFiles.load(root().resolve(path), model));
+                logits.add(logits("llama_gqa", model));
+            }
+            assertTrue(Arrays.equals(logits.get(0), logits.get(2)) && !Arrays.equals(logits.get(0), logits.get(1)));
+            for (int i : new int[] {1, 0, 2, 1}) {
+                adapters.get(i).attach();
+                assertTrue(Arrays.equals(logits.get(i), logits("llama_gqa", model)));
+            }
+            adapters.forEach(LoraAdapter::close);
+            assertTrue(Arrays.equals(bare, logits("llama_gqa", model)));
+        }
+    }
+
+    @Test
+    void trainingForManyStepsLeavesNothingBehind() throws IOException {
+        try (Fixture fixture = Fixture.open("llama_gqa");
+                Model model = open("llama_gqa", null);
+                LoraAdapter adapter = PeftFiles.load(root().resolve("llama_gqa/adapter"), model)) {
+            step(fixture, model);
+            long before = NativeScope.liveObjects();
+            for (int i = 0; i < 20; i++) {
+                step(fixture, model);
+                assertEquals(before, NativeScope.liveObjects());
+            }
+            assertEquals(14, adapter.layers().size());
+        }
+    }
+
+    private static void step(Fixture fixture, Model model) throws IOException {
+        try (NativeScope scope = new NativeScope()) {
+            Losses.causalLm(model.logits(fixture.input()), fixture.read("labels"))
+                    .backward();
+        }
+    }
+
+    @Test
+    void doraIsRefusedByName() throws IOException {
+        try (Model model = open("llama_gqa", null)) {
+            String fault = assertThrows(
+                            CheckpointException.class,
+                            () -> PeftFiles.load(root().resolve("llama_gqa_adapters/dora"), model))
+                    .getMessage();
+            assertTrue(fault.contains("\"use_dora\" is true"), fault);
+        }
+    }
+
+    private static Path root() {
+        return Fixture.directory("llama_gqa").resolveSibling(".").normalize();
+    }
+
+    private static Model open(String base, Dtype dtype) throws IOException {
+        Path directory = Fixture.directory(base);
+        return Models.open(
+                directory, ModelOptions.of(Models.defaultTask(directory)).withDtype(dtype));
+    }
+
+    private static float[] logits(String base, Model model) throws IOException {
+        try (Fixture fixture = Fixture.open(base);
+                NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            return Tensors.toFloats(model.logits(fixture.input()));
+        }
+    }
+}

@@ -1,0 +1,220 @@
+package org.loft4j.model;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.io.Json;
+import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.Pooling;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+class ModelsTest {
+    private static final Path BERT = Fixture.directory("bert_cls");
+    private static final Path LLAMA = Fixture.directory("llama_gqa");
+    private static final ModelOptions CLASSIFIER = ModelOptions.of(Task.SEQUENCE_CLASSIFICATION);
+    private static final ModelOptions LANGUAGE_MODEL = ModelOptions.of(Task.CAUSAL_LM);
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void theDirectorySaysWhatItsModelIsFor() throws Exception {
+        assertEquals(Task.SEQUENCE_CLASSIFICATION, Models.defaultTask(BERT));
+        assertEquals(Task.CAUSAL_LM, Models.defaultTask(LLAMA));
+        assertEquals(List.of("LABEL_0", "LABEL_1", "LABEL_2"), Models.labels(BERT));
+        try (Model model = Models.open(BERT, CLASSIFIER.withLabels(List.of("a", "b", "c")))) {
+            assertEquals(List.of("a", "b", "c"), model.description().labels());
+            assertEquals(BERT, model.description().directory());
+        }
+    }
+
+    @Test
+    void aTaskThatTheFamilyLacksIsRefused() {
+        ConfigException fault = assertThrows(ConfigException.class, () -> Models.open(LLAMA, CLASSIFIER));
+        assertTrue(fault.getMessage().startsWith("task SEQUENCE_CLASSIFICATION is not available for model_type llama"));
+        assertThrows(ConfigException.class, () -> Models.open(BERT, LANGUAGE_MODEL));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "llama | model_type | \"mamba\"",
+                "llama | hidden_act | \"quick_gelu\"",
+                "llama | rope_scaling | {\"rope_type\": \"llama3\", \"factor\": 8.0}",
+                "llama | rope_scaling | {\"type\": \"linear\", \"factor\": 2.0}",
+                "llama | rope_parameters | {\"rope_type\": \"yarn\", \"rope_theta\": 10000.0}",
+                "llama | num_key_value_heads | 3",
+                "bert | position_embedding_type | \"relative_key\"",
+                "bert | problem_type | \"regression\"",
+                "bert | is_decoder | true",
+                "bert | classifier_pooling | \"max\"",
+                "bert | hidden_dropout_prob | 1.5",
+            })
+    void aValueThatCannotBeHonouredIsRefusedByItsKey(String family, String key, String value) throws Exception {
+        boolean llama = family.equals("llama");
+        Path changed = copy(llama ? LLAMA : BERT, json -> json.putPOJO(key, parse(value)), name -> name, Dtype.F32);
+        ConfigException fault =
+                assertThrows(ConfigException.class, () -> Models.open(changed, llama ? LANGUAGE_MODEL : CLASSIFIER));
+        assertTrue(fault.getMessage().contains(key), fault.getMessage());
+    }
+
+    @Test
+    void plainRotaryParametersOfNewerFilesAreRead() throws Exception {
+        Path newer = copy(
+                LLAMA,
+                json -> {
+                    json.remove("rope_theta");
+                    json.putPOJO("rope_parameters", parse("{\"rope_type\": \"default\", \"rope_theta\": 10000.0}"));
+                },
+                name -> name.startsWith("model.") ? name.substring("model.".length()) : name,
+                Dtype.F32);
+        assertArrayEquals(llamaLogits(LLAMA), llamaLogits(newer));
+    }
+
+    @Test
+    void theFilesDtypeIsKeptUnlessAnotherIsAskedFor() throws Exception {
+        Path half = copy(LLAMA, json -> {}, name -> name, Dtype.BF16);
+        try (Model model = Models.open(half, LANGUAGE_MODEL);
+                Model wide = Models.open(half, LANGUAGE_MODEL.withDtype(Dtype.F32))) {
+            assertEquals(Dtype.BF16, model.description().dtype());
+            assertEquals(Dtype.F32, wide.description().dtype());
+        }
+        double[] expected = llamaLogits(LLAMA);
+        assertArrayEquals(expected, llamaLogits(half), 0.2);
+    }
+
+    @Test
+    void missingAndMisshapenTensorsAreNamed() throws Exception {
+        Path gap = copy(LLAMA, json -> {}, name -> name.endsWith("up_proj.weight") ? "other." + name : name, Dtype.F32);
+        CheckpointException missing = assertThrows(CheckpointException.class, () -> Models.open(gap, LANGUAGE_MODEL));
+        assertTrue(missing.getMessage().contains("2 of the 21 tensors"), missing.getMessage());
+        assertTrue(missing.getMessage().contains("model.layers.1.mlp.up_proj.weight"), missing.getMessage());
+
+        Path wide = copy(LLAMA, json -> json.put("intermediate_size", 256), name -> name, Dtype.F32);
+        CheckpointException shape = assertThrows(CheckpointException.class, () -> Models.open(wide, LANGUAGE_MODEL));
+        assertTrue(
+                shape.getMessage().contains("gate_proj.weight must have shape (256, 64) by config.json, got (128, 64)"),
+                shape.getMessage());
+    }
+
+    @Test
+    void aBaseModelsFileWithoutPrefixAndHeadsLoads() throws Exception {
+        Path base = copy(
+                BERT,
+                json -> {},
+                name -> name.startsWith("bert.pooler") || name.startsWith("classifier")
+                        ? null
+                        : name.substring("bert.".length()).replace("LayerNorm.weight", "LayerNorm.gamma"),
+                Dtype.F32);
+        try (NativeScope scope = new NativeScope();
+                Model whole = Models.open(BERT, CLASSIFIER);
+                Model bare = Models.open(
+                        base, CLASSIFIER.withLabels(List.of("no", "yes")).withSeed(7));
+                Model again = Models.open(
+                        base, CLASSIFIER.withLabels(List.of("no", "yes")).withSeed(7))) {
+            ModelInput input = new ModelInput(Tensors.of(new long[] {5, 6, 7}, 1, 3), null);
+            assertEquals(Pooling.MEAN, bare.description().pooling());
+            assertTrue(Tensors.bitEqual(whole.hiddenStates(input), bare.hiddenStates(input)));
+            assertEquals(2, bare.logits(input).size(1));
+            assertTrue(Tensors.bitEqual(bare.logits(input), again.logits(input)));
+        }
+    }
+
+    @Test
+    void poolingComesFromTheOptionsElseTheFileElseTheWeights() throws Exception {
+        Path mean = copy(BERT, json -> json.put("classifier_pooling", "mean"), name -> name, Dtype.F32);
+        try (Model byFile = Models.open(mean, CLASSIFIER);
+                Model byOption = Models.open(mean, CLASSIFIER.withPooling(Pooling.CLS));
+                Model byWeights = Models.open(BERT, CLASSIFIER)) {
+            assertEquals(Pooling.MEAN, byFile.description().pooling());
+            assertEquals(Pooling.CLS, byOption.description().pooling());
+            assertEquals(Pooling.POOLER, byWeights.description().pooling());
+        }
+    }
+
+    @Test
+    void aClassifierOfAnotherSizeStartsAnew() throws Exception {
+        try (NativeScope scope = new NativeScope();
+                Model model = Models.open(BERT, CLASSIFIER.withLabels(List.of("no", "yes")))) {
+            assertEquals(2, model.head().outFeatures());
+            assertEquals(0, model.weights().get("classifier.bias").abs().max().item_double());
+        }
+    }
+
+    @Test
+    void newWeightsFollowTheSeedAndTheConfiguration() throws Exception {
+        try (Model a = Models.initialise(BERT, CLASSIFIER.withSeed(1));
+                Model b = Models.initialise(BERT, CLASSIFIER.withSeed(2));
+                Model llama = Models.initialise(LLAMA, LANGUAGE_MODEL)) {
+            String name = "bert.encoder.layer.0.output.dense.weight";
+            assertFalse(Tensors.bitEqual(a.weights().get(name), b.weights().get(name)));
+            try (NativeScope scope = new NativeScope()) {
+                double std = llama.weights().get("lm_head.weight").std().item_double();
+                assertEquals(0.1, std, 0.005);
+            }
+        }
+    }
+
+    private static double[] llamaLogits(Path directory) throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Model model = Models.open(directory, LANGUAGE_MODEL)) {
+            Tensor ids = Tensors.of(new long[] {1, 5, 9, 13}, 1, 4);
+            return Tensors.toDoubles(model.logits(new ModelInput(ids, null)));
+        }
+    }
+
+    /** A copy with another configuration, other names (null leaves a tensor out) and another dtype. */
+    private Path copy(Path from, Consumer<ObjectNode> change, UnaryOperator<String> rename, Dtype dtype)
+            throws IOException {
+        Path to = Files.createTempDirectory(folder, "model");
+        ObjectNode json = Json.read(from.resolve("config.json")).toTree();
+        change.accept(json);
+        Json.write(to.resolve("config.json"), json);
+        try (NativeScope scope = new NativeScope();
+                ModelDirectory source = ModelDirectory.open(from)) {
+            Map<String, Tensor> tensors = new TreeMap<>();
+            for (String name : source.names()) {
+                String renamed = rename.apply(name);
+                if (renamed != null) {
+                    tensors.put(renamed, source.read(name).to(dtype.scalarType()));
+                }
+            }
+            SafetensorsWriter.write(to.resolve("model.safetensors"), tensors, Map.of());
+        }
+        return to;
+    }
+
+    private static Object parse(String json) {
+        try {
+            return new com.fasterxml.jackson.databind.ObjectMapper().readTree(json);
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+    }
+}
