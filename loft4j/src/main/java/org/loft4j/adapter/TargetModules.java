@@ -39,7 +39,7 @@ public sealed interface TargetModules {
      */
     record Regex(String pattern) implements TargetModules {
         public Regex {
-            compile("target_modules", pattern);
+            compile("a pattern of modules", pattern);
         }
 
         @Override
@@ -132,7 +132,7 @@ public sealed interface TargetModules {
             return Pattern.compile(pattern);
         } catch (PatternSyntaxException e) {
             throw new ConfigException(
-                    field + " must be a regular expression, got " + pattern + ": " + e.getDescription(), e);
+                    field + " must be a valid regular expression, got " + pattern + ": " + e.getDescription(), e);
         }
     }
 }
