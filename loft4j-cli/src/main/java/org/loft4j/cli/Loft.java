@@ -26,7 +26,13 @@ import picocli.CommandLine.Option;
             "'loft VERB --help' says what a verb takes. Exit status: 0 done, 1 failed, 2 called wrongly,",
             "130 interrupted."
         },
-        subcommands = {InspectCommand.class, DemoCommand.class, HelpCommand.class})
+        subcommands = {
+            DemoCommand.class,
+            TrainCommand.class,
+            InspectCommand.class,
+            VerifyCommand.class,
+            HelpCommand.class
+        })
 public final class Loft {
     /** Runs one call and ends the process with its exit status. */
     public static void main(String[] args) {

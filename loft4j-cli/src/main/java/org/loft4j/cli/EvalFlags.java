@@ -1,0 +1,29 @@
+package org.loft4j.cli;
+
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** What a run is judged by while it goes. */
+final class EvalFlags {
+    @Option(names = "--eval-data", paramLabel = "FILE", description = "Held-out rows, of the same kind.")
+    @Nullable
+    Path file;
+
+    @Option(
+            names = "--eval-share",
+            paramLabel = "SHARE",
+            defaultValue = "0",
+            description = "Without such a file: the share of the rows to hold out. Default: ${DEFAULT-VALUE}.")
+    double share;
+
+    void check(Problems problems) {
+        ModelFlags.requireFile(problems, "--eval-data", file);
+        if (!(share >= 0 && share < 1)) {
+            problems.add("eval_share must lie in [0, 1), got " + share);
+        }
+        if (file != null && share > 0) {
+            problems.add("--eval-data and --eval-share exclude each other");
+        }
+    }
+}

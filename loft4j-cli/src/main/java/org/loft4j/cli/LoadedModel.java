@@ -1,0 +1,85 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.PeftFiles;
+import org.loft4j.model.ModelOptions;
+import org.loft4j.model.Models;
+import org.loft4j.model.TaskFile;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.Pooling;
+import org.loft4j.nn.Task;
+
+/**
+ * A model as it was trained: with its adapter, its labels and its pooling, which lie beside the adapter.
+ *
+ * @param directory of the base model
+ * @param adapter attached to the model; null where there is none
+ * @param trainedAs what the training left word of; null where nothing did
+ */
+record LoadedModel(
+        Path directory,
+        Model model,
+        @Nullable LoraAdapter adapter,
+        @Nullable TaskFile trainedAs) implements AutoCloseable {
+    /** Length in tokens to which texts are cut where the training said nothing. */
+    private static final int MAX_LENGTH = 512;
+
+    static LoadedModel open(ModelFlags flags, DeviceFlags place) throws IOException {
+        Path described = flags.adapter != null ? flags.adapter : flags.model;
+        TaskFile trainedAs = described != null && TaskFile.exists(described) ? TaskFile.read(described) : null;
+        Path directory = flags.model != null ? flags.model : base(flags.adapter, trainedAs);
+        Task task = trainedAs == null ? Models.defaultTask(directory) : trainedAs.task();
+        List<String> labels = trainedAs == null ? List.of() : trainedAs.labels();
+        Pooling pooling = trainedAs == null ? null : trainedAs.pooling();
+        Model model = Models.open(
+                directory,
+                new ModelOptions(
+                        task, labels, pooling == null ? Pooling.AUTO : pooling, place.dtype(), place.device(), 0));
+        try {
+            LoraAdapter adapter = flags.adapter == null ? null : PeftFiles.load(flags.adapter, model);
+            return new LoadedModel(directory, model, adapter, trainedAs);
+        } catch (IOException | RuntimeException e) {
+            model.close();
+            throw e;
+        }
+    }
+
+    private static Path base(@Nullable Path adapter, @Nullable TaskFile trainedAs) throws IOException {
+        if (adapter == null) {
+            throw new ConfigException("--model DIR is needed");
+        }
+        String name = trainedAs == null ? null : trainedAs.baseModel();
+        if (name == null) {
+            name = PeftFiles.readConfig(adapter).metadata().baseModelNameOrPath();
+        }
+        if (name == null || name.isEmpty() || !Files.isDirectory(Path.of(name))) {
+            throw new CheckpointException(
+                    adapter,
+                    "its model " + (name == null || name.isEmpty() ? "is not named" : name + " is no directory here")
+                            + "; say where it is with --model DIR");
+        }
+        return Path.of(name);
+    }
+
+    /** Length in tokens to which texts are cut: as in training, and never more than the model was made for. */
+    int maxLength(@Nullable Integer asked) {
+        long most = model.description().maxPositions();
+        int wanted = asked != null ? asked : trainedAs != null ? trainedAs.maxLength() : MAX_LENGTH;
+        return (int) Math.min(most, wanted);
+    }
+
+    @Override
+    public void close() {
+        if (adapter != null) {
+            adapter.close();
+        }
+        model.close();
+    }
+}

@@ -1,0 +1,88 @@
+package org.loft4j.cli;
+
+import org.jspecify.annotations.Nullable;
+import org.loft4j.optim.Schedule;
+import org.loft4j.train.TrainConfig;
+import picocli.CommandLine.Option;
+
+/** How the parameters move. */
+final class OptimizerFlags {
+    @Option(
+            names = "--learning-rate",
+            paramLabel = "RATE",
+            description = "Peak learning rate. Default: 5e-4 for loft, 3e-3 for loft-simple and lora, 1e-4 for full.")
+    @Nullable
+    Double learningRate;
+
+    @Option(
+            names = "--head-learning-rate",
+            paramLabel = "RATE",
+            defaultValue = "1e-3",
+            description =
+                    "Peak learning rate of a classifier's head and of other modules trained in full. Default: ${DEFAULT-VALUE}.")
+    double headLearningRate;
+
+    @Option(
+            names = "--schedule",
+            paramLabel = "COURSE",
+            defaultValue = "linear",
+            converter = Words.OfSchedule.class,
+            description =
+                    "Course of the learning rate after the warm-up: linear or cosine, to 0, or constant. Default: ${DEFAULT-VALUE}.")
+    Schedule.Kind schedule;
+
+    @Option(
+            names = "--warmup-ratio",
+            paramLabel = "SHARE",
+            defaultValue = "0.06",
+            description = "Share of the steps over which the learning rate rises. Default: ${DEFAULT-VALUE}.")
+    double warmupRatio;
+
+    @Option(
+            names = "--weight-decay",
+            paramLabel = "DECAY",
+            defaultValue = "0",
+            description = "Decoupled weight decay. Default: ${DEFAULT-VALUE}.")
+    double weightDecay;
+
+    @Option(
+            names = "--max-grad-norm",
+            paramLabel = "NORM",
+            defaultValue = "1",
+            description = "Largest norm of all gradients together; 0 for no clipping. Default: ${DEFAULT-VALUE}.")
+    double maxGradNorm;
+
+    @Option(
+            names = "--beta1",
+            paramLabel = "BETA",
+            defaultValue = "0.9",
+            description = "Decay rate of the first moment. Default: ${DEFAULT-VALUE}.")
+    double beta1;
+
+    @Option(
+            names = "--beta2",
+            paramLabel = "BETA",
+            defaultValue = "0.999",
+            description = "Decay rate of the second moment. Default: ${DEFAULT-VALUE}.")
+    double beta2;
+
+    @Option(
+            names = "--eps",
+            paramLabel = "EPS",
+            defaultValue = "1e-8",
+            description = "Added to the root of the second moment. Default: ${DEFAULT-VALUE}.")
+    double eps;
+
+    void apply(TrainConfig.Builder config) {
+        if (learningRate != null) {
+            config.learningRate(learningRate);
+        }
+        config.headLearningRate(headLearningRate)
+                .schedule(schedule)
+                .warmupRatio(warmupRatio)
+                .weightDecay(weightDecay)
+                .maxGradNorm(maxGradNorm)
+                .betas(beta1, beta2)
+                .eps(eps);
+    }
+}

@@ -1,0 +1,59 @@
+package org.loft4j.cli;
+
+import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.loft4j.io.AtomicFiles;
+import org.loft4j.nn.Pooling;
+import org.loft4j.optim.Schedule;
+import org.loft4j.train.Method;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+
+/** The settings of a call as {@code --config} reads them again. */
+final class Settings {
+    /** Said once, for one call. */
+    private static final Set<String> NOT_KEPT = Set.of("--resume", "--overwrite");
+
+    private Settings() {}
+
+    /**
+     * Writes all settings of a call, defaults included.
+     *
+     * @param resolved values that the call left open, by key
+     */
+    static void write(Path file, CommandSpec spec, Map<String, ?> resolved) throws IOException {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        for (OptionSpec option : spec.options()) {
+            String key = ConfigKeys.key(option);
+            Object value = option.getValue();
+            if (key != null && value != null && !NOT_KEPT.contains(option.longestName())) {
+                tree.put(key, plain(value));
+            }
+        }
+        resolved.forEach((key, value) -> tree.put(key, value));
+        String yaml = YAMLMapper.builder()
+                .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
+                .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
+                .enable(YAMLGenerator.Feature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
+                .build()
+                .writeValueAsString(tree);
+        AtomicFiles.write(file, yaml.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static Object plain(Object value) {
+        if (value instanceof Method method) {
+            return method.word();
+        }
+        if (value instanceof Pooling || value instanceof Schedule.Kind) {
+            return value.toString().toLowerCase(java.util.Locale.ROOT);
+        }
+        return value instanceof Number || value instanceof Boolean || value instanceof List ? value : value.toString();
+    }
+}

@@ -1,0 +1,47 @@
+package org.loft4j.cli;
+
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import org.loft4j.train.ProgressLine;
+
+/** What the launcher said about the terminal; {@code System.console()} does not know where stderr goes. */
+final class Terminal {
+    private Terminal() {}
+
+    /** A progress line that is redrawn on a terminal, and written now and then elsewhere. */
+    static ProgressLine progress(PrintWriter err) {
+        boolean terminal = Boolean.getBoolean("loft.terminal");
+        int columns = Integer.getInteger("loft.columns", 100);
+        return new ProgressLine(
+                new PrintStream(new WriterStream(err), false, StandardCharsets.UTF_8), terminal, columns);
+    }
+
+    /** UTF-8 bytes of whole characters, written on. */
+    private static final class WriterStream extends OutputStream {
+        private final PrintWriter writer;
+        private final java.io.ByteArrayOutputStream pending = new java.io.ByteArrayOutputStream();
+
+        WriterStream(PrintWriter writer) {
+            this.writer = writer;
+        }
+
+        @Override
+        public void write(int octet) {
+            pending.write(octet);
+        }
+
+        @Override
+        public void write(byte[] bytes, int offset, int length) {
+            pending.write(bytes, offset, length);
+        }
+
+        @Override
+        public void flush() {
+            writer.print(pending.toString(StandardCharsets.UTF_8));
+            pending.reset();
+            writer.flush();
+        }
+    }
+}

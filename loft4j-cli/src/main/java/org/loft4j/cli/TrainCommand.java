@@ -1,0 +1,236 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.data.Dataset;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.data.Truncations;
+import org.loft4j.io.Json;
+import org.loft4j.model.ModelOptions;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.Pooling;
+import org.loft4j.nn.Task;
+import org.loft4j.train.TrainConfig;
+import org.loft4j.train.TrainData;
+import org.loft4j.train.TrainResult;
+import org.loft4j.train.TrainingRun;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code loft train}. */
+@Command(
+        name = "train",
+        description = "Fine-tunes a model on rows of text. Ctrl-C finishes the step, saves, and says how to go on.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  loft train --model models/MiniLM --data train.csv --eval-data valid.csv --output run",
+            "  loft train --model models/Llama --data train.jsonl --method lora --rank 8 --learning-rate 2e-4 --output run",
+            "  loft train --config run/config.yaml --resume"
+        })
+final class TrainCommand implements Verb {
+    static final String SETTINGS = "config.yaml";
+
+    @Option(
+            names = "--model",
+            paramLabel = "DIR",
+            required = true,
+            description = "Hugging Face directory of the model: config.json, model.safetensors, tokenizer.json.")
+    Path model;
+
+    @Option(
+            names = "--pooling",
+            paramLabel = "HOW",
+            defaultValue = "auto",
+            converter = Words.OfPooling.class,
+            description =
+                    "How an encoder makes one vector of a text: pooler, cls, mean, or auto: as config.json says, else the pooler"
+                            + " if the weights have one, else the mean. Default: ${DEFAULT-VALUE}.")
+    Pooling pooling;
+
+    @Option(
+            names = "--packing",
+            description = "Put the texts of a language model one after the other into blocks of --max-length tokens.")
+    boolean packing;
+
+    @Mixin(name = "Data")
+    DataFlags data;
+
+    @Mixin(name = "Held-out data")
+    EvalFlags eval;
+
+    @Mixin(name = "Method")
+    MethodFlags method;
+
+    @Mixin(name = "Optimizer")
+    OptimizerFlags optimizer;
+
+    @Mixin(name = "Run")
+    RunFlags run;
+
+    @Mixin(name = "Device")
+    DeviceFlags device;
+
+    @Mixin(name = "General")
+    CommonOptions common;
+
+    @Spec
+    CommandSpec spec;
+
+    @Override
+    public void check(Problems problems) {
+        ModelFlags.requireDirectory(problems, "--model", model);
+        data.check(problems);
+        eval.check(problems);
+        run.check(problems);
+        device.check(problems);
+        if (method.method != null) {
+            problems.of(this::config);
+            problems.of(() -> {
+                method.adapter();
+                return "";
+            });
+        }
+    }
+
+    TrainConfig config() {
+        TrainConfig.Builder config = TrainConfig.builder(method.method);
+        optimizer.apply(config);
+        run.apply(config);
+        return config.build();
+    }
+
+    @Override
+    public int run() throws IOException {
+        TrainConfig config = config();
+        Task task = Models.defaultTask(model);
+        List<String> known = task == Task.SEQUENCE_CLASSIFICATION ? Models.labels(model) : List.of();
+        TrainingRows rows = TrainingRows.read(task, data, eval.file, eval.share, known, run.seed);
+        ModelOptions options =
+                new ModelOptions(task, rows.labelNames(), pooling, device.dtype(), device.device(), run.seed);
+        try (Tokenizer tokenizer = Tokenizer.open(model);
+                Model opened = Models.open(model, options)) {
+            int most = (int) Math.min(Integer.MAX_VALUE, opened.description().maxPositions());
+            int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
+            Dataset train = encode(rows, rows.train(), tokenizer, maxLength, "training");
+            Dataset held = rows.eval() == null ? null : encode(rows, rows.eval(), tokenizer, maxLength, "held-out");
+            TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
+            return train(opened, encoded, config, method.adapter());
+        }
+    }
+
+    private Dataset encode(
+            TrainingRows rows, List<org.loft4j.data.Row> some, Tokenizer tokenizer, int maxLength, String kind)
+            throws IOException {
+        Dataset dataset = rows.encode(some, tokenizer, maxLength, packing);
+        Truncations cut = dataset.truncations();
+        if (cut.rows() > 0) {
+            err().println("loft: " + cut.rows() + " of " + some.size() + " " + kind + " rows were cut to " + maxLength
+                    + " tokens" + (cut.completions() > 0 ? ", the completion itself in " + cut.completions() : ""));
+        }
+        return dataset;
+    }
+
+    private int train(Model opened, TrainData encoded, TrainConfig config, @Nullable LoraConfig lora)
+            throws IOException {
+        try (TrainingRun training = TrainingRun.open(opened, encoded, config, lora, run.output, run.onExisting());
+                Interruption interruption = new Interruption(() -> {
+                    err().println("\nloft: finishing the step, then saving; once more ends at once");
+                    training.requestStop();
+                })) {
+            Files.createDirectories(run.output);
+            Settings.write(run.output.resolve(SETTINGS), spec, resolved(config, lora));
+            err().println(start(opened, encoded, training));
+            training.addListener(Terminal.progress(err()));
+            TrainResult result = training.run();
+            PrintWriter out = spec.commandLine().getOut();
+            out.print(common.json ? Json.text(tree(result)) + "\n" : text(result, opened));
+            out.flush();
+            return result.outcome() == TrainResult.Outcome.INTERRUPTED ? Interruption.STATUS : ExitCode.OK;
+        }
+    }
+
+    /** What the call left to the defaults of the method. */
+    private static Map<String, Object> resolved(TrainConfig config, @Nullable LoraConfig lora) {
+        Map<String, Object> resolved = new LinkedHashMap<>(config.toMap());
+        if (lora != null) {
+            resolved.put("lora_alpha", lora.alpha());
+        }
+        return resolved;
+    }
+
+    private String start(Model opened, TrainData encoded, TrainingRun training) {
+        long trained = training.trainable().elements();
+        long all = opened.weights().elements() + (method.method.usesAdapter() ? trained : 0);
+        return method.method.word() + ": " + Quantities.count(trained) + " of " + Quantities.count(all)
+                + " parameters (" + Quantities.percent(trained, all) + "), "
+                + encoded.train().size() + " rows, "
+                + training.totalSteps() + " steps on " + opened.description().device()
+                + (training.step() > 0 ? ", going on after step " + training.step() : "");
+    }
+
+    private String text(TrainResult result, Model opened) {
+        StringBuilder text = new StringBuilder(result.summary()).append('\n');
+        if (result.skippedSteps() > 0) {
+            text.append(result.skippedSteps()).append(" steps were skipped: their gradients were not finite\n");
+        }
+        scores(text, "best evaluation (step " + result.bestStep() + ")", result.bestEvaluation());
+        if (result.outcome() == TrainResult.Outcome.INTERRUPTED) {
+            return text.append("to go on: loft train --config ")
+                    .append(run.output.resolve(SETTINGS))
+                    .append(" --resume\n")
+                    .toString();
+        }
+        String trained =
+                method.method.usesAdapter() ? "--model " + model + " --adapter " + run.output : "--model " + run.output;
+        String verb = opened.task() == Task.CAUSAL_LM ? "generate" : "predict";
+        return text.append("next: loft ")
+                .append(verb)
+                .append(' ')
+                .append(trained)
+                .append(" --text \"…\"\n")
+                .toString();
+    }
+
+    private static void scores(StringBuilder text, String heading, Map<String, Double> scores) {
+        if (!scores.isEmpty()) {
+            text.append(heading).append(':');
+            scores.forEach((name, value) -> text.append(String.format(Locale.ROOT, "  %s %.4f", name, value)));
+            text.append('\n');
+        }
+    }
+
+    private Map<String, Object> tree(TrainResult result) {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("outcome", result.outcome().name().toLowerCase(Locale.ROOT));
+        tree.put("method", method.method.word());
+        tree.put("step", result.step());
+        tree.put("total_steps", result.totalSteps());
+        tree.put("skipped_steps", result.skippedSteps());
+        tree.put("best_step", result.bestStep());
+        tree.put("last_evaluation", result.lastEvaluation());
+        tree.put("best_evaluation", result.bestEvaluation());
+        tree.put("seconds", result.seconds());
+        tree.put("peak_resident_bytes", result.peakResidentBytes());
+        tree.put("output_dir", result.output().toString());
+        Path checkpoint = result.checkpoint();
+        tree.put("checkpoint", checkpoint == null ? null : checkpoint.toString());
+        return tree;
+    }
+
+    private PrintWriter err() {
+        return spec.commandLine().getErr();
+    }
+}

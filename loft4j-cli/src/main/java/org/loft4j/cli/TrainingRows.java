@@ -1,0 +1,81 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.data.Columns;
+import org.loft4j.data.DataFiles;
+import org.loft4j.data.Dataset;
+import org.loft4j.data.LabeledText;
+import org.loft4j.data.Labels;
+import org.loft4j.data.PlainText;
+import org.loft4j.data.Row;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.data.TrainTestSplit;
+import org.loft4j.nn.Task;
+
+/**
+ * The rows of a run, read and checked before the model is.
+ *
+ * @param train rows to learn from
+ * @param eval held-out rows; null for none
+ * @param labels of a classifier; null for a language model
+ */
+record TrainingRows(
+        Task task,
+        List<Row> train,
+        @Nullable List<Row> eval,
+        @Nullable Labels labels) {
+    /**
+     * @param evalFile held-out rows; null for none
+     * @param evalShare share of the rows to hold out where there is no such file; 0 for none
+     * @param modelLabels the classes that the model knows, which are kept if the rows have no others
+     */
+    static TrainingRows read(
+            Task task, DataFlags data, @Nullable Path evalFile, double evalShare, List<String> modelLabels, long seed)
+            throws IOException {
+        Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
+        List<Row> train = DataFiles.read(data.data, columns);
+        List<Row> eval = evalFile == null ? null : DataFiles.read(evalFile, columns);
+        if (eval == null && evalShare > 0) {
+            TrainTestSplit<Row> split = TrainTestSplit.byHash(train, evalShare, seed);
+            train = split.train();
+            eval = split.test();
+        }
+        Labels labels = task == Task.SEQUENCE_CLASSIFICATION ? labels(train, modelLabels) : null;
+        return new TrainingRows(task, train, eval, labels);
+    }
+
+    private static Labels labels(List<Row> rows, List<String> modelLabels) throws IOException {
+        Labels own = Labels.of(rows);
+        return modelLabels.containsAll(own.names()) ? Labels.ofNames(modelLabels) : own;
+    }
+
+    List<String> labelNames() {
+        return labels == null ? List.of() : labels.names();
+    }
+
+    /** @param packed whether the texts go one after the other into blocks of {@code maxLength} tokens */
+    Dataset encode(List<Row> rows, Tokenizer tokenizer, int maxLength, boolean packed) throws IOException {
+        if (labels != null) {
+            return Dataset.classification(rows, labels, tokenizer, maxLength);
+        }
+        if (!packed) {
+            return Dataset.causalLm(rows, tokenizer, maxLength);
+        }
+        List<PlainText> texts = new ArrayList<>();
+        for (Row row : rows) {
+            if (row instanceof PlainText text) {
+                texts.add(text);
+            } else if (row instanceof LabeledText text) {
+                texts.add(new PlainText(text.text(), text.origin()));
+            } else {
+                throw new ConfigException("packing is for rows of text, not for prompt and completion");
+            }
+        }
+        return Dataset.blocks(texts, tokenizer, maxLength);
+    }
+}

@@ -1,0 +1,213 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.PeftFiles;
+import org.loft4j.io.TensorSource;
+import org.loft4j.nn.Losses;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.NativeScope;
+
+/** Runs a model on given inputs and holds what comes out against tensors that another implementation made. */
+final class Verification {
+    private static final List<String> OUTPUTS = List.of("logits", "loss", "hidden_states", "logits_row0_nomask");
+
+    private final LoadedModel loaded;
+    private final Model model;
+    private final TensorSource input;
+    private final TensorSource expected;
+    private final Tolerances tolerances;
+
+    /** Largest differences: of logits and hidden states, absolute; of the loss, absolute; of gradients, relative. */
+    record Tolerances(double logits, double loss, double gradients) {}
+
+    Verification(LoadedModel loaded, TensorSource input, TensorSource expected, Tolerances tolerances) {
+        this.loaded = loaded;
+        this.model = loaded.model();
+        this.input = input;
+        this.expected = expected;
+        this.tolerances = tolerances;
+    }
+
+    /**
+     * All expected tensors under the prefix. {@code base} runs the model alone, {@code lora} with its adapter, {@code merged}
+     * with the adapter merged into its weights; another prefix runs it as it is.
+     */
+    List<Difference> run(String prefix) throws IOException {
+        LoraAdapter adapter = loaded.adapter();
+        if (adapter == null) {
+            return compare(prefix, null);
+        }
+        switch (prefix) {
+            case "base":
+                adapter.detach();
+                try {
+                    return compare(prefix, null);
+                } finally {
+                    adapter.attach();
+                }
+            case "merged":
+                adapter.merge();
+                try {
+                    return compare(prefix, null);
+                } finally {
+                    adapter.unmerge();
+                }
+            default:
+                return compare(prefix, adapter);
+        }
+    }
+
+    private List<Difference> compare(String prefix, @Nullable LoraAdapter adapter) throws IOException {
+        List<Difference> differences = new ArrayList<>();
+        List<String> gradients = gradientKeys(prefix);
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode recording = new AutoGradMode(!gradients.isEmpty())) {
+            Tensor ids = onDevice(inputTensor(prefix, "input_ids"));
+            Tensor mask = onDeviceOrNull(findInput(prefix, "attention_mask"));
+            Tensor types = onDeviceOrNull(findInput(prefix, "token_type_ids"));
+            // a padded query of a language model says nothing
+            Tensor counts = model.task() == Task.CAUSAL_LM && mask != null
+                    ? mask.unsqueeze(-1).cpu()
+                    : null;
+            Tensor positions = mask == null ? null : mask.unsqueeze(-1).cpu();
+            if (!gradients.isEmpty()) {
+                model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
+            }
+            ModelInput batch = new ModelInput(ids, mask, types);
+            batch.check(model.description().vocabularySize());
+            Tensor logits = model.logits(batch);
+            against(differences, prefix + ".logits", logits, counts, new Difference.Bound(false, tolerances.logits));
+            if (has(prefix + ".loss") || !gradients.isEmpty()) {
+                Tensor loss = loss(logits, labels(prefix, ids, mask));
+                against(differences, prefix + ".loss", loss, null, new Difference.Bound(false, tolerances.loss));
+                if (!gradients.isEmpty()) {
+                    loss.backward();
+                    gradients(differences, prefix, gradients, adapter);
+                }
+            }
+            try (AutoGradMode frozen = new AutoGradMode(false)) {
+                Difference.Bound bound = new Difference.Bound(false, tolerances.logits);
+                if (has(prefix + ".hidden_states")) {
+                    against(differences, prefix + ".hidden_states", model.hiddenStates(batch), positions, bound);
+                }
+                if (has(prefix + ".logits_row0_nomask")) {
+                    ModelInput row =
+                            new ModelInput(ids.narrow(0, 0, 1), null, types == null ? null : types.narrow(0, 0, 1));
+                    against(differences, prefix + ".logits_row0_nomask", model.logits(row), null, bound);
+                }
+            }
+        }
+        return differences;
+    }
+
+    private void gradients(
+            List<Difference> differences, String prefix, List<String> keys, @Nullable LoraAdapter adapter)
+            throws IOException {
+        Map<String, Tensor> factors = adapter == null ? Map.of() : PeftFiles.tensors(adapter);
+        Difference.Bound bound = new Difference.Bound(true, tolerances.gradients);
+        for (String key : keys) {
+            String name = key.substring(key.indexOf("grad.", prefix.length()) + "grad.".length());
+            Tensor parameter = factors.containsKey(name)
+                    ? factors.get(name)
+                    : model.weights().find(name);
+            if (parameter == null) {
+                differences.add(Difference.missing(key, bound, "there is no such parameter in the model"));
+            } else if (!parameter.grad().defined()) {
+                differences.add(Difference.missing(key, bound, "the loss does not depend on the parameter"));
+            } else {
+                against(differences, key, parameter.grad(), null, bound);
+            }
+        }
+        model.weights().asMap().values().forEach(weight -> {
+            forget(weight);
+            weight.set_requires_grad(false);
+        });
+        factors.values().forEach(Verification::forget);
+    }
+
+    private static void forget(Tensor leaf) {
+        if (leaf.grad().defined()) {
+            leaf.mutable_grad().reset();
+        }
+    }
+
+    private List<String> gradientKeys(String prefix) {
+        return expected.names().stream()
+                .filter(name -> name.startsWith(prefix + ".grad.") || name.startsWith(prefix + ".fullgrad."))
+                .toList();
+    }
+
+    private void against(
+            List<Difference> differences, String key, Tensor actual, @Nullable Tensor mask, Difference.Bound bound)
+            throws CheckpointException {
+        if (has(key)) {
+            try (NativeScope scope = new NativeScope()) {
+                differences.add(Difference.of(key, actual, expected.read(key), mask, bound));
+            }
+        }
+    }
+
+    private Tensor loss(Tensor logits, Tensor labels) {
+        return model.task() == Task.CAUSAL_LM ? Losses.causalLm(logits, labels) : Losses.classification(logits, labels);
+    }
+
+    /** A language model without labels is scored on its own input. */
+    private Tensor labels(String prefix, Tensor ids, @Nullable Tensor mask) throws CheckpointException {
+        Tensor labels = findInput(prefix, "labels");
+        if (labels != null) {
+            return onDevice(labels);
+        }
+        if (model.task() != Task.CAUSAL_LM) {
+            throw new CheckpointException(input.path(), "holds no labels, which the loss needs");
+        }
+        return mask == null
+                ? ids
+                : ids.masked_fill(
+                        mask.eq(new org.bytedeco.pytorch.Scalar(0)), new org.bytedeco.pytorch.Scalar(Losses.IGNORED));
+    }
+
+    private boolean has(String key) {
+        return expected.names().contains(key);
+    }
+
+    /** Whether there is anything to compare under the prefix. */
+    boolean knows(String prefix) {
+        return OUTPUTS.stream().anyMatch(output -> has(prefix + "." + output))
+                || !gradientKeys(prefix).isEmpty();
+    }
+
+    private Tensor inputTensor(String prefix, String name) throws CheckpointException {
+        Tensor tensor = findInput(prefix, name);
+        if (tensor == null) {
+            throw new CheckpointException(input.path(), "holds no tensor " + name);
+        }
+        return tensor;
+    }
+
+    private @Nullable Tensor findInput(String prefix, String name) throws CheckpointException {
+        for (String candidate : List.of(name, prefix + "." + name)) {
+            if (input.names().contains(candidate)) {
+                return input.read(candidate);
+            }
+        }
+        return null;
+    }
+
+    private Tensor onDevice(Tensor tensor) {
+        return tensor.to(model.description().device().torch(), tensor.scalar_type());
+    }
+
+    private @Nullable Tensor onDeviceOrNull(@Nullable Tensor tensor) {
+        return tensor == null ? null : onDevice(tensor);
+    }
+}

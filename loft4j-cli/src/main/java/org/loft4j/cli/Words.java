@@ -1,0 +1,60 @@
+package org.loft4j.cli;
+
+import java.util.function.Function;
+import org.loft4j.ConfigException;
+import org.loft4j.nn.Pooling;
+import org.loft4j.optim.Schedule;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.train.Method;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
+/** Reads the words of the command line with the library's own parsers, so that their messages are the same. */
+abstract class Words<T> implements ITypeConverter<T> {
+    private final Function<String, T> parser;
+
+    private Words(Function<String, T> parser) {
+        this.parser = parser;
+    }
+
+    @Override
+    public final T convert(String word) {
+        try {
+            return parser.apply(word);
+        } catch (ConfigException e) {
+            throw new TypeConversionException(String.valueOf(e.getMessage()));
+        }
+    }
+
+    static final class OfMethod extends Words<Method> {
+        OfMethod() {
+            super(Method::parse);
+        }
+    }
+
+    static final class OfPooling extends Words<Pooling> {
+        OfPooling() {
+            super(word -> Pooling.parse("pooling", word));
+        }
+    }
+
+    static final class OfSchedule extends Words<Schedule.Kind> {
+        OfSchedule() {
+            super(Schedule.Kind::parse);
+        }
+    }
+
+    /** A floating type; the parser of {@link Dtype} would load libtorch, which reading a call must not. */
+    static final class OfDtype extends Words<String> {
+        OfDtype() {
+            super(OfDtype::check);
+        }
+
+        private static String check(String word) {
+            if (!word.matches("(torch\\.)?(float64|float32|float16|bfloat16)")) {
+                throw new ConfigException("dtype must be one of float64, float32, float16, bfloat16, got " + word);
+            }
+            return word;
+        }
+    }
+}
