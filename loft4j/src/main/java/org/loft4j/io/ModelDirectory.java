@@ -117,7 +117,7 @@ public final class ModelDirectory implements TensorSource {
             }
             return file;
         } catch (InvalidPathException e) {
-            throw new CheckpointException(index, fault + " is not a file name", e);
+            throw new CheckpointException(index, fault + " must be a file inside of the directory", e);
         }
     }
 

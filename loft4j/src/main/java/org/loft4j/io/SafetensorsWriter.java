@@ -56,12 +56,21 @@ public final class SafetensorsWriter {
             if (name.equals(SafetensorsHeader.METADATA)) {
                 throw new IllegalArgumentException("a tensor cannot be named " + name);
             }
-            Dtype dtype = Dtype.of(tensor);
+            Dtype dtype = dtype(name, tensor);
             order.add(new TensorInfo(name, dtype, Shapes.of(tensor), tensor.numel() * dtype.bytes()));
         });
         order.sort(Comparator.<TensorInfo>comparingInt(info -> -info.dtype().bytes())
                 .thenComparing(TensorInfo::name));
         return order;
+    }
+
+    private static Dtype dtype(String name, Tensor tensor) {
+        try {
+            return Dtype.of(tensor);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                    "tensor " + JsonFault.quote(name) + " cannot be saved: " + e.getMessage(), e);
+        }
     }
 
     private static byte[] header(List<TensorInfo> order, Map<String, String> metadata) throws IOException {
