@@ -144,20 +144,22 @@ public final class SafetensorsFile implements TensorSource {
             var memory = new BytePointer(target.data_ptr());
             BytePointer mapped = map(entry.position() + bytes);
             for (long done = 0; done < bytes; done += CHUNK) {
-                long end = Math.min(bytes, done + CHUNK);
-                ByteBuffer into = memory.position(done).limit(end).asByteBuffer();
+                int count = (int) Math.min(bytes - done, CHUNK);
+                ByteBuffer into = buffer(memory, done, count);
                 if (mapped == null) {
                     readFully(into, entry.position() + done);
                 } else {
-                    long position = entry.position();
-                    into.put(mapped.position(position + done)
-                            .limit(position + end)
-                            .asByteBuffer());
+                    into.put(buffer(mapped, entry.position() + done, count));
                 }
             }
         } catch (InternalError e) {
             throw fault(entry, "the file became shorter while it was read", e);
         }
+    }
+
+    /** The limit of a pointer beyond 2 GiB would be cut off, so the pointer itself is moved. */
+    static ByteBuffer buffer(BytePointer memory, long offset, int count) {
+        return memory.getPointer(offset).capacity(count).asByteBuffer();
     }
 
     /** The file's first bytes, mapped until the open scope closes; null where the system refuses, as it may for want of memory. */

@@ -107,8 +107,8 @@ public final class SafetensorsWriter {
             long bytes = host.numel() * Dtype.of(host).bytes();
             var memory = new BytePointer(host.data_ptr());
             for (long done = 0; done < bytes; done += CHUNK) {
-                long end = Math.min(bytes, done + CHUNK);
-                AtomicFiles.writeFully(channel, memory.position(done).limit(end).asByteBuffer());
+                int count = (int) Math.min(bytes - done, CHUNK);
+                AtomicFiles.writeFully(channel, SafetensorsFile.buffer(memory, done, count));
             }
         }
     }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.loft4j.io.SafetensorsBytes.tensor;
 
+import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -13,9 +14,12 @@ import java.nio.file.Path;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -26,9 +30,11 @@ class SafetensorsLargeTest {
     @TempDir
     Path folder;
 
-    @Test
-    void tensorsBeyondTwoGibibytesAreFound() throws Exception {
-        long skipped = (5L << 30) + 3;
+    /** A tebibyte is more than most systems map privately: there the file is read instead. */
+    @ParameterizedTest
+    @ValueSource(longs = {5L << 30, 1L << 40})
+    void tensorsBeyondTwoGibibytesAreFound(long about) throws Exception {
+        long skipped = about + 3;
         String header = "{" + tensor("pad", "U8", "[" + skipped + "]", "[0," + skipped + "]") + ","
                 + tensor("far", "F32", "[2]", "[" + skipped + "," + (skipped + 8) + "]") + "}";
         Path file = folder.resolve("sparse.safetensors");
@@ -38,6 +44,8 @@ class SafetensorsLargeTest {
             byte[] data = new byte[8];
             ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN).putFloat(1.5f).putFloat(-2);
             sparse.write(data);
+        } catch (IOException e) {
+            Assumptions.abort("no sparse files here: " + e);
         }
         try (SafetensorsFile read = SafetensorsFile.open(file);
                 NativeScope scope = new NativeScope()) {
@@ -75,7 +83,12 @@ class SafetensorsLargeTest {
             }
             try (NativeScope scope = new NativeScope()) {
                 Map<String, Tensor> tensors = Map.of(
-                        "a", torch.zeros(1 << 20), "b", torch.zeros(1 << 10, 1 << 10).t(), "c", torch.zeros(3));
+                        "a",
+                        torch.zeros(1 << 20),
+                        "b",
+                        torch.zeros(1 << 10, 1 << 10).t(),
+                        "c",
+                        torch.zeros(3));
                 SafetensorsWriter.write(file, tensors, Map.of("round", Integer.toString(i)));
                 try (SafetensorsFile read = SafetensorsFile.open(file)) {
                     assertEquals(Integer.toString(i), read.metadata().get("round"));
@@ -107,7 +120,7 @@ class SafetensorsLargeTest {
                         Tensor tensor = opened.read("w");
                         read = Math.min(read, (System.nanoTime() - start) / 1e9);
                         start = System.nanoTime();
-                        source.clone();
+                        assertEquals(size, source.clone().numel());
                         copy = Math.min(copy, (System.nanoTime() - start) / 1e9);
                         assertTrue(torch.equal(source, tensor));
                     }
