@@ -2,7 +2,9 @@ package org.loft4j.nn;
 
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.NativeScope;
@@ -10,6 +12,7 @@ import org.loft4j.tensor.NativeScope;
 /** Named parameters with one owner: this map keeps each tensor it is given, and frees them all on close. */
 public final class Weights implements AutoCloseable {
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+    private final Set<String> created = new LinkedHashSet<>();
 
     /** Keeps the tensor under the name; a tensor that had the name is freed. */
     public Tensor put(String name, Tensor tensor) {
@@ -35,6 +38,16 @@ public final class Weights implements AutoCloseable {
     /** The tensors in the order in which they were put; each is owned by this object. */
     public Map<String, Tensor> asMap() {
         return Collections.unmodifiableMap(tensors);
+    }
+
+    /** Notes that a checkpoint lacked this parameter, so that its values are new. */
+    public void markCreated(String name) {
+        created.add(name);
+    }
+
+    /** The parameters that a checkpoint lacked: nobody can read them again, so whoever trains the model must save them. */
+    public Set<String> created() {
+        return Collections.unmodifiableSet(created);
     }
 
     /** Number of elements of all tensors. */

@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +21,7 @@ import org.loft4j.adapter.PeftMetadata;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.model.TrainedConfig;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.optim.AdamW;
@@ -65,13 +68,22 @@ public final class Trainable implements AutoCloseable {
     }
 
     private static Trainable adapter(Model model, LoraConfig lora, TrainConfig config) {
-        LoraAdapter adapter = LoraAdapter.create(model, lora, config.seed());
+        LoraAdapter adapter = LoraAdapter.create(model, savingNewModules(model, lora), config.seed());
         List<OptimizerGroups.Group> groups = new ArrayList<>();
         groups.add(new OptimizerGroups.Group("factors", factorOptimizer(adapter, config), config.learningRate()));
         List<NamedParameter> saved = new ArrayList<>();
         adapter.savedModules().forEach((name, tensor) -> saved.add(new NamedParameter(name, tensor)));
         addGroups(groups, "head", saved, config, config.headLearningRate());
         return new Trainable(model, adapter, new OptimizerGroups(groups), adapter.trainableElements());
+    }
+
+    /** A module that the checkpoint lacked has random values: it has to be trained, and nobody could read it again. */
+    private static LoraConfig savingNewModules(Model model, LoraConfig lora) {
+        Set<String> modules = new LinkedHashSet<>(lora.modulesToSave());
+        for (String name : model.weights().created()) {
+            modules.add(name.substring(0, name.lastIndexOf('.')));
+        }
+        return lora.withModulesToSave(List.copyOf(modules));
     }
 
     private static Optimizer factorOptimizer(LoraAdapter adapter, TrainConfig config) {
@@ -167,7 +179,7 @@ public final class Trainable implements AutoCloseable {
         }
     }
 
-    /** Writes what was trained: PEFT's two files for an adapter, else all weights of the model. */
+    /** Writes what was trained: PEFT's two files for an adapter, else all weights of the model and its config.json. */
     public void save(Path directory) throws IOException {
         if (adapter != null) {
             Path base = model.description().directory();
@@ -175,6 +187,7 @@ public final class Trainable implements AutoCloseable {
         } else {
             SafetensorsWriter.write(
                     directory.resolve(ModelDirectory.SINGLE), model.weights().asMap(), Map.of());
+            TrainedConfig.write(model, directory);
         }
     }
 

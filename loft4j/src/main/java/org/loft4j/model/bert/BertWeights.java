@@ -82,6 +82,7 @@ final class BertWeights {
                 }
             }
             create(weights, created, config, type, device, seed);
+            created.forEach(spec -> weights.markCreated(spec.name()));
             return weights;
         } catch (CheckpointException | RuntimeException e) {
             weights.close();

@@ -1,0 +1,72 @@
+package org.loft4j.model;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.io.Json;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelDescription;
+import org.loft4j.nn.Pooling;
+import org.loft4j.nn.Task;
+
+/** config.json of a model that was trained in full: the one of its origin, with what training has made of it. */
+public final class TrainedConfig {
+    private static final String NAME = "config.json";
+
+    private TrainedConfig() {}
+
+    /**
+     * Writes the configuration beside new weights. Does nothing for a model that was not read from a directory.
+     *
+     * @param directory where the weights are
+     */
+    public static void write(Model model, Path directory) throws IOException {
+        ModelDescription description = model.description();
+        Path origin = description.directory();
+        if (origin == null || !Files.isRegularFile(origin.resolve(NAME))) {
+            return;
+        }
+        ObjectNode config = Json.read(origin.resolve(NAME)).toTree();
+        config.remove(List.of("dtype", "num_labels", "_num_labels"));
+        config.put("torch_dtype", description.dtype().torchName());
+        if (model.task() == Task.SEQUENCE_CLASSIFICATION) {
+            putLabels(config, description.labels());
+            putPooling(config, description.pooling());
+            putArchitecture(config, "ForSequenceClassification");
+        } else {
+            putArchitecture(config, "ForCausalLM");
+        }
+        Json.write(directory.resolve(NAME), config);
+    }
+
+    private static void putLabels(ObjectNode config, List<String> labels) {
+        ObjectNode names = config.putObject("id2label");
+        ObjectNode numbers = config.putObject("label2id");
+        for (int i = 0; i < labels.size(); i++) {
+            names.put(Integer.toString(i), labels.get(i));
+            numbers.put(labels.get(i), i);
+        }
+    }
+
+    /** A pooler needs no word: its weights are in the file. */
+    private static void putPooling(ObjectNode config, @Nullable Pooling pooling) {
+        if (pooling == Pooling.CLS || pooling == Pooling.MEAN) {
+            config.put("classifier_pooling", pooling.name().toLowerCase(Locale.ROOT));
+        } else {
+            config.remove("classifier_pooling");
+        }
+    }
+
+    /** {@code BertModel} and {@code BertForMaskedLM} become {@code BertForSequenceClassification}. */
+    private static void putArchitecture(ObjectNode config, String suffix) {
+        String before = config.path("architectures").path(0).asText("");
+        String stem = before.replaceFirst("(Model|LMHeadModel|For[A-Z].*)$", "");
+        if (!stem.isEmpty()) {
+            config.putArray("architectures").add(stem + suffix);
+        }
+    }
+}

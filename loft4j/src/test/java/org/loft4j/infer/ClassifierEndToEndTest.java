@@ -1,0 +1,204 @@
+package org.loft4j.infer;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.TargetModules;
+import org.loft4j.data.DataFiles;
+import org.loft4j.data.Dataset;
+import org.loft4j.data.Labels;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.io.Json;
+import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.model.ModelOptions;
+import org.loft4j.model.Models;
+import org.loft4j.model.TaskFile;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.Pooling;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.train.Method;
+import org.loft4j.train.OnExisting;
+import org.loft4j.train.TrainConfig;
+import org.loft4j.train.TrainData;
+import org.loft4j.train.TrainResult;
+import org.loft4j.train.TrainingRun;
+
+/** A tiny BERT learns whether a sentence is about the cat; what is written down classifies as the trained model did. */
+class ClassifierEndToEndTest {
+    private static final List<String> LABELS = List.of("cat", "dog");
+    private static final List<String> FILLERS = List.of("the", "a", "mat", "happy", "is", "it", ".", "!", "on");
+
+    @TempDir
+    Path directory;
+
+    private Path base;
+    private Path output;
+
+    @BeforeEach
+    void aBaseModelWithATokenizer() throws IOException {
+        base = directory.resolve("base");
+        output = directory.resolve("out");
+        Files.createDirectories(base);
+        Path fixtures = Path.of("src/test/resources/fixtures");
+        for (String file : List.of("bert_cls/config.json", "bert_cls/model.safetensors")) {
+            Files.copy(fixtures.resolve(file), base.resolve(Path.of(file).getFileName()));
+        }
+        for (String file : List.of("tokenizer.json", "tokenizer_config.json")) {
+            Files.copy(fixtures.resolve("tiny_wordpiece").resolve(file), base.resolve(file));
+        }
+    }
+
+    private static List<String> texts(int count, long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        List<String> texts = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            List<String> words = new ArrayList<>();
+            for (int k = random.nextInt(2, 9); k > 0; k--) {
+                words.add(FILLERS.get(random.nextInt(FILLERS.size())));
+            }
+            words.add(random.nextInt(words.size() + 1), LABELS.get(i % 2));
+            texts.add(String.join(" ", words));
+        }
+        return texts;
+    }
+
+    private static Dataset dataset(Path rows, Tokenizer tokenizer, int count, long seed) throws IOException {
+        List<String> lines = new ArrayList<>();
+        List<String> texts = texts(count, seed);
+        for (int i = 0; i < count; i++) {
+            lines.add("{\"text\": \"" + texts.get(i) + "\", \"label\": \"" + LABELS.get(i % 2) + "\"}");
+        }
+        Files.write(rows, lines);
+        return Dataset.classification(DataFiles.read(rows), Labels.ofNames(LABELS), tokenizer, 16);
+    }
+
+    private TrainResult train(Method method, Pooling pooling) throws IOException {
+        TrainConfig config = TrainConfig.builder(method)
+                .epochs(5)
+                .batchSize(16)
+                .learningRate(method == Method.FULL ? 3e-3 : 1e-2)
+                .headLearningRate(1e-2)
+                .metricForBest("accuracy")
+                .build();
+        ModelOptions options = ModelOptions.of(Task.SEQUENCE_CLASSIFICATION)
+                .withLabels(LABELS)
+                .withPooling(pooling)
+                .withSeed(3);
+        LoraConfig lora = LoraConfig.of(4, 4, TargetModules.names("query", "value"));
+        try (Tokenizer tokenizer = Tokenizer.open(base);
+                Model model = Models.open(base, options)) {
+            TrainData data = new TrainData(
+                    dataset(directory.resolve("train.jsonl"), tokenizer, 160, 1),
+                    dataset(directory.resolve("test.jsonl"), tokenizer, 40, 2),
+                    tokenizer.padId(),
+                    16);
+            try (TrainingRun run = TrainingRun.open(model, data, config, lora, output, OnExisting.REFUSE)) {
+                return run.run();
+            }
+        }
+    }
+
+    /** The share of the held-out texts that a classifier read from disk gets right. */
+    private double accuracy(Classifier classifier) {
+        List<String> texts = texts(40, 2);
+        List<Classifier.Prediction> predictions = classifier.classify(texts);
+        int right = 0;
+        for (int i = 0; i < texts.size(); i++) {
+            right += predictions.get(i).label().equals(LABELS.get(i % 2)) ? 1 : 0;
+        }
+        return right / 40.0;
+    }
+
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void whatWasTrainedClassifiesFromDiskAsItDidInTraining(Method method) throws IOException {
+        TrainResult result = train(method, Pooling.MEAN);
+        assertTrue(result.bestEvaluation().get("accuracy") >= 0.9, result.toString());
+        Path model = method.usesAdapter() ? base : output;
+        Path adapter = method.usesAdapter() ? output : null;
+        try (Classifier classifier = Classifier.open(model, adapter, DeviceSpec.CPU, null)) {
+            assertEquals(LABELS, classifier.labels());
+            assertEquals(result.bestEvaluation().get("accuracy"), accuracy(classifier), 1e-12);
+            Classifier.Prediction one = classifier.classify("the cat is on the mat .");
+            assertEquals("cat", one.label());
+            assertEquals(1, one.probabilities().get(0) + one.probabilities().get(1), 1e-12);
+            assertEquals(one.probability(), one.probabilities().get(0));
+        }
+        TaskFile task = TaskFile.read(output);
+        assertEquals(new TaskFile(Task.SEQUENCE_CLASSIFICATION, LABELS, Pooling.MEAN, 16, base.toString()), task);
+        assertTrue(Files.exists(output.resolve("tokenizer.json")));
+        assertEquals(!method.usesAdapter(), Files.exists(output.resolve("config.json")));
+    }
+
+    @Test
+    void aModelTrainedInFullIsAModelDirectory() throws IOException {
+        train(Method.FULL, Pooling.CLS);
+        var config = Json.read(output.resolve("config.json"));
+        assertEquals("cls", config.requireString("classifier_pooling"));
+        assertEquals("dog", config.requireObject("id2label").requireString("1"));
+        assertEquals(1, config.requireObject("label2id").requireLong("dog"));
+        assertEquals(List.of("BertForSequenceClassification"), config.strings("architectures"));
+        Files.delete(output.resolve(TaskFile.NAME));
+        try (Classifier classifier = Classifier.open(output, null, DeviceSpec.CPU, null)) {
+            assertEquals(LABELS, classifier.labels());
+            assertTrue(accuracy(classifier) >= 0.9);
+        }
+    }
+
+    @Test
+    void aPoolerThatTheBaseModelLacksIsSavedWithTheAdapter() throws IOException {
+        try (ModelDirectory source = ModelDirectory.open(base);
+                NativeScope scope = new NativeScope()) {
+            var tensors = new LinkedHashMap<String, Tensor>();
+            for (String name : source.names()) {
+                if (!name.contains("pooler")) {
+                    tensors.put(name, source.read(name).clone());
+                }
+            }
+            SafetensorsWriter.write(base.resolve("model.safetensors"), tensors, Map.of());
+        }
+        TrainResult result = train(Method.LOFT, Pooling.POOLER);
+        try (Classifier classifier = Classifier.open(base, output, DeviceSpec.CPU, null)) {
+            assertEquals(result.bestEvaluation().get("accuracy"), accuracy(classifier), 1e-12);
+        }
+        assertEquals(
+                List.of("bert.pooler.dense", "classifier"),
+                Json.read(output.resolve("adapter_config.json")).strings("modules_to_save").stream()
+                        .sorted()
+                        .toList());
+    }
+
+    @Test
+    void aLanguageModelsAdapterIsNotAClassifier() throws IOException {
+        new TaskFile(Task.CAUSAL_LM, List.of(), null, 16, null).write(output);
+        String message = assertThrows(ConfigException.class, () -> Classifier.open(base, output, DeviceSpec.CPU, null))
+                .getMessage();
+        assertTrue(message.contains("was trained as a language model"), message);
+        assertThrows(
+                CheckpointException.class,
+                () -> Classifier.open(base, directory.resolve("nowhere"), DeviceSpec.CPU, null));
+        assertFalse(TaskFile.exists(base));
+    }
+}
