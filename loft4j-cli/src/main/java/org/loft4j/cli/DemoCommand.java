@@ -15,7 +15,6 @@ import org.loft4j.cli.demo.DemoRun;
 import org.loft4j.cli.demo.DemoSettings;
 import org.loft4j.io.Json;
 import org.loft4j.train.Method;
-import org.loft4j.train.ProgressLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -104,18 +103,18 @@ final class DemoCommand implements Verb {
                 chosen.add(method);
             }
         }
-        if (chosen.size() == methods.size()) {
-            settings = problems.of(() -> new DemoSettings(
-                    chosen, rank, learningRate, epochs, quick, seed, device, CacheDirectory.ofUser(), output));
-        }
+        // a word that is no method has been reported; the other settings are looked at all the same
+        List<Method> trained = chosen.size() == methods.size() ? chosen : List.of(Method.LOFT);
+        settings = problems.of(() -> new DemoSettings(
+                trained, rank, learningRate, epochs, quick, seed, device, CacheDirectory.ofUser(), output));
     }
 
     @Override
     public int run() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         PrintWriter told = common.json ? spec.commandLine().getErr() : out;
-        boolean terminal = System.console() != null;
-        Demo demo = new Demo(Objects.requireNonNull(settings), told, () -> new ProgressLine(System.err, terminal, 100));
+        PrintWriter err = spec.commandLine().getErr();
+        Demo demo = new Demo(Objects.requireNonNull(settings), told, () -> Terminal.progress(err));
         List<DemoRun> runs = demo.run();
         if (common.json) {
             out.println(Json.text(runs.stream().map(DemoCommand::tree).toList()));

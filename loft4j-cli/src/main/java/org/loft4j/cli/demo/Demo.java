@@ -93,6 +93,9 @@ public final class Demo {
                 config.learningRate()));
         ModelOptions options = new ModelOptions(
                 Task.SEQUENCE_CLASSIFICATION, data.labels().names(), Pooling.AUTO, Dtype.F32, device, settings.seed());
+        // what the run before has left must not count as this one's memory
+        System.gc();
+        NativeHeap.trim();
         try (Model model = Models.open(directory, options);
                 TrainingRun run = TrainingRun.open(
                         model, data.training(), config, settings.adapter(), output(method), OnExisting.OVERWRITE)) {

@@ -72,7 +72,7 @@ final class LearningCurves {
                 .setAxisTickLabelsFont(new Font(Font.SANS_SERIF, Font.PLAIN, 12))
                 .setAxisTitleFont(new Font(Font.SANS_SERIF, Font.PLAIN, 13))
                 .setXAxisMin(0.0)
-                .setXAxisTickMarkSpacingHint(90)
+                .setXAxisMaxLabelCount(8)
                 .setXAxisDecimalPattern("#,##0")
                 .setYAxisDecimalPattern("0.00");
         for (DemoRun run : runs) {
