@@ -13,6 +13,7 @@ public final class ProgressLine implements TrainListener {
     private static final long REDRAW_NANOS = 100_000_000L;
     private static final long PLAIN_NANOS = 10_000_000_000L;
     private static final double SMOOTHING = 0.9;
+    private static final int SKIPS_SHOWN = 5;
 
     private final PrintStream out;
     private final boolean terminal;
@@ -21,6 +22,7 @@ public final class ProgressLine implements TrainListener {
     private double smoothedLoss = Double.NaN;
     private long lastDrawn;
     private boolean drawn;
+    private int skipped;
 
     /**
      * @param out where the line goes
@@ -41,7 +43,7 @@ public final class ProgressLine implements TrainListener {
     @Override
     public void onStep(StepEvent event) {
         if (event.skipped()) {
-            note("step " + event.step() + " skipped: its gradient is not finite");
+            reportSkipped(event.step());
         } else {
             smoothedLoss = Double.isNaN(smoothedLoss)
                     ? event.loss()
@@ -61,6 +63,14 @@ public final class ProgressLine implements TrainListener {
         StringBuilder text = new StringBuilder("evaluation at step " + step + ":");
         evaluation.values().forEach((name, value) -> text.append(String.format(Locale.ROOT, "  %s %.4f", name, value)));
         note(text + (best ? "  (best)" : ""));
+    }
+
+    private void reportSkipped(long step) {
+        skipped++;
+        if (skipped <= SKIPS_SHOWN) {
+            String more = skipped == SKIPS_SHOWN ? "; further ones are only counted" : "";
+            note("step " + step + " skipped: its gradient is not finite" + more);
+        }
     }
 
     /** Prints a line of its own, above the progress line. */
@@ -90,14 +100,15 @@ public final class ProgressLine implements TrainListener {
         }
         text.append(String.format(
                 Locale.ROOT,
-                "%d/%d  loss %.4f  lr %.2e  %,.0f tok/s  %s  %s left",
+                "%d/%d  loss %.4f  lr %.2e  %,.0f tok/s  %s  %s left%s",
                 event.step(),
                 event.totalSteps(),
                 smoothedLoss,
                 event.learningRate(),
                 event.tokensPerSecond(),
                 size(event.residentBytes()),
-                duration(event.secondsLeft())));
+                duration(event.secondsLeft()),
+                skipped == 0 ? "" : "  " + skipped + " skipped"));
         return text.toString();
     }
 

@@ -181,6 +181,12 @@ public final class Trainable implements AutoCloseable {
 
     /** Writes what was trained: PEFT's two files for an adapter, else all weights of the model and its config.json. */
     public void save(Path directory) throws IOException {
+        try (NativeScope scope = new NativeScope()) {
+            saveTensors(directory);
+        }
+    }
+
+    private void saveTensors(Path directory) throws IOException {
         if (adapter != null) {
             Path base = model.description().directory();
             PeftFiles.save(directory, adapter, model, new PeftMetadata(base == null ? "" : base.toString()));
@@ -193,7 +199,9 @@ public final class Trainable implements AutoCloseable {
 
     /** Writes the state of the optimizers. */
     void saveOptimizer(Path directory) throws IOException {
-        SafetensorsWriter.write(directory.resolve(OPTIMIZER), optimizer.state(), Map.of());
+        try (NativeScope scope = new NativeScope()) {
+            SafetensorsWriter.write(directory.resolve(OPTIMIZER), optimizer.state(), Map.of());
+        }
     }
 
     /** Takes up, bit for bit, what {@link #save} wrote. */

@@ -14,7 +14,6 @@ import org.loft4j.data.BatchPlan;
 import org.loft4j.data.Dataset;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.Task;
 import org.loft4j.tensor.NativeScope;
 
 /**
@@ -30,6 +29,7 @@ import org.loft4j.tensor.NativeScope;
  */
 public final class TrainingRun implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(TrainingRun.class.getName());
+    private static final int MOST_SKIPPED_IN_A_ROW = 100;
 
     private final Model model;
     private final TrainData data;
@@ -46,6 +46,7 @@ public final class TrainingRun implements AutoCloseable {
     private List<int[]> epochOrder = List.of();
     private long epochOfOrder = -1;
     private long peakResidentBytes;
+    private int skippedInARow;
 
     private TrainingRun(
             Model model, TrainData data, TrainConfig config, RunOutput output, Trainable trainable, boolean resume)
@@ -90,7 +91,7 @@ public final class TrainingRun implements AutoCloseable {
             Path outputDirectory,
             OnExisting onExisting)
             throws IOException {
-        check(model, data, config);
+        RunCheck.check(model, data, config);
         RunOutput output = RunOutput.open(outputDirectory, onExisting);
         try {
             Trainable trainable = Trainable.create(model, lora, config);
@@ -103,19 +104,6 @@ public final class TrainingRun implements AutoCloseable {
         } catch (IOException | RuntimeException e) {
             output.close();
             throw e;
-        }
-    }
-
-    private static void check(Model model, TrainData data, TrainConfig config) {
-        List<String> metrics = model.task() == Task.CAUSAL_LM
-                ? List.of("loss", "perplexity")
-                : List.of("loss", "accuracy", "macro_f1", "matthews");
-        if (!metrics.contains(config.metricForBest())) {
-            throw new ConfigException("metric_for_best_model must be one of " + String.join(", ", metrics)
-                    + " for this task, got " + config.metricForBest());
-        }
-        if (data.eval() == null && config.earlyStoppingPatience() > 0) {
-            throw new ConfigException("early_stopping_patience needs evaluation data");
         }
     }
 
@@ -157,6 +145,7 @@ public final class TrainingRun implements AutoCloseable {
                 StepResult result = trainer.step(microBatches(state.step()), state.step());
                 state.advance(result);
                 pace.endStep(result.tokens());
+                refuseEndlessSkipping(result);
                 boolean improved = tell(recorder, result);
                 boolean stop = stopRequested.get() && !isOver();
                 if (stop || improved || isOver() || isDue(saveEvery())) {
@@ -171,6 +160,15 @@ public final class TrainingRun implements AutoCloseable {
             }
         }
         return finish();
+    }
+
+    /** A run whose weights have gone bad would otherwise go on to the end without learning anything. */
+    private void refuseEndlessSkipping(StepResult result) {
+        skippedInARow = result.report().skipped() ? skippedInARow + 1 : 0;
+        if (skippedInARow == MOST_SKIPPED_IN_A_ROW) {
+            throw new IllegalStateException("the gradients of the last " + skippedInARow
+                    + " steps were not finite: lower the learning rate, or train in float32 or bfloat16");
+        }
     }
 
     private boolean isOver() {

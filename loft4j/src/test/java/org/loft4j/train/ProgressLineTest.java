@@ -66,6 +66,12 @@ class ProgressLineTest {
         line.onStep(event(200, 0.5));
         assertTrue(printed().contains("step 2 skipped: its gradient is not finite\n"));
         assertTrue(printed().contains("200/200  loss 0.5000"));
+        assertTrue(printed().endsWith("1:05 left  1 skipped\n"));
+        for (int step = 3; step < 20; step++) {
+            line.onStep(event(step, Double.NaN));
+        }
+        assertTrue(printed().contains("step 6 skipped: its gradient is not finite; further ones are only counted\n"));
+        assertFalse(printed().contains("step 7 skipped"));
     }
 
     @Test

@@ -7,6 +7,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,8 +24,14 @@ class SteadyMemoryTest {
     private static final long SLACK = 16L << 20;
 
     private record Usage(long objects, long bytes, long resident) {
+        /** Once the JVM has collected what earlier tests dropped, which takes it a moment. */
         static Usage now() {
-            System.gc();
+            long objects = -1;
+            while (objects != NativeScope.liveObjects()) {
+                objects = NativeScope.liveObjects();
+                System.gc();
+                LockSupport.parkNanos(100_000_000L);
+            }
             return new Usage(NativeScope.liveObjects(), Pointer.totalBytes(), NativeScope.residentBytes());
         }
     }
@@ -67,11 +74,27 @@ class SteadyMemoryTest {
     @Test
     void nothingIsLeftWhenEverythingIsClosed() {
         TinyRun.model().close();
-        long before = NativeScope.liveObjects();
+        long before = Usage.now().objects;
         for (Method method : Method.values()) {
             train(method, 0, 1);
             assertEquals(before, NativeScope.liveObjects(), method.word());
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void aWholeRunAndItsResumptionLeaveNothing(Method method, @TempDir Path directory) throws IOException {
+        TrainConfig config = TinyRun.config(method).epochs(1).build();
+        TinyRun.model().close();
+        long before = Usage.now().objects;
+        try (Model model = TinyRun.model();
+                TrainingRun run = TinyRun.open(model, config, directory, OnExisting.RESUME)) {
+            run.requestStop();
+            run.run();
+        }
+        assertEquals(before, NativeScope.liveObjects());
+        TinyRun.train(config, directory, OnExisting.RESUME);
+        assertEquals(before, NativeScope.liveObjects());
     }
 
     /** 500 steps of LoFT in a process whose Java heap cannot grow, so that its resident size tells of native memory. */

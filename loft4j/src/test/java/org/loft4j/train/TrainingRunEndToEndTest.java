@@ -21,6 +21,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
+import org.bytedeco.pytorch.Scalar;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,6 +29,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Model;
 import org.loft4j.optim.Schedule;
+import org.loft4j.tensor.NativeScope;
 
 class TrainingRunEndToEndTest {
     @TempDir
@@ -346,6 +348,32 @@ class TrainingRunEndToEndTest {
                             ConfigException.class, () -> TinyRun.open(model, config, directory, OnExisting.REFUSE))
                     .getMessage();
             assertTrue(message.startsWith("metric_for_best_model must be one of loss, perplexity"), message);
+        }
+    }
+
+    @Test
+    void aRunThatCannotLearnAnythingEnds() throws IOException {
+        TrainConfig config = TinyRun.config(Method.LOFT)
+                .epochs(60)
+                .evalSteps(300)
+                .saveSteps(300)
+                .build();
+        try (Model model = TinyRun.model();
+                TrainingRun run = TinyRun.open(model, config, directory, OnExisting.REFUSE);
+                NativeScope scope = new NativeScope()) {
+            model.weights().get("model.norm.weight").fill_(new Scalar(Float.NaN));
+            List<Long> skipped = new ArrayList<>();
+            run.addListener(new TrainListener() {
+                @Override
+                public void onStep(StepEvent event) {
+                    if (event.skipped()) {
+                        skipped.add(event.step());
+                    }
+                }
+            });
+            String message = assertThrows(IllegalStateException.class, run::run).getMessage();
+            assertTrue(message.contains("last 100 steps were not finite"), message);
+            assertEquals(99, skipped.size());
         }
     }
 }

@@ -1,0 +1,66 @@
+package org.loft4j.train;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.data.Dataset;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelDescription;
+import org.loft4j.nn.Task;
+
+/** Whether settings, model and data fit each other, before an hour has gone into finding out. */
+final class RunCheck {
+    private RunCheck() {}
+
+    /** @throws ConfigException that names all misfits */
+    static void check(Model model, TrainData data, TrainConfig config) {
+        List<String> problems = new ArrayList<>();
+        boolean classifies = model.task() == Task.SEQUENCE_CLASSIFICATION;
+        List<String> metrics =
+                classifies ? List.of("loss", "accuracy", "macro_f1", "matthews") : List.of("loss", "perplexity");
+        if (!metrics.contains(config.metricForBest())) {
+            problems.add("metric_for_best_model must be one of " + String.join(", ", metrics) + " for this task, got "
+                    + config.metricForBest());
+        }
+        if (data.eval() == null && config.earlyStoppingPatience() > 0) {
+            problems.add("early_stopping_patience needs evaluation data");
+        }
+        check(problems, "training", data.train(), model);
+        check(problems, "evaluation", data.eval(), model);
+        if (!problems.isEmpty()) {
+            throw new ConfigException(String.join("\n", problems));
+        }
+    }
+
+    private static void check(List<String> problems, String kind, @Nullable Dataset rows, Model model) {
+        if (rows == null) {
+            return;
+        }
+        boolean classifies = model.task() == Task.SEQUENCE_CLASSIFICATION;
+        ModelDescription description = model.description();
+        if (rows.isClassification() != classifies) {
+            problems.add("the " + kind + " data is for a " + (classifies ? "language model" : "classifier")
+                    + ", but the model is a " + (classifies ? "classifier" : "language model"));
+            return;
+        }
+        if (rows.largestId() >= description.vocabularySize()) {
+            problems.add("the " + kind + " data has token id " + rows.largestId() + ", but the model knows only "
+                    + description.vocabularySize() + " tokens: the tokenizer is that of another model");
+        }
+        int longest = 0;
+        long largestClass = 0;
+        for (int i = 0; i < rows.size(); i++) {
+            longest = Math.max(longest, rows.length(i));
+            largestClass = classifies ? Math.max(largestClass, rows.get(i).labels()[0]) : 0;
+        }
+        if (longest > description.maxPositions()) {
+            problems.add("the " + kind + " data has a row of " + longest + " tokens, but the model was made for "
+                    + description.maxPositions() + ": lower max_length");
+        }
+        if (classifies && largestClass >= description.labels().size()) {
+            problems.add("the " + kind + " data has class " + largestClass + ", but the model knows only "
+                    + description.labels().size() + " classes, counted from 0");
+        }
+    }
+}

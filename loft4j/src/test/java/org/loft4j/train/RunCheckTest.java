@@ -1,0 +1,51 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.loft4j.ConfigException;
+import org.loft4j.data.Dataset;
+import org.loft4j.nn.Model;
+
+class RunCheckTest {
+    private static String problems(TrainData data, TrainConfig config) {
+        try (Model model = TinyRun.model()) {
+            return assertThrows(ConfigException.class, () -> RunCheck.check(model, data, config))
+                    .getMessage();
+        }
+    }
+
+    @Test
+    void whatFitsPasses() {
+        try (Model model = TinyRun.model()) {
+            RunCheck.check(model, TinyRun.data(), TinyRun.config(Method.LOFT).build());
+        }
+    }
+
+    @Test
+    void allMisfitsAreToldBeforeTheFirstStep() {
+        Dataset train = Dataset.causalLmIds(List.of(new int[] {1, 2, 3}, new int[] {4, TinyRun.VOCABULARY}));
+        Dataset eval = Dataset.causalLmIds(List.of(new int[33]));
+        TrainConfig config =
+                TinyRun.config(Method.LOFT).metricForBest("accuracy").build();
+        assertEquals(
+                List.of(
+                        "metric_for_best_model must be one of loss, perplexity for this task, got accuracy",
+                        "the training data has token id 24, but the model knows only 24 tokens:"
+                                + " the tokenizer is that of another model",
+                        "the evaluation data has a row of 33 tokens, but the model was made for 32: lower max_length"),
+                problems(new TrainData(train, eval, 0, 16), config).lines().toList());
+    }
+
+    @Test
+    void dataOfAnotherTaskIsRefused() {
+        Dataset classes = Dataset.classificationIds(List.of(new int[] {1, 2}), new int[] {1});
+        assertEquals(
+                "the training data is for a classifier, but the model is a language model",
+                problems(
+                        new TrainData(classes, null, 0, 16),
+                        TinyRun.config(Method.LOFT).build()));
+    }
+}
