@@ -32,6 +32,26 @@ class NativeScopeTest {
     }
 
     @Test
+    void aTensorHandedOnLivesAsLongAsTheEnclosingScope() {
+        Engine.start();
+        long before = NativeScope.liveObjects();
+        Tensor handedOn;
+        try (NativeScope outer = new NativeScope()) {
+            try (NativeScope inner = new NativeScope()) {
+                Tensor part = Tensors.of(new float[] {1, 2}, 2);
+                handedOn = inner.toEnclosing(part.add(part));
+            }
+            assertEquals(4.0f, Tensors.toFloats(handedOn)[1]);
+        }
+        assertThrows(NullPointerException.class, handedOn::numel);
+        assertEquals(before, NativeScope.liveObjects());
+        try (NativeScope alone = new NativeScope()) {
+            Tensor tensor = Tensors.of(new float[] {1}, 1);
+            assertThrows(IllegalStateException.class, () -> alone.toEnclosing(tensor));
+        }
+    }
+
+    @Test
     void manyScopesLeaveNothingBehind() {
         Engine.start();
         long before = NativeScope.liveObjects();

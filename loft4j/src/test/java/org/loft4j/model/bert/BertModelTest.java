@@ -69,10 +69,13 @@ class BertModelTest {
         }
     }
 
-    @Test
-    void aRowWithoutAnyTokenStaysFinite() {
+    @ParameterizedTest
+    @EnumSource(
+            value = Dtype.class,
+            names = {"F64", "F32", "F16", "BF16"})
+    void aRowWithoutAnyTokenStaysFinite(Dtype dtype) {
         try (NativeScope scope = new NativeScope();
-                BertModel model = random(Pooling.MEAN, 0)) {
+                BertModel model = BertModel.random(config(Pooling.MEAN, 0), DeviceSpec.CPU, dtype, 3)) {
             Tensor logits = model.logits(input(new long[] {1, 2, 0, 0}, new long[] {1, 1, 0, 0}, 2));
             assertTrue(logits.isfinite().all().item_bool());
         }

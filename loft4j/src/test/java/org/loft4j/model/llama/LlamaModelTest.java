@@ -12,6 +12,8 @@ import java.util.List;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
 import org.loft4j.nn.Activation;
@@ -66,11 +68,15 @@ class LlamaModelTest {
         }
     }
 
-    @Test
-    void rowsWithoutAnyTokenStayFinite() {
+    @ParameterizedTest
+    @EnumSource(
+            value = Dtype.class,
+            names = {"F64", "F32", "F16", "BF16"})
+    void rowsWithoutAnyTokenStayFinite(Dtype dtype) {
         try (NativeScope scope = new NativeScope();
-                LlamaModel model = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 2)) {
+                LlamaModel model = LlamaModel.random(TINY, DeviceSpec.CPU, dtype, 2)) {
             Tensor logits = model.logits(input(new long[] {0, 0, 0, 4}, new long[] {0, 0, 0, 1}, 2));
+            assertEquals(dtype, Dtype.of(logits));
             assertTrue(logits.isfinite().all().item_bool());
         }
     }

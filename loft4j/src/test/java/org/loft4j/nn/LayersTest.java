@@ -1,0 +1,128 @@
+package org.loft4j.nn;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.loft4j.ConfigException;
+import org.loft4j.ShapeException;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** Layers against their equations, written out in Java. */
+class LayersTest {
+    private static final double[] X = {0.3, -1.2, 2.0, 0.7};
+    private static final double[] W = {1.0, 0.5, -2.0, 3.0};
+
+    @Test
+    void rmsNorm() {
+        double square = 0;
+        for (double x : X) {
+            square += x * x / X.length;
+        }
+        double[] expected = new double[X.length];
+        for (int i = 0; i < X.length; i++) {
+            expected[i] = W[i] * X[i] / Math.sqrt(square + 0.1);
+        }
+        try (NativeScope scope = new NativeScope()) {
+            RmsNorm norm = new RmsNorm("norm.weight", Tensors.of(W, 4), 0.1);
+            assertArrayEquals(expected, Tensors.toDoubles(norm.forward(Tensors.of(X, 1, 4))), 1e-15);
+        }
+    }
+
+    @Test
+    void layerNorm() {
+        double mean = (X[0] + X[1] + X[2] + X[3]) / 4;
+        double variance = 0;
+        for (double x : X) {
+            variance += (x - mean) * (x - mean) / 4;
+        }
+        double[] expected = new double[X.length];
+        for (int i = 0; i < X.length; i++) {
+            expected[i] = W[i] * (X[i] - mean) / Math.sqrt(variance + 0.1) + 1;
+        }
+        try (NativeScope scope = new NativeScope()) {
+            Tensor ones = Tensors.of(new double[] {1, 1, 1, 1}, 4);
+            LayerNorm norm = new LayerNorm("norm", Tensors.of(W, 4), ones, 0.1);
+            assertArrayEquals(expected, Tensors.toDoubles(norm.forward(Tensors.of(X, 1, 4))), 1e-15);
+        }
+    }
+
+    @Test
+    void rotaryEmbeddingTurnsPairsByTheirPosition() {
+        try (NativeScope scope = new NativeScope();
+                RotaryEmbedding rotary = new RotaryEmbedding(4, 100, Dtype.F64, DeviceSpec.CPU)) {
+            Tensor x = Tensors.of(X, 1, 1, 1, 4);
+            for (long position : new long[] {0, 3, 200}) {
+                double[] expected = new double[4];
+                for (int i = 0; i < 2; i++) {
+                    double angle = position * Math.pow(100, -2.0 * i / 4);
+                    expected[i] = X[i] * Math.cos(angle) - X[i + 2] * Math.sin(angle);
+                    expected[i + 2] = X[i + 2] * Math.cos(angle) + X[i] * Math.sin(angle);
+                }
+                Tensor at = Tensors.of(new long[] {position}, 1, 1);
+                assertArrayEquals(
+                        expected, Tensors.toDoubles(rotary.range(position, 1).apply(x)), 1e-12);
+                assertArrayEquals(
+                        expected, Tensors.toDoubles(rotary.at(at, position + 1).apply(x)), 1e-12);
+            }
+        }
+        assertThrows(ConfigException.class, () -> new RotaryEmbedding(3, 100, Dtype.F64, DeviceSpec.CPU));
+    }
+
+    @Test
+    void activations() {
+        double x = 0.8;
+        double tanh = Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x));
+        try (NativeScope scope = new NativeScope()) {
+            assertEquals(0.8 * 0.788144601416603, apply("gelu", x), 1e-14);
+            assertEquals(x / 2 * (1 + tanh), apply("gelu_new", x), 1e-14);
+            assertEquals(0, apply("relu", -x), 0);
+            assertEquals(x / (1 + Math.exp(-x)), apply("silu", x), 1e-14);
+        }
+        ConfigException fault = assertThrows(ConfigException.class, () -> Activation.parse("hidden_act", "quick_gelu"));
+        assertTrue(fault.getMessage().startsWith("hidden_act must be one of gelu, "), fault.getMessage());
+        assertTrue(fault.getMessage().endsWith("got quick_gelu"), fault.getMessage());
+    }
+
+    @Test
+    void groupsOfQueriesShareAKeyAndAValue() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor query = Tensors.of(new double[] {1, 2, 3, 4}, 1, 1, 4, 1);
+            Tensor key = Tensors.of(new double[] {1, 0, 0, 1}, 1, 2, 2, 1);
+            Tensor value = Tensors.of(new double[] {1, 10, 3, 30}, 1, 2, 2, 1);
+            double[] attended = Tensors.toDoubles(Attention.attend(query, key, value, null, false, 0));
+            double[] expected = new double[4];
+            for (int head = 0; head < 4; head++) {
+                double toFirst = Math.exp((head + 1) * (head < 2 ? 1 : 0));
+                double toSecond = Math.exp((head + 1) * (head < 2 ? 0 : 1));
+                double unit = head < 2 ? 1 : 10;
+                expected[head] = (toFirst * unit + toSecond * 3 * unit) / (toFirst + toSecond);
+            }
+            assertArrayEquals(expected, attended, 1e-13);
+        }
+    }
+
+    @Test
+    void lossesLeaveOutIgnoredLabels() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor logits = Tensors.of(new double[] {0, 0, 1, 2, 5, 5}, 1, 3, 2);
+            Tensor labels = Tensors.of(new long[] {0, 1, -100}, 1, 3);
+            assertEquals(1, Losses.causalLmTargets(labels));
+            assertEquals(Math.log(2), Tensors.toDoubles(Losses.causalLm(logits, labels))[0], 1e-15);
+            Tensor none = Tensors.of(new long[] {1, -100, -100}, 1, 3);
+            assertEquals(0, Tensors.toDoubles(Losses.causalLmSum(logits, none))[0], 0);
+            assertTrue(Double.isNaN(Tensors.toDoubles(Losses.causalLm(logits, none))[0]));
+            assertThrows(ShapeException.class, () -> Losses.causalLm(logits, Tensors.of(new long[] {1, 2}, 1, 2)));
+        }
+    }
+
+    private static double apply(String name, double x) {
+        return Tensors.toDoubles(Activation.parse("hidden_act", name).apply(Tensors.of(new double[] {x}, 1)))[0];
+    }
+}

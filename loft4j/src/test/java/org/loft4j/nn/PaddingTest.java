@@ -1,0 +1,71 @@
+package org.loft4j.nn;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Shapes;
+import org.loft4j.tensor.Tensors;
+
+class PaddingTest {
+    @Test
+    void aMaskOfOnesCostsNothing() {
+        try (NativeScope scope = new NativeScope()) {
+            Padding padding = padding(1, 1, 1, 1);
+            assertTrue(padding.none());
+            assertNull(padding.keyBias(Dtype.F32));
+            assertNull(padding.causalBias(Dtype.F32));
+            assertNull(padding.positions());
+            assertNull(padding.weights(Dtype.F32));
+        }
+    }
+
+    @Test
+    void paddingOnTheRightNeedsNoMaskUnderCausalAttention() {
+        try (NativeScope scope = new NativeScope()) {
+            Padding padding = padding(1, 1, 1, 0);
+            assertFalse(padding.none());
+            assertNull(padding.causalBias(Dtype.F32));
+            assertNull(padding.positions());
+            assertNull(padding.firstTokens());
+            double[] bias = Tensors.toDoubles(require(padding.keyBias(Dtype.F32)));
+            assertArrayEquals(new double[] {0, 0, 0}, java.util.Arrays.copyOf(bias, 3));
+            assertTrue(bias[3] < -1e37 && Double.isFinite(bias[3]));
+        }
+    }
+
+    @Test
+    void paddingOnTheLeftMovesPositionsAndHidesItself() {
+        try (NativeScope scope = new NativeScope()) {
+            Padding padding = padding(1, 1, 0, 1);
+            assertArrayEquals(new long[] {0, 1, 0, 0}, Tensors.toLongs(require(padding.positions())));
+            assertArrayEquals(new long[] {0, 3}, Tensors.toLongs(require(padding.firstTokens())));
+            Tensor bias = require(padding.causalBias(Dtype.F16));
+            assertArrayEquals(new long[] {2, 1, 2, 2}, Shapes.of(bias));
+            boolean[] seen = new boolean[8];
+            double[] values = Tensors.toDoubles(bias);
+            for (int i = 0; i < seen.length; i++) {
+                seen[i] = values[i] == 0;
+            }
+            assertArrayEquals(new boolean[] {true, false, true, true, false, false, false, true}, seen);
+        }
+    }
+
+    /** A mask of two rows and two columns. */
+    private static Padding padding(long... mask) {
+        Tensor ids = Tensors.of(new long[4], 2, 2);
+        Padding padding = Padding.of(new ModelInput(ids, Tensors.of(mask, 2, 2)));
+        return padding;
+    }
+
+    private static Tensor require(Tensor tensor) {
+        assertNotNull(tensor);
+        return tensor;
+    }
+}
