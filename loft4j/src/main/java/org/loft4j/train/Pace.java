@@ -1,16 +1,23 @@
 package org.loft4j.train;
 
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.function.LongSupplier;
 
-/** How fast a run goes, over the steps of this process; evaluations and checkpoints do not count. */
+/**
+ * How fast a run goes: the mean of its latest steps. Evaluations and checkpoints do not count, nor does the first step of a
+ * process, which warms everything up, once there are others.
+ */
 final class Pace {
-    private static final double SMOOTHING = 0.95;
+    private static final int LATEST = 32;
+
+    private record Step(double seconds, long tokens) {}
 
     private final LongSupplier nanos;
     private final long born;
+    private final Deque<Step> latest = new ArrayDeque<>();
     private long stepStart;
-    private double secondsPerStep = Double.NaN;
-    private double tokensPerStep = Double.NaN;
+    private long steps;
 
     Pace() {
         this(System::nanoTime);
@@ -26,21 +33,24 @@ final class Pace {
     }
 
     void endStep(long tokens) {
-        double seconds = (nanos.getAsLong() - stepStart) / 1e9;
-        secondsPerStep = smooth(secondsPerStep, seconds);
-        tokensPerStep = smooth(tokensPerStep, tokens);
-    }
-
-    private static double smooth(double average, double value) {
-        return Double.isNaN(average) ? value : SMOOTHING * average + (1 - SMOOTHING) * value;
+        steps++;
+        if (steps == 2 || latest.size() == LATEST) {
+            latest.removeFirst();
+        }
+        latest.addLast(new Step((nanos.getAsLong() - stepStart) / 1e9, tokens));
     }
 
     double tokensPerSecond() {
-        return tokensPerStep / secondsPerStep;
+        return latest.stream().mapToLong(Step::tokens).sum() / sumOfSeconds();
     }
 
-    double secondsFor(long steps) {
-        return steps * secondsPerStep;
+    /** Estimate for so many further steps; not a number before the first. */
+    double secondsFor(long further) {
+        return further * sumOfSeconds() / latest.size();
+    }
+
+    private double sumOfSeconds() {
+        return latest.stream().mapToDouble(Step::seconds).sum();
     }
 
     /** Since this process began with the run. */
