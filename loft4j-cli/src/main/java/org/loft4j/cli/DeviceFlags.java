@@ -10,9 +10,8 @@ final class DeviceFlags {
     @Option(
             names = "--device",
             paramLabel = "DEVICE",
-            defaultValue = "auto",
             description = "cpu, cuda, cuda:N, or auto: cuda where there is one. Default: ${DEFAULT-VALUE}.")
-    String device;
+    String device = "auto";
 
     @Option(
             names = "--dtype",

@@ -13,9 +13,8 @@ final class EvalFlags {
     @Option(
             names = "--eval-share",
             paramLabel = "SHARE",
-            defaultValue = "0",
             description = "Without such a file: the share of the rows to hold out. Default: ${DEFAULT-VALUE}.")
-    double share;
+    double share = 0;
 
     void check(Problems problems) {
         ModelFlags.requireFile(problems, "--eval-data", file);

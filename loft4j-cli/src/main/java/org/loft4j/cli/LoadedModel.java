@@ -9,6 +9,7 @@ import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
+import org.loft4j.io.ModelDirectory;
 import org.loft4j.model.ModelOptions;
 import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
@@ -20,14 +21,17 @@ import org.loft4j.nn.Task;
  * A model as it was trained: with its adapter, its labels and its pooling, which lie beside the adapter.
  *
  * @param directory of the base model
+ * @param adapterDirectory of the adapter; null where there is none
  * @param adapter attached to the model; null where there is none
  * @param trainedAs what the training left word of; null where nothing did
  */
 record LoadedModel(
         Path directory,
+        @Nullable Path adapterDirectory,
         Model model,
         @Nullable LoraAdapter adapter,
-        @Nullable TaskFile trainedAs) implements AutoCloseable {
+        @Nullable TaskFile trainedAs)
+        implements AutoCloseable {
     /** Length in tokens to which texts are cut where the training said nothing. */
     private static final int MAX_LENGTH = 512;
 
@@ -44,10 +48,27 @@ record LoadedModel(
                         task, labels, pooling == null ? Pooling.AUTO : pooling, place.dtype(), place.device(), 0));
         try {
             LoraAdapter adapter = flags.adapter == null ? null : PeftFiles.load(flags.adapter, model);
-            return new LoadedModel(directory, model, adapter, trainedAs);
+            requireHead(directory, model, adapter);
+            return new LoadedModel(directory, flags.adapter, model, adapter, trainedAs);
         } catch (IOException | RuntimeException e) {
             model.close();
             throw e;
+        }
+    }
+
+    /** A classifier whose head nobody has trained would answer at random. */
+    private static void requireHead(Path directory, Model model, @Nullable LoraAdapter adapter) throws IOException {
+        String head = model.head().path() + ".weight";
+        if (model.task() == Task.SEQUENCE_CLASSIFICATION
+                && (adapter == null || !adapter.savedModules().containsKey(head))) {
+            try (ModelDirectory weights = ModelDirectory.open(directory)) {
+                if (!weights.names().contains(head)) {
+                    throw new CheckpointException(
+                            directory,
+                            "has no " + head
+                                    + ": it is no classifier yet; train it, or give the --adapter DIR that has one");
+                }
+            }
         }
     }
 
@@ -66,6 +87,12 @@ record LoadedModel(
                             + "; say where it is with --model DIR");
         }
         return Path.of(name);
+    }
+
+    /** The directory with the tokenizer: the model's, or the adapter's where the model has none. */
+    Path tokenizer() {
+        boolean beside = Files.exists(directory.resolve("tokenizer.json"));
+        return beside || adapterDirectory == null ? directory : adapterDirectory;
     }
 
     /** Length in tokens to which texts are cut: as in training, and never more than the model was made for. */

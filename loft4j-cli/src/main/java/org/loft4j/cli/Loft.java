@@ -20,7 +20,7 @@ import picocli.CommandLine.Option;
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft train --model DIR --data train.jsonl --eval-data valid.jsonl --output run",
-            "  loft predict --model DIR --adapter run \"A sentence to classify.\"",
+            "  loft predict --model DIR --adapter run --text \"A sentence to classify.\"",
             "  loft inspect run",
             "",
             "'loft VERB --help' says what a verb takes. Exit status: 0 done, 1 failed, 2 called wrongly,",
@@ -29,6 +29,10 @@ import picocli.CommandLine.Option;
         subcommands = {
             DemoCommand.class,
             TrainCommand.class,
+            EvalCommand.class,
+            PredictCommand.class,
+            GenerateCommand.class,
+            MergeCommand.class,
             InspectCommand.class,
             VerifyCommand.class,
             HelpCommand.class

@@ -12,18 +12,12 @@ final class MethodFlags {
     @Option(
             names = "--method",
             paramLabel = "METHOD",
-            defaultValue = "loft",
             converter = Words.OfMethod.class,
-            description =
-                    "loft, loft-simple (less memory, less exact), lora, or full: every parameter. Default: ${DEFAULT-VALUE}.")
-    Method method;
+            description = "loft, loft-simple (less memory, less exact), lora, or full: every parameter. Default: loft.")
+    Method method = Method.LOFT;
 
-    @Option(
-            names = "--rank",
-            paramLabel = "R",
-            defaultValue = "16",
-            description = "Rank of the adapter. Default: ${DEFAULT-VALUE}.")
-    int rank;
+    @Option(names = "--rank", paramLabel = "R", description = "Rank of the adapter. Default: ${DEFAULT-VALUE}.")
+    int rank = 16;
 
     @Option(
             names = "--alpha",
@@ -36,9 +30,8 @@ final class MethodFlags {
     @Option(
             names = "--dropout",
             paramLabel = "P",
-            defaultValue = "0",
             description = "Probability that an input of the adapter is dropped in training. Default: ${DEFAULT-VALUE}.")
-    double dropout;
+    double dropout = 0;
 
     @Option(names = "--rslora", description = "Scale by alpha / √rank instead.")
     boolean rslora;
@@ -46,11 +39,10 @@ final class MethodFlags {
     @Option(
             names = "--target-modules",
             paramLabel = "NAMES",
-            defaultValue = TargetModules.ALL_LINEAR,
             description =
                     "Layers that get an adapter: all-linear, names with commas between them, or a regular expression."
                             + " Default: ${DEFAULT-VALUE}.")
-    String targetModules;
+    String targetModules = TargetModules.ALL_LINEAR;
 
     @Option(
             names = "--exclude-modules",
@@ -68,12 +60,18 @@ final class MethodFlags {
     @Nullable
     List<String> modulesToSave;
 
+    /** Checks the adapter whatever the method. */
+    boolean checked() {
+        return lora() != null;
+    }
+
     /** The configuration of the adapter, or null for a method that has none. */
     @Nullable
     LoraConfig adapter() {
-        if (!method.usesAdapter()) {
-            return null;
-        }
+        return method.usesAdapter() ? lora() : null;
+    }
+
+    private LoraConfig lora() {
         return new LoraConfig(
                 rank,
                 alpha == null ? 2.0 * rank : alpha,

@@ -17,61 +17,53 @@ final class OptimizerFlags {
     @Option(
             names = "--head-learning-rate",
             paramLabel = "RATE",
-            defaultValue = "1e-3",
             description =
                     "Peak learning rate of a classifier's head and of other modules trained in full. Default: ${DEFAULT-VALUE}.")
-    double headLearningRate;
+    double headLearningRate = 1e-3;
 
     @Option(
             names = "--schedule",
             paramLabel = "COURSE",
-            defaultValue = "linear",
             converter = Words.OfSchedule.class,
             description =
-                    "Course of the learning rate after the warm-up: linear or cosine, to 0, or constant. Default: ${DEFAULT-VALUE}.")
-    Schedule.Kind schedule;
+                    "Course of the learning rate after the warm-up: linear or cosine, to 0, or constant. Default: linear.")
+    Schedule.Kind schedule = Schedule.Kind.LINEAR;
 
     @Option(
             names = "--warmup-ratio",
             paramLabel = "SHARE",
-            defaultValue = "0.06",
             description = "Share of the steps over which the learning rate rises. Default: ${DEFAULT-VALUE}.")
-    double warmupRatio;
+    double warmupRatio = 0.06;
 
     @Option(
             names = "--weight-decay",
             paramLabel = "DECAY",
-            defaultValue = "0",
             description = "Decoupled weight decay. Default: ${DEFAULT-VALUE}.")
-    double weightDecay;
+    double weightDecay = 0;
 
     @Option(
             names = "--max-grad-norm",
             paramLabel = "NORM",
-            defaultValue = "1",
             description = "Largest norm of all gradients together; 0 for no clipping. Default: ${DEFAULT-VALUE}.")
-    double maxGradNorm;
+    double maxGradNorm = 1;
 
     @Option(
             names = "--beta1",
             paramLabel = "BETA",
-            defaultValue = "0.9",
             description = "Decay rate of the first moment. Default: ${DEFAULT-VALUE}.")
-    double beta1;
+    double beta1 = 0.9;
 
     @Option(
             names = "--beta2",
             paramLabel = "BETA",
-            defaultValue = "0.999",
             description = "Decay rate of the second moment. Default: ${DEFAULT-VALUE}.")
-    double beta2;
+    double beta2 = 0.999;
 
     @Option(
             names = "--eps",
             paramLabel = "EPS",
-            defaultValue = "1e-8",
             description = "Added to the root of the second moment. Default: ${DEFAULT-VALUE}.")
-    double eps;
+    double eps = 1e-8;
 
     void apply(TrainConfig.Builder config) {
         if (learningRate != null) {

@@ -14,110 +14,93 @@ final class RunFlags {
             description = "Where the adapter, checkpoints, metrics and this call's settings go.")
     Path output;
 
-    @Option(
-            names = "--epochs",
-            paramLabel = "N",
-            defaultValue = "1",
-            description = "Passes over the data. Default: ${DEFAULT-VALUE}.")
-    int epochs;
+    @Option(names = "--epochs", paramLabel = "N", description = "Passes over the data. Default: ${DEFAULT-VALUE}.")
+    int epochs = 1;
 
     @Option(
             names = "--max-steps",
             paramLabel = "N",
-            defaultValue = "0",
             description = "Optimizer steps of the run, whatever --epochs says; 0 for as many as the epochs make.")
-    long maxSteps;
+    long maxSteps = 0;
 
     @Option(
             names = "--batch-size",
             paramLabel = "ROWS",
-            defaultValue = "8",
             description = "Rows that go through the model at once. Default: ${DEFAULT-VALUE}.")
-    int batchSize;
+    int batchSize = 8;
 
     @Option(
             names = "--accumulate",
             paramLabel = "N",
-            defaultValue = "1",
             description = "Batches that make one optimizer step. Default: ${DEFAULT-VALUE}.")
-    int accumulate;
+    int accumulate = 1;
 
     @Option(
             names = "--eval-batch-size",
             paramLabel = "ROWS",
-            defaultValue = "32",
             description = "Rows of a batch of the evaluation. Default: ${DEFAULT-VALUE}.")
-    int evalBatchSize;
+    int evalBatchSize = 32;
 
     @Option(
             names = "--group-by-length",
             negatable = true,
-            defaultValue = "true",
             fallbackValue = "true",
             description = "Put rows of similar length into a batch, for less padding. Default: ${DEFAULT-VALUE}.")
-    boolean groupByLength;
+    boolean groupByLength = true;
 
     @Option(
             names = "--seed",
             paramLabel = "SEED",
-            defaultValue = "0",
             description = "Of the order of the data, dropout and new weights. Default: ${DEFAULT-VALUE}.")
-    long seed;
+    long seed = 0;
 
     @Option(
             names = "--logging-steps",
             paramLabel = "N",
-            defaultValue = "10",
             description = "Steps between two lines of the metrics. Default: ${DEFAULT-VALUE}.")
-    int loggingSteps;
+    int loggingSteps = 10;
 
     @Option(
             names = "--eval-steps",
             paramLabel = "N",
-            defaultValue = "0",
             description =
                     "Steps between two evaluations; 0 for one at the end of each epoch. Default: ${DEFAULT-VALUE}.")
-    long evalSteps;
+    long evalSteps = 0;
 
     @Option(
             names = "--save-steps",
             paramLabel = "N",
-            defaultValue = "0",
             description = "Steps between two checkpoints; 0 for one at each evaluation. Default: ${DEFAULT-VALUE}.")
-    long saveSteps;
+    long saveSteps = 0;
 
     @Option(
             names = "--save-total-limit",
             paramLabel = "N",
-            defaultValue = "2",
             description =
                     "Checkpoints that are kept, the best and the last among them; 0 for all. Default: ${DEFAULT-VALUE}.")
-    int saveTotalLimit;
+    int saveTotalLimit = 2;
 
     @Option(
             names = "--metric-for-best",
             paramLabel = "NAME",
-            defaultValue = "loss",
             description =
                     "What tells the best evaluation: loss, accuracy, macro_f1, matthews or perplexity. Default: ${DEFAULT-VALUE}.")
-    String metricForBest;
+    String metricForBest = "loss";
 
     @Option(
             names = "--load-best",
             negatable = true,
-            defaultValue = "true",
             fallbackValue = "true",
             description =
                     "End with the weights of the best evaluation instead of the last ones. Default: ${DEFAULT-VALUE}.")
-    boolean loadBest;
+    boolean loadBest = true;
 
     @Option(
             names = "--early-stopping-patience",
             paramLabel = "N",
-            defaultValue = "0",
             description =
                     "Evaluations without an improvement after which the run ends; 0 for never. Default: ${DEFAULT-VALUE}.")
-    int earlyStoppingPatience;
+    int earlyStoppingPatience = 0;
 
     @Option(names = "--resume", description = "Go on with the run that the output directory holds, if it holds one.")
     boolean resume;

@@ -53,12 +53,11 @@ final class TrainCommand implements Verb {
     @Option(
             names = "--pooling",
             paramLabel = "HOW",
-            defaultValue = "auto",
             converter = Words.OfPooling.class,
             description =
                     "How an encoder makes one vector of a text: pooler, cls, mean, or auto: as config.json says, else the pooler"
-                            + " if the weights have one, else the mean. Default: ${DEFAULT-VALUE}.")
-    Pooling pooling;
+                            + " if the weights have one, else the mean. Default: auto.")
+    Pooling pooling = Pooling.AUTO;
 
     @Option(
             names = "--packing",
@@ -96,13 +95,8 @@ final class TrainCommand implements Verb {
         eval.check(problems);
         run.check(problems);
         device.check(problems);
-        if (method.method != null) {
-            problems.of(this::config);
-            problems.of(() -> {
-                method.adapter();
-                return "";
-            });
-        }
+        problems.of(this::config);
+        problems.of(method::checked);
     }
 
     TrainConfig config() {

@@ -1,0 +1,99 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.loft4j.data.DataFiles;
+import org.loft4j.data.Dataset;
+import org.loft4j.data.Labels;
+import org.loft4j.data.Row;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.io.Json;
+import org.loft4j.nn.Task;
+import org.loft4j.train.Evaluation;
+import org.loft4j.train.Evaluator;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code loft eval}. */
+@Command(
+        name = "eval",
+        description =
+                "Judges a model by rows of text: loss, and accuracy, macro-F1 and Matthews' correlation of a classifier or"
+                        + " perplexity of a language model.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  loft eval --model models/MiniLM --adapter run --data test.csv",
+            "  loft eval --model merged --data test.csv --json"
+        })
+final class EvalCommand implements Verb {
+    @Option(
+            names = "--eval-batch-size",
+            paramLabel = "ROWS",
+            description = "Rows that go through the model at once. Default: ${DEFAULT-VALUE}.")
+    int batchSize = 32;
+
+    @Mixin(name = "Model")
+    ModelFlags model;
+
+    @Mixin(name = "Data")
+    DataFlags data;
+
+    @Mixin(name = "Device")
+    DeviceFlags device;
+
+    @Mixin(name = "General")
+    CommonOptions common;
+
+    @Spec
+    CommandSpec spec;
+
+    @Override
+    public void check(Problems problems) {
+        model.check(problems);
+        data.check(problems);
+        device.check(problems);
+        if (batchSize < 1) {
+            problems.add("per_device_eval_batch_size must be at least 1, got " + batchSize);
+        }
+    }
+
+    @Override
+    public int run() throws IOException {
+        try (LoadedModel loaded = LoadedModel.open(model, device);
+                Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
+            boolean classifier = loaded.model().task() == Task.SEQUENCE_CLASSIFICATION;
+            List<Row> rows = DataFiles.read(data.data, data.columns(classifier));
+            int maxLength = loaded.maxLength(data.maxLength);
+            Dataset dataset = classifier
+                    ? Dataset.classification(
+                            rows, Labels.ofNames(loaded.model().description().labels()), tokenizer, maxLength)
+                    : Dataset.causalLm(rows, tokenizer, maxLength);
+            Evaluation evaluation = new Evaluator(loaded.model(), tokenizer.padId(), batchSize).evaluate(dataset);
+            print(evaluation, rows.size());
+            return ExitCode.OK;
+        }
+    }
+
+    private void print(Evaluation evaluation, int rows) throws IOException {
+        PrintWriter out = spec.commandLine().getOut();
+        if (common.json) {
+            Map<String, Object> tree = new LinkedHashMap<>(evaluation.values());
+            tree.put("rows", rows);
+            tree.put("seconds", evaluation.seconds());
+            out.println(Json.text(tree));
+            return;
+        }
+        Table table = new Table("score", ">value");
+        evaluation.values().forEach((name, value) -> table.row(name, String.format(Locale.ROOT, "%.4f", value)));
+        out.print(table);
+        out.println(Quantities.count(rows) + " rows in " + String.format(Locale.ROOT, "%.1f s", evaluation.seconds()));
+    }
+}

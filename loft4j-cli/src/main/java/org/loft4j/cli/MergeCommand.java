@@ -1,0 +1,149 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.loft4j.ConfigException;
+import org.loft4j.adapter.MergeReport;
+import org.loft4j.io.Json;
+import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.model.TaskFile;
+import org.loft4j.model.TrainedConfig;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code loft merge}. */
+@Command(
+        name = "merge",
+        description =
+                "Adds an adapter to its model's weights and writes the whole as a Hugging Face directory of its own, which"
+                        + " needs no adapter any more. Says what rounding to the model's type lost.",
+        footerHeading = "%nExamples:%n",
+        footer = {"  loft merge --model models/MiniLM --adapter run --output merged"})
+final class MergeCommand implements Verb {
+    /** What lies beside the weights of a model and stays as it is. */
+    private static final List<String> ALONG = List.of(
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "special_tokens_map.json",
+            "added_tokens.json",
+            "vocab.txt",
+            "vocab.json",
+            "merges.txt",
+            "tokenizer.model",
+            "chat_template.jinja",
+            "generation_config.json");
+
+    @Option(names = "--output", paramLabel = "DIR", required = true, description = "Directory of the merged model.")
+    Path output;
+
+    @Option(names = "--overwrite", description = "Replace a model that is there.")
+    boolean overwrite;
+
+    @Mixin(name = "Model")
+    ModelFlags model;
+
+    @Mixin(name = "Device")
+    DeviceFlags device;
+
+    @Mixin(name = "General")
+    CommonOptions common;
+
+    @Spec
+    CommandSpec spec;
+
+    @Override
+    public void check(Problems problems) {
+        model.check(problems);
+        device.check(problems);
+        if (model.adapter == null) {
+            problems.add("--adapter DIR is needed");
+        }
+    }
+
+    @Override
+    public int run() throws IOException {
+        try (LoadedModel loaded = LoadedModel.open(model, device)) {
+            refuse(loaded.directory());
+            MergeReport report = Objects.requireNonNull(loaded.adapter()).merge();
+            Files.createDirectories(output);
+            copyAlong(loaded);
+            Path weights = output.resolve(ModelDirectory.SINGLE);
+            SafetensorsWriter.write(weights, loaded.model().weights().asMap(), Map.of());
+            TrainedConfig.write(loaded.model(), output);
+            print(report);
+            return ExitCode.OK;
+        }
+    }
+
+    private void refuse(Path base) throws IOException {
+        boolean same = Files.exists(output)
+                && (Files.isSameFile(output, base)
+                        || (model.adapter != null && Files.isSameFile(output, model.adapter)));
+        if (same) {
+            throw new ConfigException(
+                    "--output " + output + " is where the merge reads from: choose another directory");
+        }
+        if (!overwrite && Files.exists(output.resolve("config.json"))) {
+            throw new ConfigException(
+                    "--output " + output + " holds a model already: choose another directory, or --overwrite");
+        }
+    }
+
+    private void copyAlong(LoadedModel loaded) throws IOException {
+        Path tokenizer = loaded.tokenizer();
+        for (String name : ALONG) {
+            for (Path from : Stream.of(tokenizer, loaded.directory()).distinct().toList()) {
+                Path file = from.resolve(name);
+                if (Files.isRegularFile(file)) {
+                    Files.copy(file, output.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+                    break;
+                }
+            }
+        }
+        TaskFile trainedAs = loaded.trainedAs();
+        if (trainedAs != null) {
+            trainedAs.write(output);
+        }
+    }
+
+    private void print(MergeReport report) throws IOException {
+        PrintWriter out = spec.commandLine().getOut();
+        if (common.json) {
+            Map<String, Object> tree = new LinkedHashMap<>();
+            tree.put("output", output.toString());
+            tree.put("layers", report.layers());
+            tree.put("max_abs_error", report.maxAbsError());
+            tree.put("relative_error", report.relativeError());
+            tree.put("relative_to_update", report.relativeToUpdate());
+            out.println(Json.text(tree));
+            return;
+        }
+        out.println("merged " + report.layers().size() + " layers into " + output);
+        MergeReport.Layer worst = report.worst();
+        out.println(
+                report.maxAbsError() == 0
+                        ? "rounding to " + worst.dtype().torchName() + " lost nothing"
+                        : String.format(
+                                Locale.ROOT,
+                                "rounding to %s: at most %.1e of an element, %.1e of a layer's norm (%s), %.1e of an update",
+                                worst.dtype().torchName(),
+                                report.maxAbsError(),
+                                report.relativeError(),
+                                worst.path(),
+                                report.relativeToUpdate()));
+    }
+}

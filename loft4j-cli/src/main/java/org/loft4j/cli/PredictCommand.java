@@ -1,0 +1,164 @@
+package org.loft4j.cli;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.data.Columns;
+import org.loft4j.data.DataFiles;
+import org.loft4j.data.LabeledText;
+import org.loft4j.data.PlainText;
+import org.loft4j.data.PromptCompletion;
+import org.loft4j.data.Row;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.infer.TextClassifier;
+import org.loft4j.io.Json;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code loft predict}. */
+@Command(
+        name = "predict",
+        description =
+                "Classifies texts: those of --text, of a file, or the lines of standard input. Prints label, probability"
+                        + " and text.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  loft predict --model models/MiniLM --adapter run --text \"She have lost her keys.\"",
+            "  loft predict --model merged --data new.csv --json",
+            "  cat lines.txt | loft predict --model merged"
+        })
+final class PredictCommand implements Verb {
+    @Option(names = "--text", paramLabel = "TEXT", description = "A text to classify; may be given several times.")
+    @Nullable
+    List<String> texts;
+
+    @Option(
+            names = "--data",
+            paramLabel = "FILE",
+            description = "Texts to classify: .jsonl, .json, .csv, .tsv or .txt; labels in it are not read.")
+    @Nullable
+    Path data;
+
+    @Option(names = "--text-column", paramLabel = "NAME", description = "Column of the text. Default: text.")
+    @Nullable
+    String textColumn;
+
+    @Option(
+            names = "--max-length",
+            paramLabel = "TOKENS",
+            description =
+                    "Longer texts are cut. Default: as in training, else 512, or what the model was made for, if less.")
+    @Nullable
+    Integer maxLength;
+
+    @Option(
+            names = "--eval-batch-size",
+            paramLabel = "ROWS",
+            description = "Texts that go through the model at once. Default: ${DEFAULT-VALUE}.")
+    int batchSize = 32;
+
+    @Mixin(name = "Model")
+    ModelFlags model;
+
+    @Mixin(name = "Device")
+    DeviceFlags device;
+
+    @Mixin(name = "General")
+    CommonOptions common;
+
+    @Spec
+    CommandSpec spec;
+
+    @Override
+    public void check(Problems problems) {
+        model.check(problems);
+        device.check(problems);
+        ModelFlags.requireFile(problems, "--data", data);
+        if (texts != null && data != null) {
+            problems.add("--text and --data exclude each other");
+        }
+        if (maxLength != null && maxLength < 1) {
+            problems.add("max_length must be at least 1, got " + maxLength);
+        }
+        if (batchSize < 1) {
+            problems.add("per_device_eval_batch_size must be at least 1, got " + batchSize);
+        }
+    }
+
+    @Override
+    public int run() throws IOException {
+        List<String> asked = read();
+        try (LoadedModel loaded = LoadedModel.open(model, device);
+                Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
+            TextClassifier classifier =
+                    new TextClassifier(loaded.model(), tokenizer, loaded.maxLength(maxLength), batchSize);
+            print(
+                    asked,
+                    classifier.classify(asked),
+                    loaded.model().description().labels());
+        }
+        return ExitCode.OK;
+    }
+
+    private List<String> read() throws IOException {
+        if (texts != null) {
+            return texts;
+        }
+        if (data != null) {
+            Columns columns = textColumn == null ? Columns.auto() : Columns.of(textColumn, null);
+            return DataFiles.read(data, columns).stream()
+                    .map(PredictCommand::text)
+                    .toList();
+        }
+        // not closed: standard input is not ours
+        BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        return lines.lines().filter(line -> !line.isBlank()).toList();
+    }
+
+    private static String text(Row row) {
+        if (row instanceof LabeledText labeled) {
+            return labeled.text();
+        }
+        return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
+    }
+
+    private void print(List<String> asked, List<TextClassifier.Prediction> predictions, List<String> labels)
+            throws IOException {
+        PrintWriter out = spec.commandLine().getOut();
+        List<Map<String, Object>> trees = new ArrayList<>();
+        for (int i = 0; i < asked.size(); i++) {
+            TextClassifier.Prediction prediction = predictions.get(i);
+            if (!common.json) {
+                out.println(prediction.label() + "\t" + String.format(Locale.ROOT, "%.3f", prediction.probability())
+                        + "\t" + asked.get(i));
+                continue;
+            }
+            Map<String, Double> probabilities = new LinkedHashMap<>();
+            for (int c = 0; c < labels.size(); c++) {
+                probabilities.put(labels.get(c), prediction.probabilities().get(c));
+            }
+            Map<String, Object> tree = new LinkedHashMap<>();
+            tree.put("text", asked.get(i));
+            tree.put("label", prediction.label());
+            tree.put("probability", prediction.probability());
+            tree.put("probabilities", probabilities);
+            trees.add(tree);
+        }
+        if (common.json) {
+            out.println(Json.text(Map.of("predictions", trees)));
+        }
+    }
+}

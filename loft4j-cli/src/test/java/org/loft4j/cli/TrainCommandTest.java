@@ -1,0 +1,53 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.util.Arrays;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.loft4j.train.Method;
+import org.loft4j.train.TrainConfig;
+import picocli.CommandLine;
+
+class TrainCommandTest {
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void theDefaultsOfTheCommandLineAreThoseOfTheLibrary(Method method) {
+        TrainConfig config = parse("--method", method.word()).config();
+        assertEquals(TrainConfig.builder(method).build(), config);
+    }
+
+    @Test
+    void booleansCanBeSwitchedOff() {
+        TrainConfig config = parse("--no-group-by-length", "--no-load-best").config();
+        assertEquals(false, config.groupByLength());
+        assertEquals(false, config.loadBestAtEnd());
+        assertEquals(true, parse("--group-by-length").config().groupByLength());
+    }
+
+    @Test
+    void settingsThatAreWrongAreNamedTogetherInHuggingFacesSpelling() {
+        Captured call = Captured.loft(
+                "train", "--method", "magic", "--rank", "0", "--batch-size", "0", "--eval-share", "2", "--seed", "x");
+        assertEquals(2, call.status(), call.err());
+        assertTrue(call.err().contains("method must be one of loft, loft-simple, lora, full, got magic"), call.err());
+        assertTrue(call.err().contains("lora.rank must be at least 1, got 0"), call.err());
+        assertTrue(call.err().contains("per_device_train_batch_size must be at least 1, got 0"), call.err());
+        assertTrue(call.err().contains("eval_share must lie in [0, 1), got 2"), call.err());
+        assertTrue(call.err().contains("--seed"), call.err());
+        assertTrue(call.err().contains("--output"), call.err());
+    }
+
+    private static TrainCommand parse(String... args) {
+        PrintWriter nowhere = new PrintWriter(new StringWriter());
+        CommandLine root = Call.commandLine(nowhere, nowhere, args);
+        String[] call = Stream.concat(Stream.of("train"), Arrays.stream(args)).toArray(String[]::new);
+        root.parseArgs(call);
+        return (TrainCommand) root.getSubcommands().get("train").getCommand();
+    }
+}

@@ -1,0 +1,156 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import sun.misc.Signal;
+
+/** What a person does one after the other: train, judge, predict, merge. */
+class TrainingEndToEndTest {
+    @TempDir
+    Path directory;
+
+    private Path model;
+    private Path data;
+    private Path run;
+
+    @BeforeEach
+    void prepare() throws IOException {
+        model = TinyModels.encoder(directory.resolve("model"));
+        data = TinyModels.colours(directory.resolve("data.csv"), 64);
+        run = directory.resolve("run");
+    }
+
+    @Test
+    void trainEvaluatePredictAndMerge() throws IOException {
+        JsonNode result = json(train("--rank", "2", "--json"));
+        assertEquals("finished", result.get("outcome").asText());
+        assertEquals(40, result.get("step").asInt());
+
+        JsonNode scores = json(Captured.loft("eval", "--adapter", run.toString(), "--data", data.toString(), "--json"));
+        assertTrue(scores.get("accuracy").asDouble() > 0.95, scores.toString());
+
+        String text = "red red red ball";
+        String[] predict = {"predict", "--adapter", run.toString(), "--text", text, "--json"};
+        JsonNode prediction = json(Captured.loft(predict)).get("predictions").get(0);
+        assertEquals("red", prediction.get("label").asText());
+        assertEquals(text, prediction.get("text").asText());
+        assertEquals(
+                1.0,
+                prediction.get("probabilities").get("red").asDouble()
+                        + prediction.get("probabilities").get("blue").asDouble(),
+                1e-6);
+
+        Captured untrained = Captured.loft("predict", "--model", model.toString(), "--text", text);
+        assertEquals(1, untrained.status());
+        assertTrue(untrained.err().contains("has no classifier.weight"), untrained.err());
+
+        Path merged = directory.resolve("merged");
+        Captured merge = Captured.loft("merge", "--adapter", run.toString(), "--output", merged.toString());
+        assertEquals(0, merge.status(), merge.err());
+        assertTrue(merge.out().contains("rounding to float32 lost nothing"), merge.out());
+        JsonNode after = json(Captured.loft("eval", "--model", merged.toString(), "--data", data.toString(), "--json"));
+        assertEquals(scores.get("loss").asDouble(), after.get("loss").asDouble(), 1e-5);
+
+        Captured again = Captured.loft("merge", "--adapter", run.toString(), "--output", merged.toString());
+        assertEquals(2, again.status());
+        assertTrue(again.err().contains("--overwrite"), again.err());
+    }
+
+    @Test
+    void aModelTrainedInFullIsADirectoryOfItsOwn() throws IOException {
+        JsonNode result = json(train("--method", "full", "--learning-rate", "1e-3", "--json"));
+        JsonNode scores = json(Captured.loft("eval", "--model", run.toString(), "--data", data.toString(), "--json"));
+        assertEquals(
+                result.get("best_evaluation").get("loss").asDouble(),
+                scores.get("loss").asDouble(),
+                1e-5,
+                result.toString());
+        Captured call = Captured.loft("predict", "--model", run.toString(), "--text", "blue blue blue ball");
+        assertEquals(0, call.status(), call.err());
+        assertTrue(call.out().matches("(?s)(red|blue)\t0\\.\\d{3}\tblue blue blue ball\\R"), call.out());
+    }
+
+    @Test
+    void theSettingsOfARunMakeTheSameRun() throws IOException {
+        JsonNode first = json(train("--rank", "2", "--target-modules", "query,value", "--json"));
+        Path settings = run.resolve("config.yaml");
+        String yaml = Files.readString(settings);
+        assertTrue(yaml.contains("target_modules: \"query,value\""), yaml);
+        assertTrue(yaml.contains("lora_alpha: 4.0"), yaml);
+        Path second = directory.resolve("second");
+        JsonNode again =
+                json(Captured.loft("train", "--config", settings.toString(), "--output", second.toString(), "--json"));
+        assertEquals(first.get("best_evaluation"), again.get("best_evaluation"));
+        assertEquals(
+                -1L,
+                Files.mismatch(run.resolve("adapter_model.safetensors"), second.resolve("adapter_model.safetensors")));
+    }
+
+    @Test
+    void ctrlCSavesAndTheRunCanGoOn() throws Exception {
+        Path metrics = run.resolve("metrics.jsonl");
+        Thread presser = new Thread(() -> {
+            try {
+                while (!Files.exists(metrics) || Files.size(metrics) == 0) {
+                    Thread.sleep(5);
+                }
+                Signal.raise(new Signal("INT"));
+            } catch (IOException | InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        presser.start();
+        Captured stopped = train("--max-steps", "4000", "--logging-steps", "1");
+        presser.join();
+        assertEquals(130, stopped.status(), stopped.out() + stopped.err());
+        String goOn = "to go on: loft train --config " + run.resolve("config.yaml") + " --resume";
+        assertTrue(stopped.out().contains(goOn), stopped.out());
+        assertTrue(
+                Files.list(run).anyMatch(file -> file.getFileName().toString().startsWith("checkpoint-")));
+        Captured refused =
+                Captured.loft("train", "--config", run.resolve("config.yaml").toString());
+        assertEquals(2, refused.status(), refused.err());
+    }
+
+    private Captured train(String... more) {
+        List<String> args = new ArrayList<>(List.of(
+                "train",
+                "--model",
+                model.toString(),
+                "--data",
+                data.toString(),
+                "--eval-data",
+                data.toString(),
+                "--output",
+                run.toString(),
+                "--head-learning-rate",
+                "1e-2",
+                "--batch-size",
+                "16"));
+        if (!Arrays.asList(more).contains("--max-steps")) {
+            args.addAll(List.of("--max-steps", "40"));
+        }
+        if (!Arrays.asList(more).contains("--learning-rate")) {
+            args.addAll(List.of("--learning-rate", "1e-2"));
+        }
+        args.addAll(List.of(more));
+        return Captured.loft(args.toArray(String[]::new));
+    }
+
+    private static JsonNode json(Captured call) throws IOException {
+        assertEquals(0, call.status(), call.out() + call.err());
+        return new ObjectMapper().readTree(call.out());
+    }
+}

@@ -1,0 +1,120 @@
+package org.loft4j.infer;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** Says of texts which class they belong to. */
+public final class TextClassifier {
+    private final Model model;
+    private final Tokenizer tokenizer;
+    private final int maxLength;
+    private final int batchSize;
+
+    /**
+     * The model in evaluation mode and the tokenizer stay the caller's.
+     *
+     * @param maxLength longer texts are cut to so many tokens
+     * @param batchSize texts that go through the model at once
+     * @throws ConfigException if the model is not a classifier
+     */
+    public TextClassifier(Model model, Tokenizer tokenizer, int maxLength, int batchSize) {
+        if (model.task() != Task.SEQUENCE_CLASSIFICATION) {
+            throw new ConfigException("classification needs a classifier, got task " + model.task() + " of model_type "
+                    + model.description().family());
+        }
+        Checks.atLeast("max_length", maxLength, 1);
+        Checks.atLeast("batch_size", batchSize, 1);
+        this.model = model;
+        this.tokenizer = tokenizer;
+        this.maxLength = maxLength;
+        this.batchSize = batchSize;
+    }
+
+    /**
+     * What the model holds of one text.
+     *
+     * @param label the likeliest class
+     * @param probability of that class
+     * @param probabilities of all classes, in the order of the model's labels
+     */
+    public record Prediction(String label, double probability, List<Double> probabilities) {
+        public Prediction {
+            probabilities = List.copyOf(probabilities);
+        }
+    }
+
+    /** One prediction a text, in the order of the texts. */
+    public List<Prediction> classify(List<String> texts) {
+        long[][] ids = texts.stream()
+                .map(text -> tokenizer.encodeTruncated(text, maxLength))
+                .toArray(long[][]::new);
+        // texts of similar length share a batch, for less padding
+        int[] order = IntStream.range(0, ids.length)
+                .boxed()
+                .sorted(Comparator.comparingInt(i -> ids[i].length))
+                .mapToInt(i -> i)
+                .toArray();
+        Prediction[] predictions = new Prediction[ids.length];
+        for (int start = 0; start < order.length; start += batchSize) {
+            int[] batch = Arrays.copyOfRange(order, start, Math.min(order.length, start + batchSize));
+            List<Prediction> some =
+                    predict(Arrays.stream(batch).mapToObj(i -> ids[i]).toList());
+            for (int i = 0; i < batch.length; i++) {
+                predictions[batch[i]] = some.get(i);
+            }
+        }
+        return Arrays.asList(predictions);
+    }
+
+    private List<Prediction> predict(List<long[]> rows) {
+        int columns = rows.stream().mapToInt(row -> row.length).max().orElse(0);
+        long[] ids = new long[rows.size() * columns];
+        long[] mask = new long[ids.length];
+        Arrays.fill(ids, tokenizer.padId());
+        for (int i = 0; i < rows.size(); i++) {
+            System.arraycopy(rows.get(i), 0, ids, i * columns, rows.get(i).length);
+            Arrays.fill(mask, i * columns, i * columns + rows.get(i).length, 1);
+        }
+        try (NativeScope scope = new NativeScope();
+                NoGradGuard noGrad = new NoGradGuard()) {
+            ModelInput input =
+                    new ModelInput(onDevice(ids, rows.size(), columns), onDevice(mask, rows.size(), columns));
+            Tensor probabilities = model.logits(input).softmax(-1, new ScalarTypeOptional(Dtype.F32.scalarType()));
+            return rows(Tensors.toDoubles(probabilities));
+        }
+    }
+
+    private List<Prediction> rows(double[] probabilities) {
+        List<String> labels = model.description().labels();
+        List<Prediction> predictions = new ArrayList<>();
+        for (int start = 0; start < probabilities.length; start += labels.size()) {
+            List<Double> row = new ArrayList<>();
+            int best = 0;
+            for (int i = 0; i < labels.size(); i++) {
+                row.add(probabilities[start + i]);
+                best = row.get(i) > row.get(best) ? i : best;
+            }
+            predictions.add(new Prediction(labels.get(best), row.get(best), row));
+        }
+        return predictions;
+    }
+
+    private Tensor onDevice(long[] values, long rows, long columns) {
+        return Tensors.of(values, rows, columns).to(model.description().device().torch(), Dtype.I64.scalarType());
+    }
+}
