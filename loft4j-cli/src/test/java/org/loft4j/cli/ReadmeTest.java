@@ -23,7 +23,8 @@ import picocli.CommandLine;
 class ReadmeTest {
     private static final Path ROOT = Path.of("..");
     private static final Pattern BLOCK = Pattern.compile("(?ms)^```[a-z]*\\R(.*?)^```");
-    private static final Pattern CALL = Pattern.compile("(?m)^\\s*(?:\\$ )?(?:[A-Z_]+=\\S+ )*(?:cat \\S+ \\| )?(?:\\./)?loft (.+)$");
+    private static final Pattern CALL =
+            Pattern.compile("(?m)^\\s*(?:\\$ )?(?:[A-Z_]+=\\S+ )*(?:cat \\S+ \\| )?(?:\\./)?loft (.+)$");
     private static final Pattern WORD = Pattern.compile("\"([^\"]*)\"|'([^']*)'|(\\S+)");
 
     @TestFactory
@@ -44,7 +45,8 @@ class ReadmeTest {
         List<CommandLine> all = new ArrayList<>(root.getSubcommands().values());
         all.add(root);
         return all.stream()
-                .map(command -> String.join("\n", command.getCommandSpec().usageMessage().footer()))
+                .map(command -> String.join(
+                        "\n", command.getCommandSpec().usageMessage().footer()))
                 .flatMap(footer -> CALL.matcher(joined(footer)).results())
                 .map(result -> DynamicTest.dynamicTest("loft " + result.group(1), () -> requireValid(result.group(1))));
     }
