@@ -10,6 +10,11 @@ import org.loft4j.train.ProgressLine;
 final class Terminal {
     private Terminal() {}
 
+    /** How the command line was called, for commands to paste. */
+    static String command() {
+        return System.getProperty("loft.command", "./loft");
+    }
+
     /** A progress line that is redrawn on a terminal, and written now and then elsewhere. */
     static ProgressLine progress(PrintWriter err) {
         boolean terminal = Boolean.getBoolean("loft.terminal");

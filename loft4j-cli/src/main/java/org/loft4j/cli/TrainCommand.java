@@ -182,7 +182,7 @@ final class TrainCommand implements Verb {
         }
         scores(text, "best evaluation (step " + result.bestStep() + ")", result.bestEvaluation());
         if (result.outcome() == TrainResult.Outcome.INTERRUPTED) {
-            return text.append("to go on: loft train --config ")
+            return text.append("to go on: " + Terminal.command() + " train --config ")
                     .append(run.output.resolve(SETTINGS))
                     .append(" --resume\n")
                     .toString();
@@ -190,7 +190,7 @@ final class TrainCommand implements Verb {
         String trained =
                 method.method.usesAdapter() ? "--model " + model + " --adapter " + run.output : "--model " + run.output;
         String verb = opened.task() == Task.CAUSAL_LM ? "generate" : "predict";
-        return text.append("next: loft ")
+        return text.append("next: " + Terminal.command() + " ")
                 .append(verb)
                 .append(' ')
                 .append(trained)

@@ -115,7 +115,7 @@ class TrainingEndToEndTest {
         Captured stopped = train("--max-steps", "4000", "--logging-steps", "1");
         presser.join();
         assertEquals(130, stopped.status(), stopped.out() + stopped.err());
-        String goOn = "to go on: loft train --config " + run.resolve("config.yaml") + " --resume";
+        String goOn = "to go on: ./loft train --config " + run.resolve("config.yaml") + " --resume";
         assertTrue(stopped.out().contains(goOn), stopped.out());
         assertTrue(
                 Files.list(run).anyMatch(file -> file.getFileName().toString().startsWith("checkpoint-")));
