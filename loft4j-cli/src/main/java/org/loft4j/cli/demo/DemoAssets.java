@@ -14,7 +14,7 @@ import java.util.function.Consumer;
  */
 record DemoAssets(Path model, Path data) {
     // the number goes up whenever the same artefact would be turned into other files
-    private static final String MODEL_DIRECTORY = "all-minilm-l6-v2-1";
+    private static final String MODEL_DIRECTORY = "all-minilm-l6-v2-2";
     private static final String DATA_DIRECTORY = "languagetool-en-6.6-pairs-1";
 
     /**

@@ -3,9 +3,11 @@ package org.loft4j.cli.demo;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.Dataset;
+import org.loft4j.data.LabeledText;
 import org.loft4j.data.Labels;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
@@ -23,14 +25,26 @@ record DemoData(Labels labels, TrainData training, Dataset test) {
         Labels labels = Labels.ofNames(List.of(LanguageToolPairs.CORRECT, LanguageToolPairs.ERROR));
         try (Tokenizer tokenizer = Tokenizer.open(model)) {
             Dataset train = dataset(rows(directory, SentencePair.Split.TRAIN), labels, tokenizer);
-            Dataset valid = dataset(some(rows(directory, SentencePair.Split.VALID), settings), labels, tokenizer);
-            Dataset test = dataset(some(rows(directory, SentencePair.Split.TEST), settings), labels, tokenizer);
+            Dataset valid = dataset(heldOut(directory, SentencePair.Split.VALID, settings), labels, tokenizer);
+            Dataset test = dataset(heldOut(directory, SentencePair.Split.TEST, settings), labels, tokenizer);
             return new DemoData(labels, new TrainData(train, valid, tokenizer.padId(), DemoSettings.MAX_LENGTH), test);
         }
     }
 
     private static List<Row> rows(Path directory, SentencePair.Split split) throws IOException {
         return DataFiles.read(directory.resolve(split.fileName()));
+    }
+
+    /** Sorted by length, since an evaluation does not depend on the order and batches then need little padding. */
+    private static List<Row> heldOut(Path directory, SentencePair.Split split, DemoSettings settings)
+            throws IOException {
+        return some(rows(directory, split), settings).stream()
+                .sorted(Comparator.comparingInt(DemoData::length))
+                .toList();
+    }
+
+    private static int length(Row row) {
+        return row instanceof LabeledText labeled ? labeled.text().length() : 0;
     }
 
     /** As many pairs as the settings want, spread evenly over the file; a pair is two rows. */

@@ -41,7 +41,6 @@ public record DemoSettings(
     static final int BATCH_SIZE = 32;
     private static final int QUICK_STEPS = 60;
     private static final int QUICK_PAIRS = 150;
-    private static final int EVALUATIONS = 6;
 
     public DemoSettings {
         methods = List.copyOf(methods);
@@ -80,6 +79,10 @@ public record DemoSettings(
         return quick ? Math.min(all, QUICK_STEPS) : all;
     }
 
+    private int evaluations() {
+        return quick ? 3 : 6;
+    }
+
     /** The settings of one method's run over so many sentences. */
     TrainConfig training(Method method, int sentences) {
         long steps = steps(sentences);
@@ -89,10 +92,12 @@ public record DemoSettings(
                 .batchSize(BATCH_SIZE)
                 .evalBatchSize(2 * BATCH_SIZE)
                 .learningRate(learningRate == null ? method.learningRate() : learningRate)
-                .evalSteps(Math.max(1, (steps + EVALUATIONS - 1) / EVALUATIONS))
+                .evalSteps(Math.max(1, (steps + evaluations() - 1) / evaluations()))
                 .saveSteps(steps)
                 .saveTotalLimit(1)
                 .metricForBest("accuracy")
+                // with batches of one length each, LoRA at its learning rate was unstable
+                .groupByLength(false)
                 // the methods are compared after the same number of steps, not each at its luckiest
                 .loadBestAtEnd(false)
                 .seed(seed)
