@@ -50,6 +50,9 @@ final class Call {
         }
         List<CommandLine> chain = parsed.asCommandLineList();
         CommandLine last = chain.get(chain.size() - 1);
+        if (last.getParseResult().hasMatchedOption("--verbose")) {
+            LogLines.verbose();
+        }
         Problems problems = new Problems();
         problems.addAll(config.problems());
         for (CommandLine command : chain) {

@@ -20,6 +20,8 @@ import picocli.CommandLine.Model.OptionSpec;
 
 /** The YAML file of {@code --config}: each of its keys is the default of one option. */
 final class ConfigFile implements IDefaultValueProvider {
+    private static final Map<String, String> HALF = Map.of("bf16", "bfloat16", "fp16", "float16");
+
     private final Map<String, String> values = new LinkedHashMap<>();
     private final List<String> problems = new ArrayList<>();
 
@@ -72,19 +74,34 @@ final class ConfigFile implements IDefaultValueProvider {
         }
     }
 
-    private void take(Path file, String key, JsonNode value, ConfigKeys keys) {
+    private void take(Path file, String written, JsonNode value, ConfigKeys keys) {
+        if (HALF.containsKey(written)) {
+            // Hugging Face's trainers have a switch for each of the half precisions
+            if (value.asBoolean()) {
+                put(file, "dtype", HALF.getOrDefault(written, ""));
+            }
+            return;
+        }
+        String key = ConfigKeys.canonical(written);
         if (!keys.keys().contains(key)) {
             problems.add(file + ": unknown key " + key + "; did you mean " + keys.nearest(key) + "?");
         } else if (value.isValueNode()) {
             if (!value.isNull()) {
-                values.put(key, value.asText());
+                put(file, key, value.asText());
             }
         } else if (value.isArray()) {
             List<String> elements = new ArrayList<>();
             value.forEach(element -> elements.add(element.asText()));
-            values.put(key, String.join(",", elements));
+            put(file, key, String.join(",", elements));
         } else {
             problems.add(file + ": " + key + " must be a value or a list of values");
+        }
+    }
+
+    private void put(Path file, String key, String value) {
+        String before = values.put(key, value);
+        if (before != null && !before.equals(value)) {
+            problems.add(file + ": " + key + " is set twice, to " + before + " and to " + value);
         }
     }
 }

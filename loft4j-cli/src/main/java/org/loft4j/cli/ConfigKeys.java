@@ -1,7 +1,6 @@
 package org.loft4j.cli;
 
 import java.util.Comparator;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -35,6 +34,15 @@ record ConfigKeys(Set<String> keys) {
             Map.entry("--load-best", "load_best_model_at_end"),
             Map.entry("--resume", "resume_from_checkpoint"));
 
+    /** Other names that the field has for a setting. */
+    private static final Map<String, String> ALIASES = Map.ofEntries(
+            Map.entry("torch_dtype", "dtype"),
+            Map.entry("max_seq_length", "max_length"),
+            Map.entry("rank", "r"),
+            Map.entry("lora_r", "r"),
+            Map.entry("alpha", "lora_alpha"),
+            Map.entry("model", "model_name_or_path"));
+
     /** Options that say how to call, and are no settings. */
     private static final Set<String> NONE = Set.of("--config", "--help", "--version", "--verbose", "--json");
 
@@ -61,6 +69,11 @@ record ConfigKeys(Set<String> keys) {
         return HUGGING_FACE.getOrDefault(name, name.substring(2).replace('-', '_'));
     }
 
+    /** The key that this one means: itself, unless it is another name for it. */
+    static String canonical(String key) {
+        return ALIASES.getOrDefault(key, key);
+    }
+
     /** The key that a wrong one was most likely meant to be. */
     String nearest(String wrong) {
         return keys.stream()
@@ -84,9 +97,5 @@ record ConfigKeys(Set<String> keys) {
             }
         }
         return row[b.length()];
-    }
-
-    List<String> sorted() {
-        return List.copyOf(keys);
     }
 }
