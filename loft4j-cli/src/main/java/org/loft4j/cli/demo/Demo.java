@@ -96,6 +96,9 @@ public final class Demo {
         // what the run before has left must not count as this one's memory
         System.gc();
         NativeHeap.trim();
+        if (device.equals(DeviceSpec.CPU) && BlasThreads.choose() < Engine.threads()) {
+            say("  the cores are busy with other work: products of matrices get one thread, which is faster then");
+        }
         try (Model model = Models.open(directory, options);
                 TrainingRun run = TrainingRun.open(
                         model, data.training(), config, settings.adapter(), output(method), OnExisting.OVERWRITE)) {

@@ -16,7 +16,7 @@ final class NextCommands {
                 : " --model " + quoted(run);
         Path test = assets.data().resolve(SentencePair.Split.TEST.fileName());
         return List.of(
-                launcher() + " predict" + trained + " --text \"She have lost her keys.\"",
+                launcher() + " predict" + trained + " --text \"He should of called me yesterday.\"",
                 launcher() + " eval" + trained + " --data " + quoted(test),
                 method.usesAdapter()
                         ? launcher() + " merge" + trained + " --output "

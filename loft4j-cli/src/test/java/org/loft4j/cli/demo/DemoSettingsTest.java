@@ -96,7 +96,7 @@ class DemoSettingsTest {
         assertTrue(
                 commands.get(0)
                         .matches(
-                                "(\\./)?loft predict --model cache.model --adapter out.loft --text \"She have lost her keys.\""),
+                                "(\\./)?loft predict --model cache.model --adapter out.loft --text \"He should of called me yesterday.\""),
                 commands.get(0));
         assertTrue(commands.get(1).contains("--data \"my cache"), commands.get(1));
     }
