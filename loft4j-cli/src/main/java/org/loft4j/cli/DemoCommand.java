@@ -68,7 +68,7 @@ final class DemoCommand implements Verb {
     @Option(
             names = "--seed",
             paramLabel = "N",
-            defaultValue = "42",
+            defaultValue = "0",
             description = "Seed of the data's order and of the new weights. Default: ${DEFAULT-VALUE}.")
     long seed;
 

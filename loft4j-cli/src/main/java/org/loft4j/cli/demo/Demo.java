@@ -77,6 +77,7 @@ public final class Demo {
         }
         say("");
         out.print(DemoTable.text(runs));
+        say(DemoTable.uncertainty(runs.get(0)));
         say("");
         finish(assets, data, device, runs);
         return runs;
@@ -132,7 +133,7 @@ public final class Demo {
             say("Learning curves  " + settings.output().resolve("curves.png"));
         }
         Path report = settings.output().resolve("report.html");
-        Files.writeString(report, DemoReport.html(ABOUT, runs, described(data, device), chart, commands));
+        Files.writeString(report, DemoReport.html(about(runs), runs, described(data, device), chart, commands));
         say("Report           " + report);
         for (DemoRun run : runs) {
             say(String.format(
@@ -143,6 +144,12 @@ public final class Demo {
         say("");
         say("Next:");
         commands.forEach(command -> say("  " + command));
+    }
+
+    private static List<String> about(List<DemoRun> runs) {
+        List<String> about = new ArrayList<>(ABOUT);
+        about.add(DemoTable.uncertainty(runs.get(0)));
+        return about;
     }
 
     /** A Java without fonts cannot draw; then the report goes without. */

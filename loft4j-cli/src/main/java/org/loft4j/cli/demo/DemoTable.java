@@ -45,6 +45,14 @@ final class DemoTable {
         return text.toString();
     }
 
+    /** How far an accuracy may be off by the choice of the test sentences: {@code √(p(1 − p) / n)}. */
+    static String uncertainty(DemoRun run) {
+        double accuracy = score(run, "accuracy");
+        double points = 100 * Math.sqrt(accuracy * (1 - accuracy) / run.test().count());
+        return number("One standard error of an accuracy is %.1f points here;", points)
+                + " another --seed moves it by about as much.";
+    }
+
     private static double score(DemoRun run, String name) {
         return run.test().scores().getOrDefault(name, Double.NaN);
     }

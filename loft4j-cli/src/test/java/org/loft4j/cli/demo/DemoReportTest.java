@@ -28,6 +28,12 @@ class DemoReportTest {
     }
 
     @Test
+    void theStandardErrorIsThatOfTheTestSentences() {
+        // √(0.7136 · 0.2864 / 1512) = 0.0116
+        assertTrue(DemoTable.uncertainty(RUNS.get(0)).contains(" 1.2 points "), DemoTable.uncertainty(RUNS.get(0)));
+    }
+
+    @Test
     void smoothingStartsAtTheFirstValueAndFollows() {
         Curve curve = new Curve();
         curve.add(1, 2);
