@@ -5,7 +5,7 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * One optimizer over its own parameters. A step goes in two parts, so that the clipping norm can be taken over several
- * optimizers before any of them writes: {@link #gradNorm()} reads the gradients, {@link #step} applies them.
+ * optimizers before any of them writes: {@link #squaredGradNorm} reads the gradients, {@link #step} applies them.
  */
 public interface Optimizer extends AutoCloseable {
     /**
