@@ -20,7 +20,6 @@ import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
-import org.loft4j.tensor.Engine;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Evaluator;
 import org.loft4j.train.Method;
@@ -97,9 +96,6 @@ public final class Demo {
         // what the run before has left must not count as this one's memory
         System.gc();
         NativeHeap.trim();
-        if (device.equals(DeviceSpec.CPU) && BlasThreads.choose() < Engine.threads()) {
-            say("  the cores are busy with other work: products of matrices get one thread, which is faster then");
-        }
         try (Model model = Models.open(directory, options);
                 TrainingRun run = TrainingRun.open(
                         model, data.training(), config, settings.adapter(), output(method), OnExisting.OVERWRITE)) {
