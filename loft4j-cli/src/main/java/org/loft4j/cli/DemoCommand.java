@@ -16,6 +16,7 @@ import org.loft4j.cli.demo.DemoSettings;
 import org.loft4j.io.Json;
 import org.loft4j.train.Method;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -115,11 +116,13 @@ final class DemoCommand implements Verb {
         PrintWriter told = common.json ? spec.commandLine().getErr() : out;
         PrintWriter err = spec.commandLine().getErr();
         Demo demo = new Demo(Objects.requireNonNull(settings), told, () -> Terminal.progress(err));
-        List<DemoRun> runs = demo.run();
-        if (common.json) {
-            out.println(Json.text(runs.stream().map(DemoCommand::tree).toList()));
+        try (Interruption interruption = new Interruption(demo::requestStop)) {
+            List<DemoRun> runs = demo.run();
+            if (common.json) {
+                out.println(Json.text(runs.stream().map(DemoCommand::tree).toList()));
+            }
+            return demo.isStopped() ? Interruption.STATUS : ExitCode.OK;
         }
-        return 0;
     }
 
     private static Map<String, Object> tree(DemoRun run) {

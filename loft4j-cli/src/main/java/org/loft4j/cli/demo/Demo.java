@@ -9,6 +9,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -46,6 +48,8 @@ public final class Demo {
     private final DemoSettings settings;
     private final PrintWriter out;
     private final Supplier<TrainListener> progress;
+    private final AtomicBoolean stopped = new AtomicBoolean();
+    private final AtomicReference<@Nullable TrainingRun> running = new AtomicReference<>();
 
     /**
      * @param out gets what a person reads
@@ -57,7 +61,21 @@ public final class Demo {
         this.progress = progress;
     }
 
-    /** Runs the demo to its end. */
+    /** Ends the demo after the step in progress. May be called from any thread. */
+    public void requestStop() {
+        stopped.set(true);
+        TrainingRun run = running.get();
+        if (run != null) {
+            run.requestStop();
+        }
+    }
+
+    /** Whether someone asked for the end. */
+    public boolean isStopped() {
+        return stopped.get();
+    }
+
+    /** Runs the demo to its end, or until someone asks for a stop: then the runs that had been finished by then. */
     public List<DemoRun> run() throws IOException {
         DeviceSpec device = DeviceSpec.parse(settings.device());
         say("Model and data, kept in " + settings.cache());
@@ -72,7 +90,12 @@ public final class Demo {
 
         List<DemoRun> runs = new ArrayList<>();
         for (Method method : settings.methods()) {
-            runs.add(train(method, assets.model(), data, device));
+            DemoRun run = stopped.get() ? null : train(method, assets.model(), data, device);
+            if (run == null) {
+                say("Stopped. What a run had learnt by then is in " + settings.output());
+                return runs;
+            }
+            runs.add(run);
         }
         say("");
         out.print(DemoTable.text(runs));
@@ -82,7 +105,9 @@ public final class Demo {
         return runs;
     }
 
-    private DemoRun train(Method method, Path directory, DemoData data, DeviceSpec device) throws IOException {
+    /** One method's run; null if it was stopped. */
+    private @Nullable DemoRun train(Method method, Path directory, DemoData data, DeviceSpec device)
+            throws IOException {
         TrainConfig config = settings.training(method, data.training().train().size());
         say(String.format(
                 Locale.ROOT,
@@ -102,7 +127,15 @@ public final class Demo {
             run.addListener(progress.get());
             DemoListener listener = new DemoListener(System::nanoTime);
             run.addListener(listener);
+            running.set(run);
+            if (stopped.get()) {
+                run.requestStop();
+            }
             TrainResult result = run.run();
+            running.set(null);
+            if (result.outcome() == TrainResult.Outcome.INTERRUPTED) {
+                return null;
+            }
             Evaluation test =
                     new Evaluator(model, data.training().padId(), config.evalBatchSize()).evaluate(data.test());
             return new DemoRun(

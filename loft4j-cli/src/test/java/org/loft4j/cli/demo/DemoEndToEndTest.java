@@ -1,6 +1,7 @@
 package org.loft4j.cli.demo;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.PrintWriter;
@@ -12,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
@@ -25,6 +27,7 @@ import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Seeds;
 import org.loft4j.tensor.Tensors;
 import org.loft4j.train.Method;
+import org.loft4j.train.StepEvent;
 import org.loft4j.train.TrainListener;
 
 /** The whole demo on a tiny encoder and made-up sentences, with a cache that has both already. */
@@ -73,6 +76,31 @@ class DemoEndToEndTest {
         assertTrue(said.contains(DemoTable.text(runs)), said);
         assertTrue(said.contains("loft predict --model "), said);
         assertTrue(said.contains("--adapter \"" + output.resolve("loft")), said);
+    }
+
+    @Test
+    void aStopEndsTheRunInProgressAndStartsNoOther() throws Exception {
+        Path cache = dir.resolve("cache");
+        model(Files.createDirectories(cache.resolve("models/all-minilm-l6-v2-2")));
+        LanguageToolPairs.write(Files.createDirectories(cache.resolve("data/languagetool-en-6.6-pairs-1")), pairs());
+        Path output = dir.resolve("out");
+        DemoSettings settings =
+                new DemoSettings(List.of(Method.LORA, Method.LOFT), 2, 1e-2, 1, true, 1, "cpu", cache, output);
+        StringWriter text = new StringWriter();
+        AtomicReference<Demo> demo = new AtomicReference<>();
+        demo.set(new Demo(settings, new PrintWriter(text), () -> new TrainListener() {
+            @Override
+            public void onStep(StepEvent event) {
+                if (event.step() == 2) {
+                    demo.get().requestStop();
+                }
+            }
+        }));
+        assertEquals(List.of(), demo.get().run());
+        assertTrue(demo.get().isStopped());
+        assertTrue(text.toString().contains("Stopped."), text.toString());
+        assertTrue(Files.isDirectory(output.resolve("lora/checkpoint-2")));
+        assertFalse(Files.exists(output.resolve("loft")));
     }
 
     /** "he goes home" against "he go home": one word tells. */
