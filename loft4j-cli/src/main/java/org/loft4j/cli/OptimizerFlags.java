@@ -10,7 +10,8 @@ final class OptimizerFlags {
     @Option(
             names = "--learning-rate",
             paramLabel = "RATE",
-            description = "Peak learning rate. Default: 3e-4 for loft, 3e-3 for loft-simple and lora, 1e-4 for full.")
+            description =
+                    "Peak learning rate. Default: 3e-4 for loft, 3e-3 for loft-simple, 1e-3 for lora, 1e-4 for full.")
     @Nullable
     Double learningRate;
 
