@@ -94,7 +94,7 @@ public final class TextClassifier {
                 NoGradGuard noGrad = new NoGradGuard()) {
             ModelInput input =
                     new ModelInput(onDevice(ids, rows.size(), columns), onDevice(mask, rows.size(), columns));
-            Tensor probabilities = model.logits(input).softmax(-1, new ScalarTypeOptional(Dtype.F32.scalarType()));
+            Tensor probabilities = model.logits(input).softmax(-1, new ScalarTypeOptional(Dtype.F64.scalarType()));
             return rows(Tensors.toDoubles(probabilities));
         }
     }

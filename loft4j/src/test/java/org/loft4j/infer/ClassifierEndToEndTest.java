@@ -123,7 +123,7 @@ class ClassifierEndToEndTest {
     /** The share of the held-out texts that a classifier read from disk gets right. */
     private double accuracy(Classifier classifier) {
         List<String> texts = texts(40, 2);
-        List<Classifier.Prediction> predictions = classifier.classify(texts);
+        List<TextClassifier.Prediction> predictions = classifier.classify(texts);
         int right = 0;
         for (int i = 0; i < texts.size(); i++) {
             right += predictions.get(i).label().equals(LABELS.get(i % 2)) ? 1 : 0;
@@ -141,7 +141,7 @@ class ClassifierEndToEndTest {
         try (Classifier classifier = Classifier.open(model, adapter, DeviceSpec.CPU, null)) {
             assertEquals(LABELS, classifier.labels());
             assertEquals(result.bestEvaluation().get("accuracy"), accuracy(classifier), 1e-12);
-            Classifier.Prediction one = classifier.classify("the cat is on the mat .");
+            TextClassifier.Prediction one = classifier.classify("the cat is on the mat .");
             assertEquals("cat", one.label());
             assertEquals(1, one.probabilities().get(0) + one.probabilities().get(1), 1e-12);
             assertEquals(one.probability(), one.probabilities().get(0));
