@@ -4,6 +4,7 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.NativeScope;
 
 /**
@@ -20,9 +21,9 @@ final class CrossTermMoment implements SecondMoment {
     private final CrossTerms algebra;
     private final Tensor packed;
 
-    CrossTermMoment(LoftConfig config, CrossTerms algebra, Tensor like) {
+    CrossTermMoment(LoftConfig config, Tensor like) {
         this.config = config;
-        this.algebra = algebra;
+        this.algebra = new CrossTerms((int) like.size(0), DeviceSpec.of(like));
         try (NativeScope scope = new NativeScope()) {
             packed = NativeScope.keep(torch.zeros(
                     new long[] {CrossTerms.packedSize((int) like.size(0)), like.size(1)}, like.options()));
@@ -99,6 +100,7 @@ final class CrossTermMoment implements SecondMoment {
 
     @Override
     public void close() {
+        algebra.close();
         packed.close();
     }
 }

@@ -14,7 +14,7 @@ import org.loft4j.tensor.NativeScope;
  * is written once: F is the factor {@code (r, length)}, K its basis {@code (r, columns)}, and {@code W − W0} is
  * {@code s·Fᵀ·K} or its transpose.
  */
-final class LoftPair implements AutoCloseable {
+final class LoftPair implements PairRule {
     private final LowRankPair pair;
     private final LoftConfig config;
     private final Map<Factor, FactorState> states = new EnumMap<>(Factor.class);
@@ -35,8 +35,15 @@ final class LoftPair implements AutoCloseable {
         }
     }
 
-    /** Reads the gradients; adds the squared norm of the active factor's projected full gradient to the sum. */
-    void scaleGradients(Factor active, NormSum norm) {
+    @Override
+    public LowRankPair pair() {
+        return pair;
+    }
+
+    /** Block 2; the norm is that of the active factor's projected full gradient (block 6). */
+    @Override
+    public void readGradients(long t, NormSum norm) {
+        Factor active = Factor.activeAt(t);
         for (Factor factor : Factor.values()) {
             Tensor grad = factor.wideGrad(pair);
             Tensor projectedNorm = state(factor).scale(grad, basis(factor.other()), pair.scale());
@@ -46,7 +53,9 @@ final class LoftPair implements AutoCloseable {
     }
 
     /** Both histories move on; the active factor is written. */
-    void step(Factor active, long t, double learningRate, double gradScale) {
+    @Override
+    public void step(long t, double learningRate, double gradScale) {
+        Factor active = Factor.activeAt(t);
         for (Factor factor : Factor.values()) {
             Basis basis = basis(factor.other());
             boolean basisMoved = factor == active && t > 1;
@@ -70,8 +79,8 @@ final class LoftPair implements AutoCloseable {
         basis(active).renew(pair);
     }
 
-    /** Adds the saved tensors of this pair. */
-    void addState(Map<String, Tensor> all) {
+    @Override
+    public void addState(Map<String, Tensor> all) {
         for (Factor factor : Factor.values()) {
             String prefix = pair.name() + ".lora_" + factor;
             all.put(prefix + ".exp_avg", state(factor).firstMoment());
@@ -80,14 +89,9 @@ final class LoftPair implements AutoCloseable {
         all.put(pair.name() + ".overlap", overlap);
     }
 
-    /** The factors may have been loaded anew: takes their present values as bases. */
-    void renewBases() {
+    @Override
+    public void reloaded() {
         bases.values().forEach(basis -> basis.renew(pair));
-    }
-
-    void zeroGrad() {
-        Gradients.drop(pair.loraA());
-        Gradients.drop(pair.loraB());
     }
 
     private FactorState state(Factor factor) {

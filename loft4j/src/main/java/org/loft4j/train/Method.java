@@ -12,21 +12,28 @@ import org.loft4j.ConfigException;
  */
 public enum Method {
     /** Low-rank factors by LoFT-AdamW. */
-    LOFT(3e-4),
+    LOFT("LoFT", 3e-4),
     /** Low-rank factors by LoFT with a second moment in factor space: less memory, less exact. */
-    LOFT_SIMPLE(3e-3),
-    /** Low-rank factors by AdamW. */
-    LORA(1e-3),
+    LOFT_SIMPLE("LoFT-simple", 3e-3),
+    /** Low-rank factors by AdamW (Hu et al. 2021, arXiv 2106.09685). */
+    LORA("LoRA", 1e-3),
     /** Every parameter of the model by AdamW; no adapter. */
-    FULL(1e-4);
+    FULL("full fine-tuning", 1e-4);
 
     /** The default learning rate of a new classification head, whatever trains the rest. */
     public static final double HEAD_LEARNING_RATE = 1e-3;
 
+    private final String title;
     private final double learningRate;
 
-    Method(double learningRate) {
+    Method(String title, double learningRate) {
+        this.title = title;
         this.learningRate = learningRate;
+    }
+
+    /** The name as papers write it. */
+    public String title() {
+        return title;
     }
 
     /** The default learning rate. */
@@ -44,7 +51,7 @@ public enum Method {
         return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
-    /** Reads {@code loft}, {@code loft-simple}, {@code lora} or {@code full}. */
+    /** Reads the word of {@link #word}. */
     public static Method parse(String word) {
         for (Method method : values()) {
             if (method.word().equals(word)) {

@@ -26,11 +26,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.optim.AdamW;
 import org.loft4j.optim.AdamWConfig;
-import org.loft4j.optim.Loft;
-import org.loft4j.optim.LoftConfig;
-import org.loft4j.optim.LowRankPair;
 import org.loft4j.optim.NamedParameter;
-import org.loft4j.optim.Optimizer;
 import org.loft4j.optim.OptimizerGroups;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -70,7 +66,7 @@ public final class Trainable implements AutoCloseable {
     private static Trainable adapter(Model model, LoraConfig lora, TrainConfig config) {
         LoraAdapter adapter = LoraAdapter.create(model, savingNewModules(model, lora), config.seed());
         List<OptimizerGroups.Group> groups = new ArrayList<>();
-        groups.add(new OptimizerGroups.Group("factors", factorOptimizer(adapter, config), config.learningRate()));
+        groups.addAll(FactorOptimizers.groups(adapter, config));
         List<NamedParameter> saved = new ArrayList<>();
         adapter.savedModules().forEach((name, tensor) -> saved.add(new NamedParameter(name, tensor)));
         addGroups(groups, "head", saved, config, config.headLearningRate());
@@ -84,27 +80,6 @@ public final class Trainable implements AutoCloseable {
             modules.add(name.substring(0, name.lastIndexOf('.')));
         }
         return lora.withModulesToSave(List.copyOf(modules));
-    }
-
-    private static Optimizer factorOptimizer(LoraAdapter adapter, TrainConfig config) {
-        if (config.method() == Method.LORA) {
-            List<NamedParameter> factors = new ArrayList<>();
-            for (LoraLinear layer : adapter.layers().values()) {
-                factors.add(new NamedParameter(layer.path() + ".lora_A", layer.loraA()));
-                factors.add(new NamedParameter(layer.path() + ".lora_B", layer.loraB()));
-            }
-            return new AdamW(factors, adamW(config, config.weightDecay()));
-        }
-        List<LowRankPair> pairs = adapter.layers().values().stream()
-                .map(layer -> new LowRankPair(layer.path(), layer.loraA(), layer.loraB(), layer.scale()))
-                .toList();
-        LoftConfig loft = new LoftConfig(
-                config.beta1(),
-                config.beta2(),
-                config.eps(),
-                config.weightDecay(),
-                LoftConfig.defaults().damping());
-        return config.method() == Method.LOFT ? Loft.adamW(pairs, loft) : Loft.simple(pairs, loft);
     }
 
     private static Trainable full(Model model, TrainConfig config) {

@@ -64,7 +64,7 @@ class FullRankParityTest {
         final Tensor a;
         final Tensor b;
         private final LowRankPair pair;
-        private final Loft loft;
+        private final Optimizer loft;
         private final Tensor curvature;
         private final Tensor target;
         private final Tensor linear;

@@ -30,7 +30,7 @@ class LoftFullRankTest {
             a.set_requires_grad(true);
             Tensor target = randn(n);
             LoftConfig config = new LoftConfig(beta1, beta2, 1e-8, decay, new Damping.Relative(1e-8));
-            try (Loft loft = Loft.adamW(List.of(new LowRankPair("w", a, b, 1)), config);
+            try (Optimizer loft = Loft.adamW(List.of(new LowRankPair("w", a, b, 1)), config);
                     AdamW adamW = new AdamW(
                             List.of(new NamedParameter("w", w)), new AdamWConfig(beta1, beta2, 1e-8, decay))) {
                 for (int step = 0; step < 50; step++) {

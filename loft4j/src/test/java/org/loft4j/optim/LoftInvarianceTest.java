@@ -70,7 +70,7 @@ class LoftInvarianceTest {
             Tensor basis = randn(16, 512).to(Dtype.F32.scalarType());
             Tensor m = torch.zeros(new long[] {16, 256}, basis.options());
             double unclamped = 0;
-            try (CrossTermMoment moment = new CrossTermMoment(config, algebra, m)) {
+            try (CrossTermMoment moment = new CrossTermMoment(config, m)) {
                 for (long t = 1; t <= 6; t++) {
                     Tensor g = randn(16, 256).to(Dtype.F32.scalarType());
                     m.mul_(new Scalar(0.9)).add_(g, new Scalar(0.1));

@@ -30,11 +30,6 @@ public record DemoRun(
     }
 
     static String title(Method method) {
-        return switch (method) {
-            case LOFT -> "LoFT";
-            case LOFT_SIMPLE -> "LoFT-simple";
-            case LORA -> "LoRA";
-            case FULL -> "full fine-tuning";
-        };
+        return method.title();
     }
 }

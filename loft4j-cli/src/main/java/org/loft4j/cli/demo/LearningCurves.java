@@ -95,6 +95,7 @@ final class LearningCurves {
             case LOFT_SIMPLE -> new Color(0x56B4E9);
             case LORA -> new Color(0xD55E00);
             case FULL -> new Color(0x666666);
+            default -> new Color(0x009E73);
         };
     }
 }

@@ -1,0 +1,67 @@
+package org.loft4j.optim;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.tensor.NativeScope;
+
+/** An optimizer that moves each pair of factors by a rule of its own, independent of all other pairs. */
+final class PairOptimizer implements Optimizer {
+    private final List<PairRule> rules;
+    private final StepCounter steps = new StepCounter();
+
+    PairOptimizer(List<? extends PairRule> rules) {
+        this.rules = List.copyOf(rules);
+    }
+
+    @Override
+    public double squaredGradNorm() {
+        long t = steps.taken() + 1;
+        try (NativeScope scope = new NativeScope()) {
+            NormSum norm = new NormSum();
+            rules.forEach(rule -> rule.readGradients(t, norm));
+            return norm.value();
+        }
+    }
+
+    @Override
+    public void step(double learningRate, double gradScale) {
+        long t = steps.next();
+        for (PairRule rule : rules) {
+            try (NativeScope scope = new NativeScope()) {
+                rule.step(t, learningRate, gradScale);
+            }
+        }
+    }
+
+    @Override
+    public void zeroGrad() {
+        for (PairRule rule : rules) {
+            Gradients.drop(rule.pair().loraA());
+            Gradients.drop(rule.pair().loraB());
+        }
+    }
+
+    @Override
+    public Map<String, Tensor> state() {
+        Map<String, Tensor> state = new LinkedHashMap<>();
+        rules.forEach(rule -> rule.addState(state));
+        state.put("step", steps.tensor());
+        return state;
+    }
+
+    @Override
+    public void loadState(Map<String, Tensor> state) {
+        SavedState.copyInto(state(), state);
+        try (NativeScope scope = new NativeScope()) {
+            rules.forEach(PairRule::reloaded);
+        }
+    }
+
+    @Override
+    public void close() {
+        rules.forEach(PairRule::close);
+        steps.close();
+    }
+}
