@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.BiConsumer;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.ConfigException;
@@ -132,6 +133,18 @@ public final class LoraAdapter implements AutoCloseable {
     /** The adapted layers by module path, in the model's order. */
     public Map<String, LoraLinear> layers() {
         return Collections.unmodifiableMap(layers);
+    }
+
+    /**
+     * Shows the change that the adapter makes to each weight, {@link LoraLinear#delta}, by module path and in the model's
+     * order. Only one layer's is in memory at a time: it is freed when the visitor returns.
+     */
+    public void visitDeltas(BiConsumer<String, Tensor> visitor) {
+        layers.forEach((path, layer) -> {
+            try (NativeScope scope = new NativeScope()) {
+                visitor.accept(path, layer.delta());
+            }
+        });
     }
 
     /** The configuration; for classification its {@code modulesToSave} names the head. */

@@ -1,6 +1,7 @@
 package org.loft4j.adapter;
 
 import java.util.Arrays;
+import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -9,6 +10,7 @@ import org.loft4j.ShapeException;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.LinearForward;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 
 /**
@@ -91,6 +93,17 @@ public final class LoraLinear implements LinearForward {
 
     public long rank() {
         return loraA.size(0);
+    }
+
+    /**
+     * What the adapter adds to the base weight, {@code ΔW = scale·B·A} of shape {@code (out, in)}: float32, or float64 for a
+     * float64 model. It is as large as the weight itself and belongs to the open scope.
+     */
+    public Tensor delta() {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            return scope.toEnclosing(loraB.mm(loraA).mul_(new Scalar(scale)));
+        }
     }
 
     /** The layer with its frozen weight. */
