@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.loft4j.cli.report.Table;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Labels;

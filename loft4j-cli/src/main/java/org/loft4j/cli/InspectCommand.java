@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.report.Table;
 import org.loft4j.io.Json;
 import org.loft4j.io.TensorInfo;
 import org.loft4j.tensor.Shapes;

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.cli.report.Table;
 import org.loft4j.io.Json;
 import org.loft4j.io.SafetensorsFile;
 import picocli.CommandLine.Command;

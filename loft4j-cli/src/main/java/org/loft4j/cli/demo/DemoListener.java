@@ -2,6 +2,7 @@ package org.loft4j.cli.demo;
 
 import java.nio.file.Path;
 import java.util.function.LongSupplier;
+import org.loft4j.cli.report.Curve;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.StepEvent;
 import org.loft4j.train.TrainListener;

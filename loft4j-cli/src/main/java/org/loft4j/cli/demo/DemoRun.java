@@ -1,5 +1,6 @@
 package org.loft4j.cli.demo;
 
+import org.loft4j.cli.report.Curve;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Method;
 

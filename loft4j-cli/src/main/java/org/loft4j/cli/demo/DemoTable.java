@@ -2,6 +2,8 @@ package org.loft4j.cli.demo;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
+import org.loft4j.cli.report.Table;
 
 /** The figures of the runs, as words and numbers for a table. */
 final class DemoTable {
@@ -22,27 +24,12 @@ final class DemoTable {
                 number("%,d MB", run.peakBytes() / 1_000_000));
     }
 
-    /** Columns as wide as their widest entry; the first to the left, the others to the right. */
     static String text(List<DemoRun> runs) {
-        int[] widths = new int[HEADINGS.size()];
-        List<List<String>> rows = java.util.stream.Stream.concat(
-                        java.util.stream.Stream.of(HEADINGS), runs.stream().map(DemoTable::row))
-                .toList();
-        for (List<String> row : rows) {
-            for (int i = 0; i < widths.length; i++) {
-                widths[i] = Math.max(widths[i], row.get(i).length());
-            }
-        }
-        StringBuilder text = new StringBuilder();
-        for (List<String> row : rows) {
-            StringBuilder line = new StringBuilder();
-            for (int i = 0; i < widths.length; i++) {
-                String blanks = " ".repeat(widths[i] - row.get(i).length());
-                line.append("  ").append(i == 0 ? row.get(i) + blanks : blanks + row.get(i));
-            }
-            text.append(line.toString().stripTrailing()).append('\n');
-        }
-        return text.toString();
+        Table table = new Table(IntStream.range(0, HEADINGS.size())
+                .mapToObj(i -> (i == 0 ? "" : ">") + HEADINGS.get(i))
+                .toArray(String[]::new));
+        runs.forEach(run -> table.row(row(run).toArray(String[]::new)));
+        return table.toString();
     }
 
     /** How far an accuracy may be off by the choice of the test sentences: {@code √(p(1 − p) / n)}. */

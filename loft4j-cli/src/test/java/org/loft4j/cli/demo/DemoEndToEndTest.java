@@ -53,17 +53,15 @@ class DemoEndToEndTest {
 
         assertEquals(3, runs.size());
         for (DemoRun run : runs) {
-            assertEquals(60, run.trainLoss().steps().size());
-            assertEquals(3, run.accuracy().steps().size());
+            assertEquals(60, run.trainLoss().x().size());
+            assertEquals(3, run.accuracy().x().size());
             assertEquals(40, run.test().count());
             assertTrue(run.test().scores().get("accuracy") > 0.9, run.method() + " " + run.test());
             assertTrue(run.seconds() > 0 && run.peakBytes() > 0);
         }
         assertEquals(runs.get(0).trained(), runs.get(1).trained());
         assertEquals(
-                runs.get(0).trainLoss().values().get(0),
-                runs.get(1).trainLoss().values().get(0),
-                "same weights, same batch");
+                runs.get(0).trainLoss().y().get(0), runs.get(1).trainLoss().y().get(0), "same weights, same batch");
 
         assertTrue(Files.exists(output.resolve("loft/adapter_model.safetensors")));
         assertTrue(Files.exists(output.resolve("lora/adapter_config.json")));

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
+import org.loft4j.cli.report.Curve;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Method;
 
@@ -34,24 +35,10 @@ class DemoReportTest {
     }
 
     @Test
-    void smoothingStartsAtTheFirstValueAndFollows() {
-        Curve curve = new Curve();
-        curve.add(1, 2);
-        curve.add(2, Double.NaN);
-        curve.add(3, 4);
-        Curve smooth = curve.smoothed(2);
-        assertEquals(List.of(1.0, 3.0), smooth.steps());
-        assertEquals(2, smooth.values().get(0), 1e-12);
-        // (1/4 · 2 + 1/2 · 4) / (1/4 + 1/2)
-        assertEquals(10.0 / 3, smooth.values().get(1), 1e-12);
-        assertEquals(curve.values(), curve.smoothed(1).values());
-    }
-
-    @Test
     void thePictureHoldsBothCurves() throws Exception {
         byte[] png = LearningCurves.png(RUNS);
         BufferedImage picture = ImageIO.read(new ByteArrayInputStream(png));
-        assertEquals(1240, picture.getWidth());
+        assertEquals(2480, picture.getWidth());
         assertNotEquals(0, pixels(picture, 0x0072B2), "LoFT's line");
         assertNotEquals(0, pixels(picture, 0xD55E00), "LoRA's line");
         assertEquals(0, pixels(picture, 0x56B4E9), "LoFT-simple was not run");

@@ -83,9 +83,9 @@ class DemoSettingsTest {
         now[0] = 20_000_000_000L;
         listener.onSave(2, Path.of("x"));
         assertEquals(5, listener.seconds());
-        assertEquals(List.of(0.7, 0.5), listener.loss().values());
-        assertEquals(List.of(0.75), listener.accuracy().values());
-        assertEquals(List.of(1.0), listener.accuracy().steps());
+        assertEquals(List.of(0.7, 0.5), listener.loss().y());
+        assertEquals(List.of(0.75), listener.accuracy().y());
+        assertEquals(List.of(1.0), listener.accuracy().x());
     }
 
     @Test

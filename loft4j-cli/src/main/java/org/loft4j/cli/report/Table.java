@@ -1,15 +1,15 @@
-package org.loft4j.cli;
+package org.loft4j.cli.report;
 
 import java.util.ArrayList;
 import java.util.List;
 
 /** Columns of text under their headings; a column of numbers is set to the right. */
-final class Table {
+public final class Table {
     private final List<String[]> rows = new ArrayList<>();
     private final boolean[] right;
 
     /** @param headings of the columns; one that starts with {@code >} sets its column to the right */
-    Table(String... headings) {
+    public Table(String... headings) {
         right = new boolean[headings.length];
         String[] first = new String[headings.length];
         for (int i = 0; i < headings.length; i++) {
@@ -19,14 +19,15 @@ final class Table {
         rows.add(first);
     }
 
-    void row(String... cells) {
+    /** @param cells one a column */
+    public void row(String... cells) {
         if (cells.length != right.length) {
             throw new IllegalArgumentException(cells.length + " cells in a table of " + right.length + " columns");
         }
         rows.add(cells);
     }
 
-    boolean isEmpty() {
+    public boolean isEmpty() {
         return rows.size() == 1;
     }
 
