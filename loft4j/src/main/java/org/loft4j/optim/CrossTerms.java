@@ -2,6 +2,7 @@ package org.loft4j.optim;
 
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.NativeScope;
@@ -56,6 +57,12 @@ final class CrossTerms implements AutoCloseable {
         return basis.index_select(0, rowIndex)
                 .mul_(basis.index_select(0, columnIndex))
                 .mul_(multiplicity.to(basis.scalar_type()));
+    }
+
+    /** The diagonals of the packed matrices, {@code (r, length)}. */
+    Tensor diagonal(Tensor packed) {
+        return packed.index_select(
+                0, torch.nonzero(offDiagonal.eq(new Scalar(0.0))).select(1, 0));
     }
 
     /** {@code P[i] ← β₂·P[i] + (1 − β₂)·g̃[i]·g̃[i]ᵀ} for every column i of g̃, {@code (r, length)}. */

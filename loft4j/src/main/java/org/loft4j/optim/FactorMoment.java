@@ -37,6 +37,11 @@ final class FactorMoment implements SecondMoment {
 
     @Override
     public Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t) {
+        return quotient(config, m, v, t);
+    }
+
+    /** {@code (m/c₁) ⊘ (√(v/c₂) + ε)} with {@code c = 1 − βᵗ}, entry by entry. */
+    static Tensor quotient(LoftConfig config, Tensor m, Tensor v, long t) {
         double c1 = 1 - Math.pow(config.beta1(), t);
         double c2 = 1 - Math.pow(config.beta2(), t);
         Tensor root = v.div(new Scalar(c2)).sqrt_().add_(new Scalar(config.eps()));

@@ -1,6 +1,5 @@
 package org.loft4j.optim;
 
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -12,13 +11,10 @@ import java.util.List;
 public final class Loft {
     private Loft() {}
 
-    /** LoFT-AdamW, all six blocks. State: {@code (m + n)·(r + r(r+1)/2)} floats a pair. */
+    /** LoFT-AdamW, all six blocks but those left out. State: {@code (m + n)·(r + r(r+1)/2)} floats a pair. */
     public static Optimizer adamW(List<LowRankPair> pairs, LoftConfig config) {
-        List<LoftPair> rules = new ArrayList<>();
-        for (LowRankPair pair : pairs) {
-            rules.add(new LoftPair(pair, config, wide -> new CrossTermMoment(config, wide)));
-        }
-        return new PairOptimizer(rules);
+        return new PairOptimizer(
+                pairs.stream().<PairRule>map(pair -> rule(pair, config)).toList());
     }
 
     /**
@@ -26,10 +22,10 @@ public final class Loft {
      * moment in factor space. State: LoRA's, {@code 2·(m + n)·r} floats a pair.
      */
     public static Optimizer simple(List<LowRankPair> pairs, LoftConfig config) {
-        List<LoftPair> rules = new ArrayList<>();
-        for (LowRankPair pair : pairs) {
-            rules.add(new LoftPair(pair, config, wide -> new FactorMoment(config, wide)));
-        }
-        return new PairOptimizer(rules);
+        return adamW(pairs, config.without(LoftBlock.SECOND_MOMENT, LoftBlock.PROJECTED_UPDATE));
+    }
+
+    private static PairRule rule(LowRankPair pair, LoftConfig config) {
+        return config.reference() ? new PublishedLoftPair(pair, config) : new LoftPair(pair, config);
     }
 }

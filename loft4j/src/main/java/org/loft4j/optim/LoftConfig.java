@@ -1,32 +1,77 @@
 package org.loft4j.optim;
 
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Set;
 import org.loft4j.Checks;
+import org.loft4j.ConfigException;
 
 /**
- * Settings of {@link LoftAdamW} and {@link LoftSimple}. There is no alpha and nothing else to tune: the learning rate,
- * betas, eps and decay are those of AdamW on the full matrix.
+ * Settings of {@link Loft}. There is no alpha and nothing else to tune: the learning rate, betas, eps and decay are those of
+ * AdamW on the full matrix.
  *
  * @param beta1 decay rate of the first moment, in [0, 1)
  * @param beta2 decay rate of the second moment, in [0, 1)
  * @param eps added to the root of the second moment: in W-space for LoFT-AdamW, in factor space for LoFT-simple
  * @param weightDecay decoupled decay of the active factor, multiplied by the learning rate
  * @param damping how Gram matrices are inverted
+ * @param without blocks that are left out
+ * @param reference whether to do what the authors' published code does: see {@link #publishedCode}
  */
-public record LoftConfig(double beta1, double beta2, double eps, double weightDecay, Damping damping)
+public record LoftConfig(
+        double beta1,
+        double beta2,
+        double eps,
+        double weightDecay,
+        Damping damping,
+        Set<LoftBlock> without,
+        boolean reference)
         implements OptimizerConfig {
     public LoftConfig {
         Checks.fraction("loft.beta1", beta1);
         Checks.fraction("loft.beta2", beta2);
         Checks.positive("loft.eps", eps);
         Checks.notNegative("loft.weight_decay", weightDecay);
+        without = Set.copyOf(without);
+        if (reference && !without.isEmpty()) {
+            throw new ConfigException("loft.reference and loft.without exclude each other: leave one of them out, got "
+                    + LoftBlock.words(without));
+        }
     }
 
-    /** β = (0.9, 0.999), ε = 1e-8, no decay, relative damping 1e-8. */
+    /** All six blocks. */
+    public LoftConfig(double beta1, double beta2, double eps, double weightDecay, Damping damping) {
+        this(beta1, beta2, eps, weightDecay, damping, Set.of(), false);
+    }
+
+    /** β = (0.9, 0.999), ε = 1e-8, no decay, relative damping 1e-8, all six blocks. */
     public static LoftConfig defaults() {
         return new LoftConfig(0.9, 0.999, 1e-8, 0, new Damping.Relative(1e-8));
     }
 
+    /**
+     * What the authors' published code does (github.com/tnurbek/loft, {@code LoFTAdamW}), for comparisons with published
+     * curves: ε = 1e-4, absolute damping 1e-8 of A·Aᵀ and 1e-6 of Bᵀ·B, decay not multiplied by the learning rate, alpha not
+     * taken out, the second moment carried over by the transposed matrix, and B's gradient projected, on the steps of A, on the A
+     * that was just written.
+     */
+    public static LoftConfig publishedCode() {
+        return new LoftConfig(0.9, 0.999, 1e-4, 0, new Damping.Absolute(1e-8, 1e-6), Set.of(), true);
+    }
+
+    /** Whether a block is there. */
+    boolean has(LoftBlock block) {
+        return !without.contains(block);
+    }
+
     public LoftConfig withWeightDecay(double decay) {
-        return new LoftConfig(beta1, beta2, eps, decay, damping);
+        return new LoftConfig(beta1, beta2, eps, decay, damping, without, reference);
+    }
+
+    /** The same with further blocks left out. */
+    public LoftConfig without(LoftBlock... blocks) {
+        Set<LoftBlock> all = new HashSet<>(without);
+        all.addAll(Arrays.asList(blocks));
+        return new LoftConfig(beta1, beta2, eps, weightDecay, damping, all, reference);
     }
 }

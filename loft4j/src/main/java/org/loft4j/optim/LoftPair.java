@@ -3,7 +3,6 @@ package org.loft4j.optim;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Objects;
-import java.util.function.Function;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -19,19 +18,22 @@ final class LoftPair implements PairRule {
     private final LoftConfig config;
     private final Map<Factor, FactorState> states = new EnumMap<>(Factor.class);
     private final Map<Factor, Basis> bases = new EnumMap<>(Factor.class);
-    /** {@code K·Kprevᵀ} of the basis that was written last, float64 {@code (r, r)}: all that is kept of the old factor. */
-    private final Tensor overlap;
+    /**
+     * {@code F·Fprevᵀ} of the factor that was written last, float64 {@code (r, r)}: all that is kept of the old factor. One
+     * tensor for both factors while they take turns.
+     */
+    private final Map<Factor, Tensor> overlaps = new EnumMap<>(Factor.class);
 
-    LoftPair(LowRankPair pair, LoftConfig config, Function<Tensor, SecondMoment> secondMoment) {
+    LoftPair(LowRankPair pair, LoftConfig config) {
         this.pair = pair;
         this.config = config;
         try (NativeScope scope = new NativeScope()) {
             for (Factor factor : Factor.values()) {
-                Tensor wide = factor.wide(pair);
-                states.put(factor, new FactorState(wide, secondMoment.apply(wide)));
+                states.put(factor, new FactorState(factor.wide(pair), config));
                 bases.put(factor, new Basis(pair, factor, config.damping()));
             }
-            overlap = NativeScope.keep(basis(Factor.A).gram().mul(new Scalar(0.0)));
+            overlaps.put(Factor.A, zeroOverlap());
+            overlaps.put(Factor.B, takesTurns() ? overlap(Factor.A) : zeroOverlap());
         }
     }
 
@@ -40,43 +42,62 @@ final class LoftPair implements PairRule {
         return pair;
     }
 
-    /** Block 2; the norm is that of the active factor's projected full gradient (block 6). */
+    /** Blocks 2 and 6. */
     @Override
     public void readGradients(long t, NormSum norm) {
-        Factor active = Factor.activeAt(t);
         for (Factor factor : Factor.values()) {
             Tensor grad = factor.wideGrad(pair);
             Tensor projectedNorm = state(factor).scale(grad, basis(factor.other()), pair.scale());
-            // the idle factor adds zero to the norm, or NaN if its gradient is not finite
-            norm.add(factor == active ? projectedNorm : grad.sum().mul(new Scalar(0.0)));
+            if (!config.has(LoftBlock.CLIPPING)) {
+                norm.add(grad.to(ScalarType.Double).square().sum());
+            } else {
+                // the idle factor adds zero to the norm, or NaN if its gradient is not finite
+                norm.add(moves(factor, t) ? projectedNorm : grad.sum().mul(new Scalar(0.0)));
+            }
         }
     }
 
-    /** Both histories move on; the active factor is written. */
+    /** Both histories move on; the active factor is written, from the values at which the gradients were taken. */
     @Override
     public void step(long t, double learningRate, double gradScale) {
-        Factor active = Factor.activeAt(t);
         for (Factor factor : Factor.values()) {
             Basis basis = basis(factor.other());
-            boolean basisMoved = factor == active && t > 1;
-            if (basisMoved) {
-                state(factor).transport(basis.inverse().mm(overlap));
+            if (t > 1 && moves(factor.other(), t - 1)) {
+                state(factor).transport(basis.inverse().mm(overlap(factor.other())));
             } else if (t > 1 && config.damping() instanceof Damping.Absolute) {
                 // (S + δ)⁻¹·S is not the identity
                 state(factor).transport(basis.inverse().mm(basis.gram()));
             }
-            state(factor).accumulate(config.beta1(), gradScale);
+            state(factor).accumulate(gradScale);
         }
 
-        Tensor f = active.wide(pair);
-        Tensor k = active.other().wide(pair);
-        Tensor d = state(active).direction(k, basis(active.other()).inverse(), t);
-        Tensor decayed = f.mul(new Scalar(1 - learningRate * config.weightDecay()));
-        Tensor written = decayed.sub_(d, new Scalar(learningRate / pair.scale()));
+        Map<Factor, Tensor> written = new EnumMap<>(Factor.class);
+        for (Factor factor : Factor.values()) {
+            if (moves(factor, t)) {
+                Tensor k = factor.other().wide(pair);
+                Tensor d = state(factor).direction(k, basis(factor.other()).inverse(), t);
+                Tensor decayed = factor.wide(pair).mul(new Scalar(1 - learningRate * config.weightDecay()));
+                written.put(factor, decayed.sub_(d, new Scalar(learningRate / pair.scale())));
+            }
+        }
+        written.forEach(this::write);
+    }
 
-        overlap.copy_(written.to(ScalarType.Double).mm(f.to(ScalarType.Double).t()));
+    private void write(Factor factor, Tensor written) {
+        Tensor f = factor.wide(pair);
+        overlap(factor)
+                .copy_(written.to(ScalarType.Double).mm(f.to(ScalarType.Double).t()));
         f.copy_(written);
-        basis(active).renew(pair);
+        basis(factor).renew(pair);
+    }
+
+    /** Block 1. */
+    private boolean moves(Factor factor, long t) {
+        return !takesTurns() || factor == Factor.activeAt(t);
+    }
+
+    private boolean takesTurns() {
+        return config.has(LoftBlock.ALTERNATION);
     }
 
     @Override
@@ -86,12 +107,20 @@ final class LoftPair implements PairRule {
             all.put(prefix + ".exp_avg", state(factor).firstMoment());
             all.put(prefix + ".exp_avg_sq", state(factor).secondMoment());
         }
-        all.put(pair.name() + ".overlap", overlap);
+        if (takesTurns()) {
+            all.put(pair.name() + ".overlap", overlap(Factor.A));
+        } else {
+            overlaps.forEach((factor, tensor) -> all.put(pair.name() + ".lora_" + factor + ".overlap", tensor));
+        }
     }
 
     @Override
     public void reloaded() {
         bases.values().forEach(basis -> basis.renew(pair));
+    }
+
+    private Tensor zeroOverlap() {
+        return NativeScope.keep(basis(Factor.A).gram().mul(new Scalar(0.0)));
     }
 
     private FactorState state(Factor factor) {
@@ -102,10 +131,17 @@ final class LoftPair implements PairRule {
         return Objects.requireNonNull(bases.get(factor));
     }
 
+    private Tensor overlap(Factor factor) {
+        return Objects.requireNonNull(overlaps.get(factor));
+    }
+
     @Override
     public void close() {
         states.values().forEach(FactorState::close);
         bases.values().forEach(Basis::close);
-        overlap.close();
+        overlap(Factor.A).close();
+        if (!takesTurns()) {
+            overlap(Factor.B).close();
+        }
     }
 }

@@ -14,6 +14,10 @@ final class QuotientBound {
     private QuotientBound() {}
 
     static double at(LoftConfig config, long t) {
+        if (config.reference()) {
+            // carried over by different maps, M and V obey no bound
+            return Double.MAX_VALUE;
+        }
         double beta1 = config.beta1();
         double beta2 = config.beta2();
         if (beta1 > 0 && beta2 == 0 && t > 1) {

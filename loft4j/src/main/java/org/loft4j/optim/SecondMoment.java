@@ -4,6 +4,16 @@ import org.bytedeco.pytorch.Tensor;
 
 /** The second moment of one factor, and the step that it makes of the first. The factor is wide: {@code (r, length)}. */
 interface SecondMoment extends AutoCloseable {
+    /** The one that the blocks of a configuration ask for. */
+    static SecondMoment of(LoftConfig config, Tensor like) {
+        if (config.has(LoftBlock.PROJECTED_UPDATE)) {
+            return new CrossTermMoment(config, like);
+        }
+        return config.has(LoftBlock.SECOND_MOMENT)
+                ? new CrossTermDiagonal(config, like)
+                : new FactorMoment(config, like);
+    }
+
     /** What is saved. */
     Tensor state();
 

@@ -1,28 +1,59 @@
 package org.loft4j.optim;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.loft4j.optim.Matrices.assertClose;
+import static org.loft4j.optim.Matrices.gaussian;
+import static org.loft4j.optim.Matrices.leaf;
+import static org.loft4j.optim.Matrices.tensor;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.tensor.NativeScope;
-import org.loft4j.tensor.Tensors;
 
 class LoftParityTest {
+    private static final long SEED = Long.getLong("tests.seed", 20260101L);
+
     /** Ten steps of random gradients against a plain float64 transcription of the equations. */
     @ParameterizedTest
     @CsvSource({"7, 5, 1, 0, 0", "12, 9, 3, 0.1, 0", "9, 20, 4, 0, 1.5", "300, 40, 2, 0.05, 3", "17, 17, 8, 0.1, 2"})
     void tenStepsFollowTheTranscription(int m, int n, int r, double decay, double maxNorm) {
-        long seed = Long.getLong("tests.seed", 20260101L);
-        System.out.println("LoftParityTest seed " + seed);
-        Random random = new Random(seed);
+        follow(m, n, r, maxNorm, LoftConfig.defaults().withWeightDecay(decay));
+    }
+
+    @ParameterizedTest
+    @EnumSource(LoftBlock.class)
+    void soTheyDoWithoutOneBlock(LoftBlock block) {
+        LoftConfig config = LoftConfig.defaults().withWeightDecay(0.1).without(block);
+        follow(12, 9, 3, 0, config);
+        follow(9, 20, 4, 1.5, config);
+    }
+
+    @Test
+    void soTheyDoWithoutAnyOfTheBlocks() {
+        LoftBlock[] blocks = LoftBlock.values();
+        for (int subset = 0; subset < 1 << blocks.length; subset++) {
+            int bits = subset;
+            Set<LoftBlock> without = Arrays.stream(blocks)
+                    .filter(block -> (bits >> block.ordinal() & 1) == 1)
+                    .collect(Collectors.toSet());
+            follow(7, 6, 2, 2, LoftConfig.defaults().without(without.toArray(LoftBlock[]::new)));
+        }
+    }
+
+    private static void follow(int m, int n, int r, double maxNorm, LoftConfig config) {
+        String what = "seed " + SEED + ", without " + config.without() + ", ";
+        Random random = new Random(SEED);
         double[][] a = gaussian(random, r, n);
         double[][] b = gaussian(random, m, r);
         double scale = 2.0;
-        LoftConfig config = LoftConfig.defaults().withWeightDecay(decay);
         LoftTranscription expected = new LoftTranscription(a, b, scale, config);
         try (NativeScope scope = new NativeScope()) {
             Tensor ta = leaf(a);
@@ -36,50 +67,11 @@ class LoftParityTest {
                     StepReport report = groups.step(1, maxNorm);
                     groups.zeroGrad();
                     double norm = expected.step(g, 1e-2, maxNorm);
-                    assertEquals(norm, report.gradNorm(), 1e-9 * norm, "clipping norm at step " + step);
-                    assertClose(expected.a, ta, "A at step " + step);
-                    assertClose(expected.b, tb, "B at step " + step);
+                    assertEquals(norm, report.gradNorm(), 1e-9 * norm, what + "clipping norm at step " + step);
+                    assertClose(expected.a, ta, what + "A at step " + step);
+                    assertClose(expected.b, tb, what + "B at step " + step);
                 }
             }
         }
-    }
-
-    private static void assertClose(double[][] expected, Tensor actual, String what) {
-        double[] values = Tensors.toDoubles(actual);
-        double difference = 0;
-        double norm = 0;
-        int at = 0;
-        for (double[] row : expected) {
-            for (double value : row) {
-                difference += Math.pow(value - values[at++], 2);
-                norm += value * value;
-            }
-        }
-        double relative = Math.sqrt(difference / norm);
-        assertTrue(relative <= 1e-9, what + ": relative difference " + relative);
-    }
-
-    private static double[][] gaussian(Random random, int rows, int columns) {
-        double[][] x = new double[rows][columns];
-        for (double[] row : x) {
-            for (int j = 0; j < columns; j++) {
-                row[j] = random.nextGaussian();
-            }
-        }
-        return x;
-    }
-
-    private static Tensor tensor(double[][] x) {
-        double[] flat = new double[x.length * x[0].length];
-        for (int i = 0; i < x.length; i++) {
-            System.arraycopy(x[i], 0, flat, i * x[0].length, x[0].length);
-        }
-        return Tensors.of(flat, x.length, x[0].length);
-    }
-
-    private static Tensor leaf(double[][] x) {
-        Tensor leaf = tensor(x);
-        leaf.set_requires_grad(true);
-        return leaf;
     }
 }

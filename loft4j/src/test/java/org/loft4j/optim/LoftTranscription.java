@@ -2,11 +2,12 @@ package org.loft4j.optim;
 
 /**
  * LoFT-AdamW in plain float64 arrays, written from the equations of the paper with full r×r cross terms and the whole m×n
- * quotient: slow, and with nothing in common with the code under test.
+ * quotient, each block under its own switch: slow, and with nothing in common with the code under test.
  */
 final class LoftTranscription {
     final double[][] a;
     final double[][] b;
+    private final LoftConfig config;
     private final double scale;
     private final double beta1;
     private final double beta2;
@@ -23,6 +24,7 @@ final class LoftTranscription {
     LoftTranscription(double[][] a, double[][] b, double scale, LoftConfig config) {
         this.a = copy(a);
         this.b = copy(b);
+        this.config = config;
         this.scale = scale;
         this.beta1 = config.beta1();
         this.beta2 = config.beta2();
@@ -49,18 +51,35 @@ final class LoftTranscription {
         double[][] gA = scaled(mul(transpose(b), g), scale);
         double[][] tB = scaled(mul(gB, sAInv), 1 / scale);
         double[][] tA = scaled(mul(sBInv, gA), 1 / scale);
-        boolean bMoves = t % 2 == 1;
-        double[][] projected = bMoves ? mul(tB, a) : mul(b, tA);
-        double norm = frobenius(projected);
+        boolean alternates = has(LoftBlock.ALTERNATION);
+        boolean bMoves = !alternates || t % 2 == 1;
+        boolean aMoves = !alternates || t % 2 == 0;
+        double squared = 0;
+        if (!has(LoftBlock.CLIPPING)) {
+            squared = Math.pow(frobenius(gA), 2) + Math.pow(frobenius(gB), 2);
+        } else {
+            squared += bMoves ? Math.pow(frobenius(mul(tB, a)), 2) : 0;
+            squared += aMoves ? Math.pow(frobenius(mul(b, tA)), 2) : 0;
+        }
+        double norm = Math.sqrt(squared);
         double clip = maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1;
+        if (!has(LoftBlock.GRADIENT_SCALING)) {
+            tB = mul(g, transpose(a));
+            tA = mul(transpose(b), g);
+        }
         tB = scaled(tB, clip);
         tA = scaled(tA, clip);
         double[][] cA = mul(mul(aPrev, transpose(a)), sAInv);
         double[][] cB = mul(sBInv, mul(transpose(b), bPrev));
-        assign(mB, add(scaled(mul(mB, cA), beta1), scaled(tB, 1 - beta1)));
-        assign(mA, add(scaled(mul(cB, mA), beta1), scaled(tA, 1 - beta1)));
+        if (has(LoftBlock.FIRST_MOMENT)) {
+            assign(mB, mul(mB, cA));
+            assign(mA, mul(cB, mA));
+        }
+        assign(mB, add(scaled(mB, beta1), scaled(tB, 1 - beta1)));
+        assign(mA, add(scaled(mA, beta1), scaled(tA, 1 - beta1)));
+        boolean calibrated = has(LoftBlock.SECOND_MOMENT);
         for (int i = 0; i < m; i++) {
-            pB[i] = mul(mul(transpose(cA), pB[i]), cA);
+            pB[i] = calibrated ? mul(mul(transpose(cA), pB[i]), cA) : pB[i];
             for (int k = 0; k < r; k++) {
                 for (int l = 0; l < r; l++) {
                     pB[i][k][l] = beta2 * pB[i][k][l] + (1 - beta2) * tB[i][k] * tB[i][l];
@@ -68,7 +87,7 @@ final class LoftTranscription {
             }
         }
         for (int j = 0; j < n; j++) {
-            pA[j] = mul(mul(cB, pA[j]), transpose(cB));
+            pA[j] = calibrated ? mul(mul(cB, pA[j]), transpose(cB)) : pA[j];
             for (int k = 0; k < r; k++) {
                 for (int l = 0; l < r; l++) {
                     pA[j][k][l] = beta2 * pA[j][k][l] + (1 - beta2) * tA[k][j] * tA[l][j];
@@ -77,27 +96,73 @@ final class LoftTranscription {
         }
         aPrev = copy(a);
         bPrev = copy(b);
-        double c1 = 1 - Math.pow(beta1, t);
-        double c2 = 1 - Math.pow(beta2, t);
-        double[][] moment = bMoves ? mul(mB, a) : mul(b, mA);
-        double[][] d = new double[m][n];
-        for (int i = 0; i < m; i++) {
-            for (int j = 0; j < n; j++) {
-                double v = 0;
-                for (int k = 0; k < r; k++) {
-                    for (int l = 0; l < r; l++) {
-                        v += bMoves ? a[k][j] * pB[i][k][l] * a[l][j] : b[i][k] * pA[j][k][l] * b[i][l];
-                    }
-                }
-                d[i][j] = moment[i][j] / c1 / (Math.sqrt(Math.max(v, 0) / c2) + eps);
-            }
-        }
+        double[][] stepB = has(LoftBlock.PROJECTED_UPDATE)
+                ? mul(mul(quotient(mul(mB, a), pB, transpose(a)), transpose(a)), sAInv)
+                : elementwise(mB, pB);
+        double[][] stepA = has(LoftBlock.PROJECTED_UPDATE)
+                ? transpose(mul(mul(quotient(transpose(mul(b, mA)), pA, b), b), transpose(sBInv)))
+                : transpose(elementwise(transpose(mA), pA));
         if (bMoves) {
-            assign(b, add(scaled(b, 1 - lr * decay), scaled(mul(mul(d, transpose(a)), sAInv), -lr / scale)));
-        } else {
-            assign(a, add(scaled(a, 1 - lr * decay), scaled(mul(sBInv, mul(transpose(b), d)), -lr / scale)));
+            assign(b, add(scaled(b, 1 - lr * decay), scaled(stepB, -lr / scale)));
+        }
+        if (aMoves) {
+            assign(a, add(scaled(a, 1 - lr * decay), scaled(stepA, -lr / scale)));
         }
         return norm;
+    }
+
+    private boolean has(LoftBlock block) {
+        return !config.without().contains(block);
+    }
+
+    /** {@code V_ij = k_jᵀ·P[i]·k_j} with the rows k_j of the basis. */
+    private double[][] quotient(double[][] moment, double[][][] p, double[][] basis) {
+        double[][] d = new double[moment.length][basis.length];
+        for (int i = 0; i < d.length; i++) {
+            for (int j = 0; j < basis.length; j++) {
+                double v = 0;
+                for (int k = 0; k < basis[j].length; k++) {
+                    for (int l = 0; l < basis[j].length; l++) {
+                        v += basis[j][k] * p[i][k][l] * basis[j][l];
+                    }
+                }
+                d[i][j] = bounded(ratio(moment[i][j], v));
+            }
+        }
+        return d;
+    }
+
+    private double[][] elementwise(double[][] moment, double[][][] p) {
+        double[][] d = copy(moment);
+        for (int i = 0; i < d.length; i++) {
+            for (int k = 0; k < d[i].length; k++) {
+                double ratio = ratio(d[i][k], p[i][k][k]);
+                d[i][k] = has(LoftBlock.SECOND_MOMENT) ? bounded(ratio) : ratio;
+            }
+        }
+        return d;
+    }
+
+    private double ratio(double moment, double v) {
+        double c1 = 1 - Math.pow(beta1, t);
+        double c2 = 1 - Math.pow(beta2, t);
+        return moment / c1 / (Math.sqrt(Math.max(v, 0) / c2) + eps);
+    }
+
+    /** Cauchy–Schwarz over the weights of the history, term by term. */
+    private double bounded(double d) {
+        double sum = 0;
+        double c1 = 0;
+        double c2 = 0;
+        for (int k = 0; k < t; k++) {
+            double first = (1 - beta1) * Math.pow(beta1, k);
+            double second = (1 - beta2) * Math.pow(beta2, k);
+            sum += first * first / second;
+            c1 += first;
+            c2 += second;
+        }
+        double bound = Math.sqrt(sum * c2) / c1 * (1 + 1e-6);
+        return Math.max(-bound, Math.min(bound, d));
     }
 
     static double[][] mul(double[][] x, double[][] y) {
@@ -160,14 +225,14 @@ final class LoftTranscription {
         return z;
     }
 
-    private static void assign(double[][] to, double[][] from) {
+    static void assign(double[][] to, double[][] from) {
         for (int i = 0; i < to.length; i++) {
             System.arraycopy(from[i], 0, to[i], 0, to[i].length);
         }
     }
 
     /** Gauss–Jordan with partial pivoting. */
-    private static double[][] inverse(double[][] x) {
+    static double[][] inverse(double[][] x) {
         int n = x.length;
         double[][] w = copy(x);
         double[][] inv = new double[n][n];

@@ -1,0 +1,51 @@
+package org.loft4j.optim;
+
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.tensor.DeviceSpec;
+
+/**
+ * LoFT-AdamW's second moment without block 5 (the projected update): the cross terms are kept and carried over, but the
+ * quotient is formed in factor space, {@code D[i] = (m[i]/c₁) ⊘ (√(diag(P[i])/c₂) + ε)}. Of use for taking LoFT apart.
+ */
+final class CrossTermDiagonal implements SecondMoment {
+    private final LoftConfig config;
+    private final CrossTermMoment terms;
+    private final CrossTerms algebra;
+
+    CrossTermDiagonal(LoftConfig config, Tensor like) {
+        this.config = config;
+        this.terms = new CrossTermMoment(config, like);
+        this.algebra = new CrossTerms((int) like.size(0), DeviceSpec.of(like));
+    }
+
+    @Override
+    public Tensor state() {
+        return terms.state();
+    }
+
+    @Override
+    public void transport(Tensor c) {
+        terms.transport(c);
+    }
+
+    @Override
+    public void accumulate(Tensor scaledGrad) {
+        terms.accumulate(scaledGrad);
+    }
+
+    @Override
+    public Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t) {
+        double bound = QuotientBound.at(config, t);
+        Tensor v = algebra.diagonal(terms.state()).clamp_min_(new Scalar(0.0));
+        return FactorMoment.quotient(config, m, v, t)
+                .clamp_(new ScalarOptional(new Scalar(-bound)), new ScalarOptional(new Scalar(bound)));
+    }
+
+    @Override
+    public void close() {
+        terms.close();
+        algebra.close();
+    }
+}

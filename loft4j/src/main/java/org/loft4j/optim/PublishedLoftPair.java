@@ -1,0 +1,140 @@
+package org.loft4j.optim;
+
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Objects;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.NativeScope;
+
+/**
+ * One pair as the published code of LoFT moves it (github.com/tnurbek/loft, {@code LoFTAdamW}), so that published curves can be
+ * compared; {@link LoftPair} is LoFT. A takes its turn before B in every step. With {@code R = (K·Kᵀ + δ)⁻¹·K·Kprevᵀ}:
+ *
+ * <pre>
+ * ĝ = (K·Kᵀ + δ)⁻¹·g                            K is A as just written, when A and then B are treated on a step of A
+ * m ← β₁·R·m + (1 − β₁)·ĝ
+ * P[i] ← β₂·Rᵀ·P[i]·R + (1 − β₂)·ĝ[i]·ĝ[i]ᵀ      the transpose of the matrix that keeps V
+ * F ← (1 − λ)·F                                 no learning rate
+ * F ← F − η·(K·Kᵀ + δ)⁻¹·K·Dᵀ                    no 1/s, in the gradient or here: alpha multiplies the step
+ * </pre>
+ *
+ * <p>The quotient D is LoFT's, without a bound. Gram matrices are inverted in float64 here, in the factors' dtype there.
+ */
+final class PublishedLoftPair implements PairRule {
+    private final LowRankPair pair;
+    private final LoftConfig config;
+    private final Map<Factor, Tensor> momenta = new EnumMap<>(Factor.class);
+    private final Map<Factor, CrossTermMoment> seconds = new EnumMap<>(Factor.class);
+    private final Map<Factor, Basis> bases = new EnumMap<>(Factor.class);
+    /** {@code B·Bprevᵀ}, B wide, since the step of B before; float64 {@code (r, r)}. */
+    private final Tensor overlapOfB;
+
+    PublishedLoftPair(LowRankPair pair, LoftConfig config) {
+        this.pair = pair;
+        this.config = config;
+        try (NativeScope scope = new NativeScope()) {
+            for (Factor factor : Factor.values()) {
+                Tensor wide = factor.wide(pair);
+                momenta.put(
+                        factor, NativeScope.keep(torch.zeros(new long[] {wide.size(0), wide.size(1)}, wide.options())));
+                seconds.put(factor, new CrossTermMoment(config, wide));
+                bases.put(factor, new Basis(pair, factor, config.damping()));
+            }
+            overlapOfB = NativeScope.keep(of(bases, Factor.B).gram().clone());
+        }
+    }
+
+    @Override
+    public LowRankPair pair() {
+        return pair;
+    }
+
+    /** The norm of {@code ĝᵀ·K} of the active factor. */
+    @Override
+    public void readGradients(long t, NormSum norm) {
+        for (Factor factor : Factor.values()) {
+            Tensor grad = factor.wideGrad(pair).to(ScalarType.Double);
+            Basis basis = of(bases, factor.other());
+            Tensor scaled = basis.inverse().mm(grad);
+            norm.add(
+                    factor == Factor.activeAt(t)
+                            ? scaled.mm(scaled.t()).mul_(basis.gram()).sum()
+                            : grad.sum().mul(new Scalar(0.0)));
+        }
+    }
+
+    @Override
+    public void step(long t, double learningRate, double gradScale) {
+        boolean turnOfB = Factor.activeAt(t) == Factor.B;
+        Basis b = of(bases, Factor.B);
+        Tensor written = treat(Factor.A, turnOfB ? b.gram() : overlapOfB, t, learningRate, gradScale);
+        Tensor overlapOfA = written == null ? of(bases, Factor.A).gram() : write(Factor.A, written);
+        written = treat(Factor.B, overlapOfA, t, learningRate, gradScale);
+        if (written != null) {
+            overlapOfB.copy_(write(Factor.B, written));
+        }
+    }
+
+    /** What one factor's turn does; returns its new value if it moves. */
+    private @Nullable Tensor treat(Factor factor, Tensor overlap, long t, double learningRate, double gradScale) {
+        Basis basis = of(bases, factor.other());
+        Tensor m = of(momenta, factor);
+        CrossTermMoment second = of(seconds, factor);
+        Tensor r = basis.inverse().mm(overlap);
+        m.copy_(r.to(m.scalar_type()).mm(m));
+        second.transport(r.t());
+
+        Tensor grad = factor.wideGrad(pair).to(ScalarType.Double).mul(new Scalar(gradScale));
+        Tensor scaled = basis.inverse().mm(grad).to(m.scalar_type());
+        m.mul_(new Scalar(config.beta1())).add_(scaled, new Scalar(1 - config.beta1()));
+        second.accumulate(scaled);
+        if (factor != Factor.activeAt(t)) {
+            return null;
+        }
+        Tensor inverse = basis.inverse().to(m.scalar_type());
+        Tensor d = second.direction(m, factor.other().wide(pair), inverse, t);
+        Tensor decayed = factor.wide(pair).mul(new Scalar(1 - config.weightDecay()));
+        return decayed.sub_(d, new Scalar(learningRate));
+    }
+
+    /** Writes a factor; returns {@code F·Fprevᵀ}. */
+    private Tensor write(Factor factor, Tensor written) {
+        Tensor f = factor.wide(pair);
+        Tensor overlap =
+                written.to(ScalarType.Double).mm(f.to(ScalarType.Double).t());
+        f.copy_(written);
+        of(bases, factor).renew(pair);
+        return overlap;
+    }
+
+    @Override
+    public void addState(Map<String, Tensor> all) {
+        for (Factor factor : Factor.values()) {
+            String prefix = pair.name() + ".lora_" + factor;
+            all.put(prefix + ".exp_avg", of(momenta, factor));
+            all.put(prefix + ".exp_avg_sq", of(seconds, factor).state());
+        }
+        all.put(pair.name() + ".overlap", overlapOfB);
+    }
+
+    @Override
+    public void reloaded() {
+        bases.values().forEach(basis -> basis.renew(pair));
+    }
+
+    private static <T> T of(Map<Factor, T> map, Factor factor) {
+        return Objects.requireNonNull(map.get(factor));
+    }
+
+    @Override
+    public void close() {
+        momenta.values().forEach(Tensor::close);
+        seconds.values().forEach(CrossTermMoment::close);
+        bases.values().forEach(Basis::close);
+        overlapOfB.close();
+    }
+}
