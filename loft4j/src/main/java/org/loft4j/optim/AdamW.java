@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.loft4j.tensor.NativeScope;
 
 /**
@@ -21,21 +20,15 @@ import org.loft4j.tensor.NativeScope;
  */
 public final class AdamW implements Optimizer {
     /** A parameter with its moments. */
-    private record Slot(NamedParameter parameter, Tensor m, Tensor v) {}
+    private record Slot(NamedParameter parameter, Moments moments) {}
 
-    private final AdamWConfig config;
     private final List<Slot> slots = new ArrayList<>();
     private final StepCounter steps = new StepCounter();
 
     public AdamW(List<NamedParameter> parameters, AdamWConfig config) {
-        this.config = config;
         try (NativeScope scope = new NativeScope()) {
             for (NamedParameter parameter : parameters) {
-                Tensor detached = parameter.tensor().detach();
-                slots.add(new Slot(
-                        parameter,
-                        NativeScope.keep(torch.zeros_like(detached)),
-                        NativeScope.keep(torch.zeros_like(detached))));
+                slots.add(new Slot(parameter, new Moments(parameter.tensor().detach(), config)));
             }
         }
     }
@@ -52,17 +45,11 @@ public final class AdamW implements Optimizer {
     @Override
     public void step(double learningRate, double gradScale) {
         long t = steps.next();
-        double firstBias = 1 - Math.pow(config.beta1(), t);
-        double secondBiasRoot = Math.sqrt(1 - Math.pow(config.beta2(), t));
         for (Slot slot : slots) {
             try (NativeScope scope = new NativeScope()) {
                 Tensor p = slot.parameter.tensor().detach();
                 Tensor g = gradScale == 1 ? gradOf(slot) : gradOf(slot).mul(new Scalar(gradScale));
-                p.mul_(new Scalar(1 - learningRate * config.weightDecay()));
-                slot.m.mul_(new Scalar(config.beta1())).add_(g, new Scalar(1 - config.beta1()));
-                slot.v.mul_(new Scalar(config.beta2())).addcmul_(g, g, new Scalar(1 - config.beta2()));
-                Tensor root = slot.v.sqrt().div_(new Scalar(secondBiasRoot)).add_(new Scalar(config.eps()));
-                p.addcdiv_(slot.m, root, new Scalar(-learningRate / firstBias));
+                slot.moments.step(p, g, t, learningRate);
             }
         }
     }
@@ -76,8 +63,7 @@ public final class AdamW implements Optimizer {
     public Map<String, Tensor> state() {
         Map<String, Tensor> state = new LinkedHashMap<>();
         for (Slot slot : slots) {
-            state.put(slot.parameter.name() + ".exp_avg", slot.m);
-            state.put(slot.parameter.name() + ".exp_avg_sq", slot.v);
+            slot.moments.addState(slot.parameter.name(), state);
         }
         state.put("step", steps.tensor());
         return state;
@@ -99,10 +85,7 @@ public final class AdamW implements Optimizer {
 
     @Override
     public void close() {
-        for (Slot slot : slots) {
-            slot.m.close();
-            slot.v.close();
-        }
+        slots.forEach(slot -> slot.moments.close());
         slots.clear();
         steps.close();
     }

@@ -1,0 +1,61 @@
+package org.loft4j.optim;
+
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * LoRA-FA (Zhang, Zhang, Shi, Chu, Li, "LoRA-FA: Memory-efficient Low-rank Adaptation for Large Language Models Fine-tuning",
+ * arXiv 2308.03303): A stays as it was drawn, and B's gradient is scaled so that {@code s·g_B·A} is the full gradient's
+ * projection on A's row space,
+ *
+ * <pre>
+ * g_B ← s⁻²·g_B·(A·Aᵀ + δ)⁻¹,  δ = 1e-8,  then AdamW on B
+ * </pre>
+ *
+ * as in the paper's later versions and in PEFT. A gets no update, no decay and no state, and no longer asks for its gradient.
+ */
+public final class LoraFa {
+    private static final double DELTA = 1e-8;
+
+    private LoraFa() {}
+
+    /** Freezes the A of every pair. State: {@code 2·m·r} floats a pair. */
+    public static Optimizer of(List<LowRankPair> pairs, AdamWConfig config) {
+        List<PairRule> rules = new ArrayList<>();
+        for (LowRankPair pair : pairs) {
+            pair.loraA().set_requires_grad(false);
+            rules.add(new ScaledAdamWPair(pair, config, new Projection(pair), EnumSet.of(Factor.B)));
+        }
+        return new PairOptimizer(rules);
+    }
+
+    /** Of B's gradient, by the frozen A. */
+    private static final class Projection implements GradientScaling {
+        private final LowRankPair pair;
+        private final Basis a;
+
+        Projection(LowRankPair pair) {
+            this.pair = pair;
+            this.a = new Basis(pair, Factor.A, new Damping.Absolute(DELTA, DELTA));
+        }
+
+        @Override
+        public Tensor scale(Factor factor, Tensor grad, long t) {
+            return a.inverse().mm(grad).mul_(new Scalar(1 / (pair.scale() * pair.scale())));
+        }
+
+        @Override
+        public void renew() {
+            // A has moved only if it was loaded, which costs r×r work to find out and no more to redo
+            a.renew(pair);
+        }
+
+        @Override
+        public void close() {
+            a.close();
+        }
+    }
+}

@@ -1,0 +1,38 @@
+package org.loft4j.optim;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * LoRA+ (Hayou, Ghosh, Yu, "LoRA+: Efficient Low Rank Adaptation of Large Models", ICML 2024, arXiv 2402.12354, section 4):
+ * AdamW on both factors, with a learning rate for B that is a multiple of A's,
+ *
+ * <pre>
+ * η_A = η        η_B = λ·η,  λ = 16
+ * </pre>
+ *
+ * so that both contribute to the features as the width grows. λ = 16 is what the paper recommends (its ratio 2⁴).
+ */
+public final class LoraPlus {
+    /** λ. */
+    public static final double RATIO = 16;
+
+    private LoraPlus() {}
+
+    /**
+     * Two groups, A's first. State: LoRA's, {@code 2·(m + n)·r} floats a pair.
+     *
+     * @param learningRate η, of A
+     */
+    public static List<OptimizerGroups.Group> groups(List<LowRankPair> pairs, AdamWConfig config, double learningRate) {
+        List<NamedParameter> a = new ArrayList<>();
+        List<NamedParameter> b = new ArrayList<>();
+        for (LowRankPair pair : pairs) {
+            a.add(new NamedParameter(pair.name() + ".lora_A", pair.loraA()));
+            b.add(new NamedParameter(pair.name() + ".lora_B", pair.loraB()));
+        }
+        return List.of(
+                new OptimizerGroups.Group("factors_a", new AdamW(a, config), learningRate),
+                new OptimizerGroups.Group("factors_b", new AdamW(b, config), RATIO * learningRate));
+    }
+}

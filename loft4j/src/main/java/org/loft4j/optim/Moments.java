@@ -1,0 +1,69 @@
+package org.loft4j.optim;
+
+import java.util.Map;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Shapes;
+
+/** AdamW's two moments of one tensor, and the quotient that it makes of them. */
+final class Moments implements AutoCloseable {
+    private final AdamWConfig config;
+    private final Tensor m;
+    private final Tensor v;
+
+    /** Zero, in the shape, dtype and device of a tensor. */
+    Moments(Tensor like, AdamWConfig config) {
+        this(Shapes.of(like), like, config);
+    }
+
+    /** Zero, in a shape of their own. */
+    Moments(long[] shape, Tensor like, AdamWConfig config) {
+        this.config = config;
+        try (NativeScope scope = new NativeScope()) {
+            m = NativeScope.keep(torch.zeros(shape, like.options()));
+            v = NativeScope.keep(torch.zeros(shape, like.options()));
+        }
+    }
+
+    /** {@code m ← β₁·m + (1 − β₁)·g}, {@code v ← β₂·v + (1 − β₂)·g²}. */
+    void accumulate(Tensor g) {
+        m.mul_(new Scalar(config.beta1())).add_(g, new Scalar(1 - config.beta1()));
+        v.mul_(new Scalar(config.beta2())).addcmul_(g, g, new Scalar(1 - config.beta2()));
+    }
+
+    /** {@code √v / √(1 − β₂ᵗ) + ε}. */
+    private Tensor root(long t) {
+        double secondBiasRoot = Math.sqrt(1 - Math.pow(config.beta2(), t));
+        return v.sqrt().div_(new Scalar(secondBiasRoot)).add_(new Scalar(config.eps()));
+    }
+
+    private double firstBias(long t) {
+        return 1 - Math.pow(config.beta1(), t);
+    }
+
+    /** {@code m/(1 − β₁ᵗ) ⊘ (√v / √(1 − β₂ᵗ) + ε)}. */
+    Tensor quotient(long t) {
+        return m.div(root(t)).div_(new Scalar(firstBias(t)));
+    }
+
+    /** One step of AdamW: {@code p ← (1 − η·λ)·p}, then the moments take in g, then {@code p ← p − η·quotient}. */
+    void step(Tensor p, Tensor g, long t, double learningRate) {
+        p.mul_(new Scalar(1 - learningRate * config.weightDecay()));
+        accumulate(g);
+        p.addcdiv_(m, root(t), new Scalar(-learningRate / firstBias(t)));
+    }
+
+    /** Adds both under the name of their tensor. */
+    void addState(String name, Map<String, Tensor> all) {
+        all.put(name + ".exp_avg", m);
+        all.put(name + ".exp_avg_sq", v);
+    }
+
+    @Override
+    public void close() {
+        m.close();
+        v.close();
+    }
+}
