@@ -1,13 +1,11 @@
 package org.loft4j.cli;
 
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraConfig;
-import org.loft4j.adapter.TargetModules;
 import org.loft4j.train.Method;
 import picocli.CommandLine.Option;
 
-/** What is trained: the method, and the shape and place of its adapter. */
+/** What is trained: the method, and the shape of its adapter. */
 final class MethodFlags {
     @Option(
             names = "--method",
@@ -27,58 +25,21 @@ final class MethodFlags {
     @Nullable
     Double alpha;
 
-    @Option(
-            names = "--dropout",
-            paramLabel = "P",
-            description = "Probability that an input of the adapter is dropped in training. Default: ${DEFAULT-VALUE}.")
-    double dropout = 0;
-
     @Option(names = "--rslora", description = "Scale by alpha / √rank instead.")
     boolean rslora;
 
-    @Option(
-            names = "--target-modules",
-            paramLabel = "NAMES",
-            description =
-                    "Layers that get an adapter: all-linear, names with commas between them, or a regular expression."
-                            + " Default: ${DEFAULT-VALUE}.")
-    String targetModules = TargetModules.ALL_LINEAR;
-
-    @Option(
-            names = "--exclude-modules",
-            paramLabel = "REGEX",
-            description = "Layers that get none although they are targets: a regular expression over the whole path.")
-    @Nullable
-    String excludeModules;
-
-    @Option(
-            names = "--modules-to-save",
-            paramLabel = "NAME",
-            split = ",",
-            description =
-                    "Modules that are trained in full and saved with the adapter. A new classifier is always among them.")
-    @Nullable
-    List<String> modulesToSave;
-
     /** Checks the adapter whatever the method. */
-    boolean checked() {
-        return lora() != null;
+    boolean checked(AdapterFlags place) {
+        return lora(place) != null;
     }
 
     /** The configuration of the adapter, or null for a method that has none. */
     @Nullable
-    LoraConfig adapter() {
-        return method.usesAdapter() ? lora() : null;
+    LoraConfig adapter(AdapterFlags place) {
+        return method.usesAdapter() ? lora(place) : null;
     }
 
-    private LoraConfig lora() {
-        return new LoraConfig(
-                rank,
-                alpha == null ? 2.0 * rank : alpha,
-                dropout,
-                TargetModules.parse(targetModules),
-                excludeModules,
-                rslora,
-                modulesToSave == null ? List.of() : modulesToSave);
+    private LoraConfig lora(AdapterFlags place) {
+        return place.lora(rank, alpha == null ? 2.0 * rank : alpha, rslora);
     }
 }

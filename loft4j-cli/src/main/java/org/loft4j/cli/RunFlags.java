@@ -5,7 +5,7 @@ import org.loft4j.train.OnExisting;
 import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Option;
 
-/** How long a run is, and what it leaves. */
+/** What a run leaves, and what becomes of an earlier one. */
 final class RunFlags {
     @Option(
             names = "--output",
@@ -14,58 +14,11 @@ final class RunFlags {
             description = "Where the adapter, checkpoints, metrics and this call's settings go.")
     Path output;
 
-    @Option(names = "--epochs", paramLabel = "N", description = "Passes over the data. Default: ${DEFAULT-VALUE}.")
-    int epochs = 1;
-
-    @Option(
-            names = "--max-steps",
-            paramLabel = "N",
-            description = "Optimizer steps of the run, whatever --epochs says; 0 for as many as the epochs make.")
-    long maxSteps = 0;
-
-    @Option(
-            names = "--batch-size",
-            paramLabel = "ROWS",
-            description = "Rows that go through the model at once. Default: ${DEFAULT-VALUE}.")
-    int batchSize = 8;
-
-    @Option(
-            names = "--accumulate",
-            paramLabel = "N",
-            description = "Batches that make one optimizer step. Default: ${DEFAULT-VALUE}.")
-    int accumulate = 1;
-
-    @Option(
-            names = "--eval-batch-size",
-            paramLabel = "ROWS",
-            description = "Rows of a batch of the evaluation. Default: ${DEFAULT-VALUE}.")
-    int evalBatchSize = 32;
-
-    @Option(
-            names = "--group-by-length",
-            negatable = true,
-            fallbackValue = "true",
-            description = "Put rows of similar length into a batch, for less padding. Default: ${DEFAULT-VALUE}.")
-    boolean groupByLength = true;
-
     @Option(
             names = "--seed",
             paramLabel = "SEED",
             description = "Of the order of the data, dropout and new weights. Default: ${DEFAULT-VALUE}.")
     long seed = 0;
-
-    @Option(
-            names = "--logging-steps",
-            paramLabel = "N",
-            description = "Steps between two lines of the metrics. Default: ${DEFAULT-VALUE}.")
-    int loggingSteps = 10;
-
-    @Option(
-            names = "--eval-steps",
-            paramLabel = "N",
-            description =
-                    "Steps between two evaluations; 0 for one at the end of each epoch. Default: ${DEFAULT-VALUE}.")
-    long evalSteps = 0;
 
     @Option(
             names = "--save-steps",
@@ -115,15 +68,7 @@ final class RunFlags {
     }
 
     void apply(TrainConfig.Builder config) {
-        config.epochs(epochs)
-                .maxSteps(maxSteps)
-                .batchSize(batchSize)
-                .gradientAccumulationSteps(accumulate)
-                .evalBatchSize(evalBatchSize)
-                .groupByLength(groupByLength)
-                .seed(seed)
-                .loggingSteps(loggingSteps)
-                .evalSteps(evalSteps)
+        config.seed(seed)
                 .saveSteps(saveSteps)
                 .saveTotalLimit(saveTotalLimit)
                 .metricForBest(metricForBest)

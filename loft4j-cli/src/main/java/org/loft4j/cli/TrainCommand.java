@@ -73,8 +73,14 @@ final class TrainCommand implements Verb {
     @Mixin(name = "Method")
     MethodFlags method;
 
+    @Mixin(name = "Adapter")
+    AdapterFlags adapter;
+
     @Mixin(name = "Optimizer")
     OptimizerFlags optimizer;
+
+    @Mixin(name = "Length")
+    LengthFlags length;
 
     @Mixin(name = "Run")
     RunFlags run;
@@ -96,12 +102,13 @@ final class TrainCommand implements Verb {
         run.check(problems);
         device.check(problems);
         problems.of(this::config);
-        problems.of(method::checked);
+        problems.of(() -> method.checked(adapter));
     }
 
     TrainConfig config() {
         TrainConfig.Builder config = TrainConfig.builder(method.method);
         optimizer.apply(config);
+        length.apply(config);
         run.apply(config);
         return config.build();
     }
@@ -121,7 +128,7 @@ final class TrainCommand implements Verb {
             Dataset train = encode(rows, rows.train(), tokenizer, maxLength, "training");
             Dataset held = rows.eval() == null ? null : encode(rows, rows.eval(), tokenizer, maxLength, "held-out");
             TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
-            return train(opened, encoded, config, method.adapter());
+            return train(opened, encoded, config, method.adapter(adapter));
         }
     }
 

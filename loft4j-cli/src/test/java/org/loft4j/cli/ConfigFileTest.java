@@ -36,8 +36,8 @@ class ConfigFileTest {
                 """, "--batch-size", "6");
         assertEquals(Path.of("somewhere"), train.model);
         assertEquals(3, train.method.rank);
-        assertEquals("query,value", train.method.targetModules);
-        assertEquals(List.of("classifier"), train.method.modulesToSave);
+        assertEquals("query,value", train.adapter.targetModules);
+        assertEquals(List.of("classifier"), train.adapter.modulesToSave);
         assertEquals(2e-4, train.config().learningRate());
         assertEquals(Schedule.Kind.COSINE, train.config().schedule());
         assertEquals("bfloat16", train.device.dtype);

@@ -1,10 +1,12 @@
 package org.loft4j.data;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
@@ -164,5 +166,22 @@ public final class Dataset {
     /** What did not fit into the greatest length. */
     public Truncations truncations() {
         return truncations;
+    }
+
+    /** Number of rows and checksum of all ids and labels: two datasets with the same one hold the same. */
+    public String fingerprint() {
+        CRC32C crc = new CRC32C();
+        for (int i = 0; i < size(); i++) {
+            Encoded row = get(i);
+            update(crc, row.ids());
+            update(crc, row.labels());
+        }
+        return size() + " rows, crc32c " + Long.toHexString(crc.getValue());
+    }
+
+    private static void update(CRC32C crc, long[] values) {
+        ByteBuffer bytes = ByteBuffer.allocate(8 * (values.length + 1)).putLong(values.length);
+        bytes.asLongBuffer().put(values);
+        crc.update(bytes.array());
     }
 }

@@ -25,6 +25,9 @@ public interface Model extends AutoCloseable {
     /** The parameters by their Hugging Face names. The model owns them. */
     Weights weights();
 
+    /** Draws anew what the checkpoint lacked ({@link Weights#created}), as opening the model with this seed would have drawn it. */
+    default void redraw(long seed) {}
+
     /** Switches dropout on (training) or off (evaluation, the initial state). */
     void setTraining(boolean training);
 

@@ -35,6 +35,15 @@ public final class ConfusionMatrix {
         return total;
     }
 
+    /** Whether every example was taken for the same class, as a classifier does that has learnt nothing. */
+    public boolean predictsOneClass() {
+        long most = 0;
+        for (int k = 0; k < counts.length; k++) {
+            most = Math.max(most, predicted(k));
+        }
+        return most > 0 && most == total();
+    }
+
     /** The share of examples that were predicted right; 0 when there is none. */
     public double accuracy() {
         long total = total();

@@ -10,8 +10,8 @@ import java.nio.file.StandardOpenOption;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 
-/** Holds an output directory for one process. The system lets go of it when the process ends, however it ends. */
-final class RunLock implements AutoCloseable {
+/** Holds a directory for one process. The system lets go of it when the process ends, however it ends. */
+public final class RunLock implements AutoCloseable {
     private final FileChannel channel;
 
     private RunLock(FileChannel channel) {
@@ -20,13 +20,22 @@ final class RunLock implements AutoCloseable {
 
     /** @throws ConfigException if another run holds the directory */
     static RunLock acquire(Path directory) throws IOException {
+        RunLock lock = tryAcquire(directory);
+        if (lock == null) {
+            throw new ConfigException("output_dir " + directory
+                    + " is in use by another run: wait for it to end, or choose another directory");
+        }
+        return lock;
+    }
+
+    /** The lock on a directory, which is made where it is missing; null if someone else holds it. */
+    public static @Nullable RunLock tryAcquire(Path directory) throws IOException {
         Files.createDirectories(directory);
         FileChannel channel =
                 FileChannel.open(directory.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         if (tryLock(channel) == null) {
             channel.close();
-            throw new ConfigException("output_dir " + directory
-                    + " is in use by another run: wait for it to end, or choose another directory");
+            return null;
         }
         return new RunLock(channel);
     }

@@ -1,18 +1,14 @@
 package org.loft4j.train;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.zip.CRC32C;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Dataset;
-import org.loft4j.data.Encoded;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.nn.Model;
@@ -40,33 +36,14 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         settings.put("model_elements", model.weights().elements());
         settings.put("device", model.description().device().toString());
         settings.put("threads", Engine.threads());
-        settings.put("train_data", fingerprint(data.train()));
-        settings.put("eval_data", fingerprint(data.eval()));
+        settings.put("train_data", data.train().fingerprint());
+        Dataset eval = data.eval();
+        settings.put("eval_data", eval == null ? "none" : eval.fingerprint());
         return new RunPlan(stepsPerEpoch, totalSteps, settings);
     }
 
     private static long ceilDiv(long a, long b) {
         return (a + b - 1) / b;
-    }
-
-    /** Number of rows and checksum of all ids and labels. */
-    private static String fingerprint(@Nullable Dataset dataset) {
-        if (dataset == null) {
-            return "none";
-        }
-        CRC32C crc = new CRC32C();
-        for (int i = 0; i < dataset.size(); i++) {
-            Encoded row = dataset.get(i);
-            update(crc, row.ids());
-            update(crc, row.labels());
-        }
-        return dataset.size() + " rows, crc32c " + Long.toHexString(crc.getValue());
-    }
-
-    private static void update(CRC32C crc, long[] values) {
-        ByteBuffer bytes = ByteBuffer.allocate(8 * (values.length + 1)).putLong(values.length);
-        bytes.asLongBuffer().put(values);
-        crc.update(bytes.array());
     }
 
     /** How many passes over the data are behind after a step. */

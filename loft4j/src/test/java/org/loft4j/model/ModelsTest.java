@@ -217,4 +217,26 @@ class ModelsTest {
             throw new AssertionError(e);
         }
     }
+
+    @Test
+    void aHeadIsDrawnAnewAsOpeningTheModelWouldHaveDrawnIt() throws Exception {
+        ModelOptions five = CLASSIFIER.withLabels(List.of("a", "b", "c", "d", "e"));
+        try (NativeScope scope = new NativeScope();
+                Model model = Models.open(BERT, five.withSeed(1));
+                Model other = Models.open(BERT, five.withSeed(2))) {
+            double[] first = Tensors.toDoubles(model.head().weight());
+            double[] second = Tensors.toDoubles(other.head().weight());
+            assertFalse(java.util.Arrays.equals(first, second));
+            model.redraw(2);
+            assertArrayEquals(second, Tensors.toDoubles(model.head().weight()), 0.0);
+            model.redraw(1);
+            assertArrayEquals(first, Tensors.toDoubles(model.head().weight()), 0.0);
+        }
+        try (NativeScope scope = new NativeScope();
+                Model model = Models.open(BERT, CLASSIFIER)) {
+            double[] trained = Tensors.toDoubles(model.head().weight());
+            model.redraw(3);
+            assertArrayEquals(trained, Tensors.toDoubles(model.head().weight()), 0.0, "a head of the checkpoint stays");
+        }
+    }
 }

@@ -1,7 +1,9 @@
 package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 import org.loft4j.ConfigException;
@@ -93,5 +95,12 @@ class ConfusionMatrixTest {
     @Test
     void noClassIsRefused() {
         assertThrows(ConfigException.class, () -> new ConfusionMatrix(0));
+    }
+
+    @Test
+    void aClassifierThatHasLearntNothingPredictsOneClass() {
+        assertFalse(binary().predictsOneClass());
+        assertTrue(of(3, new int[][] {{0, 2}, {1, 2}, {2, 2}}).predictsOneClass());
+        assertFalse(new ConfusionMatrix(2).predictsOneClass());
     }
 }

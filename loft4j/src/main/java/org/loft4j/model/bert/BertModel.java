@@ -138,6 +138,11 @@ public final class BertModel implements Model {
     }
 
     @Override
+    public void redraw(long seed) {
+        BertWeights.redraw(weights, config, seed);
+    }
+
+    @Override
     public void setTraining(boolean training) {
         this.training = training;
     }

@@ -2,7 +2,9 @@ package org.loft4j.model.bert;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.ParameterReader;
@@ -87,6 +89,22 @@ final class BertWeights {
         } catch (CheckpointException | RuntimeException e) {
             weights.close();
             throw e;
+        }
+    }
+
+    /** Gives what a checkpoint lacked the values that {@link #read} would have given it with this seed. */
+    static void redraw(Weights weights, BertConfig config, long seed) {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            Generator generator = ParameterSpec.generator(seed);
+            for (List<ParameterSpec> part : head(config)) {
+                for (ParameterSpec spec : part) {
+                    if (weights.created().contains(spec.name())) {
+                        Tensor ours = weights.get(spec.name());
+                        ours.copy_(spec.create(config.initializerRange(), Dtype.of(ours), DeviceSpec.CPU, generator));
+                    }
+                }
+            }
         }
     }
 

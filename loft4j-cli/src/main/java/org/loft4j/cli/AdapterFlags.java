@@ -1,0 +1,51 @@
+package org.loft4j.cli;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.TargetModules;
+import picocli.CommandLine.Option;
+
+/** Where an adapter sits, and what is trained beside it. */
+final class AdapterFlags {
+    @Option(
+            names = "--dropout",
+            paramLabel = "P",
+            description = "Probability that an input of the adapter is dropped in training. Default: ${DEFAULT-VALUE}.")
+    double dropout = 0;
+
+    @Option(
+            names = "--target-modules",
+            paramLabel = "NAMES",
+            description =
+                    "Layers that get an adapter: all-linear, names with commas between them, or a regular expression."
+                            + " Default: ${DEFAULT-VALUE}.")
+    String targetModules = TargetModules.ALL_LINEAR;
+
+    @Option(
+            names = "--exclude-modules",
+            paramLabel = "REGEX",
+            description = "Layers that get none although they are targets: a regular expression over the whole path.")
+    @Nullable
+    String excludeModules;
+
+    @Option(
+            names = "--modules-to-save",
+            paramLabel = "NAME",
+            split = ",",
+            description =
+                    "Modules that are trained in full and saved with the adapter. A new classifier is always among them.")
+    @Nullable
+    List<String> modulesToSave;
+
+    LoraConfig lora(int rank, double alpha, boolean rslora) {
+        return new LoraConfig(
+                rank,
+                alpha,
+                dropout,
+                TargetModules.parse(targetModules),
+                excludeModules,
+                rslora,
+                modulesToSave == null ? List.of() : modulesToSave);
+    }
+}
