@@ -1,7 +1,9 @@
 package org.loft4j.cli;
 
 import org.jspecify.annotations.Nullable;
+import org.loft4j.optim.LoftBlock;
 import org.loft4j.optim.Schedule;
+import org.loft4j.train.LoftSettings;
 import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Option;
 
@@ -63,8 +65,22 @@ final class OptimizerFlags {
     @Option(
             names = "--eps",
             paramLabel = "EPS",
-            description = "Added to the root of the second moment. Default: ${DEFAULT-VALUE}.")
-    double eps = 1e-8;
+            description = "Added to the root of the second moment. Default: 1e-8; 1e-4 with --loft-reference.")
+    @Nullable
+    Double eps;
+
+    @Option(
+            names = "--loft-without",
+            paramLabel = "BLOCKS",
+            description =
+                    "Blocks of LoFT to leave out, with commas between them: alternation, gradient-scaling, first-moment,"
+                            + " second-moment, projected-update, clipping. Default: none.")
+    String loftWithout = "";
+
+    @Option(
+            names = "--loft-reference",
+            description = "Do what LoFT's published code does, its errors included, to compare with published curves.")
+    boolean loftReference;
 
     void apply(TrainConfig.Builder config) {
         if (learningRate != null) {
@@ -76,6 +92,9 @@ final class OptimizerFlags {
                 .weightDecay(weightDecay)
                 .maxGradNorm(maxGradNorm)
                 .betas(beta1, beta2)
-                .eps(eps);
+                .loft(new LoftSettings(LoftBlock.parseAll(loftWithout), loftReference));
+        if (eps != null) {
+            config.eps(eps);
+        }
     }
 }

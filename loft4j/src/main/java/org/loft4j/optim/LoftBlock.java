@@ -56,6 +56,15 @@ public enum LoftBlock {
         throw new ConfigException("loft_without must name blocks among " + words(Set.of(values())) + ", got " + word);
     }
 
+    /** Reads words with commas between them; none if there are none. */
+    public static Set<LoftBlock> parseAll(String words) {
+        return Arrays.stream(words.split(","))
+                .map(String::strip)
+                .filter(word -> !word.isEmpty())
+                .map(LoftBlock::parse)
+                .collect(Collectors.toUnmodifiableSet());
+    }
+
     /** The words of some blocks in their order, with commas between them. */
     public static String words(Set<LoftBlock> blocks) {
         return Arrays.stream(values())

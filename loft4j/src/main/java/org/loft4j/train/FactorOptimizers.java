@@ -44,11 +44,14 @@ final class FactorOptimizers {
     }
 
     private static LoftConfig loft(TrainConfig config) {
+        LoftConfig base = config.loft().reference() ? LoftConfig.publishedCode() : LoftConfig.defaults();
         return new LoftConfig(
                 config.beta1(),
                 config.beta2(),
                 config.eps(),
                 config.weightDecay(),
-                LoftConfig.defaults().damping());
+                base.damping(),
+                config.loft().without(),
+                base.reference());
     }
 }

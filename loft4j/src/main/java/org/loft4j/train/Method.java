@@ -1,9 +1,12 @@
 package org.loft4j.train;
 
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.Locale;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.loft4j.ConfigException;
+import org.loft4j.optim.LoftBlock;
 
 /**
  * What is trained, and by which optimizer. The default learning rates come from measurements on small pretrained encoders
@@ -44,6 +47,15 @@ public enum Method {
     /** Whether the base model stays frozen and low-rank factors are trained. */
     public boolean usesAdapter() {
         return this != FULL;
+    }
+
+    /** The blocks of LoFT that the method has; none if it is not LoFT. */
+    public Set<LoftBlock> loftBlocks() {
+        return switch (this) {
+            case LOFT -> EnumSet.allOf(LoftBlock.class);
+            case LOFT_SIMPLE -> EnumSet.complementOf(EnumSet.of(LoftBlock.SECOND_MOMENT, LoftBlock.PROJECTED_UPDATE));
+            default -> Set.of();
+        };
     }
 
     /** The word on the command line: {@code loft-simple}. */

@@ -5,8 +5,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
+import org.loft4j.optim.LoftConfig;
 import org.loft4j.optim.Schedule;
 
 /**
@@ -36,6 +38,7 @@ import org.loft4j.optim.Schedule;
  * @param metricForBest {@code loss}, {@code accuracy}, {@code macro_f1}, {@code matthews} or {@code perplexity}
  * @param loadBestAtEnd whether the run ends with the weights of the best evaluation instead of the last weights
  * @param groupByLength whether rows of similar length share a batch, for less padding
+ * @param loft what is changed about LoFT, for its methods
  */
 public record TrainConfig(
         Method method,
@@ -61,7 +64,8 @@ public record TrainConfig(
         int earlyStoppingPatience,
         String metricForBest,
         boolean loadBestAtEnd,
-        boolean groupByLength) {
+        boolean groupByLength,
+        LoftSettings loft) {
     /** The metrics that can choose the best evaluation. */
     public static final List<String> METRICS = List.of("loss", "accuracy", "macro_f1", "matthews", "perplexity");
 
@@ -88,6 +92,7 @@ public record TrainConfig(
         check(problems, () -> Checks.atLeast("save_steps", saveSteps, 0));
         check(problems, () -> Checks.atLeast("save_total_limit", saveTotalLimit, 0));
         check(problems, () -> Checks.atLeast("early_stopping_patience", earlyStoppingPatience, 0));
+        problems.addAll(loft.problems(method));
         if (!METRICS.contains(metricForBest)) {
             problems.add(
                     "metric_for_best_model must be one of " + String.join(", ", METRICS) + ", got " + metricForBest);
@@ -142,6 +147,7 @@ public record TrainConfig(
         map.put("metric_for_best_model", metricForBest);
         map.put("load_best_model_at_end", loadBestAtEnd);
         map.put("group_by_length", groupByLength);
+        map.putAll(loft.toMap());
         return map;
     }
 
@@ -161,7 +167,7 @@ public record TrainConfig(
         private double maxGradNorm = 1;
         private double beta1 = 0.9;
         private double beta2 = 0.999;
-        private double eps = 1e-8;
+        private @Nullable Double eps;
         private long seed;
         private int loggingSteps = 10;
         private long evalSteps;
@@ -171,6 +177,7 @@ public record TrainConfig(
         private String metricForBest = "loss";
         private boolean loadBestAtEnd = true;
         private boolean groupByLength = true;
+        private LoftSettings loft = LoftSettings.defaults();
 
         private Builder(Method method) {
             this.method = method;
@@ -238,6 +245,7 @@ public record TrainConfig(
             return this;
         }
 
+        /** 1e-8 unless set; 1e-4 with {@link LoftSettings#reference}. */
         public Builder eps(double value) {
             eps = value;
             return this;
@@ -288,6 +296,11 @@ public record TrainConfig(
             return this;
         }
 
+        public Builder loft(LoftSettings value) {
+            loft = value;
+            return this;
+        }
+
         /** @throws ConfigException that names every setting that is wrong */
         public TrainConfig build() {
             return new TrainConfig(
@@ -305,7 +318,7 @@ public record TrainConfig(
                     maxGradNorm,
                     beta1,
                     beta2,
-                    eps,
+                    eps == null ? (loft.reference() ? LoftConfig.publishedCode() : LoftConfig.defaults()).eps() : eps,
                     seed,
                     loggingSteps,
                     evalSteps,
@@ -314,7 +327,8 @@ public record TrainConfig(
                     earlyStoppingPatience,
                     metricForBest,
                     loadBestAtEnd,
-                    groupByLength);
+                    groupByLength,
+                    loft);
         }
     }
 }

@@ -4,10 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
+import org.loft4j.optim.LoftBlock;
 
 class TrainConfigTest {
     @ParameterizedTest
@@ -47,7 +49,30 @@ class TrainConfigTest {
     @Test
     void theRecordNamesEverySetting() {
         assertEquals(
-                TrainConfig.class.getRecordComponents().length,
+                TrainConfig.class.getRecordComponents().length - 1 + LoftSettings.class.getRecordComponents().length,
                 TrainConfig.builder(Method.LORA).build().toMap().size());
+    }
+
+    @Test
+    void loftIsTakenApartOnlyWhereThereIsLoft() {
+        LoftSettings settings = new LoftSettings(Set.of(LoftBlock.SECOND_MOMENT, LoftBlock.ALTERNATION), false);
+        TrainConfig config = TrainConfig.builder(Method.LOFT).loft(settings).build();
+        assertEquals("alternation, second-moment", config.toMap().get("loft_without"));
+        assertEquals(
+                "loft_without takes LoFT apart, and the method is lora: leave it out", refused(Method.LORA, settings));
+        assertEquals(
+                "loft_without: loft-simple has no second-moment to leave out, only alternation, gradient-scaling,"
+                        + " first-moment, clipping",
+                refused(Method.LOFT_SIMPLE, settings));
+        LoftSettings reference = new LoftSettings(Set.of(), true);
+        assertEquals(
+                1e-4, TrainConfig.builder(Method.LOFT).loft(reference).build().eps());
+        assertEquals("loft_reference must go with method loft, got full", refused(Method.FULL, reference));
+    }
+
+    private static String refused(Method method, LoftSettings settings) {
+        TrainConfig.Builder builder = TrainConfig.builder(method).loft(settings);
+        return String.valueOf(
+                assertThrows(ConfigException.class, builder::build).getMessage());
     }
 }

@@ -1,0 +1,55 @@
+package org.loft4j.train;
+
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.loft4j.optim.LoftBlock;
+
+/**
+ * What a run changes about LoFT itself; nothing by default.
+ *
+ * @param without blocks that are left out
+ * @param reference whether to do what the authors' published code does, traps included
+ */
+public record LoftSettings(Set<LoftBlock> without, boolean reference) {
+    public LoftSettings {
+        without = Set.copyOf(without);
+    }
+
+    /** LoFT as it is. */
+    public static LoftSettings defaults() {
+        return new LoftSettings(Set.of(), false);
+    }
+
+    /** What these settings ask of a method that it does not have; nothing if all is well. */
+    List<String> problems(Method method) {
+        List<String> problems = new ArrayList<>();
+        Set<LoftBlock> blocks = method.loftBlocks();
+        if (!without.isEmpty() && blocks.isEmpty()) {
+            problems.add("loft_without takes LoFT apart, and the method is " + method.word() + ": leave it out");
+        } else if (!blocks.containsAll(without)) {
+            Set<LoftBlock> missing = EnumSet.copyOf(without);
+            missing.removeAll(blocks);
+            problems.add("loft_without: " + method.word() + " has no " + LoftBlock.words(missing)
+                    + " to leave out, only " + LoftBlock.words(blocks));
+        }
+        if (reference && method != Method.LOFT) {
+            problems.add("loft_reference must go with method loft, got " + method.word());
+        }
+        if (reference && !without.isEmpty()) {
+            problems.add("loft_reference and loft_without exclude each other: leave one of them out");
+        }
+        return problems;
+    }
+
+    /** The settings by name, for the record of the run. */
+    Map<String, Object> toMap() {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("loft_without", LoftBlock.words(without));
+        map.put("loft_reference", reference);
+        return map;
+    }
+}
