@@ -5,6 +5,7 @@ import java.util.EnumSet;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.loft4j.tensor.NativeScope;
 
 /**
  * LoRA-FA (Zhang, Zhang, Shi, Chu, Li, "LoRA-FA: Memory-efficient Low-rank Adaptation for Large Language Models Fine-tuning",
@@ -25,9 +26,11 @@ public final class LoraFa {
     /** Freezes the A of every pair. State: {@code 2·m·r} floats a pair. */
     public static Optimizer of(List<LowRankPair> pairs, AdamWConfig config) {
         List<PairRule> rules = new ArrayList<>();
-        for (LowRankPair pair : pairs) {
-            pair.loraA().set_requires_grad(false);
-            rules.add(new ScaledAdamWPair(pair, config, new Projection(pair), EnumSet.of(Factor.B)));
+        try (NativeScope scope = new NativeScope()) {
+            for (LowRankPair pair : pairs) {
+                pair.loraA().set_requires_grad(false);
+                rules.add(new ScaledAdamWPair(pair, config, new Projection(pair), EnumSet.of(Factor.B)));
+            }
         }
         return new PairOptimizer(rules);
     }

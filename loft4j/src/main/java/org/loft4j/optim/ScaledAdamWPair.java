@@ -8,6 +8,7 @@ import java.util.Set;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.loft4j.tensor.NativeScope;
 
 /**
  * One pair whose gradients are scaled before AdamW takes its step on the factors. Both scalings use the factors at which the
@@ -23,8 +24,8 @@ final class ScaledAdamWPair implements PairRule {
         this.pair = pair;
         this.scaling = scaling;
         this.moving = EnumSet.copyOf(moving);
-        for (Factor factor : moving) {
-            moments.put(factor, new Moments(factor.wide(pair), config));
+        try (NativeScope scope = new NativeScope()) {
+            moving.forEach(factor -> moments.put(factor, new Moments(factor.wide(pair), config)));
         }
     }
 
