@@ -55,7 +55,7 @@ public final class LoraAdapter implements AutoCloseable {
 
     /**
      * Puts new adapters on a model, freezes its weights and attaches them. A is uniform in ±1/√in, as PEFT draws it (Kaiming
-     * with a = √5), B is zero, so the model computes what it did before. Each layer draws from a stream of its own, so its
+     * with a = √5), B is zero and DoRA's magnitudes are the norms of the weight's rows, so the model computes what it did before. Each layer draws from a stream of its own, so its
      * numbers depend on seed and path alone. For classification the head is saved in full too, as PEFT does for
      * {@code SEQ_CLS}.
      *
@@ -74,7 +74,7 @@ public final class LoraAdapter implements AutoCloseable {
                 int rank = complete.rankOf(path);
                 Tensor a = kaiming(Seeds.derive(seed, path + ".lora_A", 0), rank, layer.inFeatures());
                 Tensor b = Tensors.zeros(Dtype.F32, DeviceSpec.CPU, layer.outFeatures(), rank);
-                adapter.add(layer, a, b);
+                adapter.add(layer, new Factors(a, b, null));
             });
             for (String name : ModuleSelection.savedNames(model, complete)) {
                 adapter.exchanged.put(name, model.weights().get(name).detach().clone());
@@ -87,14 +87,14 @@ public final class LoraAdapter implements AutoCloseable {
     /**
      * An adapter with given values, attached.
      *
-     * @param factors A and B by module path, of any floating dtype
+     * @param factors by layer, of any floating dtype
      * @param saved values of modules saved in full, by the model's own names
      */
-    static LoraAdapter of(Model model, LoraConfig config, Map<Linear, Tensor[]> factors, Map<String, Tensor> saved) {
+    static LoraAdapter of(Model model, LoraConfig config, Map<Linear, Factors> factors, Map<String, Tensor> saved) {
         detachAny(model);
         LoraAdapter adapter = new LoraAdapter(model, config);
         try (NativeScope scope = new NativeScope()) {
-            factors.forEach((layer, pair) -> adapter.add(layer, pair[0], pair[1]));
+            factors.forEach(adapter::add);
             saved.forEach((name, value) -> {
                 Tensor ours = model.weights().get(name);
                 adapter.exchanged.put(
@@ -115,12 +115,17 @@ public final class LoraAdapter implements AutoCloseable {
         return Tensors.of(values, rank, in);
     }
 
-    private void add(Linear layer, Tensor a, Tensor b) {
+    private void add(Linear layer, Factors values) {
         Dtype dtype = Dtype.of(layer.weight()) == Dtype.F64 ? Dtype.F64 : Dtype.F32;
-        Tensor loraA = factors.put(layer.path() + ".lora_A", leaf(layer, dtype, a));
-        Tensor loraB = factors.put(layer.path() + ".lora_B", leaf(layer, dtype, b));
+        Tensor loraA = factors.put(layer.path() + ".lora_A", leaf(layer, dtype, values.loraA()));
+        Tensor loraB = factors.put(layer.path() + ".lora_B", leaf(layer, dtype, values.loraB()));
+        Tensor magnitude = null;
+        if (config.useDora()) {
+            Tensor value = values.magnitude() == null ? Magnitude.initial(layer.weight(), dtype) : values.magnitude();
+            magnitude = factors.put(layer.path() + ".lora_magnitude_vector", leaf(layer, dtype, value));
+        }
         double scale = config.scaleOf(layer.path());
-        layers.put(layer.path(), new LoraLinear(this, layer, loraA, loraB, scale, config.dropout()));
+        layers.put(layer.path(), new LoraLinear(this, layer, loraA, loraB, magnitude, scale, config.dropout()));
     }
 
     private static Tensor leaf(Linear layer, Dtype dtype, Tensor value) {
@@ -272,6 +277,7 @@ public final class LoraAdapter implements AutoCloseable {
                 .map(LoraLinear::base)
                 .filter(base -> base.override() instanceof LoraLinear ours && ours.adapter() == this)
                 .forEach(base -> base.setForward(null));
+        layers.values().forEach(LoraLinear::close);
         state = State.CLOSED;
         factors.close();
         exchanged.close();

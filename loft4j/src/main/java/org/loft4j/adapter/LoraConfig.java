@@ -13,7 +13,8 @@ import org.loft4j.ConfigException;
 
 /**
  * What low-rank adapters are put where (Hu et al. 2021, arXiv:2106.09685, section 4.1): {@code W = W0 + scale·B·A} with
- * {@code scale = alpha / rank}, or {@code alpha / √rank} for rsLoRA (Kalajdzievski 2023, arXiv:2312.03732).
+ * {@code scale = alpha / rank}, or {@code alpha / √rank} for rsLoRA (Kalajdzievski 2023, arXiv:2312.03732). DoRA (Liu et al.
+ * 2024, arXiv:2402.09353) gives each row of that sum a length that is trained as well.
  *
  * @param rank r of every layer that {@code rankPattern} does not name
  * @param alpha of every layer that {@code alphaPattern} does not name
@@ -21,6 +22,7 @@ import org.loft4j.ConfigException;
  * @param targetModules the layers that get an adapter
  * @param excludeModules layers that get none although they are targets: names or a regular expression; null for none
  * @param useRslora divides alpha by √rank in place of rank
+ * @param useDora trains the length of each row of the weight beside its direction
  * @param modulesToSave modules that are trained in full and saved with the adapter, such as {@code classifier}
  * @param rankPattern ranks of layers whose path ends in a match of the key (a regular expression); the first that fits
  * @param alphaPattern alphas, likewise
@@ -32,6 +34,7 @@ public record LoraConfig(
         TargetModules targetModules,
         @Nullable TargetModules excludeModules,
         boolean useRslora,
+        boolean useDora,
         List<String> modulesToSave,
         Map<String, Integer> rankPattern,
         Map<String, Double> alphaPattern) {
@@ -58,7 +61,7 @@ public record LoraConfig(
         });
     }
 
-    /** The same rank and alpha everywhere; {@code excludeModules} is a regular expression or null. */
+    /** The same rank and alpha everywhere, no DoRA; {@code excludeModules} is a regular expression or null. */
     public LoraConfig(
             int rank,
             double alpha,
@@ -74,6 +77,7 @@ public record LoraConfig(
                 targetModules,
                 excludeModules == null ? null : TargetModules.regex(excludeModules),
                 useRslora,
+                false,
                 modulesToSave,
                 Map.of(),
                 Map.of());
@@ -107,7 +111,31 @@ public record LoraConfig(
     /** The same configuration with this list of modules that are saved in full. */
     public LoraConfig withModulesToSave(List<String> modules) {
         return new LoraConfig(
-                rank, alpha, dropout, targetModules, excludeModules, useRslora, modules, rankPattern, alphaPattern);
+                rank,
+                alpha,
+                dropout,
+                targetModules,
+                excludeModules,
+                useRslora,
+                useDora,
+                modules,
+                rankPattern,
+                alphaPattern);
+    }
+
+    /** The same configuration with DoRA or without it. */
+    public LoraConfig withDora(boolean dora) {
+        return new LoraConfig(
+                rank,
+                alpha,
+                dropout,
+                targetModules,
+                excludeModules,
+                useRslora,
+                dora,
+                modulesToSave,
+                rankPattern,
+                alphaPattern);
     }
 
     /** This list with the module added, unless it is saved already. */

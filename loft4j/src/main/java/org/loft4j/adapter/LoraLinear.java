@@ -20,6 +20,14 @@ import org.loft4j.tensor.Shapes;
  *
  * with {@code A: (r, in)} and {@code B: (out, r)}. Where the base is float16 or bfloat16 the factors stay float32, and are
  * rounded to the type of the input for the product, which costs r·(in + out) conversions and not tokens·in.
+ *
+ * <p>With a {@link Magnitude} it is DoRA's layer: what is above but for the bias, {@code v = x·W0ᵀ + scale·(x·Aᵀ)·Bᵀ}, is
+ * stretched,
+ *
+ * <pre>  y = v + (m / ‖V‖ − 1) ⊙ v + b</pre>
+ *
+ * In training with dropout the second v is that of the input after dropout, {@code v = d·W0ᵀ + scale·(d·Aᵀ)·Bᵀ} with {@code
+ * d = dropout(x)}, as in PEFT; this costs a second product with the base weight.
  */
 public final class LoraLinear implements LinearForward {
     private final LoraAdapter adapter;
@@ -28,17 +36,31 @@ public final class LoraLinear implements LinearForward {
     private final Tensor loraB;
     private final double scale;
     private final double dropout;
+    private final @Nullable Magnitude magnitude;
     private final @Nullable Dtype product;
     private boolean training;
     private boolean merged;
 
-    LoraLinear(LoraAdapter adapter, Linear base, Tensor loraA, Tensor loraB, double scale, double dropout) {
+    /** @param magnitude DoRA's m, {@code (out)}; null for plain LoRA */
+    LoraLinear(
+            LoraAdapter adapter,
+            Linear base,
+            Tensor loraA,
+            Tensor loraB,
+            @Nullable Tensor magnitude,
+            double scale,
+            double dropout) {
         this.adapter = adapter;
         this.base = base;
         this.loraA = Shapes.require(path() + ".lora_A", loraA, -1, base.inFeatures());
         this.loraB = Shapes.require(path() + ".lora_B", loraB, base.outFeatures(), loraA.size(0));
         this.scale = scale;
         this.dropout = dropout;
+        this.magnitude = magnitude == null
+                ? null
+                : new Magnitude(
+                        Shapes.require(path() + ".lora_magnitude_vector", magnitude, base.outFeatures()),
+                        new RowNorms(base.weight(), loraA, loraB, scale));
         Dtype dtype = Dtype.of(base.weight());
         this.product = dtype == Dtype.of(loraA) ? null : dtype;
     }
@@ -56,15 +78,30 @@ public final class LoraLinear implements LinearForward {
         // In two dimensions the base product owns its memory, so the adapter's product can be added in place: autograd
         // would copy the whole gradient for an in-place sum into a view. The scale rides on the product for nothing.
         Tensor rows = last == 1 ? x : x.reshape(-1, shape[last]);
-        Tensor y = layer.baseForward(rows);
-        Tensor dropped = training && dropout > 0 ? torch.dropout(rows, dropout, true) : rows;
+        boolean dropping = training && dropout > 0;
+        Tensor dropped = dropping ? torch.dropout(rows, dropout, true) : rows;
         Tensor low = torch.mm(dropped, cast(loraA).t());
-        y.addmm_(low, cast(loraB).t(), new Scalar(1.0), new Scalar(scale));
+        Tensor y = addUpdate(layer.baseForward(rows), low);
+        if (magnitude != null) {
+            Tensor excess = cast(magnitude.excess());
+            if (dropping) {
+                y.addcmul_(addUpdate(layer.product(dropped), low), excess);
+            } else if (layer.bias() != null) {
+                y.addcmul_(y.sub(layer.bias()), excess);
+            } else {
+                y = torch.addcmul(y, y, excess);
+            }
+        }
         if (last == 1) {
             return y;
         }
         shape[last] = layer.outFeatures();
         return y.view(shape);
+    }
+
+    private Tensor addUpdate(Tensor y, Tensor low) {
+        y.addmm_(low, cast(loraB).t(), new Scalar(1.0), new Scalar(scale));
+        return y;
     }
 
     private Tensor cast(Tensor factor) {
@@ -86,6 +123,11 @@ public final class LoraLinear implements LinearForward {
         return loraB;
     }
 
+    /** DoRA's length of each row, {@code (out)}, a leaf that requires its gradient; owned by the adapter. Null for LoRA. */
+    public @Nullable Tensor magnitude() {
+        return magnitude == null ? null : magnitude.vector();
+    }
+
     /** What multiplies {@code B·A}. */
     public double scale() {
         return scale;
@@ -96,13 +138,26 @@ public final class LoraLinear implements LinearForward {
     }
 
     /**
-     * What the adapter adds to the base weight, {@code ΔW = scale·B·A} of shape {@code (out, in)}: float32, or float64 for a
-     * float64 model. It is as large as the weight itself and belongs to the open scope.
+     * What the adapter adds to the base weight, {@code ΔW} of shape {@code (out, in)}: float32, or float64 for a float64
+     * model. It is as large as the weight itself and belongs to the open scope.
+     *
+     * <pre>  LoRA  ΔW = scale·B·A
+     *  DoRA  ΔW = scale·B·A + (m / ‖V‖ − 1) ⊙ (W0 + scale·B·A)</pre>
+     *
+     * @throws IllegalStateException if a DoRA adapter is merged, since W0 is not there then
      */
     public Tensor delta() {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
-            return scope.toEnclosing(loraB.mm(loraA).mul_(new Scalar(scale)));
+            Tensor delta = loraB.mm(loraA).mul_(new Scalar(scale));
+            if (magnitude != null) {
+                if (merged) {
+                    throw new IllegalStateException(path() + " is merged: unmerge it to tell what it changes");
+                }
+                Tensor excess = magnitude.excess().unsqueeze(1);
+                delta.addcmul_(delta.add(base.weight()), excess);
+            }
+            return scope.toEnclosing(delta);
         }
     }
 
@@ -122,6 +177,13 @@ public final class LoraLinear implements LinearForward {
     /** While the adapter is merged the base weight says everything. */
     void setMerged(boolean merged) {
         this.merged = merged;
+    }
+
+    /** Frees what was computed of the factors; these belong to the adapter. */
+    void close() {
+        if (magnitude != null) {
+            magnitude.close();
+        }
     }
 
     @Override

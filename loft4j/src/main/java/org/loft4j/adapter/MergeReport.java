@@ -5,7 +5,7 @@ import java.util.List;
 import org.loft4j.tensor.Dtype;
 
 /**
- * What a merge lost: the sum {@code W0 + scale·B·A} is computed in float32 (float64 for a float64 model) and then rounded to
+ * What a merge lost: the sum {@code W0 + ΔW} (see {@link LoraLinear#delta}) is computed in float32 (float64 for a float64 model) and then rounded to
  * the dtype of the model.
  *
  * @param layers one entry a merged layer, in the model's order
@@ -22,7 +22,7 @@ public record MergeReport(List<Layer> layers) {
      * @param dtype of the weight
      * @param maxAbsError largest difference of an element of the weight
      * @param relativeError Frobenius norm of the difference over that of the merged weight
-     * @param relativeToUpdate Frobenius norm of the difference over that of {@code scale·B·A}: near 1 the rounding has eaten
+     * @param relativeToUpdate Frobenius norm of the difference over that of {@code ΔW}: near 1 the rounding has eaten
      *     what was learnt
      */
     public record Layer(String path, Dtype dtype, double maxAbsError, double relativeError, double relativeToUpdate) {}

@@ -5,9 +5,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.AutoGradMode;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
@@ -18,25 +16,26 @@ import org.loft4j.tensor.NativeScope;
 final class Merging {
     private Merging() {}
 
-    /** Writes {@code W0 + scale·B·A} over the base weight. */
+    /** Writes {@code W0 + ΔW} over the base weight. */
     static MergeReport.Layer merge(LoraLinear layer) {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
             Tensor weight = layer.base().weight();
-            ScalarType wide = Dtype.of(layer.loraA()).scalarType();
-            Tensor sum =
-                    weight.to(wide).addmm(layer.loraB(), layer.loraA(), new Scalar(1.0), new Scalar(layer.scale()));
+            boolean rounds = Dtype.of(weight) != Dtype.of(layer.loraA());
+            Tensor delta = layer.delta();
+            double update = rounds ? delta.norm().item_double() : 0;
+            Tensor sum = delta.add_(weight);
             Tensor rounded = sum.to(weight.scalar_type());
             double maxAbs = 0;
             double lost = 0;
             double relative = 0;
             double relativeToUpdate = 0;
-            if (Dtype.of(weight) != Dtype.of(layer.loraA())) {
-                Tensor error = sum.sub(rounded.to(wide));
+            if (rounds) {
+                Tensor error = sum.sub(rounded);
                 maxAbs = error.abs().max().item_double();
                 lost = error.norm().item_double();
                 relative = ratio(lost, sum.norm().item_double());
-                relativeToUpdate = ratio(lost, sum.sub(weight.to(wide)).norm().item_double());
+                relativeToUpdate = ratio(lost, update);
             }
             weight.copy_(rounded);
             return new MergeReport.Layer(layer.path(), Dtype.of(weight), maxAbs, relative, relativeToUpdate);

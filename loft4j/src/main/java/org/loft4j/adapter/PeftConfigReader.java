@@ -30,6 +30,7 @@ final class PeftConfigReader {
             "target_modules",
             "exclude_modules",
             "use_rslora",
+            "use_dora",
             "modules_to_save",
             "rank_pattern",
             "alpha_pattern",
@@ -93,6 +94,7 @@ final class PeftConfigReader {
                 targets(),
                 excluded(),
                 json.booleanOr("use_rslora", false),
+                json.booleanOr("use_dora", false),
                 json.strings("modules_to_save"),
                 ranks(),
                 alphas());

@@ -22,7 +22,7 @@ final class PeftConfigWriter {
         settings.put("lora_alpha", number(config.alpha()));
         settings.put("lora_dropout", config.dropout());
         settings.put("use_rslora", config.useRslora());
-        settings.put("use_dora", false);
+        settings.put("use_dora", config.useDora());
         settings.put("bias", "none");
         settings.put("fan_in_fan_out", false);
         settings.put("init_lora_weights", true);

@@ -25,7 +25,7 @@ import org.loft4j.tensor.Shapes;
 /**
  * Adapters as Hugging Face's PEFT stores them, which is what Transformers, vLLM and llama.cpp load: {@code
  * adapter_model.safetensors} with {@code base_model.model.<path>.lora_A.weight} {@code (r, in)} and {@code lora_B.weight}
- * {@code (out, r)}, the modules saved in full under their own names, nothing else; and {@code adapter_config.json}.
+ * {@code (out, r)}, for DoRA {@code lora_magnitude_vector} {@code (out)}, the modules saved in full under their own names, nothing else; and {@code adapter_config.json}.
  */
 public final class PeftFiles {
     /** The file of the tensors. */
@@ -61,6 +61,10 @@ public final class PeftFiles {
         adapter.layers().forEach((path, layer) -> {
             tensors.put(nameA(path), layer.loraA());
             tensors.put(nameB(path), layer.loraB());
+            Tensor magnitude = layer.magnitude();
+            if (magnitude != null) {
+                tensors.put(nameMagnitude(path), magnitude);
+            }
         });
         adapter.savedModules().forEach((name, tensor) -> tensors.put(PREFIX + name, tensor));
         return tensors;
@@ -95,13 +99,14 @@ public final class PeftFiles {
             LoraConfig lora = withHead(config, model, file.names());
             Map<String, Linear> selected = ModuleSelection.select(model, lora, false);
             List<String> saved = ModuleSelection.savedNames(model, lora);
-            requireNames(file, expected(selected.keySet(), saved));
-            Map<Linear, Tensor[]> factors = new LinkedHashMap<>();
+            requireNames(file, expected(selected.keySet(), saved, lora.useDora()));
+            Map<Linear, Factors> factors = new LinkedHashMap<>();
             for (Linear layer : selected.values()) {
                 long rank = lora.rankOf(layer.path());
                 Tensor a = read(file, nameA(layer.path()), rank, layer.inFeatures());
                 Tensor b = read(file, nameB(layer.path()), layer.outFeatures(), rank);
-                factors.put(layer, new Tensor[] {a, b});
+                Tensor magnitude = lora.useDora() ? read(file, nameMagnitude(layer.path()), layer.outFeatures()) : null;
+                factors.put(layer, new Factors(a, b, magnitude));
             }
             Map<String, Tensor> values = new LinkedHashMap<>();
             for (String name : saved) {
@@ -121,11 +126,14 @@ public final class PeftFiles {
         return saved ? config.lora().alsoSaving(head) : config.lora();
     }
 
-    private static Set<String> expected(Set<String> paths, List<String> saved) {
+    private static Set<String> expected(Set<String> paths, List<String> saved, boolean dora) {
         Set<String> names = new TreeSet<>();
         for (String path : paths) {
             names.add(nameA(path));
             names.add(nameB(path));
+            if (dora) {
+                names.add(nameMagnitude(path));
+            }
         }
         saved.forEach(name -> names.add(PREFIX + name));
         return names;
@@ -175,6 +183,11 @@ public final class PeftFiles {
 
     private static String nameB(String path) {
         return PREFIX + path + ".lora_B.weight";
+    }
+
+    /** To PEFT this is a parameter and not a module's weight, so {@code .weight} does not follow. */
+    private static String nameMagnitude(String path) {
+        return PREFIX + path + ".lora_magnitude_vector";
     }
 
     static String taskType(Task task) {

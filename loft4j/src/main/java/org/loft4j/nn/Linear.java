@@ -33,9 +33,12 @@ public final class Linear {
 
     /** The layer without whatever took it over. */
     public Tensor baseForward(Tensor x) {
-        return bias == null
-                ? torch.linear(x, weight, new TensorOptional())
-                : torch.linear(x, weight, new TensorOptional(bias));
+        return bias == null ? product(x) : torch.linear(x, weight, new TensorOptional(bias));
+    }
+
+    /** {@code x·Wᵀ} of the layer itself, without the bias. */
+    public Tensor product(Tensor x) {
+        return torch.linear(x, weight, new TensorOptional());
     }
 
     /** Lets something else compute this layer; null gives it back. */

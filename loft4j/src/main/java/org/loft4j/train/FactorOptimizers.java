@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.bytedeco.pytorch.Tensor;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraLinear;
 import org.loft4j.optim.AdamW;
@@ -24,6 +25,10 @@ final class FactorOptimizers {
             case LOFT -> List.of(new Group("factors", Loft.adamW(pairs(adapter), loft(config)), rate));
             case LOFT_SIMPLE -> List.of(new Group("factors", Loft.simple(pairs(adapter), loft(config)), rate));
             case LORA -> List.of(new Group("factors", factorwise(adapter, config), rate));
+            case DORA ->
+                List.of(
+                        new Group("factors", factorwise(adapter, config), rate),
+                        new Group("magnitudes", magnitudes(adapter, config), rate));
             case FULL -> throw new IllegalArgumentException("full fine-tuning has no factors");
         };
     }
@@ -35,6 +40,18 @@ final class FactorOptimizers {
             factors.add(new NamedParameter(layer.path() + ".lora_B", layer.loraB()));
         }
         return new AdamW(factors, new AdamWConfig(config.beta1(), config.beta2(), config.eps(), config.weightDecay()));
+    }
+
+    /** DoRA's vectors are not pulled to zero. */
+    private static Optimizer magnitudes(LoraAdapter adapter, TrainConfig config) {
+        List<NamedParameter> magnitudes = new ArrayList<>();
+        for (LoraLinear layer : adapter.layers().values()) {
+            Tensor magnitude = layer.magnitude();
+            if (magnitude != null) {
+                magnitudes.add(new NamedParameter(layer.path() + ".lora_magnitude_vector", magnitude));
+            }
+        }
+        return new AdamW(magnitudes, new AdamWConfig(config.beta1(), config.beta2(), config.eps(), 0));
     }
 
     private static List<LowRankPair> pairs(LoraAdapter adapter) {

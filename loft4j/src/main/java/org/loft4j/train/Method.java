@@ -20,6 +20,8 @@ public enum Method {
     LOFT_SIMPLE("LoFT-simple", 3e-3),
     /** Low-rank factors by AdamW (Hu et al. 2021, arXiv 2106.09685). */
     LORA("LoRA", 1e-3),
+    /** Low-rank factors and the length of each row of the weight by AdamW (Liu et al. 2024, arXiv 2402.09353). */
+    DORA("DoRA", 1e-3),
     /** Every parameter of the model by AdamW; no adapter. */
     FULL("full fine-tuning", 1e-4);
 

@@ -50,12 +50,18 @@ public final class Trainable implements AutoCloseable {
     /**
      * Prepares a model for a run.
      *
-     * @param lora the adapter, for a method that uses one; not read otherwise
-     * @throws ConfigException if the method needs an adapter's configuration and there is none
+     * @param lora the adapter, for a method that uses one; not read otherwise. Method {@code dora} makes it one with {@code
+     *     use_dora}
+     * @throws ConfigException if the method needs an adapter's configuration and there is none, or if it cannot train the
+     *     magnitudes that the configuration asks for
      */
     public static Trainable create(Model model, @Nullable LoraConfig lora, TrainConfig config) {
         if (config.method().usesAdapter() && lora == null) {
             throw new ConfigException("method " + config.method().word() + " needs the configuration of an adapter");
+        }
+        if (lora != null && lora.useDora() && config.method() != Method.DORA) {
+            throw new ConfigException("method " + config.method().word()
+                    + " cannot train the magnitudes of use_dora: use method dora, or leave use_dora out");
         }
         // what adapter and optimizers keep leaves this scope; whatever else they touch on the way does not
         try (NativeScope scope = new NativeScope()) {
@@ -64,7 +70,8 @@ public final class Trainable implements AutoCloseable {
     }
 
     private static Trainable adapter(Model model, LoraConfig lora, TrainConfig config) {
-        LoraAdapter adapter = LoraAdapter.create(model, savingNewModules(model, lora), config.seed());
+        LoraAdapter adapter = LoraAdapter.create(
+                model, savingNewModules(model, lora).withDora(config.method() == Method.DORA), config.seed());
         List<OptimizerGroups.Group> groups = new ArrayList<>();
         groups.addAll(FactorOptimizers.groups(adapter, config));
         List<NamedParameter> saved = new ArrayList<>();
@@ -202,11 +209,17 @@ public final class Trainable implements AutoCloseable {
                 if (!saved.layers().keySet().equals(ours.layers().keySet())) {
                     throw new CheckpointException(directory, "has adapters on other layers than this run");
                 }
+                if (saved.config().useDora() != ours.config().useDora()) {
+                    throw new CheckpointException(directory, "differs from this run in use_dora");
+                }
                 saved.layers().forEach((path, layer) -> {
                     LoraLinear target =
                             java.util.Objects.requireNonNull(ours.layers().get(path));
                     copy(target.loraA(), layer.loraA());
                     copy(target.loraB(), layer.loraB());
+                    if (target.magnitude() != null && layer.magnitude() != null) {
+                        copy(target.magnitude(), layer.magnitude());
+                    }
                 });
                 saved.savedModules()
                         .forEach((name, tensor) ->

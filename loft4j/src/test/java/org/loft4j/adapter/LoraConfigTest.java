@@ -24,8 +24,8 @@ class LoraConfigTest {
         Map<String, Integer> ranks = new LinkedHashMap<>();
         ranks.put("layers\\.0\\..*", 2);
         ranks.put("q_proj", 16);
-        LoraConfig config =
-                new LoraConfig(8, 8, 0, ALL, null, false, List.of(), ranks, Map.of("model.layers.1.q_proj", 32.0));
+        LoraConfig config = new LoraConfig(
+                8, 8, 0, ALL, null, false, false, List.of(), ranks, Map.of("model.layers.1.q_proj", 32.0));
         assertEquals(2, config.rankOf("model.layers.0.q_proj"));
         assertEquals(16, config.rankOf("model.layers.1.q_proj"));
         assertEquals(8, config.rankOf("model.layers.1.my_q_proj"));
@@ -52,9 +52,9 @@ class LoraConfigTest {
                 .contains("lora.dropout must lie in [0, 1), got 1.0"));
         assertTrue(refusal(() -> new LoraConfig(1, 1, 0, ALL, "(", false, List.of()))
                 .contains("regular expression"));
-        assertTrue(refusal(() -> new LoraConfig(1, 1, 0, ALL, ALL, false, List.of(), Map.of(), Map.of()))
+        assertTrue(refusal(() -> new LoraConfig(1, 1, 0, ALL, ALL, false, false, List.of(), Map.of(), Map.of()))
                 .contains("exclude_modules"));
-        assertTrue(refusal(() -> new LoraConfig(1, 1, 0, ALL, null, false, List.of(), Map.of("q", 0), Map.of()))
+        assertTrue(refusal(() -> new LoraConfig(1, 1, 0, ALL, null, false, false, List.of(), Map.of("q", 0), Map.of()))
                 .contains("rank_pattern.q"));
     }
 

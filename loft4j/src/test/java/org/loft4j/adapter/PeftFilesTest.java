@@ -107,7 +107,7 @@ class PeftFilesTest {
     @Test
     void unsupportedSettingsAreRefusedByNameAndValue() throws IOException {
         save(Task.CAUSAL_LM, LoraConfig.of(2, 4, TargetModules.allLinear()));
-        refuses(tree -> tree.put("use_dora", true), "\"use_dora\" is true");
+        refuses(tree -> tree.put("use_dora", true), "up_proj.lora_magnitude_vector");
         refuses(tree -> tree.put("bias", "all"), "\"bias\" is \"all\"");
         refuses(tree -> tree.put("fan_in_fan_out", true), "\"fan_in_fan_out\" is true");
         refuses(tree -> tree.putArray("alora_invocation_tokens").add(3), "\"alora_invocation_tokens\" is [3]");
@@ -214,6 +214,7 @@ class PeftFilesTest {
                 0.25,
                 new TargetModules.Names(List.of("up_proj", "mlp.down_proj"), List.of(0, 1), List.of("layers")),
                 TargetModules.names("layers.1.mlp.down_proj"),
+                true,
                 true,
                 List.of("embed", "classifier"),
                 Map.of("layers\\.0\\.mlp\\.up_proj", 3),
