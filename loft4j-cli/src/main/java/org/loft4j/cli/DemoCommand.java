@@ -42,7 +42,7 @@ final class DemoCommand implements Verb {
             split = ",",
             paramLabel = "METHOD",
             defaultValue = "loft,lora",
-            description = "Any of loft, loft-simple, lora, full, separated by commas. Default: ${DEFAULT-VALUE}.")
+            description = "Any of the methods that loft train knows, separated by commas. Default: ${DEFAULT-VALUE}.")
     List<String> methods = List.of();
 
     @Option(

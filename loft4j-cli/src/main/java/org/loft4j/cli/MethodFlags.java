@@ -11,7 +11,8 @@ final class MethodFlags {
             names = "--method",
             paramLabel = "METHOD",
             converter = Words.OfMethod.class,
-            description = "loft, loft-simple (less memory, less exact), lora, or full: every parameter. Default: loft.")
+            description =
+                    "loft, loft-simple (less memory, less exact), lora, dora, or full: every parameter. Default: loft.")
     Method method = Method.LOFT;
 
     @Option(names = "--rank", paramLabel = "R", description = "Rank of the adapter. Default: ${DEFAULT-VALUE}.")
