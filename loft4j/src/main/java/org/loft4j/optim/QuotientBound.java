@@ -16,12 +16,12 @@ final class QuotientBound {
     static double at(LoftConfig config, long t) {
         if (config.reference()) {
             // carried over by different maps, M and V obey no bound
-            return Double.MAX_VALUE;
+            return Double.POSITIVE_INFINITY;
         }
         double beta1 = config.beta1();
         double beta2 = config.beta2();
         if (beta1 > 0 && beta2 == 0 && t > 1) {
-            return Double.MAX_VALUE;
+            return Double.POSITIVE_INFINITY;
         }
         double ratio = beta1 == 0 || beta2 == 0 ? 0 : beta1 * beta1 / beta2;
         double geometric = ratio == 1 ? t : (1 - Math.pow(ratio, t)) / (1 - ratio);

@@ -1,6 +1,7 @@
 package org.loft4j.optim;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.loft4j.optim.Matrices.assertClose;
 import static org.loft4j.optim.Matrices.gaussian;
@@ -9,12 +10,14 @@ import static org.loft4j.optim.Matrices.tensor;
 
 import java.util.List;
 import java.util.Random;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.ConfigException;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 class PublishedLoftPairParityTest {
     /** Ten steps of random gradients against a transcription of what the published code does. */
@@ -44,6 +47,24 @@ class PublishedLoftPairParityTest {
                     assertClose(expected.b, tb, "seed " + seed + ", B at step " + step);
                 }
             }
+        }
+    }
+
+    /** Factors of float32 have no room for a bound that is no bound. */
+    @Test
+    void itMovesFactorsOfFloat32() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor a = Tensors.of(new float[] {1, 2, -1, 0.5f}, 1, 4);
+            Tensor b = Tensors.of(new float[] {0.5f, -1, 2}, 3, 1);
+            a.set_requires_grad(true);
+            b.set_requires_grad(true);
+            LowRankPair pair = new LowRankPair("w", a, b, 2);
+            try (Optimizer loft = Loft.adamW(List.of(pair), LoftConfig.publishedCode())) {
+                LowRankGradients.backward(pair, Tensors.of(new float[12], 3, 4).add(new Scalar(1.0)));
+                loft.squaredGradNorm();
+                loft.step(1e-2, 1);
+            }
+            assertNotEquals(0.5f, Tensors.toFloats(b)[0]);
         }
     }
 
