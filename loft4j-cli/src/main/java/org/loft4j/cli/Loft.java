@@ -35,6 +35,7 @@ import picocli.CommandLine.Option;
             MergeCommand.class,
             InspectCommand.class,
             VerifyCommand.class,
+            ReproduceCommand.class,
             HelpCommand.class
         })
 public final class Loft {

@@ -1,0 +1,96 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.reproduce.Experiment;
+import org.loft4j.cli.reproduce.ExperimentName;
+import org.loft4j.cli.reproduce.ReproduceSettings;
+import org.loft4j.cli.reproduce.Reproduction;
+import org.loft4j.io.Json;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code loft reproduce}. */
+@Command(
+        name = "reproduce",
+        description = {
+            "Runs an experiment again, of the paper or of this project: prints its table, draws its picture, and writes what"
+                    + " was run, where and with which seeds."
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {"  loft reproduce full-rank", "  loft reproduce matrix-factorization --output mf"})
+final class ReproduceCommand implements Verb {
+    @Parameters(paramLabel = "NAME", description = "One of full-rank, matrix-factorization.")
+    String name = "";
+
+    @Option(
+            names = "--seeds",
+            split = ",",
+            paramLabel = "N",
+            description = "Seeds, with commas between them. Default: 0,1,2.")
+    List<Long> seeds = List.of();
+
+    @Option(
+            names = "--learning-rate",
+            split = ",",
+            paramLabel = "X",
+            description = "Learning rates, with commas between them. Default: the experiment's own.")
+    List<Double> learningRates = List.of();
+
+    @Option(
+            names = "--max-steps",
+            paramLabel = "N",
+            description = "Optimizer steps of each run; 0: as many as the experiment has. Default: ${DEFAULT-VALUE}.")
+    long maxSteps;
+
+    @Option(names = "--quick", description = "A smaller experiment, to see that it works.")
+    boolean quick;
+
+    @Option(
+            names = "--output",
+            paramLabel = "DIR",
+            description = "Directory for NAME.json, NAME.png and NAME.html. Default: reproduce/NAME.")
+    @Nullable
+    Path output;
+
+    @Mixin(name = "General")
+    CommonOptions common;
+
+    @Spec
+    CommandSpec spec;
+
+    private @Nullable ExperimentName experiment;
+    private @Nullable ReproduceSettings settings;
+
+    @Override
+    public void check(Problems problems) {
+        experiment = problems.of(() -> ExperimentName.parse(name));
+        settings = problems.of(() -> new ReproduceSettings(seeds, learningRates, maxSteps, quick));
+    }
+
+    @Override
+    public int run() throws IOException {
+        ExperimentName chosen = Objects.requireNonNull(experiment);
+        Experiment ready = chosen.with(Objects.requireNonNull(settings));
+        PrintWriter out = spec.commandLine().getOut();
+        PrintWriter told = common.json ? spec.commandLine().getErr() : out;
+        Path directory = output == null ? Path.of("reproduce", chosen.word()) : output;
+        Reproduction reproduction = new Reproduction(chosen, ready, directory, told);
+        try (Interruption interruption = new Interruption(ready::requestStop)) {
+            var tree = reproduction.run();
+            if (common.json) {
+                out.println(Json.text(tree));
+            }
+        }
+        return ExitCode.OK;
+    }
+}

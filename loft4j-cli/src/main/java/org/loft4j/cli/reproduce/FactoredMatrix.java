@@ -1,0 +1,54 @@
+package org.loft4j.cli.reproduce;
+
+import java.util.function.Function;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.optim.LowRankPair;
+import org.loft4j.optim.Optimizer;
+import org.loft4j.tensor.NativeScope;
+
+/** {@code W = s·B·A}, of which an optimizer moves the factors. */
+final class FactoredMatrix implements MovingMatrix {
+    private final LowRankPair pair;
+    private final Optimizer optimizer;
+
+    /**
+     * @param loraA {@code (r, n)}; copied
+     * @param loraB {@code (m, r)}; copied
+     */
+    FactoredMatrix(Tensor loraA, Tensor loraB, double scale, Function<LowRankPair, Optimizer> optimizer) {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor a = NativeScope.keep(loraA.detach().clone());
+            Tensor b = NativeScope.keep(loraB.detach().clone());
+            pair = new LowRankPair("w", a, b, scale);
+            this.optimizer = optimizer.apply(pair);
+        }
+    }
+
+    @Override
+    public Tensor value() {
+        return pair.loraB().mm(pair.loraA()).mul_(new Scalar(pair.scale()));
+    }
+
+    /** The factors' gradients are {@code g_A = s·Bᵀ·G} and {@code g_B = s·G·Aᵀ}. */
+    @Override
+    public void step(Tensor gradient, double learningRate) {
+        try (NativeScope scope = new NativeScope()) {
+            Scalar s = new Scalar(pair.scale());
+            Tensor gA = pair.loraB().t().mm(gradient).mul_(s);
+            Tensor gB = gradient.mm(pair.loraA().t()).mul_(s);
+            pair.loraA().mutable_grad().put(gA);
+            pair.loraB().mutable_grad().put(gB);
+            optimizer.squaredGradNorm();
+            optimizer.step(learningRate, 1);
+            optimizer.zeroGrad();
+        }
+    }
+
+    @Override
+    public void close() {
+        optimizer.close();
+        pair.loraA().close();
+        pair.loraB().close();
+    }
+}
