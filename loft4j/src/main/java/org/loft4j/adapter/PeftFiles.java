@@ -55,6 +55,38 @@ public final class PeftFiles {
         Json.write(directory.resolve(CONFIG), PeftConfigWriter.settings(adapter.config(), model, metadata));
     }
 
+    /**
+     * Writes what training has changed since a start in which both factors were non-zero, as one adapter of twice the rank on
+     * the unchanged base model; see {@link ProductDifference}.
+     *
+     * @param adapter what its layers and modules saved in full are taken from
+     * @param differences for each adapted layer, by module path
+     * @throws ConfigException for DoRA
+     * @throws IOException if a file cannot be written
+     */
+    public static void saveDifferences(
+            Path directory,
+            LoraAdapter adapter,
+            Map<String, ProductDifference> differences,
+            Model model,
+            PeftMetadata metadata)
+            throws IOException {
+        LoraConfig config = ProductDifference.stacked(adapter.config());
+        if (!differences.keySet().equals(adapter.layers().keySet())) {
+            throw new IllegalArgumentException("there must be one difference for each of "
+                    + adapter.layers().keySet() + ", got " + differences.keySet());
+        }
+        try (NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = tensors(adapter);
+            differences.forEach((path, difference) -> {
+                tensors.put(nameA(path), difference.stackedA());
+                tensors.put(nameB(path), difference.stackedB());
+            });
+            SafetensorsWriter.write(directory.resolve(WEIGHTS), tensors, Map.of());
+        }
+        Json.write(directory.resolve(CONFIG), PeftConfigWriter.settings(config, model, metadata));
+    }
+
     /** The tensors of an adapter under the names of the file; they belong to the adapter and the model. */
     public static Map<String, Tensor> tensors(LoraAdapter adapter) {
         Map<String, Tensor> tensors = new LinkedHashMap<>();
