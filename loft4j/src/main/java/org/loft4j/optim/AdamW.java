@@ -37,7 +37,7 @@ public final class AdamW implements Optimizer {
     public double squaredGradNorm() {
         try (NativeScope scope = new NativeScope()) {
             NormSum sum = new NormSum();
-            slots.forEach(slot -> sum.add(gradOf(slot).square().sum()));
+            slots.forEach(slot -> sum.add(Gradients.of(slot.parameter).square().sum()));
             return sum.value();
         }
     }
@@ -48,7 +48,9 @@ public final class AdamW implements Optimizer {
         for (Slot slot : slots) {
             try (NativeScope scope = new NativeScope()) {
                 Tensor p = slot.parameter.tensor().detach();
-                Tensor g = gradScale == 1 ? gradOf(slot) : gradOf(slot).mul(new Scalar(gradScale));
+                Tensor g = gradScale == 1
+                        ? Gradients.of(slot.parameter)
+                        : Gradients.of(slot.parameter).mul(new Scalar(gradScale));
                 slot.moments.step(p, g, t, learningRate);
             }
         }
@@ -72,15 +74,6 @@ public final class AdamW implements Optimizer {
     @Override
     public void loadState(Map<String, Tensor> state) {
         SavedState.copyInto(state(), state);
-    }
-
-    private static Tensor gradOf(Slot slot) {
-        Tensor grad = slot.parameter.tensor().grad();
-        if (!grad.defined()) {
-            throw new IllegalStateException(
-                    slot.parameter.name() + " has no gradient: run backward before the optimizer's step");
-        }
-        return grad;
     }
 
     @Override

@@ -14,9 +14,6 @@ import org.loft4j.tensor.NativeScope;
  * is ever held.
  */
 final class CrossTermMoment implements SecondMoment {
-    /** Elements of a tile: small enough for the processor's cache, large enough to be worth a call. */
-    private static final long TILE_ELEMENTS = 1 << 18;
-
     private final LoftConfig config;
     private final CrossTerms algebra;
     private final Tensor packed;
@@ -71,7 +68,7 @@ final class CrossTermMoment implements SecondMoment {
     void forEachTile(Tensor m, Tensor basis, long t, Tile use) {
         long rows = m.size(1);
         long columns = basis.size(1);
-        long tileRows = Math.min(rows, Math.max(32, TILE_ELEMENTS / columns));
+        long tileRows = RowTiles.size(rows, columns);
         double c1 = 1 - Math.pow(config.beta1(), t);
         double c2 = 1 - Math.pow(config.beta2(), t);
         double bound = QuotientBound.at(config, t);
@@ -85,17 +82,14 @@ final class CrossTermMoment implements SecondMoment {
         Tensor corrected = basis.div(new Scalar(c1));
         Tensor tileV = torch.empty(new long[] {tileRows, columns}, m.options(), null);
         Tensor tileD = torch.empty(new long[] {tileRows, columns}, m.options(), null);
-        for (long from = 0; from < rows; from += tileRows) {
-            try (NativeScope scope = new NativeScope()) {
-                long count = Math.min(tileRows, rows - from);
-                Tensor v = torch.mm_out(
-                        tileV.narrow(0, 0, count), packed.narrow(1, from, count).t(), squared);
-                Tensor d = torch.mm_out(
-                        tileD.narrow(0, 0, count), m.narrow(1, from, count).t(), corrected);
-                d.div_(v.clamp_min_(zero).sqrt_().add_(eps)).clamp_(low, high);
-                use.accept(from, d);
-            }
-        }
+        RowTiles.forEach(rows, columns, (from, count) -> {
+            Tensor v = torch.mm_out(
+                    tileV.narrow(0, 0, count), packed.narrow(1, from, count).t(), squared);
+            Tensor d = torch.mm_out(
+                    tileD.narrow(0, 0, count), m.narrow(1, from, count).t(), corrected);
+            d.div_(v.clamp_min_(zero).sqrt_().add_(eps)).clamp_(low, high);
+            use.accept(from, d);
+        });
     }
 
     @Override

@@ -1,25 +1,21 @@
 package org.loft4j.optim;
 
+import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.NativeScope;
 
-/** The history of one factor in the coordinates of the other, its basis. */
+/** One factor in the coordinates of the other, its basis: the gradient that was read last, and the history. */
 final class FactorState implements AutoCloseable {
     private final LoftConfig config;
-    private final Tensor m;
-    private final SecondMoment second;
+    private final FactorUpdate update;
     private @Nullable Tensor scaledGrad;
 
-    FactorState(Tensor wide, LoftConfig config) {
+    FactorState(LoftConfig config, FactorUpdate update) {
         this.config = config;
-        this.second = SecondMoment.of(config, wide);
-        try (NativeScope scope = new NativeScope()) {
-            m = NativeScope.keep(torch.zeros(new long[] {wide.size(0), wide.size(1)}, wide.options()));
-        }
+        this.update = update;
     }
 
     /**
@@ -38,35 +34,25 @@ final class FactorState implements AutoCloseable {
 
     /** Blocks 3 and 4: carries the history over, {@code m ← C·m} and {@code P[i] ← C·P[i]·Cᵀ}. */
     void transport(Tensor c) {
-        if (config.has(LoftBlock.FIRST_MOMENT)) {
-            m.copy_(c.to(m.scalar_type()).mm(m));
-        }
-        if (config.has(LoftBlock.SECOND_MOMENT)) {
-            second.transport(c);
-        }
+        update.transport(c);
     }
 
-    /** {@code m ← β₁·m + (1 − β₁)·g̃}, and the second moment likewise. */
-    void accumulate(double gradScale) {
+    /** The history takes in g̃, multiplied by the clipping coefficient; returns the momentum that a step is made of. */
+    Tensor accumulate(double gradScale) {
         if (scaledGrad == null) {
             throw new IllegalStateException("squaredGradNorm must be called before step");
         }
-        Tensor g = scaledGrad.mul_(new Scalar(gradScale));
-        m.mul_(new Scalar(config.beta1())).add_(g, new Scalar(1 - config.beta1()));
-        second.accumulate(g);
+        Tensor momentum = update.accumulate(scaledGrad.mul_(new Scalar(gradScale)));
         dropScaledGrad();
+        return momentum;
     }
 
-    Tensor direction(Tensor basis, Tensor basisInverse, long t) {
-        return second.direction(m, basis, basisInverse.to(m.scalar_type()), t);
+    Tensor direction(Tensor momentum, Tensor k, Basis basis, long t) {
+        return update.direction(momentum, k, basis, t);
     }
 
-    Tensor firstMoment() {
-        return m;
-    }
-
-    Tensor secondMoment() {
-        return second.state();
+    void addState(String prefix, Map<String, Tensor> all) {
+        update.addState(prefix, all);
     }
 
     private void dropScaledGrad() {
@@ -79,7 +65,6 @@ final class FactorState implements AutoCloseable {
     @Override
     public void close() {
         dropScaledGrad();
-        m.close();
-        second.close();
+        update.close();
     }
 }

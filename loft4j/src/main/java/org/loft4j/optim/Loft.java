@@ -1,6 +1,7 @@
 package org.loft4j.optim;
 
 import java.util.List;
+import org.loft4j.ConfigException;
 
 /**
  * LoFT (Tastan, Laskaridis, Takáč, Nandakumar, Horváth, "LoFT: Low-Rank Adaptation That Behaves Like Full Fine-Tuning", ICLR
@@ -13,8 +14,12 @@ public final class Loft {
 
     /** LoFT-AdamW, all six blocks but those left out. State: {@code (m + n)·(r + r(r+1)/2)} floats a pair. */
     public static Optimizer adamW(List<LowRankPair> pairs, LoftConfig config) {
-        return new PairOptimizer(
-                pairs.stream().<PairRule>map(pair -> rule(pair, config)).toList());
+        if (config.reference()) {
+            return new PairOptimizer(pairs.stream()
+                    .map(pair -> new PublishedLoftPair(pair, config))
+                    .toList());
+        }
+        return of(pairs, config, (pair, factor) -> new AdamWUpdate(config, factor.wide(pair)));
     }
 
     /**
@@ -25,7 +30,44 @@ public final class Loft {
         return adamW(pairs, config.without(LoftBlock.SECOND_MOMENT, LoftBlock.PROJECTED_UPDATE));
     }
 
-    private static PairRule rule(LowRankPair pair, LoftConfig config) {
-        return config.reference() ? new PublishedLoftPair(pair, config) : new LoftPair(pair, config);
+    /**
+     * LoFT-SGD: the change of W is the closest to that of gradient descent with momentum, {@code m ← β₁·m + G},
+     * {@code W ← W − η·m}, decay decoupled. β₂ and ε have no part in it. State: {@code (m + n)·r} floats a pair.
+     */
+    public static Optimizer sgd(List<LowRankPair> pairs, LoftConfig config) {
+        return of(pairs, firstOrder("loft-sgd", config), (pair, factor) -> new SgdUpdate(config, factor.wide(pair)));
+    }
+
+    /**
+     * LoFT-Lion: the change of W is the closest to that of Lion (arXiv 2302.06675), whose own betas are (0.9, 0.99) and whose
+     * learning rate is a third to a tenth of AdamW's. ε has no part in it. State: {@code (m + n)·r} floats a pair.
+     */
+    public static Optimizer lion(List<LowRankPair> pairs, LoftConfig config) {
+        return of(pairs, firstOrder("loft-lion", config), (pair, factor) -> new LionUpdate(config, factor.wide(pair)));
+    }
+
+    /**
+     * LoFT-Muon: the change of W is the closest to that of {@link Muon}, whose own momentum β₁ is 0.95, with AdamW's learning
+     * rates. β₂ and ε have no part in it. State: {@code (m + n)·r} floats a pair, and no work of W's size.
+     */
+    public static Optimizer muon(List<LowRankPair> pairs, LoftConfig config) {
+        return of(
+                pairs,
+                firstOrder("loft-muon", config),
+                (pair, factor) -> new MuonUpdate(config, pair, factor.wide(pair)));
+    }
+
+    private static Optimizer of(List<LowRankPair> pairs, LoftConfig config, FactorUpdate.Maker update) {
+        return new PairOptimizer(
+                pairs.stream().map(pair -> new LoftPair(pair, config, update)).toList());
+    }
+
+    /** The configuration, if it asks for nothing that a second moment is needed for. */
+    private static LoftConfig firstOrder(String method, LoftConfig config) {
+        if (config.reference() || !config.has(LoftBlock.SECOND_MOMENT) || !config.has(LoftBlock.PROJECTED_UPDATE)) {
+            throw new ConfigException(method + " has neither a second moment nor a published code: leave out blocks"
+                    + " among alternation, gradient-scaling, first-moment, clipping");
+        }
+        return config;
     }
 }

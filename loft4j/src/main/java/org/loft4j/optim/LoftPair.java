@@ -24,12 +24,12 @@ final class LoftPair implements PairRule {
      */
     private final Map<Factor, Tensor> overlaps = new EnumMap<>(Factor.class);
 
-    LoftPair(LowRankPair pair, LoftConfig config) {
+    LoftPair(LowRankPair pair, LoftConfig config, FactorUpdate.Maker update) {
         this.pair = pair;
         this.config = config;
         try (NativeScope scope = new NativeScope()) {
             for (Factor factor : Factor.values()) {
-                states.put(factor, new FactorState(factor.wide(pair), config));
+                states.put(factor, new FactorState(config, update.of(pair, factor)));
                 bases.put(factor, new Basis(pair, factor, config.damping()));
             }
             overlaps.put(Factor.A, zeroOverlap());
@@ -60,6 +60,7 @@ final class LoftPair implements PairRule {
     /** Both histories move on; the active factor is written, from the values at which the gradients were taken. */
     @Override
     public void step(long t, double learningRate, double gradScale) {
+        Map<Factor, Tensor> momenta = new EnumMap<>(Factor.class);
         for (Factor factor : Factor.values()) {
             Basis basis = basis(factor.other());
             if (t > 1 && moves(factor.other(), t - 1)) {
@@ -68,18 +69,18 @@ final class LoftPair implements PairRule {
                 // (S + δ)⁻¹·S is not the identity
                 state(factor).transport(basis.inverse().mm(basis.gram()));
             }
-            state(factor).accumulate(gradScale);
+            momenta.put(factor, state(factor).accumulate(gradScale));
         }
 
         Map<Factor, Tensor> written = new EnumMap<>(Factor.class);
-        for (Factor factor : Factor.values()) {
+        momenta.forEach((factor, momentum) -> {
             if (moves(factor, t)) {
                 Tensor k = factor.other().wide(pair);
-                Tensor d = state(factor).direction(k, basis(factor.other()).inverse(), t);
+                Tensor d = state(factor).direction(momentum, k, basis(factor.other()), t);
                 Tensor decayed = factor.wide(pair).mul(new Scalar(1 - learningRate * config.weightDecay()));
                 written.put(factor, decayed.sub_(d, new Scalar(learningRate / pair.scale())));
             }
-        }
+        });
         written.forEach(this::write);
     }
 
@@ -103,9 +104,7 @@ final class LoftPair implements PairRule {
     @Override
     public void addState(Map<String, Tensor> all) {
         for (Factor factor : Factor.values()) {
-            String prefix = pair.name() + ".lora_" + factor;
-            all.put(prefix + ".exp_avg", state(factor).firstMoment());
-            all.put(prefix + ".exp_avg_sq", state(factor).secondMoment());
+            state(factor).addState(pair.name() + ".lora_" + factor, all);
         }
         if (takesTurns()) {
             all.put(pair.name() + ".overlap", overlap(Factor.A));

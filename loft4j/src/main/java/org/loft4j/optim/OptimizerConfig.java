@@ -1,4 +1,4 @@
 package org.loft4j.optim;
 
 /** The settings of one optimizer. */
-public sealed interface OptimizerConfig permits AdamWConfig, LoftConfig {}
+public sealed interface OptimizerConfig permits AdamWConfig, LoftConfig, MuonConfig {}

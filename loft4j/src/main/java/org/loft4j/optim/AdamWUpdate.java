@@ -1,0 +1,56 @@
+package org.loft4j.optim;
+
+import java.util.Map;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.loft4j.tensor.NativeScope;
+
+/** AdamW on W: {@code m ← β₁·m + (1 − β₁)·g̃}, a second moment, and their quotient. */
+final class AdamWUpdate implements FactorUpdate {
+    private final LoftConfig config;
+    private final Tensor m;
+    private final SecondMoment second;
+
+    AdamWUpdate(LoftConfig config, Tensor wide) {
+        this.config = config;
+        this.second = SecondMoment.of(config, wide);
+        try (NativeScope scope = new NativeScope()) {
+            m = NativeScope.keep(torch.zeros(new long[] {wide.size(0), wide.size(1)}, wide.options()));
+        }
+    }
+
+    @Override
+    public void transport(Tensor c) {
+        if (config.has(LoftBlock.FIRST_MOMENT)) {
+            m.copy_(c.to(m.scalar_type()).mm(m));
+        }
+        if (config.has(LoftBlock.SECOND_MOMENT)) {
+            second.transport(c);
+        }
+    }
+
+    @Override
+    public Tensor accumulate(Tensor g) {
+        m.mul_(new Scalar(config.beta1())).add_(g, new Scalar(1 - config.beta1()));
+        second.accumulate(g);
+        return m;
+    }
+
+    @Override
+    public Tensor direction(Tensor momentum, Tensor k, Basis basis, long t) {
+        return second.direction(momentum, k, basis.inverse().to(momentum.scalar_type()), t);
+    }
+
+    @Override
+    public void addState(String prefix, Map<String, Tensor> all) {
+        all.put(prefix + ".exp_avg", m);
+        all.put(prefix + ".exp_avg_sq", second.state());
+    }
+
+    @Override
+    public void close() {
+        m.close();
+        second.close();
+    }
+}

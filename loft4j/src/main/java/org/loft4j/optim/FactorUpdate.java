@@ -1,0 +1,42 @@
+package org.loft4j.optim;
+
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * The optimizer that would have moved W, carried out in the coordinates of one factor in its basis K: a history, and the step
+ * that is made of it. The factor is wide, {@code (r, length)}, K is {@code (r, columns)}.
+ */
+interface FactorUpdate extends AutoCloseable {
+    /** Makes the one for a factor of a pair. */
+    interface Maker {
+        FactorUpdate of(LowRankPair pair, Factor factor);
+    }
+
+    /** Carries the history over to the new basis: coordinates x become {@code C·x}, with {@code C: (r, r)} (blocks 3 and 4). */
+    void transport(Tensor c);
+
+    /**
+     * Takes in the scaled gradient g̃ of this step, {@code (r, length)}.
+     *
+     * @return the momentum that a step of this factor is made of, {@code (r, length)}
+     */
+    Tensor accumulate(Tensor scaledGrad);
+
+    /**
+     * The step in factor coordinates, before the learning rate: the least-squares coordinates in K of the step of W.
+     *
+     * @param momentum what {@link #accumulate} has just returned
+     * @param k the other factor
+     * @param basis the Gram matrix of k and its inverses
+     * @param t number of this step, from 1
+     * @return {@code (r, length)}
+     */
+    Tensor direction(Tensor momentum, Tensor k, Basis basis, long t);
+
+    /** Adds what is saved. */
+    void addState(String prefix, Map<String, Tensor> all);
+
+    @Override
+    void close();
+}
