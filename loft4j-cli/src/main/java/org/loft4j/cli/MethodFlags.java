@@ -12,7 +12,8 @@ final class MethodFlags {
             paramLabel = "METHOD",
             converter = Words.OfMethod.class,
             description =
-                    "loft, loft-simple (less memory, less exact), lora, dora, or full: every parameter. Default: loft.")
+                    "loft, loft-simple (less memory, less exact), loft-sgd, loft-lion, loft-muon, lora, dora, or full: every parameter."
+                            + " Default: loft.")
     Method method = Method.LOFT;
 
     @Option(names = "--rank", paramLabel = "R", description = "Rank of the adapter. Default: ${DEFAULT-VALUE}.")

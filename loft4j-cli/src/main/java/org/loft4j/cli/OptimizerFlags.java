@@ -13,7 +13,8 @@ final class OptimizerFlags {
             names = "--learning-rate",
             paramLabel = "RATE",
             description =
-                    "Peak learning rate. Default: 3e-4 for loft, 3e-3 for loft-simple, 1e-3 for lora, 1e-4 for full.")
+                    "Peak learning rate. Default: 3e-4 for loft, 3e-3 for loft-simple, 5e-5 for loft-lion, 1e-3 for loft-muon,"
+                            + " 1e-1 for loft-sgd, 1e-3 for lora and dora, 1e-4 for full.")
     @Nullable
     Double learningRate;
 
@@ -53,14 +54,17 @@ final class OptimizerFlags {
     @Option(
             names = "--beta1",
             paramLabel = "BETA",
-            description = "Decay rate of the first moment. Default: ${DEFAULT-VALUE}.")
-    double beta1 = 0.9;
+            description = "Decay rate of the first moment, or momentum. Default: 0.9; 0.95 for loft-muon.")
+    @Nullable
+    Double beta1;
 
     @Option(
             names = "--beta2",
             paramLabel = "BETA",
-            description = "Decay rate of the second moment. Default: ${DEFAULT-VALUE}.")
-    double beta2 = 0.999;
+            description =
+                    "Decay rate of the second moment; of the momentum after the step for loft-lion. Default: 0.999; 0.99 for loft-lion.")
+    @Nullable
+    Double beta2;
 
     @Option(
             names = "--eps",
@@ -91,8 +95,13 @@ final class OptimizerFlags {
                 .warmupRatio(warmupRatio)
                 .weightDecay(weightDecay)
                 .maxGradNorm(maxGradNorm)
-                .betas(beta1, beta2)
                 .loft(new LoftSettings(LoftBlock.parseAll(loftWithout), loftReference));
+        if (beta1 != null) {
+            config.beta1(beta1);
+        }
+        if (beta2 != null) {
+            config.beta2(beta2);
+        }
         if (eps != null) {
             config.eps(eps);
         }

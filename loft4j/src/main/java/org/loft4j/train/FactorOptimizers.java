@@ -24,6 +24,9 @@ final class FactorOptimizers {
         return switch (config.method()) {
             case LOFT -> List.of(new Group("factors", Loft.adamW(pairs(adapter), loft(config)), rate));
             case LOFT_SIMPLE -> List.of(new Group("factors", Loft.simple(pairs(adapter), loft(config)), rate));
+            case LOFT_SGD -> List.of(new Group("factors", Loft.sgd(pairs(adapter), loft(config)), rate));
+            case LOFT_LION -> List.of(new Group("factors", Loft.lion(pairs(adapter), loft(config)), rate));
+            case LOFT_MUON -> List.of(new Group("factors", Loft.muon(pairs(adapter), loft(config)), rate));
             case LORA -> List.of(new Group("factors", factorwise(adapter, config), rate));
             case DORA ->
                 List.of(

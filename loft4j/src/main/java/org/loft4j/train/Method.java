@@ -18,6 +18,12 @@ public enum Method {
     LOFT("LoFT", 3e-4),
     /** Low-rank factors by LoFT with a second moment in factor space: less memory, less exact. */
     LOFT_SIMPLE("LoFT-simple", 3e-3),
+    /** Low-rank factors by LoFT with momentum's gradient descent instead of AdamW. */
+    LOFT_SGD("LoFT-SGD", 1e-1),
+    /** Low-rank factors by LoFT with Lion instead of AdamW. */
+    LOFT_LION("LoFT-Lion", 5e-5),
+    /** Low-rank factors by LoFT with Muon instead of AdamW. */
+    LOFT_MUON("LoFT-Muon", 1e-3),
     /** Low-rank factors by AdamW (Hu et al. 2021, arXiv 2106.09685). */
     LORA("LoRA", 1e-3),
     /** Low-rank factors and the length of each row of the weight by AdamW (Liu et al. 2024, arXiv 2402.09353). */
@@ -56,8 +62,21 @@ public enum Method {
         return switch (this) {
             case LOFT -> EnumSet.allOf(LoftBlock.class);
             case LOFT_SIMPLE -> EnumSet.complementOf(EnumSet.of(LoftBlock.SECOND_MOMENT, LoftBlock.PROJECTED_UPDATE));
+            case LOFT_SGD, LOFT_LION, LOFT_MUON ->
+                EnumSet.of(
+                        LoftBlock.ALTERNATION, LoftBlock.GRADIENT_SCALING, LoftBlock.FIRST_MOMENT, LoftBlock.CLIPPING);
             default -> Set.of();
         };
+    }
+
+    /** The default decay rate of the first moment: Muon's own where there is Muon, else AdamW's. */
+    public double beta1() {
+        return this == LOFT_MUON ? 0.95 : 0.9;
+    }
+
+    /** The default decay rate of the second moment; for Lion, which has none, its second rate of the first. */
+    public double beta2() {
+        return this == LOFT_LION ? 0.99 : 0.999;
     }
 
     /** The word on the command line: {@code loft-simple}. */

@@ -26,8 +26,8 @@ import org.loft4j.optim.Schedule;
  * @param warmupRatio share of the steps over which the learning rate rises, in [0, 1)
  * @param weightDecay decoupled weight decay; biases and norms have none
  * @param maxGradNorm largest norm of all gradients together; 0 for no clipping
- * @param beta1 decay rate of the first moment
- * @param beta2 decay rate of the second moment
+ * @param beta1 decay rate of the first moment; momentum of LoFT-SGD and LoFT-Muon
+ * @param beta2 decay rate of the second moment; Lion's second rate of the first
  * @param eps added to the root of the second moment
  * @param seed of the order of the data, dropout and new weights
  * @param loggingSteps steps between two lines of the metrics
@@ -165,8 +165,8 @@ public record TrainConfig(
         private double warmupRatio = 0.06;
         private double weightDecay;
         private double maxGradNorm = 1;
-        private double beta1 = 0.9;
-        private double beta2 = 0.999;
+        private double beta1;
+        private double beta2;
         private @Nullable Double eps;
         private long seed;
         private int loggingSteps = 10;
@@ -182,6 +182,8 @@ public record TrainConfig(
         private Builder(Method method) {
             this.method = method;
             this.learningRate = method.learningRate();
+            this.beta1 = method.beta1();
+            this.beta2 = method.beta2();
         }
 
         public Builder epochs(int value) {
@@ -240,8 +242,16 @@ public record TrainConfig(
         }
 
         public Builder betas(double first, double second) {
-            beta1 = first;
-            beta2 = second;
+            return beta1(first).beta2(second);
+        }
+
+        public Builder beta1(double value) {
+            beta1 = value;
+            return this;
+        }
+
+        public Builder beta2(double value) {
+            beta2 = value;
             return this;
         }
 

@@ -44,7 +44,7 @@ class TrainConfigTest {
     void anUnknownMethodNamesTheKnownOnes() {
         String message =
                 assertThrows(ConfigException.class, () -> Method.parse("magic")).getMessage();
-        assertTrue(message.startsWith("method must be one of loft, loft-simple, lora, "), message);
+        assertTrue(message.startsWith("method must be one of loft, loft-simple, loft-sgd, "), message);
         assertTrue(message.endsWith(", full, got magic"), message);
         for (Method method : Method.values()) {
             assertTrue(message.contains(method.word()), message);
