@@ -44,7 +44,8 @@ record ConfigKeys(Set<String> keys) {
             Map.entry("model", "model_name_or_path"));
 
     /** Options that say how to call, and are no settings. */
-    private static final Set<String> NONE = Set.of("--config", "--help", "--version", "--verbose", "--json");
+    private static final Set<String> NONE =
+            Set.of("--config", "--help", "--version", "--verbose", "--json", "--report-only");
 
     /** The keys of all verbs. */
     static ConfigKeys of(CommandLine root) {

@@ -10,7 +10,6 @@ final class DataFlags {
     @Option(
             names = "--data",
             paramLabel = "FILE",
-            required = true,
             description =
                     "Rows as .jsonl, .json, .csv, .tsv or .txt: text and label; text alone; or prompt and completion,"
                             + " where only the completion is learnt.")
@@ -32,6 +31,9 @@ final class DataFlags {
     String labelColumn;
 
     void check(Problems problems) {
+        if (data == null) {
+            problems.add("Missing required option: '--data=FILE'");
+        }
         ModelFlags.requireFile(problems, "--data", data);
         if (maxLength != null && maxLength < 1) {
             problems.add("max_length must be at least 1, got " + maxLength);

@@ -29,6 +29,7 @@ import picocli.CommandLine.Option;
         subcommands = {
             DemoCommand.class,
             TrainCommand.class,
+            CompareCommand.class,
             EvalCommand.class,
             PredictCommand.class,
             GenerateCommand.class,

@@ -12,7 +12,6 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Tokenizer;
-import org.loft4j.data.Truncations;
 import org.loft4j.io.Json;
 import org.loft4j.model.ModelOptions;
 import org.loft4j.model.Models;
@@ -135,13 +134,7 @@ final class TrainCommand implements Verb {
     private Dataset encode(
             TrainingRows rows, List<org.loft4j.data.Row> some, Tokenizer tokenizer, int maxLength, String kind)
             throws IOException {
-        Dataset dataset = rows.encode(some, tokenizer, maxLength, packing);
-        Truncations cut = dataset.truncations();
-        if (cut.rows() > 0) {
-            err().println("loft: " + cut.rows() + " of " + some.size() + " " + kind + " rows were cut to " + maxLength
-                    + " tokens" + (cut.completions() > 0 ? ", the completion itself in " + cut.completions() : ""));
-        }
-        return dataset;
+        return rows.encode(some, tokenizer, maxLength, packing, kind, err());
     }
 
     private int train(Model opened, TrainData encoded, TrainConfig config, @Nullable LoraConfig lora)

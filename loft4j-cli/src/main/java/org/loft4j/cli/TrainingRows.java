@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +16,7 @@ import org.loft4j.data.PlainText;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainTestSplit;
+import org.loft4j.data.Truncations;
 import org.loft4j.nn.Task;
 
 /**
@@ -56,6 +58,18 @@ record TrainingRows(
 
     List<String> labelNames() {
         return labels == null ? List.of() : labels.names();
+    }
+
+    /** Encodes rows, and says how many of them had to be cut. */
+    Dataset encode(List<Row> rows, Tokenizer tokenizer, int maxLength, boolean packed, String kind, PrintWriter err)
+            throws IOException {
+        Dataset dataset = encode(rows, tokenizer, maxLength, packed);
+        Truncations cut = dataset.truncations();
+        if (cut.rows() > 0) {
+            err.println("loft: " + cut.rows() + " of " + rows.size() + " " + kind + " rows were cut to " + maxLength
+                    + " tokens" + (cut.completions() > 0 ? ", the completion itself in " + cut.completions() : ""));
+        }
+        return dataset;
     }
 
     /** @param packed whether the texts go one after the other into blocks of {@code maxLength} tokens */

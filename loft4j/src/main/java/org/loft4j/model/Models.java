@@ -70,6 +70,14 @@ public final class Models {
         return ModelConfigFile.read(directory).labels();
     }
 
+    /** The longest sequence that a directory's model was made for, in tokens. */
+    public static long maxPositions(Path directory) throws IOException {
+        ModelConfigFile file = ModelConfigFile.read(directory);
+        return task(file) == Task.CAUSAL_LM
+                ? LlamaConfig.from(file.json()).maxPositions()
+                : bert(file, ModelOptions.of(Task.SEQUENCE_CLASSIFICATION)).maxPositions();
+    }
+
     /** Each family has one task so far. */
     private static Task task(ModelConfigFile file) throws CheckpointException {
         String family = file.family();

@@ -23,6 +23,7 @@ import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Engine;
+import org.loft4j.tensor.NativeHeap;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Evaluator;
 import org.loft4j.train.Method;

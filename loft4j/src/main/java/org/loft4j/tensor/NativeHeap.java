@@ -1,14 +1,14 @@
-package org.loft4j.cli.demo;
+package org.loft4j.tensor;
 
 import com.sun.jna.Function;
 import com.sun.jna.Platform;
 
 /** The heap of the C library, which keeps freed memory for itself. */
-final class NativeHeap {
+public final class NativeHeap {
     private NativeHeap() {}
 
     /** Gives freed memory back to the system where the C library can be told to (glibc); else does nothing. */
-    static void trim() {
+    public static void trim() {
         if (Platform.isLinux()) {
             try {
                 Function.getFunction("c", "malloc_trim").invokeInt(new Object[] {0L});

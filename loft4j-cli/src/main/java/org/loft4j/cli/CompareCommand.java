@@ -1,0 +1,315 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.cli.compare.Comparison;
+import org.loft4j.cli.compare.ComparisonData;
+import org.loft4j.cli.compare.ComparisonSettings;
+import org.loft4j.cli.compare.Contender;
+import org.loft4j.cli.compare.Summary;
+import org.loft4j.cli.compare.SummaryFiles;
+import org.loft4j.cli.compare.SummaryTable;
+import org.loft4j.data.DataFiles;
+import org.loft4j.data.Dataset;
+import org.loft4j.data.Row;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.io.Json;
+import org.loft4j.model.ModelOptions;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Pooling;
+import org.loft4j.nn.Task;
+import org.loft4j.train.Method;
+import org.loft4j.train.TrainConfig;
+import org.loft4j.train.TrainData;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code loft compare}. */
+@Command(
+        name = "compare",
+        description =
+                "Trains methods at several ranks, learning rates and seeds on the same data, and sets their results side by"
+                        + " side. Learning rates are chosen on the validation data, results are those of the test data. The same call goes"
+                        + " on where it was stopped; started several times at once, the processes share the runs.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  loft compare --model models/MiniLM --data train.csv --eval-data valid.csv --test-data test.csv \\",
+            "      --methods loft,lora,full --ranks 4,16 --learning-rates 1e-4,3e-4,1e-3 --seeds 0,1,2 --output compared",
+            "  loft compare --model models/MiniLM --data train.csv --eval-data valid.csv --test-data test.csv \\",
+            "      --methods loft,lora:alpha=64:label=LoRA-64 --learning-rates 3e-4 --learning-rates lora-64=1e-3,3e-3 --output compared",
+            "  loft compare --output compared --report-only"
+        })
+final class CompareCommand implements Verb {
+    @Option(
+            names = "--model",
+            paramLabel = "DIR",
+            description = "Hugging Face directory of the model: config.json, model.safetensors, tokenizer.json.")
+    @Nullable
+    Path model;
+
+    @Option(
+            names = "--pooling",
+            paramLabel = "HOW",
+            converter = Words.OfPooling.class,
+            description = "How an encoder makes one vector of a text: pooler, cls, mean, or auto. Default: auto.")
+    Pooling pooling = Pooling.AUTO;
+
+    @Option(
+            names = "--packing",
+            description = "Put the texts of a language model one after the other into blocks of --max-length tokens.")
+    boolean packing;
+
+    @Option(
+            names = "--eval-data",
+            paramLabel = "FILE",
+            description = "Validation rows, by which learning rates are chosen.")
+    @Nullable
+    Path evalData;
+
+    @Option(
+            names = "--test-data",
+            paramLabel = "FILE",
+            description = "Test rows, on which the results are reported and by which nothing is chosen.")
+    @Nullable
+    Path testData;
+
+    @Option(
+            names = "--output",
+            paramLabel = "DIR",
+            required = true,
+            description = "Where runs and summary go. Finished runs that it holds are not run again.")
+    Path output;
+
+    @Option(
+            names = "--methods",
+            paramLabel = "METHOD",
+            split = ",",
+            description = "What is compared, with commas between. An entry may have settings of its own:"
+                    + " METHOD:OPTION=VALUE:…, and a name by label=NAME. Default: loft,lora,full.")
+    List<String> methods = List.of("loft", "lora", "full");
+
+    @Option(
+            names = "--ranks",
+            paramLabel = "R",
+            split = ",",
+            description = "Ranks of the adapters. full is run once for each rate and seed. Default: 16.")
+    List<Integer> ranks = List.of(16);
+
+    @Option(
+            names = "--learning-rates",
+            paramLabel = "[NAME=]RATES",
+            description =
+                    "Peak learning rates with commas between, for all methods; or, after NAME=, for the one of that name."
+                            + " May be given several times. Default: each method's own default.")
+    List<String> learningRates = new ArrayList<>();
+
+    @Option(
+            names = "--seeds",
+            paramLabel = "SEED",
+            split = ",",
+            description = "Of the order of the data, dropout and new weights. Default: 0.")
+    List<Long> seeds = List.of(0L);
+
+    @Option(
+            names = "--sweep-seeds",
+            paramLabel = "N",
+            description =
+                    "Seeds, from the first, that every learning rate is tried with; the others are run at the best rate"
+                            + " alone. Default: ${DEFAULT-VALUE}.")
+    int sweepSeeds = 1;
+
+    @Option(
+            names = "--metric",
+            paramLabel = "NAME",
+            description =
+                    "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1 or perplexity."
+                            + " Default: accuracy for a classifier, loss for a language model.")
+    @Nullable
+    String metric;
+
+    @Option(names = "--keep-weights", description = "Keep the adapter, or the model, of each run.")
+    boolean keepWeights;
+
+    @Option(
+            names = "--save-steps",
+            paramLabel = "N",
+            description =
+                    "Steps between two checkpoints of a run, from which it goes on after a kill; 0 for none but the one of"
+                            + " Ctrl-C. Default: ${DEFAULT-VALUE}.")
+    long saveSteps = 0;
+
+    @Option(names = "--report-only", description = "Run nothing: sum up what the output directory holds.")
+    boolean reportOnly;
+
+    @Mixin(name = "Data")
+    DataFlags data;
+
+    @Mixin(name = "Adapter")
+    AdapterFlags adapter;
+
+    @Mixin(name = "Optimizer")
+    OptimizerFlags optimizer;
+
+    @Mixin(name = "Length")
+    LengthFlags length;
+
+    @Mixin(name = "Device")
+    DeviceFlags device;
+
+    @Mixin(name = "General")
+    CommonOptions common;
+
+    @Spec
+    CommandSpec spec;
+
+    @Override
+    public void check(Problems problems) {
+        if (reportOnly) {
+            ModelFlags.requireDirectory(problems, "--output", output);
+            return;
+        }
+        require(problems, "--model=DIR", model);
+        require(problems, "--eval-data=FILE", evalData);
+        require(problems, "--test-data=FILE", testData);
+        ModelFlags.requireDirectory(problems, "--model", model);
+        ModelFlags.requireFile(problems, "--eval-data", evalData);
+        ModelFlags.requireFile(problems, "--test-data", testData);
+        data.check(problems);
+        device.check(problems);
+        problems.of(() -> settings(metric == null ? "loss" : metric));
+    }
+
+    private static void require(Problems problems, String option, @Nullable Object value) {
+        if (value == null) {
+            problems.add("Missing required option: '" + option + "'");
+        }
+    }
+
+    private ComparisonSettings settings(String chosenMetric) {
+        Problems problems = new Problems();
+        List<Contender> contenders = new ArrayList<>();
+        for (String entry : methods) {
+            Contender contender = problems.of(() -> Contender.parse(entry));
+            if (contender != null) {
+                contenders.add(contender);
+            }
+        }
+        LearningRates rates = problems.of(() -> LearningRates.parse(learningRates, optimizer.learningRate));
+        Map<String, List<Double>> perContender = rates == null ? null : problems.of(() -> rates.of(contenders));
+        if (perContender == null || !problems.messages().isEmpty()) {
+            throw new ConfigException(String.join("\n", problems.messages()));
+        }
+        return new ComparisonSettings(
+                contenders,
+                ranks,
+                perContender,
+                seeds,
+                sweepSeeds,
+                chosenMetric,
+                this::training,
+                rank -> adapter.lora(rank, 2.0 * rank, false),
+                output,
+                keepWeights);
+    }
+
+    private TrainConfig.Builder training(Method method) {
+        TrainConfig.Builder config = TrainConfig.builder(method);
+        optimizer.apply(config);
+        length.apply(config);
+        return config.saveSteps(saveSteps > 0 ? saveSteps : Long.MAX_VALUE);
+    }
+
+    @Override
+    public int run() throws IOException {
+        if (reportOnly) {
+            report();
+            return ExitCode.OK;
+        }
+        Path directory = Objects.requireNonNull(model);
+        Task task = Models.defaultTask(directory);
+        String chosenMetric = metric != null ? metric : task == Task.SEQUENCE_CLASSIFICATION ? "accuracy" : "loss";
+        ComparisonSettings settings = settings(chosenMetric);
+        List<String> known = task == Task.SEQUENCE_CLASSIFICATION ? Models.labels(directory) : List.of();
+        TrainingRows rows = TrainingRows.read(task, data, evalData, 0, known, 0);
+        List<Row> test =
+                DataFiles.read(Objects.requireNonNull(testData), data.columns(task == Task.SEQUENCE_CLASSIFICATION));
+        ComparisonData encoded = encode(directory, rows, test);
+        Files.createDirectories(output);
+        Settings.write(
+                output.resolve(TrainCommand.SETTINGS),
+                spec,
+                Map.of("learning_rates", LearningRates.words(settings), "metric", chosenMetric));
+        ModelOptions options = new ModelOptions(task, rows.labelNames(), pooling, device.dtype(), device.device(), 0);
+        Comparison comparison =
+                new Comparison(settings, directory, options, encoded, new CompareProgress(err(), chosenMetric));
+        try (Interruption interruption = new Interruption(() -> {
+            err().println("\nloft: finishing the step, then leaving; once more ends at once");
+            comparison.requestStop();
+        })) {
+            Comparison.Outcome outcome = comparison.run();
+            return end(outcome);
+        }
+    }
+
+    private ComparisonData encode(Path directory, TrainingRows rows, List<Row> test) throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.open(directory)) {
+            int most = (int) Math.min(Integer.MAX_VALUE, Models.maxPositions(directory));
+            int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
+            TrainData training = new TrainData(
+                    encode(rows, rows.train(), tokenizer, maxLength, "training"),
+                    encode(rows, Objects.requireNonNull(rows.eval()), tokenizer, maxLength, "validation"),
+                    tokenizer.padId(),
+                    maxLength);
+            return new ComparisonData(training, encode(rows, test, tokenizer, maxLength, "test"));
+        }
+    }
+
+    private Dataset encode(TrainingRows rows, List<Row> some, Tokenizer tokenizer, int maxLength, String kind)
+            throws IOException {
+        return rows.encode(some, tokenizer, maxLength, packing, kind, err());
+    }
+
+    private int end(Comparison.Outcome outcome) throws IOException {
+        String again = Terminal.command() + " compare --config " + output.resolve(TrainCommand.SETTINGS);
+        switch (outcome) {
+            case STOPPED -> {
+                err().println("stopped; to go on: " + again);
+                return Interruption.STATUS;
+            }
+            case OTHERS_AT_WORK ->
+                err().println("nothing is left to take, other processes are still at work: the last of them writes the"
+                        + " summary; what there is by now: " + Terminal.command() + " compare --output " + output
+                        + " --report-only");
+            case FINISHED -> report();
+        }
+        return ExitCode.OK;
+    }
+
+    private void report() throws IOException {
+        Summary summary = Summary.of(output);
+        SummaryFiles.write(output, summary);
+        PrintWriter out = spec.commandLine().getOut();
+        if (common.json) {
+            out.println(Json.text(SummaryFiles.tree(summary)));
+        } else {
+            out.print(SummaryTable.text(summary));
+        }
+        out.flush();
+    }
+
+    private PrintWriter err() {
+        return spec.commandLine().getErr();
+    }
+}

@@ -1,0 +1,69 @@
+package org.loft4j.cli;
+
+import java.io.PrintWriter;
+import java.util.Locale;
+import org.loft4j.cli.compare.ComparisonListener;
+import org.loft4j.cli.compare.Metric;
+import org.loft4j.cli.compare.Remaining;
+import org.loft4j.cli.compare.Trial;
+import org.loft4j.cli.compare.TrialResult;
+import org.loft4j.train.TrainListener;
+
+/** Shows a comparison as it goes: the run in progress, a line for each that is finished, and what remains. */
+final class CompareProgress implements ComparisonListener {
+    private final PrintWriter err;
+    private final String metric;
+
+    CompareProgress(PrintWriter err, String metric) {
+        this.err = err;
+        this.metric = metric;
+    }
+
+    @Override
+    public TrainListener onStart(Trial trial, Remaining remaining) {
+        err.println(described(trial) + ": " + left(remaining));
+        err.flush();
+        return Terminal.progress(err);
+    }
+
+    @Override
+    public void onFinish(TrialResult result, Remaining remaining) {
+        String failure = result.failure();
+        err.println(described(result.trial()) + ": "
+                + (failure != null
+                        ? "failed: " + failure
+                        : String.format(
+                                Locale.ROOT,
+                                "validation %s, test %s %s, %.1f s",
+                                Metric.text(metric, result.validation(metric)),
+                                Metric.text(metric, result.test(metric)),
+                                Metric.heading(metric),
+                                result.cost().wallSeconds())));
+        err.flush();
+    }
+
+    @Override
+    public void onWait(int held) {
+        err.println("waiting for " + held + " runs of other processes, on which the rest depends");
+        err.flush();
+    }
+
+    private static String described(Trial trial) {
+        return trial.entry().title() + ", learning rate " + Trial.rateText(trial.rate()) + ", seed " + trial.seed();
+    }
+
+    /** {@code 12 runs to go, about 25 min}. */
+    static String left(Remaining remaining) {
+        String runs = remaining.trials() + (remaining.trials() == 1 ? " run" : " runs") + " to go";
+        if (!Double.isFinite(remaining.seconds())) {
+            return runs;
+        }
+        long minutes = Math.round(remaining.seconds() / 60);
+        String time = minutes < 1
+                ? "under a minute"
+                : minutes < 90
+                        ? "about " + minutes + " min"
+                        : String.format(Locale.ROOT, "about %.1f h", remaining.seconds() / 3600);
+        return runs + ", " + time + (remaining.processes() > 1 ? " for " + remaining.processes() + " processes" : "");
+    }
+}

@@ -1,0 +1,78 @@
+package org.loft4j.cli;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.cli.compare.ComparisonSettings;
+import org.loft4j.cli.compare.Contender;
+import org.loft4j.cli.compare.Trial;
+
+/**
+ * Learning rates for all, and for some by name: {@code 1e-4,3e-4} and {@code lora=1e-3,3e-3}, in one text or in several.
+ *
+ * @param common for whoever has none of his own; empty for each method's default
+ * @param named by the name of a contender or a method
+ */
+record LearningRates(List<Double> common, Map<String, List<Double>> named) {
+    /** @param single a rate for all that was given in the way of {@code loft train}; null for none */
+    static LearningRates parse(List<String> texts, @Nullable Double single) {
+        List<String> problems = new ArrayList<>();
+        List<Double> common = new ArrayList<>();
+        Map<String, List<Double>> named = new LinkedHashMap<>();
+        for (String text : texts) {
+            List<Double> target = common;
+            for (String word : text.split(",")) {
+                int equals = word.indexOf('=');
+                if (equals >= 0) {
+                    target = named.computeIfAbsent(word.substring(0, equals).strip(), name -> new ArrayList<>());
+                }
+                try {
+                    target.add(Double.valueOf(word.substring(equals + 1).strip()));
+                } catch (NumberFormatException e) {
+                    problems.add("learning_rates must be numbers with commas between, got " + word);
+                }
+            }
+        }
+        if (single != null && !common.isEmpty()) {
+            problems.add("--learning-rate and --learning-rates exclude each other");
+        }
+        if (!problems.isEmpty()) {
+            throw new ConfigException(String.join("\n", problems));
+        }
+        return new LearningRates(single == null ? common : List.of(single), named);
+    }
+
+    /** The rates of each contender by its name: those of its own name, of its method, of all, or the method's default. */
+    Map<String, List<Double>> of(List<Contender> contenders) {
+        Map<String, List<Double>> rates = new LinkedHashMap<>();
+        List<String> unknown = new ArrayList<>(named.keySet());
+        for (Contender contender : contenders) {
+            List<Double> own = null;
+            for (String name : List.of(contender.method().word(), contender.title(), contender.name())) {
+                own = named.getOrDefault(name, own);
+                unknown.remove(name);
+            }
+            List<Double> fallback =
+                    common.isEmpty() ? List.of(contender.method().learningRate()) : common;
+            rates.put(contender.name(), own == null ? fallback : own);
+        }
+        if (!unknown.isEmpty()) {
+            throw new ConfigException("learning_rates: no method is named " + String.join(", ", unknown)
+                    + "; there are "
+                    + String.join(", ", contenders.stream().map(Contender::name).toList()));
+        }
+        return rates;
+    }
+
+    /** The rates of a comparison as {@link #parse} reads them. */
+    static List<String> words(ComparisonSettings settings) {
+        List<String> words = new ArrayList<>();
+        settings.rates()
+                .forEach((name, rates) -> words.add(name + "="
+                        + String.join(",", rates.stream().map(Trial::rateText).toList())));
+        return words;
+    }
+}

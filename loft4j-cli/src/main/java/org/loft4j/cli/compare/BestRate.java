@@ -1,0 +1,81 @@
+package org.loft4j.cli.compare;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The learning rate that the validation data chose for a contender at a rank.
+ *
+ * @param rate the best
+ * @param score mean over the seeds of the sweep
+ * @param edge where it lies among those that were tried
+ */
+record BestRate(double rate, double score, Edge edge) {
+    /** Where the best rate lies. */
+    enum Edge {
+        /** Others on both sides are worse. */
+        INSIDE,
+        /** No smaller one was tried. */
+        LOWEST,
+        /** No larger one was tried. */
+        HIGHEST,
+        /** No other one was tried. */
+        ALONE
+    }
+
+    private record Candidate(double rate, double score, double loss) {}
+
+    /**
+     * Chooses by the mean of the metric over the seeds of the sweep; of equal ones the one with the smaller loss, then the
+     * smaller rate. Of rates that have not all been tried with as many of those seeds, only those with the most take part.
+     *
+     * @param results of one contender at one rank
+     * @param sweep seeds that choose
+     * @return null if there is no result that could choose
+     */
+    static @Nullable BestRate of(List<TrialResult> results, List<Long> sweep, String metric) {
+        boolean any = results.stream()
+                .anyMatch(result -> sweep.contains(result.trial().seed()));
+        TreeMap<Double, List<TrialResult>> byRate = new TreeMap<>();
+        for (TrialResult result : results) {
+            if (!any || sweep.contains(result.trial().seed())) {
+                byRate.computeIfAbsent(result.trial().rate(), rate -> new ArrayList<>())
+                        .add(result);
+            }
+        }
+        int most = byRate.values().stream().mapToInt(List::size).max().orElse(0);
+        byRate.values().removeIf(some -> some.size() < most);
+        if (byRate.isEmpty()) {
+            return null;
+        }
+        boolean larger = Metric.largerIsBetter(metric);
+        Candidate best = byRate.entrySet().stream()
+                .map(entry -> new Candidate(
+                        entry.getKey(), mean(entry.getValue(), metric, larger), mean(entry.getValue(), "loss", false)))
+                .min(Comparator.comparingDouble((Candidate one) -> larger ? -one.score() : one.score())
+                        .thenComparingDouble(Candidate::loss)
+                        .thenComparingDouble(Candidate::rate))
+                .orElseThrow();
+        return new BestRate(best.rate(), best.score(), edge(byRate, best.rate()));
+    }
+
+    /** A run that failed is worse than any that did not. */
+    private static double mean(List<TrialResult> results, String metric, boolean larger) {
+        double mean = results.stream()
+                .mapToDouble(result -> result.validation(metric))
+                .average()
+                .orElse(Double.NaN);
+        double worst = larger ? Double.NEGATIVE_INFINITY : Double.POSITIVE_INFINITY;
+        return Double.isNaN(mean) ? worst : mean;
+    }
+
+    private static Edge edge(TreeMap<Double, List<TrialResult>> tried, double rate) {
+        if (tried.size() == 1) {
+            return Edge.ALONE;
+        }
+        return rate == tried.firstKey() ? Edge.LOWEST : rate == tried.lastKey() ? Edge.HIGHEST : Edge.INSIDE;
+    }
+}

@@ -1,0 +1,179 @@
+package org.loft4j.cli.compare;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.model.ModelOptions;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.Task;
+import org.loft4j.train.RunLock;
+
+/**
+ * Methods × ranks × learning rates × seeds on one model and one data set. Each run leaves one file in a directory of its own; a
+ * run that has left it is never taken again. Several processes may work on one output directory: each takes the next run that
+ * nobody holds.
+ *
+ * <pre>
+ * Comparison comparison = new Comparison(settings, modelDirectory, options, data, listener);
+ * if (comparison.run() == Comparison.Outcome.FINISHED) {
+ *     Summary summary = Summary.of(settings.output());
+ * }
+ * </pre>
+ */
+public final class Comparison {
+    private static final long WAIT_MILLIS = 1000;
+
+    private final ComparisonSettings settings;
+    private final Path directory;
+    private final ModelOptions options;
+    private final ComparisonData data;
+    private final ComparisonListener listener;
+    private final ResultStore results;
+    private final AtomicBoolean stopped = new AtomicBoolean();
+    private final AtomicReference<@Nullable TrialRunner> runner = new AtomicReference<>();
+
+    /** How a call ended. */
+    public enum Outcome {
+        /** Every run is finished. */
+        FINISHED,
+        /** Nothing is left to take, but other processes are still at work. */
+        OTHERS_AT_WORK,
+        /** Someone asked for the end; the same call goes on. */
+        STOPPED
+    }
+
+    /**
+     * @param directory of the model
+     * @param options how it is opened; each run puts its own seed in their place
+     */
+    public Comparison(
+            ComparisonSettings settings,
+            Path directory,
+            ModelOptions options,
+            ComparisonData data,
+            ComparisonListener listener) {
+        this.settings = settings;
+        this.directory = directory;
+        this.options = options;
+        this.data = data;
+        this.listener = listener;
+        this.results = new ResultStore(settings.output());
+    }
+
+    /** Ends the comparison after the step in progress. May be called from any thread. */
+    public void requestStop() {
+        stopped.set(true);
+        TrialRunner current = runner.get();
+        if (current != null) {
+            current.requestStop();
+        }
+    }
+
+    /**
+     * Runs until nothing is left that this process could take.
+     *
+     * @throws ConfigException if finished runs were made with other settings, or the metric is none of the task's
+     */
+    public Outcome run() throws IOException {
+        try (SharedModel shared = new SharedModel(directory, options)) {
+            Model model = shared.with(settings.seeds().get(0));
+            requireMetric(model.task());
+            TrialSettings described = new TrialSettings(model, data);
+            requireAgreement(described);
+            new SummaryRule(settings.metric(), settings.sweep()).write(settings.output());
+            TrialRunner trials = new TrialRunner(settings, data, shared, stopped);
+            runner.set(trials);
+            try {
+                return work(trials, described);
+            } finally {
+                runner.set(null);
+            }
+        }
+    }
+
+    private void requireMetric(Task task) {
+        List<String> known = task == Task.SEQUENCE_CLASSIFICATION
+                ? List.of("loss", "accuracy", "macro_f1", "matthews")
+                : List.of("loss", "perplexity");
+        if (!known.contains(settings.metric())) {
+            throw new ConfigException(
+                    "metric must be one of " + String.join(", ", known) + " for this task, got " + settings.metric());
+        }
+    }
+
+    private void requireAgreement(TrialSettings described) throws IOException {
+        Map<TrialResult, Map<String, Object>> planned = new LinkedHashMap<>();
+        for (Trial trial : Course.possible(settings).toList()) {
+            TrialResult result = results.find(trial);
+            if (result != null) {
+                planned.put(result, described.of(trial, settings));
+            }
+        }
+        ResultStore.requireAgreement(planned);
+    }
+
+    private Outcome work(TrialRunner trials, TrialSettings described) throws IOException {
+        boolean told = false;
+        while (!stopped.get()) {
+            Course course = new Course(settings, results);
+            int held = 0;
+            boolean ran = false;
+            for (Trial trial : course.due()) {
+                Path place = results.directory(trial);
+                try (RunLock lock = RunLock.tryAcquire(place)) {
+                    if (lock == null) {
+                        held++;
+                        continue;
+                    }
+                    // another process may have finished it since we looked
+                    if (results.find(trial) == null) {
+                        take(trials, trial, place, described, Remaining.of(course, results.all(), held), held);
+                    }
+                    ran = true;
+                }
+                break;
+            }
+            if (ran) {
+                continue;
+            }
+            if (held == 0) {
+                return Outcome.FINISHED;
+            }
+            if (course.undecided() == 0) {
+                return Outcome.OTHERS_AT_WORK;
+            }
+            if (!told) {
+                listener.onWait(held);
+                told = true;
+            }
+            pause();
+        }
+        return Outcome.STOPPED;
+    }
+
+    private void take(
+            TrialRunner trials, Trial trial, Path place, TrialSettings described, Remaining remaining, int held)
+            throws IOException {
+        TrialResult result =
+                trials.run(trial, place, described.of(trial, settings), listener.onStart(trial, remaining));
+        if (result != null) {
+            Course left = new Course(settings, results);
+            listener.onFinish(result, Remaining.of(left, results.all(), held));
+        }
+    }
+
+    private void pause() {
+        try {
+            Thread.sleep(WAIT_MILLIS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            stopped.set(true);
+        }
+    }
+}

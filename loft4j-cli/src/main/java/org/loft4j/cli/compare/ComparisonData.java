@@ -1,0 +1,22 @@
+package org.loft4j.cli.compare;
+
+import org.loft4j.ConfigException;
+import org.loft4j.data.Dataset;
+import org.loft4j.train.TrainData;
+
+/**
+ * The tokenised data that all runs share.
+ *
+ * @param training rows to learn from, and validation rows that choose among learning rates
+ * @param test rows that the results are reported on
+ */
+public record ComparisonData(TrainData training, Dataset test) {
+    public ComparisonData {
+        if (training.eval() == null) {
+            throw new ConfigException("a comparison needs validation data, by which the learning rates are chosen");
+        }
+        if (test.size() == 0) {
+            throw new ConfigException("the test data has no row");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+package org.loft4j.cli.compare;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.function.IntFunction;
+import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.train.Method;
+import org.loft4j.train.TrainConfig;
+
+/**
+ * What is compared.
+ *
+ * @param contenders methods with their options
+ * @param ranks of the adapters; a method without an adapter is run once for each rate and seed
+ * @param rates learning rates by the contender's name
+ * @param seeds of the runs
+ * @param sweepSeeds how many of the seeds, from the first, every learning rate is tried with; the others see the best alone
+ * @param metric of the validation data that chooses the learning rate, one of {@link TrainConfig#METRICS}
+ * @param training what the runs of a method have in common, in a new builder at each call; rate and seed come on top. Runs are
+ *     judged after their last step
+ * @param adapter what the adapters of a rank have in common
+ * @param output directory of the runs and of the summary
+ * @param keepWeights whether what was trained is kept
+ */
+public record ComparisonSettings(
+        List<Contender> contenders,
+        List<Integer> ranks,
+        Map<String, List<Double>> rates,
+        List<Long> seeds,
+        int sweepSeeds,
+        String metric,
+        Function<Method, TrainConfig.Builder> training,
+        IntFunction<LoraConfig> adapter,
+        Path output,
+        boolean keepWeights) {
+    public ComparisonSettings {
+        contenders = List.copyOf(contenders);
+        ranks = List.copyOf(ranks);
+        rates = Map.copyOf(rates);
+        seeds = List.copyOf(seeds);
+        List<String> problems = new ArrayList<>();
+        requireDistinct(
+                problems, "methods", contenders.stream().map(Contender::name).toList());
+        requireDistinct(problems, "seeds", seeds);
+        if (contenders.stream().anyMatch(contender -> contender.method().usesAdapter())) {
+            requireDistinct(problems, "ranks", ranks);
+        }
+        if (ranks.stream().anyMatch(rank -> rank < 1)) {
+            problems.add("ranks must be at least 1, got " + ranks);
+        }
+        if (sweepSeeds < 1 || sweepSeeds > Math.max(1, seeds.size())) {
+            problems.add("sweep_seeds must be from 1 to the number of seeds, " + seeds.size() + ", got " + sweepSeeds);
+        }
+        if (!TrainConfig.METRICS.contains(metric)) {
+            problems.add("metric must be one of " + String.join(", ", TrainConfig.METRICS) + ", got " + metric);
+        }
+        for (Contender contender : contenders) {
+            List<Double> own = rates.get(contender.name());
+            if (own == null) {
+                problems.add("learning_rates: there is none for " + contender.name());
+            } else {
+                requireDistinct(problems, "learning_rates of " + contender.name(), own);
+                own.forEach(rate ->
+                        check(problems, () -> contender.training(training.apply(contender.method()), rate, 0)));
+            }
+            if (contender.method().usesAdapter()) {
+                ranks.forEach(rank -> check(problems, () -> contender.adapter(adapter.apply(Math.max(1, rank)))));
+            }
+        }
+        if (!problems.isEmpty()) {
+            throw new ConfigException(String.join("\n", new LinkedHashSet<>(problems)));
+        }
+    }
+
+    private static void requireDistinct(List<String> problems, String name, List<?> values) {
+        if (values.isEmpty() || values.stream().distinct().count() < values.size()) {
+            problems.add(name + " must name at least one, and none twice, got " + values);
+        }
+    }
+
+    private static void check(List<String> problems, Runnable check) {
+        try {
+            check.run();
+        } catch (ConfigException e) {
+            problems.addAll(String.valueOf(e.getMessage()).lines().toList());
+        }
+    }
+
+    /** The same rates for all contenders. */
+    public static Map<String, List<Double>> sameRates(List<Contender> contenders, List<Double> rates) {
+        Map<String, List<Double>> same = new LinkedHashMap<>();
+        contenders.forEach(contender -> same.put(contender.name(), rates));
+        return same;
+    }
+
+    /** The rows of the table. */
+    List<Trial.Entry> entries() {
+        List<Trial.Entry> entries = new ArrayList<>();
+        for (Contender contender : contenders) {
+            for (int rank : contender.method().usesAdapter() ? ranks : List.of(0)) {
+                entries.add(new Trial.Entry(contender, rank));
+            }
+        }
+        return entries;
+    }
+
+    /** The seeds that every learning rate is tried with. */
+    List<Long> sweep() {
+        return seeds.subList(0, sweepSeeds);
+    }
+
+    TrainConfig config(Trial trial) {
+        // every step of the curve; no checkpoints but those of an interruption unless the caller wants them
+        return trial.contender()
+                .training(
+                        training.apply(trial.contender().method())
+                                .loggingSteps(1)
+                                .metricForBest(metric)
+                                .saveTotalLimit(1)
+                                .earlyStoppingPatience(0)
+                                .loadBestAtEnd(false),
+                        trial.rate(),
+                        trial.seed());
+    }
+
+    /** The adapter of a trial; not asked for where the method has none. */
+    LoraConfig adapter(Trial trial) {
+        return trial.contender().adapter(adapter.apply(Math.max(1, trial.rank())));
+    }
+}

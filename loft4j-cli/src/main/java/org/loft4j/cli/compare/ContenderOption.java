@@ -1,0 +1,108 @@
+package org.loft4j.cli.compare;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.function.BiConsumer;
+import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.optim.LoftBlock;
+import org.loft4j.optim.Schedule;
+import org.loft4j.train.LoftSettings;
+import org.loft4j.train.TrainConfig;
+
+/** A setting that one contender may have for itself: named as on the command line of {@code loft train}. */
+enum ContenderOption {
+    /** The adapter is scaled by alpha / rank. */
+    ALPHA {
+        @Override
+        LoraConfig adapt(LoraConfig common, String value) {
+            return with(common, number(value), common.dropout(), common.useRslora());
+        }
+    },
+    /** Dropout of the adapter's input. */
+    DROPOUT {
+        @Override
+        LoraConfig adapt(LoraConfig common, String value) {
+            return with(common, common.alpha(), number(value), common.useRslora());
+        }
+    },
+    /** Scaling by alpha / √rank. */
+    RSLORA {
+        @Override
+        LoraConfig adapt(LoraConfig common, String value) {
+            return with(common, common.alpha(), common.dropout(), Boolean.parseBoolean(value));
+        }
+    },
+    HEAD_LEARNING_RATE((config, value) -> config.headLearningRate(Double.parseDouble(value))),
+    SCHEDULE((config, value) -> config.schedule(Schedule.Kind.parse(value))),
+    WARMUP_RATIO((config, value) -> config.warmupRatio(Double.parseDouble(value))),
+    WEIGHT_DECAY((config, value) -> config.weightDecay(Double.parseDouble(value))),
+    MAX_GRAD_NORM((config, value) -> config.maxGradNorm(Double.parseDouble(value))),
+    EPS((config, value) -> config.eps(Double.parseDouble(value))),
+    /** Blocks of LoFT that are left out, with + between them. */
+    WITHOUT((config, value) -> config.loft(new LoftSettings(LoftBlock.parseAll(value.replace('+', ',')), false))),
+    /** Whether LoFT does what the authors' published code does. */
+    REFERENCE((config, value) -> config.loft(new LoftSettings(Set.of(), Boolean.parseBoolean(value))));
+
+    private final BiConsumer<TrainConfig.Builder, String> training;
+
+    ContenderOption() {
+        this((config, value) -> {});
+    }
+
+    ContenderOption(BiConsumer<TrainConfig.Builder, String> training) {
+        this.training = training;
+    }
+
+    static List<String> names() {
+        return Arrays.stream(values()).map(ContenderOption::word).toList();
+    }
+
+    static ContenderOption named(String word) {
+        return valueOf(word.toUpperCase(Locale.ROOT).replace('-', '_'));
+    }
+
+    String word() {
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    void train(TrainConfig.Builder config, String value) {
+        try {
+            training.accept(config, value);
+        } catch (NumberFormatException e) {
+            throw notANumber(value);
+        }
+    }
+
+    LoraConfig adapt(LoraConfig common, String value) {
+        return common;
+    }
+
+    double number(String value) {
+        try {
+            return Double.parseDouble(value);
+        } catch (NumberFormatException e) {
+            throw notANumber(value);
+        }
+    }
+
+    private ConfigException notANumber(String value) {
+        return new ConfigException("methods: " + word() + " must be a number, got " + value);
+    }
+
+    private static LoraConfig with(LoraConfig common, double alpha, double dropout, boolean rslora) {
+        return new LoraConfig(
+                common.rank(),
+                alpha,
+                dropout,
+                common.targetModules(),
+                common.excludeModules(),
+                rslora,
+                common.useDora(),
+                common.modulesToSave(),
+                common.rankPattern(),
+                common.alphaPattern());
+    }
+}

@@ -1,0 +1,35 @@
+package org.loft4j.cli.compare;
+
+import java.util.Locale;
+
+/** How the scores of an evaluation are read and written. */
+public final class Metric {
+    private Metric() {}
+
+    public static boolean largerIsBetter(String metric) {
+        return !metric.equals("loss") && !metric.equals("perplexity");
+    }
+
+    /** Whether it is a share that people give in percent. */
+    public static boolean isShare(String metric) {
+        return metric.equals("accuracy") || metric.equals("macro_f1");
+    }
+
+    /** As a heading: {@code accuracy %}. */
+    public static String heading(String metric) {
+        return title(metric) + (isShare(metric) ? " %" : "");
+    }
+
+    public static String title(String metric) {
+        return metric.equals("macro_f1") ? "macro-F1" : metric;
+    }
+
+    /** A score as a table shows it: in percent with two digits, or with four. */
+    public static String text(String metric, double value) {
+        return number(isShare(metric) ? "%.2f" : "%.4f", isShare(metric) ? 100 * value : value);
+    }
+
+    public static String number(String format, double value) {
+        return Double.isFinite(value) ? String.format(Locale.ROOT, format, value) : "–";
+    }
+}

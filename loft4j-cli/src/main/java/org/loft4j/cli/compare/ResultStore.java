@@ -1,0 +1,84 @@
+package org.loft4j.cli.compare;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+
+/** The finished runs of an output directory, each in a directory of its own. */
+final class ResultStore {
+    static final String RESULT = "result.json";
+
+    private final Path runs;
+    private final Map<Path, TrialResult> known = new LinkedHashMap<>();
+
+    ResultStore(Path output) {
+        this.runs = output.resolve("runs");
+    }
+
+    Path directory(Trial trial) {
+        return runs.resolve(trial.name());
+    }
+
+    /** The result of a trial; null while there is none. */
+    @Nullable
+    TrialResult find(Trial trial) throws IOException {
+        return read(directory(trial).resolve(RESULT));
+    }
+
+    private @Nullable TrialResult read(Path file) throws IOException {
+        TrialResult result = known.get(file);
+        if (result == null && Files.exists(file)) {
+            result = TrialResult.read(file);
+            known.put(file, result);
+        }
+        return result;
+    }
+
+    /** Every finished run, those of other processes and earlier calls included, in the order of their directories' names. */
+    List<TrialResult> all() throws IOException {
+        List<TrialResult> all = new ArrayList<>();
+        if (Files.isDirectory(runs)) {
+            try (Stream<Path> directories = Files.list(runs)) {
+                for (Path directory : directories.sorted().toList()) {
+                    TrialResult result = read(directory.resolve(RESULT));
+                    if (result != null) {
+                        all.add(result);
+                    }
+                }
+            }
+        }
+        return all;
+    }
+
+    /**
+     * Refuses to take a finished run for one with other settings. What one side does not know of is no difference: a newer
+     * version may have settings that an older one had not.
+     *
+     * @throws ConfigException that names each difference once, with the runs that have it
+     */
+    static void requireAgreement(Map<TrialResult, Map<String, Object>> planned) {
+        Map<String, List<String>> differences = new LinkedHashMap<>();
+        planned.forEach((result, settings) -> settings.forEach((name, value) -> {
+            Object before = result.settings().get(name);
+            if (before != null && !String.valueOf(before).equals(String.valueOf(value))) {
+                differences
+                        .computeIfAbsent(name + " was " + before + " and is now " + value, key -> new ArrayList<>())
+                        .add(result.trial().name());
+            }
+        }));
+        if (!differences.isEmpty()) {
+            List<String> lines = new ArrayList<>();
+            differences.forEach((difference, names) -> lines.add(difference + " (" + names.get(0)
+                    + (names.size() > 1 ? " and " + (names.size() - 1) + " more" : "") + ")"));
+            throw new ConfigException("output_dir holds runs with other settings: " + String.join("; ", lines)
+                    + "; use the settings of those runs, or another output directory");
+        }
+    }
+}

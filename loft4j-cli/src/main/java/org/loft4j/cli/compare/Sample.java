@@ -1,0 +1,31 @@
+package org.loft4j.cli.compare;
+
+import java.util.List;
+import org.apache.commons.statistics.distribution.TDistribution;
+
+/**
+ * Mean and spread of a few numbers.
+ *
+ * @param count of the numbers
+ * @param mean of the numbers; not a number if there is none
+ * @param deviation {@code √(Σ(x − mean)² / (n − 1))}; not a number for fewer than two
+ */
+public record Sample(int count, double mean, double deviation) {
+    static Sample of(List<Double> values) {
+        int n = values.size();
+        double mean = values.stream().mapToDouble(x -> x).average().orElse(Double.NaN);
+        double squares =
+                values.stream().mapToDouble(x -> (x - mean) * (x - mean)).sum();
+        return new Sample(n, mean, n < 2 ? Double.NaN : Math.sqrt(squares / (n - 1)));
+    }
+
+    /**
+     * Half the width of the 95 % confidence interval of the mean, by Student's t: {@code t(0.975; n − 1)·deviation/√n}; not a
+     * number for fewer than two.
+     */
+    public double halfWidth() {
+        return count < 2
+                ? Double.NaN
+                : TDistribution.of(count - 1).inverseCumulativeProbability(0.975) * deviation / Math.sqrt(count);
+    }
+}

@@ -1,0 +1,91 @@
+package org.loft4j.cli.compare;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A contender at a rank, at the learning rate that the validation data chose: a row of the table.
+ *
+ * @param entry the contender and its rank
+ * @param rate the learning rate
+ * @param edge where it lies among those that were tried
+ * @param seeds of the runs behind the figures, in order
+ * @param validation score of the validation data
+ * @param test score of the test data
+ * @param loss of the test data
+ * @param seconds mean of the optimizer steps alone
+ * @param tokensPerSecond mean of the optimizer steps alone
+ * @param peakBytes largest of the runs
+ * @param trained number of parameters
+ * @param toFull difference of the test score to full fine-tuning's with the same seeds; null where nothing can be paired
+ * @param collapsed how many of the runs take every test row for the same class
+ * @param failed how many of the runs could not be trained to their end
+ */
+public record Standing(
+        Trial.Entry entry,
+        double rate,
+        BestRate.Edge edge,
+        List<Long> seeds,
+        Sample validation,
+        Sample test,
+        Sample loss,
+        double seconds,
+        double tokensPerSecond,
+        long peakBytes,
+        long trained,
+        @Nullable Sample toFull,
+        int collapsed,
+        int failed) {
+    /**
+     * @param best the chosen rate
+     * @param runs of the entry at that rate
+     * @param full runs of full fine-tuning at its own best rate, empty where there are none
+     */
+    static Standing of(
+            Trial.Entry entry, BestRate best, List<TrialResult> runs, List<TrialResult> full, String metric) {
+        List<TrialResult> ordered = runs.stream()
+                .sorted(Comparator.comparingLong(run -> run.trial().seed()))
+                .toList();
+        return new Standing(
+                entry,
+                best.rate(),
+                best.edge(),
+                ordered.stream().map(run -> run.trial().seed()).toList(),
+                Sample.of(ordered.stream().map(run -> run.validation(metric)).toList()),
+                Sample.of(ordered.stream().map(run -> run.test(metric)).toList()),
+                Sample.of(ordered.stream().map(run -> run.test("loss")).toList()),
+                mean(ordered, TrialResult.Cost::seconds),
+                mean(ordered, TrialResult.Cost::tokensPerSecond),
+                ordered.stream().mapToLong(run -> run.cost().peakBytes()).max().orElse(0),
+                ordered.stream().mapToLong(run -> run.cost().trained()).max().orElse(0),
+                entry.contender().method().usesAdapter() ? paired(ordered, full, metric) : null,
+                (int) ordered.stream().filter(TrialResult::predictsOneClass).count(),
+                (int) ordered.stream().filter(run -> run.failure() != null).count());
+    }
+
+    private static double mean(List<TrialResult> runs, java.util.function.ToDoubleFunction<TrialResult.Cost> figure) {
+        return runs.stream()
+                .filter(run -> run.failure() == null)
+                .mapToDouble(run -> figure.applyAsDouble(run.cost()))
+                .average()
+                .orElse(Double.NaN);
+    }
+
+    /** Differences of runs with the same seed, whose data came in the same order. */
+    private static @Nullable Sample paired(List<TrialResult> runs, List<TrialResult> full, String metric) {
+        Map<Long, TrialResult> bySeed = new LinkedHashMap<>();
+        full.forEach(run -> bySeed.put(run.trial().seed(), run));
+        List<Double> differences = new ArrayList<>();
+        for (TrialResult run : runs) {
+            TrialResult other = bySeed.get(run.trial().seed());
+            if (other != null) {
+                differences.add(run.test(metric) - other.test(metric));
+            }
+        }
+        return differences.isEmpty() ? null : Sample.of(differences);
+    }
+}

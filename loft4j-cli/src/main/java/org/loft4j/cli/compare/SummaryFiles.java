@@ -1,0 +1,123 @@
+package org.loft4j.cli.compare;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.io.AtomicFiles;
+import org.loft4j.io.Json;
+
+/** A summary as files for other programs: {@code summary.json}, {@code summary.csv}, {@code runs.csv}. */
+public final class SummaryFiles {
+    private SummaryFiles() {}
+
+    /** Writes the three files into a directory, each as a whole or not at all. */
+    public static void write(Path output, Summary summary) throws IOException {
+        Json.write(output.resolve("summary.json"), tree(summary));
+        text(output.resolve("summary.csv"), csv(standings(summary)));
+        text(output.resolve("runs.csv"), csv(runs(summary)));
+    }
+
+    private static void text(Path file, String content) throws IOException {
+        AtomicFiles.write(file, content.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** The content of {@code summary.json}. */
+    public static Map<String, Object> tree(Summary summary) {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("metric", summary.metric());
+        tree.put("sweep_seeds", summary.sweep());
+        tree.put("standings", standings(summary));
+        tree.put("runs", runs(summary));
+        return tree;
+    }
+
+    private static List<Map<String, @Nullable Object>> standings(Summary summary) {
+        List<Map<String, @Nullable Object>> rows = new ArrayList<>();
+        for (Standing standing : summary.standings()) {
+            Map<String, @Nullable Object> row = new LinkedHashMap<>();
+            row.put("contender", standing.entry().contender().name());
+            row.put("title", standing.entry().contender().title());
+            row.put("method", standing.entry().contender().method().word());
+            row.put(
+                    "rank",
+                    standing.entry().rank() == 0 ? null : standing.entry().rank());
+            row.put("learning_rate", standing.rate());
+            row.put("rate_is", standing.edge().name().toLowerCase(java.util.Locale.ROOT));
+            row.put("seeds", standing.seeds().stream().map(String::valueOf).collect(Collectors.joining(" ")));
+            put(row, "validation_" + summary.metric(), standing.validation());
+            put(row, "test_" + summary.metric(), standing.test());
+            if (!summary.metric().equals("loss")) {
+                put(row, "test_loss", standing.loss());
+            }
+            row.put("seconds", TrialResult.finite(standing.seconds()));
+            row.put("tokens_per_second", TrialResult.finite(standing.tokensPerSecond()));
+            row.put("peak_resident_bytes", standing.peakBytes());
+            row.put("trainable_parameters", standing.trained());
+            Sample toFull = standing.toFull();
+            row.put("to_full", toFull == null ? null : TrialResult.finite(toFull.mean()));
+            row.put("to_full_ci95", toFull == null ? null : TrialResult.finite(toFull.halfWidth()));
+            row.put("to_full_pairs", toFull == null ? 0 : toFull.count());
+            row.put("majority_class_runs", standing.collapsed());
+            row.put("failed_runs", standing.failed());
+            rows.add(row);
+        }
+        return rows;
+    }
+
+    private static void put(Map<String, @Nullable Object> row, String name, Sample sample) {
+        row.put(name, TrialResult.finite(sample.mean()));
+        row.put(name + "_sd", TrialResult.finite(sample.deviation()));
+    }
+
+    private static List<Map<String, @Nullable Object>> runs(Summary summary) {
+        TreeSet<String> scores = new TreeSet<>();
+        summary.results().forEach(result -> scores.addAll(result.validation().keySet()));
+        List<Map<String, @Nullable Object>> rows = new ArrayList<>();
+        for (TrialResult result : summary.results()) {
+            Trial trial = result.trial();
+            Map<String, @Nullable Object> row = new LinkedHashMap<>();
+            row.put("run", trial.name());
+            row.put("contender", trial.contender().name());
+            row.put("method", trial.contender().method().word());
+            row.put("rank", trial.rank() == 0 ? null : trial.rank());
+            row.put("learning_rate", trial.rate());
+            row.put("seed", trial.seed());
+            scores.forEach(score -> row.put("validation_" + score, TrialResult.finite(result.validation(score))));
+            scores.forEach(score -> row.put("test_" + score, TrialResult.finite(result.test(score))));
+            row.put("predicts_one_class", result.predictsOneClass());
+            row.put("seconds", TrialResult.finite(result.cost().seconds()));
+            row.put("wall_seconds", TrialResult.finite(result.cost().wallSeconds()));
+            row.put("tokens_per_second", TrialResult.finite(result.cost().tokensPerSecond()));
+            row.put("peak_resident_bytes", result.cost().peakBytes());
+            row.put("trainable_parameters", result.cost().trained());
+            row.put("failure", result.failure());
+            rows.add(row);
+        }
+        return rows;
+    }
+
+    /** RFC 4180, the keys of the first row as heading. */
+    private static String csv(List<Map<String, @Nullable Object>> rows) {
+        if (rows.isEmpty()) {
+            return "";
+        }
+        StringBuilder text = new StringBuilder(String.join(",", rows.get(0).keySet())).append('\n');
+        for (Map<String, @Nullable Object> row : rows) {
+            text.append(row.values().stream().map(SummaryFiles::cell).collect(Collectors.joining(",")))
+                    .append('\n');
+        }
+        return text.toString();
+    }
+
+    private static String cell(@Nullable Object value) {
+        String text = value == null ? "" : value.toString();
+        return text.matches("(?s).*[\",\r\n].*") ? '"' + text.replace("\"", "\"\"") + '"' : text;
+    }
+}

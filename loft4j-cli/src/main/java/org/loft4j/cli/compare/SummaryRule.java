@@ -1,0 +1,42 @@
+package org.loft4j.cli.compare;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+
+/**
+ * How the results of a directory are summed up, left beside them for a later call that has nothing else.
+ *
+ * @param metric of the validation data that chooses the learning rate
+ * @param sweep seeds that every rate was tried with
+ */
+record SummaryRule(String metric, List<Long> sweep) {
+    private static final String FILE = "comparison.json";
+
+    void write(Path output) throws IOException {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("metric", metric);
+        tree.put("sweep_seeds", sweep);
+        Json.write(output.resolve(FILE), tree);
+    }
+
+    /** @throws ConfigException if the directory holds no comparison */
+    static SummaryRule read(Path output) throws CheckpointException {
+        Path file = output.resolve(FILE);
+        if (!Files.exists(file)) {
+            throw new ConfigException("output_dir " + output + " holds no comparison: it has no " + FILE);
+        }
+        JsonObject json = Json.read(file);
+        List<Long> sweep = new ArrayList<>();
+        json.toTree().path("sweep_seeds").forEach(seed -> sweep.add(seed.asLong()));
+        return new SummaryRule(json.requireString("metric"), sweep);
+    }
+}

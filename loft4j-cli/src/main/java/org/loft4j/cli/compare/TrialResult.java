@@ -1,0 +1,182 @@
+package org.loft4j.cli.compare;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.cli.report.Curve;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+import org.loft4j.train.Method;
+
+/**
+ * What one finished run left.
+ *
+ * @param trial what was run
+ * @param failure why it could not be trained to its end, at a learning rate that is too high, say; null if it was
+ * @param settings everything that the result depends on, by name
+ * @param validation loss and scores of the validation data after the last step
+ * @param test the same of the test data
+ * @param predictsOneClass whether all test rows were taken for the same class
+ * @param cost what it took
+ * @param loss of each step's batch, over the steps
+ * @param evaluations loss and scores of the validation data over the steps, each with its {@code step}
+ * @param machine it ran on
+ */
+public record TrialResult(
+        Trial trial,
+        @Nullable String failure,
+        Map<String, Object> settings,
+        Map<String, Double> validation,
+        Map<String, Double> test,
+        boolean predictsOneClass,
+        Cost cost,
+        Curve loss,
+        List<Map<String, Double>> evaluations,
+        Map<String, Object> machine) {
+    /**
+     * What a run took.
+     *
+     * @param seconds of the optimizer steps alone
+     * @param wallSeconds of everything: opening, steps, evaluations, files
+     * @param tokensPerSecond that went through the optimizer steps, padding not counted
+     * @param peakBytes largest resident memory of the process after a step
+     * @param trained number of parameters that were trained
+     */
+    public record Cost(double seconds, double wallSeconds, double tokensPerSecond, long peakBytes, long trained) {}
+
+    public TrialResult {
+        settings = Collections.unmodifiableMap(new LinkedHashMap<>(settings));
+        validation = Collections.unmodifiableMap(new LinkedHashMap<>(validation));
+        test = Collections.unmodifiableMap(new LinkedHashMap<>(test));
+        evaluations = List.copyOf(evaluations);
+        machine = Collections.unmodifiableMap(new LinkedHashMap<>(machine));
+    }
+
+    /** A score of the validation data; not a number if the run failed. */
+    public double validation(String metric) {
+        return validation.getOrDefault(metric, Double.NaN);
+    }
+
+    /** A score of the test data; not a number if the run failed. */
+    public double test(String metric) {
+        return test.getOrDefault(metric, Double.NaN);
+    }
+
+    /** A score of the validation data over the steps. */
+    Curve evaluationCurve(String metric) {
+        Curve curve = new Curve();
+        evaluations.forEach(at -> curve.add(at.getOrDefault("step", Double.NaN), at.getOrDefault(metric, Double.NaN)));
+        return curve;
+    }
+
+    /** Writes the result, whole or not at all. */
+    void write(Path file) throws IOException {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("contender", trial.contender().name());
+        tree.put("title", trial.contender().title());
+        tree.put("method", trial.contender().method().word());
+        tree.put("options", trial.contender().options());
+        tree.put("rank", trial.rank() == 0 ? null : trial.rank());
+        tree.put("learning_rate", trial.rate());
+        tree.put("seed", trial.seed());
+        tree.put("failure", failure);
+        tree.put("validation", finite(validation));
+        tree.put("test", finite(test));
+        tree.put("predicts_one_class", predictsOneClass);
+        tree.put("seconds", finite(cost.seconds()));
+        tree.put("wall_seconds", cost.wallSeconds());
+        tree.put("tokens_per_second", finite(cost.tokensPerSecond()));
+        tree.put("peak_resident_bytes", cost.peakBytes());
+        tree.put("trainable_parameters", cost.trained());
+        tree.put("settings", settings);
+        tree.put("machine", machine);
+        tree.put("evaluations", evaluations.stream().map(TrialResult::finite).toList());
+        Map<String, Object> curve = new LinkedHashMap<>();
+        curve.put("step", loss.x());
+        curve.put("loss", loss.y());
+        tree.put("training_loss", curve);
+        Json.write(file, tree);
+    }
+
+    static Map<String, Object> finite(Map<String, Double> values) {
+        Map<String, Object> finite = new LinkedHashMap<>();
+        values.forEach((name, value) -> finite.put(name, finite(value)));
+        return finite;
+    }
+
+    /** JSON has no word for a number that is not finite. */
+    static @Nullable Double finite(double value) {
+        return Double.isFinite(value) ? value : null;
+    }
+
+    /** @throws CheckpointException if the file is not what {@link #write} writes */
+    static TrialResult read(Path file) throws CheckpointException {
+        JsonObject json = Json.read(file);
+        Map<String, String> options = new LinkedHashMap<>();
+        JsonObject stored = json.requireObject("options");
+        for (String name : stored.keys()) {
+            options.put(name, stored.requireString(name));
+        }
+        Method method;
+        try {
+            method = Method.parse(json.requireString("method"));
+        } catch (ConfigException e) {
+            throw json.fault("method", "is none of this version's: " + e.getMessage());
+        }
+        Contender contender =
+                new Contender(json.requireString("contender"), json.requireString("title"), method, options);
+        Trial trial = new Trial(
+                contender, json.intOr("rank", 0, 1), json.requireDouble("learning_rate"), json.requireLong("seed"));
+        Curve loss = new Curve();
+        JsonNode curve = json.requireObject("training_loss").toTree();
+        for (int i = 0; i < curve.path("step").size(); i++) {
+            loss.add(
+                    curve.path("step").get(i).asDouble(),
+                    curve.path("loss").path(i).asDouble(Double.NaN));
+        }
+        List<Map<String, Double>> evaluations = new ArrayList<>();
+        for (JsonNode at : json.toTree().path("evaluations")) {
+            evaluations.add(numbers(at));
+        }
+        return new TrialResult(
+                trial,
+                json.findString("failure"),
+                values(json.requireObject("settings")),
+                numbers(json.requireObject("validation").toTree()),
+                numbers(json.requireObject("test").toTree()),
+                json.booleanOr("predicts_one_class", false),
+                new Cost(
+                        json.doubleOr("seconds", Double.NaN),
+                        json.doubleOr("wall_seconds", Double.NaN),
+                        json.doubleOr("tokens_per_second", Double.NaN),
+                        json.requireLong("peak_resident_bytes"),
+                        json.requireLong("trainable_parameters")),
+                loss,
+                evaluations,
+                values(json.requireObject("machine")));
+    }
+
+    private static Map<String, Double> numbers(JsonNode object) {
+        Map<String, Double> numbers = new LinkedHashMap<>();
+        object.properties()
+                .forEach(entry -> numbers.put(entry.getKey(), entry.getValue().asDouble(Double.NaN)));
+        return numbers;
+    }
+
+    private static Map<String, Object> values(JsonObject object) {
+        Map<String, Object> values = new LinkedHashMap<>();
+        for (String key : object.keys()) {
+            JsonNode node = object.node(key);
+            values.put(key, node == null ? "none" : node.asText());
+        }
+        return values;
+    }
+}

@@ -1,0 +1,256 @@
+package org.loft4j.cli.compare;
+
+import java.io.IOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.report.Curve;
+import org.loft4j.cli.report.Machine;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+import org.loft4j.nn.Model;
+import org.loft4j.tensor.NativeHeap;
+import org.loft4j.train.ConfusionMatrix;
+import org.loft4j.train.Evaluation;
+import org.loft4j.train.Evaluator;
+import org.loft4j.train.OnExisting;
+import org.loft4j.train.StepEvent;
+import org.loft4j.train.TrainConfig;
+import org.loft4j.train.TrainListener;
+import org.loft4j.train.TrainResult;
+import org.loft4j.train.TrainingRun;
+
+/** Runs one trial after the other on a shared model, each as {@code loft train} would. */
+final class TrialRunner {
+    private static final String TRAINING = "training";
+
+    private final ComparisonSettings settings;
+    private final ComparisonData data;
+    private final SharedModel shared;
+    private final AtomicBoolean stopped;
+    private final AtomicReference<@Nullable TrainingRun> running = new AtomicReference<>();
+
+    TrialRunner(ComparisonSettings settings, ComparisonData data, SharedModel shared, AtomicBoolean stopped) {
+        this.settings = settings;
+        this.data = data;
+        this.shared = shared;
+        this.stopped = stopped;
+    }
+
+    /** Ends the trial in progress after its step. May be called from any thread. */
+    void requestStop() {
+        TrainingRun run = running.get();
+        if (run != null) {
+            run.requestStop();
+        }
+    }
+
+    /**
+     * Runs a trial to its end and leaves its result in its directory; null if it was stopped, after which it can go on.
+     *
+     * @param described everything that the result depends on
+     */
+    @Nullable
+    TrialResult run(Trial trial, Path directory, Map<String, Object> described, @Nullable TrainListener listener)
+            throws IOException {
+        // what the trial before has left must not count as this one's memory
+        System.gc();
+        NativeHeap.trim();
+        long start = System.nanoTime();
+        Path training = directory.resolve(TRAINING);
+        TrialResult result;
+        try {
+            result = train(trial, training, described, listener, start);
+        } catch (RuntimeException e) {
+            if (!isOfTheNumbers(e)) {
+                throw e;
+            }
+            String failure = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+            result = new TrialResult(
+                    trial,
+                    failure,
+                    described,
+                    Map.of(),
+                    Map.of(),
+                    false,
+                    new TrialResult.Cost(Double.NaN, secondsSince(start), Double.NaN, 0, 0),
+                    new Curve(),
+                    List.of(),
+                    Machine.described());
+        } finally {
+            if (!trial.contender().method().usesAdapter()) {
+                shared.discard();
+            }
+        }
+        if (result != null) {
+            result.write(directory.resolve(ResultStore.RESULT));
+            tidy(training);
+        }
+        return result;
+    }
+
+    /** Weights that have gone bad end a run: in the trainer, or in a decomposition of libtorch's. Anything else is a fault. */
+    private static boolean isOfTheNumbers(RuntimeException e) {
+        return e instanceof IllegalStateException || e.getClass() == RuntimeException.class;
+    }
+
+    private @Nullable TrialResult train(
+            Trial trial, Path directory, Map<String, Object> described, @Nullable TrainListener listener, long start)
+            throws IOException {
+        Model model = shared.with(trial.seed());
+        TrainConfig config = settings.config(trial);
+        // a run that ended without leaving a result is taken again
+        boolean ended = Files.exists(directory.resolve("trainer_state.json"));
+        try (TrainingRun run = TrainingRun.open(
+                model,
+                data.training(),
+                config,
+                settings.adapter(trial),
+                directory,
+                ended ? OnExisting.OVERWRITE : OnExisting.RESUME)) {
+            StepClock clock = new StepClock();
+            run.addListener(clock);
+            if (listener != null) {
+                run.addListener(listener);
+            }
+            running.set(run);
+            if (stopped.get()) {
+                run.requestStop();
+            }
+            TrainResult trained;
+            try {
+                trained = run.run();
+            } finally {
+                running.set(null);
+            }
+            if (trained.outcome() == TrainResult.Outcome.INTERRUPTED) {
+                return null;
+            }
+            Evaluation test =
+                    new Evaluator(model, data.training().padId(), config.evalBatchSize()).evaluate(data.test());
+            ConfusionMatrix confusion = test.confusion();
+            Metrics metrics = Metrics.read(directory.resolve("metrics.jsonl"));
+            double seconds = clock.secondsAStep() * trained.step();
+            return new TrialResult(
+                    trial,
+                    null,
+                    described,
+                    trained.lastEvaluation(),
+                    test.values(),
+                    confusion != null && confusion.predictsOneClass(),
+                    new TrialResult.Cost(
+                            seconds,
+                            secondsSince(start),
+                            metrics.tokens() / seconds,
+                            metrics.peakBytes(),
+                            run.trainable().elements()),
+                    metrics.loss(),
+                    metrics.evaluations(),
+                    Machine.described());
+        }
+    }
+
+    private static double secondsSince(long start) {
+        return (System.nanoTime() - start) / 1e9;
+    }
+
+    /** Leaves the weights, where they are wanted, and nothing else. */
+    private void tidy(Path training) throws IOException {
+        if (!Files.isDirectory(training)) {
+            return;
+        }
+        Files.walkFileTree(training, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes) {
+                return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                if (!settings.keepWeights() || !training.equals(file.getParent())) {
+                    Files.delete(file);
+                }
+                return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException fault) throws IOException {
+                if (!settings.keepWeights() || !training.equals(directory)) {
+                    Files.delete(directory);
+                }
+                return FileVisitResult.CONTINUE;
+            }
+        });
+    }
+
+    /** Measures the steps without evaluations and checkpoints. */
+    private static final class StepClock implements TrainListener {
+        private long mark = System.nanoTime();
+        private long nanos;
+        private long steps;
+
+        @Override
+        public void onStep(StepEvent event) {
+            long now = System.nanoTime();
+            nanos += now - mark;
+            mark = now;
+            steps++;
+        }
+
+        @Override
+        public void onEvaluation(long step, Evaluation evaluation, boolean best) {
+            mark = System.nanoTime();
+        }
+
+        @Override
+        public void onSave(long step, Path checkpoint) {
+            mark = System.nanoTime();
+        }
+
+        double secondsAStep() {
+            return nanos / 1e9 / steps;
+        }
+    }
+
+    /** What the log of a run tells, the part before an interruption included. */
+    private record Metrics(Curve loss, List<Map<String, Double>> evaluations, double tokens, long peakBytes) {
+        static Metrics read(Path file) throws IOException {
+            Curve loss = new Curve();
+            List<Map<String, Double>> evaluations = new ArrayList<>();
+            double tokens = 0;
+            long peak = 0;
+            for (String line : Files.readAllLines(file)) {
+                JsonObject json = Json.parse(file, line);
+                if (json.keys().contains("eval_loss")) {
+                    evaluations.add(evaluation(json));
+                } else {
+                    loss.add(json.requireLong("step"), json.doubleOr("loss", Double.NaN));
+                    tokens = json.requireDouble("tokens");
+                    peak = Math.max(peak, json.requireLong("memory_bytes"));
+                }
+            }
+            return new Metrics(loss, evaluations, tokens, peak);
+        }
+
+        private static Map<String, Double> evaluation(JsonObject json) throws IOException {
+            Map<String, Double> values = new LinkedHashMap<>();
+            for (String key : json.keys()) {
+                if (key.equals("step")) {
+                    values.put(key, json.requireDouble(key));
+                } else if (key.startsWith("eval_") && !key.equals("eval_seconds")) {
+                    values.put(key.substring("eval_".length()), json.doubleOr(key, Double.NaN));
+                }
+            }
+            return values;
+        }
+    }
+}

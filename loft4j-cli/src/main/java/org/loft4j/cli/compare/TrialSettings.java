@@ -1,0 +1,62 @@
+package org.loft4j.cli.compare;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelDescription;
+import org.loft4j.train.TrainConfig;
+
+/** Everything that the result of a trial depends on, by Hugging Face's names where they have one. */
+final class TrialSettings {
+    private final Map<String, Object> common = new LinkedHashMap<>();
+
+    /** What all trials on this model and this data have in common. */
+    TrialSettings(Model model, ComparisonData data) {
+        ModelDescription description = model.description();
+        Path directory = description.directory();
+        common.put(
+                "model",
+                directory == null
+                        ? "none"
+                        : String.valueOf(directory.toAbsolutePath().normalize().getFileName()));
+        common.put("model_type", description.family());
+        common.put("model_dtype", description.dtype().torchName());
+        common.put("model_elements", model.weights().elements());
+        common.put("pooling", String.valueOf(description.pooling()));
+        common.put("device", description.device().toString());
+        common.put("max_length", data.training().maxLength());
+        common.put("train_data", data.training().train().fingerprint());
+        common.put(
+                "eval_data",
+                java.util.Objects.requireNonNull(data.training().eval()).fingerprint());
+        common.put("test_data", data.test().fingerprint());
+    }
+
+    Map<String, Object> of(Trial trial, ComparisonSettings settings) {
+        TrainConfig config = settings.config(trial);
+        Map<String, Object> all = new LinkedHashMap<>(config.toMap());
+        // what is looked at and kept on the way changes no result
+        all.keySet()
+                .removeAll(java.util.Set.of(
+                        "logging_steps",
+                        "save_steps",
+                        "save_total_limit",
+                        "early_stopping_patience",
+                        "metric_for_best_model",
+                        "load_best_model_at_end"));
+        if (trial.contender().method().usesAdapter()) {
+            LoraConfig adapter = settings.adapter(trial);
+            all.put("r", adapter.rank());
+            all.put("lora_alpha", adapter.alpha());
+            all.put("lora_dropout", adapter.dropout());
+            all.put("use_rslora", adapter.useRslora());
+            all.put("target_modules", adapter.targetModules().toString());
+            all.put("exclude_modules", String.valueOf(adapter.excludeModules()));
+            all.put("modules_to_save", adapter.modulesToSave().toString());
+        }
+        all.putAll(common);
+        return all;
+    }
+}
