@@ -117,9 +117,8 @@ final class Verification {
         Difference.Bound bound = new Difference.Bound(true, tolerances.gradients);
         for (String key : keys) {
             String name = key.substring(key.indexOf("grad.", prefix.length()) + "grad.".length());
-            Tensor parameter = factors.containsKey(name)
-                    ? factors.get(name)
-                    : model.weights().find(name);
+            Tensor factor = factors.get(PeftFiles.nameInFile(name));
+            Tensor parameter = factor != null ? factor : model.weights().find(name);
             if (parameter == null) {
                 differences.add(Difference.missing(key, bound, "there is no such parameter in the model"));
             } else if (!parameter.grad().defined()) {

@@ -69,6 +69,23 @@ class TrainingEndToEndTest {
     }
 
     @Test
+    void aDoraAdapterIsInspectedJudgedAndMerged() throws IOException {
+        json(train("--method", "dora", "--rank", "2", "--max-steps", "20", "--json"));
+        JsonNode contents = json(Captured.loft("inspect", run.toString(), "--json"));
+        assertTrue(contents.get("config").get("use_dora").asBoolean(), contents.toString());
+        Captured inspected = Captured.loft("inspect", run.toString());
+        assertTrue(inspected.out().contains("lora_magnitude_vector"), inspected.out());
+        assertTrue(Files.readString(run.resolve("README.md")).contains("method `dora`"));
+        String[] judge = {"eval", "--adapter", run.toString(), "--data", data.toString(), "--json"};
+        JsonNode scores = json(Captured.loft(judge));
+        Path merged = directory.resolve("merged");
+        Captured merge = Captured.loft("merge", "--adapter", run.toString(), "--output", merged.toString());
+        assertEquals(0, merge.status(), merge.err());
+        JsonNode after = json(Captured.loft("eval", "--model", merged.toString(), "--data", data.toString(), "--json"));
+        assertEquals(scores.get("loss").asDouble(), after.get("loss").asDouble(), 1e-5);
+    }
+
+    @Test
     void aModelTrainedInFullIsADirectoryOfItsOwn() throws IOException {
         JsonNode result = json(train("--method", "full", "--learning-rate", "1e-3", "--json"));
         JsonNode scores = json(Captured.loft("eval", "--model", run.toString(), "--data", data.toString(), "--json"));

@@ -34,6 +34,30 @@ class VerifyCommandTest {
     }
 
     @Test
+    void aDoraAdapterAgreesWithPeft() throws IOException {
+        Path model = Fixtures.of("llama_gqa");
+        Path adapter = Fixtures.of("llama_gqa_adapters/dora");
+        JsonNode tree = json(Captured.loft(
+                "verify",
+                "--model",
+                model.toString(),
+                "--adapter",
+                adapter.toString(),
+                "--input",
+                model.resolve("input.safetensors").toString(),
+                "--expected",
+                adapter.resolve("expected.safetensors").toString(),
+                "--json"));
+        assertEquals(List.of("lora", "merged"), texts(tree.get("prefixes")));
+        int magnitudes = 0;
+        for (JsonNode tensor : tree.get("tensors")) {
+            assertTrue(tensor.get("passed").asBoolean(), tensor.toString());
+            magnitudes += tensor.get("name").asText().contains("lora_magnitude_vector") ? 1 : 0;
+        }
+        assertEquals(14, magnitudes);
+    }
+
+    @Test
     void withoutAnAdapterOnlyTheBaseIsCompared() throws IOException {
         Captured call = verify(Fixtures.of("bert_cls"));
         assertEquals(0, call.status(), call.err());

@@ -36,6 +36,8 @@ public final class PeftFiles {
 
     private static final String PREFIX = "base_model.model.";
 
+    private static final String MAGNITUDE = ".lora_magnitude_vector";
+
     private PeftFiles() {}
 
     /** Whether the directory looks like an adapter's. */
@@ -217,9 +219,19 @@ public final class PeftFiles {
         return PREFIX + path + ".lora_B.weight";
     }
 
-    /** To PEFT this is a parameter and not a module's weight, so {@code .weight} does not follow. */
     private static String nameMagnitude(String path) {
-        return PREFIX + path + ".lora_magnitude_vector";
+        return PREFIX + path + MAGNITUDE;
+    }
+
+    /**
+     * The name that a tensor has in the file. It is that of PEFT's parameter in memory, but for DoRA's magnitude, which is the
+     * {@code weight} of a module there.
+     *
+     * @param parameter PEFT's name without the adapter's, such as {@code base_model.model.q_proj.lora_A.weight}
+     */
+    public static String nameInFile(String parameter) {
+        String module = MAGNITUDE + ".weight";
+        return parameter.endsWith(module) ? parameter.substring(0, parameter.length() - ".weight".length()) : parameter;
     }
 
     static String taskType(Task task) {

@@ -81,7 +81,7 @@ class LoraParityTest {
             Tensor theirs = expected.read(name);
             double norm = theirs.norm().item_double();
             assertTrue(norm > Fixture.NEGLIGIBLE_GRADIENT, name);
-            String parameter = name.substring("lora.grad.".length()).replace("_vector.weight", "_vector");
+            String parameter = PeftFiles.nameInFile(name.substring("lora.grad.".length()));
             Tensor gradient = ours.get(parameter).grad();
             double difference = gradient.sub(theirs).norm().item_double();
             assertTrue(difference <= GRADIENT_TOLERANCE * norm, name + " is off by " + difference / norm);
