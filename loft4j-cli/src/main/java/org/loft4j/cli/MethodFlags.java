@@ -11,9 +11,8 @@ final class MethodFlags {
             names = "--method",
             paramLabel = "METHOD",
             converter = Words.OfMethod.class,
-            description =
-                    "loft, loft-simple (less memory, less exact), loft-sgd, loft-lion, loft-muon, lora, dora, or full: every parameter."
-                            + " Default: loft.")
+            completionCandidates = Words.Methods.class,
+            description = "What is trained, and how: ${COMPLETION-CANDIDATES} (every parameter). Default: loft.")
     Method method = Method.LOFT;
 
     @Option(names = "--rank", paramLabel = "R", description = "Rank of the adapter. Default: ${DEFAULT-VALUE}.")
@@ -27,7 +26,7 @@ final class MethodFlags {
     @Nullable
     Double alpha;
 
-    @Option(names = "--rslora", description = "Scale by alpha / √rank instead.")
+    @Option(names = "--rslora", description = "Scale by alpha / √rank instead, as --method rslora does.")
     boolean rslora;
 
     /** Checks the adapter whatever the method. */
@@ -42,6 +41,6 @@ final class MethodFlags {
     }
 
     private LoraConfig lora(AdapterFlags place) {
-        return place.lora(rank, alpha == null ? 2.0 * rank : alpha, rslora);
+        return place.lora(rank, alpha == null ? 2.0 * rank : alpha, rslora || method == Method.RSLORA);
     }
 }

@@ -13,8 +13,8 @@ final class OptimizerFlags {
             names = "--learning-rate",
             paramLabel = "RATE",
             description =
-                    "Peak learning rate. Default: 3e-4 for loft, 3e-3 for loft-simple, 5e-5 for loft-lion, 1e-3 for loft-muon,"
-                            + " 1e-1 for loft-sgd, 1e-3 for lora and dora, 1e-4 for full.")
+                    "Peak learning rate. Default: the method's own, such as 3e-4 for loft and 1e-3 for lora; docs/methods.md lists"
+                            + " them.")
     @Nullable
     Double learningRate;
 
@@ -69,7 +69,8 @@ final class OptimizerFlags {
     @Option(
             names = "--eps",
             paramLabel = "EPS",
-            description = "Added to the root of the second moment. Default: 1e-8; 1e-4 with --loft-reference.")
+            description = "Added to the root of the second moment. Default: 1e-8; 1e-6 for lora-rite, 1e-4 with"
+                    + " --loft-reference.")
     @Nullable
     Double eps;
 

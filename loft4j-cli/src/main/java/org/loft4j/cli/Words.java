@@ -1,5 +1,7 @@
 package org.loft4j.cli;
 
+import java.util.Arrays;
+import java.util.Iterator;
 import java.util.function.Function;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Pooling;
@@ -29,6 +31,14 @@ abstract class Words<T> implements ITypeConverter<T> {
     static final class OfMethod extends Words<Method> {
         OfMethod() {
             super(Method::parse);
+        }
+    }
+
+    /** The words of all methods, for help pages. */
+    static final class Methods implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return Arrays.stream(Method.values()).map(Method::word).iterator();
         }
     }
 

@@ -170,9 +170,13 @@ public final class LoraAdapter implements AutoCloseable {
         return tensors;
     }
 
-    /** Number of elements that are trained: factors and modules saved in full. */
+    /** Number of elements that are trained: factors that ask for their gradient, and modules saved in full. */
     public long trainableElements() {
-        return factors.elements() + exchanged.elements();
+        long factorElements = factors.asMap().values().stream()
+                .filter(Tensor::requires_grad)
+                .mapToLong(Tensor::numel)
+                .sum();
+        return factorElements + exchanged.elements();
     }
 
     public boolean isAttached() {

@@ -158,6 +158,21 @@ public record LoraConfig(
                 alphaPattern);
     }
 
+    /** The same configuration with the scale {@code alpha / √rank} or {@code alpha / rank}. */
+    public LoraConfig withRslora(boolean rslora) {
+        return new LoraConfig(
+                rank,
+                alpha,
+                dropout,
+                targetModules,
+                excludeModules,
+                rslora,
+                useDora,
+                modulesToSave,
+                rankPattern,
+                alphaPattern);
+    }
+
     /** This list with the module added, unless it is saved already. */
     LoraConfig alsoSaving(String path) {
         if (saves(path)) {

@@ -7,12 +7,19 @@ import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraLinear;
 import org.loft4j.optim.AdamW;
 import org.loft4j.optim.AdamWConfig;
+import org.loft4j.optim.AltLora;
 import org.loft4j.optim.Loft;
 import org.loft4j.optim.LoftConfig;
+import org.loft4j.optim.LoraFa;
+import org.loft4j.optim.LoraPlus;
+import org.loft4j.optim.LoraPro;
+import org.loft4j.optim.LoraRite;
 import org.loft4j.optim.LowRankPair;
 import org.loft4j.optim.NamedParameter;
 import org.loft4j.optim.Optimizer;
 import org.loft4j.optim.OptimizerGroups.Group;
+import org.loft4j.optim.RefLora;
+import org.loft4j.optim.ScaledGd;
 
 /** The optimizer that a method puts on the factors of an adapter. */
 final class FactorOptimizers {
@@ -20,20 +27,33 @@ final class FactorOptimizers {
 
     /** One group, or several where parts of the adapter have learning rates of their own. */
     static List<Group> groups(LoraAdapter adapter, TrainConfig config) {
-        double rate = config.learningRate();
+        List<LowRankPair> pairs = pairs(adapter);
+        AdamWConfig adamW = adamW(config);
         return switch (config.method()) {
-            case LOFT -> List.of(new Group("factors", Loft.adamW(pairs(adapter), loft(config)), rate));
-            case LOFT_SIMPLE -> List.of(new Group("factors", Loft.simple(pairs(adapter), loft(config)), rate));
-            case LOFT_SGD -> List.of(new Group("factors", Loft.sgd(pairs(adapter), loft(config)), rate));
-            case LOFT_LION -> List.of(new Group("factors", Loft.lion(pairs(adapter), loft(config)), rate));
-            case LOFT_MUON -> List.of(new Group("factors", Loft.muon(pairs(adapter), loft(config)), rate));
-            case LORA -> List.of(new Group("factors", factorwise(adapter, config), rate));
+            case LOFT -> one(Loft.adamW(pairs, loft(config)), config);
+            case LOFT_SIMPLE -> one(Loft.simple(pairs, loft(config)), config);
+            case LOFT_SGD -> one(Loft.sgd(pairs, loft(config)), config);
+            case LOFT_LION -> one(Loft.lion(pairs, loft(config)), config);
+            case LOFT_MUON -> one(Loft.muon(pairs, loft(config)), config);
+            case LORA, RSLORA -> one(factorwise(adapter, config), config);
             case DORA ->
                 List.of(
-                        new Group("factors", factorwise(adapter, config), rate),
-                        new Group("magnitudes", magnitudes(adapter, config), rate));
+                        new Group("factors", factorwise(adapter, config), config.learningRate()),
+                        new Group("magnitudes", magnitudes(adapter, config), config.learningRate()));
+            case LORA_PLUS -> LoraPlus.groups(pairs, adamW, config.learningRate());
+            case LORA_FA -> one(LoraFa.of(pairs, adamW), config);
+            case SCALED_GD -> one(ScaledGd.of(pairs, adamW), config);
+            case LORA_PRO -> one(LoraPro.of(pairs, adamW), config);
+            case ALTLORA -> one(AltLora.of(pairs, adamW), config);
+            case ALTLORA_PLUS -> one(AltLora.plus(pairs, adamW), config);
+            case LORA_RITE -> one(LoraRite.of(pairs, adamW), config);
+            case REFLORA -> one(RefLora.of(pairs, adamW), config);
             case FULL -> throw new IllegalArgumentException("full fine-tuning has no factors");
         };
+    }
+
+    private static List<Group> one(Optimizer optimizer, TrainConfig config) {
+        return List.of(new Group("factors", optimizer, config.learningRate()));
     }
 
     private static Optimizer factorwise(LoraAdapter adapter, TrainConfig config) {
@@ -42,7 +62,11 @@ final class FactorOptimizers {
             factors.add(new NamedParameter(layer.path() + ".lora_A", layer.loraA()));
             factors.add(new NamedParameter(layer.path() + ".lora_B", layer.loraB()));
         }
-        return new AdamW(factors, new AdamWConfig(config.beta1(), config.beta2(), config.eps(), config.weightDecay()));
+        return new AdamW(factors, adamW(config));
+    }
+
+    private static AdamWConfig adamW(TrainConfig config) {
+        return new AdamWConfig(config.beta1(), config.beta2(), config.eps(), config.weightDecay());
     }
 
     /** DoRA's vectors are not pulled to zero. */
@@ -54,7 +78,7 @@ final class FactorOptimizers {
                 magnitudes.add(new NamedParameter(layer.path() + ".lora_magnitude_vector", magnitude));
             }
         }
-        return new AdamW(magnitudes, new AdamWConfig(config.beta1(), config.beta2(), config.eps(), 0));
+        return new AdamW(magnitudes, adamW(config).withWeightDecay(0));
     }
 
     private static List<LowRankPair> pairs(LoraAdapter adapter) {

@@ -6,12 +6,17 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.loft4j.ConfigException;
+import org.loft4j.optim.AdamWConfig;
 import org.loft4j.optim.LoftBlock;
+import org.loft4j.optim.LoraRite;
 
 /**
  * What is trained, and by which optimizer. The default learning rates come from measurements on small pretrained encoders
  * (one epoch, rank 4, batches of 32); LoFT's is near that of full fine-tuning because it does the same thing, LoRA's is not.
  * On the demo's task LoFT stayed at chance at 1e-3, and LoRA at 3e-3 with one seed of two.
+ *
+ * <p>The rates of the rivals, from {@link #RSLORA} to {@link #REFLORA}, are starting points after their papers, not yet
+ * measured here.
  */
 public enum Method {
     /** Low-rank factors by LoFT-AdamW. */
@@ -28,6 +33,24 @@ public enum Method {
     LORA("LoRA", 1e-3),
     /** Low-rank factors and the length of each row of the weight by AdamW (Liu et al. 2024, arXiv 2402.09353). */
     DORA("DoRA", 1e-3),
+    /** LoRA with the scale alpha / √rank (Kalajdzievski 2023, arXiv 2312.03732), whatever the adapter's configuration says. */
+    RSLORA("rsLoRA", 5e-4),
+    /** LoRA with a learning rate for B that is 16 times A's, which is the one given: {@link org.loft4j.optim.LoraPlus}. */
+    LORA_PLUS("LoRA+", 2e-4),
+    /** B alone, its gradient projected by a frozen A: {@link org.loft4j.optim.LoraFa}. */
+    LORA_FA("LoRA-FA", 1e-3),
+    /** Gradients preconditioned by the other factor's Gram matrix: {@link org.loft4j.optim.ScaledGd}. */
+    SCALED_GD("scaled GD", 1e-3),
+    /** Gradients adjusted to the moments of the full matrix: {@link org.loft4j.optim.LoraPro}. */
+    LORA_PRO("LoRA-Pro", 1e-4),
+    /** A, then B, by projected gradients with momentum alone: {@link org.loft4j.optim.AltLora}. */
+    ALTLORA("AltLoRA", 1e-1),
+    /** The same with a second moment: {@link org.loft4j.optim.AltLora}. */
+    ALTLORA_PLUS("AltLoRA+", 1e-3),
+    /** Matrix moments in orthonormal bases: {@link org.loft4j.optim.LoraRite}. */
+    LORA_RITE("LoRA-RITE", 1e-3),
+    /** Gradients preconditioned as if the factors were balanced: {@link org.loft4j.optim.RefLora}. */
+    REFLORA("RefLoRA", 1e-3),
     /** Every parameter of the model by AdamW; no adapter. */
     FULL("full fine-tuning", 1e-4);
 
@@ -50,6 +73,11 @@ public enum Method {
     /** The default learning rate. */
     public double learningRate() {
         return learningRate;
+    }
+
+    /** The default of what is added to the root of the second moment: AdamW's 1e-8, but LoRA-RITE's own for its matrix root. */
+    public double eps() {
+        return this == LORA_RITE ? LoraRite.EPS : AdamWConfig.defaults().eps();
     }
 
     /** Whether the base model stays frozen and low-rank factors are trained. */

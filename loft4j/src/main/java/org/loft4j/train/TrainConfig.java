@@ -255,7 +255,7 @@ public record TrainConfig(
             return this;
         }
 
-        /** 1e-8 unless set; 1e-4 with {@link LoftSettings#reference}. */
+        /** {@link Method#eps} unless set; 1e-4 with {@link LoftSettings#reference}. */
         public Builder eps(double value) {
             eps = value;
             return this;
@@ -328,7 +328,7 @@ public record TrainConfig(
                     maxGradNorm,
                     beta1,
                     beta2,
-                    eps == null ? (loft.reference() ? LoftConfig.publishedCode() : LoftConfig.defaults()).eps() : eps,
+                    eps == null ? (loft.reference() ? LoftConfig.publishedCode().eps() : method.eps()) : eps,
                     seed,
                     loggingSteps,
                     evalSteps,

@@ -70,8 +70,10 @@ public final class Trainable implements AutoCloseable {
     }
 
     private static Trainable adapter(Model model, LoraConfig lora, TrainConfig config) {
-        LoraAdapter adapter = LoraAdapter.create(
-                model, savingNewModules(model, lora).withDora(config.method() == Method.DORA), config.seed());
+        LoraConfig shaped = savingNewModules(model, lora)
+                .withDora(config.method() == Method.DORA)
+                .withRslora(lora.useRslora() || config.method() == Method.RSLORA);
+        LoraAdapter adapter = LoraAdapter.create(model, shaped, config.seed());
         List<OptimizerGroups.Group> groups = new ArrayList<>();
         groups.addAll(FactorOptimizers.groups(adapter, config));
         List<NamedParameter> saved = new ArrayList<>();

@@ -63,12 +63,21 @@ final class TinyRun {
                 .epochs(6)
                 .batchSize(4)
                 .gradientAccumulationSteps(4)
-                .learningRate(method == Method.LOFT ? 3e-2 : 5e-2)
+                .learningRate(learningRate(method))
                 .weightDecay(0.01)
                 .seed(5)
                 .loggingSteps(3)
                 .evalSteps(4)
                 .saveSteps(2);
+    }
+
+    private static double learningRate(Method method) {
+        return switch (method) {
+            case LOFT -> 3e-2;
+            // B's is 16 times as much
+            case LORA_PLUS -> 1e-2;
+            default -> 5e-2;
+        };
     }
 
     static TrainingRun open(Model model, TrainConfig config, Path output, OnExisting onExisting) throws IOException {
