@@ -1,7 +1,6 @@
 package org.loft4j.optim;
 
 import java.util.Arrays;
-import java.util.Random;
 import java.util.function.DoubleUnaryOperator;
 
 /** Plain float64 matrices for transcriptions: slow, and with nothing in common with libtorch. */
@@ -74,14 +73,6 @@ final class Matrix {
 
     static double squaredNorm(double[][] x) {
         return Arrays.stream(x).flatMapToDouble(Arrays::stream).map(v -> v * v).sum();
-    }
-
-    static double[][] gaussian(Random random, int rows, int columns) {
-        double[][] x = new double[rows][columns];
-        for (double[] row : x) {
-            Arrays.setAll(row, j -> random.nextGaussian());
-        }
-        return x;
     }
 
     /** The solution X of {@code A·X = C} by Gauss–Jordan with partial pivoting. */

@@ -65,16 +65,16 @@ class PeerTranscriptionTest {
             double scale = 0.5 + 2 * random.nextDouble();
             String what = method + ": seed " + seed + ", m " + m + ", n " + n + ", r " + r + ", decay " + decay;
             System.out.println("PeerTranscriptionTest " + what + (zeroStart ? ", B = 0" : ""));
-            double[][] a = Matrix.gaussian(random, r, n);
-            double[][] b = zeroStart ? new double[m][r] : Matrix.gaussian(random, m, r);
-            double[][] target = Matrix.gaussian(random, m, n);
+            double[][] a = Matrices.gaussian(random, r, n);
+            double[][] b = zeroStart ? new double[m][r] : Matrices.gaussian(random, m, r);
+            double[][] target = Matrices.gaussian(random, m, n);
             AdamWConfig config = AdamWConfig.defaults().withWeightDecay(decay);
             PeerTranscription expected = PeerTranscription.of(method, a, b, scale, config);
             try (NativeScope scope = new NativeScope()) {
                 LowRankPair pair = pair(a, b, scale);
                 try (OptimizerGroups groups = optimizer(method, pair, config)) {
                     for (int step = 1; step <= 10; step++) {
-                        double[][] noisy = Matrix.add(target, 0.3, Matrix.gaussian(random, m, n));
+                        double[][] noisy = Matrix.add(target, 0.3, Matrices.gaussian(random, m, n));
                         StepReport report = step(groups, pair, noisy, maxNorm);
                         double[][] w = Matrix.scaled(scale, Matrix.mul(expected.b, expected.a));
                         double norm = expected.step(Matrix.add(w, -1, noisy), RATE, maxNorm);
@@ -106,11 +106,11 @@ class PeerTranscriptionTest {
             })
     void aSavedStateGoesOnBitForBit(String method) {
         Random random = new Random(Long.getLong("tests.seed", 5L));
-        double[][] a = Matrix.gaussian(random, 3, 9);
+        double[][] a = Matrices.gaussian(random, 3, 9);
         double[][] b = new double[7][3];
         List<double[][]> targets = new ArrayList<>();
         for (int step = 0; step < 10; step++) {
-            targets.add(Matrix.gaussian(random, 7, 9));
+            targets.add(Matrices.gaussian(random, 7, 9));
         }
         AdamWConfig config = AdamWConfig.defaults().withWeightDecay(0.1);
         try (NativeScope scope = new NativeScope()) {
@@ -140,27 +140,15 @@ class PeerTranscriptionTest {
     private static StepReport step(OptimizerGroups groups, LowRankPair pair, double[][] target, double maxNorm) {
         try (NativeScope scope = new NativeScope()) {
             Tensor w = pair.loraB().mm(pair.loraA()).mul(new Scalar(pair.scale()));
-            LowRankGradients.backward(pair, w.detach().sub(tensor(target)));
+            LowRankGradients.backward(pair, w.detach().sub(Matrices.tensor(target)));
             StepReport report = groups.step(1, maxNorm);
             groups.zeroGrad();
             return report;
         }
     }
 
-    static LowRankPair pair(double[][] a, double[][] b, double scale) {
-        Tensor loraA = tensor(a);
-        Tensor loraB = tensor(b);
-        loraA.set_requires_grad(true);
-        loraB.set_requires_grad(true);
-        return new LowRankPair("w", loraA, loraB, scale);
-    }
-
-    static Tensor tensor(double[][] x) {
-        double[] flat = new double[x.length * x[0].length];
-        for (int i = 0; i < x.length; i++) {
-            System.arraycopy(x[i], 0, flat, i * x[0].length, x[0].length);
-        }
-        return Tensors.of(flat, x.length, x[0].length);
+    private static LowRankPair pair(double[][] a, double[][] b, double scale) {
+        return new LowRankPair("w", Matrices.leaf(a), Matrices.leaf(b), scale);
     }
 
     private static double deviation(double[][] expected, Tensor actual) {
