@@ -59,7 +59,7 @@ public final class Trainable implements AutoCloseable {
         if (config.method().usesAdapter() && lora == null) {
             throw new ConfigException("method " + config.method().word() + " needs the configuration of an adapter");
         }
-        if (lora != null && lora.useDora() && config.method() != Method.DORA) {
+        if (lora != null && lora.useDora() && config.method().usesAdapter() && config.method() != Method.DORA) {
             throw new ConfigException("method " + config.method().word()
                     + " cannot train the magnitudes of use_dora: use method dora, or leave use_dora out");
         }

@@ -1,6 +1,8 @@
 package org.loft4j.train;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -14,13 +16,18 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.LoraLinear;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Batch;
@@ -114,6 +121,44 @@ class EveryMethodAdapterTest {
             trainable.restoreOptimizer(directory);
             train(model, trainable, config, 3, 4);
             assertTrue(Arrays.equals(further, logits(model)), "resumed");
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void onlyDoraTrainsMagnitudesAndTheOthersSaySo(Method method) throws IOException {
+        LoraConfig lora = LoraConfig.of(RANK, 6, TargetModules.names("q_proj")).withDora(true);
+        TrainConfig config = TrainConfig.builder(method).build();
+        try (Model model = open("llama_gqa")) {
+            if (method == Method.DORA || !method.usesAdapter()) {
+                Trainable.create(model, lora, config).close();
+            } else {
+                String refusal = assertThrows(ConfigException.class, () -> Trainable.create(model, lora, config))
+                        .getMessage();
+                assertTrue(refusal.contains("method " + method.word()) && refusal.contains("use_dora"), refusal);
+            }
+        }
+    }
+
+    @Test
+    void magnitudesAreNotPulledToZero() throws IOException {
+        LoraConfig lora = LoraConfig.of(RANK, 6, TargetModules.names("q_proj"));
+        TrainConfig config = TrainConfig.builder(Method.DORA)
+                .weightDecay(0.5)
+                .learningRate(0.1)
+                .build();
+        try (Model model = open("llama_gqa");
+                Trainable trainable = Trainable.create(model, lora, config);
+                NativeScope scope = new NativeScope()) {
+            LoraLinear layer = trainable.adapter().layers().values().iterator().next();
+            double[] magnitude = Tensors.toDoubles(layer.magnitude());
+            double[] loraA = Tensors.toDoubles(layer.loraA());
+            Tensor ids = Tensors.of(new long[] {1, 2, 3}, 1, 3);
+            model.logits(new ModelInput(ids, null)).sum().mul(new Scalar(0.0)).backward();
+            trainable.optimizer().step(1, 0);
+            assertArrayEquals(magnitude, Tensors.toDoubles(layer.magnitude()));
+            assertEquals(0.95 * loraA[0], Tensors.toDoubles(layer.loraA())[0], 1e-7);
+            trainable.optimizer().zeroGrad();
         }
     }
 
