@@ -83,6 +83,13 @@ final class OptimizerFlags {
     String loftWithout = "";
 
     @Option(
+            names = "--loft-max-step",
+            paramLabel = "RATIO",
+            description =
+                    "Guard of LoFT: the largest step of A relative to A, as W sees it; 0 for none. Default: ${DEFAULT-VALUE}.")
+    double loftMaxStep;
+
+    @Option(
             names = "--loft-reference",
             description = "Do what LoFT's published code does, its errors included, to compare with published curves.")
     boolean loftReference;
@@ -96,7 +103,7 @@ final class OptimizerFlags {
                 .warmupRatio(warmupRatio)
                 .weightDecay(weightDecay)
                 .maxGradNorm(maxGradNorm)
-                .loft(new LoftSettings(LoftBlock.parseAll(loftWithout), loftReference));
+                .loft(new LoftSettings(LoftBlock.parseAll(loftWithout), loftMaxStep, loftReference));
         if (beta1 != null) {
             config.beta1(beta1);
         }

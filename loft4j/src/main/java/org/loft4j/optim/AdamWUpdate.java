@@ -43,6 +43,11 @@ final class AdamWUpdate implements FactorUpdate {
     }
 
     @Override
+    public double epsShare(Tensor k, long t) {
+        return second.epsShare(m, k, t);
+    }
+
+    @Override
     public void addState(String prefix, Map<String, Tensor> all) {
         all.put(prefix + ".exp_avg", m);
         all.put(prefix + ".exp_avg_sq", second.state());

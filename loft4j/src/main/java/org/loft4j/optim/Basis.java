@@ -5,16 +5,24 @@ import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 /**
  * What one factor is to the other: the basis in which the other's coordinates are taken. Holds the Gram matrix
  * {@code S = F·Fᵀ} and its inverse, float64 whatever the dtype of the factor, renewed only when the factor is written.
  */
 final class Basis implements AutoCloseable {
+    /** Eigenvalues below this share of the largest count as zero where a rank is asked for. */
+    private static final double RANK_TOLERANCE = 1e-12;
+
     private final Factor factor;
     private final Damping damping;
     private Tensor gram;
+    /** {@code S} before the factor was written last, if it was. */
+    private @Nullable Tensor previousGram;
+
     private Tensor inverse;
 
     Basis(LowRankPair pair, Factor factor, Damping damping) {
@@ -32,9 +40,24 @@ final class Basis implements AutoCloseable {
         try (NativeScope scope = new NativeScope()) {
             Tensor newGram = NativeScope.keep(gramOf(factor.wide(pair)));
             Tensor newInverse = NativeScope.keep(inverseOf(newGram));
-            close();
+            dropPrevious();
+            previousGram = gram;
+            inverse.close();
             gram = newGram;
             inverse = newInverse;
+        }
+    }
+
+    /** Takes values that were loaded; what was before them is not known. */
+    void reload(LowRankPair pair) {
+        renew(pair);
+        dropPrevious();
+    }
+
+    private void dropPrevious() {
+        if (previousGram != null) {
+            previousGram.close();
+            previousGram = null;
         }
     }
 
@@ -46,6 +69,33 @@ final class Basis implements AutoCloseable {
     /** {@code S⁻¹}, float64 {@code (r, r)}. */
     Tensor inverse() {
         return inverse;
+    }
+
+    /** The condition number of S; infinite for a singular matrix. */
+    double condition() {
+        try (NativeScope scope = new NativeScope()) {
+            double[] values = Tensors.toDoubles(torch.linalg_eigvalsh(gram));
+            return values[0] > 0 ? values[values.length - 1] / values[0] : Double.POSITIVE_INFINITY;
+        }
+    }
+
+    /**
+     * How far the factor's subspace has turned when it was written last, as in {@link LoftDiagnostics#turn}: the cosines of the
+     * principal angles are the singular values of {@code S^{-½}·O·Sprev^{-½}}.
+     *
+     * @param overlap {@code O = F·Fprevᵀ}
+     */
+    double turn(Tensor overlap) {
+        if (previousGram == null) {
+            return 0;
+        }
+        try (NativeScope scope = new NativeScope()) {
+            Tensor before = SymmetricPowers.of(previousGram, RANK_TOLERANCE).inverseRoot();
+            Tensor now = SymmetricPowers.of(gram, RANK_TOLERANCE).inverseRoot();
+            double rank = before.mm(previousGram).mm(before).trace().item_double();
+            double squaredCosines = now.mm(overlap).mm(before).square().sum().item_double();
+            return rank < 0.5 ? 0 : Math.sqrt(Math.max(0, 1 - squaredCosines / rank));
+        }
     }
 
     private static Tensor gramOf(Tensor wide) {
@@ -62,6 +112,7 @@ final class Basis implements AutoCloseable {
 
     @Override
     public void close() {
+        dropPrevious();
         gram.close();
         inverse.close();
     }

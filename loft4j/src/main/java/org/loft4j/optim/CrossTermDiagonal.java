@@ -44,6 +44,11 @@ final class CrossTermDiagonal implements SecondMoment {
     }
 
     @Override
+    public double epsShare(Tensor m, Tensor basis, long t) {
+        return SecondMoment.epsShare(config, m, algebra.diagonal(terms.state()), t);
+    }
+
+    @Override
     public void close() {
         terms.close();
         algebra.close();

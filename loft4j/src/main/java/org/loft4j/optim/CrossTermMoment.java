@@ -92,6 +92,16 @@ final class CrossTermMoment implements SecondMoment {
         });
     }
 
+    /** Of the first rows only. */
+    @Override
+    public double epsShare(Tensor m, Tensor basis, long t) {
+        try (NativeScope scope = new NativeScope()) {
+            long count = Math.min(m.size(1), 32);
+            Tensor v = packed.narrow(1, 0, count).t().mm(algebra.squared(basis));
+            return SecondMoment.epsShare(config, m.narrow(1, 0, count).t().mm(basis), v, t);
+        }
+    }
+
     @Override
     public void close() {
         algebra.close();

@@ -17,6 +17,16 @@ public sealed interface Damping {
     }
 
     /**
+     * The pseudo-inverse: {@code 1/λ} where {@code λ > rcond·λmax}, else 0. Exact on the directions that count, where
+     * {@link Relative} is off by {@code (δ·λmax/λ)²}, but not continuous in the factor.
+     */
+    record PseudoInverse(double rcond) implements Damping {
+        public PseudoInverse {
+            Checks.fraction("damping.rcond", rcond);
+        }
+    }
+
+    /**
      * {@code 1 / (λ + δ)} with one δ for A·Aᵀ and one for Bᵀ·B, as published LoFT code does; swamps Bᵀ·B while B is small.
      */
     record Absolute(double gramA, double gramB) implements Damping {
@@ -32,6 +42,12 @@ public sealed interface Damping {
             Tensor floor = eigenvalues.select(0, eigenvalues.size(0) - 1).mul(new Scalar(relative.delta));
             // nan_to_num: a zero matrix is 0/0 everywhere, and its pseudo-inverse is zero
             return eigenvalues.div(eigenvalues.square().add(floor.square())).nan_to_num();
+        }
+        if (this instanceof PseudoInverse pseudo) {
+            Tensor floor = eigenvalues.select(0, eigenvalues.size(0) - 1).mul(new Scalar(pseudo.rcond));
+            Tensor kept = eigenvalues.gt(floor).to(eigenvalues.scalar_type());
+            // 0·∞ where an eigenvalue is zero
+            return eigenvalues.reciprocal().mul(kept).nan_to_num();
         }
         Absolute absolute = (Absolute) this;
         double delta = basis == Factor.A ? absolute.gramA : absolute.gramB;

@@ -49,6 +49,11 @@ final class FactorMoment implements SecondMoment {
     }
 
     @Override
+    public double epsShare(Tensor m, Tensor basis, long t) {
+        return SecondMoment.epsShare(config, m, v, t);
+    }
+
+    @Override
     public void close() {
         v.close();
     }

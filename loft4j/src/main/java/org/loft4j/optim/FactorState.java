@@ -51,6 +51,10 @@ final class FactorState implements AutoCloseable {
         return update.direction(momentum, k, basis, t);
     }
 
+    double epsShare(Tensor k, long t) {
+        return update.epsShare(k, t);
+    }
+
     void addState(String prefix, Map<String, Tensor> all) {
         update.addState(prefix, all);
     }

@@ -34,6 +34,11 @@ interface FactorUpdate extends AutoCloseable {
      */
     Tensor direction(Tensor momentum, Tensor k, Basis basis, long t);
 
+    /** Share of the entries of {@code √(V/c₂)} below ε among those with a momentum, in one tile; 0 if there is no V. */
+    default double epsShare(Tensor k, long t) {
+        return 0;
+    }
+
     /** Adds what is saved. */
     void addState(String prefix, Map<String, Tensor> all);
 

@@ -1,5 +1,6 @@
 package org.loft4j.optim;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.loft4j.ConfigException;
 
@@ -58,8 +59,12 @@ public final class Loft {
     }
 
     private static Optimizer of(List<LowRankPair> pairs, LoftConfig config, FactorUpdate.Maker update) {
-        return new PairOptimizer(
-                pairs.stream().map(pair -> new LoftPair(pair, config, update)).toList());
+        EpsWatch watch = new EpsWatch(config.eps(), pairs.size());
+        List<LoftPair> rules = new ArrayList<>();
+        for (LowRankPair pair : pairs) {
+            rules.add(new LoftPair(pair, config, update, rules.size(), watch));
+        }
+        return new PairOptimizer(rules);
     }
 
     /** The configuration, if it asks for nothing that a second moment is needed for. */

@@ -16,6 +16,10 @@ import org.loft4j.ConfigException;
  * @param weightDecay decoupled decay of the active factor, multiplied by the learning rate
  * @param damping how Gram matrices are inverted
  * @param without blocks that are left out
+ * @param maxRelativeStep guard of A: largest {@code ‖B·ΔA‖_F / ‖B·A‖_F} of a step, to which a longer one is scaled down; 0 for none.
+ *     From {@code B = 0} the first step of A has a ratio near 1 at any learning rate: the subspace in which B has just taken its
+ *     first step is turned over. The ratio is measured in W-space, so neither alpha nor the basis changes it. B, which starts at zero,
+ *     may grow as it will
  * @param reference whether to do what the authors' published code does: see {@link #publishedCode}
  */
 public record LoftConfig(
@@ -25,6 +29,7 @@ public record LoftConfig(
         double weightDecay,
         Damping damping,
         Set<LoftBlock> without,
+        double maxRelativeStep,
         boolean reference)
         implements OptimizerConfig {
     public LoftConfig {
@@ -32,7 +37,11 @@ public record LoftConfig(
         Checks.fraction("loft.beta2", beta2);
         Checks.positive("loft.eps", eps);
         Checks.notNegative("loft.weight_decay", weightDecay);
+        Checks.notNegative("loft.max_relative_step", maxRelativeStep);
         without = Set.copyOf(without);
+        if (reference && maxRelativeStep > 0) {
+            throw new ConfigException("loft.reference has no guard: leave loft.max_relative_step out");
+        }
         if (reference && !without.isEmpty()) {
             throw new ConfigException("loft.reference and loft.without exclude each other: leave one of them out, got "
                     + LoftBlock.words(without));
@@ -41,7 +50,7 @@ public record LoftConfig(
 
     /** All six blocks. */
     public LoftConfig(double beta1, double beta2, double eps, double weightDecay, Damping damping) {
-        this(beta1, beta2, eps, weightDecay, damping, Set.of(), false);
+        this(beta1, beta2, eps, weightDecay, damping, Set.of(), 0, false);
     }
 
     /** β = (0.9, 0.999), ε = 1e-8, no decay, relative damping 1e-8, all six blocks. */
@@ -56,7 +65,7 @@ public record LoftConfig(
      * that was just written.
      */
     public static LoftConfig publishedCode() {
-        return new LoftConfig(0.9, 0.999, 1e-4, 0, new Damping.Absolute(1e-8, 1e-6), Set.of(), true);
+        return new LoftConfig(0.9, 0.999, 1e-4, 0, new Damping.Absolute(1e-8, 1e-6), Set.of(), 0, true);
     }
 
     /** Whether a block is there. */
@@ -65,13 +74,21 @@ public record LoftConfig(
     }
 
     public LoftConfig withWeightDecay(double decay) {
-        return new LoftConfig(beta1, beta2, eps, decay, damping, without, reference);
+        return new LoftConfig(beta1, beta2, eps, decay, damping, without, maxRelativeStep, reference);
     }
 
     /** The same with further blocks left out. */
     public LoftConfig without(LoftBlock... blocks) {
         Set<LoftBlock> all = new HashSet<>(without);
         all.addAll(Arrays.asList(blocks));
-        return new LoftConfig(beta1, beta2, eps, weightDecay, damping, all, reference);
+        return new LoftConfig(beta1, beta2, eps, weightDecay, damping, all, maxRelativeStep, reference);
+    }
+
+    public LoftConfig withMaxRelativeStep(double bound) {
+        return new LoftConfig(beta1, beta2, eps, weightDecay, damping, without, bound, reference);
+    }
+
+    public LoftConfig withDamping(Damping other) {
+        return new LoftConfig(beta1, beta2, eps, weightDecay, other, without, maxRelativeStep, reference);
     }
 }

@@ -3,6 +3,7 @@ package org.loft4j.optim;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -16,6 +17,8 @@ import org.loft4j.tensor.NativeScope;
 final class LoftPair implements PairRule {
     private final LowRankPair pair;
     private final LoftConfig config;
+    private final int index;
+    private final EpsWatch watch;
     private final Map<Factor, FactorState> states = new EnumMap<>(Factor.class);
     private final Map<Factor, Basis> bases = new EnumMap<>(Factor.class);
     /**
@@ -24,8 +27,14 @@ final class LoftPair implements PairRule {
      */
     private final Map<Factor, Tensor> overlaps = new EnumMap<>(Factor.class);
 
-    LoftPair(LowRankPair pair, LoftConfig config, FactorUpdate.Maker update) {
+    /**
+     * @param index number of the pair among all of the optimizer
+     * @param watch shared by all pairs
+     */
+    LoftPair(LowRankPair pair, LoftConfig config, FactorUpdate.Maker update, int index, EpsWatch watch) {
         this.pair = pair;
+        this.index = index;
+        this.watch = watch;
         this.config = config;
         try (NativeScope scope = new NativeScope()) {
             for (Factor factor : Factor.values()) {
@@ -72,16 +81,47 @@ final class LoftPair implements PairRule {
             momenta.put(factor, state(factor).accumulate(gradScale));
         }
 
+        watch.look(pair.name(), index, t, () -> epsShare(t));
         Map<Factor, Tensor> written = new EnumMap<>(Factor.class);
         momenta.forEach((factor, momentum) -> {
             if (moves(factor, t)) {
                 Tensor k = factor.other().wide(pair);
                 Tensor d = state(factor).direction(momentum, k, basis(factor.other()), t);
+                if (factor == Factor.A && config.maxRelativeStep() > 0) {
+                    d = bounded(d, learningRate / pair.scale());
+                }
                 Tensor decayed = factor.wide(pair).mul(new Scalar(1 - learningRate * config.weightDecay()));
                 written.put(factor, decayed.sub_(d, new Scalar(learningRate / pair.scale())));
             }
         });
         written.forEach(this::write);
+    }
+
+    /** The direction of A, shortened if {@code ‖B·ΔA‖_F > bound·‖B·A‖_F} with {@code ΔA = rate·d}; r×r work, no wait for the device. */
+    private Tensor bounded(Tensor d, double rate) {
+        Tensor gramB = basis(Factor.B).gram();
+        Tensor exact = d.to(ScalarType.Double);
+        Tensor step = exact.mm(exact.t()).mul_(gramB).sum().sqrt_().mul_(new Scalar(rate));
+        Tensor size = basis(Factor.A).gram().mul(gramB).sum().sqrt_().mul_(new Scalar(config.maxRelativeStep()));
+        // with B = 0 there is no step of A, and 0/0 stands for it
+        Tensor factor = size.div(step).nan_to_num().clamp_max(new Scalar(1.0));
+        return d.mul(factor.to(d.scalar_type()));
+    }
+
+    /** Share of the entries in which ε is larger than √V, for the factor that moved at step t. */
+    private double epsShare(long t) {
+        Factor active = Factor.activeAt(t);
+        return state(active).epsShare(active.other().wide(pair), t);
+    }
+
+    @Override
+    public Optional<LoftDiagnostics> diagnostics(long t) {
+        double turn = 0;
+        for (Factor factor : Factor.values()) {
+            turn = moves(factor, t) ? Math.max(turn, basis(factor).turn(overlap(factor))) : turn;
+        }
+        return Optional.of(new LoftDiagnostics(
+                pair.name(), basis(Factor.A).condition(), basis(Factor.B).condition(), turn, epsShare(t)));
     }
 
     private void write(Factor factor, Tensor written) {
@@ -115,7 +155,7 @@ final class LoftPair implements PairRule {
 
     @Override
     public void reloaded() {
-        bases.values().forEach(basis -> basis.renew(pair));
+        bases.values().forEach(basis -> basis.reload(pair));
     }
 
     private Tensor zeroOverlap() {

@@ -1,5 +1,6 @@
 package org.loft4j.optim;
 
+import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 
@@ -24,6 +25,11 @@ public interface Optimizer extends AutoCloseable {
 
     /** Drops the gradients. */
     void zeroGrad();
+
+    /** What LoFT can tell of its pairs after a step; nothing before the first, and of other optimizers. */
+    default List<LoftDiagnostics> diagnostics() {
+        return List.of();
+    }
 
     /** The state by name, for saving; tensors belong to the optimizer, so copy what must outlive the next step. */
     Map<String, Tensor> state();

@@ -44,6 +44,18 @@ final class PairOptimizer implements Optimizer {
     }
 
     @Override
+    public List<LoftDiagnostics> diagnostics() {
+        long t = steps.taken();
+        try (NativeScope scope = new NativeScope()) {
+            return t == 0
+                    ? List.of()
+                    : rules.stream()
+                            .flatMap(rule -> rule.diagnostics(t).stream())
+                            .toList();
+        }
+    }
+
+    @Override
     public Map<String, Tensor> state() {
         Map<String, Tensor> state = new LinkedHashMap<>();
         rules.forEach(rule -> rule.addState(state));

@@ -1,6 +1,7 @@
 package org.loft4j.optim;
 
 import java.util.Map;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -28,6 +29,15 @@ interface PairRule extends AutoCloseable {
 
     /** Adds the tensors that are saved, under names that begin with the pair's. */
     void addState(Map<String, Tensor> all);
+
+    /**
+     * What the pair can tell after its last step.
+     *
+     * @param t number of steps taken, at least 1
+     */
+    default Optional<LoftDiagnostics> diagnostics(long t) {
+        return Optional.empty();
+    }
 
     /** The factors and the state may have been loaded anew: renews what was computed from them. */
     default void reloaded() {}

@@ -1,5 +1,6 @@
 package org.loft4j.optim;
 
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
 /** The second moment of one factor, and the step that it makes of the first. The factor is wide: {@code (r, length)}. */
@@ -33,6 +34,17 @@ interface SecondMoment extends AutoCloseable {
      * @return {@code (r, length)}
      */
     Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t);
+
+    /** Share of the entries of {@code √(V/c₂)} below ε among those with a momentum, in one tile of W or in factor space. */
+    double epsShare(Tensor m, Tensor basis, long t);
+
+    /** The same of two tensors that hold M and V. */
+    static double epsShare(LoftConfig config, Tensor m, Tensor v, long t) {
+        double c2 = 1 - Math.pow(config.beta2(), t);
+        Tensor moved = m.ne(new Scalar(0.0));
+        Tensor below = v.lt(new Scalar(config.eps() * config.eps() * c2)).logical_and(moved);
+        return below.sum().item_double() / Math.max(1, moved.sum().item_double());
+    }
 
     @Override
     void close();

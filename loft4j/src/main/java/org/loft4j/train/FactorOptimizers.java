@@ -96,6 +96,7 @@ final class FactorOptimizers {
                 config.weightDecay(),
                 base.damping(),
                 config.loft().without(),
+                config.loft().maxStep(),
                 base.reference());
     }
 }

@@ -12,16 +12,17 @@ import org.loft4j.optim.LoftBlock;
  * What a run changes about LoFT itself; nothing by default.
  *
  * @param without blocks that are left out
+ * @param maxStep guard of A: the largest step relative to A itself, measured in W-space; 0 for none
  * @param reference whether to do what the authors' published code does, traps included
  */
-public record LoftSettings(Set<LoftBlock> without, boolean reference) {
+public record LoftSettings(Set<LoftBlock> without, double maxStep, boolean reference) {
     public LoftSettings {
         without = Set.copyOf(without);
     }
 
     /** LoFT as it is. */
     public static LoftSettings defaults() {
-        return new LoftSettings(Set.of(), false);
+        return new LoftSettings(Set.of(), 0, false);
     }
 
     /** What these settings ask of a method that it does not have; nothing if all is well. */
@@ -36,6 +37,13 @@ public record LoftSettings(Set<LoftBlock> without, boolean reference) {
             problems.add("loft_without: " + method.word() + " has no " + LoftBlock.words(missing)
                     + " to leave out, only " + LoftBlock.words(blocks));
         }
+        if (!(maxStep >= 0) || Double.isInfinite(maxStep)) {
+            problems.add("loft_max_step must be at least 0 and finite, got " + maxStep);
+        }
+        if (maxStep > 0 && (blocks.isEmpty() || reference)) {
+            problems.add("loft_max_step guards LoFT's steps, and the method is " + method.word()
+                    + (reference ? " as published" : "") + ": leave it out");
+        }
         if (reference && method != Method.LOFT) {
             problems.add("loft_reference must go with method loft, got " + method.word());
         }
@@ -49,6 +57,7 @@ public record LoftSettings(Set<LoftBlock> without, boolean reference) {
     Map<String, Object> toMap() {
         Map<String, Object> map = new LinkedHashMap<>();
         map.put("loft_without", LoftBlock.words(without));
+        map.put("loft_max_step", maxStep);
         map.put("loft_reference", reference);
         return map;
     }

@@ -61,7 +61,7 @@ class TrainConfigTest {
 
     @Test
     void loftIsTakenApartOnlyWhereThereIsLoft() {
-        LoftSettings settings = new LoftSettings(Set.of(LoftBlock.SECOND_MOMENT, LoftBlock.ALTERNATION), false);
+        LoftSettings settings = new LoftSettings(Set.of(LoftBlock.SECOND_MOMENT, LoftBlock.ALTERNATION), 0, false);
         TrainConfig config = TrainConfig.builder(Method.LOFT).loft(settings).build();
         assertEquals("alternation, second-moment", config.toMap().get("loft_without"));
         assertEquals(
@@ -70,7 +70,7 @@ class TrainConfigTest {
                 "loft_without: loft-simple has no second-moment to leave out, only alternation, gradient-scaling,"
                         + " first-moment, clipping",
                 refused(Method.LOFT_SIMPLE, settings));
-        LoftSettings reference = new LoftSettings(Set.of(), true);
+        LoftSettings reference = new LoftSettings(Set.of(), 0, true);
         assertEquals(
                 1e-4, TrainConfig.builder(Method.LOFT).loft(reference).build().eps());
         assertEquals("loft_reference must go with method loft, got full", refused(Method.FULL, reference));

@@ -1,0 +1,213 @@
+package org.loft4j.optim;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.loft4j.optim.Matrices.gaussian;
+import static org.loft4j.optim.Matrices.leaf;
+import static org.loft4j.optim.Matrices.tensor;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.Test;
+import org.loft4j.ConfigException;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+class LoftGuardsTest {
+    private static final long SEED = Long.getLong("tests.seed", 41L);
+    private static final int M = 12;
+    private static final int N = 9;
+    private static final int R = 3;
+    private static final LoftConfig GUARDED = LoftConfig.defaults().withMaxRelativeStep(0.1);
+
+    /** From B = 0 the first step of A is as large as what it steps from, at any learning rate; guarded it is what the bound says. */
+    @Test
+    void theFirstStepOfAIsShortened() {
+        assertTrue(firstStepOfA(LoftConfig.defaults()) > 0.3, "seed " + SEED);
+        assertEquals(0.1, firstStepOfA(GUARDED), 1e-12, "seed " + SEED);
+    }
+
+    /** {@code ‖B·ΔA‖ / ‖B·A‖} of step 2. */
+    private static double firstStepOfA(LoftConfig config) {
+        Random random = new Random(SEED);
+        try (NativeScope scope = new NativeScope()) {
+            LowRankPair pair = new LowRankPair("w", leaf(gaussian(random, R, N)), leaf(new double[M][R]), 2);
+            try (Optimizer loft = Loft.adamW(List.of(pair), config)) {
+                move(loft, pair, tensor(gaussian(random, M, N)));
+                Tensor before = pair.loraA().detach().clone();
+                move(loft, pair, tensor(gaussian(random, M, N)));
+                Tensor b = pair.loraB().detach();
+                Tensor step = b.mm(pair.loraA().detach().sub(before));
+                return step.norm().item_double() / b.mm(before).norm().item_double();
+            }
+        }
+    }
+
+    @Test
+    void neitherAlphaNorTheBasisChangesTheGuardedTrajectory() {
+        Random random = new Random(SEED);
+        double[][] a = gaussian(random, R, N);
+        double[][] b = LoftTranscription.scaled(gaussian(random, M, R), 0.01);
+        double[][] rotation = gaussian(random, R, R);
+        try (NativeScope scope = new NativeScope()) {
+            Tensor expected = trajectory(a, b, 1, GUARDED);
+            assertTrue(distance(trajectory(a, b, 1, LoftConfig.defaults()), expected) > 0.1, "the guard must act here");
+            Tensor scaled = trajectory(a, LoftTranscription.scaled(b, 1 / 16.0), 16, GUARDED);
+            assertTrue(distance(scaled, expected) <= 1e-9, "seed " + SEED + ": " + distance(scaled, expected));
+            Tensor rotated = trajectory(
+                    LoftTranscription.mul(LoftTranscription.inverse(rotation), a),
+                    LoftTranscription.mul(b, rotation),
+                    1,
+                    GUARDED);
+            assertTrue(distance(rotated, expected) <= 1e-8, "seed " + SEED + ": " + distance(rotated, expected));
+        }
+    }
+
+    @Test
+    void whereItDoesNotActItChangesNoBit() {
+        Random random = new Random(SEED);
+        double[][] a = gaussian(random, R, N);
+        double[][] b = gaussian(random, M, R);
+        try (NativeScope scope = new NativeScope()) {
+            Tensor free = trajectory(a, b, 2, LoftConfig.defaults());
+            assertTrue(Tensors.bitEqual(
+                    free, trajectory(a, b, 2, LoftConfig.defaults().withMaxRelativeStep(0.5))));
+        }
+        assertThrows(ConfigException.class, () -> LoftConfig.publishedCode().withMaxRelativeStep(0.5));
+    }
+
+    @Test
+    void thePseudoInverseInvertsWhatIsThere() {
+        Damping damping = new Damping.PseudoInverse(1e-10);
+        try (NativeScope scope = new NativeScope()) {
+            Tensor values = damping.invert(Tensors.of(new double[] {0, 1e-12, 0.5, 4}, 4), Factor.A);
+            assertEquals(List.of(0.0, 0.0, 2.0, 0.25), boxed(values));
+            assertEquals(List.of(0.0, 0.0), boxed(damping.invert(Tensors.of(new double[] {0, 0}, 2), Factor.B)));
+            Random random = new Random(SEED);
+            double[][] a = gaussian(random, R, N);
+            double[][] b = gaussian(random, M, R);
+            Tensor relative = trajectory(a, b, 2, LoftConfig.defaults());
+            Tensor pseudo = trajectory(a, b, 2, LoftConfig.defaults().withDamping(damping));
+            assertTrue(distance(pseudo, relative) <= 1e-10, "seed " + SEED + ": " + distance(pseudo, relative));
+        }
+    }
+
+    @Test
+    void epsIsWarnedOfOnceAndLookedAtOnePairAtATime() {
+        List<LogRecord> records = new ArrayList<>();
+        Handler handler = new Handler() {
+            @Override
+            public void publish(LogRecord logged) {
+                records.add(logged);
+            }
+
+            @Override
+            public void flush() {}
+
+            @Override
+            public void close() {}
+        };
+        Logger logger = Logger.getLogger(EpsWatch.class.getName());
+        logger.addHandler(handler);
+        logger.setUseParentHandlers(false);
+        try {
+            EpsWatch watch = new EpsWatch(1e-4, 2);
+            List<String> asked = new ArrayList<>();
+            for (long t = 1; t <= 500; t++) {
+                for (int index = 0; index < 2; index++) {
+                    String look = t + "/" + index;
+                    watch.look("pair" + index, index, t, () -> {
+                        asked.add(look);
+                        return asked.size() <= 2 ? 0.05 : 0.25;
+                    });
+                }
+            }
+            assertEquals(List.of("1/0", "52/1", "103/0"), asked);
+            assertEquals(1, records.size());
+            String message = records.get(0).getMessage();
+            assertTrue(
+                    message.startsWith(
+                            "eps 1.0e-04 is larger than √V in 25 % of the entries looked at (pair0, step 103)"),
+                    message);
+        } finally {
+            logger.removeHandler(handler);
+            logger.setUseParentHandlers(true);
+        }
+    }
+
+    @Test
+    void diagnosticsTellConditionTurnAndTheShareOfEps() {
+        Random random = new Random(SEED);
+        try (NativeScope scope = new NativeScope()) {
+            LowRankPair pair = new LowRankPair("w", leaf(gaussian(random, R, N)), leaf(gaussian(random, M, R)), 2);
+            LoftConfig config = LoftConfig.defaults();
+            LoftConfig blunt = new LoftConfig(0.9, 0.999, 1e6, 0, config.damping());
+            try (Optimizer loft = Loft.adamW(List.of(pair), config);
+                    Optimizer dominated = Loft.adamW(List.of(pair), blunt)) {
+                assertEquals(List.of(), loft.diagnostics());
+                move(loft, pair, tensor(gaussian(random, M, N)));
+                Tensor before = pair.loraA().detach().clone();
+                move(loft, pair, tensor(gaussian(random, M, N)));
+                LoftDiagnostics told = loft.diagnostics().get(0);
+                assertEquals("w", told.pair());
+                assertEquals(condition(pair.loraA()), told.conditionA(), 1e-8 * told.conditionA());
+                assertEquals(condition(pair.loraB()), told.conditionB(), 1e-8 * told.conditionB());
+                assertEquals(turn(before, pair.loraA()), told.turn(), 1e-7, "seed " + SEED);
+                assertTrue(told.turn() > 1e-4, "a step must turn something, seed " + SEED);
+                assertEquals(0, told.epsShare());
+                move(dominated, pair, tensor(gaussian(random, M, N)));
+                assertEquals(1, dominated.diagnostics().get(0).epsShare());
+            }
+        }
+    }
+
+    private static double condition(Tensor factor) {
+        double[] values = Tensors.toDoubles(torch.linalg_svdvals(factor.detach()));
+        return Math.pow(values[0] / values[values.length - 1], 2);
+    }
+
+    /** From the cosines between orthonormal bases of the two row spaces. */
+    private static double turn(Tensor before, Tensor after) {
+        Tensor q = torch.linalg_qr(before.t()).get0();
+        Tensor p = torch.linalg_qr(after.detach().t()).get0();
+        return Math.sqrt(1 - q.t().mm(p).square().sum().item_double() / R);
+    }
+
+    private static Tensor trajectory(double[][] a, double[][] b, double scale, LoftConfig config) {
+        Random random = new Random(SEED + 1);
+        LowRankPair pair = new LowRankPair("w", leaf(a), leaf(b), scale);
+        try (Optimizer loft = Loft.adamW(List.of(pair), config)) {
+            for (int i = 0; i < 8; i++) {
+                move(loft, pair, tensor(gaussian(random, M, N)));
+            }
+        }
+        return pair.loraB().mm(pair.loraA()).mul(new Scalar(scale)).detach();
+    }
+
+    private static void move(Optimizer optimizer, LowRankPair pair, Tensor fullGradient) {
+        LowRankGradients.backward(pair, fullGradient);
+        optimizer.squaredGradNorm();
+        optimizer.step(1e-2, 1);
+        optimizer.zeroGrad();
+    }
+
+    private static List<Double> boxed(Tensor values) {
+        List<Double> list = new ArrayList<>();
+        for (double value : Tensors.toDoubles(values)) {
+            list.add(value);
+        }
+        return list;
+    }
+
+    private static double distance(Tensor actual, Tensor expected) {
+        return actual.sub(expected).norm().item_double() / expected.norm().item_double();
+    }
+}
