@@ -25,6 +25,18 @@ public record LoftSettings(Set<LoftBlock> without, double maxStep, boolean refer
         return new LoftSettings(Set.of(), 0, false);
     }
 
+    public LoftSettings withoutBlocks(Set<LoftBlock> blocks) {
+        return new LoftSettings(blocks, maxStep, reference);
+    }
+
+    public LoftSettings withMaxStep(double bound) {
+        return new LoftSettings(without, bound, reference);
+    }
+
+    public LoftSettings withReference(boolean published) {
+        return new LoftSettings(without, maxStep, published);
+    }
+
     /** What these settings ask of a method that it does not have; nothing if all is well. */
     List<String> problems(Method method) {
         List<String> problems = new ArrayList<>();

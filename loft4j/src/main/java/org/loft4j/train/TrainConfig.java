@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
@@ -308,6 +309,12 @@ public record TrainConfig(
 
         public Builder loft(LoftSettings value) {
             loft = value;
+            return this;
+        }
+
+        /** Changes some of what is changed about LoFT. */
+        public Builder loft(UnaryOperator<LoftSettings> change) {
+            loft = change.apply(loft);
             return this;
         }
 

@@ -3,13 +3,11 @@ package org.loft4j.cli.compare;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
 import java.util.function.BiConsumer;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.optim.LoftBlock;
 import org.loft4j.optim.Schedule;
-import org.loft4j.train.LoftSettings;
 import org.loft4j.train.TrainConfig;
 
 /** A setting that one contender may have for itself: named as on the command line of {@code loft train}. */
@@ -42,9 +40,14 @@ enum ContenderOption {
     MAX_GRAD_NORM((config, value) -> config.maxGradNorm(Double.parseDouble(value))),
     EPS((config, value) -> config.eps(Double.parseDouble(value))),
     /** Blocks of LoFT that are left out, with + between them. */
-    WITHOUT((config, value) -> config.loft(new LoftSettings(LoftBlock.parseAll(value.replace('+', ',')), false))),
+    WITHOUT((config, value) -> config.loft(loft -> loft.withoutBlocks(LoftBlock.parseAll(value.replace('+', ','))))),
+    /** Guard of LoFT's A: largest step relative to A; 0 for none. */
+    MAX_STEP((config, value) -> {
+        double bound = Double.parseDouble(value);
+        config.loft(loft -> loft.withMaxStep(bound));
+    }),
     /** Whether LoFT does what the authors' published code does. */
-    REFERENCE((config, value) -> config.loft(new LoftSettings(Set.of(), Boolean.parseBoolean(value))));
+    REFERENCE((config, value) -> config.loft(loft -> loft.withReference(Boolean.parseBoolean(value))));
 
     private final BiConsumer<TrainConfig.Builder, String> training;
 
