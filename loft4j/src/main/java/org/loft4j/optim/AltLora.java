@@ -13,7 +13,7 @@ import org.loft4j.tensor.NativeScope;
 
 /**
  * AltLoRA and AltLoRA+ (Yu, Wang, Chen, Xue, "AltLoRA: Towards Better Gradient Approximation in Low-Rank Adaptation with
- * Alternating Projections", arXiv 2505.12455, algorithms 1 and 2): within each step A moves first, then B with the new A, each
+ * Alternating Projections", arXiv 2505.12455): within each step A moves first, then B with the new A, each
  * along the projection of the full gradient, and the momentum is carried over to the subspace that the other factor now spans,
  *
  * <pre>

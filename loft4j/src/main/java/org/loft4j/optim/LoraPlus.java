@@ -4,14 +4,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * LoRA+ (Hayou, Ghosh, Yu, "LoRA+: Efficient Low Rank Adaptation of Large Models", ICML 2024, arXiv 2402.12354, section 4):
+ * LoRA+ (Hayou, Ghosh, Yu, "LoRA+: Efficient Low Rank Adaptation of Large Models", ICML 2024, arXiv 2402.12354):
  * AdamW on both factors, with a learning rate for B that is a multiple of A's,
  *
  * <pre>
  * η_A = η        η_B = λ·η,  λ = 16
  * </pre>
  *
- * so that both contribute to the features as the width grows. λ = 16 is what the paper recommends (its ratio 2⁴).
+ * so that both contribute to the features as the width grows. The paper recommends λ = 2⁴.
  */
 public final class LoraPlus {
     /** λ. */

@@ -12,7 +12,7 @@ import org.loft4j.tensor.NativeScope;
 
 /**
  * LoRA-Pro (Wang, Liang, He, Wang, Tan, "LoRA-Pro: Are Low-Rank Adapters Properly Optimized?", ICLR 2025, arXiv 2407.18242,
- * theorems 2.1 and 2.2, algorithm 2, its full mode): the factors' gradients are adjusted so that the change of W is the closest
+ * its full mode): the factors' gradients are adjusted so that the change of W is the closest
  * to that of Adam on the full matrix, whose moments are kept in full,
  *
  * <pre>

@@ -25,14 +25,14 @@ import org.loft4j.tensor.NativeScope;
  * </pre>
  *
  * and for B mirrored, with {@code Aᵀ = U_A·R_A} and m in place of n; both with the factors at which the gradients were taken.
- * {@code V^−½} has the eigenvalues {@code 1/(√λ + ε)}, and the paper's ε is 1e-6. Clipping uses the norm of ∇̄ of both. The
- * escaped mass of the paper's section 3.3, which the authors' PyTorch code has off by default, is left out. R⁻¹ is a
+ * {@code V^−½} has the eigenvalues {@code 1/(√λ + ε)}, and the authors' ε is 1e-6. Clipping uses the norm of ∇̄ of both. The
+ * paper's escaped mass, which the authors' PyTorch code has off by default, is left out. R⁻¹ is a
  * pseudo-inverse (zero for directions below 1e-7 of the largest), so with B = 0 the first step moves B alone.
  *
  * <p>P is taken when a factor is written, and V, P and R are float64, so nothing of the size of an old basis is kept.
  */
 public final class LoraRite {
-    /** The paper's ε. */
+    /** The authors' ε. */
     public static final double EPS = 1e-6;
 
     private static final double RANK_TOLERANCE = 1e-7;

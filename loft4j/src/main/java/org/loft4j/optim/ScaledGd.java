@@ -7,7 +7,7 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * Riemannian preconditioned LoRA, or scaled gradient descent (Zhang and Pilanci, "Riemannian Preconditioned LoRA for
- * Fine-Tuning Foundation Models", ICML 2024, arXiv 2402.02347, algorithm 2, "scaled AdamW"):
+ * Fine-Tuning Foundation Models", ICML 2024, arXiv 2402.02347, its "scaled AdamW"):
  *
  * <pre>
  * g_A ← (Bᵀ·B + δ)⁻¹·g_A        g_B ← g_B·(A·Aᵀ + δ)⁻¹,  δ = 1e-2,  then AdamW on both
