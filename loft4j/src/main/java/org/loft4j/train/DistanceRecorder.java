@@ -1,5 +1,6 @@
 package org.loft4j.train;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -8,6 +9,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
 
 /**
  * Compares what a run has changed with what a reference run had changed after as many steps, wherever that was written down, and
@@ -43,7 +49,7 @@ public final class DistanceRecorder implements TrainListener, AutoCloseable {
         }
     }
 
-    /** The line of the log: the step, and three numbers for all layers together and for each. */
+    /** The line of the log: the step, and sums and ratios for all layers together and for each. */
     public static Map<String, Object> tree(long step, UpdateDistance distance) {
         Map<String, Object> tree = new LinkedHashMap<>();
         tree.put("step", step);
@@ -59,8 +65,35 @@ public final class DistanceRecorder implements TrainListener, AutoCloseable {
         return tree;
     }
 
+    /**
+     * Reads a log back, by step.
+     *
+     * @throws CheckpointException if it is not what {@link #tree} says
+     */
+    public static SortedMap<Long, UpdateDistance> read(Path log) throws IOException {
+        SortedMap<Long, UpdateDistance> bySteps = new TreeMap<>();
+        for (String line : Files.readAllLines(log)) {
+            JsonObject json = Json.parse(log, line);
+            List<UpdateDistance.Layer> layers = new ArrayList<>();
+            for (JsonNode layer : json.toTree().path("layers")) {
+                layers.add(new UpdateDistance.Layer(
+                        layer.path("path").asText(),
+                        layer.path("squared_error").asDouble(Double.NaN),
+                        layer.path("inner").asDouble(Double.NaN),
+                        layer.path("squared_norm").asDouble(Double.NaN),
+                        layer.path("squared_reference").asDouble(Double.NaN)));
+            }
+            bySteps.put(json.requireLong("step"), new UpdateDistance(layers));
+        }
+        return bySteps;
+    }
+
     private static Map<String, Object> numbers(UpdateDistance.Layer layer) {
         Map<String, Double> numbers = new LinkedHashMap<>();
+        numbers.put("squared_error", layer.squaredError());
+        numbers.put("inner", layer.inner());
+        numbers.put("squared_norm", layer.squaredNorm());
+        numbers.put("squared_reference", layer.squaredReference());
         numbers.put("relative_error", layer.relativeError());
         numbers.put("cosine", layer.cosine());
         numbers.put("norm_ratio", layer.normRatio());

@@ -87,7 +87,7 @@ public final class Comparison {
             TrialSettings described = new TrialSettings(model, data);
             requireAgreement(described);
             new SummaryRule(settings.metric(), settings.sweep()).write(settings.output());
-            TrialRunner trials = new TrialRunner(settings, data, shared, stopped);
+            TrialRunner trials = new TrialRunner(settings, data, shared, listener, stopped);
             runner.set(trials);
             try {
                 return work(trials, described);

@@ -11,7 +11,8 @@ import org.apache.commons.statistics.distribution.TDistribution;
  * @param deviation {@code √(Σ(x − mean)² / (n − 1))}; not a number for fewer than two
  */
 public record Sample(int count, double mean, double deviation) {
-    static Sample of(List<Double> values) {
+    /** Mean and spread of these. */
+    public static Sample of(List<Double> values) {
         int n = values.size();
         double mean = values.stream().mapToDouble(x -> x).average().orElse(Double.NaN);
         double squares =

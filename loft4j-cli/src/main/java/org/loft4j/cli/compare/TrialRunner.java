@@ -36,13 +36,20 @@ final class TrialRunner {
     private final ComparisonSettings settings;
     private final ComparisonData data;
     private final SharedModel shared;
+    private final ComparisonListener watching;
     private final AtomicBoolean stopped;
     private final AtomicReference<@Nullable TrainingRun> running = new AtomicReference<>();
 
-    TrialRunner(ComparisonSettings settings, ComparisonData data, SharedModel shared, AtomicBoolean stopped) {
+    TrialRunner(
+            ComparisonSettings settings,
+            ComparisonData data,
+            SharedModel shared,
+            ComparisonListener watching,
+            AtomicBoolean stopped) {
         this.settings = settings;
         this.data = data;
         this.shared = shared;
+        this.watching = watching;
         this.stopped = stopped;
     }
 
@@ -69,7 +76,7 @@ final class TrialRunner {
         Path training = directory.resolve(TRAINING);
         TrialResult result;
         try {
-            result = train(trial, training, described, listener, start);
+            result = train(trial, directory, described, listener, start);
         } catch (RuntimeException e) {
             if (!isOfTheNumbers(e)) {
                 throw e;
@@ -104,23 +111,29 @@ final class TrialRunner {
     }
 
     private @Nullable TrialResult train(
-            Trial trial, Path directory, Map<String, Object> described, @Nullable TrainListener listener, long start)
+            Trial trial, Path place, Map<String, Object> described, @Nullable TrainListener listener, long start)
             throws IOException {
+        Path directory = place.resolve(TRAINING);
         Model model = shared.with(trial.seed());
         TrainConfig config = settings.config(trial);
         // a run that ended without leaving a result is taken again
         boolean ended = Files.exists(directory.resolve("trainer_state.json"));
-        try (TrainingRun run = TrainingRun.open(
-                model,
-                data.training(),
-                config,
-                settings.adapter(trial),
-                directory,
-                ended ? OnExisting.OVERWRITE : OnExisting.RESUME)) {
+        try (TrialObserver observer = watching.observe(trial, place, model);
+                TrainingRun run = TrainingRun.open(
+                        model,
+                        data.training(),
+                        config,
+                        settings.adapter(trial),
+                        directory,
+                        ended ? OnExisting.OVERWRITE : OnExisting.RESUME)) {
             StepClock clock = new StepClock();
             run.addListener(clock);
             if (listener != null) {
                 run.addListener(listener);
+            }
+            if (observer != null) {
+                observer.opened(run);
+                run.addListener(observer);
             }
             running.set(run);
             if (stopped.get()) {
