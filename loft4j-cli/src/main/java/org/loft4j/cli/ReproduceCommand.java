@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.reproduce.Experiment;
@@ -27,17 +28,40 @@ import picocli.CommandLine.Spec;
                     + " was run, where and with which seeds."
         },
         footerHeading = "%nExamples:%n",
-        footer = {"  loft reproduce full-rank", "  loft reproduce matrix-factorization --output mf"})
+        footer = {
+            "  loft reproduce full-rank",
+            "  loft reproduce matrix-factorization --output mf",
+            "  loft reproduce rank --model models/MiniLM --data train.csv --eval-data valid.csv --test-data test.csv \\",
+            "      --seeds 0,1,2 --learning-rate 3e-4,1e-3 --output rank-on-mine"
+        })
 final class ReproduceCommand implements Verb {
-    @Parameters(paramLabel = "NAME", description = "One of full-rank, matrix-factorization.")
+    @Parameters(
+            paramLabel = "NAME",
+            description =
+                    "full-rank, matrix-factorization, memory; or on a real task: alpha, rank, ablation, distance.")
     String name = "";
 
     @Option(
             names = "--seeds",
             split = ",",
             paramLabel = "N",
-            description = "Seeds, with commas between them. Default: 0,1,2.")
+            description = "Seeds, with commas between them. Default: 0,1,2; on a real task 0,1.")
     List<Long> seeds = List.of();
+
+    @Option(
+            names = "--methods",
+            split = ",",
+            paramLabel = "METHOD",
+            description = "Methods of distance, as 'loft compare' reads them. Default:"
+                    + " loft,loft-simple,loft-muon,lora,dora,lora-pro.")
+    List<String> methods = List.of();
+
+    @Option(
+            names = "--ranks",
+            split = ",",
+            paramLabel = "N",
+            description = "Ranks of the low-rank factors, with commas between them. Default: the experiment's own.")
+    List<Integer> ranks = List.of();
 
     @Option(
             names = "--learning-rate",
@@ -52,7 +76,9 @@ final class ReproduceCommand implements Verb {
             description = "Optimizer steps of each run; 0: as many as the experiment has. Default: ${DEFAULT-VALUE}.")
     long maxSteps;
 
-    @Option(names = "--quick", description = "A smaller experiment, to see that it works.")
+    @Option(
+            names = "--quick",
+            description = "A smaller experiment, to see that it works; on a real task a few steps of a few runs.")
     boolean quick;
 
     @Option(
@@ -61,6 +87,9 @@ final class ReproduceCommand implements Verb {
             description = "Directory for NAME.json, NAME.png and NAME.html. Default: reproduce/NAME.")
     @Nullable
     Path output;
+
+    @Mixin(name = "Real task")
+    TaskFlags task;
 
     @Mixin(name = "General")
     CommonOptions common;
@@ -73,23 +102,33 @@ final class ReproduceCommand implements Verb {
 
     @Override
     public void check(Problems problems) {
+        task.check(problems);
         experiment = problems.of(() -> ExperimentName.parse(name));
-        settings = problems.of(() -> new ReproduceSettings(seeds, learningRates, maxSteps, quick));
+        settings = problems.of(() -> new ReproduceSettings(seeds, methods, ranks, learningRates, maxSteps, quick));
     }
 
     @Override
     public int run() throws IOException {
         ExperimentName chosen = Objects.requireNonNull(experiment);
-        Experiment ready = chosen.with(Objects.requireNonNull(settings));
+        Path directory = output == null ? Path.of("reproduce", chosen.word()) : output;
+        Experiment ready = chosen.with(Objects.requireNonNull(settings), task.source(quick), directory);
         PrintWriter out = spec.commandLine().getOut();
         PrintWriter told = common.json ? spec.commandLine().getErr() : out;
-        Path directory = output == null ? Path.of("reproduce", chosen.word()) : output;
         Reproduction reproduction = new Reproduction(chosen, ready, directory, told);
+        if (!chosen.onTask()) {
+            return print(reproduction.run(), out);
+        }
         try (Interruption interruption = new Interruption(ready::requestStop)) {
-            var tree = reproduction.run();
-            if (common.json) {
-                out.println(Json.text(tree));
-            }
+            return print(reproduction.run(), out);
+        }
+    }
+
+    private int print(@Nullable Map<String, Object> tree, PrintWriter out) throws IOException {
+        if (tree == null) {
+            return Interruption.STATUS;
+        }
+        if (common.json) {
+            out.println(Json.text(tree));
         }
         return ExitCode.OK;
     }

@@ -1,19 +1,31 @@
 package org.loft4j.cli.reproduce;
 
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
-import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.loft4j.ConfigException;
 
 /** The experiments there are. */
 public enum ExperimentName {
-    FULL_RANK(FullRank::new),
-    MATRIX_FACTORIZATION(MatrixFactorization::new);
+    FULL_RANK(false, (settings, task, output) -> new FullRank(settings)),
+    MATRIX_FACTORIZATION(false, (settings, task, output) -> new MatrixFactorization(settings)),
+    MEMORY(false, (settings, task, output) -> new Memory(settings)),
+    ALPHA(true, (settings, task, output) -> new TaskExperiment(new AlphaPlan(settings), settings, task, output)),
+    RANK(true, (settings, task, output) -> new TaskExperiment(new RankPlan(settings), settings, task, output)),
+    ABLATION(true, (settings, task, output) -> new TaskExperiment(new AblationPlan(settings), settings, task, output)),
+    DISTANCE(true, Distance::new);
 
-    private final Function<ReproduceSettings, Experiment> maker;
+    /** Makes an experiment. */
+    private interface Maker {
+        Experiment make(ReproduceSettings settings, RealTask.Source task, Path output);
+    }
 
-    ExperimentName(Function<ReproduceSettings, Experiment> maker) {
+    private final boolean onTask;
+    private final Maker maker;
+
+    ExperimentName(boolean onTask, Maker maker) {
+        this.onTask = onTask;
         this.maker = maker;
     }
 
@@ -22,9 +34,19 @@ public enum ExperimentName {
         return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
-    /** The experiment with these settings. */
-    public Experiment with(ReproduceSettings settings) {
-        return maker.apply(settings);
+    /** Whether it trains on a real task: it takes long, can be stopped, and goes on where it was. */
+    public boolean onTask() {
+        return onTask;
+    }
+
+    /**
+     * The experiment with these settings.
+     *
+     * @param task opened only if the experiment needs one
+     * @param output directory of its runs
+     */
+    public Experiment with(ReproduceSettings settings, RealTask.Source task, Path output) {
+        return maker.make(settings, task, output);
     }
 
     /** Reads the word of {@link #word}. */

@@ -1,5 +1,6 @@
 package org.loft4j.cli.reproduce;
 
+import java.util.Map;
 import java.util.function.Function;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -43,6 +44,11 @@ final class FactoredMatrix implements MovingMatrix {
             optimizer.step(learningRate, 1);
             optimizer.zeroGrad();
         }
+    }
+
+    @Override
+    public Map<String, Tensor> state() {
+        return optimizer.state();
     }
 
     @Override

@@ -15,6 +15,8 @@ import org.loft4j.optim.AdamW;
 import org.loft4j.optim.AdamWConfig;
 import org.loft4j.optim.Loft;
 import org.loft4j.optim.LoftConfig;
+import org.loft4j.optim.Muon;
+import org.loft4j.optim.MuonConfig;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -65,6 +67,9 @@ final class FullRank implements Experiment {
         for (double decay : DECAYS) {
             outcomes.add(outcome("AdamW", decay, FullRank::adamW));
         }
+        for (double decay : DECAYS) {
+            outcomes.add(outcome("Muon", decay, FullRank::muon));
+        }
         return findings(outcomes);
     }
 
@@ -81,6 +86,16 @@ final class FullRank implements Experiment {
         return new MovingMatrix[] {
             new FactoredMatrix(a, b, 1, pair -> Loft.adamW(List.of(pair), loft)),
             new WholeMatrix(b.mm(a), parameters -> new AdamW(parameters, full))
+        };
+    }
+
+    private static MovingMatrix[] muon(Tensor a, Tensor b, double decay) {
+        MuonConfig full = new MuonConfig(MuonConfig.defaults().momentum(), decay);
+        LoftConfig base = LoftConfig.defaults();
+        LoftConfig loft = new LoftConfig(full.momentum(), base.beta2(), base.eps(), decay, base.damping());
+        return new MovingMatrix[] {
+            new FactoredMatrix(a, b, 1, pair -> Loft.muon(List.of(pair), loft)),
+            new WholeMatrix(b.mm(a), parameters -> new Muon(parameters, full))
         };
     }
 

@@ -82,7 +82,7 @@ enum MatrixContestant {
         return new FactoredMatrix(a, zero.narrow(1, 0, a.size(0)), 1, optimizer);
     }
 
-    private static Optimizer factorwise(LowRankPair pair) {
+    static Optimizer factorwise(LowRankPair pair) {
         return new AdamW(
                 List.of(new NamedParameter("lora_A", pair.loraA()), new NamedParameter("lora_B", pair.loraB())),
                 AdamWConfig.defaults());

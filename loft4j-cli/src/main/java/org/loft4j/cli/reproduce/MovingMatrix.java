@@ -1,5 +1,6 @@
 package org.loft4j.cli.reproduce;
 
+import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 
 /** A matrix W that an optimizer moves by gradients that are given in closed form. */
@@ -9,6 +10,9 @@ interface MovingMatrix extends AutoCloseable {
 
     /** One step with {@code ∂f/∂W}, {@code (m, n)}. */
     void step(Tensor gradient, double learningRate);
+
+    /** What the optimizer keeps; the tensors are its own. */
+    Map<String, Tensor> state();
 
     @Override
     void close();

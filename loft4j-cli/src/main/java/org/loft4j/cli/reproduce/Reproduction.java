@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.HtmlPage;
+import org.loft4j.cli.report.Machine;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
 
@@ -31,18 +32,21 @@ public final class Reproduction {
         this.out = out;
     }
 
-    /** Runs it to its end, and returns what the JSON file says. */
-    public Map<String, Object> run() throws IOException {
+    /** Runs it to its end, and returns what the JSON file says; null if it did not come to its end. */
+    public @Nullable Map<String, Object> run() throws IOException {
         long start = System.nanoTime();
         Instant now = Instant.now().truncatedTo(ChronoUnit.SECONDS);
         Findings findings = experiment.run(this::say);
+        if (findings == null) {
+            return null;
+        }
         double seconds = Math.round((System.nanoTime() - start) / 1e8) / 10.0;
 
         Map<String, Object> tree = new LinkedHashMap<>();
         tree.put("experiment", name.word());
         tree.putAll(findings.values());
         tree.put("settings", findings.settings());
-        tree.put("machine", Machine.here().tree());
+        tree.put("machine", Machine.described());
         tree.put("started", now.toString());
         tree.put("seconds", seconds);
 
@@ -72,7 +76,7 @@ public final class Reproduction {
             page.paragraph("The picture shows the " + findings.figure().described() + ".");
         }
         Map<String, Object> run = new LinkedHashMap<>(findings.settings());
-        run.putAll(Machine.here().tree());
+        run.putAll(Machine.described());
         run.put("started", start);
         run.put("seconds", seconds);
         return page.heading("What was run").settings(run).html();

@@ -1,6 +1,7 @@
 package org.loft4j.cli.reproduce;
 
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.optim.NamedParameter;
@@ -33,6 +34,11 @@ final class WholeMatrix implements MovingMatrix {
             optimizer.step(learningRate, 1);
             optimizer.zeroGrad();
         }
+    }
+
+    @Override
+    public Map<String, Tensor> state() {
+        return optimizer.state();
     }
 
     @Override

@@ -1,0 +1,153 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.compare.ComparisonData;
+import org.loft4j.cli.demo.CacheDirectory;
+import org.loft4j.cli.demo.DemoTask;
+import org.loft4j.cli.reproduce.RealTask;
+import org.loft4j.data.DataFiles;
+import org.loft4j.data.Row;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.model.ModelOptions;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Pooling;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.train.TrainData;
+import picocli.CommandLine.Option;
+
+/** The task of an experiment that needs a real one: the demo's, or files of the user's. */
+final class TaskFlags {
+    @Option(
+            names = "--model",
+            paramLabel = "DIR",
+            description = "Hugging Face directory of the model. Default: the demo's MiniLM.")
+    @Nullable
+    Path model;
+
+    @Option(
+            names = "--data",
+            paramLabel = "FILE",
+            description = "Rows to learn from, as 'loft train' reads them. Default: the demo's sentences.")
+    @Nullable
+    Path data;
+
+    @Option(
+            names = "--eval-data",
+            paramLabel = "FILE",
+            description = "Validation rows, by which learning rates are chosen. Default: the demo's.")
+    @Nullable
+    Path evalData;
+
+    @Option(
+            names = "--test-data",
+            paramLabel = "FILE",
+            description = "Test rows, on which results are reported. Default: the demo's.")
+    @Nullable
+    Path testData;
+
+    @Option(
+            names = "--pooling",
+            paramLabel = "HOW",
+            converter = Words.OfPooling.class,
+            description = "How an encoder makes one vector of a text: pooler, cls, mean, or auto. Default: auto.")
+    Pooling pooling = Pooling.AUTO;
+
+    @Option(
+            names = "--max-length",
+            paramLabel = "TOKENS",
+            description = "Longer rows are cut. Default: 512, or what the model was made for, if less; the demo's 64.")
+    @Nullable
+    Integer maxLength;
+
+    void check(Problems problems) {
+        List<@Nullable Path> own = java.util.Arrays.asList(model, data, evalData, testData);
+        if (own.stream().anyMatch(Objects::nonNull) && own.stream().anyMatch(Objects::isNull)) {
+            problems.add(
+                    "--model, --data, --eval-data and --test-data go together: give all four, or none for the demo's task");
+        }
+        ModelFlags.requireDirectory(problems, "--model", model);
+        ModelFlags.requireFile(problems, "--data", data);
+        ModelFlags.requireFile(problems, "--eval-data", evalData);
+        ModelFlags.requireFile(problems, "--test-data", testData);
+        if (maxLength != null && maxLength < 1) {
+            problems.add("max_length must be at least 1, got " + maxLength);
+        }
+    }
+
+    /** @param quick whether a part of the demo's held-out sentences is enough */
+    RealTask.Source source(boolean quick) {
+        return say -> model == null ? demo(quick, say) : own(model);
+    }
+
+    private RealTask demo(boolean quick, Consumer<String> say) throws IOException {
+        DemoTask demo = DemoTask.open(CacheDirectory.ofUser(), quick, say);
+        Map<String, Object> described = new LinkedHashMap<>();
+        described.put("model", "all-MiniLM-L6-v2, mean pooling");
+        described.put("task", "does this sentence contain an error? LanguageTool 6.6, the demo's sentences");
+        return task(
+                demo.model(),
+                Task.SEQUENCE_CLASSIFICATION,
+                demo.labels(),
+                demo.training(),
+                new Held(demo.test(), described));
+    }
+
+    private RealTask own(Path directory) throws IOException {
+        Task task = Models.defaultTask(directory);
+        DataFlags flags = new DataFlags();
+        flags.data = Objects.requireNonNull(data);
+        List<String> known = task == Task.SEQUENCE_CLASSIFICATION ? Models.labels(directory) : List.of();
+        TrainingRows rows = TrainingRows.read(task, flags, evalData, 0, known, 0);
+        List<Row> test =
+                DataFiles.read(Objects.requireNonNull(testData), flags.columns(task == Task.SEQUENCE_CLASSIFICATION));
+        int length = (int) Math.min(Models.maxPositions(directory), maxLength == null ? 512 : maxLength);
+        Map<String, Object> described = new LinkedHashMap<>();
+        described.put("model", directory.toAbsolutePath().normalize().getFileName() + ", pooling " + pooling);
+        described.put(
+                "task",
+                flags.data.getFileName() + ", "
+                        + Objects.requireNonNull(evalData).getFileName() + ", " + testData.getFileName());
+        try (Tokenizer tokenizer = Tokenizer.open(directory)) {
+            TrainData training = new TrainData(
+                    rows.encode(rows.train(), tokenizer, length, false),
+                    rows.encode(Objects.requireNonNull(rows.eval()), tokenizer, length, false),
+                    tokenizer.padId(),
+                    length);
+            return task(
+                    directory,
+                    task,
+                    rows.labelNames(),
+                    training,
+                    new Held(rows.encode(test, tokenizer, length, false), described));
+        }
+    }
+
+    /** The test rows, and words on the task. */
+    private record Held(org.loft4j.data.Dataset test, Map<String, Object> described) {}
+
+    private RealTask task(Path directory, Task task, List<String> labels, TrainData training, Held held) {
+        Map<String, Object> described = held.described();
+        described.put("training rows", training.train().size());
+        described.put(
+                "validation and test rows",
+                Objects.requireNonNull(training.eval()).size() + " and "
+                        + held.test().size());
+        described.put("longest row in tokens", training.maxLength());
+        ModelOptions options = new ModelOptions(task, labels, pooling, Dtype.F32, DeviceSpec.CPU, 0);
+        return new RealTask(
+                directory,
+                options,
+                new ComparisonData(training, held.test()),
+                task == Task.SEQUENCE_CLASSIFICATION ? "accuracy" : "loss",
+                described);
+    }
+}

@@ -1,0 +1,124 @@
+package org.loft4j.cli.reproduce;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.compare.Metric;
+import org.loft4j.cli.compare.Sample;
+import org.loft4j.cli.compare.Trial;
+import org.loft4j.cli.compare.TrialResult;
+
+/**
+ * What the runs of a real task left.
+ *
+ * @param results in the order in which they are shown
+ * @param described what was run, by name
+ */
+record TaskResults(RealTask task, List<TrialResult> results, Map<String, Object> described) {
+    static final List<String> HEADINGS = List.of("method", "rank", "learning rate", "seeds");
+
+    /** The runs of one contender at one rank and one rate, over the seeds. */
+    record Cell(Trial.Entry entry, double rate, List<TrialResult> runs) {
+        Sample over(ToDoubleFunction<TrialResult> figure) {
+            return Sample.of(runs.stream().map(figure::applyAsDouble).toList());
+        }
+    }
+
+    String metric() {
+        return task.metric();
+    }
+
+    /** All cells, in the order of the results. */
+    List<Cell> cells() {
+        Map<List<Object>, List<TrialResult>> groups = new LinkedHashMap<>();
+        results.forEach(result -> groups.computeIfAbsent(
+                        List.of(result.trial().entry(), result.trial().rate()), key -> new ArrayList<>())
+                .add(result));
+        return groups.values().stream()
+                .map(runs -> new Cell(
+                        runs.get(0).trial().entry(), runs.get(0).trial().rate(), runs))
+                .toList();
+    }
+
+    /** The cells of one contender. */
+    List<Cell> of(String contender) {
+        return cells().stream()
+                .filter(cell -> cell.entry().contender().name().equals(contender))
+                .toList();
+    }
+
+    /** The cell with the best score on the validation data, of the rates that were tried; null if there is none. */
+    @Nullable
+    Cell best(String contender, int rank) {
+        Comparator<Cell> byScore = Comparator.comparingDouble(
+                cell -> cell.over(run -> run.validation(metric())).mean());
+        return of(contender).stream()
+                .filter(cell -> cell.entry().rank() == rank)
+                .filter(cell -> Double.isFinite(
+                        cell.over(run -> run.validation(metric())).mean()))
+                .max(Metric.largerIsBetter(metric()) ? byScore : byScore.reversed())
+                .orElse(null);
+    }
+
+    /** Headings of {@link #row}. */
+    List<String> headings() {
+        List<String> headings = new ArrayList<>(HEADINGS);
+        headings.add("test " + Metric.heading(metric()));
+        headings.add("test loss");
+        headings.add("seconds");
+        return headings;
+    }
+
+    List<String> row(Cell cell) {
+        int rank = cell.entry().rank();
+        return List.of(
+                cell.entry().contender().title(),
+                rank == 0 ? "" : String.valueOf(rank),
+                Trial.rateText(cell.rate()),
+                String.valueOf(cell.runs().size()),
+                spread(metric(), cell.over(run -> run.test(metric()))),
+                spread("loss", cell.over(run -> run.test("loss"))),
+                Numbers.fixed(cell.over(run -> run.cost().seconds()).mean(), 1));
+    }
+
+    static String spread(String metric, Sample sample) {
+        String mean = Metric.text(metric, sample.mean());
+        return sample.count() < 2 ? mean : mean + " ± " + Metric.text(metric, sample.deviation());
+    }
+
+    /** Every cell for machines. */
+    List<Map<String, Object>> trees() {
+        List<Map<String, Object>> trees = new ArrayList<>();
+        for (Cell cell : cells()) {
+            Map<String, Object> tree = new LinkedHashMap<>();
+            tree.put("contender", cell.entry().contender().name());
+            tree.put("title", cell.entry().contender().title());
+            tree.put("method", cell.entry().contender().method().word());
+            tree.put("options", cell.entry().contender().options());
+            tree.put("rank", cell.entry().rank());
+            tree.put("learning_rate", cell.rate());
+            tree.put(
+                    "seeds", cell.runs().stream().map(run -> run.trial().seed()).toList());
+            tree.put("validation_" + metric(), scores(cell, run -> run.validation(metric())));
+            tree.put("test_" + metric(), scores(cell, run -> run.test(metric())));
+            tree.put("test_loss", scores(cell, run -> run.test("loss")));
+            tree.put("seconds", scores(cell, run -> run.cost().seconds()));
+            trees.add(tree);
+        }
+        return trees;
+    }
+
+    /** JSON has no word for a number that is not finite. */
+    private static List<@Nullable Double> scores(Cell cell, ToDoubleFunction<TrialResult> figure) {
+        List<@Nullable Double> scores = new ArrayList<>();
+        for (TrialResult run : cell.runs()) {
+            double score = figure.applyAsDouble(run);
+            scores.add(Double.isFinite(score) ? score : null);
+        }
+        return scores;
+    }
+}
