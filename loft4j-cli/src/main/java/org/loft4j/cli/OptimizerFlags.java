@@ -94,6 +94,15 @@ final class OptimizerFlags {
             description = "Do what LoFT's published code does, its errors included, to compare with published curves.")
     boolean loftReference;
 
+    @Option(
+            names = "--match-rate",
+            negatable = true,
+            description =
+                    "Raise the learning rate of each layer by what its factors do not capture of the full gradient. Default: with"
+                            + " loft-tangent only.")
+    @Nullable
+    Boolean matchRate;
+
     void apply(TrainConfig.Builder config) {
         if (learningRate != null) {
             config.learningRate(learningRate);
@@ -103,7 +112,7 @@ final class OptimizerFlags {
                 .warmupRatio(warmupRatio)
                 .weightDecay(weightDecay)
                 .maxGradNorm(maxGradNorm)
-                .loft(new LoftSettings(LoftBlock.parseAll(loftWithout), loftMaxStep, loftReference));
+                .loft(new LoftSettings(LoftBlock.parseAll(loftWithout), loftMaxStep, loftReference, matchRate));
         if (beta1 != null) {
             config.beta1(beta1);
         }

@@ -10,6 +10,7 @@ import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
@@ -39,6 +40,7 @@ public final class LoraAdapter implements AutoCloseable {
     private final Weights exchanged = new Weights();
 
     private final Weights originals = new Weights();
+    private final Weights probes = new Weights();
     private State state = State.DETACHED;
 
     private enum State {
@@ -133,6 +135,47 @@ public final class LoraAdapter implements AutoCloseable {
                 value.detach().to(layer.weight().device(), dtype.scalarType()).clone();
         leaf.set_requires_grad(true);
         return leaf;
+    }
+
+    /** Gives every layer a probe of its full gradient, in training: see {@link LoraLinear#probeSink}. Nothing of it is saved. */
+    public void addProbes() {
+        try (NativeScope scope = new NativeScope()) {
+            layers.forEach((path, layer) -> {
+                Tensor a = layer.loraA().detach();
+                Tensor direction = probes.put(
+                        path + ".direction",
+                        torch.zeros(new long[] {1, layer.base().inFeatures()}, a.options()));
+                Tensor sink = probes.put(
+                        path + ".sink", torch.zeros(new long[] {layer.base().outFeatures(), 1}, a.options()));
+                sink.set_requires_grad(true);
+                layer.setProbe(direction, sink);
+            });
+        }
+    }
+
+    /**
+     * Draws the directions of the probes anew: independent signs, a function of the seed, the layer's path and the step alone.
+     * Does nothing if there are no probes.
+     */
+    public void drawProbes(long seed, long step) {
+        try (NativeScope scope = new NativeScope()) {
+            layers.forEach((path, layer) -> {
+                Tensor direction = layer.probeDirection();
+                if (direction != null) {
+                    long in = layer.base().inFeatures();
+                    copy(direction, signs(Seeds.derive(seed, path + ".probe", step), in));
+                }
+            });
+        }
+    }
+
+    private static Tensor signs(long seed, long count) {
+        SplittableRandom random = new SplittableRandom(seed);
+        float[] values = new float[Math.toIntExact(count)];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = random.nextBoolean() ? 1 : -1;
+        }
+        return Tensors.of(values, 1, count);
     }
 
     /** The adapted layers by module path, in the model's order. */
@@ -286,6 +329,7 @@ public final class LoraAdapter implements AutoCloseable {
         factors.close();
         exchanged.close();
         originals.close();
+        probes.close();
     }
 
     private void freezeSaved() {

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
@@ -38,6 +39,8 @@ public final class LoraLinear implements LinearForward {
     private final double dropout;
     private final @Nullable Magnitude magnitude;
     private final @Nullable Dtype product;
+    private @Nullable Tensor probeDirection;
+    private @Nullable Tensor probeSink;
     private boolean training;
     private boolean merged;
 
@@ -80,7 +83,7 @@ public final class LoraLinear implements LinearForward {
         Tensor rows = last == 1 ? x : x.reshape(-1, shape[last]);
         boolean dropping = training && dropout > 0;
         Tensor dropped = dropping ? torch.dropout(rows, dropout, true) : rows;
-        Tensor low = torch.mm(dropped, cast(loraA).t());
+        Tensor low = torch.mm(dropped, cast(probed(loraA, probeDirection, 0)).t());
         Tensor y = addUpdate(layer.baseForward(rows), low);
         if (magnitude != null) {
             Tensor excess = cast(magnitude.excess());
@@ -100,8 +103,13 @@ public final class LoraLinear implements LinearForward {
     }
 
     private Tensor addUpdate(Tensor y, Tensor low) {
-        y.addmm_(low, cast(loraB).t(), new Scalar(1.0), new Scalar(scale));
+        y.addmm_(low, cast(probed(loraB, probeSink, 1)).t(), new Scalar(1.0), new Scalar(scale));
         return y;
+    }
+
+    /** The probe rides along as one more rank. */
+    private Tensor probed(Tensor factor, @Nullable Tensor probe, long dimension) {
+        return training && probe != null ? torch.cat(new TensorVector(factor, probe), dimension) : factor;
     }
 
     private Tensor cast(Tensor factor) {
@@ -164,6 +172,28 @@ public final class LoraLinear implements LinearForward {
     /** The layer with its frozen weight. */
     public Linear base() {
         return base;
+    }
+
+    /**
+     * In training, computes {@code W + scale·sink·direction} besides, so that the gradient of the sink, which stays zero, is the
+     * full gradient of W in one direction.
+     *
+     * @param direction {@code (1, in)}
+     * @param sink {@code (out, 1)}, zero, a leaf that requires its gradient
+     */
+    void setProbe(Tensor direction, Tensor sink) {
+        probeDirection = Shapes.require(path() + ".probe", direction, 1, base.inFeatures());
+        probeSink = Shapes.require(path() + ".probe", sink, base.outFeatures(), 1);
+    }
+
+    /** The direction of the probe, or null if there is none; owned by the adapter. */
+    public @Nullable Tensor probeDirection() {
+        return probeDirection;
+    }
+
+    /** The sink of the probe, or null if there is none; owned by the adapter. */
+    public @Nullable Tensor probeSink() {
+        return probeSink;
     }
 
     LoraAdapter adapter() {

@@ -39,10 +39,7 @@ final class FactorState implements AutoCloseable {
 
     /** The history takes in g̃, multiplied by the clipping coefficient; returns the momentum that a step is made of. */
     Tensor accumulate(double gradScale) {
-        if (scaledGrad == null) {
-            throw new IllegalStateException("squaredGradNorm must be called before step");
-        }
-        Tensor momentum = update.accumulate(scaledGrad.mul_(new Scalar(gradScale)));
+        Tensor momentum = update.accumulate(scaledGrad().mul_(new Scalar(gradScale)));
         dropScaledGrad();
         return momentum;
     }
@@ -53,6 +50,14 @@ final class FactorState implements AutoCloseable {
 
     double epsShare(Tensor k, long t) {
         return update.epsShare(k, t);
+    }
+
+    /** g̃ of the gradient that was read last, {@code (r, length)}. */
+    Tensor scaledGrad() {
+        if (scaledGrad == null) {
+            throw new IllegalStateException("squaredGradNorm must be called before step");
+        }
+        return scaledGrad;
     }
 
     void addState(String prefix, Map<String, Tensor> all) {

@@ -24,6 +24,16 @@ public final class Loft {
     }
 
     /**
+     * LoFT in the tangent space of the products of rank r, which goes beyond the paper: both factors move in every step,
+     * {@code ΔW = D_B·P_A + P_B·D_A·(I − P_A)}, where D_B and D_A are the AdamW quotients of {@code G·P_A} and of {@code P_B·G}.
+     * What both factors could express is left to B, so that nothing is counted twice; at full rank A rests, and W moves as
+     * under AdamW. State: as {@link #adamW}; a step costs two of block 5 in place of one.
+     */
+    public static Optimizer tangent(List<LowRankPair> pairs, LoftConfig config) {
+        return adamW(pairs, config.withTangent(true));
+    }
+
+    /**
      * LoFT-simple: alternation, scaled gradients, carried-over momentum and aligned clipping, with an elementwise second
      * moment in factor space. State: LoRA's, {@code 2·(m + n)·r} floats a pair.
      */

@@ -21,6 +21,8 @@ import org.loft4j.ConfigException;
  *     first step is turned over. The ratio is measured in W-space, so neither alpha nor the basis changes it. B, which starts at zero,
  *     may grow as it will
  * @param reference whether to do what the authors' published code does: see {@link #publishedCode}
+ * @param tangent whether both factors move in every step, A only where B does not: see {@link Loft#tangent}
+ * @param matchRate whether the learning rate of a pair is raised by what its factors do not capture: see {@link RateMatch}
  */
 public record LoftConfig(
         double beta1,
@@ -30,7 +32,9 @@ public record LoftConfig(
         Damping damping,
         Set<LoftBlock> without,
         double maxRelativeStep,
-        boolean reference)
+        boolean reference,
+        boolean tangent,
+        boolean matchRate)
         implements OptimizerConfig {
     public LoftConfig {
         Checks.fraction("loft.beta1", beta1);
@@ -42,6 +46,10 @@ public record LoftConfig(
         if (reference && maxRelativeStep > 0) {
             throw new ConfigException("loft.reference has no guard: leave loft.max_relative_step out");
         }
+        if (reference && (tangent || matchRate)) {
+            throw new ConfigException(
+                    "loft.reference takes turns at one rate: leave out loft.tangent and loft.match_rate");
+        }
         if (reference && !without.isEmpty()) {
             throw new ConfigException("loft.reference and loft.without exclude each other: leave one of them out, got "
                     + LoftBlock.words(without));
@@ -50,7 +58,7 @@ public record LoftConfig(
 
     /** All six blocks. */
     public LoftConfig(double beta1, double beta2, double eps, double weightDecay, Damping damping) {
-        this(beta1, beta2, eps, weightDecay, damping, Set.of(), 0, false);
+        this(beta1, beta2, eps, weightDecay, damping, Set.of(), 0, false, false, false);
     }
 
     /** β = (0.9, 0.999), ε = 1e-8, no decay, relative damping 1e-8, all six blocks. */
@@ -65,7 +73,7 @@ public record LoftConfig(
      * that was just written.
      */
     public static LoftConfig publishedCode() {
-        return new LoftConfig(0.9, 0.999, 1e-4, 0, new Damping.Absolute(1e-8, 1e-6), Set.of(), 0, true);
+        return new LoftConfig(0.9, 0.999, 1e-4, 0, new Damping.Absolute(1e-8, 1e-6), Set.of(), 0, true, false, false);
     }
 
     /** Whether a block is there. */
@@ -74,21 +82,36 @@ public record LoftConfig(
     }
 
     public LoftConfig withWeightDecay(double decay) {
-        return new LoftConfig(beta1, beta2, eps, decay, damping, without, maxRelativeStep, reference);
+        return new LoftConfig(
+                beta1, beta2, eps, decay, damping, without, maxRelativeStep, reference, tangent, matchRate);
+    }
+
+    /** The same with both factors moving in every step. */
+    public LoftConfig withTangent(boolean both) {
+        return new LoftConfig(
+                beta1, beta2, eps, weightDecay, damping, without, maxRelativeStep, reference, both, matchRate);
+    }
+
+    /** The same with the learning rate of each pair raised by what its factors do not capture, or not. */
+    public LoftConfig withMatchRate(boolean match) {
+        return new LoftConfig(
+                beta1, beta2, eps, weightDecay, damping, without, maxRelativeStep, reference, tangent, match);
     }
 
     /** The same with further blocks left out. */
     public LoftConfig without(LoftBlock... blocks) {
         Set<LoftBlock> all = new HashSet<>(without);
         all.addAll(Arrays.asList(blocks));
-        return new LoftConfig(beta1, beta2, eps, weightDecay, damping, all, maxRelativeStep, reference);
+        return new LoftConfig(
+                beta1, beta2, eps, weightDecay, damping, all, maxRelativeStep, reference, tangent, matchRate);
     }
 
     public LoftConfig withMaxRelativeStep(double bound) {
-        return new LoftConfig(beta1, beta2, eps, weightDecay, damping, without, bound, reference);
+        return new LoftConfig(beta1, beta2, eps, weightDecay, damping, without, bound, reference, tangent, matchRate);
     }
 
     public LoftConfig withDamping(Damping other) {
-        return new LoftConfig(beta1, beta2, eps, weightDecay, other, without, maxRelativeStep, reference);
+        return new LoftConfig(
+                beta1, beta2, eps, weightDecay, other, without, maxRelativeStep, reference, tangent, matchRate);
     }
 }

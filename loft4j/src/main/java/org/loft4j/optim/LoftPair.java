@@ -7,6 +7,7 @@ import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.NativeScope;
 
 /**
@@ -27,6 +28,8 @@ final class LoftPair implements PairRule {
      */
     private final Map<Factor, Tensor> overlaps = new EnumMap<>(Factor.class);
 
+    private final @Nullable RateMatch rateMatch;
+
     /**
      * @param index number of the pair among all of the optimizer
      * @param watch shared by all pairs
@@ -36,6 +39,7 @@ final class LoftPair implements PairRule {
         this.index = index;
         this.watch = watch;
         this.config = config;
+        this.rateMatch = config.matchRate() ? new RateMatch(pair.loraA()) : null;
         try (NativeScope scope = new NativeScope()) {
             for (Factor factor : Factor.values()) {
                 states.put(factor, new FactorState(config, update.of(pair, factor)));
@@ -54,16 +58,72 @@ final class LoftPair implements PairRule {
     /** Blocks 2 and 6. */
     @Override
     public void readGradients(long t, NormSum norm) {
+        Map<Factor, Tensor> projected = new EnumMap<>(Factor.class);
         for (Factor factor : Factor.values()) {
             Tensor grad = factor.wideGrad(pair);
-            Tensor projectedNorm = state(factor).scale(grad, basis(factor.other()), pair.scale());
-            if (!config.has(LoftBlock.CLIPPING)) {
-                norm.add(grad.to(ScalarType.Double).square().sum());
-            } else {
-                // the idle factor adds zero to the norm, or NaN if its gradient is not finite
-                norm.add(moves(factor, t) ? projectedNorm : grad.sum().mul(new Scalar(0.0)));
+            projected.put(factor, state(factor).scale(grad, basis(factor.other()), pair.scale()));
+            // the idle factor adds zero to the norm, or NaN if its gradient is not finite
+            boolean raw = !config.has(LoftBlock.CLIPPING);
+            norm.add(
+                    raw ? grad.to(ScalarType.Double).square().sum() : grad.sum().mul(new Scalar(0.0)));
+        }
+        if (config.has(LoftBlock.CLIPPING) || rateMatch != null) {
+            Tensor captured = captured(t, projected);
+            if (config.has(LoftBlock.CLIPPING)) {
+                norm.add(captured);
+            }
+            if (rateMatch != null) {
+                rateMatch.read(missed(t), captured);
             }
         }
+    }
+
+    /** {@code ‖T‖²_F} of the part T of the full gradient that this step's factors follow. */
+    private Tensor captured(long t, Map<Factor, Tensor> projected) {
+        Tensor sum = null;
+        for (Factor factor : Factor.values()) {
+            if (moves(factor, t)) {
+                Tensor norm = Objects.requireNonNull(projected.get(factor));
+                sum = sum == null ? norm : sum.add(norm);
+            }
+        }
+        Tensor all = Objects.requireNonNull(sum);
+        return config.tangent() ? all.sub(common()) : all;
+    }
+
+    /** {@code ‖P_B·G·P_A‖²_F = tr(S_B⁻¹·X·S_A⁻¹·Xᵀ)} with {@code X = Bᵀ·G·Aᵀ}, which both projections hold. */
+    private Tensor common() {
+        Tensor b = Factor.B.wide(pair).to(ScalarType.Double);
+        Tensor x = b.mm(state(Factor.B).scaledGrad().to(ScalarType.Double).t())
+                .mm(basis(Factor.A).gram());
+        return basis(Factor.B)
+                .inverse()
+                .mm(x)
+                .mm(basis(Factor.A).inverse())
+                .mul(x)
+                .sum();
+    }
+
+    /** {@code ‖(G − T)·ω‖²} in the direction of the probe. */
+    private Tensor missed(long t) {
+        GradientProbe probe = pair.probe();
+        if (probe == null) {
+            throw new IllegalStateException(pair.name() + " has no probe, which matching the rate needs");
+        }
+        Tensor direction = probe.direction().to(ScalarType.Double).t();
+        Tensor missed = probe.sink().grad().to(ScalarType.Double).div(new Scalar(pair.scale()));
+        if (moves(Factor.B, t)) {
+            // G·P_A·ω
+            Tensor a = pair.loraA().detach().to(ScalarType.Double);
+            missed = missed.sub(
+                    state(Factor.B).scaledGrad().to(ScalarType.Double).t().mm(a.mm(direction)));
+        }
+        if (moves(Factor.A, t)) {
+            // P_B of what is left
+            Tensor b = pair.loraB().detach().to(ScalarType.Double);
+            missed = missed.sub(b.mm(basis(Factor.B).inverse()).mm(b.t().mm(missed)));
+        }
+        return missed.square().sum();
     }
 
     /** Both histories move on; the active factor is written, from the values at which the gradients were taken. */
@@ -82,19 +142,37 @@ final class LoftPair implements PairRule {
         }
 
         watch.look(pair.name(), index, t, () -> epsShare(t));
+        Tensor kappa = rateMatch == null ? null : rateMatch.factor();
         Map<Factor, Tensor> written = new EnumMap<>(Factor.class);
         momenta.forEach((factor, momentum) -> {
             if (moves(factor, t)) {
-                Tensor k = factor.other().wide(pair);
-                Tensor d = state(factor).direction(momentum, k, basis(factor.other()), t);
+                Tensor d = direction(factor, momentum, t);
+                d = kappa == null ? d : d.mul(kappa.to(d.scalar_type()));
                 if (factor == Factor.A && config.maxRelativeStep() > 0) {
                     d = bounded(d, learningRate / pair.scale());
                 }
-                Tensor decayed = factor.wide(pair).mul(new Scalar(1 - learningRate * config.weightDecay()));
+                Tensor decayed = factor.wide(pair).mul(new Scalar(1 - learningRate * decay(factor)));
                 written.put(factor, decayed.sub_(d, new Scalar(learningRate / pair.scale())));
             }
         });
         written.forEach(this::write);
+    }
+
+    /** Block 5. In the tangent space A takes {@code D·(I − P_A)}: the rest is B's. */
+    private Tensor direction(Factor factor, Tensor momentum, long t) {
+        Tensor k = factor.other().wide(pair);
+        Tensor d = state(factor).direction(momentum, k, basis(factor.other()), t);
+        if (config.tangent() && factor == Factor.A) {
+            Tensor a = Factor.A.wide(pair);
+            Tensor inverse = basis(Factor.A).inverse().to(d.scalar_type());
+            return d.sub(d.mm(a.t()).mm(inverse).mm(a));
+        }
+        return d;
+    }
+
+    /** The product decays once a step: by the factor whose turn it is, in the tangent space by B. */
+    private double decay(Factor factor) {
+        return config.tangent() && factor == Factor.A ? 0 : config.weightDecay();
     }
 
     /** The direction of A, shortened if {@code ‖B·ΔA‖_F > bound·‖B·A‖_F} with {@code ΔA = rate·d}; r×r work, no wait for the device. */
@@ -138,7 +216,7 @@ final class LoftPair implements PairRule {
     }
 
     private boolean takesTurns() {
-        return config.has(LoftBlock.ALTERNATION);
+        return config.has(LoftBlock.ALTERNATION) && !config.tangent();
     }
 
     @Override
@@ -150,6 +228,9 @@ final class LoftPair implements PairRule {
             all.put(pair.name() + ".overlap", overlap(Factor.A));
         } else {
             overlaps.forEach((factor, tensor) -> all.put(pair.name() + ".lora_" + factor + ".overlap", tensor));
+        }
+        if (rateMatch != null) {
+            all.put(pair.name() + ".rate_match", rateMatch.state());
         }
     }
 
@@ -178,6 +259,9 @@ final class LoftPair implements PairRule {
     public void close() {
         states.values().forEach(FactorState::close);
         bases.values().forEach(Basis::close);
+        if (rateMatch != null) {
+            rateMatch.close();
+        }
         overlap(Factor.A).close();
         if (!takesTurns()) {
             overlap(Factor.B).close();

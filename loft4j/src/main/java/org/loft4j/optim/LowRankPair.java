@@ -1,6 +1,7 @@
 package org.loft4j.optim;
 
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.tensor.Shapes;
 
@@ -11,12 +12,23 @@ import org.loft4j.tensor.Shapes;
  * @param loraA {@code (r, in)}, a leaf that requires its gradient
  * @param loraB {@code (out, r)}, a leaf that requires its gradient
  * @param scale {@code alpha / r}, or {@code alpha / √r} for rsLoRA
+ * @param probe sees the full gradient of W in one random direction; null for none
  */
-public record LowRankPair(String name, Tensor loraA, Tensor loraB, double scale) {
+public record LowRankPair(
+        String name,
+        Tensor loraA,
+        Tensor loraB,
+        double scale,
+        @Nullable GradientProbe probe) {
     public LowRankPair {
         Shapes.require(name + ".lora_A", loraA, -1, -1);
         Shapes.require(name + ".lora_B", loraB, -1, loraA.size(0));
         Checks.positive(name + ".scale", scale);
+    }
+
+    /** A pair without a probe. */
+    public LowRankPair(String name, Tensor loraA, Tensor loraB, double scale) {
+        this(name, loraA, loraB, scale, null);
     }
 
     public long rank() {

@@ -40,6 +40,10 @@ final class PairOptimizer implements Optimizer {
         for (PairRule rule : rules) {
             Gradients.drop(rule.pair().loraA());
             Gradients.drop(rule.pair().loraB());
+            GradientProbe probe = rule.pair().probe();
+            if (probe != null) {
+                Gradients.drop(probe.sink());
+            }
         }
     }
 

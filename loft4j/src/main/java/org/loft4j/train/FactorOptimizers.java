@@ -3,11 +3,13 @@ package org.loft4j.train;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraLinear;
 import org.loft4j.optim.AdamW;
 import org.loft4j.optim.AdamWConfig;
 import org.loft4j.optim.AltLora;
+import org.loft4j.optim.GradientProbe;
 import org.loft4j.optim.Loft;
 import org.loft4j.optim.LoftConfig;
 import org.loft4j.optim.LoraFa;
@@ -27,10 +29,14 @@ final class FactorOptimizers {
 
     /** One group, or several where parts of the adapter have learning rates of their own. */
     static List<Group> groups(LoraAdapter adapter, TrainConfig config) {
+        if (config.loft().matchesRate(config.method())) {
+            adapter.addProbes();
+        }
         List<LowRankPair> pairs = pairs(adapter);
         AdamWConfig adamW = adamW(config);
         return switch (config.method()) {
             case LOFT -> one(Loft.adamW(pairs, loft(config)), config);
+            case LOFT_TANGENT -> one(Loft.tangent(pairs, loft(config)), config);
             case LOFT_SIMPLE -> one(Loft.simple(pairs, loft(config)), config);
             case LOFT_SGD -> one(Loft.sgd(pairs, loft(config)), config);
             case LOFT_LION -> one(Loft.lion(pairs, loft(config)), config);
@@ -83,8 +89,14 @@ final class FactorOptimizers {
 
     private static List<LowRankPair> pairs(LoraAdapter adapter) {
         return adapter.layers().values().stream()
-                .map(layer -> new LowRankPair(layer.path(), layer.loraA(), layer.loraB(), layer.scale()))
+                .map(layer -> new LowRankPair(layer.path(), layer.loraA(), layer.loraB(), layer.scale(), probe(layer)))
                 .toList();
+    }
+
+    private static @Nullable GradientProbe probe(LoraLinear layer) {
+        Tensor direction = layer.probeDirection();
+        Tensor sink = layer.probeSink();
+        return direction == null || sink == null ? null : new GradientProbe(direction, sink);
     }
 
     private static LoftConfig loft(TrainConfig config) {
@@ -97,6 +109,8 @@ final class FactorOptimizers {
                 base.damping(),
                 config.loft().without(),
                 config.loft().maxStep(),
-                base.reference());
+                base.reference(),
+                false,
+                config.loft().matchesRate(config.method()));
     }
 }

@@ -21,6 +21,8 @@ import org.loft4j.optim.LoraRite;
 public enum Method {
     /** Low-rank factors by LoFT-AdamW. */
     LOFT("LoFT", 3e-4),
+    /** Low-rank factors by LoFT in the tangent space, at a learning rate matched to what they capture. */
+    LOFT_TANGENT("LoFT-tangent", 1e-4),
     /** Low-rank factors by LoFT with a second moment in factor space: less memory, less exact. */
     LOFT_SIMPLE("LoFT-simple", 3e-3),
     /** Low-rank factors by LoFT with momentum's gradient descent instead of AdamW. */
@@ -89,6 +91,7 @@ public enum Method {
     public Set<LoftBlock> loftBlocks() {
         return switch (this) {
             case LOFT -> EnumSet.allOf(LoftBlock.class);
+            case LOFT_TANGENT -> EnumSet.complementOf(EnumSet.of(LoftBlock.ALTERNATION));
             case LOFT_SIMPLE -> EnumSet.complementOf(EnumSet.of(LoftBlock.SECOND_MOMENT, LoftBlock.PROJECTED_UPDATE));
             case LOFT_SGD, LOFT_LION, LOFT_MUON ->
                 EnumSet.of(

@@ -148,7 +148,7 @@ public record TrainConfig(
         map.put("metric_for_best_model", metricForBest);
         map.put("load_best_model_at_end", loadBestAtEnd);
         map.put("group_by_length", groupByLength);
-        map.putAll(loft.toMap());
+        map.putAll(loft.toMap(method));
         return map;
     }
 

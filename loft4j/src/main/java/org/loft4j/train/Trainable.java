@@ -155,6 +155,13 @@ public final class Trainable implements AutoCloseable {
         return elements;
     }
 
+    /** Prepares what is random in a step, as a function of the seed and the step alone. */
+    void beginStep(long seed, long step) {
+        if (adapter != null) {
+            adapter.drawProbes(seed, step);
+        }
+    }
+
     /** Switches the dropout of model and adapter on or off. */
     public void setTraining(boolean training) {
         model.setTraining(training);

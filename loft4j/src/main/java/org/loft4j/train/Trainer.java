@@ -34,6 +34,7 @@ public final class Trainer {
      */
     public StepResult step(List<Batch> microBatches, long step) {
         Seeds.manualSeed(Seeds.derive(config.seed(), "step", step));
+        trainable.beginStep(config.seed(), step);
         BatchLoss objective = BatchLoss.over(model.task(), microBatches);
         double loss = 0;
         long tokens = 0;

@@ -61,6 +61,7 @@ class LoftBlocksTest {
         LoftConfig all = LoftConfig.defaults();
         return Stream.of(
                 all.without(LoftBlock.ALTERNATION),
+                all.withTangent(true).withMatchRate(true),
                 all.without(LoftBlock.PROJECTED_UPDATE),
                 all.without(LoftBlock.ALTERNATION, LoftBlock.SECOND_MOMENT),
                 LoftConfig.publishedCode());
@@ -71,7 +72,8 @@ class LoftBlocksTest {
     void aSavedStateGoesOnBitForBit(LoftConfig config) {
         Random random = new Random(SEED);
         try (NativeScope scope = new NativeScope()) {
-            LowRankPair pair = new LowRankPair("w", leaf(gaussian(random, R, N)), leaf(gaussian(random, M, R)), 2);
+            LowRankPair pair =
+                    new LowRankPair("w", leaf(gaussian(random, R, N)), leaf(gaussian(random, M, R)), 2, probe(random));
             Map<String, Tensor> saved = new TreeMap<>();
             LowRankPair again;
             List<Tensor> grads = Stream.generate(() -> tensor(gaussian(random, M, N)))
@@ -80,7 +82,7 @@ class LoftBlocksTest {
             try (Optimizer straight = Loft.adamW(List.of(pair), config)) {
                 run(straight, pair, grads.subList(0, 3));
                 straight.state().forEach((name, tensor) -> saved.put(name, tensor.clone()));
-                again = new LowRankPair("w", copy(pair.loraA()), copy(pair.loraB()), 2);
+                again = new LowRankPair("w", copy(pair.loraA()), copy(pair.loraB()), 2, pair.probe());
                 run(straight, pair, grads.subList(3, 8));
             }
             try (Optimizer resumed = Loft.adamW(List.of(again), config)) {
@@ -97,7 +99,8 @@ class LoftBlocksTest {
     void fromBZeroItStaysFinite(LoftConfig config) {
         Random random = new Random(SEED);
         try (NativeScope scope = new NativeScope()) {
-            LowRankPair pair = new LowRankPair("w", leaf(gaussian(random, R, N)), leaf(new double[M][R]), 2);
+            LowRankPair pair =
+                    new LowRankPair("w", leaf(gaussian(random, R, N)), leaf(new double[M][R]), 2, probe(random));
             try (Optimizer loft = Loft.adamW(List.of(pair), config)) {
                 for (int i = 0; i < 6; i++) {
                     run(loft, pair, List.of(tensor(gaussian(random, M, N))));
@@ -127,6 +130,10 @@ class LoftBlocksTest {
             optimizer.step(1e-2, 0.7);
             optimizer.zeroGrad();
         }
+    }
+
+    private static GradientProbe probe(Random random) {
+        return new GradientProbe(tensor(gaussian(random, 1, N)), leaf(new double[M][1]));
     }
 
     private static Tensor copy(Tensor leaf) {

@@ -17,8 +17,16 @@ import org.loft4j.tensor.Tensors;
 class LoftFullRankTest {
     /** At full rank with no frozen part, the trajectory of W = B·A is AdamW's on W. */
     @ParameterizedTest
-    @CsvSource({"0.9, 0.999, 0", "0.9, 0.999, 0.1", "0, 0, 0", "0.5, 0.9, 0.1"})
-    void theTrajectoryOfWIsThatOfAdamW(double beta1, double beta2, double decay) {
+    @CsvSource({
+        "0.9, 0.999, 0, false",
+        "0.9, 0.999, 0.1, false",
+        "0, 0, 0, false",
+        "0.5, 0.9, 0.1, false",
+        "0.9, 0.999, 0, true",
+        "0.9, 0.999, 0.1, true",
+        "0, 0, 0, true"
+    })
+    void theTrajectoryOfWIsThatOfAdamW(double beta1, double beta2, double decay, boolean tangent) {
         Seeds.manualSeed(7);
         try (NativeScope scope = new NativeScope()) {
             int n = 11;
@@ -29,13 +37,19 @@ class LoftFullRankTest {
             b.set_requires_grad(true);
             a.set_requires_grad(true);
             Tensor target = randn(n);
-            LoftConfig config = new LoftConfig(beta1, beta2, 1e-8, decay, new Damping.Relative(1e-8));
-            try (Optimizer loft = Loft.adamW(List.of(new LowRankPair("w", a, b, 1)), config);
+            LoftConfig config = new LoftConfig(beta1, beta2, 1e-8, decay, new Damping.Relative(1e-8))
+                    .withTangent(tangent)
+                    .withMatchRate(tangent);
+            Tensor sink = Tensors.zeros(Dtype.F64, DeviceSpec.CPU, n, 1);
+            sink.set_requires_grad(true);
+            GradientProbe probe = new GradientProbe(randn(n).narrow(0, 0, 1), sink);
+            try (Optimizer loft = Loft.adamW(List.of(new LowRankPair("w", a, b, 1, probe)), config);
                     AdamW adamW = new AdamW(
                             List.of(new NamedParameter("w", w)), new AdamWConfig(beta1, beta2, 1e-8, decay))) {
                 for (int step = 0; step < 50; step++) {
                     Tensor noise = randn(n);
-                    loss(b.mm(a), target, noise).backward();
+                    Tensor product = tangent ? b.mm(a).add(sink.mm(probe.direction())) : b.mm(a);
+                    loss(product, target, noise).backward();
                     loss(w, target, noise).backward();
                     loft.squaredGradNorm();
                     loft.step(1e-2, 1);

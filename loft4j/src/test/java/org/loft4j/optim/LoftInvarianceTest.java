@@ -13,6 +13,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -26,24 +27,25 @@ class LoftInvarianceTest {
     private static final int R = 4;
 
     @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void alphaDoesNotChangeTheTrajectoryOfW(boolean zeroStart) {
+    @CsvSource({"false, false", "true, false", "false, true", "true, true"})
+    void alphaDoesNotChangeTheTrajectoryOfW(boolean zeroStart, boolean tangent) {
         try (NativeScope scope = new NativeScope()) {
             Seeds.manualSeed(3);
             Tensor a = randn(R, N);
             Tensor b = zeroStart ? Tensors.zeros(Dtype.F64, DeviceSpec.CPU, M, R) : randn(M, R);
-            Tensor expected = trajectory(a, b, 1, Dtype.F64);
+            Tensor expected = trajectory(a, b, 1, Dtype.F64, tangent);
             for (double alpha : new double[] {4, 16, 64}) {
                 double scale = alpha / R;
-                Tensor w = trajectory(a, b.div(new Scalar(scale)), scale, Dtype.F64);
+                Tensor w = trajectory(a, b.div(new Scalar(scale)), scale, Dtype.F64, tangent);
                 double deviation = relative(w, expected);
                 assertTrue(deviation <= 1e-9, "alpha " + alpha + ": relative deviation " + deviation);
             }
         }
     }
 
-    @Test
-    void anotherBasisOfTheSameSubspaceGivesTheSameTrajectoryOfW() {
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void anotherBasisOfTheSameSubspaceGivesTheSameTrajectoryOfW(boolean tangent) {
         try (NativeScope scope = new NativeScope()) {
             Seeds.manualSeed(5);
             Tensor a = randn(R, N);
@@ -52,8 +54,8 @@ class LoftInvarianceTest {
                     .get0()
                     .mul(torch.arange(
                             new Scalar(1.0), new Scalar(R + 1.0), Tensors.options(Dtype.F64, DeviceSpec.CPU)));
-            Tensor expected = trajectory(a, b, 1, Dtype.F64);
-            Tensor w = trajectory(torch.linalg_inv(rotation).mm(a), b.mm(rotation), 1, Dtype.F64);
+            Tensor expected = trajectory(a, b, 1, Dtype.F64, tangent);
+            Tensor w = trajectory(torch.linalg_inv(rotation).mm(a), b.mm(rotation), 1, Dtype.F64, tangent);
             double deviation = relative(w, expected);
             assertTrue(deviation <= 1e-9, "relative deviation " + deviation);
         }
@@ -194,10 +196,10 @@ class LoftInvarianceTest {
     }
 
     /** Twelve clipped steps on a noisy quadratic; returns s·B·A. */
-    private static Tensor trajectory(Tensor a, Tensor b, double scale, Dtype dtype) {
+    private static Tensor trajectory(Tensor a, Tensor b, double scale, Dtype dtype, boolean tangent) {
         Seeds.manualSeed(77);
         LowRankPair pair = pair(a, b, scale, dtype);
-        Optimizer loft = Loft.adamW(List.of(pair), LoftConfig.defaults());
+        Optimizer loft = Loft.adamW(List.of(pair), LoftConfig.defaults().withTangent(tangent));
         try (OptimizerGroups groups = new OptimizerGroups(List.of(new OptimizerGroups.Group("loft", loft, 1e-2)))) {
             Tensor target = randn(M, N);
             for (int i = 0; i < 12; i++) {

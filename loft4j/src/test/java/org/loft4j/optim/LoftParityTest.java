@@ -48,6 +48,21 @@ class LoftParityTest {
         }
     }
 
+    /** The tangent step, and the matched rate with both kinds of turns. */
+    @ParameterizedTest
+    @CsvSource({
+        "7, 5, 1, 0, 0, true, false",
+        "12, 9, 3, 0.1, 1.5, true, false",
+        "9, 20, 4, 0.1, 0, true, true",
+        "300, 40, 2, 0.05, 3, true, true",
+        "12, 9, 3, 0.1, 1.5, false, true"
+    })
+    void soTheyDoInTheTangentSpaceAndAtAMatchedRate(
+            int m, int n, int r, double decay, double maxNorm, boolean tangent, boolean matchRate) {
+        LoftConfig config = LoftConfig.defaults().withWeightDecay(decay);
+        follow(m, n, r, maxNorm, config.withTangent(tangent).withMatchRate(matchRate));
+    }
+
     private static void follow(int m, int n, int r, double maxNorm, LoftConfig config) {
         String what = "seed " + SEED + ", without " + config.without() + ", ";
         Random random = new Random(SEED);
@@ -58,11 +73,18 @@ class LoftParityTest {
         try (NativeScope scope = new NativeScope()) {
             Tensor ta = leaf(a);
             Tensor tb = leaf(b);
-            LowRankPair pair = new LowRankPair("w", ta, tb, scale);
+            GradientProbe probe =
+                    config.matchRate() ? new GradientProbe(tensor(new double[1][n]), leaf(new double[m][1])) : null;
+            LowRankPair pair = new LowRankPair("w", ta, tb, scale, probe);
             try (OptimizerGroups groups = new OptimizerGroups(
                     List.of(new OptimizerGroups.Group("loft", Loft.adamW(List.of(pair), config), 1e-2)))) {
                 for (int step = 1; step <= 10; step++) {
                     double[][] g = gaussian(random, m, n);
+                    if (probe != null) {
+                        double[][] direction = gaussian(random, 1, n);
+                        probe.direction().copy_(tensor(direction));
+                        expected.probe(direction[0]);
+                    }
                     LowRankGradients.backward(pair, tensor(g));
                     StepReport report = groups.step(1, maxNorm);
                     groups.zeroGrad();

@@ -20,6 +20,9 @@ final class LoftTranscription {
     private final double[][][] pA;
     private final double[][][] pB;
     private int t;
+    private double missedAverage;
+    private double capturedAverage;
+    private double[] probe = new double[0];
 
     LoftTranscription(double[][] a, double[][] b, double scale, LoftConfig config) {
         this.a = copy(a);
@@ -39,6 +42,11 @@ final class LoftTranscription {
         pB = new double[b.length][r][r];
     }
 
+    /** Sets the direction, of n entries, in which the next step sees the full gradient. */
+    void probe(double[] direction) {
+        probe = direction;
+    }
+
     /** One step with the full gradient G (m×n); returns the clipping norm. */
     double step(double[][] g, double lr, double maxNorm) {
         t++;
@@ -51,7 +59,7 @@ final class LoftTranscription {
         double[][] gA = scaled(mul(transpose(b), g), scale);
         double[][] tB = scaled(mul(gB, sAInv), 1 / scale);
         double[][] tA = scaled(mul(sBInv, gA), 1 / scale);
-        boolean alternates = has(LoftBlock.ALTERNATION);
+        boolean alternates = has(LoftBlock.ALTERNATION) && !config.tangent();
         boolean bMoves = !alternates || t % 2 == 1;
         boolean aMoves = !alternates || t % 2 == 0;
         double squared = 0;
@@ -61,7 +69,16 @@ final class LoftTranscription {
             squared += bMoves ? Math.pow(frobenius(mul(tB, a)), 2) : 0;
             squared += aMoves ? Math.pow(frobenius(mul(b, tA)), 2) : 0;
         }
+        double[][] along = mul(tB, a);
+        double[][] across = mul(b, tA);
+        double[][] both = mul(mul(along, transpose(a)), mul(sAInv, a));
+        double[][] common = mul(b, mul(sBInv, mul(transpose(b), both)));
+        double[][] followed = config.tangent() ? add(add(along, across), scaled(common, -1)) : bMoves ? along : across;
+        if (config.tangent()) {
+            squared = Math.pow(frobenius(followed), 2);
+        }
         double norm = Math.sqrt(squared);
+        double rate = config.matchRate() ? lr * kappa(add(g, scaled(followed, -1)), followed) : lr;
         double clip = maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1;
         if (!has(LoftBlock.GRADIENT_SCALING)) {
             tB = mul(g, transpose(a));
@@ -102,13 +119,32 @@ final class LoftTranscription {
         double[][] stepA = has(LoftBlock.PROJECTED_UPDATE)
                 ? transpose(mul(mul(quotient(transpose(mul(b, mA)), pA, b), b), transpose(sBInv)))
                 : transpose(elementwise(transpose(mA), pA));
+        if (config.tangent()) {
+            // D·(I − P_A)
+            stepA = add(stepA, scaled(mul(mul(mul(stepA, transpose(a)), sAInv), a), -1));
+        }
         if (bMoves) {
-            assign(b, add(scaled(b, 1 - lr * decay), scaled(stepB, -lr / scale)));
+            assign(b, add(scaled(b, 1 - lr * decay), scaled(stepB, -rate / scale)));
         }
         if (aMoves) {
-            assign(a, add(scaled(a, 1 - lr * decay), scaled(stepA, -lr / scale)));
+            double decayOfA = config.tangent() ? 0 : decay;
+            assign(a, add(scaled(a, 1 - lr * decayOfA), scaled(stepA, -rate / scale)));
         }
         return norm;
+    }
+
+    private double kappa(double[][] missed, double[][] followed) {
+        double seen = 0;
+        for (double[] row : missed) {
+            double dot = 0;
+            for (int j = 0; j < row.length; j++) {
+                dot += row[j] * probe[j];
+            }
+            seen += dot * dot;
+        }
+        missedAverage = 0.9 * missedAverage + 0.1 * seen;
+        capturedAverage = 0.9 * capturedAverage + 0.1 * Math.pow(frobenius(followed), 2);
+        return Math.min(10, Math.sqrt(1 + missedAverage / capturedAverage));
     }
 
     private boolean has(LoftBlock block) {

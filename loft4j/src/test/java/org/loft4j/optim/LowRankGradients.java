@@ -7,13 +7,11 @@ import org.bytedeco.pytorch.Tensor;
 final class LowRankGradients {
     private LowRankGradients() {}
 
-    /** {@code g_B = s·G·Aᵀ}, {@code g_A = s·Bᵀ·G}, by autograd. */
+    /** {@code g_B = s·G·Aᵀ}, {@code g_A = s·Bᵀ·G}, and {@code s·G·ω} for a probe, by autograd. */
     static void backward(LowRankPair pair, Tensor fullGradient) {
-        pair.loraB()
-                .mm(pair.loraA())
-                .mul(fullGradient)
-                .sum()
-                .mul(new Scalar(pair.scale()))
-                .backward();
+        Tensor product = pair.loraB().mm(pair.loraA());
+        GradientProbe probe = pair.probe();
+        Tensor seen = probe == null ? product : product.add(probe.sink().mm(probe.direction()));
+        seen.mul(fullGradient).sum().mul(new Scalar(pair.scale())).backward();
     }
 }

@@ -44,7 +44,7 @@ class TrainConfigTest {
     void anUnknownMethodNamesTheKnownOnes() {
         String message =
                 assertThrows(ConfigException.class, () -> Method.parse("magic")).getMessage();
-        assertTrue(message.startsWith("method must be one of loft, loft-simple, loft-sgd, "), message);
+        assertTrue(message.startsWith("method must be one of loft, loft-tangent, loft-simple, "), message);
         assertTrue(message.endsWith(", full, got magic"), message);
         for (Method method : Method.values()) {
             assertTrue(message.contains(method.word()), message);
@@ -61,7 +61,8 @@ class TrainConfigTest {
 
     @Test
     void loftIsTakenApartOnlyWhereThereIsLoft() {
-        LoftSettings settings = new LoftSettings(Set.of(LoftBlock.SECOND_MOMENT, LoftBlock.ALTERNATION), 0, false);
+        LoftSettings settings =
+                new LoftSettings(Set.of(LoftBlock.SECOND_MOMENT, LoftBlock.ALTERNATION), 0, false, null);
         TrainConfig config = TrainConfig.builder(Method.LOFT).loft(settings).build();
         assertEquals("alternation, second-moment", config.toMap().get("loft_without"));
         assertEquals(
@@ -70,7 +71,7 @@ class TrainConfigTest {
                 "loft_without: loft-simple has no second-moment to leave out, only alternation, gradient-scaling,"
                         + " first-moment, clipping",
                 refused(Method.LOFT_SIMPLE, settings));
-        LoftSettings reference = new LoftSettings(Set.of(), 0, true);
+        LoftSettings reference = new LoftSettings(Set.of(), 0, true, null);
         assertEquals(
                 1e-4, TrainConfig.builder(Method.LOFT).loft(reference).build().eps());
         assertEquals("loft_reference must go with method loft, got full", refused(Method.FULL, reference));

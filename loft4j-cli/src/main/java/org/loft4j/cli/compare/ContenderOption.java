@@ -46,6 +46,8 @@ enum ContenderOption {
         double bound = Double.parseDouble(value);
         config.loft(loft -> loft.withMaxStep(bound));
     }),
+    /** Whether the learning rate is raised by what the factors do not capture. */
+    MATCH_RATE((config, value) -> config.loft(loft -> loft.withMatchRate(Boolean.parseBoolean(value)))),
     /** Whether LoFT does what the authors' published code does. */
     REFERENCE((config, value) -> config.loft(loft -> loft.withReference(Boolean.parseBoolean(value))));
 
