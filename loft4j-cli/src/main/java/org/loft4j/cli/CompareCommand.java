@@ -299,12 +299,13 @@ final class CompareCommand implements Verb {
 
     private void report() throws IOException {
         Summary summary = Summary.of(output);
-        SummaryFiles.write(output, summary);
+        SummaryFiles.write(output, summary, err()::println);
         PrintWriter out = spec.commandLine().getOut();
         if (common.json) {
             out.println(Json.text(SummaryFiles.tree(summary)));
         } else {
             out.print(SummaryTable.text(summary));
+            out.println("\nPage with pictures: " + output.resolve("summary.html"));
         }
         out.flush();
     }

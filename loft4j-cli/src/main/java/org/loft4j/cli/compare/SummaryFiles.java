@@ -8,20 +8,51 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.report.Figure;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
 
-/** A summary as files for other programs: {@code summary.json}, {@code summary.csv}, {@code runs.csv}. */
+/**
+ * A summary as files: {@code summary.json}, {@code summary.csv} and {@code runs.csv} for programs; {@code summary.txt},
+ * {@code summary.html} and its pictures for people.
+ */
 public final class SummaryFiles {
     private SummaryFiles() {}
 
-    /** Writes the three files into a directory, each as a whole or not at all. */
-    public static void write(Path output, Summary summary) throws IOException {
+    /**
+     * Writes the files into a directory, each as a whole or not at all.
+     *
+     * @param complaint is told where a picture could not be drawn
+     */
+    public static void write(Path output, Summary summary, Consumer<String> complaint) throws IOException {
         Json.write(output.resolve("summary.json"), tree(summary));
         text(output.resolve("summary.csv"), csv(standings(summary)));
         text(output.resolve("runs.csv"), csv(runs(summary)));
+        text(output.resolve("summary.txt"), SummaryTable.text(summary));
+        text(output.resolve("summary.html"), SummaryPage.html(summary, pictures(output, summary, complaint)));
+    }
+
+    /** Draws the pictures, leaves each as a file, and returns them by what they show. */
+    private static Map<String, byte[]> pictures(Path output, Summary summary, Consumer<String> complaint)
+            throws IOException {
+        SummaryCharts charts = new SummaryCharts(summary);
+        Map<String, @Nullable Figure> figures = new LinkedHashMap<>();
+        figures.put("ranks.png", charts.ranks(charts.ranks()));
+        figures.put("learning-rates.png", charts.learningRates());
+        figures.put("learning-curves.png", charts.learningCurves());
+        Map<String, byte[]> drawn = new LinkedHashMap<>();
+        for (Map.Entry<String, @Nullable Figure> entry : figures.entrySet()) {
+            Figure figure = entry.getValue();
+            byte[] png = figure == null ? null : figure.draw(complaint);
+            if (figure != null && png != null) {
+                AtomicFiles.write(output.resolve(entry.getKey()), png);
+                drawn.put(figure.described(), png);
+            }
+        }
+        return drawn;
     }
 
     private static void text(Path file, String content) throws IOException {

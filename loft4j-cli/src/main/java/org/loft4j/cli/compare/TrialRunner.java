@@ -150,6 +150,10 @@ final class TrialRunner {
             }
             Evaluation test =
                     new Evaluator(model, data.training().padId(), config.evalBatchSize()).evaluate(data.test());
+            if (!Double.isFinite(test.loss())) {
+                throw new IllegalStateException(
+                        "after the last step the loss of the test data is not finite: lower the learning rate");
+            }
             ConfusionMatrix confusion = test.confusion();
             Metrics metrics = Metrics.read(directory.resolve("metrics.jsonl"));
             double seconds = clock.secondsAStep() * trained.step();

@@ -7,6 +7,7 @@ import java.util.Map;
 import org.loft4j.cli.compare.Contender;
 import org.loft4j.cli.compare.TrialResult;
 import org.loft4j.cli.report.Curve;
+import org.loft4j.cli.report.Figure;
 import org.loft4j.cli.report.LineChart;
 import org.loft4j.optim.LoftBlock;
 import org.loft4j.train.Method;

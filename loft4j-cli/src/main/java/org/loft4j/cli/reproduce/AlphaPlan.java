@@ -10,6 +10,7 @@ import org.loft4j.cli.compare.Metric;
 import org.loft4j.cli.compare.Sample;
 import org.loft4j.cli.compare.Trial;
 import org.loft4j.cli.report.Curve;
+import org.loft4j.cli.report.Figure;
 import org.loft4j.cli.report.LineChart;
 import org.loft4j.train.Method;
 

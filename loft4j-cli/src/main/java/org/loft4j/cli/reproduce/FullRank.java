@@ -10,6 +10,7 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.loft4j.cli.report.Curve;
+import org.loft4j.cli.report.Figure;
 import org.loft4j.cli.report.LineChart;
 import org.loft4j.optim.AdamW;
 import org.loft4j.optim.AdamWConfig;

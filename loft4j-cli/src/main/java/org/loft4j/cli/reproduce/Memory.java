@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
 import org.loft4j.cli.report.Curve;
+import org.loft4j.cli.report.Figure;
 import org.loft4j.cli.report.LineChart;
 
 /**

@@ -8,6 +8,7 @@ import org.loft4j.cli.compare.Contender;
 import org.loft4j.cli.compare.Metric;
 import org.loft4j.cli.compare.Sample;
 import org.loft4j.cli.report.Curve;
+import org.loft4j.cli.report.Figure;
 import org.loft4j.cli.report.LineChart;
 import org.loft4j.train.Method;
 

@@ -56,7 +56,7 @@ public final class Reproduction {
         say("");
         findings.notes().forEach(this::say);
         Json.write(output.resolve(name.word() + ".json"), tree);
-        byte[] picture = draw(findings.figure());
+        byte[] picture = findings.figure().draw(this::say);
         if (picture != null) {
             AtomicFiles.write(output.resolve(name.word() + ".png"), picture);
         }
@@ -80,16 +80,6 @@ public final class Reproduction {
         run.put("started", start);
         run.put("seconds", seconds);
         return page.heading("What was run").settings(run).html();
-    }
-
-    /** A Java without fonts cannot draw; then the page goes without. */
-    private byte @Nullable [] draw(Figure figure) {
-        try {
-            return figure.png();
-        } catch (IOException | RuntimeException | LinkageError | java.awt.AWTError e) {
-            say("The picture could not be drawn (" + e + "); the page goes without it");
-            return null;
-        }
     }
 
     private void say(String line) {

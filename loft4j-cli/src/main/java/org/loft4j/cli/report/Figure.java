@@ -1,4 +1,4 @@
-package org.loft4j.cli.reproduce;
+package org.loft4j.cli.report;
 
 import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
@@ -7,8 +7,9 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import javax.imageio.ImageIO;
-import org.loft4j.cli.report.LineChart;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A picture of what was found.
@@ -17,13 +18,26 @@ import org.loft4j.cli.report.LineChart;
  * @param charts from left to right, then from top to bottom
  * @param columns charts that stand side by side
  */
-record Figure(String described, List<LineChart> charts, int columns) {
-    Figure {
+public record Figure(String described, List<LineChart> charts, int columns) {
+    public Figure {
         charts = List.copyOf(charts);
     }
 
-    /** The picture as a PNG file's bytes. */
-    byte[] png() throws IOException {
+    /**
+     * The picture as a PNG file's bytes; null on a Java that cannot draw, one without fonts, say.
+     *
+     * @param complaint is told why there is none
+     */
+    public byte @Nullable [] draw(Consumer<String> complaint) {
+        try {
+            return png();
+        } catch (IOException | RuntimeException | LinkageError | java.awt.AWTError e) {
+            complaint.accept("The " + described + " could not be drawn (" + e + "); the page goes without");
+            return null;
+        }
+    }
+
+    private byte[] png() throws IOException {
         List<BufferedImage> rows = new ArrayList<>();
         for (int from = 0; from < charts.size(); from += columns) {
             byte[] row = LineChart.png(charts.subList(from, Math.min(charts.size(), from + columns)));

@@ -1,0 +1,168 @@
+package org.loft4j.cli.compare;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.report.Curve;
+import org.loft4j.cli.report.Figure;
+import org.loft4j.cli.report.LineChart;
+
+/** The pictures of a summary. Contenders without a rank stand in the chart of every rank. */
+final class SummaryCharts {
+    private static final int COLUMNS = 2;
+    /** The training loss is smoothed over this share of the steps. */
+    private static final double SMOOTHING = 0.1;
+
+    private final Summary summary;
+    private final String metric;
+
+    SummaryCharts(Summary summary) {
+        this.summary = summary;
+        this.metric = summary.metric();
+    }
+
+    /** The validation score over the learning rate, a chart for each rank; null where only one rate was tried. */
+    @Nullable
+    Figure learningRates() {
+        List<LineChart> charts = new ArrayList<>();
+        for (int rank : ranks()) {
+            LineChart chart = new LineChart(
+                            "validation " + Metric.title(metric) + suffix(rank), "learning rate", title())
+                    .logX()
+                    .marked();
+            standings(rank).forEach(standing -> add(chart, standing, overRates(standing.entry())));
+            charts.add(chart);
+        }
+        boolean swept = summary.standings().stream().anyMatch(standing -> standing.edge() != BestRate.Edge.ALONE);
+        return swept
+                ? new Figure("validation " + Metric.title(metric) + " over the learning rate", charts, COLUMNS)
+                : null;
+    }
+
+    /** Training loss and validation score over the steps, each at its best rate. */
+    Figure learningCurves() {
+        List<LineChart> charts = new ArrayList<>();
+        for (int rank : ranks()) {
+            LineChart loss = new LineChart("training loss, smoothed" + suffix(rank), "optimizer step", "loss").fromX(0);
+            LineChart score = new LineChart(
+                            "validation " + Metric.title(metric) + suffix(rank), "optimizer step", title())
+                    .fromX(0)
+                    .marked();
+            boolean several = false;
+            for (Standing standing : standings(rank)) {
+                List<TrialResult> runs = summary.runs(standing);
+                Curve trained = mean(runs.stream().map(TrialResult::loss).toList());
+                add(
+                        loss,
+                        standing,
+                        trained.smoothed(Math.max(1, SMOOTHING * trained.x().size())));
+                Curve judged = mean(
+                        runs.stream().map(run -> run.evaluationCurve(metric)).toList());
+                several |= judged.x().size() > 1;
+                add(score, standing, judged);
+            }
+            charts.add(loss);
+            if (several) {
+                charts.add(score);
+            }
+        }
+        return new Figure("learning curves at each method's best learning rate", charts, COLUMNS);
+    }
+
+    /** The test score over the rank, each at its best rate; null where there is only one rank. */
+    @Nullable
+    Figure ranks(List<Integer> ranks) {
+        if (ranks.size() < 2) {
+            return null;
+        }
+        LineChart score = new LineChart("test " + Metric.title(metric), "rank", title())
+                .logX()
+                .marked();
+        LineChart loss = new LineChart("test loss", "rank", "loss").logX().marked();
+        Map<Contender, List<Standing>> byContender = new LinkedHashMap<>();
+        summary.standings()
+                .forEach(standing -> byContender
+                        .computeIfAbsent(standing.entry().contender(), key -> new ArrayList<>())
+                        .add(standing));
+        byContender.forEach((contender, standings) -> {
+            Curve scores = new Curve();
+            Curve losses = new Curve();
+            for (Standing standing : standings) {
+                int own = standing.entry().rank();
+                for (int rank : own == 0 ? ranks : List.of(own)) {
+                    scores.add(rank, standing.test().mean(), standing.test().deviation());
+                    losses.add(rank, standing.loss().mean(), standing.loss().deviation());
+                }
+            }
+            score.line(contender.title(), scores);
+            loss.line(contender.title(), losses);
+        });
+        List<LineChart> charts = metric.equals("loss") ? List.of(loss) : List.of(score, loss);
+        return new Figure("test score and loss over the rank", charts, COLUMNS);
+    }
+
+    /** Ranks that were run; only 0 where no contender has one. */
+    List<Integer> ranks() {
+        TreeSet<Integer> ranks = new TreeSet<>();
+        summary.standings().forEach(standing -> ranks.add(standing.entry().rank()));
+        if (ranks.size() > 1) {
+            ranks.remove(0);
+        }
+        return List.copyOf(ranks);
+    }
+
+    private List<Standing> standings(int rank) {
+        return summary.standings().stream()
+                .filter(standing ->
+                        standing.entry().rank() == rank || standing.entry().rank() == 0)
+                .toList();
+    }
+
+    private String suffix(int rank) {
+        return rank == 0 ? "" : ", rank " + rank;
+    }
+
+    private String title() {
+        return Metric.title(metric);
+    }
+
+    private static void add(LineChart chart, Standing standing, Curve curve) {
+        chart.line(standing.entry().contender().title(), curve);
+    }
+
+    /** Over the seeds that every rate was tried with; a run that failed has no point. */
+    private Curve overRates(Trial.Entry entry) {
+        TreeMap<Double, List<Double>> scores = new TreeMap<>();
+        summary.results().stream()
+                .filter(result -> result.trial().entry().equals(entry))
+                .filter(result -> summary.sweep().contains(result.trial().seed()))
+                .filter(result -> Double.isFinite(result.validation(metric)))
+                .forEach(result -> scores.computeIfAbsent(result.trial().rate(), rate -> new ArrayList<>())
+                        .add(result.validation(metric)));
+        Curve curve = new Curve();
+        scores.forEach((rate, values) -> {
+            Sample sample = Sample.of(values);
+            curve.add(rate, sample.mean(), sample.deviation());
+        });
+        return curve;
+    }
+
+    /** Where some curves have no point, the mean is that of the others. */
+    private static Curve mean(List<Curve> curves) {
+        TreeMap<Double, List<Double>> points = new TreeMap<>();
+        for (Curve curve : curves) {
+            for (int i = 0; i < curve.x().size(); i++) {
+                points.computeIfAbsent(curve.x().get(i), x -> new ArrayList<>())
+                        .add(Objects.requireNonNull(curve.y().get(i)));
+            }
+        }
+        Curve mean = new Curve();
+        points.forEach((x, values) -> mean.add(x, Sample.of(values).mean()));
+        return mean;
+    }
+}

@@ -1,0 +1,209 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A whole comparison on a small model: its table, its files, and what a stop in the middle does to them. */
+class CompareEndToEndTest {
+    private static final int STEPS = 6;
+    private static final long TIMEOUT_SECONDS = 120;
+
+    @TempDir
+    Path directory;
+
+    private Path model;
+    private Path rows;
+
+    @BeforeEach
+    void makeTheTask() throws IOException {
+        model = TinyModels.encoder(directory.resolve("model"));
+        rows = TinyModels.colours(directory.resolve("rows.csv"), 40);
+    }
+
+    /** Full fine-tuning, LoFT and LoRA at two ranks, two rates, two seeds of which one sweeps: 3 + 6 + 6 runs. */
+    private String[] call(Path output, String... more) {
+        List<String> call = new ArrayList<>(
+                List.of("--methods", "loft,lora,full", "--ranks", "1,2", "--learning-rates", "1e-3,1e-2"));
+        call.addAll(Arrays.asList(more));
+        return callOf(output, call);
+    }
+
+    private String[] callOf(Path output, List<String> compared) {
+        List<String> call = new ArrayList<>(List.of("compare", "--model", model.toString()));
+        for (String option : new String[] {"--data", "--eval-data", "--test-data"}) {
+            call.addAll(List.of(option, rows.toString()));
+        }
+        call.addAll(List.of("--seeds", "0,1", "--max-steps", String.valueOf(STEPS), "--eval-steps", "3"));
+        call.addAll(List.of("--output", output.toString()));
+        call.addAll(compared);
+        return call.toArray(String[]::new);
+    }
+
+    private static JsonNode summary(String... call) throws IOException {
+        List<String> json = new ArrayList<>(Arrays.asList(call));
+        json.add("--json");
+        Captured captured = Captured.loft(json.toArray(String[]::new));
+        assertEquals(0, captured.status(), captured.err());
+        return new ObjectMapper().readTree(captured.out());
+    }
+
+    /** When each finished run was finished. */
+    private static Map<String, FileTime> finished(Path output) throws IOException {
+        Map<String, FileTime> times = new TreeMap<>();
+        if (Files.isDirectory(output.resolve("runs"))) {
+            try (Stream<Path> runs = Files.list(output.resolve("runs"))) {
+                for (Path run : runs.toList()) {
+                    Path result = run.resolve("result.json");
+                    if (Files.exists(result)) {
+                        times.put(run.getFileName().toString(), Files.getLastModifiedTime(result));
+                    }
+                }
+            }
+        }
+        return times;
+    }
+
+    /** The rows of a table without what time and memory they took. */
+    private static List<JsonNode> figures(JsonNode rows) {
+        List<JsonNode> figures = new ArrayList<>();
+        for (JsonNode row : rows) {
+            ObjectNode kept = row.deepCopy();
+            kept.remove(List.of("seconds", "wall_seconds", "tokens_per_second", "peak_resident_bytes"));
+            figures.add(kept);
+        }
+        return figures;
+    }
+
+    @Test
+    void theTableTheFilesAndTheSecondCall() throws IOException {
+        Path output = directory.resolve("compared");
+        JsonNode summary = summary(call(output));
+        assertEquals(5, summary.get("standings").size());
+        assertEquals(15, summary.get("runs").size());
+        JsonNode first = summary.at("/standings/0");
+        assertEquals("full", first.get("method").asText());
+        assertTrue(first.get("to_full").isNull());
+        for (JsonNode standing : summary.get("standings")) {
+            assertEquals("0 1", standing.get("seeds").asText());
+            assertEquals(0, standing.get("failed_runs").asInt());
+            assertTrue(standing.get("test_accuracy").asDouble() > 0, standing.toString());
+            assertTrue(standing.get("tokens_per_second").asDouble() > 0, standing.toString());
+        }
+        assertEquals(2, summary.at("/standings/1/to_full_pairs").asInt());
+
+        assertEquals(16, Files.readAllLines(output.resolve("runs.csv")).size());
+        assertEquals(6, Files.readAllLines(output.resolve("summary.csv")).size());
+        String page = Files.readString(output.resolve("summary.html"));
+        assertEquals(3, page.split("<img ", -1).length - 1, "pictures");
+        assertFalse(page.contains("src=\"http"), "the page needs something from elsewhere");
+        assertTrue(page.contains("per_device_train_batch_size"), "the settings are missing");
+        for (String picture : new String[] {"ranks.png", "learning-rates.png", "learning-curves.png"}) {
+            assertTrue(Files.size(output.resolve(picture)) > 1000, picture);
+        }
+
+        Map<String, FileTime> before = finished(output);
+        assertEquals(15, before.size());
+        Captured again = Captured.loft(call(output));
+        assertEquals(0, again.status(), again.err());
+        assertEquals(before, finished(output), "a finished run was run again");
+        assertTrue(again.out().startsWith(Files.readString(output.resolve("summary.txt"))), again.out());
+        assertTrue(again.out().contains("LoFT"), again.out());
+        Captured report = Captured.loft("compare", "--output", output.toString(), "--report-only");
+        assertEquals(again.out(), report.out());
+
+        Captured other = Captured.loft(call(output, "--batch-size", "4"));
+        assertEquals(2, other.status());
+        assertTrue(other.err().contains("per_device_train_batch_size was 8 and is now 4"), other.err());
+    }
+
+    @Test
+    void killedInTheMiddleItRepeatsNothingAndEndsInTheSameTable() throws Exception {
+        Path whole = directory.resolve("whole");
+        JsonNode expected = summary(call(whole));
+
+        Path killed = directory.resolve("killed");
+        Process process = start(call(killed));
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_SECONDS);
+        while (finished(killed).size() < 4) {
+            assertTrue(process.isAlive() && System.nanoTime() < deadline, () -> "no four runs: " + log());
+            Thread.sleep(2);
+        }
+        process.destroyForcibly();
+        assertTrue(process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS));
+        Map<String, FileTime> before = finished(killed);
+        assertTrue(before.size() < 15, "nothing was left to do after the kill");
+
+        JsonNode actual = summary(call(killed));
+        Map<String, FileTime> after = finished(killed);
+        before.forEach((run, time) -> assertEquals(time, after.get(run), run + " was run again"));
+        assertEquals(figures(expected.get("standings")), figures(actual.get("standings")));
+        assertEquals(figures(expected.get("runs")), figures(actual.get("runs")));
+    }
+
+    private Process start(String... call) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("-XX:TieredStopAtLevel=1", "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0"));
+        command.addAll(List.of("-Djava.awt.headless=true", "-cp", System.getProperty("java.class.path")));
+        command.add(Loft.class.getName());
+        command.addAll(Arrays.asList(call));
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().put("OMP_WAIT_POLICY", "passive");
+        builder.redirectErrorStream(true)
+                .redirectOutput(directory.resolve("child.log").toFile());
+        return builder.start();
+    }
+
+    private String log() {
+        try {
+            return Files.readString(directory.resolve("child.log"));
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+
+    @Test
+    void everythingThatIsWrongIsSaidBeforeAnythingIsRead() {
+        Path output = directory.resolve("refused");
+        Captured captured = Captured.loft(call(output, "--methods", "loft,lora:alfa=3", "--metric", "speed"));
+        assertEquals(2, captured.status());
+        assertTrue(captured.err().contains("unknown option alfa; known are label, alpha"), captured.err());
+        assertFalse(Files.exists(output));
+        Captured metric = Captured.loft(call(output, "--metric", "perplexity"));
+        assertEquals(2, metric.status());
+        assertTrue(metric.err().contains("loss, accuracy, macro_f1, matthews for this task"), metric.err());
+    }
+
+    @Test
+    void aRunThatDivergesIsSaidToHaveFailed() throws IOException {
+        Path output = directory.resolve("diverged");
+        JsonNode summary = summary(
+                callOf(output, List.of("--methods", "loft-sgd", "--ranks", "2", "--learning-rates", "1e-3,1e30")));
+        assertEquals(3, summary.get("runs").size());
+        assertEquals(1e-3, summary.at("/standings/0/learning_rate").asDouble());
+        long failures = 0;
+        for (JsonNode run : summary.get("runs")) {
+            failures += run.get("failure").isNull() ? 0 : 1;
+        }
+        assertEquals(1, failures, summary.get("runs").toString());
+    }
+}

@@ -1,0 +1,38 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.loft4j.ConfigException;
+import org.loft4j.cli.compare.Contender;
+import org.loft4j.train.Method;
+
+class LearningRatesTest {
+    private static final List<Contender> CONTENDERS =
+            List.of(Contender.of(Method.LOFT), Contender.parse("lora:alpha=64:label=LoRA-64"));
+
+    @Test
+    void someForAllAndSomeByName() {
+        var rates = LearningRates.parse(List.of("1e-4,3e-4", "lora-64=1e-3,3e-3"), null)
+                .of(CONTENDERS);
+        assertEquals(List.of(1e-4, 3e-4), rates.get("loft"));
+        assertEquals(List.of(1e-3, 3e-3), rates.get("lora-64"));
+    }
+
+    @Test
+    void withoutAnyItIsTheMethodsOwn() {
+        var rates = LearningRates.parse(List.of(), null).of(CONTENDERS);
+        assertEquals(List.of(Method.LOFT.learningRate()), rates.get("loft"));
+        assertEquals(List.of(Method.LORA.learningRate()), rates.get("lora-64"));
+    }
+
+    @Test
+    void aNameThatNobodyHasIsRefused() {
+        LearningRates rates = LearningRates.parse(List.of("dora=1e-3"), null);
+        ConfigException e = assertThrows(ConfigException.class, () -> rates.of(CONTENDERS));
+        assertTrue(String.valueOf(e.getMessage()).contains("dora; there are loft, lora-64"), e.getMessage());
+    }
+}

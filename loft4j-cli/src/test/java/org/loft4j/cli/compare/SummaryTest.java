@@ -1,0 +1,105 @@
+package org.loft4j.cli.compare;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.loft4j.cli.report.Curve;
+
+/** What a summary makes of runs whose figures are known. */
+class SummaryTest {
+    private final List<TrialResult> results = new ArrayList<>();
+
+    private void run(String contender, int rank, double rate, long seed, double validation, double test) {
+        results.add(new TrialResult(
+                new Trial(Contender.parse(contender), rank, rate, seed),
+                null,
+                Map.of(),
+                Map.of("accuracy", validation, "loss", 1 - validation),
+                Map.of("accuracy", test, "loss", 1 - test),
+                false,
+                new TrialResult.Cost(10, 12, 1000, 1, 1),
+                new Curve(),
+                List.of(),
+                Map.of()));
+    }
+
+    private Standing standing(String contender, Long... sweep) {
+        return Summary.of(results, "accuracy", List.of(sweep)).standings().stream()
+                .filter(row -> row.entry().contender().name().equals(contender))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @Test
+    void theValidationDataChoosesAndTheTestDataReports() {
+        run("lora", 4, 1e-4, 0, 0.80, 0.99);
+        run("lora", 4, 1e-3, 0, 0.90, 0.70);
+        run("lora", 4, 1e-2, 0, 0.85, 0.95);
+        Standing lora = standing("lora", 0L);
+        assertEquals(1e-3, lora.rate());
+        assertEquals(0.70, lora.test().mean(), 1e-12);
+        assertEquals(BestRate.Edge.INSIDE, lora.edge());
+        assertNull(lora.toFull());
+    }
+
+    @Test
+    void seedsBeyondTheSweepChooseNothing() {
+        run("lora", 4, 1e-4, 0, 0.90, 0.5);
+        run("lora", 4, 1e-3, 0, 0.80, 0.5);
+        run("lora", 4, 1e-3, 1, 0.99, 0.5);
+        Standing lora = standing("lora", 0L);
+        assertEquals(1e-4, lora.rate());
+        assertEquals(BestRate.Edge.LOWEST, lora.edge());
+        assertEquals(List.of(0L), lora.seeds());
+    }
+
+    /** Differences −0.01, −0.02, −0.06: mean −0.03, s = √0.0007, t(0.975; 2) = 4.302653. */
+    @Test
+    void theDifferenceToFullIsPairedBySeed() {
+        double[] full = {0.90, 0.80, 0.85};
+        double[] lora = {0.89, 0.78, 0.79};
+        for (int seed = 0; seed < 3; seed++) {
+            run("full", 0, 1e-4, seed, 0.9, full[seed]);
+            run("lora", 4, 1e-3, seed, 0.9, lora[seed]);
+        }
+        Sample toFull = standing("lora", 0L, 1L, 2L).toFull();
+        assertNotNull(toFull);
+        assertEquals(3, toFull.count());
+        assertEquals(-0.03, toFull.mean(), 1e-12);
+        assertEquals(4.302653 * Math.sqrt(0.0007) / Math.sqrt(3), toFull.halfWidth(), 1e-6);
+    }
+
+    @Test
+    void ofEqualScoresTheSmallerRateWins() {
+        run("loft", 1, 3e-4, 0, 0.9, 0.5);
+        run("loft", 1, 1e-4, 0, 0.9, 0.5);
+        assertEquals(1e-4, standing("loft", 0L).rate());
+    }
+
+    @Test
+    void fullFineTuningStandsFirstAndRanksAscend() {
+        run("lora", 16, 1e-3, 0, 0.9, 0.9);
+        run("lora", 2, 1e-3, 0, 0.9, 0.9);
+        run("full", 0, 1e-4, 0, 0.9, 0.9);
+        List<String> titles = Summary.of(results, "accuracy", List.of(0L)).standings().stream()
+                .map(row -> row.entry().title())
+                .toList();
+        assertEquals(List.of("full fine-tuning", "LoRA, rank 2", "LoRA, rank 16"), titles);
+    }
+
+    @Test
+    void theTableGivesSharesInPercentAndMarksTheEdge() {
+        run("lora", 4, 1e-4, 0, 0.80, 0.81234);
+        run("lora", 4, 1e-3, 0, 0.90, 0.91234);
+        String text = SummaryTable.text(Summary.of(results, "accuracy", List.of(0L)));
+        assertTrue(text.contains("91.23"), text);
+        assertTrue(text.contains("1e-3 ↑"), text);
+        assertTrue(text.contains("a higher one may be better still"), text);
+    }
+}
