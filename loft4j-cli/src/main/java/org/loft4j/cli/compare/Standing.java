@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param seeds of the runs behind the figures, in order
  * @param validation score of the validation data
  * @param test score of the test data
- * @param loss of the test data
+ * @param other score of the test data that is shown beside it, {@link Summary#otherMetric}
  * @param seconds mean of the optimizer steps alone
  * @param tokensPerSecond mean of the optimizer steps alone
  * @param peakBytes largest of the runs
@@ -32,7 +32,7 @@ public record Standing(
         List<Long> seeds,
         Sample validation,
         Sample test,
-        Sample loss,
+        Sample other,
         double seconds,
         double tokensPerSecond,
         long peakBytes,
@@ -46,7 +46,12 @@ public record Standing(
      * @param full runs of full fine-tuning at its own best rate, empty where there are none
      */
     static Standing of(
-            Trial.Entry entry, BestRate best, List<TrialResult> runs, List<TrialResult> full, String metric) {
+            Trial.Entry entry,
+            BestRate best,
+            List<TrialResult> runs,
+            List<TrialResult> full,
+            String metric,
+            String other) {
         List<TrialResult> ordered = runs.stream()
                 .sorted(Comparator.comparingLong(run -> run.trial().seed()))
                 .toList();
@@ -57,7 +62,7 @@ public record Standing(
                 ordered.stream().map(run -> run.trial().seed()).toList(),
                 Sample.of(ordered.stream().map(run -> run.validation(metric)).toList()),
                 Sample.of(ordered.stream().map(run -> run.test(metric)).toList()),
-                Sample.of(ordered.stream().map(run -> run.test("loss")).toList()),
+                Sample.of(ordered.stream().map(run -> run.test(other)).toList()),
                 mean(ordered, TrialResult.Cost::seconds),
                 mean(ordered, TrialResult.Cost::tokensPerSecond),
                 ordered.stream().mapToLong(run -> run.cost().peakBytes()).max().orElse(0),

@@ -55,10 +55,24 @@ public record Summary(String metric, List<Long> sweep, List<Standing> standings,
         byEntry.forEach((entry, runs) -> {
             BestRate best = BestRate.of(runs, sweep, metric);
             if (best != null) {
-                standings.add(Standing.of(entry, best, atBest(runs, metric, sweep), full, metric));
+                standings.add(
+                        Standing.of(entry, best, atBest(runs, metric, sweep), full, metric, other(results, metric)));
             }
         });
         return new Summary(metric, sweep, standings, results);
+    }
+
+    /** What is shown beside the metric: the loss; beside that the accuracy of a classifier, the perplexity of a language model. */
+    String otherMetric() {
+        return other(results, metric);
+    }
+
+    private static String other(List<TrialResult> results, String metric) {
+        if (!metric.equals("loss")) {
+            return "loss";
+        }
+        boolean classifier = results.stream().anyMatch(run -> run.test().containsKey("accuracy"));
+        return classifier ? "accuracy" : "perplexity";
     }
 
     private static List<TrialResult> atBest(List<TrialResult> runs, String metric, List<Long> sweep) {

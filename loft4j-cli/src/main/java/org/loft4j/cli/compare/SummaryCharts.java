@@ -80,10 +80,8 @@ final class SummaryCharts {
         if (ranks.size() < 2) {
             return null;
         }
-        LineChart score = new LineChart("test " + Metric.title(metric), "rank", title())
-                .logX()
-                .marked();
-        LineChart loss = new LineChart("test loss", "rank", "loss").logX().marked();
+        LineChart score = overRanks(metric);
+        LineChart other = overRanks(summary.otherMetric());
         Map<Contender, List<Standing>> byContender = new LinkedHashMap<>();
         summary.standings()
                 .forEach(standing -> byContender
@@ -91,19 +89,24 @@ final class SummaryCharts {
                         .add(standing));
         byContender.forEach((contender, standings) -> {
             Curve scores = new Curve();
-            Curve losses = new Curve();
+            Curve others = new Curve();
             for (Standing standing : standings) {
                 int own = standing.entry().rank();
                 for (int rank : own == 0 ? ranks : List.of(own)) {
                     scores.add(rank, standing.test().mean(), standing.test().deviation());
-                    losses.add(rank, standing.loss().mean(), standing.loss().deviation());
+                    others.add(rank, standing.other().mean(), standing.other().deviation());
                 }
             }
             score.line(contender.title(), scores);
-            loss.line(contender.title(), losses);
+            other.line(contender.title(), others);
         });
-        List<LineChart> charts = metric.equals("loss") ? List.of(loss) : List.of(score, loss);
-        return new Figure("test score and loss over the rank", charts, COLUMNS);
+        return new Figure("test scores over the rank", List.of(score, other), COLUMNS);
+    }
+
+    private static LineChart overRanks(String score) {
+        return new LineChart("test " + Metric.title(score), "rank", Metric.title(score))
+                .logX()
+                .marked();
     }
 
     /** Ranks that were run; only 0 where no contender has one. */

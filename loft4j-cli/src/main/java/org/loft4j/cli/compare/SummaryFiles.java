@@ -84,9 +84,7 @@ public final class SummaryFiles {
             row.put("seeds", standing.seeds().stream().map(String::valueOf).collect(Collectors.joining(" ")));
             put(row, "validation_" + summary.metric(), standing.validation());
             put(row, "test_" + summary.metric(), standing.test());
-            if (!summary.metric().equals("loss")) {
-                put(row, "test_loss", standing.loss());
-            }
+            put(row, "test_" + summary.otherMetric(), standing.other());
             row.put("seconds", TrialResult.finite(standing.seconds()));
             row.put("tokens_per_second", TrialResult.finite(standing.tokensPerSecond()));
             row.put("peak_resident_bytes", standing.peakBytes());

@@ -17,13 +17,21 @@ final class SummaryPage {
                 .table(
                         SummaryTable.headings(summary),
                         summary.standings().stream()
-                                .map(standing -> SummaryTable.row(standing, summary.metric()))
+                                .map(standing -> SummaryTable.row(standing, summary))
                                 .toList());
         SummaryTable.footnotes(summary).forEach(page::paragraph);
         pictures.forEach(
                 (described, png) -> page.heading(Character.toUpperCase(described.charAt(0)) + described.substring(1))
                         .picture(png, described));
-        page.heading("All runs").table(List.of("run", "validation", "test", "test loss", "seconds"), runs(summary));
+        page.heading("All runs")
+                .table(
+                        List.of(
+                                "run",
+                                "validation",
+                                "test",
+                                "test " + Metric.heading(summary.otherMetric()),
+                                "seconds"),
+                        runs(summary));
         return page.heading("What all runs had in common")
                 .settings(common(summary))
                 .html();
@@ -38,7 +46,7 @@ final class SummaryPage {
                                 + run.trial().seed() + (run.failure() == null ? "" : ": " + run.failure()),
                         Metric.text(metric, run.validation(metric)),
                         Metric.text(metric, run.test(metric)),
-                        Metric.text("loss", run.test("loss")),
+                        Metric.text(summary.otherMetric(), run.test(summary.otherMetric())),
                         Metric.number("%.1f", run.cost().seconds())))
                 .toList();
     }

@@ -15,8 +15,8 @@ public final class SummaryTable {
                 "method",
                 "rank",
                 "test " + Metric.heading(summary.metric()),
+                "test " + Metric.heading(summary.otherMetric()),
                 "seeds",
-                "test loss",
                 "learning rate",
                 "seconds",
                 "tokens/s",
@@ -26,14 +26,15 @@ public final class SummaryTable {
                 "note");
     }
 
-    static List<String> row(Standing standing, String metric) {
+    static List<String> row(Standing standing, Summary summary) {
+        String metric = summary.metric();
         int rank = standing.entry().rank();
         return List.of(
                 standing.entry().contender().title(),
                 rank == 0 ? "" : String.valueOf(rank),
                 spread(metric, standing.test()),
+                spread(summary.otherMetric(), standing.other()),
                 String.valueOf(standing.seeds().size()),
-                spread("loss", standing.loss()),
                 Trial.rateText(standing.rate()) + mark(standing.edge()),
                 Metric.number("%.1f", standing.seconds()),
                 Metric.number("%,.0f", standing.tokensPerSecond()),
@@ -89,8 +90,7 @@ public final class SummaryTable {
         Table table = new Table(IntStream.range(0, headings.size())
                 .mapToObj(i -> (i == 0 || i == headings.size() - 1 ? "" : ">") + headings.get(i))
                 .toArray(String[]::new));
-        summary.standings()
-                .forEach(standing -> table.row(row(standing, summary.metric()).toArray(String[]::new)));
+        summary.standings().forEach(standing -> table.row(row(standing, summary).toArray(String[]::new)));
         StringBuilder text = new StringBuilder(table.toString());
         footnotes(summary).forEach(line -> text.append("  ").append(line).append('\n'));
         return text.toString();

@@ -184,7 +184,7 @@ public final class LineChart {
                 .setErrorBarsColorSeriesColor(true)
                 .setXAxisLogarithmic(logX)
                 .setYAxisLogarithmic(logY)
-                .setXAxisMaxLabelCount(8);
+                .setXAxisTickMarkSpacingHint(90);
         if (!logX) {
             chart.getStyler().setXAxisDecimalPattern("#,##0.###");
         }

@@ -11,12 +11,12 @@ import org.loft4j.optim.LoftConfig;
 import org.loft4j.optim.LowRankPair;
 import org.loft4j.optim.NamedParameter;
 import org.loft4j.optim.Optimizer;
-import org.loft4j.train.Method;
 
 /** A method of the matrix factorisation. All factors start alike, with B = 0, and s = 1. */
 enum MatrixContestant {
     FULL("full AdamW", "full"),
     LOFT("LoFT", "loft"),
+    TANGENT("LoFT-tangent", "loft-tangent"),
     LORA("LoRA", "lora"),
     WITHOUT_ALTERNATION("LoFT without alternation", "loft-without-alternation"),
     WITHOUT_CALIBRATION("LoFT without calibration", "loft-without-calibration"),
@@ -39,23 +39,6 @@ enum MatrixContestant {
         return word;
     }
 
-    /** Title of the method that gives its line the colour. */
-    String color() {
-        return switch (this) {
-            case FULL -> Method.FULL.title();
-            case LORA -> Method.LORA.title();
-            default -> Method.LOFT.title();
-        };
-    }
-
-    /** The dashes of its line: 0 for none. */
-    int variant() {
-        return switch (this) {
-            case FULL, LOFT, LORA -> 0;
-            default -> ordinal() - LORA.ordinal();
-        };
-    }
-
     /**
      * At its start.
      *
@@ -67,6 +50,7 @@ enum MatrixContestant {
             case FULL -> new WholeMatrix(zero, parameters -> new AdamW(parameters, AdamWConfig.defaults()));
             case LORA -> factored(a, zero, MatrixContestant::factorwise);
             case LOFT -> loft(a, zero, LoftConfig.defaults());
+            case TANGENT -> loft(a, zero, LoftConfig.defaults().withTangent(true));
             case WITHOUT_ALTERNATION -> loft(a, zero, LoftConfig.defaults().without(LoftBlock.ALTERNATION));
             case WITHOUT_CALIBRATION ->
                 loft(a, zero, LoftConfig.defaults().without(LoftBlock.FIRST_MOMENT, LoftBlock.SECOND_MOMENT));

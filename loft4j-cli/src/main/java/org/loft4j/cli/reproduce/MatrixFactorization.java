@@ -135,14 +135,17 @@ final class MatrixFactorization implements Experiment {
             }
             rows.add(row);
         }
-        Map<String, Double> ratios = new LinkedHashMap<>();
-        List<String> ratioRow = new ArrayList<>(List.of("LoFT / full AdamW, largest from step 50 on"));
-        for (double rate : rates) {
-            double ratio = maxRatio(find(runs, MatrixContestant.LOFT, rate), find(runs, MatrixContestant.FULL, rate));
-            ratios.put(Numbers.plain(rate), ratio);
-            ratioRow.add(ratio < 0.01 || ratio >= 1000 ? Numbers.power(ratio) : Numbers.fixed(ratio, 2));
+        Map<String, Map<String, Double>> ratios = new LinkedHashMap<>();
+        for (MatrixContestant contestant : List.of(MatrixContestant.LOFT, MatrixContestant.TANGENT)) {
+            List<String> row = new ArrayList<>(List.of(contestant.title() + " / full AdamW, largest from step 50 on"));
+            for (double rate : rates) {
+                double ratio = maxRatio(find(runs, contestant, rate), find(runs, MatrixContestant.FULL, rate));
+                ratios.computeIfAbsent(contestant.word(), word -> new LinkedHashMap<>())
+                        .put(Numbers.plain(rate), ratio);
+                row.add(ratio < 0.01 || ratio >= 1000 ? Numbers.power(ratio) : Numbers.fixed(ratio, 2));
+            }
+            rows.add(row);
         }
-        rows.add(ratioRow);
         Map<String, Object> values = new LinkedHashMap<>();
         values.put("final_loss", finals);
         values.put("max_ratio_from_step_50", ratios);
@@ -193,7 +196,7 @@ final class MatrixFactorization implements Experiment {
                 for (int step = 0; step < loss.length; step++) {
                     curve.add(step, loss[step]);
                 }
-                chart.line(contestant.title(), contestant.color(), contestant.variant(), curve);
+                chart.line(contestant.title(), curve);
             }
             charts.add(chart);
         }

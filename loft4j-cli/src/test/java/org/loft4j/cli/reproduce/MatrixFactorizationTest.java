@@ -22,7 +22,7 @@ class MatrixFactorizationTest {
             assertEquals(curve.get(150).asDouble(), last, 1e-9 * last, contestant.word());
             assertTrue(last < 0.1 * curve.get(0).asDouble(), contestant.word() + ": " + last);
         }
-        double ratio = values.at("/max_ratio_from_step_50/0.1").asDouble();
+        double ratio = values.at("/max_ratio_from_step_50/loft/0.1").asDouble();
         assertTrue(ratio > 0 && ratio <= 2, "LoFT's error is " + ratio + " times that of full AdamW");
     }
 
