@@ -37,6 +37,9 @@ public final class LineChart {
     /** Pixels of the picture a pixel of the chart, for screens that are finer than they say. */
     private static final int SCALE = 2;
 
+    /** What the last point is moved by, relative to where it lies: nothing that anyone could see. */
+    private static final double UNEVEN = 1e-5;
+
     private static final Color INK = new Color(0x333333);
     private static final Color GRID = new Color(0xE4E4E4);
     private static final float[][] DASHES = {null, {7, 4}, {2, 3}, {10, 3, 2, 3}, {1, 5}};
@@ -127,8 +130,11 @@ public final class LineChart {
             double y = curve.y().get(i);
             double error = errors == null ? 0 : errors.get(i);
             if ((!logX || x > 0) && (!logY || y > 0)) {
+                // XChart sets its marks at every so many points where they are equally spaced, and at round numbers
+                // elsewhere
+                boolean last = !logX && i == curve.x().size() - 1;
                 // the end of a bar must lie on the axis, too
-                kept.add(x, y, logY && error >= y ? 0.99 * y : error);
+                kept.add(last ? x * (1 + UNEVEN) : x, y, logY && error >= y ? 0.99 * y : error);
             }
         }
         return kept;

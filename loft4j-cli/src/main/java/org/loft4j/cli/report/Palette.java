@@ -14,7 +14,9 @@ final class Palette {
     private static final Map<String, Color> OF_METHODS = Map.ofEntries(
             Map.entry("LoFT", new Color(0x0072B2)),
             Map.entry("LoFT-simple", new Color(0x56B4E9)),
+            Map.entry("LoFT-tangent", new Color(0x00356B)),
             Map.entry("full fine-tuning", new Color(0x666666)),
+            Map.entry("full AdamW", new Color(0x666666)),
             Map.entry("LoRA", new Color(0xD55E00)),
             Map.entry("DoRA", new Color(0x009E73)),
             Map.entry("LoRA-Pro", new Color(0xCC79A7)),
