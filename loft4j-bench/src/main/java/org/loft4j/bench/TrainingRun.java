@@ -1,29 +1,22 @@
 package org.loft4j.bench;
 
-import java.util.ArrayList;
-import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraConfig;
-import org.loft4j.adapter.LoraLinear;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.ModelInput;
-import org.loft4j.optim.AdamW;
-import org.loft4j.optim.AdamWConfig;
-import org.loft4j.optim.Loft;
-import org.loft4j.optim.LoftConfig;
-import org.loft4j.optim.LowRankPair;
-import org.loft4j.optim.NamedParameter;
-import org.loft4j.optim.Optimizer;
 import org.loft4j.optim.OptimizerGroups;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
+import org.loft4j.train.FactorOptimizers;
+import org.loft4j.train.Method;
+import org.loft4j.train.TrainConfig;
 
 /** One method on one model, ready to step on random tokens. Several runs may share the model. */
 final class TrainingRun implements AutoCloseable {
@@ -40,6 +33,7 @@ final class TrainingRun implements AutoCloseable {
     private final LlamaConfig config;
     private final int batch;
     private final int sequence;
+    private long steps;
 
     TrainingRun(String method, LlamaModel model, LlamaConfig config, int rank, int batch, int sequence) {
         this.model = model;
@@ -47,32 +41,15 @@ final class TrainingRun implements AutoCloseable {
         this.batch = batch;
         this.sequence = sequence;
         adapter = LoraAdapter.create(model, LoraConfig.of(rank, rank, TargetModules.allLinear()), 1);
-        Optimizer own = open(method, List.copyOf(adapter.layers().values()));
-        optimizer = new OptimizerGroups(List.of(new OptimizerGroups.Group(method, own, 1e-4)));
-    }
-
-    private static Optimizer open(String method, List<LoraLinear> layers) {
-        List<LowRankPair> pairs = layers.stream()
-                .map(layer -> new LowRankPair(layer.path(), layer.loraA(), layer.loraB(), layer.scale()))
-                .toList();
-        return switch (method) {
-            case "loft" -> Loft.adamW(pairs, LoftConfig.defaults());
-            case "loft-simple" -> Loft.simple(pairs, LoftConfig.defaults());
-            case "lora" -> {
-                List<NamedParameter> parameters = new ArrayList<>();
-                for (LowRankPair pair : pairs) {
-                    parameters.add(new NamedParameter(pair.name() + ".lora_A", pair.loraA()));
-                    parameters.add(new NamedParameter(pair.name() + ".lora_B", pair.loraB()));
-                }
-                yield new AdamW(parameters, AdamWConfig.defaults());
-            }
-            default -> throw new IllegalArgumentException("method must be loft, loft-simple or lora, got " + method);
-        };
+        TrainConfig training =
+                TrainConfig.builder(Method.parse(method)).learningRate(1e-4).build();
+        optimizer = new OptimizerGroups(FactorOptimizers.groups(adapter, training));
     }
 
     /** One step on fresh random tokens: forward, loss, backward, clipping, update. */
     Seconds step() {
         adapter.attach();
+        adapter.drawProbes(1, steps++);
         try (NativeScope scope = new NativeScope()) {
             Tensor ids = torch.randint(
                     config.vocabularySize(), new long[] {batch, sequence}, Tensors.options(Dtype.I64, DeviceSpec.CPU));

@@ -24,11 +24,14 @@ import org.loft4j.optim.RefLora;
 import org.loft4j.optim.ScaledGd;
 
 /** The optimizer that a method puts on the factors of an adapter. */
-final class FactorOptimizers {
+public final class FactorOptimizers {
     private FactorOptimizers() {}
 
-    /** One group, or several where parts of the adapter have learning rates of their own. */
-    static List<Group> groups(LoraAdapter adapter, TrainConfig config) {
+    /**
+     * One group, or several where parts of the adapter have learning rates of their own. Where the rate is matched, the adapter
+     * gets its probes, whose directions are to be drawn before each step.
+     */
+    public static List<Group> groups(LoraAdapter adapter, TrainConfig config) {
         if (config.loft().matchesRate(config.method())) {
             adapter.addProbes();
         }
