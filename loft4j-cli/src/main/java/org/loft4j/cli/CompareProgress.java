@@ -1,5 +1,6 @@
 package org.loft4j.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Locale;
 import org.loft4j.cli.compare.ComparisonListener;
@@ -13,10 +14,23 @@ import org.loft4j.train.TrainListener;
 final class CompareProgress implements ComparisonListener {
     private final PrintWriter err;
     private final String metric;
+    private final Agreement agreement;
 
-    CompareProgress(PrintWriter err, String metric) {
+    /** What is done once a comparison may begin. */
+    @FunctionalInterface
+    interface Agreement {
+        void run() throws IOException;
+    }
+
+    CompareProgress(PrintWriter err, String metric, Agreement agreement) {
         this.err = err;
         this.metric = metric;
+        this.agreement = agreement;
+    }
+
+    @Override
+    public void onAgreement() throws IOException {
+        agreement.run();
     }
 
     @Override

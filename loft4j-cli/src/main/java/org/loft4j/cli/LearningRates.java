@@ -25,7 +25,8 @@ record LearningRates(List<Double> common, Map<String, List<Double>> named) {
         for (String text : texts) {
             List<Double> target = common;
             for (String word : text.split(",")) {
-                int equals = word.indexOf('=');
+                // the name may hold one itself: lora_alpha=4=1e-3
+                int equals = word.lastIndexOf('=');
                 if (equals >= 0) {
                     target = named.computeIfAbsent(word.substring(0, equals).strip(), name -> new ArrayList<>());
                 }

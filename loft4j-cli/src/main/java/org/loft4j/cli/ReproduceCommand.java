@@ -110,7 +110,7 @@ final class ReproduceCommand implements Verb {
     @Override
     public int run() throws IOException {
         ExperimentName chosen = Objects.requireNonNull(experiment);
-        Path directory = output == null ? Path.of("reproduce", chosen.word()) : output;
+        Path directory = output == null ? Path.of("reproduce", chosen.word() + (quick ? "-quick" : "")) : output;
         Experiment ready = chosen.with(Objects.requireNonNull(settings), task.source(quick), directory);
         PrintWriter out = spec.commandLine().getOut();
         PrintWriter told = common.json ? spec.commandLine().getErr() : out;

@@ -130,8 +130,11 @@ class CompareEndToEndTest {
         Captured report = Captured.loft("compare", "--output", output.toString(), "--report-only");
         assertEquals(again.out(), report.out());
 
-        Captured other = Captured.loft(call(output, "--batch-size", "4"));
-        assertEquals(2, other.status());
+        String settings = Files.readString(output.resolve("config.yaml"));
+        List<String> changed = List.of("--methods", "dora", "--ranks", "1", "--batch-size", "4");
+        Captured other = Captured.loft(callOf(output, changed));
+        assertEquals(2, other.status(), "another method at other settings would stand in the same table");
+        assertEquals(settings, Files.readString(output.resolve("config.yaml")));
         assertTrue(other.err().contains("per_device_train_batch_size was 8 and is now 4"), other.err());
     }
 

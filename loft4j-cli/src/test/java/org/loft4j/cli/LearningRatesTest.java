@@ -30,6 +30,13 @@ class LearningRatesTest {
     }
 
     @Test
+    void theNameOfAnEntryMayHoldAnEqualsSign() {
+        List<Contender> contenders = List.of(Contender.parse("lora:alpha=4"));
+        var rates = LearningRates.parse(List.of("lora_alpha=4=1e-3,3e-3"), null).of(contenders);
+        assertEquals(List.of(1e-3, 3e-3), rates.get("lora_alpha=4"));
+    }
+
+    @Test
     void aNameThatNobodyHasIsRefused() {
         LearningRates rates = LearningRates.parse(List.of("dora=1e-3"), null);
         ConfigException e = assertThrows(ConfigException.class, () -> rates.of(CONTENDERS));

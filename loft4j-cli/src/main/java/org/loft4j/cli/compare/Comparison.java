@@ -86,7 +86,10 @@ public final class Comparison {
             requireMetric(model.task());
             TrialSettings described = new TrialSettings(model, data);
             requireAgreement(described);
-            new SummaryRule(settings.metric(), settings.sweep()).write(settings.output());
+            SummaryRule rule = new SummaryRule(settings.metric(), settings.sweep());
+            rule.requireContinues(settings.output(), results);
+            rule.write(settings.output());
+            listener.onAgreement();
             TrialRunner trials = new TrialRunner(settings, data, shared, listener, stopped);
             runner.set(trials);
             try {
@@ -109,11 +112,9 @@ public final class Comparison {
 
     private void requireAgreement(TrialSettings described) throws IOException {
         Map<TrialResult, Map<String, Object>> planned = new LinkedHashMap<>();
-        for (Trial trial : Course.possible(settings).toList()) {
-            TrialResult result = results.find(trial);
-            if (result != null) {
-                planned.put(result, described.of(trial, settings));
-            }
+        for (TrialResult result : results.all()) {
+            // those of other methods too: all stand in one table
+            planned.put(result, described.of(result.trial(), settings));
         }
         ResultStore.requireAgreement(planned);
     }

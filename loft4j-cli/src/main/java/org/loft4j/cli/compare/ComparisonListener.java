@@ -8,6 +8,9 @@ import org.loft4j.train.TrainListener;
 
 /** Hears of a comparison as it goes. Called on the thread that trains. */
 public interface ComparisonListener {
+    /** Once, before anything starts: what the directory holds goes together with what is asked for. */
+    default void onAgreement() throws IOException {}
+
     /** Before a trial starts; what comes back hears of its steps. */
     default @Nullable TrainListener onStart(Trial trial, Remaining remaining) {
         return null;

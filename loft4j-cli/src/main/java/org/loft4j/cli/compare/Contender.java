@@ -57,6 +57,15 @@ public record Contender(String name, String title, Method method, Map<String, St
         } catch (ConfigException e) {
             problems.add("methods: " + e.getMessage());
         }
+        for (String name : options.keySet()) {
+            boolean known = ContenderOption.names().contains(name);
+            if (method != null
+                    && !method.usesAdapter()
+                    && known
+                    && ContenderOption.named(name).isOfAdapter()) {
+                problems.add("methods: " + text + " has no adapter whose " + name + " could be set");
+            }
+        }
         if (method == null || !problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
         }

@@ -30,7 +30,7 @@ enum ContenderOption {
     RSLORA {
         @Override
         LoraConfig adapt(LoraConfig common, String value) {
-            return with(common, common.alpha(), common.dropout(), Boolean.parseBoolean(value));
+            return with(common, common.alpha(), common.dropout(), yes(value));
         }
     },
     HEAD_LEARNING_RATE((config, value) -> config.headLearningRate(Double.parseDouble(value))),
@@ -47,9 +47,9 @@ enum ContenderOption {
         config.loft(loft -> loft.withMaxStep(bound));
     }),
     /** Whether the learning rate is raised by what the factors do not capture. */
-    MATCH_RATE((config, value) -> config.loft(loft -> loft.withMatchRate(Boolean.parseBoolean(value)))),
+    MATCH_RATE((config, value) -> config.loft(loft -> loft.withMatchRate(yes(value)))),
     /** Whether LoFT does what the authors' published code does. */
-    REFERENCE((config, value) -> config.loft(loft -> loft.withReference(Boolean.parseBoolean(value))));
+    REFERENCE((config, value) -> config.loft(loft -> loft.withReference(yes(value))));
 
     private final BiConsumer<TrainConfig.Builder, String> training;
 
@@ -91,6 +91,20 @@ enum ContenderOption {
         } catch (NumberFormatException e) {
             throw notANumber(value);
         }
+    }
+
+    private static boolean yes(String value) {
+        return switch (value) {
+            case "true" -> true;
+            case "false" -> false;
+            default ->
+                throw new ConfigException("methods: an option that is on or off must be true or false, got " + value);
+        };
+    }
+
+    /** Whether it is of the adapter, and means nothing without one. */
+    boolean isOfAdapter() {
+        return this == ALPHA || this == DROPOUT || this == RSLORA;
     }
 
     private ConfigException notANumber(String value) {

@@ -3,7 +3,6 @@ package org.loft4j.cli.compare;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -63,14 +62,6 @@ final class Course {
             }
         }
         return trials;
-    }
-
-    /** Every trial that could become due: with each rate and each seed. */
-    static Stream<Trial> possible(ComparisonSettings settings) {
-        return sweep(settings).stream()
-                .flatMap(trial -> settings.seeds().stream()
-                        .map(seed -> new Trial(trial.contender(), trial.rank(), trial.rate(), seed)))
-                .distinct();
     }
 
     /** The trials that can be taken now, in order. */

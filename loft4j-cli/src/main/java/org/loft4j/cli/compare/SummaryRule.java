@@ -28,6 +28,24 @@ record SummaryRule(String metric, List<Long> sweep) {
         Json.write(output.resolve(FILE), tree);
     }
 
+    /**
+     * Refuses to let other seeds choose where some have chosen already.
+     *
+     * @throws ConfigException if there are results, and a seed of their sweep is not among these
+     */
+    void requireContinues(Path output, ResultStore results) throws IOException {
+        if (results.all().isEmpty() || !Files.exists(output.resolve(FILE))) {
+            return;
+        }
+        List<Long> before = read(output).sweep();
+        if (!sweep.containsAll(before)) {
+            throw new ConfigException(
+                    "output_dir " + output + " holds runs whose learning rates were chosen by the seeds "
+                            + before + ", and these would be chosen by " + sweep
+                            + ": name the old seeds first, or take another output directory");
+        }
+    }
+
     /** @throws ConfigException if the directory holds no comparison */
     static SummaryRule read(Path output) throws CheckpointException {
         Path file = output.resolve(FILE);

@@ -9,6 +9,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
@@ -107,7 +108,9 @@ final class TrialRunner {
 
     /** Weights that have gone bad end a run: in the trainer, or in a decomposition of libtorch's. Anything else is a fault. */
     private static boolean isOfTheNumbers(RuntimeException e) {
-        return e instanceof IllegalStateException || e.getClass() == RuntimeException.class;
+        // what a smaller batch or a quieter machine would cure is no property of the method
+        boolean memory = String.valueOf(e.getMessage()).toLowerCase(Locale.ROOT).contains("memory");
+        return !memory && (e instanceof IllegalStateException || e.getClass() == RuntimeException.class);
     }
 
     private @Nullable TrialResult train(

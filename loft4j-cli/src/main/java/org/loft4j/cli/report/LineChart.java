@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import javax.imageio.ImageIO;
@@ -191,6 +192,7 @@ public final class LineChart {
                 .setXAxisLogarithmic(logX)
                 .setYAxisLogarithmic(logY)
                 .setXAxisTickMarkSpacingHint(90);
+        chart.getStyler().setLocale(Locale.ROOT);
         if (!logX) {
             chart.getStyler().setXAxisDecimalPattern("#,##0.###");
         }

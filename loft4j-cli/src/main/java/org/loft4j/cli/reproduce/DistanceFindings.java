@@ -184,6 +184,10 @@ final class DistanceFindings {
         LineChart error = new LineChart("relative error" + of, "optimizer step", "‖ΔW − ΔW_full‖ / ‖ΔW_full‖").marked();
         LineChart cosine = new LineChart("cosine" + of, "optimizer step", "cosine").marked();
         LineChart layers = new LineChart("cosine by layer" + of, "linear layer, from the input", "cosine");
+        // those that were run have the model's order, the best change that of its file
+        List<String> order = groups(rate).iterator().next().get(0).last().layers().stream()
+                .map(UpdateDistance.Layer::path)
+                .toList();
         for (List<DistanceRow> group : groups(rate)) {
             DistanceRow first = group.get(0);
             if (first.rank() != rank && first.rank() != 0) {
@@ -196,9 +200,8 @@ final class DistanceFindings {
                 cosines.add(step, mean(group, step, UpdateDistance.Layer::cosine));
             }
             Curve byLayer = new Curve();
-            int index = 1;
             for (UpdateDistance.Layer layer : first.last().layers()) {
-                byLayer.add(index++, layer.cosine());
+                byLayer.add(1 + order.indexOf(layer.path()), layer.cosine());
             }
             int variant = first.rank() == 0 ? 1 : 0;
             error.line(first.label(), first.method(), variant, errors);

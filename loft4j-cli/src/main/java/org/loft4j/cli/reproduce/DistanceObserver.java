@@ -1,6 +1,8 @@
 package org.loft4j.cli.reproduce;
 
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Set;
@@ -60,9 +62,23 @@ final class DistanceObserver implements TrialObserver {
         LayerUpdates updates = start != null
                 ? start
                 : LayerUpdates.of(Objects.requireNonNull(run.trainable().adapter()));
+        if (log == null && run.step() == 0) {
+            forgetEarlierRun();
+        }
         recorder = log == null
                 ? new UpdateRecorder(updates, steps(run.totalSteps()), reference)
                 : new DistanceRecorder(updates, reference, log, run.step());
+    }
+
+    /** A reference that was killed may have left changes at other steps. */
+    private void forgetEarlierRun() throws IOException {
+        if (Files.isDirectory(reference)) {
+            try (DirectoryStream<Path> old = Files.newDirectoryStream(reference, "*.safetensors")) {
+                for (Path file : old) {
+                    Files.delete(file);
+                }
+            }
+        }
     }
 
     @Override

@@ -47,6 +47,15 @@ class ContenderTest {
     }
 
     @Test
+    void whatIsOnOrOffIsTrueOrFalseAndAnAdapterIsNeededForAlpha() {
+        LoraConfig common = LoraConfig.of(4, 8, TargetModules.allLinear());
+        Contender yes = Contender.parse("lora:rslora=yes");
+        assertThrows(ConfigException.class, () -> yes.adapter(common));
+        assertTrue(Contender.parse("lora:rslora").adapter(common).useRslora());
+        assertThrows(ConfigException.class, () -> Contender.parse("full:alpha=8"));
+    }
+
+    @Test
     void ratesReadAsPeopleWriteThem() {
         assertEquals("3e-4", Trial.rateText(3e-4));
         assertEquals("1.5e-3", Trial.rateText(0.0015));
