@@ -111,7 +111,12 @@ final class LoftPair implements PairRule {
             throw new IllegalStateException(pair.name() + " has no probe, which matching the rate needs");
         }
         Tensor direction = probe.direction().to(ScalarType.Double).t();
-        Tensor missed = probe.sink().grad().to(ScalarType.Double).div(new Scalar(pair.scale()));
+        Tensor grad = probe.sink().grad();
+        if (!grad.defined()) {
+            throw new IllegalStateException(
+                    pair.name() + "'s probe has no gradient: the layer takes it along in training only");
+        }
+        Tensor missed = grad.to(ScalarType.Double).div(new Scalar(pair.scale()));
         if (moves(Factor.B, t)) {
             // G·P_A·ω
             Tensor a = pair.loraA().detach().to(ScalarType.Double);

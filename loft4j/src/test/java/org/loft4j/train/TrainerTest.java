@@ -61,6 +61,8 @@ class TrainerTest {
                 Trainable whole = Trainable.create(one, NO_DROPOUT, config);
                 Model other = TinyRun.model();
                 Trainable parts = Trainable.create(other, NO_DROPOUT, config)) {
+            whole.setTraining(true);
+            parts.setTraining(true);
             StepResult a = new Trainer(one, whole, config, 4).step(List.of(batch(data, rows)), 0);
             StepResult b = new Trainer(other, parts, config, 4)
                     .step(List.of(batch(data, 0, 1, 2, 3, 4, 5, 6), batch(data, 7), batch(data, 8, 9, 10, 11)), 0);
@@ -132,6 +134,7 @@ class TrainerTest {
         TrainConfig config = TrainConfig.builder(method).weightDecay(0.1).build();
         try (Model model = TinyRun.model();
                 Trainable trainable = Trainable.create(model, NO_DROPOUT, config)) {
+            trainable.setTraining(true);
             Trainer trainer = new Trainer(model, trainable, config, 10);
             List<Batch> batches = List.of(batch(data, 0, 1, 2, 3), batch(data, 4, 5, 6, 7));
             trainer.step(batches, 0);
