@@ -49,6 +49,7 @@ final class TrainingRun implements AutoCloseable {
     /** One step on fresh random tokens: forward, loss, backward, clipping, update. */
     Seconds step() {
         adapter.attach();
+        adapter.setTraining(true);
         adapter.drawProbes(1, steps++);
         try (NativeScope scope = new NativeScope()) {
             Tensor ids = torch.randint(
