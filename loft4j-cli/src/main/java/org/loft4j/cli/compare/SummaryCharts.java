@@ -76,7 +76,8 @@ final class SummaryCharts {
 
     /** The test score over the rank, each at its best rate; null where there is only one rank. */
     @Nullable
-    Figure ranks(List<Integer> ranks) {
+    Figure overRanks() {
+        List<Integer> ranks = ranks();
         if (ranks.size() < 2) {
             return null;
         }
@@ -110,7 +111,7 @@ final class SummaryCharts {
     }
 
     /** Ranks that were run; only 0 where no contender has one. */
-    List<Integer> ranks() {
+    private List<Integer> ranks() {
         TreeSet<Integer> ranks = new TreeSet<>();
         summary.standings().forEach(standing -> ranks.add(standing.entry().rank()));
         if (ranks.size() > 1) {

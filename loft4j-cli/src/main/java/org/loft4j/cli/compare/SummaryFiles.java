@@ -40,7 +40,7 @@ public final class SummaryFiles {
             throws IOException {
         SummaryCharts charts = new SummaryCharts(summary);
         Map<String, @Nullable Figure> figures = new LinkedHashMap<>();
-        figures.put("ranks.png", charts.ranks(charts.ranks()));
+        figures.put("ranks.png", charts.overRanks());
         figures.put("learning-rates.png", charts.learningRates());
         figures.put("learning-curves.png", charts.learningCurves());
         Map<String, byte[]> drawn = new LinkedHashMap<>();

@@ -158,7 +158,7 @@ public final class Demo {
 
     private void finish(DemoAssets assets, DemoData data, DeviceSpec device, List<DemoRun> runs) throws IOException {
         List<String> commands = NextCommands.of(assets, settings);
-        byte[] chart = draw(runs);
+        byte[] chart = LearningCurves.figure(runs).draw(this::say);
         if (chart != null) {
             AtomicFiles.write(settings.output().resolve("curves.png"), chart);
             say("Learning curves  " + settings.output().resolve("curves.png"));
@@ -181,16 +181,6 @@ public final class Demo {
         List<String> about = new ArrayList<>(ABOUT);
         about.add(DemoTable.uncertainty(runs.get(0)));
         return about;
-    }
-
-    /** A Java without fonts cannot draw; then the report goes without. */
-    private byte @Nullable [] draw(List<DemoRun> runs) {
-        try {
-            return LearningCurves.png(runs);
-        } catch (IOException | RuntimeException | LinkageError | java.awt.AWTError e) {
-            say("The learning curves could not be drawn (" + e + "); the report goes without them");
-            return null;
-        }
     }
 
     private Map<String, String> described(DemoData data, DeviceSpec device) {

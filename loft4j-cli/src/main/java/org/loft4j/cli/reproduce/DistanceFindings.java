@@ -185,10 +185,11 @@ final class DistanceFindings {
         LineChart cosine = new LineChart("cosine" + of, "optimizer step", "cosine").marked();
         LineChart layers = new LineChart("cosine by layer" + of, "linear layer, from the input", "cosine");
         // those that were run have the model's order, the best change that of its file
-        List<String> order = groups(rate).iterator().next().get(0).last().layers().stream()
+        Collection<List<DistanceRow>> groups = groups(rate);
+        List<String> order = groups.iterator().next().get(0).last().layers().stream()
                 .map(UpdateDistance.Layer::path)
                 .toList();
-        for (List<DistanceRow> group : groups(rate)) {
+        for (List<DistanceRow> group : groups) {
             DistanceRow first = group.get(0);
             if (first.rank() != rank && first.rank() != 0) {
                 continue;

@@ -1,5 +1,6 @@
 package org.loft4j.cli.demo;
 
+import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -11,6 +12,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import javax.imageio.ImageIO;
+import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Test;
 import org.loft4j.cli.report.Curve;
 import org.loft4j.train.Evaluation;
@@ -36,7 +38,7 @@ class DemoReportTest {
 
     @Test
     void thePictureHoldsBothCurves() throws Exception {
-        byte[] png = LearningCurves.png(RUNS);
+        byte[] png = requireNonNull(LearningCurves.figure(RUNS).draw(Assertions::fail));
         BufferedImage picture = ImageIO.read(new ByteArrayInputStream(png));
         assertEquals(2480, picture.getWidth());
         assertNotEquals(0, pixels(picture, 0x0072B2), "LoFT's line");
@@ -46,7 +48,7 @@ class DemoReportTest {
 
     @Test
     void thePageNeedsNoOtherFileAndEscapesText() throws Exception {
-        byte[] png = LearningCurves.png(RUNS);
+        byte[] png = requireNonNull(LearningCurves.figure(RUNS).draw(Assertions::fail));
         String html = DemoReport.html(
                 List.of("Is this < that & \"so\"?"),
                 RUNS,
