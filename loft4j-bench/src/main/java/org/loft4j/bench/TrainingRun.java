@@ -8,7 +8,7 @@ import org.loft4j.adapter.TargetModules;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
 import org.loft4j.nn.Losses;
-import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.optim.OptimizerGroups;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -55,7 +55,7 @@ final class TrainingRun implements AutoCloseable {
             Tensor ids = torch.randint(
                     config.vocabularySize(), new long[] {batch, sequence}, Tensors.options(Dtype.I64, DeviceSpec.CPU));
             long start = System.nanoTime();
-            Tensor loss = Losses.causalLm(model.logits(new ModelInput(ids, null)), ids);
+            Tensor loss = Losses.causalLm(model.logits(new TokenInput(ids, null)), ids);
             long forward = System.nanoTime();
             loss.backward();
             long backward = System.nanoTime();

@@ -13,8 +13,8 @@ import org.loft4j.adapter.PeftFiles;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.NativeScope;
 
 /** Runs a model on given inputs and holds what comes out against tensors that another implementation made. */
@@ -83,7 +83,7 @@ final class Verification {
             if (!gradients.isEmpty()) {
                 model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
             }
-            ModelInput batch = new ModelInput(ids, mask, types);
+            TokenInput batch = new TokenInput(ids, mask, types);
             batch.check(model.description().vocabularySize());
             Tensor logits = model.logits(batch);
             against(differences, prefix + ".logits", logits, counts, new Difference.Bound(false, tolerances.logits));
@@ -101,8 +101,8 @@ final class Verification {
                     against(differences, prefix + ".hidden_states", model.hiddenStates(batch), positions, bound);
                 }
                 if (has(prefix + ".logits_row0_nomask")) {
-                    ModelInput row =
-                            new ModelInput(ids.narrow(0, 0, 1), null, types == null ? null : types.narrow(0, 0, 1));
+                    TokenInput row =
+                            new TokenInput(ids.narrow(0, 0, 1), null, types == null ? null : types.narrow(0, 0, 1));
                     against(differences, prefix + ".logits_row0_nomask", model.logits(row), null, bound);
                 }
             }

@@ -9,9 +9,9 @@ import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.io.Json;
 import org.loft4j.io.SafetensorsWriter;
-import org.loft4j.model.ModelOptions;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 
 /** Model directories and data small enough to train in a second. */

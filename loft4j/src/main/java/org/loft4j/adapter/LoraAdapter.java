@@ -14,7 +14,6 @@ import org.bytedeco.pytorch.global.torch;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.Task;
 import org.loft4j.nn.Weights;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -64,9 +63,7 @@ public final class LoraAdapter implements AutoCloseable {
      * @throws ConfigException if a target or a module to save does not exist; the message lists those that do
      */
     public static LoraAdapter create(Model model, LoraConfig config, long seed) {
-        LoraConfig complete = model.task() == Task.SEQUENCE_CLASSIFICATION
-                ? config.alsoSaving(model.head().path())
-                : config;
+        LoraConfig complete = withHead(model, config);
         Map<String, Linear> selected = ModuleSelection.select(model, complete, true);
         ModuleSelection.requireSaved(model, complete);
         detachAny(model);
@@ -84,6 +81,16 @@ public final class LoraAdapter implements AutoCloseable {
         }
         adapter.attach();
         return adapter;
+    }
+
+    private static LoraConfig withHead(Model model, LoraConfig config) {
+        LoraConfig complete = config;
+        if (model.task().isClassification()) {
+            for (String module : model.headModules()) {
+                complete = complete.alsoSaving(module);
+            }
+        }
+        return complete;
     }
 
     /**
@@ -118,7 +125,7 @@ public final class LoraAdapter implements AutoCloseable {
     }
 
     private void add(Linear layer, Factors values) {
-        Dtype dtype = Dtype.of(layer.weight()) == Dtype.F64 ? Dtype.F64 : Dtype.F32;
+        Dtype dtype = layer.matrix().dtype() == Dtype.F64 ? Dtype.F64 : Dtype.F32;
         Tensor loraA = factors.put(layer.path() + ".lora_A", leaf(layer, dtype, values.loraA()));
         Tensor loraB = factors.put(layer.path() + ".lora_B", leaf(layer, dtype, values.loraB()));
         Tensor magnitude = null;
@@ -131,8 +138,9 @@ public final class LoraAdapter implements AutoCloseable {
     }
 
     private static Tensor leaf(Linear layer, Dtype dtype, Tensor value) {
-        Tensor leaf =
-                value.detach().to(layer.weight().device(), dtype.scalarType()).clone();
+        Tensor leaf = value.detach()
+                .to(layer.matrix().device().torch(), dtype.scalarType())
+                .clone();
         leaf.set_requires_grad(true);
         return leaf;
     }

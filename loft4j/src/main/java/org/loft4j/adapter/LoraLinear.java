@@ -63,8 +63,8 @@ public final class LoraLinear implements LinearForward {
                 ? null
                 : new Magnitude(
                         Shapes.require(path() + ".lora_magnitude_vector", magnitude, base.outFeatures()),
-                        new RowNorms(base.weight(), loraA, loraB, scale));
-        Dtype dtype = Dtype.of(base.weight());
+                        new RowNorms(base.matrix(), loraA, loraB, scale));
+        Dtype dtype = base.matrix().dtype();
         this.product = dtype == Dtype.of(loraA) ? null : dtype;
     }
 

@@ -42,6 +42,7 @@ final class PeftConfigReader {
     /** Settings that say how an adapter came to be, or tune what is off: its numbers are the same for every value. */
     private static final Set<String> WITHOUT_EFFECT = Set.of(
             "auto_mapping",
+            "fan_in_fan_out",
             "peft_version",
             "inference_mode",
             "runtime_config",
@@ -115,11 +116,11 @@ final class PeftConfigReader {
             return null;
         }
         for (Task task : Task.values()) {
-            if (PeftFiles.taskType(task).equals(name)) {
+            if (name.equals(PeftFiles.taskType(task))) {
                 return task;
             }
         }
-        throw refused("task_type", "only CAUSAL_LM and SEQ_CLS can be read");
+        throw refused("task_type", "only CAUSAL_LM, SEQ_CLS and TOKEN_CLS can be read");
     }
 
     private TargetModules targets() throws CheckpointException {

@@ -24,7 +24,7 @@ final class PeftConfigWriter {
         settings.put("use_rslora", config.useRslora());
         settings.put("use_dora", config.useDora());
         settings.put("bias", "none");
-        settings.put("fan_in_fan_out", false);
+        settings.put("fan_in_fan_out", fanInFanOut(model, config));
         settings.put("init_lora_weights", true);
         settings.put("modules_to_save", config.modulesToSave().isEmpty() ? null : config.modulesToSave());
         settings.put("rank_pattern", config.rankPattern());
@@ -41,6 +41,12 @@ final class PeftConfigWriter {
             settings.put("layers_pattern", names.layersPattern().isEmpty() ? null : names.layersPattern());
         }
         return settings;
+    }
+
+    /** Whether the adapted matrices are stored as {@code (in, out)}, as GPT-2's are. */
+    private static boolean fanInFanOut(Model model, LoraConfig config) {
+        return ModuleSelection.select(model, config, false).values().stream()
+                .anyMatch(layer -> layer.matrix().isStoredTransposed());
     }
 
     private static @Nullable Object modules(@Nullable TargetModules modules) {

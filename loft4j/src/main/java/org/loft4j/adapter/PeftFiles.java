@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.Json;
@@ -153,11 +154,17 @@ public final class PeftFiles {
         }
     }
 
-    /** PEFT adds the head to the modules saved in full for SEQ_CLS, whether the file lists it or not. */
+    /** PEFT adds the head to the modules saved in full of a classifier, whether the file lists it or not. */
     private static LoraConfig withHead(PeftConfig config, Model model, Set<String> names) {
-        String head = model.head().path();
-        boolean saved = config.task() == Task.SEQUENCE_CLASSIFICATION && names.contains(PREFIX + head + ".weight");
-        return saved ? config.lora().alsoSaving(head) : config.lora();
+        LoraConfig lora = config.lora();
+        if (config.task() != null && config.task().isClassification()) {
+            for (String module : model.headModules()) {
+                if (names.stream().anyMatch(name -> name.startsWith(PREFIX + module + "."))) {
+                    lora = lora.alsoSaving(module);
+                }
+            }
+        }
+        return lora;
     }
 
     private static Set<String> expected(Set<String> paths, List<String> saved, boolean dora) {
@@ -234,10 +241,13 @@ public final class PeftFiles {
         return parameter.endsWith(module) ? parameter.substring(0, parameter.length() - ".weight".length()) : parameter;
     }
 
-    static String taskType(Task task) {
+    /** PEFT's word for a task; null for images, for which it has none. */
+    static @Nullable String taskType(Task task) {
         return switch (task) {
             case CAUSAL_LM -> "CAUSAL_LM";
             case SEQUENCE_CLASSIFICATION -> "SEQ_CLS";
+            case TOKEN_CLASSIFICATION -> "TOKEN_CLS";
+            case IMAGE_CLASSIFICATION -> null;
         };
     }
 }

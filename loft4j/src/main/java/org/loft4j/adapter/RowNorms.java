@@ -5,6 +5,7 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.WeightMatrix;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -26,7 +27,7 @@ final class RowNorms implements AutoCloseable {
 
     private static final ScalarType F64 = Dtype.F64.scalarType();
 
-    private final Tensor weight;
+    private final WeightMatrix base;
     private final Tensor loraA;
     private final Tensor loraB;
     private final double scale;
@@ -35,8 +36,8 @@ final class RowNorms implements AutoCloseable {
     private @Nullable Tensor norms;
     private long normsOf;
 
-    RowNorms(Tensor weight, Tensor loraA, Tensor loraB, double scale) {
-        this.weight = weight;
+    RowNorms(WeightMatrix base, Tensor loraA, Tensor loraB, double scale) {
+        this.base = base;
         this.loraA = loraA;
         this.loraB = loraB;
         this.scale = scale;
@@ -45,7 +46,7 @@ final class RowNorms implements AutoCloseable {
     /** {@code (out)}, without a gradient, in the type of the factors and owned by this object until the next call. */
     synchronized Tensor get() {
         // in-place changes count up a tensor's version, so equal sums mean that none of the three has changed
-        long version = weight._version() + loraA._version() + loraB._version();
+        long version = base.version() + loraA._version() + loraB._version();
         if (norms == null || normsOf != version) {
             try (NativeScope scope = new NativeScope();
                     AutoGradMode frozen = new AutoGradMode(false)) {
@@ -71,17 +72,18 @@ final class RowNorms implements AutoCloseable {
 
     /** {@code ‖W0‖²} of each row, {@code (out)}: the base is frozen, so once is enough as a rule. */
     private Tensor weightSquares() {
-        if (squares == null || squaresOf != weight._version()) {
-            Tensor fresh = NativeScope.keep(squares(weight));
+        if (squares == null || squaresOf != base.version()) {
+            Tensor fresh = NativeScope.keep(squares(base.dense()));
             free(squares);
             squares = fresh;
-            squaresOf = weight._version();
+            squaresOf = base.version();
         }
         return squares;
     }
 
     /** {@code W0·Aᵀ}, {@code (out, r)}. */
     private Tensor weightTimesA() {
+        Tensor weight = base.dense();
         Tensor product = Tensors.empty(Dtype.F64, DeviceSpec.of(weight), weight.size(0), loraA.size(0));
         eachBlock(
                 weight,

@@ -12,8 +12,8 @@ import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -92,8 +92,8 @@ public final class TextClassifier {
         }
         try (NativeScope scope = new NativeScope();
                 NoGradGuard noGrad = new NoGradGuard()) {
-            ModelInput input =
-                    new ModelInput(onDevice(ids, rows.size(), columns), onDevice(mask, rows.size(), columns));
+            TokenInput input =
+                    new TokenInput(onDevice(ids, rows.size(), columns), onDevice(mask, rows.size(), columns));
             Tensor probabilities = model.logits(input).softmax(-1, new ScalarTypeOptional(Dtype.F64.scalarType()));
             return rows(Tensors.toDoubles(probabilities));
         }

@@ -4,13 +4,24 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
+import org.loft4j.nn.Task;
 
 /** The part of config.json that all families share. */
 final class ModelConfigFile {
     private static final String NAME = "config.json";
+
+    /** How the names of Transformers' classes end. */
+    private static final Map<String, Task> TASKS = Map.of(
+            "ForCausalLM", Task.CAUSAL_LM,
+            "LMHeadModel", Task.CAUSAL_LM,
+            "ForSequenceClassification", Task.SEQUENCE_CLASSIFICATION,
+            "ForTokenClassification", Task.TOKEN_CLASSIFICATION,
+            "ForImageClassification", Task.IMAGE_CLASSIFICATION);
 
     private final JsonObject json;
 
@@ -28,6 +39,19 @@ final class ModelConfigFile {
 
     String family() throws CheckpointException {
         return json.requireString("model_type");
+    }
+
+    /** The task that {@code architectures} speaks of; null where it speaks of none that is known here. */
+    @Nullable
+    Task task() throws CheckpointException {
+        for (String architecture : json.strings("architectures")) {
+            for (Map.Entry<String, Task> ending : TASKS.entrySet()) {
+                if (architecture.endsWith(ending.getKey())) {
+                    return ending.getValue();
+                }
+            }
+        }
+        return null;
     }
 
     /** The names of {@code id2label} by index; where there are none, as many as {@code num_labels} says, or two. */

@@ -2,28 +2,41 @@ package org.loft4j.model;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
-import org.loft4j.io.JsonObject;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.model.bert.BertConfig;
 import org.loft4j.model.bert.BertModel;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
 
 /** Opens Hugging Face model directories: config.json beside model.safetensors, or beside its shards and their index. */
 public final class Models {
+    private static final Map<String, Family> FAMILIES = byName(
+            new Family(BertModel.FAMILY, BertModel.TASKS, BertModel::open, BertModel::random, BertConfig::maxPositions),
+            new Family(
+                    LlamaModel.FAMILY,
+                    LlamaModel.TASKS,
+                    LlamaModel::open,
+                    LlamaModel::random,
+                    LlamaConfig::maxPositions));
+
     private Models() {}
 
     /** The values of {@code model_type} that can be opened, sorted. */
     public static Set<String> families() {
-        return new TreeSet<>(Set.of(BertModel.FAMILY, LlamaModel.FAMILY));
+        return new TreeSet<>(FAMILIES.keySet());
     }
 
     /**
@@ -34,35 +47,40 @@ public final class Models {
      */
     public static Model open(Path directory, ModelOptions options) throws IOException {
         ModelConfigFile file = ModelConfigFile.read(directory);
-        Task possible = task(file);
-        if (options.task() != possible) {
-            throw new ConfigException("task " + options.task() + " is not available for model_type " + file.family()
-                    + " in " + directory + ": use " + possible);
-        }
-        if (possible == Task.CAUSAL_LM) {
-            LlamaConfig config = LlamaConfig.from(file.json());
-            try (ModelDirectory source = ModelDirectory.open(directory)) {
-                return LlamaModel.open(source, config, options.dtype(), options.device());
-            }
-        }
-        BertConfig config = bert(file, options);
+        Family family = family(file);
+        ModelOptions complete = complete(family, file, options);
         try (ModelDirectory source = ModelDirectory.open(directory)) {
-            return BertModel.open(source, config, options.dtype(), options.device(), options.seed());
+            return family.opener().open(source, file.json(), complete);
         }
     }
 
     /** A model with the sizes of the directory's config.json and new weights from the seed; float32 where no dtype is given. */
     public static Model initialise(Path directory, ModelOptions options) throws IOException {
         ModelConfigFile file = ModelConfigFile.read(directory);
+        Family family = family(file);
         Dtype dtype = options.dtype() == null ? Dtype.F32 : options.dtype();
-        return task(file) == Task.CAUSAL_LM
-                ? LlamaModel.random(LlamaConfig.from(file.json()), options.device(), dtype, options.seed())
-                : BertModel.random(bert(file, options), options.device(), dtype, options.seed());
+        return family.maker()
+                .random(file.json(), complete(family, file, options).withDtype(dtype));
     }
 
-    /** The task that a directory's model is for. */
+    /** The task that a directory's model is for: what its {@code architectures} says, else what its family is mostly used for. */
     public static Task defaultTask(Path directory) throws IOException {
-        return task(ModelConfigFile.read(directory));
+        ModelConfigFile file = ModelConfigFile.read(directory);
+        Family family = family(file);
+        Task named = file.task();
+        return named != null && family.tasks().contains(named)
+                ? named
+                : family.tasks().get(0);
+    }
+
+    /** The tasks that a directory's model can be used for, the usual one first. */
+    public static List<Task> tasks(Path directory) throws IOException {
+        Task usual = defaultTask(directory);
+        List<Task> tasks =
+                new ArrayList<>(family(ModelConfigFile.read(directory)).tasks());
+        tasks.remove(usual);
+        tasks.add(0, usual);
+        return tasks;
     }
 
     /** The names of the classes by index, as config.json lists them. */
@@ -73,26 +91,36 @@ public final class Models {
     /** The longest sequence that a directory's model was made for, in tokens. */
     public static long maxPositions(Path directory) throws IOException {
         ModelConfigFile file = ModelConfigFile.read(directory);
-        return task(file) == Task.CAUSAL_LM
-                ? LlamaConfig.from(file.json()).maxPositions()
-                : bert(file, ModelOptions.of(Task.SEQUENCE_CLASSIFICATION)).maxPositions();
+        return family(file).length().maxPositions(file.json());
     }
 
-    /** Each family has one task so far. */
-    private static Task task(ModelConfigFile file) throws CheckpointException {
-        String family = file.family();
-        return switch (family) {
-            case LlamaModel.FAMILY -> Task.CAUSAL_LM;
-            case BertModel.FAMILY -> Task.SEQUENCE_CLASSIFICATION;
-            default ->
-                throw new ConfigException("model_type must be one of " + String.join(", ", families()) + ", got "
-                        + family + " in " + file.json().file());
-        };
+    private static Family family(ModelConfigFile file) throws CheckpointException {
+        String name = file.family();
+        Family family = FAMILIES.get(name);
+        if (family == null) {
+            throw new ConfigException("model_type must be one of " + String.join(", ", families()) + ", got " + name
+                    + " in " + file.json().file());
+        }
+        return family;
     }
 
-    private static BertConfig bert(ModelConfigFile file, ModelOptions options) throws CheckpointException {
-        JsonObject json = file.json();
-        List<String> labels = options.labels().isEmpty() ? file.labels() : options.labels();
-        return BertConfig.from(json, labels, options.pooling());
+    /** The options with the labels of the file where they name none; refuses a task that the family has no head for. */
+    private static ModelOptions complete(Family family, ModelConfigFile file, ModelOptions options)
+            throws CheckpointException {
+        if (!family.tasks().contains(options.task())) {
+            String possible = family.tasks().stream().map(Task::name).collect(Collectors.joining(", "));
+            throw new ConfigException("task " + options.task() + " is not available for model_type " + family.name()
+                    + " in " + file.json().file() + ": use " + possible);
+        }
+        boolean named = !options.labels().isEmpty() || !options.task().isClassification();
+        return named ? options : options.withLabels(file.labels());
+    }
+
+    private static Map<String, Family> byName(Family... families) {
+        Map<String, Family> byName = new TreeMap<>();
+        for (Family family : families) {
+            byName.put(family.name(), family);
+        }
+        return byName;
     }
 }

@@ -1,30 +1,42 @@
 package org.loft4j.nn;
 
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptional;
-import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.Shapes;
 
 /** {@code y = x·Wᵀ + b} with {@code W: (out, in)}. An adapter takes the layer over by {@link #setForward}. */
 public final class Linear {
     private final String path;
-    private final Tensor weight;
+    private final WeightMatrix weight;
     private final @Nullable Tensor bias;
     private @Nullable LinearForward override;
 
     /**
      * @param path module path in Hugging Face's layout, such as {@code model.layers.0.self_attn.q_proj}
-     * @param weight {@code (out, in)}, owned by the model's weights
+     * @param weight however it is stored
      * @param bias {@code (out)} or null
      */
-    public Linear(String path, Tensor weight, @Nullable Tensor bias) {
+    public Linear(String path, WeightMatrix weight, @Nullable Tensor bias) {
         this.path = path;
-        this.weight = Shapes.require(path + ".weight", weight, -1, -1);
+        this.weight = weight;
         this.bias = bias;
         if (bias != null) {
-            Shapes.require(path + ".bias", bias, weight.size(0));
+            Shapes.require(path + ".bias", bias, weight.out());
         }
+    }
+
+    /** @param weight {@code (out, in)}, owned by the model's weights */
+    public Linear(String path, Tensor weight, @Nullable Tensor bias) {
+        this(path, new DenseWeight(Shapes.require(path + ".weight", weight, -1, -1)), bias);
+    }
+
+    /**
+     * A layer whose matrix is stored the other way round, as GPT-2's {@code Conv1D} does.
+     *
+     * @param weight {@code (in, out)}, owned by the model's weights
+     */
+    public static Linear transposed(String path, Tensor weight, @Nullable Tensor bias) {
+        return new Linear(path, new TransposedWeight(Shapes.require(path + ".weight", weight, -1, -1)), bias);
     }
 
     public Tensor forward(Tensor x) {
@@ -33,12 +45,12 @@ public final class Linear {
 
     /** The layer without whatever took it over. */
     public Tensor baseForward(Tensor x) {
-        return bias == null ? product(x) : torch.linear(x, weight, new TensorOptional(bias));
+        return weight.product(x, bias);
     }
 
     /** {@code x·Wᵀ} of the layer itself, without the bias. */
     public Tensor product(Tensor x) {
-        return torch.linear(x, weight, new TensorOptional());
+        return weight.product(x, null);
     }
 
     /** Lets something else compute this layer; null gives it back. */
@@ -54,8 +66,14 @@ public final class Linear {
         return path;
     }
 
-    public Tensor weight() {
+    /** How the matrix is stored. */
+    public WeightMatrix matrix() {
         return weight;
+    }
+
+    /** The matrix {@code (out, in)}; see {@link WeightMatrix#dense}. */
+    public Tensor weight() {
+        return weight.dense();
     }
 
     public @Nullable Tensor bias() {
@@ -63,10 +81,10 @@ public final class Linear {
     }
 
     public long inFeatures() {
-        return weight.size(1);
+        return weight.in();
     }
 
     public long outFeatures() {
-        return weight.size(0);
+        return weight.out();
     }
 }

@@ -36,6 +36,21 @@ public final class Losses {
     }
 
     /**
+     * Mean cross entropy of a classifier of tokens.
+     *
+     * @param logits {@code (batch, seq, labels)}
+     * @param labels int64 {@code (batch, seq)}
+     */
+    public static Tensor tokenClassification(Tensor logits, Tensor labels) {
+        return tokenClassification(logits, labels, MEAN);
+    }
+
+    /** The sum whose mean over the labels that are not ignored is {@link #tokenClassification(Tensor, Tensor)}. */
+    public static Tensor tokenClassificationSum(Tensor logits, Tensor labels) {
+        return tokenClassification(logits, labels, SUM);
+    }
+
+    /**
      * Mean cross entropy of a language model: position t is scored on the label at t + 1.
      *
      * @param logits {@code (batch, seq, vocabulary)}
@@ -72,6 +87,12 @@ public final class Losses {
         Shapes.require("logits", logits, -1, -1);
         Shapes.require("labels", labels, logits.size(0));
         return crossEntropy(logits, labels, reduction);
+    }
+
+    private static Tensor tokenClassification(Tensor logits, Tensor labels, long reduction) {
+        Shapes.require("logits", logits, -1, -1, -1);
+        Shapes.require("labels", labels, logits.size(0), logits.size(1));
+        return crossEntropy(logits.flatten(0, 1), labels.flatten(), reduction);
     }
 
     private static Tensor causalLm(Tensor logits, Tensor labels, long reduction) {

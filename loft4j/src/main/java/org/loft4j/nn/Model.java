@@ -1,9 +1,10 @@
 package org.loft4j.nn;
 
+import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 
-/** A transformer that turns token ids into logits. Its parameters are frozen until someone asks for their gradients. */
+/** A transformer that turns token ids, or pixels, into logits. Its parameters are frozen until someone asks for their gradients. */
 public interface Model extends AutoCloseable {
     Task task();
 
@@ -21,6 +22,14 @@ public interface Model extends AutoCloseable {
 
     /** The linear layer that yields the logits: the output embedding or the classifier. */
     Linear head();
+
+    /**
+     * Module paths of what a classifier has on top of the pretrained model: the head, and what some families put before it.
+     * They are trained in full and saved with an adapter.
+     */
+    default List<String> headModules() {
+        return List.of(head().path());
+    }
 
     /** The parameters by their Hugging Face names. The model owns them. */
     Weights weights();

@@ -33,7 +33,7 @@ public final class Padding {
     }
 
     /** Reads the mask of the batch, whose shape has been checked. */
-    public static Padding of(ModelInput input) {
+    public static Padding of(TokenInput input) {
         long rows = input.inputIds().size(0);
         long columns = input.inputIds().size(1);
         Tensor mask = input.attentionMask();

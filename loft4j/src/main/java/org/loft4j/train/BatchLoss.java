@@ -32,7 +32,8 @@ record BatchLoss(Task task, long count) {
     static Tensor sum(Task task, Tensor logits, Tensor labels) {
         return switch (task) {
             case CAUSAL_LM -> Losses.causalLmSum(logits, labels);
-            case SEQUENCE_CLASSIFICATION -> Losses.classificationSum(logits, labels);
+            case TOKEN_CLASSIFICATION -> Losses.tokenClassificationSum(logits, labels);
+            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION -> Losses.classificationSum(logits, labels);
         };
     }
 }

@@ -3,8 +3,7 @@ package org.loft4j.train;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.data.Batch;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelInput;
-import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Tensors;
 
@@ -12,18 +11,18 @@ import org.loft4j.tensor.Tensors;
  * A batch on the device of the model; belongs to the open scope.
  *
  * @param input ids, and a mask where something is padded
- * @param labels int64 {@code (batch)} for classification, {@code (batch, seq)} for a language model
+ * @param labels int64 {@code (batch)} for classification, {@code (batch, seq)} where each token has one
  */
-record BatchTensors(ModelInput input, Tensor labels) {
+record BatchTensors(TokenInput input, Tensor labels) {
     static BatchTensors of(Batch batch, Model model) {
         DeviceSpec device = model.description().device();
         boolean padded = batch.tokens() < (long) batch.rows() * batch.columns();
         Tensor ids = on(device, Tensors.of(batch.inputIds(), batch.rows(), batch.columns()));
-        Tensor labels = model.task() == Task.CAUSAL_LM
-                ? Tensors.of(batch.labels(), batch.rows(), batch.columns())
-                : Tensors.of(batch.labels(), batch.rows());
+        Tensor labels = model.task().isOneLabelEach()
+                ? Tensors.of(batch.labels(), batch.rows())
+                : Tensors.of(batch.labels(), batch.rows(), batch.columns());
         return new BatchTensors(
-                new ModelInput(
+                new TokenInput(
                         ids,
                         padded ? on(device, Tensors.of(batch.attentionMask(), batch.rows(), batch.columns())) : null),
                 on(device, labels));

@@ -23,7 +23,6 @@ import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.TrainedConfig;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.Task;
 import org.loft4j.optim.AdamW;
 import org.loft4j.optim.AdamWConfig;
 import org.loft4j.optim.NamedParameter;
@@ -98,11 +97,11 @@ public final class Trainable implements AutoCloseable {
         }
         List<NamedParameter> body = new ArrayList<>();
         List<NamedParameter> head = new ArrayList<>();
-        boolean hasHead = model.task() == Task.SEQUENCE_CLASSIFICATION;
-        String headPrefix = model.head().path() + ".";
+        List<String> onTop = model.task().isClassification() ? model.headModules() : List.of();
         model.weights().asMap().forEach((name, tensor) -> {
             tensor.set_requires_grad(true);
-            (hasHead && name.startsWith(headPrefix) ? head : body).add(new NamedParameter(name, tensor));
+            boolean ofHead = onTop.stream().anyMatch(module -> name.startsWith(module + "."));
+            (ofHead ? head : body).add(new NamedParameter(name, tensor));
         });
         List<OptimizerGroups.Group> groups = new ArrayList<>();
         addGroups(groups, "model", body, config, config.learningRate());

@@ -19,8 +19,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Seeds;
@@ -113,7 +113,7 @@ class DoraTest {
                             .to(Dtype.F32.scalarType());
                     Tensor whole = wide(w).add(wide(b).mm(wide(a)), new Scalar(2.0));
                     Tensor direct = whole.square().sum(1).sqrt();
-                    try (RowNorms norms = new RowNorms(w, a, b, 2)) {
+                    try (RowNorms norms = new RowNorms(new Linear("w", w, null).matrix(), a, b, 2)) {
                         Tensor error =
                                 wide(norms.get()).sub(direct).div(direct).abs().max();
                         worst = Math.max(worst, error.item_double());
@@ -167,7 +167,7 @@ class DoraTest {
                 double[] expected = logits(twin);
                 assertArrayEquals(expected, logits(model), 0.03 * largest(expected));
                 try (NativeScope scope = new NativeScope()) {
-                    Tensor y = model.logits(new ModelInput(Tensors.of(IDS, 2, 4), null));
+                    Tensor y = model.logits(new TokenInput(Tensors.of(IDS, 2, 4), null));
                     assertEquals(dtype, Dtype.of(y));
                     y.to(Dtype.F32.scalarType()).square().sum().backward();
                     for (LoraLinear layer : adapter.layers().values()) {
@@ -188,7 +188,7 @@ class DoraTest {
             double[] before = logits(model);
             try (LoraAdapter adapter = LoraAdapter.create(model, config(0), 1)) {
                 assertArrayEquals(before, logits(model));
-                model.logits(new ModelInput(Tensors.of(IDS, 2, 4), null)).sum().backward();
+                model.logits(new TokenInput(Tensors.of(IDS, 2, 4), null)).sum().backward();
                 LoraLinear layer = adapter.layers().values().iterator().next();
                 assertTrue(Double.isFinite(layer.magnitude().grad().norm().item_double()));
                 assertTrue(Double.isFinite(layer.loraB().grad().norm().item_double()));
@@ -218,7 +218,7 @@ class DoraTest {
             assertArrayEquals(first, logits(model));
             adapter.setTraining(true);
             try (NativeScope scope = new NativeScope()) {
-                model.logits(new ModelInput(Tensors.of(IDS, 2, 4), null)).sum().backward();
+                model.logits(new TokenInput(Tensors.of(IDS, 2, 4), null)).sum().backward();
             }
             adapter.visitDeltas((path, delta) -> assertTrue(delta.norm().item_double() > 0.1));
             adapter.merge();
@@ -279,7 +279,7 @@ class DoraTest {
     private static double[] logits(Model model) {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
-            return Tensors.toDoubles(model.logits(new ModelInput(Tensors.of(IDS, 2, 4), null)));
+            return Tensors.toDoubles(model.logits(new TokenInput(Tensors.of(IDS, 2, 4), null)));
         }
     }
 }

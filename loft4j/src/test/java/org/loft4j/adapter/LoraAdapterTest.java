@@ -18,8 +18,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Seeds;
@@ -248,7 +248,7 @@ class LoraAdapterTest {
         try (Model model = causal(Dtype.BF16);
                 LoraAdapter adapter = LoraAdapter.create(model, ALL_LINEAR, 1);
                 NativeScope scope = new NativeScope()) {
-            Tensor logits = model.logits(new ModelInput(Tensors.of(IDS, 2, 4), null));
+            Tensor logits = model.logits(new TokenInput(Tensors.of(IDS, 2, 4), null));
             assertEquals(Dtype.BF16, Dtype.of(logits));
             logits.to(Dtype.F32.scalarType()).square().sum().backward();
             for (LoraLinear layer : adapter.layers().values()) {
@@ -275,7 +275,7 @@ class LoraAdapterTest {
                 LoraAdapter second = LoraAdapter.create(model, ALL_LINEAR, 2)) {
             first.attach();
             try (NativeScope scope = new NativeScope()) {
-                model.logits(new ModelInput(Tensors.of(IDS, 2, 4), null)).sum().backward();
+                model.logits(new TokenInput(Tensors.of(IDS, 2, 4), null)).sum().backward();
             }
             first.merge();
             first.unmerge();
@@ -295,7 +295,7 @@ class LoraAdapterTest {
     private static float[] logits(Model model) {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
-            return Tensors.toFloats(model.logits(new ModelInput(Tensors.of(IDS, 2, 4), null)));
+            return Tensors.toFloats(model.logits(new TokenInput(Tensors.of(IDS, 2, 4), null)));
         }
     }
 
@@ -365,7 +365,7 @@ class LoraAdapterTest {
     /** Seeded, so that each call drops the same elements. */
     private static Tensor loss(Model model) {
         Seeds.manualSeed(99);
-        return model.logits(new ModelInput(Tensors.of(IDS, 2, 4), null))
+        return model.logits(new TokenInput(Tensors.of(IDS, 2, 4), null))
                 .square()
                 .sum();
     }

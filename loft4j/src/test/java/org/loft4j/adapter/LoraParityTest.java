@@ -18,12 +18,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.model.Fixture;
-import org.loft4j.model.ModelOptions;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -51,7 +51,7 @@ class LoraParityTest {
                 Model model = open(base, null);
                 LoraAdapter adapter = PeftFiles.load(root().resolve(adapterPath), model)) {
             try (NativeScope scope = new NativeScope()) {
-                ModelInput input = fixture.input();
+                TokenInput input = fixture.input();
                 Tensor mask = model.task() == Task.CAUSAL_LM ? input.attentionMask() : null;
                 Tensor logits = model.logits(input);
                 Fixture.assertClose(expected.read("lora.logits"), logits, mask, tolerance);

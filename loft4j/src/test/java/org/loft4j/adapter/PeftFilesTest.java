@@ -27,8 +27,8 @@ import org.loft4j.io.JsonObject;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -62,7 +62,8 @@ class PeftFilesTest {
                 }
                 PeftConfig config = PeftFiles.readConfig(directory);
                 assertEquals(BASE, config.metadata());
-                assertEquals(task, config.task());
+                // PEFT has no word for the classification of images
+                assertEquals(task == Task.IMAGE_CLASSIFICATION ? null : task, config.task());
             }
         }
     }
@@ -109,7 +110,6 @@ class PeftFilesTest {
         save(Task.CAUSAL_LM, LoraConfig.of(2, 4, TargetModules.allLinear()));
         refuses(tree -> tree.put("use_dora", true), "up_proj.lora_magnitude_vector");
         refuses(tree -> tree.put("bias", "all"), "\"bias\" is \"all\"");
-        refuses(tree -> tree.put("fan_in_fan_out", true), "\"fan_in_fan_out\" is true");
         refuses(tree -> tree.putArray("alora_invocation_tokens").add(3), "\"alora_invocation_tokens\" is [3]");
         refuses(tree -> tree.put("peft_type", "LOHA"), "\"peft_type\" is \"LOHA\"");
         refuses(tree -> tree.put("init_lora_weights", "pissa_niter_4"), "\"init_lora_weights\" is \"pissa_niter_4\"");
@@ -253,7 +253,7 @@ class PeftFilesTest {
     private static float[] logits(Model model) {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
-            return Tensors.toFloats(model.logits(new ModelInput(Tensors.of(new long[] {1, 2, 3, 4}, 2, 2), null)));
+            return Tensors.toFloats(model.logits(new TokenInput(Tensors.of(new long[] {1, 2, 3, 4}, 2, 2), null)));
         }
     }
 

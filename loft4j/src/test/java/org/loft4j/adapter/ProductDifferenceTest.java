@@ -22,8 +22,8 @@ import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
@@ -119,7 +119,7 @@ class ProductDifferenceTest {
     private static double[] logits(Model model) {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
-            return Tensors.toDoubles(model.logits(new ModelInput(Tensors.of(new long[] {1, 2, 3, 4}, 2, 2), null)));
+            return Tensors.toDoubles(model.logits(new TokenInput(Tensors.of(new long[] {1, 2, 3, 4}, 2, 2), null)));
         }
     }
 }

@@ -13,6 +13,7 @@ import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.nn.Weights;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -86,7 +87,8 @@ final class TinyModel implements Model {
 
     @Override
     public Tensor hiddenStates(ModelInput input) {
-        Tensor x = torch.embedding(weights.get("model.embed.weight"), input.inputIds());
+        Tensor ids = TokenInput.of(input).inputIds();
+        Tensor x = torch.embedding(weights.get("model.embed.weight"), ids);
         for (int i = 0; i < 2; i++) {
             Tensor inner =
                     torch.tanh(linears.get("model.layers." + i + ".mlp.up_proj").forward(x));

@@ -18,9 +18,9 @@ import org.loft4j.infer.Generator.Continuation;
 import org.loft4j.infer.Generator.Stop;
 import org.loft4j.io.Json;
 import org.loft4j.model.Fixture;
-import org.loft4j.model.ModelOptions;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.NativeScope;
 

@@ -11,7 +11,7 @@ import java.nio.file.Path;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
@@ -56,8 +56,8 @@ public final class Fixture implements AutoCloseable {
         return directory;
     }
 
-    public ModelInput input() throws IOException {
-        return new ModelInput(input.read("input_ids"), input.read("attention_mask"));
+    public TokenInput input() throws IOException {
+        return new TokenInput(input.read("input_ids"), input.read("attention_mask"));
     }
 
     public Tensor read(String name) throws IOException {

@@ -26,9 +26,10 @@ import org.loft4j.io.Json;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -138,7 +139,7 @@ class ModelsTest {
                         base, CLASSIFIER.withLabels(List.of("no", "yes")).withSeed(7));
                 Model again = Models.open(
                         base, CLASSIFIER.withLabels(List.of("no", "yes")).withSeed(7))) {
-            ModelInput input = new ModelInput(Tensors.of(new long[] {5, 6, 7}, 1, 3), null);
+            TokenInput input = new TokenInput(Tensors.of(new long[] {5, 6, 7}, 1, 3), null);
             assertEquals(Pooling.MEAN, bare.description().pooling());
             assertTrue(Tensors.bitEqual(whole.hiddenStates(input), bare.hiddenStates(input)));
             assertEquals(2, bare.logits(input).size(1));
@@ -185,7 +186,7 @@ class ModelsTest {
         try (NativeScope scope = new NativeScope();
                 Model model = Models.open(directory, LANGUAGE_MODEL)) {
             Tensor ids = Tensors.of(new long[] {1, 5, 9, 13}, 1, 4);
-            return Tensors.toDoubles(model.logits(new ModelInput(ids, null)));
+            return Tensors.toDoubles(model.logits(new TokenInput(ids, null)));
         }
     }
 

@@ -60,7 +60,7 @@ class PaddingTest {
     /** A mask of two rows and two columns. */
     private static Padding padding(long... mask) {
         Tensor ids = Tensors.of(new long[4], 2, 2);
-        Padding padding = Padding.of(new ModelInput(ids, Tensors.of(mask, 2, 2)));
+        Padding padding = Padding.of(new TokenInput(ids, Tensors.of(mask, 2, 2)));
         return padding;
     }
 

@@ -35,12 +35,12 @@ import org.loft4j.data.Dataset;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.SafetensorsFile;
-import org.loft4j.model.ModelOptions;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
@@ -154,7 +154,7 @@ class EveryMethodAdapterTest {
             double[] magnitude = Tensors.toDoubles(layer.magnitude());
             double[] loraA = Tensors.toDoubles(layer.loraA());
             Tensor ids = Tensors.of(new long[] {1, 2, 3}, 1, 3);
-            model.logits(new ModelInput(ids, null)).sum().mul(new Scalar(0.0)).backward();
+            model.logits(new TokenInput(ids, null)).sum().mul(new Scalar(0.0)).backward();
             trainable.optimizer().step(1, 0);
             assertArrayEquals(magnitude, Tensors.toDoubles(layer.magnitude()));
             assertEquals(0.95 * loraA[0], Tensors.toDoubles(layer.loraA())[0], 1e-7);
@@ -225,7 +225,7 @@ class EveryMethodAdapterTest {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
             Tensor ids = Tensors.of(new SplittableRandom(9).longs(24, 1, 40).toArray(), 4, 6);
-            return Tensors.toDoubles(model.logits(new ModelInput(ids, null)));
+            return Tensors.toDoubles(model.logits(new TokenInput(ids, null)));
         }
     }
 

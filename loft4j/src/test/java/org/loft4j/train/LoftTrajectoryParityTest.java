@@ -13,13 +13,13 @@ import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraLinear;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.io.SafetensorsFile;
-import org.loft4j.model.ModelOptions;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.optim.Damping;
 import org.loft4j.optim.Loft;
 import org.loft4j.optim.LoftConfig;
@@ -73,7 +73,7 @@ class LoftTrajectoryParityTest {
                 for (int step = 1; step <= 10; step++) {
                     try (NativeScope one = new NativeScope()) {
                         Tensor batch = ids.select(0, step - 1);
-                        Tensor loss = Losses.causalLm(model.logits(new ModelInput(batch, null)), batch);
+                        Tensor loss = Losses.causalLm(model.logits(new TokenInput(batch, null)), batch);
                         assertEquals(losses[step - 1], loss.item_double(), dtype == Dtype.F64 ? 1e-9 : 2e-5);
                         loss.backward();
                         StepReport report = optimizer.step(1, maxNorm);

@@ -3,9 +3,9 @@ package org.loft4j.cli.compare;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.model.ModelOptions;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
 
 /** One model that run after run starts from, as if each had opened it with its own seed. */
 final class SharedModel implements AutoCloseable {

@@ -7,7 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.loft4j.cli.compare.ComparisonData;
-import org.loft4j.model.ModelOptions;
+import org.loft4j.nn.ModelOptions;
 
 /**
  * A real task: a model, and rows to learn from, to choose by and to test on.

@@ -13,11 +13,11 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.data.Tokenizer;
-import org.loft4j.model.ModelOptions;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -45,7 +45,7 @@ class MiniLmSlowTest {
             for (String text :
                     List.of("The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium.")) {
                 long[] ids = tokenizer.encode(text, true);
-                ModelInput input = new ModelInput(Tensors.of(ids, 1, ids.length), null);
+                TokenInput input = new TokenInput(Tensors.of(ids, 1, ids.length), null);
                 vectors.add(Tensors.toDoubles(model.logits(input)));
             }
         }

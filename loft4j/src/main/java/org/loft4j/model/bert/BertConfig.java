@@ -99,6 +99,11 @@ public record BertConfig(
                         : pooling);
     }
 
+    /** The longest sequence of a model with this config.json. */
+    public static long maxPositions(JsonObject json) throws CheckpointException {
+        return json.longOr("max_position_embeddings", 512);
+    }
+
     BertConfig withPooling(Pooling settled) {
         return new BertConfig(
                 vocabularySize,

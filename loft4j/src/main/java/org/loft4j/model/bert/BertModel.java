@@ -13,15 +13,18 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ShapeException;
+import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.LayerNorm;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Padding;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.nn.Weights;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -31,6 +34,8 @@ import org.loft4j.tensor.NativeScope;
 public final class BertModel implements Model {
     /** {@code model_type} in config.json. */
     public static final String FAMILY = "bert";
+
+    public static final List<Task> TASKS = List.of(Task.SEQUENCE_CLASSIFICATION);
 
     private final BertConfig config;
     private final Weights weights;
@@ -72,17 +77,24 @@ public final class BertModel implements Model {
     /**
      * Reads a model from a checkpoint; a pooler or classifier that it lacks is made anew from the seed.
      *
-     * @param dtype of the parameters; null for the dtype of the file
+     * @param json config.json
      * @throws CheckpointException if a tensor of the encoder is missing or has the wrong shape
      */
-    public static BertModel open(
-            TensorSource source, BertConfig config, @Nullable Dtype dtype, DeviceSpec device, long seed)
+    public static BertModel open(TensorSource source, JsonObject json, ModelOptions options)
             throws CheckpointException {
+        BertConfig config = BertConfig.from(json, options.labels(), options.pooling());
         try (NativeScope scope = new NativeScope()) {
             BertConfig settled = BertWeights.settlePooling(config, source);
-            return new BertModel(
-                    settled, BertWeights.read(source, settled, dtype, device, seed), device, source.path());
+            Weights weights = BertWeights.read(source, settled, options.dtype(), options.device(), options.seed());
+            return new BertModel(settled, weights, options.device(), source.path());
         }
+    }
+
+    /** A model with the sizes of config.json and new weights. */
+    public static BertModel random(JsonObject json, ModelOptions options) throws CheckpointException {
+        Dtype dtype = options.dtype() == null ? Dtype.F32 : options.dtype();
+        BertConfig config = BertConfig.from(json, options.labels(), options.pooling());
+        return random(config, options.device(), dtype, options.seed());
     }
 
     /** A model with new weights, the same for the same seed on every device. AUTO pooling means a pooler. */
@@ -108,7 +120,8 @@ public final class BertModel implements Model {
     }
 
     @Override
-    public Tensor logits(ModelInput input) {
+    public Tensor logits(ModelInput batch) {
+        TokenInput input = TokenInput.of(batch);
         check(input);
         Padding padding = Padding.of(input);
         Tensor pooled = pool(encode(input, padding), padding);
@@ -117,7 +130,8 @@ public final class BertModel implements Model {
     }
 
     @Override
-    public Tensor hiddenStates(ModelInput input) {
+    public Tensor hiddenStates(ModelInput batch) {
+        TokenInput input = TokenInput.of(batch);
         check(input);
         return encode(input, Padding.of(input));
     }
@@ -156,10 +170,10 @@ public final class BertModel implements Model {
         return new LayerNorm(path, weights.get(path + ".weight"), weights.get(path + ".bias"), config.layerNormEps());
     }
 
-    private void check(ModelInput input) {
+    private void check(TokenInput input) {
         input.check(config.vocabularySize());
         if (input.tokenTypeIds() != null) {
-            ModelInput.requireBelow("token_type_ids", input.tokenTypeIds(), config.tokenTypes());
+            TokenInput.requireBelow("token_type_ids", input.tokenTypeIds(), config.tokenTypes());
         }
         if (input.inputIds().size(1) > config.maxPositions()) {
             throw new ShapeException("a sequence must have at most " + config.maxPositions() + " tokens, got "
@@ -167,7 +181,7 @@ public final class BertModel implements Model {
         }
     }
 
-    private Tensor encode(ModelInput input, Padding padding) {
+    private Tensor encode(TokenInput input, Padding padding) {
         Tensor hidden = embeddingNorm.forward(embed(input, padding));
         if (training && config.hiddenDropout() > 0) {
             hidden = torch.dropout(hidden, config.hiddenDropout(), true);
@@ -179,7 +193,7 @@ public final class BertModel implements Model {
         return hidden;
     }
 
-    private Tensor embed(ModelInput input, Padding padding) {
+    private Tensor embed(TokenInput input, Padding padding) {
         Tensor words = torch.embedding(weights.get(BertWeights.WORDS), input.inputIds());
         Tensor typeTable = weights.get(BertWeights.TOKEN_TYPES);
         Tensor types = input.tokenTypeIds() == null

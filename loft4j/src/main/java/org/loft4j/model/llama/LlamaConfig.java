@@ -126,6 +126,11 @@ public record LlamaConfig(
                 Activation.parse("hidden_act", json.stringOr("hidden_act", "silu")));
     }
 
+    /** The longest sequence of a model with this config.json. */
+    public static long maxPositions(JsonObject json) throws CheckpointException {
+        return json.longOr("max_position_embeddings", 2048);
+    }
+
     private static int headDim(long hiddenSize, int heads) {
         if (hiddenSize % heads != 0) {
             throw new ConfigException(

@@ -11,17 +11,20 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ShapeException;
+import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.KeyValueCache;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Padding;
 import org.loft4j.nn.RmsNorm;
 import org.loft4j.nn.RotaryEmbedding;
 import org.loft4j.nn.RotaryEmbedding.Rotation;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.nn.Weights;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -31,6 +34,8 @@ import org.loft4j.tensor.NativeScope;
 public final class LlamaModel implements Decoder {
     /** {@code model_type} in config.json. */
     public static final String FAMILY = "llama";
+
+    public static final List<Task> TASKS = List.of(Task.CAUSAL_LM);
 
     private final LlamaConfig config;
     private final Weights weights;
@@ -81,14 +86,22 @@ public final class LlamaModel implements Decoder {
     /**
      * Reads a model from a checkpoint.
      *
-     * @param dtype of the parameters; null for the dtype of the file
+     * @param json config.json
      * @throws CheckpointException if a tensor is missing or has the wrong shape
      */
-    public static LlamaModel open(TensorSource source, LlamaConfig config, @Nullable Dtype dtype, DeviceSpec device)
+    public static LlamaModel open(TensorSource source, JsonObject json, ModelOptions options)
             throws CheckpointException {
+        LlamaConfig config = LlamaConfig.from(json);
         try (NativeScope scope = new NativeScope()) {
-            return new LlamaModel(config, LlamaWeights.read(source, config, dtype, device), device, source.path());
+            Weights weights = LlamaWeights.read(source, config, options.dtype(), options.device());
+            return new LlamaModel(config, weights, options.device(), source.path());
         }
+    }
+
+    /** A model with the sizes of config.json and new weights. */
+    public static LlamaModel random(JsonObject json, ModelOptions options) throws CheckpointException {
+        Dtype dtype = options.dtype() == null ? Dtype.F32 : options.dtype();
+        return random(LlamaConfig.from(json), options.device(), dtype, options.seed());
     }
 
     public LlamaConfig config() {
@@ -106,12 +119,14 @@ public final class LlamaModel implements Decoder {
     }
 
     @Override
-    public Tensor logits(ModelInput input) {
+    public Tensor logits(ModelInput batch) {
+        TokenInput input = TokenInput.of(batch);
         return head.forward(hiddenStates(input));
     }
 
     @Override
-    public Tensor hiddenStates(ModelInput input) {
+    public Tensor hiddenStates(ModelInput batch) {
+        TokenInput input = TokenInput.of(batch);
         input.check(config.vocabularySize());
         Padding padding = Padding.of(input);
         long columns = input.inputIds().size(1);
@@ -123,7 +138,7 @@ public final class LlamaModel implements Decoder {
 
     @Override
     public Tensor nextLogits(Tensor inputIds, KeyValueCache cache) {
-        new ModelInput(inputIds, null).check(config.vocabularySize());
+        new TokenInput(inputIds, null).check(config.vocabularySize());
         long past = cache.length();
         long columns = inputIds.size(1);
         if (past > 0 && columns > 1) {

@@ -16,8 +16,8 @@ import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
 import org.loft4j.nn.Activation;
 import org.loft4j.nn.Losses;
-import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.Pooling;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -62,7 +62,7 @@ class BertModelTest {
     void meanPoolingIsTheMeanOfTheTokensStates() {
         try (NativeScope scope = new NativeScope();
                 BertModel model = random(Pooling.MEAN, 0)) {
-            ModelInput input = input(new long[] {7, 8, 9, 0}, new long[] {1, 1, 1, 0}, 4);
+            TokenInput input = input(new long[] {7, 8, 9, 0}, new long[] {1, 1, 1, 0}, 4);
             Tensor mean = model.hiddenStates(input).narrow(1, 0, 3).mean(1);
             assertArrayEquals(
                     Tensors.toDoubles(model.head().forward(mean)), Tensors.toDoubles(model.logits(input)), 1e-12);
@@ -88,11 +88,11 @@ class BertModelTest {
             Tensor ids = Tensors.of(new long[] {1, 2, 3}, 1, 3);
             Tensor zeros = Tensors.of(new long[] {0, 0, 0}, 1, 3);
             Tensor ones = Tensors.of(new long[] {0, 1, 1}, 1, 3);
-            Tensor plain = model.logits(new ModelInput(ids, null));
-            assertTrue(Tensors.bitEqual(plain, model.logits(new ModelInput(ids, null, zeros))));
-            assertFalse(Tensors.bitEqual(plain, model.logits(new ModelInput(ids, null, ones))));
+            Tensor plain = model.logits(new TokenInput(ids, null));
+            assertTrue(Tensors.bitEqual(plain, model.logits(new TokenInput(ids, null, zeros))));
+            assertFalse(Tensors.bitEqual(plain, model.logits(new TokenInput(ids, null, ones))));
             Tensor twos = Tensors.of(new long[] {0, 2, 1}, 1, 3);
-            assertThrows(ShapeException.class, () -> model.logits(new ModelInput(ids, null, twos)));
+            assertThrows(ShapeException.class, () -> model.logits(new TokenInput(ids, null, twos)));
         }
     }
 
@@ -100,7 +100,7 @@ class BertModelTest {
     void dropoutWorksWhileTrainingOnly() {
         try (NativeScope scope = new NativeScope();
                 BertModel model = random(Pooling.MEAN, 0.5)) {
-            ModelInput input = input(new long[] {1, 2, 3, 4}, null, 4);
+            TokenInput input = input(new long[] {1, 2, 3, 4}, null, 4);
             assertTrue(Tensors.bitEqual(model.logits(input), model.logits(input)));
             model.setTraining(true);
             assertFalse(Tensors.bitEqual(model.logits(input), model.logits(input)));
@@ -116,7 +116,7 @@ class BertModelTest {
             long baseline = 0;
             for (int i = 0; i < 200; i++) {
                 try (NativeScope scope = new NativeScope()) {
-                    ModelInput input = input(new long[] {1, 2, 3, 4, 5, 6}, new long[] {1, 1, 1, i % 2, 1, 1}, 3);
+                    TokenInput input = input(new long[] {1, 2, 3, 4, 5, 6}, new long[] {1, 1, 1, i % 2, 1, 1}, 3);
                     Losses.classification(model.logits(input), Tensors.of(new long[] {0, 2}, 2))
                             .backward();
                     weight.mutable_grad().zero_();
@@ -163,8 +163,8 @@ class BertModelTest {
                 pooling);
     }
 
-    private static ModelInput input(long[] ids, long[] mask, int columns) {
+    private static TokenInput input(long[] ids, long[] mask, int columns) {
         long rows = ids.length / columns;
-        return new ModelInput(Tensors.of(ids, rows, columns), mask == null ? null : Tensors.of(mask, rows, columns));
+        return new TokenInput(Tensors.of(ids, rows, columns), mask == null ? null : Tensors.of(mask, rows, columns));
     }
 }

@@ -7,13 +7,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.model.Fixture;
-import org.loft4j.model.ModelOptions;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 
@@ -34,7 +34,7 @@ class BertParityTest {
                 Fixture fixture = Fixture.open("bert_cls");
                 Model model = Models.open(fixture.directory(), OPTIONS.withDtype(dtype))) {
             assertEquals(Pooling.POOLER, model.description().pooling());
-            ModelInput input = fixture.input();
+            TokenInput input = fixture.input();
             model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
             Tensor logits = model.logits(input);
             Fixture.assertClose(fixture.expected("base.logits"), logits, null, LOGITS);
@@ -57,7 +57,7 @@ class BertParityTest {
             Tensor first = fixture.input().inputIds().narrow(0, 0, 1);
             Fixture.assertClose(
                     fixture.expected("base.logits_row0_nomask"),
-                    model.logits(new ModelInput(first, null)),
+                    model.logits(new TokenInput(first, null)),
                     null,
                     LOGITS);
         }

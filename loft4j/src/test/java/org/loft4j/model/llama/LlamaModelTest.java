@@ -19,7 +19,7 @@ import org.loft4j.ShapeException;
 import org.loft4j.nn.Activation;
 import org.loft4j.nn.KeyValueCache;
 import org.loft4j.nn.Losses;
-import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -111,7 +111,7 @@ class LlamaModelTest {
             assertFalse(model.logits(input(new long[] {1, 2}, null, 2)).requires_grad());
             model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
             Tensor ids = Tensors.of(new long[] {1, 2, 3}, 1, 3);
-            Losses.causalLm(model.logits(new ModelInput(ids, null)), ids).backward();
+            Losses.causalLm(model.logits(new TokenInput(ids, null)), ids).backward();
             model.weights()
                     .asMap()
                     .forEach((name, weight) -> assertTrue(weight.grad().defined(), name));
@@ -123,7 +123,7 @@ class LlamaModelTest {
         try (NativeScope scope = new NativeScope();
                 LlamaModel single = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 8);
                 LlamaModel twice = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F64, 8)) {
-            ModelInput input = input(new long[] {1, 2, 3, 4}, null, 4);
+            TokenInput input = input(new long[] {1, 2, 3, 4}, null, 4);
             Tensor logits = twice.logits(input);
             assertEquals(Dtype.F64, Dtype.of(logits));
             assertArrayEquals(Tensors.toDoubles(single.logits(input)), Tensors.toDoubles(logits), 1e-5);
@@ -136,7 +136,7 @@ class LlamaModelTest {
                 50, 32, 1, 4, 2, 8, 48, 64, 1e-6, 10000, false, false, false, 0.5, 0.2, Activation.SILU);
         try (NativeScope scope = new NativeScope();
                 LlamaModel model = LlamaModel.random(dropping, DeviceSpec.CPU, Dtype.F32, 4)) {
-            ModelInput input = input(new long[] {1, 2, 3, 4}, null, 4);
+            TokenInput input = input(new long[] {1, 2, 3, 4}, null, 4);
             assertTrue(Tensors.bitEqual(model.logits(input), model.logits(input)));
             model.setTraining(true);
             assertFalse(Tensors.bitEqual(model.logits(input), model.logits(input)));
@@ -153,7 +153,7 @@ class LlamaModelTest {
                 try (NativeScope scope = new NativeScope()) {
                     Tensor ids = Tensors.of(new long[] {1, 2, 3, 4, 5, 6}, 2, 3);
                     Tensor mask = Tensors.of(new long[] {1, 1, 1, i % 2, 1, 1}, 2, 3);
-                    Losses.causalLm(model.logits(new ModelInput(ids, mask)), ids)
+                    Losses.causalLm(model.logits(new TokenInput(ids, mask)), ids)
                             .backward();
                     weight.mutable_grad().zero_();
                 }
@@ -171,8 +171,8 @@ class LlamaModelTest {
                 LlamaModel model = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 1)) {
             assertThrows(ShapeException.class, () -> model.logits(input(new long[] {50}, null, 1)));
             assertThrows(ShapeException.class, () -> model.logits(input(new long[] {-1}, null, 1)));
-            ModelInput uneven =
-                    new ModelInput(Tensors.of(new long[] {1, 2}, 1, 2), Tensors.of(new long[] {1, 1, 1}, 1, 3));
+            TokenInput uneven =
+                    new TokenInput(Tensors.of(new long[] {1, 2}, 1, 2), Tensors.of(new long[] {1, 1, 1}, 1, 3));
             ShapeException fault = assertThrows(ShapeException.class, () -> model.logits(uneven));
             assertEquals("attention_mask must have shape (1, 2), got (1, 3)", fault.getMessage());
         }
@@ -180,9 +180,9 @@ class LlamaModelTest {
         assertThrows(ConfigException.class, () -> LlamaConfig.of(50, 33, 2, 4, 2, 48, 64));
     }
 
-    private static ModelInput input(long[] ids, long[] mask, int columns) {
+    private static TokenInput input(long[] ids, long[] mask, int columns) {
         long rows = ids.length / columns;
-        return new ModelInput(Tensors.of(ids, rows, columns), mask == null ? null : Tensors.of(mask, rows, columns));
+        return new TokenInput(Tensors.of(ids, rows, columns), mask == null ? null : Tensors.of(mask, rows, columns));
     }
 
     private static double[] row(Tensor logits, long row, long column) {

@@ -7,12 +7,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.model.Fixture;
-import org.loft4j.model.ModelOptions;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 
@@ -31,7 +31,7 @@ class LlamaParityTest {
                 Fixture fixture = Fixture.open("llama_gqa");
                 Model model = Models.open(
                         fixture.directory(), ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype))) {
-            ModelInput input = fixture.input();
+            TokenInput input = fixture.input();
             Tensor mask = input.attentionMask();
             model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
             Tensor logits = model.logits(input);
@@ -55,7 +55,7 @@ class LlamaParityTest {
             Tensor first = fixture.input().inputIds().narrow(0, 0, 1);
             Fixture.assertClose(
                     fixture.expected("base.logits_row0_nomask"),
-                    model.logits(new ModelInput(first, null)),
+                    model.logits(new TokenInput(first, null)),
                     null,
                     LOGITS);
         }
@@ -68,7 +68,7 @@ class LlamaParityTest {
                 Model model = Models.open(fixture.directory(), ModelOptions.of(Task.CAUSAL_LM))) {
             assertEquals(260_032, model.weights().elements());
             Tensor once = fixture.read("once.input_ids");
-            Tensor onceLogits = model.logits(new ModelInput(once, null));
+            Tensor onceLogits = model.logits(new TokenInput(once, null));
             Fixture.assertClose(fixture.expected("once.logits"), onceLogits, null, LOGITS);
             assertEquals(
                     Fixture.scalar(fixture.expected("once.loss")),
@@ -77,7 +77,7 @@ class LlamaParityTest {
 
             model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
             Tensor text = fixture.read("text.input_ids");
-            Tensor logits = model.logits(new ModelInput(text, null));
+            Tensor logits = model.logits(new TokenInput(text, null));
             Fixture.assertClose(fixture.expected("text.logits"), logits, null, LOGITS);
             Tensor loss = Losses.causalLm(logits, text);
             assertEquals(Fixture.scalar(fixture.expected("text.loss")), Fixture.scalar(loss), LOSS);

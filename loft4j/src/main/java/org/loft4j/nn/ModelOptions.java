@@ -1,9 +1,7 @@
-package org.loft4j.model;
+package org.loft4j.nn;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.nn.Pooling;
-import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 

@@ -1,0 +1,40 @@
+package org.loft4j.nn;
+
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+
+/** The matrix {@code W: (out, in)} of a linear layer, however it is stored. */
+public interface WeightMatrix {
+    /** Number of rows, the layer's outputs. */
+    long out();
+
+    /** Number of columns, the layer's inputs. */
+    long in();
+
+    /** The type in which the layer computes, and that of {@link #dense}. */
+    Dtype dtype();
+
+    DeviceSpec device();
+
+    /**
+     * The whole matrix, {@code (out, in)}: the stored tensor itself or a view of it where {@link #isWritable}, so that what is
+     * written to it is stored; else a copy that belongs to the open scope.
+     */
+    Tensor dense();
+
+    /** {@code x·Wᵀ + bias} for {@code x: (…, in)}. */
+    Tensor product(Tensor x, @Nullable Tensor bias);
+
+    /** Whether {@link #dense} is the stored memory, which a merge or an optimizer may change. */
+    boolean isWritable();
+
+    /** A number that changes when the stored numbers do. */
+    long version();
+
+    /** The transpose of a stored {@code (in, out)} matrix is kept by some families: PEFT's {@code fan_in_fan_out}. */
+    default boolean isStoredTransposed() {
+        return false;
+    }
+}
