@@ -70,10 +70,22 @@ class ArchitectureTest {
     }
 
     @Test
+    void whatFamiliesShareKnowsNoFamily() {
+        noClasses()
+                .that()
+                .resideInAPackage(ROOT + ".model.shared")
+                .should()
+                .dependOnClassesThat(resideInAPackage(ROOT + ".model..")
+                        .and(DescribedPredicate.not(resideInAPackage(ROOT + ".model.shared"))))
+                .check(library);
+    }
+
+    @Test
     void modelFamiliesSeeNeitherEachOtherNorTheirRegistry() {
         slices().matching(ROOT + ".model.(*)..")
                 .should()
                 .notDependOnEachOther()
+                .ignoreDependency(DescribedPredicate.alwaysTrue(), resideInAPackage(ROOT + ".model.shared"))
                 .allowEmptyShould(true)
                 .check(library);
         noClasses()

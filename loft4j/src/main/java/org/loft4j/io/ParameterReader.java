@@ -1,5 +1,6 @@
 package org.loft4j.io;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -30,6 +31,11 @@ public final class ParameterReader {
         for (String name : source.names()) {
             onDisk.put(canonical.apply(name), name);
         }
+    }
+
+    /** Where the parameters are read from. */
+    public Path path() {
+        return source.path();
     }
 
     /** Whether the source holds the parameter of this canonical name. */

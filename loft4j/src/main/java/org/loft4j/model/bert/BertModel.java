@@ -85,23 +85,22 @@ public final class BertModel implements Model {
         BertConfig config = BertConfig.from(json, options.labels(), options.pooling());
         try (NativeScope scope = new NativeScope()) {
             BertConfig settled = BertWeights.settlePooling(config, source);
-            Weights weights = BertWeights.read(source, settled, options.dtype(), options.device(), options.seed());
+            Weights weights = BertWeights.read(source, settled, options);
             return new BertModel(settled, weights, options.device(), source.path());
         }
     }
 
-    /** A model with the sizes of config.json and new weights. */
+    /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
     public static BertModel random(JsonObject json, ModelOptions options) throws CheckpointException {
-        Dtype dtype = options.dtype() == null ? Dtype.F32 : options.dtype();
-        BertConfig config = BertConfig.from(json, options.labels(), options.pooling());
-        return random(config, options.device(), dtype, options.seed());
+        return random(BertConfig.from(json, options.labels(), options.pooling()), options);
     }
 
-    /** A model with new weights, the same for the same seed on every device. AUTO pooling means a pooler. */
-    public static BertModel random(BertConfig config, DeviceSpec device, Dtype dtype, long seed) {
+    /** A model with new weights. AUTO pooling means a pooler. */
+    public static BertModel random(BertConfig config, ModelOptions options) {
         try (NativeScope scope = new NativeScope()) {
             BertConfig settled = config.pooling() == Pooling.AUTO ? config.withPooling(Pooling.POOLER) : config;
-            return new BertModel(settled, BertWeights.random(settled, device, dtype, seed), device, null);
+            Weights weights = BertWeights.parameters(settled).random(options);
+            return new BertModel(settled, weights, options.device(), null);
         }
     }
 
@@ -153,7 +152,7 @@ public final class BertModel implements Model {
 
     @Override
     public void redraw(long seed) {
-        BertWeights.redraw(weights, config, seed);
+        BertWeights.parameters(config).redraw(weights, seed);
     }
 
     @Override

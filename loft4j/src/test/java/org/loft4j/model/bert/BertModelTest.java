@@ -16,9 +16,10 @@ import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
 import org.loft4j.nn.Activation;
 import org.loft4j.nn.Losses;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
+import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
-import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -75,7 +76,7 @@ class BertModelTest {
             names = {"F64", "F32", "F16", "BF16"})
     void aRowWithoutAnyTokenStaysFinite(Dtype dtype) {
         try (NativeScope scope = new NativeScope();
-                BertModel model = BertModel.random(config(Pooling.MEAN, 0), DeviceSpec.CPU, dtype, 3)) {
+                BertModel model = BertModel.random(config(Pooling.MEAN, 0), options(dtype))) {
             Tensor logits = model.logits(input(new long[] {1, 2, 0, 0}, new long[] {1, 1, 0, 0}, 2));
             assertTrue(logits.isfinite().all().item_bool());
         }
@@ -141,7 +142,7 @@ class BertModelTest {
     }
 
     private static BertModel random(Pooling pooling, double dropout) {
-        return BertModel.random(config(pooling, dropout), DeviceSpec.CPU, Dtype.F64, 3);
+        return BertModel.random(config(pooling, dropout), options(Dtype.F64));
     }
 
     private static BertConfig config(Pooling pooling, double dropout) {
@@ -166,5 +167,9 @@ class BertModelTest {
     private static TokenInput input(long[] ids, long[] mask, int columns) {
         long rows = ids.length / columns;
         return new TokenInput(Tensors.of(ids, rows, columns), mask == null ? null : Tensors.of(mask, rows, columns));
+    }
+
+    private static ModelOptions options(Dtype dtype) {
+        return ModelOptions.of(Task.SEQUENCE_CLASSIFICATION).withDtype(dtype).withSeed(3);
     }
 }

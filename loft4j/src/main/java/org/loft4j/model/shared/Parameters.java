@@ -1,0 +1,146 @@
+package org.loft4j.model.shared;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Predicate;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.ParameterReader;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.ParameterSpec;
+import org.loft4j.nn.ParameterSpec.Initial;
+import org.loft4j.nn.Weights;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+
+/**
+ * The parameters of a model: which it has, in the order of use, and which of them a checkpoint may lack.
+ *
+ * @param body must be in every checkpoint; the first tells the dtype of the file
+ * @param head parts that are made anew, each as a whole, where a checkpoint lacks one or has it for another number of classes
+ * @param initializerRange standard deviation of new matrices
+ */
+public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> head, double initializerRange) {
+    private static final System.Logger LOG = System.getLogger(Parameters.class.getName());
+
+    public Parameters {
+        body = List.copyOf(body);
+        head = head.stream().map(List::copyOf).toList();
+    }
+
+    /**
+     * Reads the parameters of a checkpoint; a part of the head that it lacks is drawn from the seed.
+     *
+     * @param reader of the file, which knows its spellings
+     * @param harmless names that a file may hold without being missed
+     * @param options dtype (null for that of the file), device and seed
+     * @throws CheckpointException if a parameter of the body is missing, or one has the wrong shape
+     */
+    public Weights read(ParameterReader reader, Predicate<String> harmless, ModelOptions options)
+            throws CheckpointException {
+        List<ParameterSpec> found = new ArrayList<>(body);
+        List<ParameterSpec> created = new ArrayList<>();
+        for (List<ParameterSpec> part : head) {
+            (isUsable(reader, part) ? found : created).addAll(part);
+        }
+        reader.require(
+                ParameterSpec.shapes(found),
+                harmless.or(
+                        name -> created.stream().anyMatch(spec -> spec.name().equals(name))));
+        Dtype asked = options.dtype();
+        Dtype type = asked == null ? reader.info(body.get(0).name()).dtype() : asked;
+        Weights weights = new Weights();
+        try (NativeScope scope = new NativeScope()) {
+            for (ParameterSpec spec : found) {
+                try (NativeScope one = new NativeScope()) {
+                    weights.put(spec.name(), reader.read(spec.name(), type, options.device()));
+                }
+            }
+            create(weights, created, type, options);
+            created.forEach(spec -> weights.markCreated(spec.name()));
+            return weights;
+        } catch (CheckpointException | RuntimeException e) {
+            weights.close();
+            throw e;
+        }
+    }
+
+    /** New parameters, drawn as Transformers does: normal matrices, unit norms, no biases; float32 where no dtype is given. */
+    public Weights random(ModelOptions options) {
+        Weights weights = new Weights();
+        try (NativeScope scope = new NativeScope()) {
+            List<ParameterSpec> all = new ArrayList<>(body);
+            head.forEach(all::addAll);
+            Dtype asked = options.dtype();
+            create(weights, all, asked == null ? Dtype.F32 : asked, options);
+        }
+        return weights;
+    }
+
+    /** Gives what a checkpoint lacked the values that {@link #read} would have given it with this seed. */
+    public void redraw(Weights weights, long seed) {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            Generator generator = ParameterSpec.generator(seed);
+            for (List<ParameterSpec> part : head) {
+                for (ParameterSpec spec : part) {
+                    if (weights.created().contains(spec.name())) {
+                        Tensor ours = weights.get(spec.name());
+                        ours.copy_(spec.create(initializerRange, Dtype.of(ours), DeviceSpec.CPU, generator));
+                    }
+                }
+            }
+        }
+    }
+
+    private void create(Weights weights, List<ParameterSpec> specs, Dtype dtype, ModelOptions options) {
+        Generator generator = ParameterSpec.generator(options.seed());
+        for (ParameterSpec spec : specs) {
+            try (NativeScope one = new NativeScope()) {
+                weights.put(spec.name(), spec.create(initializerRange, dtype, options.device(), generator));
+            }
+        }
+    }
+
+    /** Whether the checkpoint holds a part of the head in the right shape; says so where it does not. */
+    private static boolean isUsable(ParameterReader reader, List<ParameterSpec> part) throws CheckpointException {
+        for (ParameterSpec spec : part) {
+            if (!reader.has(spec.name())) {
+                LOG.log(
+                        System.Logger.Level.INFO,
+                        "{0} has no {1}: it starts from random numbers and has to be trained",
+                        reader.path(),
+                        spec.name());
+                return false;
+            }
+            long[] shape = reader.info(spec.name()).shape();
+            if (shape.length == spec.shape().length && shape[0] != spec.shape()[0]) {
+                LOG.log(
+                        System.Logger.Level.WARNING,
+                        "{0} has a {1} for {2} classes, but {3} are asked for: it starts from random numbers instead",
+                        reader.path(),
+                        spec.name(),
+                        shape[0],
+                        spec.shape()[0]);
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** A matrix {@code (out, in)} and, where asked for, a bias. */
+    public static List<ParameterSpec> linear(String path, long out, long in, boolean bias) {
+        ParameterSpec weight = new ParameterSpec(path + ".weight", Initial.NORMAL, out, in);
+        return bias ? List.of(weight, new ParameterSpec(path + ".bias", Initial.ZEROS, out)) : List.of(weight);
+    }
+
+    /** Weight and bias of a layer norm. */
+    public static List<ParameterSpec> layerNorm(String path, long size) {
+        return List.of(
+                new ParameterSpec(path + ".weight", Initial.ONES, size),
+                new ParameterSpec(path + ".bias", Initial.ZEROS, size));
+    }
+}
