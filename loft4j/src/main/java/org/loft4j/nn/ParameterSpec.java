@@ -17,9 +17,20 @@ import org.loft4j.tensor.Tensors;
  *
  * @param name Hugging Face's name, such as {@code model.norm.weight}
  * @param initial what a new parameter holds
+ * @param role what the model does with it
  * @param shape sizes, copied neither in nor out
  */
-public record ParameterSpec(String name, Initial initial, long... shape) {
+public record ParameterSpec(String name, Initial initial, Role role, long... shape) {
+    /** What a model does with a parameter: whether it may be kept in fewer bits while it is frozen. */
+    public enum Role {
+        /** Embeddings, norms, biases and heads: always kept in the dtype of the model. */
+        OTHER,
+        /** The matrix {@code (out, in)} of a linear layer inside the model. */
+        LINEAR,
+        /** The same, stored {@code (in, out)}. */
+        TRANSPOSED_LINEAR
+    }
+
     /** What a new parameter holds. */
     public enum Initial {
         /** Normal numbers of mean 0 and the model's {@code initializer_range}: matrices and embeddings. */
@@ -28,6 +39,11 @@ public record ParameterSpec(String name, Initial initial, long... shape) {
         ONES,
         /** Zeros: biases. */
         ZEROS
+    }
+
+    /** A parameter that is no matrix of a linear layer inside the model. */
+    public ParameterSpec(String name, Initial initial, long... shape) {
+        this(name, initial, Role.OTHER, shape);
     }
 
     /**

@@ -35,6 +35,16 @@ public final class Weights implements AutoCloseable {
         return tensors.get(name);
     }
 
+    /** The linear layer at a path: its matrix {@code (out, in)} is {@code path.weight}, its bias {@code path.bias} where there is one. */
+    public Linear linear(String path) {
+        return new Linear(path, get(path + ".weight"), find(path + ".bias"));
+    }
+
+    /** The linear layer at a path whose matrix is stored {@code (in, out)}; see {@link Linear#transposed}. */
+    public Linear transposedLinear(String path) {
+        return Linear.transposed(path, get(path + ".weight"), find(path + ".bias"));
+    }
+
     /** The tensors in the order in which they were put; each is owned by this object. */
     public Map<String, Tensor> asMap() {
         return Collections.unmodifiableMap(tensors);

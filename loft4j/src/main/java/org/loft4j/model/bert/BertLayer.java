@@ -78,7 +78,7 @@ final class BertLayer {
     }
 
     private Linear linear(String module, Weights weights) {
-        return BertWeights.linear(weights, BertWeights.layer(index, module));
+        return weights.linear(BertWeights.layer(index, module));
     }
 
     private LayerNorm norm(String module, Weights weights) {

@@ -66,11 +66,11 @@ public final class BertModel implements Model {
             layer.forEachLinear(linear -> linears.put(linear.path(), linear));
             layers.add(layer);
         }
-        this.pooler = config.pooling() == Pooling.POOLER ? BertWeights.linear(weights, BertWeights.POOLER) : null;
+        this.pooler = config.pooling() == Pooling.POOLER ? weights.linear(BertWeights.POOLER) : null;
         if (pooler != null) {
             linears.put(pooler.path(), pooler);
         }
-        this.classifier = BertWeights.linear(weights, BertWeights.CLASSIFIER);
+        this.classifier = weights.linear(BertWeights.CLASSIFIER);
         linears.put(classifier.path(), classifier);
     }
 

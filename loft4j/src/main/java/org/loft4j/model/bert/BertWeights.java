@@ -6,7 +6,6 @@ import org.loft4j.CheckpointException;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.TensorSource;
 import org.loft4j.model.shared.Parameters;
-import org.loft4j.nn.Linear;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
@@ -33,11 +32,6 @@ final class BertWeights {
     /** Path of a module of one layer. */
     static String layer(int index, String module) {
         return "bert.encoder.layer." + index + "." + module;
-    }
-
-    /** The linear layer at a path. */
-    static Linear linear(Weights weights, String path) {
-        return new Linear(path, weights.get(path + ".weight"), weights.get(path + ".bias"));
     }
 
     /**
@@ -108,9 +102,9 @@ final class BertWeights {
     private static List<List<ParameterSpec>> head(BertConfig config) {
         List<List<ParameterSpec>> parts = new ArrayList<>();
         if (config.pooling() == Pooling.POOLER || config.pooling() == Pooling.AUTO) {
-            parts.add(Parameters.linear(POOLER, config.hiddenSize(), config.hiddenSize(), true));
+            parts.add(Parameters.outputLinear(POOLER, config.hiddenSize(), config.hiddenSize(), true));
         }
-        parts.add(Parameters.linear(CLASSIFIER, config.labels().size(), config.hiddenSize(), true));
+        parts.add(Parameters.outputLinear(CLASSIFIER, config.labels().size(), config.hiddenSize(), true));
         return parts;
     }
 }

@@ -99,6 +99,6 @@ final class LlamaLayer {
     }
 
     private Linear linear(String module, Weights weights) {
-        return LlamaWeights.linear(weights, LlamaWeights.layer(index, module));
+        return weights.linear(LlamaWeights.layer(index, module));
     }
 }

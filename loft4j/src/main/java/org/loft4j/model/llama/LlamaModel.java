@@ -71,7 +71,7 @@ public final class LlamaModel implements Decoder {
         this.norm = new RmsNorm(LlamaWeights.NORM, weights.get(LlamaWeights.NORM), config.rmsNormEps());
         this.head = config.tieWordEmbeddings()
                 ? new Linear(LlamaWeights.HEAD, embedding, null)
-                : LlamaWeights.linear(weights, LlamaWeights.HEAD);
+                : weights.linear(LlamaWeights.HEAD);
         linears.put(head.path(), head);
         this.rotary = new RotaryEmbedding(config.headDim(), config.ropeTheta(), dtype, device);
     }

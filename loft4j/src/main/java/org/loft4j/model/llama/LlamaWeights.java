@@ -7,7 +7,6 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.TensorSource;
-import org.loft4j.nn.Linear;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
 import org.loft4j.nn.Weights;
@@ -100,11 +99,6 @@ final class LlamaWeights {
     /** Buffers that old versions saved, and the copy of a tied output embedding. */
     private static boolean isHarmless(String name) {
         return name.endsWith(".rotary_emb.inv_freq") || name.equals(HEAD + ".weight");
-    }
-
-    /** The linear layer at a path. */
-    static Linear linear(Weights weights, String path) {
-        return new Linear(path, weights.get(path + ".weight"), weights.find(path + ".bias"));
     }
 
     private static void linear(List<ParameterSpec> specs, String path, long out, long in, boolean bias) {

@@ -11,6 +11,7 @@ import org.loft4j.io.ParameterReader;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
+import org.loft4j.nn.ParameterSpec.Role;
 import org.loft4j.nn.Weights;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -131,9 +132,23 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
         return true;
     }
 
-    /** A matrix {@code (out, in)} and, where asked for, a bias. */
+    /** A linear layer inside the model: a matrix {@code (out, in)} and, where asked for, a bias. */
     public static List<ParameterSpec> linear(String path, long out, long in, boolean bias) {
-        ParameterSpec weight = new ParameterSpec(path + ".weight", Initial.NORMAL, out, in);
+        return linear(path, new ParameterSpec(path + ".weight", Initial.NORMAL, Role.LINEAR, out, in), out, bias);
+    }
+
+    /** The same with a matrix that is stored {@code (in, out)}. */
+    public static List<ParameterSpec> transposedLinear(String path, long out, long in, boolean bias) {
+        return linear(
+                path, new ParameterSpec(path + ".weight", Initial.NORMAL, Role.TRANSPOSED_LINEAR, in, out), out, bias);
+    }
+
+    /** A layer that makes a model's output, such as {@code lm_head} or a classifier: never kept in fewer bits. */
+    public static List<ParameterSpec> outputLinear(String path, long out, long in, boolean bias) {
+        return linear(path, new ParameterSpec(path + ".weight", Initial.NORMAL, out, in), out, bias);
+    }
+
+    private static List<ParameterSpec> linear(String path, ParameterSpec weight, long out, boolean bias) {
         return bias ? List.of(weight, new ParameterSpec(path + ".bias", Initial.ZEROS, out)) : List.of(weight);
     }
 
