@@ -2,6 +2,9 @@ package org.loft4j.cli;
 
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.function.Supplier;
+import org.loft4j.io.HubEnvironment;
+import org.loft4j.io.ModelReference;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
@@ -18,7 +21,11 @@ final class Call {
     }
 
     static CommandLine commandLine(PrintWriter out, PrintWriter err, String... args) {
-        CommandLine root = new CommandLine(new Loft());
+        return commandLine(HubEnvironment::ofUser, out, err, args);
+    }
+
+    static CommandLine commandLine(Supplier<HubEnvironment> hub, PrintWriter out, PrintWriter err, String... args) {
+        CommandLine root = new CommandLine(Loft.with(hub));
         Call call = new Call(ConfigFile.of(args, ConfigKeys.of(root)));
         root.setOut(out)
                 .setErr(err)
@@ -26,6 +33,7 @@ final class Call {
                 .setUsageHelpLongOptionsMaxWidth(32)
                 .setDefaultValueProvider(call.config)
                 .setCaseInsensitiveEnumValuesAllowed(true)
+                .registerConverter(ModelReference.class, ModelReference::new)
                 .setExecutionStrategy(call::execute)
                 .setParameterExceptionHandler((e, raw) -> wrong(e.getCommandLine(), List.of(e.getMessage())))
                 .setExecutionExceptionHandler((e, command, parsed) -> Failure.report(e, command));

@@ -22,6 +22,7 @@ import org.loft4j.data.Dataset;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
+import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
@@ -52,12 +53,9 @@ import picocli.CommandLine.Spec;
             "  loft compare --output compared --report-only"
         })
 final class CompareCommand implements Verb {
-    @Option(
-            names = "--model",
-            paramLabel = "DIR",
-            description = "Hugging Face directory of the model: config.json, model.safetensors, tokenizer.json.")
+    @Option(names = "--model", paramLabel = "MODEL", description = ModelFlags.MODEL)
     @Nullable
-    Path model;
+    ModelReference model;
 
     @Option(
             names = "--pooling",
@@ -180,10 +178,10 @@ final class CompareCommand implements Verb {
             ModelFlags.requireDirectory(problems, "--output", output);
             return;
         }
-        require(problems, "--model=DIR", model);
+        require(problems, "--model=MODEL", model);
         require(problems, "--eval-data=FILE", evalData);
         require(problems, "--test-data=FILE", testData);
-        ModelFlags.requireDirectory(problems, "--model", model);
+        ModelFlags.requireModel(problems, model);
         ModelFlags.requireFile(problems, "--eval-data", evalData);
         ModelFlags.requireFile(problems, "--test-data", testData);
         data.check(problems);
@@ -237,7 +235,7 @@ final class CompareCommand implements Verb {
             report();
             return ExitCode.OK;
         }
-        Path directory = Objects.requireNonNull(model);
+        Path directory = HubAccess.resolve(spec, Objects.requireNonNull(model));
         Task task = Models.defaultTask(directory);
         String chosenMetric = metric != null ? metric : task == Task.SEQUENCE_CLASSIFICATION ? "accuracy" : "loss";
         ComparisonSettings settings = settings(chosenMetric);

@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -14,6 +15,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.Table;
 import org.loft4j.io.Json;
+import org.loft4j.io.ModelReference;
 import org.loft4j.io.TensorInfo;
 import org.loft4j.tensor.Shapes;
 import picocli.CommandLine.Command;
@@ -34,16 +36,20 @@ import picocli.CommandLine.Spec;
             "  loft inspect run/adapter_model.safetensors --all"
         })
 final class InspectCommand implements Verb {
-    @Parameters(paramLabel = "PATH", arity = "1..*", description = "Directories and safetensors files.")
-    List<Path> paths;
+    @Parameters(
+            paramLabel = "PATH",
+            arity = "1..*",
+            description = "Directories, safetensors files, and names of models on the hub.")
+    List<String> paths;
 
     @Option(
             names = "--model",
-            paramLabel = "DIR",
+            paramLabel = "MODEL",
             description =
-                    "The model under an adapter, for the share that is trained. Default: the one that the adapter names, where it exists.")
+                    "The model under an adapter, for the share that is trained: a directory, or a name on the hub. Default: the one"
+                            + " that the adapter names, if it is on this machine.")
     @Nullable
-    Path model;
+    ModelReference model;
 
     @Option(names = "--all", description = "One line for each tensor, instead of one for each kind of layer.")
     boolean all;
@@ -58,8 +64,10 @@ final class InspectCommand implements Verb {
     public int run() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         List<Map<String, Object>> trees = new ArrayList<>();
-        for (Path path : paths) {
-            Inspection inspection = Inspection.of(path, model);
+        Path base = model == null ? null : HubAccess.resolve(spec, model);
+        for (String path : paths) {
+            Inspection inspection =
+                    Inspection.of(place(path), base, named -> HubAccess.find(spec, new ModelReference(named)));
             if (common.json) {
                 trees.add(tree(inspection));
             } else {
@@ -70,6 +78,18 @@ final class InspectCommand implements Verb {
             out.println(Json.text(trees.size() == 1 ? trees.get(0) : trees));
         }
         return 0;
+    }
+
+    @Override
+    public void check(Problems problems) {
+        ModelFlags.requireModel(problems, model);
+    }
+
+    /** What exists is a path, and so is what has no name's shape; the rest is a name. */
+    private Path place(String text) throws IOException {
+        ModelReference reference = new ModelReference(text);
+        boolean named = !Files.exists(Path.of(text)) && reference.fault() == null;
+        return named ? HubAccess.resolve(spec, reference) : Path.of(text);
     }
 
     private void print(Inspection inspection, PrintWriter out) {
@@ -95,7 +115,7 @@ final class InspectCommand implements Verb {
         Long base = inspection.baseParameters();
         String counted = "trainable: " + Quantities.count(trainable) + " parameters";
         return base == null
-                ? counted + "; --model DIR tells what share that is"
+                ? counted + "; --model MODEL tells what share that is"
                 : counted + ", " + Quantities.percent(trainable, base + trainable) + " of "
                         + Quantities.count(base + trainable);
     }

@@ -3,12 +3,12 @@ package org.loft4j.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -74,8 +74,13 @@ record Inspection(
     private static final List<String> RUN_KEYS =
             List.of("global_step", "max_steps", "epoch", "best_metric", "best_model_checkpoint", "best_global_step");
 
-    /** @param base directory of the model under an adapter; null for the one that the adapter names */
-    static Inspection of(Path path, @Nullable Path base) throws IOException {
+    /**
+     * Looks at what a path holds.
+     *
+     * @param base directory of the model under an adapter; null for the one that the adapter names
+     * @param find the directory of a model that an adapter names; null where it is not on this machine
+     */
+    static Inspection of(Path path, @Nullable Path base, Function<String, @Nullable Path> find) throws IOException {
         Map<String, Object> facts = new LinkedHashMap<>();
         Map<String, List<TensorInfo>> tensors = new LinkedHashMap<>();
         if (!Files.exists(path)) {
@@ -98,7 +103,8 @@ record Inspection(
             kind = Kind.ADAPTER;
             JsonObject adapter = Json.read(path.resolve(ADAPTER_CONFIG));
             take(adapter, ADAPTER_KEYS, facts);
-            under = base != null ? base : directory(adapter.findString("base_model_name_or_path"));
+            String named = adapter.findString("base_model_name_or_path");
+            under = base != null || named == null ? base : find.apply(named);
         }
         if (Files.exists(path.resolve(RUN_STATE))) {
             kind = Kind.CHECKPOINT;
@@ -155,14 +161,6 @@ record Inspection(
             if (value != null) {
                 facts.put(key, value);
             }
-        }
-    }
-
-    private static @Nullable Path directory(@Nullable String name) {
-        try {
-            return name == null || !Files.isDirectory(Path.of(name)) ? null : Path.of(name);
-        } catch (InvalidPathException e) {
-            return null;
         }
     }
 

@@ -9,7 +9,10 @@ import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
+import org.loft4j.adapter.PeftMetadata;
+import org.loft4j.io.HubException;
 import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.Model;
@@ -36,9 +39,10 @@ record LoadedModel(
     private static final int MAX_LENGTH = 512;
 
     static LoadedModel open(ModelFlags flags, DeviceFlags place) throws IOException {
-        Path described = flags.adapter != null ? flags.adapter : flags.model;
+        Path given = flags.model == null ? null : HubAccess.resolve(flags.verb, flags.model);
+        Path described = flags.adapter != null ? flags.adapter : given;
         TaskFile trainedAs = described != null && TaskFile.exists(described) ? TaskFile.read(described) : null;
-        Path directory = flags.model != null ? flags.model : base(flags.adapter, trainedAs);
+        Path directory = given != null ? given : base(flags, trainedAs);
         Task task = trainedAs == null ? Models.defaultTask(directory) : trainedAs.task();
         List<String> labels = trainedAs == null ? List.of() : trainedAs.labels();
         Pooling pooling = trainedAs == null ? null : trainedAs.pooling();
@@ -72,21 +76,33 @@ record LoadedModel(
         }
     }
 
-    private static Path base(@Nullable Path adapter, @Nullable TaskFile trainedAs) throws IOException {
+    /** The model that an adapter names: a directory, or a model on the hub. */
+    private static Path base(ModelFlags flags, @Nullable TaskFile trainedAs) throws IOException {
+        Path adapter = flags.adapter;
         if (adapter == null) {
-            throw new ConfigException("--model DIR is needed");
+            throw new ConfigException("--model MODEL is needed");
         }
         String name = trainedAs == null ? null : trainedAs.baseModel();
         if (name == null) {
-            name = PeftFiles.readConfig(adapter).metadata().baseModelNameOrPath();
+            PeftMetadata metadata = PeftFiles.readConfig(adapter).metadata();
+            name = metadata.baseModelNameOrPath();
+            // a directory has no revisions, though its adapter may name one
+            name = new ModelReference(name).directory() != null ? name : metadata.baseModel();
         }
-        if (name == null || name.isEmpty() || !Files.isDirectory(Path.of(name))) {
+        if (name.isEmpty()) {
+            throw new CheckpointException(adapter, "its model is not named; say where it is with --model MODEL");
+        }
+        ModelReference base = new ModelReference(name);
+        if (base.directory() == null && !base.isName()) {
             throw new CheckpointException(
-                    adapter,
-                    "its model " + (name == null || name.isEmpty() ? "is not named" : name + " is no directory here")
-                            + "; say where it is with --model DIR");
+                    adapter, "its model " + name + " is no directory here; say where it is with --model MODEL");
         }
-        return Path.of(name);
+        try {
+            return HubAccess.resolve(flags.verb, base);
+        } catch (HubException e) {
+            throw new CheckpointException(
+                    adapter, "its model " + e.getMessage() + "; or say where it is with --model MODEL", e);
+        }
     }
 
     /** The directory with the tokenizer: the model's, or the adapter's where the model has none. */

@@ -3,6 +3,8 @@ package org.loft4j.cli;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.function.Supplier;
+import org.loft4j.io.HubEnvironment;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.IVersionProvider;
@@ -30,6 +32,7 @@ import picocli.CommandLine.Option;
             DemoCommand.class,
             TrainCommand.class,
             CompareCommand.class,
+            DownloadCommand.class,
             EvalCommand.class,
             PredictCommand.class,
             GenerateCommand.class,
@@ -40,6 +43,22 @@ import picocli.CommandLine.Option;
             HelpCommand.class
         })
 public final class Loft {
+    private final Supplier<HubEnvironment> hub;
+
+    private Loft(Supplier<HubEnvironment> hub) {
+        this.hub = hub;
+    }
+
+    /** Where named models come from. */
+    HubEnvironment hub() {
+        return hub.get();
+    }
+
+    /** The root command of a call. */
+    static Loft with(Supplier<HubEnvironment> hub) {
+        return new Loft(hub);
+    }
+
     /** Runs one call and ends the process with its exit status. */
     public static void main(String[] args) {
         LogLines.bind();
@@ -53,7 +72,12 @@ public final class Loft {
 
     /** Runs one call in this process: 0 done, 1 failed, 2 called wrongly, 130 interrupted. */
     static int run(PrintWriter out, PrintWriter err, String... args) {
-        return Call.commandLine(out, err, args).execute(args.length == 0 ? new String[] {"--help"} : args);
+        return run(HubEnvironment::ofUser, out, err, args);
+    }
+
+    /** The same with named models from elsewhere than the process's environment says. */
+    static int run(Supplier<HubEnvironment> hub, PrintWriter out, PrintWriter err, String... args) {
+        return Call.commandLine(hub, out, err, args).execute(args.length == 0 ? new String[] {"--help"} : args);
     }
 
     /** The version that the build wrote into the jar. */

@@ -3,17 +3,27 @@ package org.loft4j.cli;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.io.ModelReference;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Which model, with which adapter. */
 final class ModelFlags {
+    /** What {@code --model} takes, in every verb. */
+    static final String MODEL =
+            "Hugging Face directory of the model (config.json, model.safetensors, tokenizer.json), or its name on the hub,"
+                    + " such as " + ModelReference.EXAMPLE + ", or name@revision.";
+
+    @Spec(Spec.Target.MIXEE)
+    CommandSpec verb;
+
     @Option(
             names = "--model",
-            paramLabel = "DIR",
-            description = "Hugging Face directory of the model: config.json, model.safetensors, tokenizer.json."
-                    + " Default: the one that the adapter was trained on.")
+            paramLabel = "MODEL",
+            description = MODEL + " Default: the one that the adapter was trained on.")
     @Nullable
-    Path model;
+    ModelReference model;
 
     @Option(
             names = "--adapter",
@@ -24,10 +34,18 @@ final class ModelFlags {
 
     void check(Problems problems) {
         if (model == null && adapter == null) {
-            problems.add("--model DIR is needed, or --adapter DIR with an adapter that names its model");
+            problems.add("--model MODEL is needed, or --adapter DIR with an adapter that names its model");
         }
-        requireDirectory(problems, "--model", model);
+        requireModel(problems, model);
         requireDirectory(problems, "--adapter", adapter);
+    }
+
+    /** Asks no hub: that is left for when the call is known to be sound. */
+    static void requireModel(Problems problems, @Nullable ModelReference model) {
+        String fault = model == null ? null : model.fault();
+        if (fault != null) {
+            problems.add("--model " + fault);
+        }
     }
 
     static void requireDirectory(Problems problems, String flag, @Nullable Path path) {

@@ -15,6 +15,7 @@ import org.loft4j.cli.reproduce.RealTask;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
@@ -22,16 +23,18 @@ import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.train.TrainData;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** The task of an experiment that needs a real one: the demo's, or files of the user's. */
 final class TaskFlags {
-    @Option(
-            names = "--model",
-            paramLabel = "DIR",
-            description = "Hugging Face directory of the model. Default: the demo's MiniLM.")
+    @Spec(Spec.Target.MIXEE)
+    CommandSpec verb;
+
+    @Option(names = "--model", paramLabel = "MODEL", description = ModelFlags.MODEL + " Default: the demo's MiniLM.")
     @Nullable
-    Path model;
+    ModelReference model;
 
     @Option(
             names = "--data",
@@ -69,12 +72,12 @@ final class TaskFlags {
     Integer maxLength;
 
     void check(Problems problems) {
-        List<@Nullable Path> own = java.util.Arrays.asList(model, data, evalData, testData);
+        List<@Nullable Object> own = java.util.Arrays.asList(model, data, evalData, testData);
         if (own.stream().anyMatch(Objects::nonNull) && own.stream().anyMatch(Objects::isNull)) {
             problems.add(
                     "--model, --data, --eval-data and --test-data go together: give all four, or none for the demo's task");
         }
-        ModelFlags.requireDirectory(problems, "--model", model);
+        ModelFlags.requireModel(problems, model);
         ModelFlags.requireFile(problems, "--data", data);
         ModelFlags.requireFile(problems, "--eval-data", evalData);
         ModelFlags.requireFile(problems, "--test-data", testData);
@@ -85,7 +88,7 @@ final class TaskFlags {
 
     /** @param quick whether a part of the demo's held-out sentences is enough */
     RealTask.Source source(boolean quick) {
-        return say -> model == null ? demo(quick, say) : own(model);
+        return say -> model == null ? demo(quick, say) : own(model, HubAccess.resolve(verb, model));
     }
 
     private RealTask demo(boolean quick, Consumer<String> say) throws IOException {
@@ -101,7 +104,7 @@ final class TaskFlags {
                 new Held(demo.test(), described));
     }
 
-    private RealTask own(Path directory) throws IOException {
+    private RealTask own(ModelReference named, Path directory) throws IOException {
         Task task = Models.defaultTask(directory);
         DataFlags flags = new DataFlags();
         flags.data = Objects.requireNonNull(data);
@@ -111,7 +114,10 @@ final class TaskFlags {
                 DataFiles.read(Objects.requireNonNull(testData), flags.columns(task == Task.SEQUENCE_CLASSIFICATION));
         int length = (int) Math.min(Models.maxPositions(directory), maxLength == null ? 512 : maxLength);
         Map<String, Object> described = new LinkedHashMap<>();
-        described.put("model", directory.toAbsolutePath().normalize().getFileName() + ", pooling " + pooling);
+        Path given = named.directory();
+        Object shown =
+                given == null ? named : given.toAbsolutePath().normalize().getFileName();
+        described.put("model", shown + ", pooling " + pooling);
         described.put(
                 "task",
                 flags.data.getFileName() + ", "

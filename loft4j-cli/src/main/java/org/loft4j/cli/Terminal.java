@@ -4,6 +4,7 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import org.loft4j.io.HubListener;
 import org.loft4j.train.ProgressLine;
 
 /** What the launcher said about the terminal; {@code System.console()} does not know where stderr goes. */
@@ -21,6 +22,12 @@ final class Terminal {
         int columns = Integer.getInteger("loft.columns", 100);
         return new ProgressLine(
                 new PrintStream(new WriterStream(err), false, StandardCharsets.UTF_8), terminal, columns);
+    }
+
+    /** A line that shows how a download goes on, in the same manner. */
+    static HubListener downloads(PrintWriter err) {
+        return new DownloadLine(
+                err, Boolean.getBoolean("loft.terminal"), Integer.getInteger("loft.columns", 100), System::nanoTime);
     }
 
     /** UTF-8 bytes of whole characters, written on. */

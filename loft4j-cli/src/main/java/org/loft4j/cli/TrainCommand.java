@@ -13,6 +13,7 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
+import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
@@ -36,18 +37,14 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft train --model models/MiniLM --data train.csv --eval-data valid.csv --output run",
-            "  loft train --model models/Llama --data train.jsonl --method lora --rank 8 --learning-rate 2e-4 --output run",
+            "  loft train --model HuggingFaceTB/SmolLM2-135M --data train.jsonl --method lora --rank 8 --learning-rate 2e-4 --output run",
             "  loft train --config run/config.yaml --resume"
         })
 final class TrainCommand implements Verb {
     static final String SETTINGS = "config.yaml";
 
-    @Option(
-            names = "--model",
-            paramLabel = "DIR",
-            required = true,
-            description = "Hugging Face directory of the model: config.json, model.safetensors, tokenizer.json.")
-    Path model;
+    @Option(names = "--model", paramLabel = "MODEL", required = true, description = ModelFlags.MODEL)
+    ModelReference model;
 
     @Option(
             names = "--pooling",
@@ -95,7 +92,7 @@ final class TrainCommand implements Verb {
 
     @Override
     public void check(Problems problems) {
-        ModelFlags.requireDirectory(problems, "--model", model);
+        ModelFlags.requireModel(problems, model);
         data.check(problems);
         eval.check(problems);
         run.check(problems);
@@ -115,13 +112,14 @@ final class TrainCommand implements Verb {
     @Override
     public int run() throws IOException {
         TrainConfig config = config();
-        Task task = Models.defaultTask(model);
-        List<String> known = task == Task.SEQUENCE_CLASSIFICATION ? Models.labels(model) : List.of();
+        Path directory = HubAccess.resolve(spec, model);
+        Task task = Models.defaultTask(directory);
+        List<String> known = task == Task.SEQUENCE_CLASSIFICATION ? Models.labels(directory) : List.of();
         TrainingRows rows = TrainingRows.read(task, data, eval.file, eval.share, known, run.seed);
         ModelOptions options =
                 new ModelOptions(task, rows.labelNames(), pooling, device.dtype(), device.device(), run.seed);
-        try (Tokenizer tokenizer = Tokenizer.open(model);
-                Model opened = Models.open(model, options)) {
+        try (Tokenizer tokenizer = Tokenizer.open(directory);
+                Model opened = Models.open(directory, options)) {
             int most = (int) Math.min(Integer.MAX_VALUE, opened.description().maxPositions());
             int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
             Dataset train = encode(rows, rows.train(), tokenizer, maxLength, "training");

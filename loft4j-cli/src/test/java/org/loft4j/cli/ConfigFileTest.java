@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.io.ModelReference;
 import org.loft4j.optim.Schedule;
 import picocli.CommandLine;
 
@@ -34,7 +35,7 @@ class ConfigFileTest {
                 group_by_length: false
                 per_device_train_batch_size: 4
                 """, "--batch-size", "6");
-        assertEquals(Path.of("somewhere"), train.model);
+        assertEquals(new ModelReference("somewhere"), train.model);
         assertEquals(3, train.method.rank);
         assertEquals("query,value", train.adapter.targetModules);
         assertEquals(List.of("classifier"), train.adapter.modulesToSave);

@@ -1,6 +1,9 @@
 package org.loft4j.adapter;
 
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.io.HubCache;
+import org.loft4j.io.HubName;
 
 /**
  * What an adapter's files say of the model that it belongs to.
@@ -12,5 +15,19 @@ public record PeftMetadata(
         String baseModelNameOrPath, @Nullable String revision) {
     public PeftMetadata(String baseModelNameOrPath) {
         this(baseModelNameOrPath, null);
+    }
+
+    /** What is said of the model that was read from a directory: its name, if the directory is a snapshot from the hub. */
+    public static PeftMetadata of(@Nullable Path directory) {
+        HubName name = directory == null ? null : HubCache.nameOf(directory);
+        return name == null
+                ? new PeftMetadata(directory == null ? "" : directory.toString())
+                : new PeftMetadata(name.repository(), name.revision().equals(HubName.MAIN) ? null : name.revision());
+    }
+
+    /** The model as one word: a directory, or {@code org/name@revision}; empty if it is not named. */
+    public String baseModel() {
+        boolean plain = revision == null || revision.isEmpty() || baseModelNameOrPath.isEmpty();
+        return plain ? baseModelNameOrPath : baseModelNameOrPath + "@" + revision;
     }
 }

@@ -9,6 +9,8 @@ import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.io.HubCache;
+import org.loft4j.io.HubName;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.nn.Model;
@@ -43,12 +45,13 @@ public record TaskFile(
     public static TaskFile of(Model model, int maxLength) {
         ModelDescription description = model.description();
         Path directory = description.directory();
+        HubName name = directory == null ? null : HubCache.nameOf(directory);
         return new TaskFile(
                 model.task(),
                 description.labels(),
                 description.pooling(),
                 maxLength,
-                directory == null ? null : directory.toString());
+                name != null ? name.toString() : directory == null ? null : directory.toString());
     }
 
     public static boolean exists(Path directory) {

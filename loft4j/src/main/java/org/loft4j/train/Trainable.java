@@ -178,8 +178,11 @@ public final class Trainable implements AutoCloseable {
 
     private void saveTensors(Path directory) throws IOException {
         if (adapter != null) {
-            Path base = model.description().directory();
-            PeftFiles.save(directory, adapter, model, new PeftMetadata(base == null ? "" : base.toString()));
+            PeftFiles.save(
+                    directory,
+                    adapter,
+                    model,
+                    PeftMetadata.of(model.description().directory()));
         } else {
             SafetensorsWriter.write(
                     directory.resolve(ModelDirectory.SINGLE), model.weights().asMap(), Map.of());

@@ -4,6 +4,8 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.loft4j.adapter.LoraConfig;
+import org.loft4j.io.HubCache;
+import org.loft4j.io.HubName;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.train.TrainConfig;
@@ -16,11 +18,7 @@ final class TrialSettings {
     TrialSettings(Model model, ComparisonData data) {
         ModelDescription description = model.description();
         Path directory = description.directory();
-        common.put(
-                "model",
-                directory == null
-                        ? "none"
-                        : String.valueOf(directory.toAbsolutePath().normalize().getFileName()));
+        common.put("model", directory == null ? "none" : named(directory));
         common.put("model_type", description.family());
         common.put("model_dtype", description.dtype().torchName());
         common.put("model_elements", model.weights().elements());
@@ -32,6 +30,13 @@ final class TrialSettings {
                 "eval_data",
                 java.util.Objects.requireNonNull(data.training().eval()).fingerprint());
         common.put("test_data", data.test().fingerprint());
+    }
+
+    /** The last part of a path; of a snapshot from the hub that is the commit, and the model's name belongs before it. */
+    private static String named(Path directory) {
+        String last = String.valueOf(directory.toAbsolutePath().normalize().getFileName());
+        HubName name = HubCache.nameOf(directory);
+        return name == null ? last : name.repository() + "@" + last;
     }
 
     Map<String, Object> of(Trial trial, ComparisonSettings settings) {

@@ -1,0 +1,35 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.io.Hub;
+import org.loft4j.io.HubRetries;
+import org.loft4j.io.ModelReference;
+import picocli.CommandLine.Model.CommandSpec;
+
+/** How a verb gets at models that are named and not given as a directory. */
+final class HubAccess {
+    private HubAccess() {}
+
+    /** The hub in the environment of this call; its downloads show on standard error. */
+    static Hub of(CommandSpec verb) {
+        Loft call = (Loft) verb.root().userObject();
+        return new Hub(
+                call.hub(),
+                HubRetries.DEFAULT,
+                Terminal.downloads(verb.commandLine().getErr()));
+    }
+
+    /** The directory of a model, downloaded if need be. */
+    static Path resolve(CommandSpec verb, ModelReference model) throws IOException {
+        Path directory = model.directory();
+        return directory != null ? directory : model.resolve(of(verb));
+    }
+
+    /** The directory of a model as far as it is on this machine; null otherwise. */
+    static @Nullable Path find(CommandSpec verb, ModelReference model) {
+        Path directory = model.directory();
+        return directory != null ? directory : model.resolveCached(of(verb));
+    }
+}

@@ -1,0 +1,192 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.io.HubEnvironment;
+
+/** From a name to an adapter that keeps the name, and back to the model by it. */
+class NamedModelEndToEndTest {
+    private static final String COMMIT = "00112233445566778899aabbccddeeff00112233";
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    @TempDir
+    Path directory;
+
+    private final AtomicInteger requests = new AtomicInteger();
+    private HttpServer server;
+    private Path model;
+
+    @BeforeEach
+    void start() throws IOException {
+        model = TinyModels.encoder(directory.resolve("on-the-hub"));
+        server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.createContext("/", exchange -> {
+            try (exchange) {
+                requests.incrementAndGet();
+                answer(exchange);
+            }
+        });
+        server.start();
+    }
+
+    @AfterEach
+    void stop() {
+        server.stop(0);
+    }
+
+    @Test
+    void anAdapterOfANamedModelKeepsTheName() throws IOException {
+        Path data = TinyModels.colours(directory.resolve("train.csv"), 16);
+        Path run = directory.resolve("run");
+        Captured trained = loft(
+                "train",
+                "--model",
+                "org/tiny",
+                "--data",
+                data.toString(),
+                "--output",
+                run.toString(),
+                "--rank",
+                "2",
+                "--max-steps",
+                "2",
+                "--batch-size",
+                "4",
+                "--max-length",
+                "16");
+        assertEquals(0, trained.status(), trained.err());
+        assertTrue(trained.err().contains("downloading org/tiny: "), trained.err());
+        assertTrue(trained.out().contains("predict --model org/tiny --adapter"), trained.out());
+        assertEquals(
+                "org/tiny",
+                json(run.resolve("adapter_config.json"))
+                        .get("base_model_name_or_path")
+                        .asText());
+        assertEquals(
+                "org/tiny",
+                json(run.resolve("loft_task.json")).get("base_model").asText());
+        assertTrue(Files.readString(run.resolve("config.yaml")).contains("model_name_or_path: org/tiny"));
+
+        server.stop(0); // from here on the cache has to do
+        Captured predicted = loft("predict", "--adapter", run.toString(), "--text", "red ball");
+        assertEquals(0, predicted.status(), predicted.err());
+        assertEquals("", predicted.err());
+        Captured inspected = loft("inspect", "--json", run.toString());
+        assertEquals(0, inspected.status(), inspected.err());
+        assertTrue(JSON.readTree(inspected.out()).has("base_parameters"), inspected.out());
+        Path merged = directory.resolve("merged");
+        Captured merge = loft("merge", "--adapter", run.toString(), "--output", merged.toString());
+        assertEquals(0, merge.status(), merge.err());
+        assertTrue(Files.isRegularFile(merged.resolve("tokenizer.json")));
+        assertFalse(Files.isSymbolicLink(merged.resolve("tokenizer.json")));
+    }
+
+    @Test
+    void downloadPrintsTheDirectory() throws IOException {
+        Captured plain = loft("download", "org/tiny");
+        assertEquals(0, plain.status(), plain.err());
+        Path snapshot = directory.resolve("cache/models--org--tiny/snapshots").resolve(COMMIT);
+        assertEquals(snapshot + System.lineSeparator(), plain.out());
+        int asked = requests.get();
+        JsonNode tree =
+                JSON.readTree(loft("download", "--json", "org/tiny@" + COMMIT).out());
+        assertEquals(asked, requests.get(), "it was there");
+        assertEquals("org/tiny", tree.get("model").asText());
+        assertEquals(COMMIT, tree.get("commit").asText());
+        assertEquals(snapshot.toString(), tree.get("directory").asText());
+        assertEquals(0, loft("download", "--update", "org/tiny").status());
+        assertEquals(asked + 1, requests.get(), "only whether the branch has moved on");
+        Captured wrong = loft("download", "not a name");
+        assertEquals(2, wrong.status());
+        assertTrue(wrong.err().contains("is not the name of a model on the hub"), wrong.err());
+    }
+
+    @Test
+    void nothingIsDownloadedForACallThatIsWrong() {
+        Captured call = loft("generate", "--model", "org/tiny", "--text", "x", "--max-new-tokens", "0");
+        assertEquals(2, call.status());
+        assertEquals(0, requests.get());
+    }
+
+    @Test
+    void aNameThatNobodyKnowsIsNoDirectoryEither() {
+        Captured unknown = loft("predict", "--model", "models/MiniLM", "--text", "x");
+        assertEquals(1, unknown.status());
+        assertTrue(unknown.err().contains("127.0.0.1 knows no such model"), unknown.err());
+        assertTrue(unknown.err().contains("there is no directory models/MiniLM"), unknown.err());
+        Captured neither = loft("predict", "--model", "./MiniLM", "--text", "x");
+        assertEquals(2, neither.status());
+        assertTrue(
+                neither.err().contains("--model ./MiniLM is not a directory, and not the name of a model"),
+                neither.err());
+    }
+
+    private Captured loft(String... args) {
+        URI endpoint = URI.create("http://127.0.0.1:" + server.getAddress().getPort());
+        return Captured.loft(() -> new HubEnvironment(directory.resolve("cache"), endpoint, null, false), args);
+    }
+
+    private void answer(HttpExchange exchange) throws IOException {
+        String path = exchange.getRequestURI().getPath();
+        if (path.equals("/api/models/org/tiny/revision/main")) {
+            String names;
+            try (Stream<Path> files = Files.list(model)) {
+                names = files.map(file -> "{\"rfilename\": \"" + file.getFileName() + "\"}")
+                        .collect(Collectors.joining(", "));
+            }
+            send(exchange, ("{\"sha\": \"" + COMMIT + "\", \"siblings\": [" + names + "]}").getBytes());
+        } else if (path.startsWith("/org/tiny/resolve/" + COMMIT + "/")) {
+            byte[] content = Files.readAllBytes(model.resolve(path.substring(path.lastIndexOf('/') + 1)));
+            exchange.getResponseHeaders().set("X-Repo-Commit", COMMIT);
+            exchange.getResponseHeaders().set("X-Linked-Etag", '"' + sha256(content) + '"');
+            send(exchange, content);
+        } else {
+            exchange.sendResponseHeaders(401, -1);
+        }
+    }
+
+    private static void send(HttpExchange exchange, byte[] content) throws IOException {
+        boolean head = exchange.getRequestMethod().equals("HEAD");
+        if (head) {
+            exchange.getResponseHeaders().set("Content-Length", Integer.toString(content.length));
+        }
+        exchange.sendResponseHeaders(200, head ? -1 : content.length);
+        if (!head) {
+            exchange.getResponseBody().write(content);
+        }
+    }
+
+    private static String sha256(byte[] content) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content));
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static JsonNode json(Path file) throws IOException {
+        return JSON.readTree(Files.readString(file));
+    }
+}

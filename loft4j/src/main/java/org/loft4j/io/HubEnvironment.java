@@ -1,0 +1,127 @@
+package org.loft4j.io;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+
+/**
+ * What the environment says of the Hugging Face hub, by the variables that Hugging Face's Python library reads.
+ *
+ * @param cache directory of the downloaded models: {@code HF_HUB_CACHE}, else {@code hub} in {@code HF_HOME}, else in
+ *     {@code XDG_CACHE_HOME/huggingface}, else in {@code ~/.cache/huggingface}
+ * @param endpoint {@code HF_ENDPOINT}, without a slash at its end
+ * @param token {@code HF_TOKEN}, else what the file {@code token} in {@code HF_HOME} holds; null where there is none
+ * @param offline whether {@code HF_HUB_OFFLINE} forbids to ask the hub
+ */
+public record HubEnvironment(
+        Path cache, URI endpoint, @Nullable String token, boolean offline) {
+    private static final String ENDPOINT = "https://huggingface.co";
+    private static final Set<String> YES = Set.of("1", "ON", "YES", "TRUE");
+    private static final Pattern VARIABLE = Pattern.compile("\\$(?:([A-Za-z0-9_]+)|\\{([A-Za-z0-9_]+)})");
+    private static final Pattern TOKEN = Pattern.compile("[\\x21-\\x7e]+");
+
+    public HubEnvironment {
+        String scheme = endpoint.getScheme();
+        if (endpoint.getHost() == null || !("https".equals(scheme) || "http".equals(scheme))) {
+            throw new ConfigException("HF_ENDPOINT must be an address such as " + ENDPOINT + ", got " + endpoint);
+        }
+        if (token != null && !TOKEN.matcher(token).matches()) {
+            throw new ConfigException(
+                    "HF_TOKEN must be one word of ASCII characters, as the hub's page of tokens shows it");
+        }
+    }
+
+    /** The environment of this process. */
+    public static HubEnvironment ofUser() {
+        return of(System.getenv(), Path.of(System.getProperty("user.home", ".")));
+    }
+
+    /**
+     * Reads the variables.
+     *
+     * @throws ConfigException if one of them cannot be honoured
+     */
+    public static HubEnvironment of(Map<String, String> variables, Path userHome) {
+        String xdg = set(variables, "XDG_CACHE_HOME");
+        Path caches = xdg == null ? userHome.resolve(".cache") : path(xdg, variables, userHome);
+        String own = set(variables, "HF_HOME");
+        Path home = own == null ? caches.resolve("huggingface") : path(own, variables, userHome);
+        String hub = first(variables, "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE");
+        Path cache = hub == null ? home.resolve("hub") : path(hub, variables, userHome);
+        String file = set(variables, "HF_TOKEN_PATH");
+        Path tokenFile = file == null ? home.resolve("token") : path(file, variables, userHome);
+        String endpoint = set(variables, "HF_ENDPOINT");
+        return new HubEnvironment(
+                cache,
+                uri(endpoint == null ? ENDPOINT : endpoint),
+                isYes(variables, "HF_HUB_DISABLE_IMPLICIT_TOKEN") ? null : token(variables, tokenFile),
+                isYes(variables, "HF_HUB_OFFLINE") || isYes(variables, "TRANSFORMERS_OFFLINE"));
+    }
+
+    private static URI uri(String text) {
+        try {
+            return URI.create(text.strip().replaceFirst("/+$", ""));
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException("HF_ENDPOINT must be an address such as " + ENDPOINT + ", got " + text, e);
+        }
+    }
+
+    private static @Nullable String token(Map<String, String> variables, Path file) {
+        String given = first(variables, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN");
+        if (given != null) {
+            return given.strip();
+        }
+        try {
+            String text = Files.isRegularFile(file) ? Files.readString(file).strip() : "";
+            return text.isEmpty() ? null : text;
+        } catch (IOException e) {
+            throw new ConfigException("the file " + file + ", which holds the token of the hub, cannot be read", e);
+        }
+    }
+
+    /** A path in which {@code ~} and {@code $NAME} stand for what they do in a shell. */
+    private static Path path(String text, Map<String, String> variables, Path userHome) {
+        Matcher matcher = VARIABLE.matcher(text);
+        String expanded = matcher.replaceAll(found -> {
+            String name = found.group(1) != null ? found.group(1) : found.group(2);
+            return Matcher.quoteReplacement(variables.getOrDefault(name, found.group()));
+        });
+        try {
+            return expanded.equals("~")
+                    ? userHome
+                    : expanded.startsWith("~/") ? userHome.resolve(expanded.substring(2)) : Path.of(expanded);
+        } catch (InvalidPathException e) {
+            throw new ConfigException("the cache of Hugging Face's models must be a directory, got " + text, e);
+        }
+    }
+
+    private static boolean isYes(Map<String, String> variables, String name) {
+        return YES.contains(variables.getOrDefault(name, "").strip().toUpperCase(Locale.ROOT));
+    }
+
+    private static @Nullable String first(Map<String, String> variables, String name, String older) {
+        String value = set(variables, name);
+        return value == null ? set(variables, older) : value;
+    }
+
+    private static @Nullable String set(Map<String, String> variables, String name) {
+        String value = variables.get(name);
+        return value == null || value.isBlank() ? null : value;
+    }
+
+    /** Without the token, which belongs into no message. */
+    @Override
+    public String toString() {
+        return "HubEnvironment[cache=" + cache + ", endpoint=" + endpoint + ", token="
+                + (token == null ? "none" : "set") + ", offline=" + offline + "]";
+    }
+}
