@@ -12,10 +12,14 @@ import java.util.stream.Collectors;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.ModelDirectory;
-import org.loft4j.model.bert.BertConfig;
 import org.loft4j.model.bert.BertModel;
+import org.loft4j.model.deberta.DebertaModel;
+import org.loft4j.model.distilbert.DistilBertModel;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
+import org.loft4j.model.roberta.RobertaConfig;
+import org.loft4j.model.roberta.RobertaModel;
+import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -24,13 +28,29 @@ import org.loft4j.tensor.Dtype;
 /** Opens Hugging Face model directories: config.json beside model.safetensors, or beside its shards and their index. */
 public final class Models {
     private static final Map<String, Family> FAMILIES = byName(
-            new Family(BertModel.FAMILY, BertModel.TASKS, BertModel::open, BertModel::random, BertConfig::maxPositions),
+            new Family(
+                    BertModel.FAMILY, BertModel.TASKS, BertModel::open, BertModel::random, EncoderConfig::maxPositions),
+            new Family(
+                    DebertaModel.FAMILY,
+                    DebertaModel.TASKS,
+                    DebertaModel::open,
+                    DebertaModel::random,
+                    EncoderConfig::maxPositions),
+            new Family(
+                    DistilBertModel.FAMILY,
+                    DistilBertModel.TASKS,
+                    DistilBertModel::open,
+                    DistilBertModel::random,
+                    EncoderConfig::maxPositions),
             new Family(
                     LlamaModel.FAMILY,
                     LlamaModel.TASKS,
                     LlamaModel::open,
                     LlamaModel::random,
-                    LlamaConfig::maxPositions));
+                    LlamaConfig::maxPositions),
+            roberta("roberta"),
+            roberta("xlm-roberta"),
+            roberta("camembert"));
 
     private Models() {}
 
@@ -114,6 +134,11 @@ public final class Models {
         }
         boolean named = !options.labels().isEmpty() || !options.task().isClassification();
         return named ? options : options.withLabels(file.labels());
+    }
+
+    private static Family roberta(String name) {
+        return new Family(
+                name, RobertaModel.TASKS, RobertaModel::open, RobertaModel::random, RobertaConfig::maxPositions);
     }
 
     private static Map<String, Family> byName(Family... families) {

@@ -3,6 +3,7 @@ package org.loft4j.model;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -24,8 +25,8 @@ import org.loft4j.nn.Task;
  *
  * @param task what the logits mean
  * @param labels names of the classes by index; empty for a language model
- * @param pooling how the sequence becomes one vector; null for a language model
- * @param maxLength length in tokens to which rows were cut in training
+ * @param pooling how the sequence becomes one vector; null where no sequence does
+ * @param maxLength length in tokens to which rows were cut in training; of no meaning for images
  * @param baseModel directory or name of the model that was trained; null if unknown
  */
 public record TaskFile(
@@ -61,12 +62,8 @@ public record TaskFile(
     public static TaskFile read(Path directory) throws CheckpointException {
         JsonObject json = Json.read(directory.resolve(NAME));
         String pooling = json.findString("pooling");
-        String task = json.requireString("task");
-        if (!task.equals(word(Task.CAUSAL_LM)) && !task.equals(word(Task.SEQUENCE_CLASSIFICATION))) {
-            throw json.fault("task", "must be causal_lm or sequence_classification, found " + task);
-        }
         return new TaskFile(
-                Task.valueOf(task.toUpperCase(Locale.ROOT)),
+                task(json),
                 json.strings("labels"),
                 pooling == null ? null : Pooling.parse("pooling", pooling),
                 json.requireInt("max_length", 1),
@@ -81,6 +78,17 @@ public record TaskFile(
         tree.put("max_length", maxLength);
         tree.put("base_model", baseModel);
         Json.write(directory.resolve(NAME), tree);
+    }
+
+    private static Task task(JsonObject json) throws CheckpointException {
+        String found = json.requireString("task");
+        for (Task task : Task.values()) {
+            if (word(task).equals(found)) {
+                return task;
+            }
+        }
+        List<String> known = Arrays.stream(Task.values()).map(TaskFile::word).toList();
+        throw json.fault("task", "must be one of " + String.join(", ", known) + ", found " + found);
     }
 
     private static String word(Task task) {

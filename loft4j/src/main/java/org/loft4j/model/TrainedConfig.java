@@ -33,14 +33,22 @@ public final class TrainedConfig {
         ObjectNode config = Json.read(origin.resolve(NAME)).toTree();
         config.remove(List.of("dtype", "num_labels", "_num_labels"));
         config.put("torch_dtype", description.dtype().torchName());
-        if (model.task() == Task.SEQUENCE_CLASSIFICATION) {
+        if (model.task().isClassification()) {
             putLabels(config, description.labels());
             putPooling(config, description.pooling());
-            putArchitecture(config, "ForSequenceClassification");
-        } else {
-            putArchitecture(config, "ForCausalLM");
         }
+        putArchitecture(config, ending(model.task()));
         Json.write(directory.resolve(NAME), config);
+    }
+
+    /** How Transformers names the classes of a task. */
+    private static String ending(Task task) {
+        return switch (task) {
+            case CAUSAL_LM -> "ForCausalLM";
+            case SEQUENCE_CLASSIFICATION -> "ForSequenceClassification";
+            case TOKEN_CLASSIFICATION -> "ForTokenClassification";
+            case IMAGE_CLASSIFICATION -> "ForImageClassification";
+        };
     }
 
     private static void putLabels(ObjectNode config, List<String> labels) {

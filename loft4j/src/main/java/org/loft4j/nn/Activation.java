@@ -14,7 +14,9 @@ public enum Activation {
     /** {@code max(0, x)}. */
     RELU,
     /** {@code x·σ(x)}; Elfwing, Uchibe and Doya 2017 (arXiv:1702.03118), equation 3. */
-    SILU;
+    SILU,
+    /** The hyperbolic tangent. */
+    TANH;
 
     private static final Map<String, Activation> BY_NAME = Map.of(
             "gelu", GELU,
@@ -23,7 +25,8 @@ public enum Activation {
             "gelu_fast", GELU_TANH,
             "relu", RELU,
             "silu", SILU,
-            "swish", SILU);
+            "swish", SILU,
+            "tanh", TANH);
 
     /** The activation of a name in config.json; an unknown name is an error that lists the known ones. */
     public static Activation parse(String field, String name) {
@@ -41,6 +44,7 @@ public enum Activation {
             case GELU_TANH -> torch.gelu(x, "tanh");
             case RELU -> torch.relu(x);
             case SILU -> torch.silu(x);
+            case TANH -> torch.tanh(x);
         };
     }
 }

@@ -8,6 +8,7 @@ import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.ParameterReader;
+import org.loft4j.nn.LayerNorm;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
@@ -157,5 +158,10 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
         return List.of(
                 new ParameterSpec(path + ".weight", Initial.ONES, size),
                 new ParameterSpec(path + ".bias", Initial.ZEROS, size));
+    }
+
+    /** The layer norm at a path. */
+    public static LayerNorm layerNorm(Weights weights, String path, double eps) {
+        return new LayerNorm(path, weights.get(path + ".weight"), weights.get(path + ".bias"), eps);
     }
 }

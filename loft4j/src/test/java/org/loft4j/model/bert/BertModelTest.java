@@ -14,8 +14,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
+import org.loft4j.model.shared.EncoderConfig;
+import org.loft4j.model.shared.HeadConfig;
 import org.loft4j.nn.Activation;
 import org.loft4j.nn.Losses;
+import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
@@ -27,7 +30,7 @@ import org.loft4j.tensor.Tensors;
 class BertModelTest {
     @Test
     void linearLayersCarryHuggingFacesPaths() {
-        try (BertModel model = random(Pooling.POOLER, 0)) {
+        try (Model model = random(Pooling.POOLER, 0)) {
             List<String> paths = List.copyOf(model.linears().keySet());
             assertEquals("bert.encoder.layer.0.attention.self.query", paths.get(0));
             assertEquals("bert.encoder.layer.1.output.dense", paths.get(11));
@@ -36,7 +39,7 @@ class BertModelTest {
             assertEquals(14, paths.size());
             assertEquals(model.head(), model.linears().get("classifier"));
         }
-        try (BertModel model = random(Pooling.MEAN, 0)) {
+        try (Model model = random(Pooling.MEAN, 0)) {
             assertEquals(13, model.linears().size());
             assertNull(model.weights().find("bert.pooler.dense.weight"));
         }
@@ -48,7 +51,7 @@ class BertModelTest {
             names = {"POOLER", "CLS", "MEAN"})
     void neitherPaddingNorItsSideMatters(Pooling pooling) {
         try (NativeScope scope = new NativeScope();
-                BertModel model = random(pooling, 0)) {
+                Model model = random(pooling, 0)) {
             double[] alone = Tensors.toDoubles(model.logits(input(new long[] {7, 8, 9}, null, 3)));
             Tensor right =
                     model.logits(input(new long[] {1, 2, 3, 4, 7, 8, 9, 0}, new long[] {1, 1, 1, 1, 1, 1, 1, 0}, 4));
@@ -62,7 +65,7 @@ class BertModelTest {
     @Test
     void meanPoolingIsTheMeanOfTheTokensStates() {
         try (NativeScope scope = new NativeScope();
-                BertModel model = random(Pooling.MEAN, 0)) {
+                Model model = random(Pooling.MEAN, 0)) {
             TokenInput input = input(new long[] {7, 8, 9, 0}, new long[] {1, 1, 1, 0}, 4);
             Tensor mean = model.hiddenStates(input).narrow(1, 0, 3).mean(1);
             assertArrayEquals(
@@ -76,7 +79,7 @@ class BertModelTest {
             names = {"F64", "F32", "F16", "BF16"})
     void aRowWithoutAnyTokenStaysFinite(Dtype dtype) {
         try (NativeScope scope = new NativeScope();
-                BertModel model = BertModel.random(config(Pooling.MEAN, 0), options(dtype))) {
+                Model model = BertModel.random(config(Pooling.MEAN, 0), options(dtype))) {
             Tensor logits = model.logits(input(new long[] {1, 2, 0, 0}, new long[] {1, 1, 0, 0}, 2));
             assertTrue(logits.isfinite().all().item_bool());
         }
@@ -85,7 +88,7 @@ class BertModelTest {
     @Test
     void tokenTypesAreZeroUnlessGiven() {
         try (NativeScope scope = new NativeScope();
-                BertModel model = random(Pooling.CLS, 0)) {
+                Model model = random(Pooling.CLS, 0)) {
             Tensor ids = Tensors.of(new long[] {1, 2, 3}, 1, 3);
             Tensor zeros = Tensors.of(new long[] {0, 0, 0}, 1, 3);
             Tensor ones = Tensors.of(new long[] {0, 1, 1}, 1, 3);
@@ -100,7 +103,7 @@ class BertModelTest {
     @Test
     void dropoutWorksWhileTrainingOnly() {
         try (NativeScope scope = new NativeScope();
-                BertModel model = random(Pooling.MEAN, 0.5)) {
+                Model model = random(Pooling.MEAN, 0.5)) {
             TokenInput input = input(new long[] {1, 2, 3, 4}, null, 4);
             assertTrue(Tensors.bitEqual(model.logits(input), model.logits(input)));
             model.setTraining(true);
@@ -110,7 +113,7 @@ class BertModelTest {
 
     @Test
     void stepsLeaveNoNativeObjectBehind() {
-        try (BertModel model = random(Pooling.MEAN, 0.1)) {
+        try (Model model = random(Pooling.MEAN, 0.1)) {
             model.setTraining(true);
             Tensor weight = model.weights().get("bert.encoder.layer.0.attention.self.value.weight");
             weight.set_requires_grad(true);
@@ -133,7 +136,7 @@ class BertModelTest {
     @Test
     void aSequenceBeyondTheLastPositionIsRefused() {
         try (NativeScope scope = new NativeScope();
-                BertModel model = random(Pooling.CLS, 0)) {
+                Model model = random(Pooling.CLS, 0)) {
             ShapeException fault =
                     assertThrows(ShapeException.class, () -> model.logits(input(new long[17], null, 17)));
             assertEquals("a sequence must have at most 16 tokens, got 17", fault.getMessage());
@@ -141,27 +144,14 @@ class BertModelTest {
         assertThrows(ConfigException.class, () -> config(Pooling.CLS, 1));
     }
 
-    private static BertModel random(Pooling pooling, double dropout) {
+    private static Model random(Pooling pooling, double dropout) {
         return BertModel.random(config(pooling, dropout), options(Dtype.F64));
     }
 
     private static BertConfig config(Pooling pooling, double dropout) {
-        return new BertConfig(
-                50,
-                32,
-                2,
-                4,
-                48,
-                16,
-                2,
-                1e-12,
-                Activation.GELU,
-                dropout,
-                dropout,
-                dropout,
-                0.2,
-                List.of("no", "yes", "maybe"),
-                pooling);
+        EncoderConfig sizes = new EncoderConfig(50, 32, 2, 4, 48, 16, 2, 1e-12, Activation.GELU, dropout, dropout, 0.2);
+        HeadConfig head = new HeadConfig(Task.SEQUENCE_CLASSIFICATION, List.of("no", "yes", "maybe"), pooling, dropout);
+        return new BertConfig(sizes, head);
     }
 
     private static TokenInput input(long[] ids, long[] mask, int columns) {

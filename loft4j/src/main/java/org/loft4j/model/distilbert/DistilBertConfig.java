@@ -1,0 +1,51 @@
+package org.loft4j.model.distilbert;
+
+import org.loft4j.CheckpointException;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
+import org.loft4j.io.JsonObject;
+import org.loft4j.model.shared.EncoderConfig;
+import org.loft4j.model.shared.HeadConfig;
+import org.loft4j.nn.Activation;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+
+/**
+ * A DistilBERT classifier, as its config.json states it: {@code dim}, {@code n_layers}, {@code n_heads}, {@code hidden_dim},
+ * {@code activation}, {@code dropout} and {@code attention_dropout} stand for BERT's keys.
+ *
+ * @param encoder its sizes, without token types
+ * @param head its classifier, with {@code seq_classif_dropout} for texts and {@code dropout} for tokens
+ */
+public record DistilBertConfig(EncoderConfig encoder, HeadConfig head) {
+    /**
+     * Reads config.json.
+     *
+     * @throws ConfigException for a value that this model cannot honour
+     * @throws CheckpointException for a value that is missing or of the wrong type
+     */
+    public static DistilBertConfig from(JsonObject json, ModelOptions options) throws CheckpointException {
+        EncoderConfig.requireIf(json, "problem_type", "single_label_classification");
+        // sinusoids are no parameters: nobody would train them, and not every file has them
+        EncoderConfig.requireIf(json, "sinusoidal_pos_embds", "false");
+        double dropout = json.doubleOr("dropout", 0.1);
+        EncoderConfig encoder = new EncoderConfig(
+                json.requireLong("vocab_size"),
+                json.requireLong("dim"),
+                json.requireInt("n_layers", 1),
+                json.requireInt("n_heads", 1),
+                json.requireLong("hidden_dim"),
+                EncoderConfig.maxPositions(json),
+                0,
+                1e-12,
+                Activation.parse("activation", json.stringOr("activation", "gelu")),
+                dropout,
+                json.doubleOr("attention_dropout", 0.1),
+                json.doubleOr("initializer_range", 0.02));
+        double before = options.task() == Task.TOKEN_CLASSIFICATION
+                ? dropout
+                : Checks.fraction("seq_classif_dropout", json.doubleOr("seq_classif_dropout", 0.2));
+        return new DistilBertConfig(
+                encoder, HeadConfig.from(json, options, before).withDenseHead());
+    }
+}

@@ -1,0 +1,98 @@
+package org.loft4j.model.shared;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import org.loft4j.CheckpointException;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
+import org.loft4j.io.JsonObject;
+import org.loft4j.nn.Activation;
+
+/**
+ * The sizes of an encoder, by the keys of BERT's config.json, which RoBERTa, DeBERTa and ViT share.
+ *
+ * @param vocabularySize {@code vocab_size}
+ * @param hiddenSize {@code hidden_size}; a multiple of heads
+ * @param layers {@code num_hidden_layers}
+ * @param heads {@code num_attention_heads}
+ * @param intermediateSize {@code intermediate_size}, the width of the feed-forward block
+ * @param maxPositions {@code max_position_embeddings}: the rows of the table of positions
+ * @param tokenTypes {@code type_vocab_size}; 0 for a model without token types
+ * @param layerNormEps {@code layer_norm_eps}
+ * @param activation {@code hidden_act}
+ * @param hiddenDropout {@code hidden_dropout_prob}, while training
+ * @param attentionDropout {@code attention_probs_dropout_prob}, while training
+ * @param initializerRange {@code initializer_range}, standard deviation of new weights
+ */
+public record EncoderConfig(
+        long vocabularySize,
+        long hiddenSize,
+        int layers,
+        int heads,
+        long intermediateSize,
+        long maxPositions,
+        long tokenTypes,
+        double layerNormEps,
+        Activation activation,
+        double hiddenDropout,
+        double attentionDropout,
+        double initializerRange) {
+    public EncoderConfig {
+        Checks.atLeast("vocab_size", vocabularySize, 1);
+        Checks.atLeast("hidden_size", hiddenSize, 1);
+        Checks.atLeast("num_hidden_layers", layers, 1);
+        Checks.atLeast("num_attention_heads", heads, 1);
+        Checks.atLeast("intermediate_size", intermediateSize, 1);
+        Checks.atLeast("max_position_embeddings", maxPositions, 1);
+        Checks.atLeast("type_vocab_size", tokenTypes, 0);
+        Checks.positive("layer_norm_eps", layerNormEps);
+        Checks.fraction("hidden_dropout_prob", hiddenDropout);
+        Checks.fraction("attention_probs_dropout_prob", attentionDropout);
+        Checks.notNegative("initializer_range", initializerRange);
+        if (hiddenSize % heads != 0) {
+            throw new ConfigException(
+                    "hidden_size must be a multiple of num_attention_heads, got " + hiddenSize + " and " + heads);
+        }
+    }
+
+    /**
+     * Reads config.json.
+     *
+     * @param tokenTypes where the file does not say
+     * @param layerNormEps where the file does not say
+     * @throws ConfigException for a value that these encoders cannot honour
+     * @throws CheckpointException for a value that is missing or of the wrong type
+     */
+    public static EncoderConfig from(JsonObject json, long tokenTypes, double layerNormEps) throws CheckpointException {
+        requireIf(json, "position_embedding_type", "absolute");
+        requireIf(json, "problem_type", "single_label_classification");
+        requireIf(json, "is_decoder", "false");
+        requireIf(json, "add_cross_attention", "false");
+        return new EncoderConfig(
+                json.requireLong("vocab_size"),
+                json.requireLong("hidden_size"),
+                json.requireInt("num_hidden_layers", 1),
+                json.requireInt("num_attention_heads", 1),
+                json.requireLong("intermediate_size"),
+                maxPositions(json),
+                json.longOr("type_vocab_size", tokenTypes),
+                json.doubleOr("layer_norm_eps", layerNormEps),
+                Activation.parse("hidden_act", json.stringOr("hidden_act", "gelu")),
+                json.doubleOr("hidden_dropout_prob", 0.1),
+                json.doubleOr("attention_probs_dropout_prob", 0.1),
+                json.doubleOr("initializer_range", 0.02));
+    }
+
+    /** {@code max_position_embeddings}. */
+    public static long maxPositions(JsonObject json) throws CheckpointException {
+        return json.longOr("max_position_embeddings", 512);
+    }
+
+    /** Refuses a key whose value is anything but the only one that is supported. */
+    public static void requireIf(JsonObject json, String key, String only) {
+        JsonNode value = json.node(key);
+        if (value != null && !value.asText().equals(only)) {
+            throw new ConfigException(key + " must be " + only + ", got " + value + " in " + json.file()
+                    + ": anything else is not supported");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+package org.loft4j.model.shared;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.nn.ClassifierHead;
+import org.loft4j.nn.Linear;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelDescription;
+import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.Padding;
+import org.loft4j.nn.Pooling;
+import org.loft4j.nn.SequenceVector;
+import org.loft4j.nn.Task;
+import org.loft4j.nn.TextEncoder;
+import org.loft4j.nn.TokenInput;
+import org.loft4j.nn.Weights;
+
+/** An encoder of texts with a head that classifies each text, or each token. One thread uses it at a time. */
+public final class EncoderModel implements Model {
+    private final ModelDescription description;
+    private final Parts parts;
+    private final Map<String, Linear> linears = new LinkedHashMap<>();
+    private boolean training;
+
+    /**
+     * What a family puts together.
+     *
+     * @param parameters from which a head can be drawn anew
+     * @param weights owned by the model
+     * @param headModules see {@link Model#headModules}
+     */
+    public record Parts(
+            Task task,
+            Parameters parameters,
+            Weights weights,
+            TextEncoder encoder,
+            ClassifierHead head,
+            List<String> headModules) {
+        public Parts {
+            headModules = List.copyOf(headModules);
+        }
+    }
+
+    public EncoderModel(ModelDescription description, Parts parts) {
+        this.description = description;
+        this.parts = parts;
+        parts.encoder().forEachLinear(linear -> linears.put(linear.path(), linear));
+        parts.head().forEachLinear(linear -> linears.put(linear.path(), linear));
+    }
+
+    @Override
+    public Task task() {
+        return parts.task();
+    }
+
+    @Override
+    public ModelDescription description() {
+        return description;
+    }
+
+    @Override
+    public Tensor logits(ModelInput batch) {
+        TokenInput input = checked(batch);
+        Padding padding = Padding.of(input);
+        Tensor hidden = parts.encoder().encode(input, padding, training);
+        return parts.head().forward(read(hidden, padding), training);
+    }
+
+    @Override
+    public Tensor hiddenStates(ModelInput batch) {
+        TokenInput input = checked(batch);
+        return parts.encoder().encode(input, Padding.of(input), training);
+    }
+
+    private TokenInput checked(ModelInput batch) {
+        TokenInput input = TokenInput.of(batch);
+        parts.encoder().check(input);
+        return input;
+    }
+
+    /** What the head reads: every state, or one vector for each row. */
+    private Tensor read(Tensor hidden, Padding padding) {
+        if (parts.task() == Task.TOKEN_CLASSIFICATION) {
+            return hidden;
+        }
+        return description.pooling() == Pooling.MEAN
+                ? SequenceVector.mean(hidden, padding)
+                : SequenceVector.first(hidden, padding);
+    }
+
+    @Override
+    public Map<String, Linear> linears() {
+        return Collections.unmodifiableMap(linears);
+    }
+
+    @Override
+    public Linear head() {
+        return parts.head().classifier();
+    }
+
+    @Override
+    public List<String> headModules() {
+        return parts.headModules();
+    }
+
+    @Override
+    public Weights weights() {
+        return parts.weights();
+    }
+
+    @Override
+    public void redraw(long seed) {
+        parts.parameters().redraw(parts.weights(), seed);
+    }
+
+    @Override
+    public void setTraining(boolean training) {
+        this.training = training;
+    }
+
+    @Override
+    public void close() {
+        parts.weights().close();
+    }
+}

@@ -1,0 +1,67 @@
+package org.loft4j.model.shared;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
+import org.loft4j.io.JsonObject;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Pooling;
+import org.loft4j.nn.Task;
+
+/**
+ * What a classifier adds to an encoder.
+ *
+ * @param task of whole texts or of tokens
+ * @param labels names of the classes by index
+ * @param pooling how the sequence becomes one vector; AUTO until the family has settled it, null for tokens
+ * @param dropout of what the classifier reads, while training
+ */
+public record HeadConfig(
+        Task task, List<String> labels, @Nullable Pooling pooling, double dropout) {
+    public HeadConfig {
+        Checks.atLeast("number of labels", labels.size(), 1);
+        Checks.fraction("classifier_dropout", dropout);
+        labels = List.copyOf(labels);
+        if (task == Task.TOKEN_CLASSIFICATION && pooling == Pooling.AUTO) {
+            pooling = null;
+        }
+        if (task == Task.TOKEN_CLASSIFICATION && pooling != null) {
+            throw new ConfigException("pooling must be auto for the classification of tokens, got " + pooling
+                    + ": each token is classified by its own state");
+        }
+    }
+
+    /**
+     * Of the options, and of the file's {@code classifier_pooling} where they leave the pooling open.
+     *
+     * @param dropout of what the classifier reads
+     */
+    public static HeadConfig from(JsonObject json, ModelOptions options, double dropout) throws CheckpointException {
+        Pooling pooling = options.pooling();
+        if (pooling == Pooling.AUTO && json.has("classifier_pooling") && options.task() != Task.TOKEN_CLASSIFICATION) {
+            pooling = Pooling.parse("classifier_pooling", json.requireString("classifier_pooling"));
+        }
+        return new HeadConfig(options.task(), options.labels(), pooling, dropout);
+    }
+
+    public HeadConfig withPooling(Pooling settled) {
+        return new HeadConfig(task, labels, settled, dropout);
+    }
+
+    /**
+     * For a family whose head always has a dense layer over the first token's state: that is the pooler, and the mean of all
+     * tokens may stand in for the first.
+     *
+     * @throws ConfigException for another pooling
+     */
+    public HeadConfig withDenseHead() {
+        if (pooling == Pooling.CLS) {
+            throw new ConfigException(
+                    "pooling cls is not available: this family's head has a dense layer over the first"
+                            + " token, use pooler (or mean, which puts the mean of all tokens in its place)");
+        }
+        return pooling == Pooling.AUTO ? withPooling(Pooling.POOLER) : this;
+    }
+}

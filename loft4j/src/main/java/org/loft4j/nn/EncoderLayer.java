@@ -1,0 +1,76 @@
+package org.loft4j.nn;
+
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.tensor.NativeScope;
+
+/**
+ * One layer of an encoder around its attention. With norms behind the sums {@code norm(h + Attention(h))}, then
+ * {@code norm(h + FFN(h))} (Vaswani et al. 2017, arXiv:1706.03762, section 3.1); with norms in front
+ * {@code h + Attention(norm(h))}, then {@code h + FFN(norm(h))} (Dosovitskiy et al. 2020, arXiv:2010.11929, equations 2 and 3).
+ */
+public final class EncoderLayer {
+    private final Modules modules;
+    private final Settings settings;
+
+    /**
+     * What a layer consists of.
+     *
+     * @param attentionOutput over the concatenated heads
+     * @param attentionNorm the norm of attention
+     * @param intermediate first half of the feed-forward block
+     * @param output second half of the feed-forward block
+     * @param outputNorm the norm of the feed-forward block
+     */
+    public record Modules(
+            Linear attentionOutput,
+            LayerNorm attentionNorm,
+            Linear intermediate,
+            Linear output,
+            LayerNorm outputNorm) {}
+
+    /**
+     * How the parts are put together.
+     *
+     * @param activation between the halves of the feed-forward block
+     * @param attentionDropout of what attention yields, while training
+     * @param outputDropout of what the feed-forward block yields, while training
+     * @param normFirst whether the norms stand in front of attention and feed-forward block
+     */
+    public record Settings(Activation activation, double attentionDropout, double outputDropout, boolean normFirst) {}
+
+    public EncoderLayer(Modules modules, Settings settings) {
+        this.modules = modules;
+        this.settings = settings;
+    }
+
+    /**
+     * Maps {@code (batch, seq, hidden)} to the same shape.
+     *
+     * @param attention yields the concatenated heads
+     */
+    public Tensor forward(Tensor hidden, UnaryOperator<Tensor> attention, boolean training) {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor seen = settings.normFirst() ? modules.attentionNorm().forward(hidden) : hidden;
+            Tensor attended = modules.attentionOutput().forward(attention.apply(seen));
+            Tensor middle = Dropout.apply(attended, settings.attentionDropout(), training)
+                    .add(hidden);
+            if (!settings.normFirst()) {
+                middle = modules.attentionNorm().forward(middle);
+            }
+            Tensor read = settings.normFirst() ? modules.outputNorm().forward(middle) : middle;
+            Tensor widened = settings.activation().apply(modules.intermediate().forward(read));
+            Tensor sum = Dropout.apply(modules.output().forward(widened), settings.outputDropout(), training)
+                    .add(middle);
+            return scope.toEnclosing(
+                    settings.normFirst() ? sum : modules.outputNorm().forward(sum));
+        }
+    }
+
+    public void forEachLinear(Consumer<Linear> action) {
+        action.accept(modules.attentionOutput());
+        action.accept(modules.intermediate());
+        action.accept(modules.output());
+    }
+}

@@ -1,0 +1,16 @@
+package org.loft4j.nn;
+
+import java.util.function.Consumer;
+import org.bytedeco.pytorch.Tensor;
+
+/** Turns the tokens of a text into states that know of each other, in both directions. */
+public interface TextEncoder {
+    /** Refuses a batch that has no embedding, or is too long. */
+    void check(TokenInput input);
+
+    /** The last states {@code (batch, seq, hidden)} of a batch that has been checked. */
+    Tensor encode(TokenInput input, Padding padding, boolean training);
+
+    /** Shows every linear layer in the order of use. */
+    void forEachLinear(Consumer<Linear> action);
+}
