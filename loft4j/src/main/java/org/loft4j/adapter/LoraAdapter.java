@@ -130,7 +130,7 @@ public final class LoraAdapter implements AutoCloseable {
         Tensor loraB = factors.put(layer.path() + ".lora_B", leaf(layer, dtype, values.loraB()));
         Tensor magnitude = null;
         if (config.useDora()) {
-            Tensor value = values.magnitude() == null ? Magnitude.initial(layer.weight(), dtype) : values.magnitude();
+            Tensor value = values.magnitude() == null ? Magnitude.initial(layer.matrix(), dtype) : values.magnitude();
             magnitude = factors.put(layer.path() + ".lora_magnitude_vector", leaf(layer, dtype, value));
         }
         double scale = config.scaleOf(layer.path());
@@ -273,7 +273,8 @@ public final class LoraAdapter implements AutoCloseable {
      * the dtype of the model once. A copy of the weights is kept, so that {@link #unmerge} restores them bit for bit.
      *
      * @throws IllegalStateException if an adapter is merged already
-     * @throws ConfigException if a layer shares its weight with another module, which the merge would change too
+     * @throws ConfigException if a layer shares its weight with another module, which the merge would change too, or if it is
+     *     quantised
      */
     public MergeReport merge() {
         return merge(true);
@@ -288,6 +289,7 @@ public final class LoraAdapter implements AutoCloseable {
 
     private MergeReport merge(boolean keepOriginals) {
         requireState("merge", State.DETACHED, State.ATTACHED);
+        Merging.refuseQuantized(layers.values());
         attach();
         Merging.refuseTied(model, layers.values());
         if (keepOriginals) {

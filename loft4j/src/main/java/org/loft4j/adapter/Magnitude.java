@@ -3,6 +3,7 @@ package org.loft4j.adapter;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.loft4j.nn.WeightMatrix;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
@@ -29,7 +30,7 @@ final class Magnitude implements AutoCloseable {
     }
 
     /** m of a new adapter: the norms of the rows of the weight, with which W' is W0 to the last bit where B is zero. */
-    static Tensor initial(Tensor weight, Dtype dtype) {
+    static Tensor initial(WeightMatrix weight, Dtype dtype) {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
             return scope.toEnclosing(RowNorms.squares(weight).sqrt().to(dtype.scalarType()));

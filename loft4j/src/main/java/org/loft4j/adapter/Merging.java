@@ -46,6 +46,16 @@ final class Merging {
         return part == 0 ? 0 : part / whole;
     }
 
+    /** Refuses layers whose weight cannot be written to: their numbers are rounded already, and would be once more. */
+    static void refuseQuantized(Collection<LoraLinear> layers) {
+        for (LoraLinear layer : layers) {
+            if (!layer.base().matrix().isWritable()) {
+                throw new ConfigException(layer.path() + " cannot be merged: its weight is quantised;"
+                        + " open the base model without load_in, and merge the adapter into that");
+            }
+        }
+    }
+
     /** Refuses layers whose weight is also another parameter, such as an output embedding that is the input's too. */
     static void refuseTied(Model model, Collection<LoraLinear> layers) {
         try (NativeScope scope = new NativeScope()) {
@@ -70,7 +80,9 @@ final class Merging {
             }
         }
         for (Linear other : model.linears().values()) {
-            if (other != layer && other.weight().data_ptr().address() == address) {
+            if (other != layer
+                    && other.matrix().isWritable()
+                    && other.weight().data_ptr().address() == address) {
                 sharing.add(other.path());
             }
         }

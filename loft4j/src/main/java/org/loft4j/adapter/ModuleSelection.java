@@ -78,6 +78,11 @@ final class ModuleSelection {
                 .map(name -> name.substring(0, Math.max(0, name.lastIndexOf('.'))))
                 .collect(Collectors.toCollection(LinkedHashSet::new));
         for (String name : config.modulesToSave()) {
+            if (model.weights().quantized().keySet().stream()
+                    .anyMatch(config.withModulesToSave(List.of(name))::saves)) {
+                throw new ConfigException("modules_to_save: " + name
+                        + " is quantised, and cannot be trained in full; open the model without load_in");
+            }
             if (model.weights().asMap().keySet().stream().noneMatch(config.withModulesToSave(List.of(name))::saves)) {
                 throw new ConfigException("modules_to_save: no module is named " + name + "; there are "
                         + String.join(", ", nearest(name, suffixes(modules))));

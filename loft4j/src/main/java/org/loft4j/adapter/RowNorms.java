@@ -6,7 +6,6 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.WeightMatrix;
-import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -73,7 +72,7 @@ final class RowNorms implements AutoCloseable {
     /** {@code ‖W0‖²} of each row, {@code (out)}: the base is frozen, so once is enough as a rule. */
     private Tensor weightSquares() {
         if (squares == null || squaresOf != base.version()) {
-            Tensor fresh = NativeScope.keep(squares(base.dense()));
+            Tensor fresh = NativeScope.keep(squares(base));
             free(squares);
             squares = fresh;
             squaresOf = base.version();
@@ -83,24 +82,21 @@ final class RowNorms implements AutoCloseable {
 
     /** {@code W0·Aᵀ}, {@code (out, r)}. */
     private Tensor weightTimesA() {
-        Tensor weight = base.dense();
-        Tensor product = Tensors.empty(Dtype.F64, DeviceSpec.of(weight), weight.size(0), loraA.size(0));
+        Tensor product = Tensors.empty(Dtype.F64, base.device(), base.out(), loraA.size(0));
         eachBlock(
-                weight,
+                base,
                 (start, rows) -> product.narrow(0, start, rows)
-                        .copy_(weight.narrow(0, start, rows)
-                                .to(loraA.scalar_type())
-                                .mm(loraA.t())));
+                        .copy_(base.rows(start, rows).to(loraA.scalar_type()).mm(loraA.t())));
         return product;
     }
 
     /** {@code ‖W‖²} of each row, {@code (out)} in float64. */
-    static Tensor squares(Tensor weight) {
-        Tensor squares = Tensors.empty(Dtype.F64, DeviceSpec.of(weight), weight.size(0));
+    static Tensor squares(WeightMatrix weight) {
+        Tensor squares = Tensors.empty(Dtype.F64, weight.device(), weight.out());
         eachBlock(
                 weight,
                 (start, rows) -> squares.narrow(0, start, rows)
-                        .copy_(weight.narrow(0, start, rows).to(F64).square().sum(1)));
+                        .copy_(weight.rows(start, rows).to(F64).square().sum(1)));
         return squares;
     }
 
@@ -108,11 +104,11 @@ final class RowNorms implements AutoCloseable {
         void visit(long start, long count);
     }
 
-    private static void eachBlock(Tensor weight, Rows visitor) {
-        long block = Math.max(1, BLOCK / Math.max(1, weight.size(1)));
-        for (long start = 0; start < weight.size(0); start += block) {
+    private static void eachBlock(WeightMatrix weight, Rows visitor) {
+        long block = Math.max(1, BLOCK / Math.max(1, weight.in()));
+        for (long start = 0; start < weight.out(); start += block) {
             try (NativeScope scope = new NativeScope()) {
-                visitor.visit(start, Math.min(block, weight.size(0) - start));
+                visitor.visit(start, Math.min(block, weight.out() - start));
             }
         }
     }

@@ -24,6 +24,11 @@ public interface WeightMatrix {
      */
     Tensor dense();
 
+    /** Rows {@code (count, in)} of {@link #dense}, without the others: a view where it {@link #isWritable}. */
+    default Tensor rows(long start, long count) {
+        return dense().narrow(0, start, count);
+    }
+
     /** {@code x·Wᵀ + bias} for {@code x: (…, in)}. */
     Tensor product(Tensor x, @Nullable Tensor bias);
 

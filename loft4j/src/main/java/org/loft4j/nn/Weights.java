@@ -12,6 +12,7 @@ import org.loft4j.tensor.NativeScope;
 /** Named parameters with one owner: this map keeps each tensor it is given, and frees them all on close. */
 public final class Weights implements AutoCloseable {
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+    private final Map<String, QuantizedWeight> quantized = new LinkedHashMap<>();
     private final Set<String> created = new LinkedHashSet<>();
 
     /** Keeps the tensor under the name; a tensor that had the name is freed. */
@@ -23,6 +24,15 @@ public final class Weights implements AutoCloseable {
         return tensor;
     }
 
+    /** Owns the matrix of a linear layer, of that name, in fewer bits. */
+    public void put(String name, QuantizedWeight matrix) {
+        QuantizedWeight replaced = quantized.put(name, matrix);
+        if (replaced != null) {
+            replaced.close();
+        }
+    }
+
+    /** A tensor by its name; a quantised matrix is none. */
     public Tensor get(String name) {
         Tensor tensor = tensors.get(name);
         if (tensor == null) {
@@ -37,17 +47,29 @@ public final class Weights implements AutoCloseable {
 
     /** The linear layer at a path: its matrix {@code (out, in)} is {@code path.weight}, its bias {@code path.bias} where there is one. */
     public Linear linear(String path) {
-        return new Linear(path, get(path + ".weight"), find(path + ".bias"));
+        Tensor bias = find(path + ".bias");
+        QuantizedWeight few = quantized.get(path + ".weight");
+        return few == null ? new Linear(path, get(path + ".weight"), bias) : new Linear(path, few, bias);
     }
 
     /** The linear layer at a path whose matrix is stored {@code (in, out)}; see {@link Linear#transposed}. */
     public Linear transposedLinear(String path) {
-        return Linear.transposed(path, get(path + ".weight"), find(path + ".bias"));
+        Tensor bias = find(path + ".bias");
+        QuantizedWeight few = quantized.get(path + ".weight");
+        return few == null ? Linear.transposed(path, get(path + ".weight"), bias) : new Linear(path, few, bias);
     }
 
-    /** The tensors in the order in which they were put; each is owned by this object. */
+    /**
+     * The tensors in the order in which they were put; each is owned by this object. Quantised matrices are not among them:
+     * nothing can train, merge or write those.
+     */
     public Map<String, Tensor> asMap() {
         return Collections.unmodifiableMap(tensors);
+    }
+
+    /** The quantised matrices by name; empty for a model in full precision. */
+    public Map<String, QuantizedWeight> quantized() {
+        return Collections.unmodifiableMap(quantized);
     }
 
     /** Notes that a checkpoint lacked this parameter, so that its values are new. */
@@ -60,14 +82,27 @@ public final class Weights implements AutoCloseable {
         return Collections.unmodifiableSet(created);
     }
 
-    /** Number of elements of all tensors. */
+    /** Number of elements of all parameters, however they are stored. */
     public long elements() {
-        return tensors.values().stream().mapToLong(Tensor::numel).sum();
+        return tensors.values().stream().mapToLong(Tensor::numel).sum()
+                + quantized.values().stream()
+                        .mapToLong(matrix -> matrix.out() * matrix.in())
+                        .sum();
+    }
+
+    /** Bytes that all parameters take. */
+    public long bytes() {
+        return tensors.values().stream()
+                        .mapToLong(tensor -> tensor.numel() * tensor.element_size())
+                        .sum()
+                + quantized.values().stream().mapToLong(QuantizedWeight::bytes).sum();
     }
 
     @Override
     public void close() {
         tensors.values().forEach(Tensor::close);
         tensors.clear();
+        quantized.values().forEach(QuantizedWeight::close);
+        quantized.clear();
     }
 }

@@ -19,12 +19,12 @@ public final class NativeScope implements AutoCloseable {
     private final PointerScope scope = new PointerScope();
 
     /**
-     * Makes the caller the owner of the tensor, which then survives the scope that it was created in. The owner frees it
-     * with {@link Tensor#close()}.
+     * Makes the caller the owner of the object, a tensor as a rule, which then survives the scope that it was created in.
+     * The owner frees it with {@link Pointer#close()}.
      */
-    public static Tensor keep(Tensor tensor) {
-        tensor.retainReference();
-        return tensor;
+    public static <P extends Pointer> P keep(P object) {
+        object.retainReference();
+        return object;
     }
 
     /**

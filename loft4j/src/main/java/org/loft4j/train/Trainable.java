@@ -91,6 +91,10 @@ public final class Trainable implements AutoCloseable {
     }
 
     private static Trainable full(Model model, TrainConfig config) {
+        if (!model.weights().quantized().isEmpty()) {
+            throw new ConfigException("method full cannot train quantised weights;"
+                    + " open the model without load_in, or train an adapter on it");
+        }
         if (model.description().dtype() == Dtype.F16) {
             throw new ConfigException("method full cannot train float16 weights, whose updates round to nothing;"
                     + " open the model as float32 or bfloat16");

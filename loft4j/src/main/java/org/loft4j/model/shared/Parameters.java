@@ -7,12 +7,15 @@ import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.nn.LayerNorm;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
 import org.loft4j.nn.ParameterSpec.Role;
+import org.loft4j.nn.QuantizedWeight;
 import org.loft4j.nn.Weights;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -40,6 +43,7 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
      * @param harmless names that a file may hold without being missed
      * @param options dtype (null for that of the file), device and seed
      * @throws CheckpointException if a parameter of the body is missing, or one has the wrong shape
+     * @throws ConfigException if the options ask for fewer bits and a matrix holds a number that is not finite
      */
     public Weights read(ParameterReader reader, Predicate<String> harmless, ModelOptions options)
             throws CheckpointException {
@@ -58,7 +62,12 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
         try (NativeScope scope = new NativeScope()) {
             for (ParameterSpec spec : found) {
                 try (NativeScope one = new NativeScope()) {
-                    weights.put(spec.name(), reader.read(spec.name(), type, options.device()));
+                    if (spec.role() == Role.OTHER || options.loadIn() == LoadIn.FULL) {
+                        weights.put(spec.name(), reader.read(spec.name(), type, options.device()));
+                    } else {
+                        Dtype stored = reader.info(spec.name()).dtype();
+                        quantize(weights, spec, reader.read(spec.name(), stored, options.device()), type, options);
+                    }
                 }
             }
             create(weights, created, type, options);
@@ -102,8 +111,25 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
         Generator generator = ParameterSpec.generator(options.seed());
         for (ParameterSpec spec : specs) {
             try (NativeScope one = new NativeScope()) {
-                weights.put(spec.name(), spec.create(initializerRange, dtype, options.device(), generator));
+                Tensor tensor = spec.create(initializerRange, dtype, options.device(), generator);
+                if (spec.role() == Role.OTHER || options.loadIn() == LoadIn.FULL) {
+                    weights.put(spec.name(), tensor);
+                } else {
+                    quantize(weights, spec, tensor, dtype, options);
+                }
             }
+        }
+    }
+
+    private static void quantize(
+            Weights weights, ParameterSpec spec, Tensor matrix, Dtype dtype, ModelOptions options) {
+        boolean transposed = spec.role() == Role.TRANSPOSED_LINEAR;
+        try {
+            weights.put(
+                    spec.name(),
+                    QuantizedWeight.of(options.loadIn(), transposed ? matrix.t() : matrix, dtype, transposed));
+        } catch (ConfigException e) {
+            throw new ConfigException(spec.name() + ": " + e.getMessage());
         }
     }
 

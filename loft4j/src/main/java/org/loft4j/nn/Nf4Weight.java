@@ -1,0 +1,172 @@
+package org.loft4j.nn;
+
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/**
+ * Four bits a number: the NormalFloat of Dettmers et al. 2023 (arXiv:2305.14314, section 3) with double quantisation.
+ * Sixty-four numbers of a row share a constant, the largest magnitude among them, which brings them into [−1, 1] and to the
+ * nearest number of the code book. The constants are kept less their mean, in symmetric 8-bit integers, 256 of which share
+ * one float32 scale:
+ *
+ * <pre>  w ≈ (mean + scale·q)·code</pre>
+ *
+ * which is {@code 4 + 8/64 + 32/(64·256) = 4.127} bits a number. A row that is no multiple of 64 long is filled up with zeros.
+ */
+public final class Nf4Weight implements QuantizedWeight {
+    /** Numbers that share a constant. */
+    static final int BLOCK = 64;
+
+    /** Constants that share a scale. */
+    static final int CONSTANTS = 256;
+
+    private static final double LEVELS = 127;
+
+    private final long in;
+    private final Tensor codes;
+    private final Tensor constants;
+    private final Tensor scales;
+    private final Tensor mean;
+    private final Tensor table;
+    private final Dtype dtype;
+    private final boolean storedTransposed;
+    private final TiledProduct product;
+
+    /**
+     * @param codes {@code (out, blocks·32)} bytes
+     * @param largest the constants, {@code (out, blocks)} in float32
+     */
+    private Nf4Weight(long in, Tensor codes, Tensor largest, Dtype dtype, boolean storedTransposed) {
+        this.in = in;
+        this.codes = NativeScope.keep(codes);
+        this.mean = NativeScope.keep(largest.mean());
+        Tensor centred = filled(largest.sub(mean).view(1, -1), CONSTANTS).view(-1, CONSTANTS);
+        this.scales = NativeScope.keep(centred.abs().amax(new long[] {1}, true).div_(new Scalar(LEVELS)));
+        Tensor divisor = scales.masked_fill(scales.eq(new Scalar(0)), new Scalar(1.0));
+        this.constants = NativeScope.keep(centred.div(divisor).round_().to(ScalarType.Char));
+        this.table = NativeScope.keep(NormalFloat.table(DeviceSpec.of(codes)));
+        this.dtype = dtype;
+        this.storedTransposed = storedTransposed;
+        this.product = new TiledProduct(this);
+    }
+
+    static Nf4Weight of(Tensor weight, Dtype dtype, boolean storedTransposed) {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            DeviceSpec device = DeviceSpec.of(weight);
+            long out = weight.size(0);
+            long in = weight.size(1);
+            long blocks = (in + BLOCK - 1) / BLOCK;
+            Tensor codes = Tensors.empty(Dtype.U8, device, out, blocks * BLOCK / 2);
+            Tensor largest = Tensors.empty(Dtype.F32, device, out, blocks);
+            TiledProduct.eachTile(out, in, 1, (start, count) -> {
+                Tensor rows = filled(weight.narrow(0, start, count).to(ScalarType.Float), BLOCK)
+                        .view(count, blocks, BLOCK);
+                Tensor most = Int8Weight.finite(rows.abs().amax(new long[] {2}, false));
+                largest.narrow(0, start, count).copy_(most);
+                Tensor divisor = most.masked_fill(most.eq(new Scalar(0)), new Scalar(1.0));
+                Tensor packed = NormalFloat.pack(rows.div(divisor.unsqueeze(2)));
+                codes.narrow(0, start, count).copy_(packed.view(count, -1));
+            });
+            return new Nf4Weight(in, codes, largest, dtype, storedTransposed);
+        }
+    }
+
+    /** The rows, filled up with zeros to a multiple of a length. */
+    private static Tensor filled(Tensor rows, long multiple) {
+        long missing = Math.floorMod(-rows.size(1), multiple);
+        return missing == 0 ? rows.contiguous() : torch.constant_pad_nd(rows, new long[] {0, missing}, new Scalar(0));
+    }
+
+    @Override
+    public long out() {
+        return codes.size(0);
+    }
+
+    @Override
+    public long in() {
+        return in;
+    }
+
+    @Override
+    public Dtype dtype() {
+        return dtype;
+    }
+
+    @Override
+    public DeviceSpec device() {
+        return DeviceSpec.of(codes);
+    }
+
+    @Override
+    public boolean isStoredTransposed() {
+        return storedTransposed;
+    }
+
+    @Override
+    public long bytes() {
+        return codes.numel()
+                + constants.numel()
+                + (scales.numel() + mean.numel()) * Dtype.F32.bytes()
+                + table.numel() * Dtype.I64.bytes();
+    }
+
+    @Override
+    public Tensor product(Tensor x, @Nullable Tensor bias) {
+        return product.apply(x, bias);
+    }
+
+    @Override
+    public Tensor rows(long start, long count) {
+        return widen(codes.narrow(0, start, count), constants(start, count)).narrow(1, 0, in);
+    }
+
+    @Override
+    public Tensor columns(long start, long count) {
+        long first = start / BLOCK;
+        long blocks = (start + count + BLOCK - 1) / BLOCK - first;
+        Tensor part = codes.narrow(1, first * BLOCK / 2, blocks * BLOCK / 2);
+        return widen(part, constants(0, out()).narrow(1, first, blocks)).narrow(1, start - first * BLOCK, count);
+    }
+
+    /** The constants of some rows, {@code (count, blocks)} in float32. */
+    private Tensor constants(long start, long count) {
+        long perRow = codes.size(1) * 2 / BLOCK;
+        long begin = start * perRow;
+        long end = begin + count * perRow;
+        long first = begin / CONSTANTS;
+        long groups = (end + CONSTANTS - 1) / CONSTANTS - first;
+        return constants
+                .narrow(0, first, groups)
+                .to(ScalarType.Float)
+                .mul_(scales.narrow(0, first, groups))
+                .add_(mean)
+                .view(-1)
+                .narrow(0, begin - first * CONSTANTS, end - begin)
+                .view(count, perRow);
+    }
+
+    private Tensor widen(Tensor bytes, Tensor constant) {
+        return NormalFloat.unpack(bytes, table)
+                .view(bytes.size(0), -1, BLOCK)
+                .mul_(constant.unsqueeze(2))
+                .to(dtype.scalarType())
+                .view(bytes.size(0), -1);
+    }
+
+    @Override
+    public void close() {
+        product.close();
+        for (Tensor tensor : new Tensor[] {codes, constants, scales, mean, table}) {
+            tensor.close();
+        }
+    }
+}

@@ -1,0 +1,262 @@
+package org.loft4j.nn;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.SplittableRandom;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.loft4j.ConfigException;
+import org.loft4j.ShapeException;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** What the quantised formats store, against their definitions written out in Java. */
+class QuantizedWeightTest {
+    private static final long SEED = 20260;
+
+    /** A normal matrix as doubles that are float32 numbers. */
+    private static double[] normal(int count, long seed) {
+        java.util.Random random = new java.util.Random(seed);
+        double[] values = new double[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = (float) (0.02 * random.nextGaussian());
+        }
+        return values;
+    }
+
+    private static Tensor matrix(double[] values, int out, int in) {
+        return Tensors.of(values, out, in).to(Dtype.F32.scalarType());
+    }
+
+    private static double relativeError(double[] actual, double[] expected) {
+        double error = 0;
+        double norm = 0;
+        for (int i = 0; i < actual.length; i++) {
+            error += (actual[i] - expected[i]) * (actual[i] - expected[i]);
+            norm += expected[i] * expected[i];
+        }
+        return Math.sqrt(error / norm);
+    }
+
+    private static double nearest(double value) {
+        double best = Double.NaN;
+        for (float code : NormalFloat.values()) {
+            // the code book is in order, so that the lower of two equally near numbers comes first
+            if (!(Math.abs(value - code) >= Math.abs(value - best))) {
+                best = code;
+            }
+        }
+        return best;
+    }
+
+    /**
+     * The relative error that the code book must have on normal numbers in blocks of 64, found by quadrature. Given that the
+     * largest magnitude of a block is m, the other 63 are independent normal numbers cut off at ±m; m itself is stored
+     * exactly.
+     */
+    private static double theoreticalNf4Error() {
+        int steps = 4000;
+        double top = 8;
+        double width = top / steps;
+        // phi, and the probability of |z| < x, at the middle of each step
+        double[] density = new double[steps];
+        double[] within = new double[steps];
+        double sum = 0;
+        for (int i = 0; i < steps; i++) {
+            double x = (i + 0.5) * width;
+            density[i] = 2 * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
+            within[i] = sum + density[i] * width / 2;
+            sum += density[i] * width;
+        }
+        double error = 0;
+        for (int j = 0; j < steps; j += 4) {
+            double m = (j + 0.5) * width;
+            double weight = 64 * density[j] * Math.pow(within[j], 63) * 4 * width;
+            if (weight < 1e-12) {
+                continue;
+            }
+            double squared = 0;
+            for (int i = 0; i < j; i++) {
+                double x = (i + 0.5) * width;
+                double up = x - m * nearest(x / m);
+                double down = -x - m * nearest(-x / m);
+                squared += density[i] * width * (up * up + down * down) / 2;
+            }
+            error += weight * 63.0 / 64 * squared / within[j];
+        }
+        return Math.sqrt(error);
+    }
+
+    @Test
+    void nf4OfNormalNumbersHasTheErrorOfItsCodeBook() {
+        double theory = theoreticalNf4Error();
+        double[] values = normal(1024 * 2048, SEED);
+        try (NativeScope scope = new NativeScope();
+                Nf4Weight weight = Nf4Weight.of(matrix(values, 1024, 2048), Dtype.F32, false)) {
+            double error = relativeError(Tensors.toDoubles(weight.dense()), values);
+            System.out.printf("seed %d: NF4's relative error is %.5f, in theory %.5f%n", SEED, error, theory);
+            // the constants' own eight bits add some 0.05 % of that, and the sample is off by as much
+            assertEquals(1, error / theory, 2e-3);
+        }
+    }
+
+    /** Steps of equal size s have the error s²/12 as long as a number is spread over many of them. */
+    @Test
+    void int8OfNormalNumbersHasTheErrorOfItsSteps() {
+        int in = 2048;
+        double[] values = normal(512 * in, SEED);
+        double expected = 0;
+        double norm = 0;
+        for (int row = 0; row < 512; row++) {
+            double largest = 0;
+            for (int i = 0; i < in; i++) {
+                double value = values[row * in + i];
+                largest = Math.max(largest, Math.abs(value));
+                norm += value * value;
+            }
+            expected += in * Math.pow(largest / 127, 2) / 12;
+        }
+        double theory = Math.sqrt(expected / norm);
+        try (NativeScope scope = new NativeScope();
+                Int8Weight weight = Int8Weight.of(matrix(values, 512, in), Dtype.F32, false)) {
+            double error = relativeError(Tensors.toDoubles(weight.dense()), values);
+            System.out.printf("seed %d: int8's relative error is %.6f, in theory %.6f%n", SEED, error, theory);
+            assertEquals(1, error / theory, 5e-3);
+        }
+    }
+
+    @Test
+    void int8RoundsHalvesToTheEvenNumberAndKeepsTheLargest() {
+        double[] values = {127, 0.5, 1.5, 2.5, -0.5, -1.5, -127, 3, 0, 0, 0, 0, 0, 0, 0, 0};
+        double[] expected = {127, 0, 2, 2, 0, -2, -127, 3, 0, 0, 0, 0, 0, 0, 0, 0};
+        try (NativeScope scope = new NativeScope();
+                Int8Weight weight = Int8Weight.of(matrix(values, 2, 8), Dtype.F32, false)) {
+            assertArrayEquals(expected, Tensors.toDoubles(weight.dense()));
+            assertEquals(16 + 2 * 4, weight.bytes());
+        }
+    }
+
+    /** The whole format once more, number by number, over a row length that leaves a block half empty. */
+    @ParameterizedTest
+    @CsvSource({"3, 64", "5, 100", "40, 1024", "1, 1", "700, 65"})
+    void nf4IsWhatThePaperSays(int out, int in) {
+        double[] values = normal(out * in, SEED + out);
+        int blocks = (in + 63) / 64;
+        double[] largest = new double[out * blocks];
+        for (int i = 0; i < values.length; i++) {
+            int block = i / in * blocks + i % in / 64;
+            largest[block] = Math.max(largest[block], Math.abs(values[i]));
+        }
+        double mean = 0;
+        for (double constant : largest) {
+            mean += constant / largest.length;
+        }
+        double[] kept = new double[largest.length];
+        for (int first = 0; first < largest.length; first += 256) {
+            int end = Math.min(first + 256, largest.length);
+            double most = 0;
+            for (int i = first; i < end; i++) {
+                most = Math.max(most, Math.abs(largest[i] - mean));
+            }
+            for (int i = first; i < end; i++) {
+                double step = most / 127;
+                kept[i] = mean + (step == 0 ? 0 : step * Math.rint((largest[i] - mean) / step));
+            }
+        }
+        double[] expected = new double[values.length];
+        for (int i = 0; i < values.length; i++) {
+            int block = i / in * blocks + i % in / 64;
+            expected[i] = kept[block] * nearest(values[i] / largest[block]);
+        }
+        try (NativeScope scope = new NativeScope();
+                Nf4Weight weight = Nf4Weight.of(matrix(values, out, in), Dtype.F32, false)) {
+            assertEquals(in, weight.in());
+            assertEquals(out, weight.out());
+            double[] actual = Tensors.toDoubles(weight.dense());
+            for (int i = 0; i < actual.length; i++) {
+                double ratio = values[i] / largest[i / in * blocks + i % in / 64];
+                // in the middle of two codes the rounding of float32 decides
+                if (nearest(ratio - 1e-7) == nearest(ratio + 1e-7)) {
+                    assertEquals(expected[i], actual[i], 1e-7, "number " + i);
+                }
+            }
+        }
+    }
+
+    @Test
+    void nf4KeepsItsOwnCodeBook() {
+        float[] codes = NormalFloat.values();
+        double[] values = new double[64];
+        for (int i = 0; i < 64; i++) {
+            values[i] = codes[i % 16];
+        }
+        try (NativeScope scope = new NativeScope();
+                Nf4Weight weight = Nf4Weight.of(matrix(values, 1, 64), Dtype.F32, false)) {
+            assertArrayEquals(values, Tensors.toDoubles(weight.dense()));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"INT8", "NF4"})
+    void tilesArePartsOfTheWhole(LoadIn loadIn) {
+        try (NativeScope scope = new NativeScope();
+                QuantizedWeight weight =
+                        QuantizedWeight.of(loadIn, matrix(normal(300 * 200, SEED), 300, 200), Dtype.BF16, false)) {
+            Tensor dense = weight.dense();
+            assertEquals(Dtype.BF16, Dtype.of(dense));
+            assertTrue(Tensors.bitEqual(dense.narrow(0, 17, 130), weight.rows(17, 130)));
+            assertTrue(Tensors.bitEqual(dense.narrow(1, 64, 100), weight.columns(64, 100)));
+            assertTrue(Tensors.bitEqual(dense.narrow(1, 128, 72), weight.columns(128, 72)));
+            assertFalse(weight.isWritable());
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"INT8", "NF4"})
+    void zerosStayZerosAndBadNumbersAreRefused(LoadIn loadIn) {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor zeros = matrix(new double[3 * 70], 3, 70);
+            try (QuantizedWeight weight = QuantizedWeight.of(loadIn, zeros, Dtype.F32, false)) {
+                assertArrayEquals(new double[3 * 70], Tensors.toDoubles(weight.dense()));
+            }
+            for (double bad : new double[] {Double.NaN, Double.POSITIVE_INFINITY}) {
+                Tensor matrix = zeros.clone();
+                matrix.select(0, 1).select(0, 5).fill_(new Scalar(bad));
+                assertThrows(ConfigException.class, () -> QuantizedWeight.of(loadIn, matrix, Dtype.F32, false));
+            }
+        }
+    }
+
+    @Test
+    void aWrongInputIsRefused() {
+        try (NativeScope scope = new NativeScope();
+                Int8Weight weight = Int8Weight.of(matrix(normal(12, 1), 3, 4), Dtype.F32, false)) {
+            assertThrows(ShapeException.class, () -> weight.product(matrix(normal(15, 1), 3, 5), null));
+        }
+    }
+
+    @Test
+    void bytesANumber() {
+        int out = 512;
+        int in = 2048;
+        SplittableRandom random = new SplittableRandom(SEED);
+        double[] values = random.doubles((long) out * in, -1, 1).toArray();
+        try (NativeScope scope = new NativeScope();
+                Nf4Weight nf4 = Nf4Weight.of(matrix(values, out, in), Dtype.BF16, false);
+                Int8Weight int8 = Int8Weight.of(matrix(values, out, in), Dtype.BF16, false)) {
+            long numbers = (long) out * in;
+            long scales = numbers / 64 / 256;
+            assertEquals(numbers / 2 + numbers / 64 + 4 * (scales + 1) + 2048, nf4.bytes());
+            assertEquals(numbers + 4 * out, int8.bytes());
+        }
+    }
+}

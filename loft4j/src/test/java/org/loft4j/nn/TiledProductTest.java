@@ -1,0 +1,189 @@
+package org.loft4j.nn;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorArrayRefOptional;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Seeds;
+import org.loft4j.tensor.Tensors;
+
+/** A quantised layer against a dense one that holds the same numbers. */
+class TiledProductTest {
+    private static final long SEED = 7;
+
+    private static Tensor random(Dtype dtype, String name, long... shape) {
+        return Tensors.empty(Dtype.F32, org.loft4j.tensor.DeviceSpec.CPU, shape)
+                .normal_(
+                        0,
+                        1,
+                        new org.bytedeco.pytorch.GeneratorOptional(
+                                ParameterSpec.generator(Seeds.derive(SEED, name, 0))))
+                .to(dtype.scalarType());
+    }
+
+    private static Tensor leaf(Tensor values) {
+        Tensor leaf = values.detach().clone();
+        leaf.set_requires_grad(true);
+        return leaf;
+    }
+
+    private static double relative(Tensor actual, Tensor expected) {
+        Tensor wide = expected.to(Dtype.F64.scalarType());
+        return actual.to(Dtype.F64.scalarType()).sub(wide).norm().item_double()
+                / wide.norm().item_double();
+    }
+
+    /** What two layers in a row, with a pair of factors beside the first, give for x and the factors. */
+    private record Result(Tensor y, Tensor gradX, Tensor gradA, Tensor gradB) {
+        static Result of(WeightMatrix first, WeightMatrix second, @Nullable Tensor bias, Tensor input) {
+            Dtype dtype = first.dtype();
+            Tensor x = leaf(input);
+            Tensor a = leaf(random(dtype, "a", 4, first.in()));
+            Tensor b = leaf(random(dtype, "b", first.out(), 4));
+            Tensor hidden = first.product(x, bias).add(x.matmul(a.t()).matmul(b.t()));
+            Tensor y = second.product(torch.tanh(hidden), null);
+            y.mul(random(dtype, "loss", second.out())).sum().backward();
+            return new Result(y.detach(), x.grad(), a.grad(), b.grad());
+        }
+
+        void assertNear(Result dense, double tolerance) {
+            assertTrue(relative(y, dense.y) <= tolerance, "y " + relative(y, dense.y));
+            assertTrue(relative(gradX, dense.gradX) <= tolerance, "x " + relative(gradX, dense.gradX));
+            assertTrue(relative(gradA, dense.gradA) <= tolerance, "A " + relative(gradA, dense.gradA));
+            assertTrue(relative(gradB, dense.gradB) <= tolerance, "B " + relative(gradB, dense.gradB));
+        }
+    }
+
+    /** Layers of several tiles either way; the tolerances are some roundings of the dtype. */
+    @ParameterizedTest
+    @CsvSource({
+        "INT8, F64, 1e-14",
+        "NF4, F64, 1e-14",
+        "INT8, F32, 1e-6",
+        "NF4, F32, 1e-6",
+        "INT8, BF16, 8e-3",
+        "NF4, BF16, 8e-3"
+    })
+    void outputAndGradientsAreThoseOfTheDenseLayer(LoadIn loadIn, Dtype dtype, double tolerance) {
+        try (NativeScope scope = new NativeScope();
+                QuantizedWeight first =
+                        QuantizedWeight.of(loadIn, random(Dtype.F32, "first", 2000, 1100), dtype, false);
+                QuantizedWeight second =
+                        QuantizedWeight.of(loadIn, random(Dtype.F32, "second", 900, 2000), dtype, false)) {
+            Tensor bias = random(dtype, "bias", 2000);
+            for (long[] shape : new long[][] {{7, 1100}, {2, 3, 1100}, {1100}}) {
+                Tensor x = random(dtype, "x", shape).mul(new org.bytedeco.pytorch.Scalar(0.01));
+                Result dense = Result.of(new DenseWeight(first.dense()), new DenseWeight(second.dense()), bias, x);
+                Result few = Result.of(first, second, bias, x);
+                few.assertNear(dense, tolerance);
+            }
+        }
+    }
+
+    @Test
+    void aBiasThatLearnsGetsItsGradient() {
+        try (NativeScope scope = new NativeScope();
+                QuantizedWeight weight = Int8Weight.of(random(Dtype.F32, "w", 5, 6), Dtype.F32, false)) {
+            Tensor bias = leaf(random(Dtype.F32, "bias", 5));
+            Tensor x = random(Dtype.F32, "x", 3, 6);
+            weight.product(x, bias).sum().backward();
+            assertEquals(3, bias.grad().select(0, 2).item_double());
+        }
+    }
+
+    /** One matrix used twice in a graph, and a graph that is walked twice. */
+    @Test
+    void aSharedMatrixAndASecondWalkAddUp() {
+        try (NativeScope scope = new NativeScope();
+                QuantizedWeight weight = Nf4Weight.of(random(Dtype.F32, "w", 64, 64), Dtype.F32, false)) {
+            Tensor dense = weight.dense();
+            Tensor x = leaf(random(Dtype.F32, "x", 3, 64));
+            Tensor y = weight.product(weight.product(x, null), null).sum();
+            y.backward(new Tensor(), new BoolOptional(true), false, new TensorArrayRefOptional());
+            y.backward();
+            Tensor expected = torch.ones(3, 64).matmul(dense).matmul(dense).mul(new org.bytedeco.pytorch.Scalar(2));
+            assertTrue(relative(x.grad(), expected) < 1e-6);
+        }
+    }
+
+    @Test
+    void aSecondDerivativeIsRefused() {
+        try (NativeScope scope = new NativeScope();
+                QuantizedWeight weight = Int8Weight.of(random(Dtype.F32, "w", 5, 6), Dtype.F32, false)) {
+            Tensor x = leaf(random(Dtype.F32, "x", 3, 6));
+            Tensor y = weight.product(x, null).sum();
+            RuntimeException refused = assertThrows(
+                    RuntimeException.class,
+                    () -> y.backward(new Tensor(), new BoolOptional(true), true, new TensorArrayRefOptional()));
+            assertTrue(refused.getMessage().contains("second derivative"), refused.getMessage());
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"INT8", "NF4"})
+    void threadsShareAMatrix(LoadIn loadIn) throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(4);
+        try (NativeScope scope = new NativeScope();
+                QuantizedWeight weight =
+                        QuantizedWeight.of(loadIn, random(Dtype.F32, "w", 300, 200), Dtype.F32, false)) {
+            Tensor dense = weight.dense();
+            List<Callable<Double>> work = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                String name = "x" + i;
+                work.add(() -> {
+                    double worst = 0;
+                    for (int turn = 0; turn < 50; turn++) {
+                        try (NativeScope own = new NativeScope()) {
+                            Tensor x = leaf(random(Dtype.F32, name + turn, 5, 200));
+                            Tensor direction = random(Dtype.F32, name, 5, 300);
+                            weight.product(x, null).mul(direction).sum().backward();
+                            worst = Math.max(worst, relative(x.grad(), direction.mm(dense)));
+                        }
+                    }
+                    return worst;
+                });
+            }
+            for (Future<Double> worst : threads.invokeAll(work)) {
+                assertTrue(worst.get() < 1e-6, "off by " + worst.get());
+            }
+        } finally {
+            threads.shutdown();
+        }
+    }
+
+    /** Nothing is left after many steps, and in a step no more than tiles beside the stored bytes. */
+    @Test
+    void stepsLeaveNothing() {
+        try (NativeScope scope = new NativeScope();
+                QuantizedWeight weight = Nf4Weight.of(random(Dtype.F32, "w", 128, 128), Dtype.F32, false)) {
+            long before = -1;
+            for (int step = 0; step < 300; step++) {
+                try (NativeScope own = new NativeScope()) {
+                    Tensor x = leaf(random(Dtype.F32, "x", 5, 128));
+                    weight.product(x, null).sum().backward();
+                }
+                if (step == 10) {
+                    before = NativeScope.liveObjects();
+                }
+            }
+            assertEquals(before, NativeScope.liveObjects());
+        }
+    }
+}
