@@ -15,6 +15,7 @@ import java.util.function.ToDoubleFunction;
 import org.loft4j.bench.TrainingRun.Seconds;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
+import org.loft4j.nn.CausalDecoder;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Engine;
@@ -58,7 +59,7 @@ public final class StepBench {
         LlamaConfig config = benchModel();
         System.out.printf(Locale.ROOT, "bench model, r = %d, %d threads, %d rounds%n", rank, Engine.threads(), rounds);
         List<TrainingRun> runs = new ArrayList<>();
-        try (LlamaModel model = LlamaModel.random(config, DeviceSpec.CPU, Dtype.F32, 1)) {
+        try (CausalDecoder model = LlamaModel.random(config, DeviceSpec.CPU, Dtype.F32, 1)) {
             for (String method : methods) {
                 runs.add(new TrainingRun(method, model, config, rank, BATCH, SEQUENCE));
             }
@@ -133,7 +134,7 @@ public final class StepBench {
     /** Peak resident size of this process in MiB after a few steps, as Linux counts it. */
     private static double peakMiB(String method, int rank) throws IOException {
         LlamaConfig config = benchModel();
-        try (LlamaModel model = LlamaModel.random(config, DeviceSpec.CPU, Dtype.F32, 1);
+        try (CausalDecoder model = LlamaModel.random(config, DeviceSpec.CPU, Dtype.F32, 1);
                 TrainingRun run = new TrainingRun(method, model, config, rank, BATCH, SEQUENCE)) {
             for (int i = 0; i < 6; i++) {
                 run.step();

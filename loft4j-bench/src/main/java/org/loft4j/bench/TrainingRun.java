@@ -6,7 +6,7 @@ import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.model.llama.LlamaConfig;
-import org.loft4j.model.llama.LlamaModel;
+import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.optim.OptimizerGroups;
@@ -27,7 +27,7 @@ final class TrainingRun implements AutoCloseable {
         }
     }
 
-    private final LlamaModel model;
+    private final CausalDecoder model;
     private final LoraAdapter adapter;
     private final OptimizerGroups optimizer;
     private final LlamaConfig config;
@@ -35,7 +35,7 @@ final class TrainingRun implements AutoCloseable {
     private final int sequence;
     private long steps;
 
-    TrainingRun(String method, LlamaModel model, LlamaConfig config, int rank, int batch, int sequence) {
+    TrainingRun(String method, CausalDecoder model, LlamaConfig config, int rank, int batch, int sequence) {
         this.model = model;
         this.config = config;
         this.batch = batch;
@@ -53,7 +53,9 @@ final class TrainingRun implements AutoCloseable {
         adapter.drawProbes(1, steps++);
         try (NativeScope scope = new NativeScope()) {
             Tensor ids = torch.randint(
-                    config.vocabularySize(), new long[] {batch, sequence}, Tensors.options(Dtype.I64, DeviceSpec.CPU));
+                    config.sizes().vocabularySize(),
+                    new long[] {batch, sequence},
+                    Tensors.options(Dtype.I64, DeviceSpec.CPU));
             long start = System.nanoTime();
             Tensor loss = Losses.causalLm(model.logits(new TokenInput(ids, null)), ids);
             long forward = System.nanoTime();

@@ -120,7 +120,7 @@ public final class Generator {
                 NoGradGuard noGrad = new NoGradGuard()) {
             Tensor input = Tensors.of(ids, 1, ids.length)
                     .to(model.description().device().torch(), Dtype.I64.scalarType());
-            return model.nextLogits(input, cache).argmax().item_long();
+            return model.nextLogits(input, null, cache).argmax().item_long();
         }
     }
 }

@@ -15,11 +15,27 @@ import org.loft4j.io.ModelDirectory;
 import org.loft4j.model.bert.BertModel;
 import org.loft4j.model.deberta.DebertaModel;
 import org.loft4j.model.distilbert.DistilBertModel;
+import org.loft4j.model.gemma2.Gemma2Config;
+import org.loft4j.model.gemma2.Gemma2Model;
+import org.loft4j.model.gemma3.Gemma3Config;
+import org.loft4j.model.gemma3.Gemma3Model;
+import org.loft4j.model.gpt2.Gpt2Config;
+import org.loft4j.model.gpt2.Gpt2Model;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
+import org.loft4j.model.mistral.MistralConfig;
+import org.loft4j.model.mistral.MistralModel;
+import org.loft4j.model.phi3.Phi3Config;
+import org.loft4j.model.phi3.Phi3Model;
+import org.loft4j.model.qwen2.Qwen2Config;
+import org.loft4j.model.qwen2.Qwen2Model;
+import org.loft4j.model.qwen3.Qwen3Config;
+import org.loft4j.model.qwen3.Qwen3Model;
 import org.loft4j.model.roberta.RobertaConfig;
 import org.loft4j.model.roberta.RobertaModel;
 import org.loft4j.model.shared.EncoderConfig;
+import org.loft4j.model.smollm3.SmolLm3Config;
+import org.loft4j.model.smollm3.SmolLm3Model;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -43,11 +59,49 @@ public final class Models {
                     DistilBertModel::random,
                     EncoderConfig::maxPositions),
             new Family(
+                    Gemma2Model.FAMILY,
+                    Gemma2Model.TASKS,
+                    Gemma2Model::open,
+                    Gemma2Model::random,
+                    Gemma2Config::maxPositions),
+            new Family(
+                    Gemma3Model.FAMILY,
+                    Gemma3Model.TASKS,
+                    Gemma3Model::open,
+                    Gemma3Model::random,
+                    Gemma3Config::maxPositions),
+            new Family(Gpt2Model.FAMILY, Gpt2Model.TASKS, Gpt2Model::open, Gpt2Model::random, Gpt2Config::maxPositions),
+            new Family(
                     LlamaModel.FAMILY,
                     LlamaModel.TASKS,
                     LlamaModel::open,
                     LlamaModel::random,
                     LlamaConfig::maxPositions),
+            new Family(
+                    MistralModel.FAMILY,
+                    MistralModel.TASKS,
+                    MistralModel::open,
+                    MistralModel::random,
+                    MistralConfig::maxPositions),
+            new Family(Phi3Model.FAMILY, Phi3Model.TASKS, Phi3Model::open, Phi3Model::random, Phi3Config::maxPositions),
+            new Family(
+                    Qwen2Model.FAMILY,
+                    Qwen2Model.TASKS,
+                    Qwen2Model::open,
+                    Qwen2Model::random,
+                    Qwen2Config::maxPositions),
+            new Family(
+                    Qwen3Model.FAMILY,
+                    Qwen3Model.TASKS,
+                    Qwen3Model::open,
+                    Qwen3Model::random,
+                    Qwen3Config::maxPositions),
+            new Family(
+                    SmolLm3Model.FAMILY,
+                    SmolLm3Model.TASKS,
+                    SmolLm3Model::open,
+                    SmolLm3Model::random,
+                    SmolLm3Config::maxPositions),
             roberta("roberta"),
             roberta("xlm-roberta"),
             roberta("camembert"));

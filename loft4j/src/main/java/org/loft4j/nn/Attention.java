@@ -1,20 +1,25 @@
 package org.loft4j.nn;
 
 import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.Dtype;
 
 /**
  * Scaled dot-product attention; Vaswani et al. 2017 (arXiv:1706.03762), equation 1:
- * {@code softmax(Q·Kᵀ/√d + bias)·V} for each head, through libtorch's fused kernels. With fewer key/value heads than
+ * {@code softmax(scale·Q·Kᵀ + bias)·V} for each head, through libtorch's fused kernels. With fewer key/value heads than
  * query heads, each is shared by a group of neighbours (Ainslie et al. 2023, arXiv:2305.13245).
  */
 public final class Attention {
     private Attention() {}
 
     /**
+     * With {@code scale = 1/√headDim}.
+     *
      * @param query {@code (batch, seq, heads, headDim)}
      * @param key {@code (batch, keys, kvHeads, headDim)}, heads a multiple of kvHeads
      * @param value like key
@@ -25,6 +30,18 @@ public final class Attention {
      */
     public static Tensor attend(
             Tensor query, Tensor key, Tensor value, @Nullable Tensor bias, boolean causal, double dropout) {
+        return attend(query, key, value, bias, causal, dropout, 1 / Math.sqrt(query.size(3)));
+    }
+
+    /** The same with another scale. */
+    public static Tensor attend(
+            Tensor query,
+            Tensor key,
+            Tensor value,
+            @Nullable Tensor bias,
+            boolean causal,
+            double dropout,
+            double scale) {
         long heads = query.size(2);
         Tensor attended = torch.scaled_dot_product_attention(
                 query.transpose(1, 2),
@@ -33,9 +50,47 @@ public final class Attention {
                 bias == null ? new TensorOptional() : new TensorOptional(bias),
                 dropout,
                 causal,
-                new DoubleOptional(),
+                new DoubleOptional(scale),
                 false);
         return attended.transpose(1, 2).flatten(2, 3);
+    }
+
+    /**
+     * Attention whose scores are kept within ±softcap, {@code softcap·tanh(scale·Q·Kᵀ / softcap)}, before the bias is added;
+     * Gemma Team 2024 (arXiv:2408.00118), section 2. No fused kernel does this.
+     */
+    public static Tensor attendSoftcapped(
+            Tensor query,
+            Tensor key,
+            Tensor value,
+            @Nullable Tensor bias,
+            double dropout,
+            double scale,
+            double softcap) {
+        long heads = query.size(2);
+        Tensor scores = query.transpose(1, 2)
+                .matmul(shared(key, heads).transpose(1, 2).transpose(2, 3))
+                .mul(new Scalar(scale));
+        scores = softcap(scores, softcap);
+        if (bias != null) {
+            scores = scores.add(bias);
+        }
+        Dtype dtype = Dtype.of(query);
+        Dtype wide = dtype == Dtype.F64 ? Dtype.F64 : Dtype.F32;
+        Tensor probabilities =
+                scores.softmax(-1, new ScalarTypeOptional(wide.scalarType())).to(dtype.scalarType());
+        if (dropout > 0) {
+            probabilities = torch.dropout(probabilities, dropout, true);
+        }
+        return probabilities
+                .matmul(shared(value, heads).transpose(1, 2))
+                .transpose(1, 2)
+                .flatten(2, 3);
+    }
+
+    /** {@code cap·tanh(x / cap)}: nearly x where it is small, and never beyond the cap. */
+    public static Tensor softcap(Tensor x, double cap) {
+        return x.div(new Scalar(cap)).tanh_().mul(new Scalar(cap));
     }
 
     /** Repeats each key/value head for its group; the fused CPU kernel does not take fewer heads. */

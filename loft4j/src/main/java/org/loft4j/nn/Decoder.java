@@ -1,15 +1,18 @@
 package org.loft4j.nn;
 
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /** A language model that can read on from where it stopped. */
 public interface Decoder extends Model {
     /**
      * Reads further tokens and predicts the one after them.
      *
-     * @param inputIds int64 {@code (batch, seq)} without padding; one column when the cache holds something already
+     * @param inputIds int64 {@code (batch, seq)}, of which the last column holds tokens only
+     * @param attentionMask int64 {@code (batch, all)} over what the cache holds and the new columns, 0 for padding, which must
+     *     come before the tokens of its row; null when nothing is padded
      * @param cache what was read before, starting empty; grows by the columns
      * @return logits of the last position, {@code (batch, vocabulary)}
      */
-    Tensor nextLogits(Tensor inputIds, KeyValueCache cache);
+    Tensor nextLogits(Tensor inputIds, @Nullable Tensor attentionMask, KeyValueCache cache);
 }

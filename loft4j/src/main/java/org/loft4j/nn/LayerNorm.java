@@ -10,7 +10,7 @@ import org.loft4j.tensor.Shapes;
  * Layer normalisation; Ba, Kiros and Hinton 2016 (arXiv:1607.06450), equation 4:
  * {@code y = w ⊙ (x − mean(x)) / √(var(x) + eps) + b} over the last dimension.
  */
-public final class LayerNorm {
+public final class LayerNorm implements Norm {
     private final Tensor weight;
     private final Tensor bias;
     private final long[] shape;
@@ -29,7 +29,7 @@ public final class LayerNorm {
         this.eps = Checks.positive(path + ".eps", eps);
     }
 
-    /** Normalises {@code (…, dim)}. */
+    @Override
     public Tensor forward(Tensor x) {
         return torch.layer_norm(x, shape, new TensorOptional(weight), new TensorOptional(bias), eps, true);
     }

@@ -2,6 +2,7 @@ package org.loft4j.nn;
 
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.Dtype;
@@ -14,38 +15,58 @@ import org.loft4j.tensor.Tensors;
  */
 public final class Padding {
     private final @Nullable Tensor mask;
+    private final TensorOptions indexOptions;
     private final long rows;
     private final long columns;
+    private final long longest;
     private final long @Nullable [] positions;
     private final long @Nullable [] firstTokens;
+    private final long @Nullable [] lastTokens;
 
     private Padding(
             @Nullable Tensor mask,
+            TensorOptions indexOptions,
             long rows,
             long columns,
+            long longest,
             long @Nullable [] positions,
-            long @Nullable [] firstTokens) {
+            long @Nullable [] firstTokens,
+            long @Nullable [] lastTokens) {
         this.mask = mask;
+        this.indexOptions = indexOptions;
         this.rows = rows;
         this.columns = columns;
+        this.longest = longest;
         this.positions = positions;
         this.firstTokens = firstTokens;
+        this.lastTokens = lastTokens;
     }
 
     /** Reads the mask of the batch, whose shape has been checked. */
     public static Padding of(TokenInput input) {
-        long rows = input.inputIds().size(0);
-        long columns = input.inputIds().size(1);
-        Tensor mask = input.attentionMask();
+        return of(input.inputIds(), input.attentionMask(), input.inputIds().size(1));
+    }
+
+    /**
+     * Reads a mask that is longer than the ids: it tells of what was read before as well.
+     *
+     * @param inputIds the ids of the last columns
+     * @param mask int64 {@code (batch, columns)}; null when nothing is padded
+     */
+    public static Padding of(Tensor inputIds, @Nullable Tensor mask, long columns) {
+        long rows = inputIds.size(0);
+        TensorOptions indexOptions = inputIds.options();
         if (mask == null) {
-            return new Padding(null, rows, columns, null, null);
+            return new Padding(null, indexOptions, rows, columns, columns, null, null, null);
         }
         long[] values = Tensors.toLongs(mask);
         int width = (int) columns;
         long[] positions = new long[values.length];
         long[] firstTokens = new long[(int) rows];
+        long[] lastTokens = new long[(int) rows];
         boolean padded = false;
         boolean beforeToken = false;
+        long longest = 0;
         for (int start = 0; start < values.length; start += width) {
             long tokens = 0;
             boolean gap = false;
@@ -59,18 +80,53 @@ public final class Padding {
                     if (tokens == 0) {
                         firstTokens[start / width] = i;
                     }
+                    lastTokens[start / width] = i;
                     tokens++;
                 }
                 positions[i] = Math.max(0, tokens - 1);
             }
+            longest = Math.max(longest, tokens);
         }
         return new Padding(
-                padded ? mask : null, rows, columns, beforeToken ? positions : null, beforeToken ? firstTokens : null);
+                padded ? mask : null,
+                indexOptions,
+                rows,
+                columns,
+                beforeToken ? Math.max(1, longest) : columns,
+                beforeToken ? positions : null,
+                beforeToken ? firstTokens : null,
+                padded ? lastTokens : null);
+    }
+
+    /** Greater than every position: the tokens of the longest row where positions count tokens, else the columns. */
+    public long length() {
+        return longest;
+    }
+
+    /**
+     * Where each row's last token lies when the rows are laid end to end, int64 {@code (batch)}; null when it is in the last
+     * column everywhere.
+     */
+    public @Nullable Tensor lastTokens() {
+        return lastTokens == null ? null : onDevice(Tensors.of(lastTokens, rows));
     }
 
     /** Whether every position holds a token. */
     public boolean none() {
         return mask == null;
+    }
+
+    /** Whether a row ends with padding. */
+    public boolean endsWithPadding() {
+        if (lastTokens == null) {
+            return false;
+        }
+        for (int row = 0; row < rows; row++) {
+            if (lastTokens[row] != (row + 1) * columns - 1) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Position of each token in its row, int64 {@code (batch, seq)}; null when it is the column everywhere. */
@@ -100,17 +156,30 @@ public final class Padding {
     }
 
     /**
-     * What causal attention adds to its scores, {@code (batch, 1, seq, seq)}; null when plain causal attention gives every
-     * token what it may see.
+     * What causal attention adds to its scores, {@code (batch or 1, 1, queries, columns)}; null when the kernel's own causal mask
+     * gives every token what it may see, or, for a single query, when it may see everything.
+     *
+     * @param queries positions to compute, the last of the columns
+     * @param window how many tokens each may see, itself the last of them; 0 for all before it
+     * @param always never null: for attention without such a kernel
      */
-    public @Nullable Tensor causalBias(Dtype dtype) {
-        if (positions == null) {
+    public @Nullable Tensor causalBias(long queries, long window, boolean always, Dtype dtype) {
+        boolean windowed = window > 0 && columns > window;
+        boolean plain = queries == 1 || queries == columns;
+        if (!always && positions == null && !windowed && plain) {
             return null;
         }
-        Tensor hidden = requireMask().eq(new Scalar(0)).view(rows, 1, 1, columns);
-        Tensor future =
-                torch.ones(new long[] {columns, columns}, hidden.options()).triu(1);
-        return bias(hidden.logical_or(future), dtype);
+        Tensor keys = torch.arange(new Scalar(columns), indexOptions);
+        Tensor own = keys.narrow(0, columns - queries, queries).unsqueeze(1);
+        Tensor hidden = keys.gt(own);
+        if (windowed) {
+            hidden = hidden.logical_or(keys.le(own.sub(new Scalar(window))));
+        }
+        hidden = hidden.view(1, 1, queries, columns);
+        if (positions != null) {
+            hidden = hidden.logical_or(requireMask().eq(new Scalar(0)).view(rows, 1, 1, columns));
+        }
+        return bias(hidden, dtype);
     }
 
     private static Tensor bias(Tensor hidden, Dtype dtype) {

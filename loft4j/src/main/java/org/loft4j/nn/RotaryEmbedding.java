@@ -18,25 +18,28 @@ import org.loft4j.tensor.Tensors;
  * grow as longer sequences come; angles are float32, or float64 in a float64 model.
  */
 public final class RotaryEmbedding implements AutoCloseable {
-    private final int headDim;
+    private final int dim;
     private final double base;
+    private final RopeScaling scaling;
     private final Dtype dtype;
     private final DeviceSpec device;
     private long positions;
+    private long variant;
     private @Nullable Tensor cos;
     private @Nullable Tensor sin;
 
     /**
-     * @param headDim size of one head, even
+     * @param dim how many dimensions of a head are rotated, from the first on; even
      * @param base of the wavelengths, {@code rope_theta}
      * @param dtype of the heads to rotate
      */
-    public RotaryEmbedding(int headDim, double base, Dtype dtype, DeviceSpec device) {
-        if (headDim < 2 || headDim % 2 != 0) {
-            throw new ConfigException("head_dim must be even and at least 2 for a rotary embedding, got " + headDim);
+    public RotaryEmbedding(int dim, double base, RopeScaling scaling, Dtype dtype, DeviceSpec device) {
+        if (dim < 2 || dim % 2 != 0) {
+            throw new ConfigException("head_dim must be even and at least 2 for a rotary embedding, got " + dim);
         }
-        this.headDim = headDim;
+        this.dim = dim;
         this.base = Checks.positive("rope_theta", base);
+        this.scaling = scaling;
         this.dtype = dtype;
         this.device = device;
     }
@@ -44,61 +47,75 @@ public final class RotaryEmbedding implements AutoCloseable {
     /** The rotation at positions {@code first … first + count − 1}, the same for each row. */
     public Rotation range(long first, long count) {
         grow(first + count);
-        return new Rotation(table(cos).narrow(0, first, count), table(sin).narrow(0, first, count), headDim / 2);
+        return new Rotation(table(cos).narrow(0, first, count), table(sin).narrow(0, first, count), dim);
     }
 
     /**
      * The rotation at given positions.
      *
      * @param at int64 {@code (batch, seq)}, on the device of the heads
-     * @param bound greater than every position
+     * @param length greater than every position: the length of the longest sequence
      */
-    public Rotation at(Tensor at, long bound) {
-        grow(bound);
-        return new Rotation(torch.embedding(table(cos), at), torch.embedding(table(sin), at), headDim / 2);
+    public Rotation at(Tensor at, long length) {
+        grow(length);
+        return new Rotation(torch.embedding(table(cos), at), torch.embedding(table(sin), at), dim);
     }
 
     /**
-     * Cosines and signed sines, {@code (seq, 1, headDim)} or {@code (batch, seq, 1, headDim)}: the sign of rotateHalf is in
+     * Cosines and signed sines, {@code (seq, 1, dim)} or {@code (batch, seq, 1, dim)}: the sign of rotateHalf is in
      * the sines, so that the rotation is three operations.
      */
     public static final class Rotation {
         private final Tensor cos;
         private final Tensor signedSin;
-        private final long half;
+        private final long dim;
 
-        private Rotation(Tensor cos, Tensor signedSin, long half) {
+        private Rotation(Tensor cos, Tensor signedSin, long dim) {
             this.cos = cos.unsqueeze(-2);
             this.signedSin = signedSin.unsqueeze(-2);
-            this.half = half;
+            this.dim = dim;
         }
 
-        /** Rotates {@code (batch, seq, heads, headDim)}. */
+        /** Rotates the first dimensions of {@code (batch, seq, heads, headDim)}. */
         public Tensor apply(Tensor x) {
-            return torch.addcmul(x.mul(cos), x.roll(new long[] {half}, -1), signedSin);
+            long headDim = x.size(-1);
+            if (headDim == dim) {
+                return rotate(x);
+            }
+            Tensor rotated = rotate(x.narrow(-1, 0, dim));
+            return torch.cat(new TensorVector(rotated, x.narrow(-1, dim, headDim - dim)), -1);
+        }
+
+        private Tensor rotate(Tensor x) {
+            return torch.addcmul(x.mul(cos), x.roll(new long[] {dim / 2}, -1), signedSin);
         }
     }
 
-    private void grow(long needed) {
-        if (needed <= positions) {
+    private void grow(long length) {
+        if (cos != null && length <= positions && scaling.variant(length) == variant) {
             return;
         }
-        long count = Math.max(64, Long.highestOneBit(needed - 1) << 1);
+        long count = Math.max(64, Long.highestOneBit(length - 1) << 1);
         Dtype angleType = dtype == Dtype.F64 ? Dtype.F64 : Dtype.F32;
         try (NativeScope scope = new NativeScope()) {
             var options = Tensors.options(angleType, device);
-            Tensor exponents = torch.arange(new Scalar(0), new Scalar(headDim), new Scalar(2), options)
-                    .div(new Scalar((double) headDim));
-            Tensor frequencies = torch.reciprocal(torch.pow(new Scalar(base), exponents));
+            Tensor exponents = torch.arange(new Scalar(0), new Scalar(dim), new Scalar(2), options)
+                    .div(new Scalar((double) dim));
+            Tensor frequencies = scaling.frequencies(exponents, base, length);
             Tensor angles = torch.outer(torch.arange(new Scalar(count), options), frequencies);
             Tensor c = angles.cos();
             Tensor s = angles.sin();
+            if (scaling.attentionFactor() != 1) {
+                c.mul_(new Scalar(scaling.attentionFactor()));
+                s.mul_(new Scalar(scaling.attentionFactor()));
+            }
             Tensor newCos = torch.cat(new TensorVector(c, c), -1).to(dtype.scalarType());
             Tensor newSin = torch.cat(new TensorVector(s.neg(), s), -1).to(dtype.scalarType());
             close();
             cos = NativeScope.keep(newCos);
             sin = NativeScope.keep(newSin);
             positions = count;
+            variant = scaling.variant(length);
         }
     }
 

@@ -64,6 +64,11 @@ public final class Fixture implements AutoCloseable {
         return input.read(name);
     }
 
+    /** Whether there are results whose names begin so. */
+    public boolean hasExpected(String prefix) {
+        return expected.names().stream().anyMatch(name -> name.startsWith(prefix));
+    }
+
     public Tensor expected(String name) throws IOException {
         return expected.read(name);
     }

@@ -56,9 +56,9 @@ class ModelsTest {
 
     @Test
     void aTaskThatTheFamilyLacksIsRefused() {
-        ConfigException fault = assertThrows(ConfigException.class, () -> Models.open(LLAMA, CLASSIFIER));
-        assertTrue(fault.getMessage().startsWith("task SEQUENCE_CLASSIFICATION is not available for model_type llama"));
-        assertThrows(ConfigException.class, () -> Models.open(BERT, LANGUAGE_MODEL));
+        ConfigException fault = assertThrows(ConfigException.class, () -> Models.open(BERT, LANGUAGE_MODEL));
+        assertTrue(fault.getMessage().startsWith("task CAUSAL_LM is not available for model_type bert"));
+        assertThrows(ConfigException.class, () -> Models.open(LLAMA, ModelOptions.of(Task.IMAGE_CLASSIFICATION)));
     }
 
     @ParameterizedTest
@@ -67,9 +67,10 @@ class ModelsTest {
             value = {
                 "llama | model_type | \"mamba\"",
                 "llama | hidden_act | \"quick_gelu\"",
-                "llama | rope_scaling | {\"rope_type\": \"llama3\", \"factor\": 8.0}",
-                "llama | rope_scaling | {\"type\": \"linear\", \"factor\": 2.0}",
-                "llama | rope_parameters | {\"rope_type\": \"yarn\", \"rope_theta\": 10000.0}",
+                "llama | rope_scaling | {\"type\": \"linear\", \"factor\": 2.0, \"beta_fast\": 1}",
+                "llama | rope_type | {\"rope_type\": \"ntk\", \"rope_theta\": 10000.0}",
+                "llama | rope_interleaved | true",
+                "llama | quantization_config | {\"quant_method\": \"gptq\", \"bits\": 4}",
                 "llama | num_key_value_heads | 3",
                 "bert | position_embedding_type | \"relative_key\"",
                 "bert | problem_type | \"regression\"",
@@ -79,7 +80,8 @@ class ModelsTest {
             })
     void aValueThatCannotBeHonouredIsRefusedByItsKey(String family, String key, String value) throws Exception {
         boolean llama = family.equals("llama");
-        Path changed = copy(llama ? LLAMA : BERT, json -> json.putPOJO(key, parse(value)), name -> name, Dtype.F32);
+        String at = key.equals("rope_type") ? "rope_scaling" : key;
+        Path changed = copy(llama ? LLAMA : BERT, json -> json.putPOJO(at, parse(value)), name -> name, Dtype.F32);
         ConfigException fault =
                 assertThrows(ConfigException.class, () -> Models.open(changed, llama ? LANGUAGE_MODEL : CLASSIFIER));
         assertTrue(fault.getMessage().contains(key), fault.getMessage());

@@ -56,7 +56,8 @@ class LayersTest {
     @Test
     void rotaryEmbeddingTurnsPairsByTheirPosition() {
         try (NativeScope scope = new NativeScope();
-                RotaryEmbedding rotary = new RotaryEmbedding(4, 100, Dtype.F64, DeviceSpec.CPU)) {
+                RotaryEmbedding rotary =
+                        new RotaryEmbedding(4, 100, new RopeScaling.None(), Dtype.F64, DeviceSpec.CPU)) {
             Tensor x = Tensors.of(X, 1, 1, 1, 4);
             for (long position : new long[] {0, 3, 200}) {
                 double[] expected = new double[4];
@@ -72,7 +73,9 @@ class LayersTest {
                         expected, Tensors.toDoubles(rotary.at(at, position + 1).apply(x)), 1e-12);
             }
         }
-        assertThrows(ConfigException.class, () -> new RotaryEmbedding(3, 100, Dtype.F64, DeviceSpec.CPU));
+        assertThrows(
+                ConfigException.class,
+                () -> new RotaryEmbedding(3, 100, new RopeScaling.None(), Dtype.F64, DeviceSpec.CPU));
     }
 
     @Test

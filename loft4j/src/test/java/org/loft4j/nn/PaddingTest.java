@@ -1,6 +1,7 @@
 package org.loft4j.nn;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -20,7 +21,7 @@ class PaddingTest {
             Padding padding = padding(1, 1, 1, 1);
             assertTrue(padding.none());
             assertNull(padding.keyBias(Dtype.F32));
-            assertNull(padding.causalBias(Dtype.F32));
+            assertNull(padding.causalBias(2, 0, false, Dtype.F32));
             assertNull(padding.positions());
             assertNull(padding.weights(Dtype.F32));
         }
@@ -31,7 +32,7 @@ class PaddingTest {
         try (NativeScope scope = new NativeScope()) {
             Padding padding = padding(1, 1, 1, 0);
             assertFalse(padding.none());
-            assertNull(padding.causalBias(Dtype.F32));
+            assertNull(padding.causalBias(2, 0, false, Dtype.F32));
             assertNull(padding.positions());
             assertNull(padding.firstTokens());
             double[] bias = Tensors.toDoubles(require(padding.keyBias(Dtype.F32)));
@@ -46,7 +47,7 @@ class PaddingTest {
             Padding padding = padding(1, 1, 0, 1);
             assertArrayEquals(new long[] {0, 1, 0, 0}, Tensors.toLongs(require(padding.positions())));
             assertArrayEquals(new long[] {0, 3}, Tensors.toLongs(require(padding.firstTokens())));
-            Tensor bias = require(padding.causalBias(Dtype.F16));
+            Tensor bias = require(padding.causalBias(2, 0, false, Dtype.F16));
             assertArrayEquals(new long[] {2, 1, 2, 2}, Shapes.of(bias));
             boolean[] seen = new boolean[8];
             double[] values = Tensors.toDoubles(bias);
@@ -55,6 +56,51 @@ class PaddingTest {
             }
             assertArrayEquals(new boolean[] {true, false, true, true, false, false, false, true}, seen);
         }
+    }
+
+    @Test
+    void aWindowHidesWhatIsTooFarBack() {
+        try (NativeScope scope = new NativeScope()) {
+            Padding padding = Padding.of(Tensors.of(new long[5], 1, 5), null, 5);
+            assertNull(padding.causalBias(5, 5, false, Dtype.F32));
+            assertArrayEquals(
+                    new String[] {"1....", "11...", ".11..", "..11.", "...11"},
+                    picture(padding.causalBias(5, 2, false, Dtype.F32)));
+            assertArrayEquals(new String[] {"...11"}, picture(padding.causalBias(1, 2, false, Dtype.F32)));
+            assertArrayEquals(new String[] {"1111.", "11111"}, picture(padding.causalBias(2, 0, false, Dtype.F32)));
+            assertNull(padding.causalBias(1, 0, false, Dtype.F32));
+            assertArrayEquals(new String[] {"11111"}, picture(padding.causalBias(1, 0, true, Dtype.F32)));
+        }
+    }
+
+    @Test
+    void lastTokensAreFoundOnBothSides() {
+        try (NativeScope scope = new NativeScope()) {
+            assertNull(padding(1, 1, 1, 1).lastTokens());
+            assertArrayEquals(
+                    new long[] {1, 2},
+                    Tensors.toLongs(require(padding(1, 1, 1, 0).lastTokens())));
+            assertArrayEquals(
+                    new long[] {1, 3},
+                    Tensors.toLongs(require(padding(1, 1, 0, 1).lastTokens())));
+            assertEquals(2, padding(1, 1, 0, 1).length());
+            assertEquals(1, padding(0, 1, 0, 1).length());
+        }
+    }
+
+    /** A line a query, 1 for what it sees. */
+    private static String[] picture(Tensor bias) {
+        double[] values = Tensors.toDoubles(require(bias));
+        int columns = (int) bias.size(3);
+        String[] lines = new String[values.length / columns];
+        for (int i = 0; i < lines.length; i++) {
+            StringBuilder line = new StringBuilder();
+            for (int j = 0; j < columns; j++) {
+                line.append(values[i * columns + j] == 0 ? '1' : '.');
+            }
+            lines[i] = line.toString();
+        }
+        return lines;
     }
 
     /** A mask of two rows and two columns. */

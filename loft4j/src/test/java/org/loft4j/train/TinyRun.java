@@ -14,6 +14,8 @@ import org.loft4j.data.Dataset;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
+import org.loft4j.model.shared.DecoderConfig;
+import org.loft4j.model.shared.Rope;
 import org.loft4j.nn.Activation;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.DeviceSpec;
@@ -29,8 +31,9 @@ final class TinyRun {
 
     static Model model() {
         // weights large enough for a frozen model to have features, as a pretrained one has
-        LlamaConfig config = new LlamaConfig(
-                VOCABULARY, 16, 2, 2, 1, 8, 24, 32, 1e-5, 10000, false, false, false, 0, 0.4, Activation.SILU);
+        DecoderConfig sizes =
+                new DecoderConfig(VOCABULARY, 16, 2, 2, 1, 8, 24, 32, 1e-5, false, 0, 0.4, Activation.SILU);
+        LlamaConfig config = new LlamaConfig(sizes, Rope.plain(8, 10000), false, false, 0);
         return LlamaModel.random(config, DeviceSpec.CPU, Dtype.F32, 11);
     }
 

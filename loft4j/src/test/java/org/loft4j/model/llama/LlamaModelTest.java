@@ -16,7 +16,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
+import org.loft4j.model.shared.DecoderConfig;
+import org.loft4j.model.shared.Rope;
 import org.loft4j.nn.Activation;
+import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.KeyValueCache;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.TokenInput;
@@ -31,7 +34,7 @@ class LlamaModelTest {
 
     @Test
     void linearLayersCarryHuggingFacesPathsAndTheHeadIsTheLast() {
-        try (LlamaModel model = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 1)) {
+        try (CausalDecoder model = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 1)) {
             List<String> paths = List.copyOf(model.linears().keySet());
             assertEquals(2 * 7 + 1, paths.size());
             assertEquals("model.layers.0.self_attn.q_proj", paths.get(0));
@@ -44,9 +47,9 @@ class LlamaModelTest {
 
     @Test
     void aSeedMeansOneModel() {
-        try (LlamaModel a = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 5);
-                LlamaModel b = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 5);
-                LlamaModel c = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 6)) {
+        try (CausalDecoder a = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 5);
+                CausalDecoder b = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 5);
+                CausalDecoder c = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 6)) {
             Tensor first = a.weights().get("model.embed_tokens.weight");
             assertTrue(Tensors.bitEqual(first, b.weights().get("model.embed_tokens.weight")));
             assertFalse(Tensors.bitEqual(first, c.weights().get("model.embed_tokens.weight")));
@@ -56,7 +59,7 @@ class LlamaModelTest {
     @Test
     void theSideOfThePaddingDoesNotMatter() {
         try (NativeScope scope = new NativeScope();
-                LlamaModel model = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 2)) {
+                CausalDecoder model = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 2)) {
             double[] alone = row(model.logits(input(new long[] {7, 8, 9}, null, 3)), 0, 2);
             Tensor right = model.logits(
                     input(new long[] {1, 2, 3, 4, 5, 7, 8, 9, 0, 0}, new long[] {1, 1, 1, 1, 1, 1, 1, 1, 0, 0}, 5));
@@ -74,7 +77,7 @@ class LlamaModelTest {
             names = {"F64", "F32", "F16", "BF16"})
     void rowsWithoutAnyTokenStayFinite(Dtype dtype) {
         try (NativeScope scope = new NativeScope();
-                LlamaModel model = LlamaModel.random(TINY, DeviceSpec.CPU, dtype, 2)) {
+                CausalDecoder model = LlamaModel.random(TINY, DeviceSpec.CPU, dtype, 2)) {
             Tensor logits = model.logits(input(new long[] {0, 0, 0, 4}, new long[] {0, 0, 0, 1}, 2));
             assertEquals(dtype, Dtype.of(logits));
             assertTrue(logits.isfinite().all().item_bool());
@@ -86,12 +89,12 @@ class LlamaModelTest {
         long[] ids = {3, 1, 4, 1, 5, 9, 2, 6};
         try (NativeScope scope = new NativeScope();
                 NoGradGuard frozen = new NoGradGuard();
-                LlamaModel model = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F64, 3);
+                CausalDecoder model = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F64, 3);
                 KeyValueCache cache = new KeyValueCache()) {
             Tensor whole = model.logits(input(ids, null, ids.length));
             for (int end = 3; end <= ids.length; end++) {
                 long[] next = Arrays.copyOfRange(ids, end == 3 ? 0 : end - 1, end);
-                Tensor logits = model.nextLogits(Tensors.of(next, 1, next.length), cache);
+                Tensor logits = model.nextLogits(Tensors.of(next, 1, next.length), null, cache);
                 assertArrayEquals(row(whole, 0, end - 1), Tensors.toDoubles(logits), 1e-12);
             }
             assertEquals(ids.length, cache.length());
@@ -100,10 +103,10 @@ class LlamaModelTest {
 
     @Test
     void parametersAreFrozenUntilSomeoneAsksAndTiedWeightsAreOneTensor() {
-        LlamaConfig tied =
-                new LlamaConfig(50, 32, 1, 4, 4, 8, 48, 64, 1e-6, 10000, true, true, true, 0, 0.02, Activation.SILU);
+        DecoderConfig sizes = new DecoderConfig(50, 32, 1, 4, 4, 8, 48, 64, 1e-6, true, 0, 0.02, Activation.SILU);
+        LlamaConfig tied = new LlamaConfig(sizes, Rope.plain(8, 10000), true, true, 0);
         try (NativeScope scope = new NativeScope();
-                LlamaModel model = LlamaModel.random(tied, DeviceSpec.CPU, Dtype.F32, 4)) {
+                CausalDecoder model = LlamaModel.random(tied, DeviceSpec.CPU, Dtype.F32, 4)) {
             assertNull(model.weights().find("lm_head.weight"));
             assertEquals(
                     32,
@@ -121,8 +124,8 @@ class LlamaModelTest {
     @Test
     void aFloat64ModelComputesInFloat64() {
         try (NativeScope scope = new NativeScope();
-                LlamaModel single = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 8);
-                LlamaModel twice = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F64, 8)) {
+                CausalDecoder single = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 8);
+                CausalDecoder twice = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F64, 8)) {
             TokenInput input = input(new long[] {1, 2, 3, 4}, null, 4);
             Tensor logits = twice.logits(input);
             assertEquals(Dtype.F64, Dtype.of(logits));
@@ -132,10 +135,10 @@ class LlamaModelTest {
 
     @Test
     void attentionDropoutWorksWhileTrainingOnly() {
-        LlamaConfig dropping = new LlamaConfig(
-                50, 32, 1, 4, 2, 8, 48, 64, 1e-6, 10000, false, false, false, 0.5, 0.2, Activation.SILU);
+        DecoderConfig sizes = new DecoderConfig(50, 32, 1, 4, 2, 8, 48, 64, 1e-6, false, 0.5, 0.2, Activation.SILU);
+        LlamaConfig dropping = new LlamaConfig(sizes, Rope.plain(8, 10000), false, false, 0);
         try (NativeScope scope = new NativeScope();
-                LlamaModel model = LlamaModel.random(dropping, DeviceSpec.CPU, Dtype.F32, 4)) {
+                CausalDecoder model = LlamaModel.random(dropping, DeviceSpec.CPU, Dtype.F32, 4)) {
             TokenInput input = input(new long[] {1, 2, 3, 4}, null, 4);
             assertTrue(Tensors.bitEqual(model.logits(input), model.logits(input)));
             model.setTraining(true);
@@ -145,7 +148,7 @@ class LlamaModelTest {
 
     @Test
     void stepsLeaveNoNativeObjectBehind() {
-        try (LlamaModel model = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 9)) {
+        try (CausalDecoder model = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 9)) {
             Tensor weight = model.weights().get("model.layers.0.self_attn.v_proj.weight");
             weight.set_requires_grad(true);
             long baseline = 0;
@@ -168,7 +171,7 @@ class LlamaModelTest {
     @Test
     void whatNativeCodeWouldFailOnIsRefusedInJava() {
         try (NativeScope scope = new NativeScope();
-                LlamaModel model = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 1)) {
+                CausalDecoder model = LlamaModel.random(TINY, DeviceSpec.CPU, Dtype.F32, 1)) {
             assertThrows(ShapeException.class, () -> model.logits(input(new long[] {50}, null, 1)));
             assertThrows(ShapeException.class, () -> model.logits(input(new long[] {-1}, null, 1)));
             TokenInput uneven =

@@ -1,0 +1,67 @@
+package org.loft4j.model.gemma2;
+
+import java.util.List;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.JsonObject;
+import org.loft4j.io.TensorSource;
+import org.loft4j.model.shared.DecoderAssembly;
+import org.loft4j.model.shared.DecoderAssembly.Placement;
+import org.loft4j.model.shared.DecoderConfig;
+import org.loft4j.model.shared.DecoderLayout;
+import org.loft4j.nn.CausalDecoder;
+import org.loft4j.nn.DecoderAttention;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+
+/** Gemma 2; Gemma Team 2024 (arXiv:2408.00118), section 2. */
+public final class Gemma2Model {
+    /** {@code model_type} in config.json. */
+    public static final String FAMILY = "gemma2";
+
+    public static final List<Task> TASKS =
+            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION);
+
+    private Gemma2Model() {}
+
+    /**
+     * Reads a model from a checkpoint.
+     *
+     * @param json config.json
+     * @throws CheckpointException if a tensor is missing or has the wrong shape
+     */
+    public static CausalDecoder open(TensorSource source, JsonObject json, ModelOptions options)
+            throws CheckpointException {
+        return assembly(Gemma2Config.from(json)).open(source, options);
+    }
+
+    /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
+    public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
+        return assembly(Gemma2Config.from(json)).random(options);
+    }
+
+    private static DecoderAssembly assembly(Gemma2Config config) {
+        DecoderLayout layout = DecoderLayout.LLAMA
+                .withBiases(config.attentionBias(), config.attentionBias(), false)
+                .withGemmaNorms();
+        DecoderConfig sizes = config.sizes();
+        DecoderAttention.Shape attention = new DecoderAttention.Shape(
+                sizes.headDim(),
+                1 / Math.sqrt(config.queryPreAttnScalar()),
+                config.attnLogitSoftcapping(),
+                sizes.attentionDropout());
+        List<Placement> placement = config.windows().stream()
+                .map(window -> new Placement(config.rope(), window))
+                .toList();
+        return new DecoderAssembly(
+                FAMILY,
+                layout,
+                sizes,
+                attention,
+                Math.sqrt(sizes.hiddenSize()),
+                config.finalLogitSoftcapping(),
+                0,
+                0,
+                config.classifierDropout(),
+                placement);
+    }
+}

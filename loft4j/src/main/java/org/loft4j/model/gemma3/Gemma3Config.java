@@ -1,0 +1,95 @@
+package org.loft4j.model.gemma3;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.JsonObject;
+import org.loft4j.model.shared.ConfigKeys;
+import org.loft4j.model.shared.DecoderAssembly.Placement;
+import org.loft4j.model.shared.DecoderConfig;
+import org.loft4j.model.shared.LayerTypes;
+import org.loft4j.model.shared.Rope;
+
+/**
+ * The shape of a Gemma 3 text model, as its config.json states it.
+ *
+ * @param sizes what all decoders state
+ * @param queryPreAttnScalar {@code query_pre_attn_scalar}: scores are divided by its root
+ * @param finalLogitSoftcapping bound of the logits; 0 for none
+ * @param attentionBias whether q, k, v and o have biases
+ * @param placement for each block its rotation and window: those that slide have a base of their own and no scaling
+ * @param classifierDropout before a classifier of tokens, while training
+ */
+public record Gemma3Config(
+        DecoderConfig sizes,
+        double queryPreAttnScalar,
+        double finalLogitSoftcapping,
+        boolean attentionBias,
+        List<Placement> placement,
+        double classifierDropout) {
+    private static final DecoderConfig.Defaults ABSENT =
+            new DecoderConfig.Defaults(4, 256, 131072, 1e-6, true, "hidden_activation", "gelu_pytorch_tanh");
+
+    public Gemma3Config {
+        placement = List.copyOf(placement);
+    }
+
+    /** Reads config.json. Transformers reads {@code attn_logit_softcapping} and does not use it. */
+    public static Gemma3Config from(JsonObject json) throws CheckpointException {
+        ConfigKeys.checkDecoder(
+                json,
+                Set.of(
+                        "query_pre_attn_scalar",
+                        "attn_logit_softcapping",
+                        "final_logit_softcapping",
+                        "attention_bias",
+                        "sliding_window",
+                        "sliding_window_pattern",
+                        "layer_types",
+                        "rope_local_base_freq",
+                        "use_bidirectional_attention"));
+        ConfigKeys.require(json, "use_bidirectional_attention", "false");
+        DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
+        int pattern = json.intOr("sliding_window_pattern", json.intOr("_sliding_window_pattern", 6, 1), 1);
+        long window = LayerTypes.window(json, 4096);
+        List<Boolean> sliding = LayerTypes.sliding(json, sizes.layers(), i -> (i + 1) % pattern != 0);
+        Rope global = global(json, sizes);
+        Rope local = local(json, sizes);
+        List<Placement> placement = new ArrayList<>();
+        sliding.forEach(slides -> placement.add(slides ? new Placement(local, window) : new Placement(global, 0)));
+        return new Gemma3Config(
+                sizes,
+                json.doubleOr("query_pre_attn_scalar", 256),
+                json.doubleOr("final_logit_softcapping", 0),
+                json.booleanOr("attention_bias", false),
+                placement,
+                DecoderConfig.tokenClassifierDropout(json));
+    }
+
+    private static Rope global(JsonObject json, DecoderConfig sizes) throws CheckpointException {
+        JsonObject newer = ofKind(json, "full_attention");
+        return newer != null
+                ? Rope.from(json, newer, sizes, null, 1e6)
+                : Rope.from(json, json.findObject("rope_scaling"), sizes, "rope_theta", 1e6);
+    }
+
+    private static Rope local(JsonObject json, DecoderConfig sizes) throws CheckpointException {
+        JsonObject newer = ofKind(json, "sliding_attention");
+        return newer != null
+                ? Rope.from(json, newer, sizes, null, 1e4)
+                : Rope.from(json, null, sizes, "rope_local_base_freq", 1e4);
+    }
+
+    /** Transformers 5 writes one object for each kind of block. */
+    private static @Nullable JsonObject ofKind(JsonObject json, String kind) throws CheckpointException {
+        JsonObject parameters = json.findObject("rope_parameters");
+        return parameters == null ? null : parameters.findObject(kind);
+    }
+
+    /** The longest sequence of a model with this config.json. */
+    public static long maxPositions(JsonObject json) throws CheckpointException {
+        return json.longOr("max_position_embeddings", ABSENT.maxPositions());
+    }
+}

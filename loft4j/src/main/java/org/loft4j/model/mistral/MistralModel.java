@@ -1,0 +1,50 @@
+package org.loft4j.model.mistral;
+
+import java.util.Collections;
+import java.util.List;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.JsonObject;
+import org.loft4j.io.TensorSource;
+import org.loft4j.model.shared.DecoderAssembly;
+import org.loft4j.model.shared.DecoderAssembly.Placement;
+import org.loft4j.model.shared.DecoderLayout;
+import org.loft4j.nn.CausalDecoder;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+
+/** Mistral; Jiang et al. 2023 (arXiv:2310.06825): Llama with a sliding window. */
+public final class MistralModel {
+    /** {@code model_type} in config.json. */
+    public static final String FAMILY = "mistral";
+
+    public static final List<Task> TASKS =
+            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION);
+
+    private MistralModel() {}
+
+    /**
+     * Reads a model from a checkpoint.
+     *
+     * @param json config.json
+     * @throws CheckpointException if a tensor is missing or has the wrong shape
+     */
+    public static CausalDecoder open(TensorSource source, JsonObject json, ModelOptions options)
+            throws CheckpointException {
+        return assembly(MistralConfig.from(json)).open(source, options);
+    }
+
+    /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
+    public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
+        return assembly(MistralConfig.from(json)).random(options);
+    }
+
+    private static DecoderAssembly assembly(MistralConfig config) {
+        Placement everywhere = new Placement(config.rope(), config.slidingWindow());
+        return DecoderAssembly.of(
+                        FAMILY,
+                        DecoderLayout.LLAMA,
+                        config.sizes(),
+                        Collections.nCopies(config.sizes().layers(), everywhere))
+                .withClassifierDropout(config.classifierDropout());
+    }
+}

@@ -1,0 +1,48 @@
+package org.loft4j.model.qwen2;
+
+import java.util.List;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.JsonObject;
+import org.loft4j.io.TensorSource;
+import org.loft4j.model.shared.DecoderAssembly;
+import org.loft4j.model.shared.DecoderAssembly.Placement;
+import org.loft4j.model.shared.DecoderLayout;
+import org.loft4j.nn.CausalDecoder;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+
+/** Qwen2; Yang et al. 2024 (arXiv:2407.10671): Llama with biases on queries, keys and values. */
+public final class Qwen2Model {
+    /** {@code model_type} in config.json. */
+    public static final String FAMILY = "qwen2";
+
+    public static final List<Task> TASKS =
+            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION);
+
+    private Qwen2Model() {}
+
+    /**
+     * Reads a model from a checkpoint.
+     *
+     * @param json config.json
+     * @throws CheckpointException if a tensor is missing or has the wrong shape
+     */
+    public static CausalDecoder open(TensorSource source, JsonObject json, ModelOptions options)
+            throws CheckpointException {
+        return assembly(Qwen2Config.from(json)).open(source, options);
+    }
+
+    /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
+    public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
+        return assembly(Qwen2Config.from(json)).random(options);
+    }
+
+    private static DecoderAssembly assembly(Qwen2Config config) {
+        DecoderLayout layout = DecoderLayout.LLAMA.withBiases(true, false, false);
+        List<Placement> placement = config.windows().stream()
+                .map(window -> new Placement(config.rope(), window))
+                .toList();
+        return DecoderAssembly.of(FAMILY, layout, config.sizes(), placement)
+                .withClassifierDropout(config.classifierDropout());
+    }
+}

@@ -1,0 +1,147 @@
+package org.loft4j.model.shared;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.loft4j.ConfigException;
+import org.loft4j.io.JsonObject;
+
+/**
+ * Holds a config.json to what is honoured. A setting that would change the model's numbers and is not honoured is an error;
+ * one that nobody here has heard of is named in a warning.
+ */
+public final class ConfigKeys {
+    private static final System.Logger LOG = System.getLogger(ConfigKeys.class.getName());
+
+    /** Settings of every family that say nothing about the numbers: origin, tokens, generation, output of Python's classes. */
+    private static final Set<String> WITHOUT_EFFECT = Set.of(
+            "architectures",
+            "model_type",
+            "auto_map",
+            "transformers_version",
+            "torch_dtype",
+            "dtype",
+            "use_cache",
+            "cache_implementation",
+            "bos_token_id",
+            "eos_token_id",
+            "pad_token_id",
+            "unk_token_id",
+            "sep_token_id",
+            "cls_token_id",
+            "mask_token_id",
+            "bos_token",
+            "eos_token",
+            "pad_token",
+            "decoder_start_token_id",
+            "forced_bos_token_id",
+            "forced_eos_token_id",
+            "id2label",
+            "label2id",
+            "num_labels",
+            "finetuning_task",
+            "task_specific_params",
+            "problem_type",
+            "tokenizer_class",
+            "model_name",
+            "name_or_path",
+            "gradient_checkpointing",
+            "initializer_range",
+            "initializer_factor",
+            "output_attentions",
+            "output_hidden_states",
+            "return_dict",
+            "return_dict_in_generate",
+            "output_scores",
+            "torchscript",
+            "use_bfloat16",
+            "attn_implementation",
+            "chunk_size_feed_forward",
+            "max_length",
+            "min_length",
+            "do_sample",
+            "temperature",
+            "top_k",
+            "top_p",
+            "typical_p",
+            "repetition_penalty",
+            "length_penalty",
+            "num_beams",
+            "num_beam_groups",
+            "num_return_sequences",
+            "early_stopping",
+            "no_repeat_ngram_size",
+            "suppress_tokens",
+            "begin_suppress_tokens",
+            "prefix",
+            "bad_words_ids",
+            "diversity_penalty",
+            "encoder_no_repeat_ngram_size",
+            "exponential_decay_length_penalty",
+            "remove_invalid_values",
+            "tf_legacy_loss",
+            "is_encoder_decoder",
+            "language",
+            "unsloth_fixed",
+            "unsloth_version",
+            "transformers.js_config");
+
+    private ConfigKeys() {}
+
+    /**
+     * Refuses quantised weights, and warns of settings that are neither in the list nor known to be without effect.
+     *
+     * @param honoured the family's own keys, those that {@link #require} has checked among them
+     */
+    public static void check(JsonObject json, Set<String> honoured) {
+        JsonNode quantised = json.node("quantization_config");
+        if (quantised != null) {
+            throw new ConfigException("quantization_config must be absent, got "
+                    + quantised.path("quant_method").asText("one") + " in " + json.file()
+                    + ": quantised weights cannot be read; take the model's original, and load it in 8 or 4 bits");
+        }
+        require(json, "is_encoder_decoder", "false");
+        List<String> unknown = new ArrayList<>();
+        for (String key : json.keys()) {
+            JsonNode value = json.node(key);
+            boolean known = key.startsWith("_") || WITHOUT_EFFECT.contains(key) || honoured.contains(key);
+            if (!known && value != null && !isOff(value)) {
+                unknown.add(key + " = " + value);
+            }
+        }
+        if (!unknown.isEmpty()) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "{0} has settings that are not known for model_type {1} and are not honoured: {2}",
+                    json.file(),
+                    json.node("model_type"),
+                    String.join(", ", unknown));
+        }
+    }
+
+    /** The same for a decoder: the keys of {@link DecoderConfig} and {@link Rope} are honoured besides. */
+    public static void checkDecoder(JsonObject json, Set<String> honoured) {
+        Set<String> all = new HashSet<>(DecoderConfig.KEYS);
+        all.addAll(honoured);
+        check(json, all);
+    }
+
+    /**
+     * Refuses another value than these; an absent or null one is fine.
+     *
+     * @throws ConfigException that names the file, the key and what is possible
+     */
+    public static void require(JsonObject json, String key, String... possible) {
+        JsonNode value = json.node(key);
+        if (value != null && !List.of(possible).contains(value.isValueNode() ? value.asText() : value.toString())) {
+            throw new ConfigException(key + " must be " + String.join(" or ", possible) + ", got " + value + " in "
+                    + json.file() + ": anything else is not supported");
+        }
+    }
+
+    private static boolean isOff(JsonNode value) {
+        return (value.isBoolean() && !value.booleanValue()) || (value.isContainerNode() && value.isEmpty());
+    }
+}

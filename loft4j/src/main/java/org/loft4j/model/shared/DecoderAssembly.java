@@ -1,0 +1,154 @@
+package org.loft4j.model.shared;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.TensorSource;
+import org.loft4j.nn.CausalDecoder;
+import org.loft4j.nn.CausalDecoder.LayerKind;
+import org.loft4j.nn.DecoderAttention;
+import org.loft4j.nn.DecoderBlock;
+import org.loft4j.nn.ModelDescription;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.RotaryEmbedding;
+import org.loft4j.nn.Task;
+import org.loft4j.nn.Weights;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+
+/**
+ * Puts a decoder of {@link DecoderLayout} together.
+ *
+ * @param family {@code model_type}
+ * @param layout names and shapes
+ * @param sizes of config.json
+ * @param attention scale, bound and dropout of the attention
+ * @param embeddingScale of the input embeddings; 1 for none
+ * @param logitSoftcap bound of the logits; 0 for none
+ * @param embeddingDropout on the input embeddings while training
+ * @param residualDropout on what each part of a block adds, while training
+ * @param classifierDropout before a classifier of tokens, while training
+ * @param placement of each block's tokens, one for each
+ */
+public record DecoderAssembly(
+        String family,
+        DecoderLayout layout,
+        DecoderConfig sizes,
+        DecoderAttention.Shape attention,
+        double embeddingScale,
+        double logitSoftcap,
+        double embeddingDropout,
+        double residualDropout,
+        double classifierDropout,
+        List<Placement> placement) {
+    /**
+     * Where the tokens of a block are, and how far back they see.
+     *
+     * @param rope rotation of queries and keys; null for none
+     * @param window how many tokens each may see, itself the last of them; 0 for all before it
+     */
+    public record Placement(@Nullable Rope rope, long window) {}
+
+    public DecoderAssembly {
+        placement = List.copyOf(placement);
+    }
+
+    /** A plain one: scores are divided by the root of the head's size, and nothing is scaled, bounded or dropped beside. */
+    public static DecoderAssembly of(
+            String family, DecoderLayout layout, DecoderConfig sizes, List<Placement> placement) {
+        return new DecoderAssembly(
+                family,
+                layout,
+                sizes,
+                new DecoderAttention.Shape(
+                        sizes.headDim(), 1 / Math.sqrt(sizes.headDim()), 0, sizes.attentionDropout()),
+                1,
+                0,
+                0,
+                0,
+                0.1,
+                placement);
+    }
+
+    public DecoderAssembly withClassifierDropout(double dropout) {
+        return new DecoderAssembly(
+                family,
+                layout,
+                sizes,
+                attention,
+                embeddingScale,
+                logitSoftcap,
+                embeddingDropout,
+                residualDropout,
+                dropout,
+                placement);
+    }
+
+    /** Reads the model from a checkpoint. */
+    public CausalDecoder open(TensorSource source, ModelOptions options) throws CheckpointException {
+        Parameters parameters = parameters(options);
+        try (NativeScope scope = new NativeScope()) {
+            Weights weights = parameters.read(DecoderLayout.reader(source), DecoderLayout::isHarmless, options);
+            return assemble(weights, options, source.path());
+        }
+    }
+
+    /** The model with new weights, the same for the same seed on every device. */
+    public CausalDecoder random(ModelOptions options) {
+        try (NativeScope scope = new NativeScope()) {
+            return assemble(parameters(options).random(options), options, null);
+        }
+    }
+
+    private Parameters parameters(ModelOptions options) {
+        return layout.parameters(sizes, options.task(), options.labels().size());
+    }
+
+    private CausalDecoder assemble(Weights weights, ModelOptions options, @Nullable Path directory) {
+        Tensor embedding = weights.get(DecoderLayout.EMBEDDING);
+        Dtype dtype = Dtype.of(embedding);
+        Task task = options.task();
+        List<DecoderBlock> blocks = new ArrayList<>();
+        for (int i = 0; i < sizes.layers(); i++) {
+            blocks.add(layout.block(i, sizes, attention, residualDropout, weights));
+        }
+        ModelDescription description = new ModelDescription(
+                family,
+                sizes.vocabularySize(),
+                sizes.maxPositions(),
+                sizes.hiddenSize(),
+                dtype,
+                options.device(),
+                options.labels(),
+                null,
+                directory);
+        return new CausalDecoder(new CausalDecoder.Parts(
+                description,
+                weights,
+                new CausalDecoder.Embedding(embedding, embeddingScale, null, embeddingDropout),
+                blocks,
+                kinds(dtype, options),
+                layout.finalNorm(sizes, weights),
+                new CausalDecoder.Head(
+                        task,
+                        layout.head(sizes, task, weights),
+                        task == Task.CAUSAL_LM ? logitSoftcap : 0,
+                        task == Task.TOKEN_CLASSIFICATION ? classifierDropout : 0),
+                seed -> parameters(options).redraw(weights, seed)));
+    }
+
+    /** Blocks with the same placement share their tables. */
+    private List<LayerKind> kinds(Dtype dtype, ModelOptions options) {
+        List<Placement> distinct = placement.stream().distinct().toList();
+        List<LayerKind> made = new ArrayList<>();
+        for (Placement one : distinct) {
+            Rope rope = one.rope();
+            RotaryEmbedding rotary = rope == null ? null : rope.embedding(dtype, options.device());
+            made.add(new LayerKind(rotary, one.window()));
+        }
+        return placement.stream().map(one -> made.get(distinct.indexOf(one))).toList();
+    }
+}

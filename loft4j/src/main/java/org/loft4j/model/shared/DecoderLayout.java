@@ -1,0 +1,195 @@
+package org.loft4j.model.shared;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.loft4j.io.ParameterReader;
+import org.loft4j.io.TensorSource;
+import org.loft4j.nn.DecoderAttention;
+import org.loft4j.nn.DecoderBlock;
+import org.loft4j.nn.FeedForward;
+import org.loft4j.nn.HeadProjection;
+import org.loft4j.nn.Linear;
+import org.loft4j.nn.Norm;
+import org.loft4j.nn.ParameterSpec;
+import org.loft4j.nn.ParameterSpec.Initial;
+import org.loft4j.nn.RmsNorm;
+import org.loft4j.nn.Task;
+import org.loft4j.nn.Weights;
+
+/**
+ * The names and shapes that Llama gave to the parameters of a decoder ({@code model.layers.0.self_attn.q_proj.weight}), with
+ * what its descendants add to them.
+ *
+ * @param queryKeyValueBias whether q, k and v have biases
+ * @param outputBias whether o has one
+ * @param mlpBias whether gate, up and down have them
+ * @param headNorms whether each head of queries and keys has a norm
+ * @param outputNorms whether there is a norm behind attention and feed-forward as well, as Gemma has
+ * @param normsStoredLessOne whether norms store {@code w − 1}, as Gemma's do
+ * @param fused whether q, k and v are one matrix, and gate and up another, as Phi-3's are
+ */
+public record DecoderLayout(
+        boolean queryKeyValueBias,
+        boolean outputBias,
+        boolean mlpBias,
+        boolean headNorms,
+        boolean outputNorms,
+        boolean normsStoredLessOne,
+        boolean fused) {
+    /** Nothing beyond Llama. */
+    public static final DecoderLayout LLAMA = new DecoderLayout(false, false, false, false, false, false, false);
+
+    public static final String EMBEDDING = "model.embed_tokens.weight";
+    private static final String PREFIX = "model.";
+    private static final String NORM = "model.norm.weight";
+    private static final String HEAD = "lm_head";
+    private static final String SCORE = "score";
+
+    public DecoderLayout withBiases(boolean queryKeyValue, boolean output, boolean mlp) {
+        return new DecoderLayout(queryKeyValue, output, mlp, headNorms, outputNorms, normsStoredLessOne, fused);
+    }
+
+    public DecoderLayout withHeadNorms() {
+        return new DecoderLayout(queryKeyValueBias, outputBias, mlpBias, true, outputNorms, normsStoredLessOne, fused);
+    }
+
+    /** Gemma's norms: behind each part too, and stored as {@code w − 1}. */
+    public DecoderLayout withGemmaNorms() {
+        return new DecoderLayout(queryKeyValueBias, outputBias, mlpBias, headNorms, true, true, fused);
+    }
+
+    public DecoderLayout withFusedProjections() {
+        return new DecoderLayout(
+                queryKeyValueBias, outputBias, mlpBias, headNorms, outputNorms, normsStoredLessOne, true);
+    }
+
+    /**
+     * Every parameter.
+     *
+     * @param labels number of classes of a classifier
+     */
+    public Parameters parameters(DecoderConfig config, Task task, int labels) {
+        long hidden = config.hiddenSize();
+        List<ParameterSpec> body = new ArrayList<>();
+        body.add(new ParameterSpec(EMBEDDING, Initial.NORMAL, config.vocabularySize(), hidden));
+        for (int i = 0; i < config.layers(); i++) {
+            body.addAll(block(i, config));
+        }
+        body.add(norm(NORM, hidden));
+        List<List<ParameterSpec>> head = new ArrayList<>();
+        if (task.isClassification()) {
+            head.add(Parameters.outputLinear(SCORE, labels, hidden, task == Task.TOKEN_CLASSIFICATION));
+        } else if (!config.tieWordEmbeddings()) {
+            body.addAll(Parameters.outputLinear(HEAD, config.vocabularySize(), hidden, false));
+        }
+        return new Parameters(body, head, config.initializerRange());
+    }
+
+    private List<ParameterSpec> block(int i, DecoderConfig config) {
+        long hidden = config.hiddenSize();
+        long width = config.intermediateSize();
+        long queries = (long) config.heads() * config.headDim();
+        long keys = (long) config.keyValueHeads() * config.headDim();
+        List<ParameterSpec> specs = new ArrayList<>();
+        specs.add(norm(layer(i, "input_layernorm.weight"), hidden));
+        if (fused) {
+            specs.addAll(
+                    Parameters.linear(layer(i, "self_attn.qkv_proj"), queries + 2 * keys, hidden, queryKeyValueBias));
+        } else {
+            specs.addAll(Parameters.linear(layer(i, "self_attn.q_proj"), queries, hidden, queryKeyValueBias));
+            specs.addAll(Parameters.linear(layer(i, "self_attn.k_proj"), keys, hidden, queryKeyValueBias));
+            specs.addAll(Parameters.linear(layer(i, "self_attn.v_proj"), keys, hidden, queryKeyValueBias));
+        }
+        if (headNorms) {
+            specs.add(norm(layer(i, "self_attn.q_norm.weight"), config.headDim()));
+            specs.add(norm(layer(i, "self_attn.k_norm.weight"), config.headDim()));
+        }
+        specs.addAll(Parameters.linear(layer(i, "self_attn.o_proj"), hidden, queries, outputBias));
+        specs.add(norm(layer(i, "post_attention_layernorm.weight"), hidden));
+        if (outputNorms) {
+            specs.add(norm(layer(i, "pre_feedforward_layernorm.weight"), hidden));
+        }
+        if (fused) {
+            specs.addAll(Parameters.linear(layer(i, "mlp.gate_up_proj"), 2 * width, hidden, mlpBias));
+        } else {
+            specs.addAll(Parameters.linear(layer(i, "mlp.gate_proj"), width, hidden, mlpBias));
+            specs.addAll(Parameters.linear(layer(i, "mlp.up_proj"), width, hidden, mlpBias));
+        }
+        specs.addAll(Parameters.linear(layer(i, "mlp.down_proj"), hidden, width, mlpBias));
+        if (outputNorms) {
+            specs.add(norm(layer(i, "post_feedforward_layernorm.weight"), hidden));
+        }
+        return specs;
+    }
+
+    private ParameterSpec norm(String name, long size) {
+        return new ParameterSpec(name, normsStoredLessOne ? Initial.ZEROS : Initial.ONES, size);
+    }
+
+    /** A reader of a file whose names may lack the prefix {@code model.}. */
+    public static ParameterReader reader(TensorSource source) {
+        boolean bare = source.names().stream().noneMatch(name -> name.startsWith(PREFIX));
+        return new ParameterReader(
+                source, name -> bare && !name.startsWith(HEAD) && !name.startsWith(SCORE + ".") ? PREFIX + name : name);
+    }
+
+    /** Buffers that old versions saved, the copy of a tied output embedding, and the heads of other tasks. */
+    public static boolean isHarmless(String name) {
+        return name.endsWith(".rotary_emb.inv_freq") || name.equals(HEAD + ".weight") || name.startsWith(SCORE + ".");
+    }
+
+    /** One block over its weights. */
+    DecoderBlock block(
+            int i, DecoderConfig config, DecoderAttention.Shape shape, double residualDropout, Weights weights) {
+        HeadProjection projection = fused
+                ? new HeadProjection.Fused(weights.linear(layer(i, "self_attn.qkv_proj")), config.keyValueHeads())
+                : new HeadProjection.Separate(
+                        weights.linear(layer(i, "self_attn.q_proj")),
+                        weights.linear(layer(i, "self_attn.k_proj")),
+                        weights.linear(layer(i, "self_attn.v_proj")));
+        DecoderAttention attention = new DecoderAttention(
+                i,
+                shape,
+                projection,
+                headNorms ? norm(weights, layer(i, "self_attn.q_norm.weight"), config) : null,
+                headNorms ? norm(weights, layer(i, "self_attn.k_norm.weight"), config) : null,
+                weights.linear(layer(i, "self_attn.o_proj")));
+        Linear down = weights.linear(layer(i, "mlp.down_proj"));
+        FeedForward feedForward = fused
+                ? new FeedForward.FusedGated(weights.linear(layer(i, "mlp.gate_up_proj")), down, config.activation())
+                : new FeedForward.Gated(
+                        weights.linear(layer(i, "mlp.gate_proj")),
+                        weights.linear(layer(i, "mlp.up_proj")),
+                        down,
+                        config.activation());
+        Norm postAttention = norm(weights, layer(i, "post_attention_layernorm.weight"), config);
+        return new DecoderBlock(
+                norm(weights, layer(i, "input_layernorm.weight"), config),
+                attention,
+                outputNorms ? postAttention : null,
+                outputNorms ? norm(weights, layer(i, "pre_feedforward_layernorm.weight"), config) : postAttention,
+                feedForward,
+                outputNorms ? norm(weights, layer(i, "post_feedforward_layernorm.weight"), config) : null,
+                residualDropout);
+    }
+
+    Norm finalNorm(DecoderConfig config, Weights weights) {
+        return norm(weights, NORM, config);
+    }
+
+    /** The layer that yields the logits of a task. */
+    Linear head(DecoderConfig config, Task task, Weights weights) {
+        if (task.isClassification()) {
+            return weights.linear(SCORE);
+        }
+        return config.tieWordEmbeddings() ? new Linear(HEAD, weights.get(EMBEDDING), null) : weights.linear(HEAD);
+    }
+
+    private Norm norm(Weights weights, String name, DecoderConfig config) {
+        return new RmsNorm(name, weights.get(name), config.rmsNormEps(), normsStoredLessOne);
+    }
+
+    private static String layer(int index, String module) {
+        return "model.layers." + index + "." + module;
+    }
+}

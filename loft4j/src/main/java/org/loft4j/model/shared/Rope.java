@@ -1,0 +1,169 @@
+package org.loft4j.model.shared;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
+import org.loft4j.io.JsonObject;
+import org.loft4j.nn.RopeScaling;
+import org.loft4j.nn.RotaryEmbedding;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+
+/**
+ * Rotary positions as config.json states them: {@code rope_theta} and {@code rope_scaling}, or {@code rope_parameters} with
+ * both, as Transformers 5 writes them.
+ *
+ * @param dim how many dimensions of a head are rotated
+ * @param theta base of the wavelengths
+ * @param scaling for sequences longer than those of pretraining
+ */
+public record Rope(int dim, double theta, RopeScaling scaling) {
+    private static final Set<String> COMMON =
+            Set.of("type", "rope_type", "rope_theta", "partial_rotary_factor", "original_max_position_embeddings");
+
+    public Rope {
+        Checks.positive("rope_theta", theta);
+        if (dim < 2 || dim % 2 != 0) {
+            throw new ConfigException("head_dim times partial_rotary_factor must be even and at least 2, got " + dim);
+        }
+    }
+
+    /** Without scaling, over whole heads. */
+    public static Rope plain(int headDim, double theta) {
+        return new Rope(headDim, theta, new RopeScaling.None());
+    }
+
+    /** The embedding itself. The caller owns it. */
+    public RotaryEmbedding embedding(Dtype dtype, DeviceSpec device) {
+        return new RotaryEmbedding(dim, theta, scaling, dtype, device);
+    }
+
+    /**
+     * Reads config.json.
+     *
+     * @param theta where the file does not say
+     */
+    public static Rope from(JsonObject json, DecoderConfig sizes, double theta) throws CheckpointException {
+        JsonObject parameters = json.findObject("rope_parameters");
+        JsonObject scaling = parameters == null ? json.findObject("rope_scaling") : parameters;
+        return from(json, scaling, sizes, parameters == null ? "rope_theta" : null, theta);
+    }
+
+    /**
+     * Reads the settings of one kind of layers.
+     *
+     * @param scaling the object with the scaling, and with the base where {@code thetaKey} is null; null for none
+     * @param thetaKey key of the base in config.json
+     */
+    public static Rope from(
+            JsonObject json, @Nullable JsonObject scaling, DecoderConfig sizes, @Nullable String thetaKey, double theta)
+            throws CheckpointException {
+        double base = thetaKey != null || scaling == null
+                ? json.doubleOr(thetaKey == null ? "rope_theta" : thetaKey, theta)
+                : scaling.doubleOr("rope_theta", json.doubleOr("rope_theta", theta));
+        double share = json.doubleOr("partial_rotary_factor", 1);
+        if (scaling != null) {
+            share = scaling.doubleOr("partial_rotary_factor", share);
+        }
+        return new Rope(
+                (int) (sizes.headDim() * share),
+                base,
+                scaling == null ? new RopeScaling.None() : scaling(json, scaling, sizes));
+    }
+
+    private static RopeScaling scaling(JsonObject json, JsonObject scaling, DecoderConfig sizes)
+            throws CheckpointException {
+        String type = scaling.stringOr("rope_type", scaling.stringOr("type", "default"));
+        long longest = sizes.maxPositions();
+        return switch (type) {
+            case "default" -> {
+                only(scaling, Set.of());
+                yield new RopeScaling.None();
+            }
+            case "linear" -> {
+                only(scaling, Set.of("factor"));
+                yield new RopeScaling.Linear(scaling.requireDouble("factor"));
+            }
+            case "dynamic" -> {
+                only(scaling, Set.of("factor"));
+                yield new RopeScaling.Dynamic(scaling.requireDouble("factor"), longest);
+            }
+            case "llama3" -> {
+                only(scaling, Set.of("factor", "low_freq_factor", "high_freq_factor"));
+                yield new RopeScaling.Llama3(
+                        scaling.requireDouble("factor"),
+                        scaling.requireDouble("low_freq_factor"),
+                        scaling.requireDouble("high_freq_factor"),
+                        scaling.requireLong("original_max_position_embeddings"));
+            }
+            case "yarn" -> yarn(scaling, longest);
+            case "longrope", "su" -> longRope(json, scaling, longest);
+            default ->
+                throw new ConfigException("rope_type must be one of default, linear, dynamic, llama3, yarn, longrope,"
+                        + " got " + type + " in " + scaling.file());
+        };
+    }
+
+    private static RopeScaling yarn(JsonObject scaling, long longest) throws CheckpointException {
+        only(
+                scaling,
+                Set.of("factor", "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate"));
+        double factor = scaling.requireDouble("factor");
+        double mscale = scaling.doubleOr("mscale", 0);
+        double mscaleAllDim = scaling.doubleOr("mscale_all_dim", 0);
+        double attention = mscale != 0 && mscaleAllDim != 0
+                ? RopeScaling.Yarn.defaultAttentionFactor(factor, mscale)
+                        / RopeScaling.Yarn.defaultAttentionFactor(factor, mscaleAllDim)
+                : RopeScaling.Yarn.defaultAttentionFactor(factor, 1);
+        return new RopeScaling.Yarn(
+                factor,
+                scaling.doubleOr("attention_factor", attention),
+                scaling.doubleOr("beta_fast", 32),
+                scaling.doubleOr("beta_slow", 1),
+                scaling.longOr("original_max_position_embeddings", longest),
+                scaling.booleanOr("truncate", true));
+    }
+
+    private static RopeScaling longRope(JsonObject json, JsonObject scaling, long longest) throws CheckpointException {
+        only(scaling, Set.of("factor", "attention_factor", "short_factor", "long_factor"));
+        long original = json.longOr(
+                "original_max_position_embeddings", scaling.longOr("original_max_position_embeddings", longest));
+        double factor = original == longest ? scaling.doubleOr("factor", 1) : (double) longest / original;
+        double attention = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
+        return new RopeScaling.LongRope(
+                doubles(scaling, "short_factor"),
+                doubles(scaling, "long_factor"),
+                original,
+                scaling.doubleOr("attention_factor", attention));
+    }
+
+    private static List<Double> doubles(JsonObject json, String key) throws CheckpointException {
+        JsonNode array = json.node(key);
+        List<Double> values = new ArrayList<>();
+        if (array == null || !array.isArray()) {
+            throw json.fault(key, "must be an array of numbers");
+        }
+        for (JsonNode value : array) {
+            if (!value.isNumber()) {
+                throw json.fault(key, "must be an array of numbers, found " + value);
+            }
+            values.add(value.doubleValue());
+        }
+        return values;
+    }
+
+    /** Refuses settings that this kind of scaling would not honour. */
+    private static void only(JsonObject scaling, Set<String> keys) {
+        for (String key : scaling.keys()) {
+            if (scaling.has(key) && !COMMON.contains(key) && !keys.contains(key)) {
+                throw new ConfigException("rope_scaling." + key + " = " + scaling.node(key) + " in " + scaling.file()
+                        + " is not honoured by this kind of scaling");
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+package org.loft4j.nn;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.LongConsumer;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.ShapeException;
+import org.loft4j.tensor.Shapes;
+
+/**
+ * A stack of {@link DecoderBlock}s with an embedding under it and a head on it: the model of every family in which a token
+ * sees those before it. One thread uses it at a time.
+ */
+public final class CausalDecoder implements Decoder {
+    private final Parts parts;
+    private final Map<String, Linear> linears = new LinkedHashMap<>();
+    private boolean training;
+
+    /**
+     * How the blocks of a kind place their tokens.
+     *
+     * @param rotary of queries and keys; null for none; freed with the model
+     * @param window how many tokens each may see, itself the last of them; 0 for all before it
+     */
+    public record LayerKind(@Nullable RotaryEmbedding rotary, long window) {}
+
+    /**
+     * How ids become vectors.
+     *
+     * @param tokens {@code (vocabulary, hidden)}
+     * @param scale of the vectors, rounded to their type; 1 for none
+     * @param positions {@code (positions, hidden)}, added; null for none
+     * @param dropout on the sum, while training
+     */
+    public record Embedding(
+            Tensor tokens, double scale, @Nullable Tensor positions, double dropout) {}
+
+    /**
+     * What the model's last layer is.
+     *
+     * @param task what the logits mean
+     * @param linear the output embedding or the classifier
+     * @param softcap bound of the logits; 0 for none
+     * @param dropout before it, while training
+     */
+    public record Head(Task task, Linear linear, double softcap, double dropout) {}
+
+    /**
+     * All that a family puts together.
+     *
+     * @param weights owned by the model
+     * @param kinds one for each block
+     * @param norm behind the last block
+     * @param redraw draws anew what the checkpoint lacked, from a seed
+     */
+    public record Parts(
+            ModelDescription description,
+            Weights weights,
+            Embedding embedding,
+            List<DecoderBlock> blocks,
+            List<LayerKind> kinds,
+            Norm norm,
+            Head head,
+            LongConsumer redraw) {
+        public Parts {
+            blocks = List.copyOf(blocks);
+            kinds = List.copyOf(kinds);
+            if (blocks.size() != kinds.size()) {
+                throw new IllegalArgumentException(blocks.size() + " blocks, but " + kinds.size() + " kinds");
+            }
+        }
+    }
+
+    public CausalDecoder(Parts parts) {
+        this.parts = parts;
+        for (DecoderBlock block : parts.blocks()) {
+            block.linears().forEach(linear -> linears.put(linear.path(), linear));
+        }
+        linears.put(head().path(), head());
+    }
+
+    @Override
+    public Task task() {
+        return parts.head().task();
+    }
+
+    @Override
+    public ModelDescription description() {
+        return parts.description();
+    }
+
+    @Override
+    public Tensor logits(ModelInput input) {
+        TokenInput tokens = TokenInput.of(input);
+        tokens.check(description().vocabularySize());
+        Padding padding = Padding.of(tokens);
+        Tensor hidden = decode(tokens.inputIds(), padding, null);
+        return switch (task()) {
+            case CAUSAL_LM -> capped(head().forward(hidden));
+            case SEQUENCE_CLASSIFICATION ->
+                head().forward(dropped(last(hidden, padding), parts.head().dropout()));
+            default -> head().forward(dropped(hidden, parts.head().dropout()));
+        };
+    }
+
+    @Override
+    public Tensor hiddenStates(ModelInput input) {
+        TokenInput tokens = TokenInput.of(input);
+        tokens.check(description().vocabularySize());
+        return decode(tokens.inputIds(), Padding.of(tokens), null);
+    }
+
+    @Override
+    public Tensor nextLogits(Tensor inputIds, @Nullable Tensor attentionMask, KeyValueCache cache) {
+        if (task() != Task.CAUSAL_LM) {
+            throw new ConfigException("a model with task " + task() + " cannot go on with a text");
+        }
+        new TokenInput(inputIds, null).check(description().vocabularySize());
+        long all = cache.length() + inputIds.size(1);
+        if (attentionMask != null) {
+            Shapes.require("attention_mask", attentionMask, inputIds.size(0), all);
+        }
+        Padding padding = Padding.of(inputIds, attentionMask, all);
+        if (padding.endsWithPadding()) {
+            throw new ShapeException("a batch that is continued must be padded on the left");
+        }
+        Tensor hidden = decode(inputIds, padding, cache);
+        return capped(head().forward(hidden.select(1, inputIds.size(1) - 1)));
+    }
+
+    @Override
+    public Map<String, Linear> linears() {
+        return Collections.unmodifiableMap(linears);
+    }
+
+    @Override
+    public Linear head() {
+        return parts.head().linear();
+    }
+
+    @Override
+    public Weights weights() {
+        return parts.weights();
+    }
+
+    @Override
+    public void redraw(long seed) {
+        parts.redraw().accept(seed);
+    }
+
+    @Override
+    public void setTraining(boolean training) {
+        this.training = training;
+    }
+
+    @Override
+    public void close() {
+        for (LayerKind kind : Set.copyOf(parts.kinds())) {
+            if (kind.rotary() != null) {
+                kind.rotary().close();
+            }
+        }
+        parts.weights().close();
+    }
+
+    private Tensor decode(Tensor inputIds, Padding padding, @Nullable KeyValueCache cache) {
+        long columns = inputIds.size(1);
+        long past = cache == null ? 0 : cache.length();
+        Tensor positions = padding.positions();
+        Tensor own = positions == null ? null : positions.narrow(1, past, columns);
+        List<LayerKind> kinds = parts.kinds().stream().distinct().toList();
+        List<LayerPass> passes = new ArrayList<>();
+        kinds.forEach(kind -> passes.add(pass(kind, padding, past, columns, own, cache)));
+        Tensor hidden = embed(inputIds, past, own);
+        for (int i = 0; i < parts.blocks().size(); i++) {
+            LayerPass pass = passes.get(kinds.indexOf(parts.kinds().get(i)));
+            hidden = parts.blocks().get(i).forward(hidden, pass);
+        }
+        return parts.norm().forward(hidden);
+    }
+
+    private LayerPass pass(
+            LayerKind kind,
+            Padding padding,
+            long past,
+            long columns,
+            @Nullable Tensor positions,
+            @Nullable KeyValueCache cache) {
+        RotaryEmbedding rotary = kind.rotary();
+        RotaryEmbedding.Rotation rotation = rotary == null
+                ? null
+                : positions == null ? rotary.range(past, columns) : rotary.at(positions, padding.length());
+        boolean softcapped = parts.blocks().get(0).attention().shape().softcap() > 0;
+        Tensor bias = padding.causalBias(
+                columns, kind.window(), softcapped, description().dtype());
+        return new LayerPass(rotation, bias, bias == null && columns > 1, training, cache);
+    }
+
+    private Tensor embed(Tensor inputIds, long past, @Nullable Tensor at) {
+        Embedding embedding = parts.embedding();
+        Tensor hidden = torch.embedding(embedding.tokens(), inputIds);
+        if (embedding.scale() != 1) {
+            hidden = hidden.mul(torch.full(new long[] {}, new Scalar(embedding.scale()), hidden.options()));
+        }
+        Tensor table = embedding.positions();
+        if (table != null) {
+            long end = past + inputIds.size(1);
+            if (end > table.size(0)) {
+                throw new ShapeException("a sequence must have at most " + table.size(0) + " tokens, got " + end);
+            }
+            hidden = hidden.add(at == null ? table.narrow(0, past, inputIds.size(1)) : torch.embedding(table, at));
+        }
+        return dropped(hidden, embedding.dropout());
+    }
+
+    /** The state of each row's last token, {@code (batch, hidden)}. */
+    private static Tensor last(Tensor hidden, Padding padding) {
+        Tensor at = padding.lastTokens();
+        return at == null
+                ? hidden.select(1, hidden.size(1) - 1)
+                : hidden.flatten(0, 1).index_select(0, at);
+    }
+
+    private Tensor capped(Tensor logits) {
+        double cap = parts.head().softcap();
+        return cap > 0 ? Attention.softcap(logits, cap) : logits;
+    }
+
+    private Tensor dropped(Tensor x, double dropout) {
+        return training && dropout > 0 ? torch.dropout(x, dropout, true) : x;
+    }
+}

@@ -1,0 +1,54 @@
+package org.loft4j.nn;
+
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+
+/** The part of a transformer block that treats each position by itself. */
+public sealed interface FeedForward {
+    /** Maps {@code (…, hidden)} to the same shape. */
+    Tensor forward(Tensor x);
+
+    /** Its layers in order of use. */
+    List<Linear> linears();
+
+    /** {@code down(act(up(x)))}; Vaswani et al. 2017 (arXiv:1706.03762), equation 2. */
+    record Plain(Linear up, Linear down, Activation activation) implements FeedForward {
+        @Override
+        public Tensor forward(Tensor x) {
+            return down.forward(activation.apply(up.forward(x)));
+        }
+
+        @Override
+        public List<Linear> linears() {
+            return List.of(up, down);
+        }
+    }
+
+    /** {@code down(act(gate(x)) ⊙ up(x))}; Shazeer 2020 (arXiv:2002.05202), equation 6. */
+    record Gated(Linear gate, Linear up, Linear down, Activation activation) implements FeedForward {
+        @Override
+        public Tensor forward(Tensor x) {
+            return down.forward(activation.apply(gate.forward(x)).mul(up.forward(x)));
+        }
+
+        @Override
+        public List<Linear> linears() {
+            return List.of(gate, up, down);
+        }
+    }
+
+    /** The same with gate and up in one matrix, the gate's rows first. */
+    record FusedGated(Linear gateUp, Linear down, Activation activation) implements FeedForward {
+        @Override
+        public Tensor forward(Tensor x) {
+            Tensor both = gateUp.forward(x);
+            long width = both.size(-1) / 2;
+            return down.forward(activation.apply(both.narrow(-1, 0, width)).mul(both.narrow(-1, width, width)));
+        }
+
+        @Override
+        public List<Linear> linears() {
+            return List.of(gateUp, down);
+        }
+    }
+}

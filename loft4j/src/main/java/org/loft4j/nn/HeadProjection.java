@@ -1,0 +1,59 @@
+package org.loft4j.nn;
+
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+
+/** How the queries, keys and values of attention come from the hidden states. */
+public sealed interface HeadProjection {
+    /**
+     * Queries {@code (batch, seq, heads, headDim)}, keys and values {@code (batch, seq, kvHeads, headDim)}.
+     */
+    record Heads(Tensor query, Tensor key, Tensor value) {}
+
+    /** Projects {@code (batch, seq, hidden)}. */
+    Heads project(Tensor x, int headDim);
+
+    /** Its layers in order of use. */
+    List<Linear> linears();
+
+    /** A matrix for each. */
+    record Separate(Linear query, Linear key, Linear value) implements HeadProjection {
+        @Override
+        public Heads project(Tensor x, int headDim) {
+            return new Heads(
+                    heads(query.forward(x), headDim), heads(key.forward(x), headDim), heads(value.forward(x), headDim));
+        }
+
+        @Override
+        public List<Linear> linears() {
+            return List.of(query, key, value);
+        }
+    }
+
+    /**
+     * One matrix for all, with the rows of the queries first, then those of the keys.
+     *
+     * @param kvHeads number of heads of keys and of values
+     */
+    record Fused(Linear all, int kvHeads) implements HeadProjection {
+        @Override
+        public Heads project(Tensor x, int headDim) {
+            Tensor y = all.forward(x);
+            long keys = (long) kvHeads * headDim;
+            long queries = y.size(-1) - 2 * keys;
+            return new Heads(
+                    heads(y.narrow(-1, 0, queries), headDim),
+                    heads(y.narrow(-1, queries, keys), headDim),
+                    heads(y.narrow(-1, queries + keys, keys), headDim));
+        }
+
+        @Override
+        public List<Linear> linears() {
+            return List.of(all);
+        }
+    }
+
+    private static Tensor heads(Tensor x, int headDim) {
+        return x.unflatten(-1, x.size(-1) / headDim, headDim);
+    }
+}

@@ -1,0 +1,21 @@
+package org.loft4j.nn;
+
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.RotaryEmbedding.Rotation;
+
+/**
+ * What is the same for all blocks of a kind in one pass through a decoder.
+ *
+ * @param rotation of queries and keys; null for none
+ * @param bias added to the scores, or null
+ * @param causal whether the kernel hides what comes later
+ * @param training whether dropout is on
+ * @param cache of earlier positions, or null
+ */
+public record LayerPass(
+        @Nullable Rotation rotation,
+        @Nullable Tensor bias,
+        boolean causal,
+        boolean training,
+        @Nullable KeyValueCache cache) {}

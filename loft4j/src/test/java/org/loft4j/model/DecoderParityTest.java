@@ -1,0 +1,143 @@
+package org.loft4j.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.nn.Losses;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+
+/** Every family of decoders and every head against Transformers: a batch padded on the right and on the left, and one row. */
+class DecoderParityTest {
+    private static final double LOGITS = 2e-5;
+    private static final double LOSS = 1e-5;
+    private static final double GRADIENT = 5e-5;
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "gpt2",
+                "mistral_sw",
+                "qwen2",
+                "qwen3",
+                "gemma2_cap",
+                "gemma3_text",
+                "gemma3_text_mixed",
+                "phi3_longrope_short",
+                "phi3_partial",
+                "llama3_rope_tied",
+                "llama_dynamic",
+                "llama_yarn",
+                "llama_yarn_mscale",
+                "qwen2_sliding",
+                "smollm3_sliding",
+                "qwen2_cls",
+                "llama_tok",
+                "gpt2_cls",
+                "gpt2_tok",
+                "gpt2_inverse_layer"
+            })
+    void logitsLossAndGradientsAreThoseOfTransformers(String name) throws Exception {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open(name);
+                Model model = open(fixture, null)) {
+            TokenInput input = fixture.input();
+            Tensor mask = model.task().isOneLabelEach() ? null : input.attentionMask();
+            boolean gradients = fixture.hasExpected("base.grad.");
+            model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
+            Tensor logits = model.logits(input);
+            Fixture.assertClose(fixture.expected("base.logits"), logits, mask, LOGITS);
+            if (fixture.hasExpected("base.hidden_states")) {
+                Fixture.assertClose(
+                        fixture.expected("base.hidden_states"),
+                        model.hiddenStates(input),
+                        input.attentionMask(),
+                        LOGITS);
+            }
+            Tensor loss = loss(model, logits, fixture.read("labels"));
+            assertEquals(Fixture.scalar(fixture.expected("base.loss")), Fixture.scalar(loss), LOSS);
+            if (gradients) {
+                loss.backward();
+                fixture.assertGradients(model, "base.grad.", GRADIENT);
+            }
+            Tensor first = input.inputIds().narrow(0, 0, 1);
+            Fixture.assertClose(
+                    fixture.expected("base.logits_row0_nomask"),
+                    model.logits(new TokenInput(first, null)),
+                    null,
+                    LOGITS);
+            if (fixture.hasExpected("base.logits_row2_alone")) {
+                Tensor last = input.inputIds().narrow(0, 2, 1).narrow(1, 0, 7);
+                Fixture.assertClose(
+                        fixture.expected("base.logits_row2_alone"),
+                        model.logits(new TokenInput(last, null)),
+                        null,
+                        LOGITS);
+            }
+            if (fixture.hasExpected("left.logits")) {
+                Tensor leftMask = fixture.expected("left.attention_mask");
+                Fixture.assertClose(
+                        fixture.expected("left.logits"),
+                        model.logits(new TokenInput(fixture.expected("left.input_ids"), leftMask)),
+                        mask == null ? null : leftMask,
+                        LOGITS);
+            }
+        }
+    }
+
+    private static Tensor loss(Model model, Tensor logits, Tensor labels) {
+        return switch (model.task()) {
+            case CAUSAL_LM -> Losses.causalLm(logits, labels);
+            case TOKEN_CLASSIFICATION -> Losses.tokenClassification(logits, labels);
+            default -> Losses.classification(logits, labels);
+        };
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "gemma2_cap",
+                "gemma3_text",
+                "phi3_partial",
+                "llama3_rope_tied",
+                "qwen2_sliding",
+                "qwen3_sliding",
+                "smollm3_sliding",
+                "gpt2_inverse_layer",
+                "gpt2_cls",
+                "llama_tok"
+            })
+    void bfloat16IsAsNearAsItsRoundingAllows(String name) throws Exception {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false);
+                Fixture fixture = Fixture.open(name);
+                Model model = open(fixture, Dtype.BF16)) {
+            TokenInput input = fixture.input();
+            Tensor mask = model.task().isOneLabelEach() ? null : input.attentionMask();
+            Tensor exact = fixture.expected("base.logits");
+            double theirs = distance(exact, fixture.expected("bf16.logits"), mask);
+            double ours = distance(exact, model.logits(input), mask);
+            assertTrue(ours < 1.5 * theirs, "ours is off by " + ours + ", Transformers' by " + theirs);
+        }
+    }
+
+    private static double distance(Tensor exact, Tensor actual, Tensor mask) {
+        Tensor difference = actual.to(Dtype.F64.scalarType()).sub(exact.to(Dtype.F64.scalarType()));
+        return (mask == null ? difference : difference.mul(mask.unsqueeze(-1)))
+                .norm()
+                .item_double();
+    }
+
+    private static Model open(Fixture fixture, Dtype dtype) throws Exception {
+        Task task = Models.defaultTask(fixture.directory());
+        return Models.open(fixture.directory(), ModelOptions.of(task).withDtype(dtype));
+    }
+}
