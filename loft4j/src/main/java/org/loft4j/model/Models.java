@@ -36,6 +36,8 @@ import org.loft4j.model.roberta.RobertaModel;
 import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.model.smollm3.SmolLm3Config;
 import org.loft4j.model.smollm3.SmolLm3Model;
+import org.loft4j.model.vit.VitConfig;
+import org.loft4j.model.vit.VitModel;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -102,6 +104,7 @@ public final class Models {
                     SmolLm3Model::open,
                     SmolLm3Model::random,
                     SmolLm3Config::maxPositions),
+            new Family(VitModel.FAMILY, VitModel.TASKS, VitModel::open, VitModel::random, VitConfig::states),
             roberta("roberta"),
             roberta("xlm-roberta"),
             roberta("camembert"));

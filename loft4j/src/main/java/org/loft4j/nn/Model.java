@@ -3,6 +3,7 @@ package org.loft4j.nn;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /** A transformer that turns token ids, or pixels, into logits. Its parameters are frozen until someone asks for their gradients. */
 public interface Model extends AutoCloseable {
@@ -33,6 +34,11 @@ public interface Model extends AutoCloseable {
 
     /** The parameters by their Hugging Face names. The model owns them. */
     Weights weights();
+
+    /** The images that the model reads; null for a model of texts. */
+    default @Nullable ImageShape imageShape() {
+        return null;
+    }
 
     /** Draws anew what the checkpoint lacked ({@link Weights#created}), as opening the model with this seed would have drawn it. */
     default void redraw(long seed) {}

@@ -21,9 +21,9 @@ import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
-import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -47,6 +47,7 @@ class LoraParityTest {
         "mistral_sw, mistral_sw/adapter, mistral_sw/expected.safetensors, 2e-5",
         "qwen2, qwen2/adapter, qwen2/expected.safetensors, 2e-5",
         "qwen3, qwen3/adapter, qwen3/expected.safetensors, 2e-5",
+        "vit_cls, vit_cls/adapter, vit_cls/expected.safetensors, 5e-6",
     })
     void logitsLossGradientsAndTheMergedModelAreThoseOfPeft(
             String base, String adapterPath, String expectedPath, double tolerance) throws IOException {
@@ -55,8 +56,8 @@ class LoraParityTest {
                 Model model = open(base, null);
                 LoraAdapter adapter = PeftFiles.load(root().resolve(adapterPath), model)) {
             try (NativeScope scope = new NativeScope()) {
-                TokenInput input = fixture.input();
-                Tensor mask = model.task() == Task.CAUSAL_LM ? input.attentionMask() : null;
+                ModelInput input = fixture.modelInput();
+                Tensor mask = model.task() == Task.CAUSAL_LM ? fixture.read("attention_mask") : null;
                 Tensor logits = model.logits(input);
                 Fixture.assertClose(expected.read("lora.logits"), logits, mask, tolerance);
                 Tensor labels = fixture.read("labels");
@@ -93,7 +94,7 @@ class LoraParityTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"llama_gqa", "bert_cls", "gpt2", "qwen3"})
+    @CsvSource({"llama_gqa", "bert_cls", "gpt2", "qwen3", "vit_cls"})
     void mergingGivesBackEveryBitOfTheBase(String base) throws IOException {
         for (Dtype dtype : List.of(Dtype.F32, Dtype.BF16)) {
             try (Model model = open(base, dtype);
@@ -118,7 +119,7 @@ class LoraParityTest {
 
     @Test
     void anAdapterWrittenAndReadBackGivesTheSameBits() throws IOException {
-        for (String base : List.of("llama_gqa", "bert_cls", "gpt2")) {
+        for (String base : List.of("llama_gqa", "bert_cls", "gpt2", "vit_cls")) {
             float[] before;
             try (Model model = open(base, null);
                     LoraAdapter adapter = PeftFiles.load(root().resolve(base + "/adapter"), model)) {
@@ -169,7 +170,7 @@ class LoraParityTest {
 
     private static void step(Fixture fixture, Model model) throws IOException {
         try (NativeScope scope = new NativeScope()) {
-            Losses.causalLm(model.logits(fixture.input()), fixture.read("labels"))
+            Losses.causalLm(model.logits(fixture.modelInput()), fixture.read("labels"))
                     .backward();
         }
     }
@@ -188,7 +189,7 @@ class LoraParityTest {
         try (Fixture fixture = Fixture.open(base);
                 NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
-            return Tensors.toFloats(model.logits(fixture.input()));
+            return Tensors.toFloats(model.logits(fixture.modelInput()));
         }
     }
 }

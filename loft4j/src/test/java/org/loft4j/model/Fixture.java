@@ -10,7 +10,9 @@ import java.net.URL;
 import java.nio.file.Path;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.io.SafetensorsFile;
+import org.loft4j.nn.ImageInput;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
@@ -58,6 +60,11 @@ public final class Fixture implements AutoCloseable {
 
     public TokenInput input() throws IOException {
         return new TokenInput(input.read("input_ids"), input.read("attention_mask"));
+    }
+
+    /** The tokens of the batch, or its images. */
+    public ModelInput modelInput() throws IOException {
+        return input.names().contains("pixel_values") ? new ImageInput(input.read("pixel_values")) : input();
     }
 
     public Tensor read(String name) throws IOException {

@@ -13,9 +13,9 @@ import org.loft4j.nn.Task;
 /**
  * What a classifier adds to an encoder.
  *
- * @param task of whole texts or of tokens
+ * @param task of whole texts, of tokens or of images
  * @param labels names of the classes by index
- * @param pooling how the sequence becomes one vector; AUTO until the family has settled it, null for tokens
+ * @param pooling how the sequence becomes one vector; AUTO until the family has settled it, null for tokens and images
  * @param dropout of what the classifier reads, while training
  */
 public record HeadConfig(
@@ -24,12 +24,12 @@ public record HeadConfig(
         Checks.atLeast("number of labels", labels.size(), 1);
         Checks.fraction("classifier_dropout", dropout);
         labels = List.copyOf(labels);
-        if (task == Task.TOKEN_CLASSIFICATION && pooling == Pooling.AUTO) {
+        if (task != Task.SEQUENCE_CLASSIFICATION) {
+            if (pooling != null && pooling != Pooling.AUTO) {
+                throw new ConfigException("pooling must be auto for " + task + ", got " + pooling
+                        + ": it is for the classification of whole texts");
+            }
             pooling = null;
-        }
-        if (task == Task.TOKEN_CLASSIFICATION && pooling != null) {
-            throw new ConfigException("pooling must be auto for the classification of tokens, got " + pooling
-                    + ": each token is classified by its own state");
         }
     }
 
@@ -40,7 +40,9 @@ public record HeadConfig(
      */
     public static HeadConfig from(JsonObject json, ModelOptions options, double dropout) throws CheckpointException {
         Pooling pooling = options.pooling();
-        if (pooling == Pooling.AUTO && json.has("classifier_pooling") && options.task() != Task.TOKEN_CLASSIFICATION) {
+        if (pooling == Pooling.AUTO
+                && json.has("classifier_pooling")
+                && options.task() == Task.SEQUENCE_CLASSIFICATION) {
             pooling = Pooling.parse("classifier_pooling", json.requireString("classifier_pooling"));
         }
         return new HeadConfig(options.task(), options.labels(), pooling, dropout);

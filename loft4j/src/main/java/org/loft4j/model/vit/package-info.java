@@ -1,0 +1,5 @@
+/** The vision transformer (Dosovitskiy et al. 2020, arXiv:2010.11929). */
+@NullMarked
+package org.loft4j.model.vit;
+
+import org.jspecify.annotations.NullMarked;
