@@ -50,7 +50,8 @@ final class BlobDownload {
     void run(Path lock) throws IOException {
         Files.createDirectories(Objects.requireNonNull(blob.toAbsolutePath().getParent()));
         try (HubLock held = HubLock.acquire(lock, () -> listener.onWait(file.path()))) {
-            if (!Files.exists(blob)) {
+            // a blob of another length was left by a program that does not write as carefully
+            if (!file.isSizeOf(blob)) {
                 gather();
                 Files.move(incomplete, blob, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
             }

@@ -33,7 +33,7 @@ public final class Hub {
 
     /**
      * The directory of a model: the snapshot in the cache, without a question to the hub, if it is complete; else what
-     * {@link #download} makes.
+     * {@link #download} makes. Where the hub cannot be asked, a snapshot with its weights will do.
      *
      * @throws HubException if it cannot be got
      */
@@ -42,14 +42,19 @@ public final class Hub {
         if (cached != null) {
             return cached;
         }
-        if (environment.offline()) {
-            // all that there is; without a tokenizer, say, as for a model of images
-            Path weights = cache.findWeights(name);
-            if (weights != null) {
+        // perhaps without a tokenizer, which nobody but the hub can say
+        Path weights = cache.findWeights(name);
+        if (weights != null && environment.offline()) {
+            return weights;
+        }
+        try {
+            return download(name);
+        } catch (HubException e) {
+            if (weights != null && e.isUnreachable()) {
                 return weights;
             }
+            throw e;
         }
-        return download(name);
     }
 
     /**
@@ -117,7 +122,7 @@ public final class Hub {
         Path blob = cache.blob(file.name(), file.etag());
         Path incomplete = BlobDownload.incomplete(blob);
         long have = Files.exists(incomplete) ? Files.size(incomplete) : 0;
-        return Files.exists(blob) ? 0 : Math.max(0, file.size() - have);
+        return file.isSizeOf(blob) ? 0 : Math.max(0, file.size() - have);
     }
 
     private void requireSpace(HubName name, long bytes) throws IOException {

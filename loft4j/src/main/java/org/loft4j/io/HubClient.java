@@ -142,11 +142,10 @@ final class HubClient {
                 if (failures >= retries.attempts()
                         || (eager && unreachable)
                         || Thread.currentThread().isInterrupted()) {
-                    throw new HubException(
-                            name,
-                            "cannot get " + what + " from " + environment.endpoint() + ": " + reason(e)
-                                    + (unreachable ? "; is there a connection, or a proxy to name?" : ""),
-                            e);
+                    String fault = "cannot get " + what + " from " + environment.endpoint() + ": " + reason(e);
+                    throw unreachable
+                            ? HubException.unreachable(name, fault + "; is there a connection, or a proxy to name?", e)
+                            : new HubException(name, fault, e);
                 }
                 pause(what, failures, e);
             }

@@ -7,33 +7,49 @@ import org.jspecify.annotations.Nullable;
 public final class HubException extends IOException {
     private static final long serialVersionUID = 1L;
 
-    private final boolean unknown;
+    private enum Kind {
+        UNKNOWN,
+        UNREACHABLE,
+        OTHER
+    }
+
+    private final Kind kind;
 
     HubException(HubName name, String fault) {
-        this(name + ": " + fault, false, null);
+        this(name + ": " + fault, Kind.OTHER, null);
     }
 
     HubException(HubName name, String fault, @Nullable Throwable cause) {
-        this(name + ": " + fault, false, cause);
+        this(name + ": " + fault, Kind.OTHER, cause);
     }
 
-    private HubException(String message, boolean unknown, @Nullable Throwable cause) {
+    private HubException(String message, Kind kind, @Nullable Throwable cause) {
         super(message, cause);
-        this.unknown = unknown;
+        this.kind = kind;
+    }
+
+    /** For a hub to which there is no connection. */
+    static HubException unreachable(HubName name, String fault, Throwable cause) {
+        return new HubException(name + ": " + fault, Kind.UNREACHABLE, cause);
     }
 
     /** For a name that the hub does not know, or shows to others only. */
     static HubException unknown(HubName name, String fault) {
-        return new HubException(name + ": " + fault, true, null);
+        return new HubException(name + ": " + fault, Kind.UNKNOWN, null);
     }
 
     /** The same failure with a further hint. */
     HubException and(String hint) {
-        return new HubException(getMessage() + "; " + hint, unknown, this);
+        return new HubException(getMessage() + "; " + hint, kind, this);
     }
 
     /** Whether there is no such model as far as the caller may know. */
     public boolean isUnknown() {
-        return unknown;
+        return kind == Kind.UNKNOWN;
+    }
+
+    /** Whether there was no connection, so that the hub could not say anything. */
+    boolean isUnreachable() {
+        return kind == Kind.UNREACHABLE;
     }
 }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
@@ -26,6 +27,11 @@ record HubFile(HubName name, String commit, String path, String etag, long size)
     /** Whether the content can be checked against its name. */
     boolean hasChecksum() {
         return CHECKSUM.matcher(etag).matches();
+    }
+
+    /** Whether a file on the disk is there and as long as the hub says. */
+    boolean isSizeOf(Path content) throws IOException {
+        return Files.exists(content) && (size < 0 || Files.size(content) == size);
     }
 
     /** Whether the content of a file on the disk has the checksum; true where there is none to compare with. */

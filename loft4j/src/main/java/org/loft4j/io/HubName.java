@@ -48,11 +48,11 @@ public record HubName(String repository, String revision) {
         return "models--" + repository.replace("/", "--");
     }
 
-    /** The repository whose directory in a cache this is; null if it is none with an organisation. */
+    /** The repository whose directory in a cache this is; null if it is none. */
     static @Nullable String repositoryOf(String folder) {
-        String[] parts = folder.split("--", -1);
-        String name = parts.length == 3 && parts[0].equals("models") ? parts[1] + "/" + parts[2] : "";
-        return isRepository(name) ? name : null;
+        String name = folder.startsWith("models--") ? folder.substring("models--".length()) : "";
+        String repository = name.replace("--", "/");
+        return isRepository(repository) ? repository : null;
     }
 
     /** Whether the text can be a commit: letters and digits alone, as it becomes the name of a directory. */

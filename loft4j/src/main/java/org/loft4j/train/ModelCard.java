@@ -3,6 +3,7 @@ package org.loft4j.train;
 import java.util.Locale;
 import java.util.Map;
 import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.io.HubName;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
@@ -16,7 +17,9 @@ final class ModelCard {
         LoraAdapter adapter = trainable.adapter();
         StringBuilder text = new StringBuilder("---\n");
         if (task.baseModel() != null) {
-            text.append("base_model: ").append(quote(task.baseModel())).append('\n');
+            HubName named = HubName.find(task.baseModel());
+            String base = named == null ? task.baseModel() : named.repository();
+            text.append("base_model: ").append(quote(base)).append('\n');
         }
         text.append(adapter == null ? "" : "library_name: peft\n");
         text.append("pipeline_tag: ")

@@ -421,6 +421,40 @@ class HubTest {
     }
 
     @Test
+    void withoutAConnectionASnapshotWithItsWeightsWillDo() throws IOException {
+        Path snapshot = hub().snapshot(NAME);
+        Files.delete(snapshot.resolve("tokenizer.json"));
+        Hub unreachable = hub();
+        server.close();
+        assertEquals(snapshot, unreachable.snapshot(NAME));
+        HubName other = Objects.requireNonNull(HubName.find("org/other"));
+        HubException failure = assertThrows(HubException.class, () -> unreachable.snapshot(other));
+        assertTrue(failure.getMessage().contains("no connection"), failure.getMessage());
+    }
+
+    @Test
+    void aBlobOfAnotherLengthIsReplaced() throws IOException {
+        Path blob = repository().resolve("blobs").resolve(HubServer.sha256(WEIGHTS));
+        Files.createDirectories(blob.getParent());
+        Files.write(blob, Arrays.copyOf(WEIGHTS, 1000));
+        assertArrayEquals(WEIGHTS, Files.readAllBytes(hub().snapshot(NAME).resolve("model.safetensors")));
+    }
+
+    @Test
+    void aListingOfPythonsSaysWhatIsMissing() throws IOException {
+        Path snapshot = hub().snapshot(NAME);
+        Path tree = repository().resolve("trees").resolve(HubServer.COMMIT + ".json");
+        Files.createDirectories(tree.getParent());
+        Files.writeString(
+                tree,
+                "{\"format_version\": 1, \"files\": {\"config.json\": {\"size\": 1, \"blob_id\": \"0\"},"
+                        + " \"model.safetensors\": {\"size\": 1, \"blob_id\": \"0\"}}}");
+        assertEquals(snapshot, hub().cached(NAME));
+        Files.writeString(tree, Files.readString(tree).replace("\"config.json\"", "\"chat_template.jinja\""));
+        assertNull(hub().cached(NAME));
+    }
+
+    @Test
     void severalAtOnceFetchAFileOnce() throws Exception {
         ExecutorService threads = Executors.newFixedThreadPool(4);
         try {
@@ -452,6 +486,8 @@ class HubTest {
         assertEquals(NAME, HubCache.nameOf(snapshot));
         Files.writeString(repository().resolve("refs/main"), "another0");
         assertEquals(HubName.find("org/tiny@" + HubServer.COMMIT), HubCache.nameOf(snapshot));
+        assertEquals(HubName.find("gpt2@abcdef"), HubCache.nameOf(cache.resolve("models--gpt2/snapshots/abcdef")));
+        assertNull(HubCache.nameOf(cache.resolve("datasets--a--b/snapshots/abcdef")));
         assertNull(HubCache.nameOf(cache));
         assertNull(HubCache.nameOf(Path.of("models", "MiniLM")));
     }
