@@ -1,0 +1,61 @@
+package org.loft4j.io;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.ConfigException;
+
+class ModelReferenceTest {
+    @TempDir
+    Path directory;
+
+    @Test
+    void aDirectoryThatExistsIsMeantFirst() throws IOException {
+        Path here = Files.createDirectories(directory.resolve("org/name"));
+        ModelReference reference = new ModelReference(here.toString());
+        assertNull(reference.fault());
+        assertEquals(here, reference.resolve(offline()));
+        // the same by a relative path, which has the shape of a name
+        assertEquals(Path.of("src/main"), new ModelReference("src/main").resolve(offline()));
+    }
+
+    @Test
+    void aNameOfTheCacheIsItsSnapshot() throws IOException {
+        Path snapshot = Files.createDirectories(directory.resolve("models--org--name/snapshots/abcdef"));
+        Files.createDirectories(directory.resolve("models--org--name/refs"));
+        Files.writeString(directory.resolve("models--org--name/refs/main"), "abcdef");
+        for (String file : new String[] {"config.json", "tokenizer.json", "model.safetensors"}) {
+            Files.writeString(snapshot.resolve(file), "{}");
+        }
+        assertEquals(snapshot, new ModelReference("org/name").resolve(offline()));
+        assertEquals(snapshot, new ModelReference("org/name@abcdef").resolveCached(offline()));
+        assertNull(new ModelReference("org/name@v2").resolveCached(offline()));
+        assertThrows(HubException.class, () -> new ModelReference("org/name@v2").resolve(offline()));
+    }
+
+    @Test
+    void whatIsNeitherSaysBoth() {
+        for (String text : new String[] {"", "nowhere", "./org/name", "a/b/c", "org/name@"}) {
+            assertNotNull(new ModelReference(text).fault(), text);
+        }
+        assertEquals(
+                "nowhere is not a directory, and not the name of a model on the hub, such as HuggingFaceTB/SmolLM2-135M",
+                new ModelReference("nowhere").fault());
+        assertThrows(ConfigException.class, () -> new ModelReference("./org/name").resolve(offline()));
+    }
+
+    private Hub offline() {
+        HubEnvironment environment = new HubEnvironment(directory, URI.create("http://127.0.0.1:9"), null, true);
+        return new Hub(
+                environment, new HubRetries(1, Duration.ZERO, Duration.ZERO, Duration.ofSeconds(1)), HubListener.NONE);
+    }
+}
