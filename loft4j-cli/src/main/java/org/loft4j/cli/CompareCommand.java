@@ -166,6 +166,9 @@ final class CompareCommand implements Verb {
     @Mixin(name = "Device")
     DeviceFlags device;
 
+    @Mixin(name = "Precision")
+    LoadInFlags loadIn;
+
     @Mixin(name = "General")
     CommonOptions common;
 
@@ -186,7 +189,10 @@ final class CompareCommand implements Verb {
         ModelFlags.requireFile(problems, "--test-data", testData);
         data.check(problems);
         device.check(problems);
-        problems.of(() -> settings(metric == null ? "loss" : metric));
+        ComparisonSettings settings = problems.of(() -> settings(metric == null ? "loss" : metric));
+        if (settings != null) {
+            settings.contenders().forEach(contender -> loadIn.check(problems, contender.method()));
+        }
     }
 
     private static void require(Problems problems, String option, @Nullable Object value) {
@@ -245,7 +251,8 @@ final class CompareCommand implements Verb {
                 DataFiles.read(Objects.requireNonNull(testData), data.columns(task == Task.SEQUENCE_CLASSIFICATION));
         ComparisonData encoded = encode(directory, rows, test);
         Files.createDirectories(output);
-        ModelOptions options = new ModelOptions(task, rows.labelNames(), pooling, device.dtype(), device.device(), 0);
+        ModelOptions options =
+                new ModelOptions(task, rows.labelNames(), pooling, device.dtype(), device.device(), loadIn.value(), 0);
         Comparison comparison = new Comparison(
                 settings,
                 directory,

@@ -50,6 +50,9 @@ final class EvalCommand implements Verb {
     @Mixin(name = "Device")
     DeviceFlags device;
 
+    @Mixin(name = "Precision")
+    LoadInFlags loadIn;
+
     @Mixin(name = "General")
     CommonOptions common;
 
@@ -68,7 +71,7 @@ final class EvalCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        try (LoadedModel loaded = LoadedModel.open(model, device);
+        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value());
                 Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
             boolean classifier = loaded.model().task() == Task.SEQUENCE_CLASSIFICATION;
             List<Row> rows = DataFiles.read(data.data, data.columns(classifier));

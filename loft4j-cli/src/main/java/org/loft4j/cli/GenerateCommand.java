@@ -42,6 +42,9 @@ final class GenerateCommand implements Verb {
     @Mixin(name = "Device")
     DeviceFlags device;
 
+    @Mixin(name = "Precision")
+    LoadInFlags loadIn;
+
     @Mixin(name = "General")
     CommonOptions common;
 
@@ -60,7 +63,7 @@ final class GenerateCommand implements Verb {
     @Override
     public int run() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
-        try (LoadedModel loaded = LoadedModel.open(model, device);
+        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value());
                 Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
             Generator generator = Generator.of(loaded.model());
             long[] prompt = tokenizer.encode(text, true);

@@ -15,6 +15,7 @@ import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
@@ -39,6 +40,10 @@ record LoadedModel(
     private static final int MAX_LENGTH = 512;
 
     static LoadedModel open(ModelFlags flags, DeviceFlags place) throws IOException {
+        return open(flags, place, LoadIn.FULL);
+    }
+
+    static LoadedModel open(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
         Path given = flags.model == null ? null : HubAccess.resolve(flags.verb, flags.model);
         Path described = flags.adapter != null ? flags.adapter : given;
         TaskFile trainedAs = described != null && TaskFile.exists(described) ? TaskFile.read(described) : null;
@@ -49,7 +54,13 @@ record LoadedModel(
         Model model = Models.open(
                 directory,
                 new ModelOptions(
-                        task, labels, pooling == null ? Pooling.AUTO : pooling, place.dtype(), place.device(), 0));
+                        task,
+                        labels,
+                        pooling == null ? Pooling.AUTO : pooling,
+                        place.dtype(),
+                        place.device(),
+                        loadIn,
+                        0));
         try {
             LoraAdapter adapter = flags.adapter == null ? null : PeftFiles.load(flags.adapter, model);
             requireHead(directory, model, adapter);

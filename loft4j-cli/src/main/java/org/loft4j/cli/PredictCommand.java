@@ -76,6 +76,9 @@ final class PredictCommand implements Verb {
     @Mixin(name = "Device")
     DeviceFlags device;
 
+    @Mixin(name = "Precision")
+    LoadInFlags loadIn;
+
     @Mixin(name = "General")
     CommonOptions common;
 
@@ -101,7 +104,7 @@ final class PredictCommand implements Verb {
     @Override
     public int run() throws IOException {
         List<String> asked = read();
-        try (LoadedModel loaded = LoadedModel.open(model, device);
+        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value());
                 Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
             TextClassifier classifier =
                     new TextClassifier(loaded.model(), tokenizer, loaded.maxLength(maxLength), batchSize);

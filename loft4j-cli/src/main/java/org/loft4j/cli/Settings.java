@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.loft4j.io.AtomicFiles;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Pooling;
 import org.loft4j.optim.Schedule;
 import org.loft4j.train.Method;
@@ -50,6 +51,9 @@ final class Settings {
     private static Object plain(Object value) {
         if (value instanceof Method method) {
             return method.word();
+        }
+        if (value instanceof LoadIn loadIn) {
+            return loadIn.word();
         }
         if (value instanceof Pooling || value instanceof Schedule.Kind) {
             return value.toString().toLowerCase(java.util.Locale.ROOT);

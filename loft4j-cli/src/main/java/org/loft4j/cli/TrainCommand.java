@@ -84,6 +84,9 @@ final class TrainCommand implements Verb {
     @Mixin(name = "Device")
     DeviceFlags device;
 
+    @Mixin(name = "Precision")
+    LoadInFlags loadIn;
+
     @Mixin(name = "General")
     CommonOptions common;
 
@@ -97,6 +100,7 @@ final class TrainCommand implements Verb {
         eval.check(problems);
         run.check(problems);
         device.check(problems);
+        loadIn.check(problems, method.method);
         problems.of(this::config);
         problems.of(() -> method.checked(adapter));
     }
@@ -116,8 +120,8 @@ final class TrainCommand implements Verb {
         Task task = Models.defaultTask(directory);
         List<String> known = task == Task.SEQUENCE_CLASSIFICATION ? Models.labels(directory) : List.of();
         TrainingRows rows = TrainingRows.read(task, data, eval.file, eval.share, known, run.seed);
-        ModelOptions options =
-                new ModelOptions(task, rows.labelNames(), pooling, device.dtype(), device.device(), run.seed);
+        ModelOptions options = new ModelOptions(
+                task, rows.labelNames(), pooling, device.dtype(), device.device(), loadIn.value(), run.seed);
         try (Tokenizer tokenizer = Tokenizer.open(directory);
                 Model opened = Models.open(directory, options)) {
             int most = (int) Math.min(Integer.MAX_VALUE, opened.description().maxPositions());

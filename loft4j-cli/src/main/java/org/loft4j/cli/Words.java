@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.function.Function;
 import org.loft4j.ConfigException;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Pooling;
 import org.loft4j.optim.Schedule;
 import org.loft4j.tensor.Dtype;
@@ -45,6 +46,12 @@ abstract class Words<T> implements ITypeConverter<T> {
     static final class OfPooling extends Words<Pooling> {
         OfPooling() {
             super(word -> Pooling.parse("pooling", word));
+        }
+    }
+
+    static final class OfLoadIn extends Words<LoadIn> {
+        OfLoadIn() {
+            super(LoadIn::parse);
         }
     }
 

@@ -94,6 +94,11 @@ public final class Int8Weight implements QuantizedWeight {
     }
 
     @Override
+    public LoadIn loadIn() {
+        return LoadIn.INT8;
+    }
+
+    @Override
     public long bytes() {
         return codes.numel() + scales.numel() * Dtype.F32.bytes();
     }

@@ -112,6 +112,11 @@ public final class Nf4Weight implements QuantizedWeight {
     }
 
     @Override
+    public LoadIn loadIn() {
+        return LoadIn.NF4;
+    }
+
+    @Override
     public long bytes() {
         return codes.numel()
                 + constants.numel()

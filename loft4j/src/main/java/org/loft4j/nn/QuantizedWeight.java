@@ -26,6 +26,9 @@ public sealed interface QuantizedWeight extends WeightMatrix, AutoCloseable perm
         };
     }
 
+    /** Which format this is. */
+    LoadIn loadIn();
+
     /** Bytes that the stored numbers take. */
     long bytes();
 

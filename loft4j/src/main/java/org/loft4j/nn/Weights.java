@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 
 /** Named parameters with one owner: this map keeps each tensor it is given, and frees them all on close. */
@@ -70,6 +71,18 @@ public final class Weights implements AutoCloseable {
     /** The quantised matrices by name; empty for a model in full precision. */
     public Map<String, QuantizedWeight> quantized() {
         return Collections.unmodifiableMap(quantized);
+    }
+
+    /** How the matrices of linear layers inside the model are kept. */
+    public LoadIn loadIn() {
+        return quantized.isEmpty()
+                ? LoadIn.FULL
+                : quantized.values().iterator().next().loadIn();
+    }
+
+    /** The dtype of a model with these parameters, for those who want to tell runs apart: {@code bfloat16 in 4bit}. */
+    public String precision(Dtype dtype) {
+        return loadIn() == LoadIn.FULL ? dtype.torchName() : dtype.torchName() + " in " + loadIn().word();
     }
 
     /** Notes that a checkpoint lacked this parameter, so that its values are new. */

@@ -5,6 +5,7 @@ import java.util.Map;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.io.HubName;
 import org.loft4j.model.TaskFile;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 
@@ -41,6 +42,9 @@ final class ModelCard {
         row(text, "batch", config.batchSize() + " × " + config.gradientAccumulationSteps());
         row(text, "learning rate", config.learningRate());
         row(text, "seed", config.seed());
+        if (model.weights().loadIn() != LoadIn.FULL) {
+            row(text, "base model kept in", model.weights().loadIn().word());
+        }
         if (adapter != null) {
             row(text, "rank", adapter.config().rank());
             row(text, "alpha", adapter.config().alpha());

@@ -32,7 +32,8 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         var adapter = trainable.adapter();
         settings.put("adapter", adapter == null ? "none" : adapter.config().toString());
         settings.put("model_type", model.description().family());
-        settings.put("model_dtype", model.description().dtype().torchName());
+        settings.put(
+                "model_dtype", model.weights().precision(model.description().dtype()));
         settings.put("model_elements", model.weights().elements());
         settings.put("device", model.description().device().toString());
         settings.put("threads", Engine.threads());

@@ -18,6 +18,8 @@ final class ChildJvm {
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command);
         builder.environment().put("OMP_WAIT_POLICY", "passive");
+        // what is freed goes back to the system at once, so that the resident size tells what is held
+        builder.environment().put("MALLOC_MMAP_THRESHOLD_", "65536");
         builder.redirectError(errors.toFile());
         return builder.start();
     }

@@ -20,7 +20,7 @@ final class TrialSettings {
         Path directory = description.directory();
         common.put("model", directory == null ? "none" : named(directory));
         common.put("model_type", description.family());
-        common.put("model_dtype", description.dtype().torchName());
+        common.put("model_dtype", model.weights().precision(description.dtype()));
         common.put("model_elements", model.weights().elements());
         common.put("pooling", String.valueOf(description.pooling()));
         common.put("device", description.device().toString());
