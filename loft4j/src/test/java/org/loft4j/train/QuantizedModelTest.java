@@ -1,0 +1,265 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.PeftFiles;
+import org.loft4j.adapter.PeftMetadata;
+import org.loft4j.adapter.TargetModules;
+import org.loft4j.data.Batch;
+import org.loft4j.data.Dataset;
+import org.loft4j.io.Json;
+import org.loft4j.model.Fixture;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Linear;
+import org.loft4j.nn.LoadIn;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.ParameterSpec;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** Adapters on a model whose matrices are kept in fewer bits. */
+class QuantizedModelTest {
+    private static final LoraConfig LORA = new LoraConfig(2, 4, 0.0, TargetModules.allLinear(), null, false, List.of());
+
+    private static Model open(String fixture, LoadIn loadIn) throws IOException {
+        Path directory = Fixture.directory(fixture);
+        return Models.open(
+                directory, ModelOptions.of(Models.defaultTask(directory)).withLoadIn(loadIn));
+    }
+
+    /** A Llama with weights large enough to have features. */
+    private static Model tiny(Path directory, LoadIn loadIn, Dtype dtype) throws IOException {
+        Map<String, Object> config = new LinkedHashMap<>();
+        config.put("model_type", "llama");
+        config.put("architectures", List.of("LlamaForCausalLM"));
+        config.put("vocab_size", TinyRun.VOCABULARY);
+        config.put("hidden_size", 16);
+        config.put("num_hidden_layers", 2);
+        config.put("num_attention_heads", 2);
+        config.put("num_key_value_heads", 1);
+        config.put("intermediate_size", 24);
+        config.put("max_position_embeddings", 32);
+        config.put("rms_norm_eps", 1e-5);
+        config.put("rope_theta", 10000.0);
+        config.put("initializer_range", 0.4);
+        config.put("hidden_act", "silu");
+        Json.write(directory.resolve("config.json"), config);
+        return Models.initialise(
+                directory,
+                ModelOptions.of(Task.CAUSAL_LM).withSeed(11).withDtype(dtype).withLoadIn(loadIn));
+    }
+
+    private static LoraAdapter adapter(Model model) {
+        LoraAdapter adapter = LoraAdapter.create(model, LORA, 3);
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            // B starts at zero, and A would have no gradient
+            adapter.layers()
+                    .values()
+                    .forEach(layer -> layer.loraB()
+                            .normal_(
+                                    0,
+                                    0.1,
+                                    new GeneratorOptional(
+                                            ParameterSpec.generator(layer.path().hashCode()))));
+        }
+        return adapter;
+    }
+
+    private static void assertClose(String what, Tensor expected, Tensor actual, double tolerance) {
+        Tensor wide = expected.to(Dtype.F64.scalarType());
+        double norm = wide.norm().item_double();
+        double off = actual.to(Dtype.F64.scalarType()).sub(wide).norm().item_double();
+        assertTrue(off <= tolerance * Math.max(norm, Fixture.NEGLIGIBLE_GRADIENT), what + " is off by " + off / norm);
+    }
+
+    /** The same model in full precision, with the rounded numbers written over its own, is the reference. */
+    @ParameterizedTest
+    @CsvSource({
+        "bert_cls, NF4",
+        "roberta_cls, INT8",
+        "distilbert_cls, NF4",
+        "deberta_v2_cls, INT8",
+        "deberta_v3_tok, NF4",
+        "gpt2, NF4",
+        "gpt2_cls, INT8",
+        "llama_gqa, INT8",
+        "llama_gqa, NF4",
+        "llama3_rope_tied, NF4",
+        "mistral_sw, NF4",
+        "qwen2, INT8",
+        "qwen2_cls, NF4",
+        "qwen3, NF4",
+        "gemma2_cap, NF4",
+        "gemma3_text, INT8",
+        "phi3_partial, NF4",
+        "smollm3_sliding, NF4"
+    })
+    void everyFamilyComputesWithItsRoundedMatrices(String name, LoadIn loadIn) throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open(name);
+                Model few = open(name, loadIn);
+                Model dense = open(name, LoadIn.FULL)) {
+            assertEquals(dense.weights().elements(), few.weights().elements());
+            assertTrue(few.weights().bytes() < dense.weights().bytes());
+            assertEquals(loadIn, few.weights().loadIn());
+            int rounded = 0;
+            try (AutoGradMode frozen = new AutoGradMode(false)) {
+                for (Map.Entry<String, Linear> entry : few.linears().entrySet()) {
+                    Linear target = dense.linears().get(entry.getKey());
+                    if (!entry.getValue().matrix().isWritable()) {
+                        target.weight().copy_(entry.getValue().weight());
+                        assertEquals(
+                                target.matrix().isStoredTransposed(),
+                                entry.getValue().matrix().isStoredTransposed());
+                        rounded++;
+                    }
+                }
+            }
+            assertEquals(few.weights().quantized().size(), rounded);
+            assertTrue(few.head().matrix().isWritable(), "the head is quantised");
+            try (LoraAdapter one = adapter(few);
+                    LoraAdapter other = adapter(dense)) {
+                Tensor logits = few.logits(fixture.input());
+                Tensor expected = dense.logits(fixture.input());
+                Tensor mask = fixture.input().attentionMask();
+                assertClose("logits", valid(expected, mask), valid(logits, mask), 2e-6);
+                valid(logits, mask).square().mean().backward();
+                valid(expected, mask).square().mean().backward();
+                other.layers().forEach((path, layer) -> {
+                    assertClose(
+                            path + ".A",
+                            layer.loraA().grad(),
+                            one.layers().get(path).loraA().grad(),
+                            1e-4);
+                    assertClose(
+                            path + ".B",
+                            layer.loraB().grad(),
+                            one.layers().get(path).loraB().grad(),
+                            1e-4);
+                });
+            }
+        }
+    }
+
+    /** Zero where the text is padding, whose logits mean nothing. */
+    private static Tensor valid(Tensor logits, Tensor mask) {
+        return logits.dim() == 3 ? logits.mul(mask.unsqueeze(2)) : logits;
+    }
+
+    private static List<Double> losses(Method method, Path directory, LoadIn loadIn, Dtype dtype, int steps)
+            throws IOException {
+        Dataset data = TinyRun.counting(64, 1);
+        TrainConfig config = TrainConfig.builder(method).learningRate(3e-2).build();
+        List<Double> losses = new ArrayList<>();
+        long objects = -1;
+        try (Model model = tiny(directory, loadIn, dtype);
+                Trainable trainable = Trainable.create(model, TinyRun.lora(), config)) {
+            Trainer trainer = new Trainer(model, trainable, config, steps);
+            trainable.setTraining(true);
+            for (int step = 0; step < steps; step++) {
+                int first = 8 * (step % 8);
+                int[] rows = {first, first + 1, first + 2, first + 3, first + 4, first + 5, first + 6, first + 7};
+                losses.add(trainer.step(List.of(Batch.collate(data, rows, 0)), step)
+                        .loss());
+                if (step == 10) {
+                    objects = NativeScope.liveObjects();
+                }
+            }
+            assertEquals(objects, NativeScope.liveObjects());
+        }
+        return losses;
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "LORA, NF4, F32",
+        "LOFT, NF4, F32",
+        "LOFT, INT8, F32",
+        "DORA, NF4, F32",
+        "LOFT, NF4, BF16",
+        "LORA_PRO, INT8, BF16"
+    })
+    void trainingLowersTheLoss(Method method, LoadIn loadIn, Dtype dtype, @TempDir Path directory) throws IOException {
+        List<Double> losses = losses(method, directory, loadIn, dtype, 60);
+        double first =
+                losses.subList(0, 8).stream().mapToDouble(x -> x).average().orElseThrow();
+        double last =
+                losses.subList(52, 60).stream().mapToDouble(x -> x).average().orElseThrow();
+        System.out.printf("%s on %s, %s: loss %.3f at first, %.3f at last%n", method, loadIn, dtype, first, last);
+        assertTrue(last < 0.7 * first, first + " to " + last);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"INT8", "NF4"})
+    void aSavedAdapterGivesTheSameLogits(LoadIn loadIn, @TempDir Path directory) throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open("llama_gqa");
+                Model model = open("llama_gqa", loadIn);
+                Model again = open("llama_gqa", loadIn)) {
+            Tensor expected;
+            try (LoraAdapter adapter = adapter(model)) {
+                expected = model.logits(fixture.input());
+                PeftFiles.save(directory, adapter, model, new PeftMetadata("base"));
+            }
+            String written = java.nio.file.Files.readString(directory.resolve("adapter_config.json"));
+            assertFalse(written.contains("bit"), written);
+            Tensor without = again.logits(fixture.input());
+            assertFalse(Tensors.bitEqual(expected, without));
+            try (LoraAdapter loaded = PeftFiles.load(directory, again)) {
+                assertTrue(loaded.isAttached());
+                assertTrue(Tensors.bitEqual(expected, again.logits(fixture.input())));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama_gqa", "gpt2"})
+    void whatWouldWriteToTheBaseIsRefused(String name) throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Model model = open(name, LoadIn.NF4)) {
+            try (LoraAdapter adapter = adapter(model)) {
+                ConfigException merge = assertThrows(ConfigException.class, adapter::merge);
+                assertTrue(merge.getMessage().contains("without load_in"), merge.getMessage());
+                assertTrue(adapter.isAttached());
+            }
+            TrainConfig full = TrainConfig.builder(Method.FULL).build();
+            ConfigException trained = assertThrows(ConfigException.class, () -> Trainable.create(model, null, full));
+            assertTrue(trained.getMessage().contains("without load_in"), trained.getMessage());
+        }
+    }
+
+    @Test
+    void aQuantisedModuleIsNotSavedInFull() throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Model model = open("llama_gqa", LoadIn.NF4)) {
+            LoraConfig config = LORA.withModulesToSave(List.of("down_proj"));
+            ConfigException refused = assertThrows(ConfigException.class, () -> LoraAdapter.create(model, config, 1));
+            assertTrue(refused.getMessage().contains("is quantised"), refused.getMessage());
+        }
+    }
+}
