@@ -43,6 +43,7 @@ class ArchitectureTest {
         "adapter, nn io tensor",
         "train, adapter model.. nn optim io data tensor",
         "infer, adapter model.. nn io data tensor",
+        "export, adapter nn io tensor",
     })
     void aPackageUsesOnlyThoseBelowIt(String name, String below) {
         String[] allowed = Stream.concat(

@@ -71,6 +71,15 @@ record LoadedModel(
         }
     }
 
+    /** The directory of the base model: the one that was given, else the one that the adapter names. */
+    static Path directory(ModelFlags flags) throws IOException {
+        if (flags.model != null) {
+            return HubAccess.resolve(flags.verb, flags.model);
+        }
+        Path adapter = flags.adapter;
+        return base(flags, adapter != null && TaskFile.exists(adapter) ? TaskFile.read(adapter) : null);
+    }
+
     /** A classifier whose head nobody has trained would answer at random. */
     private static void requireHead(Path directory, Model model, @Nullable LoraAdapter adapter) throws IOException {
         String head = model.head().path() + ".weight";

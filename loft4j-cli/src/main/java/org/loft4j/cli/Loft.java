@@ -37,6 +37,7 @@ import picocli.CommandLine.Option;
             PredictCommand.class,
             GenerateCommand.class,
             MergeCommand.class,
+            ExportCommand.class,
             InspectCommand.class,
             VerifyCommand.class,
             ReproduceCommand.class,

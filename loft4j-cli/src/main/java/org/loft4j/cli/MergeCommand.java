@@ -4,18 +4,17 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.MergeReport;
+import org.loft4j.export.MergedModel;
 import org.loft4j.io.Json;
-import org.loft4j.io.ModelDirectory;
-import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedConfig;
 import picocli.CommandLine.Command;
@@ -44,11 +43,26 @@ final class MergeCommand implements Verb {
             "vocab.json",
             "merges.txt",
             "tokenizer.model",
+            "spiece.model",
+            "sentencepiece.bpe.model",
             "chat_template.jinja",
+            "chat_template.json",
+            "preprocessor_config.json",
+            "processor_config.json",
             "generation_config.json");
+
+    /** Weights that a merge may have left before, in one file or several. */
+    private static final Pattern WEIGHTS = Pattern.compile("model(-\\d+-of-\\d+)?\\.safetensors(\\.index\\.json)?");
 
     @Option(names = "--output", paramLabel = "DIR", required = true, description = "Directory of the merged model.")
     Path output;
+
+    @Option(
+            names = "--max-shard-size",
+            paramLabel = "SIZE",
+            description = "Weights that are larger come in several files with an index: a number with KB, MB or GB."
+                    + " Default: ${DEFAULT-VALUE}.")
+    String maxShardSize = "5GB";
 
     @Option(names = "--overwrite", description = "Replace a model that is there.")
     boolean overwrite;
@@ -72,21 +86,25 @@ final class MergeCommand implements Verb {
         if (model.adapter == null) {
             problems.add("--adapter DIR is needed");
         }
+        problems.of(() -> Quantities.parseBytes("--max-shard-size", maxShardSize));
     }
 
     @Override
     public int run() throws IOException {
         try (LoadedModel loaded = LoadedModel.open(model, device)) {
             refuse(loaded.directory());
-            MergeReport report = Objects.requireNonNull(loaded.adapter()).merge();
-            Files.createDirectories(output);
-            copyAlong(loaded);
-            Path weights = output.resolve(ModelDirectory.SINGLE);
-            SafetensorsWriter.write(weights, loaded.model().weights().asMap(), Map.of());
-            TrainedConfig.write(loaded.model(), output);
-            print(report);
+            MergedModel merged =
+                    MergedModel.of(loaded.model(), Objects.requireNonNull(loaded.adapter()), loaded.directory());
+            NewDirectory.write(output, directory -> write(loaded, merged, directory));
+            print(merged.report());
             return ExitCode.OK;
         }
+    }
+
+    private void write(LoadedModel loaded, MergedModel merged, Path directory) throws IOException {
+        copyAlong(loaded, directory);
+        TrainedConfig.write(loaded.model(), directory);
+        merged.writeWeights(directory, device.dtype(), Quantities.parseBytes("--max-shard-size", maxShardSize));
     }
 
     private void refuse(Path base) throws IOException {
@@ -101,22 +119,40 @@ final class MergeCommand implements Verb {
             throw new ConfigException(
                     "--output " + output + " holds a model already: choose another directory, or --overwrite");
         }
+        if (Files.isDirectory(output)) {
+            try (Stream<Path> files = Files.list(output)) {
+                Path other = files.filter(file -> !isOurs(String.valueOf(file.getFileName())))
+                        .findFirst()
+                        .orElse(null);
+                if (other != null) {
+                    throw new ConfigException("--output " + output + " holds " + other.getFileName()
+                            + ", which is no part of a merged model: choose another directory");
+                }
+            }
+        }
     }
 
-    private void copyAlong(LoadedModel loaded) throws IOException {
+    private static boolean isOurs(String name) {
+        return ALONG.contains(name)
+                || name.equals("config.json")
+                || name.equals(TaskFile.NAME)
+                || WEIGHTS.matcher(name).matches();
+    }
+
+    private void copyAlong(LoadedModel loaded, Path directory) throws IOException {
         Path tokenizer = loaded.tokenizer();
         for (String name : ALONG) {
             for (Path from : Stream.of(tokenizer, loaded.directory()).distinct().toList()) {
                 Path file = from.resolve(name);
                 if (Files.isRegularFile(file)) {
-                    Files.copy(file, output.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+                    Files.copy(file, directory.resolve(name));
                     break;
                 }
             }
         }
         TaskFile trainedAs = loaded.trainedAs();
         if (trainedAs != null) {
-            trainedAs.write(output);
+            trainedAs.write(directory);
         }
     }
 

@@ -1,9 +1,15 @@
 package org.loft4j.cli;
 
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
 
 /** Numbers as a person reads them. */
 final class Quantities {
+    private static final Pattern SIZE = Pattern.compile("([0-9]+(?:\\.[0-9]+)?)\\s*((?:[KMGTkmgt][iI]?)?[bB]?)");
+
     private Quantities() {}
 
     /** {@code 22,713,216}. */
@@ -24,6 +30,18 @@ final class Quantities {
             unit++;
         }
         return String.format(Locale.ROOT, "%.1f %s", scaled, units[unit]);
+    }
+
+    /** Reads {@code 5GB}, {@code 500 MB} or {@code 4GiB}; without a unit, bytes. */
+    static long parseBytes(String field, String text) {
+        Matcher size = SIZE.matcher(text.strip());
+        if (!size.matches()) {
+            throw new ConfigException(field + " must be a number with KB, MB, GB, KiB, MiB or GiB, got " + text);
+        }
+        String unit = size.group(2).toUpperCase(Locale.ROOT);
+        int power = unit.isEmpty() || unit.equals("B") ? 0 : "KMGT".indexOf(unit.charAt(0)) + 1;
+        double bytes = Double.parseDouble(size.group(1)) * Math.pow(unit.contains("I") ? 1024 : 1000, power);
+        return Checks.atLeast(field, (long) bytes, 1);
     }
 
     /** {@code 0.65 %}, with at least two figures. */

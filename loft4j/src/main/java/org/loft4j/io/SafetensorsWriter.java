@@ -8,13 +8,16 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.pytorch.Tensor;
+import org.loft4j.ShapeException;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
@@ -36,21 +39,37 @@ public final class SafetensorsWriter {
      * @throws IllegalArgumentException if a tensor has an element type or a name that the format lacks
      */
     public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata) throws IOException {
-        List<TensorInfo> order = order(tensors);
+        write(file, infos(tensors), name -> Objects.requireNonNull(tensors.get(name), name), metadata);
+    }
+
+    /** Yields the values of a tensor. */
+    @FunctionalInterface
+    public interface Values {
+        /** The tensor, of the type and shape that was announced; it belongs to the scope that is open at the call. */
+        Tensor read(String name) throws IOException;
+    }
+
+    /**
+     * Writes tensors that are asked for when their turn has come, so that one at a time is in memory.
+     *
+     * @param infos names, types and shapes of all of them
+     * @throws ShapeException if a tensor is not what was announced
+     */
+    public static void write(Path file, Collection<TensorInfo> infos, Values values, Map<String, String> metadata)
+            throws IOException {
+        List<TensorInfo> order = new ArrayList<>(infos);
+        order.sort(Comparator.<TensorInfo>comparingInt(info -> -info.dtype().bytes())
+                .thenComparing(TensorInfo::name));
         byte[] header = header(order, metadata);
         AtomicFiles.write(file, channel -> {
             AtomicFiles.writeFully(channel, ByteBuffer.wrap(header));
             for (TensorInfo info : order) {
-                Tensor tensor = tensors.get(info.name());
-                if (tensor == null) {
-                    throw new IOException(file + ": tensor " + info.name() + " went away while it was saved");
-                }
-                writeData(channel, tensor);
+                writeData(channel, info, values);
             }
         });
     }
 
-    private static List<TensorInfo> order(Map<String, Tensor> tensors) {
+    private static List<TensorInfo> infos(Map<String, Tensor> tensors) {
         List<TensorInfo> order = new ArrayList<>();
         tensors.forEach((name, tensor) -> {
             if (name.equals(SafetensorsHeader.METADATA)) {
@@ -59,8 +78,6 @@ public final class SafetensorsWriter {
             Dtype dtype = dtype(name, tensor);
             order.add(new TensorInfo(name, dtype, Shapes.of(tensor), tensor.numel() * dtype.bytes()));
         });
-        order.sort(Comparator.<TensorInfo>comparingInt(info -> -info.dtype().bytes())
-                .thenComparing(TensorInfo::name));
         return order;
     }
 
@@ -101,8 +118,13 @@ public final class SafetensorsWriter {
         return header;
     }
 
-    private static void writeData(FileChannel channel, Tensor tensor) throws IOException {
+    private static void writeData(FileChannel channel, TensorInfo info, Values values) throws IOException {
         try (NativeScope scope = new NativeScope()) {
+            Tensor tensor = values.read(info.name());
+            if (Dtype.of(tensor) != info.dtype() || !Arrays.equals(Shapes.of(tensor), info.shape())) {
+                throw new ShapeException("tensor to save must be " + info + ", got " + Dtype.of(tensor) + " "
+                        + Shapes.text(Shapes.of(tensor)));
+            }
             Tensor host = tensor.detach().cpu().contiguous();
             long bytes = host.numel() * Dtype.of(host).bytes();
             var memory = new BytePointer(host.data_ptr());

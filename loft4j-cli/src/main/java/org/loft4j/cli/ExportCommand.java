@@ -1,0 +1,163 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.export.ExportReport;
+import org.loft4j.export.GgufAdapter;
+import org.loft4j.export.GgufModel;
+import org.loft4j.io.GgufType;
+import org.loft4j.io.Json;
+import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.TensorMap;
+import org.loft4j.nn.Task;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code loft export}. */
+@Command(
+        name = "export",
+        description =
+                "Writes a model as one GGUF file for llama.cpp, tokenizer and chat template included. An adapter is merged into"
+                        + " it, or written by itself with --adapter-only.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  loft export --to gguf --model models/SmolLM2-135M --output smollm2.gguf",
+            "  loft export --to gguf --model models/SmolLM2-135M --adapter run --dtype q8_0 --output mine.gguf",
+            "  loft export --to gguf --adapter run --adapter-only --output adapter.gguf"
+        })
+final class ExportCommand implements Verb {
+    @Option(names = "--to", paramLabel = "FORMAT", description = "The format: gguf. Default: ${DEFAULT-VALUE}.")
+    String to = "gguf";
+
+    @Option(names = "--output", paramLabel = "FILE", required = true, description = "The file to write.")
+    Path output;
+
+    @Option(
+            names = "--dtype",
+            paramLabel = "TYPE",
+            description =
+                    "Type of the matrices: f32, f16, bf16 or q8_0. Default: the type of the model's file, and f32 for"
+                            + " an adapter alone.")
+    @Nullable
+    String dtype;
+
+    @Option(
+            names = "--adapter-only",
+            description = "Write the adapter alone, for llama.cpp's --lora; of its model config.json alone is read.")
+    boolean adapterOnly;
+
+    @Option(
+            names = "--tokenizer-pre",
+            paramLabel = "NAME",
+            description =
+                    "llama.cpp's name of the rule that cuts texts into words. Default: recognised by the tokenizer.")
+    @Nullable
+    String tokenizerPre;
+
+    @Option(names = "--overwrite", description = "Replace a file that is there.")
+    boolean overwrite;
+
+    @Mixin(name = "Model")
+    ModelFlags model;
+
+    @Mixin(name = "General")
+    CommonOptions common;
+
+    @Spec
+    CommandSpec spec;
+
+    @Override
+    public void check(Problems problems) {
+        model.check(problems);
+        if (!to.equals("gguf")) {
+            problems.add("--to must be gguf, got " + to);
+        }
+        String named = dtype;
+        if (named != null) {
+            problems.of(() -> GgufType.parse(named));
+        }
+        if (adapterOnly && model.adapter == null) {
+            problems.add("--adapter-only needs --adapter DIR");
+        }
+        if (Files.isDirectory(output)) {
+            problems.add(
+                    "--output " + output + " is a directory: name the file, such as " + output.resolve("model.gguf"));
+        } else if (Files.exists(output) && !overwrite) {
+            problems.add("--output " + output + " exists: choose another file, or --overwrite");
+        }
+    }
+
+    @Override
+    public int run() throws IOException {
+        print(export(dtype == null ? null : GgufType.parse(dtype)));
+        return ExitCode.OK;
+    }
+
+    private ExportReport export(@Nullable GgufType type) throws IOException {
+        if (adapterOnly) {
+            Path adapter = Objects.requireNonNull(model.adapter);
+            GgufType chosen = type == null ? GgufType.F32 : type;
+            return GgufAdapter.write(adapter, LoadedModel.directory(model), chosen, output);
+        }
+        if (model.adapter == null) {
+            Path directory = LoadedModel.directory(model);
+            try (ModelDirectory source = ModelDirectory.open(directory)) {
+                return GgufModel.write(source, new GgufModel.Options(directory, directory, type, tokenizerPre), output);
+            }
+        }
+        DeviceFlags place = new DeviceFlags();
+        place.device = "cpu";
+        // the sum of weight and adapter would be rounded twice otherwise
+        place.dtype = type == GgufType.F32 ? "float32" : null;
+        try (LoadedModel loaded = LoadedModel.open(model, place)) {
+            if (loaded.model().task() != Task.CAUSAL_LM) {
+                throw new ConfigException("--to gguf takes a causal language model, and this is one for "
+                        + loaded.model().task());
+            }
+            Objects.requireNonNull(loaded.adapter()).mergeAndClose();
+            TensorMap merged =
+                    new TensorMap(loaded.directory(), loaded.model().weights().asMap());
+            var options = new GgufModel.Options(loaded.directory(), loaded.tokenizer(), type, tokenizerPre);
+            return GgufModel.write(merged, options, output);
+        }
+    }
+
+    private void print(ExportReport report) throws IOException {
+        PrintWriter out = spec.commandLine().getOut();
+        Map<String, Integer> types = new TreeMap<>(report.tensors());
+        if (common.json) {
+            Map<String, Object> tree = new LinkedHashMap<>();
+            tree.put("output", report.file().toString());
+            tree.put("architecture", report.architecture());
+            tree.put("bytes", report.bytes());
+            tree.put("tensors", types);
+            tree.put("notes", report.notes());
+            out.println(Json.text(tree));
+            return;
+        }
+        String counted = types.entrySet().stream()
+                .map(entry -> entry.getValue() + " " + entry.getKey())
+                .collect(Collectors.joining(", "));
+        out.println("wrote " + report.file() + ": " + report.architecture() + ", " + counted + ", "
+                + Quantities.bytes(report.bytes()));
+        List<String> notes = report.notes();
+        notes.stream().limit(10).forEach(note -> out.println("  note: " + note));
+        if (notes.size() > 10) {
+            out.println("  and " + (notes.size() - 10) + " notes more; --json has them all");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+package org.loft4j.export;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.PeftConfig;
+import org.loft4j.adapter.PeftFiles;
+import org.loft4j.export.TensorPlace.Change;
+import org.loft4j.io.GgufMetadata;
+import org.loft4j.io.GgufTensor;
+import org.loft4j.io.GgufType;
+import org.loft4j.io.GgufWriter;
+import org.loft4j.io.SafetensorsFile;
+import org.loft4j.tensor.Dtype;
+
+/**
+ * Exports an adapter alone to a GGUF file for llama.cpp's {@code --lora}. llama.cpp computes {@code W·x + alpha/r·B·(A·x)} with
+ * one alpha for the file and r the length of each B's rows. Where a layer's scale is another one (rsLoRA, patterns of ranks
+ * and alphas) the quotient of the two is multiplied into its B.
+ */
+public final class GgufAdapter {
+    private static final Pattern FACTOR = Pattern.compile("base_model\\.model\\.(.+)\\.lora_(A|B)\\.weight");
+
+    private final TextConfig config;
+    private final LoraConfig lora;
+    private final SafetensorsFile file;
+    private final GgufType type;
+    private final List<String> notes = new ArrayList<>();
+
+    private GgufAdapter(TextConfig config, LoraConfig lora, SafetensorsFile file, GgufType type) {
+        this.config = config;
+        this.lora = lora;
+        this.file = file;
+        this.type = type;
+    }
+
+    /**
+     * Writes the file, atomically.
+     *
+     * @param adapter directory of the adapter, in PEFT's layout
+     * @param base directory of the base model, of which config.json alone is read
+     * @param type of the factors
+     * @throws ConfigException for DoRA, modules that are saved in full, and an output embedding that is the input's: these
+     *     must be merged
+     */
+    public static ExportReport write(Path adapter, Path base, GgufType type, Path output) throws IOException {
+        PeftConfig peft = PeftFiles.readConfig(adapter);
+        refuse(adapter, peft.lora());
+        TextConfig config = TextConfig.read(base);
+        try (SafetensorsFile file = SafetensorsFile.open(adapter.resolve(PeftFiles.WEIGHTS))) {
+            return new GgufAdapter(config, peft.lora(), file, type).write(adapter, base, output);
+        }
+    }
+
+    private static void refuse(Path adapter, LoraConfig lora) {
+        String remedy = "; export it merged into its model (loft export --model DIR --adapter DIR)";
+        if (lora.useDora()) {
+            throw new ConfigException(adapter + ": a GGUF adapter cannot hold DoRA's magnitudes" + remedy);
+        }
+        if (!lora.modulesToSave().isEmpty()) {
+            throw new ConfigException(adapter + ": a GGUF adapter cannot hold modules that are saved in full ("
+                    + String.join(", ", lora.modulesToSave()) + ")" + remedy);
+        }
+    }
+
+    private ExportReport write(Path adapter, Path base, Path output) throws IOException {
+        TensorNames names = new TensorNames(config.architecture());
+        Map<String, String> paths = new TreeMap<>();
+        for (String name : file.names()) {
+            Matcher factor = FACTOR.matcher(name);
+            if (!factor.matches()) {
+                throw new CheckpointException(
+                        file.path(),
+                        "tensor " + name + " is no factor of a linear layer, and a GGUF"
+                                + " adapter holds nothing else; export it merged into its model");
+            }
+            String path = factor.group(1);
+            String module = names.module(path);
+            if (module == null) {
+                throw new CheckpointException(
+                        file.path(),
+                        path + " has no place in llama.cpp's "
+                                + config.architecture().key());
+            }
+            if (module.equals("output") && config.tied()) {
+                throw new ConfigException(
+                        adapter + ": it adapts the output embedding, which is also the input's and has no"
+                                + " tensor of its own in GGUF; llama.cpp cannot apply it");
+            }
+            if (module.equals("token_embd")) {
+                throw new ConfigException(adapter + ": it adapts the input embedding, which cannot be exported");
+            }
+            paths.put(path, module);
+        }
+        double alpha = alpha(paths.keySet().iterator());
+        List<GgufTensor> tensors = new ArrayList<>();
+        for (Map.Entry<String, String> entry : paths.entrySet()) {
+            add(tensors, entry.getKey(), entry.getValue(), alpha, names);
+        }
+        GgufMetadata metadata = new GgufMetadata();
+        metadata.text("general.architecture", config.architecture().key());
+        metadata.text("general.type", "adapter");
+        metadata.text("general.name", GgufModel.name(adapter));
+        metadata.count("general.base_model.count", 1);
+        metadata.text("general.base_model.0.name", GgufModel.name(base));
+        metadata.count("general.file_type", type.fileType());
+        metadata.count("general.quantization_version", 2);
+        metadata.text("adapter.type", "lora");
+        metadata.number("adapter.lora.alpha", alpha);
+        long bytes = GgufWriter.write(output, metadata, tensors);
+        Map<String, Integer> counts = new TreeMap<>();
+        tensors.forEach(tensor -> counts.merge(tensor.type().name(), 1, Integer::sum));
+        return new ExportReport(output, config.architecture().key(), bytes, counts, notes);
+    }
+
+    /** The alpha with which the first layer needs no correction. */
+    private double alpha(java.util.Iterator<String> paths) throws CheckpointException {
+        if (!paths.hasNext()) {
+            throw new CheckpointException(file.path(), "holds no tensor");
+        }
+        String path = paths.next();
+        return (float) (lora.scaleOf(path) * lora.rankOf(path));
+    }
+
+    private void add(List<GgufTensor> tensors, String path, String module, double alpha, TensorNames names)
+            throws CheckpointException {
+        String a = "base_model.model." + path + ".lora_A.weight";
+        String b = "base_model.model." + path + ".lora_B.weight";
+        long[] shapeA = file.info(a).shape();
+        long[] shapeB = file.info(b).shape();
+        int rank = lora.rankOf(path);
+        if (shapeA.length != 2 || shapeB.length != 2 || shapeA[0] != rank || shapeB[1] != rank) {
+            throw new CheckpointException(
+                    file.path(),
+                    "the factors of " + path + " must have rank " + rank + " by " + PeftFiles.CONFIG + ", found "
+                            + file.info(a) + " and " + file.info(b));
+        }
+        double correction = lora.scaleOf(path) * rank / alpha;
+        Change change = names.change(module, "weight");
+        tensors.add(new GgufTensor(module + ".weight.lora_a", shapeA, chosen(shapeA), () -> file.read(a)));
+        tensors.add(new GgufTensor(
+                module + ".weight.lora_b", shapeB, chosen(shapeB), () -> factorB(file.read(b), change, correction)));
+    }
+
+    private GgufType chosen(long[] shape) {
+        return type.fits(shape[1]) ? type : GgufType.F16;
+    }
+
+    private Tensor factorB(Tensor b, Change change, double correction) throws CheckpointException {
+        Tensor rows = switch (change) {
+            case QUERY_ROWS -> RotaryRows.interleaved(b, config.heads());
+            case KEY_ROWS -> RotaryRows.interleaved(b, config.keyValueHeads());
+            // the factors of a transposed matrix are not transposed: B·A is (out, in) for every family
+            default -> b;
+        };
+        boolean same = Math.abs(correction - 1) < 1e-7;
+        return same
+                ? rows
+                : rows.to(Dtype.F64.scalarType()).mul(new Scalar(correction)).to(Dtype.F32.scalarType());
+    }
+}

@@ -1,0 +1,58 @@
+package org.loft4j.export;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import org.loft4j.ConfigException;
+
+/** The architectures of llama.cpp that models are exported to, with the values of {@code model_type} that each computes. */
+enum GgufArchitecture {
+    LLAMA("llama", "mistral"),
+    QWEN2("qwen2"),
+    QWEN3("qwen3"),
+    GEMMA2("gemma2"),
+    GEMMA3("gemma3", "gemma3_text"),
+    PHI3("phi3"),
+    GPT2("gpt2");
+
+    private final List<String> modelTypes;
+
+    GgufArchitecture(String... modelTypes) {
+        this.modelTypes = List.of(modelTypes);
+    }
+
+    /** The word under {@code general.architecture}, which the keys of its sizes begin with as well. */
+    String key() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    boolean isGemma() {
+        return this == GEMMA2 || this == GEMMA3;
+    }
+
+    /**
+     * The architecture for a {@code model_type} of config.json.
+     *
+     * @throws ConfigException if llama.cpp has none, or it is not known here
+     */
+    static GgufArchitecture of(String modelType) {
+        for (GgufArchitecture architecture : values()) {
+            if (architecture.modelTypes.contains(modelType)) {
+                return architecture;
+            }
+        }
+        throw new ConfigException("model_type must be one of " + String.join(", ", modelTypes())
+                + " to be exported to GGUF, got " + modelType);
+    }
+
+    static boolean knows(String modelType) {
+        return modelTypes().contains(modelType);
+    }
+
+    /** Every {@code model_type} that can be exported. */
+    static List<String> modelTypes() {
+        return Arrays.stream(values())
+                .flatMap(architecture -> architecture.modelTypes.stream())
+                .toList();
+    }
+}

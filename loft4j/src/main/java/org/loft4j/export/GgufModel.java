@@ -1,0 +1,209 @@
+package org.loft4j.export;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.export.TensorPlace.Change;
+import org.loft4j.io.GgufMetadata;
+import org.loft4j.io.GgufTensor;
+import org.loft4j.io.GgufType;
+import org.loft4j.io.GgufWriter;
+import org.loft4j.io.TensorInfo;
+import org.loft4j.io.TensorSource;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Tensors;
+
+/**
+ * Exports a causal language model in Hugging Face's layout to one GGUF file that llama.cpp runs. It goes by config.json and the names of
+ * the tensors, which come one at a time: from the files of a directory, or from a model in memory that an adapter was merged
+ * into.
+ */
+public final class GgufModel {
+    private static final Pattern BLOCK = Pattern.compile("blk\\.(\\d+)\\.(.*)");
+
+    private final TextConfig config;
+    private final TensorSource source;
+    private final GgufType type;
+    private final List<String> notes = new ArrayList<>();
+
+    private GgufModel(TextConfig config, TensorSource source, GgufType type) {
+        this.config = config;
+        this.source = source;
+        this.type = type;
+    }
+
+    /**
+     * What to export.
+     *
+     * @param directory with config.json
+     * @param tokenizer directory with tokenizer.json
+     * @param type of the matrices; vectors and norms are float32; null for the type of the input embedding
+     * @param tokenizerPre llama.cpp's name of the rule that cuts texts; null to recognise it
+     */
+    public record Options(
+            Path directory,
+            Path tokenizer,
+            @Nullable GgufType type,
+            @Nullable String tokenizerPre) {}
+
+    /**
+     * Writes the file, atomically.
+     *
+     * @param source the weights by their Hugging Face names
+     * @throws ConfigException for an architecture, a tokenizer or values that cannot be exported
+     * @throws CheckpointException for a configuration that llama.cpp computes otherwise, and tensors that are missing or have
+     *     no place
+     */
+    public static ExportReport write(TensorSource source, Options options, Path file) throws IOException {
+        TextConfig config = TextConfig.read(options.directory());
+        GgufType type = options.type() != null ? options.type() : typeOf(source, config);
+        return new GgufModel(config, source, type).write(options, file);
+    }
+
+    /** The {@code model_type}s that can be exported. */
+    public static List<String> modelTypes() {
+        return GgufArchitecture.modelTypes();
+    }
+
+    private ExportReport write(Options options, Path file) throws IOException {
+        List<GgufTensor> tensors = tensors();
+        int rows = (int) tensors.stream()
+                .filter(tensor -> tensor.name().equals("token_embd.weight"))
+                .findFirst()
+                .orElseThrow()
+                .shape()[0];
+        GgufMetadata metadata = new GgufMetadata();
+        metadata.text("general.architecture", config.architecture().key());
+        metadata.text("general.type", "model");
+        metadata.text("general.name", name(options.directory()));
+        metadata.count("general.file_type", type.fileType());
+        metadata.count("general.quantization_version", 2);
+        GgufParameters.put(config, rows, metadata, notes);
+        GgufVocabulary.put(options.tokenizer(), config, rows, options.tokenizerPre(), metadata);
+        long bytes = GgufWriter.write(file, metadata, tensors);
+        Map<String, Integer> counts = new TreeMap<>();
+        tensors.forEach(tensor -> counts.merge(tensor.type().name(), 1, Integer::sum));
+        return new ExportReport(file, config.architecture().key(), bytes, counts, notes);
+    }
+
+    static String name(Path directory) {
+        Path last = directory.toAbsolutePath().normalize().getFileName();
+        return last == null ? "model" : last.toString();
+    }
+
+    private static GgufType typeOf(TensorSource source, TextConfig config) throws CheckpointException {
+        TensorNames names = new TensorNames(config.architecture());
+        for (String name : source.names()) {
+            TensorPlace place = names.place(name);
+            if (place != null && place.name().equals("token_embd.weight")) {
+                Dtype dtype = source.info(name).dtype();
+                return dtype == Dtype.BF16 ? GgufType.BF16 : dtype == Dtype.F16 ? GgufType.F16 : GgufType.F32;
+            }
+        }
+        throw new CheckpointException(source.path(), "has no input embedding");
+    }
+
+    private List<GgufTensor> tensors() throws CheckpointException {
+        TensorNames names = new TensorNames(config.architecture());
+        boolean tied = config.tied();
+        List<GgufTensor> tensors = new ArrayList<>();
+        Set<String> written = new HashSet<>();
+        int leftOut = 0;
+        for (String name : source.names()) {
+            if (TensorNames.isLeftOut(name)) {
+                leftOut++;
+                continue;
+            }
+            TensorPlace place = names.place(name);
+            if (place == null) {
+                throw new CheckpointException(
+                        source.path(),
+                        "tensor " + name + " has no place in llama.cpp's "
+                                + config.architecture().key());
+            }
+            if (place.name().equals("output.weight") && tied) {
+                continue; // a copy of the input embedding, which llama.cpp takes by itself
+            }
+            tensors.add(tensor(source.info(name), place));
+            written.add(place.name());
+        }
+        new RopeScaling(config).divisors().forEach((name, divisors) -> {
+            long[] shape = {divisors.length};
+            tensors.add(new GgufTensor(name, shape, GgufType.F32, () -> Tensors.of(divisors, shape)));
+        });
+        requireComplete(names, written, tied);
+        if (leftOut > 0) {
+            notes.add(leftOut + " tensors that are no part of the language model were left out");
+        }
+        tensors.sort(Comparator.comparing(GgufModel::order).thenComparing(GgufTensor::name));
+        return tensors;
+    }
+
+    private void requireComplete(TensorNames names, Set<String> written, boolean tied) throws CheckpointException {
+        List<String> missing = new ArrayList<>(names.required(config.layers()));
+        if (!tied) {
+            missing.add("output.weight");
+        }
+        missing.removeAll(written);
+        if (!missing.isEmpty()) {
+            throw new CheckpointException(
+                    source.path(),
+                    "lacks the tensors that llama.cpp calls "
+                            + String.join(", ", missing.subList(0, Math.min(5, missing.size()))));
+        }
+    }
+
+    /** What is not in a block comes first, but for the end of the model, then the blocks by their numbers. */
+    private static int order(GgufTensor tensor) {
+        Matcher block = BLOCK.matcher(tensor.name());
+        return block.matches()
+                ? Integer.parseInt(block.group(1))
+                : tensor.name().startsWith("output") ? Integer.MAX_VALUE : -1;
+    }
+
+    private GgufTensor tensor(TensorInfo info, TensorPlace place) throws CheckpointException {
+        long[] shape = info.shape();
+        if (place.change() == Change.TRANSPOSE) {
+            shape = new long[] {shape[1], shape[0]};
+        }
+        GgufType chosen = chosen(place.name(), shape);
+        return new GgufTensor(place.name(), shape, chosen, () -> changed(source.read(info.name()), place.change()));
+    }
+
+    /** Vectors, norms and positions are float32, as llama.cpp's operations expect them. */
+    private GgufType chosen(String name, long[] shape) {
+        boolean vector = shape.length < 2 || name.endsWith("_norm.weight") || !name.endsWith(".weight");
+        if (vector || name.equals("position_embd.weight")) {
+            return GgufType.F32;
+        }
+        if (!type.fits(shape[shape.length - 1])) {
+            notes.add(name + " is " + GgufType.F16 + ": its rows of " + shape[shape.length - 1]
+                    + " values are no multiple of " + type.blockSize());
+            return GgufType.F16;
+        }
+        return type;
+    }
+
+    private Tensor changed(Tensor tensor, Change change) throws CheckpointException {
+        return switch (change) {
+            case NONE -> tensor;
+            case QUERY_ROWS -> RotaryRows.interleaved(tensor, config.heads());
+            case KEY_ROWS -> RotaryRows.interleaved(tensor, config.keyValueHeads());
+            case PLUS_ONE -> tensor.to(Dtype.F32.scalarType()).add(new Scalar(1));
+            case TRANSPOSE -> tensor.t();
+        };
+    }
+}

@@ -1,0 +1,138 @@
+package org.loft4j.export;
+
+import java.util.List;
+import java.util.Set;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.GgufMetadata;
+import org.loft4j.io.JsonObject;
+
+/**
+ * The sizes and constants of a model under the keys that llama.cpp reads. A value of config.json that llama.cpp would compute
+ * with otherwise is refused.
+ */
+final class GgufParameters {
+    private static final Set<String> SILU = Set.of("silu", "swish");
+    private static final Set<String> TANH_GELU = Set.of("gelu_pytorch_tanh");
+
+    private final TextConfig config;
+    private final JsonObject json;
+    private final GgufMetadata metadata;
+    private final List<String> notes;
+    private final String key;
+
+    private GgufParameters(TextConfig config, GgufMetadata metadata, List<String> notes) {
+        this.config = config;
+        this.json = config.json();
+        this.metadata = metadata;
+        this.notes = notes;
+        this.key = config.architecture().key() + ".";
+    }
+
+    /** Puts the keys, and adds to the notes what a reader of the file should know. */
+    static void put(TextConfig config, long vocabulary, GgufMetadata metadata, List<String> notes)
+            throws CheckpointException {
+        new GgufParameters(config, metadata, notes).put(vocabulary);
+    }
+
+    private void put(long vocabulary) throws CheckpointException {
+        metadata.count(key + "vocab_size", vocabulary);
+        metadata.count(key + "context_length", config.maxPositions());
+        metadata.count(key + "embedding_length", config.hiddenSize());
+        metadata.count(key + "block_count", config.layers());
+        metadata.count(key + "feed_forward_length", config.feedForward());
+        metadata.count(key + "attention.head_count", config.heads());
+        metadata.count(key + "attention.head_count_kv", config.keyValueHeads());
+        if (config.architecture() == GgufArchitecture.GPT2) {
+            gpt2();
+            return;
+        }
+        metadata.number(key + "attention.layer_norm_rms_epsilon", json.doubleOr("rms_norm_eps", 1e-6));
+        metadata.count(key + "attention.key_length", config.headDim());
+        metadata.count(key + "attention.value_length", config.headDim());
+        new RopeScaling(config).put(metadata);
+        switch (config.architecture()) {
+            case LLAMA -> llama();
+            case QWEN2, QWEN3 -> qwen();
+            case GEMMA2 -> gemma2();
+            case GEMMA3 -> gemma3();
+            case PHI3 -> phi3();
+            default -> throw new IllegalStateException(key);
+        }
+    }
+
+    private void gpt2() throws CheckpointException {
+        config.requireOneOf("activation_function", "gelu_new", Set.of("gelu_new", "gelu_pytorch_tanh"));
+        config.requireFlag("scale_attn_weights", true);
+        config.requireFlag("scale_attn_by_inverse_layer_idx", false);
+        config.requireFlag("add_cross_attention", false);
+        metadata.number(key + "attention.layer_norm_epsilon", json.doubleOr("layer_norm_epsilon", 1e-5));
+    }
+
+    private void llama() throws CheckpointException {
+        config.requireOneOf("hidden_act", "silu", SILU);
+        int window = json.intOr("sliding_window", 0, 1);
+        if (window > 0) {
+            metadata.count(key + "attention.sliding_window", window);
+            if (window < config.maxPositions()) {
+                notes.add("llama.cpp has no sliding window for this architecture: from " + window
+                        + " tokens on it attends to more than the model was trained with");
+            }
+        }
+    }
+
+    private void qwen() throws CheckpointException {
+        config.requireOneOf("hidden_act", "silu", SILU);
+        config.requireFlag("use_sliding_window", false);
+        config.requireLayerTypes(layer -> false);
+    }
+
+    private void phi3() throws CheckpointException {
+        config.requireOneOf("hidden_act", "silu", SILU);
+        // 0 tells llama.cpp that there is none
+        metadata.count(key + "attention.sliding_window", json.intOr("sliding_window", 0, 1));
+    }
+
+    private void gemma2() throws CheckpointException {
+        gemma(46);
+        config.requireLayerTypes(layer -> layer % 2 == 0);
+        metadata.count(key + "attention.sliding_window", json.intOr("sliding_window", 4096, 1));
+        for (String cap : List.of("attn_logit_softcapping", "final_logit_softcapping")) {
+            if (config.isNull(cap)) {
+                throw json.fault(cap, "is null, and llama.cpp always caps the logits of gemma2");
+            }
+        }
+        metadata.number(key + "attn_logit_softcapping", json.doubleOr("attn_logit_softcapping", 50));
+        metadata.number(key + "final_logit_softcapping", json.doubleOr("final_logit_softcapping", 30));
+    }
+
+    private void gemma3() throws CheckpointException {
+        gemma(62);
+        if (json.has("attn_logit_softcapping")) {
+            throw json.fault("attn_logit_softcapping", "is set, and llama.cpp has none for gemma3");
+        }
+        if (json.has("final_logit_softcapping")) {
+            metadata.number(key + "final_logit_softcapping", json.requireDouble("final_logit_softcapping"));
+        }
+        int period = json.intOr("sliding_window_pattern", json.intOr("_sliding_window_pattern", 6, 1), 1);
+        config.requireLayerTypes(layer -> (layer + 1) % period != 0);
+        metadata.count(key + "attention.sliding_window", json.intOr("sliding_window", 4096, 1));
+        if (period != 6) {
+            metadata.count(key + "attention.sliding_window_pattern", period);
+            notes.add("every " + period + "th layer attends to everything: versions of llama.cpp that do not read"
+                    + " attention.sliding_window_pattern take every 6th");
+        }
+    }
+
+    /** @param layersOfLargest how llama.cpp tells the size whose attention is scaled by hidden_size / heads */
+    private void gemma(int layersOfLargest) throws CheckpointException {
+        config.requireOneOf("hidden_activation", json.stringOr("hidden_act", "gelu_pytorch_tanh"), TANH_GELU);
+        double scalar = json.doubleOr("query_pre_attn_scalar", 256);
+        boolean largest = config.layers() == layersOfLargest;
+        double computed = largest ? (double) config.hiddenSize() / config.heads() : config.headDim();
+        if (scalar != computed) {
+            throw json.fault(
+                    "query_pre_attn_scalar",
+                    "is " + scalar + ", where llama.cpp computes with " + computed + " for this size");
+        }
+    }
+}

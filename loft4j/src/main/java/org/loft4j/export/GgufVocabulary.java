@@ -1,0 +1,284 @@
+package org.loft4j.export;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.io.GgufMetadata;
+import org.loft4j.io.JsonObject;
+
+/**
+ * A tokenizer under the keys that llama.cpp reads. Byte-level BPE becomes its {@code gpt2}, with merges; BPE over
+ * SentencePiece's words with bytes to fall back on becomes its {@code llama}, where a score takes the place of the merges:
+ * llama.cpp joins the pair whose result has the highest score, so a token's score is less the later it is merged.
+ */
+final class GgufVocabulary {
+    private static final String KEY = "tokenizer.ggml.";
+    private static final Pattern BYTE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
+
+    /** Tokens that no pair makes are never to be the result of one. */
+    private static final float NEVER = -1e9f;
+
+    /** llama.cpp's kinds of tokens. */
+    private static final int NORMAL = 1;
+
+    private static final int UNKNOWN = 2;
+    private static final int CONTROL = 3;
+    private static final int USER_DEFINED = 4;
+    private static final int UNUSED = 5;
+    private static final int BYTE_TOKEN = 6;
+
+    private final TokenizerFiles files;
+    private final JsonObject json;
+    private final JsonObject model;
+    private final TextConfig config;
+    private final String[] tokens;
+    private final int[] types;
+    private final Map<String, Integer> ids = new HashMap<>();
+
+    private GgufVocabulary(TokenizerFiles files, TextConfig config, int rows) throws CheckpointException {
+        this.files = files;
+        this.json = files.tokenizer();
+        this.model = json.requireObject("model");
+        this.config = config;
+        this.tokens = new String[rows];
+        this.types = new int[rows];
+    }
+
+    /**
+     * Puts the tokenizer of a directory.
+     *
+     * @param rows of the embedding, which is the number of tokens; ids that no token has are filled up
+     * @param pre llama.cpp's name of the rule that cuts texts; null to recognise it
+     * @throws CheckpointException if there is no tokenizer.json, or it is of a kind that llama.cpp does not have
+     * @throws ConfigException if the rule is not recognised
+     */
+    static void put(Path directory, TextConfig config, int rows, @Nullable String pre, GgufMetadata metadata)
+            throws IOException {
+        new GgufVocabulary(TokenizerFiles.read(directory), config, rows).put(metadata, pre);
+    }
+
+    private void put(GgufMetadata metadata, @Nullable String pre) throws IOException {
+        if (!model.stringOr("type", "BPE").equals("BPE")) {
+            throw model.fault("type", "must be BPE to be exported, found " + model.findString("type"));
+        }
+        boolean pieces = model.booleanOr("byte_fallback", false);
+        requireNormalizer(json.node("normalizer"));
+        readTokens(pieces);
+        metadata.text(KEY + "model", pieces ? "llama" : "gpt2");
+        metadata.text(KEY + "pre", pre != null ? pre : pieces ? "default" : pre());
+        metadata.texts(KEY + "tokens", List.of(tokens));
+        if (pieces) {
+            metadata.numbers(KEY + "scores", scores());
+        }
+        metadata.wholes(KEY + "token_type", types);
+        if (!pieces) {
+            metadata.texts(KEY + "merges", merges());
+        }
+        Integer bos = id("bos", "bos");
+        putId(metadata, "bos", bos);
+        putId(metadata, "eos", id("eos", "eos"));
+        putId(metadata, "unknown", id("unk", "unk"));
+        putId(metadata, "padding", id("pad", "pad"));
+        metadata.flag(KEY + "add_bos_token", bos != null && adds("bos", 0));
+        metadata.flag(KEY + "add_eos_token", adds("eos", -1));
+        if (pieces) {
+            metadata.flag(KEY + "add_space_prefix", addsSpace());
+        }
+        putTemplates(metadata);
+    }
+
+    private String pre() throws CheckpointException {
+        String pre = PreTokenizer.name(json.node("pre_tokenizer"), model.booleanOr("ignore_merges", false));
+        if (pre == null) {
+            throw new ConfigException(json.file() + ": none of llama.cpp's rules that cut a text is known to be this"
+                    + " pre_tokenizer; name it with --tokenizer-pre, as listed in llama.cpp's llama-vocab.cpp");
+        }
+        return pre;
+    }
+
+    private void readTokens(boolean pieces) throws CheckpointException {
+        JsonNode vocabulary = model.requireObject("vocab").toTree();
+        for (Map.Entry<String, JsonNode> entry : vocabulary.properties()) {
+            String text = entry.getKey();
+            boolean isByte = pieces && BYTE.matcher(text).matches();
+            set(text, entry.getValue().asInt(-1), isByte ? BYTE_TOKEN : NORMAL, text);
+        }
+        JsonNode added = json.node("added_tokens");
+        for (JsonNode token : added == null ? List.<JsonNode>of() : added) {
+            String text = token.path("content").asText();
+            boolean control = token.path("special").asBoolean() || looksSpecial(text);
+            set(
+                    text,
+                    token.path("id").asInt(-1),
+                    control ? CONTROL : USER_DEFINED,
+                    control ? text : text.replace('▁', ' '));
+        }
+        String unknown = model.findString("unk_token");
+        if (pieces && unknown != null && ids.containsKey(unknown)) {
+            types[ids.get(unknown)] = UNKNOWN;
+        }
+        for (int i = 0; i < tokens.length; i++) {
+            if (types[i] == 0) {
+                tokens[i] = "[PAD" + i + "]";
+                types[i] = UNUSED;
+            }
+        }
+    }
+
+    private void set(String text, int id, int type, String written) throws CheckpointException {
+        if (id < 0 || id >= tokens.length) {
+            throw new CheckpointException(
+                    json.file(),
+                    "token " + text + " has the id " + id + ", but the model's embedding has " + tokens.length
+                            + " rows");
+        }
+        ids.put(text, id);
+        tokens[id] = written;
+        types[id] = type;
+    }
+
+    /** Some files call tokens ordinary that are not to be printed; llama.cpp's converter goes by their looks as well. */
+    private static boolean looksSpecial(String text) {
+        return (text.startsWith("<|") && text.endsWith("|>"))
+                || (text.startsWith("<unused") && text.endsWith(">"))
+                || text.equals("<pad>")
+                || text.equals("<mask>");
+    }
+
+    private List<String> merges() throws CheckpointException {
+        List<String> merges = new ArrayList<>();
+        for (String[] pair : pairs()) {
+            // a space parts the two, so one inside of them is written as the byte-level alphabet has it
+            merges.add(pair[0].replace(' ', 'Ġ') + " " + pair[1].replace(' ', 'Ġ'));
+        }
+        return merges;
+    }
+
+    private float[] scores() throws CheckpointException {
+        float[] scores = new float[tokens.length];
+        java.util.Arrays.fill(scores, NEVER);
+        int rank = 0;
+        for (String[] pair : pairs()) {
+            Integer id = ids.get(pair[0] + pair[1]);
+            if (id != null && scores[id] == NEVER) {
+                scores[id] = -rank;
+            }
+            rank++;
+        }
+        for (int i = 0; i < scores.length; i++) {
+            if (types[i] != NORMAL) {
+                scores[i] = types[i] == BYTE_TOKEN || types[i] == UNKNOWN ? 0 : -1000;
+            }
+        }
+        return scores;
+    }
+
+    /** The merges in order, as two strings each; old files have one string with a space between them. */
+    private List<String[]> pairs() throws CheckpointException {
+        JsonNode merges = model.node("merges");
+        List<String[]> pairs = new ArrayList<>();
+        for (JsonNode merge : merges == null ? List.<JsonNode>of() : merges) {
+            if (merge.isArray() && merge.size() == 2) {
+                pairs.add(new String[] {merge.get(0).asText(), merge.get(1).asText()});
+            } else {
+                String text = merge.asText();
+                int space = text.indexOf(' ', 1);
+                if (space < 0) {
+                    throw model.fault("merges", "must hold pairs, found " + text);
+                }
+                pairs.add(new String[] {text.substring(0, space), text.substring(space + 1)});
+            }
+        }
+        return pairs;
+    }
+
+    private @Nullable Integer id(String token, String key) throws CheckpointException {
+        String text = files.special(token + "_token");
+        Integer id = text == null ? null : ids.get(text);
+        if (id == null) {
+            JsonNode value = config.json().node(key + "_token_id");
+            JsonNode first = value != null && value.isArray() ? value.get(0) : value;
+            id = first != null && first.isIntegralNumber() ? (Integer) first.intValue() : null;
+        }
+        return id != null && id >= 0 && id < tokens.length ? id : null;
+    }
+
+    private void putId(GgufMetadata metadata, String name, @Nullable Integer id) {
+        if (id != null) {
+            metadata.count(KEY + name + "_token_id", id);
+        }
+    }
+
+    /** Whether a text gets the token at its start or end: by the tokenizer's settings, else by its template. */
+    private boolean adds(String token, int position) throws CheckpointException {
+        Boolean said = files.flag("add_" + token + "_token");
+        if (said != null) {
+            return said;
+        }
+        JsonNode after = json.node("post_processor");
+        if (after == null) {
+            return false;
+        }
+        for (JsonNode step : after.has("processors") ? after.get("processors") : List.of(after)) {
+            JsonNode single = step.path("single");
+            if (step.path("type").asText().equals("TemplateProcessing") && single.size() > 1) {
+                JsonNode at = single.get(position < 0 ? single.size() + position : position);
+                String text = at.path("SpecialToken").path("id").asText();
+                return !text.isEmpty() && text.equals(files.special(token + "_token"));
+            }
+        }
+        return false;
+    }
+
+    private boolean addsSpace() {
+        JsonNode normalizer = json.node("normalizer");
+        for (JsonNode step : steps(normalizer, "normalizers")) {
+            if (step.path("type").asText().equals("Prepend")) {
+                return true;
+            }
+        }
+        for (JsonNode step : steps(json.node("pre_tokenizer"), "pretokenizers")) {
+            if (step.path("type").asText().equals("Metaspace")) {
+                String scheme = step.path("prepend_scheme").asText("always");
+                return !scheme.equals("never") && step.path("add_prefix_space").asBoolean(true);
+            }
+        }
+        return false;
+    }
+
+    private static Iterable<JsonNode> steps(@Nullable JsonNode node, String list) {
+        return node == null ? List.of() : node.has(list) ? node.get(list) : List.of(node);
+    }
+
+    private void requireNormalizer(@Nullable JsonNode normalizer) throws CheckpointException {
+        for (JsonNode step : steps(normalizer, "normalizers")) {
+            String type = step.path("type").asText();
+            if (!List.of("Prepend", "Replace", "NFC", "Sequence", "").contains(type)) {
+                throw json.fault("normalizer", "is " + type + ", which llama.cpp does not do");
+            }
+        }
+    }
+
+    private void putTemplates(GgufMetadata metadata) throws IOException {
+        List<String> others = new ArrayList<>();
+        for (Map.Entry<String, String> template : files.chatTemplates().entrySet()) {
+            if (template.getKey().equals("default")) {
+                metadata.text("tokenizer.chat_template", template.getValue());
+            } else {
+                metadata.text("tokenizer.chat_template." + template.getKey(), template.getValue());
+                others.add(template.getKey());
+            }
+        }
+        if (!others.isEmpty()) {
+            metadata.texts("tokenizer.chat_templates", others);
+        }
+    }
+}

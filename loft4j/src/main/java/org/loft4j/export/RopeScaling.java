@@ -1,0 +1,171 @@
+package org.loft4j.export;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.GgufMetadata;
+import org.loft4j.io.JsonObject;
+
+/**
+ * How the rotary embedding is stretched beyond the length of pre-training: llama.cpp takes it partly from keys, partly from
+ * tensors of divisors of the frequencies. What it cannot compute as Transformers does is refused.
+ */
+final class RopeScaling {
+    private static final String BASE = "rope_theta";
+
+    private final TextConfig config;
+    private final JsonObject json;
+    private final @Nullable JsonObject rope;
+
+    RopeScaling(TextConfig config) throws CheckpointException {
+        this.config = config;
+        this.json = config.json();
+        JsonObject parameters = json.findObject("rope_parameters");
+        JsonObject all = parameters != null ? parameters : json.findObject("rope_scaling");
+        JsonObject full = all == null ? null : all.findObject("full_attention");
+        this.rope = full != null ? full : all;
+    }
+
+    private double base() throws CheckpointException {
+        double absent = config.architecture() == GgufArchitecture.GEMMA3 ? 1_000_000 : 10_000;
+        return json.doubleOr(BASE, rope == null ? absent : rope.doubleOr(BASE, absent));
+    }
+
+    /** The base of Gemma 3's layers with a window. */
+    private double localBase() throws CheckpointException {
+        JsonObject parameters = json.findObject("rope_parameters");
+        JsonObject sliding = parameters == null ? null : parameters.findObject("sliding_attention");
+        return sliding != null ? sliding.doubleOr(BASE, 10_000) : json.doubleOr("rope_local_base_freq", 10_000);
+    }
+
+    private String type() throws CheckpointException {
+        return rope == null ? "default" : rope.stringOr("rope_type", rope.stringOr("type", "default"));
+    }
+
+    void put(GgufMetadata metadata) throws CheckpointException {
+        String key = config.architecture().key() + ".rope.";
+        metadata.count(key + "dimension_count", config.rotaryDim());
+        metadata.number(key + "freq_base", base());
+        if (config.architecture() == GgufArchitecture.GEMMA3) {
+            metadata.number(key + "freq_base_swa", localBase());
+        }
+        if (rope == null) {
+            return;
+        }
+        switch (type()) {
+            case "default" -> {}
+            case "linear" -> {
+                metadata.text(key + "scaling.type", "linear");
+                metadata.number(key + "scaling.factor", rope.requireDouble("factor"));
+            }
+            case "llama3" -> only(GgufArchitecture.LLAMA);
+            case "yarn" -> yarn(metadata, key + "scaling.");
+            case "longrope", "su" -> {
+                only(GgufArchitecture.PHI3);
+                metadata.text(key + "scaling.type", "longrope");
+                metadata.number(key + "scaling.attn_factor", attentionFactor());
+            }
+            case "dynamic" ->
+                throw refused(
+                        "llama.cpp has no dynamic scaling; in a copy of the model without rope_scaling all texts up to"
+                                + " max_position_embeddings give the same numbers");
+            default -> throw refused("it is not known");
+        }
+        if (config.architecture() == GgufArchitecture.PHI3) {
+            metadata.count(key + "scaling.original_context_length", original());
+        }
+    }
+
+    private void yarn(GgufMetadata metadata, String key) throws CheckpointException {
+        if (config.architecture().isGemma() || config.architecture() == GgufArchitecture.PHI3) {
+            throw refused(
+                    "llama.cpp does not compute it for " + config.architecture().key());
+        }
+        JsonObject yarn = rope();
+        double factor = yarn.requireDouble("factor");
+        double usual = 0.1 * Math.log(factor) + 1;
+        boolean other = Math.abs(yarn.doubleOr("attention_factor", usual) - usual) > 1e-6;
+        if (other || yarn.has("mscale") || yarn.has("mscale_all_dim") || !yarn.booleanOr("truncate", true)) {
+            throw refused(
+                    "llama.cpp computes yarn with an attention factor of 0.1·ln(factor) + 1 and whole limits alone");
+        }
+        metadata.text(key + "type", "yarn");
+        metadata.number(key + "factor", factor);
+        metadata.count(key + "original_context_length", original());
+        metadata.number(key + "yarn_beta_fast", yarn.doubleOr("beta_fast", 32));
+        metadata.number(key + "yarn_beta_slow", yarn.doubleOr("beta_slow", 1));
+    }
+
+    /** The tensors of divisors by name, one number for each pair of dimensions; empty where there are none. */
+    Map<String, float[]> divisors() throws CheckpointException {
+        Map<String, float[]> divisors = new LinkedHashMap<>();
+        if (rope != null && type().equals("llama3")) {
+            divisors.put("rope_freqs.weight", llama3());
+        } else if (rope != null && (type().equals("longrope") || type().equals("su"))) {
+            divisors.put("rope_factors_long.weight", factors("long_factor"));
+            divisors.put("rope_factors_short.weight", factors("short_factor"));
+        }
+        return divisors;
+    }
+
+    /** Llama 3.1's: wavelengths beyond the old context are stretched in full, short ones not, those between smoothly. */
+    private float[] llama3() throws CheckpointException {
+        double factor = rope().requireDouble("factor");
+        double low = rope().requireDouble("low_freq_factor");
+        double high = rope().requireDouble("high_freq_factor");
+        double context = original();
+        float[] divisors = new float[config.rotaryDim() / 2];
+        for (int i = 0; i < divisors.length; i++) {
+            double wavelength = 2 * Math.PI * Math.pow(base(), 2.0 * i / config.rotaryDim());
+            double smooth = (context / wavelength - low) / (high - low);
+            double between = 1 / ((1 - smooth) / factor + smooth);
+            divisors[i] = (float) (wavelength < context / high ? 1 : wavelength > context / low ? factor : between);
+        }
+        return divisors;
+    }
+
+    private float[] factors(String key) throws CheckpointException {
+        JsonNode list = rope().node(key);
+        int count = config.rotaryDim() / 2;
+        if (list == null || !list.isArray() || list.size() != count) {
+            throw rope().fault(key, "must be an array of " + count + " numbers");
+        }
+        float[] factors = new float[count];
+        for (int i = 0; i < count; i++) {
+            factors[i] = (float) list.get(i).asDouble();
+        }
+        return factors;
+    }
+
+    /** Of longrope: √(1 + ln(s) / ln(L)), where the context has grown from L to s·L. */
+    private double attentionFactor() throws CheckpointException {
+        double growth = (double) config.maxPositions() / original();
+        double usual = growth <= 1 ? 1 : Math.sqrt(1 + Math.log(growth) / Math.log(original()));
+        return rope().doubleOr("attention_factor", usual);
+    }
+
+    private int original() throws CheckpointException {
+        String key = "original_max_position_embeddings";
+        return json.intOr(key, rope == null ? config.maxPositions() : rope.intOr(key, config.maxPositions(), 1), 1);
+    }
+
+    private JsonObject rope() {
+        if (rope == null) {
+            throw new IllegalStateException("there is no scaling");
+        }
+        return rope;
+    }
+
+    private void only(GgufArchitecture architecture) throws CheckpointException {
+        if (config.architecture() != architecture) {
+            throw refused("llama.cpp computes it for " + architecture.key() + " alone, not for "
+                    + config.architecture().key());
+        }
+    }
+
+    private CheckpointException refused(String reason) throws CheckpointException {
+        return json.fault("rope_scaling", "is of type " + type() + ": " + reason);
+    }
+}

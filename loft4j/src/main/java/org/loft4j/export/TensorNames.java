@@ -1,0 +1,171 @@
+package org.loft4j.export;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.export.TensorPlace.Change;
+
+/**
+ * llama.cpp's names for the tensors of Hugging Face checkpoints. They follow the tables of llama.cpp (gguf-py's
+ * {@code tensor_mapping.py}, {@code llama-arch.cpp}).
+ */
+final class TensorNames {
+    private static final Pattern BLOCK = Pattern.compile("(?:model\\.layers|layers|transformer\\.h|h)\\.(\\d+)\\.(.+)");
+    private static final Pattern SUFFIX = Pattern.compile("(.+)\\.(weight|bias)");
+
+    /** Buffers that checkpoints of old versions hold, and nothing reads. */
+    private static final Pattern BUFFER =
+            Pattern.compile(".*(\\.rotary_emb\\.inv_freq|\\.attn\\.bias|\\.attn\\.masked_bias)");
+
+    /** The parts of a multimodal checkpoint that are not its language model. */
+    private static final Pattern NOT_TEXT =
+            Pattern.compile("(model\\.)?(vision_tower|multi_modal_projector|vision_model)\\..*");
+
+    private static final Map<String, String> GLOBAL = Map.of(
+            "model.embed_tokens", "token_embd",
+            "model.norm", "output_norm",
+            "lm_head", "output",
+            "transformer.wte", "token_embd",
+            "transformer.wpe", "position_embd",
+            "transformer.ln_f", "output_norm");
+
+    private final GgufArchitecture architecture;
+    private final Map<String, String> blocks = new LinkedHashMap<>();
+
+    TensorNames(GgufArchitecture architecture) {
+        this.architecture = architecture;
+        switch (architecture) {
+            case LLAMA, QWEN2 -> {
+                separate();
+                norms(false);
+            }
+            case QWEN3 -> {
+                separate();
+                norms(false);
+                headNorms();
+            }
+            case GEMMA2 -> {
+                separate();
+                norms(true);
+            }
+            case GEMMA3 -> {
+                separate();
+                norms(true);
+                headNorms();
+            }
+            case PHI3 -> {
+                blocks.put("self_attn.qkv_proj", "attn_qkv");
+                blocks.put("self_attn.o_proj", "attn_output");
+                blocks.put("mlp.gate_up_proj", "ffn_up");
+                blocks.put("mlp.down_proj", "ffn_down");
+                norms(false);
+            }
+            case GPT2 -> {
+                blocks.put("ln_1", "attn_norm");
+                blocks.put("attn.c_attn", "attn_qkv");
+                blocks.put("attn.c_proj", "attn_output");
+                blocks.put("ln_2", "ffn_norm");
+                blocks.put("mlp.c_fc", "ffn_up");
+                blocks.put("mlp.c_proj", "ffn_down");
+            }
+        }
+    }
+
+    private void separate() {
+        blocks.put("self_attn.q_proj", "attn_q");
+        blocks.put("self_attn.k_proj", "attn_k");
+        blocks.put("self_attn.v_proj", "attn_v");
+        blocks.put("self_attn.o_proj", "attn_output");
+        blocks.put("mlp.gate_proj", "ffn_gate");
+        blocks.put("mlp.up_proj", "ffn_up");
+        blocks.put("mlp.down_proj", "ffn_down");
+    }
+
+    private void norms(boolean aroundBoth) {
+        blocks.put("input_layernorm", "attn_norm");
+        if (aroundBoth) {
+            blocks.put("post_attention_layernorm", "post_attention_norm");
+            blocks.put("pre_feedforward_layernorm", "ffn_norm");
+            blocks.put("post_feedforward_layernorm", "post_ffw_norm");
+        } else {
+            blocks.put("post_attention_layernorm", "ffn_norm");
+        }
+    }
+
+    private void headNorms() {
+        blocks.put("self_attn.q_norm", "attn_q_norm");
+        blocks.put("self_attn.k_norm", "attn_k_norm");
+    }
+
+    /** Whether a tensor has no place because nothing computes with it, or because it is no part of the language model. */
+    static boolean isLeftOut(String name) {
+        return BUFFER.matcher(name).matches() || NOT_TEXT.matcher(name).matches();
+    }
+
+    /** Where a tensor goes; null if the architecture has no place for it. */
+    @Nullable
+    TensorPlace place(String name) {
+        Matcher suffix = SUFFIX.matcher(bare(name));
+        if (!suffix.matches()) {
+            return null;
+        }
+        String module = module(suffix.group(1));
+        return module == null ? null : new TensorPlace(module + "." + suffix.group(2), change(module, suffix.group(2)));
+    }
+
+    /** llama.cpp's name of a module, without {@code .weight}; null if the architecture has none such. */
+    @Nullable
+    String module(String path) {
+        String bare = bare(path);
+        Matcher block = BLOCK.matcher(bare);
+        if (block.matches()) {
+            String part = blocks.get(block.group(2));
+            return part == null ? null : "blk." + Integer.parseInt(block.group(1)) + "." + part;
+        }
+        String prefix = architecture == GgufArchitecture.GPT2 ? "transformer." : "model.";
+        String global = GLOBAL.get(bare.equals("lm_head") || bare.startsWith(prefix) ? bare : prefix + bare);
+        boolean positions = "position_embd".equals(global);
+        return positions && architecture != GgufArchitecture.GPT2 ? null : global;
+    }
+
+    /** What the rows of a module's matrix are subject to, for a factor {@code (out, r)} as for the matrix. */
+    Change change(String module, String suffix) {
+        if (architecture == GgufArchitecture.LLAMA && module.endsWith(".attn_q")) {
+            return Change.QUERY_ROWS;
+        }
+        if (architecture == GgufArchitecture.LLAMA && module.endsWith(".attn_k")) {
+            return Change.KEY_ROWS;
+        }
+        if (architecture.isGemma() && module.endsWith("_norm")) {
+            return Change.PLUS_ONE;
+        }
+        boolean conv1d = architecture == GgufArchitecture.GPT2
+                && suffix.equals("weight")
+                && module.startsWith("blk.")
+                && !module.endsWith("_norm");
+        return conv1d ? Change.TRANSPOSE : Change.NONE;
+    }
+
+    /** The tensors without which llama.cpp does not load a model of so many blocks. */
+    List<String> required(int count) {
+        List<String> names = new java.util.ArrayList<>(List.of("token_embd.weight", "output_norm.weight"));
+        if (architecture == GgufArchitecture.GPT2) {
+            names.add("position_embd.weight");
+        }
+        for (int i = 0; i < count; i++) {
+            for (String part : blocks.values()) {
+                names.add("blk." + i + "." + part + ".weight");
+            }
+        }
+        return names;
+    }
+
+    /** Multimodal checkpoints keep the language model one level down. */
+    private static String bare(String name) {
+        return name.replaceFirst("^(model\\.language_model\\.|language_model\\.model\\.)", "model.")
+                .replaceFirst("^language_model\\.", "");
+    }
+}

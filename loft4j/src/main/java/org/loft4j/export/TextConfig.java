@@ -1,0 +1,126 @@
+package org.loft4j.export;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Path;
+import java.util.Set;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+
+/** The part of config.json that describes the language model, under the names that most families use. */
+final class TextConfig {
+    private final GgufArchitecture architecture;
+    private final JsonObject json;
+
+    private TextConfig(GgufArchitecture architecture, JsonObject json) {
+        this.architecture = architecture;
+        this.json = json;
+    }
+
+    static TextConfig read(Path directory) throws CheckpointException {
+        JsonObject root = Json.read(directory.resolve("config.json"));
+        GgufArchitecture architecture = GgufArchitecture.of(root.requireString("model_type"));
+        if (root.has("quantization_config")) {
+            throw root.fault(
+                    "quantization_config",
+                    "is set: a quantised checkpoint cannot be exported; export the one that it was made from");
+        }
+        JsonObject text = root.findObject("text_config");
+        return new TextConfig(architecture, text == null ? root : text);
+    }
+
+    GgufArchitecture architecture() {
+        return architecture;
+    }
+
+    JsonObject json() {
+        return json;
+    }
+
+    private boolean gpt2() {
+        return architecture == GgufArchitecture.GPT2;
+    }
+
+    int hiddenSize() throws CheckpointException {
+        return json.requireInt(gpt2() ? "n_embd" : "hidden_size", 1);
+    }
+
+    int layers() throws CheckpointException {
+        return json.requireInt(gpt2() ? "n_layer" : "num_hidden_layers", 1);
+    }
+
+    int heads() throws CheckpointException {
+        return json.requireInt(gpt2() ? "n_head" : "num_attention_heads", 1);
+    }
+
+    int keyValueHeads() throws CheckpointException {
+        return gpt2() ? heads() : json.intOr("num_key_value_heads", heads(), 1);
+    }
+
+    int headDim() throws CheckpointException {
+        return json.intOr("head_dim", architecture.isGemma() ? 256 : hiddenSize() / heads(), 1);
+    }
+
+    int feedForward() throws CheckpointException {
+        return gpt2() ? json.intOr("n_inner", 4 * hiddenSize(), 1) : json.requireInt("intermediate_size", 1);
+    }
+
+    int maxPositions() throws CheckpointException {
+        return switch (architecture) {
+            case GPT2 -> json.intOr("n_positions", json.intOr("n_ctx", 1024, 1), 1);
+            case GEMMA2 -> json.intOr("max_position_embeddings", 8192, 1);
+            case GEMMA3 -> json.intOr("max_position_embeddings", 131072, 1);
+            default -> json.requireInt("max_position_embeddings", 1);
+        };
+    }
+
+    /** Dimensions of a head that are rotated. */
+    int rotaryDim() throws CheckpointException {
+        JsonObject rope = json.findObject("rope_parameters");
+        double share =
+                json.doubleOr("partial_rotary_factor", rope == null ? 1 : rope.doubleOr("partial_rotary_factor", 1));
+        if (share != 1 && architecture != GgufArchitecture.PHI3) {
+            throw json.fault(
+                    "partial_rotary_factor", "is " + share + ", which llama.cpp cannot do for " + architecture.key());
+        }
+        return (int) (share * headDim());
+    }
+
+    /** Whether the output embedding is the input's, by the file or by the family's default. */
+    boolean tied() throws CheckpointException {
+        return json.booleanOr("tie_word_embeddings", architecture.isGemma() || gpt2());
+    }
+
+    /** Refuses a value that llama.cpp does not compute with. */
+    void requireOneOf(String key, String absent, Set<String> values) throws CheckpointException {
+        String value = json.stringOr(key, absent);
+        if (!values.contains(value)) {
+            throw json.fault(key, "must be " + String.join(" or ", values) + " for llama.cpp, found " + value);
+        }
+    }
+
+    /** Refuses a flag whose value llama.cpp does not compute with. */
+    void requireFlag(String key, boolean value) throws CheckpointException {
+        if (json.booleanOr(key, value) != value) {
+            throw json.fault(key, "must be " + value + " for llama.cpp, found " + !value);
+        }
+    }
+
+    /** Whether a key is there with the value {@code null}, which differs from its default. */
+    boolean isNull(String key) {
+        return json.keys().contains(key) && !json.has(key);
+    }
+
+    /** Refuses a list of the layers' kinds that is not the pattern llama.cpp computes; a list may be absent. */
+    void requireLayerTypes(java.util.function.IntPredicate sliding) throws CheckpointException {
+        JsonNode types = json.node("layer_types");
+        for (int i = 0; types != null && i < types.size(); i++) {
+            String expected = sliding.test(i) ? "sliding_attention" : "full_attention";
+            if (!types.get(i).asText().equals(expected)) {
+                throw json.fault(
+                        "layer_types",
+                        "has " + types.get(i).asText() + " for layer " + i + ", where llama.cpp computes " + expected);
+            }
+        }
+    }
+}

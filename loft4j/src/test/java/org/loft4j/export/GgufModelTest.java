@@ -1,0 +1,332 @@
+package org.loft4j.export;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.io.GgufReader;
+import org.loft4j.io.GgufType;
+import org.loft4j.io.ModelDirectory;
+
+class GgufModelTest {
+    @TempDir
+    Path directory;
+
+    private GgufReader export(TinyCheckpoint checkpoint, @Nullable GgufType type) throws IOException {
+        Path file = directory.resolve("model.gguf");
+        try (ModelDirectory source = ModelDirectory.open(checkpoint.directory)) {
+            GgufModel.write(
+                    source, new GgufModel.Options(checkpoint.directory, checkpoint.directory, type, null), file);
+        }
+        return new GgufReader(file);
+    }
+
+    private TinyCheckpoint tiny(String modelType) {
+        return new TinyCheckpoint(directory.resolve(modelType), modelType);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "llama, llama, 21",
+        "mistral, llama, 21",
+        "qwen2, qwen2, 27",
+        "qwen3, qwen3, 25",
+        "gemma2, gemma2, 24",
+        "gemma3_text, gemma3, 28",
+        "phi3, phi3, 15",
+        "gpt2, gpt2, 17",
+    })
+    void everyTensorHasItsPlaceAndItsValues(String modelType, String architecture, int count) throws IOException {
+        TinyCheckpoint checkpoint = tiny(modelType).write();
+        GgufReader read = export(checkpoint, null);
+        assertEquals(architecture, read.metadata.get("general.architecture"));
+        assertEquals(count, read.tensors.size(), read.tensors.keySet().toString());
+        assertTrue(read.tensors.containsKey("token_embd.weight"));
+        double all = 0;
+        for (Map.Entry<String, float[]> entry : checkpoint.values.entrySet()) {
+            if (!entry.getKey().endsWith(".attn.bias")) {
+                all += sum(entry.getValue());
+            }
+        }
+        double written = 0;
+        for (Map.Entry<String, GgufReader.Entry> entry : read.tensors.entrySet()) {
+            written += sum(entry.getValue().values());
+            boolean shifted = modelType.startsWith("gemma") && entry.getKey().endsWith("_norm.weight");
+            written -= shifted ? entry.getValue().values().length : 0;
+        }
+        // whatever is reordered, nothing is lost or written twice; gemma's norms are one more
+        assertEquals(all, written, 1e-2);
+        String key = architecture + ".";
+        assertEquals((long) TinyCheckpoint.LAYERS, read.metadata.get(key + "block_count"));
+        assertEquals((long) TinyCheckpoint.HIDDEN, read.metadata.get(key + "embedding_length"));
+        assertEquals(128L, read.metadata.get(key + "context_length"));
+        assertEquals((long) TinyCheckpoint.HEADS, read.metadata.get(key + "attention.head_count"));
+        boolean gpt2 = modelType.equals("gpt2");
+        assertEquals(
+                (long) (gpt2 ? TinyCheckpoint.HEADS : TinyCheckpoint.KEY_HEADS),
+                read.metadata.get(key + "attention.head_count_kv"));
+        assertEquals(gpt2 ? 256L : 96L, read.metadata.get(key + "feed_forward_length"));
+        if (!gpt2) {
+            assertEquals(50000f, read.metadata.get(key + "rope.freq_base"));
+            assertEquals(1e-5f, read.metadata.get(key + "attention.layer_norm_rms_epsilon"));
+            assertEquals(modelType.equals("phi3") ? 16L : 32L, read.metadata.get(key + "rope.dimension_count"));
+        }
+    }
+
+    private static double sum(float[] values) {
+        double sum = 0;
+        for (float value : values) {
+            sum += value;
+        }
+        return sum;
+    }
+
+    /** Row 2i + j of each head was row i + j·d/2: rotated halves become rotated pairs. */
+    @Test
+    void llamasQueriesAndKeysArePairedAndNothingElse() throws IOException {
+        TinyCheckpoint checkpoint = tiny("llama");
+        checkpoint.shapes.put("model.layers.0.self_attn.k_proj.bias", new long[] {64});
+        GgufReader read = export(checkpoint.write(), null);
+        float[] key = checkpoint.values.get("model.layers.1.self_attn.k_proj.weight");
+        float[] bias = checkpoint.values.get("model.layers.0.self_attn.k_proj.bias");
+        float[] query = checkpoint.values.get("model.layers.1.self_attn.q_proj.weight");
+        int half = TinyCheckpoint.HEAD_DIM / 2;
+        int columns = TinyCheckpoint.HIDDEN;
+        for (int head = 0; head < TinyCheckpoint.HEADS; head++) {
+            for (int i = 0; i < half; i++) {
+                for (int j = 0; j < 2; j++) {
+                    int to = head * 2 * half + 2 * i + j;
+                    int from = head * 2 * half + j * half + i;
+                    assertEquals(query[from * columns + 5], values(read, "blk.1.attn_q.weight")[to * columns + 5]);
+                    if (head < TinyCheckpoint.KEY_HEADS) {
+                        assertEquals(key[from * columns + 9], values(read, "blk.1.attn_k.weight")[to * columns + 9]);
+                        assertEquals(bias[from], values(read, "blk.0.attn_k.bias")[to]);
+                    }
+                }
+            }
+        }
+        assertArrayEquals(
+                checkpoint.values.get("model.layers.1.self_attn.v_proj.weight"), values(read, "blk.1.attn_v.weight"));
+        assertArrayEquals(
+                new long[] {64, 128}, read.tensors.get("blk.1.attn_q.weight").sizes());
+        assertArrayEquals(checkpoint.values.get("lm_head.weight"), values(read, "output.weight"));
+        GgufReader qwen = export(tiny("qwen3").write(), null);
+        assertNotNull(qwen.tensors.get("blk.0.attn_q_norm.weight"));
+    }
+
+    @Test
+    void otherFamiliesKeepTheirRowsAndGemmaAddsOneToItsNorms() throws IOException {
+        TinyCheckpoint qwen = tiny("qwen2").write();
+        assertArrayEquals(
+                qwen.values.get("model.layers.0.self_attn.q_proj.weight"),
+                values(export(qwen, null), "blk.0.attn_q.weight"));
+        TinyCheckpoint gemma = tiny("gemma2").write();
+        GgufReader read = export(gemma, null);
+        Map<String, String> norms = Map.of(
+                "model.layers.0.input_layernorm.weight", "blk.0.attn_norm.weight",
+                "model.layers.0.post_attention_layernorm.weight", "blk.0.post_attention_norm.weight",
+                "model.layers.0.pre_feedforward_layernorm.weight", "blk.0.ffn_norm.weight",
+                "model.layers.0.post_feedforward_layernorm.weight", "blk.0.post_ffw_norm.weight",
+                "model.norm.weight", "output_norm.weight");
+        norms.forEach((from, to) -> assertEquals(gemma.values.get(from)[3] + 1, values(read, to)[3], 1e-6, from));
+        assertEquals(50f, read.metadata.get("gemma2.attn_logit_softcapping"));
+        assertEquals(30f, read.metadata.get("gemma2.final_logit_softcapping"));
+        assertEquals(16L, read.metadata.get("gemma2.attention.sliding_window"));
+        assertFalse(read.tensors.containsKey("output.weight"));
+        TinyCheckpoint gpt2 = tiny("gpt2").write();
+        float[] stored = gpt2.values.get("transformer.h.0.mlp.c_fc.weight");
+        float[] turned = values(export(gpt2, null), "blk.0.ffn_up.weight");
+        assertEquals(stored[3 * 256 + 200], turned[200 * 64 + 3]);
+    }
+
+    @Test
+    void typesAreWhatWasAskedForWhereRowsAllowIt() throws IOException {
+        TinyCheckpoint checkpoint = tiny("gpt2").write();
+        GgufReader read = export(checkpoint, GgufType.Q8_0);
+        assertEquals(7L, read.metadata.get("general.file_type"));
+        assertEquals(2L, read.metadata.get("general.quantization_version"));
+        assertEquals(8, read.tensors.get("blk.0.ffn_up.weight").type());
+        assertEquals(8, read.tensors.get("token_embd.weight").type());
+        assertEquals(0, read.tensors.get("position_embd.weight").type());
+        assertEquals(0, read.tensors.get("blk.0.attn_norm.weight").type());
+        assertEquals(0, read.tensors.get("blk.0.attn_qkv.bias").type());
+        TinyCheckpoint narrow = tiny("llama");
+        narrow.shapes.replaceAll((name, shape) -> name.endsWith("down_proj.weight") ? new long[] {64, 40} : shape);
+        assertEquals(
+                1,
+                export(narrow.write(), GgufType.Q8_0)
+                        .tensors
+                        .get("blk.0.ffn_down.weight")
+                        .type());
+        assertEquals(
+                30,
+                export(narrow, GgufType.BF16)
+                        .tensors
+                        .get("blk.0.ffn_down.weight")
+                        .type());
+    }
+
+    @Test
+    void theTokenizerGoesAlong() throws IOException {
+        Map<String, Object> metadata = export(tiny("gpt2").write(), null).metadata;
+        assertEquals("gpt2", metadata.get("tokenizer.ggml.model"));
+        assertEquals("gpt-2", metadata.get("tokenizer.ggml.pre"));
+        assertEquals(
+                List.of("a", "b", "c", "Ġ", "ab", "abc", "Ġa", "[PAD7]", "<|end|>", " word", "[PAD10]", "[PAD11]"),
+                metadata.get("tokenizer.ggml.tokens"));
+        assertEquals(
+                List.of(1L, 1L, 1L, 1L, 1L, 1L, 1L, 5L, 3L, 4L, 5L, 5L), metadata.get("tokenizer.ggml.token_type"));
+        assertEquals(List.of("a b", "ab c", "Ġ a"), metadata.get("tokenizer.ggml.merges"));
+        assertEquals(8L, metadata.get("tokenizer.ggml.eos_token_id"));
+        assertEquals(8L, metadata.get("tokenizer.ggml.bos_token_id"));
+        assertEquals(true, metadata.get("tokenizer.ggml.add_bos_token"));
+        assertEquals(false, metadata.get("tokenizer.ggml.add_eos_token"));
+        assertEquals("{{ messages }}", metadata.get("tokenizer.chat_template"));
+    }
+
+    @Test
+    void sentencePieceTokensGetScoresByTheOrderOfTheirMerges() throws IOException {
+        Path stories = Path.of("src", "test", "resources", "fixtures", "stories260K");
+        Path file = directory.resolve("stories.gguf");
+        try (ModelDirectory source = ModelDirectory.open(stories)) {
+            GgufModel.write(source, new GgufModel.Options(stories, stories, null, null), file);
+        }
+        GgufReader read = new GgufReader(file);
+        Map<String, Object> metadata = read.metadata;
+        assertEquals("llama", metadata.get("tokenizer.ggml.model"));
+        assertEquals(true, metadata.get("tokenizer.ggml.add_bos_token"));
+        assertEquals(true, metadata.get("tokenizer.ggml.add_space_prefix"));
+        List<?> tokens = (List<?>) metadata.get("tokenizer.ggml.tokens");
+        List<?> types = (List<?>) metadata.get("tokenizer.ggml.token_type");
+        List<?> scores = (List<?>) metadata.get("tokenizer.ggml.scores");
+        assertEquals(List.of(2L, 3L, 3L, 6L), types.subList(0, 4));
+        assertEquals("<0x0A>", tokens.get(13));
+        // SentencePiece numbers its pieces by score, so that the scores of pieces that are merged fall
+        float last = 1;
+        for (int i = 259; i < 400; i++) {
+            float score = (Float) scores.get(i);
+            assertTrue(score < last, i + ": " + score + " after " + last);
+            last = score;
+        }
+        assertFalse(read.tensors.containsKey("output.weight"));
+    }
+
+    @Test
+    void llama3sScalingBecomesATensorOfDivisors() throws IOException {
+        TinyCheckpoint checkpoint = tiny("llama");
+        checkpoint.config.put("rope_theta", 500000.0);
+        checkpoint.config.put(
+                "rope_scaling",
+                Map.of(
+                        "rope_type",
+                        "llama3",
+                        "factor",
+                        8.0,
+                        "low_freq_factor",
+                        1.0,
+                        "high_freq_factor",
+                        4.0,
+                        "original_max_position_embeddings",
+                        8192));
+        float[] divisors = values(export(checkpoint.write(), null), "rope_freqs.weight");
+        assertEquals(16, divisors.length);
+        assertEquals(1f, divisors[0]);
+        assertEquals(8f, divisors[15]);
+        // dimension 8 has 2π·500000^(1/2) = 4443 positions a turn, between 8192/4 and 8192
+        double smooth = (8192 / (2 * Math.PI * Math.sqrt(500000)) - 1) / 3;
+        assertEquals(1 / ((1 - smooth) / 8 + smooth), divisors[8], 1e-5);
+        TinyCheckpoint qwen = tiny("qwen2");
+        qwen.config.put("rope_scaling", Map.of("type", "yarn", "factor", 4.0, "original_max_position_embeddings", 32));
+        Map<String, Object> metadata = export(qwen.write(), null).metadata;
+        assertEquals("yarn", metadata.get("qwen2.rope.scaling.type"));
+        assertEquals(4f, metadata.get("qwen2.rope.scaling.factor"));
+        assertEquals(32L, metadata.get("qwen2.rope.scaling.original_context_length"));
+        TinyCheckpoint phi = tiny("phi3");
+        phi.config.put("original_max_position_embeddings", 64);
+        phi.config.put(
+                "rope_scaling",
+                Map.of(
+                        "type",
+                        "longrope",
+                        "long_factor",
+                        List.of(1, 2, 3, 4, 5, 6, 7, 8),
+                        "short_factor",
+                        List.of(1, 1, 1, 1, 1, 1, 1, 1.5)));
+        GgufReader read = export(phi.write(), null);
+        assertEquals(1.5f, values(read, "rope_factors_short.weight")[7]);
+        assertEquals(8f, values(read, "rope_factors_long.weight")[7]);
+        assertEquals(
+                (float) Math.sqrt(1 + Math.log(2) / Math.log(64)), read.metadata.get("phi3.rope.scaling.attn_factor"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "llama, hidden_act, gelu",
+        "llama, rope_scaling, dynamic",
+        "qwen2, use_sliding_window, true",
+        "gemma2, query_pre_attn_scalar, 7",
+        "gpt2, activation_function, relu",
+        "gemma3_text, rope_scaling, yarn",
+        "llama, quantization_config, x",
+    })
+    void whatLlamaCppWouldComputeOtherwiseIsRefused(String modelType, String key, String value) throws IOException {
+        TinyCheckpoint checkpoint = tiny(modelType);
+        Object set = key.equals("rope_scaling") ? Map.of("rope_type", value, "factor", 2.0) : value;
+        set = value.equals("true") ? (Object) true : value.equals("7") ? (Object) 7 : set;
+        checkpoint.config.put(key, set);
+        checkpoint.write();
+        CheckpointException refused = assertThrows(CheckpointException.class, () -> export(checkpoint, null));
+        assertTrue(refused.getMessage().contains(key), refused.getMessage());
+        assertFalse(Files.exists(directory.resolve("model.gguf")));
+    }
+
+    @Test
+    void unknownFamiliesTensorsAndTokenizersAreNamed() throws IOException {
+        TinyCheckpoint bert = tiny("llama");
+        bert.config.put("model_type", "bert");
+        bert.write();
+        ConfigException family = assertThrows(ConfigException.class, () -> export(bert, null));
+        assertTrue(family.getMessage().contains("must be one of llama, mistral, qwen2"), family.getMessage());
+        TinyCheckpoint extra = tiny("mistral");
+        extra.shapes.put("model.layers.0.self_attn.q_norm.weight", new long[] {32});
+        extra.write();
+        CheckpointException tensor = assertThrows(CheckpointException.class, () -> export(extra, null));
+        assertTrue(tensor.getMessage().contains("model.layers.0.self_attn.q_norm.weight"), tensor.getMessage());
+        TinyCheckpoint less = tiny("qwen2");
+        less.shapes.remove("model.layers.1.mlp.up_proj.weight");
+        less.write();
+        CheckpointException missing = assertThrows(CheckpointException.class, () -> export(less, null));
+        assertTrue(missing.getMessage().contains("blk.1.ffn_up.weight"), missing.getMessage());
+        TinyCheckpoint odd = tiny("qwen3").write();
+        Path tokenizer = odd.directory.resolve("tokenizer.json");
+        Files.writeString(tokenizer, Files.readString(tokenizer).replace("ByteLevel", "Whitespace"));
+        ConfigException pre = assertThrows(ConfigException.class, () -> export(odd, null));
+        assertTrue(pre.getMessage().contains("--tokenizer-pre"), pre.getMessage());
+        assertEquals(
+                Set.of("gemma3", "gemma3_text"),
+                new TreeSet<>(GgufModel.modelTypes().subList(5, 7)));
+    }
+
+    private static float[] values(GgufReader read, String name) {
+        GgufReader.Entry entry = read.tensors.get(name);
+        assertNotNull(entry, name + " of " + read.tensors.keySet());
+        return entry.values();
+    }
+}

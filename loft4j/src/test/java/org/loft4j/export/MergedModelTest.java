@@ -1,0 +1,111 @@
+package org.loft4j.export;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.PeftFiles;
+import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.SafetensorsFile;
+import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+class MergedModelTest {
+    private static final Path LLAMA = Path.of("src", "test", "resources", "fixtures", "llama_gqa");
+
+    @TempDir
+    Path directory;
+
+    private static Tensor logits(Model model) {
+        return model.logits(new TokenInput(Tensors.of(new long[] {1, 5, 9, 2, 7, 30}, 1, 6), null));
+    }
+
+    @Test
+    void shardsReadBackGiveTheLogitsOfTheMergedModel() throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Model model = Models.open(LLAMA, ModelOptions.of(Task.CAUSAL_LM))) {
+            LoraAdapter adapter = PeftFiles.load(LLAMA.resolve("adapter"), model);
+            double[] unmerged = Tensors.toDoubles(logits(model));
+            List<String> changed = adapter.layers().keySet().stream().toList();
+            MergedModel merged = MergedModel.of(model, adapter, LLAMA);
+            double[] inMemory = Tensors.toDoubles(logits(model));
+            List<String> files = merged.writeWeights(directory, null, 40_000);
+            assertTrue(files.size() > 3, files.toString());
+            assertEquals("model-00001-of-" + String.format("%05d", files.size() - 1) + ".safetensors", files.get(0));
+            Files.copy(LLAMA.resolve("config.json"), directory.resolve("config.json"));
+            try (Model again = Models.open(directory, ModelOptions.of(Task.CAUSAL_LM))) {
+                double[] read = Tensors.toDoubles(logits(again));
+                for (int i = 0; i < read.length; i++) {
+                    assertEquals(inMemory[i], read[i], 1e-6);
+                    assertEquals(unmerged[i], read[i], 2e-5);
+                }
+            }
+            try (ModelDirectory before = ModelDirectory.open(LLAMA);
+                    ModelDirectory after = ModelDirectory.open(directory)) {
+                assertEquals(before.names(), after.names());
+                long total = 0;
+                for (String name : before.names()) {
+                    assertEquals(before.info(name), after.info(name));
+                    total += after.info(name).bytes();
+                    boolean same = Tensors.bitEqual(before.read(name), after.read(name));
+                    assertEquals(!changed.contains(name.replaceFirst("\\.weight$", "")), same, name);
+                }
+                JsonNode index = new ObjectMapper()
+                        .readTree(directory.resolve(ModelDirectory.INDEX).toFile());
+                assertEquals(total, index.get("metadata").get("total_size").asLong());
+            }
+            try (SafetensorsFile first = SafetensorsFile.open(directory.resolve(files.get(0)))) {
+                assertEquals("pt", first.metadata().get("format"));
+                assertTrue(Files.size(directory.resolve(files.get(0))) < 80_000);
+            }
+        }
+    }
+
+    /** A base in bfloat16 with norms in float32 and names that lack the module around them. */
+    @Test
+    void namesAndTypesAreThoseOfTheBase() throws IOException {
+        Path base = Files.createDirectories(directory.resolve("base"));
+        Files.copy(LLAMA.resolve("config.json"), base.resolve("config.json"));
+        try (NativeScope scope = new NativeScope();
+                ModelDirectory source = ModelDirectory.open(LLAMA)) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            for (String name : source.names()) {
+                Tensor tensor = source.read(name);
+                boolean norm = name.contains("norm");
+                tensors.put(name.replaceFirst("^model\\.", ""), norm ? tensor : tensor.to(Dtype.BF16.scalarType()));
+            }
+            SafetensorsWriter.write(base.resolve("model.safetensors"), tensors, Map.of());
+        }
+        try (NativeScope scope = new NativeScope();
+                Model model = Models.open(base, ModelOptions.of(Task.CAUSAL_LM))) {
+            MergedModel merged = MergedModel.of(model, PeftFiles.load(LLAMA.resolve("adapter"), model), base);
+            assertTrue(merged.report().maxAbsError() > 0);
+            assertEquals(List.of("model.safetensors"), merged.writeWeights(directory, null, Long.MAX_VALUE));
+            try (ModelDirectory before = ModelDirectory.open(base);
+                    ModelDirectory after = ModelDirectory.open(directory)) {
+                assertEquals(before.names(), after.names());
+                for (String name : before.names()) {
+                    assertEquals(before.info(name), after.info(name));
+                }
+            }
+        }
+    }
+}
