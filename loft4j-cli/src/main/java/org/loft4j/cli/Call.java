@@ -71,7 +71,7 @@ final class Call {
         Object command = last.getCommand();
         if (!(command instanceof Verb verb)) {
             problems.add("the verbs are "
-                    + String.join(", ", parsed.commandSpec().subcommands().keySet()));
+                    + String.join(", ", last.getCommandSpec().subcommands().keySet()));
             return wrong(last, problems.messages());
         }
         try {

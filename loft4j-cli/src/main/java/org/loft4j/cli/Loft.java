@@ -38,6 +38,8 @@ import picocli.CommandLine.Option;
             GenerateCommand.class,
             MergeCommand.class,
             ExportCommand.class,
+            DoctorCommand.class,
+            AdaptersCommand.class,
             InspectCommand.class,
             VerifyCommand.class,
             ReproduceCommand.class,

@@ -73,13 +73,29 @@ public final class GgufModel {
         return new GgufModel(config, source, type).write(options, file);
     }
 
+    /** Does all that {@link #write} does but write: throws where it would. */
+    static void check(TensorSource source, Options options) throws IOException {
+        TextConfig config = TextConfig.read(options.directory());
+        new GgufModel(config, source, GgufType.F32).metadata(options, new ArrayList<>());
+    }
+
     /** The {@code model_type}s that can be exported. */
     public static List<String> modelTypes() {
         return GgufArchitecture.modelTypes();
     }
 
     private ExportReport write(Options options, Path file) throws IOException {
-        List<GgufTensor> tensors = tensors();
+        List<GgufTensor> tensors = new ArrayList<>();
+        GgufMetadata metadata = metadata(options, tensors);
+        long bytes = GgufWriter.write(file, metadata, tensors);
+        Map<String, Integer> counts = new TreeMap<>();
+        tensors.forEach(tensor -> counts.merge(tensor.type().name(), 1, Integer::sum));
+        return new ExportReport(file, config.architecture().key(), bytes, counts, notes);
+    }
+
+    /** Makes the metadata, and adds the tensors, whose number of rows they name. */
+    private GgufMetadata metadata(Options options, List<GgufTensor> tensors) throws IOException {
+        tensors.addAll(tensors());
         int rows = (int) tensors.stream()
                 .filter(tensor -> tensor.name().equals("token_embd.weight"))
                 .findFirst()
@@ -93,10 +109,7 @@ public final class GgufModel {
         metadata.count("general.quantization_version", 2);
         GgufParameters.put(config, rows, metadata, notes);
         GgufVocabulary.put(options.tokenizer(), config, rows, options.tokenizerPre(), metadata);
-        long bytes = GgufWriter.write(file, metadata, tensors);
-        Map<String, Integer> counts = new TreeMap<>();
-        tensors.forEach(tensor -> counts.merge(tensor.type().name(), 1, Integer::sum));
-        return new ExportReport(file, config.architecture().key(), bytes, counts, notes);
+        return metadata;
     }
 
     static String name(Path directory) {

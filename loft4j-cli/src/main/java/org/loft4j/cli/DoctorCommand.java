@@ -1,0 +1,141 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.adapter.PeftFiles;
+import org.loft4j.cli.report.Table;
+import org.loft4j.export.AdapterDoctor;
+import org.loft4j.export.Diagnosis;
+import org.loft4j.export.Finding;
+import org.loft4j.export.Finding.Consumer;
+import org.loft4j.export.ModelDoctor;
+import org.loft4j.io.Json;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code loft doctor}. */
+@Command(
+        name = "doctor",
+        description =
+                "Says whether PEFT, vLLM and llama.cpp will load an adapter or a model, and what to change. Exit status 1 where"
+                        + " nothing will.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  loft doctor run",
+            "  loft doctor run --model models/SmolLM2-135M",
+            "  loft doctor models/SmolLM2-135M"
+        })
+final class DoctorCommand implements Verb {
+    @Parameters(paramLabel = "DIR", description = "Directory of an adapter or a model.")
+    Path directory;
+
+    @Option(
+            names = "--model",
+            paramLabel = "DIR",
+            description = "The base model under an adapter. Default: the one that it names, where that is a directory.")
+    @Nullable
+    Path model;
+
+    @Mixin(name = "General")
+    CommonOptions common;
+
+    @Spec
+    CommandSpec spec;
+
+    @Override
+    public void check(Problems problems) {
+        ModelFlags.requireDirectory(problems, "--model", model);
+    }
+
+    @Override
+    public int run() throws IOException {
+        if (!Files.isDirectory(directory)) {
+            throw new CheckpointException(directory, "there is no such directory");
+        }
+        Diagnosis diagnosis =
+                PeftFiles.exists(directory) ? AdapterDoctor.examine(directory, base()) : ModelDoctor.examine(directory);
+        if (common.json) {
+            spec.commandLine().getOut().println(Json.text(tree(diagnosis)));
+        } else {
+            print(diagnosis);
+        }
+        return diagnosis.loadsSomewhere() ? ExitCode.OK : ExitCode.SOFTWARE;
+    }
+
+    private @Nullable Path base() throws IOException {
+        if (model != null) {
+            return model;
+        }
+        String name = Json.read(directory.resolve(PeftFiles.CONFIG)).findString("base_model_name_or_path");
+        try {
+            return name == null || name.isEmpty() || !Files.isRegularFile(Path.of(name, "config.json"))
+                    ? null
+                    : Path.of(name);
+        } catch (InvalidPathException e) {
+            return null;
+        }
+    }
+
+    private void print(Diagnosis diagnosis) {
+        PrintWriter out = spec.commandLine().getOut();
+        Table table = new Table("program", "loads", "why");
+        for (Consumer consumer : Consumer.values()) {
+            String why = diagnosis.of(consumer).stream()
+                    .filter(finding -> finding.severity() != Finding.Severity.NOTE)
+                    .map(Finding::what)
+                    .collect(Collectors.joining("; "));
+            table.row(consumer.label(), diagnosis.verdict(consumer).words(), why);
+        }
+        out.println(directory + ": " + diagnosis.kind());
+        out.print(table);
+        Map<String, Set<String>> once = new LinkedHashMap<>();
+        for (Finding finding : diagnosis.findings()) {
+            String text = finding.what() + (finding.remedy().isEmpty() ? "" : "\n      → " + finding.remedy());
+            once.computeIfAbsent(text, key -> new LinkedHashSet<>())
+                    .add(finding.consumer().label());
+        }
+        if (!once.isEmpty()) {
+            out.println();
+        }
+        once.forEach((text, consumers) -> out.println("  " + String.join(", ", consumers) + ": " + text));
+    }
+
+    private Map<String, Object> tree(Diagnosis diagnosis) {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("path", directory.toString());
+        tree.put("kind", diagnosis.kind());
+        Map<String, Object> verdicts = new LinkedHashMap<>();
+        for (Consumer consumer : Consumer.values()) {
+            verdicts.put(consumer.label(), diagnosis.verdict(consumer).words());
+        }
+        tree.put("loads", verdicts);
+        List<Map<String, String>> findings = new ArrayList<>();
+        for (Finding finding : diagnosis.findings()) {
+            Map<String, String> entry = new LinkedHashMap<>();
+            entry.put("program", finding.consumer().label());
+            entry.put("severity", finding.severity().toString());
+            entry.put("what", finding.what());
+            entry.put("remedy", finding.remedy());
+            findings.add(entry);
+        }
+        tree.put("findings", findings);
+        return tree;
+    }
+}

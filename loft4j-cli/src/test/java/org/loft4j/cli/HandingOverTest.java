@@ -1,0 +1,149 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a person does when training is over: merge, export, ask the doctor, combine. */
+class HandingOverTest {
+    private static final String LLAMA = Fixtures.of("llama_gqa").toString();
+    private static final String ADAPTER =
+            Fixtures.of("llama_gqa").resolve("adapter").toString();
+
+    @TempDir
+    Path directory;
+
+    @Test
+    void aMergeIsShardedAndWhole() throws IOException {
+        Path merged = directory.resolve("merged");
+        String[] call = {
+            "merge", "--model", LLAMA, "--adapter", ADAPTER, "--output", merged.toString(), "--max-shard-size", "60KB"
+        };
+        Captured merge = Captured.loft(call);
+        assertEquals(0, merge.status(), merge.err());
+        assertTrue(Files.exists(merged.resolve("model.safetensors.index.json")));
+        assertTrue(Files.exists(merged.resolve("generation_config.json")));
+        assertFalse(Files.exists(merged.resolve("model.safetensors")));
+        assertEquals(2, Captured.loft(call).status());
+        String[] again =
+                Stream.concat(Stream.of(call), Stream.of("--overwrite")).toArray(String[]::new);
+        again[8] = "5GB";
+        assertEquals(0, Captured.loft(again).status());
+        assertTrue(Files.exists(merged.resolve("model.safetensors")));
+        assertFalse(Files.exists(merged.resolve("model.safetensors.index.json")));
+        Files.writeString(merged.resolve("notes.txt"), "mine");
+        Captured refused = Captured.loft(again);
+        assertEquals(2, refused.status());
+        assertTrue(refused.err().contains("notes.txt"), refused.err());
+        try (Stream<Path> left = Files.list(directory)) {
+            assertEquals(List.of(merged), left.toList());
+        }
+        Captured wrong = Captured.loft("merge", "--adapter", ADAPTER, "--output", "x", "--max-shard-size", "many");
+        assertEquals(2, wrong.status());
+        assertTrue(wrong.err().contains("--max-shard-size must be a number"), wrong.err());
+    }
+
+    @Test
+    void modelsAndAdaptersAreExported() throws IOException {
+        Path file = directory.resolve("stories.gguf");
+        Captured model = Captured.loft(
+                "export",
+                "--to",
+                "gguf",
+                "--model",
+                Fixtures.of("stories260K").toString(),
+                "--dtype",
+                "q8_0",
+                "--output",
+                file.toString());
+        assertEquals(0, model.status(), model.err());
+        assertTrue(model.out().contains("llama, "), model.out());
+        assertEquals("GGUF", new String(Files.readAllBytes(file), 0, 4, StandardCharsets.ISO_8859_1));
+        assertEquals(
+                2,
+                Captured.loft("export", "--model", LLAMA, "--output", file.toString())
+                        .status());
+        Path alone = directory.resolve("adapter.gguf");
+        Captured adapter = Captured.loft(
+                "export",
+                "--model",
+                LLAMA,
+                "--adapter",
+                ADAPTER,
+                "--adapter-only",
+                "--output",
+                alone.toString(),
+                "--json");
+        assertEquals(0, adapter.status(), adapter.err());
+        JsonNode tree = new ObjectMapper().readTree(adapter.out());
+        assertEquals("llama", tree.get("architecture").asText());
+        assertEquals(Files.size(alone), tree.get("bytes").asLong());
+        Captured merged = Captured.loft(
+                "export",
+                "--model",
+                LLAMA,
+                "--adapter",
+                ADAPTER,
+                "--output",
+                directory.resolve("m.gguf").toString());
+        assertEquals(1, merged.status());
+        assertTrue(merged.err().contains("tokenizer.json"), merged.err());
+        assertFalse(Files.exists(directory.resolve("m.gguf")));
+    }
+
+    @Test
+    void theDoctorAnswersForEachProgram() throws IOException {
+        Captured table = Captured.loft("doctor", ADAPTER, "--model", LLAMA);
+        assertEquals(0, table.status(), table.err());
+        assertTrue(table.out().contains("llama.cpp  yes, after changes"), table.out());
+        Path broken = Files.createDirectories(directory.resolve("broken"));
+        Files.writeString(broken.resolve("adapter_config.json"), "{\"peft_type\": \"LORA\"}");
+        Captured none = Captured.loft("doctor", broken.toString(), "--json");
+        assertEquals(1, none.status());
+        JsonNode tree = new ObjectMapper().readTree(none.out());
+        assertEquals("no", tree.get("loads").get("vLLM").asText());
+        assertTrue(tree.get("findings").size() > 2, none.out());
+    }
+
+    @Test
+    void adaptersAreCombinedAndListed() throws IOException {
+        Path both = directory.resolve("both");
+        String other = Fixtures.of("llama_gqa_adapters").resolve("rslora").toString();
+        Captured combined = Captured.loft(
+                "adapters",
+                "combine",
+                "--adapter",
+                ADAPTER + "=0.7",
+                "--adapter",
+                other + "=-0.3",
+                "--how",
+                "svd",
+                "--rank",
+                "4",
+                "--output",
+                both.toString());
+        assertEquals(0, combined.status(), combined.err());
+        Captured list = Captured.loft("adapters", "list", directory.toString(), other, "--json");
+        JsonNode tree = new ObjectMapper().readTree(list.out());
+        assertEquals(2, tree.size(), list.out());
+        assertEquals("4", tree.get(0).get("r").asText());
+        assertEquals("rsLoRA", tree.get(1).get("kind").asText());
+        Captured used = Captured.loft("inspect", both.toString());
+        assertEquals(0, used.status(), used.err());
+        Captured wrong = Captured.loft("adapters", "combine", "--adapter", ADAPTER + "=much", "--output", "x");
+        assertEquals(2, wrong.status());
+        assertTrue(wrong.err().contains("DIR=WEIGHT"), wrong.err());
+        assertEquals(2, Captured.loft("adapters").status());
+    }
+}

@@ -1,0 +1,448 @@
+package org.loft4j.export;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.export.Diagnosis.Notes;
+import org.loft4j.export.Finding.Consumer;
+import org.loft4j.export.Finding.Severity;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.SafetensorsFile;
+import org.loft4j.io.TensorInfo;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Shapes;
+
+/**
+ * Looks at an adapter in PEFT's layout with the eyes of the programs that are to load it. The rules are those of their sources
+ * (peft's {@code config.py} and {@code save_and_load.py}; vLLM's {@code lora/peft_helper.py}, {@code lora/lora_model.py} and
+ * {@code config/lora.py}; llama.cpp's {@code convert_lora_to_gguf.py} and {@code llama-adapter.cpp}).
+ */
+public final class AdapterDoctor {
+    private static final String CONFIG = "adapter_config.json";
+    private static final String WEIGHTS = "adapter_model.safetensors";
+
+    /** What vLLM's {@code --max-lora-rank} takes. */
+    private static final int[] MAX_RANKS = {8, 16, 32, 64, 128, 256, 320, 512};
+
+    /** What it takes where nothing is said. */
+    private static final int DEFAULT_MAX_RANK = 16;
+
+    private static final Set<String> TASKS =
+            Set.of("CAUSAL_LM", "SEQ_CLS", "TOKEN_CLS", "SEQ_2_SEQ_LM", "QUESTION_ANS", "FEATURE_EXTRACTION");
+
+    private static final Pattern FACTOR =
+            Pattern.compile("base_model\\.model\\.(.+)\\.lora_(?:(A|B)\\.weight|embedding_(A|B))");
+
+    private static final String MERGE = "merge it: loft merge --adapter DIR --output MERGED";
+
+    private final Path directory;
+    private final JsonObject config;
+    private final @Nullable Path base;
+    private final Notes notes = new Notes();
+
+    private AdapterDoctor(Path directory, JsonObject config, @Nullable Path base) {
+        this.directory = directory;
+        this.config = config;
+        this.base = base;
+    }
+
+    /**
+     * Examines an adapter.
+     *
+     * @param base directory of the base model; null where it is not at hand, so that what needs it is not looked at
+     * @throws CheckpointException if adapter_config.json cannot be read
+     */
+    public static Diagnosis examine(Path directory, @Nullable Path base) throws IOException {
+        return new AdapterDoctor(directory, Json.read(directory.resolve(CONFIG)), base).examine();
+    }
+
+    private Diagnosis examine() throws IOException {
+        settings();
+        targets();
+        baseModel();
+        tensors();
+        notes.add(
+                Severity.CHANGE,
+                Consumer.LLAMA_CPP,
+                "llama.cpp reads GGUF",
+                "loft export --to gguf --adapter-only --adapter " + directory + " --output FILE");
+        return notes.diagnosis("adapter");
+    }
+
+    private boolean on(String key) {
+        JsonNode value = config.node(key);
+        return value != null && value.asBoolean();
+    }
+
+    private boolean lists(String key) {
+        JsonNode value = config.node(key);
+        return value != null
+                && (value.isTextual() ? !value.textValue().isEmpty() : value.isNumber() || value.size() > 0);
+    }
+
+    private void settings() {
+        JsonNode named = config.node("peft_type");
+        String type = named == null ? "" : named.asText();
+        if (!type.equals("LORA")) {
+            String what = type.isEmpty() ? "peft_type is missing" : "peft_type is " + type;
+            notes.add(
+                    Severity.CHANGE,
+                    Consumer.PEFT,
+                    what,
+                    type.isEmpty() ? "set peft_type to LORA" : "nothing if that is meant");
+            notes.add(Severity.REFUSED, Consumer.VLLM, what + ", and LORA alone is served", "");
+            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, what + ", and LORA alone is converted", "");
+        }
+        JsonNode size = config.node("r");
+        long rank = size == null ? 0 : size.asLong();
+        if (rank < 1 || config.node("lora_alpha") == null || !lists("target_modules")) {
+            notes.all(
+                    Severity.REFUSED, "r, lora_alpha and target_modules must all be set", "write them into " + CONFIG);
+        }
+        if (on("use_dora")) {
+            notes.add(Severity.REFUSED, Consumer.VLLM, "use_dora: vLLM does not serve DoRA", MERGE);
+            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, "use_dora: a GGUF adapter has no magnitudes", MERGE);
+        }
+        if (lists("modules_to_save")) {
+            String what = "modules_to_save " + config.node("modules_to_save");
+            notes.add(Severity.REFUSED, Consumer.VLLM, what + ": vLLM takes factors alone", MERGE);
+            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, what + ": a GGUF adapter holds factors alone", MERGE);
+        }
+        JsonNode bias = config.node("bias");
+        if (bias != null && !bias.asText().equals("none")) {
+            notes.add(Severity.REFUSED, Consumer.VLLM, "bias is " + bias.asText() + ", and must be none", MERGE);
+            notes.add(
+                    Severity.REFUSED,
+                    Consumer.LLAMA_CPP,
+                    "bias is " + bias.asText() + ", and biases are not converted",
+                    MERGE);
+        }
+        ranks(rank);
+        if (on("use_rslora")) {
+            notes.add(
+                    Severity.CHANGE,
+                    Consumer.LLAMA_CPP,
+                    "use_rslora: llama.cpp's own converter drops it and scales by alpha / r",
+                    "convert with loft export --adapter-only, which keeps the scale");
+        }
+        if (lists("trainable_token_indices")) {
+            notes.add(
+                    Severity.REFUSED,
+                    Consumer.LLAMA_CPP,
+                    "trainable_token_indices: rows of the embedding are not converted",
+                    MERGE);
+        }
+        JsonNode task = config.node("task_type");
+        if (task == null) {
+            notes.add(
+                    Severity.NOTE,
+                    Consumer.PEFT,
+                    "task_type is missing: AutoPeftModel cannot choose a class",
+                    "set CAUSAL_LM or SEQ_CLS");
+        } else if (!TASKS.contains(task.asText())) {
+            notes.add(
+                    Severity.CHANGE,
+                    Consumer.PEFT,
+                    "task_type " + task.asText() + " is unknown",
+                    "use one of " + new TreeSet<>(TASKS));
+        } else if (task.asText().endsWith("_CLS")) {
+            notes.add(
+                    Severity.REFUSED,
+                    Consumer.LLAMA_CPP,
+                    "task_type " + task.asText() + ": llama.cpp runs language models",
+                    "");
+        }
+    }
+
+    private void ranks(long rank) {
+        long largest = rank;
+        JsonNode pattern = config.node("rank_pattern");
+        for (JsonNode each : pattern == null ? List.<JsonNode>of() : pattern) {
+            largest = Math.max(largest, each.asLong());
+        }
+        if (largest > DEFAULT_MAX_RANK) {
+            int needed = 0;
+            for (int i = MAX_RANKS.length - 1; i >= 0 && MAX_RANKS[i] >= largest; i--) {
+                needed = MAX_RANKS[i];
+            }
+            if (needed == 0) {
+                notes.add(
+                        Severity.REFUSED,
+                        Consumer.VLLM,
+                        "rank " + largest + ": vLLM serves up to 512",
+                        "loft adapters combine --adapter DIR=1 --how svd --rank 512");
+            } else {
+                notes.add(
+                        Severity.CHANGE,
+                        Consumer.VLLM,
+                        "rank " + largest + " is beyond vLLM's default of " + DEFAULT_MAX_RANK,
+                        "start vLLM with --max-lora-rank " + needed);
+            }
+        }
+        if (lists("rank_pattern") || lists("alpha_pattern")) {
+            notes.add(
+                    Severity.CHANGE,
+                    Consumer.VLLM,
+                    "rank_pattern or alpha_pattern: vLLM scales every layer by lora_alpha / r and says nothing",
+                    "loft adapters combine --adapter DIR=1 --how cat, which writes the scales into the factors");
+            notes.add(
+                    Severity.CHANGE,
+                    Consumer.LLAMA_CPP,
+                    "rank_pattern or alpha_pattern: llama.cpp's own converter keeps one alpha for all",
+                    "convert with loft export --adapter-only, which keeps the scales");
+        }
+    }
+
+    private void targets() {
+        JsonNode targets = config.node("target_modules");
+        if (targets != null && targets.isTextual()) {
+            boolean word = targets.asText().equals("all-linear");
+            notes.add(
+                    Severity.NOTE,
+                    Consumer.PEFT,
+                    word
+                            ? "target_modules is all-linear, which PEFT before 0.8 does not know"
+                            : "target_modules is a regular" + " expression: PEFT matches it against whole paths",
+                    "");
+        }
+        if (lists("layers_to_transform") && targets != null && targets.isTextual()) {
+            notes.add(
+                    Severity.CHANGE,
+                    Consumer.PEFT,
+                    "layers_to_transform does not go with a regular expression",
+                    "write the layers into the expression");
+        }
+    }
+
+    private void baseModel() throws CheckpointException {
+        String name = config.findString("base_model_name_or_path");
+        if (name == null || name.isEmpty()) {
+            notes.add(
+                    Severity.CHANGE,
+                    Consumer.PEFT,
+                    "base_model_name_or_path is missing",
+                    "set it to the base model's name");
+            notes.add(
+                    Severity.NOTE,
+                    Consumer.LLAMA_CPP,
+                    "base_model_name_or_path is missing",
+                    "give --model DIR to loft export");
+        } else if (name.startsWith("/") || name.startsWith(".") || name.matches("[A-Za-z]:\\\\.*")) {
+            boolean here = Files.isDirectory(Path.of(name));
+            notes.add(
+                    Severity.NOTE,
+                    Consumer.PEFT,
+                    "base_model_name_or_path is a directory of this machine" + (here ? "" : " that does not exist")
+                            + ": " + name,
+                    "set it to the model's name on the hub before others load it");
+        }
+        if (base == null) {
+            notes.add(Severity.NOTE, Consumer.LLAMA_CPP, "the base model was not looked at", "give --model DIR");
+            return;
+        }
+        String family = Json.read(base.resolve("config.json")).stringOr("model_type", "");
+        if (!GgufArchitecture.knows(family)) {
+            notes.add(
+                    Severity.REFUSED,
+                    Consumer.LLAMA_CPP,
+                    "model_type " + family + " cannot be exported to GGUF here",
+                    "one of " + String.join(", ", GgufModel.modelTypes()) + " can");
+        }
+        if (Set.of("gpt2", "bert", "roberta", "distilbert", "deberta-v2", "vit").contains(family)) {
+            notes.add(Severity.REFUSED, Consumer.VLLM, "vLLM's " + family + " takes no LoRA", MERGE);
+        }
+        JsonNode targets = config.node("target_modules");
+        if (targets != null
+                && targets.toString().contains("lm_head")
+                && Json.read(base.resolve("config.json")).booleanOr("tie_word_embeddings", false)) {
+            notes.add(
+                    Severity.REFUSED,
+                    Consumer.LLAMA_CPP,
+                    "lm_head is adapted and tied to the input embedding: GGUF has no tensor for it",
+                    "");
+        }
+    }
+
+    private void tensors() throws IOException {
+        Path file = directory.resolve(WEIGHTS);
+        if (!Files.isRegularFile(file)) {
+            boolean pickle = Files.exists(directory.resolve("adapter_model.bin"));
+            notes.all(
+                    pickle ? Severity.NOTE : Severity.REFUSED,
+                    "there is no " + WEIGHTS + (pickle ? ", only a pickle" : ""),
+                    pickle ? "load it with PEFT and save_pretrained, which writes safetensors" : "");
+            return;
+        }
+        try (SafetensorsFile source = SafetensorsFile.open(file)) {
+            if (!"pt".equals(source.metadata().get("format"))) {
+                notes.add(Severity.NOTE, Consumer.PEFT, "the file's metadata does not say format: pt", "");
+            }
+            factors(source);
+            if (base != null && ModelDirectory.exists(base)) {
+                againstBase(source);
+            }
+            values(source);
+        } catch (CheckpointException e) {
+            notes.all(Severity.REFUSED, String.valueOf(e.getMessage()), "copy the file anew");
+        }
+    }
+
+    private Map<String, Map<String, TensorInfo>> pairs(SafetensorsFile source) throws CheckpointException {
+        Map<String, Map<String, TensorInfo>> pairs = new TreeMap<>();
+        for (String name : source.names()) {
+            Matcher factor = FACTOR.matcher(name);
+            if (factor.matches()) {
+                String side = factor.group(2) != null ? factor.group(2) : factor.group(3);
+                pairs.computeIfAbsent(factor.group(1), path -> new LinkedHashMap<>())
+                        .put(side, source.info(name));
+            }
+        }
+        return pairs;
+    }
+
+    private void factors(SafetensorsFile source) throws CheckpointException {
+        Map<String, Map<String, TensorInfo>> pairs = pairs(source);
+        if (pairs.isEmpty()) {
+            notes.all(
+                    Severity.REFUSED,
+                    "no tensor is named base_model.model.….lora_A.weight",
+                    "save the adapter with PEFT's names");
+        }
+        pairs.forEach((path, pair) -> {
+            TensorInfo a = pair.get("A");
+            TensorInfo b = pair.get("B");
+            if (a == null || b == null) {
+                String missing = a == null ? "lora_A" : "lora_B";
+                notes.add(
+                        Severity.CHANGE,
+                        Consumer.PEFT,
+                        path + " has no " + missing + ": PEFT starts it anew with a warning",
+                        "");
+                notes.add(Severity.REFUSED, Consumer.VLLM, path + " has no " + missing, "");
+                notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, path + " has no " + missing, "");
+            } else if (a.shape().length == 2 && b.shape().length == 2 && a.shape()[0] != b.shape()[1]) {
+                notes.all(
+                        Severity.REFUSED,
+                        "the factors of " + path + " do not fit: " + Shapes.text(a.shape()) + " and "
+                                + Shapes.text(b.shape()),
+                        "");
+            }
+        });
+        List<String> others = source.names().stream()
+                .filter(name -> !FACTOR.matcher(name).matches() && !name.contains("lora_magnitude_vector"))
+                .toList();
+        if (!others.isEmpty() && !lists("modules_to_save")) {
+            boolean embeddings =
+                    others.stream().anyMatch(name -> name.contains("embed_tokens") || name.contains("lm_head"));
+            String what = others.size() + " tensors are no factors, such as " + others.get(0)
+                    + (embeddings ? " (saved with the embeddings, as for new tokens)" : "");
+            notes.add(Severity.NOTE, Consumer.PEFT, what, "");
+            notes.add(
+                    embeddings ? Severity.NOTE : Severity.REFUSED,
+                    Consumer.VLLM,
+                    what + (embeddings ? ": vLLM leaves them out, and serves no new tokens" : ""),
+                    MERGE);
+            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, what, MERGE);
+        }
+        if (source.names().stream().anyMatch(name -> name.contains("lora_embedding_"))) {
+            notes.add(
+                    Severity.REFUSED,
+                    Consumer.LLAMA_CPP,
+                    "the embedding is adapted, which loft export does not write",
+                    "");
+        }
+    }
+
+    private void againstBase(SafetensorsFile source) throws CheckpointException {
+        List<String> unknown = new ArrayList<>();
+        try (ModelDirectory model = ModelDirectory.open(java.util.Objects.requireNonNull(base))) {
+            for (Map.Entry<String, Map<String, TensorInfo>> entry :
+                    pairs(source).entrySet()) {
+                String weight = entry.getKey() + ".weight";
+                String found = model.names().contains(weight)
+                        ? weight
+                        : model.names().stream()
+                                .filter(name -> weight.endsWith("." + name))
+                                .findFirst()
+                                .orElse(null);
+                TensorInfo a = entry.getValue().get("A");
+                TensorInfo b = entry.getValue().get("B");
+                if (found == null && !weight.equals("lm_head.weight")) {
+                    unknown.add(entry.getKey());
+                } else if (found != null && a != null && b != null && !weight.contains("embed")) {
+                    long[] shape = model.info(found).shape();
+                    long in = a.shape()[1];
+                    long out = b.shape()[0];
+                    boolean fits = (shape[0] == out && shape[1] == in) || (shape[0] == in && shape[1] == out);
+                    if (!fits) {
+                        notes.all(
+                                Severity.REFUSED,
+                                "the factors of " + entry.getKey() + " make " + Shapes.text(out, in) + ", the base has "
+                                        + Shapes.text(shape),
+                                "it belongs to another base model");
+                    }
+                }
+            }
+        }
+        if (!unknown.isEmpty()) {
+            notes.all(
+                    Severity.REFUSED,
+                    unknown.size() + " adapted modules are not in the base model, such as " + unknown.get(0),
+                    "it belongs to another base model");
+        }
+    }
+
+    private void values(SafetensorsFile source) throws CheckpointException {
+        List<String> broken = new ArrayList<>();
+        int zero = 0;
+        int factorsB = 0;
+        for (String name : source.names()) {
+            if (!source.info(name).dtype().isFloating()) {
+                notes.all(
+                        Severity.REFUSED,
+                        "tensor " + name + " is " + source.info(name).dtype(),
+                        "save it in a floating type");
+                continue;
+            }
+            try (NativeScope scope = new NativeScope()) {
+                Tensor tensor = source.read(name);
+                if (!tensor.isfinite().all().item_bool()) {
+                    broken.add(name);
+                }
+                if (name.contains(".lora_B.") || name.contains(".lora_embedding_B")) {
+                    factorsB++;
+                    zero += tensor.count_nonzero().item_long() == 0 ? 1 : 0;
+                }
+            }
+        }
+        if (!broken.isEmpty()) {
+            notes.all(
+                    Severity.CHANGE,
+                    broken.size() + " tensors hold NaN or infinity, such as " + broken.get(0),
+                    "take an earlier checkpoint: the answers will be garbage");
+        }
+        if (zero > 0) {
+            notes.all(
+                    Severity.NOTE,
+                    zero == factorsB
+                            ? "every lora_B is zero: the adapter is untrained and changes nothing"
+                            : zero + " of " + factorsB + " lora_B are zero: these layers were not trained",
+                    "");
+        }
+    }
+}

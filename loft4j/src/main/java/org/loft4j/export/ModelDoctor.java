@@ -1,0 +1,142 @@
+package org.loft4j.export;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.export.Diagnosis.Notes;
+import org.loft4j.export.Finding.Consumer;
+import org.loft4j.export.Finding.Severity;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.TensorSource;
+
+/** Looks at a model directory for what servers stumble over: weights, tokenizer, chat template, end and padding. */
+public final class ModelDoctor {
+    private final Path directory;
+    private final JsonObject config;
+    private final Notes notes = new Notes();
+
+    private ModelDoctor(Path directory, JsonObject config) {
+        this.directory = directory;
+        this.config = config;
+    }
+
+    /**
+     * Examines a model directory.
+     *
+     * @throws CheckpointException if config.json cannot be read
+     */
+    public static Diagnosis examine(Path directory) throws IOException {
+        return new ModelDoctor(directory, Json.read(directory.resolve("config.json"))).examine();
+    }
+
+    private Diagnosis examine() throws IOException {
+        if (config.node("architectures") == null) {
+            notes.add(
+                    Severity.CHANGE,
+                    Consumer.VLLM,
+                    "architectures is missing in config.json",
+                    "name the class, such as LlamaForCausalLM");
+        }
+        weights();
+        tokenizer();
+        gguf();
+        return notes.diagnosis("model");
+    }
+
+    private void weights() {
+        try (ModelDirectory source = ModelDirectory.open(directory)) {
+            boolean head = source.names().stream().anyMatch(name -> name.endsWith("lm_head.weight"));
+            boolean tied = config.booleanOr("tie_word_embeddings", false);
+            if (tied && head) {
+                notes.add(
+                        Severity.NOTE,
+                        Consumer.PEFT,
+                        "tie_word_embeddings is true, but the file has a lm_head.weight, which"
+                                + " is read and then replaced",
+                        "");
+            }
+            JsonNode classes = config.node("architectures");
+            boolean causal = classes != null && classes.toString().contains("ForCausalLM");
+            if (causal && !head && !tied && config.keys().contains("tie_word_embeddings")) {
+                notes.all(
+                        Severity.REFUSED,
+                        "there is no lm_head.weight, and tie_word_embeddings is false",
+                        "set it to true if the" + " model was trained so");
+            }
+            if (Files.exists(directory.resolve(ModelDirectory.SINGLE))
+                    && Files.exists(directory.resolve(ModelDirectory.INDEX))) {
+                notes.all(
+                        Severity.NOTE,
+                        ModelDirectory.SINGLE + " lies beside " + ModelDirectory.INDEX
+                                + ": it is not clear which is meant",
+                        "remove the one that is old");
+            }
+        } catch (CheckpointException e) {
+            notes.all(Severity.REFUSED, String.valueOf(e.getMessage()), "");
+        }
+    }
+
+    private void tokenizer() throws IOException {
+        if (!Files.isRegularFile(directory.resolve("tokenizer.json"))) {
+            boolean other =
+                    Files.exists(directory.resolve("tokenizer.model")) || Files.exists(directory.resolve("vocab.txt"));
+            notes.all(
+                    other ? Severity.NOTE : Severity.CHANGE,
+                    "there is no tokenizer.json",
+                    "copy the base model's tokenizer here");
+            return;
+        }
+        TokenizerFiles files = TokenizerFiles.read(directory);
+        String end = files.special("eos_token");
+        String padding = files.special("pad_token");
+        if (end == null) {
+            notes.all(
+                    Severity.NOTE,
+                    "no eos_token is named: generation ends at the length alone",
+                    "name it in tokenizer_config.json");
+        } else if (end.equals(padding)) {
+            notes.all(
+                    Severity.NOTE,
+                    "pad_token is eos_token (" + end + "): code that masks padding by its id trains no end, and"
+                            + " answers never stop",
+                    "name another token for padding");
+        }
+        if (files.chatTemplates().isEmpty()) {
+            notes.add(
+                    Severity.NOTE,
+                    Consumer.VLLM,
+                    "there is no chat template: the chat endpoint refuses requests",
+                    "start vLLM with" + " --chat-template FILE");
+            notes.add(
+                    Severity.NOTE, Consumer.LLAMA_CPP, "there is no chat template: llama.cpp falls back on ChatML", "");
+        }
+    }
+
+    private void gguf() throws IOException {
+        String fault = exportFault();
+        if (fault != null) {
+            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, fault, "");
+        } else {
+            notes.add(
+                    Severity.CHANGE,
+                    Consumer.LLAMA_CPP,
+                    "llama.cpp reads GGUF",
+                    "loft export --to gguf --model " + directory + " --output FILE");
+        }
+    }
+
+    private @Nullable String exportFault() throws IOException {
+        try (TensorSource source = ModelDirectory.open(directory)) {
+            GgufModel.check(source, new GgufModel.Options(directory, directory, null, null));
+            return null;
+        } catch (CheckpointException | ConfigException e) {
+            return e.getMessage();
+        }
+    }
+}

@@ -1,0 +1,157 @@
+package org.loft4j.export;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.export.Diagnosis.Verdict;
+import org.loft4j.export.Finding.Consumer;
+import org.loft4j.io.Json;
+import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+class AdapterDoctorTest {
+    private static final String LAYER = "base_model.model.model.layers.0.self_attn.q_proj.";
+
+    @TempDir
+    Path directory;
+
+    private Diagnosis examine(Map<String, Object> settings, Map<String, float[]> changes, @Nullable Path base)
+            throws IOException {
+        Map<String, Object> config = new TreeMap<>(Map.of(
+                "peft_type", "LORA",
+                "task_type", "CAUSAL_LM",
+                "base_model_name_or_path", "some/base",
+                "r", 2,
+                "lora_alpha", 4,
+                "bias", "none",
+                "target_modules", new String[] {"q_proj"}));
+        config.putAll(settings);
+        Path adapter = Files.createDirectories(directory.resolve("adapter"));
+        Json.write(adapter.resolve("adapter_config.json"), config);
+        Map<String, float[]> values = new LinkedHashMap<>();
+        values.put(LAYER + "lora_A.weight", filled(2 * 64, 1));
+        values.put(LAYER + "lora_B.weight", filled(128 * 2, 1));
+        values.putAll(changes);
+        try (NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            values.forEach((name, numbers) -> {
+                long rows = name.contains("lora_A") ? 2 : numbers.length / 2;
+                tensors.put(name, Tensors.of(numbers, rows, numbers.length / rows));
+            });
+            SafetensorsWriter.write(adapter.resolve("adapter_model.safetensors"), tensors, Map.of());
+        }
+        return AdapterDoctor.examine(adapter, base);
+    }
+
+    private static float[] filled(int count, float value) {
+        float[] values = new float[count];
+        java.util.Arrays.fill(values, value);
+        return values;
+    }
+
+    private static boolean says(Diagnosis diagnosis, Consumer consumer, String word) {
+        return diagnosis.of(consumer).stream()
+                .anyMatch(finding -> finding.what().contains(word));
+    }
+
+    @Test
+    void aPlainAdapterLoadsAsItIsAndNeedsConversionForLlamaCpp() throws IOException {
+        Path base = new TinyCheckpoint(directory.resolve("base"), "llama").write().directory;
+        Diagnosis diagnosis = examine(Map.of(), Map.of(), base);
+        assertEquals(Verdict.YES, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        assertEquals(Verdict.YES, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+        assertEquals(Verdict.AFTER, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
+        assertTrue(diagnosis.loadsSomewhere());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "use_dora, true, YES, NO, NO, DoRA",
+        "use_rslora, true, YES, YES, AFTER, use_rslora",
+        "modules_to_save, lm_head, YES, NO, NO, modules_to_save",
+        "bias, all, YES, NO, NO, bias",
+        "r, 24, YES, AFTER, AFTER, --max-lora-rank 32",
+        "r, 600, YES, NO, AFTER, 512",
+        "peft_type, LOHA, AFTER, NO, NO, LOHA",
+        "task_type, SEQ_CLS, YES, YES, NO, language models",
+        "base_model_name_or_path, '', AFTER, YES, AFTER, base_model_name_or_path",
+        "rank_pattern, x, YES, AFTER, AFTER, rank_pattern",
+        "target_modules, '', NO, NO, NO, target_modules",
+    })
+    void eachSettingIsJudgedByTheRulesOfEachProgram(
+            String key, String value, Verdict peft, Verdict vllm, Verdict llama, String word) throws IOException {
+        Object set = value;
+        if (value.equals("true")) {
+            set = true;
+        } else if (value.matches("\\d+")) {
+            set = Integer.parseInt(value);
+        } else if (key.equals("modules_to_save")) {
+            set = new String[] {value};
+        } else if (key.equals("rank_pattern")) {
+            set = Map.of("q_proj", 2);
+        }
+        Diagnosis diagnosis = examine(Map.of(key, set), Map.of(), null);
+        assertEquals(peft, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        assertEquals(vllm, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+        assertEquals(llama, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
+        assertTrue(
+                diagnosis.findings().stream().anyMatch(finding -> (finding.what() + finding.remedy()).contains(word)),
+                diagnosis.toString());
+    }
+
+    @Test
+    void tensorsAreLookedAt() throws IOException {
+        Diagnosis untrained = examine(Map.of(), Map.of(LAYER + "lora_B.weight", filled(256, 0)), null);
+        assertTrue(says(untrained, Consumer.PEFT, "untrained"), untrained.toString());
+        assertEquals(Verdict.YES, untrained.verdict(Consumer.PEFT));
+        Diagnosis broken = examine(Map.of(), Map.of(LAYER + "lora_A.weight", filled(128, Float.NaN)), null);
+        assertTrue(says(broken, Consumer.VLLM, "NaN"), broken.toString());
+        Diagnosis extra = examine(Map.of(), Map.of("base_model.model.model.embed_tokens.weight", filled(8, 1)), null);
+        assertEquals(Verdict.NO, extra.verdict(Consumer.LLAMA_CPP));
+        assertTrue(says(extra, Consumer.VLLM, "new tokens"), extra.toString());
+        Path base = new TinyCheckpoint(directory.resolve("base"), "llama").write().directory;
+        Diagnosis unlike = examine(Map.of(), Map.of(LAYER + "lora_B.weight", filled(64, 1)), base);
+        assertTrue(says(unlike, Consumer.PEFT, "(128, 64)"), unlike.toString());
+        assertFalse(unlike.loadsSomewhere());
+        Path gpt2 = new TinyCheckpoint(directory.resolve("gpt2"), "gpt2").write().directory;
+        Diagnosis elsewhere = examine(Map.of(), Map.of(), gpt2);
+        assertTrue(says(elsewhere, Consumer.PEFT, "are not in the base model"), elsewhere.toString());
+        Files.delete(directory.resolve("adapter").resolve("adapter_model.safetensors"));
+        assertFalse(AdapterDoctor.examine(directory.resolve("adapter"), null).loadsSomewhere());
+    }
+
+    @Test
+    void modelDirectoriesAreJudgedToo() throws IOException {
+        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("model"), "qwen2");
+        checkpoint.config.put("architectures", new String[] {"Qwen2ForCausalLM"});
+        checkpoint.write();
+        Diagnosis sound = ModelDoctor.examine(checkpoint.directory);
+        assertEquals(Verdict.YES, sound.verdict(Consumer.VLLM), sound.toString());
+        assertEquals(Verdict.AFTER, sound.verdict(Consumer.LLAMA_CPP), sound.toString());
+        Json.write(
+                checkpoint.directory.resolve("tokenizer_config.json"),
+                Map.of("eos_token", "<|end|>", "pad_token", "<|end|>"));
+        Diagnosis trap = ModelDoctor.examine(checkpoint.directory);
+        assertTrue(says(trap, Consumer.PEFT, "pad_token is eos_token"), trap.toString());
+        assertTrue(says(trap, Consumer.VLLM, "no chat template"), trap.toString());
+        Json.write(
+                checkpoint.directory.resolve("model.safetensors.index.json"),
+                Map.of("weight_map", Map.of("a", "model-00001-of-00002.safetensors")));
+        Files.delete(checkpoint.directory.resolve("model.safetensors"));
+        assertFalse(ModelDoctor.examine(checkpoint.directory).loadsSomewhere());
+    }
+}
