@@ -1,0 +1,151 @@
+package org.loft4j.data.jinja;
+
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** JSON as Python's {@code json.dumps(…, ensure_ascii=False)} writes it: a space behind commas and colons. */
+final class JsonText {
+    private static final int DEEPEST = 100;
+
+    private final Rendering rendering;
+    private final StringBuilder made = new StringBuilder();
+    private final @Nullable String indent;
+    private final String comma;
+    private final String colon;
+    private final boolean sorted;
+    private final boolean ascii;
+
+    private JsonText(Arguments call) {
+        this.rendering = call.frame().rendering;
+        call.atMost(4, "ensure_ascii", "indent", "separators", "sort_keys");
+        this.ascii = call.flag(0, "ensure_ascii", false);
+        Object width = call.get(1, "indent", null);
+        this.indent = width == null
+                ? null
+                : width instanceof String own
+                        ? own
+                        : " ".repeat((int) Math.max(0, Math.min(100, Values.integer(width))));
+        Object separators = call.get(2, "separators", null);
+        if (separators == null) {
+            this.comma = indent == null ? ", " : ",";
+            this.colon = ": ";
+        } else {
+            List<@Nullable Object> both = Values.list(separators, rendering);
+            if (both.size() != 2) {
+                throw new TemplateException("tojson's separators must be two");
+            }
+            this.comma = Values.text(both.get(0));
+            this.colon = Values.text(both.get(1));
+        }
+        this.sorted = call.flag(3, "sort_keys", false);
+    }
+
+    static String of(@Nullable Object value, Arguments call) {
+        JsonText text = new JsonText(call);
+        text.write(value, 0);
+        return text.made.toString();
+    }
+
+    private void write(@Nullable Object value, int depth) {
+        if (depth > DEEPEST) {
+            throw new TemplateException("a value is nested more than " + DEEPEST + " levels deep");
+        }
+        int before = made.length();
+        if (value instanceof String text) {
+            string(text);
+        } else if (value instanceof Double number) {
+            made.append(
+                    Double.isNaN(number)
+                            ? "NaN"
+                            : Double.isInfinite(number)
+                                    ? (number > 0 ? "Infinity" : "-Infinity")
+                                    : Values.digits(number));
+        } else if (value instanceof Map<?, ?> map) {
+            object(map, depth);
+        } else if (value instanceof List<?> list) {
+            array(list, depth);
+        } else if (value instanceof Tuple tuple) {
+            array(tuple.values(), depth);
+        } else if (value == null || value instanceof Boolean || value instanceof Long) {
+            made.append(value);
+        } else {
+            throw Values.fault(value, "cannot be written as JSON");
+        }
+        rendering.make((long) made.length() - before);
+    }
+
+    private void array(List<?> list, int depth) {
+        made.append('[');
+        boolean first = true;
+        for (Object element : list) {
+            made.append(first ? "" : comma);
+            first = false;
+            newline(depth + 1);
+            write(element, depth + 1);
+        }
+        close(']', list.isEmpty(), depth);
+    }
+
+    private void object(Map<?, ?> map, int depth) {
+        Map<?, ?> ordered = map;
+        if (sorted) {
+            TreeMap<Object, @Nullable Object> byKey = new TreeMap<>(Values::order);
+            byKey.putAll(map);
+            ordered = byKey;
+        }
+        made.append('{');
+        boolean first = true;
+        for (Map.Entry<?, ?> entry : ordered.entrySet()) {
+            made.append(first ? "" : comma);
+            first = false;
+            newline(depth + 1);
+            Object key = entry.getKey();
+            string(
+                    key instanceof String text
+                            ? text
+                            : key == null ? "null" : key instanceof Boolean ? key.toString() : Values.text(key));
+            made.append(colon);
+            write(entry.getValue(), depth + 1);
+        }
+        close('}', map.isEmpty(), depth);
+    }
+
+    private void close(char bracket, boolean empty, int depth) {
+        if (!empty) {
+            newline(depth);
+        }
+        made.append(bracket);
+    }
+
+    private void newline(int depth) {
+        if (indent != null) {
+            made.append('\n').append(indent.repeat(depth));
+        }
+    }
+
+    private void string(String text) {
+        made.append('"');
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            switch (c) {
+                case '"' -> made.append("\\\"");
+                case '\\' -> made.append("\\\\");
+                case '\n' -> made.append("\\n");
+                case '\r' -> made.append("\\r");
+                case '\t' -> made.append("\\t");
+                case '\b' -> made.append("\\b");
+                case '\f' -> made.append("\\f");
+                default -> {
+                    if (c < ' ' || ascii && c > '~') {
+                        made.append(String.format("\\u%04x", (int) c));
+                    } else {
+                        made.append(c);
+                    }
+                }
+            }
+        }
+        made.append('"');
+    }
+}

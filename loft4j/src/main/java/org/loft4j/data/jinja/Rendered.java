@@ -1,0 +1,18 @@
+package org.loft4j.data.jinja;
+
+import java.util.List;
+
+/**
+ * What a template made.
+ *
+ * @param text all of it
+ * @param generated the parts between {@code {% generation %}} and {@code {% endgeneration %}}, in order
+ */
+public record Rendered(String text, List<Span> generated) {
+    public Rendered {
+        generated = List.copyOf(generated);
+    }
+
+    /** Characters {@code [start, end)}. */
+    public record Span(int start, int end) {}
+}

@@ -1,0 +1,53 @@
+package org.loft4j.data.jinja;
+
+import java.time.ZonedDateTime;
+import java.util.ArrayList;
+import java.util.List;
+
+/** One rendering of a template: where it is, what it may still spend. */
+final class Rendering {
+    private static final long MOST_STEPS = 5_000_000;
+    private static final long MOST_CHARACTERS = 256L << 20;
+    private static final int DEEPEST = 100;
+    private static final long LONGEST_NANOS = 30_000_000_000L;
+
+    final ZonedDateTime now;
+    final List<Rendered.Span> generated = new ArrayList<>();
+    int line;
+
+    private final long started = System.nanoTime();
+    private long steps;
+    private long characters;
+    private int depth;
+
+    Rendering(ZonedDateTime now) {
+        this.now = now;
+    }
+
+    /** Counts one statement, iteration or call. */
+    void step() {
+        steps++;
+        if (steps > MOST_STEPS || (steps & 0xfff) == 0 && System.nanoTime() - started > LONGEST_NANOS) {
+            throw new TemplateException("the template does not come to an end: it was stopped");
+        }
+    }
+
+    /** Counts characters and elements that are about to be made. */
+    void make(long count) {
+        characters += count;
+        if (count < 0 || characters > MOST_CHARACTERS) {
+            throw new TemplateException("the template makes too much text: it was stopped");
+        }
+    }
+
+    void enter() {
+        step();
+        if (++depth > DEEPEST) {
+            throw new TemplateException("macros call each other more than " + DEEPEST + " levels deep");
+        }
+    }
+
+    void leave() {
+        depth--;
+    }
+}

@@ -1,0 +1,41 @@
+package org.loft4j.data.jinja;
+
+/**
+ * A token of a template.
+ *
+ * @param text as it stands there; of a string its value
+ * @param line counted from 1
+ */
+record Token(Kind kind, String text, int line) {
+    enum Kind {
+        TEXT,
+        EXPRESSION_START,
+        EXPRESSION_END,
+        TAG_START,
+        TAG_END,
+        NAME,
+        STRING,
+        INTEGER,
+        FLOAT,
+        OPERATOR,
+        END
+    }
+
+    boolean is(String operator) {
+        return kind == Kind.OPERATOR && text.equals(operator);
+    }
+
+    boolean isName(String name) {
+        return kind == Kind.NAME && text.equals(name);
+    }
+
+    String describe() {
+        return switch (kind) {
+            case END -> "the end of the template";
+            case EXPRESSION_END -> "'}}'";
+            case TAG_END -> "'%}'";
+            case TEXT -> "text";
+            default -> "'" + text + "'";
+        };
+    }
+}
