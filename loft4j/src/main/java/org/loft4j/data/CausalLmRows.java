@@ -3,6 +3,8 @@ package org.loft4j.data;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 
 /** Turns rows into the tokens of a language model; {@link Dataset#causalLm} states the rules. */
@@ -10,22 +12,32 @@ final class CausalLmRows {
     private final Tokenizer tokenizer;
     private final int maxLength;
     private final List<int[]> ids = new ArrayList<>();
-    private final List<Integer> lossFrom = new ArrayList<>();
+    private final List<int[]> loss = new ArrayList<>();
     private final TruncationCount cuts = new TruncationCount();
+    private final @Nullable ChatFormat format;
 
-    CausalLmRows(Tokenizer tokenizer, int maxLength) {
+    /** @param format how conversations are written; null where there are none */
+    CausalLmRows(Tokenizer tokenizer, int maxLength, @Nullable ChatFormat format) {
         this.tokenizer = tokenizer;
         this.maxLength = maxLength;
+        this.format = format;
     }
 
     void add(List<? extends Row> rows) throws DataException {
+        List<Row> all = new ArrayList<>();
+        for (Row row : rows) {
+            all.add(asConversation(row));
+        }
         List<TokenizedText> texts =
-                tokenizer.tokenize(rows.stream().map(CausalLmRows::given).toList());
+                tokenizer.tokenize(all.stream().map(CausalLmRows::given).toList());
         List<int[]> completions = tokenizer.tokenizeContent(
-                rows.stream().map(CausalLmRows::completion).toList());
+                all.stream().map(CausalLmRows::completion).toList());
+        List<Chat> chats = chats(all);
         for (int i = 0; i < texts.size(); i++) {
-            Origin origin = rows.get(i).origin();
-            if (rows.get(i) instanceof PromptCompletion) {
+            Origin origin = all.get(i).origin();
+            if (all.get(i) instanceof Conversation) {
+                addChat(chats.get(i));
+            } else if (all.get(i) instanceof PromptCompletion) {
                 addPrompted(texts.get(i), completions.get(i), origin);
             } else {
                 addText(texts.get(i), origin);
@@ -33,7 +45,62 @@ final class CausalLmRows {
         }
     }
 
+    private Row asConversation(Row row) throws DataException {
+        if (row instanceof Conversation && format == null) {
+            throw row.origin()
+                    .fault("holds messages, but the model has no chat template: name one (--chat-template FILE), or"
+                            + " use a model that has one");
+        } else if (row instanceof PromptCompletion prompted && format != null && format.wrapPrompts()) {
+            return new Conversation(
+                    List.of(Message.of("user", prompted.prompt()), Message.of("assistant", prompted.completion())),
+                    0,
+                    Map.of(),
+                    row.origin());
+        }
+        return row;
+    }
+
+    /** The examples of a row, or why there are none. */
+    private record Chat(
+            List<ChatEncoder.Made> made, @Nullable DataException fault) {}
+
+    /** Writes and tokenizes conversations, on all cores; empty for other rows. */
+    private List<Chat> chats(List<Row> rows) {
+        ChatFormat known = format;
+        if (known == null || rows.stream().noneMatch(Conversation.class::isInstance)) {
+            return List.of();
+        }
+        ChatEncoder encoder = new ChatEncoder(tokenizer, maxLength, known);
+        return rows.parallelStream()
+                .map(row -> {
+                    try {
+                        return new Chat(row instanceof Conversation chat ? encoder.encode(chat) : List.of(), null);
+                    } catch (DataException e) {
+                        return new Chat(List.of(), e);
+                    }
+                })
+                .toList();
+    }
+
+    private void addChat(Chat chat) throws DataException {
+        if (chat.fault() != null) {
+            throw chat.fault();
+        }
+        int lost = 0;
+        boolean cut = false;
+        for (ChatEncoder.Made made : chat.made()) {
+            ids.add(made.ids());
+            loss.add(made.loss());
+            lost += made.lost();
+            cut |= made.answerCut();
+        }
+        cuts.add(lost, cut);
+    }
+
     private static String given(Row row) {
+        if (row instanceof Conversation) {
+            return "";
+        }
         if (row instanceof LabeledText labeled) {
             return labeled.text();
         }
@@ -52,7 +119,7 @@ final class CausalLmRows {
         }
         cuts.add(whole.length - kept.length, false);
         ids.add(kept);
-        lossFrom.add(0);
+        loss.add(new int[] {0, kept.length});
     }
 
     private void addPrompted(TokenizedText prompt, int[] completion, Origin origin) throws DataException {
@@ -72,7 +139,7 @@ final class CausalLmRows {
                 head,
                 Arrays.copyOfRange(question, question.length - keptQuestion, question.length),
                 Arrays.copyOf(answer, keptAnswer)));
-        lossFrom.add(head.length + keptQuestion);
+        loss.add(new int[] {head.length + keptQuestion, head.length + keptQuestion + keptAnswer});
     }
 
     /** The end token; where the tokenizer names none, the special tokens that it puts behind a text. */
@@ -90,8 +157,8 @@ final class CausalLmRows {
         return ids.toArray(int[][]::new);
     }
 
-    int[] lossFrom() {
-        return lossFrom.stream().mapToInt(i -> i).toArray();
+    int[][] loss() {
+        return loss.toArray(int[][]::new);
     }
 
     Truncations truncations() {

@@ -15,8 +15,9 @@ import org.loft4j.DataException;
  *   <li>{@code .txt}: each line that is not blank is a row.
  * </ul>
  *
- * The text must be UTF-8 (a byte order mark is skipped). Rows are {@code text} and {@code label}, {@code text} alone, or {@code
- * prompt} and {@code completion}; all rows of a file are of one kind, further columns are not read.
+ * The text must be UTF-8 (a byte order mark is skipped). Rows are {@code text} and {@code label}, {@code text} alone, {@code
+ * prompt} and {@code completion}, or, in JSON, {@code messages} (which come first where a row has several of these); all rows of a
+ * file are of one kind, further columns are not read. Prompt and completion may be lists of messages too.
  */
 public final class DataFiles {
     private DataFiles() {}

@@ -15,15 +15,15 @@ import org.loft4j.DataException;
 /** Tokenized examples, ready for batches. */
 public final class Dataset {
     private final int[][] ids;
-    // a classifier's classes, else from which token of each example on the loss is taken
+    // a classifier's classes, else where the loss of each example is taken: start, end, start, end … in tokens
     private final int @Nullable [] classes;
-    private final int[] lossFrom;
+    private final int[][] loss;
     private final Truncations truncations;
 
-    private Dataset(int[][] ids, int @Nullable [] classes, int[] lossFrom, Truncations truncations) {
+    private Dataset(int[][] ids, int @Nullable [] classes, int[][] loss, Truncations truncations) {
         this.ids = ids;
         this.classes = classes;
-        this.lossFrom = lossFrom;
+        this.loss = loss;
         this.truncations = truncations;
     }
 
@@ -54,7 +54,7 @@ public final class Dataset {
             ids[i] = text.truncate(maxLength).ids();
             cuts.add(text.ids().length - ids[i].length, false);
         }
-        return new Dataset(ids, classes, new int[classes.length], cuts.total());
+        return new Dataset(ids, classes, new int[0][], cuts.total());
     }
 
     /**
@@ -68,14 +68,32 @@ public final class Dataset {
      * beginning (not the special ones), as its end is nearest to the answer; only where the completion alone is too long its end is
      * cut, and one token of the prompt stays.
      *
-     * @throws DataException if a row has fewer than two tokens, so that there is nothing to predict
+     * @throws DataException if a row has fewer than two tokens, so that there is nothing to predict, or if it is a conversation
      */
     public static Dataset causalLm(List<? extends Row> rows, Tokenizer tokenizer, int maxLength) throws IOException {
+        return causalLm(rows, tokenizer, maxLength, null);
+    }
+
+    /**
+     * Texts to continue and conversations.
+     *
+     * <p>A conversation is written by the chat template and tokenized as one text, without special tokens beside the template's. The
+     * loss is taken on the assistant's answers, each with the token that ends its turn. It is one example, unless the template
+     * writes earlier answers otherwise than they were given: such an answer is an example of its own, which ends with it. Beyond
+     * {@code maxLength} the oldest exchanges are left out, whole, while an answer is left to learn; what is still too long is cut as
+     * prompt and completion are.
+     *
+     * @param format how conversations are written; null where there are none
+     * @throws DataException if a row has nothing to predict, or the template does not take it
+     */
+    public static Dataset causalLm(
+            List<? extends Row> rows, Tokenizer tokenizer, int maxLength, @Nullable ChatFormat format)
+            throws IOException {
         tokenizer.requireRoom(maxLength);
         Checks.atLeast("max_length", maxLength, 2);
-        var encoder = new CausalLmRows(tokenizer, maxLength);
+        var encoder = new CausalLmRows(tokenizer, maxLength, format);
         encoder.add(rows);
-        return new Dataset(encoder.ids(), null, encoder.lossFrom(), encoder.truncations());
+        return new Dataset(encoder.ids(), null, encoder.loss(), encoder.truncations());
     }
 
     /**
@@ -86,7 +104,7 @@ public final class Dataset {
      */
     public static Dataset blocks(List<PlainText> documents, Tokenizer tokenizer, int blockLength) throws IOException {
         Checks.atLeast("max_length", blockLength, 2);
-        var encoder = new CausalLmRows(tokenizer, Integer.MAX_VALUE);
+        var encoder = new CausalLmRows(tokenizer, Integer.MAX_VALUE, null);
         encoder.add(documents);
         int[] all = Arrays.stream(encoder.ids()).flatMapToInt(Arrays::stream).toArray();
         if (all.length < 2) {
@@ -99,12 +117,18 @@ public final class Dataset {
         for (int start = 0; start < all.length - 1; start += blockLength) {
             blocks.add(Arrays.copyOfRange(all, start, (int) Math.min(all.length, (long) start + blockLength)));
         }
-        return new Dataset(blocks.toArray(int[][]::new), null, new int[blocks.size()], new TruncationCount().total());
+        return withLossOnAll(blocks.toArray(int[][]::new));
     }
 
     /** Token ids of a language model that were made elsewhere; the loss is taken on all of them. */
     public static Dataset causalLmIds(List<int[]> ids) {
-        return new Dataset(copies(ids), null, new int[ids.size()], new TruncationCount().total());
+        return withLossOnAll(copies(ids));
+    }
+
+    private static Dataset withLossOnAll(int[][] ids) {
+        int[][] loss =
+                Arrays.stream(ids).map(example -> new int[] {0, example.length}).toArray(int[][]::new);
+        return new Dataset(ids, null, loss, new TruncationCount().total());
     }
 
     /** Token ids of a classifier that were made elsewhere, with the index of each one's class. */
@@ -112,7 +136,7 @@ public final class Dataset {
         if (classes.length != ids.size()) {
             throw new ConfigException(ids.size() + " examples need as many classes, got " + classes.length);
         }
-        return new Dataset(copies(ids), classes.clone(), new int[classes.length], new TruncationCount().total());
+        return new Dataset(copies(ids), classes.clone(), new int[0][], new TruncationCount().total());
     }
 
     private static int[][] copies(List<int[]> ids) {
@@ -138,8 +162,12 @@ public final class Dataset {
         if (classes != null) {
             return new Encoded(tokens, new long[] {classes[index]});
         }
-        long[] labels = tokens.clone();
-        Arrays.fill(labels, 0, lossFrom[index], Encoded.NO_LOSS);
+        var labels = new long[tokens.length];
+        Arrays.fill(labels, Encoded.NO_LOSS);
+        int[] bounds = loss[index];
+        for (int i = 0; i < bounds.length; i += 2) {
+            System.arraycopy(tokens, bounds[i], labels, bounds[i], bounds[i + 1] - bounds[i]);
+        }
         return new Encoded(tokens, labels);
     }
 

@@ -122,7 +122,13 @@ final class JsonRows {
                     string(object, labeled.text(), origin),
                     label(object.get(labeled.label()), labeled.label(), origin),
                     origin);
+        } else if (kind instanceof RowKind.Chat chat) {
+            return ChatRows.messages(object, chat.messages(), origin);
         } else if (kind instanceof RowKind.Prompted prompted) {
+            if (object.path(prompted.prompt()).isArray()
+                    || object.path(prompted.completion()).isArray()) {
+                return ChatRows.prompted(object, prompted, origin);
+            }
             return RowCheck.prompted(
                     prompted,
                     string(object, prompted.prompt(), origin),

@@ -25,21 +25,25 @@ final class RowCheck {
         if (value.isBlank()) {
             throw origin.fault("\"" + column + "\" is empty");
         }
+        characters("\"" + column + "\"", value, origin);
+        return value;
+    }
+
+    /** Refuses text that no tokenizer can take. */
+    static void characters(String place, String value, Origin origin) throws DataException {
         for (int i = 0; i < value.length(); i++) {
             char c = value.charAt(i);
             if (c == '\0') {
-                throw origin.fault("\"" + column + "\" holds a NUL character");
+                throw origin.fault(place + " holds a NUL character");
             }
             if (Character.isSurrogate(c)) {
                 if (!Character.isHighSurrogate(c)
                         || i + 1 == value.length()
                         || !Character.isLowSurrogate(value.charAt(i + 1))) {
-                    throw origin.fault(
-                            "\"" + column + "\" holds half a surrogate pair: " + String.format("\\u%04x", (int) c));
+                    throw origin.fault(place + " holds half a surrogate pair: " + String.format("\\u%04x", (int) c));
                 }
                 i++;
             }
         }
-        return value;
     }
 }

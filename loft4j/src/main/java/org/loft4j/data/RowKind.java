@@ -49,6 +49,18 @@ sealed interface RowKind {
         }
     }
 
+    record Chat(String messages) implements RowKind {
+        @Override
+        public List<String> columns() {
+            return List.of(messages);
+        }
+
+        @Override
+        public String describe() {
+            return "\"" + messages + "\"";
+        }
+    }
+
     /**
      * Recognises the kind.
      *
@@ -61,6 +73,9 @@ sealed interface RowKind {
             return new Prompted(
                     named(asked.prompt(), "prompt", present, where, origin),
                     named(asked.completion(), "completion", present, where, origin));
+        }
+        if (asked.text() == null && asked.label() == null && present.contains("messages")) {
+            return new Chat("messages");
         }
         if (asked.text() == null && asked.label() == null && present.contains("prompt")) {
             if (present.contains("text")) {

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -23,10 +24,19 @@ import org.loft4j.CheckpointException;
  * @param pad the tokenizer's padding token, else {@code pad_token_id} of config.json or generation_config.json, else the end token, else 0
  * @param bos the tokenizer's beginning, else {@code bos_token_id}
  * @param eos the tokenizer's end, else the first {@code eos_token_id}
- * @param stop every id that ends generation: {@code eos_token_id} of generation_config.json, else of config.json, and the tokenizer's end
+ * @param stop every id that ends generation: {@code eos_token_id} of generation_config.json, else of config.json, and the end above
  * @param modelMaxLength the longest input that the tokenizer's configuration states, if it is a real limit
+ * @param addBos whether the tokenizer's configuration says that the beginning stands before a text, or that it does not
+ * @param addEos the same of the end behind a text
  */
-record SpecialTokens(long pad, OptionalLong bos, OptionalLong eos, Set<Long> stop, OptionalInt modelMaxLength) {
+record SpecialTokens(
+        long pad,
+        OptionalLong bos,
+        OptionalLong eos,
+        Set<Long> stop,
+        OptionalInt modelMaxLength,
+        Optional<Boolean> addBos,
+        Optional<Boolean> addEos) {
     private static final ObjectMapper MAPPER = new ObjectMapper();
 
     /** @param vocabulary the id of a token's text, empty if it is no token */
@@ -52,11 +62,23 @@ record SpecialTokens(long pad, OptionalLong bos, OptionalLong eos, Set<Long> sto
         if (stop.isEmpty()) {
             stop = ids("eos_token_id", config);
         }
-        ownEos.ifPresent(stop::add);
-        return new SpecialTokens(pad.orElse(0), bos, eos, Set.copyOf(stop), length(tokenizer));
+        // the end that training puts behind a text must be one at which generation ends
+        eos.ifPresent(stop::add);
+        return new SpecialTokens(
+                pad.orElse(0),
+                bos,
+                eos,
+                Set.copyOf(stop),
+                length(tokenizer),
+                flag(tokenizer.path("add_bos_token")),
+                flag(tokenizer.path("add_eos_token")));
     }
 
-    private static JsonNode json(Path file) throws CheckpointException {
+    private static Optional<Boolean> flag(JsonNode value) {
+        return value.isBoolean() ? Optional.of(value.booleanValue()) : Optional.empty();
+    }
+
+    static JsonNode json(Path file) throws CheckpointException {
         if (!Files.exists(file)) {
             return MissingNode.getInstance();
         }

@@ -132,6 +132,10 @@ final class TableRows {
         }
         RowKind found =
                 RowKind.recognise(columns, header, "the header (the first line must name the columns) ", origin);
+        if (found instanceof RowKind.Chat) {
+            throw origin.fault("has a column \"messages\", but a table cannot hold them: conversations are read from"
+                    + " .jsonl and .json");
+        }
         for (String column : found.columns()) {
             if (Collections.frequency(header, column) > 1) {
                 throw origin.fault("the header names " + Quoted.text(column) + " twice");

@@ -2,6 +2,7 @@ package org.loft4j.data;
 
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -9,9 +10,12 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 
@@ -31,7 +35,8 @@ public final class Tokenizer implements AutoCloseable {
             "vocab.json",
             "merges.txt",
             "tokenizer.model",
-            "chat_template.jinja");
+            "chat_template.jinja",
+            "chat_template.json");
 
     private final Path directory;
     private final HuggingFaceTokenizer tokenizer;
@@ -42,7 +47,7 @@ public final class Tokenizer implements AutoCloseable {
         this.directory = directory;
         this.tokenizer = tokenizer;
         this.special = SpecialTokens.read(directory, this::idOf);
-        this.specialCount = tokenizer.encode("", true, false).getIds().length;
+        this.specialCount = tokenize("").ids().length;
     }
 
     /**
@@ -87,7 +92,9 @@ public final class Tokenizer implements AutoCloseable {
 
     /** The ids of a text, however long. */
     public long[] encode(String text, boolean addSpecialTokens) {
-        return tokenizer.encode(text, addSpecialTokens, false).getIds();
+        return addSpecialTokens
+                ? Arrays.stream(tokenize(text).ids()).asLongStream().toArray()
+                : tokenizer.encode(text, false, false).getIds();
     }
 
     /**
@@ -154,7 +161,79 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     TokenizedText tokenize(String text) {
-        return tokenized(tokenizer.encode(text, true, false));
+        return asConfigured(tokenized(tokenizer.encode(text, true, false)));
+    }
+
+    /**
+     * tokenizer_config.json may say whether a text has a beginning and an end, and so overrule tokenizer.json, as it does in
+     * Transformers. What already stands there is not doubled.
+     */
+    private TokenizedText asConfigured(TokenizedText text) {
+        int[] head = edge(text.head(), special.bos(), special.addBos(), true);
+        int[] tail = edge(text.tail(), special.eos(), special.addEos(), false);
+        if (head.length == text.leading() && tail.length == text.trailing()) {
+            return text;
+        }
+        int[] ids = Stream.of(head, text.content(), tail)
+                .flatMapToInt(Arrays::stream)
+                .toArray();
+        return new TokenizedText(ids, head.length, tail.length);
+    }
+
+    private static int[] edge(int[] found, OptionalLong token, Optional<Boolean> wanted, boolean first) {
+        if (token.isEmpty() || wanted.isEmpty()) {
+            return found;
+        }
+        int id = Math.toIntExact(token.getAsLong());
+        boolean there = Arrays.stream(found).anyMatch(other -> other == id);
+        if (there && !wanted.get()) {
+            return Arrays.stream(found).filter(other -> other != id).toArray();
+        } else if (!there && wanted.get()) {
+            IntStream all = IntStream.of(found);
+            return (first ? IntStream.concat(IntStream.of(id), all) : IntStream.concat(all, IntStream.of(id)))
+                    .toArray();
+        }
+        return found;
+    }
+
+    /** A text as it stands, without special tokens beside its own, and where each token is in it. */
+    ChatTokens tokenizeWithPlaces(String text) {
+        Encoding encoding = tokenizer.encode(text, false, false);
+        int[] ids = toInts(encoding.getIds());
+        CharSpan[] spans = encoding.getCharTokenSpans();
+        var starts = new int[ids.length];
+        var ends = new int[ids.length];
+        // the library counts code points
+        int[] characters = characters(text);
+        for (int i = 0; i < ids.length; i++) {
+            starts[i] = characters[spans[i].getStart()];
+            ends[i] = characters[spans[i].getEnd()];
+        }
+        return new ChatTokens(ids, starts, ends);
+    }
+
+    /** The index in characters of each code point, and of the end. */
+    private static int[] characters(String text) {
+        var places = new int[text.codePointCount(0, text.length()) + 1];
+        int at = 0;
+        for (int i = 0; i < places.length; i++) {
+            places[i] = at;
+            at += at < text.length() ? Character.charCount(text.codePointAt(at)) : 0;
+        }
+        return places;
+    }
+
+    /** The special token that a text begins with, blanks aside. */
+    OptionalLong firstSpecial(String text) {
+        for (long id : tokenizer.encode(text, false, false).getIds()) {
+            String shown = decode(new long[] {id}, false);
+            if (!shown.isBlank() && decode(new long[] {id}, true).isEmpty()) {
+                return OptionalLong.of(id);
+            } else if (!shown.isBlank()) {
+                return OptionalLong.empty();
+            }
+        }
+        return OptionalLong.empty();
     }
 
     /** Many texts, with their special tokens, on all cores. */

@@ -48,6 +48,9 @@ public record TrainTestSplit<R extends Row>(List<R> train, List<R> test) {
         if (row instanceof LabeledText labeled) {
             return labeled.text();
         }
+        if (row instanceof Conversation conversation) {
+            return conversation.opening();
+        }
         return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
     }
 

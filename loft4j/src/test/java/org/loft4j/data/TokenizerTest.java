@@ -100,7 +100,7 @@ class TokenizerTest {
                 wordpieceWith("generation_config.json", "{\"pad_token_id\": 7, \"eos_token_id\": 8}")) {
             assertEquals(7, generation.padId());
             assertEquals(OptionalLong.of(9), generation.eosId(), "config.json comes first");
-            assertEquals(Set.of(8L), generation.stopIds());
+            assertEquals(Set.of(8L, 9L), generation.stopIds(), "generation ends at the end that training puts there");
         }
         try (Tokenizer config = wordpieceWith("config.json", "{\"pad_token_id\": 5}")) {
             assertEquals(5, config.padId());

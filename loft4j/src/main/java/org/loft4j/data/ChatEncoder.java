@@ -1,0 +1,106 @@
+package org.loft4j.data;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.DataException;
+import org.loft4j.data.jinja.Rendered;
+
+/** Turns conversations into tokens; {@link Dataset#causalLm} states the rules. */
+final class ChatEncoder {
+    private final Tokenizer tokenizer;
+    private final int maxLength;
+    private final ChatExamples examples;
+
+    ChatEncoder(Tokenizer tokenizer, int maxLength, ChatFormat format) {
+        this.tokenizer = tokenizer;
+        this.maxLength = maxLength;
+        var end = format.template().endOfTurn(tokenizer);
+        this.examples = new ChatExamples(
+                format, end.isPresent() ? tokenizer.decode(new long[] {end.getAsLong()}, false) : null);
+    }
+
+    /**
+     * One example.
+     *
+     * @param ids its tokens
+     * @param loss {@code start, end, start, end …} of the tokens that are learnt
+     * @param lost tokens that did not fit
+     * @param answerCut whether the end of an answer is among them
+     */
+    record Made(int[] ids, int[] loss, int lost, boolean answerCut) {}
+
+    List<Made> encode(Conversation row) throws DataException {
+        List<Made> all = new ArrayList<>();
+        for (ChatExamples.Example example : examples.of(row)) {
+            all.add(encode(row, example));
+        }
+        return all;
+    }
+
+    private Made encode(Conversation row, ChatExamples.Example whole) throws DataException {
+        ChatTokens tokens = tokenizer.tokenizeWithPlaces(whole.text());
+        int before = tokens.ids().length;
+        ChatExamples.Example example = whole;
+        while (tokens.ids().length > maxLength) {
+            ChatExamples.@Nullable Example shorter = examples.shorter(row, example);
+            if (shorter == null) {
+                break;
+            }
+            example = shorter;
+            tokens = tokenizer.tokenizeWithPlaces(example.text());
+        }
+        int[] loss = loss(tokens, example.spans());
+        if (loss.length == 0 || loss[loss.length - 1] < 2) {
+            throw row.origin().fault("the tokenizer finds no tokens in the answer");
+        }
+        return cut(tokens.ids(), loss, before);
+    }
+
+    private static int[] loss(ChatTokens tokens, List<Rendered.Span> spans) {
+        List<Integer> bounds = new ArrayList<>();
+        for (Rendered.Span span : spans) {
+            int start = tokens.from(span.start());
+            int end = tokens.to(span.end());
+            if (start < end) {
+                bounds.add(start);
+                bounds.add(end);
+            }
+        }
+        return bounds.stream().mapToInt(bound -> bound).toArray();
+    }
+
+    /** What is still too long loses tokens of the prompt, from its beginning; only then the end of the answer. */
+    private Made cut(int[] ids, int[] loss, int before) {
+        if (ids.length <= maxLength) {
+            return new Made(ids, loss, before - ids.length, false);
+        }
+        boolean begins =
+                tokenizer.bosId().isPresent() && ids[0] == tokenizer.bosId().getAsLong() && loss[0] > 0;
+        int head = begins ? 1 : 0;
+        int answer = ids.length - loss[0];
+        int keptAnswer = Math.min(answer, Math.max(1, maxLength - head - 1));
+        int keptPrompt = Math.max(0, Math.min(loss[0] - head, maxLength - head - keptAnswer));
+        int dropped = loss[0] - head - keptPrompt;
+        int[] kept = new int[Math.min(maxLength, head + keptPrompt + keptAnswer)];
+        System.arraycopy(ids, 0, kept, 0, head);
+        System.arraycopy(ids, head + dropped, kept, head, kept.length - head);
+        int[] bounds = Arrays.stream(loss)
+                .map(bound -> Math.min(kept.length, bound - dropped))
+                .toArray();
+        boolean answerCut = loss[loss.length - 1] - dropped > kept.length;
+        return new Made(kept, nonEmpty(bounds), before - kept.length, answerCut);
+    }
+
+    private static int[] nonEmpty(int[] bounds) {
+        List<Integer> kept = new ArrayList<>();
+        for (int i = 0; i < bounds.length; i += 2) {
+            if (bounds[i] < bounds[i + 1]) {
+                kept.add(bounds[i]);
+                kept.add(bounds[i + 1]);
+            }
+        }
+        return kept.stream().mapToInt(bound -> bound).toArray();
+    }
+}

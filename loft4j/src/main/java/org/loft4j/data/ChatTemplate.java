@@ -1,0 +1,143 @@
+package org.loft4j.data;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.ZonedDateTime;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.data.jinja.Rendered;
+import org.loft4j.data.jinja.Template;
+import org.loft4j.data.jinja.TemplateException;
+
+/**
+ * The chat template of a model: how the turns of a conversation become one text. It is rendered as Transformers'
+ * {@code apply_chat_template} renders it, for training and generation alike, and it writes its special tokens itself: encode its
+ * text without adding any.
+ */
+public final class ChatTemplate {
+    private static final String PROBE = "loft4j's answer";
+
+    private final Path file;
+    private final Map<String, Template> templates;
+    private final Map<String, Object> specialTokens;
+
+    private ChatTemplate(ChatTemplateFiles files) throws CheckpointException {
+        this.file = files.file();
+        this.specialTokens = files.specialTokens();
+        Map<String, Template> parsed = new LinkedHashMap<>();
+        for (Map.Entry<String, String> source : files.sources().entrySet()) {
+            try {
+                parsed.put(source.getKey(), Template.parse(source.getValue()));
+            } catch (TemplateException e) {
+                throw new CheckpointException(file, complaint(source.getKey(), e), e);
+            }
+        }
+        this.templates = parsed;
+    }
+
+    /**
+     * The template of a model directory: chat_template.jinja, else {@code chat_template} of tokenizer_config.json (a text, or a list
+     * of named ones), else of chat_template.json; further named ones lie in additional_chat_templates.
+     *
+     * @throws CheckpointException if there is none, or it cannot be parsed
+     */
+    public static ChatTemplate open(Path modelDirectory) throws IOException {
+        return find(modelDirectory)
+                .orElseThrow(() -> new CheckpointException(
+                        modelDirectory,
+                        "has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json):"
+                                + " the model was not made for conversations; name a template file to use one"));
+    }
+
+    /** The template of a model directory, if it has one. */
+    public static Optional<ChatTemplate> find(Path modelDirectory) throws IOException {
+        ChatTemplateFiles files = ChatTemplateFiles.read(modelDirectory);
+        return files.sources().isEmpty() ? Optional.empty() : Optional.of(new ChatTemplate(files));
+    }
+
+    /** The template in a file of its own, with the special tokens of a model. */
+    public static ChatTemplate read(Path templateFile, Path modelDirectory) throws IOException {
+        return new ChatTemplate(ChatTemplateFiles.of(templateFile, modelDirectory));
+    }
+
+    /** Where the template was read. */
+    public Path file() {
+        return file;
+    }
+
+    /** The names of all templates; one is {@code default} as a rule. */
+    public List<String> names() {
+        return List.copyOf(templates.keySet());
+    }
+
+    /** The text of a conversation, ending with what comes before an answer: what the model continues. */
+    public String prompt(List<Message> messages) {
+        return render(messages, true, Map.of()).text();
+    }
+
+    /**
+     * The text of a conversation.
+     *
+     * @param addGenerationPrompt whether the head of the assistant's next turn ends it
+     * @param variables what else the template may read: {@code tools}, {@code enable_thinking} …; {@code tools} also choose the
+     *     template named tool_use, where there is one
+     * @throws ConfigException if the template does not take these messages; the message names file, line and cause
+     */
+    public Rendered render(
+            List<Message> messages, boolean addGenerationPrompt, Map<String, ? extends @Nullable Object> variables) {
+        Map<String, @Nullable Object> all = new LinkedHashMap<>();
+        all.put("tools", null);
+        all.put("documents", null);
+        all.putAll(specialTokens);
+        all.put("messages", messages.stream().map(Message::fields).toList());
+        all.put("add_generation_prompt", addGenerationPrompt);
+        all.putAll(variables);
+        String name = all.get("tools") != null && templates.containsKey("tool_use") ? "tool_use" : "default";
+        Template template = templates.get(name);
+        if (template == null) {
+            throw new ConfigException(
+                    file + ": has no template named default; it has " + Quoted.list(templates.keySet()));
+        }
+        try {
+            return template.render(all, ZonedDateTime.now());
+        } catch (TemplateException e) {
+            throw new ConfigException(file + ": " + complaint(name, e), e);
+        }
+    }
+
+    private String complaint(String name, TemplateException e) {
+        return "chat template" + (templates != null && templates.size() > 1 ? " \"" + name + "\"" : "") + ", line "
+                + e.line() + ": " + e.getMessage();
+    }
+
+    /** All ids at which an answer ends: those of the model, and the token that this template puts behind an answer. */
+    public Set<Long> stopIds(Tokenizer tokenizer) {
+        Set<Long> ids = new TreeSet<>(tokenizer.stopIds());
+        endOfTurn(tokenizer).ifPresent(ids::add);
+        return ids;
+    }
+
+    /**
+     * The special token that this template puts behind an answer, found by writing one; empty if it puts none. A chat ends at it
+     * even where the model's files do not name it.
+     */
+    public OptionalLong endOfTurn(Tokenizer tokenizer) {
+        String text;
+        try {
+            text = render(List.of(Message.of("user", "?"), Message.of("assistant", PROBE)), false, Map.of())
+                    .text();
+        } catch (ConfigException e) {
+            return OptionalLong.empty();
+        }
+        int end = text.lastIndexOf(PROBE) + PROBE.length();
+        return end < PROBE.length() ? OptionalLong.empty() : tokenizer.firstSpecial(text.substring(end));
+    }
+}

@@ -1,0 +1,40 @@
+package org.loft4j.data;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns of a conversation; a {@link ChatTemplate} makes a text of them, and the loss is taken on turns of the assistant.
+ *
+ * @param messages the turns in order
+ * @param given how many of them are the prompt, on which no loss is ever taken; 0 where the row makes no difference
+ * @param variables what the row tells the template beside the messages: {@code tools} and {@code chat_template_kwargs}
+ * @param origin where it was read
+ */
+public record Conversation(List<Message> messages, int given, Map<String, @Nullable Object> variables, Origin origin)
+        implements Row {
+    public Conversation {
+        messages = List.copyOf(messages);
+        variables = Collections.unmodifiableMap(new LinkedHashMap<>(variables));
+    }
+
+    /** A row that a program made itself. */
+    public Conversation(List<Message> messages) {
+        this(messages, 0, Map.of(), Origin.MEMORY);
+    }
+
+    /** What the first answer is an answer to. */
+    String opening() {
+        StringBuilder text = new StringBuilder();
+        for (Message message : messages) {
+            if (message.isAnswer()) {
+                break;
+            }
+            text.append(message.fields()).append('\n');
+        }
+        return text.toString();
+    }
+}

@@ -1,0 +1,39 @@
+package org.loft4j.data;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+
+/**
+ * One turn of a conversation, with all that its row says of it: a chat template reads what it knows.
+ *
+ * @param fields {@code role} and, as a rule, {@code content}; also {@code tool_calls}, {@code reasoning_content}, {@code name} …:
+ *     null, Boolean, Long, Double, String, List and Map
+ */
+public record Message(Map<String, @Nullable Object> fields) {
+    public Message {
+        fields = Collections.unmodifiableMap(new LinkedHashMap<>(fields));
+        if (!(fields.get("role") instanceof String role) || role.isBlank()) {
+            throw new ConfigException("a message must have a \"role\", such as user or assistant");
+        }
+    }
+
+    /** A turn that is a text alone. */
+    public static Message of(String role, String content) {
+        Map<String, @Nullable Object> fields = new LinkedHashMap<>();
+        fields.put("role", role);
+        fields.put("content", content);
+        return new Message(fields);
+    }
+
+    /** Whose turn it is: system, user, assistant, tool. */
+    public String role() {
+        return String.valueOf(fields.get("role"));
+    }
+
+    boolean isAnswer() {
+        return role().equals("assistant");
+    }
+}

@@ -1,0 +1,271 @@
+package org.loft4j.data;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.DataException;
+
+class ChatDatasetTest {
+    private static final String CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+            + "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+    /** Begins with the beginning, trims, and asks for an answer whether or not it should. */
+    private static final String HEADERS = "{{ bos_token }}{% for m in messages %}<|im_start|>{{ m.role }}\n"
+            + "{{ m.content | trim }}<|im_end|>{% endfor %}{{ '<|im_start|>assistant\n' }}";
+    /** Leaves out what was thought, but for the last answer. */
+    private static final String THINKING = "{% for m in messages %}<|im_start|>{{ m.role }}\n"
+            + "{% if m.role == 'assistant' and loop.last %}<think>{{ m.thought }}</think>{% endif %}"
+            + "{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+    private static final String MARKED = "{% for m in messages %}{{ m.role }}: {% if m.role == 'assistant' %}"
+            + "{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}{% else %}{{ m.content }}{% endif %}\n"
+            + "{% endfor %}";
+
+    private static final List<Message> TALK = List.of(
+            Message.of("system", "Be brief."),
+            Message.of("user", "é 👩‍👩‍👧?"),
+            Message.of("assistant", "日本 👍🏽"),
+            Message.of("user", "b"),
+            Message.of("assistant", "B"));
+
+    @TempDir
+    Path directory;
+
+    private Tokenizer tokenizer;
+
+    @AfterEach
+    void close() {
+        if (tokenizer != null) {
+            tokenizer.close();
+        }
+    }
+
+    private ChatTemplate template(String source) throws IOException {
+        ByteModel.write(
+                directory,
+                "{\"bos_token\": \"<s>\", \"eos_token\": \"<|im_end|>\", \"pad_token\": \"<|im_end|>\", \"add_bos_token\": true}",
+                "<s>",
+                "<|im_start|>",
+                "<|im_end|>");
+        Files.writeString(directory.resolve("chat_template.jinja"), source);
+        tokenizer = Tokenizer.open(directory);
+        return ChatTemplate.open(directory);
+    }
+
+    private Dataset encode(ChatFormat format, int maxLength, Row... rows) throws IOException {
+        return Dataset.causalLm(List.of(rows), tokenizer, maxLength, format);
+    }
+
+    private String learnt(Dataset dataset, int index) {
+        return ByteModel.learnt(dataset.get(index), tokenizer);
+    }
+
+    private static Conversation talk(Message... messages) {
+        return new Conversation(List.of(messages));
+    }
+
+    @Test
+    void everyAnswerAndItsEndAreLearnt() throws IOException {
+        ChatFormat format = new ChatFormat(template(CHATML));
+        Dataset dataset = encode(format, 1000, new Conversation(TALK));
+        assertEquals(1, dataset.size());
+        assertEquals("[日本 👍🏽<|im_end|>][B<|im_end|>]", learnt(dataset, 0));
+        String whole = format.template().render(TALK, false, Map.of()).text();
+        assertArrayEquals(tokenizer.encode(whole, false), dataset.get(0).ids(), "one text, nothing put around it");
+        assertEquals(new Truncations(0, 0, 0), dataset.truncations());
+    }
+
+    @Test
+    void theLossCanBeElsewhere() throws IOException {
+        ChatTemplate template = template(CHATML);
+        Conversation row = new Conversation(TALK);
+        assertEquals(
+                "[B<|im_end|>]", learnt(encode(new ChatFormat(template, LossOn.LAST, false, Map.of()), 1000, row), 0));
+        Dataset all = encode(new ChatFormat(template, LossOn.ALL, false, Map.of()), 1000, row);
+        assertArrayEquals(all.get(0).ids(), all.get(0).labels());
+    }
+
+    @Test
+    void aTemplateThatAlwaysAsksForAnAnswerIsUnderstood() throws IOException {
+        Dataset dataset = encode(new ChatFormat(template(HEADERS)), 1000, new Conversation(TALK));
+        assertEquals("[日本 👍🏽<|im_end|>][B<|im_end|>]", learnt(dataset, 0));
+        assertEquals(
+                1, Arrays.stream(dataset.get(0).ids()).filter(id -> id == 256).count(), "one beginning");
+    }
+
+    @Test
+    void marksOfTheTemplateAreTaken() throws IOException {
+        ChatTemplate template = template(MARKED);
+        assertEquals(
+                "[日本 👍🏽<|im_end|>][B<|im_end|>]",
+                learnt(encode(new ChatFormat(template), 1000, new Conversation(TALK)), 0));
+        assertEquals(
+                "[B<|im_end|>]",
+                learnt(
+                        encode(new ChatFormat(template, LossOn.LAST, false, Map.of()), 1000, new Conversation(TALK)),
+                        0));
+    }
+
+    @Test
+    void anAnswerThatLaterTurnsRewriteHasATextOfItsOwn() throws IOException {
+        ChatFormat format = new ChatFormat(template(THINKING));
+        Message first = new Message(Map.of("role", "assistant", "content", "A", "thought", "why"));
+        Message last = new Message(Map.of("role", "assistant", "content", "B", "thought", "so"));
+        Conversation row = talk(Message.of("user", "a"), first, Message.of("user", "b"), last);
+        Dataset dataset = encode(format, 1000, row);
+        assertEquals(2, dataset.size());
+        assertEquals("[<think>why</think>A<|im_end|>]", learnt(dataset, 0));
+        assertEquals("[<think>so</think>B<|im_end|>]", learnt(dataset, 1));
+        assertTrue(tokenizer.decode(dataset.get(1).ids(), false).contains("assistant\nA<|im_end|>"));
+        assertEquals(
+                1,
+                encode(new ChatFormat(format.template(), LossOn.LAST, false, Map.of()), 1000, row)
+                        .size());
+    }
+
+    @Test
+    void promptsOfMessagesAreNotLearnt() throws IOException {
+        ChatFormat format = new ChatFormat(template(CHATML));
+        Dataset dataset = encode(format, 1000, new Conversation(TALK, 3, Map.of(), Origin.MEMORY));
+        assertEquals("[B<|im_end|>]", learnt(dataset, 0));
+        assertThrows(
+                DataException.class, () -> encode(format, 1000, new Conversation(TALK, 5, Map.of(), Origin.MEMORY)));
+    }
+
+    @Test
+    void plainPromptsBecomeTurnsOnlyWhereAsked() throws IOException {
+        ChatTemplate template = template(CHATML);
+        var row = new PromptCompletion("q", "a");
+        assertEquals(
+                "<s>qa<|im_end|>",
+                tokenizer.decode(
+                        encode(new ChatFormat(template), 100, row).get(0).ids(), false));
+        Dataset wrapped = encode(new ChatFormat(template, LossOn.ASSISTANT, true, Map.of()), 100, row);
+        assertEquals(
+                "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\na<|im_end|>\n",
+                tokenizer.decode(wrapped.get(0).ids(), false));
+        assertEquals("[a<|im_end|>]", learnt(wrapped, 0));
+    }
+
+    @Test
+    void theOldestExchangesAreLeftOutFirst() throws IOException {
+        ChatFormat format = new ChatFormat(template(CHATML));
+        List<Message> messages = new ArrayList<>(TALK);
+        messages.add(Message.of("user", "c"));
+        messages.add(Message.of("assistant", "C"));
+        int whole = encode(format, 1000, new Conversation(messages)).length(0);
+        Dataset one = encode(format, whole - 1, new Conversation(messages));
+        assertEquals("[B<|im_end|>][C<|im_end|>]", learnt(one, 0));
+        assertTrue(tokenizer
+                .decode(one.get(0).ids(), false)
+                .startsWith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nb"));
+        assertEquals(new Truncations(1, 0, whole - one.length(0)), one.truncations());
+        Dataset least = encode(format, 8, new Conversation(messages));
+        assertEquals(8, least.length(0));
+        assertEquals("[C<|im_end|>]", learnt(least, 0), "the prompt's beginning goes before the answer's end");
+        Dataset cut = encode(format, 8, talk(Message.of("user", "q"), Message.of("assistant", "a long answer")));
+        assertEquals("[a long ]", learnt(cut, 0));
+        assertEquals(1, cut.truncations().completions());
+    }
+
+    @Test
+    void faultsNameTheRow() throws IOException {
+        ChatTemplate template =
+                template("{% if messages[0].role != 'user' %}{{ raise_exception('no system') }}{% endif %}" + CHATML);
+        var origin = new Origin(Path.of("a.jsonl"), 3);
+        var raised = assertThrows(
+                DataException.class,
+                () -> encode(new ChatFormat(template), 100, new Conversation(TALK, 0, Map.of(), origin)));
+        assertTrue(raised.getMessage().startsWith("a.jsonl, line 3: "), raised.getMessage());
+        assertTrue(raised.getMessage().endsWith("chat template, line 1: no system"), raised.getMessage());
+        Conversation unanswered = new Conversation(List.of(Message.of("user", "q")), 0, Map.of(), origin);
+        var none = assertThrows(DataException.class, () -> encode(new ChatFormat(template), 100, unanswered));
+        assertTrue(none.getMessage().contains("has no answer to learn"), none.getMessage());
+        var without = assertThrows(DataException.class, () -> Dataset.causalLm(List.of(unanswered), tokenizer, 100));
+        assertTrue(without.getMessage().contains("no chat template"), without.getMessage());
+    }
+
+    @Test
+    void paddingThatIsTheEndTakesNoLossAway() throws IOException {
+        ChatFormat format = new ChatFormat(template(CHATML));
+        assertEquals(258, tokenizer.padId());
+        Dataset dataset = encode(
+                format, 1000, talk(Message.of("user", "q"), Message.of("assistant", "a")), new Conversation(TALK));
+        Batch batch = Batch.collate(dataset, new int[] {0, 1}, tokenizer.padId());
+        long ends = Arrays.stream(batch.labels()).filter(label -> label == 258).count();
+        assertEquals(3, ends, "one end for each answer, none for padding");
+        assertTrue(tokenizer.stopIds().contains(258L));
+    }
+
+    @Test
+    void rowsAreReadFromJson() throws IOException {
+        Path file = directory.resolve("rows.jsonl");
+        Files.writeString(
+                file,
+                "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": null,"
+                        + " \"tool_calls\": [{\"function\": {\"name\": \"f\", \"arguments\": {\"b\": 1, \"a\": 2.5}}}]}],"
+                        + " \"tools\": [{\"type\": \"function\"}], \"chat_template_kwargs\": {\"enable_thinking\": false}}\n");
+        Conversation row = (Conversation) DataFiles.read(file).get(0);
+        assertEquals(2, row.messages().size());
+        assertEquals(
+                "[{function={name=f, arguments={b=1, a=2.5}}}]",
+                String.valueOf(row.messages().get(1).fields().get("tool_calls")));
+        assertEquals(false, row.variables().get("enable_thinking"));
+        assertEquals("[{type=function}]", String.valueOf(row.variables().get("tools")));
+
+        Files.writeString(
+                file,
+                "{\"prompt\": [{\"role\": \"user\", \"content\": \"q\"}],"
+                        + " \"completion\": [{\"role\": \"assistant\", \"content\": \"a\"}]}\n");
+        assertEquals(1, ((Conversation) DataFiles.read(file).get(0)).given());
+    }
+
+    @Test
+    void wrongMessagesAreFaults() throws IOException {
+        Path file = directory.resolve("rows.jsonl");
+        for (String wrong : List.of(
+                "\"text\"",
+                "[]",
+                "[3]",
+                "[{\"content\": \"a\"}]",
+                "[{\"role\": \"user\"}]",
+                "[{\"role\": \"user\", \"content\": \"\\u0000\"}]")) {
+            Files.writeString(file, "{\"messages\": " + wrong + "}");
+            var fault = assertThrows(DataException.class, () -> DataFiles.read(file), wrong);
+            assertTrue(fault.getMessage().contains("rows.jsonl, line 1: \"messages\""), fault.getMessage());
+        }
+        Path table = Files.writeString(directory.resolve("rows.csv"), "messages\na\n");
+        assertThrows(DataException.class, () -> DataFiles.read(table));
+    }
+
+    @Test
+    void theTokenizersConfigurationAddsTheBeginningOnce() throws IOException {
+        template(CHATML);
+        assertArrayEquals(new long[] {256, 'a'}, tokenizer.encode("a", true));
+        assertArrayEquals(new long[] {'a'}, tokenizer.encode("a", false));
+        Dataset plain = Dataset.causalLm(List.of(new PlainText("a")), tokenizer, 10);
+        assertArrayEquals(new long[] {256, 'a', 258}, plain.get(0).ids());
+        Path other = Files.createDirectory(directory.resolve("other"));
+        ByteModel.write(
+                other,
+                "{\"bos_token\": \"<s>\", \"eos_token\": \"</s>\", \"add_bos_token\": false, \"add_eos_token\": true}",
+                "<s>",
+                "</s>");
+        try (Tokenizer ends = Tokenizer.open(other)) {
+            assertArrayEquals(new long[] {'a', 257}, ends.encode("a", true));
+            Dataset once = Dataset.causalLm(List.of(new PlainText("a")), ends, 10);
+            assertArrayEquals(new long[] {'a', 257}, once.get(0).ids());
+        }
+    }
+}

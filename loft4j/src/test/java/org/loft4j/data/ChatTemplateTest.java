@@ -1,0 +1,109 @@
+package org.loft4j.data;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+
+class ChatTemplateTest {
+    private static final List<Message> HELLO = List.of(Message.of("user", "Hi"));
+
+    @TempDir
+    Path directory;
+
+    private void config(String text) throws IOException {
+        Files.writeString(directory.resolve("tokenizer_config.json"), text);
+    }
+
+    @Test
+    void theFileOfItsOwnWins() throws IOException {
+        assertTrue(ChatTemplate.find(directory).isEmpty());
+        assertThrows(CheckpointException.class, () -> ChatTemplate.open(directory));
+        config("{\"chat_template\": \"config {{ messages[0].content }}\"}");
+        assertEquals("config Hi", ChatTemplate.open(directory).prompt(HELLO));
+        Files.writeString(directory.resolve("chat_template.jinja"), "file {{ messages[0].content }}\n");
+        ChatTemplate template = ChatTemplate.open(directory);
+        assertEquals("file Hi", template.prompt(HELLO));
+        assertEquals(directory.resolve("chat_template.jinja"), template.file());
+        Path other = Files.writeString(directory.resolve("mine.txt"), "mine {{ eos_token }}");
+        assertEquals("mine ", ChatTemplate.read(other, directory).prompt(HELLO));
+        assertThrows(CheckpointException.class, () -> ChatTemplate.read(directory.resolve("none"), directory));
+    }
+
+    @Test
+    void toolsChooseTheirOwnTemplate() throws IOException {
+        config("{\"chat_template\": [{\"name\": \"default\", \"template\": \"plain\"},"
+                + " {\"name\": \"tool_use\", \"template\": \"{{ tools | tojson }}\"}]}");
+        Files.writeString(
+                Files.createDirectory(directory.resolve("additional_chat_templates"))
+                        .resolve("rag.jinja"),
+                "rag");
+        ChatTemplate template = ChatTemplate.open(directory);
+        assertEquals(List.of("default", "tool_use", "rag"), template.names());
+        assertEquals("plain", template.prompt(HELLO));
+        assertEquals(
+                "[{\"name\": \"f\"}]",
+                template.render(HELLO, true, Map.of("tools", List.of(Map.of("name", "f"))))
+                        .text());
+    }
+
+    @Test
+    void templatesSeeSpecialTokensAndWhatTheCallerGives() throws IOException {
+        config(
+                "{\"bos_token\": \"<s>\", \"eos_token\": {\"content\": \"</s>\"}, \"pad_token\": null, \"chat_template\":"
+                        + " \"{{ bos_token }}{{ eos_token }}{{ pad_token is defined }}{{ tools is none }}{{ unk_token }}"
+                        + "{{ thinking if thinking is defined }}{{ add_generation_prompt }}\"}");
+        Files.writeString(
+                directory.resolve("special_tokens_map.json"), "{\"unk_token\": \"<u>\", \"bos_token\": \"no\"}");
+        ChatTemplate template = ChatTemplate.open(directory);
+        assertEquals("<s></s>FalseTrue<u>True", template.prompt(HELLO));
+        assertEquals(
+                "<s></s>FalseTrue<u>1False",
+                template.render(HELLO, false, Map.of("thinking", 1L)).text());
+    }
+
+    @Test
+    void faultsNameFileLineAndCause() throws IOException {
+        config("{\"chat_template\": \"a\\n{{ raise_exception('roles must alternate') }}\"}");
+        var raised = assertThrows(
+                ConfigException.class, () -> ChatTemplate.open(directory).prompt(HELLO));
+        assertEquals(
+                directory.resolve("tokenizer_config.json") + ": chat template, line 2: roles must alternate",
+                raised.getMessage());
+        config("{\"chat_template\": \"a\\n\\n{% for %}\"}");
+        var wrong = assertThrows(CheckpointException.class, () -> ChatTemplate.open(directory));
+        assertTrue(
+                wrong.getMessage().contains("chat template, line 3: expected 'name', found '%}'"), wrong.getMessage());
+        config("{\"chat_template\": 3}");
+        assertThrows(CheckpointException.class, () -> ChatTemplate.open(directory));
+    }
+
+    @Test
+    void anAnswerEndsWhereTheTemplateEndsIt() throws IOException {
+        String template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }} <|im_end|>\n{% endfor %}";
+        ByteModel.write(
+                directory,
+                "{\"eos_token\": \"<|end|>\", \"chat_template\": " + ByteModel.json(template) + "}",
+                "<|end|>",
+                "<|im_start|>",
+                "<|im_end|>");
+        try (Tokenizer tokenizer = Tokenizer.open(directory)) {
+            ChatTemplate chat = ChatTemplate.open(directory);
+            assertEquals(OptionalLong.of(258), chat.endOfTurn(tokenizer));
+            assertEquals(Set.of(256L, 258L), chat.stopIds(tokenizer));
+            Files.writeString(directory.resolve("chat_template.jinja"), "{{ messages[-1].content }} and so on");
+            assertEquals(OptionalLong.empty(), ChatTemplate.open(directory).endOfTurn(tokenizer));
+        }
+    }
+}
