@@ -17,6 +17,7 @@ import org.loft4j.cli.compare.Contender;
 import org.loft4j.cli.compare.Summary;
 import org.loft4j.cli.compare.SummaryFiles;
 import org.loft4j.cli.compare.SummaryTable;
+import org.loft4j.data.ChatFormat;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Row;
@@ -279,18 +280,25 @@ final class CompareCommand implements Verb {
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
             int most = (int) Math.min(Integer.MAX_VALUE, Models.maxPositions(directory));
             int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
+            ChatFormat format = rows.task() == Task.CAUSAL_LM ? new ChatFlags().format(directory, rows.train()) : null;
             TrainData training = new TrainData(
-                    encode(rows, rows.train(), tokenizer, maxLength, "training"),
-                    encode(rows, Objects.requireNonNull(rows.eval()), tokenizer, maxLength, "validation"),
+                    encode(rows, rows.train(), tokenizer, format, maxLength, "training"),
+                    encode(rows, Objects.requireNonNull(rows.eval()), tokenizer, format, maxLength, "validation"),
                     tokenizer.padId(),
                     maxLength);
-            return new ComparisonData(training, encode(rows, test, tokenizer, maxLength, "test"));
+            return new ComparisonData(training, encode(rows, test, tokenizer, format, maxLength, "test"));
         }
     }
 
-    private Dataset encode(TrainingRows rows, List<Row> some, Tokenizer tokenizer, int maxLength, String kind)
+    private Dataset encode(
+            TrainingRows rows,
+            List<Row> some,
+            Tokenizer tokenizer,
+            @Nullable ChatFormat format,
+            int maxLength,
+            String kind)
             throws IOException {
-        return rows.encode(some, tokenizer, maxLength, packing, kind, err());
+        return rows.encode(some, tokenizer, format, maxLength, packing, kind, err());
     }
 
     private int end(Comparison.Outcome outcome) throws IOException {

@@ -11,8 +11,8 @@ final class DataFlags {
             names = "--data",
             paramLabel = "FILE",
             description =
-                    "Rows as .jsonl, .json, .csv, .tsv or .txt: text and label; text alone; or prompt and completion,"
-                            + " where only the completion is learnt.")
+                    "Rows as .jsonl, .json, .csv, .tsv or .txt: text and label; text alone; prompt and completion, where"
+                            + " only the completion is learnt; or, in JSON, messages of a conversation.")
     Path data;
 
     @Option(

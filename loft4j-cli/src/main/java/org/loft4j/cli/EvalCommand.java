@@ -47,6 +47,9 @@ final class EvalCommand implements Verb {
     @Mixin(name = "Data")
     DataFlags data;
 
+    @Mixin(name = "Conversations")
+    ChatFlags chat;
+
     @Mixin(name = "Device")
     DeviceFlags device;
 
@@ -63,6 +66,7 @@ final class EvalCommand implements Verb {
     public void check(Problems problems) {
         model.check(problems);
         data.check(problems);
+        chat.check(problems);
         device.check(problems);
         if (batchSize < 1) {
             problems.add("per_device_eval_batch_size must be at least 1, got " + batchSize);
@@ -79,7 +83,7 @@ final class EvalCommand implements Verb {
             Dataset dataset = classifier
                     ? Dataset.classification(
                             rows, Labels.ofNames(loaded.model().description().labels()), tokenizer, maxLength)
-                    : Dataset.causalLm(rows, tokenizer, maxLength);
+                    : Dataset.causalLm(rows, tokenizer, maxLength, chat.format(loaded.tokenizer(), rows));
             Evaluation evaluation = new Evaluator(loaded.model(), tokenizer.padId(), batchSize).evaluate(dataset);
             print(evaluation, rows.size());
             return ExitCode.OK;

@@ -14,9 +14,13 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.Table;
+import org.loft4j.data.ChatFormat;
+import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelReference;
 import org.loft4j.io.TensorInfo;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Task;
 import org.loft4j.tensor.Shapes;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -28,31 +32,43 @@ import picocli.CommandLine.Spec;
 /** {@code loft inspect}. */
 @Command(
         name = "inspect",
-        description = "Shows what a model, an adapter, a checkpoint or a safetensors file holds.",
+        description =
+                "Shows what a model, an adapter, a checkpoint or a safetensors file holds, or with --data some rows as"
+                        + " a model sees them: their tokens, and which of them are learnt.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft inspect models/MiniLM",
             "  loft inspect run --model models/MiniLM",
-            "  loft inspect run/adapter_model.safetensors --all"
+            "  loft inspect run/adapter_model.safetensors --all",
+            "  loft inspect --data chats.jsonl --model models/Llama --rows 2"
         })
 final class InspectCommand implements Verb {
     @Parameters(
             paramLabel = "PATH",
-            arity = "1..*",
+            arity = "0..*",
             description = "Directories, safetensors files, and names of models on the hub.")
-    List<String> paths;
+    List<String> paths = List.of();
 
     @Option(
             names = "--model",
             paramLabel = "MODEL",
             description =
-                    "The model under an adapter, for the share that is trained: a directory, or a name on the hub. Default: the one"
-                            + " that the adapter names, if it is on this machine.")
+                    "The model that the rows are for, or the one under an adapter, for the share that is trained: a directory,"
+                            + " or a name on the hub. Default: the one that the adapter names, if it is on this machine.")
     @Nullable
     ModelReference model;
 
     @Option(names = "--all", description = "One line for each tensor, instead of one for each kind of layer.")
     boolean all;
+
+    @Option(names = "--rows", paramLabel = "N", description = "Rows of --data to show. Default: ${DEFAULT-VALUE}.")
+    int rows = 3;
+
+    @Mixin(name = "Data")
+    DataFlags data;
+
+    @Mixin(name = "Conversations")
+    ChatFlags chat;
 
     @Mixin(name = "General")
     CommonOptions common;
@@ -61,7 +77,65 @@ final class InspectCommand implements Verb {
     CommandSpec spec;
 
     @Override
+    public void check(Problems problems) {
+        chat.check(problems);
+        if (data.data == null && paths.isEmpty()) {
+            problems.add("Missing required parameter: 'PATH', or '--data=FILE' with '--model=MODEL'");
+        } else if (data.data != null) {
+            data.check(problems);
+            if (!paths.isEmpty()) {
+                problems.add("--data shows rows, and takes no PATH beside it");
+            }
+            if (model == null) {
+                problems.add("--data needs --model MODEL: a row looks different to each model");
+            }
+        }
+        ModelFlags.requireModel(problems, model);
+        if (rows < 1) {
+            problems.add("--rows must be at least 1, got " + rows);
+        }
+    }
+
+    private int inspectRows(ModelReference reference) throws IOException {
+        Path directory = HubAccess.resolve(spec, reference);
+        Task task = Files.exists(directory.resolve("config.json")) ? Models.defaultTask(directory) : Task.CAUSAL_LM;
+        boolean classifier = task == Task.SEQUENCE_CLASSIFICATION;
+        TrainingRows all = TrainingRows.read(task, data, null, 0, classifier ? Models.labels(directory) : List.of(), 0);
+        long most = Files.exists(directory.resolve("config.json")) ? Models.maxPositions(directory) : Long.MAX_VALUE;
+        int length = (int) Math.min(most, data.maxLength == null ? 512 : data.maxLength);
+        PrintWriter out = spec.commandLine().getOut();
+        List<Map<String, Object>> trees = new ArrayList<>();
+        try (Tokenizer tokenizer = Tokenizer.open(directory)) {
+            ChatFormat format = classifier ? null : chat.format(directory, all.train());
+            for (int i = 0; i < Math.min(rows, all.train().size()); i++) {
+                RowInspection row = RowInspection.of(
+                        i + 1,
+                        all.train().get(i),
+                        one -> all.encode(List.of(one), tokenizer, format, length, false),
+                        tokenizer,
+                        all.labelNames());
+                if (common.json) {
+                    trees.add(row.tree());
+                } else {
+                    out.println(row.text(Terminal.colour()));
+                }
+            }
+        }
+        if (common.json) {
+            Map<String, Object> tree = new LinkedHashMap<>();
+            tree.put("data", data.data.toString());
+            tree.put("max_length", length);
+            tree.put("rows", trees);
+            out.println(Json.text(tree));
+        }
+        return 0;
+    }
+
+    @Override
     public int run() throws IOException {
+        if (data.data != null && model != null) {
+            return inspectRows(model);
+        }
         PrintWriter out = spec.commandLine().getOut();
         List<Map<String, Object>> trees = new ArrayList<>();
         Path base = model == null ? null : HubAccess.resolve(spec, model);
@@ -78,11 +152,6 @@ final class InspectCommand implements Verb {
             out.println(Json.text(trees.size() == 1 ? trees.get(0) : trees));
         }
         return 0;
-    }
-
-    @Override
-    public void check(Problems problems) {
-        ModelFlags.requireModel(problems, model);
     }
 
     /** What exists is a path, and so is what has no name's shape; the rest is a name. */

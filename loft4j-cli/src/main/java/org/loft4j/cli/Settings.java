@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.loft4j.data.LossOn;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Pooling;
@@ -55,7 +56,7 @@ final class Settings {
         if (value instanceof LoadIn loadIn) {
             return loadIn.word();
         }
-        if (value instanceof Pooling || value instanceof Schedule.Kind) {
+        if (value instanceof Pooling || value instanceof Schedule.Kind || value instanceof LossOn) {
             return value.toString().toLowerCase(java.util.Locale.ROOT);
         }
         return value instanceof Number || value instanceof Boolean || value instanceof List ? value : value.toString();

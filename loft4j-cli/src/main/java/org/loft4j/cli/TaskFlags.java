@@ -12,6 +12,7 @@ import org.loft4j.cli.compare.ComparisonData;
 import org.loft4j.cli.demo.CacheDirectory;
 import org.loft4j.cli.demo.DemoTask;
 import org.loft4j.cli.reproduce.RealTask;
+import org.loft4j.data.ChatFormat;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
@@ -123,9 +124,10 @@ final class TaskFlags {
                 flags.data.getFileName() + ", "
                         + Objects.requireNonNull(evalData).getFileName() + ", " + testData.getFileName());
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
+            ChatFormat format = task == Task.CAUSAL_LM ? new ChatFlags().format(directory, rows.train()) : null;
             TrainData training = new TrainData(
-                    rows.encode(rows.train(), tokenizer, length, false),
-                    rows.encode(Objects.requireNonNull(rows.eval()), tokenizer, length, false),
+                    rows.encode(rows.train(), tokenizer, format, length, false),
+                    rows.encode(Objects.requireNonNull(rows.eval()), tokenizer, format, length, false),
                     tokenizer.padId(),
                     length);
             return task(
@@ -133,7 +135,7 @@ final class TaskFlags {
                     task,
                     rows.labelNames(),
                     training,
-                    new Held(rows.encode(test, tokenizer, length, false), described));
+                    new Held(rows.encode(test, tokenizer, format, length, false), described));
         }
     }
 

@@ -16,6 +16,15 @@ final class Terminal {
         return System.getProperty("loft.command", "./loft");
     }
 
+    /** Whether standard output shows colours: on a terminal, unless NO_COLOR is set; or where FORCE_COLOR is. */
+    static boolean colour() {
+        String no = System.getenv("NO_COLOR");
+        if (no != null && !no.isEmpty()) {
+            return false;
+        }
+        return Boolean.getBoolean("loft.colour") || System.getenv("FORCE_COLOR") != null;
+    }
+
     /** A progress line that is redrawn on a terminal, and written now and then elsewhere. */
     static ProgressLine progress(PrintWriter err) {
         boolean terminal = Boolean.getBoolean("loft.terminal");

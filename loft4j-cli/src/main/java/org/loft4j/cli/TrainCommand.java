@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraConfig;
+import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
@@ -63,6 +64,9 @@ final class TrainCommand implements Verb {
     @Mixin(name = "Data")
     DataFlags data;
 
+    @Mixin(name = "Conversations")
+    ChatFlags chat;
+
     @Mixin(name = "Held-out data")
     EvalFlags eval;
 
@@ -97,6 +101,7 @@ final class TrainCommand implements Verb {
     public void check(Problems problems) {
         ModelFlags.requireModel(problems, model);
         data.check(problems);
+        chat.check(problems);
         eval.check(problems);
         run.check(problems);
         device.check(problems);
@@ -126,17 +131,24 @@ final class TrainCommand implements Verb {
                 Model opened = Models.open(directory, options)) {
             int most = (int) Math.min(Integer.MAX_VALUE, opened.description().maxPositions());
             int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
-            Dataset train = encode(rows, rows.train(), tokenizer, maxLength, "training");
-            Dataset held = rows.eval() == null ? null : encode(rows, rows.eval(), tokenizer, maxLength, "held-out");
+            ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows.train()) : null;
+            Dataset train = encode(rows, rows.train(), tokenizer, format, maxLength, "training");
+            Dataset held =
+                    rows.eval() == null ? null : encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out");
             TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
             return train(opened, encoded, config, method.adapter(adapter));
         }
     }
 
     private Dataset encode(
-            TrainingRows rows, List<org.loft4j.data.Row> some, Tokenizer tokenizer, int maxLength, String kind)
+            TrainingRows rows,
+            List<org.loft4j.data.Row> some,
+            Tokenizer tokenizer,
+            @Nullable ChatFormat format,
+            int maxLength,
+            String kind)
             throws IOException {
-        return rows.encode(some, tokenizer, maxLength, packing, kind, err());
+        return rows.encode(some, tokenizer, format, maxLength, packing, kind, err());
     }
 
     private int train(Model opened, TrainData encoded, TrainConfig config, @Nullable LoraConfig lora)

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Columns;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.Dataset;
@@ -61,9 +62,20 @@ record TrainingRows(
     }
 
     /** Encodes rows, and says how many of them had to be cut. */
-    Dataset encode(List<Row> rows, Tokenizer tokenizer, int maxLength, boolean packed, String kind, PrintWriter err)
+    Dataset encode(
+            List<Row> rows,
+            Tokenizer tokenizer,
+            @Nullable ChatFormat chat,
+            int maxLength,
+            boolean packed,
+            String kind,
+            PrintWriter err)
             throws IOException {
-        Dataset dataset = encode(rows, tokenizer, maxLength, packed);
+        Dataset dataset = encode(rows, tokenizer, chat, maxLength, packed);
+        if (!packed && dataset.size() > rows.size()) {
+            err.println("loft: " + rows.size() + " " + kind + " rows became " + dataset.size()
+                    + " examples: the chat template writes earlier answers otherwise than it asks for them");
+        }
         Truncations cut = dataset.truncations();
         if (cut.rows() > 0) {
             err.println("loft: " + cut.rows() + " of " + rows.size() + " " + kind + " rows were cut to " + maxLength
@@ -72,13 +84,17 @@ record TrainingRows(
         return dataset;
     }
 
-    /** @param packed whether the texts go one after the other into blocks of {@code maxLength} tokens */
-    Dataset encode(List<Row> rows, Tokenizer tokenizer, int maxLength, boolean packed) throws IOException {
+    /**
+     * @param chat how conversations are written; null where there are none
+     * @param packed whether the texts go one after the other into blocks of {@code maxLength} tokens
+     */
+    Dataset encode(List<Row> rows, Tokenizer tokenizer, @Nullable ChatFormat chat, int maxLength, boolean packed)
+            throws IOException {
         if (labels != null) {
             return Dataset.classification(rows, labels, tokenizer, maxLength);
         }
         if (!packed) {
-            return Dataset.causalLm(rows, tokenizer, maxLength);
+            return Dataset.causalLm(rows, tokenizer, maxLength, chat);
         }
         List<PlainText> texts = new ArrayList<>();
         for (Row row : rows) {
@@ -87,7 +103,7 @@ record TrainingRows(
             } else if (row instanceof LabeledText text) {
                 texts.add(new PlainText(text.text(), text.origin()));
             } else {
-                throw new ConfigException("packing is for rows of text, not for prompt and completion");
+                throw new ConfigException("packing is for rows of text, not for prompts and conversations");
             }
         }
         return Dataset.blocks(texts, tokenizer, maxLength);

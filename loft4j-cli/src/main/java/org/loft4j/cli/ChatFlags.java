@@ -1,0 +1,93 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.data.ChatFormat;
+import org.loft4j.data.ChatTemplate;
+import org.loft4j.data.Conversation;
+import org.loft4j.data.LossOn;
+import org.loft4j.data.Row;
+import picocli.CommandLine.Option;
+
+/** How conversations become text, and which part of them is learnt. */
+final class ChatFlags {
+    @Option(
+            names = "--chat",
+            description = "Write rows of prompt and completion as a turn of the user and one of the assistant, by the"
+                    + " model's chat template. Default: as they stand.")
+    boolean chat;
+
+    @Option(
+            names = "--chat-template",
+            paramLabel = "FILE",
+            description = "Jinja template for conversations. Default: the model's own.")
+    @Nullable
+    Path template;
+
+    @Option(
+            names = "--chat-template-kwargs",
+            paramLabel = "KEY=VALUE",
+            split = ",",
+            description = "What the template may read beside the messages, such as enable_thinking=false.")
+    @Nullable
+    List<String> variables;
+
+    @Option(
+            names = "--loss-on",
+            paramLabel = "PART",
+            description =
+                    "What is learnt of a conversation: assistant (each of its turns), last (its last turn), or all. Default:"
+                            + " assistant.")
+    LossOn lossOn = LossOn.ASSISTANT;
+
+    void check(Problems problems) {
+        ModelFlags.requireFile(problems, "--chat-template", template);
+        for (String variable : given()) {
+            if (variable.indexOf('=') < 1) {
+                problems.add("--chat-template-kwargs takes KEY=VALUE, got " + variable);
+            }
+        }
+    }
+
+    private List<String> given() {
+        return variables == null ? List.of() : variables;
+    }
+
+    /** The format for some rows; null if none of them is a conversation, or the model has no template for them. */
+    @Nullable
+    ChatFormat format(Path modelDirectory, List<Row> rows) throws IOException {
+        if (!chat && rows.stream().noneMatch(Conversation.class::isInstance)) {
+            return null;
+        }
+        ChatTemplate read;
+        if (template != null) {
+            read = ChatTemplate.read(template, modelDirectory);
+        } else if (chat) {
+            read = ChatTemplate.open(modelDirectory);
+        } else {
+            read = ChatTemplate.find(modelDirectory).orElse(null);
+        }
+        return read == null ? null : new ChatFormat(read, lossOn, chat, values());
+    }
+
+    private Map<String, Object> values() {
+        Map<String, Object> values = new LinkedHashMap<>();
+        for (String variable : given()) {
+            int at = variable.indexOf('=');
+            values.put(variable.substring(0, at), value(variable.substring(at + 1)));
+        }
+        return values;
+    }
+
+    private static Object value(String word) {
+        return switch (word) {
+            case "true", "True" -> true;
+            case "false", "False" -> false;
+            default -> word.matches("-?[0-9]{1,18}") ? (Object) Long.valueOf(word) : word;
+        };
+    }
+}

@@ -1,0 +1,112 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.cli.RowInspection.Example;
+import org.loft4j.cli.RowInspection.Token;
+import org.loft4j.data.Truncations;
+
+class InspectRowsTest {
+    @TempDir
+    Path directory;
+
+    /** The tokenizer of stories260K, with a template. */
+    private Path model() throws IOException {
+        Path model = Files.createDirectories(directory.resolve("model"));
+        for (String name : List.of("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")) {
+            Files.copy(Fixtures.of("stories260K").resolve(name), model.resolve(name));
+        }
+        Files.writeString(
+                model.resolve("chat_template.jinja"),
+                "{{ bos_token }}{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}"
+                        + "{% else %} -{% endif %}{% endfor %}");
+        return model;
+    }
+
+    private Path chats() throws IOException {
+        return Files.writeString(
+                directory.resolve("chats.jsonl"),
+                ("{\"messages\": [{\"role\": \"user\", \"content\": \"Once upon\"},"
+                                + " {\"role\": \"assistant\", \"content\": \" a time\"}]}\n")
+                        .repeat(2));
+    }
+
+    @Test
+    void learntTokensAreMarked() throws IOException {
+        Captured call =
+                Captured.loft("inspect", "--data", chats().toString(), "--model", model().toString(), "--rows", "1");
+        assertEquals(0, call.status(), call.err());
+        assertTrue(call.out().contains("row 1, line 1: nothing cut"), call.out());
+        assertTrue(call.out().contains("[ a][ time][</s>]"), call.out());
+        assertTrue(call.out().contains("<s>|"), call.out());
+        assertEquals(-1, call.out().indexOf('\u001b'), "no colour where there is no terminal");
+        assertEquals(-1, call.out().indexOf("row 2"));
+    }
+
+    @Test
+    void jsonHasEveryToken() throws IOException {
+        Captured call = Captured.loft(
+                "inspect", "--json", "--data", chats().toString(), "--model", model().toString(), "--loss-on", "all");
+        assertEquals(0, call.status(), call.err());
+        JsonNode example = new ObjectMapper()
+                .readTree(call.out())
+                .get("rows")
+                .get(1)
+                .get("examples")
+                .get(0);
+        assertEquals("<s>Once upon - a time</s>", example.get("text").asText().replace("<s> ", "<s>"));
+        assertEquals(example.get("length").asInt(), example.get("tokens").size());
+        assertEquals(
+                example.get("length").asInt() - 1, example.get("loss_tokens").asInt());
+        assertEquals(
+                2,
+                example.get("tokens")
+                        .get(example.get("length").asInt() - 1)
+                        .get("id")
+                        .asInt());
+    }
+
+    @Test
+    void wrongCallsAreRefused() throws IOException {
+        Captured nothing = Captured.loft("inspect");
+        assertEquals(2, nothing.status());
+        assertTrue(nothing.err().contains("'PATH'"), nothing.err());
+        Captured modelless = Captured.loft("inspect", "--data", chats().toString());
+        assertEquals(2, modelless.status());
+        assertTrue(modelless.err().contains("--data needs --model"), modelless.err());
+        Captured both = Captured.loft(
+                "inspect",
+                "a",
+                "--data",
+                chats().toString(),
+                "--model",
+                model().toString(),
+                "--chat-template-kwargs",
+                "x");
+        assertEquals(2, both.status());
+        assertTrue(both.err().contains("takes no PATH"), both.err());
+        assertTrue(both.err().contains("KEY=VALUE"), both.err());
+    }
+
+    @Test
+    void coloursEndWithEachLine() {
+        var tokens = List.of(new Token(1, "q\n", false), new Token(2, "a", true), new Token(3, "b", true));
+        var row = new RowInspection(1, 0, List.of(new Example(tokens, "")), new Truncations(1, 1, 5));
+        assertEquals(
+                "row 1: 5 tokens cut, the end of an answer among them\n3 tokens, loss on 2\n"
+                        + "\u001b[90mq↵\u001b[0m\n\u001b[90m\u001b[0m\u001b[4;92ma\u001b[0m\u001b[4;32mb\u001b[0m\n",
+                row.text(true));
+        assertEquals(
+                "row 1: 5 tokens cut, the end of an answer among them\n3 tokens, loss on 2\nq↵\n|[a][b]\n",
+                row.text(false));
+    }
+}
