@@ -100,19 +100,24 @@ final class TiledProduct implements AutoCloseable {
         });
     }
 
+    /**
+     * What a hook is called with is a copy of the engine's handle, of which the scope around the step would become the owner:
+     * each hook closes its own, so that a gradient goes when the engine is done with it.
+     */
     private final class OutputHook extends VoidTensorHook {
         @Override
-        public void call(TensorBase gradient) {
-            if (GradMode.is_enabled()) {
-                throw new IllegalStateException(
-                        "a quantised layer has no second derivative: load the model unquantised");
-            }
-            // a scope of its own, since the one around the step would hold the gradient to its end
-            try (NativeScope scope = new NativeScope()) {
-                Tensor taken = NativeScope.keep(new Tensor(gradient));
-                Tensor lost = arrived.put(key(taken), taken);
-                if (lost != null) {
-                    lost.close();
+        public void call(TensorBase arrival) {
+            try (arrival) {
+                if (GradMode.is_enabled()) {
+                    throw new IllegalStateException(
+                            "a quantised layer has no second derivative: load the model unquantised");
+                }
+                try (NativeScope scope = new NativeScope()) {
+                    Tensor gradient = NativeScope.keep(new Tensor(arrival));
+                    Tensor lost = arrived.put(key(gradient), gradient);
+                    if (lost != null) {
+                        lost.close();
+                    }
                 }
             }
         }
@@ -121,24 +126,27 @@ final class TiledProduct implements AutoCloseable {
     private final class InputHook extends VoidTensorHook {
         @Override
         public void call(TensorBase zeros) {
-            try (NativeScope scope = new NativeScope()) {
+            try (zeros;
+                    NativeScope scope = new NativeScope()) {
                 Tensor gradient = new Tensor(zeros);
                 Tensor taken = arrived.remove(key(gradient));
                 if (taken == null || taken.size(0) != gradient.size(0)) {
                     throw new IllegalStateException("a gradient came back to a layer that none had left");
                 }
-                try {
-                    eachTile(
-                            weight.in(),
-                            weight.out(),
-                            ALIGNMENT,
-                            (start, count) -> torch.mm_out(
-                                    gradient.narrow(1, start, count), taken, weight.columns(start, count)));
-                } finally {
-                    taken.close();
+                try (taken) {
+                    multiply(taken, gradient);
                 }
             }
         }
+    }
+
+    /** {@code ∂x = ∂y·W}. */
+    private void multiply(Tensor output, Tensor input) {
+        eachTile(
+                weight.in(),
+                weight.out(),
+                ALIGNMENT,
+                (start, count) -> torch.mm_out(input.narrow(1, start, count), output, weight.columns(start, count)));
     }
 
     /** The engine has one thread for each accelerator, and works in the caller's thread for the CPU. */

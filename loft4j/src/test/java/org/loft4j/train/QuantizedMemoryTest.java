@@ -58,6 +58,7 @@ class QuantizedMemoryTest {
     /** The blocks of a model without norms and softmax: every product is there, forward and backward. */
     private static void step(List<QuantizedWeight> weights) {
         try (NativeScope scope = new NativeScope()) {
+            // what a block makes is needed to the end of the step here
             Tensor x = torch.ones(new long[] {ROWS, 2048}, Tensors.options(Dtype.BF16, DeviceSpec.CPU));
             x.set_requires_grad(true);
             Tensor hidden = x;
@@ -158,7 +159,7 @@ class QuantizedMemoryTest {
     @ParameterizedTest
     @EnumSource(names = {"INT8", "NF4"})
     void twoLayersTakeWhatTheySayAndAStepNoWholeMatrix(LoadIn loadIn, @TempDir Path directory) throws IOException {
-        check(measure(loadIn, 2, directory));
+        check(measure(loadIn, 2, directory), 2);
     }
 
     @EnabledOnOs(OS.LINUX)
@@ -166,13 +167,15 @@ class QuantizedMemoryTest {
     @Tag("slow")
     void aWholeBaseTakesWhatItSays(@TempDir Path directory) throws IOException {
         Usage usage = measure(LoadIn.NF4, LAYERS, directory);
-        check(usage);
+        check(usage, LAYERS);
         assertTrue(usage.resident <= 0.30 * 2 * LAYERS * numbers());
     }
 
-    private static void check(Usage usage) {
+    private static void check(Usage usage, int layers) {
         assertTrue(usage.resident < usage.stored + (24L << 20), "resident " + usage);
-        // the activations of a layer are 64 rows; one matrix of 8192 × 2048 in bfloat16 would be 34 MB, a layer 122 MB
-        assertTrue(usage.step < 64L << 20, "step " + usage);
+        // outputs of all operations of a block, 64 rows in bfloat16, live to the end of the step
+        long activations = layers * ROWS * 2 * (6 * 8192 + 2048);
+        // one matrix of 8192 × 2048 in bfloat16 would be 34 MB, the matrices of a block 122 MB
+        assertTrue(usage.step < activations + (32L << 20), "step " + usage);
     }
 }

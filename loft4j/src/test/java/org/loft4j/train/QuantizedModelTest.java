@@ -262,4 +262,36 @@ class QuantizedModelTest {
             assertTrue(refused.getMessage().contains("is quantised"), refused.getMessage());
         }
     }
+
+    private static TrainingRun run(Model model, Path output, OnExisting onExisting) throws IOException {
+        return TinyRun.open(model, TinyRun.config(Method.LOFT).build(), output, onExisting);
+    }
+
+    /** Interrupted after a step and resumed, a run ends in the bits of one that was not; on another base it does not go on. */
+    @Test
+    void aRunGoesOnOnTheSameBaseOnly(@TempDir Path directory) throws IOException {
+        Path whole = directory.resolve("whole");
+        Path parts = directory.resolve("parts");
+        try (Model model = tiny(directory, LoadIn.NF4, Dtype.F32)) {
+            try (TrainingRun run = run(model, whole, OnExisting.REFUSE)) {
+                run.run();
+            }
+            try (TrainingRun run = run(model, parts, OnExisting.REFUSE)) {
+                run.requestStop();
+                assertEquals(TrainResult.Outcome.INTERRUPTED, run.run().outcome());
+            }
+        }
+        try (Model other = tiny(directory, LoadIn.INT8, Dtype.F32)) {
+            ConfigException refused = assertThrows(ConfigException.class, () -> run(other, parts, OnExisting.RESUME));
+            assertTrue(
+                    refused.getMessage().contains("model_dtype was float32 in 4bit and is now float32 in 8bit"),
+                    refused.getMessage());
+        }
+        try (Model model = tiny(directory, LoadIn.NF4, Dtype.F32);
+                TrainingRun run = run(model, parts, OnExisting.RESUME)) {
+            assertEquals(TrainResult.Outcome.FINISHED, run.run().outcome());
+        }
+        String file = "adapter_model.safetensors";
+        assertEquals(TinyRun.bits(whole.resolve(file)), TinyRun.bits(parts.resolve(file)));
+    }
 }
