@@ -2,12 +2,26 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import org.loft4j.data.StreamingDecoder;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.data.DataFiles;
+import org.loft4j.data.LabeledText;
+import org.loft4j.data.PlainText;
+import org.loft4j.data.PromptCompletion;
+import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Generator;
+import org.loft4j.infer.TextGenerator;
+import org.loft4j.infer.TextGenerator.Answer;
+import org.loft4j.infer.TextGenerator.Request;
+import org.loft4j.infer.TextGenerator.TextListener;
 import org.loft4j.io.Json;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -19,22 +33,39 @@ import picocli.CommandLine.Spec;
 /** {@code loft generate}. */
 @Command(
         name = "generate",
-        description = "Continues a text with a language model, always with the likeliest token.",
+        description = "Continues texts with a language model: always with the likeliest token, unless a temperature is"
+                + " given or one of the --top and --min options, which draw.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft generate --model models/Llama --text \"Once upon a time\"",
-            "  loft generate --model models/Llama --adapter run --text \"Once upon a time\" --max-new-tokens 60"
+            "  loft generate --model models/Llama --adapter run --text \"Once upon a time\" --compare-base",
+            "  loft generate --model models/Llama --data prompts.txt --temperature 0.8 --top-p 0.95 --json"
         })
 final class GenerateCommand implements Verb {
-    @Option(names = "--text", paramLabel = "TEXT", required = true, description = "The text to continue.")
-    String text;
+    @Option(names = "--text", paramLabel = "TEXT", description = "A text to continue; may be given several times.")
+    @Nullable
+    List<String> texts;
 
     @Option(
-            names = "--max-new-tokens",
-            paramLabel = "N",
-            description =
-                    "The continuation ends after so many tokens, or where the model ends it. Default: ${DEFAULT-VALUE}.")
-    int maxNewTokens = 100;
+            names = "--data",
+            paramLabel = "FILE",
+            description = "Texts to continue: the rows' prompt, or their text; .jsonl, .json, .csv, .tsv or .txt.")
+    @Nullable
+    Path data;
+
+    @Option(
+            names = "--compare-base",
+            description = "Print what the model without its adapter says beside what it says with it.")
+    boolean compareBase;
+
+    @Option(
+            names = "--eval-batch-size",
+            paramLabel = "ROWS",
+            description = "Texts that go through the model at once. Default: ${DEFAULT-VALUE}.")
+    int batchSize = 8;
+
+    @Mixin(name = "Sampling")
+    SamplingFlags sampling;
 
     @Mixin(name = "Model")
     ModelFlags model;
@@ -55,49 +86,115 @@ final class GenerateCommand implements Verb {
     public void check(Problems problems) {
         model.check(problems);
         device.check(problems);
-        if (maxNewTokens < 1) {
-            problems.add("max_new_tokens must be at least 1, got " + maxNewTokens);
+        sampling.check(problems);
+        ModelFlags.requireFile(problems, "--data", data);
+        if ((texts == null) == (data == null)) {
+            problems.add("either --text TEXT or --data FILE is needed");
+        }
+        if (compareBase && model.adapter == null) {
+            problems.add("--compare-base compares with and without an adapter: give --adapter DIR");
+        }
+        if (batchSize < 1) {
+            problems.add("per_device_eval_batch_size must be at least 1, got " + batchSize);
         }
     }
 
     @Override
     public int run() throws IOException {
-        PrintWriter out = spec.commandLine().getOut();
+        List<String> prompts = data == null ? Objects.requireNonNull(texts) : read(data);
         try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value());
                 Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
-            Generator generator = Generator.of(loaded.model());
-            long[] prompt = tokenizer.encode(text, true);
-            StreamingDecoder decoder = new StreamingDecoder(tokenizer, prompt);
-            StringBuilder continuation = new StringBuilder();
-            if (!common.json) {
-                out.print(text);
-                out.flush();
+            TextGenerator generator = new TextGenerator(Generator.of(loaded.model()), tokenizer);
+            Request request =
+                    new Request(sampling.maxNewTokens, tokenizer.stopIds(), sampling.stop, sampling.orGreedy());
+            List<Map<String, Object>> trees = new ArrayList<>();
+            for (int start = 0; start < prompts.size(); start += batchSize) {
+                List<String> some = prompts.subList(start, Math.min(prompts.size(), start + batchSize));
+                trees.addAll(batch(some, loaded.adapter(), generator, tokenizer, request));
             }
-            long start = System.nanoTime();
-            Generator.Continuation made = generator.greedy(prompt, maxNewTokens, tokenizer.stopIds(), id -> {
-                String piece = tokenizer.stopIds().contains(id) ? "" : decoder.add(id);
-                continuation.append(piece);
-                if (!common.json) {
-                    out.print(piece);
-                    out.flush();
-                }
-            });
-            double seconds = (System.nanoTime() - start) / 1e9;
-            String rest = decoder.finish();
-            continuation.append(rest);
             if (common.json) {
-                Map<String, Object> tree = new LinkedHashMap<>();
-                tree.put("prompt", text);
-                tree.put("continuation", continuation.toString());
-                tree.put("prompt_tokens", prompt.length);
-                tree.put("new_tokens", made.ids().length);
-                tree.put("stop", made.stop().name().toLowerCase(Locale.ROOT));
-                tree.put("seconds", seconds);
-                out.println(Json.text(tree));
-            } else {
-                out.println(rest);
+                out().println(Json.text(trees.size() == 1 ? trees.get(0) : trees));
             }
         }
         return ExitCode.OK;
+    }
+
+    private List<Map<String, Object>> batch(
+            List<String> prompts,
+            @Nullable LoraAdapter adapter,
+            TextGenerator generator,
+            Tokenizer tokenizer,
+            Request request) {
+        List<long[]> ids =
+                prompts.stream().map(prompt -> tokenizer.encode(prompt, true)).toList();
+        List<Answer> base = null;
+        if (compareBase && adapter != null) {
+            adapter.detach();
+            base = generator.generate(ids, request, (row, piece) -> {});
+            adapter.attach();
+        }
+        boolean streams = prompts.size() == 1 && !common.json && base == null;
+        if (streams) {
+            say(prompts.get(0));
+        }
+        TextListener listener = streams ? (row, piece) -> say(piece) : (row, piece) -> {};
+        long start = System.nanoTime();
+        List<Answer> answers = generator.generate(ids, request, listener);
+        double seconds = (System.nanoTime() - start) / 1e9;
+        List<Map<String, Object>> trees = new ArrayList<>();
+        for (int i = 0; i < answers.size(); i++) {
+            Answer before = base == null ? null : base.get(i);
+            if (common.json) {
+                trees.add(tree(prompts.get(i), answers.get(i), before, seconds));
+            } else {
+                print(prompts.get(i), answers.get(i), before, streams);
+            }
+        }
+        return trees;
+    }
+
+    private void print(String prompt, Answer answer, @Nullable Answer base, boolean streamed) {
+        if (base != null) {
+            out().println(prompt);
+            out().println();
+            int width = Integer.getInteger("loft.columns", 100);
+            out().println(SideBySide.of("base", base.text(), "adapted", answer.text(), width));
+        } else {
+            out().println(streamed ? "" : prompt + answer.text());
+        }
+    }
+
+    private void say(String piece) {
+        out().print(piece);
+        out().flush();
+    }
+
+    private PrintWriter out() {
+        return spec.commandLine().getOut();
+    }
+
+    private static Map<String, Object> tree(String prompt, Answer answer, @Nullable Answer base, double seconds) {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("prompt", prompt);
+        tree.put("continuation", answer.text());
+        if (base != null) {
+            tree.put("base_continuation", base.text());
+        }
+        tree.put("prompt_tokens", answer.promptTokens());
+        tree.put("new_tokens", answer.newTokens());
+        tree.put("stop", answer.end().name().toLowerCase(Locale.ROOT));
+        tree.put("seconds", seconds);
+        return tree;
+    }
+
+    private static List<String> read(Path file) throws IOException {
+        return DataFiles.read(file).stream().map(GenerateCommand::text).toList();
+    }
+
+    private static String text(Row row) {
+        if (row instanceof LabeledText labeled) {
+            return labeled.text();
+        }
+        return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
     }
 }

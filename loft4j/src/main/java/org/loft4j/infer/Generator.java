@@ -1,20 +1,25 @@
 package org.loft4j.infer;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Set;
-import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
+import org.loft4j.infer.Continuation.Stop;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.KeyValueCache;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
-/** Continues one prompt with the likeliest token at each position, reading each token once. */
+/** Continues prompts token by token, reading each token once; several prompts in one batch, padded on the left. */
 public final class Generator {
     private final Decoder model;
 
@@ -29,98 +34,203 @@ public final class Generator {
      * @throws ConfigException if the model does not predict next tokens
      */
     public static Generator of(Model model) {
-        if (model instanceof Decoder decoder) {
+        if (model instanceof Decoder decoder && model.task() == Task.CAUSAL_LM) {
             return new Generator(decoder);
         }
         throw new ConfigException("generation needs a causal language model, got task " + model.task()
                 + " of model_type " + model.description().family());
     }
 
-    /** Why a continuation ended. */
-    public enum Stop {
-        /** A stop id came. */
-        STOP_ID,
-        /** As many tokens as were asked for. */
-        MAX_NEW_TOKENS,
-        /** The sequence is as long as the model was made for. */
-        MAX_POSITIONS
+    /** Hears each new id as it comes. */
+    @FunctionalInterface
+    public interface Listener {
+        /**
+         * A new id of one prompt's continuation, the stop id included.
+         *
+         * @param row number of the prompt, from 0
+         * @return whether that continuation shall go on
+         */
+        boolean onToken(int row, long id);
     }
 
-    /**
-     * A continuation.
-     *
-     * @param ids the new ids, with the stop id if one came
-     * @param stop why there are no more
-     */
-    public record Continuation(long[] ids, Stop stop) {
-        public Continuation {
-            ids = ids.clone();
-        }
-
-        @Override
-        public long[] ids() {
-            return ids.clone();
-        }
-
-        @Override
-        public boolean equals(Object other) {
-            return other instanceof Continuation that && Arrays.equals(ids, that.ids) && stop == that.stop;
-        }
-
-        @Override
-        public int hashCode() {
-            return 31 * Arrays.hashCode(ids) + stop.hashCode();
-        }
-
-        @Override
-        public String toString() {
-            return Arrays.toString(ids) + " " + stop;
-        }
-    }
-
-    /** Continues without a listener. */
+    /** Continues one prompt, always with the likeliest token. */
     public Continuation greedy(long[] prompt, int maxNewTokens, Set<Long> stopIds) {
-        return greedy(prompt, maxNewTokens, stopIds, id -> {});
+        return generate(List.of(prompt), maxNewTokens, stopIds, SamplingConfig.GREEDY, (row, id) -> true)
+                .get(0);
     }
 
     /**
-     * Continues a prompt. Of equal logits the lowest id wins.
+     * Continues prompts. Of equal logits the lowest id wins. A continuation does not depend on what shares the batch, but for
+     * the rounding of the products, and for a rotation whose frequencies follow the longest row (dynamic, longrope).
      *
-     * @param prompt at least one id, shorter than the model's longest sequence
+     * @param prompts each of at least one id, and shorter than the model's longest sequence
      * @param maxNewTokens at least 1
-     * @param stopIds ids that end the continuation; may be empty
-     * @param onToken hears each new id as it comes
+     * @param stopIds ids that end a continuation; may be empty
+     * @param listener hears each new id as it comes
+     * @return one for each prompt, in their order
      */
-    public Continuation greedy(long[] prompt, int maxNewTokens, Set<Long> stopIds, LongConsumer onToken) {
+    public List<Continuation> generate(
+            List<long[]> prompts, int maxNewTokens, Set<Long> stopIds, SamplingConfig sampling, Listener listener) {
         Checks.atLeast("max_new_tokens", maxNewTokens, 1);
-        Checks.atLeast("number of prompt ids", prompt.length, 1);
-        long room = model.description().maxPositions() - prompt.length;
-        if (room < 1) {
-            throw new ConfigException("a prompt must have fewer tokens than max_position_embeddings, "
-                    + model.description().maxPositions() + ", got " + prompt.length);
-        }
-        int limit = (int) Math.min(maxNewTokens, room);
-        long[] ids = new long[limit];
-        try (KeyValueCache cache = new KeyValueCache()) {
-            long[] next = prompt;
-            for (int i = 0; i < limit; i++) {
-                ids[i] = likeliest(next, cache);
-                onToken.accept(ids[i]);
-                if (stopIds.contains(ids[i])) {
-                    return new Continuation(Arrays.copyOf(ids, i + 1), Stop.STOP_ID);
-                }
-                next = new long[] {ids[i]};
+        Checks.atLeast("number of prompts", prompts.size(), 1);
+        long positions = model.description().maxPositions();
+        for (long[] prompt : prompts) {
+            Checks.atLeast("number of prompt ids", prompt.length, 1);
+            if (prompt.length >= positions) {
+                throw new ConfigException("a prompt must have fewer tokens than max_position_embeddings, " + positions
+                        + ", got " + prompt.length);
             }
         }
-        return new Continuation(ids, limit == maxNewTokens ? Stop.MAX_NEW_TOKENS : Stop.MAX_POSITIONS);
+        List<Row> rows = new ArrayList<>();
+        for (int i = 0; i < prompts.size(); i++) {
+            long[] prompt = prompts.get(i);
+            int limit = (int) Math.min(maxNewTokens, positions - prompt.length);
+            Stop last = limit == maxNewTokens ? Stop.MAX_NEW_TOKENS : Stop.MAX_POSITIONS;
+            rows.add(new Row(new Sampler(sampling, i, prompt), limit, last));
+        }
+        try (KeyValueCache cache = new KeyValueCache()) {
+            Columns columns = Columns.of(prompts);
+            while (rows.stream().anyMatch(Row::isOpen)) {
+                if (!model.outlives(cache.length(), columns.count())) {
+                    cache.clear();
+                }
+                float[][] logits = read(columns, cache);
+                long[] next = new long[rows.size()];
+                for (int i = 0; i < next.length; i++) {
+                    next[i] = rows.get(i).take(i, logits[i], stopIds, listener);
+                }
+                columns.add(next);
+            }
+        }
+        return rows.stream().map(Row::continuation).toList();
     }
 
-    private long likeliest(long[] ids, KeyValueCache cache) {
+    /** Reads the columns that the cache does not hold yet; the logits of the last one, row by row. */
+    private float[][] read(Columns columns, KeyValueCache cache) {
         try (NativeScope scope = new NativeScope();
                 NoGradGuard noGrad = new NoGradGuard()) {
-            Tensor input = Tensors.of(ids, 1, ids.length)
-                    .to(model.description().device().torch(), Dtype.I64.scalarType());
-            return model.nextLogits(input, null, cache).argmax().item_long();
+            DeviceSpec device = model.description().device();
+            int rows = columns.rows();
+            long[] ids = columns.from((int) cache.length());
+            Tensor input = onDevice(Tensors.of(ids, rows, ids.length / rows), device);
+            long[] mask = columns.mask();
+            Tensor attention = mask == null ? null : onDevice(Tensors.of(mask, rows, columns.count()), device);
+            float[] flat = Tensors.toFloats(model.nextLogits(input, attention, cache));
+            int vocabulary = flat.length / rows;
+            float[][] logits = new float[rows][];
+            for (int i = 0; i < rows; i++) {
+                logits[i] = Arrays.copyOfRange(flat, i * vocabulary, (i + 1) * vocabulary);
+            }
+            return logits;
+        }
+    }
+
+    private static Tensor onDevice(Tensor tensor, DeviceSpec device) {
+        return tensor.to(device.torch(), Dtype.I64.scalarType());
+    }
+
+    /** The columns of a batch: the prompts, aligned on the right, and what has come since. */
+    private static final class Columns {
+        private final long[][] ids;
+        private final int[] padding;
+        private int count;
+
+        private Columns(long[][] ids, int[] padding, int count) {
+            this.ids = ids;
+            this.padding = padding;
+            this.count = count;
+        }
+
+        static Columns of(List<long[]> prompts) {
+            int longest =
+                    prompts.stream().mapToInt(prompt -> prompt.length).max().orElse(0);
+            long[][] ids = new long[prompts.size()][2 * longest];
+            int[] padding = new int[ids.length];
+            for (int i = 0; i < ids.length; i++) {
+                long[] prompt = prompts.get(i);
+                padding[i] = longest - prompt.length;
+                System.arraycopy(prompt, 0, ids[i], padding[i], prompt.length);
+            }
+            return new Columns(ids, padding, longest);
+        }
+
+        int rows() {
+            return ids.length;
+        }
+
+        int count() {
+            return count;
+        }
+
+        void add(long[] column) {
+            for (int i = 0; i < ids.length; i++) {
+                ids[i] = count == ids[i].length ? Arrays.copyOf(ids[i], 2 * count) : ids[i];
+                ids[i][count] = column[i];
+            }
+            count++;
+        }
+
+        /** The ids of all columns from one on, row by row. */
+        long[] from(int first) {
+            long[] some = new long[ids.length * (count - first)];
+            for (int i = 0; i < ids.length; i++) {
+                System.arraycopy(ids[i], first, some, i * (count - first), count - first);
+            }
+            return some;
+        }
+
+        /** 0 where a row is padded, else 1; null where none is. */
+        long @Nullable [] mask() {
+            if (Arrays.stream(padding).allMatch(columns -> columns == 0)) {
+                return null;
+            }
+            long[] mask = new long[padding.length * count];
+            Arrays.fill(mask, 1);
+            for (int i = 0; i < padding.length; i++) {
+                Arrays.fill(mask, i * count, i * count + padding[i], 0);
+            }
+            return mask;
+        }
+    }
+
+    /** One continuation as it grows. */
+    private static final class Row {
+        private final Sampler sampler;
+        private final long[] ids;
+        private final Stop last;
+        private int size;
+        private @Nullable Stop stop;
+
+        Row(Sampler sampler, int limit, Stop last) {
+            this.sampler = sampler;
+            this.ids = new long[limit];
+            this.last = last;
+        }
+
+        boolean isOpen() {
+            return stop == null;
+        }
+
+        /** The id to read next: a new one, or any where the continuation has ended. */
+        long take(int row, float[] logits, Set<Long> stopIds, Listener listener) {
+            if (stop != null) {
+                return ids[size - 1];
+            }
+            long id = sampler.next(logits);
+            ids[size++] = id;
+            boolean more = listener.onToken(row, id);
+            if (stopIds.contains(id)) {
+                stop = Stop.STOP_ID;
+            } else if (!more) {
+                stop = Stop.LISTENER;
+            } else if (size == ids.length) {
+                stop = last;
+            }
+            return id;
+        }
+
+        Continuation continuation() {
+            return new Continuation(Arrays.copyOf(ids, size), stop == null ? last : stop);
         }
     }
 }

@@ -137,6 +137,13 @@ public final class CausalDecoder implements Decoder {
     }
 
     @Override
+    public boolean outlives(long read, long length) {
+        return parts.kinds().stream()
+                .map(LayerKind::rotary)
+                .allMatch(rotary -> rotary == null || rotary.isSame(read, length));
+    }
+
+    @Override
     public Map<String, Linear> linears() {
         return Collections.unmodifiableMap(linears);
     }

@@ -15,4 +15,13 @@ public interface Decoder extends Model {
      * @return logits of the last position, {@code (batch, vocabulary)}
      */
     Tensor nextLogits(Tensor inputIds, @Nullable Tensor attentionMask, KeyValueCache cache);
+
+    /**
+     * Whether what was read of a sequence still holds when it has become longer. Where it does not, because the rotation of all
+     * positions depends on the length, the whole has to be read again with an empty cache.
+     *
+     * @param read tokens of the longest row that were read
+     * @param length tokens that it has now
+     */
+    boolean outlives(long read, long length);
 }

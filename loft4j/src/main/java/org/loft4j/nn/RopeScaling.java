@@ -57,7 +57,7 @@ public sealed interface RopeScaling {
 
     /**
      * The base grows with the length, once it is beyond that of pretraining; the "dynamic NTK" of Peng et al. 2023
-     * (arXiv:2309.00071), appendix A.1. Keys in a cache keep the rotation that they were given, as in Transformers.
+     * (arXiv:2309.00071), appendix A.1.
      *
      * @param maxPositions length of pretraining
      */

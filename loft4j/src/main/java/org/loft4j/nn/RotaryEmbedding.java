@@ -44,6 +44,11 @@ public final class RotaryEmbedding implements AutoCloseable {
         this.device = device;
     }
 
+    /** Whether sequences of two lengths have the same angles at the positions that they share. */
+    public boolean isSame(long length, long otherLength) {
+        return scaling.variant(length) == scaling.variant(otherLength);
+    }
+
     /** The rotation at positions {@code first … first + count − 1}, the same for each row. */
     public Rotation range(long first, long count) {
         grow(first + count);

@@ -14,8 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.ConfigException;
-import org.loft4j.infer.Generator.Continuation;
-import org.loft4j.infer.Generator.Stop;
+import org.loft4j.infer.Continuation.Stop;
 import org.loft4j.io.Json;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
@@ -37,8 +36,10 @@ class GeneratorParityTest {
         try (Model model = Models.open(STORIES, ModelOptions.of(Task.CAUSAL_LM))) {
             List<Long> heard = new ArrayList<>();
             long baseline = NativeScope.liveObjects();
+            List<long[]> prompts = List.of(longs(expected.get("prompt_ids")));
             Continuation continuation = Generator.of(model)
-                    .greedy(longs(expected.get("prompt_ids")), newIds.length, Set.of(2L), heard::add);
+                    .generate(prompts, newIds.length, Set.of(2L), SamplingConfig.GREEDY, (row, id) -> heard.add(id))
+                    .get(0);
             assertArrayEquals(newIds, continuation.ids());
             assertEquals(Stop.MAX_NEW_TOKENS, continuation.stop());
             assertArrayEquals(newIds, heard.stream().mapToLong(Long::longValue).toArray());

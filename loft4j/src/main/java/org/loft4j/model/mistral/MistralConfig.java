@@ -33,6 +33,6 @@ public record MistralConfig(DecoderConfig sizes, Rope rope, long slidingWindow, 
 
     /** The longest sequence of a model with this config.json. */
     public static long maxPositions(JsonObject json) throws CheckpointException {
-        return json.longOr("max_position_embeddings", ABSENT.maxPositions());
+        return DecoderConfig.maxPositions(json, ABSENT.maxPositions());
     }
 }

@@ -13,6 +13,7 @@ import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.RopeScaling;
 import org.loft4j.nn.RotaryEmbedding;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.Weights;
@@ -118,7 +119,7 @@ public record DecoderAssembly(
         ModelDescription description = new ModelDescription(
                 family,
                 sizes.vocabularySize(),
-                sizes.maxPositions(),
+                longest(),
                 sizes.hiddenSize(),
                 dtype,
                 options.device(),
@@ -138,6 +139,13 @@ public record DecoderAssembly(
                         task == Task.CAUSAL_LM ? logitSoftcap : 0,
                         task == Task.TOKEN_CLASSIFICATION ? classifierDropout : 0),
                 seed -> parameters(options).redraw(weights, seed)));
+    }
+
+    private long longest() {
+        Rope rope = placement.get(0).rope();
+        return rope != null && rope.scaling() instanceof RopeScaling.Dynamic dynamic
+                ? (long) (sizes.maxPositions() * dynamic.factor())
+                : sizes.maxPositions();
     }
 
     /** Blocks with the same placement share their tables. */

@@ -121,6 +121,21 @@ public record DecoderConfig(
                 Activation.parse(absent.activationKey(), json.stringOr(absent.activationKey(), absent.activation())));
     }
 
+    /**
+     * The longest sequence of a model with this config.json: {@code max_position_embeddings}, times the factor of a dynamic
+     * scaling, whose file states the length of pretraining.
+     */
+    public static long maxPositions(JsonObject json, long absent) throws CheckpointException {
+        long stated = json.longOr("max_position_embeddings", absent);
+        JsonObject older = json.findObject("rope_scaling");
+        JsonObject scaling = older == null ? json.findObject("rope_parameters") : older;
+        if (scaling == null) {
+            return stated;
+        }
+        String type = scaling.stringOr("rope_type", scaling.stringOr("type", "default"));
+        return type.equals("dynamic") ? (long) (stated * scaling.requireDouble("factor")) : stated;
+    }
+
     /** The dropout before a classifier of tokens, which Transformers looks up under two names. */
     public static double tokenClassifierDropout(JsonObject json) throws CheckpointException {
         return json.doubleOr("classifier_dropout", json.doubleOr("hidden_dropout", 0.1));

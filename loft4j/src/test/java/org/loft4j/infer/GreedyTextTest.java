@@ -1,0 +1,180 @@
+package org.loft4j.infer;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.PeftFiles;
+import org.loft4j.model.Fixture;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** The same text with a cache, without one, and in a batch of prompts of other lengths. */
+class GreedyTextTest {
+    private static final int TOKENS = 64;
+    private static final List<long[]> PROMPTS = List.of(
+            new long[] {5, 17, 42, 8, 99, 120, 3, 61, 77}, new long[] {9, 200, 31}, new long[] {7, 7, 150, 11, 90});
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "llama_gqa",
+                "llama3_rope_tied",
+                "llama_yarn",
+                "mistral_sw",
+                "qwen2",
+                "qwen2_sliding",
+                "qwen3",
+                "gemma2_cap",
+                "gemma3_text",
+                "smollm3_sliding",
+                "stories260K"
+            })
+    void cacheBatchAndPaddingDoNotChangeAToken(String name) throws Exception {
+        try (Model model = open(name)) {
+            long room = model.description().maxPositions() - PROMPTS.get(0).length;
+            assertAllEqual(model, (int) Math.min(TOKENS, room));
+        }
+    }
+
+    /** Its longest sequence is 64 tokens. */
+    @Test
+    void nearItsEndToo() throws Exception {
+        try (Model model = open("gpt2")) {
+            assertAllEqual(model, 64 - PROMPTS.get(0).length);
+        }
+    }
+
+    /** The angles of all positions change with each token beyond a length, or once at it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llama_dynamic", "phi3_partial", "phi3_longrope_short"})
+    void whatWasReadIsReadAgainWhenAllAnglesChange(String name) throws Exception {
+        try (Model model = open(name)) {
+            long[] prompt = PROMPTS.get(1);
+            long room = model.description().maxPositions() - prompt.length;
+            int tokens = (int) Math.min(20, room);
+            assertArrayEquals(
+                    withoutCache(model, prompt, tokens),
+                    Generator.of(model).greedy(prompt, tokens, Set.of()).ids());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama_gqa", "qwen3", "gpt2"})
+    void anAdapterGivesTheSameTextMergedAndNot(String name) throws Exception {
+        try (Model model = open(name)) {
+            long[] bare =
+                    Generator.of(model).greedy(PROMPTS.get(0), 40, Set.of()).ids();
+            Path directory = Fixture.directory(name).resolve("adapter");
+            try (LoraAdapter adapter = PeftFiles.load(directory, model)) {
+                long[] beside =
+                        Generator.of(model).greedy(PROMPTS.get(0), 40, Set.of()).ids();
+                assertNotEquals(Arrays.toString(bare), Arrays.toString(beside));
+                adapter.merge();
+                assertArrayEquals(
+                        beside,
+                        Generator.of(model).greedy(PROMPTS.get(0), 40, Set.of()).ids());
+                adapter.unmerge();
+                adapter.detach();
+                assertArrayEquals(
+                        bare,
+                        Generator.of(model).greedy(PROMPTS.get(0), 40, Set.of()).ids());
+            }
+        }
+    }
+
+    @Test
+    void drawsDoNotDependOnTheBatch() throws Exception {
+        SamplingConfig config = new SamplingConfig(1, 40, 0.95, 0, 1.1, 3);
+        try (Model model = open("llama_gqa")) {
+            Generator generator = Generator.of(model);
+            List<Continuation> twice = new ArrayList<>();
+            for (List<long[]> prompts : List.of(PROMPTS, PROMPTS.subList(0, 1))) {
+                twice.add(generator
+                        .generate(prompts, 30, Set.of(), config, (row, id) -> true)
+                        .get(0));
+            }
+            assertEquals(twice.get(0), twice.get(1));
+        }
+    }
+
+    @Test
+    void rowsEndOneByOne() throws Exception {
+        try (Model model = open("llama_gqa")) {
+            Generator generator = Generator.of(model);
+            List<Continuation> free =
+                    generator.generate(PROMPTS, 12, Set.of(), SamplingConfig.GREEDY, (row, id) -> true);
+            long end = free.get(1).ids()[3];
+            List<Continuation> ended =
+                    generator.generate(PROMPTS, 12, Set.of(end), SamplingConfig.GREEDY, (row, id) -> row != 2);
+            long[] whole = free.get(1).ids();
+            int first = 0;
+            while (whole[first] != end) {
+                first++;
+            }
+            assertArrayEquals(Arrays.copyOf(whole, first + 1), ended.get(1).ids());
+            assertEquals(Continuation.Stop.STOP_ID, ended.get(1).stop());
+            assertEquals(1, ended.get(2).ids().length);
+            assertTrue(ended.get(2).stop() == Continuation.Stop.LISTENER
+                    || free.get(2).ids()[0] == end);
+        }
+    }
+
+    private static void assertAllEqual(Model model, int tokens) {
+        Generator generator = Generator.of(model);
+        long baseline = 0;
+        List<Continuation> batched =
+                generator.generate(PROMPTS, tokens, Set.of(), SamplingConfig.GREEDY, (row, id) -> true);
+        for (int i = 0; i < PROMPTS.size(); i++) {
+            long[] alone = generator.greedy(PROMPTS.get(i), tokens, Set.of()).ids();
+            assertArrayEquals(alone, batched.get(i).ids(), "batched, prompt " + i);
+            assertArrayEquals(withoutCache(model, PROMPTS.get(i), tokens), alone, "without a cache, prompt " + i);
+            if (i == 0) {
+                baseline = NativeScope.liveObjects();
+            }
+            assertTrue(NativeScope.liveObjects() <= baseline, "native objects are left behind");
+        }
+    }
+
+    private static long[] withoutCache(Model model, long[] prompt, int tokens) {
+        long[] ids = prompt.clone();
+        for (int i = 0; i < tokens; i++) {
+            try (NativeScope scope = new NativeScope();
+                    NoGradGuard frozen = new NoGradGuard()) {
+                Tensor logits = model.logits(new TokenInput(Tensors.of(ids, 1, ids.length), null));
+                long next = logits.select(1, ids.length - 1)
+                        .argmax(new LongOptional(1), false)
+                        .item_long();
+                ids = Arrays.copyOf(ids, ids.length + 1);
+                ids[ids.length - 1] = next;
+            }
+        }
+        return Arrays.copyOfRange(ids, prompt.length, ids.length);
+    }
+
+    /** In float64 where the weights are random: there two tokens may be so near each other that rounding would choose. */
+    private static Model open(String name) throws Exception {
+        Dtype dtype = name.equals("stories260K") ? Dtype.F32 : Dtype.F64;
+        return Models.open(
+                Fixture.directory(name), ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
+    }
+}

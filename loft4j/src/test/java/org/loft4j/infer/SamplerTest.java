@@ -1,0 +1,113 @@
+package org.loft4j.infer;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+import org.loft4j.ConfigException;
+
+class SamplerTest {
+    /** Probabilities 0.4, 0.3, 0.2 and 0.1. */
+    private static final double[] SHARES = {0.2, 0.4, 0.1, 0.3};
+
+    @Test
+    void greedyTakesTheLikeliestAndTheLowestOfEqualOnes() {
+        assertEquals(1, new Sampler(SamplingConfig.GREEDY, 0, new long[] {1}).next(new float[] {-2, 3, 3, 1}));
+    }
+
+    @Test
+    void drawsHaveTheProbabilitiesOfTheirTemperature() {
+        assertFrequencies(new SamplingConfig(1, 0, 1, 0, 1, 5), 0.2, 0.4, 0.1, 0.3);
+        // squares of the shares: 4, 16, 1 and 9 of 30
+        assertFrequencies(new SamplingConfig(0.5, 0, 1, 0, 1, 5), 4 / 30.0, 16 / 30.0, 1 / 30.0, 9 / 30.0);
+    }
+
+    @Test
+    void topKTopPAndMinPLeaveTheLikeliest() {
+        assertEquals(Set.of(1, 3), drawn(new SamplingConfig(1, 2, 1, 0, 1, 5)));
+        assertEquals(Set.of(1, 3), drawn(new SamplingConfig(1, 0, 0.7, 0, 1, 5)));
+        assertEquals(Set.of(0, 1, 3), drawn(new SamplingConfig(1, 0, 0.71, 0, 1, 5)));
+        assertEquals(Set.of(1), drawn(new SamplingConfig(1, 0, 0.01, 0, 1, 5)));
+        assertEquals(Set.of(1, 3), drawn(new SamplingConfig(1, 0, 1, 0.6, 1, 5)));
+        assertEquals(Set.of(0, 1, 2, 3), drawn(new SamplingConfig(1, 0, 1, 0.2, 1, 5)));
+    }
+
+    @Test
+    void tokensAsLikelyAsTheLastOfTopKStay() {
+        Set<Integer> drawn = new TreeSet<>();
+        Sampler sampler = new Sampler(new SamplingConfig(1, 1, 1, 0, 1, 5), 0, new long[0]);
+        for (int i = 0; i < 100; i++) {
+            drawn.add(sampler.next(new float[] {1, -3, 1}));
+        }
+        assertEquals(Set.of(0, 2), drawn);
+    }
+
+    @Test
+    void whatHasComeBeforeIsPenalised() {
+        SamplingConfig config = new SamplingConfig(0, 0, 1, 0, 2, 0);
+        Sampler sampler = new Sampler(config, 0, new long[] {0, 2});
+        float[] logits = {4, 3, -1, -1.5f};
+        assertEquals(1, sampler.next(logits));
+        assertArrayEquals(new float[] {2, 3, -2, -1.5f}, logits);
+        assertEquals(0, sampler.next(new float[] {4, 3, -1, -1.5f}), "1 has come now as well");
+    }
+
+    @Test
+    void theSeedTheRowAndTheStepDecide() {
+        assertEquals(sequence(1, 0), sequence(1, 0));
+        assertNotEquals(sequence(1, 0), sequence(2, 0));
+        assertNotEquals(sequence(1, 0), sequence(1, 1));
+    }
+
+    @Test
+    void impossibleSettingsAreRefused() {
+        assertThrows(ConfigException.class, () -> new SamplingConfig(-1, 0, 1, 0, 1, 0));
+        assertThrows(ConfigException.class, () -> new SamplingConfig(1, -1, 1, 0, 1, 0));
+        assertThrows(ConfigException.class, () -> new SamplingConfig(1, 0, 0, 0, 1, 0));
+        assertThrows(ConfigException.class, () -> new SamplingConfig(1, 0, 1, 1.1, 1, 0));
+        assertThrows(ConfigException.class, () -> new SamplingConfig(1, 0, 1, 0, 0, 0));
+    }
+
+    private static String sequence(long seed, long row) {
+        Sampler sampler = new Sampler(new SamplingConfig(1, 0, 1, 0, 1, seed), row, new long[0]);
+        StringBuilder ids = new StringBuilder();
+        for (int i = 0; i < 40; i++) {
+            ids.append(sampler.next(logits()));
+        }
+        return ids.toString();
+    }
+
+    private static float[] logits() {
+        float[] logits = new float[SHARES.length];
+        for (int i = 0; i < logits.length; i++) {
+            logits[i] = (float) Math.log(SHARES[i]);
+        }
+        return logits;
+    }
+
+    private static Set<Integer> drawn(SamplingConfig config) {
+        Sampler sampler = new Sampler(config, 0, new long[0]);
+        Set<Integer> drawn = new TreeSet<>();
+        for (int i = 0; i < 400; i++) {
+            drawn.add(sampler.next(logits()));
+        }
+        return drawn;
+    }
+
+    private static void assertFrequencies(SamplingConfig config, double... expected) {
+        Sampler sampler = new Sampler(config, 0, new long[0]);
+        int draws = 20_000;
+        double[] counts = new double[expected.length];
+        for (int i = 0; i < draws; i++) {
+            counts[sampler.next(logits())]++;
+        }
+        for (int i = 0; i < counts.length; i++) {
+            counts[i] /= draws;
+        }
+        assertArrayEquals(expected, counts, 4 * Math.sqrt(0.25 / draws));
+    }
+}
