@@ -51,7 +51,7 @@ class GgufModelTest {
         "gemma2, gemma2, 24",
         "gemma3_text, gemma3, 28",
         "phi3, phi3, 15",
-        "gpt2, gpt2, 17",
+        "gpt2, gpt2, 18",
     })
     void everyTensorHasItsPlaceAndItsValues(String modelType, String architecture, int count) throws IOException {
         TinyCheckpoint checkpoint = tiny(modelType).write();
@@ -67,7 +67,8 @@ class GgufModelTest {
         }
         double written = 0;
         for (Map.Entry<String, GgufReader.Entry> entry : read.tensors.entrySet()) {
-            written += sum(entry.getValue().values());
+            boolean copy = modelType.equals("gpt2") && entry.getKey().equals("output.weight");
+            written += copy ? 0 : sum(entry.getValue().values());
             boolean shifted = modelType.startsWith("gemma") && entry.getKey().endsWith("_norm.weight");
             written -= shifted ? entry.getValue().values().length : 0;
         }
