@@ -38,12 +38,13 @@ class ArchitectureTest {
         "nn, tensor",
         "optim, tensor",
         "io, tensor",
-        "data, tensor data.jinja",
+        "data, tensor data.image data.jinja",
+        "data.image, ",
         "data.jinja, ",
         "model.., nn io tensor model..",
         "adapter, nn io tensor",
         "train, adapter model.. nn optim io data tensor",
-        "infer, adapter model.. nn io data tensor",
+        "infer, adapter model.. nn io data data.image tensor",
         "export, adapter nn io tensor",
     })
     void aPackageUsesOnlyThoseBelowIt(String name, String below) {

@@ -16,7 +16,8 @@ import org.loft4j.Checks;
  *     tokens from the second of each row on, since a token is predicted from those before it
  */
 public record Batch(
-        int rows, int columns, long[] inputIds, long[] attentionMask, long[] labels, long tokens, long targets) {
+        int rows, int columns, long[] inputIds, long[] attentionMask, long[] labels, long tokens, long targets)
+        implements MiniBatch {
     /** Collects the examples with the given indices. */
     public static Batch collate(Dataset dataset, int[] indices, long padId) {
         Checks.atLeast("number of examples in a batch", indices.length, 1);

@@ -24,7 +24,7 @@ public final class BatchPlan {
     private final boolean groupByLength;
     private final long seed;
 
-    public BatchPlan(Dataset dataset, int batchSize, boolean groupByLength, long seed) {
+    public BatchPlan(Examples dataset, int batchSize, boolean groupByLength, long seed) {
         this(dataset.lengths(), batchSize, groupByLength, seed);
     }
 

@@ -13,7 +13,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 
 /** Tokenized examples, ready for batches. */
-public final class Dataset {
+public final class Dataset implements Examples {
     private final int[][] ids;
     // a classifier's classes, else where the loss of each example is taken: start, end, start, end … in tokens
     private final int @Nullable [] classes;
@@ -146,7 +146,7 @@ public final class Dataset {
         return ids.stream().map(int[]::clone).toArray(int[][]::new);
     }
 
-    /** The number of examples. */
+    @Override
     public int size() {
         return ids.length;
     }
@@ -177,6 +177,7 @@ public final class Dataset {
     }
 
     /** The number of tokens of each example. */
+    @Override
     public int[] lengths() {
         return IntStream.range(0, size()).map(this::length).toArray();
     }
@@ -197,6 +198,7 @@ public final class Dataset {
     }
 
     /** Number of rows and checksum of all ids and labels: two datasets with the same one hold the same. */
+    @Override
     public String fingerprint() {
         CRC32C crc = new CRC32C();
         for (int i = 0; i < size(); i++) {
@@ -205,6 +207,17 @@ public final class Dataset {
             update(crc, row.labels());
         }
         return size() + " rows, crc32c " + Long.toHexString(crc.getValue());
+    }
+
+    @Override
+    public Batch batch(int[] indices, long padId) {
+        return Batch.collate(this, indices, padId);
+    }
+
+    /** The same as {@link #batch}: tokens stay as they are. */
+    @Override
+    public Batch trainingBatch(int[] indices, long padId, long seed, long epoch) {
+        return Batch.collate(this, indices, padId);
     }
 
     private static void update(CRC32C crc, long[] values) {

@@ -1,6 +1,7 @@
 package org.loft4j.data;
 
 import java.math.BigInteger;
+import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -10,6 +11,7 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.loft4j.ConfigException;
 import org.loft4j.DataException;
+import org.loft4j.data.image.LabeledImages;
 
 /**
  * The classes of a classifier by index. The order depends on nothing but the set of names: by value where all are whole
@@ -45,10 +47,27 @@ public final class Labels {
         for (Row row : rows) {
             found.add(labeled(row).label());
         }
+        Origin origin =
+                rows.isEmpty() ? Origin.MEMORY : new Origin(rows.get(0).origin().file(), 0);
+        return found(found, origin);
+    }
+
+    /**
+     * The labels that occur in images.
+     *
+     * @param file where they are, for messages
+     * @throws DataException if all images have the same
+     */
+    public static Labels of(LabeledImages images, Path file) throws DataException {
+        var found = new TreeSet<String>();
+        for (int i = 0; i < images.size(); i++) {
+            found.add(images.label(i));
+        }
+        return found(found, new Origin(file, 0));
+    }
+
+    private static Labels found(TreeSet<String> found, Origin origin) throws DataException {
         if (found.size() < 2) {
-            Origin origin = rows.isEmpty()
-                    ? Origin.MEMORY
-                    : new Origin(rows.get(0).origin().file(), 0);
             throw origin.fault("has only one label, " + Quoted.list(found) + ": there is nothing to tell apart");
         }
         List<String> names = List.copyOf(found);

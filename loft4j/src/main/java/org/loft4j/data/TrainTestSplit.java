@@ -34,7 +34,7 @@ public record TrainTestSplit<R extends Row>(List<R> train, List<R> test) {
         var train = new ArrayList<R>();
         var test = new ArrayList<R>();
         for (R row : rows) {
-            (position(text(row), seed) < testShare ? test : train).add(row);
+            (position(text(row).getBytes(StandardCharsets.UTF_8), seed) < testShare ? test : train).add(row);
         }
         if (train.isEmpty() || test.isEmpty()) {
             throw new ConfigException("holding out " + testShare + " of " + rows.size() + " rows leaves "
@@ -42,6 +42,15 @@ public record TrainTestSplit<R extends Row>(List<R> train, List<R> test) {
                     + ": choose another share or name a file");
         }
         return new TrainTestSplit<>(train, test);
+    }
+
+    /**
+     * Whether an example is held out, by the bytes that tell it from others.
+     *
+     * @param testShare in (0, 1)
+     */
+    public static boolean isHeldOut(byte[] identity, double testShare, long seed) {
+        return position(identity, seed) < testShare;
     }
 
     private static String text(Row row) {
@@ -54,12 +63,12 @@ public record TrainTestSplit<R extends Row>(List<R> train, List<R> test) {
         return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
     }
 
-    /** A number in [0, 1): the first 53 bits of the SHA-256 of seed and text. */
-    private static double position(String text, long seed) {
+    /** A number in [0, 1): the first 53 bits of the SHA-256 of seed and example. */
+    private static double position(byte[] identity, long seed) {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");
             digest.update(ByteBuffer.allocate(Long.BYTES).putLong(seed).array());
-            byte[] hash = digest.digest(text.getBytes(StandardCharsets.UTF_8));
+            byte[] hash = digest.digest(identity);
             return (ByteBuffer.wrap(hash).getLong() >>> 11) * 0x1p-53;
         } catch (NoSuchAlgorithmException e) {
             throw new AssertionError("every Java platform has SHA-256", e);

@@ -3,7 +3,7 @@ package org.loft4j.train;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.loft4j.data.Batch;
+import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Task;
 
@@ -15,9 +15,9 @@ import org.loft4j.nn.Task;
  * @param count number of target tokens or examples in all batches
  */
 record BatchLoss(Task task, long count) {
-    static BatchLoss over(Task task, List<Batch> batches) {
+    static BatchLoss over(Task task, List<? extends MiniBatch> batches) {
         long count = 0;
-        for (Batch batch : batches) {
+        for (MiniBatch batch : batches) {
             count += batch.targets();
         }
         return new BatchLoss(task, count);

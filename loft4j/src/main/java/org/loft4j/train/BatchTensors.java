@@ -2,7 +2,11 @@ package org.loft4j.train;
 
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.data.Batch;
+import org.loft4j.data.ImageBatch;
+import org.loft4j.data.MiniBatch;
+import org.loft4j.nn.ImageInput;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Tensors;
@@ -10,11 +14,24 @@ import org.loft4j.tensor.Tensors;
 /**
  * A batch on the device of the model; belongs to the open scope.
  *
- * @param input ids, and a mask where something is padded
+ * @param input ids, and a mask where something is padded; or pixels
  * @param labels int64 {@code (batch)} for classification, {@code (batch, seq)} where each token has one
  */
-record BatchTensors(TokenInput input, Tensor labels) {
-    static BatchTensors of(Batch batch, Model model) {
+record BatchTensors(ModelInput input, Tensor labels) {
+    static BatchTensors of(MiniBatch batch, Model model) {
+        if (batch instanceof ImageBatch images) {
+            return of(images, model.description().device());
+        }
+        return of((Batch) batch, model);
+    }
+
+    private static BatchTensors of(ImageBatch batch, DeviceSpec device) {
+        Tensor pixels = Tensors.of(batch.pixels(), batch.rows(), batch.channels(), batch.height(), batch.width());
+        return new BatchTensors(
+                new ImageInput(on(device, pixels)), on(device, Tensors.of(batch.labels(), batch.rows())));
+    }
+
+    private static BatchTensors of(Batch batch, Model model) {
         DeviceSpec device = model.description().device();
         boolean padded = batch.tokens() < (long) batch.rows() * batch.columns();
         Tensor ids = on(device, Tensors.of(batch.inputIds(), batch.rows(), batch.columns()));

@@ -1,5 +1,6 @@
 package org.loft4j.train;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -8,8 +9,8 @@ import java.util.stream.IntStream;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.loft4j.data.Batch;
-import org.loft4j.data.Dataset;
+import org.loft4j.data.Examples;
+import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.NativeScope;
@@ -27,8 +28,8 @@ public final class Evaluator {
         this.batchSize = batchSize;
     }
 
-    /** One pass over the rows without gradients; the caller has switched dropout off. */
-    public Evaluation evaluate(Dataset rows) {
+    /** One pass over the rows without gradients; the caller has switched dropout off. Fails where an image cannot be decoded. */
+    public Evaluation evaluate(Examples rows) throws IOException {
         long start = System.nanoTime();
         Task task = model.task();
         int classes = Math.max(1, model.description().labels().size());
@@ -37,13 +38,13 @@ public final class Evaluator {
         long count = 0;
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             for (int[] indices : byLength(rows)) {
-                Batch batch = Batch.collate(rows, indices, padId);
+                MiniBatch batch = rows.batch(indices, padId);
                 try (NativeScope scope = new NativeScope()) {
                     BatchTensors tensors = BatchTensors.of(batch, model);
                     Tensor logits = model.logits(tensors.input());
                     sum += BatchLoss.sum(task, logits, tensors.labels()).item_double();
                     count += batch.targets();
-                    if (task == Task.SEQUENCE_CLASSIFICATION) {
+                    if (task.isOneLabelEach()) {
                         add(confusion, batch.labels(), Tensors.toLongs(logits.argmax(new LongOptional(1), false)));
                     }
                 }
@@ -51,16 +52,17 @@ public final class Evaluator {
         }
         double loss = sum / count;
         double seconds = (System.nanoTime() - start) / 1e9;
-        return task == Task.SEQUENCE_CLASSIFICATION
+        return task.isOneLabelEach()
                 ? Evaluation.classification(loss, confusion, seconds)
                 : Evaluation.languageModel(loss, count, seconds);
     }
 
     /** Rows of similar length share a batch; a score does not depend on the order. */
-    private List<int[]> byLength(Dataset rows) {
+    private List<int[]> byLength(Examples rows) {
+        int[] lengths = rows.lengths();
         int[] order = IntStream.range(0, rows.size())
                 .boxed()
-                .sorted(Comparator.comparingInt(rows::length))
+                .sorted(Comparator.comparingInt(i -> lengths[i]))
                 .mapToInt(i -> i)
                 .toArray();
         List<int[]> batches = new ArrayList<>();

@@ -5,9 +5,11 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Dataset;
+import org.loft4j.data.Examples;
+import org.loft4j.data.ImageDataset;
+import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
-import org.loft4j.nn.Task;
 
 /** Whether settings, model and data fit each other, before an hour has gone into finding out. */
 final class RunCheck {
@@ -16,7 +18,7 @@ final class RunCheck {
     /** @throws ConfigException that names all misfits */
     static void check(Model model, TrainData data, TrainConfig config) {
         List<String> problems = new ArrayList<>();
-        boolean classifies = model.task() == Task.SEQUENCE_CLASSIFICATION;
+        boolean classifies = model.task().isOneLabelEach();
         List<String> metrics =
                 classifies ? List.of("loss", "accuracy", "macro_f1", "matthews") : List.of("loss", "perplexity");
         if (!metrics.contains(config.metricForBest())) {
@@ -33,11 +35,21 @@ final class RunCheck {
         }
     }
 
-    private static void check(List<String> problems, String kind, @Nullable Dataset rows, Model model) {
-        if (rows == null) {
+    private static void check(List<String> problems, String kind, @Nullable Examples examples, Model model) {
+        if (examples == null) {
             return;
         }
-        boolean classifies = model.task() == Task.SEQUENCE_CLASSIFICATION;
+        if ((examples instanceof ImageDataset) != (model.imageShape() != null)) {
+            problems.add("the " + kind + " data holds " + (examples instanceof ImageDataset ? "images" : "texts")
+                    + ", but the model reads " + (model.imageShape() == null ? "texts" : "images"));
+            return;
+        }
+        if (examples instanceof ImageDataset images) {
+            checkImages(problems, kind, images, model);
+            return;
+        }
+        Dataset rows = (Dataset) examples;
+        boolean classifies = model.task().isOneLabelEach();
         ModelDescription description = model.description();
         if (rows.isClassification() != classifies) {
             problems.add("the " + kind + " data is for a " + (classifies ? "language model" : "classifier")
@@ -58,9 +70,30 @@ final class RunCheck {
             problems.add("the " + kind + " data has a row of " + longest + " tokens, but the model was made for "
                     + description.maxPositions() + ": lower max_length");
         }
-        if (classifies && largestClass >= description.labels().size()) {
-            problems.add("the " + kind + " data has class " + largestClass + ", but the model knows only "
-                    + description.labels().size() + " classes, counted from 0");
+        if (classifies) {
+            checkClass(problems, kind, largestClass, model);
+        }
+    }
+
+    private static void checkImages(List<String> problems, String kind, ImageDataset images, Model model) {
+        ImageDataset.Shape shape = images.shape();
+        ImageShape read = new ImageShape(shape.channels(), shape.height(), shape.width());
+        if (!read.equals(model.imageShape())) {
+            problems.add(
+                    "the " + kind + " data was made ready for " + read + ", but the model reads " + model.imageShape());
+        }
+        long largest = 0;
+        for (int i = 0; i < images.size(); i++) {
+            largest = Math.max(largest, images.label(i));
+        }
+        checkClass(problems, kind, largest, model);
+    }
+
+    private static void checkClass(List<String> problems, String kind, long largest, Model model) {
+        int known = model.description().labels().size();
+        if (largest >= known) {
+            problems.add("the " + kind + " data has class " + largest + ", but the model knows only " + known
+                    + " classes, counted from 0");
         }
     }
 }

@@ -27,7 +27,8 @@ final class RunOutput implements AutoCloseable {
             "vocab.json",
             "merges.txt",
             "tokenizer.model",
-            "chat_template.jinja");
+            "chat_template.jinja",
+            "preprocessor_config.json");
 
     private final Path directory;
     private final Checkpoints checkpoints;
@@ -80,7 +81,7 @@ final class RunOutput implements AutoCloseable {
         return Files.exists(state) && Json.read(state).has("finished");
     }
 
-    /** Copies the files of the tokenizer, so that the result can be used without the base model's directory. */
+    /** Copies the files of the tokenizer, or of the preparation of images, so that the result can be used without the base model's directory. */
     void copyTokenizer(@Nullable Path modelDirectory) throws IOException {
         if (modelDirectory == null || !Files.isDirectory(modelDirectory)) {
             return;

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Map;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
-import org.loft4j.data.Dataset;
+import org.loft4j.data.Examples;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.nn.Model;
@@ -38,7 +38,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         settings.put("device", model.description().device().toString());
         settings.put("threads", Engine.threads());
         settings.put("train_data", data.train().fingerprint());
-        Dataset eval = data.eval();
+        Examples eval = data.eval();
         settings.put("eval_data", eval == null ? "none" : eval.fingerprint());
         return new RunPlan(stepsPerEpoch, totalSteps, settings);
     }

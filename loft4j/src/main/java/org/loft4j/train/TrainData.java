@@ -3,7 +3,7 @@ package org.loft4j.train;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
-import org.loft4j.data.Dataset;
+import org.loft4j.data.Examples;
 
 /**
  * What a run learns from and is judged by.
@@ -11,9 +11,9 @@ import org.loft4j.data.Dataset;
  * @param train rows to learn from
  * @param eval held-out rows; null for none
  * @param padId token id that fills up short rows
- * @param maxLength length in tokens to which rows were cut, for the record
+ * @param maxLength length in tokens to which rows were cut, for the record; of no meaning for images
  */
-public record TrainData(Dataset train, @Nullable Dataset eval, long padId, int maxLength) {
+public record TrainData(Examples train, @Nullable Examples eval, long padId, int maxLength) {
     public TrainData {
         Checks.atLeast("pad_token_id", padId, 0);
         Checks.atLeast("max_length", maxLength, 1);

@@ -2,7 +2,7 @@ package org.loft4j.train;
 
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
-import org.loft4j.data.Batch;
+import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Model;
 import org.loft4j.optim.Schedule;
 import org.loft4j.optim.StepReport;
@@ -32,13 +32,13 @@ public final class Trainer {
      *
      * @param step number of steps taken before
      */
-    public StepResult step(List<Batch> microBatches, long step) {
+    public StepResult step(List<? extends MiniBatch> microBatches, long step) {
         Seeds.manualSeed(Seeds.derive(config.seed(), "step", step));
         trainable.beginStep(config.seed(), step);
         BatchLoss objective = BatchLoss.over(model.task(), microBatches);
         double loss = 0;
         long tokens = 0;
-        for (Batch batch : microBatches) {
+        for (MiniBatch batch : microBatches) {
             try (NativeScope scope = new NativeScope()) {
                 BatchTensors tensors = BatchTensors.of(batch, model);
                 Tensor logits = model.logits(tensors.input());

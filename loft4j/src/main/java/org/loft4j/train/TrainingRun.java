@@ -9,9 +9,9 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
-import org.loft4j.data.Batch;
 import org.loft4j.data.BatchPlan;
-import org.loft4j.data.Dataset;
+import org.loft4j.data.Examples;
+import org.loft4j.data.MiniBatch;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.NativeScope;
@@ -188,7 +188,7 @@ public final class TrainingRun implements AutoCloseable {
     }
 
     /** The rows of a step are a function of the step. */
-    private List<Batch> microBatches(long step) {
+    private List<MiniBatch> microBatches(long step) throws IOException {
         long epoch = step / plan.stepsPerEpoch();
         if (epoch != epochOfOrder) {
             epochOrder = batches.epoch(epoch);
@@ -196,9 +196,11 @@ public final class TrainingRun implements AutoCloseable {
         }
         int accumulation = config.gradientAccumulationSteps();
         int from = Math.toIntExact(step % plan.stepsPerEpoch()) * accumulation;
-        return epochOrder.subList(from, Math.min(epochOrder.size(), from + accumulation)).stream()
-                .map(indices -> Batch.collate(data.train(), indices, data.padId()))
-                .toList();
+        List<MiniBatch> micro = new ArrayList<>();
+        for (int[] indices : epochOrder.subList(from, Math.min(epochOrder.size(), from + accumulation))) {
+            micro.add(data.train().trainingBatch(indices, data.padId(), config.seed(), epoch));
+        }
+        return micro;
     }
 
     /** Logs and evaluates where that is due; says whether this is the best evaluation so far. */
@@ -210,7 +212,7 @@ public final class TrainingRun implements AutoCloseable {
         if (last || isDue(config.loggingSteps())) {
             recorder.training(result, pace, seconds(), resident);
         }
-        Dataset eval = data.eval();
+        Examples eval = data.eval();
         if (eval == null || !(last || isDue(evalEvery()))) {
             return false;
         }

@@ -37,7 +37,7 @@ class SteadyMemoryTest {
     }
 
     /** Usage after {@code warm} steps and after all of them; each has two micro-batches, each fiftieth an evaluation. */
-    private static Usage[] train(Method method, int warm, int steps) {
+    private static Usage[] train(Method method, int warm, int steps) throws IOException {
         Dataset data = TinyRun.counting(64, 1);
         TrainConfig config = TrainConfig.builder(method).build();
         Usage[] usage = new Usage[2];
@@ -65,14 +65,14 @@ class SteadyMemoryTest {
 
     @ParameterizedTest
     @EnumSource(Method.class)
-    void objectsAndBytesAreFlat(Method method) {
+    void objectsAndBytesAreFlat(Method method) throws IOException {
         Usage[] usage = train(method, 10, 60);
         assertEquals(usage[0].objects, usage[1].objects);
         assertEquals(usage[0].bytes, usage[1].bytes);
     }
 
     @Test
-    void nothingIsLeftWhenEverythingIsClosed() {
+    void nothingIsLeftWhenEverythingIsClosed() throws IOException {
         TinyRun.model().close();
         long before = Usage.now().objects;
         for (Method method : Method.values()) {
@@ -113,7 +113,7 @@ class SteadyMemoryTest {
         }
     }
 
-    public static void main(String[] arguments) {
+    public static void main(String[] arguments) throws IOException {
         Usage[] usage = train(Method.LOFT, 150, 500);
         System.out.println(usage[0].resident + " " + usage[1].resident);
     }

@@ -1,0 +1,26 @@
+package org.loft4j.data;
+
+import java.io.IOException;
+
+/** What a model learns from or is judged by, ready for batches: tokens, or images. */
+public sealed interface Examples permits Dataset, ImageDataset {
+    /** The number of examples. */
+    int size();
+
+    /** The length of each example, for batches of similar length. */
+    int[] lengths();
+
+    /** Number of examples and checksum: two of the same one hold the same. */
+    String fingerprint();
+
+    /**
+     * Collects examples as they are.
+     *
+     * @param padId token id that fills up short rows
+     * @throws org.loft4j.DataException if one is a file that cannot be decoded
+     */
+    MiniBatch batch(int[] indices, long padId) throws IOException;
+
+    /** Collects examples as training sees them in an epoch: images may be changed by chance, a function of seed, epoch and image. */
+    MiniBatch trainingBatch(int[] indices, long padId, long seed, long epoch) throws IOException;
+}

@@ -1,0 +1,124 @@
+package org.loft4j.data;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import java.util.zip.CRC32C;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
+import org.loft4j.DataException;
+import org.loft4j.data.image.Augmentation;
+import org.loft4j.data.image.ImageProcessor;
+import org.loft4j.data.image.LabeledImages;
+import org.loft4j.data.image.Pixels;
+import org.loft4j.tensor.Seeds;
+
+/** Images with the index of their class. They are decoded, resized and normalised when a batch asks for them. */
+public final class ImageDataset implements Examples {
+    private final LabeledImages images;
+    private final int[] classes;
+    private final Shape shape;
+    private final ImageProcessor processor;
+    private final Augmentation augmentation;
+
+    /** What the model reads. */
+    public record Shape(int channels, int height, int width) {}
+
+    /**
+     * @param augmentation of training batches
+     * @throws DataException if an image's label is unknown
+     * @throws ConfigException if the processor does not make what the model reads
+     */
+    public ImageDataset(
+            LabeledImages images, Labels labels, Shape shape, ImageProcessor processor, Augmentation augmentation)
+            throws DataException {
+        processor.requireFits(shape.channels(), shape.height(), shape.width());
+        this.images = images;
+        this.classes = new int[images.size()];
+        for (int i = 0; i < classes.length; i++) {
+            try {
+                classes[i] = labels.index(images.label(i));
+            } catch (ConfigException e) {
+                throw new DataException(java.nio.file.Path.of(images.name(i)), String.valueOf(e.getMessage()));
+            }
+        }
+        this.shape = shape;
+        this.processor = processor;
+        this.augmentation = augmentation;
+    }
+
+    @Override
+    public int size() {
+        return classes.length;
+    }
+
+    /** The index of one image's class. */
+    public int label(int index) {
+        return classes[index];
+    }
+
+    public Shape shape() {
+        return shape;
+    }
+
+    /** All the same. */
+    @Override
+    public int[] lengths() {
+        int[] lengths = new int[size()];
+        Arrays.fill(lengths, 1);
+        return lengths;
+    }
+
+    /** Of an IDX file's images their bytes; of files where they lie and how long they are. */
+    @Override
+    public String fingerprint() {
+        CRC32C crc = new CRC32C();
+        for (int i = 0; i < size(); i++) {
+            crc.update(images.identity(i));
+            crc.update(ByteBuffer.allocate(Integer.BYTES).putInt(classes[i]).array());
+        }
+        crc.update((shape + " " + processor + " " + augmentation).getBytes(StandardCharsets.UTF_8));
+        return size() + " images, crc32c " + Long.toHexString(crc.getValue());
+    }
+
+    @Override
+    public ImageBatch batch(int[] indices, long padId) throws IOException {
+        return collate(indices, index -> processor.resized(images.read(index), shape.channels()));
+    }
+
+    @Override
+    public ImageBatch trainingBatch(int[] indices, long padId, long seed, long epoch) throws IOException {
+        long ofEpoch = Seeds.derive(seed, "augment", epoch);
+        return collate(
+                indices,
+                index -> augmentation.apply(
+                        images.read(index),
+                        processor,
+                        shape.channels(),
+                        new SplittableRandom(Seeds.derive(ofEpoch, "image", index))));
+    }
+
+    private interface Prepared {
+        Pixels image(int index) throws IOException;
+    }
+
+    private ImageBatch collate(int[] indices, Prepared prepared) throws IOException {
+        Checks.atLeast("number of images in a batch", indices.length, 1);
+        int size = Math.multiplyExact(shape.channels() * shape.height(), shape.width());
+        float[] pixels = new float[Math.multiplyExact(indices.length, size)];
+        long[] labels = new long[indices.length];
+        for (int row = 0; row < indices.length; row++) {
+            Pixels image = prepared.image(indices[row]);
+            if (image.height() != shape.height() || image.width() != shape.width()) {
+                throw new ConfigException(images.name(indices[row]) + " has " + image.height() + "×" + image.width()
+                        + " pixels, but the model reads " + shape.height() + "×" + shape.width()
+                        + ": let preprocessor_config.json resize or crop");
+            }
+            processor.normalise(image, pixels, row * size);
+            labels[row] = classes[indices[row]];
+        }
+        return new ImageBatch(indices.length, shape.channels(), shape.height(), shape.width(), pixels, labels);
+    }
+}

@@ -1,0 +1,16 @@
+package org.loft4j.data;
+
+/** Examples that go through a model at once. */
+public sealed interface MiniBatch permits Batch, ImageBatch {
+    /** The number of examples. */
+    int rows();
+
+    /** Row by row: the class of each example, or the label of each token. */
+    long[] labels();
+
+    /** How many tokens there are without padding; of images how many images. */
+    long tokens();
+
+    /** How many predictions the mean loss is taken over. */
+    long targets();
+}

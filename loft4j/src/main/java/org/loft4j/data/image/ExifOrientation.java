@@ -1,0 +1,77 @@
+package org.loft4j.data.image;
+
+import java.nio.BufferUnderflowException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/** How a JPEG's camera was held: tag 0x0112 of Exif 2.3, section 4.6.4. */
+final class ExifOrientation {
+    private static final int START_OF_IMAGE = 0xffd8;
+    private static final int EXIF_SEGMENT = 0xffe1;
+    private static final int START_OF_SCAN = 0xffda;
+    private static final int ORIENTATION = 0x0112;
+
+    private ExifOrientation() {}
+
+    /** From 1 (upright) to 8; 1 where the file does not say. */
+    static int of(byte[] file) {
+        try {
+            ByteBuffer bytes = ByteBuffer.wrap(file);
+            if (file.length < 4 || Short.toUnsignedInt(bytes.getShort()) != START_OF_IMAGE) {
+                return 1;
+            }
+            while (bytes.remaining() > 4) {
+                int marker = Short.toUnsignedInt(bytes.getShort());
+                int length = Short.toUnsignedInt(bytes.getShort());
+                if (marker == START_OF_SCAN || marker >>> 8 != 0xff || length < 2) {
+                    return 1;
+                }
+                if (marker == EXIF_SEGMENT && length > 16 && bytes.getInt(bytes.position()) == 0x45786966) {
+                    return inSegment(bytes.slice(bytes.position() + 6, length - 8));
+                }
+                bytes.position(bytes.position() + length - 2);
+            }
+            return 1;
+        } catch (BufferUnderflowException | IndexOutOfBoundsException | IllegalArgumentException e) {
+            // a broken segment: the picture itself may be sound
+            return 1;
+        }
+    }
+
+    private static int inSegment(ByteBuffer tiff) {
+        tiff.order(tiff.getShort(0) == 0x4949 ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN);
+        int directory = tiff.getInt(4);
+        int entries = Short.toUnsignedInt(tiff.getShort(directory));
+        for (int i = 0; i < entries; i++) {
+            int entry = directory + 2 + 12 * i;
+            if (Short.toUnsignedInt(tiff.getShort(entry)) == ORIENTATION) {
+                int value = Short.toUnsignedInt(tiff.getShort(entry + 8));
+                return value >= 1 && value <= 8 ? value : 1;
+            }
+        }
+        return 1;
+    }
+
+    /** Turns a picture upright. */
+    static Pixels upright(Pixels image, int orientation) {
+        if (orientation == 1) {
+            return image;
+        }
+        boolean turned = orientation >= 5;
+        boolean fromBottom = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
+        boolean fromRight = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
+        int height = turned ? image.width() : image.height();
+        int width = turned ? image.height() : image.width();
+        boolean flipsRows = turned ? fromRight : fromBottom;
+        boolean flipsColumns = turned ? fromBottom : fromRight;
+        return image.moved(
+                height,
+                width,
+                (row, column) -> flip(turned ? column : row, flipsRows, image.height()),
+                (row, column) -> flip(turned ? row : column, flipsColumns, image.width()));
+    }
+
+    private static int flip(int place, boolean flipped, int size) {
+        return flipped ? size - 1 - place : place;
+    }
+}

@@ -1,0 +1,198 @@
+package org.loft4j.data.image;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.DataException;
+import org.loft4j.data.image.ImageProcessor.Resize;
+import org.loft4j.data.image.ImageProcessor.Size;
+
+/** {@code preprocessor_config.json} of Hugging Face's processors for ViT. A setting that would not be honoured is refused. */
+public final class ImageProcessorFile {
+    /** The file's name. */
+    public static final String NAME = "preprocessor_config.json";
+
+    private static final ObjectMapper MAPPER = new ObjectMapper();
+
+    private static final Set<String> PROCESSORS = Set.of(
+            "ViTImageProcessor",
+            "ViTImageProcessorFast",
+            "ViTFeatureExtractor",
+            "DeiTImageProcessor",
+            "DeiTImageProcessorFast",
+            "DeiTFeatureExtractor");
+
+    private static final Set<String> HONOURED = Set.of(
+            "do_resize",
+            "size",
+            "resample",
+            "do_center_crop",
+            "crop_size",
+            "do_rescale",
+            "rescale_factor",
+            "do_normalize",
+            "image_mean",
+            "image_std",
+            "image_processor_type",
+            "feature_extractor_type");
+
+    /** What says nothing about the values: every picture is converted to the model's channels. */
+    private static final Set<String> WITHOUT_EFFECT = Set.of(
+            "do_convert_rgb",
+            "processor_class",
+            "data_format",
+            "input_data_format",
+            "return_tensors",
+            "default_to_square",
+            "device",
+            "disable_grouping",
+            "auto_map");
+
+    private final Path file;
+    private final JsonNode tree;
+
+    private ImageProcessorFile(Path file, JsonNode tree) {
+        this.file = file;
+        this.tree = tree;
+    }
+
+    /**
+     * Reads the file of a model directory; null where there is none.
+     *
+     * @throws DataException for a setting of the wrong type, or one that is not supported
+     */
+    public static @Nullable ImageProcessor read(Path directory) throws IOException {
+        Path file = directory.resolve(NAME);
+        if (!Files.isRegularFile(file)) {
+            return null;
+        }
+        try {
+            return new ImageProcessorFile(file, MAPPER.readTree(file.toFile())).processor();
+        } catch (JsonProcessingException e) {
+            throw new DataException(file, "must be JSON: " + e.getOriginalMessage());
+        } catch (org.loft4j.ConfigException e) {
+            throw new DataException(file, String.valueOf(e.getMessage()));
+        }
+    }
+
+    private ImageProcessor processor() throws DataException {
+        if (!tree.isObject()) {
+            throw new DataException(file, "must be a JSON object");
+        }
+        for (Map.Entry<String, JsonNode> setting : tree.properties()) {
+            String key = setting.getKey();
+            boolean off = setting.getValue().isNull()
+                    || setting.getValue().equals(MAPPER.getNodeFactory().booleanNode(false));
+            if (!off && !key.startsWith("_") && !HONOURED.contains(key) && !WITHOUT_EFFECT.contains(key)) {
+                throw fault(key, "is not supported, got " + setting.getValue());
+            }
+        }
+        for (String key : List.of("image_processor_type", "feature_extractor_type")) {
+            JsonNode type = tree.path(key);
+            if (type.isTextual() && !PROCESSORS.contains(type.textValue())) {
+                throw fault(
+                        key,
+                        "must be one of "
+                                + String.join(", ", PROCESSORS.stream().sorted().toList()) + ", got " + type);
+            }
+        }
+        boolean normalised = flag("do_normalize", true);
+        return new ImageProcessor(
+                flag("do_resize", true) ? resize() : null,
+                flag("do_center_crop", false) ? size("crop_size") : null,
+                flag("do_rescale", true) ? number("rescale_factor", 1 / 255.0) : 1,
+                normalised ? numbers("image_mean") : List.of(),
+                normalised ? numbers("image_std") : List.of());
+    }
+
+    private Resize resize() throws DataException {
+        JsonNode code = tree.path("resample");
+        Resampling resampling = null;
+        for (Resampling each : Resampling.values()) {
+            if (code.isMissingNode() || code.isNull()
+                    ? each == Resampling.BILINEAR
+                    : code.equals(intNode(each.code()))) {
+                resampling = each;
+            }
+        }
+        if (resampling == null) {
+            throw fault("resample", "must be one of Pillow's codes from 0 to 5, got " + code);
+        }
+        JsonNode edge = tree.path("size").path("shortest_edge");
+        if (!edge.isMissingNode()) {
+            if (!edge.isInt() || edge.intValue() < 1 || tree.path("size").has("longest_edge")) {
+                throw fault("size", "must have a shortest_edge of at least 1, and no longest_edge");
+            }
+            return new Resize(resampling, null, edge.intValue());
+        }
+        return new Resize(resampling, size("size"), 0);
+    }
+
+    private static JsonNode intNode(int value) {
+        return MAPPER.getNodeFactory().numberNode(value);
+    }
+
+    /** One number for both sides, or height and width; 224 where the file does not say. */
+    private Size size(String key) throws DataException {
+        JsonNode value = tree.path(key);
+        if (value.isMissingNode() || value.isNull()) {
+            return new Size(224, 224);
+        }
+        JsonNode height = value.isObject() ? value.path("height") : value;
+        JsonNode width = value.isObject() ? value.path("width") : value;
+        if (!height.isInt() || !width.isInt()) {
+            throw fault(key, "must be a whole number, height and width, or a shortest_edge, got " + value);
+        }
+        return new Size(height.intValue(), width.intValue());
+    }
+
+    private boolean flag(String key, boolean absent) throws DataException {
+        JsonNode value = tree.path(key);
+        if (value.isMissingNode() || value.isNull()) {
+            return absent;
+        }
+        if (!value.isBoolean()) {
+            throw fault(key, "must be true or false, got " + value);
+        }
+        return value.booleanValue();
+    }
+
+    private double number(String key, double absent) throws DataException {
+        JsonNode value = tree.path(key);
+        if (value.isMissingNode() || value.isNull()) {
+            return absent;
+        }
+        if (!value.isNumber()) {
+            throw fault(key, "must be a number, got " + value);
+        }
+        return value.doubleValue();
+    }
+
+    /** One for each channel; a half for three where the file does not say. */
+    private List<Double> numbers(String key) throws DataException {
+        JsonNode value = tree.path(key);
+        if (value.isMissingNode() || value.isNull()) {
+            return List.of(0.5, 0.5, 0.5);
+        }
+        List<Double> numbers = new ArrayList<>();
+        for (JsonNode element : value) {
+            if (!element.isNumber()) {
+                throw fault(key, "must be an array of numbers, got " + value);
+            }
+            numbers.add(element.doubleValue());
+        }
+        return numbers;
+    }
+
+    private DataException fault(String key, String fault) {
+        return new DataException(file, "\"" + key + "\" " + fault);
+    }
+}

@@ -1,0 +1,167 @@
+package org.loft4j.data.image;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.zip.GZIPOutputStream;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.DataException;
+
+class LabeledImagesTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void aFolderForEachClass() throws IOException {
+        for (String label : new String[] {"cat", "dog"}) {
+            Files.createDirectory(folder.resolve(label));
+            write(coloured(), folder.resolve(label).resolve("1.png"), "png");
+            Files.writeString(folder.resolve(label).resolve("notes.txt"), "no image");
+        }
+        Files.createDirectory(folder.resolve(".hidden"));
+        LabeledImages images = LabeledImages.read(folder);
+        assertEquals(2, images.size());
+        assertEquals("dog", images.label(1));
+        assertEquals(1, images.select(i -> images.label(i).equals("cat")).size());
+        assertArrayEquals(new byte[] {10, 20, 30, 40, 50, 60}, images.read(0).values());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz", "x-images.idx3-ubyte, x-labels.idx1-ubyte"})
+    void idxFilesWithTheirLabelsBesideThem(String imageName, String labelName) throws IOException {
+        idx(folder.resolve(imageName), 3, new int[] {2, 1, 3}, new byte[] {1, 2, 3, (byte) 200, 5, 6});
+        DataException alone = assertThrows(DataException.class, () -> LabeledImages.read(folder.resolve(imageName)));
+        assertTrue(alone.getMessage().contains("needs its labels beside it"), alone.getMessage());
+        idx(folder.resolve(labelName), 1, new int[] {2}, new byte[] {7, 9});
+        LabeledImages images = LabeledImages.read(folder.resolve(imageName));
+        assertEquals("9", images.label(1));
+        assertArrayEquals(new byte[] {(byte) 200, 5, 6}, images.read(1).values());
+        assertArrayEquals(
+                new byte[] {(byte) 200, 5, 6},
+                images.select(i -> i == 1).read(0).values());
+    }
+
+    @Test
+    void idxFilesThatLieAreRefused() throws IOException {
+        Path images = folder.resolve("images-idx3-ubyte");
+        idx(images, 3, new int[] {2, 2, 2}, new byte[7]);
+        assertTrue(fault(images).contains("must hold 8 values by its header, but holds only 7"));
+        idx(images, 3, new int[] {2, 2, 2}, new byte[9]);
+        assertTrue(fault(images).contains("but holds more"));
+        idx(images, 3, new int[] {-1, 2, 2}, new byte[8]);
+        assertTrue(fault(images).contains("has a dimension of 4294967295"));
+        idx(images, 3, new int[] {65536, 65536, 1}, new byte[8]);
+        assertTrue(fault(images).contains("more values than fit"));
+        Files.write(images, new byte[] {0, 0, 8});
+        assertTrue(fault(images).contains("ends within its header"));
+        Files.write(images, new byte[] {0, 0, 13, 3, 0, 0, 0, 1});
+        assertTrue(fault(images).contains("begins with 0xd03"));
+    }
+
+    @Test
+    void aFileThatIsNoImageIsNamed() throws IOException {
+        Path file = Files.writeString(folder.resolve("broken.png"), "not an image");
+        assertTrue(assertThrows(DataException.class, () -> ImageFile.read(file))
+                .getMessage()
+                .contains("broken.png"));
+    }
+
+    @Test
+    void greyIsReadAsItIsStoredAndTransparencyDropped() throws IOException {
+        BufferedImage grey = new BufferedImage(2, 1, BufferedImage.TYPE_BYTE_GRAY);
+        grey.getRaster().setSample(0, 0, 0, 100);
+        write(grey, folder.resolve("grey.png"), "png");
+        Pixels read = ImageFile.read(folder.resolve("grey.png"));
+        assertEquals(1, read.channels());
+        assertArrayEquals(new byte[] {100, 0}, read.values());
+
+        BufferedImage clear = new BufferedImage(1, 1, BufferedImage.TYPE_INT_ARGB);
+        clear.setRGB(0, 0, 0x400a141e);
+        write(clear, folder.resolve("clear.png"), "png");
+        assertArrayEquals(
+                new byte[] {10, 20, 30},
+                ImageFile.read(folder.resolve("clear.png")).values());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "1, 0:1:2:3:4:5",
+        "2, 2:1:0:5:4:3",
+        "3, 5:4:3:2:1:0",
+        "4, 3:4:5:0:1:2",
+        "5, 0:3:1:4:2:5",
+        "6, 3:0:4:1:5:2",
+        "7, 5:2:4:1:3:0",
+        "8, 2:5:1:4:0:3"
+    })
+    void theCamerasOrientationIsUndone(int orientation, String expected) throws IOException {
+        // what the stored rows 0 1 2 / 3 4 5 look like upright, by the table of Exif's orientations
+        Pixels stored = new Pixels(2, 3, 1, new byte[] {0, 1, 2, 3, 4, 5});
+        StringBuilder shown = new StringBuilder();
+        for (byte value : ExifOrientation.upright(stored, orientation).values()) {
+            shown.append(shown.isEmpty() ? "" : ":").append(value);
+        }
+        assertEquals(expected, shown.toString());
+        assertEquals(orientation, ExifOrientation.of(jpeg(orientation)));
+        byte[] cut = java.util.Arrays.copyOf(jpeg(orientation), 25);
+        assertEquals(1, ExifOrientation.of(cut));
+    }
+
+    /** The beginning of a JPEG with an Exif segment. */
+    private static byte[] jpeg(int orientation) {
+        ByteBuffer tiff = ByteBuffer.allocate(26);
+        tiff.put("MM".getBytes(StandardCharsets.US_ASCII)).putShort((short) 42).putInt(8);
+        tiff.putShort((short) 1).putShort((short) 0x0112).putShort((short) 3).putInt(1);
+        tiff.putShort((short) orientation).putShort((short) 0).putInt(0);
+        ByteBuffer file = ByteBuffer.allocate(64);
+        file.putShort((short) 0xffd8)
+                .putShort((short) 0xffe0)
+                .putShort((short) 4)
+                .putShort((short) 0);
+        file.putShort((short) 0xffe1).putShort((short) (2 + 6 + 26));
+        file.put("Exif\0\0".getBytes(StandardCharsets.US_ASCII)).put(tiff.array());
+        return file.array();
+    }
+
+    private static BufferedImage coloured() {
+        BufferedImage image = new BufferedImage(2, 1, BufferedImage.TYPE_INT_RGB);
+        image.setRGB(0, 0, 0x0a141e);
+        image.setRGB(1, 0, 0x28323c);
+        return image;
+    }
+
+    private static void write(BufferedImage image, Path file, String format) throws IOException {
+        assertTrue(ImageIO.write(image, format, file.toFile()));
+    }
+
+    private static void idx(Path file, int dimensions, int[] shape, byte[] values) throws IOException {
+        ByteBuffer header = ByteBuffer.allocate(4 + 4 * shape.length).putInt(0x800 | dimensions);
+        for (int size : shape) {
+            header.putInt(size);
+        }
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (OutputStream out = file.toString().endsWith(".gz") ? new GZIPOutputStream(bytes) : bytes) {
+            out.write(header.array());
+            out.write(values);
+        }
+        Files.write(file, bytes.toByteArray());
+    }
+
+    private static String fault(Path file) {
+        return assertThrows(DataException.class, () -> LabeledImages.read(file)).getMessage();
+    }
+}
