@@ -12,7 +12,9 @@ final class DataFlags {
             paramLabel = "FILE",
             description =
                     "Rows as .jsonl, .json, .csv, .tsv or .txt: text and label; text alone; prompt and completion, where"
-                            + " only the completion is learnt; or, in JSON, messages of a conversation.")
+                            + " only the completion is learnt; or, in JSON, messages of a conversation. Images: a folder"
+                            + " with a folder for each class, a .csv with the columns image and label, or"
+                            + " images-idx3-ubyte(.gz) with its labels beside it.")
     Path data;
 
     @Option(
@@ -34,7 +36,7 @@ final class DataFlags {
         if (data == null) {
             problems.add("Missing required option: '--data=FILE'");
         }
-        ModelFlags.requireFile(problems, "--data", data);
+        ModelFlags.requireFileOrFolder(problems, "--data", data);
         if (maxLength != null && maxLength < 1) {
             problems.add("max_length must be at least 1, got " + maxLength);
         }

@@ -9,9 +9,11 @@ import java.util.Map;
 import org.loft4j.cli.report.Table;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.Dataset;
+import org.loft4j.data.ImageDataset;
 import org.loft4j.data.Labels;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.data.image.Augmentation;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Task;
 import org.loft4j.train.Evaluation;
@@ -27,7 +29,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "eval",
         description =
-                "Judges a model by rows of text: loss, and accuracy, macro-F1 and Matthews' correlation of a classifier or"
+                "Judges a model by rows of text or by images: loss, and accuracy, macro-F1 and Matthews' correlation of a classifier or"
                         + " perplexity of a language model.",
         footerHeading = "%nExamples:%n",
         footer = {
@@ -50,6 +52,9 @@ final class EvalCommand implements Verb {
     @Mixin(name = "Conversations")
     ChatFlags chat;
 
+    @Mixin(name = "Images")
+    ImageFlags images;
+
     @Mixin(name = "Device")
     DeviceFlags device;
 
@@ -67,6 +72,7 @@ final class EvalCommand implements Verb {
         model.check(problems);
         data.check(problems);
         chat.check(problems);
+        images.check(problems);
         device.check(problems);
         if (batchSize < 1) {
             problems.add("per_device_eval_batch_size must be at least 1, got " + batchSize);
@@ -75,8 +81,21 @@ final class EvalCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value());
-                Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
+        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value())) {
+            return loaded.model().task() == Task.IMAGE_CLASSIFICATION ? judgeImages(loaded) : judgeTexts(loaded);
+        }
+    }
+
+    private int judgeImages(LoadedModel loaded) throws IOException {
+        Labels labels = Labels.ofNames(loaded.model().description().labels());
+        ImageDataset dataset = TrainingImages.dataset(
+                loaded.model(), loaded.directory(), images.read(data.data, data), labels, Augmentation.NONE);
+        print(new Evaluator(loaded.model(), 0, batchSize).evaluate(dataset), dataset.size());
+        return ExitCode.OK;
+    }
+
+    private int judgeTexts(LoadedModel loaded) throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
             boolean classifier = loaded.model().task() == Task.SEQUENCE_CLASSIFICATION;
             List<Row> rows = DataFiles.read(data.data, data.columns(classifier));
             int maxLength = loaded.maxLength(data.maxLength);

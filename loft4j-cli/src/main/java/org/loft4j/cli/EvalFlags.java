@@ -17,7 +17,7 @@ final class EvalFlags {
     double share = 0;
 
     void check(Problems problems) {
-        ModelFlags.requireFile(problems, "--eval-data", file);
+        ModelFlags.requireFileOrFolder(problems, "--eval-data", file);
         if (!(share >= 0 && share < 1)) {
             problems.add("eval_share must lie in [0, 1), got " + share);
         }

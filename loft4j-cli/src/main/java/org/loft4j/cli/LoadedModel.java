@@ -83,7 +83,7 @@ record LoadedModel(
     /** A classifier whose head nobody has trained would answer at random. */
     private static void requireHead(Path directory, Model model, @Nullable LoraAdapter adapter) throws IOException {
         String head = model.head().path() + ".weight";
-        if (model.task() == Task.SEQUENCE_CLASSIFICATION
+        if (model.task().isClassification()
                 && (adapter == null || !adapter.savedModules().containsKey(head))) {
             try (ModelDirectory weights = ModelDirectory.open(directory)) {
                 if (!weights.names().contains(head)) {

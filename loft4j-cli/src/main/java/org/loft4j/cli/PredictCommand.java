@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.data.Columns;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.LabeledText;
@@ -19,8 +20,10 @@ import org.loft4j.data.PlainText;
 import org.loft4j.data.PromptCompletion;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.infer.ImageClassifier;
 import org.loft4j.infer.TextClassifier;
 import org.loft4j.io.Json;
+import org.loft4j.nn.Task;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -32,8 +35,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "predict",
         description =
-                "Classifies texts: those of --text, of a file, or the lines of standard input. Prints label, probability"
-                        + " and text.",
+                "Classifies texts: those of --text, of a file, or the lines of standard input; or images, those of --image."
+                        + " Prints label, probability and text.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft predict --model models/MiniLM --adapter run --text \"She have lost her keys.\"",
@@ -44,6 +47,10 @@ final class PredictCommand implements Verb {
     @Option(names = "--text", paramLabel = "TEXT", description = "A text to classify; may be given several times.")
     @Nullable
     List<String> texts;
+
+    @Option(names = "--image", paramLabel = "FILE", description = "An image to classify; may be given several times.")
+    @Nullable
+    List<Path> images;
 
     @Option(
             names = "--data",
@@ -90,6 +97,9 @@ final class PredictCommand implements Verb {
         model.check(problems);
         device.check(problems);
         ModelFlags.requireFile(problems, "--data", data);
+        if (images != null && (texts != null || data != null)) {
+            problems.add("--image excludes --text and --data");
+        }
         if (texts != null && data != null) {
             problems.add("--text and --data exclude each other");
         }
@@ -103,17 +113,42 @@ final class PredictCommand implements Verb {
 
     @Override
     public int run() throws IOException {
+        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value())) {
+            if (loaded.model().task() == Task.IMAGE_CLASSIFICATION || images != null) {
+                classifyImages(loaded);
+            } else {
+                classifyTexts(loaded);
+            }
+        }
+        return ExitCode.OK;
+    }
+
+    private void classifyImages(LoadedModel loaded) throws IOException {
+        if (images == null || loaded.model().task() != Task.IMAGE_CLASSIFICATION) {
+            throw new ConfigException(
+                    images == null
+                            ? "the model classifies images: give them with --image FILE"
+                            : "the model does not classify images, but texts: give them with --text");
+        }
+        ImageClassifier classifier = new ImageClassifier(loaded.model(), loaded.directory(), batchSize);
+        print(
+                "image",
+                images.stream().map(Path::toString).toList(),
+                classifier.classify(images),
+                loaded.model().description().labels());
+    }
+
+    private void classifyTexts(LoadedModel loaded) throws IOException {
         List<String> asked = read();
-        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value());
-                Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
+        try (Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
             TextClassifier classifier =
                     new TextClassifier(loaded.model(), tokenizer, loaded.maxLength(maxLength), batchSize);
             print(
+                    "text",
                     asked,
                     classifier.classify(asked),
                     loaded.model().description().labels());
         }
-        return ExitCode.OK;
     }
 
     private List<String> read() throws IOException {
@@ -138,7 +173,8 @@ final class PredictCommand implements Verb {
         return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
     }
 
-    private void print(List<String> asked, List<TextClassifier.Prediction> predictions, List<String> labels)
+    private void print(
+            String kind, List<String> asked, List<TextClassifier.Prediction> predictions, List<String> labels)
             throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         List<Map<String, Object>> trees = new ArrayList<>();
@@ -154,7 +190,7 @@ final class PredictCommand implements Verb {
                 probabilities.put(labels.get(c), prediction.probabilities().get(c));
             }
             Map<String, Object> tree = new LinkedHashMap<>();
-            tree.put("text", asked.get(i));
+            tree.put(kind, asked.get(i));
             tree.put("label", prediction.label());
             tree.put("probability", prediction.probability());
             tree.put("probabilities", probabilities);

@@ -13,6 +13,7 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.data.image.Augmentation;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
@@ -20,6 +21,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
+import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
 import org.loft4j.train.TrainResult;
@@ -34,11 +36,13 @@ import picocli.CommandLine.Spec;
 /** {@code loft train}. */
 @Command(
         name = "train",
-        description = "Fine-tunes a model on rows of text. Ctrl-C finishes the step, saves, and says how to go on.",
+        description =
+                "Fine-tunes a model on rows of text, or on images. Ctrl-C finishes the step, saves, and says how to go on.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft train --model models/MiniLM --data train.csv --eval-data valid.csv --output run",
             "  loft train --model HuggingFaceTB/SmolLM2-135M --data train.jsonl --method lora --rank 8 --learning-rate 2e-4 --output run",
+            "  loft train --model google/vit-base-patch16-224-in21k --data photos --eval-share 0.1 --augment crop,flip --output run",
             "  loft train --config run/config.yaml --resume"
         })
 final class TrainCommand implements Verb {
@@ -61,11 +65,26 @@ final class TrainCommand implements Verb {
             description = "Put the texts of a language model one after the other into blocks of --max-length tokens.")
     boolean packing;
 
+    @Option(
+            names = "--from-scratch",
+            description = "New weights of the sizes in config.json, in place of model.safetensors; with --method full.")
+    boolean fromScratch;
+
+    @Option(
+            names = "--augment",
+            paramLabel = "HOW",
+            description =
+                    "Of images: crop, flip and shift by chance, in training; with commas between them. Default: none.")
+    String augment = "none";
+
     @Mixin(name = "Data")
     DataFlags data;
 
     @Mixin(name = "Conversations")
     ChatFlags chat;
+
+    @Mixin(name = "Images")
+    ImageFlags images;
 
     @Mixin(name = "Held-out data")
     EvalFlags eval;
@@ -102,8 +121,13 @@ final class TrainCommand implements Verb {
         ModelFlags.requireModel(problems, model);
         data.check(problems);
         chat.check(problems);
+        images.check(problems);
         eval.check(problems);
         run.check(problems);
+        problems.of(this::augmentation);
+        if (fromScratch && method.method != Method.FULL) {
+            problems.add("--from-scratch needs --method full: an adapter on weights that nobody keeps is of no use");
+        }
         device.check(problems);
         loadIn.check(problems, method.method);
         problems.of(this::config);
@@ -118,17 +142,24 @@ final class TrainCommand implements Verb {
         return config.build();
     }
 
+    private Augmentation augmentation() {
+        return Augmentation.parse("augment", augment);
+    }
+
     @Override
     public int run() throws IOException {
         TrainConfig config = config();
         Path directory = HubAccess.resolve(spec, model);
         Task task = Models.defaultTask(directory);
+        if (task == Task.IMAGE_CLASSIFICATION) {
+            return runOnImages(directory, config);
+        }
         List<String> known = task == Task.SEQUENCE_CLASSIFICATION ? Models.labels(directory) : List.of();
         TrainingRows rows = TrainingRows.read(task, data, eval.file, eval.share, known, run.seed);
         ModelOptions options = new ModelOptions(
                 task, rows.labelNames(), pooling, device.dtype(), device.device(), loadIn.value(), run.seed);
         try (Tokenizer tokenizer = Tokenizer.open(directory);
-                Model opened = Models.open(directory, options)) {
+                Model opened = open(directory, options)) {
             int most = (int) Math.min(Integer.MAX_VALUE, opened.description().maxPositions());
             int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows.train()) : null;
@@ -138,6 +169,26 @@ final class TrainCommand implements Verb {
             TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
             return train(opened, encoded, config, method.adapter(adapter));
         }
+    }
+
+    private int runOnImages(Path directory, TrainConfig config) throws IOException {
+        TrainingImages rows = TrainingImages.read(data, images, eval, Models.labels(directory), run.seed);
+        ModelOptions options = new ModelOptions(
+                Task.IMAGE_CLASSIFICATION,
+                rows.labels().names(),
+                pooling,
+                device.dtype(),
+                device.device(),
+                loadIn.value(),
+                run.seed);
+        try (Model opened = open(directory, options)) {
+            TrainData encoded = rows.encode(opened, directory, augmentation());
+            return train(opened, encoded, config, method.adapter(adapter));
+        }
+    }
+
+    private Model open(Path directory, ModelOptions options) throws IOException {
+        return fromScratch ? Models.initialise(directory, options) : Models.open(directory, options);
     }
 
     private Dataset encode(
@@ -204,11 +255,12 @@ final class TrainCommand implements Verb {
         String trained =
                 method.method.usesAdapter() ? "--model " + model + " --adapter " + run.output : "--model " + run.output;
         String verb = opened.task() == Task.CAUSAL_LM ? "generate" : "predict";
+        String example = opened.imageShape() == null ? " --text \"…\"\n" : " --image FILE\n";
         return text.append("next: " + Terminal.command() + " ")
                 .append(verb)
                 .append(' ')
                 .append(trained)
-                .append(" --text \"…\"\n")
+                .append(example)
                 .toString();
     }
 

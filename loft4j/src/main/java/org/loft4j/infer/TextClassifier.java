@@ -94,13 +94,13 @@ public final class TextClassifier {
                 NoGradGuard noGrad = new NoGradGuard()) {
             TokenInput input =
                     new TokenInput(onDevice(ids, rows.size(), columns), onDevice(mask, rows.size(), columns));
-            Tensor probabilities = model.logits(input).softmax(-1, new ScalarTypeOptional(Dtype.F64.scalarType()));
-            return rows(Tensors.toDoubles(probabilities));
+            return predictions(model.logits(input), model.description().labels());
         }
     }
 
-    private List<Prediction> rows(double[] probabilities) {
-        List<String> labels = model.description().labels();
+    /** What logits {@code (rows, labels)} say, one prediction a row. */
+    static List<Prediction> predictions(Tensor logits, List<String> labels) {
+        double[] probabilities = Tensors.toDoubles(logits.softmax(-1, new ScalarTypeOptional(Dtype.F64.scalarType())));
         List<Prediction> predictions = new ArrayList<>();
         for (int start = 0; start < probabilities.length; start += labels.size()) {
             List<Double> row = new ArrayList<>();

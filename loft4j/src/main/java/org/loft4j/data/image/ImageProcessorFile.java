@@ -83,6 +83,12 @@ public final class ImageProcessorFile {
         }
     }
 
+    /** The same, or where there is no file {@link ImageProcessor#plain} for a model that reads such images. */
+    public static ImageProcessor readOr(Path directory, int channels, int height, int width) throws IOException {
+        ImageProcessor processor = read(directory);
+        return processor == null ? ImageProcessor.plain(channels, height, width) : processor;
+    }
+
     private ImageProcessor processor() throws DataException {
         if (!tree.isObject()) {
             throw new DataException(file, "must be a JSON object");

@@ -50,15 +50,19 @@ public final class BertModel {
 
     /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
     public static EncoderModel random(JsonObject json, ModelOptions options) throws CheckpointException {
-        return random(BertConfig.from(json, options), options);
+        return random(BertConfig.from(json, options), options, json.file().getParent());
     }
 
     /** A model with new weights. AUTO pooling means a pooler. */
     public static EncoderModel random(BertConfig config, ModelOptions options) {
+        return random(config, options, null);
+    }
+
+    private static EncoderModel random(BertConfig config, ModelOptions options, @Nullable Path directory) {
         try (NativeScope scope = new NativeScope()) {
             BertConfig settled = config.head().pooling() == Pooling.AUTO ? config.withPooling(Pooling.POOLER) : config;
             Weights weights = BertWeights.parameters(settled).random(options);
-            return assemble(settled, weights, options.device(), null);
+            return assemble(settled, weights, options.device(), directory);
         }
     }
 

@@ -50,7 +50,11 @@ public final class DebertaModel {
     public static EncoderModel random(JsonObject json, ModelOptions options) throws CheckpointException {
         DebertaConfig config = DebertaConfig.from(json, options);
         try (NativeScope scope = new NativeScope()) {
-            return assemble(config, DebertaWeights.parameters(config).random(options), options, null);
+            return assemble(
+                    config,
+                    DebertaWeights.parameters(config).random(options),
+                    options,
+                    json.file().getParent());
         }
     }
 

@@ -57,7 +57,11 @@ public final class DistilBertModel {
     public static EncoderModel random(JsonObject json, ModelOptions options) throws CheckpointException {
         DistilBertConfig config = DistilBertConfig.from(json, options);
         try (NativeScope scope = new NativeScope()) {
-            return assemble(config, DistilBertWeights.parameters(config).random(options), options, null);
+            return assemble(
+                    config,
+                    DistilBertWeights.parameters(config).random(options),
+                    options,
+                    json.file().getParent());
         }
     }
 

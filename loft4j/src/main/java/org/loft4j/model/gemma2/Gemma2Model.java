@@ -36,7 +36,7 @@ public final class Gemma2Model {
 
     /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
     public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
-        return assembly(Gemma2Config.from(json)).random(options);
+        return assembly(Gemma2Config.from(json)).random(options, json.file().getParent());
     }
 
     private static DecoderAssembly assembly(Gemma2Config config) {

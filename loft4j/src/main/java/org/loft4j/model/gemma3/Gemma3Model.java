@@ -35,7 +35,7 @@ public final class Gemma3Model {
 
     /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
     public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
-        return assembly(Gemma3Config.from(json)).random(options);
+        return assembly(Gemma3Config.from(json)).random(options, json.file().getParent());
     }
 
     private static DecoderAssembly assembly(Gemma3Config config) {

@@ -52,7 +52,11 @@ public final class Gpt2Model {
     public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
         Gpt2Config config = Gpt2Config.from(json);
         try (NativeScope scope = new NativeScope()) {
-            return assemble(config, parameters(config, options).random(options), options, null);
+            return assemble(
+                    config,
+                    parameters(config, options).random(options),
+                    options,
+                    json.file().getParent());
         }
     }
 

@@ -37,7 +37,7 @@ public final class LlamaModel {
 
     /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
     public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
-        return assembly(LlamaConfig.from(json)).random(options);
+        return assembly(LlamaConfig.from(json)).random(options, json.file().getParent());
     }
 
     /** A language model with new weights on a device, the same for the same seed on every device. */

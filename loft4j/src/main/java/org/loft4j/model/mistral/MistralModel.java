@@ -35,7 +35,7 @@ public final class MistralModel {
 
     /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
     public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
-        return assembly(MistralConfig.from(json)).random(options);
+        return assembly(MistralConfig.from(json)).random(options, json.file().getParent());
     }
 
     private static DecoderAssembly assembly(MistralConfig config) {

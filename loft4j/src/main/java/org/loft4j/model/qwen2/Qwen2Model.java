@@ -34,7 +34,7 @@ public final class Qwen2Model {
 
     /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
     public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
-        return assembly(Qwen2Config.from(json)).random(options);
+        return assembly(Qwen2Config.from(json)).random(options, json.file().getParent());
     }
 
     private static DecoderAssembly assembly(Qwen2Config config) {

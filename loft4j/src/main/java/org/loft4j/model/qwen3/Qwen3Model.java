@@ -34,7 +34,7 @@ public final class Qwen3Model {
 
     /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
     public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
-        return assembly(Qwen3Config.from(json)).random(options);
+        return assembly(Qwen3Config.from(json)).random(options, json.file().getParent());
     }
 
     private static DecoderAssembly assembly(Qwen3Config config) {

@@ -51,7 +51,12 @@ public final class RobertaModel {
         RobertaConfig config = RobertaConfig.from(json, options);
         try (NativeScope scope = new NativeScope()) {
             Weights weights = RobertaWeights.parameters(config).random(options);
-            return assemble(json.requireString("model_type"), config, weights, options, null);
+            return assemble(
+                    json.requireString("model_type"),
+                    config,
+                    weights,
+                    options,
+                    json.file().getParent());
         }
     }
 

@@ -99,8 +99,13 @@ public record DecoderAssembly(
 
     /** The model with new weights, the same for the same seed on every device. */
     public CausalDecoder random(ModelOptions options) {
+        return random(options, null);
+    }
+
+    /** The same by the config.json of a directory. */
+    public CausalDecoder random(ModelOptions options, @Nullable Path directory) {
         try (NativeScope scope = new NativeScope()) {
-            return assemble(parameters(options).random(options), options, null);
+            return assemble(parameters(options).random(options), options, directory);
         }
     }
 

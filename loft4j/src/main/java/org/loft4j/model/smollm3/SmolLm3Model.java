@@ -33,7 +33,7 @@ public final class SmolLm3Model {
 
     /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
     public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
-        return assembly(SmolLm3Config.from(json)).random(options);
+        return assembly(SmolLm3Config.from(json)).random(options, json.file().getParent());
     }
 
     private static DecoderAssembly assembly(SmolLm3Config config) {

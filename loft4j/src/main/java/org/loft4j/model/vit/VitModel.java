@@ -87,7 +87,11 @@ public final class VitModel implements Model {
     public static VitModel random(JsonObject json, ModelOptions options) throws CheckpointException {
         VitConfig config = VitConfig.from(json, options);
         try (NativeScope scope = new NativeScope()) {
-            return new VitModel(config, VitWeights.parameters(config).random(options), options, null);
+            return new VitModel(
+                    config,
+                    VitWeights.parameters(config).random(options),
+                    options,
+                    json.file().getParent());
         }
     }
 

@@ -1,0 +1,90 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.DataException;
+import org.loft4j.data.Columns;
+import org.loft4j.data.DataFiles;
+import org.loft4j.data.LabeledText;
+import org.loft4j.data.Row;
+import org.loft4j.data.image.LabeledImages;
+import picocli.CommandLine.Option;
+
+/** Which images of a data set are read. */
+final class ImageFlags {
+    @Option(
+            names = "--classes",
+            paramLabel = "NAME",
+            split = ",",
+            description = "Of images: these classes alone. Default: all.")
+    @Nullable
+    List<String> classes;
+
+    @Option(
+            names = "--max-images",
+            paramLabel = "COUNT",
+            description = "Of images: the first so many of those classes. Default: all.")
+    @Nullable
+    Integer count;
+
+    void check(Problems problems) {
+        if (count != null && count < 1) {
+            problems.add("max_images must be at least 1, got " + count);
+        }
+    }
+
+    /** All images that were chosen, of training data. */
+    LabeledImages read(Path path, DataFlags data) throws IOException {
+        LabeledImages chosen = readAll(path, data);
+        int most = count == null ? chosen.size() : count;
+        return chosen.select(i -> i < most);
+    }
+
+    /** All images of the chosen classes, of data to judge by. */
+    LabeledImages readAll(Path path, DataFlags data) throws IOException {
+        LabeledImages all = isTable(path) ? table(path, data) : LabeledImages.read(path);
+        if (classes == null) {
+            return all;
+        }
+        Set<String> wanted = new HashSet<>(classes);
+        LabeledImages chosen = all.select(i -> wanted.contains(all.label(i)));
+        for (int i = 0; i < chosen.size(); i++) {
+            wanted.remove(chosen.label(i));
+        }
+        if (!wanted.isEmpty()) {
+            throw new DataException(path, "has no image of class " + String.join(", ", wanted));
+        }
+        return chosen;
+    }
+
+    private static boolean isTable(Path path) {
+        String name = path.toString().toLowerCase(Locale.ROOT);
+        return Files.isRegularFile(path) && (name.endsWith(".csv") || name.endsWith(".tsv"));
+    }
+
+    /** The columns image and label; paths are relative to the table. */
+    private static LabeledImages table(Path path, DataFlags data) throws IOException {
+        Columns columns = Columns.of(
+                data.textColumn == null ? "image" : data.textColumn,
+                data.labelColumn == null ? "label" : data.labelColumn);
+        List<Path> files = new ArrayList<>();
+        List<String> labels = new ArrayList<>();
+        for (Row row : DataFiles.read(path, columns)) {
+            LabeledText labelled = (LabeledText) row;
+            Path file = path.resolveSibling(labelled.text());
+            if (!Files.isRegularFile(file)) {
+                throw row.origin().fault("names " + file + ", which is no file");
+            }
+            files.add(file);
+            labels.add(labelled.label());
+        }
+        return LabeledImages.of(path, files, labels);
+    }
+}

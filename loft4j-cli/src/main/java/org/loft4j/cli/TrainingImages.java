@@ -1,0 +1,66 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.data.ImageDataset;
+import org.loft4j.data.Labels;
+import org.loft4j.data.TrainTestSplit;
+import org.loft4j.data.image.Augmentation;
+import org.loft4j.data.image.ImageProcessor;
+import org.loft4j.data.image.ImageProcessorFile;
+import org.loft4j.data.image.LabeledImages;
+import org.loft4j.nn.ImageShape;
+import org.loft4j.nn.Model;
+import org.loft4j.train.TrainData;
+
+/**
+ * The images of a run, found and checked before the model is.
+ *
+ * @param train images to learn from
+ * @param eval held-out images; null for none
+ * @param labels classes by index
+ */
+record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, Labels labels) {
+    /** @param modelLabels the classes that the model knows, which are kept if the images have no others */
+    static TrainingImages read(DataFlags data, ImageFlags images, EvalFlags held, List<String> modelLabels, long seed)
+            throws IOException {
+        LabeledImages train = images.read(data.data, data);
+        LabeledImages eval = held.file == null ? null : images.readAll(held.file, data);
+        if (eval == null && held.share > 0) {
+            LabeledImages all = train;
+            eval = all.select(i -> TrainTestSplit.isHeldOut(all.identity(i), held.share, seed));
+            train = all.select(i -> !TrainTestSplit.isHeldOut(all.identity(i), held.share, seed));
+            if (eval.size() == 0 || train.size() == 0) {
+                throw new ConfigException("holding out " + held.share + " of " + all.size()
+                        + " images leaves none on one side: choose another share or name --eval-data");
+            }
+        }
+        Labels own = Labels.of(train, data.data);
+        Labels labels = modelLabels.containsAll(own.names()) ? Labels.ofNames(modelLabels) : own;
+        return new TrainingImages(train, eval, labels);
+    }
+
+    /** Ready for a model; prepared as its directory says. */
+    TrainData encode(Model model, Path directory, Augmentation augmentation) throws IOException {
+        ImageDataset held = eval == null ? null : dataset(model, directory, eval, labels, Augmentation.NONE);
+        // an image has as many states whatever the run: its length is that of the model
+        int states = (int) model.description().maxPositions();
+        return new TrainData(dataset(model, directory, train, labels, augmentation), held, 0, states);
+    }
+
+    static ImageDataset dataset(
+            Model model, Path directory, LabeledImages images, Labels labels, Augmentation augmentation)
+            throws IOException {
+        ImageShape shape = Objects.requireNonNull(model.imageShape(), "a model of images");
+        int channels = (int) shape.channels();
+        int height = (int) shape.height();
+        int width = (int) shape.width();
+        ImageProcessor processor = ImageProcessorFile.readOr(directory, channels, height, width);
+        return new ImageDataset(
+                images, labels, new ImageDataset.Shape(channels, height, width), processor, augmentation);
+    }
+}

@@ -1,0 +1,193 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.SplittableRandom;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.io.Json;
+
+/** A vision transformer from its configuration alone, then adapted to other classes: train, judge, predict. */
+class ImagesEndToEndTest {
+    @TempDir
+    Path directory;
+
+    private Path model;
+
+    @BeforeEach
+    void prepare() throws IOException {
+        model = Files.createDirectory(directory.resolve("model"));
+        Map<String, Object> config = new LinkedHashMap<>();
+        config.put("architectures", new String[] {"ViTForImageClassification"});
+        config.put("model_type", "vit");
+        config.put("hidden_size", 16);
+        config.put("num_hidden_layers", 1);
+        config.put("num_attention_heads", 2);
+        config.put("intermediate_size", 32);
+        config.put("image_size", 8);
+        config.put("patch_size", 4);
+        config.put("num_channels", 1);
+        Json.write(model.resolve("config.json"), config);
+    }
+
+    @Test
+    void fromScratchThenAdaptedToOtherClasses() throws IOException {
+        Path shades = pictures("shades", "dark", "light");
+        Path base = directory.resolve("base");
+        Captured trained = Captured.loft(
+                "train",
+                "--model",
+                model.toString(),
+                "--from-scratch",
+                "--method",
+                "full",
+                "--data",
+                shades.toString(),
+                "--epochs",
+                "20",
+                "--batch-size",
+                "8",
+                "--learning-rate",
+                "3e-3",
+                "--augment",
+                "flip,shift",
+                "--output",
+                base.toString(),
+                "--json");
+        assertEquals("finished", json(trained).get("outcome").asText());
+        JsonNode scores =
+                json(Captured.loft("eval", "--model", base.toString(), "--data", shades.toString(), "--json"));
+        assertTrue(scores.get("accuracy").asDouble() > 0.95, scores.toString());
+        assertEquals(32, scores.get("rows").asInt());
+        assertEquals(
+                "ViTForImageClassification",
+                Json.read(base.resolve("config.json")).strings("architectures").get(0));
+
+        Path sides = table(pictures("sides", "left", "right"));
+        Path run = directory.resolve("run");
+        json(Captured.loft(
+                "train",
+                "--model",
+                base.toString(),
+                "--data",
+                sides.toString(),
+                "--rank",
+                "4",
+                "--epochs",
+                "30",
+                "--batch-size",
+                "8",
+                "--learning-rate",
+                "3e-3",
+                "--output",
+                run.toString(),
+                "--json"));
+        scores = json(Captured.loft("eval", "--adapter", run.toString(), "--data", sides.toString(), "--json"));
+        assertTrue(scores.get("accuracy").asDouble() > 0.95, scores.toString());
+        Path one = directory.resolve("sides/right/3.png");
+        JsonNode prediction = json(Captured.loft(
+                        "predict", "--adapter", run.toString(), "--image", one.toString(), "--json"))
+                .get("predictions")
+                .get(0);
+        assertEquals("right", prediction.get("label").asText());
+        assertEquals(one.toString(), prediction.get("image").asText());
+    }
+
+    @Test
+    void whatDoesNotFitIsSaidEarly() throws IOException {
+        Path shades = pictures("shades", "dark", "light");
+        String[] adapter = {
+            "train",
+            "--model",
+            model.toString(),
+            "--from-scratch",
+            "--data",
+            shades.toString(),
+            "--output",
+            directory.resolve("x").toString()
+        };
+        Captured scratch = Captured.loft(adapter);
+        assertEquals(2, scratch.status());
+        assertTrue(scratch.err().contains("--from-scratch needs --method full"), scratch.err());
+
+        Files.writeString(shades.resolve("dark/0.png"), "no picture");
+        Captured broken = Captured.loft(
+                "train",
+                "--model",
+                model.toString(),
+                "--from-scratch",
+                "--method",
+                "full",
+                "--data",
+                shades.toString(),
+                "--output",
+                directory.resolve("y").toString());
+        assertEquals(1, broken.status());
+        assertTrue(broken.err().contains("0.png"), broken.err());
+
+        Captured unknown = Captured.loft(
+                "train",
+                "--model",
+                model.toString(),
+                "--from-scratch",
+                "--method",
+                "full",
+                "--data",
+                shades.toString(),
+                "--classes",
+                "dark,purple",
+                "--output",
+                directory.resolve("z").toString());
+        assertEquals(1, unknown.status());
+        assertTrue(unknown.err().contains("has no image of class purple"), unknown.err());
+    }
+
+    /** Two classes of 16 pictures each: dark and light, or bright on the left and on the right. */
+    private Path pictures(String name, String first, String second) throws IOException {
+        SplittableRandom random = new SplittableRandom(4);
+        Path root = directory.resolve(name);
+        for (int c = 0; c < 2; c++) {
+            Path folder = Files.createDirectories(root.resolve(c == 0 ? first : second));
+            for (int i = 0; i < 16; i++) {
+                BufferedImage image = new BufferedImage(8, 8, BufferedImage.TYPE_BYTE_GRAY);
+                for (int p = 0; p < 64; p++) {
+                    boolean bright = first.equals("dark") ? c == 1 : (p % 8 < 4) == (c == 0);
+                    image.getRaster().setSample(p % 8, p / 8, 0, (bright ? 150 : 20) + random.nextInt(80));
+                }
+                ImageIO.write(image, "png", folder.resolve(i + ".png").toFile());
+            }
+        }
+        return root;
+    }
+
+    private static Path table(Path root) throws IOException {
+        StringBuilder csv = new StringBuilder("image,label\n");
+        for (String label : new String[] {"left", "right"}) {
+            for (int i = 0; i < 16; i++) {
+                csv.append(label)
+                        .append('/')
+                        .append(i)
+                        .append(".png,")
+                        .append(label)
+                        .append('\n');
+            }
+        }
+        return Files.writeString(root.resolve("images.csv"), csv);
+    }
+
+    private static JsonNode json(Captured call) throws IOException {
+        assertEquals(0, call.status(), call.err());
+        return new ObjectMapper().readTree(call.out());
+    }
+}
