@@ -2,9 +2,7 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.ChatTemplate;
@@ -46,15 +44,7 @@ final class ChatFlags {
 
     void check(Problems problems) {
         ModelFlags.requireFile(problems, "--chat-template", template);
-        for (String variable : given()) {
-            if (variable.indexOf('=') < 1) {
-                problems.add("--chat-template-kwargs takes KEY=VALUE, got " + variable);
-            }
-        }
-    }
-
-    private List<String> given() {
-        return variables == null ? List.of() : variables;
+        TemplateVariables.check(problems, variables);
     }
 
     /** The format for some rows; null if none of them is a conversation, or the model has no template for them. */
@@ -71,23 +61,6 @@ final class ChatFlags {
         } else {
             read = ChatTemplate.find(modelDirectory).orElse(null);
         }
-        return read == null ? null : new ChatFormat(read, lossOn, chat, values());
-    }
-
-    private Map<String, Object> values() {
-        Map<String, Object> values = new LinkedHashMap<>();
-        for (String variable : given()) {
-            int at = variable.indexOf('=');
-            values.put(variable.substring(0, at), value(variable.substring(at + 1)));
-        }
-        return values;
-    }
-
-    private static Object value(String word) {
-        return switch (word) {
-            case "true", "True" -> true;
-            case "false", "False" -> false;
-            default -> word.matches("-?[0-9]{1,18}") ? (Object) Long.valueOf(word) : word;
-        };
+        return read == null ? null : new ChatFormat(read, lossOn, chat, TemplateVariables.of(variables));
     }
 }

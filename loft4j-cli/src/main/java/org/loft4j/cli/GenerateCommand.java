@@ -12,9 +12,8 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.data.DataFiles;
-import org.loft4j.data.LabeledText;
+import org.loft4j.data.Origin;
 import org.loft4j.data.PlainText;
-import org.loft4j.data.PromptCompletion;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Generator;
@@ -33,12 +32,13 @@ import picocli.CommandLine.Spec;
 /** {@code loft generate}. */
 @Command(
         name = "generate",
-        description = "Continues texts with a language model: always with the likeliest token, unless a temperature is"
-                + " given or one of the --top and --min options, which draw.",
+        description = "Continues texts with a language model, or answers them with --chat: always with the likeliest"
+                + " token, unless a temperature is given or one of the --top and --min options, which draw.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft generate --model models/Llama --text \"Once upon a time\"",
             "  loft generate --model models/Llama --adapter run --text \"Once upon a time\" --compare-base",
+            "  loft generate --model models/Qwen --chat --text \"Who was Ada Lovelace?\"",
             "  loft generate --model models/Llama --data prompts.txt --temperature 0.8 --top-p 0.95 --json"
         })
 final class GenerateCommand implements Verb {
@@ -49,9 +49,13 @@ final class GenerateCommand implements Verb {
     @Option(
             names = "--data",
             paramLabel = "FILE",
-            description = "Texts to continue: the rows' prompt, or their text; .jsonl, .json, .csv, .tsv or .txt.")
+            description = "Texts to continue: the rows' prompt, their text, or their messages up to the last answer;"
+                    + " .jsonl, .json, .csv, .tsv or .txt.")
     @Nullable
     Path data;
+
+    @Option(names = "--chat", description = "Give each text to the model as a turn of the user, by its chat template.")
+    boolean chat;
 
     @Option(
             names = "--compare-base",
@@ -63,6 +67,9 @@ final class GenerateCommand implements Verb {
             paramLabel = "ROWS",
             description = "Texts that go through the model at once. Default: ${DEFAULT-VALUE}.")
     int batchSize = 8;
+
+    @Mixin(name = "Conversation")
+    PromptFlags prompt;
 
     @Mixin(name = "Sampling")
     SamplingFlags sampling;
@@ -87,6 +94,7 @@ final class GenerateCommand implements Verb {
         model.check(problems);
         device.check(problems);
         sampling.check(problems);
+        prompt.check(problems);
         ModelFlags.requireFile(problems, "--data", data);
         if ((texts == null) == (data == null)) {
             problems.add("either --text TEXT or --data FILE is needed");
@@ -101,16 +109,21 @@ final class GenerateCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        List<String> prompts = data == null ? Objects.requireNonNull(texts) : read(data);
+        List<Row> rows = data == null
+                ? Objects.requireNonNull(texts).stream()
+                        .map(text -> (Row) new PlainText(text, Origin.MEMORY))
+                        .toList()
+                : DataFiles.read(data);
         try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value());
                 Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
+            Prompts prompts = Prompts.of(rows, chat, prompt, loaded.tokenizer(), tokenizer);
             TextGenerator generator = new TextGenerator(Generator.of(loaded.model()), tokenizer);
-            Request request =
-                    new Request(sampling.maxNewTokens, tokenizer.stopIds(), sampling.stop, sampling.orGreedy());
+            Request request = new Request(sampling.maxNewTokens, prompts.stopIds(), sampling.stop, sampling.orGreedy());
             List<Map<String, Object>> trees = new ArrayList<>();
-            for (int start = 0; start < prompts.size(); start += batchSize) {
-                List<String> some = prompts.subList(start, Math.min(prompts.size(), start + batchSize));
-                trees.addAll(batch(some, loaded.adapter(), generator, tokenizer, request));
+            List<Prompts.Prompt> all = prompts.prompts();
+            for (int start = 0; start < all.size(); start += batchSize) {
+                List<Prompts.Prompt> some = all.subList(start, Math.min(all.size(), start + batchSize));
+                trees.addAll(batch(some, loaded.adapter(), generator, request));
             }
             if (common.json) {
                 out().println(Json.text(trees.size() == 1 ? trees.get(0) : trees));
@@ -120,13 +133,8 @@ final class GenerateCommand implements Verb {
     }
 
     private List<Map<String, Object>> batch(
-            List<String> prompts,
-            @Nullable LoraAdapter adapter,
-            TextGenerator generator,
-            Tokenizer tokenizer,
-            Request request) {
-        List<long[]> ids =
-                prompts.stream().map(prompt -> tokenizer.encode(prompt, true)).toList();
+            List<Prompts.Prompt> prompts, @Nullable LoraAdapter adapter, TextGenerator generator, Request request) {
+        List<long[]> ids = prompts.stream().map(Prompts.Prompt::ids).toList();
         List<Answer> base = null;
         if (compareBase && adapter != null) {
             adapter.detach();
@@ -135,7 +143,7 @@ final class GenerateCommand implements Verb {
         }
         boolean streams = prompts.size() == 1 && !common.json && base == null;
         if (streams) {
-            say(prompts.get(0));
+            say(prompts.get(0).lead());
         }
         TextListener listener = streams ? (row, piece) -> say(piece) : (row, piece) -> {};
         long start = System.nanoTime();
@@ -145,7 +153,7 @@ final class GenerateCommand implements Verb {
         for (int i = 0; i < answers.size(); i++) {
             Answer before = base == null ? null : base.get(i);
             if (common.json) {
-                trees.add(tree(prompts.get(i), answers.get(i), before, seconds));
+                trees.add(tree(prompts.get(i).shown(), answers.get(i), before, seconds));
             } else {
                 print(prompts.get(i), answers.get(i), before, streams);
             }
@@ -153,14 +161,14 @@ final class GenerateCommand implements Verb {
         return trees;
     }
 
-    private void print(String prompt, Answer answer, @Nullable Answer base, boolean streamed) {
+    private void print(Prompts.Prompt prompt, Answer answer, @Nullable Answer base, boolean streamed) {
         if (base != null) {
-            out().println(prompt);
+            out().println(prompt.shown());
             out().println();
             int width = Integer.getInteger("loft.columns", 100);
             out().println(SideBySide.of("base", base.text(), "adapted", answer.text(), width));
         } else {
-            out().println(streamed ? "" : prompt + answer.text());
+            out().println(streamed ? "" : prompt.lead() + answer.text());
         }
     }
 
@@ -185,16 +193,5 @@ final class GenerateCommand implements Verb {
         tree.put("stop", answer.end().name().toLowerCase(Locale.ROOT));
         tree.put("seconds", seconds);
         return tree;
-    }
-
-    private static List<String> read(Path file) throws IOException {
-        return DataFiles.read(file).stream().map(GenerateCommand::text).toList();
-    }
-
-    private static String text(Row row) {
-        if (row instanceof LabeledText labeled) {
-            return labeled.text();
-        }
-        return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
     }
 }

@@ -36,6 +36,7 @@ import picocli.CommandLine.Option;
             EvalCommand.class,
             PredictCommand.class,
             GenerateCommand.class,
+            ChatCommand.class,
             MergeCommand.class,
             ExportCommand.class,
             DoctorCommand.class,

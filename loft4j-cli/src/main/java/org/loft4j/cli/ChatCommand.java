@@ -1,0 +1,170 @@
+package org.loft4j.cli;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.data.ChatTemplate;
+import org.loft4j.data.Message;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.infer.Generator;
+import org.loft4j.infer.TextGenerator;
+import org.loft4j.infer.TextGenerator.Answer;
+import org.loft4j.infer.TextGenerator.Request;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code loft chat}. */
+@Command(
+        name = "chat",
+        description =
+                "Talks with a model, turn by turn, through its chat template. Each line that is typed is a turn; /reset"
+                        + " begins anew, /exit or the end of the input ends. Tokens are drawn as the model's generation_config.json"
+                        + " recommends, unless the options say otherwise.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  loft chat --model models/Qwen",
+            "  loft chat --model models/Qwen --adapter run --compare-base --temperature 0",
+            "  echo \"Who was Ada Lovelace?\" | loft chat --model models/Qwen --system \"Answer in one sentence.\""
+        })
+final class ChatCommand implements Verb {
+    @Option(
+            names = "--compare-base",
+            description =
+                    "Print what the model without its adapter says beside what it says with it. The conversation goes"
+                            + " on with the adapter's answers.")
+    boolean compareBase;
+
+    @Mixin(name = "Conversation")
+    PromptFlags prompt;
+
+    @Mixin(name = "Sampling")
+    SamplingFlags sampling;
+
+    @Mixin(name = "Model")
+    ModelFlags model;
+
+    @Mixin(name = "Device")
+    DeviceFlags device;
+
+    @Mixin(name = "Precision")
+    LoadInFlags loadIn;
+
+    @Mixin(name = "General")
+    CommonOptions common;
+
+    @Spec
+    CommandSpec spec;
+
+    @Override
+    public void check(Problems problems) {
+        model.check(problems);
+        device.check(problems);
+        sampling.check(problems);
+        prompt.check(problems);
+        if (compareBase && model.adapter == null) {
+            problems.add("--compare-base compares with and without an adapter: give --adapter DIR");
+        }
+        if (common.json) {
+            problems.add("--json is not for a conversation: use 'generate --chat --json'");
+        }
+    }
+
+    @Override
+    public int run() throws IOException {
+        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value());
+                Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
+            ChatTemplate template = prompt.template(loaded.tokenizer());
+            TextGenerator generator = new TextGenerator(Generator.of(loaded.model()), tokenizer);
+            Request request = new Request(
+                    sampling.maxNewTokens,
+                    template.stopIds(tokenizer),
+                    sampling.stop,
+                    sampling.orRecommended(loaded.directory()));
+            talk(new Talk(generator, tokenizer, template, request, prompt.variables()), loaded.adapter());
+        }
+        return ExitCode.OK;
+    }
+
+    /** What makes the answers. */
+    private record Talk(
+            TextGenerator generator,
+            Tokenizer tokenizer,
+            ChatTemplate template,
+            Request request,
+            Map<String, Object> variables) {
+        Answer answer(List<Message> messages, TextGenerator.TextListener listener) {
+            String text = template.render(messages, true, variables).text();
+            long[] ids = tokenizer.encode(text, false);
+            return generator.generate(List.of(ids), request, listener).get(0);
+        }
+    }
+
+    private void talk(Talk talk, @Nullable LoraAdapter adapter) throws IOException {
+        // not closed: standard input is not ours
+        BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        List<Message> messages = beginning();
+        while (true) {
+            say("> ");
+            String line = lines.readLine();
+            if (line == null || line.strip().equals("/exit")) {
+                out().println();
+                return;
+            }
+            if (line.strip().equals("/reset")) {
+                messages = beginning();
+            } else if (!line.isBlank()) {
+                messages.add(Message.of("user", line));
+                messages.add(Message.of("assistant", answer(talk, messages, adapter)));
+            }
+        }
+    }
+
+    private String answer(Talk talk, List<Message> messages, @Nullable LoraAdapter adapter) {
+        Answer answer;
+        if (compareBase && adapter != null) {
+            adapter.detach();
+            Answer base = talk.answer(messages, (row, piece) -> {});
+            adapter.attach();
+            answer = talk.answer(messages, (row, piece) -> {});
+            int width = Integer.getInteger("loft.columns", 100);
+            out().println(SideBySide.of("base", base.text(), "adapted", answer.text(), width));
+        } else {
+            answer = talk.answer(messages, (row, piece) -> say(piece));
+            out().println();
+        }
+        if (answer.end() == TextGenerator.End.MAX_NEW_TOKENS) {
+            spec.commandLine()
+                    .getErr()
+                    .println("loft: cut off after " + answer.newTokens() + " tokens; --max-new-tokens allows more");
+        }
+        return answer.text();
+    }
+
+    private List<Message> beginning() {
+        List<Message> messages = new ArrayList<>();
+        if (prompt.system != null) {
+            messages.add(Message.of("system", prompt.system));
+        }
+        return messages;
+    }
+
+    private void say(String piece) {
+        out().print(piece);
+        out().flush();
+    }
+
+    private PrintWriter out() {
+        return spec.commandLine().getOut();
+    }
+}

@@ -1,0 +1,48 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.data.ChatTemplate;
+import picocli.CommandLine.Option;
+
+/** How turns of a conversation become a prompt. */
+final class PromptFlags {
+    @Option(
+            names = "--system",
+            paramLabel = "TEXT",
+            description = "What the model is told before the conversation. Default: what its template says by itself.")
+    @Nullable
+    String system;
+
+    @Option(
+            names = "--chat-template",
+            paramLabel = "FILE",
+            description = "Jinja template for conversations. Default: the model's own.")
+    @Nullable
+    Path template;
+
+    @Option(
+            names = "--chat-template-kwargs",
+            paramLabel = "KEY=VALUE",
+            split = ",",
+            description = "What the template may read beside the messages, such as enable_thinking=false.")
+    @Nullable
+    List<String> variables;
+
+    void check(Problems problems) {
+        ModelFlags.requireFile(problems, "--chat-template", template);
+        TemplateVariables.check(problems, variables);
+    }
+
+    /** The template of the model, or the one in the file. */
+    ChatTemplate template(Path modelDirectory) throws IOException {
+        return template == null ? ChatTemplate.open(modelDirectory) : ChatTemplate.read(template, modelDirectory);
+    }
+
+    Map<String, Object> variables() {
+        return TemplateVariables.of(variables);
+    }
+}

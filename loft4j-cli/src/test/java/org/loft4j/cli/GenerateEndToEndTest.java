@@ -1,0 +1,217 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.ByteArrayInputStream;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The verbs that write text, on a small trained language model. */
+class GenerateEndToEndTest {
+    private static final String ONCE = ", there was a little girl named Lily. She loved to play outside in the park.";
+
+    @TempDir
+    Path folder;
+
+    private Path model;
+
+    @BeforeEach
+    void aModelThatTellsStories() throws Exception {
+        model = Files.createDirectory(folder.resolve("stories"));
+        try (Stream<Path> files = Files.list(Fixtures.of("stories260K"))) {
+            for (Path file : files.toList()) {
+                Files.copy(file, model.resolve(file.getFileName().toString()));
+            }
+        }
+        Files.writeString(
+                model.resolve("chat_template.jinja"),
+                "{{ bos_token }}{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}"
+                        + "{% endif %}{% endfor %}");
+    }
+
+    @Test
+    void continuesATextUpToAStopString() {
+        Captured call = loft("generate", "--model", model, "--text", "Once upon a time", "--stop", " One day");
+        assertEquals(0, call.status(), call.err());
+        assertEquals("Once upon a time" + ONCE + "\n", call.out());
+    }
+
+    @Test
+    void severalTextsAreOneBatchAndGiveTheirTextsInOrder() throws Exception {
+        Captured call = loft(
+                "generate",
+                "--model",
+                model,
+                "--text",
+                "Once upon a time",
+                "--text",
+                "One day, Timmy",
+                "--json",
+                "--max-new-tokens",
+                "20");
+        assertEquals(0, call.status(), call.err());
+        JsonNode answers = new ObjectMapper().readTree(call.out());
+        assertEquals(2, answers.size());
+        assertTrue(ONCE.startsWith(answers.get(0).get("continuation").asText()), call.out());
+        assertEquals("One day, Timmy", answers.get(1).get("prompt").asText());
+        assertEquals(20, answers.get(1).get("new_tokens").asInt());
+        assertEquals("max_new_tokens", answers.get(1).get("stop").asText());
+        JsonNode alone = new ObjectMapper()
+                .readTree(loft(
+                                "generate",
+                                "--model",
+                                model,
+                                "--text",
+                                "One day, Timmy",
+                                "--json",
+                                "--max-new-tokens",
+                                "20")
+                        .out());
+        assertEquals(alone.get("continuation"), answers.get(1).get("continuation"));
+    }
+
+    @Test
+    void drawsRepeatWithTheirSeed() {
+        String first = drawn(1);
+        assertEquals(first, drawn(1));
+        assertTrue(!first.equals(drawn(2)), first);
+    }
+
+    private String drawn(int seed) {
+        Captured call = loft(
+                "generate",
+                "--model",
+                model,
+                "--text",
+                "Once upon a time",
+                "--temperature",
+                "1",
+                "--top-p",
+                "0.9",
+                "--seed",
+                seed,
+                "--max-new-tokens",
+                "40");
+        assertEquals(0, call.status(), call.err());
+        return call.out();
+    }
+
+    @Test
+    void aTurnGoesThroughTheTemplateAndIsNotEchoed() {
+        Captured call =
+                loft("generate", "--model", model, "--chat", "--text", "Once upon a time", "--stop", " One day");
+        assertEquals(0, call.status(), call.err());
+        assertEquals(ONCE + "\n", call.out());
+    }
+
+    @Test
+    void rowsOfMessagesAreAnswered() throws Exception {
+        Path chats = folder.resolve("chats.jsonl");
+        Files.writeString(
+                chats,
+                "{\"messages\": [{\"role\": \"user\", \"content\": \"Once upon a time\"},"
+                        + " {\"role\": \"assistant\", \"content\": \"no\"}]}\n");
+        Captured call = loft("generate", "--model", model, "--data", chats, "--stop", " One day");
+        assertEquals(0, call.status(), call.err());
+        assertEquals(ONCE + "\n", call.out());
+    }
+
+    @Test
+    void aConversationGoesOnLineByLine() {
+        Captured call = typed("Once upon a time\n/reset\nOnce upon a time\n/exit\n", "--stop", " One day");
+        assertEquals(0, call.status(), call.err());
+        assertEquals("> " + ONCE + "\n> > " + ONCE + "\n> \n", call.out());
+    }
+
+    @Test
+    void whatIsCutOffIsSaid() {
+        Captured call = typed("Once upon a time\n", "--max-new-tokens", "3");
+        assertTrue(call.err().contains("cut off after 3 tokens"), call.err());
+    }
+
+    private Captured typed(String lines, Object... options) {
+        InputStream before = System.in;
+        System.setIn(new ByteArrayInputStream(lines.getBytes(StandardCharsets.UTF_8)));
+        try {
+            return loft(Stream.concat(Stream.of("chat", "--model", model), Stream.of(options))
+                    .toArray());
+        } finally {
+            System.setIn(before);
+        }
+    }
+
+    @Test
+    void aModelWithoutATemplateSaysSo() throws Exception {
+        Files.delete(model.resolve("chat_template.jinja"));
+        Captured call = typed("hello\n");
+        assertEquals(1, call.status());
+        assertTrue(call.err().contains("has no chat template"), call.err());
+    }
+
+    @Test
+    void whatCannotBeIsRefusedAtOnce() {
+        Captured call =
+                loft("generate", "--model", model, "--temperature", "-1", "--max-new-tokens", "0", "--compare-base");
+        assertEquals(2, call.status());
+        assertTrue(call.err().contains("temperature must"), call.err());
+        assertTrue(call.err().contains("max_new_tokens must be at least 1"), call.err());
+        assertTrue(call.err().contains("either --text TEXT or --data FILE"), call.err());
+        assertTrue(call.err().contains("--compare-base"), call.err());
+    }
+
+    @Test
+    void theBaseAndTheAdaptedAnswerStandSideBySide() throws Exception {
+        Path rows = folder.resolve("rows.jsonl");
+        Files.writeString(rows, "{\"text\": \"Once upon a time the the the the the the\"}\n".repeat(8));
+        Path run = folder.resolve("run");
+        Captured trained = loft(
+                "train",
+                "--model",
+                model,
+                "--data",
+                rows,
+                "--output",
+                run,
+                "--method",
+                "lora",
+                "--rank",
+                "4",
+                "--learning-rate",
+                "0.02",
+                "--epochs",
+                "4",
+                "--batch-size",
+                "4");
+        assertEquals(0, trained.status(), trained.err());
+        Captured call = loft(
+                "generate",
+                "--adapter",
+                run,
+                "--text",
+                "Once upon a time",
+                "--compare-base",
+                "--json",
+                "--max-new-tokens",
+                "12");
+        assertEquals(0, call.status(), call.err());
+        JsonNode both = new ObjectMapper().readTree(call.out());
+        assertTrue(ONCE.startsWith(both.get("base_continuation").asText()), call.out());
+        assertTrue(both.get("continuation").asText().contains("the the the"), call.out());
+        String text = loft("generate", "--adapter", run, "--text", "Once upon a time", "--compare-base")
+                .out();
+        assertTrue(text.lines().anyMatch(line -> line.matches("base +│ adapted")), text);
+    }
+
+    private static Captured loft(Object... args) {
+        return Captured.loft(Stream.of(args).map(String::valueOf).toArray(String[]::new));
+    }
+}
