@@ -1,5 +1,6 @@
 package org.loft4j.model.bert;
 
+import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
@@ -27,7 +28,7 @@ public record BertConfig(EncoderConfig encoder, HeadConfig head) {
      * @throws CheckpointException for a value that is missing or of the wrong type
      */
     public static BertConfig from(JsonObject json, ModelOptions options) throws CheckpointException {
-        EncoderConfig encoder = EncoderConfig.from(json, 2, 1e-12);
+        EncoderConfig encoder = EncoderConfig.from(json, Set.of(), 2, 1e-12);
         double dropout = json.doubleOr("classifier_dropout", encoder.hiddenDropout());
         return new BertConfig(encoder, HeadConfig.from(json, options, dropout));
     }

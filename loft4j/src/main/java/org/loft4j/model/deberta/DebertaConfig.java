@@ -4,11 +4,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
+import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.model.shared.HeadConfig;
 import org.loft4j.nn.Activation;
@@ -34,6 +36,26 @@ public record DebertaConfig(
         @Nullable Convolution convolution,
         Pooler pooler,
         HeadConfig head) {
+    private static final Set<String> KEYS = Set.of(
+            "relative_attention",
+            "max_relative_positions",
+            "position_buckets",
+            "pos_att_type",
+            "share_att_key",
+            "norm_rel_ebd",
+            "position_biased_input",
+            "attention_head_size",
+            "embedding_size",
+            "conv_kernel_size",
+            "conv_groups",
+            "conv_act",
+            "pooler_hidden_size",
+            "pooler_hidden_act",
+            "pooler_dropout",
+            "cls_dropout",
+            // of the head for masked tokens
+            "legacy");
+
     /**
      * How attention sees distances.
      *
@@ -99,11 +121,11 @@ public record DebertaConfig(
      * @throws CheckpointException for a value that is missing or of the wrong type
      */
     public static DebertaConfig from(JsonObject json, ModelOptions options) throws CheckpointException {
-        EncoderConfig encoder = EncoderConfig.from(json, 0, 1e-7);
+        EncoderConfig encoder = EncoderConfig.from(json, KEYS, 0, 1e-7);
         String hidden = Long.toString(encoder.hiddenSize());
-        EncoderConfig.requireIf(json, "embedding_size", hidden);
-        EncoderConfig.requireIf(json, "pooler_hidden_size", hidden);
-        EncoderConfig.requireIf(json, "attention_head_size", Long.toString(encoder.hiddenSize() / encoder.heads()));
+        ConfigKeys.require(json, "embedding_size", hidden);
+        ConfigKeys.require(json, "pooler_hidden_size", hidden);
+        ConfigKeys.require(json, "attention_head_size", Long.toString(encoder.hiddenSize() / encoder.heads()));
         List<String> terms = words(json, "pos_att_type", List.of("c2p", "p2c"));
         double dropout = options.task() == Task.TOKEN_CLASSIFICATION
                 ? encoder.hiddenDropout()

@@ -1,9 +1,11 @@
 package org.loft4j.model.distilbert;
 
+import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
+import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.model.shared.HeadConfig;
 import org.loft4j.nn.Activation;
@@ -18,6 +20,24 @@ import org.loft4j.nn.Task;
  * @param head its classifier, with {@code seq_classif_dropout} for texts and {@code dropout} for tokens
  */
 public record DistilBertConfig(EncoderConfig encoder, HeadConfig head) {
+    private static final Set<String> KEYS = Set.of(
+            "vocab_size",
+            "dim",
+            "n_layers",
+            "n_heads",
+            "hidden_dim",
+            "max_position_embeddings",
+            "activation",
+            "dropout",
+            "attention_dropout",
+            "seq_classif_dropout",
+            "qa_dropout",
+            "sinusoidal_pos_embds",
+            "pruned_heads",
+            "classifier_pooling",
+            "tie_weights_",
+            "tie_word_embeddings");
+
     /**
      * Reads config.json.
      *
@@ -25,9 +45,9 @@ public record DistilBertConfig(EncoderConfig encoder, HeadConfig head) {
      * @throws CheckpointException for a value that is missing or of the wrong type
      */
     public static DistilBertConfig from(JsonObject json, ModelOptions options) throws CheckpointException {
-        EncoderConfig.requireIf(json, "problem_type", "single_label_classification");
+        EncoderConfig.check(json, KEYS);
         // sinusoids are no parameters: nobody would train them, and not every file has them
-        EncoderConfig.requireIf(json, "sinusoidal_pos_embds", "false");
+        ConfigKeys.require(json, "sinusoidal_pos_embds", "false");
         double dropout = json.doubleOr("dropout", 0.1);
         EncoderConfig encoder = new EncoderConfig(
                 json.requireLong("vocab_size"),

@@ -1,5 +1,6 @@
 package org.loft4j.model.roberta;
 
+import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
@@ -32,7 +33,7 @@ public record RobertaConfig(EncoderConfig encoder, long padId, HeadConfig head) 
      * @throws CheckpointException for a value that is missing or of the wrong type
      */
     public static RobertaConfig from(JsonObject json, ModelOptions options) throws CheckpointException {
-        EncoderConfig encoder = EncoderConfig.from(json, 2, 1e-12);
+        EncoderConfig encoder = EncoderConfig.from(json, Set.of(), 2, 1e-12);
         double dropout = json.doubleOr("classifier_dropout", encoder.hiddenDropout());
         HeadConfig head = HeadConfig.from(json, options, dropout).withDenseHead();
         return new RobertaConfig(encoder, padId(json), head);

@@ -1,6 +1,7 @@
 package org.loft4j.model.shared;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import java.util.HashSet;
+import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
@@ -36,6 +37,34 @@ public record EncoderConfig(
         double hiddenDropout,
         double attentionDropout,
         double initializerRange) {
+    /** The keys that {@link #from} and {@link HeadConfig} read, or that say nothing about an encoder's numbers. */
+    public static final Set<String> KEYS = Set.of(
+            "vocab_size",
+            "hidden_size",
+            "num_hidden_layers",
+            "num_attention_heads",
+            "intermediate_size",
+            "max_position_embeddings",
+            "type_vocab_size",
+            "layer_norm_eps",
+            "hidden_act",
+            "hidden_dropout_prob",
+            "attention_probs_dropout_prob",
+            "position_embedding_type",
+            "is_decoder",
+            "add_cross_attention",
+            "pruned_heads",
+            "classifier_dropout",
+            "classifier_pooling",
+            "tie_word_embeddings",
+            "output_past",
+            "directionality",
+            "pooler_fc_size",
+            "pooler_num_attention_heads",
+            "pooler_num_fc_layers",
+            "pooler_size_per_head",
+            "pooler_type");
+
     public EncoderConfig {
         Checks.atLeast("vocab_size", vocabularySize, 1);
         Checks.atLeast("hidden_size", hiddenSize, 1);
@@ -57,16 +86,20 @@ public record EncoderConfig(
     /**
      * Reads config.json.
      *
+     * @param more the family's own keys beside {@link #KEYS}
      * @param tokenTypes where the file does not say
      * @param layerNormEps where the file does not say
      * @throws ConfigException for a value that these encoders cannot honour
      * @throws CheckpointException for a value that is missing or of the wrong type
      */
-    public static EncoderConfig from(JsonObject json, long tokenTypes, double layerNormEps) throws CheckpointException {
-        requireIf(json, "position_embedding_type", "absolute");
-        requireIf(json, "problem_type", "single_label_classification");
-        requireIf(json, "is_decoder", "false");
-        requireIf(json, "add_cross_attention", "false");
+    public static EncoderConfig from(JsonObject json, Set<String> more, long tokenTypes, double layerNormEps)
+            throws CheckpointException {
+        Set<String> honoured = new HashSet<>(KEYS);
+        honoured.addAll(more);
+        check(json, honoured);
+        ConfigKeys.require(json, "position_embedding_type", "absolute");
+        ConfigKeys.require(json, "is_decoder", "false");
+        ConfigKeys.require(json, "add_cross_attention", "false");
         return new EncoderConfig(
                 json.requireLong("vocab_size"),
                 json.requireLong("hidden_size"),
@@ -87,12 +120,10 @@ public record EncoderConfig(
         return json.longOr("max_position_embeddings", 512);
     }
 
-    /** Refuses a key whose value is anything but the only one that is supported. */
-    public static void requireIf(JsonObject json, String key, String only) {
-        JsonNode value = json.node(key);
-        if (value != null && !value.asText().equals(only)) {
-            throw new ConfigException(key + " must be " + only + ", got " + value + " in " + json.file()
-                    + ": anything else is not supported");
-        }
+    /** What every encoder's config.json is held to, whatever its keys for sizes are. */
+    public static void check(JsonObject json, Set<String> honoured) {
+        ConfigKeys.check(json, honoured);
+        ConfigKeys.require(json, "problem_type", "single_label_classification");
+        ConfigKeys.require(json, "pruned_heads", "{}");
     }
 }

@@ -61,7 +61,7 @@ public record HeadConfig(
     public HeadConfig withDenseHead() {
         if (pooling == Pooling.CLS) {
             throw new ConfigException(
-                    "pooling cls is not available: this family's head has a dense layer over the first"
+                    "pooling (classifier_pooling) cls is not available: this family's head has a dense layer over the first"
                             + " token, use pooler (or mean, which puts the mean of all tokens in its place)");
         }
         return pooling == Pooling.AUTO ? withPooling(Pooling.POOLER) : this;

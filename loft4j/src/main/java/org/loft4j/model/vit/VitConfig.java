@@ -1,6 +1,7 @@
 package org.loft4j.model.vit;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
@@ -42,6 +43,25 @@ public record VitConfig(
         double attentionDropout,
         double initializerRange,
         HeadConfig head) {
+    private static final Set<String> KEYS = Set.of(
+            "hidden_size",
+            "num_hidden_layers",
+            "num_attention_heads",
+            "intermediate_size",
+            "num_channels",
+            "image_size",
+            "patch_size",
+            "qkv_bias",
+            "layer_norm_eps",
+            "hidden_act",
+            "hidden_dropout_prob",
+            "attention_probs_dropout_prob",
+            "pruned_heads",
+            // of the pooler and of the head for masked images, which no classifier has
+            "pooler_act",
+            "pooler_output_size",
+            "encoder_stride");
+
     /** In pixels. */
     public record Size(long height, long width) {
         public Size {
@@ -76,7 +96,7 @@ public record VitConfig(
      * @throws CheckpointException for a value that is missing or of the wrong type
      */
     public static VitConfig from(JsonObject json, ModelOptions options) throws CheckpointException {
-        EncoderConfig.requireIf(json, "problem_type", "single_label_classification");
+        EncoderConfig.check(json, KEYS);
         return new VitConfig(
                 json.requireLong("hidden_size"),
                 json.requireInt("num_hidden_layers", 1),

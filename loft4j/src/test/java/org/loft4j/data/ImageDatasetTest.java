@@ -1,0 +1,132 @@
+package org.loft4j.data;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.ConfigException;
+import org.loft4j.DataException;
+import org.loft4j.data.image.Augmentation;
+import org.loft4j.data.image.ImageProcessor;
+import org.loft4j.data.image.LabeledImages;
+
+class ImageDatasetTest {
+    private static final int[] ALL = {0, 1, 2, 3};
+
+    @TempDir
+    Path folder;
+
+    private LabeledImages images;
+
+    @BeforeEach
+    void fourImagesOfTwoClasses() throws IOException {
+        byte[] pixels = new byte[4 * 64];
+        new SplittableRandom(1).nextBytes(pixels);
+        ByteBuffer file = ByteBuffer.allocate(16 + pixels.length)
+                .putInt(0x803)
+                .putInt(4)
+                .putInt(8)
+                .putInt(8);
+        Files.write(folder.resolve("images-idx3-ubyte"), file.put(pixels).array());
+        Files.write(folder.resolve("labels-idx1-ubyte"), new byte[] {0, 0, 8, 1, 0, 0, 0, 4, 3, 5, 5, 3});
+        images = LabeledImages.read(folder.resolve("images-idx3-ubyte"));
+    }
+
+    @Test
+    void aBatchHoldsTheClassesAndTheNormalisedPixels() throws IOException {
+        ImageBatch batch = dataset("none").batch(new int[] {1, 3}, 0);
+        assertArrayEquals(new long[] {1, 0}, batch.labels());
+        assertEquals(2 * 64, batch.pixels().length);
+        byte[] third = images.read(3).values();
+        for (int i = 0; i < 64; i++) {
+            assertEquals(((third[i] & 0xff) / 255.0 - 0.5) / 0.5, batch.pixels()[64 + i], 1e-6);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"flip", "shift", "crop", "crop,flip,shift"})
+    void changesByChanceAreAFunctionOfSeedEpochAndImage(String augmentation) throws IOException {
+        ImageDataset data = dataset(augmentation);
+        float[] first = data.trainingBatch(ALL, 0, 7, 1).pixels();
+        assertArrayEquals(first, data.trainingBatch(ALL, 0, 7, 1).pixels());
+        // an image does not depend on those beside it
+        float[] alone = data.trainingBatch(new int[] {2}, 0, 7, 1).pixels();
+        assertArrayEquals(Arrays.copyOfRange(first, 128, 192), alone);
+        boolean differs = false;
+        for (int epoch = 2; epoch < 10; epoch++) {
+            differs |=
+                    !Arrays.equals(first, data.trainingBatch(ALL, 0, 7, epoch).pixels());
+        }
+        assertTrue(differs, "another epoch draws anew");
+        assertArrayEquals(
+                dataset("none").batch(ALL, 0).pixels(), data.batch(ALL, 0).pixels(), "evaluation is left alone");
+    }
+
+    @Test
+    void theFingerprintTellsImagesAndSettings() {
+        String one = dataset("none").fingerprint();
+        assertEquals(one, dataset("none").fingerprint());
+        assertNotEquals(one, dataset("flip").fingerprint());
+        assertTrue(one.startsWith("4 images, crc32c "), one);
+        LabeledImages part = images.select(i -> i > 0);
+        assertFalse(Arrays.equals(images.identity(0), part.identity(0)));
+        assertArrayEquals(images.identity(1), part.identity(0));
+    }
+
+    @Test
+    void whatDoesNotFitIsRefused() throws IOException {
+        assertArrayEquals(
+                List.of("3", "5").toArray(), Labels.of(images, folder).names().toArray());
+        assertThrows(DataException.class, () -> Labels.of(images.select(i -> i == 1 || i == 2), folder));
+        assertThrows(
+                DataException.class,
+                () -> new ImageDataset(
+                        images,
+                        Labels.ofNames(List.of("3", "4")),
+                        shape(8),
+                        ImageProcessor.plain(1, 8, 8),
+                        Augmentation.NONE));
+        assertThrows(
+                ConfigException.class,
+                () -> new ImageDataset(
+                        images,
+                        Labels.ofNames(List.of("3", "5")),
+                        shape(9),
+                        ImageProcessor.plain(1, 8, 8),
+                        Augmentation.NONE));
+        assertThrows(ConfigException.class, () -> Augmentation.parse("augment", "rotate"));
+        assertThrows(ConfigException.class, () -> Augmentation.parse("augment", "none,flip"));
+    }
+
+    private ImageDataset dataset(String augmentation) {
+        try {
+            return new ImageDataset(
+                    images,
+                    Labels.ofNames(List.of("3", "5")),
+                    shape(8),
+                    ImageProcessor.plain(1, 8, 8),
+                    Augmentation.parse("augment", augmentation));
+        } catch (DataException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static ImageDataset.Shape shape(int side) {
+        return new ImageDataset.Shape(1, side, side);
+    }
+}

@@ -1,0 +1,87 @@
+package org.loft4j.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.ConfigException;
+import org.loft4j.io.Json;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Pooling;
+import org.loft4j.nn.Task;
+
+/** What the configurations of encoders say, and what of it is refused. */
+class EncoderConfigTest {
+    @TempDir
+    Path folder;
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "roberta_cls | position_embedding_type | \"relative_key\"",
+                "roberta_cls | pad_token_id | 65",
+                "roberta_cls | classifier_pooling | \"cls\"",
+                "roberta_cls | problem_type | \"multi_label_classification\"",
+                "roberta_cls | pruned_heads | {\"0\": [1]}",
+                "distilbert_cls | sinusoidal_pos_embds | true",
+                "distilbert_cls | activation | \"gelu_10\"",
+                "distilbert_cls | problem_type | \"regression\"",
+                "deberta_v2_cls | pos_att_type | [\"p2p\"]",
+                "deberta_v2_cls | embedding_size | 32",
+                "deberta_v2_cls | attention_head_size | 8",
+                "deberta_v2_cls | norm_rel_ebd | \"batch_norm\"",
+                "deberta_v2_cls_conv | conv_kernel_size | 4",
+                "deberta_v2_cls_conv | position_buckets | 500",
+                "vit_cls | patch_size | 7",
+                "vit_cls | image_size | [32]",
+                "vit_cls | quantization_config | {\"quant_method\": \"gptq\"}",
+            })
+    void aValueThatCannotBeHonouredIsRefusedByItsKey(String fixture, String key, String value) throws IOException {
+        Path changed = copy(fixture, key, value);
+        ModelOptions options = ModelOptions.of(Models.defaultTask(changed));
+        Exception fault = assertThrows(Exception.class, () -> Models.open(changed, options));
+        assertTrue(String.valueOf(fault.getMessage()).contains(key), fault.toString());
+    }
+
+    @Test
+    void poolingIsTheFamilysOwnOrTheMean() throws IOException {
+        ModelOptions options = ModelOptions.of(Task.SEQUENCE_CLASSIFICATION);
+        for (String fixture : new String[] {"roberta_cls", "distilbert_cls", "deberta_v2_cls"}) {
+            Path directory = Fixture.directory(fixture);
+            try (Model own = Models.open(directory, options);
+                    Model mean = Models.open(directory, options.withPooling(Pooling.MEAN))) {
+                assertEquals(Pooling.POOLER, own.description().pooling());
+                assertEquals(Pooling.MEAN, mean.description().pooling());
+            }
+            assertThrows(ConfigException.class, () -> Models.open(directory, options.withPooling(Pooling.CLS)));
+        }
+        ModelOptions tokens = ModelOptions.of(Task.TOKEN_CLASSIFICATION).withPooling(Pooling.MEAN);
+        assertThrows(ConfigException.class, () -> Models.open(Fixture.directory("bert_tok"), tokens));
+    }
+
+    @Test
+    void robertasPositionsBeginBehindThePaddingToken() throws IOException {
+        assertEquals(64, Models.maxPositions(Fixture.directory("roberta_cls")));
+        assertEquals(17, Models.maxPositions(Fixture.directory("vit_cls")));
+    }
+
+    private Path copy(String fixture, String key, String value) throws IOException {
+        Path from = Fixture.directory(fixture);
+        ObjectNode json = Json.read(from.resolve("config.json")).toTree();
+        json.set(key, new ObjectMapper().readTree(value));
+        Json.write(folder.resolve("config.json"), json);
+        Files.copy(from.resolve("model.safetensors"), folder.resolve("model.safetensors"));
+        return folder;
+    }
+}
