@@ -59,6 +59,14 @@ final class CompareCommand implements Verb {
     ModelReference model;
 
     @Option(
+            names = "--task",
+            paramLabel = "TASK",
+            converter = Words.OfTask.class,
+            description = "What the models shall learn, as 'loft train' has it. Default: what config.json names.")
+    @Nullable
+    Task asked;
+
+    @Option(
             names = "--pooling",
             paramLabel = "HOW",
             converter = Words.OfPooling.class,
@@ -133,7 +141,7 @@ final class CompareCommand implements Verb {
             names = "--metric",
             paramLabel = "NAME",
             description =
-                    "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1 or perplexity."
+                    "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1, f1 or perplexity."
                             + " Default: accuracy for a classifier, loss for a language model.")
     @Nullable
     String metric;
@@ -243,10 +251,10 @@ final class CompareCommand implements Verb {
             return ExitCode.OK;
         }
         Path directory = HubAccess.resolve(spec, Objects.requireNonNull(model));
-        Task task = Models.defaultTask(directory);
-        String chosenMetric = metric != null ? metric : task == Task.SEQUENCE_CLASSIFICATION ? "accuracy" : "loss";
+        Task task = asked != null ? asked : Models.defaultTask(directory);
+        String chosenMetric = metric != null ? metric : task.isClassification() ? "accuracy" : "loss";
         ComparisonSettings settings = settings(chosenMetric);
-        List<String> known = task == Task.SEQUENCE_CLASSIFICATION ? Models.labels(directory) : List.of();
+        List<String> known = task.isClassification() ? Models.labels(directory) : List.of();
         TrainingRows rows = TrainingRows.read(task, data, evalData, 0, known, 0);
         List<Row> test =
                 DataFiles.read(Objects.requireNonNull(testData), data.columns(task == Task.SEQUENCE_CLASSIFICATION));

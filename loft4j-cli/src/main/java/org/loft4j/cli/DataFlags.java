@@ -12,7 +12,8 @@ final class DataFlags {
             paramLabel = "FILE",
             description =
                     "Rows as .jsonl, .json, .csv, .tsv or .txt: text and label; text alone; prompt and completion, where"
-                            + " only the completion is learnt; or, in JSON, messages of a conversation. Images: a folder"
+                            + " only the completion is learnt; or, in JSON, messages of a conversation, or tokens"
+                            + " and tags of a text. Images: a folder"
                             + " with a folder for each class, a .csv with the columns image and label, or"
                             + " images-idx3-ubyte(.gz) with its labels beside it.")
     Path data;

@@ -87,7 +87,7 @@ final class EvalCommand implements Verb {
     }
 
     private int judgeImages(LoadedModel loaded) throws IOException {
-        Labels labels = Labels.ofNames(loaded.model().description().labels());
+        Labels labels = labels(loaded);
         ImageDataset dataset = TrainingImages.dataset(
                 loaded.model(), loaded.directory(), images.read(data.data, data), labels, Augmentation.NONE);
         print(new Evaluator(loaded.model(), 0, batchSize).evaluate(dataset), dataset.size());
@@ -96,17 +96,22 @@ final class EvalCommand implements Verb {
 
     private int judgeTexts(LoadedModel loaded) throws IOException {
         try (Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
-            boolean classifier = loaded.model().task() == Task.SEQUENCE_CLASSIFICATION;
-            List<Row> rows = DataFiles.read(data.data, data.columns(classifier));
+            Task task = loaded.model().task();
+            List<Row> rows = DataFiles.read(data.data, data.columns(task == Task.SEQUENCE_CLASSIFICATION));
             int maxLength = loaded.maxLength(data.maxLength);
-            Dataset dataset = classifier
-                    ? Dataset.classification(
-                            rows, Labels.ofNames(loaded.model().description().labels()), tokenizer, maxLength)
-                    : Dataset.causalLm(rows, tokenizer, maxLength, chat.format(loaded.tokenizer(), rows));
+            Dataset dataset = switch (task) {
+                case CAUSAL_LM -> Dataset.causalLm(rows, tokenizer, maxLength, chat.format(loaded.tokenizer(), rows));
+                case TOKEN_CLASSIFICATION -> Dataset.tokenClassification(rows, labels(loaded), tokenizer, maxLength);
+                default -> Dataset.classification(rows, labels(loaded), tokenizer, maxLength);
+            };
             Evaluation evaluation = new Evaluator(loaded.model(), tokenizer.padId(), batchSize).evaluate(dataset);
             print(evaluation, rows.size());
             return ExitCode.OK;
         }
+    }
+
+    private static Labels labels(LoadedModel loaded) {
+        return Labels.ofNames(loaded.model().description().labels());
     }
 
     private void print(Evaluation evaluation, int rows) throws IOException {

@@ -19,9 +19,11 @@ import org.loft4j.data.LabeledText;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.PromptCompletion;
 import org.loft4j.data.Row;
+import org.loft4j.data.TaggedWords;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.ImageClassifier;
 import org.loft4j.infer.TextClassifier;
+import org.loft4j.infer.TokenClassifier;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Task;
 import picocli.CommandLine.Command;
@@ -141,6 +143,11 @@ final class PredictCommand implements Verb {
     private void classifyTexts(LoadedModel loaded) throws IOException {
         List<String> asked = read();
         try (Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
+            if (loaded.model().task() == Task.TOKEN_CLASSIFICATION) {
+                TokenClassifier words = new TokenClassifier(loaded.model(), tokenizer, loaded.maxLength(maxLength));
+                printWords(asked, asked.stream().map(words::classify).toList());
+                return;
+            }
             TextClassifier classifier =
                     new TextClassifier(loaded.model(), tokenizer, loaded.maxLength(maxLength), batchSize);
             print(
@@ -167,10 +174,35 @@ final class PredictCommand implements Verb {
     }
 
     private static String text(Row row) {
+        if (row instanceof TaggedWords tagged) {
+            return String.join(" ", tagged.words());
+        }
         if (row instanceof LabeledText labeled) {
             return labeled.text();
         }
         return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
+    }
+
+    /** A word a line, with a blank line between two texts, as the CoNLL tasks have it. */
+    private void printWords(List<String> asked, List<List<TokenClassifier.Word>> judged) throws IOException {
+        PrintWriter out = spec.commandLine().getOut();
+        if (common.json) {
+            List<Map<String, Object>> trees = new ArrayList<>();
+            for (int i = 0; i < asked.size(); i++) {
+                Map<String, Object> tree = new LinkedHashMap<>();
+                tree.put("text", asked.get(i));
+                tree.put("words", judged.get(i));
+                trees.add(tree);
+            }
+            out.println(Json.text(Map.of("predictions", trees)));
+            return;
+        }
+        for (int i = 0; i < judged.size(); i++) {
+            out.print(i == 0 ? "" : "\n");
+            judged.get(i)
+                    .forEach(word -> out.println(word.label() + "\t"
+                            + String.format(Locale.ROOT, "%.3f", word.probability()) + "\t" + word.word()));
+        }
     }
 
     private void print(

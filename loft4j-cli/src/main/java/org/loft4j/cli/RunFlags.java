@@ -37,7 +37,7 @@ final class RunFlags {
             names = "--metric-for-best",
             paramLabel = "NAME",
             description =
-                    "What tells the best evaluation: loss, accuracy, macro_f1, matthews or perplexity. Default: ${DEFAULT-VALUE}.")
+                    "What tells the best evaluation: loss, accuracy, macro_f1, matthews, perplexity, or, of entities, precision, recall or f1. Default: ${DEFAULT-VALUE}.")
     String metricForBest = "loss";
 
     @Option(

@@ -52,6 +52,16 @@ final class TrainCommand implements Verb {
     ModelReference model;
 
     @Option(
+            names = "--task",
+            paramLabel = "TASK",
+            converter = Words.OfTask.class,
+            description = "What the model shall learn: causal-lm, sequence-classification (rows of text and label),"
+                    + " token-classification (rows of tokens and tags) or image-classification. Default: what"
+                    + " config.json names, else what models of this family mostly do.")
+    @Nullable
+    Task asked;
+
+    @Option(
             names = "--pooling",
             paramLabel = "HOW",
             converter = Words.OfPooling.class,
@@ -150,11 +160,11 @@ final class TrainCommand implements Verb {
     public int run() throws IOException {
         TrainConfig config = config();
         Path directory = HubAccess.resolve(spec, model);
-        Task task = Models.defaultTask(directory);
+        Task task = asked != null ? asked : Models.defaultTask(directory);
         if (task == Task.IMAGE_CLASSIFICATION) {
             return runOnImages(directory, config);
         }
-        List<String> known = task == Task.SEQUENCE_CLASSIFICATION ? Models.labels(directory) : List.of();
+        List<String> known = task.isClassification() ? Models.labels(directory) : List.of();
         TrainingRows rows = TrainingRows.read(task, data, eval.file, eval.share, known, run.seed);
         ModelOptions options = new ModelOptions(
                 task, rows.labelNames(), pooling, device.dtype(), device.device(), loadIn.value(), run.seed);

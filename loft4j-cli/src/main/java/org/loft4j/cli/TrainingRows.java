@@ -48,7 +48,7 @@ record TrainingRows(
             train = split.train();
             eval = split.test();
         }
-        Labels labels = task == Task.SEQUENCE_CLASSIFICATION ? labels(train, modelLabels) : null;
+        Labels labels = task.isClassification() ? labels(train, modelLabels) : null;
         return new TrainingRows(task, train, eval, labels);
     }
 
@@ -91,7 +91,9 @@ record TrainingRows(
     Dataset encode(List<Row> rows, Tokenizer tokenizer, @Nullable ChatFormat chat, int maxLength, boolean packed)
             throws IOException {
         if (labels != null) {
-            return Dataset.classification(rows, labels, tokenizer, maxLength);
+            return task == Task.TOKEN_CLASSIFICATION
+                    ? Dataset.tokenClassification(rows, labels, tokenizer, maxLength)
+                    : Dataset.classification(rows, labels, tokenizer, maxLength);
         }
         if (!packed) {
             return Dataset.causalLm(rows, tokenizer, maxLength, chat);

@@ -6,6 +6,7 @@ import java.util.function.Function;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Pooling;
+import org.loft4j.nn.Task;
 import org.loft4j.optim.Schedule;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.train.Method;
@@ -26,6 +27,12 @@ abstract class Words<T> implements ITypeConverter<T> {
             return parser.apply(word);
         } catch (ConfigException e) {
             throw new TypeConversionException(String.valueOf(e.getMessage()));
+        }
+    }
+
+    static final class OfTask extends Words<Task> {
+        OfTask() {
+            super(word -> Task.parse("task", word));
         }
     }
 

@@ -13,7 +13,7 @@ import org.loft4j.Checks;
  * @param labels for a language model (rows, columns), {@link Encoded#NO_LOSS} at padding; for a classifier (rows)
  * @param tokens number of tokens without padding
  * @param targets how many predictions the mean loss is taken over: the rows of a classifier; for a language model the labelled
- *     tokens from the second of each row on, since a token is predicted from those before it
+ *     tokens from the second of each row on, since a token is predicted from those before it; for a classifier of words the labelled tokens
  */
 public record Batch(
         int rows, int columns, long[] inputIds, long[] attentionMask, long[] labels, long tokens, long targets)
@@ -39,14 +39,15 @@ public record Batch(
             System.arraycopy(example.labels(), 0, labels, at, example.labels().length);
             tokens += length;
         }
-        long targets = dataset.isClassification() ? rows : targets(labels, columns);
+        long targets = dataset.isClassification() ? rows : targets(labels, columns, dataset.isTagged() ? 0 : 1);
         return new Batch(rows, columns, ids, mask, labels, tokens, targets);
     }
 
-    private static long targets(long[] labels, int columns) {
+    /** @param first column of the first prediction: a next token is predicted from those before it, a class is not */
+    private static long targets(long[] labels, int columns, int first) {
         long count = 0;
         for (int i = 0; i < labels.length; i++) {
-            count += i % columns > 0 && labels[i] != Encoded.NO_LOSS ? 1 : 0;
+            count += i % columns >= first && labels[i] != Encoded.NO_LOSS ? 1 : 0;
         }
         return count;
     }

@@ -46,6 +46,11 @@ final class CausalLmRows {
     }
 
     private Row asConversation(Row row) throws DataException {
+        if (row instanceof TaggedWords) {
+            throw row.origin()
+                    .fault("holds words with tags, which a language model does not learn: train a classifier of words"
+                            + " (--task token-classification)");
+        }
         if (row instanceof Conversation && format == null) {
             throw row.origin()
                     .fault("holds messages, but the model has no chat template: name one (--chat-template FILE), or"

@@ -18,9 +18,17 @@ public final class Dataset implements Examples {
     // a classifier's classes, else where the loss of each example is taken: start, end, start, end … in tokens
     private final int @Nullable [] classes;
     private final int[][] loss;
+    // a classifier of words: the class of each token, NO_LOSS for those that are not the first of a word
+    private final int @Nullable [][] tags;
     private final Truncations truncations;
 
     private Dataset(int[][] ids, int @Nullable [] classes, int[][] loss, Truncations truncations) {
+        this(ids, classes, loss, null, truncations);
+    }
+
+    private Dataset(
+            int[][] ids, int @Nullable [] classes, int[][] loss, int @Nullable [][] tags, Truncations truncations) {
+        this.tags = tags;
         this.ids = ids;
         this.classes = classes;
         this.loss = loss;
@@ -55,6 +63,40 @@ public final class Dataset implements Examples {
             cuts.add(text.ids().length - ids[i].length, false);
         }
         return new Dataset(ids, classes, new int[0][], cuts.total());
+    }
+
+    /**
+     * Words with the index of each one's class. The class of a word is that of its first token; the loss leaves out the others, as
+     * in Transformers' examples. What exceeds {@code maxLength} tokens is cut from the end of the text.
+     *
+     * @throws DataException if a row has no tags, or an unknown one
+     */
+    public static Dataset tokenClassification(
+            List<? extends Row> rows, Labels labels, Tokenizer tokenizer, int maxLength) throws IOException {
+        var ids = new int[rows.size()][];
+        var tags = new int[rows.size()][];
+        var cuts = new TruncationCount();
+        for (int i = 0; i < ids.length; i++) {
+            if (!(rows.get(i) instanceof TaggedWords row)) {
+                throw rows.get(i).origin().fault("has no tags: a classifier of words needs \"tokens\" and \"tags\"");
+            }
+            WordTokens tokens = WordTokens.of(row.words(), tokenizer, maxLength);
+            ids[i] = tokens.ids();
+            tags[i] = new int[ids[i].length];
+            Arrays.fill(tags[i], (int) Encoded.NO_LOSS);
+            int lost = 0;
+            int[] firsts = tokens.firsts();
+            for (int word = 0; word < firsts.length; word++) {
+                int index = labels.index(row.tags().get(word), row.origin());
+                if (firsts[word] >= 0) {
+                    tags[i][firsts[word]] = index;
+                } else {
+                    lost++;
+                }
+            }
+            cuts.add(lost, false);
+        }
+        return new Dataset(ids, null, new int[0][], tags, cuts.total());
     }
 
     /**
@@ -156,9 +198,17 @@ public final class Dataset implements Examples {
         return classes != null;
     }
 
+    /** Whether each word of an example has a label, so that a token is judged by itself and not by what follows it. */
+    public boolean isTagged() {
+        return tags != null;
+    }
+
     /** A copy of one example. */
     public Encoded get(int index) {
         long[] tokens = Arrays.stream(ids[index]).asLongStream().toArray();
+        if (tags != null) {
+            return new Encoded(tokens, Arrays.stream(tags[index]).asLongStream().toArray());
+        }
         if (classes != null) {
             return new Encoded(tokens, new long[] {classes[index]});
         }

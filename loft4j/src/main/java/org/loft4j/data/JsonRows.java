@@ -122,6 +122,8 @@ final class JsonRows {
                     string(object, labeled.text(), origin),
                     label(object.get(labeled.label()), labeled.label(), origin),
                     origin);
+        } else if (kind instanceof RowKind.Tagged tagged) {
+            return tagged(tagged, object, origin);
         } else if (kind instanceof RowKind.Chat chat) {
             return ChatRows.messages(object, chat.messages(), origin);
         } else if (kind instanceof RowKind.Prompted prompted) {
@@ -137,6 +139,32 @@ final class JsonRows {
         }
         String text = ((RowKind.Plain) kind).text();
         return RowCheck.plain(text, string(object, text, origin), origin);
+    }
+
+    private static TaggedWords tagged(RowKind.Tagged kind, ObjectNode object, Origin origin) throws DataException {
+        JsonNode words = object.get(kind.tokens());
+        JsonNode tags = object.get(kind.tags());
+        if (words == null || !words.isArray() || tags == null || !tags.isArray() || words.size() != tags.size()) {
+            throw origin.fault("must have an array of words in \"" + kind.tokens() + "\" and one of as many tags in \""
+                    + kind.tags() + "\", found " + size(words) + " and " + size(tags));
+        }
+        if (words.isEmpty()) {
+            throw origin.fault("\"" + kind.tokens() + "\" must hold at least one word");
+        }
+        List<String> read = new ArrayList<>();
+        List<String> labels = new ArrayList<>();
+        for (int i = 0; i < words.size(); i++) {
+            if (!words.get(i).isTextual() || words.get(i).textValue().isBlank()) {
+                throw origin.fault("\"" + kind.tokens() + "\" must hold words, found " + describe(words.get(i)));
+            }
+            read.add(words.get(i).textValue());
+            labels.add(label(tags.get(i), kind.tags(), origin));
+        }
+        return new TaggedWords(read, labels, origin);
+    }
+
+    private static String size(@Nullable JsonNode node) {
+        return node != null && node.isArray() ? String.valueOf(node.size()) : describe(node);
     }
 
     private static String string(ObjectNode object, String key, Origin origin) throws DataException {

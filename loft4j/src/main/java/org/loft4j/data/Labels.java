@@ -45,7 +45,11 @@ public final class Labels {
     public static Labels of(List<? extends Row> rows) throws DataException {
         var found = new TreeSet<String>();
         for (Row row : rows) {
-            found.add(labeled(row).label());
+            if (row instanceof TaggedWords tagged) {
+                found.addAll(tagged.tags());
+            } else {
+                found.add(labeled(row).label());
+            }
         }
         Origin origin =
                 rows.isEmpty() ? Origin.MEMORY : new Origin(rows.get(0).origin().file(), 0);
@@ -124,9 +128,13 @@ public final class Labels {
     }
 
     int index(LabeledText row) throws DataException {
-        OptionalInt index = find(row.label());
+        return index(row.label(), row.origin());
+    }
+
+    int index(String label, Origin origin) throws DataException {
+        OptionalInt index = find(label);
         if (index.isEmpty()) {
-            throw row.origin().fault(unknown(row.label()));
+            throw origin.fault(unknown(label));
         }
         return index.getAsInt();
     }

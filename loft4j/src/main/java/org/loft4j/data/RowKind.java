@@ -61,6 +61,21 @@ sealed interface RowKind {
         }
     }
 
+    record Tagged(String tokens, String tags) implements RowKind {
+        @Override
+        public List<String> columns() {
+            return List.of(tokens, tags);
+        }
+
+        @Override
+        public String describe() {
+            return "\"" + tokens + "\" and \"" + tags + "\"";
+        }
+    }
+
+    /** Names that data sets have for the tags of words. */
+    List<String> TAGS = List.of("tags", "ner_tags", "pos_tags", "labels");
+
     /**
      * Recognises the kind.
      *
@@ -73,6 +88,13 @@ sealed interface RowKind {
             return new Prompted(
                     named(asked.prompt(), "prompt", present, where, origin),
                     named(asked.completion(), "completion", present, where, origin));
+        }
+        boolean words = asked.text() == null ? present.contains("tokens") && !present.contains("text") : false;
+        if (words) {
+            String tags = asked.label() != null
+                    ? asked.label()
+                    : TAGS.stream().filter(present::contains).findFirst().orElse("tags");
+            return new Tagged("tokens", named(tags, "label", present, where, origin));
         }
         if (asked.text() == null && asked.label() == null && present.contains("messages")) {
             return new Chat("messages");

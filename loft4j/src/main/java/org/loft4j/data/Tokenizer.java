@@ -266,6 +266,21 @@ public final class Tokenizer implements AutoCloseable {
         return Arrays.stream(ids).mapToInt(Math::toIntExact).toArray();
     }
 
+    /** A tokenized text with the places of its tokens: first code point and the one behind the last, 0 and 0 for special ones. */
+    record Spans(TokenizedText text, int[] starts, int[] ends) {}
+
+    Spans spans(String text) {
+        Encoding encoding = tokenizer.encode(text, true, false);
+        CharSpan[] spans = encoding.getCharTokenSpans();
+        int[] starts = new int[spans.length];
+        int[] ends = new int[spans.length];
+        for (int i = 0; i < spans.length; i++) {
+            starts[i] = spans[i] == null ? 0 : spans[i].getStart();
+            ends[i] = spans[i] == null ? 0 : spans[i].getEnd();
+        }
+        return new Spans(tokenized(encoding), starts, ends);
+    }
+
     private OptionalLong idOf(String token) {
         Encoding encoding = tokenizer.encode(token, false, false);
         boolean one = encoding.getIds().length == 1 && encoding.getTokens()[0].equals(token);

@@ -60,6 +60,9 @@ public record TrainTestSplit<R extends Row>(List<R> train, List<R> test) {
         if (row instanceof Conversation conversation) {
             return conversation.opening();
         }
+        if (row instanceof TaggedWords tagged) {
+            return String.join(" ", tagged.words());
+        }
         return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
     }
 

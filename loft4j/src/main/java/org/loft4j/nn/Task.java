@@ -1,5 +1,10 @@
 package org.loft4j.nn;
 
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import org.loft4j.ConfigException;
+
 /** What the logits of a model mean. */
 public enum Task {
     /** Logits {@code (batch, seq, vocabulary)}: position t predicts token t + 1. */
@@ -10,6 +15,22 @@ public enum Task {
     TOKEN_CLASSIFICATION,
     /** Logits {@code (batch, labels)} for each image. */
     IMAGE_CLASSIFICATION;
+
+    /** Reads a name such as {@code causal-lm} or {@code token_classification}, in any case. */
+    public static Task parse(String field, String name) {
+        for (Task task : values()) {
+            if (task.word().equals(name.toLowerCase(Locale.ROOT).replace('_', '-'))) {
+                return task;
+            }
+        }
+        throw new ConfigException(field + " must be one of "
+                + Arrays.stream(values()).map(Task::word).collect(Collectors.joining(", ")) + ", got " + name);
+    }
+
+    /** The name on the command line. */
+    public String word() {
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
 
     /** Whether the logits are those of classes, so that a head has to be trained for them. */
     public boolean isClassification() {

@@ -2,14 +2,17 @@ package org.loft4j.train;
 
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.Task;
 
 /**
  * The result of one pass over held-out data.
  *
  * @param loss mean over examples (classification) or target tokens (language model), in nats
- * @param scores what else the task says, by name: {@code accuracy}, {@code macro_f1}, {@code matthews}; or {@code perplexity}
+ * @param scores what else the task says, by name: {@code accuracy}, {@code macro_f1}, {@code matthews}; of entities
+ *     {@code precision}, {@code recall}, {@code f1}; or {@code perplexity}
  * @param count number of examples or target tokens behind the loss
  * @param seconds that the pass took
  * @param confusion of a classifier: which class was taken for which; null otherwise
@@ -24,6 +27,15 @@ public record Evaluation(
         scores = Collections.unmodifiableMap(new LinkedHashMap<>(scores));
     }
 
+    /** The names of all values that an evaluation of a task can have. */
+    public static List<String> metrics(Task task) {
+        return switch (task) {
+            case CAUSAL_LM -> List.of("loss", "perplexity");
+            case TOKEN_CLASSIFICATION -> List.of("loss", "accuracy", "macro_f1", "precision", "recall", "f1");
+            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION -> List.of("loss", "accuracy", "macro_f1", "matthews");
+        };
+    }
+
     /** A result of which nobody knows which class was taken for which. */
     public Evaluation(double loss, Map<String, Double> scores, long count, double seconds) {
         this(loss, scores, count, seconds, null);
@@ -35,6 +47,24 @@ public record Evaluation(
         scores.put("accuracy", confusion.accuracy());
         scores.put("macro_f1", confusion.macroF1());
         scores.put("matthews", confusion.matthews());
+        return new Evaluation(loss, scores, confusion.total(), seconds, confusion);
+    }
+
+    /**
+     * The scores of a classifier of words.
+     *
+     * @param entities null where the labels do not speak of entities
+     */
+    public static Evaluation tokenClassification(
+            double loss, ConfusionMatrix confusion, @Nullable EntityScore entities, double seconds) {
+        Map<String, Double> scores = new LinkedHashMap<>();
+        scores.put("accuracy", confusion.accuracy());
+        scores.put("macro_f1", confusion.macroF1());
+        if (entities != null) {
+            scores.put("precision", entities.precision());
+            scores.put("recall", entities.recall());
+            scores.put("f1", entities.f1());
+        }
         return new Evaluation(loss, scores, confusion.total(), seconds, confusion);
     }
 

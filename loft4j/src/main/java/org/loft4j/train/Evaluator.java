@@ -11,6 +11,7 @@ import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.NativeScope;
@@ -34,6 +35,9 @@ public final class Evaluator {
         Task task = model.task();
         int classes = Math.max(1, model.description().labels().size());
         ConfusionMatrix confusion = new ConfusionMatrix(classes);
+        EntityScore entities = EntityScore.fits(model.description().labels())
+                ? new EntityScore(model.description().labels())
+                : null;
         double sum = 0;
         long count = 0;
         try (AutoGradMode frozen = new AutoGradMode(false)) {
@@ -44,17 +48,23 @@ public final class Evaluator {
                     Tensor logits = model.logits(tensors.input());
                     sum += BatchLoss.sum(task, logits, tensors.labels()).item_double();
                     count += batch.targets();
-                    if (task.isOneLabelEach()) {
-                        add(confusion, batch.labels(), Tensors.toLongs(logits.argmax(new LongOptional(1), false)));
+                    if (task.isClassification()) {
+                        long[] predicted = Tensors.toLongs(logits.argmax(new LongOptional(-1), false));
+                        add(confusion, batch.labels(), predicted);
+                        if (task == Task.TOKEN_CLASSIFICATION && entities != null) {
+                            add(entities, batch.labels(), predicted, indices.length);
+                        }
                     }
                 }
             }
         }
         double loss = sum / count;
         double seconds = (System.nanoTime() - start) / 1e9;
-        return task.isOneLabelEach()
-                ? Evaluation.classification(loss, confusion, seconds)
-                : Evaluation.languageModel(loss, count, seconds);
+        return switch (task) {
+            case CAUSAL_LM -> Evaluation.languageModel(loss, count, seconds);
+            case TOKEN_CLASSIFICATION -> Evaluation.tokenClassification(loss, confusion, entities, seconds);
+            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION -> Evaluation.classification(loss, confusion, seconds);
+        };
     }
 
     /** Rows of similar length share a batch; a score does not depend on the order. */
@@ -74,7 +84,25 @@ public final class Evaluator {
 
     private static void add(ConfusionMatrix confusion, long[] expected, long[] predicted) {
         for (int i = 0; i < expected.length; i++) {
-            confusion.add((int) expected[i], (int) predicted[i]);
+            if (expected[i] != Losses.IGNORED) {
+                confusion.add((int) expected[i], (int) predicted[i]);
+            }
+        }
+    }
+
+    /** The words of each row are its tokens with a label. */
+    private static void add(EntityScore entities, long[] expected, long[] predicted, int rows) {
+        int columns = expected.length / rows;
+        for (int row = 0; row < rows; row++) {
+            List<Integer> wanted = new ArrayList<>();
+            List<Integer> found = new ArrayList<>();
+            for (int i = row * columns; i < (row + 1) * columns; i++) {
+                if (expected[i] != Losses.IGNORED) {
+                    wanted.add((int) expected[i]);
+                    found.add((int) predicted[i]);
+                }
+            }
+            entities.add(wanted, found);
         }
     }
 }

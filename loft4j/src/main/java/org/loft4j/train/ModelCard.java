@@ -13,6 +13,16 @@ import org.loft4j.nn.Task;
 final class ModelCard {
     private ModelCard() {}
 
+    /** The hub's word for a task. */
+    private static String pipeline(Task task) {
+        return switch (task) {
+            case CAUSAL_LM -> "text-generation";
+            case SEQUENCE_CLASSIFICATION -> "text-classification";
+            case TOKEN_CLASSIFICATION -> "token-classification";
+            case IMAGE_CLASSIFICATION -> "image-classification";
+        };
+    }
+
     static String text(
             Model model, Trainable trainable, TaskFile task, TrainConfig config, RunPlan plan, RunState state) {
         LoraAdapter adapter = trainable.adapter();
@@ -23,9 +33,7 @@ final class ModelCard {
             text.append("base_model: ").append(quote(base)).append('\n');
         }
         text.append(adapter == null ? "" : "library_name: peft\n");
-        text.append("pipeline_tag: ")
-                .append(model.task() == Task.CAUSAL_LM ? "text-generation" : "text-classification")
-                .append("\n---\n\n");
+        text.append("pipeline_tag: ").append(pipeline(model.task())).append("\n---\n\n");
         text.append(adapter == null ? "# Fine-tuned model\n\n" : "# Low-rank adapter\n\n");
         text.append(String.format(
                 Locale.ROOT,

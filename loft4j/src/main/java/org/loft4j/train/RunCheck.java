@@ -1,6 +1,7 @@
 package org.loft4j.train;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -10,6 +11,7 @@ import org.loft4j.data.ImageDataset;
 import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
+import org.loft4j.nn.Task;
 
 /** Whether settings, model and data fit each other, before an hour has gone into finding out. */
 final class RunCheck {
@@ -18,9 +20,7 @@ final class RunCheck {
     /** @throws ConfigException that names all misfits */
     static void check(Model model, TrainData data, TrainConfig config) {
         List<String> problems = new ArrayList<>();
-        boolean classifies = model.task().isOneLabelEach();
-        List<String> metrics =
-                classifies ? List.of("loss", "accuracy", "macro_f1", "matthews") : List.of("loss", "perplexity");
+        List<String> metrics = Evaluation.metrics(model.task());
         if (!metrics.contains(config.metricForBest())) {
             problems.add("metric_for_best_model must be one of " + String.join(", ", metrics) + " for this task, got "
                     + config.metricForBest());
@@ -49,11 +49,15 @@ final class RunCheck {
             return;
         }
         Dataset rows = (Dataset) examples;
-        boolean classifies = model.task().isOneLabelEach();
+        boolean classifies = model.task().isClassification();
         ModelDescription description = model.description();
-        if (rows.isClassification() != classifies) {
-            problems.add("the " + kind + " data is for a " + (classifies ? "language model" : "classifier")
-                    + ", but the model is a " + (classifies ? "classifier" : "language model"));
+        String made =
+                rows.isTagged() ? "classifier of words" : rows.isClassification() ? "classifier" : "language model";
+        String wanted = model.task() == Task.TOKEN_CLASSIFICATION
+                ? "classifier of words"
+                : classifies ? "classifier" : "language model";
+        if (!made.equals(wanted)) {
+            problems.add("the " + kind + " data is for a " + made + ", but the model is a " + wanted);
             return;
         }
         if (rows.largestId() >= description.vocabularySize()) {
@@ -64,7 +68,10 @@ final class RunCheck {
         long largestClass = 0;
         for (int i = 0; i < rows.size(); i++) {
             longest = Math.max(longest, rows.length(i));
-            largestClass = classifies ? Math.max(largestClass, rows.get(i).labels()[0]) : 0;
+            if (classifies) {
+                largestClass = Math.max(
+                        largestClass, Arrays.stream(rows.get(i).labels()).max().orElse(0));
+            }
         }
         if (longest > description.maxPositions()) {
             problems.add("the " + kind + " data has a row of " + longest + " tokens, but the model was made for "

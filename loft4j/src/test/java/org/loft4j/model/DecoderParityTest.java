@@ -109,7 +109,6 @@ class DecoderParityTest {
                 "phi3_partial",
                 "llama3_rope_tied",
                 "qwen2_sliding",
-                "qwen3_sliding",
                 "smollm3_sliding",
                 "gpt2_inverse_layer",
                 "gpt2_cls",

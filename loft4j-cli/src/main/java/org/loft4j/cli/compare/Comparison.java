@@ -12,6 +12,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.train.Evaluation;
 import org.loft4j.train.RunLock;
 
 /**
@@ -101,9 +102,7 @@ public final class Comparison {
     }
 
     private void requireMetric(Task task) {
-        List<String> known = task == Task.SEQUENCE_CLASSIFICATION
-                ? List.of("loss", "accuracy", "macro_f1", "matthews")
-                : List.of("loss", "perplexity");
+        List<String> known = Evaluation.metrics(task);
         if (!known.contains(settings.metric())) {
             throw new ConfigException(
                     "metric must be one of " + String.join(", ", known) + " for this task, got " + settings.metric());

@@ -1,0 +1,132 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A language model as a classifier of texts and of words, and an encoder as one of words: train, judge, predict. */
+class EveryTaskEndToEndTest {
+    private static final Path STORIES = Fixtures.of("stories260K");
+
+    @TempDir
+    Path folder;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"lora", "full"})
+    void aLanguageModelLearnsToClassifyTexts(String method) throws Exception {
+        Path rows = TinyModels.colours(folder.resolve("colours.csv"), 64);
+        Path run = train(STORIES, rows, "sequence-classification", method);
+        String[] where = method.equals("full") ? new String[] {"--model", run.toString()} : adapter(run);
+        JsonNode scores = json(where, "eval", "--data", rows.toString());
+        assertTrue(scores.get("accuracy").asDouble() > 0.95, scores.toString());
+        JsonNode predicted = json(where, "predict", "--text", "blue blue ball").get("predictions");
+        assertEquals("blue", predicted.get(0).get("label").asText());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"decoder", "encoder"})
+    void wordsAreTagged(String kind) throws Exception {
+        Path model = kind.equals("decoder") ? STORIES : TinyModels.encoder(folder.resolve("bert"));
+        Path rows = folder.resolve("tags.jsonl");
+        StringBuilder lines = new StringBuilder();
+        for (int i = 0; i < 64; i++) {
+            String who = i % 2 == 0 ? "Lily" : "Tim";
+            lines.append("{\"tokens\": [\"")
+                    .append(i % 3 == 0 ? "then" : "so")
+                    .append("\", \"")
+                    .append(who)
+                    .append(
+                            "\", \"saw\", \"a\", \"red\", \"ball\"], \"tags\": [\"O\", \"B-PER\", \"O\", \"O\", \"O\", \"O\"]}\n");
+        }
+        Files.writeString(rows, lines);
+        boolean pretrained = kind.equals("decoder");
+        Path run = train(model, rows, "token-classification", pretrained ? "lora" : "full");
+        String[] where = pretrained ? adapter(run) : new String[] {"--model", run.toString()};
+        JsonNode scores = json(where, "eval", "--data", rows.toString());
+        assertTrue(scores.get("f1").asDouble() > 0.95, scores.toString());
+        Captured call = Captured.loft(arguments(where, "predict", "--text", "then Tim saw a red ball"));
+        assertEquals(0, call.status(), call.err());
+        assertTrue(call.out().lines().anyMatch(line -> line.matches("B-PER\t0\\.\\d+\tTim")), call.out());
+        assertEquals(6, call.out().lines().count());
+    }
+
+    @Test
+    void aTaskThatTheModelCannotDoIsRefused() throws Exception {
+        Path rows = TinyModels.colours(folder.resolve("colours.csv"), 8);
+        Captured call = Captured.loft(
+                "train",
+                "--model",
+                STORIES.toString(),
+                "--data",
+                rows.toString(),
+                "--task",
+                "image-classification",
+                "--output",
+                folder.resolve("x").toString());
+        assertTrue(call.status() != 0);
+        Captured unknown = Captured.loft(
+                "train",
+                "--model",
+                STORIES.toString(),
+                "--data",
+                rows.toString(),
+                "--task",
+                "regression",
+                "--output",
+                folder.resolve("x").toString());
+        assertEquals(2, unknown.status());
+        assertTrue(unknown.err().contains("token-classification"), unknown.err());
+    }
+
+    private Path train(Path model, Path rows, String task, String method) {
+        Path run = folder.resolve("run");
+        Captured call = Captured.loft(
+                "train",
+                "--model",
+                model.toString(),
+                "--data",
+                rows.toString(),
+                "--eval-data",
+                rows.toString(),
+                "--task",
+                task,
+                "--method",
+                method,
+                "--learning-rate",
+                method.equals("full") ? "2e-3" : "1e-2",
+                "--rank",
+                "4",
+                "--epochs",
+                "6",
+                "--batch-size",
+                "8",
+                "--output",
+                run.toString());
+        assertEquals(0, call.status(), call.err());
+        return run;
+    }
+
+    private static String[] adapter(Path run) {
+        return new String[] {"--adapter", run.toString()};
+    }
+
+    private static JsonNode json(String[] where, String... call) throws Exception {
+        Captured captured = Captured.loft(Stream.concat(Stream.of(arguments(where, call)), Stream.of("--json"))
+                .toArray(String[]::new));
+        assertEquals(0, captured.status(), captured.err());
+        return new ObjectMapper().readTree(captured.out());
+    }
+
+    private static String[] arguments(String[] where, String... call) {
+        return Stream.concat(Stream.of(call), Stream.of(where)).toArray(String[]::new);
+    }
+}

@@ -1,0 +1,91 @@
+package org.loft4j.infer;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.data.WordTokens;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** Says of the words of a text which class each belongs to. One thread uses it at a time. */
+public final class TokenClassifier {
+    private final Model model;
+    private final Tokenizer tokenizer;
+    private final int maxLength;
+
+    /**
+     * The model in evaluation mode and the tokenizer stay the caller's.
+     *
+     * @param maxLength longer texts are cut to so many tokens
+     * @throws ConfigException if the model does not classify tokens
+     */
+    public TokenClassifier(Model model, Tokenizer tokenizer, int maxLength) {
+        if (model.task() != Task.TOKEN_CLASSIFICATION) {
+            throw new ConfigException("the model does not classify words: its task is " + model.task());
+        }
+        Checks.atLeast("max_length", maxLength, 1);
+        this.model = model;
+        this.tokenizer = tokenizer;
+        this.maxLength = maxLength;
+    }
+
+    /**
+     * What the model holds of one word.
+     *
+     * @param word as it was given
+     * @param label the likeliest class of its first token
+     * @param probability of that class
+     */
+    public record Word(String word, String label, double probability) {}
+
+    /** The words between blanks, each with its class; those beyond the longest text are left out. */
+    public List<Word> classify(String text) {
+        return classify(Arrays.stream(text.strip().split("\\s+"))
+                .filter(word -> !word.isEmpty())
+                .toList());
+    }
+
+    /** The same for a text that is cut into words already. */
+    public List<Word> classify(List<String> words) {
+        if (words.isEmpty()) {
+            return List.of();
+        }
+        WordTokens tokens = WordTokens.of(words, tokenizer, maxLength);
+        long[] ids = Arrays.stream(tokens.ids()).asLongStream().toArray();
+        List<String> labels = model.description().labels();
+        double[] probabilities = probabilities(ids);
+        int[] firsts = tokens.firsts();
+        List<Word> judged = new ArrayList<>();
+        for (int word = 0; word < firsts.length; word++) {
+            if (firsts[word] >= 0) {
+                int best = 0;
+                int from = firsts[word] * labels.size();
+                for (int i = 1; i < labels.size(); i++) {
+                    best = probabilities[from + i] > probabilities[from + best] ? i : best;
+                }
+                judged.add(new Word(words.get(word), labels.get(best), probabilities[from + best]));
+            }
+        }
+        return judged;
+    }
+
+    private double[] probabilities(long[] ids) {
+        try (NativeScope scope = new NativeScope();
+                NoGradGuard noGrad = new NoGradGuard()) {
+            Tensor input = Tensors.of(ids, 1, ids.length)
+                    .to(model.description().device().torch(), Dtype.I64.scalarType());
+            Tensor logits = model.logits(new TokenInput(input, null));
+            return Tensors.toDoubles(logits.softmax(-1, new ScalarTypeOptional(Dtype.F64.scalarType())));
+        }
+    }
+}

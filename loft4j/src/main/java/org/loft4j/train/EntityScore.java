@@ -1,0 +1,73 @@
+package org.loft4j.train;
+
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * How many entities were found, by the measure of the CoNLL tasks (Tjong Kim Sang and De Meulder 2003): an entity counts when
+ * its first and last word and its kind are right. Tags are {@code O}, {@code B-KIND} and {@code I-KIND}; an {@code I-} that
+ * follows nothing of its kind begins an entity.
+ */
+final class EntityScore {
+    private final List<String> labels;
+    private long expected;
+    private long predicted;
+    private long right;
+
+    EntityScore(List<String> labels) {
+        this.labels = labels;
+    }
+
+    /** Whether labels are tags of this scheme. */
+    static boolean fits(List<String> labels) {
+        return labels.contains("O")
+                && labels.stream().allMatch(label -> label.equals("O") || label.matches("[BI]-.+"))
+                && labels.stream().anyMatch(label -> label.startsWith("B-"));
+    }
+
+    /** An entity: its words are start … end − 1. */
+    private record Entity(int start, int end, String kind) {}
+
+    /** Adds the tags of one text, word by word, as indices into the labels. */
+    void add(List<Integer> expectedTags, List<Integer> predictedTags) {
+        Set<Entity> wanted = entities(expectedTags);
+        Set<Entity> found = entities(predictedTags);
+        expected += wanted.size();
+        predicted += found.size();
+        found.retainAll(wanted);
+        right += found.size();
+    }
+
+    private Set<Entity> entities(List<Integer> tags) {
+        Set<Entity> entities = new HashSet<>();
+        int start = -1;
+        String kind = "";
+        for (int i = 0; i <= tags.size(); i++) {
+            String tag = i < tags.size() ? labels.get(tags.get(i)) : "O";
+            boolean goesOn = start >= 0 && tag.equals("I-" + kind);
+            if (!goesOn && start >= 0) {
+                entities.add(new Entity(start, i, kind));
+                start = -1;
+            }
+            if (start < 0 && !tag.equals("O")) {
+                start = i;
+                kind = tag.substring(2);
+            }
+        }
+        return entities;
+    }
+
+    double precision() {
+        return predicted == 0 ? 0 : (double) right / predicted;
+    }
+
+    double recall() {
+        return expected == 0 ? 0 : (double) right / expected;
+    }
+
+    /** The harmonic mean of precision and recall. */
+    double f1() {
+        return right == 0 ? 0 : 2.0 * right / (predicted + expected);
+    }
+}

@@ -1,0 +1,49 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class EntityScoreTest {
+    private static final List<String> LABELS = List.of("O", "B-PER", "I-PER", "B-LOC", "I-LOC");
+
+    @Test
+    void anEntityCountsWhenItsWordsAndItsKindAreRight() {
+        EntityScore score = new EntityScore(LABELS);
+        // wanted: PER 0-2, LOC 3-4, PER 4-5; found: PER 0-2, LOC 3-5
+        score.add(tags("B-PER I-PER O B-LOC B-PER"), tags("B-PER I-PER O B-LOC I-LOC"));
+        assertEquals(1 / 2.0, score.precision(), 1e-15);
+        assertEquals(1 / 3.0, score.recall(), 1e-15);
+        assertEquals(2 * 0.5 / 3 / (0.5 + 1 / 3.0), score.f1(), 1e-15);
+    }
+
+    @Test
+    void anInsideTagThatFollowsNothingOfItsKindBeginsAnEntity() {
+        EntityScore score = new EntityScore(LABELS);
+        score.add(tags("B-PER B-LOC"), tags("I-PER I-LOC"));
+        assertEquals(1, score.f1(), 0);
+    }
+
+    @Test
+    void nothingFoundIsZeroAndNotNaN() {
+        EntityScore score = new EntityScore(LABELS);
+        score.add(tags("O O"), tags("O O"));
+        assertEquals(0, score.precision() + score.recall() + score.f1(), 0);
+    }
+
+    @Test
+    void otherLabelsAreNoEntities() {
+        assertTrue(EntityScore.fits(LABELS));
+        assertFalse(EntityScore.fits(List.of("NOUN", "VERB")));
+        assertFalse(EntityScore.fits(List.of("O", "I-PER")));
+        assertFalse(EntityScore.fits(List.of("B-PER", "I-PER")));
+    }
+
+    private static List<Integer> tags(String text) {
+        return Arrays.stream(text.split(" ")).map(LABELS::indexOf).toList();
+    }
+}
