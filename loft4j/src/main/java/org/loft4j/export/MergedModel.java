@@ -13,12 +13,12 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.MergeReport;
-import org.loft4j.io.Json;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.ModelShards;
 import org.loft4j.io.TensorInfo;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
 
@@ -104,8 +104,7 @@ public final class MergedModel {
     private Set<String> names(TensorSource source, Map<String, String> changedByFile) throws CheckpointException {
         Set<String> names = new LinkedHashSet<>(source.names());
         names.addAll(changedByFile.keySet());
-        boolean tied = Json.read(base.resolve("config.json")).booleanOr("tie_word_embeddings", false);
-        if (tied && model.weights().find("lm_head.weight") == null) {
+        if (model.task() == Task.CAUSAL_LM && model.weights().find("lm_head.weight") == null) {
             names.remove("lm_head.weight"); // a copy of the input embedding, which may have changed
         }
         return names;

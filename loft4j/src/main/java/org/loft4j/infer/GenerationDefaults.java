@@ -21,10 +21,10 @@ public final class GenerationDefaults {
         if (!json.booleanOr("do_sample", false)) {
             return new SamplingConfig(0, 0, 1, 0, penalty, seed);
         }
-        // 50 and 1 are Transformers' own defaults
+        // 50 and 1 are Transformers' own defaults; a top_k of null is none
         return new SamplingConfig(
                 json.doubleOr("temperature", 1),
-                json.intOr("top_k", 50, 0),
+                json.keys().contains("top_k") ? json.intOr("top_k", 0, 0) : 50,
                 json.doubleOr("top_p", 1),
                 json.doubleOr("min_p", 0),
                 penalty,

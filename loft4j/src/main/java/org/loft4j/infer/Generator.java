@@ -86,18 +86,25 @@ public final class Generator {
             long[] prompt = prompts.get(i);
             int limit = (int) Math.min(maxNewTokens, positions - prompt.length);
             Stop last = limit == maxNewTokens ? Stop.MAX_NEW_TOKENS : Stop.MAX_POSITIONS;
-            rows.add(new Row(new Sampler(sampling, i, prompt), limit, last));
+            rows.add(new Row(i, new Sampler(sampling, i, prompt), limit, last));
         }
         try (KeyValueCache cache = new KeyValueCache()) {
             Columns columns = Columns.of(prompts);
-            while (rows.stream().anyMatch(Row::isOpen)) {
+            List<Row> reading = rows;
+            while (reading.stream().anyMatch(Row::isOpen)) {
+                if (columns.count() > positions) {
+                    // the longest row has ended, and must not be read beyond the model's last position
+                    columns = columns.where(reading.stream().map(Row::isOpen).toList());
+                    reading = reading.stream().filter(Row::isOpen).toList();
+                    cache.clear();
+                }
                 if (!model.outlives(cache.length(), columns.count())) {
                     cache.clear();
                 }
                 float[][] logits = read(columns, cache);
-                long[] next = new long[rows.size()];
+                long[] next = new long[reading.size()];
                 for (int i = 0; i < next.length; i++) {
-                    next[i] = rows.get(i).take(i, logits[i], stopIds, listener);
+                    next[i] = reading.get(i).take(logits[i], stopIds, listener);
                 }
                 columns.add(next);
             }
@@ -154,6 +161,17 @@ public final class Generator {
             return new Columns(ids, padding, longest);
         }
 
+        /** Some of the rows, with no more padding than they need. */
+        Columns where(List<Boolean> kept) {
+            List<long[]> some = new ArrayList<>();
+            for (int i = 0; i < ids.length; i++) {
+                if (kept.get(i)) {
+                    some.add(Arrays.copyOfRange(ids[i], padding[i], count));
+                }
+            }
+            return of(some);
+        }
+
         int rows() {
             return ids.length;
         }
@@ -195,13 +213,15 @@ public final class Generator {
 
     /** One continuation as it grows. */
     private static final class Row {
+        private final int number;
         private final Sampler sampler;
         private final long[] ids;
         private final Stop last;
         private int size;
         private @Nullable Stop stop;
 
-        Row(Sampler sampler, int limit, Stop last) {
+        Row(int number, Sampler sampler, int limit, Stop last) {
+            this.number = number;
             this.sampler = sampler;
             this.ids = new long[limit];
             this.last = last;
@@ -212,13 +232,13 @@ public final class Generator {
         }
 
         /** The id to read next: a new one, or any where the continuation has ended. */
-        long take(int row, float[] logits, Set<Long> stopIds, Listener listener) {
+        long take(float[] logits, Set<Long> stopIds, Listener listener) {
             if (stop != null) {
                 return ids[size - 1];
             }
             long id = sampler.next(logits);
             ids[size++] = id;
-            boolean more = listener.onToken(row, id);
+            boolean more = listener.onToken(number, id);
             if (stopIds.contains(id)) {
                 stop = Stop.STOP_ID;
             } else if (!more) {

@@ -34,17 +34,18 @@ public final class TrainedConfig {
         config.remove(List.of("dtype", "num_labels", "_num_labels"));
         config.put("torch_dtype", description.dtype().torchName());
         if (model.task().isClassification()) {
+            config.remove("problem_type");
             putLabels(config, description.labels());
             putPooling(config, description.pooling());
         }
-        putArchitecture(config, ending(model.task()));
+        putArchitecture(config, description.family(), model.task());
         Json.write(directory.resolve(NAME), config);
     }
 
     /** How Transformers names the classes of a task. */
-    private static String ending(Task task) {
+    private static String ending(String family, Task task) {
         return switch (task) {
-            case CAUSAL_LM -> "ForCausalLM";
+            case CAUSAL_LM -> family.equals("gpt2") ? "LMHeadModel" : "ForCausalLM";
             case SEQUENCE_CLASSIFICATION -> "ForSequenceClassification";
             case TOKEN_CLASSIFICATION -> "ForTokenClassification";
             case IMAGE_CLASSIFICATION -> "ForImageClassification";
@@ -70,11 +71,15 @@ public final class TrainedConfig {
     }
 
     /** {@code BertModel} and {@code BertForMaskedLM} become {@code BertForSequenceClassification}. */
-    private static void putArchitecture(ObjectNode config, String suffix) {
+    private static void putArchitecture(ObjectNode config, String family, Task task) {
         String before = config.path("architectures").path(0).asText("");
-        String stem = before.replaceFirst("(Model|LMHeadModel|For[A-Z].*)$", "");
+        String stem = before.replaceFirst("(Model|LMHeadModel|DoubleHeadsModel|For[A-Z].*)$", "");
+        if (family.equals("gemma3_text")) {
+            // Gemma3ForSequenceClassification is the one that sees images
+            stem = task == Task.CAUSAL_LM ? "Gemma3" : "Gemma3Text";
+        }
         if (!stem.isEmpty()) {
-            config.putArray("architectures").add(stem + suffix);
+            config.putArray("architectures").add(stem + ending(family, task));
         }
     }
 }

@@ -50,8 +50,9 @@ public final class CausalDecoder implements Decoder {
      * @param linear the output embedding or the classifier
      * @param softcap bound of the logits; 0 for none
      * @param dropout before it, while training
+     * @param padTokenId a classifier of texts reads the last token that is not this one; negative for none
      */
-    public record Head(Task task, Linear linear, double softcap, double dropout) {}
+    public record Head(Task task, Linear linear, double softcap, double dropout, long padTokenId) {}
 
     /**
      * All that a family puts together.
@@ -106,7 +107,8 @@ public final class CausalDecoder implements Decoder {
         return switch (task()) {
             case CAUSAL_LM -> capped(head().forward(hidden));
             case SEQUENCE_CLASSIFICATION ->
-                head().forward(dropped(last(hidden, padding), parts.head().dropout()));
+                head().forward(dropped(
+                        last(hidden, tokens, padding), parts.head().dropout()));
             default -> head().forward(dropped(hidden, parts.head().dropout()));
         };
     }
@@ -228,9 +230,22 @@ public final class CausalDecoder implements Decoder {
         return dropped(hidden, embedding.dropout());
     }
 
-    /** The state of each row's last token, {@code (batch, hidden)}. */
-    private static Tensor last(Tensor hidden, Padding padding) {
+    /**
+     * The state of each row's last token, {@code (batch, hidden)}. As in Transformers, a padding token at the end of a text is
+     * passed over, even where the mask holds it to be one of the text; it may be the end token too.
+     */
+    private Tensor last(Tensor hidden, TokenInput tokens, Padding padding) {
         Tensor at = padding.lastTokens();
+        long pad = parts.head().padTokenId();
+        if (pad >= 0) {
+            Tensor ids = tokens.inputIds();
+            Tensor text = ids.ne(new Scalar(pad));
+            Tensor mask = tokens.attentionMask();
+            text = mask == null ? text : text.logical_and(mask.ne(new Scalar(0)));
+            Tensor columns = torch.arange(new Scalar(ids.size(1)), ids.options());
+            Tensor starts = torch.arange(new Scalar(ids.size(0)), ids.options()).mul(new Scalar(ids.size(1)));
+            at = columns.mul(text).amax(new long[] {1}, false).add(starts);
+        }
         return at == null
                 ? hidden.select(1, hidden.size(1) - 1)
                 : hidden.flatten(0, 1).index_select(0, at);

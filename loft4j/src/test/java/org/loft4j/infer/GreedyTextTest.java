@@ -64,6 +64,21 @@ class GreedyTextTest {
         }
     }
 
+    /** The longest row fills the model's positions, and the others go on. */
+    @Test
+    void aRowThatIsFullDoesNotStopTheOthers() throws Exception {
+        try (Model model = open("gpt2")) {
+            Generator generator = Generator.of(model);
+            List<Continuation> batched =
+                    generator.generate(PROMPTS, TOKENS, Set.of(), SamplingConfig.GREEDY, (row, id) -> true);
+            for (int i = 0; i < PROMPTS.size(); i++) {
+                assertEquals(generator.greedy(PROMPTS.get(i), TOKENS, Set.of()), batched.get(i));
+                assertEquals(64 - PROMPTS.get(i).length, batched.get(i).ids().length);
+                assertEquals(Continuation.Stop.MAX_POSITIONS, batched.get(i).stop());
+            }
+        }
+    }
+
     /** The angles of all positions change with each token beyond a length, or once at it. */
     @ParameterizedTest
     @ValueSource(strings = {"llama_dynamic", "phi3_partial", "phi3_longrope_short"})

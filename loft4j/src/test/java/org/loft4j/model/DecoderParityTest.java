@@ -14,6 +14,7 @@ import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 /** Every family of decoders and every head against Transformers: a batch padded on the right and on the left, and one row. */
 class DecoderParityTest {
@@ -125,6 +126,23 @@ class DecoderParityTest {
             double theirs = distance(exact, fixture.expected("bf16.logits"), mask);
             double ours = distance(exact, model.logits(input), mask);
             assertTrue(ours < 1.5 * theirs, "ours is off by " + ours + ", Transformers' by " + theirs);
+        }
+    }
+
+    /** Transformers looks for the last id that is not the padding, whatever the mask says. */
+    @ParameterizedTest
+    @ValueSource(strings = {"qwen2_cls", "gpt2_cls"})
+    void aClassifierPassesOverPaddingTokensAtTheEndOfAText(String name) throws Exception {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open(name);
+                Model model = open(fixture, null)) {
+            Tensor whole = Tensors.of(new long[] {5, 0, 9, 7, 0, 0, 4, 8, 6, 3, 11, 12}, 2, 6);
+            Tensor mask = Tensors.of(new long[] {1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1}, 2, 6);
+            Tensor shorter = Tensors.of(new long[] {5, 0, 9, 7}, 1, 4);
+            Tensor logits = model.logits(new TokenInput(whole, mask));
+            Fixture.assertClose(model.logits(new TokenInput(shorter, null)), logits.narrow(0, 0, 1), null, LOGITS);
+            Fixture.assertClose(
+                    model.logits(new TokenInput(whole.narrow(0, 1, 1), null)), logits.narrow(0, 1, 1), null, LOGITS);
         }
     }
 

@@ -72,6 +72,7 @@ class ModelsTest {
                 "llama | rope_interleaved | true",
                 "llama | quantization_config | {\"quant_method\": \"gptq\", \"bits\": 4}",
                 "llama | num_key_value_heads | 3",
+                "llama | problem_type | \"multi_label_classification\"",
                 "bert | position_embedding_type | \"relative_key\"",
                 "bert | problem_type | \"regression\"",
                 "bert | is_decoder | true",

@@ -32,7 +32,7 @@ final class TinyRun {
     static Model model() {
         // weights large enough for a frozen model to have features, as a pretrained one has
         DecoderConfig sizes =
-                new DecoderConfig(VOCABULARY, 16, 2, 2, 1, 8, 24, 32, 1e-5, false, 0, 0.4, Activation.SILU);
+                new DecoderConfig(VOCABULARY, 16, 2, 2, 1, 8, 24, 32, 1e-5, false, 0, 0.4, Activation.SILU, -1);
         LlamaConfig config = new LlamaConfig(sizes, Rope.plain(8, 10000), false, false, 0);
         return LlamaModel.random(config, DeviceSpec.CPU, Dtype.F32, 11);
     }

@@ -85,7 +85,16 @@ public record Gemma3Config(
     /** Transformers 5 writes one object for each kind of block. */
     private static @Nullable JsonObject ofKind(JsonObject json, String kind) throws CheckpointException {
         JsonObject parameters = json.findObject("rope_parameters");
-        return parameters == null ? null : parameters.findObject(kind);
+        if (parameters == null) {
+            return null;
+        }
+        if (!parameters.has("full_attention") && !parameters.has("sliding_attention")) {
+            throw json.fault(
+                    "rope_parameters",
+                    "must have an object for each kind of layers, full_attention and sliding_attention, found "
+                            + parameters.keys());
+        }
+        return parameters.findObject(kind);
     }
 
     /** The longest sequence of a model with this config.json. */

@@ -27,6 +27,7 @@ import org.loft4j.nn.Activation;
  * @param scaleByLayer {@code scale_attn_by_inverse_layer_idx}: whether they are divided by the layer's number, from 1, too
  * @param tieWordEmbeddings whether the output embedding is the input embedding
  * @param initializerRange standard deviation of new weights
+ * @param padTokenId {@code pad_token_id}; -1 where there is none
  */
 public record Gpt2Config(
         long vocabularySize,
@@ -44,7 +45,8 @@ public record Gpt2Config(
         boolean scaleAttention,
         boolean scaleByLayer,
         boolean tieWordEmbeddings,
-        double initializerRange) {
+        double initializerRange,
+        long padTokenId) {
     public Gpt2Config {
         Checks.atLeast("vocab_size", vocabularySize, 1);
         Checks.atLeast("n_positions", maxPositions, 1);
@@ -110,7 +112,8 @@ public record Gpt2Config(
                 json.booleanOr("scale_attn_weights", true),
                 json.booleanOr("scale_attn_by_inverse_layer_idx", false),
                 json.booleanOr("tie_word_embeddings", true),
-                json.doubleOr("initializer_range", 0.02));
+                json.doubleOr("initializer_range", 0.02),
+                json.longOr("pad_token_id", -1));
     }
 
     /** The longest sequence of a model with this config.json. */

@@ -96,7 +96,8 @@ public final class Gpt2Model {
                         task,
                         Gpt2Weights.head(config, task, weights),
                         0,
-                        task == Task.TOKEN_CLASSIFICATION ? config.classifierDropout() : 0),
+                        task == Task.TOKEN_CLASSIFICATION ? config.classifierDropout() : 0,
+                        config.padTokenId()),
                 seed -> parameters(config, options).redraw(weights, seed)));
     }
 

@@ -45,7 +45,8 @@ public record LlamaConfig(
                 false,
                 0,
                 0.02,
-                Activation.SILU);
+                Activation.SILU,
+                -1);
         return new LlamaConfig(sizes, Rope.plain(sizes.headDim(), 10000), false, false, 0.1);
     }
 

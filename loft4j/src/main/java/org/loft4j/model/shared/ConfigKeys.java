@@ -103,6 +103,7 @@ public final class ConfigKeys {
                     + ": quantised weights cannot be read; take the model's original, and load it in 8 or 4 bits");
         }
         require(json, "is_encoder_decoder", "false");
+        require(json, "problem_type", "single_label_classification");
         List<String> unknown = new ArrayList<>();
         for (String key : json.keys()) {
             JsonNode value = json.node(key);

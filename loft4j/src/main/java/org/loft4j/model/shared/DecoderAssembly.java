@@ -142,7 +142,8 @@ public record DecoderAssembly(
                         task,
                         layout.head(sizes, task, weights),
                         task == Task.CAUSAL_LM ? logitSoftcap : 0,
-                        task == Task.TOKEN_CLASSIFICATION ? classifierDropout : 0),
+                        task == Task.TOKEN_CLASSIFICATION ? classifierDropout : 0,
+                        sizes.padTokenId()),
                 seed -> parameters(options).redraw(weights, seed)));
     }
 

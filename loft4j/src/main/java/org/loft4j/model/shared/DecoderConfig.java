@@ -23,6 +23,7 @@ import org.loft4j.nn.Activation;
  * @param attentionDropout dropout on attention probabilities while training
  * @param initializerRange standard deviation of new weights
  * @param activation {@code hidden_act}, of the gate
+ * @param padTokenId {@code pad_token_id}; -1 where there is none
  */
 public record DecoderConfig(
         long vocabularySize,
@@ -37,7 +38,8 @@ public record DecoderConfig(
         boolean tieWordEmbeddings,
         double attentionDropout,
         double initializerRange,
-        Activation activation) {
+        Activation activation,
+        long padTokenId) {
     /** The keys that {@link #from} and {@link Rope#from} read. */
     public static final Set<String> KEYS = Set.of(
             "vocab_size",
@@ -101,7 +103,9 @@ public record DecoderConfig(
     public static DecoderConfig from(JsonObject json, Defaults absent) throws CheckpointException {
         long hidden = json.requireLong("hidden_size");
         int heads = json.requireInt("num_attention_heads", 1);
-        int kvHeads = absent.keyValueHeads() == 0 ? heads : absent.keyValueHeads();
+        // null means as many as heads, whatever the family assumes where the key is missing
+        boolean asHeads = absent.keyValueHeads() == 0 || json.keys().contains("num_key_value_heads");
+        int kvHeads = asHeads ? heads : absent.keyValueHeads();
         int headDim = json.has("head_dim")
                 ? json.requireInt("head_dim", 2)
                 : absent.headDim() > 0 ? absent.headDim() : headDim(hidden, heads);
@@ -118,7 +122,8 @@ public record DecoderConfig(
                 json.booleanOr("tie_word_embeddings", absent.tieWordEmbeddings()),
                 json.doubleOr("attention_dropout", 0),
                 json.doubleOr("initializer_range", 0.02),
-                Activation.parse(absent.activationKey(), json.stringOr(absent.activationKey(), absent.activation())));
+                Activation.parse(absent.activationKey(), json.stringOr(absent.activationKey(), absent.activation())),
+                json.longOr("pad_token_id", -1));
     }
 
     /**

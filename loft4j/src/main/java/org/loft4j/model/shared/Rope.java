@@ -101,7 +101,8 @@ public record Rope(int dim, double theta, RopeScaling scaling) {
                         scaling.requireDouble("high_freq_factor"),
                         scaling.requireLong("original_max_position_embeddings"));
             }
-            case "yarn" -> yarn(scaling, longest);
+            // the first files of Phi-3 called longrope so
+            case "yarn" -> scaling.has("short_factor") ? longRope(json, scaling, longest) : yarn(scaling, longest);
             case "longrope", "su" -> longRope(json, scaling, longest);
             default ->
                 throw new ConfigException("rope_type must be one of default, linear, dynamic, llama3, yarn, longrope,"
@@ -131,6 +132,13 @@ public record Rope(int dim, double theta, RopeScaling scaling) {
 
     private static RopeScaling longRope(JsonObject json, JsonObject scaling, long longest) throws CheckpointException {
         only(scaling, Set.of("factor", "attention_factor", "short_factor", "long_factor"));
+        boolean stated =
+                json.has("original_max_position_embeddings") || scaling.has("original_max_position_embeddings");
+        if (!stated && !scaling.has("factor") && !scaling.has("attention_factor")) {
+            throw json.fault(
+                    "original_max_position_embeddings",
+                    "must be the length of pretraining for longrope, but is missing");
+        }
         long original = json.longOr(
                 "original_max_position_embeddings", scaling.longOr("original_max_position_embeddings", longest));
         double factor = original == longest ? scaling.doubleOr("factor", 1) : (double) longest / original;

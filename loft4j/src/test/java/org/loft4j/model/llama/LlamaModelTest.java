@@ -103,7 +103,7 @@ class LlamaModelTest {
 
     @Test
     void parametersAreFrozenUntilSomeoneAsksAndTiedWeightsAreOneTensor() {
-        DecoderConfig sizes = new DecoderConfig(50, 32, 1, 4, 4, 8, 48, 64, 1e-6, true, 0, 0.02, Activation.SILU);
+        DecoderConfig sizes = new DecoderConfig(50, 32, 1, 4, 4, 8, 48, 64, 1e-6, true, 0, 0.02, Activation.SILU, -1);
         LlamaConfig tied = new LlamaConfig(sizes, Rope.plain(8, 10000), true, true, 0);
         try (NativeScope scope = new NativeScope();
                 CausalDecoder model = LlamaModel.random(tied, DeviceSpec.CPU, Dtype.F32, 4)) {
@@ -135,7 +135,7 @@ class LlamaModelTest {
 
     @Test
     void attentionDropoutWorksWhileTrainingOnly() {
-        DecoderConfig sizes = new DecoderConfig(50, 32, 1, 4, 2, 8, 48, 64, 1e-6, false, 0.5, 0.2, Activation.SILU);
+        DecoderConfig sizes = new DecoderConfig(50, 32, 1, 4, 2, 8, 48, 64, 1e-6, false, 0.5, 0.2, Activation.SILU, -1);
         LlamaConfig dropping = new LlamaConfig(sizes, Rope.plain(8, 10000), false, false, 0);
         try (NativeScope scope = new NativeScope();
                 CausalDecoder model = LlamaModel.random(dropping, DeviceSpec.CPU, Dtype.F32, 4)) {

@@ -1,0 +1,73 @@
+package org.loft4j.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+
+class TrainedConfigTest {
+    @TempDir
+    Path folder;
+
+    /** The names are those of classes that Transformers has. */
+    @ParameterizedTest
+    @CsvSource({
+        "gpt2, CAUSAL_LM, GPT2LMHeadModel",
+        "gpt2, SEQUENCE_CLASSIFICATION, GPT2ForSequenceClassification",
+        "gpt2_tok, TOKEN_CLASSIFICATION, GPT2ForTokenClassification",
+        "gpt2_tok, CAUSAL_LM, GPT2LMHeadModel",
+        "gemma3_text, CAUSAL_LM, Gemma3ForCausalLM",
+        "gemma3_text, SEQUENCE_CLASSIFICATION, Gemma3TextForSequenceClassification",
+        "llama_tok, TOKEN_CLASSIFICATION, LlamaForTokenClassification",
+        "llama_tok, SEQUENCE_CLASSIFICATION, LlamaForSequenceClassification",
+        "qwen3, CAUSAL_LM, Qwen3ForCausalLM",
+        "bert_cls, TOKEN_CLASSIFICATION, BertForTokenClassification",
+    })
+    void theClassIsThatOfTheTask(String fixture, Task task, String expected) throws IOException {
+        Path from = config(fixture, json -> {});
+        assertEquals(List.of(expected), written(from, task).strings("architectures"));
+        assertEquals(task, Models.defaultTask(folder.resolve("out")));
+    }
+
+    @Test
+    void labelsAndTheKindOfLossAreThoseOfTheTraining() throws IOException {
+        Path from = config("qwen2", json -> json.put("problem_type", "single_label_classification"));
+        JsonObject json = written(from, Task.TOKEN_CLASSIFICATION);
+        assertFalse(json.has("problem_type"));
+        assertEquals(List.of("a", "b", "c"), Models.labels(folder.resolve("out")));
+        assertEquals("float32", json.requireString("torch_dtype"));
+        assertFalse(json.has("dtype"));
+    }
+
+    private JsonObject written(Path from, Task task) throws IOException {
+        ModelOptions options = ModelOptions.of(task);
+        Path out = Files.createDirectories(folder.resolve("out"));
+        try (Model model = Models.initialise(
+                from, task.isClassification() ? options.withLabels(List.of("a", "b", "c")) : options)) {
+            TrainedConfig.write(model, out);
+        }
+        return Json.read(out.resolve("config.json"));
+    }
+
+    private Path config(String fixture, java.util.function.Consumer<ObjectNode> change) throws IOException {
+        Path to = Files.createDirectories(folder.resolve("from"));
+        ObjectNode json =
+                Json.read(Fixture.directory(fixture).resolve("config.json")).toTree();
+        change.accept(json);
+        Json.write(to.resolve("config.json"), json);
+        return to;
+    }
+}
