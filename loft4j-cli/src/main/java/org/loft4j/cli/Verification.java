@@ -11,8 +11,10 @@ import org.loft4j.CheckpointException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.io.TensorSource;
+import org.loft4j.nn.ImageInput;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.NativeScope;
@@ -72,23 +74,19 @@ final class Verification {
         List<String> gradients = gradientKeys(prefix);
         try (NativeScope scope = new NativeScope();
                 AutoGradMode recording = new AutoGradMode(!gradients.isEmpty())) {
-            Tensor ids = onDevice(inputTensor(prefix, "input_ids"));
-            Tensor mask = onDeviceOrNull(findInput(prefix, "attention_mask"));
-            Tensor types = onDeviceOrNull(findInput(prefix, "token_type_ids"));
-            // a padded query of a language model says nothing
-            Tensor counts = model.task() == Task.CAUSAL_LM && mask != null
-                    ? mask.unsqueeze(-1).cpu()
-                    : null;
+            boolean images = model.task() == Task.IMAGE_CLASSIFICATION;
+            Tensor mask = images ? null : onDeviceOrNull(findInput(prefix, "attention_mask"));
             Tensor positions = mask == null ? null : mask.unsqueeze(-1).cpu();
+            // where there are logits for each position, those of a padded one say nothing
+            Tensor counts = model.task().isOneLabelEach() ? null : positions;
             if (!gradients.isEmpty()) {
                 model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
             }
-            TokenInput batch = new TokenInput(ids, mask, types);
-            batch.check(model.description().vocabularySize());
+            ModelInput batch = images ? pixels(prefix) : tokens(prefix, mask);
             Tensor logits = model.logits(batch);
             against(differences, prefix + ".logits", logits, counts, new Difference.Bound(false, tolerances.logits));
             if (has(prefix + ".loss") || !gradients.isEmpty()) {
-                Tensor loss = loss(logits, labels(prefix, ids, mask));
+                Tensor loss = loss(logits, labels(prefix, batch));
                 against(differences, prefix + ".loss", loss, null, new Difference.Bound(false, tolerances.loss));
                 if (!gradients.isEmpty()) {
                     loss.backward();
@@ -101,13 +99,29 @@ final class Verification {
                     against(differences, prefix + ".hidden_states", model.hiddenStates(batch), positions, bound);
                 }
                 if (has(prefix + ".logits_row0_nomask")) {
-                    TokenInput row =
-                            new TokenInput(ids.narrow(0, 0, 1), null, types == null ? null : types.narrow(0, 0, 1));
-                    against(differences, prefix + ".logits_row0_nomask", model.logits(row), null, bound);
+                    Tensor logits0 = model.logits(firstRow(TokenInput.of(batch)));
+                    against(differences, prefix + ".logits_row0_nomask", logits0, null, bound);
                 }
             }
         }
         return differences;
+    }
+
+    private ModelInput pixels(String prefix) throws CheckpointException {
+        return new ImageInput(onDevice(inputTensor(prefix, "pixel_values"))
+                .to(model.description().dtype().scalarType()));
+    }
+
+    private ModelInput tokens(String prefix, @Nullable Tensor mask) throws CheckpointException {
+        Tensor types = onDeviceOrNull(findInput(prefix, "token_type_ids"));
+        TokenInput batch = new TokenInput(onDevice(inputTensor(prefix, "input_ids")), mask, types);
+        batch.check(model.description().vocabularySize());
+        return batch;
+    }
+
+    private static TokenInput firstRow(TokenInput batch) {
+        Tensor types = batch.tokenTypeIds();
+        return new TokenInput(batch.inputIds().narrow(0, 0, 1), null, types == null ? null : types.narrow(0, 0, 1));
     }
 
     private void gradients(
@@ -157,11 +171,15 @@ final class Verification {
     }
 
     private Tensor loss(Tensor logits, Tensor labels) {
-        return model.task() == Task.CAUSAL_LM ? Losses.causalLm(logits, labels) : Losses.classification(logits, labels);
+        return switch (model.task()) {
+            case CAUSAL_LM -> Losses.causalLm(logits, labels);
+            case TOKEN_CLASSIFICATION -> Losses.tokenClassification(logits, labels);
+            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION -> Losses.classification(logits, labels);
+        };
     }
 
     /** A language model without labels is scored on its own input. */
-    private Tensor labels(String prefix, Tensor ids, @Nullable Tensor mask) throws CheckpointException {
+    private Tensor labels(String prefix, ModelInput batch) throws CheckpointException {
         Tensor labels = findInput(prefix, "labels");
         if (labels != null) {
             return onDevice(labels);
@@ -169,10 +187,14 @@ final class Verification {
         if (model.task() != Task.CAUSAL_LM) {
             throw new CheckpointException(input.path(), "holds no labels, which the loss needs");
         }
+        TokenInput tokens = TokenInput.of(batch);
+        Tensor mask = tokens.attentionMask();
         return mask == null
-                ? ids
-                : ids.masked_fill(
-                        mask.eq(new org.bytedeco.pytorch.Scalar(0)), new org.bytedeco.pytorch.Scalar(Losses.IGNORED));
+                ? tokens.inputIds()
+                : tokens.inputIds()
+                        .masked_fill(
+                                mask.eq(new org.bytedeco.pytorch.Scalar(0)),
+                                new org.bytedeco.pytorch.Scalar(Losses.IGNORED));
     }
 
     private boolean has(String key) {
