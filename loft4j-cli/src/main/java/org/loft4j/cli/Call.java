@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.function.Supplier;
+import org.loft4j.data.DataReference;
 import org.loft4j.io.HubEnvironment;
 import org.loft4j.io.ModelReference;
 import picocli.CommandLine;
@@ -34,6 +35,7 @@ final class Call {
                 .setDefaultValueProvider(call.config)
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .registerConverter(ModelReference.class, ModelReference::new)
+                .registerConverter(DataReference.class, DataReference::new)
                 .setExecutionStrategy(call::execute)
                 .setParameterExceptionHandler((e, raw) -> wrong(e.getCommandLine(), List.of(e.getMessage())))
                 .setExecutionExceptionHandler((e, command, parsed) -> Failure.report(e, command));

@@ -19,6 +19,7 @@ import org.loft4j.cli.compare.SummaryFiles;
 import org.loft4j.cli.compare.SummaryTable;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.DataFiles;
+import org.loft4j.data.DataReference;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
@@ -83,14 +84,14 @@ final class CompareCommand implements Verb {
             paramLabel = "FILE",
             description = "Validation rows, by which learning rates are chosen.")
     @Nullable
-    Path evalData;
+    DataReference evalData;
 
     @Option(
             names = "--test-data",
             paramLabel = "FILE",
             description = "Test rows, on which the results are reported and by which nothing is chosen.")
     @Nullable
-    Path testData;
+    DataReference testData;
 
     @Option(
             names = "--output",
@@ -194,8 +195,8 @@ final class CompareCommand implements Verb {
         require(problems, "--eval-data=FILE", evalData);
         require(problems, "--test-data=FILE", testData);
         ModelFlags.requireModel(problems, model);
-        ModelFlags.requireFile(problems, "--eval-data", evalData);
-        ModelFlags.requireFile(problems, "--test-data", testData);
+        DataFlags.require(problems, "--eval-data", evalData);
+        DataFlags.require(problems, "--test-data", testData);
         data.check(problems);
         device.check(problems);
         ComparisonSettings settings = problems.of(() -> settings(metric == null ? "loss" : metric));

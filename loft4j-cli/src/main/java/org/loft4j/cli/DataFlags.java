@@ -1,8 +1,11 @@
 package org.loft4j.cli;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.DataException;
 import org.loft4j.data.Columns;
+import org.loft4j.data.DataReference;
 import picocli.CommandLine.Option;
 
 /** The rows, and how they are read. */
@@ -11,12 +14,14 @@ final class DataFlags {
             names = "--data",
             paramLabel = "FILE",
             description =
-                    "Rows as .jsonl, .json, .csv, .tsv or .txt: text and label; text alone; prompt and completion, where"
-                            + " only the completion is learnt; or, in JSON, messages of a conversation, or tokens"
-                            + " and tags of a text. Images: a folder"
+                    "Rows as .jsonl, .json, .csv, .tsv or .txt, each also with .gz behind it, or as .parquet; a pattern of"
+                            + " such files, as 'part-*.jsonl'; or the rows of a query, as \"SELECT prompt, completion FROM"
+                            + " 'chats/*.parquet' WHERE score > 3\". Rows are text and label; text alone; prompt and"
+                            + " completion, where only the completion is learnt; or, but in .csv and .tsv, messages of a"
+                            + " conversation, or tokens and tags of a text. Images: a folder"
                             + " with a folder for each class, a .csv with the columns image and label, or"
                             + " images-idx3-ubyte(.gz) with its labels beside it.")
-    Path data;
+    DataReference data;
 
     @Option(
             names = "--max-length",
@@ -37,10 +42,35 @@ final class DataFlags {
         if (data == null) {
             problems.add("Missing required option: '--data=FILE'");
         }
-        ModelFlags.requireFileOrFolder(problems, "--data", data);
+        requireOrFolder(problems, "--data", data);
         if (maxLength != null && maxLength < 1) {
             problems.add("max_length must be at least 1, got " + maxLength);
         }
+    }
+
+    /** Rows are in files or come of a query; they need not be given. */
+    static void require(Problems problems, String flag, @Nullable DataReference data) {
+        String fault = data == null ? null : data.fault();
+        if (fault != null) {
+            problems.add(flag + " " + fault);
+        }
+    }
+
+    /** The same, where images may be in a folder. */
+    static void requireOrFolder(Problems problems, String flag, @Nullable DataReference data) {
+        Path existing = data == null ? null : data.existing();
+        if (existing == null || !Files.isDirectory(existing)) {
+            require(problems, flag, data);
+        }
+    }
+
+    /** Where images are. */
+    static Path images(DataReference data) throws DataException {
+        Path existing = data.existing();
+        if (existing == null) {
+            throw new DataException(data.shown(), "images are read from a folder or a file");
+        }
+        return existing;
     }
 
     /** @param labelled whether the rows must have a label */

@@ -89,7 +89,11 @@ final class EvalCommand implements Verb {
     private int judgeImages(LoadedModel loaded) throws IOException {
         Labels labels = labels(loaded);
         ImageDataset dataset = TrainingImages.dataset(
-                loaded.model(), loaded.directory(), images.read(data.data, data), labels, Augmentation.NONE);
+                loaded.model(),
+                loaded.directory(),
+                images.read(DataFlags.images(data.data), data),
+                labels,
+                Augmentation.NONE);
         print(new Evaluator(loaded.model(), 0, batchSize).evaluate(dataset), dataset.size());
         return ExitCode.OK;
     }

@@ -1,14 +1,14 @@
 package org.loft4j.cli;
 
-import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.data.DataReference;
 import picocli.CommandLine.Option;
 
 /** What a run is judged by while it goes. */
 final class EvalFlags {
     @Option(names = "--eval-data", paramLabel = "FILE", description = "Held-out rows, of the same kind.")
     @Nullable
-    Path file;
+    DataReference file;
 
     @Option(
             names = "--eval-share",
@@ -17,7 +17,7 @@ final class EvalFlags {
     double share = 0;
 
     void check(Problems problems) {
-        ModelFlags.requireFileOrFolder(problems, "--eval-data", file);
+        DataFlags.requireOrFolder(problems, "--eval-data", file);
         if (!(share >= 0 && share < 1)) {
             problems.add("eval_share must lie in [0, 1), got " + share);
         }

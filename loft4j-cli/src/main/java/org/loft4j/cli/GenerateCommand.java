@@ -2,7 +2,6 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -11,7 +10,9 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.data.Columns;
 import org.loft4j.data.DataFiles;
+import org.loft4j.data.DataReference;
 import org.loft4j.data.Origin;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.Row;
@@ -52,7 +53,7 @@ final class GenerateCommand implements Verb {
             description = "Texts to continue: the rows' prompt, their text, or their messages up to the last answer;"
                     + " .jsonl, .json, .csv, .tsv or .txt.")
     @Nullable
-    Path data;
+    DataReference data;
 
     @Option(names = "--chat", description = "Give each text to the model as a turn of the user, by its chat template.")
     boolean chat;
@@ -95,7 +96,7 @@ final class GenerateCommand implements Verb {
         device.check(problems);
         sampling.check(problems);
         prompt.check(problems);
-        ModelFlags.requireFile(problems, "--data", data);
+        DataFlags.require(problems, "--data", data);
         if ((texts == null) == (data == null)) {
             problems.add("either --text TEXT or --data FILE is needed");
         }
@@ -113,7 +114,7 @@ final class GenerateCommand implements Verb {
                 ? Objects.requireNonNull(texts).stream()
                         .map(text -> (Row) new PlainText(text, Origin.MEMORY))
                         .toList()
-                : DataFiles.read(data);
+                : DataFiles.read(data, Columns.auto());
         try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value());
                 Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
             Prompts prompts = Prompts.of(rows, chat, prompt, loaded.tokenizer(), tokenizer);

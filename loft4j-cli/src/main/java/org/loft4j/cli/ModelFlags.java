@@ -54,13 +54,6 @@ final class ModelFlags {
         }
     }
 
-    /** Rows are in a file, images may be in a folder. */
-    static void requireFileOrFolder(Problems problems, String flag, @Nullable Path path) {
-        if (path == null || !Files.isDirectory(path)) {
-            requireFile(problems, flag, path);
-        }
-    }
-
     static void requireFile(Problems problems, String flag, @Nullable Path path) {
         if (path != null && !Files.isRegularFile(path)) {
             problems.add(flag + " " + path + (Files.exists(path) ? " is not a file" : ": there is no such file"));

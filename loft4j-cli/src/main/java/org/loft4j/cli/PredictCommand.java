@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Columns;
 import org.loft4j.data.DataFiles;
+import org.loft4j.data.DataReference;
 import org.loft4j.data.LabeledText;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.PromptCompletion;
@@ -59,7 +60,7 @@ final class PredictCommand implements Verb {
             paramLabel = "FILE",
             description = "Texts to classify: .jsonl, .json, .csv, .tsv or .txt; labels in it are not read.")
     @Nullable
-    Path data;
+    DataReference data;
 
     @Option(names = "--text-column", paramLabel = "NAME", description = "Column of the text. Default: text.")
     @Nullable
@@ -98,7 +99,7 @@ final class PredictCommand implements Verb {
     public void check(Problems problems) {
         model.check(problems);
         device.check(problems);
-        ModelFlags.requireFile(problems, "--data", data);
+        DataFlags.require(problems, "--data", data);
         if (images != null && (texts != null || data != null)) {
             problems.add("--image excludes --text and --data");
         }

@@ -14,6 +14,7 @@ import org.loft4j.cli.demo.DemoTask;
 import org.loft4j.cli.reproduce.RealTask;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.DataFiles;
+import org.loft4j.data.DataReference;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.ModelReference;
@@ -42,21 +43,21 @@ final class TaskFlags {
             paramLabel = "FILE",
             description = "Rows to learn from, as 'loft train' reads them. Default: the demo's sentences.")
     @Nullable
-    Path data;
+    DataReference data;
 
     @Option(
             names = "--eval-data",
             paramLabel = "FILE",
             description = "Validation rows, by which learning rates are chosen. Default: the demo's.")
     @Nullable
-    Path evalData;
+    DataReference evalData;
 
     @Option(
             names = "--test-data",
             paramLabel = "FILE",
             description = "Test rows, on which results are reported. Default: the demo's.")
     @Nullable
-    Path testData;
+    DataReference testData;
 
     @Option(
             names = "--pooling",
@@ -79,9 +80,9 @@ final class TaskFlags {
                     "--model, --data, --eval-data and --test-data go together: give all four, or none for the demo's task");
         }
         ModelFlags.requireModel(problems, model);
-        ModelFlags.requireFile(problems, "--data", data);
-        ModelFlags.requireFile(problems, "--eval-data", evalData);
-        ModelFlags.requireFile(problems, "--test-data", testData);
+        DataFlags.require(problems, "--data", data);
+        DataFlags.require(problems, "--eval-data", evalData);
+        DataFlags.require(problems, "--test-data", testData);
         if (maxLength != null && maxLength < 1) {
             problems.add("max_length must be at least 1, got " + maxLength);
         }
@@ -119,10 +120,7 @@ final class TaskFlags {
         Object shown =
                 given == null ? named : given.toAbsolutePath().normalize().getFileName();
         described.put("model", shown + ", pooling " + pooling);
-        described.put(
-                "task",
-                flags.data.getFileName() + ", "
-                        + Objects.requireNonNull(evalData).getFileName() + ", " + testData.getFileName());
+        described.put("task", name(flags.data) + ", " + name(Objects.requireNonNull(evalData)) + ", " + name(testData));
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
             ChatFormat format = task == Task.CAUSAL_LM ? new ChatFlags().format(directory, rows.train()) : null;
             TrainData training = new TrainData(
@@ -137,6 +135,11 @@ final class TaskFlags {
                     training,
                     new Held(rows.encode(test, tokenizer, format, length, false), described));
         }
+    }
+
+    private static String name(DataReference data) {
+        Path path = data.existing();
+        return path == null ? data.shown() : String.valueOf(path.getFileName());
     }
 
     /** The test rows, and words on the task. */

@@ -28,8 +28,8 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, Labels 
     /** @param modelLabels the classes that the model knows, which are kept if the images have no others */
     static TrainingImages read(DataFlags data, ImageFlags images, EvalFlags held, List<String> modelLabels, long seed)
             throws IOException {
-        LabeledImages train = images.read(data.data, data);
-        LabeledImages eval = held.file == null ? null : images.readAll(held.file, data);
+        LabeledImages train = images.read(DataFlags.images(data.data), data);
+        LabeledImages eval = held.file == null ? null : images.readAll(DataFlags.images(held.file), data);
         if (eval == null && held.share > 0) {
             LabeledImages all = train;
             eval = all.select(i -> TrainTestSplit.isHeldOut(all.identity(i), held.share, seed));
@@ -39,7 +39,7 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, Labels 
                         + " images leaves none on one side: choose another share or name --eval-data");
             }
         }
-        Labels own = Labels.of(train, data.data);
+        Labels own = Labels.of(train, DataFlags.images(data.data));
         Labels labels = modelLabels.containsAll(own.names()) ? Labels.ofNames(modelLabels) : own;
         return new TrainingImages(train, eval, labels);
     }

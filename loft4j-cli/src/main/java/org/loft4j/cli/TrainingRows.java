@@ -2,7 +2,6 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -10,6 +9,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Columns;
 import org.loft4j.data.DataFiles;
+import org.loft4j.data.DataReference;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.LabeledText;
 import org.loft4j.data.Labels;
@@ -38,7 +38,12 @@ record TrainingRows(
      * @param modelLabels the classes that the model knows, which are kept if the rows have no others
      */
     static TrainingRows read(
-            Task task, DataFlags data, @Nullable Path evalFile, double evalShare, List<String> modelLabels, long seed)
+            Task task,
+            DataFlags data,
+            @Nullable DataReference evalFile,
+            double evalShare,
+            List<String> modelLabels,
+            long seed)
             throws IOException {
         Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
         List<Row> train = DataFiles.read(data.data, columns);

@@ -76,6 +76,29 @@ class InspectRowsTest {
     }
 
     @Test
+    void rowsComeFromQueriesAndPatternsToo() throws IOException {
+        chats();
+        Captured query = Captured.loft(
+                "inspect",
+                "--data",
+                "SELECT m.content AS prompt, ' a time' AS completion FROM (SELECT messages[1] AS m FROM '" + directory
+                        + "/chats.jsonl') LIMIT 1",
+                "--model",
+                model().toString());
+        assertEquals(0, query.status(), query.err());
+        assertTrue(query.out().contains("row 1: nothing cut"), query.out());
+        assertTrue(query.out().contains("[ a][ time][</s>]"), query.out());
+        Files.copy(directory.resolve("chats.jsonl"), directory.resolve("chats-2.jsonl"));
+        Captured pattern = Captured.loft(
+                "inspect", "--rows", "9", "--data", directory + "/chats*", "--model", directory + "/model");
+        assertEquals(0, pattern.status(), pattern.err());
+        assertTrue(pattern.out().contains("row 4, line 2: nothing cut"), pattern.out());
+        Captured none = Captured.loft("inspect", "--data", directory + "/no*.csv", "--model", directory + "/model");
+        assertEquals(2, none.status());
+        assertTrue(none.err().contains("no*.csv: no file matches this pattern"), none.err());
+    }
+
+    @Test
     void wrongCallsAreRefused() throws IOException {
         Captured nothing = Captured.loft("inspect");
         assertEquals(2, nothing.status());

@@ -26,57 +26,88 @@ final class JsonRows {
                     .build())
             .build());
 
-    private final Columns columns;
-    private final List<Row> rows = new ArrayList<>();
-    private @Nullable RowKind kind;
-    private @Nullable Origin first;
+    private final RowCollector rows;
 
-    private JsonRows(Columns columns) {
-        this.columns = columns;
+    JsonRows(RowCollector rows) {
+        this.rows = rows;
     }
 
-    static List<Row> lines(SourceText source, Columns columns) throws DataException {
-        var reader = new JsonRows(columns);
+    static void lines(SourceText source, RowCollector rows) throws DataException {
+        var reader = new JsonRows(rows);
         for (SourceText.Line line : source) {
             if (!line.text().isBlank()) {
-                Origin origin = source.at(line.number());
-                try (JsonParser parser = MAPPER.createParser(line.text())) {
-                    reader.add(parser.readValueAsTree(), origin);
-                    if (parser.nextToken() != null) {
-                        throw origin.fault("has more after the end of the object");
-                    }
-                } catch (JsonProcessingException e) {
-                    throw origin.fault("is not valid JSON: " + complaint(e));
-                } catch (DataException e) {
-                    throw e;
-                } catch (IOException e) {
-                    throw new DataException(source.file(), "cannot be read: " + e);
-                }
+                reader.read(line.text(), source.at(line.number()));
             }
         }
-        return reader.rows;
     }
 
-    static List<Row> array(SourceText source, Columns columns) throws DataException {
-        var reader = new JsonRows(columns);
+    /** Reads one object. */
+    void read(String json, Origin origin) throws DataException {
+        try (JsonParser parser = MAPPER.createParser(json)) {
+            JsonNode node = parser.readValueAsTree();
+            if (parser.nextToken() != null) {
+                throw origin.fault("has more after the end of the object");
+            }
+            add(node, origin);
+        } catch (JsonProcessingException e) {
+            rows.fault(origin.fault("is not valid JSON: " + complaint(e)));
+        } catch (DataException e) {
+            rows.fault(e);
+        } catch (IOException e) {
+            throw origin.fault("cannot be read: " + e);
+        }
+    }
+
+    /**
+     * Reads one object of a table, in which each element of a list has the fields of all: those that are null were not there. A null
+     * content stays, as the field is never left out.
+     */
+    void readWithoutNulls(String json, Origin origin) throws DataException {
+        try {
+            JsonNode node = MAPPER.readTree(json);
+            node.forEach(JsonRows::dropNulls);
+            add(node, origin);
+        } catch (JsonProcessingException e) {
+            rows.fault(origin.fault("is not valid JSON: " + complaint(e)));
+        } catch (DataException e) {
+            rows.fault(e);
+        }
+    }
+
+    private static void dropNulls(JsonNode node) {
+        if (node instanceof ObjectNode object) {
+            object.properties()
+                    .removeIf(entry ->
+                            entry.getValue().isNull() && !entry.getKey().equals("content"));
+        }
+        node.forEach(JsonRows::dropNulls);
+    }
+
+    static void array(SourceText source, RowCollector rows) throws DataException {
+        var reader = new JsonRows(rows);
         try (JsonParser parser = MAPPER.createParser(source.text())) {
             parser.nextToken();
             while (parser.nextToken() != JsonToken.END_ARRAY) {
                 Origin origin = source.at(parser.currentTokenLocation().getLineNr());
-                reader.add(parser.readValueAsTree(), origin);
+                JsonNode node = parser.readValueAsTree();
+                try {
+                    reader.add(node, origin);
+                } catch (DataException e) {
+                    rows.fault(e);
+                }
             }
             if (parser.nextToken() != null) {
                 throw source.at(parser.currentTokenLocation().getLineNr()).fault("has more after the end of the array");
             }
         } catch (JsonProcessingException e) {
+            // what follows cannot be told apart any more
             long line = e.getLocation() == null ? 0 : e.getLocation().getLineNr();
-            throw source.at(line).fault("is not valid JSON: " + complaint(e));
+            rows.fault(source.at(line).fault("is not valid JSON: " + complaint(e)));
         } catch (DataException e) {
-            throw e;
+            rows.fault(e);
         } catch (IOException e) {
             throw new DataException(source.file(), "cannot be read: " + e);
         }
-        return reader.rows;
     }
 
     private static String complaint(JsonProcessingException e) {
@@ -92,26 +123,26 @@ final class JsonRows {
         }
         Set<String> keys = new LinkedHashSet<>();
         object.fieldNames().forEachRemaining(keys::add);
-        RowKind current = kind;
-        if (current == null || first == null) {
-            current = RowKind.recognise(columns, keys, "", origin);
-            kind = current;
-            first = origin;
+        RowKind known = rows.kind();
+        if (known == null) {
+            known = RowKind.recognise(rows.columns(), keys, "", origin);
+            rows.begin(known, origin);
         } else {
-            requireSameKind(current, first, keys, origin);
+            requireSameKind(known, rows.first(), keys, origin);
         }
-        rows.add(row(current, object, origin));
+        rows.add(row(known, object, origin));
     }
 
     private void requireSameKind(RowKind kind, Origin first, Set<String> keys, Origin origin) throws DataException {
+        String there = first.source().equals(origin.source()) ? first.place() : first.source();
         for (String column : kind.columns()) {
             if (!keys.contains(column)) {
-                throw origin.fault("has no \"" + column + "\"; it has " + Quoted.list(keys) + ", but line "
-                        + first.line() + " has " + kind.describe() + ": all rows must be of one kind");
+                throw origin.fault("has no \"" + column + "\"; it has " + Quoted.list(keys) + ", but " + there + " has "
+                        + kind.describe() + ": all rows must be of one kind");
             }
         }
-        if (kind instanceof RowKind.Plain && columns.equals(Columns.auto()) && keys.contains("label")) {
-            throw origin.fault("has a \"label\", but line " + first.line() + " has none: all rows must be of one kind");
+        if (kind instanceof RowKind.Plain && rows.columns().equals(Columns.auto()) && keys.contains("label")) {
+            throw origin.fault("has a \"label\", but " + there + " has none: all rows must be of one kind");
         }
     }
 

@@ -51,8 +51,7 @@ public final class Labels {
                 found.add(labeled(row).label());
             }
         }
-        Origin origin =
-                rows.isEmpty() ? Origin.MEMORY : new Origin(rows.get(0).origin().file(), 0);
+        Origin origin = rows.isEmpty() ? Origin.MEMORY : rows.get(0).origin().whole();
         return found(found, origin);
     }
 

@@ -7,11 +7,19 @@ import org.loft4j.DataException;
 
 /** Which kind of row a file holds, and in which columns: decided once, from the header or the first row. */
 sealed interface RowKind {
+    /** Columns that conversations may have beside their messages. */
+    List<String> BESIDE = List.of("tools", "chat_template_kwargs");
+
     /** The columns that every row must have. */
     List<String> columns();
 
     /** How messages name the kind. */
     String describe();
+
+    /** Whether a row holds lists, which a table of text cannot. */
+    default boolean nested() {
+        return false;
+    }
 
     record Labeled(String text, String label) implements RowKind {
         @Override
@@ -59,6 +67,11 @@ sealed interface RowKind {
         public String describe() {
             return "\"" + messages + "\"";
         }
+
+        @Override
+        public boolean nested() {
+            return true;
+        }
     }
 
     record Tagged(String tokens, String tags) implements RowKind {
@@ -70,6 +83,11 @@ sealed interface RowKind {
         @Override
         public String describe() {
             return "\"" + tokens + "\" and \"" + tags + "\"";
+        }
+
+        @Override
+        public boolean nested() {
+            return true;
         }
     }
 

@@ -1,6 +1,8 @@
 package org.loft4j.data;
 
+import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.CharsetDecoder;
@@ -8,13 +10,15 @@ import java.nio.charset.CoderResult;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Iterator;
+import java.util.Locale;
 import java.util.NoSuchElementException;
+import java.util.zip.GZIPInputStream;
+import java.util.zip.ZipException;
 import org.loft4j.DataException;
 
-/** The text of a data file, decoded strictly; lines end with LF or CR LF. */
+/** The text of a data file, unpacked where its name ends in {@code .gz}, and decoded strictly; lines end with LF or CR LF. */
 record SourceText(Path file, String text) implements Iterable<SourceText.Line> {
     // a Java string cannot be longer, and rows are read up front
     private static final long MAX_BYTES = Integer.MAX_VALUE - 16;
@@ -26,21 +30,39 @@ record SourceText(Path file, String text) implements Iterable<SourceText.Line> {
     static SourceText read(Path file) throws DataException {
         byte[] bytes;
         try {
-            if (Files.isDirectory(file)) {
-                throw new DataException(file, "is a directory; a file is needed");
-            }
+            requireFile(file);
             if (Files.size(file) > MAX_BYTES) {
                 throw new DataException(file, "has more than 2 GiB: split it");
             }
-            bytes = Files.readAllBytes(file);
+            bytes = file.toString().toLowerCase(Locale.ROOT).endsWith(".gz") ? unpack(file) : Files.readAllBytes(file);
         } catch (DataException e) {
             throw e;
-        } catch (NoSuchFileException e) {
-            throw new DataException(file, "there is no such file");
         } catch (IOException e) {
             throw new DataException(file, "cannot be read: " + e);
         }
         return new SourceText(file, decode(file, bytes));
+    }
+
+    static void requireFile(Path file) throws DataException {
+        if (Files.isDirectory(file)) {
+            throw new DataException(file, "is a directory; a file is needed");
+        }
+        if (Files.notExists(file)) {
+            throw new DataException(file, "there is no such file");
+        }
+    }
+
+    private static byte[] unpack(Path file) throws IOException {
+        try (InputStream in = new GZIPInputStream(Files.newInputStream(file), 1 << 16)) {
+            byte[] bytes = in.readNBytes((int) MAX_BYTES);
+            if (in.read() >= 0) {
+                throw new DataException(file, "has more than 2 GiB when it is unpacked: split it");
+            }
+            return bytes;
+        } catch (ZipException | EOFException e) {
+            throw new DataException(
+                    file, "is not a whole gzip file" + (e.getMessage() == null ? "" : ": " + e.getMessage()));
+        }
     }
 
     private static String decode(Path file, byte[] bytes) throws DataException {

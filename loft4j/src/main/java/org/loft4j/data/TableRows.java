@@ -33,20 +33,19 @@ final class TableRows {
             .build();
 
     private final SourceText source;
-    private final Columns columns;
+    private final RowCollector rows;
     private final char separator;
-    private final List<Row> rows = new ArrayList<>();
     private List<String> header = List.of();
     private @Nullable RowKind kind;
 
-    private TableRows(SourceText source, Columns columns, char separator) {
+    private TableRows(SourceText source, RowCollector rows, char separator) {
         this.source = source;
-        this.columns = columns;
+        this.rows = rows;
         this.separator = separator;
     }
 
-    static List<Row> read(SourceText source, Columns columns, char separator) throws DataException {
-        var reader = new TableRows(source, columns, separator);
+    static void read(SourceText source, RowCollector rows, char separator) throws DataException {
+        var reader = new TableRows(source, rows, separator);
         if (separator == '\t' && oneLineEach(source)) {
             for (SourceText.Line line : source) {
                 if (!line.text().isEmpty()) {
@@ -56,7 +55,6 @@ final class TableRows {
         } else {
             reader.readQuoted();
         }
-        return reader.rows;
     }
 
     private static boolean oneLineEach(SourceText source) {
@@ -100,9 +98,10 @@ final class TableRows {
                 }
             }
         } catch (JsonProcessingException e) {
-            throw source.at(begun)
+            // what follows cannot be told apart any more
+            rows.fault(source.at(begun)
                     .fault("is not valid " + (separator == ',' ? "CSV" : "TSV") + ": "
-                            + e.getOriginalMessage().lines().findFirst().orElse(""));
+                            + e.getOriginalMessage().lines().findFirst().orElse("")));
         } catch (DataException e) {
             throw e;
         } catch (IOException e) {
@@ -114,14 +113,24 @@ final class TableRows {
         RowKind known = kind;
         if (known == null) {
             header = values.stream().map(String::strip).toList();
-            kind = recognise(origin);
+            RowKind found = recognise(origin);
+            rows.begin(found, origin);
+            kind = found;
             return;
         }
+        try {
+            rows.add(checked(known, values, origin));
+        } catch (DataException e) {
+            rows.fault(e);
+        }
+    }
+
+    private Row checked(RowKind kind, List<String> values, Origin origin) throws DataException {
         if (values.size() != header.size()) {
             throw origin.fault("has " + values.size() + (values.size() == 1 ? " value" : " values")
                     + ", but the header names " + header.size() + " columns: " + Quoted.list(header));
         }
-        rows.add(row(known, values, origin));
+        return row(kind, values, origin);
     }
 
     private RowKind recognise(Origin origin) throws DataException {
@@ -131,10 +140,10 @@ final class TableRows {
                             + (separator == ',' ? "commas (.csv) or, in a .tsv file, tabs" : "tabs"));
         }
         RowKind found =
-                RowKind.recognise(columns, header, "the header (the first line must name the columns) ", origin);
-        if (found instanceof RowKind.Chat) {
-            throw origin.fault("has a column \"messages\", but a table cannot hold them: conversations are read from"
-                    + " .jsonl and .json");
+                RowKind.recognise(rows.columns(), header, "the header (the first line must name the columns) ", origin);
+        if (found.nested()) {
+            throw origin.fault("has " + found.describe() + ", but a table of text cannot hold lists: they are read from"
+                    + " .jsonl, .json and .parquet");
         }
         for (String column : found.columns()) {
             if (Collections.frequency(header, column) > 1) {

@@ -199,7 +199,8 @@ class DataFilesTest {
         assertFault(": there is no such file", folder.resolve("none.csv"));
         assertFault(": is a directory; a file is needed", Files.createDirectory(folder.resolve("d.csv")));
         assertFault(
-                ": is of no known format: the name must end in .jsonl, .ndjson, .json, .csv, .tsv or .txt",
-                file("a.parquet", "PAR1"));
+                ": is of no known format: the name must end in .jsonl, .ndjson, .json, .csv, .tsv or .txt, each also with .gz"
+                        + " behind it, in .jsonl.zst or in .parquet",
+                file("a.xls", "text"));
     }
 }

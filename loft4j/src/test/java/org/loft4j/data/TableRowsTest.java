@@ -12,7 +12,9 @@ class TableRowsTest {
     private static final Path FILE = Path.of("rows");
 
     private static List<Row> read(String text, char separator) throws DataException {
-        return TableRows.read(new SourceText(FILE, text), Columns.auto(), separator);
+        var rows = new RowCollector(Columns.auto(), null);
+        TableRows.read(new SourceText(FILE, text), rows, separator);
+        return rows.rows();
     }
 
     private static LabeledText row(String text, String label, long line) {
@@ -124,5 +126,12 @@ class TableRowsTest {
                 "line 1: the header \"text,label\" is one column: the values must be separated by tabs",
                 "text,label\na,0\n",
                 '\t');
+    }
+
+    @Test
+    void listsHaveNoPlaceInText() {
+        String cannot = ", but a table of text cannot hold lists: they are read from .jsonl, .json and .parquet";
+        assertFault("line 1: has \"messages\"" + cannot, "messages\n[]\n", ',');
+        assertFault("line 1: has \"tokens\" and \"tags\"" + cannot, "tokens,tags\na,b\n", ',');
     }
 }

@@ -1,0 +1,171 @@
+package org.loft4j.data;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.ResultSetMetaData;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.loft4j.DataException;
+
+/**
+ * Tables by DuckDB, through JDBC, so that its jar is needed only by those who read them. Every row becomes the JSON object that a
+ * line of JSON Lines would hold, and is read as such: a table has the same kinds of rows.
+ *
+ * <p>The database is in memory, within bounds; it loads no extensions and reaches no network. One thread, so that rows have one order.
+ */
+final class DuckDb implements AutoCloseable {
+    private static final String MEMORY_LIMIT = "1GB";
+
+    private final Connection connection;
+    private final Path spill;
+
+    private DuckDb(Connection connection, Path spill) {
+        this.connection = connection;
+        this.spill = spill;
+    }
+
+    /**
+     * Opens a database of its own.
+     *
+     * @param source what is to be read, for messages
+     */
+    static DuckDb open(String source) throws DataException {
+        Path spill = Path.of(System.getProperty("java.io.tmpdir"), "loft4j-" + Long.toHexString(System.nanoTime()));
+        Properties settings = new Properties();
+        settings.put("autoinstall_known_extensions", "false");
+        settings.put("autoload_known_extensions", "false");
+        settings.put("allow_community_extensions", "false");
+        settings.put("allow_persistent_secrets", "false");
+        settings.put("memory_limit", MEMORY_LIMIT);
+        settings.put("temp_directory", spill.toString());
+        settings.put("threads", "1");
+        settings.put("jdbc_stream_results", "true");
+        try {
+            Connection connection = DriverManager.getConnection("jdbc:duckdb:", settings);
+            try (Statement statement = connection.createStatement()) {
+                statement.execute("SET lock_configuration = true");
+            }
+            return new DuckDb(connection, spill);
+        } catch (SQLException e) {
+            boolean missing = String.valueOf(e.getMessage()).contains("No suitable driver");
+            throw new DataException(
+                    source,
+                    missing
+                            ? "is read by DuckDB, which is not on the class path or does not run here: add"
+                                    + " org.duckdb:duckdb_jdbc"
+                            : complaint(e));
+        }
+    }
+
+    /** Reads a Parquet file. */
+    void readParquet(Path file, RowCollector rows) throws DataException {
+        read("FROM read_parquet(" + literal(file.toString()) + ")", file.toString(), rows);
+    }
+
+    /** Reads JSON Lines that are packed as the name says; each object as it stands. */
+    void readJsonLines(Path file, RowCollector rows) throws DataException {
+        String objects = "SELECT CAST(json AS VARCHAR) FROM read_ndjson_objects(" + literal(file.toString()) + ")";
+        each(objects, file.toString(), new JsonRows(rows));
+    }
+
+    /**
+     * Reads the result of a query.
+     *
+     * @param source what messages call it
+     */
+    void read(String query, String source, RowCollector rows) throws DataException {
+        // a table function that takes nothing but one SELECT
+        String table = "query(" + literal(query) + ")";
+        Map<String, String> types = columns(table, source);
+        Origin whole = new Origin(source, 0, Origin.Unit.ROW);
+        RowKind kind = RowKind.recognise(rows.columns(), types.keySet(), "", whole);
+        rows.begin(kind, whole);
+        Set<String> read = new LinkedHashSet<>(kind.columns());
+        read.addAll(RowKind.BESIDE);
+        read.retainAll(types.keySet());
+        for (String column : read) {
+            if (String.valueOf(types.get(column)).startsWith("BLOB")) {
+                throw whole.fault("\"" + column + "\" holds bytes (BLOB), not text: decode(\"" + column
+                        + "\") in a query makes text of them");
+            }
+        }
+        String fields = read.stream()
+                .map(column -> literal(column) + ": r." + name(column))
+                .collect(Collectors.joining(", ", "{", "}"));
+        each("SELECT CAST(to_json(" + fields + ") AS VARCHAR) FROM " + table + " AS r", source, new JsonRows(rows));
+    }
+
+    /** Names and types of the columns. */
+    private Map<String, String> columns(String table, String source) throws DataException {
+        try (Statement statement = connection.createStatement();
+                ResultSet result = statement.executeQuery("SELECT * FROM " + table + " LIMIT 0")) {
+            ResultSetMetaData columns = result.getMetaData();
+            Map<String, String> types = new LinkedHashMap<>();
+            for (int i = 1; i <= columns.getColumnCount(); i++) {
+                types.put(columns.getColumnName(i), columns.getColumnTypeName(i));
+            }
+            return types;
+        } catch (SQLException e) {
+            throw new DataException(source, complaint(e));
+        }
+    }
+
+    private void each(String query, String source, JsonRows rows) throws DataException {
+        try (Statement statement = connection.createStatement();
+                ResultSet result = statement.executeQuery(query)) {
+            for (long number = 1; result.next(); number++) {
+                rows.readWithoutNulls(result.getString(1), new Origin(source, number, Origin.Unit.ROW));
+            }
+        } catch (SQLException e) {
+            throw new DataException(source, complaint(e));
+        }
+    }
+
+    private static String literal(String text) {
+        return "'" + text.replace("'", "''") + "'";
+    }
+
+    private static String name(String column) {
+        return '"' + column.replace("\"", "\"\"") + '"';
+    }
+
+    /** The cause without the query, which holds more than the user wrote, and without advice that does not hold here. */
+    private static String complaint(SQLException e) {
+        List<String> lines = new ArrayList<>();
+        for (String line : String.valueOf(e.getMessage()).lines().toList()) {
+            if (line.isBlank() || line.startsWith("LINE ")) {
+                break;
+            }
+            lines.add(line.strip());
+        }
+        String cause = String.join(" ", lines);
+        return cause.contains("requires the extension")
+                ? cause + ": loft4j loads none and reads nothing over the network; get the file first"
+                : cause;
+    }
+
+    @Override
+    public void close() throws DataException {
+        try {
+            connection.close();
+            Files.deleteIfExists(spill);
+        } catch (SQLException e) {
+            throw new DataException("DuckDB", "cannot be closed: " + complaint(e));
+        } catch (IOException e) {
+            // what was read is whole, whatever is left in the directory of temporary files
+            System.getLogger(DuckDb.class.getName()).log(System.Logger.Level.WARNING, spill + " is left behind: " + e);
+        }
+    }
+}

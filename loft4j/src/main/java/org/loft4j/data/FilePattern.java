@@ -1,0 +1,63 @@
+package org.loft4j.data;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.FileVisitOption;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.PathMatcher;
+import java.util.Comparator;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * Files by a pattern, as a shell has it: {@code *} and {@code ?} within a name, {@code **} across folders, {@code [ab]} and {@code
+ * {a,b}}. Names that begin with a dot are left out.
+ */
+final class FilePattern {
+    private static final Pattern SPECIAL = Pattern.compile("[*?\\[{]");
+
+    private FilePattern() {}
+
+    static boolean isPattern(String text) {
+        return SPECIAL.matcher(text).find();
+    }
+
+    /** The files in the order of their names; none is no fault. */
+    static List<Path> files(String text) throws IOException {
+        String pattern = text.replace(File.separatorChar, '/');
+        Matcher special = SPECIAL.matcher(pattern);
+        int slash = special.find() ? pattern.lastIndexOf('/', special.start()) : -1;
+        Path root = Path.of(slash == 0 ? "/" : pattern.substring(0, Math.max(0, slash)));
+        String rest = pattern.substring(slash + 1);
+        if (!Files.isDirectory(root)) {
+            return List.of();
+        }
+        int folders = (int) rest.chars().filter(c -> c == '/').count();
+        PathMatcher matcher = root.getFileSystem().getPathMatcher("glob:" + rest);
+        // models' and data sets' caches hold links
+        try (Stream<Path> all = Files.find(
+                root,
+                rest.contains("**") ? Integer.MAX_VALUE : folders + 1,
+                (path, attributes) -> attributes.isRegularFile(),
+                FileVisitOption.FOLLOW_LINKS)) {
+            return all.filter(path -> shown(root.relativize(path)) && matcher.matches(root.relativize(path)))
+                    .sorted(Comparator.comparing(Path::toString))
+                    .toList();
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+    }
+
+    private static boolean shown(Path path) {
+        for (Path name : path) {
+            if (name.toString().startsWith(".")) {
+                return false;
+            }
+        }
+        return true;
+    }
+}

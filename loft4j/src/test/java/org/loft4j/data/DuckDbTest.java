@@ -1,0 +1,145 @@
+package org.loft4j.data;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.DataException;
+
+class DuckDbTest {
+    @TempDir
+    Path folder;
+
+    /** Writes the result of a query into a file, in the format of its name. */
+    private Path write(String name, String query) throws SQLException {
+        Path file = folder.resolve(name);
+        try (Connection connection = DriverManager.getConnection("jdbc:duckdb:");
+                Statement statement = connection.createStatement()) {
+            statement.execute("COPY (" + query + ") TO '" + file + "'"
+                    + (name.endsWith(".jsonl.zst") ? " (FORMAT json, COMPRESSION zstd)" : ""));
+        }
+        return file;
+    }
+
+    private static List<Row> query(String text) throws DataException {
+        return DataFiles.read(new DataReference(text), Columns.auto());
+    }
+
+    private static String fault(String text) {
+        return String.valueOf(
+                assertThrows(DataException.class, () -> query(text)).getMessage());
+    }
+
+    private static Origin row(Object source, long number) {
+        return new Origin(source.toString(), number, Origin.Unit.ROW);
+    }
+
+    @Test
+    void parquetHoldsTheSameKindsOfRows() throws Exception {
+        Path labelled = write("a.parquet", "SELECT 'good' AS text, true AS label, 1.5 AS score");
+        assertEquals(List.of(new LabeledText("good", "true", row(labelled, 1))), DataFiles.read(labelled));
+        Path plain = write("b.parquet", "SELECT * FROM (VALUES ('é 😀', 'NaN'::DOUBLE), ('b', 1)) AS t(text, score)");
+        assertEquals(
+                List.of(new PlainText("é 😀", row(plain, 1)), new PlainText("b", row(plain, 2))),
+                DataFiles.read(plain));
+        Path named = write("c.parquet", "SELECT 'x' AS review, 3 AS \"the \"\"stars\"\"\"");
+        assertEquals(
+                List.of(new LabeledText("x", "3", row(named, 1))),
+                DataFiles.read(named, Columns.of("review", "the \"stars\"")));
+    }
+
+    @Test
+    void listsOfStructuresAreMessagesAsInJson() throws Exception {
+        String json = "{\"messages\": [{\"role\": \"user\", \"content\": \"q\", \"name\": \"n\"},"
+                + " {\"role\": \"assistant\", \"content\": null, \"tool_calls\": [{\"name\": \"f\", \"args\": {\"x\": 1}}]},"
+                + " {\"role\": \"assistant\", \"content\": \"a\"}], \"tools\": [{\"type\": \"function\"}]}\n";
+        Path lines = Files.writeString(folder.resolve("a.jsonl"), json);
+        Path parquet = write("a.parquet", "FROM read_json('" + lines + "')");
+        Conversation expected = (Conversation) DataFiles.read(lines).get(0);
+        Conversation read = (Conversation) DataFiles.read(parquet).get(0);
+        assertEquals(expected.messages(), read.messages());
+        assertEquals(expected.variables(), read.variables());
+        assertEquals(row(parquet, 1), read.origin());
+    }
+
+    @Test
+    void queriesSelectRowsOfSeveralFiles() throws Exception {
+        for (int i = 0; i < 3; i++) {
+            write("chats-" + i + ".parquet", "SELECT 'p" + i + "' AS prompt, 'c' AS completion, " + i + " AS score");
+        }
+        Files.writeString(folder.resolve("more.csv"), "prompt,completion,score\np3,c,9\n");
+        String text = "SELECT prompt, completion FROM '" + folder + "/chats-*.parquet' WHERE score > 0\n"
+                + "UNION ALL SELECT prompt, completion FROM '" + folder + "/more.csv' ORDER BY prompt -- all;";
+        Origin first = row(new DataReference(text).shown(), 1);
+        List<Row> rows = query(text);
+        assertEquals(3, rows.size());
+        assertEquals(new PromptCompletion("p1", "c", first), rows.get(0));
+        assertEquals("p3", ((PromptCompletion) rows.get(2)).prompt());
+    }
+
+    @Test
+    void packedLinesKeepTheirText() throws Exception {
+        Path packed = write("a.jsonl.zst", "SELECT '2020-01-01' AS text, '007' AS label");
+        assertEquals(List.of(new LabeledText("2020-01-01", "007", row(packed, 1))), DataFiles.read(packed));
+    }
+
+    @Test
+    void faultsNameTheSourceTheRowAndTheCause() throws Exception {
+        Path empty = write("a.parquet", "SELECT 'a' AS prompt, '' AS completion");
+        assertEquals(
+                empty + ", row 1: \"completion\" is empty",
+                assertThrows(DataException.class, () -> DataFiles.read(empty)).getMessage());
+        Path bytes = write("b.parquet", "SELECT 'a'::BLOB AS text");
+        assertEquals(
+                bytes + ": \"text\" holds bytes (BLOB), not text: decode(\"text\") in a query makes text of them",
+                assertThrows(DataException.class, () -> DataFiles.read(bytes)).getMessage());
+        Path torn = Files.writeString(folder.resolve("c.parquet"), "PAR1");
+        String message = String.valueOf(
+                assertThrows(DataException.class, () -> DataFiles.read(torn)).getMessage());
+        assertTrue(message.startsWith(torn + ": Invalid Input Error: "), message);
+        assertEquals(
+                "query \"SELECT 1 AS other\": has no \"text\"; it has \"other\" (text_column names another)",
+                fault("SELECT 1 AS other"));
+        assertEquals(
+                "query \"SELECT nothing\": Binder Error: Referenced column \"nothing\" was not found because the FROM"
+                        + " clause is missing",
+                fault("SELECT nothing"));
+        assertEquals(
+                "query \"SELECT 'a' AS text WHERE false\": holds no rows", fault("SELECT 'a' AS text WHERE false"));
+        assertTrue(fault("SELECT text FROM 'none/*.parquet'").contains("No files found"), "a pattern without files");
+    }
+
+    @Test
+    void nothingButASelectIsRun() throws Exception {
+        Path target = folder.resolve("out.csv");
+        assertEquals(
+                "query \"FROM (SELECT 1); COPY (SELECT 1) TO '…\": Parser Error: Expected a single SELECT statement",
+                fault("FROM (SELECT 1); COPY (SELECT 1) TO '" + target + "'").replaceAll("TO '.*…\"", "TO '…\""));
+        assertFalse(Files.exists(target));
+        assertTrue(fault("WITH x AS (SELECT 1) INSERT INTO t FROM x").contains("Parser Error"), "an INSERT");
+        String network = fault("SELECT text FROM 'https://example.org/a.parquet'");
+        assertTrue(network.endsWith("reads nothing over the network; get the file first"), network);
+    }
+
+    @Test
+    void memoryAndSettingsAreBound() throws IOException {
+        assertEquals(
+                "953.6 MiB, true, false",
+                ((PlainText) query("SELECT concat_ws(', ', current_setting('memory_limit'),"
+                                        + " current_setting('lock_configuration'),"
+                                        + " current_setting('autoinstall_known_extensions')) AS text")
+                                .get(0))
+                        .text());
+    }
+}
