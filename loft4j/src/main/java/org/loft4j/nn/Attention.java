@@ -56,10 +56,14 @@ public final class Attention {
     }
 
     /**
-     * Attention whose scores are kept within ±softcap, {@code softcap·tanh(scale·Q·Kᵀ / softcap)}, before the bias is added;
-     * Gemma Team 2024 (arXiv:2408.00118), section 2. No fused kernel does this.
+     * Attention without a fused kernel, for what no kernel does. The scores are kept within ±softcap,
+     * {@code softcap·tanh(scale·Q·Kᵀ / softcap)}, before the bias is added; Gemma Team 2024 (arXiv:2408.00118), section 2. A
+     * query whose keys are all hidden sees all of them alike, with the gradients of that: kernels recompute the probabilities
+     * from the logarithm of their sum, in which the number of keys is lost beside a bias that large.
+     *
+     * @param softcap bound of the scores; 0 for none
      */
-    public static Tensor attendSoftcapped(
+    public static Tensor attendUnfused(
             Tensor query,
             Tensor key,
             Tensor value,
@@ -71,7 +75,7 @@ public final class Attention {
         Tensor scores = query.transpose(1, 2)
                 .matmul(shared(key, heads).transpose(1, 2).transpose(2, 3))
                 .mul(new Scalar(scale));
-        scores = softcap(scores, softcap);
+        scores = softcap > 0 ? softcap(scores, softcap) : scores;
         if (bias != null) {
             scores = scores.add(bias);
         }

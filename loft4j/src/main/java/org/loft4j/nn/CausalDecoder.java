@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.LongConsumer;
+import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -39,9 +40,10 @@ public final class CausalDecoder implements Decoder {
      * @param scale of the vectors, rounded to their type; 1 for none
      * @param positions {@code (positions, hidden)}, added; null for none
      * @param dropout on the sum, while training
+     * @param padTokenId whose vector gets no gradient, as in Transformers; negative for none
      */
     public record Embedding(
-            Tensor tokens, double scale, @Nullable Tensor positions, double dropout) {}
+            Tensor tokens, double scale, @Nullable Tensor positions, double dropout, long padTokenId) {}
 
     /**
      * What the model's last layer is.
@@ -208,14 +210,15 @@ public final class CausalDecoder implements Decoder {
                 ? null
                 : positions == null ? rotary.range(past, columns) : rotary.at(positions, padding.length());
         boolean softcapped = parts.blocks().get(0).attention().shape().softcap() > 0;
+        boolean blind = padding.startsWithPadding() && GradMode.is_enabled();
         Tensor bias = padding.causalBias(
                 columns, kind.window(), softcapped, description().dtype());
-        return new LayerPass(rotation, bias, bias == null && columns > 1, training, cache);
+        return new LayerPass(rotation, bias, bias == null && columns > 1, blind, training, cache);
     }
 
     private Tensor embed(Tensor inputIds, long past, @Nullable Tensor at) {
         Embedding embedding = parts.embedding();
-        Tensor hidden = torch.embedding(embedding.tokens(), inputIds);
+        Tensor hidden = torch.embedding(embedding.tokens(), inputIds, embedding.padTokenId(), false, false);
         if (embedding.scale() != 1) {
             hidden = hidden.mul(torch.full(new long[] {}, new Scalar(embedding.scale()), hidden.options()));
         }

@@ -45,8 +45,8 @@ public record DecoderAttention(
             v = all.value();
         }
         double dropout = pass.training() ? shape.dropout() : 0;
-        Tensor attended = shape.softcap() > 0
-                ? Attention.attendSoftcapped(q, k, v, pass.bias(), dropout, shape.scale(), shape.softcap())
+        Tensor attended = shape.softcap() > 0 || pass.blind()
+                ? Attention.attendUnfused(q, k, v, pass.bias(), dropout, shape.scale(), shape.softcap())
                 : Attention.attend(q, k, v, pass.bias(), pass.causal(), dropout, shape.scale());
         return output.forward(attended);
     }

@@ -10,6 +10,7 @@ import org.loft4j.nn.RotaryEmbedding.Rotation;
  * @param rotation of queries and keys; null for none
  * @param bias added to the scores, or null
  * @param causal whether the kernel hides what comes later
+ * @param blind whether some query sees no key at all, which the kernels' backward pass gets wrong
  * @param training whether dropout is on
  * @param cache of earlier positions, or null
  */
@@ -17,5 +18,6 @@ public record LayerPass(
         @Nullable Rotation rotation,
         @Nullable Tensor bias,
         boolean causal,
+        boolean blind,
         boolean training,
         @Nullable KeyValueCache cache) {}

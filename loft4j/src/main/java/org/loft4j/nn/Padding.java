@@ -129,6 +129,16 @@ public final class Padding {
         return false;
     }
 
+    /** Whether a row begins with padding, which no query there sees beyond under causal attention. */
+    public boolean startsWithPadding() {
+        for (int row = 0; firstTokens != null && row < rows; row++) {
+            if (firstTokens[row] != row * columns) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Position of each token in its row, int64 {@code (batch, seq)}; null when it is the column everywhere. */
     public @Nullable Tensor positions() {
         return positions == null ? null : onDevice(Tensors.of(positions, rows, columns));

@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.io.SafetensorsFile;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
@@ -127,6 +129,35 @@ class DecoderParityTest {
             double ours = distance(exact, model.logits(input), mask);
             assertTrue(ours < 1.5 * theirs, "ours is off by " + ours + ", Transformers' by " + theirs);
         }
+    }
+
+    /** The first token of a row is predicted from padding, which sees all columns alike; its vector is not trained. */
+    @Test
+    void gradientsOfABatchPaddedOnTheLeftAreThoseOfTransformers() throws Exception {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open("llama3_rope_tied");
+                SafetensorsFile left = SafetensorsFile.open(fixture.directory().resolve("left.safetensors"));
+                Model model = open(fixture, null)) {
+            model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
+            Tensor logits = model.logits(
+                    new TokenInput(fixture.expected("left.input_ids"), fixture.expected("left.attention_mask")));
+            Tensor loss = Losses.causalLm(logits, left.read("left.labels"));
+            assertEquals(Fixture.scalar(left.read("left.loss")), Fixture.scalar(loss), LOSS);
+            loss.backward();
+            for (String name : left.names()) {
+                if (name.startsWith("left.grad.")) {
+                    assertGradient(left.read(name), model, name.substring("left.grad.".length()));
+                }
+            }
+            assertGradient(left.read("left.first_rows.model.embed_tokens.weight"), model, "model.embed_tokens.weight");
+        }
+    }
+
+    /** The first rows of a gradient, relative in the Frobenius norm. */
+    private static void assertGradient(Tensor expected, Model model, String name) {
+        Tensor actual = model.weights().get(name).grad().narrow(0, 0, expected.size(0));
+        double difference = actual.sub(expected).norm().item_double();
+        assertTrue(difference <= GRADIENT * expected.norm().item_double(), name + " is off by " + difference);
     }
 
     /** Transformers looks for the last id that is not the padding, whatever the mask says. */

@@ -134,7 +134,7 @@ public record DecoderAssembly(
         return new CausalDecoder(new CausalDecoder.Parts(
                 description,
                 weights,
-                new CausalDecoder.Embedding(embedding, embeddingScale, null, embeddingDropout),
+                new CausalDecoder.Embedding(embedding, embeddingScale, null, embeddingDropout, sizes.padTokenId()),
                 blocks,
                 kinds(dtype, options),
                 layout.finalNorm(sizes, weights),
