@@ -148,10 +148,17 @@ public record DecoderAssembly(
     }
 
     private long longest() {
-        Rope rope = placement.get(0).rope();
-        return rope != null && rope.scaling() instanceof RopeScaling.Dynamic dynamic
-                ? (long) (sizes.maxPositions() * dynamic.factor())
-                : sizes.maxPositions();
+        long longest = sizes.maxPositions();
+        for (Placement one : placement) {
+            RopeScaling scaling =
+                    one.rope() == null ? new RopeScaling.None() : one.rope().scaling();
+            if (scaling instanceof RopeScaling.Dynamic dynamic) {
+                longest = Math.max(longest, (long) (sizes.maxPositions() * dynamic.factor()));
+            } else if (scaling instanceof RopeScaling.Yarn yarn) {
+                longest = Math.max(longest, (long) (yarn.original() * yarn.factor()));
+            }
+        }
+        return longest;
     }
 
     /** Blocks with the same placement share their tables. */

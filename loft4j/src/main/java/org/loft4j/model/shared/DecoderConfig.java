@@ -128,7 +128,8 @@ public record DecoderConfig(
 
     /**
      * The longest sequence of a model with this config.json: {@code max_position_embeddings}, times the factor of a dynamic
-     * scaling, whose file states the length of pretraining.
+     * scaling, whose file states the length of pretraining; and at least what yarn makes of the length of pretraining, since
+     * files to which it was added by hand still state the old length.
      */
     public static long maxPositions(JsonObject json, long absent) throws CheckpointException {
         long stated = json.longOr("max_position_embeddings", absent);
@@ -138,7 +139,14 @@ public record DecoderConfig(
             return stated;
         }
         String type = scaling.stringOr("rope_type", scaling.stringOr("type", "default"));
-        return type.equals("dynamic") ? (long) (stated * scaling.requireDouble("factor")) : stated;
+        return switch (type) {
+            case "dynamic" -> (long) (stated * scaling.requireDouble("factor"));
+            case "yarn" -> {
+                long original = scaling.longOr("original_max_position_embeddings", stated);
+                yield Math.max(stated, (long) (original * scaling.doubleOr("factor", 1)));
+            }
+            default -> stated;
+        };
     }
 
     /** The dropout before a classifier of tokens, which Transformers looks up under two names. */

@@ -47,6 +47,16 @@ class DecoderConfigTest {
         assertEquals(Math.sqrt(1 + Math.log(8) / Math.log(16)), scaling.attentionFactor(), 1e-12);
     }
 
+    /** Qwen 2.5 says to add this to a file, and to leave the rest as it is. */
+    @Test
+    void yarnMakesTheLongestSequenceLonger() throws Exception {
+        String yarn = ", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4.0,"
+                + " \"original_max_position_embeddings\": 32}";
+        assertEquals(128, DecoderConfig.maxPositions(json(", \"max_position_embeddings\": 32" + yarn), 1));
+        assertEquals(160, DecoderConfig.maxPositions(json(", \"max_position_embeddings\": 160" + yarn), 1));
+        assertEquals(64, DecoderConfig.maxPositions(json(", \"max_position_embeddings\": 64"), 1));
+    }
+
     @Test
     void longropeNeedsTheLengthOfPretraining() throws Exception {
         JsonObject json =
