@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 import org.loft4j.data.Columns;
 import org.loft4j.data.DataReference;
+import org.loft4j.data.RowFormat;
 import picocli.CommandLine.Option;
 
 /** The rows, and how they are read. */
@@ -17,8 +18,8 @@ final class DataFlags {
                     "Rows as .jsonl, .json, .csv, .tsv or .txt, each also with .gz behind it, or as .parquet; a pattern of"
                             + " such files, as 'part-*.jsonl'; or the rows of a query, as \"SELECT prompt, completion FROM"
                             + " 'chats/*.parquet' WHERE score > 3\". Rows are text and label; text alone; prompt and"
-                            + " completion, where only the completion is learnt; or, but in .csv and .tsv, messages of a"
-                            + " conversation, or tokens and tags of a text. Images: a folder"
+                            + " completion, or instruction, input and output, where only the answer is learnt; or, but in .csv and"
+                            + " .tsv, messages or conversations, or tokens and tags of a text. Images: a folder"
                             + " with a folder for each class, a .csv with the columns image and label, or"
                             + " images-idx3-ubyte(.gz) with its labels beside it.")
     DataReference data;
@@ -38,7 +39,32 @@ final class DataFlags {
     @Nullable
     String labelColumn;
 
+    @Option(
+            names = "--prompt-column",
+            paramLabel = "NAME",
+            description = "Column of the prompt, with --completion-column. Default: prompt.")
+    @Nullable
+    String promptColumn;
+
+    @Option(
+            names = "--completion-column",
+            paramLabel = "NAME",
+            description = "Column of the completion, with --prompt-column. Default: completion.")
+    @Nullable
+    String completionColumn;
+
+    @Option(
+            names = "--format",
+            paramLabel = "FORMAT",
+            converter = Words.OfRowFormat.class,
+            description =
+                    "Which columns make a row: text, label (text and label), prompt (prompt and completion), messages,"
+                            + " sharegpt (conversations), alpaca (instruction, input, output), tags (tokens and tags), or auto: what"
+                            + " their names say. Default: auto.")
+    RowFormat format = RowFormat.AUTO;
+
     void check(Problems problems) {
+        problems.of(() -> columns(false));
         if (data == null) {
             problems.add("Missing required option: '--data=FILE'");
         }
@@ -75,6 +101,9 @@ final class DataFlags {
 
     /** @param labelled whether the rows must have a label */
     Columns columns(boolean labelled) {
+        if (promptColumn != null || completionColumn != null || format != RowFormat.AUTO) {
+            return new Columns(textColumn, labelColumn, promptColumn, completionColumn, format);
+        }
         if (textColumn == null && labelColumn == null) {
             return Columns.auto();
         }

@@ -59,7 +59,8 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
             messages.addAll(asked(conversation));
             variables.putAll(conversation.variables());
         } else {
-            messages.add(Message.of("user", text(row)));
+            String said = row instanceof PromptCompletion prompted ? prompted.turn() : text(row);
+            messages.add(Message.of("user", said));
         }
         variables.putAll(flags.variables());
         String rendered = template.render(messages, true, variables).text();

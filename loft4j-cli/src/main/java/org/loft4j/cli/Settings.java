@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.loft4j.data.LossOn;
+import org.loft4j.data.RowFormat;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Pooling;
@@ -55,6 +56,9 @@ final class Settings {
         }
         if (value instanceof LoadIn loadIn) {
             return loadIn.word();
+        }
+        if (value instanceof RowFormat format) {
+            return format.word();
         }
         if (value instanceof Pooling || value instanceof Schedule.Kind || value instanceof LossOn) {
             return value.toString().toLowerCase(java.util.Locale.ROOT);

@@ -166,6 +166,7 @@ final class TrainCommand implements Verb {
         }
         List<String> known = task.isClassification() ? Models.labels(directory) : List.of();
         TrainingRows rows = TrainingRows.read(task, data, eval.file, eval.share, known, run.seed);
+        err().println("loft: " + rows.shape());
         ModelOptions options = new ModelOptions(
                 task, rows.labelNames(), pooling, device.dtype(), device.device(), loadIn.value(), run.seed);
         try (Tokenizer tokenizer = Tokenizer.open(directory);

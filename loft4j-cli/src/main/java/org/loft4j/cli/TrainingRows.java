@@ -10,6 +10,7 @@ import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Columns;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
+import org.loft4j.data.DataRows;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.LabeledText;
 import org.loft4j.data.Labels;
@@ -26,12 +27,14 @@ import org.loft4j.nn.Task;
  * @param train rows to learn from
  * @param eval held-out rows; null for none
  * @param labels of a classifier; null for a language model
+ * @param shape what the rows were recognised as, in words
  */
 record TrainingRows(
         Task task,
         List<Row> train,
         @Nullable List<Row> eval,
-        @Nullable Labels labels) {
+        @Nullable Labels labels,
+        String shape) {
     /**
      * @param evalFile held-out rows; null for none
      * @param evalShare share of the rows to hold out where there is no such file; 0 for none
@@ -46,7 +49,8 @@ record TrainingRows(
             long seed)
             throws IOException {
         Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
-        List<Row> train = DataFiles.read(data.data, columns);
+        DataRows read = DataFiles.readRows(data.data, columns);
+        List<Row> train = read.rows();
         List<Row> eval = evalFile == null ? null : DataFiles.read(evalFile, columns);
         if (eval == null && evalShare > 0) {
             TrainTestSplit<Row> split = TrainTestSplit.byHash(train, evalShare, seed);
@@ -54,7 +58,12 @@ record TrainingRows(
             eval = split.test();
         }
         Labels labels = task.isClassification() ? labels(train, modelLabels) : null;
-        return new TrainingRows(task, train, eval, labels);
+        return new TrainingRows(task, train, eval, labels, shape(read, data.data));
+    }
+
+    private static String shape(DataRows read, DataReference data) {
+        return Quantities.count(read.rows().size()) + " rows of " + read.columns() + " (--format "
+                + read.format().word() + ") in " + data.shown();
     }
 
     private static Labels labels(List<Row> rows, List<String> modelLabels) throws IOException {

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.function.Function;
 import org.loft4j.ConfigException;
+import org.loft4j.data.RowFormat;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
@@ -59,6 +60,12 @@ abstract class Words<T> implements ITypeConverter<T> {
     static final class OfLoadIn extends Words<LoadIn> {
         OfLoadIn() {
             super(LoadIn::parse);
+        }
+    }
+
+    static final class OfRowFormat extends Words<RowFormat> {
+        OfRowFormat() {
+            super(RowFormat::parse);
         }
     }
 

@@ -99,6 +99,27 @@ class InspectRowsTest {
     }
 
     @Test
+    void instructionsBecomeAPromptOrATurn() throws IOException {
+        Path rows = Files.writeString(
+                directory.resolve("rows.csv"), "instruction,input,output\nOnce upon,there was, a time\n");
+        String model = model().toString();
+        Captured plain = Captured.loft("inspect", "--json", "--data", rows.toString(), "--model", model);
+        assertEquals(0, plain.status(), plain.err());
+        assertTrue(plain.out().contains("### Instruction:\\nOnce upon\\n\\n### Input:\\nthere was"), plain.out());
+        Captured turn = Captured.loft("inspect", "--json", "--chat", "--data", rows.toString(), "--model", model);
+        assertEquals(0, turn.status(), turn.err());
+        assertTrue(turn.out().contains("Once upon\\n\\nthere was - a time</s>"), turn.out());
+        Captured stated = Captured.loft("inspect", "--format", "text", "--data", rows.toString(), "--model", model);
+        assertEquals(1, stated.status());
+        assertTrue(stated.err().contains("has no \"text\"; it has \"instruction\""), stated.err());
+        Captured wrong = Captured.loft(
+                "inspect", "--format", "chat", "--prompt-column", "a", "--data", rows.toString(), "--model", model);
+        assertEquals(2, wrong.status());
+        assertTrue(wrong.err().contains("format must be one of auto, text"), wrong.err());
+        assertTrue(wrong.err().contains("prompt_column and completion_column belong together"), wrong.err());
+    }
+
+    @Test
     void wrongCallsAreRefused() throws IOException {
         Captured nothing = Captured.loft("inspect");
         assertEquals(2, nothing.status());

@@ -57,7 +57,7 @@ final class CausalLmRows {
                             + " use a model that has one");
         } else if (row instanceof PromptCompletion prompted && format != null && format.wrapPrompts()) {
             return new Conversation(
-                    List.of(Message.of("user", prompted.prompt()), Message.of("assistant", prompted.completion())),
+                    List.of(Message.of("user", prompted.turn()), Message.of("assistant", prompted.completion())),
                     0,
                     Map.of(),
                     row.origin());

@@ -10,7 +10,19 @@ import org.loft4j.DataException;
 
 /** Conversations out of JSON objects. */
 final class ChatRows {
+    /** The names that data sets of the form of ShareGPT have for who speaks. */
+    private static final Map<String, String> SHAREGPT_ROLES = roles();
+
     private ChatRows() {}
+
+    private static Map<String, String> roles() {
+        Map<String, String> roles = new LinkedHashMap<>();
+        List.of("human", "user").forEach(name -> roles.put(name, "user"));
+        List.of("gpt", "assistant", "chatgpt", "bing", "bard", "model").forEach(name -> roles.put(name, "assistant"));
+        roles.put("system", "system");
+        List.of("tool", "observation").forEach(name -> roles.put(name, "tool"));
+        return roles;
+    }
 
     /** A row of {@code messages}. */
     static Conversation messages(JsonNode object, String key, Origin origin) throws DataException {
@@ -23,6 +35,41 @@ final class ChatRows {
         int given = all.size();
         all.addAll(list(object.path(kind.completion()), kind.completion(), origin));
         return new Conversation(all, given, variables(object, origin), origin);
+    }
+
+    /** A row of {@code conversations}: turns of {@code from} and {@code value}, or messages by that name. */
+    static Conversation shareGpt(JsonNode object, String key, Origin origin) throws DataException {
+        JsonNode turns = object.path(key);
+        if (!turns.isArray() || turns.isEmpty()) {
+            throw origin.fault(
+                    "\"" + key + "\" must be a list of turns such as {\"from\": \"human\", \"value\": \"…\"}");
+        }
+        if (turns.get(0).has("role")) {
+            return messages(object, key, origin);
+        }
+        List<Message> messages = new ArrayList<>();
+        for (JsonNode turn : turns) {
+            String place = "\"" + key + "\"[" + messages.size() + "]";
+            if (!turn.path("from").isTextual() || !turn.path("value").isTextual()) {
+                throw origin.fault(place + " must be an object with the strings \"from\" and \"value\"");
+            }
+            String from = turn.path("from").textValue();
+            String role = SHAREGPT_ROLES.get(from);
+            if (role == null) {
+                throw origin.fault(place + " is from " + Quoted.text(from) + ", which is none of "
+                        + Quoted.list(SHAREGPT_ROLES.keySet()));
+            }
+            check(place, turn.path("value"), origin);
+            messages.add(Message.of(role, turn.path("value").textValue()));
+        }
+        JsonNode system = object.path("system");
+        if (system.isTextual()
+                && !system.textValue().isBlank()
+                && !messages.get(0).role().equals("system")) {
+            check("\"system\"", system, origin);
+            messages.add(0, Message.of("system", system.textValue()));
+        }
+        return new Conversation(messages, 0, variables(object, origin), origin);
     }
 
     private static List<Message> list(JsonNode value, String key, Origin origin) throws DataException {

@@ -7,19 +7,21 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 
 /**
- * The names of the columns (the keys, in JSON) to read. Where all are null, the kind of row is recognised from the names
- * {@code text}, {@code label}, {@code prompt} and {@code completion}.
+ * The names of the columns (the keys, in JSON) to read. Where all are null and the format is {@link
+ * RowFormat#AUTO}, the kind of row is recognised from the usual names.
  *
  * @param text column of the text
  * @param label column of the label
  * @param prompt column of the prompt
  * @param completion column of the completion
+ * @param format which columns make a row
  */
 public record Columns(
         @Nullable String text,
         @Nullable String label,
         @Nullable String prompt,
-        @Nullable String completion) {
+        @Nullable String completion,
+        RowFormat format) {
     private static final Columns AUTO = new Columns(null, null, null, null);
 
     public Columns {
@@ -30,6 +32,16 @@ public record Columns(
             throw new ConfigException(
                     "prompt_column and completion_column exclude text_column and label_column: name one of the pairs");
         }
+        boolean texts = format == RowFormat.AUTO || format == RowFormat.TEXT || format == RowFormat.LABEL;
+        if ((text != null && !texts)
+                || (label != null && !(texts && format != RowFormat.TEXT) && format != RowFormat.TAGS)
+                || (prompt != null && format != RowFormat.AUTO && format != RowFormat.PROMPT)) {
+            throw new ConfigException("format " + format.word() + " has no column of that name: leave out "
+                    + (prompt != null
+                            ? "prompt_column and completion_column"
+                            : text != null && !texts ? "text_column" : "label_column")
+                    + ", or the format");
+        }
         var names = new LinkedHashSet<String>();
         Arrays.asList(text, label, prompt, completion).stream()
                 .filter(Objects::nonNull)
@@ -39,6 +51,17 @@ public record Columns(
                                 "column \"" + name + "\" is named for two things: each needs its own");
                     }
                 });
+    }
+
+    /** Named columns; the rest is recognised. */
+    public Columns(
+            @Nullable String text, @Nullable String label, @Nullable String prompt, @Nullable String completion) {
+        this(text, label, prompt, completion, RowFormat.AUTO);
+    }
+
+    /** The usual names of a format. */
+    public static Columns of(RowFormat format) {
+        return new Columns(null, null, null, null, format);
     }
 
     /** Columns that are recognised by their usual names. */

@@ -20,8 +20,9 @@ import org.loft4j.DataException;
  * </ul>
  *
  * Text must be UTF-8 (a byte order mark is skipped). Rows are {@code text} and {@code label}, {@code text} alone, {@code
- * prompt} and {@code completion}, or, but in CSV and TSV, {@code messages} (which come first where a row has several of these); all
- * rows are of one kind, further columns are not read. Prompt and completion may be lists of messages too.
+ * prompt} and {@code completion}, {@code instruction}, {@code input} and {@code output}, or, but in CSV and TSV, {@code messages} or
+ * {@code conversations} (which come first where a row has several of these), or {@code tokens} and {@code tags}; all rows are of one
+ * kind, further columns are not read. Prompt and completion may be lists of messages too.
  */
 public final class DataFiles {
     private static final String FORMATS =
@@ -46,7 +47,12 @@ public final class DataFiles {
      * @throws DataException at the first line that cannot be used: file, line counted from 1, and reason
      */
     public static List<Row> read(DataReference data, Columns columns) throws DataException {
-        return collect(data, columns, null).rows();
+        return readRows(data, columns).rows();
+    }
+
+    /** The same, with what the rows were recognised as. */
+    public static DataRows readRows(DataReference data, Columns columns) throws DataException {
+        return collect(data, columns, null).result();
     }
 
     /**
@@ -55,9 +61,9 @@ public final class DataFiles {
      * @param faults takes what cannot: lines, and files as a whole
      * @throws DataException if there are no such files
      */
-    public static List<Row> readWhatCanBe(DataReference data, Columns columns, Consumer<DataException> faults)
+    public static DataRows readWhatCanBe(DataReference data, Columns columns, Consumer<DataException> faults)
             throws DataException {
-        return collect(data, columns, faults).rows();
+        return collect(data, columns, faults).result();
     }
 
     private static RowCollector collect(DataReference data, Columns columns, @Nullable Consumer<DataException> faults)
@@ -141,7 +147,7 @@ public final class DataFiles {
     }
 
     private static void lines(SourceText source, RowCollector rows) throws DataException {
-        if (!rows.columns().equals(Columns.auto())) {
+        if (!rows.columns().equals(Columns.auto()) && !rows.columns().equals(Columns.of(RowFormat.TEXT))) {
             throw new DataException(source.file(), "is plain text and has no columns to name");
         }
         rows.begin(new RowKind.Plain("line"), source.at(1));

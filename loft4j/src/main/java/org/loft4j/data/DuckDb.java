@@ -93,7 +93,7 @@ final class DuckDb implements AutoCloseable {
         RowKind kind = RowKind.recognise(rows.columns(), types.keySet(), "", whole);
         rows.begin(kind, whole);
         Set<String> read = new LinkedHashSet<>(kind.columns());
-        read.addAll(RowKind.BESIDE);
+        read.addAll(kind.optional());
         read.retainAll(types.keySet());
         for (String column : read) {
             if (String.valueOf(types.get(column)).startsWith("BLOB")) {

@@ -157,6 +157,17 @@ final class JsonRows {
             return tagged(tagged, object, origin);
         } else if (kind instanceof RowKind.Chat chat) {
             return ChatRows.messages(object, chat.messages(), origin);
+        } else if (kind instanceof RowKind.ShareGpt turns) {
+            return ChatRows.shareGpt(object, turns.conversations(), origin);
+        } else if (kind instanceof RowKind.Instructed instructed) {
+            boolean alone = object.path(instructed.input()).isMissingNode()
+                    || object.path(instructed.input()).isNull();
+            return RowCheck.instructed(
+                    instructed,
+                    string(object, instructed.instruction(), origin),
+                    alone ? "" : string(object, instructed.input(), origin),
+                    string(object, instructed.output(), origin),
+                    origin);
         } else if (kind instanceof RowKind.Prompted prompted) {
             if (object.path(prompted.prompt()).isArray()
                     || object.path(prompted.completion()).isArray()) {

@@ -17,6 +17,17 @@ final class RowCheck {
                 filled(kind.prompt(), prompt, origin), filled(kind.completion(), completion, origin), origin);
     }
 
+    static Row instructed(RowKind.Instructed kind, String instruction, String input, String output, Origin origin)
+            throws DataException {
+        filled(kind.instruction(), instruction, origin);
+        characters("\"" + kind.input() + "\"", input, origin);
+        return new PromptCompletion(
+                AlpacaPrompt.of(instruction, input),
+                AlpacaPrompt.turn(instruction, input),
+                filled(kind.output(), output, origin),
+                origin);
+    }
+
     static Row plain(String column, String text, Origin origin) throws DataException {
         return new PlainText(filled(column, text, origin), origin);
     }

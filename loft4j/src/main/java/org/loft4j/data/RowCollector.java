@@ -60,6 +60,12 @@ final class RowCollector {
         faults.accept(fault);
     }
 
+    DataRows result() {
+        RowKind known = kind;
+        return new DataRows(
+                rows, known == null ? RowFormat.AUTO : known.format(), known == null ? "nothing" : known.describe());
+    }
+
     List<Row> rows() {
         return Collections.unmodifiableList(rows);
     }

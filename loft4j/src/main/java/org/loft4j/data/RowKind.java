@@ -7,14 +7,19 @@ import org.loft4j.DataException;
 
 /** Which kind of row a file holds, and in which columns: decided once, from the header or the first row. */
 sealed interface RowKind {
-    /** Columns that conversations may have beside their messages. */
-    List<String> BESIDE = List.of("tools", "chat_template_kwargs");
-
     /** The columns that every row must have. */
     List<String> columns();
 
     /** How messages name the kind. */
     String describe();
+
+    /** How settings name the kind. */
+    RowFormat format();
+
+    /** Columns that are read where they are. */
+    default List<String> optional() {
+        return List.of();
+    }
 
     /** Whether a row holds lists, which a table of text cannot. */
     default boolean nested() {
@@ -25,6 +30,11 @@ sealed interface RowKind {
         @Override
         public List<String> columns() {
             return List.of(text, label);
+        }
+
+        @Override
+        public RowFormat format() {
+            return RowFormat.LABEL;
         }
 
         @Override
@@ -40,6 +50,11 @@ sealed interface RowKind {
         }
 
         @Override
+        public RowFormat format() {
+            return RowFormat.TEXT;
+        }
+
+        @Override
         public String describe() {
             return "\"" + text + "\" without a label";
         }
@@ -49,6 +64,16 @@ sealed interface RowKind {
         @Override
         public List<String> columns() {
             return List.of(prompt, completion);
+        }
+
+        @Override
+        public RowFormat format() {
+            return RowFormat.PROMPT;
+        }
+
+        @Override
+        public List<String> optional() {
+            return List.of("tools", "chat_template_kwargs");
         }
 
         @Override
@@ -64,6 +89,16 @@ sealed interface RowKind {
         }
 
         @Override
+        public RowFormat format() {
+            return RowFormat.MESSAGES;
+        }
+
+        @Override
+        public List<String> optional() {
+            return List.of("tools", "chat_template_kwargs");
+        }
+
+        @Override
         public String describe() {
             return "\"" + messages + "\"";
         }
@@ -74,10 +109,64 @@ sealed interface RowKind {
         }
     }
 
+    record ShareGpt(String conversations) implements RowKind {
+        @Override
+        public List<String> columns() {
+            return List.of(conversations);
+        }
+
+        @Override
+        public RowFormat format() {
+            return RowFormat.SHAREGPT;
+        }
+
+        @Override
+        public List<String> optional() {
+            return List.of("system", "tools", "chat_template_kwargs");
+        }
+
+        @Override
+        public String describe() {
+            return "\"" + conversations + "\"";
+        }
+
+        @Override
+        public boolean nested() {
+            return true;
+        }
+    }
+
+    record Instructed(String instruction, String input, String output) implements RowKind {
+        @Override
+        public List<String> columns() {
+            return List.of(instruction, output);
+        }
+
+        @Override
+        public RowFormat format() {
+            return RowFormat.ALPACA;
+        }
+
+        @Override
+        public List<String> optional() {
+            return List.of(input);
+        }
+
+        @Override
+        public String describe() {
+            return "\"" + instruction + "\" and \"" + output + "\"";
+        }
+    }
+
     record Tagged(String tokens, String tags) implements RowKind {
         @Override
         public List<String> columns() {
             return List.of(tokens, tags);
+        }
+
+        @Override
+        public RowFormat format() {
+            return RowFormat.TAGS;
         }
 
         @Override
@@ -102,46 +191,77 @@ sealed interface RowKind {
      */
     static RowKind recognise(Columns asked, Collection<String> present, String where, Origin origin)
             throws DataException {
-        if (asked.prompt() != null && asked.completion() != null) {
-            return new Prompted(
-                    named(asked.prompt(), "prompt", present, where, origin),
-                    named(asked.completion(), "completion", present, where, origin));
-        }
-        boolean words = asked.text() == null ? present.contains("tokens") && !present.contains("text") : false;
-        if (words) {
-            String tags = asked.label() != null
-                    ? asked.label()
-                    : TAGS.stream().filter(present::contains).findFirst().orElse("tags");
-            return new Tagged("tokens", named(tags, "label", present, where, origin));
-        }
-        if (asked.text() == null && asked.label() == null && present.contains("messages")) {
-            return new Chat("messages");
-        }
-        if (asked.text() == null && asked.label() == null && present.contains("prompt")) {
-            if (present.contains("text")) {
-                throw origin.fault(where + "has both \"text\" and \"prompt\": name the columns to read"
-                        + " (text_column, or prompt_column and completion_column)");
-            }
-            return new Prompted("prompt", named("completion", "completion", present, where, origin));
-        }
-        String text = named(asked.text() == null ? "text" : asked.text(), "text", present, where, origin);
-        String label = label(asked, present, where, origin);
-        return label == null ? new Plain(text) : new Labeled(text, label);
+        return switch (asked.format() == RowFormat.AUTO ? recognised(asked, present, where, origin) : asked.format()) {
+            case MESSAGES -> new Chat(named("messages", "", present, where, origin));
+            case SHAREGPT -> new ShareGpt(named("conversations", "", present, where, origin));
+            case ALPACA ->
+                new Instructed(
+                        named("instruction", "", present, where, origin),
+                        "input",
+                        named("output", "", present, where, origin));
+            case PROMPT ->
+                new Prompted(
+                        named(or(asked.prompt(), "prompt"), "prompt", present, where, origin),
+                        named(or(asked.completion(), "completion"), "completion", present, where, origin));
+            case TAGS -> tagged(asked, present, where, origin);
+            case LABEL ->
+                new Labeled(
+                        named(or(asked.text(), "text"), "text", present, where, origin),
+                        named(or(asked.label(), "label"), "label", present, where, origin));
+            case TEXT, AUTO -> new Plain(named(or(asked.text(), "text"), "text", present, where, origin));
+        };
     }
 
-    private static @Nullable String label(Columns asked, Collection<String> present, String where, Origin origin)
+    private static RowFormat recognised(Columns asked, Collection<String> present, String where, Origin origin)
             throws DataException {
-        if (asked.label() != null) {
-            return named(asked.label(), "label", present, where, origin);
+        if (asked.prompt() != null) {
+            return RowFormat.PROMPT;
         }
-        return present.contains("label") ? "label" : null;
+        if (asked.text() == null && present.contains("tokens") && !present.contains("text")) {
+            return RowFormat.TAGS;
+        }
+        if (asked.text() == null && asked.label() == null) {
+            if (present.contains("messages")) {
+                return RowFormat.MESSAGES;
+            }
+            if (present.contains("conversations")) {
+                return RowFormat.SHAREGPT;
+            }
+            boolean instructed = present.contains("instruction") && present.contains("output");
+            if (present.contains("text")
+                    && (present.contains("prompt") || (instructed && !present.contains("label")))) {
+                String other = present.contains("prompt") ? "prompt" : "instruction";
+                throw origin.fault(
+                        where + "has both \"text\" and \"" + other + "\": name the columns to read"
+                                + " (text_column, or prompt_column and completion_column), or the format (text, prompt or alpaca)");
+            }
+            if (present.contains("prompt")) {
+                return RowFormat.PROMPT;
+            }
+            if (instructed && !present.contains("text")) {
+                return RowFormat.ALPACA;
+            }
+        }
+        return asked.label() != null || present.contains("label") ? RowFormat.LABEL : RowFormat.TEXT;
+    }
+
+    private static Tagged tagged(Columns asked, Collection<String> present, String where, Origin origin)
+            throws DataException {
+        String usual = TAGS.stream().filter(present::contains).findFirst().orElse("tags");
+        return new Tagged(
+                named("tokens", "", present, where, origin),
+                named(or(asked.label(), usual), "label", present, where, origin));
+    }
+
+    private static String or(@Nullable String column, String usual) {
+        return column == null ? usual : column;
     }
 
     private static String named(String column, String role, Collection<String> present, String where, Origin origin)
             throws DataException {
         if (!present.contains(column)) {
-            throw origin.fault(where + "has no \"" + column + "\"; it has " + Quoted.list(present) + " (" + role
-                    + "_column names another)");
+            throw origin.fault(where + "has no \"" + column + "\"; it has " + Quoted.list(present)
+                    + (role.isEmpty() ? "" : " (" + role + "_column names another)"));
         }
         return column;
     }

@@ -160,6 +160,14 @@ final class TableRows {
             return RowCheck.prompted(
                     prompted, value(prompted.prompt(), values), value(prompted.completion(), values), origin);
         }
+        if (kind instanceof RowKind.Instructed instructed) {
+            return RowCheck.instructed(
+                    instructed,
+                    value(instructed.instruction(), values),
+                    header.contains(instructed.input()) ? value(instructed.input(), values) : "",
+                    value(instructed.output(), values),
+                    origin);
+        }
         String text = ((RowKind.Plain) kind).text();
         return RowCheck.plain(text, value(text, values), origin);
     }

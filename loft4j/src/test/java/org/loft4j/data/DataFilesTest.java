@@ -142,7 +142,7 @@ class DataFilesTest {
                 file("c.jsonl", plain + prompt));
         assertFault(
                 ", line 1: has both \"text\" and \"prompt\": name the columns to read"
-                        + " (text_column, or prompt_column and completion_column)",
+                        + " (text_column, or prompt_column and completion_column), or the format (text, prompt or alpaca)",
                 file("d.jsonl", "{\"text\":\"a\",\"prompt\":\"b\",\"completion\":\"c\"}"));
     }
 

@@ -144,11 +144,11 @@ class DataReferenceTest {
         Path array = file("3.json", "[{\"text\": 1},\n{\"text\": \"f\"},\n oops]");
         Path empty = file("4.txt", "\n");
         List<String> faults = new ArrayList<>();
-        List<Row> rows = DataFiles.readWhatCanBe(
+        DataRows read = DataFiles.readWhatCanBe(
                 in("[123].*"), Columns.auto(), fault -> faults.add(String.valueOf(fault.getMessage())));
         assertEquals(
                 List.of("a", "b", "c", "e", "f"),
-                rows.stream().map(row -> ((PlainText) row).text()).toList());
+                read.rows().stream().map(row -> ((PlainText) row).text()).toList());
         assertEquals(7, faults.size(), faults.toString());
         assertTrue(faults.get(0).startsWith(lines + ", line 2: is not valid JSON"), faults.get(0));
         assertEquals(lines + ", line 3: \"text\" is empty", faults.get(1));

@@ -1,0 +1,16 @@
+package org.loft4j.data;
+
+import java.util.List;
+
+/**
+ * Rows, and what they were recognised as.
+ *
+ * @param rows in the order of the data
+ * @param format which columns make a row; {@link RowFormat#AUTO} where none could be read
+ * @param columns these columns in words
+ */
+public record DataRows(List<Row> rows, RowFormat format, String columns) {
+    public DataRows {
+        rows = List.copyOf(rows);
+    }
+}
