@@ -64,11 +64,17 @@ final class DataFlags {
     RowFormat format = RowFormat.AUTO;
 
     void check(Problems problems) {
-        problems.of(() -> columns(false));
+
         if (data == null) {
             problems.add("Missing required option: '--data=FILE'");
         }
         requireOrFolder(problems, "--data", data);
+        checkColumns(problems);
+    }
+
+    /** All but which data it is. */
+    void checkColumns(Problems problems) {
+        problems.of(() -> columns(false));
         if (maxLength != null && maxLength < 1) {
             problems.add("max_length must be at least 1, got " + maxLength);
         }

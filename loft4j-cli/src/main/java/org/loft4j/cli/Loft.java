@@ -31,6 +31,7 @@ import picocli.CommandLine.Option;
         subcommands = {
             DemoCommand.class,
             TrainCommand.class,
+            DataCommand.class,
             CompareCommand.class,
             DownloadCommand.class,
             EvalCommand.class,

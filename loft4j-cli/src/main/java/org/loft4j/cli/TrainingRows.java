@@ -66,7 +66,8 @@ record TrainingRows(
                 + read.format().word() + ") in " + data.shown();
     }
 
-    private static Labels labels(List<Row> rows, List<String> modelLabels) throws IOException {
+    /** @param modelLabels the classes that the model knows, which are kept if the rows have no others */
+    static Labels labels(List<Row> rows, List<String> modelLabels) throws IOException {
         Labels own = Labels.of(rows);
         return modelLabels.containsAll(own.names()) ? Labels.ofNames(modelLabels) : own;
     }

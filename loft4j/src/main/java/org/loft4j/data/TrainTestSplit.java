@@ -34,7 +34,8 @@ public record TrainTestSplit<R extends Row>(List<R> train, List<R> test) {
         var train = new ArrayList<R>();
         var test = new ArrayList<R>();
         for (R row : rows) {
-            (position(text(row).getBytes(StandardCharsets.UTF_8), seed) < testShare ? test : train).add(row);
+            (position(RowText.question(row).getBytes(StandardCharsets.UTF_8), seed) < testShare ? test : train)
+                    .add(row);
         }
         if (train.isEmpty() || test.isEmpty()) {
             throw new ConfigException("holding out " + testShare + " of " + rows.size() + " rows leaves "
@@ -51,19 +52,6 @@ public record TrainTestSplit<R extends Row>(List<R> train, List<R> test) {
      */
     public static boolean isHeldOut(byte[] identity, double testShare, long seed) {
         return position(identity, seed) < testShare;
-    }
-
-    private static String text(Row row) {
-        if (row instanceof LabeledText labeled) {
-            return labeled.text();
-        }
-        if (row instanceof Conversation conversation) {
-            return conversation.opening();
-        }
-        if (row instanceof TaggedWords tagged) {
-            return String.join(" ", tagged.words());
-        }
-        return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
     }
 
     /** A number in [0, 1): the first 53 bits of the SHA-256 of seed and example. */

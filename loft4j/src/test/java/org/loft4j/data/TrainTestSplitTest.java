@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
@@ -58,5 +59,33 @@ class TrainTestSplitTest {
         assertThrows(ConfigException.class, () -> TrainTestSplit.byHash(rows(10), Double.NaN, 7));
         var fault = assertThrows(ConfigException.class, () -> TrainTestSplit.byHash(rows(1), 0.5, 7));
         assertTrue(fault.getMessage().startsWith("holding out 0.5 of 1 rows leaves none "), fault.getMessage());
+    }
+
+    @Test
+    void noKindOfRowMovesWhenRowsAreAdded() {
+        List<Row> rows = new ArrayList<>();
+        for (int i = 0; i < 300; i++) {
+            rows.add(new LabeledText("labelled " + i, i % 2 == 0 ? "a" : "b"));
+            rows.add(new PromptCompletion("prompt " + i, "completion"));
+            rows.add(new Conversation(List.of(Message.of("user", "turn " + i), Message.of("assistant", "a"))));
+            rows.add(new TaggedWords(List.of("word", "" + i), List.of("A", "B")));
+        }
+        var few = TrainTestSplit.byHash(rows.subList(0, 400), 0.25, 3);
+        Collections.shuffle(rows, new Random(2));
+        var all = TrainTestSplit.byHash(rows, 0.25, 3);
+        assertTrue(all.test().containsAll(few.test()));
+        assertTrue(all.train().containsAll(few.train()));
+    }
+
+    @Test
+    void theHashIsFixedForGood() {
+        assertEquals(
+                IntStream.of(6, 7, 8, 9, 10, 11, 12, 17, 18)
+                        .mapToObj(i -> new PlainText("text " + i))
+                        .toList(),
+                TrainTestSplit.byHash(rows(20), 0.3, 7).test());
+        assertEquals(
+                TrainTestSplit.isHeldOut("text 1".getBytes(StandardCharsets.UTF_8), 0.3, 7),
+                TrainTestSplit.byHash(rows(20), 0.3, 7).test().contains(new PlainText("text 1")));
     }
 }

@@ -1,0 +1,148 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.DataException;
+import org.loft4j.data.ChatFormat;
+import org.loft4j.data.Columns;
+import org.loft4j.data.DataReference;
+import org.loft4j.data.Labels;
+import org.loft4j.data.Repetitions;
+import org.loft4j.data.Row;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.io.Json;
+import org.loft4j.io.ModelReference;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Task;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code loft data check}. */
+@Command(
+        name = "check",
+        description =
+                "Reads rows as a training would, and tells all that it finds: every line that cannot be used, lengths in"
+                        + " tokens, what is cut, duplicates, rows on both sides of a split, and labels. Exit status 1 where a"
+                        + " training would stop.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  loft data check train.jsonl --model models/Llama --eval-data valid.jsonl",
+            "  loft data check 'chats/*.parquet' --model models/Llama --max-length 2048 --json"
+        })
+final class DataCheckCommand implements Verb {
+    @Parameters(paramLabel = "FILE", arity = "0..*", description = "Training rows, as --data takes them.")
+    List<DataReference> files = List.of();
+
+    @Option(
+            names = "--model",
+            paramLabel = "MODEL",
+            required = true,
+            description =
+                    "The model that the rows are for: its tokenizer and chat template are used, its weights are not. "
+                            + ModelFlags.MODEL)
+    ModelReference model;
+
+    @Option(
+            names = "--task",
+            paramLabel = "TASK",
+            converter = Words.OfTask.class,
+            description = "What the model shall learn, as 'loft train' has it. Default: what config.json names.")
+    @Nullable
+    Task asked;
+
+    @Option(names = "--eval-data", paramLabel = "FILE", description = "Held-out rows, of the same kind.")
+    @Nullable
+    DataReference evalData;
+
+    @Mixin(name = "Data")
+    DataFlags data;
+
+    @Mixin(name = "Conversations")
+    ChatFlags chat;
+
+    @Mixin(name = "General")
+    CommonOptions common;
+
+    @Spec
+    CommandSpec spec;
+
+    @Override
+    public void check(Problems problems) {
+        if (files.isEmpty()) {
+            data.check(problems);
+        } else {
+            data.checkColumns(problems);
+            if (data.data != null) {
+                problems.add("give the rows as FILE or as --data FILE, not both");
+            }
+        }
+        files.forEach(file -> DataFlags.require(problems, "FILE", file));
+        DataFlags.require(problems, "--eval-data", evalData);
+        ModelFlags.requireModel(problems, model);
+        chat.check(problems);
+    }
+
+    @Override
+    public int run() throws IOException {
+        Path directory = HubAccess.resolve(spec, model);
+        boolean described = Files.exists(directory.resolve("config.json"));
+        Task task = asked != null ? asked : described ? Models.defaultTask(directory) : Task.CAUSAL_LM;
+        if (task == Task.IMAGE_CLASSIFICATION) {
+            throw new ConfigException("data check reads rows of text, and " + model + " classifies images");
+        }
+        long most = described ? Models.maxPositions(directory) : Long.MAX_VALUE;
+        int maxLength = (int) Math.min(most, data.maxLength == null ? 512 : data.maxLength);
+        DataReport report = report(directory, task, maxLength);
+        spec.commandLine().getOut().print(common.json ? Json.text(report.tree()) + "\n" : report.text());
+        return report.stopsTraining() ? ExitCode.SOFTWARE : ExitCode.OK;
+    }
+
+    private DataReport report(Path directory, Task task, int maxLength) throws IOException {
+        Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
+        CheckedRows train = CheckedRows.read("training rows", files.isEmpty() ? List.of(data.data) : files, columns);
+        CheckedRows held = evalData == null ? null : CheckedRows.read("held-out rows", List.of(evalData), columns);
+        List<String> stops = new ArrayList<>();
+        Labels labels = task.isClassification() ? labels(train, directory, stops) : null;
+        if (labels != null || !task.isClassification()) {
+            List<Row> rows = train.data().rows();
+            TrainingRows encoding = new TrainingRows(task, rows, null, labels, "");
+            try (Tokenizer tokenizer = Tokenizer.open(directory)) {
+                ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows) : null;
+                CheckedRows.Encoder encoder =
+                        (row, length) -> encoding.encode(List.of(row), tokenizer, format, length, false);
+                train = train.encoded(encoder, maxLength);
+                held = held == null ? null : held.encoded(encoder, maxLength);
+            }
+        }
+        return new DataReport(
+                held == null ? List.of(train) : List.of(train, held),
+                maxLength,
+                Repetitions.within(train.data().rows()),
+                held == null
+                        ? null
+                        : Repetitions.across(train.data().rows(), held.data().rows()),
+                stops);
+    }
+
+    private static @Nullable Labels labels(CheckedRows train, Path directory, List<String> stops) throws IOException {
+        if (train.data().rows().isEmpty()) {
+            return null;
+        }
+        try {
+            return TrainingRows.labels(train.data().rows(), Models.labels(directory));
+        } catch (DataException e) {
+            stops.add(String.valueOf(e.getMessage()));
+            return null;
+        }
+    }
+}

@@ -1,0 +1,170 @@
+package org.loft4j.cli;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.report.Table;
+import org.loft4j.data.Origin;
+import org.loft4j.data.Repetitions;
+
+/**
+ * What a check of data has found.
+ *
+ * @param parts the training rows, and the held-out ones if there are any
+ * @param maxLength longer rows are cut
+ * @param repeated training rows that repeat others
+ * @param shared held-out rows that are among the training rows; null where nothing is held out
+ * @param stops what would stop a training beside the faults of the parts
+ */
+record DataReport(
+        List<CheckedRows> parts,
+        int maxLength,
+        Repetitions repeated,
+        @Nullable Repetitions shared,
+        List<String> stops) {
+    private static final int EXAMPLES = 3;
+    private static final int LABELS = 50;
+
+    /** Whether a training on this data would end before its first step. */
+    boolean stopsTraining() {
+        return !stops.isEmpty()
+                || parts.stream().anyMatch(part -> !part.faults().isEmpty());
+    }
+
+    String text() {
+        StringBuilder text = new StringBuilder();
+        for (CheckedRows part : parts) {
+            part(part, text);
+        }
+        repetitions("duplicates", repeated, "the same prompt with another answer", text);
+        if (shared != null) {
+            repetitions("held-out rows that are training rows too", shared, "the same with another answer", text);
+        }
+        for (CheckedRows part : parts) {
+            part.faults().forEach(fault -> text.append(fault).append('\n'));
+        }
+        stops.forEach(stop -> text.append(stop).append('\n'));
+        long faults = stops.size()
+                + parts.stream().mapToInt(part -> part.faults().size()).sum();
+        return text.append(
+                        faults == 0
+                                ? "nothing here stops a training\n"
+                                : Quantities.count(faults) + (faults == 1 ? " fault stops" : " faults stop")
+                                        + " a training on this data\n")
+                .toString();
+    }
+
+    private void part(CheckedRows part, StringBuilder text) {
+        text.append(part.name())
+                .append(": ")
+                .append(Quantities.count(part.data().rows().size()));
+        text.append(" rows of ").append(part.data().columns());
+        text.append(" (--format ").append(part.data().format().word()).append(")\n");
+        if (!part.lengths().isEmpty()) {
+            TokenLengths lengths = part.lengths();
+            text.append("  tokens: min ").append(lengths.min());
+            text.append(", median ").append(lengths.quantile(0.5));
+            text.append(", 95 % ").append(lengths.quantile(0.95));
+            text.append(", max ").append(lengths.max()).append('\n');
+            text.append("  lengths: ").append(lengths.line()).append('\n');
+            text.append("  cut to ").append(maxLength).append(" tokens: ");
+            text.append(Quantities.count(part.cut().rows())).append(" rows");
+            if (part.cut().rows() > 0) {
+                text.append(", the answer itself in ")
+                        .append(Quantities.count(part.cut().completions()));
+                text.append("; ").append(Quantities.count(part.cut().tokens())).append(" tokens lost");
+            }
+            text.append('\n');
+        }
+        if (part.emptyAnswers() > 0) {
+            text.append("  empty answers: ")
+                    .append(Quantities.count(part.emptyAnswers()))
+                    .append('\n');
+        }
+        Map<String, Integer> labels = part.labels();
+        if (!labels.isEmpty()) {
+            int all = labels.values().stream().mapToInt(count -> count).sum();
+            Table table = new Table("label", ">count", ">share");
+            labels.entrySet().stream()
+                    .limit(LABELS)
+                    .forEach(label -> table.row(
+                            label.getKey(),
+                            Quantities.count(label.getValue()),
+                            Quantities.percent(label.getValue(), all)));
+            text.append(table);
+            if (labels.size() > LABELS) {
+                text.append("  and ").append(labels.size() - LABELS).append(" labels more\n");
+            }
+        }
+    }
+
+    private static void repetitions(String name, Repetitions found, String otherName, StringBuilder text) {
+        text.append(name)
+                .append(": ")
+                .append(Quantities.count(found.same().size()))
+                .append(examples(found.same()));
+        text.append("\n  ").append(otherName).append(": ");
+        text.append(Quantities.count(found.other().size()))
+                .append(examples(found.other()))
+                .append('\n');
+    }
+
+    private static String examples(List<Repetitions.Pair> pairs) {
+        if (pairs.isEmpty()) {
+            return "";
+        }
+        List<String> shown = pairs.stream()
+                .limit(EXAMPLES)
+                .map(pair -> place(pair.row()) + " as " + place(pair.first()))
+                .toList();
+        return " (" + String.join("; ", shown) + (pairs.size() > EXAMPLES ? "; …)" : ")");
+    }
+
+    private static String place(Origin origin) {
+        return origin.source() + (origin.place().isEmpty() ? "" : ", " + origin.place());
+    }
+
+    Map<String, Object> tree() {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("max_length", maxLength);
+        for (CheckedRows part : parts) {
+            Map<String, Object> one = new LinkedHashMap<>();
+            one.put("rows", part.data().rows().size());
+            one.put("format", part.data().format().word());
+            if (!part.lengths().isEmpty()) {
+                one.put("tokens", part.lengths().tree());
+            }
+            one.put("rows_cut", part.cut().rows());
+            one.put("answers_cut", part.cut().completions());
+            one.put("tokens_cut", part.cut().tokens());
+            one.put("empty_answers", part.emptyAnswers());
+            if (!part.labels().isEmpty()) {
+                one.put("labels", part.labels());
+            }
+            one.put("faults", part.faults());
+            tree.put(part.name().replace(' ', '_').replace('-', '_'), one);
+        }
+        tree.put("duplicates", pairs(repeated.same()));
+        tree.put("other_answers", pairs(repeated.other()));
+        if (shared != null) {
+            tree.put("in_both", pairs(shared.same()));
+            tree.put("in_both_with_other_answers", pairs(shared.other()));
+        }
+        tree.put("faults", stops);
+        tree.put("stops_training", stopsTraining());
+        return tree;
+    }
+
+    private static List<Map<String, Object>> pairs(List<Repetitions.Pair> pairs) {
+        List<Map<String, Object>> all = new ArrayList<>();
+        for (Repetitions.Pair pair : pairs) {
+            Map<String, Object> one = new LinkedHashMap<>();
+            one.put("row", place(pair.row()));
+            one.put("first", place(pair.first()));
+            all.add(one);
+        }
+        return all;
+    }
+}

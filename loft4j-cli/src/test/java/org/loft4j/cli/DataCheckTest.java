@@ -1,0 +1,179 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DataCheckTest {
+    @TempDir
+    Path directory;
+
+    private Path file(String name, String text) throws IOException {
+        return Files.writeString(directory.resolve(name), text);
+    }
+
+    /** The tokenizer of stories260K, and a template. */
+    private String language() throws IOException {
+        Path model = Files.createDirectories(directory.resolve("language"));
+        for (String name : List.of("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")) {
+            Files.copy(Fixtures.of("stories260K").resolve(name), model.resolve(name));
+        }
+        Files.writeString(
+                model.resolve("chat_template.jinja"),
+                "{{ bos_token }}{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}"
+                        + "{% endif %}{% endfor %}");
+        return model.toString();
+    }
+
+    private static JsonNode json(Captured call) throws IOException {
+        return new ObjectMapper().readTree(call.out());
+    }
+
+    @Test
+    void everyLineThatCannotBeUsedIsTold() throws IOException {
+        Path rows = file(
+                "rows.jsonl",
+                "{\"prompt\": \"Once\", \"completion\": \" upon\"}\n{\"prompt\": \"Once\"\n"
+                        + "{\"prompt\": \"Once\", \"completion\": \"\"}\n{\"prompt\": \"One\", \"completion\": \" day\"}\n"
+                        + "[]\n");
+        Captured call = Captured.loft("data", "check", rows.toString(), "--model", language());
+        assertEquals(1, call.status(), call.err());
+        assertTrue(
+                call.out().startsWith("training rows: 2 rows of \"prompt\" and \"completion\" (--format prompt)\n"),
+                call.out());
+        for (String fault : List.of(
+                ", line 2: is not valid JSON",
+                ", line 3: \"completion\" is empty",
+                ", line 5: must be a JSON object")) {
+            assertTrue(call.out().contains(rows + fault), call.out());
+        }
+        assertTrue(call.out().endsWith("3 faults stop a training on this data\n"), call.out());
+    }
+
+    @Test
+    void lengthsCutsAndDuplicatesAreCounted() throws IOException {
+        String once = "{\"prompt\": \"Once\", \"completion\": \" upon a time\"}\n";
+        Path rows =
+                file("rows.jsonl", once + once + once.replace("time", "day") + once.replace("Once", "One ".repeat(40)));
+        Path held = file("held.jsonl", once + once.replace("Once", "There was"));
+        String model = language();
+        Captured call = Captured.loft(
+                "data",
+                "check",
+                "--json",
+                rows.toString(),
+                "--model",
+                model,
+                "--max-length",
+                "16",
+                "--eval-data",
+                held.toString());
+        assertEquals(0, call.status(), call.err());
+        JsonNode tree = json(call);
+        JsonNode training = tree.get("training_rows");
+        assertEquals(4, training.get("rows").asInt());
+        assertEquals("prompt", training.get("format").asText());
+        assertEquals(1, training.get("rows_cut").asInt());
+        assertEquals(0, training.get("answers_cut").asInt());
+        JsonNode tokens = training.get("tokens");
+        assertEquals(
+                tokens.get("max").asInt() - 16, training.get("tokens_cut").asInt(), "all of one row's that exceed 16");
+        assertTrue(tokens.get("min").asInt() <= tokens.get("median").asInt(), tokens.toString());
+        assertEquals(
+                4,
+                IntStream.range(0, tokens.get("histogram").size())
+                        .map(i -> tokens.get("histogram").get(i).asInt())
+                        .sum());
+        assertEquals(
+                "[{\"row\":\"" + rows + ", line 2\",\"first\":\"" + rows + ", line 1\"}]",
+                tree.get("duplicates").toString());
+        assertEquals(
+                rows + ", line 3", tree.get("other_answers").get(0).get("row").asText());
+        assertEquals(1, tree.get("in_both").size());
+        assertEquals(held + ", line 1", tree.get("in_both").get(0).get("row").asText());
+        assertFalse(tree.get("stops_training").asBoolean());
+        Captured text = Captured.loft(
+                "data", "check", "--data", rows.toString(), "--model", model, "--eval-data", held.toString());
+        assertEquals(0, text.status(), text.err());
+        assertTrue(text.out().contains("held-out rows that are training rows too: 1 (" + held), text.out());
+        assertTrue(text.out().endsWith("nothing here stops a training\n"), text.out());
+    }
+
+    @Test
+    void labelsAreCounted() throws IOException {
+        String model = TinyModels.encoder(directory.resolve("model")).toString();
+        Path rows = TinyModels.colours(directory.resolve("rows.csv"), 9);
+        Path held = file("held.csv", "text,label\na ball,green\nb ball,red\n");
+        Captured call =
+                Captured.loft("data", "check", rows.toString(), "--model", model, "--task", "sequence-classification");
+        assertEquals(0, call.status(), call.err() + call.out());
+        assertTrue(call.out().contains("red        5  55.6 %"), call.out());
+        assertTrue(call.out().contains("blue       4  44.4 %"), call.out());
+        Captured unknown =
+                Captured.loft("data", "check", rows.toString(), "--model", model, "--eval-data", held.toString());
+        assertEquals(1, unknown.status(), unknown.err());
+        assertTrue(unknown.out().contains(held + ", line 2: label \"green\" is unknown"), unknown.out());
+        Path one = file("one.csv", "text,label\na,red\nb,red\n");
+        Captured single = Captured.loft("data", "check", one.toString(), "--model", model);
+        assertEquals(1, single.status(), single.err());
+        assertTrue(single.out().contains("has only one label"), single.out());
+    }
+
+    @Test
+    void conversationsAndFilesOfTwoKinds() throws IOException {
+        Path chats = file(
+                "chats.jsonl",
+                "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \" \"},"
+                        + " {\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"a\"}]}\n"
+                        + "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}]}\n");
+        Path texts = file("texts.txt", "Once upon a time\n");
+        Captured call = Captured.loft("data", "check", chats.toString(), texts.toString(), "--model", language());
+        assertEquals(1, call.status(), call.err());
+        assertTrue(call.out().contains("empty answers: 1\n"), call.out());
+        assertTrue(call.out().contains(chats + ", line 2: has no answer to learn"), call.out());
+        assertTrue(call.out().contains(texts + ": holds \"line\" without a label, but " + chats), call.out());
+    }
+
+    @Test
+    void wrongCallsAreRefused() throws IOException {
+        Captured nothing = Captured.loft("data", "check", "--model", language());
+        assertEquals(2, nothing.status());
+        assertTrue(nothing.err().contains("'--data=FILE'"), nothing.err());
+        Path rows = file("rows.txt", "a\n");
+        Captured twice = Captured.loft(
+                "data", "check", rows.toString(), "--data", rows.toString(), "--model", directory + "/language");
+        assertEquals(2, twice.status());
+        assertTrue(twice.err().contains("not both"), twice.err());
+        Captured missing = Captured.loft("data", "check", directory + "/no.csv", "--model", directory + "/language");
+        assertEquals(2, missing.status());
+        assertTrue(missing.err().contains("no.csv: there is no such file"), missing.err());
+    }
+
+    @Test
+    void lengthsAreSummedUp() {
+        TokenLengths lengths =
+                TokenLengths.of(IntStream.rangeClosed(1, 100).boxed().collect(Collectors.toList()));
+        assertEquals(1, lengths.min());
+        assertEquals(50, lengths.quantile(0.5));
+        assertEquals(95, lengths.quantile(0.95));
+        assertEquals(100, lengths.max());
+        assertEquals(5, lengths.binWidth());
+        assertEquals("1 " + "█".repeat(20) + " 100", lengths.line());
+        TokenLengths two = TokenLengths.of(List.of(7, 3, 3, 5));
+        assertArrayEquals(new int[] {2, 0, 1, 0, 1}, two.histogram());
+        assertEquals("3 █ ▄ ▄ 7", two.line());
+        assertEquals("4 █ 4", TokenLengths.of(List.of(4)).line());
+    }
+}

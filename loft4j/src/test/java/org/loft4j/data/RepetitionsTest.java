@@ -1,0 +1,62 @@
+package org.loft4j.data;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class RepetitionsTest {
+    private static Origin at(long line) {
+        return new Origin(Path.of("rows"), line);
+    }
+
+    private static Repetitions.Pair pair(long line, long first) {
+        return new Repetitions.Pair(at(line), at(first));
+    }
+
+    @Test
+    void duplicatesAndContradictionsAreToldApart() {
+        List<Row> rows = List.of(
+                new LabeledText("a", "yes", at(1)),
+                new LabeledText("b", "yes", at(2)),
+                new LabeledText("a", "no", at(3)),
+                new LabeledText("a", "yes", at(4)),
+                new LabeledText("a", "no", at(5)));
+        var found = Repetitions.within(rows);
+        assertEquals(List.of(pair(4, 1), pair(5, 3)), found.same());
+        assertEquals(List.of(pair(3, 1)), found.other());
+        assertEquals(new Repetitions(List.of(), List.of()), Repetitions.within(rows.subList(0, 2)));
+    }
+
+    @Test
+    void everyKindOfRowHasAQuestionAndAnAnswer() {
+        var chat = List.of(Message.of("user", "q"), Message.of("assistant", "a"));
+        var longer = List.of(Message.of("user", "q"), Message.of("assistant", "a"), Message.of("user", "r"));
+        var found = Repetitions.within(List.of(
+                new PlainText("q", at(1)),
+                new PromptCompletion("q", "a", at(2)),
+                new PromptCompletion("q", "a", at(3)),
+                new Conversation(chat, 0, Map.of(), at(4)),
+                new Conversation(longer, 0, Map.of(), at(5)),
+                new Conversation(chat, 0, Map.of(), at(6)),
+                new TaggedWords(List.of("w", "v"), List.of("A", "B"), at(7)),
+                new TaggedWords(List.of("w", "v"), List.of("A", "C"), at(8))));
+        assertEquals(List.of(pair(3, 2), pair(6, 4)), found.same());
+        assertEquals(List.of(pair(2, 1), pair(5, 4), pair(8, 7)), found.other());
+    }
+
+    @Test
+    void rowsInBothSplitsAreFound() {
+        List<Row> training = List.of(new LabeledText("a", "yes", at(1)), new LabeledText("b", "no", at(2)));
+        List<Row> heldOut = List.of(
+                new LabeledText("b", "no", at(10)),
+                new LabeledText("c", "no", at(11)),
+                new LabeledText("c", "no", at(12)),
+                new LabeledText("a", "no", at(13)));
+        var found = Repetitions.across(training, heldOut);
+        assertEquals(List.of(pair(10, 2)), found.same());
+        assertEquals(List.of(pair(13, 1)), found.other());
+    }
+}
