@@ -60,6 +60,10 @@ record DataReport(
         text.append(part.name())
                 .append(": ")
                 .append(Quantities.count(part.data().rows().size()));
+        if (part.data().rows().isEmpty()) {
+            text.append(" rows\n");
+            return;
+        }
         text.append(" rows of ").append(part.data().columns());
         text.append(" (--format ").append(part.data().format().word()).append(")\n");
         if (!part.lengths().isEmpty()) {

@@ -13,7 +13,9 @@ import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.DataException;
 import org.loft4j.data.Columns;
+import org.loft4j.data.Conversation;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.LabeledText;
@@ -165,16 +167,21 @@ final class PredictCommand implements Verb {
         }
         if (data != null) {
             Columns columns = textColumn == null ? Columns.auto() : Columns.of(textColumn, null);
-            return DataFiles.read(data, columns).stream()
-                    .map(PredictCommand::text)
-                    .toList();
+            List<String> read = new ArrayList<>();
+            for (Row row : DataFiles.read(data, columns)) {
+                read.add(text(row));
+            }
+            return read;
         }
         // not closed: standard input is not ours
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         return lines.lines().filter(line -> !line.isBlank()).toList();
     }
 
-    private static String text(Row row) {
+    private static String text(Row row) throws DataException {
+        if (row instanceof Conversation) {
+            throw row.origin().fault("is a conversation, and texts are classified: name their column (--text-column)");
+        }
         if (row instanceof TaggedWords tagged) {
             return String.join(" ", tagged.words());
         }

@@ -147,6 +147,43 @@ class DataCheckTest {
     }
 
     @Test
+    void aRunOnAQueryKeepsItInItsSettings() throws IOException {
+        String model = TinyModels.encoder(directory.resolve("model")).toString();
+        Path rows = TinyModels.colours(directory.resolve("rows.csv"), 12);
+        String query = "SELECT text, label AS label -- a: b # c\nFROM '" + rows + "' WHERE text <> '' ORDER BY text";
+        Path run = directory.resolve("run");
+        Captured train = Captured.loft(
+                "train",
+                "--model",
+                model,
+                "--data",
+                query,
+                "--output",
+                run.toString(),
+                "--max-steps",
+                "1",
+                "--rank",
+                "2");
+        assertEquals(0, train.status(), train.err());
+        assertTrue(
+                train.err().contains("loft: 12 rows of \"text\" and \"label\" (--format label) in query \"SELECT text"),
+                train.err());
+        Captured again = Captured.loft(
+                "data", "check", "--config", run.resolve("config.yaml").toString(), "--json");
+        assertEquals(0, again.status(), again.err() + again.out());
+        assertEquals(12, json(again).get("training_rows").get("rows").asInt());
+    }
+
+    @Test
+    void whatCannotBeReadAtAllIsOneFault() throws IOException {
+        Captured call = Captured.loft("data", "check", "SELECT nothing", "--model", language());
+        assertEquals(1, call.status(), call.err());
+        assertTrue(call.out().startsWith("training rows: 0 rows\n"), call.out());
+        assertTrue(call.out().contains("query \"SELECT nothing\": Binder Error"), call.out());
+        assertTrue(call.out().endsWith("1 fault stops a training on this data\n"), call.out());
+    }
+
+    @Test
     void wrongCallsAreRefused() throws IOException {
         Captured nothing = Captured.loft("data", "check", "--model", language());
         assertEquals(2, nothing.status());

@@ -75,23 +75,23 @@ public final class DataFiles {
             } catch (DataException e) {
                 rows.fault(e);
             }
-            requireRows(data.shown(), rows, 0);
+            requireSome(data.shown(), rows, 0);
             return rows;
         }
         for (Path file : data.files()) {
-            int before = rows.rows().size();
+            long before = rows.seen();
             try {
                 read(file, rows);
             } catch (DataException e) {
                 rows.fault(e);
             }
-            requireRows(file.toString(), rows, before);
+            requireSome(file.toString(), rows, before);
         }
         return rows;
     }
 
-    private static void requireRows(String source, RowCollector rows, int before) throws DataException {
-        if (rows.rows().size() == before) {
+    private static void requireSome(String source, RowCollector rows, long before) throws DataException {
+        if (rows.seen() == before) {
             rows.fault(new DataException(source, "holds no rows"));
         }
     }

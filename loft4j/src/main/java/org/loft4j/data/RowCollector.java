@@ -14,6 +14,7 @@ final class RowCollector {
     private final List<Row> rows = new ArrayList<>();
     private @Nullable RowKind kind;
     private Origin first = Origin.MEMORY;
+    private long found;
 
     /** @param faults takes the faults of rows, which are then left out; null where the first one ends the reading */
     RowCollector(Columns columns, @Nullable Consumer<DataException> faults) {
@@ -54,10 +55,16 @@ final class RowCollector {
 
     /** Goes on without a row, or ends the reading. */
     void fault(DataException fault) throws DataException {
+        found++;
         if (faults == null) {
             throw fault;
         }
         faults.accept(fault);
+    }
+
+    /** Rows and faults so far: where it does not grow, a file holds nothing. */
+    long seen() {
+        return rows.size() + found;
     }
 
     DataRows result() {
