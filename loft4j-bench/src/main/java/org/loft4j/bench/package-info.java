@@ -1,4 +1,4 @@
-/** Whole-run benchmarks: run by hand, compared as ratios within one run. */
+/** Benchmarks of the parts, run by hand with JMH; whole steps are measured by {@code loft bench}. */
 @NullMarked
 package org.loft4j.bench;
 

@@ -45,6 +45,7 @@ import picocli.CommandLine.Option;
             InspectCommand.class,
             VerifyCommand.class,
             ReproduceCommand.class,
+            BenchCommand.class,
             HelpCommand.class
         })
 public final class Loft {

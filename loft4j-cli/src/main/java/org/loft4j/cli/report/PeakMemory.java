@@ -1,4 +1,4 @@
-package org.loft4j.cli.reproduce;
+package org.loft4j.cli.report;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -7,14 +7,14 @@ import java.util.OptionalLong;
 import java.util.stream.Stream;
 
 /** The largest resident size of this process since a moment, which Linux keeps; elsewhere there is none. */
-final class PeakMemory {
+public final class PeakMemory {
     private static final Path STATUS = Path.of("/proc/self/status");
     private static final Path CLEAR = Path.of("/proc/self/clear_refs");
 
     private PeakMemory() {}
 
     /** Begins anew: the peak is the size as it is now. */
-    static void reset() {
+    public static void reset() {
         try {
             // proc(5): writing 5 resets the peak resident set size
             Files.writeString(CLEAR, "5");
@@ -24,12 +24,12 @@ final class PeakMemory {
     }
 
     /** Bytes of the resident size now. */
-    static OptionalLong now() {
+    public static OptionalLong now() {
         return read("VmRSS:");
     }
 
     /** Bytes of the largest resident size since {@link #reset}. */
-    static OptionalLong peak() {
+    public static OptionalLong peak() {
         return Files.isWritable(CLEAR) ? read("VmHWM:") : OptionalLong.empty();
     }
 

@@ -1,0 +1,98 @@
+package org.loft4j.bench;
+
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.optim.Loft;
+import org.loft4j.optim.LoftConfig;
+import org.loft4j.optim.LowRankPair;
+import org.loft4j.optim.Optimizer;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/** One optimizer step on the factors of one matrix: LoFT, and LoFT-simple, which keeps no second moment of W. */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MILLISECONDS)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(1)
+public class FactorStepBenchmark {
+    /** Outputs. */
+    @Param({"512", "2048"})
+    public int m;
+
+    /** Inputs. */
+    @Param({"512", "2048"})
+    public int n;
+
+    /** Rank. */
+    @Param({"4", "16"})
+    public int r;
+
+    @Param({"loft", "loft-simple"})
+    public String method = "loft";
+
+    private @Nullable Tensor loraA;
+    private @Nullable Tensor loraB;
+    private @Nullable Optimizer optimizer;
+
+    /** Random factors with random gradients, which stay. */
+    @Setup(Level.Trial)
+    public void open() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor a = leaf(r, n);
+            Tensor b = leaf(m, r);
+            LowRankPair pair = new LowRankPair("w", a, b, 1);
+            optimizer = method.equals("loft")
+                    ? Loft.adamW(List.of(pair), LoftConfig.defaults())
+                    : Loft.simple(List.of(pair), LoftConfig.defaults());
+            loraA = a;
+            loraB = b;
+        }
+    }
+
+    private static Tensor leaf(long rows, long columns) {
+        Tensor leaf =
+                NativeScope.keep(torch.randn(new long[] {rows, columns}, Tensors.options(Dtype.F32, DeviceSpec.CPU)));
+        leaf.set_requires_grad(true);
+        leaf.mutable_grad().put(torch.randn_like(leaf));
+        return leaf;
+    }
+
+    /** Norm and update, without the pass that makes the gradients. */
+    @Benchmark
+    public double step() {
+        try (NativeScope scope = new NativeScope()) {
+            Optimizer moved = java.util.Objects.requireNonNull(optimizer);
+            double norm = moved.squaredGradNorm();
+            moved.step(1e-4, 1);
+            return norm;
+        }
+    }
+
+    /** Frees factors and state. */
+    @TearDown(Level.Trial)
+    public void close() {
+        java.util.Objects.requireNonNull(optimizer).close();
+        java.util.Objects.requireNonNull(loraA).close();
+        java.util.Objects.requireNonNull(loraB).close();
+    }
+}

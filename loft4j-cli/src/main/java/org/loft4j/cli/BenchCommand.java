@@ -1,0 +1,166 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.bench.BenchModel;
+import org.loft4j.cli.bench.PeakProcess;
+import org.loft4j.cli.bench.StepBench;
+import org.loft4j.cli.bench.StepBench.Medians;
+import org.loft4j.cli.report.Machine;
+import org.loft4j.cli.report.Table;
+import org.loft4j.io.Json;
+import org.loft4j.train.Method;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code loft bench}. */
+@Command(
+        name = "bench",
+        description =
+                "Measures what a training step costs on this machine: LoRA, LoFT, DoRA and full fine-tuning in turn in"
+                        + " one process, and their peak memory in a process of its own each. Runs on the processor.",
+        footerHeading = "%nExamples:%n",
+        footer = {"  loft bench", "  loft bench --quick --json", "  loft bench --size large --rank 16 --rounds 5"})
+final class BenchCommand implements Verb {
+    @Option(
+            names = "--size",
+            paramLabel = "SIZE",
+            description = "bench (hidden 512, 8 layers, batch 4×256) or large (hidden 2048, 4 layers, batch 4×512)."
+                    + " Default: ${DEFAULT-VALUE}.")
+    String size = "bench";
+
+    @Option(names = "--rank", paramLabel = "R", description = "Rank of the adapters. Default: ${DEFAULT-VALUE}.")
+    int rank = 16;
+
+    @Option(
+            names = "--methods",
+            paramLabel = "LIST",
+            split = ",",
+            converter = Words.OfMethod.class,
+            description = "What is measured beside LoRA; the ratios of --json need loft, dora and full."
+                    + " Default: loft,dora,full.")
+    List<Method> methods = List.of(Method.LOFT, Method.DORA, Method.FULL);
+
+    @Option(
+            names = "--rounds",
+            paramLabel = "N",
+            description = "Steps of each that are timed. Default: 9; 3 with --quick.")
+    int rounds;
+
+    @Option(names = "--quick", description = "Fewer steps: an impression within a minute.")
+    boolean quick;
+
+    @Mixin(name = "General")
+    CommonOptions common;
+
+    @Spec
+    CommandSpec spec;
+
+    @Override
+    public void check(Problems problems) {
+        problems.of(() -> BenchModel.parse("size", size));
+        if (rank < 1) {
+            problems.add("r must be at least 1, got " + rank);
+        }
+        if (rounds < 0) {
+            problems.add("rounds must be at least 1, got " + rounds);
+        }
+    }
+
+    @Override
+    public int run() throws IOException {
+        BenchModel shape = BenchModel.parse("size", size);
+        int count = rounds > 0 ? rounds : quick ? 3 : 9;
+        PrintWriter err = spec.commandLine().getErr();
+        err.println("loft: " + shape.describe() + ", r = " + rank + ", " + count + " rounds");
+        // memory first: the children then have the machine to themselves
+        Map<String, Long> peaks = new LinkedHashMap<>();
+        List<Method> beside =
+                methods.stream().filter(method -> method != Method.LORA).toList();
+        peaks.put(Method.LORA.word(), PeakProcess.peak(shape, Method.LORA, rank, quick ? 3 : 6));
+        for (Method method : quick ? List.of(Method.LOFT) : beside) {
+            peaks.put(method.word(), PeakProcess.peak(shape, method, rank, quick ? 3 : 6));
+        }
+        StepBench.Result result = new StepBench(shape, rank, count).run(beside, true);
+        PrintWriter out = spec.commandLine().getOut();
+        if (common.json) {
+            out.println(Json.text(tree(shape, count, result, peaks)));
+        } else {
+            print(out, result, peaks);
+        }
+        return ExitCode.OK;
+    }
+
+    /** LoFT's peak over LoRA's; null where LoFT was not measured. */
+    private static @Nullable Double memoryRatio(Map<String, Long> peaks) {
+        Long loft = peaks.get(Method.LOFT.word());
+        Long lora = peaks.get(Method.LORA.word());
+        return loft == null || lora == null ? null : (double) loft / lora;
+    }
+
+    private Map<String, Object> tree(BenchModel shape, int count, StepBench.Result result, Map<String, Long> peaks) {
+        Map<String, @Nullable Object> ratios = new LinkedHashMap<>();
+        ratios.put("loft_step_over_lora_step", median(result, Method.LOFT.word(), Medians::overLora));
+        ratios.put("loft_memory_over_lora_memory", memoryRatio(peaks));
+        ratios.put("share_of_product_rate", result.shareOfProductRate());
+        ratios.put("bf16_step_over_f32_step", median(result, StepBench.LORA_BF16, Medians::overLora));
+        Map<String, @Nullable Object> seconds = new LinkedHashMap<>();
+        for (Method method : List.of(Method.LORA, Method.LOFT, Method.DORA, Method.FULL)) {
+            seconds.put(method.word(), median(result, method.word(), Medians::step));
+        }
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("machine", Machine.described());
+        tree.put("model", shape.describe());
+        tree.put("rank", rank);
+        tree.put("rounds", count);
+        tree.put("ratios", ratios);
+        tree.put("seconds", seconds);
+        tree.put("steps", result.medians());
+        tree.put("product_gflops", result.productRate());
+        tree.put("peak_resident_bytes", peaks);
+        return tree;
+    }
+
+    /** Null where it was not measured. */
+    private static @Nullable Double median(StepBench.Result result, String name, ToDoubleFunction<Medians> part) {
+        Medians medians = result.medians().get(name);
+        return medians == null ? null : part.applyAsDouble(medians);
+    }
+
+    private static void print(PrintWriter out, StepBench.Result result, Map<String, Long> peaks) {
+        Table table =
+                new Table("method", ">step s", ">forward", ">backward", ">clip+optimizer", ">/ LoRA", ">peak memory");
+        result.medians().forEach((name, medians) -> {
+            Long peak = peaks.get(name);
+            table.row(
+                    name,
+                    number("%.3f", medians.step()),
+                    number("%.3f", medians.forward()),
+                    number("%.3f", medians.backward()),
+                    number("%.3f", medians.optimizer()),
+                    number("%.3f", medians.overLora()),
+                    peak == null ? "" : Quantities.bytes(peak));
+        });
+        out.print(table);
+        Double memory = memoryRatio(peaks);
+        if (memory != null) {
+            out.println("LoFT's peak memory is " + number("%.3f", memory) + " × LoRA's");
+        }
+        out.println("float32 products in between: " + number("%.0f", result.productRate())
+                + " GFLOP/s, of which LoRA's step reaches " + number("%.0f %%", 100 * result.shareOfProductRate()));
+    }
+
+    private static String number(String format, double value) {
+        return String.format(Locale.ROOT, format, value);
+    }
+}
