@@ -269,7 +269,7 @@ public final class AdapterDoctor {
         JsonNode targets = config.node("target_modules");
         if (targets != null
                 && targets.toString().contains("lm_head")
-                && Json.read(base.resolve("config.json")).booleanOr("tie_word_embeddings", false)) {
+                && TextConfig.tied(Json.read(base.resolve("config.json")))) {
             notes.add(
                     Severity.REFUSED,
                     Consumer.LLAMA_CPP,

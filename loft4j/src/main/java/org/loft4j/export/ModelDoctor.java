@@ -52,7 +52,7 @@ public final class ModelDoctor {
     private void weights() {
         try (ModelDirectory source = ModelDirectory.open(directory)) {
             boolean head = source.names().stream().anyMatch(name -> name.endsWith("lm_head.weight"));
-            boolean tied = config.booleanOr("tie_word_embeddings", false);
+            boolean tied = TextConfig.tied(config);
             if (tied && head) {
                 notes.add(
                         Severity.NOTE,

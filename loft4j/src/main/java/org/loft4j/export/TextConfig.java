@@ -9,6 +9,8 @@ import org.loft4j.io.JsonObject;
 
 /** The part of config.json that describes the language model, under the names that most families use. */
 final class TextConfig {
+    private static final Set<String> TIED = Set.of("gpt2", "gemma2", "gemma3", "gemma3_text", "smollm3");
+
     private final GgufArchitecture architecture;
     private final JsonObject json;
 
@@ -54,7 +56,12 @@ final class TextConfig {
     }
 
     int keyValueHeads() throws CheckpointException {
-        return gpt2() ? heads() : json.intOr("num_key_value_heads", heads(), 1);
+        // what Transformers assumes where the key is missing; null means as many as heads
+        boolean silent = !json.keys().contains("num_key_value_heads");
+        int absent = silent && architecture.isGemma()
+                ? 4
+                : silent && json.stringOr("model_type", "").equals("mistral") ? 8 : heads();
+        return gpt2() ? heads() : json.intOr("num_key_value_heads", absent, 1);
     }
 
     int headDim() throws CheckpointException {
@@ -88,7 +95,12 @@ final class TextConfig {
 
     /** Whether the output embedding is the input's, by the file or by the family's default. */
     boolean tied() throws CheckpointException {
-        return json.booleanOr("tie_word_embeddings", architecture.isGemma() || gpt2());
+        return tied(json);
+    }
+
+    /** Whether the output embedding is the input embedding; some families tie the two where config.json is silent. */
+    static boolean tied(JsonObject json) throws CheckpointException {
+        return json.booleanOr("tie_word_embeddings", TIED.contains(json.stringOr("model_type", "")));
     }
 
     /** Refuses a value that llama.cpp does not compute with. */

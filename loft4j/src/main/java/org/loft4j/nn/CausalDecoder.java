@@ -30,8 +30,9 @@ public final class CausalDecoder implements Decoder {
      *
      * @param rotary of queries and keys; null for none; freed with the model
      * @param window how many tokens each may see, itself the last of them; 0 for all before it
+     * @param futureBelowPadding what a query in the padding sees; it matters for the prediction of a row's first token alone
      */
-    public record LayerKind(@Nullable RotaryEmbedding rotary, long window) {}
+    public record LayerKind(@Nullable RotaryEmbedding rotary, long window, boolean futureBelowPadding) {}
 
     /**
      * How ids become vectors.
@@ -212,7 +213,11 @@ public final class CausalDecoder implements Decoder {
         boolean softcapped = parts.blocks().get(0).attention().shape().softcap() > 0;
         boolean blind = padding.startsWithPadding() && GradMode.is_enabled();
         Tensor bias = padding.causalBias(
-                columns, kind.window(), softcapped, description().dtype());
+                columns,
+                kind.window(),
+                softcapped,
+                kind.futureBelowPadding(),
+                description().dtype());
         return new LayerPass(rotation, bias, bias == null && columns > 1, blind, training, cache);
     }
 

@@ -172,8 +172,11 @@ public final class Padding {
      * @param queries positions to compute, the last of the columns
      * @param window how many tokens each may see, itself the last of them; 0 for all before it
      * @param always never null: for attention without such a kernel
+     * @param futureBelowPadding whether a query in the padding, which may see nothing, is left with the padding before it
+     *     rather than with all columns
      */
-    public @Nullable Tensor causalBias(long queries, long window, boolean always, Dtype dtype) {
+    public @Nullable Tensor causalBias(
+            long queries, long window, boolean always, boolean futureBelowPadding, Dtype dtype) {
         boolean windowed = window > 0 && columns > window;
         boolean plain = queries == 1 || queries == columns;
         if (!always && positions == null && !windowed && plain) {
@@ -181,15 +184,15 @@ public final class Padding {
         }
         Tensor keys = torch.arange(new Scalar(columns), indexOptions);
         Tensor own = keys.narrow(0, columns - queries, queries).unsqueeze(1);
-        Tensor hidden = keys.gt(own);
-        if (windowed) {
-            hidden = hidden.logical_or(keys.le(own.sub(new Scalar(window))));
+        Tensor future = keys.gt(own).view(1, 1, queries, columns);
+        Tensor hidden = windowed
+                ? future.logical_or(keys.le(own.sub(new Scalar(window))).view(1, 1, queries, columns))
+                : future;
+        if (positions == null) {
+            return bias(hidden, dtype);
         }
-        hidden = hidden.view(1, 1, queries, columns);
-        if (positions != null) {
-            hidden = hidden.logical_or(requireMask().eq(new Scalar(0)).view(rows, 1, 1, columns));
-        }
-        return bias(hidden, dtype);
+        Tensor bias = bias(hidden.logical_or(requireMask().eq(new Scalar(0)).view(rows, 1, 1, columns)), dtype);
+        return futureBelowPadding ? bias.masked_fill(future, new Scalar(2 * lowest(dtype))) : bias;
     }
 
     private static Tensor bias(Tensor hidden, Dtype dtype) {

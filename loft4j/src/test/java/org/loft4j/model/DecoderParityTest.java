@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.nn.Losses;
@@ -131,11 +131,15 @@ class DecoderParityTest {
         }
     }
 
-    /** The first token of a row is predicted from padding, which sees all columns alike; its vector is not trained. */
-    @Test
-    void gradientsOfABatchPaddedOnTheLeftAreThoseOfTransformers() throws Exception {
+    /**
+     * The first token of a row is predicted from padding, which sees all columns alike, or in GPT-2 the padding before it; its
+     * vector is not trained, but in GPT-2.
+     */
+    @ParameterizedTest
+    @CsvSource({"llama3_rope_tied, model.embed_tokens.weight", "gpt2_inverse_layer, transformer.wte.weight"})
+    void gradientsOfABatchPaddedOnTheLeftAreThoseOfTransformers(String name, String embedding) throws Exception {
         try (NativeScope scope = new NativeScope();
-                Fixture fixture = Fixture.open("llama3_rope_tied");
+                Fixture fixture = Fixture.open(name);
                 SafetensorsFile left = SafetensorsFile.open(fixture.directory().resolve("left.safetensors"));
                 Model model = open(fixture, null)) {
             model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
@@ -144,12 +148,12 @@ class DecoderParityTest {
             Tensor loss = Losses.causalLm(logits, left.read("left.labels"));
             assertEquals(Fixture.scalar(left.read("left.loss")), Fixture.scalar(loss), LOSS);
             loss.backward();
-            for (String name : left.names()) {
-                if (name.startsWith("left.grad.")) {
-                    assertGradient(left.read(name), model, name.substring("left.grad.".length()));
+            for (String key : left.names()) {
+                if (key.startsWith("left.grad.")) {
+                    assertGradient(left.read(key), model, key.substring("left.grad.".length()));
                 }
             }
-            assertGradient(left.read("left.first_rows.model.embed_tokens.weight"), model, "model.embed_tokens.weight");
+            assertGradient(left.read("left.first_rows." + embedding), model, embedding);
         }
     }
 

@@ -21,7 +21,7 @@ class PaddingTest {
             Padding padding = padding(1, 1, 1, 1);
             assertTrue(padding.none());
             assertNull(padding.keyBias(Dtype.F32));
-            assertNull(padding.causalBias(2, 0, false, Dtype.F32));
+            assertNull(padding.causalBias(2, 0, false, false, Dtype.F32));
             assertNull(padding.positions());
             assertNull(padding.weights(Dtype.F32));
         }
@@ -32,7 +32,7 @@ class PaddingTest {
         try (NativeScope scope = new NativeScope()) {
             Padding padding = padding(1, 1, 1, 0);
             assertFalse(padding.none());
-            assertNull(padding.causalBias(2, 0, false, Dtype.F32));
+            assertNull(padding.causalBias(2, 0, false, false, Dtype.F32));
             assertNull(padding.positions());
             assertNull(padding.firstTokens());
             double[] bias = Tensors.toDoubles(require(padding.keyBias(Dtype.F32)));
@@ -47,7 +47,7 @@ class PaddingTest {
             Padding padding = padding(1, 1, 0, 1);
             assertArrayEquals(new long[] {0, 1, 0, 0}, Tensors.toLongs(require(padding.positions())));
             assertArrayEquals(new long[] {0, 3}, Tensors.toLongs(require(padding.firstTokens())));
-            Tensor bias = require(padding.causalBias(2, 0, false, Dtype.F16));
+            Tensor bias = require(padding.causalBias(2, 0, false, false, Dtype.F16));
             assertArrayEquals(new long[] {2, 1, 2, 2}, Shapes.of(bias));
             boolean[] seen = new boolean[8];
             double[] values = Tensors.toDoubles(bias);
@@ -62,14 +62,28 @@ class PaddingTest {
     void aWindowHidesWhatIsTooFarBack() {
         try (NativeScope scope = new NativeScope()) {
             Padding padding = Padding.of(Tensors.of(new long[5], 1, 5), null, 5);
-            assertNull(padding.causalBias(5, 5, false, Dtype.F32));
+            assertNull(padding.causalBias(5, 5, false, false, Dtype.F32));
             assertArrayEquals(
                     new String[] {"1....", "11...", ".11..", "..11.", "...11"},
-                    picture(padding.causalBias(5, 2, false, Dtype.F32)));
-            assertArrayEquals(new String[] {"...11"}, picture(padding.causalBias(1, 2, false, Dtype.F32)));
-            assertArrayEquals(new String[] {"1111.", "11111"}, picture(padding.causalBias(2, 0, false, Dtype.F32)));
-            assertNull(padding.causalBias(1, 0, false, Dtype.F32));
-            assertArrayEquals(new String[] {"11111"}, picture(padding.causalBias(1, 0, true, Dtype.F32)));
+                    picture(padding.causalBias(5, 2, false, false, Dtype.F32)));
+            assertArrayEquals(new String[] {"...11"}, picture(padding.causalBias(1, 2, false, false, Dtype.F32)));
+            assertArrayEquals(
+                    new String[] {"1111.", "11111"}, picture(padding.causalBias(2, 0, false, false, Dtype.F32)));
+            assertNull(padding.causalBias(1, 0, false, false, Dtype.F32));
+            assertArrayEquals(new String[] {"11111"}, picture(padding.causalBias(1, 0, true, false, Dtype.F32)));
+        }
+    }
+
+    @Test
+    void aQueryInThePaddingIsLeftWithAllColumnsOrWithThePaddingBeforeIt() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor ids = Tensors.of(new long[3], 1, 3);
+            Padding padding = Padding.of(ids, Tensors.of(new long[] {0, 0, 1}, 1, 3), 3);
+            double[] all = Tensors.toDoubles(require(padding.causalBias(3, 0, false, false, Dtype.F32)));
+            double[] before = Tensors.toDoubles(require(padding.causalBias(3, 0, false, true, Dtype.F32)));
+            assertTrue(all[0] == all[1] && all[1] == all[2] && Double.isFinite(all[0]));
+            assertTrue(before[3] == before[4] && before[5] == 2 * before[4] && Double.isFinite(before[5]));
+            assertTrue(before[8] == 0 && before[7] == all[7]);
         }
     }
 

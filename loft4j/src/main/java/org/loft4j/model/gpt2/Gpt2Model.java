@@ -91,7 +91,7 @@ public final class Gpt2Model {
                         config.embeddingDropout(),
                         -1),
                 blocks,
-                Collections.nCopies(config.layers(), new LayerKind(null, 0)),
+                Collections.nCopies(config.layers(), new LayerKind(null, 0, true)),
                 Gpt2Weights.norm(weights, Gpt2Weights.NORM, config),
                 new CausalDecoder.Head(
                         task,

@@ -168,7 +168,7 @@ public record DecoderAssembly(
         for (Placement one : distinct) {
             Rope rope = one.rope();
             RotaryEmbedding rotary = rope == null ? null : rope.embedding(dtype, options.device());
-            made.add(new LayerKind(rotary, one.window()));
+            made.add(new LayerKind(rotary, one.window(), false));
         }
         return placement.stream().map(one -> made.get(distinct.indexOf(one))).toList();
     }
