@@ -40,6 +40,13 @@ final class LengthFlags {
     boolean groupByLength = true;
 
     @Option(
+            names = "--gradient-checkpointing",
+            description =
+                    "Keep of each layer only its input until the backward pass, and compute it once more there: less memory for"
+                            + " about a third more time, with the same result.")
+    boolean gradientCheckpointing;
+
+    @Option(
             names = "--logging-steps",
             paramLabel = "N",
             description = "Steps between two lines of the metrics. Default: ${DEFAULT-VALUE}.")
@@ -59,6 +66,7 @@ final class LengthFlags {
                 .gradientAccumulationSteps(accumulate)
                 .evalBatchSize(evalBatchSize)
                 .groupByLength(groupByLength)
+                .gradientCheckpointing(gradientCheckpointing)
                 .loggingSteps(loggingSteps)
                 .evalSteps(evalSteps);
     }

@@ -24,6 +24,7 @@ public final class CausalDecoder implements Decoder {
     private final Parts parts;
     private final Map<String, Linear> linears = new LinkedHashMap<>();
     private boolean training;
+    private boolean checkpointing;
 
     /**
      * How the blocks of a kind place their tokens.
@@ -142,6 +143,11 @@ public final class CausalDecoder implements Decoder {
     }
 
     @Override
+    public double logitSoftcap() {
+        return parts.head().softcap();
+    }
+
+    @Override
     public boolean outlives(long read, long length) {
         return parts.kinds().stream()
                 .map(LayerKind::rotary)
@@ -174,6 +180,11 @@ public final class CausalDecoder implements Decoder {
     }
 
     @Override
+    public void setGradientCheckpointing(boolean checkpointing) {
+        this.checkpointing = checkpointing;
+    }
+
+    @Override
     public void close() {
         for (LayerKind kind : Set.copyOf(parts.kinds())) {
             if (kind.rotary() != null) {
@@ -194,7 +205,10 @@ public final class CausalDecoder implements Decoder {
         Tensor hidden = embed(inputIds, past, own);
         for (int i = 0; i < parts.blocks().size(); i++) {
             LayerPass pass = passes.get(kinds.indexOf(parts.kinds().get(i)));
-            hidden = parts.blocks().get(i).forward(hidden, pass);
+            DecoderBlock block = parts.blocks().get(i);
+            hidden = checkpointing
+                    ? ActivationCheckpoint.apply(x -> block.forward(x, pass), hidden)
+                    : block.forward(hidden, pass);
         }
         return parts.norm().forward(hidden);
     }

@@ -16,6 +16,9 @@ public interface Decoder extends Model {
      */
     Tensor nextLogits(Tensor inputIds, @Nullable Tensor attentionMask, KeyValueCache cache);
 
+    /** Bound of the logits, {@code cap·tanh(x / cap)} of what the head makes; 0 for none. */
+    double logitSoftcap();
+
     /**
      * Whether what was read of a sequence still holds when it has become longer. Where it does not, because the rotation of all
      * positions depends on the length, the whole has to be read again with an empty cache.

@@ -46,6 +46,12 @@ public interface Model extends AutoCloseable {
     /** Switches dropout on (training) or off (evaluation, the initial state). */
     void setTraining(boolean training);
 
+    /**
+     * Keeps of each layer only its input until the backward pass, where it is computed once more: less memory for a third more
+     * time, and the same gradients. Off in the initial state.
+     */
+    void setGradientCheckpointing(boolean checkpointing);
+
     @Override
     void close();
 }

@@ -8,8 +8,13 @@ public interface TextEncoder {
     /** Refuses a batch that has no embedding, or is too long. */
     void check(TokenInput input);
 
-    /** The last states {@code (batch, seq, hidden)} of a batch that has been checked. */
-    Tensor encode(TokenInput input, Padding padding, boolean training);
+    /**
+     * The last states {@code (batch, seq, hidden)} of a batch that has been checked.
+     *
+     * @param training whether dropout is on
+     * @param checkpointing whether each layer is an {@link ActivationCheckpoint}
+     */
+    Tensor encode(TokenInput input, Padding padding, boolean training, boolean checkpointing);
 
     /** Shows every linear layer in the order of use. */
     void forEachLinear(Consumer<Linear> action);

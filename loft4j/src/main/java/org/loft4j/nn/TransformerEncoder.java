@@ -2,6 +2,7 @@ package org.loft4j.nn;
 
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.tensor.Dtype;
 
@@ -32,11 +33,13 @@ public final class TransformerEncoder implements TextEncoder {
     }
 
     @Override
-    public Tensor encode(TokenInput input, Padding padding, boolean training) {
+    public Tensor encode(TokenInput input, Padding padding, boolean training, boolean checkpointing) {
         Tensor hidden = embeddings.forward(input, padding, training);
         Tensor bias = padding.keyBias(dtype);
         for (Layer layer : layers) {
-            hidden = layer.around().forward(hidden, x -> layer.attention().forward(x, bias, training), training);
+            UnaryOperator<Tensor> whole = states ->
+                    layer.around().forward(states, x -> layer.attention().forward(x, bias, training), training);
+            hidden = checkpointing ? ActivationCheckpoint.apply(whole, hidden) : whole.apply(hidden);
         }
         return hidden;
     }

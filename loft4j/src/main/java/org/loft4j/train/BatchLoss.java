@@ -4,7 +4,10 @@ import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.nn.Decoder;
+import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.Losses;
+import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 
 /**
@@ -23,12 +26,21 @@ record BatchLoss(Task task, long count) {
         return new BatchLoss(task, count);
     }
 
-    /** This batch's part of the mean; zero if there is no target at all. */
-    Tensor share(Tensor logits, Tensor labels) {
-        Tensor sum = sum(task, logits, labels);
-        return sum.div(new Scalar((double) Math.max(1, count)));
+    /**
+     * Adds this batch's part of the mean's gradient to the gradients of what is trained, and returns its part of the mean; zero
+     * if there is no target at all.
+     */
+    double backward(Model model, BatchTensors batch) {
+        double scale = 1.0 / Math.max(1, count);
+        if (task == Task.CAUSAL_LM) {
+            return scale * new LanguageModelLoss((Decoder) model).backward(batch.input(), batch.labels(), scale);
+        }
+        Tensor share = sum(task, model.logits(batch.input()), batch.labels()).mul(new Scalar(scale));
+        share.backward();
+        return share.item_double();
     }
 
+    /** The sum over the batch, from the logits. */
     static Tensor sum(Task task, Tensor logits, Tensor labels) {
         return switch (task) {
             case CAUSAL_LM -> Losses.causalLmSum(logits, labels);

@@ -11,6 +11,8 @@ import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.nn.Decoder;
+import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
@@ -45,15 +47,17 @@ public final class Evaluator {
                 MiniBatch batch = rows.batch(indices, padId);
                 try (NativeScope scope = new NativeScope()) {
                     BatchTensors tensors = BatchTensors.of(batch, model);
+                    count += batch.targets();
+                    if (task == Task.CAUSAL_LM) {
+                        sum += new LanguageModelLoss((Decoder) model).sum(tensors.input(), tensors.labels());
+                        continue;
+                    }
                     Tensor logits = model.logits(tensors.input());
                     sum += BatchLoss.sum(task, logits, tensors.labels()).item_double();
-                    count += batch.targets();
-                    if (task.isClassification()) {
-                        long[] predicted = Tensors.toLongs(logits.argmax(new LongOptional(-1), false));
-                        add(confusion, batch.labels(), predicted);
-                        if (task == Task.TOKEN_CLASSIFICATION && entities != null) {
-                            add(entities, batch.labels(), predicted, indices.length);
-                        }
+                    long[] predicted = Tensors.toLongs(logits.argmax(new LongOptional(-1), false));
+                    add(confusion, batch.labels(), predicted);
+                    if (task == Task.TOKEN_CLASSIFICATION && entities != null) {
+                        add(entities, batch.labels(), predicted, indices.length);
                     }
                 }
             }

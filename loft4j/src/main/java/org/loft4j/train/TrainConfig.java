@@ -39,6 +39,7 @@ import org.loft4j.optim.Schedule;
  * @param metricForBest {@code loss}, {@code accuracy}, {@code macro_f1}, {@code matthews} or {@code perplexity}
  * @param loadBestAtEnd whether the run ends with the weights of the best evaluation instead of the last weights
  * @param groupByLength whether rows of similar length share a batch, for less padding
+ * @param gradientCheckpointing whether each layer is computed once more in the backward pass, to save memory
  * @param loft what is changed about LoFT, for its methods
  */
 public record TrainConfig(
@@ -66,12 +67,13 @@ public record TrainConfig(
         String metricForBest,
         boolean loadBestAtEnd,
         boolean groupByLength,
+        boolean gradientCheckpointing,
         LoftSettings loft) {
     /** The metrics that can choose the best evaluation. */
     public static final List<String> METRICS = List.of("loss", "accuracy", "macro_f1", "matthews", "perplexity");
 
     /** The settings that may differ between a run and its resumption: they change neither weights nor metrics. */
-    static final List<String> FREE_ON_RESUME = List.of("save_total_limit");
+    static final List<String> FREE_ON_RESUME = List.of("save_total_limit", "gradient_checkpointing");
 
     public TrainConfig {
         List<String> problems = new ArrayList<>();
@@ -148,6 +150,7 @@ public record TrainConfig(
         map.put("metric_for_best_model", metricForBest);
         map.put("load_best_model_at_end", loadBestAtEnd);
         map.put("group_by_length", groupByLength);
+        map.put("gradient_checkpointing", gradientCheckpointing);
         map.putAll(loft.toMap(method));
         return map;
     }
@@ -178,6 +181,7 @@ public record TrainConfig(
         private String metricForBest = "loss";
         private boolean loadBestAtEnd = true;
         private boolean groupByLength = true;
+        private boolean gradientCheckpointing;
         private LoftSettings loft = LoftSettings.defaults();
 
         private Builder(Method method) {
@@ -307,6 +311,11 @@ public record TrainConfig(
             return this;
         }
 
+        public Builder gradientCheckpointing(boolean value) {
+            gradientCheckpointing = value;
+            return this;
+        }
+
         public Builder loft(LoftSettings value) {
             loft = value;
             return this;
@@ -345,6 +354,7 @@ public record TrainConfig(
                     metricForBest,
                     loadBestAtEnd,
                     groupByLength,
+                    gradientCheckpointing,
                     loft);
         }
     }

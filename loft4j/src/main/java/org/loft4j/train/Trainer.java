@@ -1,7 +1,6 @@
 package org.loft4j.train;
 
 import java.util.List;
-import org.bytedeco.pytorch.Tensor;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Model;
 import org.loft4j.optim.Schedule;
@@ -22,6 +21,7 @@ public final class Trainer {
         this.trainable = trainable;
         this.config = config;
         long warmup = Math.min(totalSteps, (long) Math.ceil(config.warmupRatio() * totalSteps));
+        model.setGradientCheckpointing(config.gradientCheckpointing());
         this.schedule = new Schedule(config.schedule(), warmup, totalSteps);
     }
 
@@ -40,11 +40,7 @@ public final class Trainer {
         long tokens = 0;
         for (MiniBatch batch : microBatches) {
             try (NativeScope scope = new NativeScope()) {
-                BatchTensors tensors = BatchTensors.of(batch, model);
-                Tensor logits = model.logits(tensors.input());
-                Tensor share = objective.share(logits, tensors.labels());
-                share.backward();
-                loss += share.item_double();
+                loss += objective.backward(model, BatchTensors.of(batch, model));
                 tokens += batch.tokens();
             }
         }

@@ -122,6 +122,9 @@ final class TinyModel implements Model {
     public void setTraining(boolean training) {}
 
     @Override
+    public void setGradientCheckpointing(boolean checkpointing) {}
+
+    @Override
     public void close() {
         weights.close();
     }

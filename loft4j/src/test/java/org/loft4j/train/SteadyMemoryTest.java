@@ -37,9 +37,10 @@ class SteadyMemoryTest {
     }
 
     /** Usage after {@code warm} steps and after all of them; each has two micro-batches, each fiftieth an evaluation. */
-    private static Usage[] train(Method method, int warm, int steps) throws IOException {
+    private static Usage[] train(Method method, int warm, int steps, boolean checkpointing) throws IOException {
         Dataset data = TinyRun.counting(64, 1);
-        TrainConfig config = TrainConfig.builder(method).build();
+        TrainConfig config =
+                TrainConfig.builder(method).gradientCheckpointing(checkpointing).build();
         Usage[] usage = new Usage[2];
         try (Model model = TinyRun.model();
                 Trainable trainable = Trainable.create(model, TinyRun.lora(), config)) {
@@ -66,7 +67,15 @@ class SteadyMemoryTest {
     @ParameterizedTest
     @EnumSource(Method.class)
     void objectsAndBytesAreFlat(Method method) throws IOException {
-        Usage[] usage = train(method, 10, 60);
+        Usage[] usage = train(method, 10, 60, false);
+        assertEquals(usage[0].objects, usage[1].objects);
+        assertEquals(usage[0].bytes, usage[1].bytes);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"LOFT", "DORA", "FULL"})
+    void theyAreFlatWithRecomputedLayers(Method method) throws IOException {
+        Usage[] usage = train(method, 10, 60, true);
         assertEquals(usage[0].objects, usage[1].objects);
         assertEquals(usage[0].bytes, usage[1].bytes);
     }
@@ -76,7 +85,7 @@ class SteadyMemoryTest {
         TinyRun.model().close();
         long before = Usage.now().objects;
         for (Method method : Method.values()) {
-            train(method, 0, 1);
+            train(method, 0, 1, true);
             assertEquals(before, NativeScope.liveObjects(), method.word());
         }
     }
@@ -114,7 +123,7 @@ class SteadyMemoryTest {
     }
 
     public static void main(String[] arguments) throws IOException {
-        Usage[] usage = train(Method.LOFT, 150, 500);
+        Usage[] usage = train(Method.LOFT, 150, 500, false);
         System.out.println(usage[0].resident + " " + usage[1].resident);
     }
 }

@@ -6,6 +6,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.ActivationCheckpoint;
 import org.loft4j.nn.Dropout;
 import org.loft4j.nn.EncoderLayer;
 import org.loft4j.nn.LayerNorm;
@@ -70,7 +71,7 @@ final class DebertaEncoder implements TextEncoder {
     }
 
     @Override
-    public Tensor encode(TokenInput input, Padding padding, boolean training) {
+    public Tensor encode(TokenInput input, Padding padding, boolean training, boolean checkpointing) {
         Tensor weights = padding.weights(dtype);
         Tensor tokens = weights == null ? null : weights.unsqueeze(-1);
         Tensor embedded = embeddings.forward(input, padding, training);
@@ -80,13 +81,34 @@ final class DebertaEncoder implements TextEncoder {
         Tensor hidden = first;
         for (int i = 0; i < layers.size(); i++) {
             Layer layer = layers.get(i);
-            hidden = layer.around()
-                    .forward(hidden, x -> layer.attention().forward(x, distances, bias, training), training);
+            hidden = checkpointing
+                    ? checkpointed(layer, hidden, distances, bias, training)
+                    : layer.around()
+                            .forward(hidden, x -> layer.attention().forward(x, distances, bias, training), training);
             if (i == 0 && convolution != null) {
                 hidden = convolve(convolution, first, hidden, tokens, training);
             }
         }
         return hidden;
+    }
+
+    /** The vectors of the distances are made once for all layers, and get a gradient from each. */
+    private static Tensor checkpointed(
+            Layer layer,
+            Tensor hidden,
+            DisentangledAttention.@Nullable Distances distances,
+            @Nullable Tensor bias,
+            boolean training) {
+        List<Tensor> inputs = distances == null ? List.of(hidden) : List.of(hidden, distances.table());
+        return ActivationCheckpoint.apply(
+                own -> {
+                    DisentangledAttention.Distances seen = distances == null
+                            ? null
+                            : new DisentangledAttention.Distances(own.get(1), distances.rows());
+                    return layer.around()
+                            .forward(own.get(0), x -> layer.attention().forward(x, seen, bias, training), training);
+                },
+                inputs);
     }
 
     private DisentangledAttention.@Nullable Distances distances(long length) {

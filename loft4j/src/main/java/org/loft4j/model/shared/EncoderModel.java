@@ -24,6 +24,7 @@ public final class EncoderModel implements Model {
     private final Parts parts;
     private final Map<String, Linear> linears = new LinkedHashMap<>();
     private boolean training;
+    private boolean checkpointing;
 
     /**
      * What a family puts together.
@@ -65,14 +66,14 @@ public final class EncoderModel implements Model {
     public Tensor logits(ModelInput batch) {
         TokenInput input = checked(batch);
         Padding padding = Padding.of(input);
-        Tensor hidden = parts.encoder().encode(input, padding, training);
+        Tensor hidden = parts.encoder().encode(input, padding, training, checkpointing);
         return parts.head().forward(read(hidden, padding), training);
     }
 
     @Override
     public Tensor hiddenStates(ModelInput batch) {
         TokenInput input = checked(batch);
-        return parts.encoder().encode(input, Padding.of(input), training);
+        return parts.encoder().encode(input, Padding.of(input), training, checkpointing);
     }
 
     private TokenInput checked(ModelInput batch) {
@@ -119,6 +120,11 @@ public final class EncoderModel implements Model {
     @Override
     public void setTraining(boolean training) {
         this.training = training;
+    }
+
+    @Override
+    public void setGradientCheckpointing(boolean checkpointing) {
+        this.checkpointing = checkpointing;
     }
 
     @Override

@@ -6,12 +6,14 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
 import org.loft4j.model.shared.Parameters;
+import org.loft4j.nn.ActivationCheckpoint;
 import org.loft4j.nn.EncoderLayer;
 import org.loft4j.nn.ImageInput;
 import org.loft4j.nn.ImageShape;
@@ -44,6 +46,7 @@ public final class VitModel implements Model {
     private final Linear classifier;
     private final Map<String, Linear> linears = new LinkedHashMap<>();
     private boolean training;
+    private boolean checkpointing;
 
     private VitModel(VitConfig config, Weights weights, ModelOptions options, @Nullable Path directory) {
         this.config = config;
@@ -141,7 +144,9 @@ public final class VitModel implements Model {
         Tensor pixels = input.pixelValues().to(description.dtype().scalarType());
         Tensor hidden = embeddings.forward(pixels, training);
         for (Layer layer : layers) {
-            hidden = layer.around().forward(hidden, x -> layer.attention().forward(x, null, training), training);
+            UnaryOperator<Tensor> whole = states ->
+                    layer.around().forward(states, x -> layer.attention().forward(x, null, training), training);
+            hidden = checkpointing ? ActivationCheckpoint.apply(whole, hidden) : whole.apply(hidden);
         }
         return norm.forward(hidden);
     }
@@ -169,6 +174,11 @@ public final class VitModel implements Model {
     @Override
     public void setTraining(boolean training) {
         this.training = training;
+    }
+
+    @Override
+    public void setGradientCheckpointing(boolean checkpointing) {
+        this.checkpointing = checkpointing;
     }
 
     @Override

@@ -1,0 +1,213 @@
+package org.loft4j.nn;
+
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorArrayRefOptional;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
+import org.loft4j.ShapeException;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Shapes;
+import org.loft4j.tensor.Tensors;
+
+/**
+ * The cross entropy of a language model and its gradient, without the logits of all positions: they are made for some
+ * positions at a time, and only where there is a target. The numbers are those of {@link Losses#causalLmSum}.
+ *
+ * <p>The gradient of the logits is {@code softmax(z) − onehot(target)}, so each part goes back through the head as soon as
+ * its logits are there, and what is left of it is the gradient of its hidden states. These go back through the model
+ * together, once.
+ */
+public final class LanguageModelLoss {
+    /** Logits in memory at once, unless that were too few positions. */
+    private static final long CHUNK = 1 << 23;
+
+    /** A product with fewer rows would take much longer for each: the matrix comes through the caches for so few. */
+    private static final long LEAST_ROWS = 256;
+
+    private final Decoder model;
+    private final long chunk;
+
+    private LanguageModelLoss(Decoder model, long chunk) {
+        if (model.task() != Task.CAUSAL_LM) {
+            throw new ConfigException("a model with task " + model.task() + " has no loss over a vocabulary");
+        }
+        this.model = model;
+        this.chunk = chunk;
+    }
+
+    public LanguageModelLoss(Decoder model) {
+        this(model, Math.max(LEAST_ROWS, CHUNK / model.head().outFeatures()));
+    }
+
+    /** With another number of positions at a time. */
+    public static LanguageModelLoss ofRows(Decoder model, long positions) {
+        return new LanguageModelLoss(model, Checks.atLeast("positions at a time", positions, 1));
+    }
+
+    /**
+     * The sum over all targets, without gradients.
+     *
+     * @param labels int64 {@code (batch, seq)}, not shifted; {@link Losses#IGNORED} asks for no loss
+     */
+    public double sum(ModelInput input, Tensor labels) {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            Targets targets = Targets.of(model.hiddenStates(input), labels);
+            double sum = 0;
+            for (long start = 0; start < targets.count(); start += chunk) {
+                try (NativeScope part = new NativeScope()) {
+                    Targets some = targets.some(start, chunk);
+                    Tensor logits = capped(model.head().forward(some.hidden()));
+                    sum += crossEntropy(wide(logits).log_softmax(-1), some);
+                }
+            }
+            return sum;
+        }
+    }
+
+    /**
+     * Adds {@code scale} times the gradient of the sum to the gradients of all that asks for them, and returns the sum.
+     *
+     * @param labels as {@link #sum} takes them
+     */
+    public double backward(ModelInput input, Tensor labels, double scale) {
+        try (NativeScope scope = new NativeScope()) {
+            Targets targets = Targets.of(model.hiddenStates(input), labels);
+            Tensor hidden = targets.hidden();
+            Tensor gradient = torch.empty_like(hidden);
+            double sum = 0;
+            // once without targets as well: what asks for a gradient gets zeros then
+            for (long start = 0; start < Math.max(1, targets.count()); start += chunk) {
+                try (NativeScope part = new NativeScope()) {
+                    Targets some = targets.some(start, chunk).asLeaf(hidden.requires_grad());
+                    sum += headBackward(some, scale);
+                    if (hidden.requires_grad()) {
+                        gradient.narrow(0, start, some.count())
+                                .copy_(some.hidden().grad());
+                    }
+                }
+            }
+            if (hidden.requires_grad()) {
+                backward(hidden, gradient);
+            }
+            return sum;
+        }
+    }
+
+    /** One part: returns its sum, and adds to the gradients of the head and of the hidden states. */
+    private double headBackward(Targets targets, double scale) {
+        Linear head = model.head();
+        Tensor weight = addedInPlace(head);
+        Linear used = weight == null ? head : new Linear(head.path(), weight.detach(), head.bias());
+        Tensor product = used.forward(targets.hidden());
+        try (AutoGradMode frozen = new AutoGradMode(false)) {
+            Tensor logits = capped(product.detach());
+            Tensor logProbabilities = wide(logits).log_softmax(-1);
+            double sum = crossEntropy(logProbabilities, targets);
+            Tensor gradient = logProbabilities.exp_();
+            Tensor at = targets.labels().unsqueeze(1);
+            gradient.scatter_add_(1, at, torch.full_like(at, new Scalar(-1.0)).to(gradient.scalar_type()));
+            gradient = uncapped(gradient.mul_(new Scalar(scale)).to(product.scalar_type()), logits);
+            if (product.requires_grad()) {
+                backward(product, gradient);
+            }
+            if (weight != null) {
+                weight.grad().addmm_(gradient.t(), targets.hidden());
+            }
+            return sum;
+        }
+    }
+
+    /**
+     * The weight of the head, if it has a gradient already: autograd would make each part's as a matrix of its own before it
+     * is added.
+     */
+    private static @Nullable Tensor addedInPlace(Linear head) {
+        if (head.override() != null || !head.matrix().isWritable()) {
+            return null;
+        }
+        Tensor weight = head.weight();
+        return weight.requires_grad() && weight.is_leaf() && weight.grad().defined() ? weight : null;
+    }
+
+    private static void backward(Tensor of, Tensor gradient) {
+        of.backward(gradient, new BoolOptional(), false, new TensorArrayRefOptional());
+    }
+
+    private static double crossEntropy(Tensor logProbabilities, Targets targets) {
+        Tensor chosen = logProbabilities.gather(1, targets.labels().unsqueeze(1));
+        return -chosen.to(Dtype.F64.scalarType()).sum().item_double();
+    }
+
+    private static Tensor wide(Tensor logits) {
+        return switch (Dtype.of(logits)) {
+            case F32, F64 -> logits;
+            default -> logits.to(Dtype.F32.scalarType());
+        };
+    }
+
+    private Tensor capped(Tensor logits) {
+        double cap = model.logitSoftcap();
+        return cap > 0 ? Attention.softcap(logits, cap) : logits;
+    }
+
+    /** The gradient before the cap: the derivative of {@code y = cap·tanh(x / cap)} is {@code 1 − (y / cap)²}. */
+    private Tensor uncapped(Tensor gradient, Tensor logits) {
+        double cap = model.logitSoftcap();
+        if (cap <= 0) {
+            return gradient;
+        }
+        Tensor square = logits.div(new Scalar(cap)).square_();
+        return gradient.sub_(square.mul_(gradient));
+    }
+
+    /**
+     * What there is to predict.
+     *
+     * @param hidden states of the positions with a target, {@code (count, hidden)}
+     * @param labels the targets, int64 {@code (count)}
+     */
+    private record Targets(Tensor hidden, Tensor labels) {
+        static Targets of(Tensor states, Tensor labels) {
+            Shapes.require("labels", labels, states.size(0), states.size(1));
+            if (labels.size(1) < 2) {
+                throw new ShapeException("a language model is scored on sequences of at least 2 tokens, got 1");
+            }
+            long[] values = Tensors.toLongs(labels);
+            int columns = Math.toIntExact(labels.size(1));
+            int[] at = IntStream.range(0, values.length)
+                    .filter(i -> i % columns != 0 && values[i] != Losses.IGNORED)
+                    .toArray();
+            long[] before = Arrays.stream(at).mapToLong(i -> i - 1).toArray();
+            long[] chosen = Arrays.stream(at).mapToLong(i -> values[i]).toArray();
+            return new Targets(states.flatten(0, 1).index_select(0, like(labels, before)), like(labels, chosen));
+        }
+
+        private static Tensor like(Tensor labels, long[] values) {
+            return Tensors.of(values, values.length).to(labels.device(), labels.scalar_type());
+        }
+
+        long count() {
+            return labels.size(0);
+        }
+
+        Targets some(long start, long most) {
+            long count = Math.min(most, count() - start);
+            return new Targets(hidden.narrow(0, start, count), labels.narrow(0, start, count));
+        }
+
+        Targets asLeaf(boolean learns) {
+            Tensor leaf = hidden.detach();
+            leaf.set_requires_grad(learns);
+            return new Targets(leaf, labels);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+package org.loft4j.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.TargetModules;
+import org.loft4j.nn.LoadIn;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Seeds;
+import org.loft4j.tensor.Tensors;
+
+/** Every family with and without recomputed layers, with dropout: the same output and the same gradients, bit for bit. */
+class ActivationCheckpointTest {
+    private static Map<String, Tensor> gradients(Model model, Fixture fixture, Map<String, Tensor> leaves)
+            throws Exception {
+        Seeds.manualSeed(5);
+        model.setTraining(true);
+        Tensor logits = model.logits(fixture.modelInput());
+        logits.mul(logits).sum().backward();
+        Map<String, Tensor> gradients = new LinkedHashMap<>();
+        gradients.put("logits", logits.detach());
+        // what is drawn next tells whether the backward pass has moved the generator
+        gradients.put("random", org.bytedeco.pytorch.global.torch.rand(4));
+        leaves.forEach((name, leaf) -> {
+            if (leaf.grad().defined()) {
+                gradients.put(name, leaf.grad().clone());
+                leaf.mutable_grad().reset();
+            }
+        });
+        return gradients;
+    }
+
+    private static void assertSame(Model model, Fixture fixture, Map<String, Tensor> leaves, double tolerance)
+            throws Exception {
+        Map<String, Tensor> plain = gradients(model, fixture, leaves);
+        assertTrue(plain.size() > 6, plain.keySet().toString());
+        model.setGradientCheckpointing(true);
+        Map<String, Tensor> recomputed = gradients(model, fixture, leaves);
+        assertEquals(plain.keySet(), recomputed.keySet());
+        for (String name : plain.keySet()) {
+            Tensor expected = plain.get(name);
+            double off = recomputed.get(name).sub(expected).norm().item_double();
+            assertTrue(
+                    Tensors.bitEqual(expected, recomputed.get(name))
+                            || off <= tolerance * expected.norm().item_double(),
+                    name + " is off by " + off);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "gpt2",
+                "gemma2_cap",
+                "qwen2_sliding",
+                "llama_gqa",
+                "qwen2_cls",
+                "phi3_partial",
+                "bert_cls",
+                "roberta_cls",
+                "distilbert_cls",
+                "deberta_v2_cls",
+                "deberta_v2_cls_conv",
+                "deberta_v3_tok",
+                "vit_cls"
+            })
+    void allWeightsGetTheSameGradients(String name) throws Exception {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open(name);
+                Model model =
+                        Models.open(fixture.directory(), ModelOptions.of(Models.defaultTask(fixture.directory())))) {
+            Map<String, Tensor> leaves = model.weights().asMap();
+            leaves.values().forEach(weight -> weight.set_requires_grad(true));
+            // a convolution beside the first layer reads the same states: two gradients are added in another order
+            assertSame(model, fixture, leaves, name.endsWith("_conv") ? 1e-6 : 0);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"gemma2_cap", "bert_cls", "deberta_v3_tok", "vit_cls"})
+    void adaptersOfAFrozenModelToo(String name) throws Exception {
+        adapters(name, LoadIn.FULL, false);
+        adapters(name, LoadIn.FULL, true);
+    }
+
+    @Test
+    void aQuantisedBaseToo() throws Exception {
+        adapters("llama_gqa", LoadIn.NF4, false);
+        adapters("qwen2", LoadIn.INT8, true);
+    }
+
+    private static void adapters(String name, LoadIn loadIn, boolean dora) throws Exception {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open(name);
+                Model model = Models.open(
+                        fixture.directory(),
+                        ModelOptions.of(Models.defaultTask(fixture.directory())).withLoadIn(loadIn));
+                LoraAdapter adapter = LoraAdapter.create(
+                        model,
+                        new LoraConfig(4, 8, 0.2, TargetModules.allLinear(), null, false, java.util.List.of())
+                                .withDora(dora),
+                        3)) {
+            adapter.addProbes();
+            adapter.drawProbes(1, 1);
+            adapter.setTraining(true);
+            Map<String, Tensor> leaves = new LinkedHashMap<>();
+            adapter.layers().forEach((path, layer) -> {
+                leaves.put(path + ".A", layer.loraA());
+                leaves.put(path + ".B", layer.loraB());
+                leaves.put(path + ".sink", layer.probeSink());
+                if (layer.magnitude() != null) {
+                    leaves.put(path + ".m", layer.magnitude());
+                }
+            });
+            assertSame(model, fixture, leaves, 0);
+        }
+    }
+}

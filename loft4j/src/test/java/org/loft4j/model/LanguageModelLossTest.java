@@ -1,0 +1,140 @@
+package org.loft4j.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.TargetModules;
+import org.loft4j.nn.Decoder;
+import org.loft4j.nn.LanguageModelLoss;
+import org.loft4j.nn.Losses;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+
+/** The loss in parts against the loss of all logits: sum, and gradients of every weight, after two backward passes. */
+class LanguageModelLossTest {
+    private static final double SCALE = 0.37;
+
+    private static Decoder open(Fixture fixture, Dtype dtype) throws Exception {
+        ModelOptions options = ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype);
+        return (Decoder) Models.open(fixture.directory(), options);
+    }
+
+    private static Map<String, Tensor> gradients(Map<String, Tensor> leaves) {
+        Map<String, Tensor> gradients = new LinkedHashMap<>();
+        leaves.forEach((name, weight) -> {
+            if (weight.grad().defined()) {
+                gradients.put(name, weight.grad().clone());
+                weight.mutable_grad().reset();
+            }
+        });
+        return gradients;
+    }
+
+    private static double difference(Map<String, Tensor> expected, Map<String, Tensor> actual) {
+        assertEquals(expected.keySet(), actual.keySet());
+        double largest = norm(expected.values());
+        double worst = 0;
+        for (String name : expected.keySet()) {
+            Tensor wide = expected.get(name).to(Dtype.F64.scalarType());
+            double off =
+                    actual.get(name).to(Dtype.F64.scalarType()).sub(wide).norm().item_double();
+            worst = Math.max(worst, off / largest);
+        }
+        return worst;
+    }
+
+    private static double norm(Collection<Tensor> tensors) {
+        return Math.sqrt(tensors.stream()
+                .mapToDouble(tensor ->
+                        Math.pow(tensor.to(Dtype.F64.scalarType()).norm().item_double(), 2))
+                .sum());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "gpt2, F64, 1e-12",
+        "gemma2_cap, F64, 1e-12",
+        "gemma3_text, F64, 1e-12",
+        "llama3_rope_tied, F64, 1e-12",
+        "llama_gqa, F64, 1e-12",
+        "gemma2_cap, F32, 1e-6",
+        "llama_gqa, F32, 1e-6",
+        "gemma2_cap, BF16, 2e-2",
+        "llama_gqa, BF16, 2e-2"
+    })
+    void sumAndGradientsAreThoseOfTheWholeLogits(String name, Dtype dtype, double tolerance) throws Exception {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open(name);
+                Decoder model = open(fixture, dtype)) {
+            TokenInput input = fixture.input();
+            Tensor labels = fixture.read("labels");
+            model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
+            double whole = 0;
+            for (int i = 0; i < 2; i++) {
+                Tensor sum = Losses.causalLmSum(model.logits(input), labels);
+                whole = sum.item_double();
+                sum.mul(new Scalar(SCALE)).backward();
+            }
+            Map<String, Tensor> expected = gradients(model.weights().asMap());
+            for (long rows : new long[] {1, 3, 1000}) {
+                LanguageModelLoss loss = LanguageModelLoss.ofRows(model, rows);
+                assertEquals(whole, loss.backward(input, labels, SCALE), tolerance * whole);
+                assertEquals(whole, loss.backward(input, labels, SCALE), tolerance * whole);
+                double off = difference(expected, gradients(model.weights().asMap()));
+                assertTrue(off <= tolerance, rows + " rows: " + off);
+                assertEquals(whole, loss.sum(input, labels), tolerance * whole);
+            }
+        }
+    }
+
+    /** Adapters everywhere, the head among them; DoRA's too. */
+    @ParameterizedTest
+    @CsvSource({"gemma2_cap, false", "gemma2_cap, true", "llama_gqa, true"})
+    void anAdapterOnTheHeadLearnsTheSame(String name, boolean dora) throws Exception {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open(name);
+                Decoder model = open(fixture, Dtype.F64);
+                LoraAdapter adapter = LoraAdapter.create(
+                        model,
+                        LoraConfig.of(4, 8, TargetModules.regex(".*(proj|lm_head)"))
+                                .withDora(dora),
+                        5)) {
+            TokenInput input = fixture.input();
+            Tensor labels = fixture.read("labels");
+            Map<String, Tensor> leaves = new LinkedHashMap<>();
+            adapter.layers().forEach((path, layer) -> {
+                leaves.put(path + ".A", layer.loraA());
+                leaves.put(path + ".B", layer.loraB());
+                if (layer.magnitude() != null) {
+                    leaves.put(path + ".m", layer.magnitude());
+                }
+            });
+            assertTrue(leaves.containsKey("lm_head.A"));
+            try (AutoGradMode frozen = new AutoGradMode(false)) {
+                adapter.layers().values().forEach(layer -> layer.loraB().fill_(new Scalar(0.02)));
+            }
+            Tensor sum = Losses.causalLmSum(model.logits(input), labels);
+            sum.mul(new Scalar(SCALE)).backward();
+            Map<String, Tensor> expected = gradients(leaves);
+            assertEquals(
+                    sum.item_double(),
+                    LanguageModelLoss.ofRows(model, 4).backward(input, labels, SCALE),
+                    1e-12 * sum.item_double());
+            double off = difference(expected, gradients(leaves));
+            assertTrue(off <= 1e-12, "" + off);
+        }
+    }
+}

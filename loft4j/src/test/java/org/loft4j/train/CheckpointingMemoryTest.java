@@ -1,0 +1,128 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.TargetModules;
+import org.loft4j.data.Batch;
+import org.loft4j.data.Dataset;
+import org.loft4j.model.llama.LlamaConfig;
+import org.loft4j.model.llama.LlamaModel;
+import org.loft4j.nn.CausalDecoder;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+
+/**
+ * Activation memory over layers with and without recomputed layers. As a program, {@code time LAYERS ROUNDS}, it tells the seconds.
+ */
+class CheckpointingMemoryTest {
+    private static final int TOKENS = 1024;
+
+    private static CausalDecoder model(int layers) {
+        return LlamaModel.random(LlamaConfig.of(512, 256, layers, 4, 4, 704, TOKENS), DeviceSpec.CPU, Dtype.F32, 1);
+    }
+
+    private static Batch batch() {
+        List<int[]> rows = new java.util.ArrayList<>();
+        for (int row = 0; row < 4; row++) {
+            int[] ids = new int[TOKENS / 4];
+            for (int i = 0; i < ids.length; i++) {
+                ids[i] = (7 * row + 13 * i) % 512;
+            }
+            rows.add(ids);
+        }
+        return Batch.collate(Dataset.causalLmIds(rows), new int[] {0, 1, 2, 3}, 0);
+    }
+
+    private static TrainConfig config(boolean checkpointing) {
+        return TrainConfig.builder(Method.LORA)
+                .gradientCheckpointing(checkpointing)
+                .build();
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aLayerKeepsItsInputAlone(@TempDir Path directory) throws IOException {
+        double plain = (growth(false, 18, directory) - growth(false, 2, directory)) / 16.0;
+        double recomputed = (growth(true, 18, directory) - growth(true, 2, directory)) / 16.0;
+        System.out.printf(
+                Locale.ROOT,
+                "activations of a layer: %.2f MB, %.2f MB with gradient checkpointing%n",
+                plain / 1e6,
+                recomputed / 1e6);
+        // the input is 1 MB; a layer's adapters and their gradients a tenth of that
+        assertTrue(recomputed < 2 * TOKENS * 256 * 4.0, "recomputed " + recomputed);
+        assertTrue(recomputed < plain / 8, "plain " + plain + ", recomputed " + recomputed);
+    }
+
+    private static long growth(boolean checkpointing, int layers, Path directory) throws IOException {
+        Process process = ChildJvm.start(
+                CheckpointingMemoryTest.class,
+                directory.resolve("child.log"),
+                List.of("-Xms96m", "-Xmx96m", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC"),
+                Boolean.toString(checkpointing),
+                Integer.toString(layers));
+        try (BufferedReader lines = process.inputReader()) {
+            String[] sizes = lines.lines().reduce("", (a, b) -> b).split(" ");
+            assertEquals(2, sizes.length);
+            return Long.parseLong(sizes[1]) - Long.parseLong(sizes[0]);
+        }
+    }
+
+    public static void main(String[] arguments) throws IOException {
+        boolean timed = arguments[0].equals("time");
+        int layers = Integer.parseInt(arguments[1]);
+        LoraConfig lora = LoraConfig.of(4, 4, TargetModules.allLinear());
+        boolean checkpointing = Boolean.parseBoolean(arguments[0]);
+        try (CausalDecoder model = model(layers);
+                Trainable trainable = Trainable.create(model, lora, config(checkpointing))) {
+            trainable.setTraining(true);
+            List<Batch> batches = List.of(batch());
+            if (timed) {
+                double[][] seconds = new double[2][Integer.parseInt(arguments[2])];
+                for (int i = -2; i < 2 * seconds[0].length; i++) {
+                    int which = Math.floorMod(i, 2);
+                    Trainer trainer = new Trainer(model, trainable, config(which == 1), 100);
+                    long start = System.nanoTime();
+                    trainer.step(batches, 1);
+                    if (i >= 0) {
+                        seconds[which][i / 2] = (System.nanoTime() - start) / 1e9;
+                    }
+                }
+                java.util.Arrays.sort(seconds[0]);
+                java.util.Arrays.sort(seconds[1]);
+                double plain = seconds[0][seconds[0].length / 2];
+                double recomputed = seconds[1][seconds[1].length / 2];
+                System.out.printf(
+                        Locale.ROOT, "%.3f s, recomputed %.3f s: %.3f%n", plain, recomputed, recomputed / plain);
+                return;
+            }
+            Trainer trainer = new Trainer(model, trainable, config(checkpointing), 10);
+            trainer.step(batches, 0);
+            trainer.step(batches, 1);
+            long before = status("VmRSS:");
+            Files.writeString(Path.of("/proc/self/clear_refs"), "5");
+            trainer.step(batches, 2);
+            System.out.println(before + " " + status("VmHWM:"));
+        }
+    }
+
+    private static long status(String field) throws IOException {
+        return Files.readAllLines(Path.of("/proc/self/status")).stream()
+                .filter(line -> line.startsWith(field))
+                .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", "")))
+                .findFirst()
+                .orElseThrow();
+    }
+}
