@@ -1,10 +1,11 @@
 package org.loft4j.data;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 
 /**
- * Examples padded on the right to the longest of them, row by row.
+ * Examples padded on the right to the longest of them, row by row; or end to end in a single row.
  *
  * @param rows number of examples
  * @param columns length of the longest
@@ -14,10 +15,23 @@ import org.loft4j.Checks;
  * @param tokens number of tokens without padding
  * @param targets how many predictions the mean loss is taken over: the rows of a classifier; for a language model the labelled
  *     tokens from the second of each row on, since a token is predicted from those before it; for a classifier of words the labelled tokens
+ * @param segments lengths of the examples that lie end to end in the one row; null where each row is one
  */
 public record Batch(
-        int rows, int columns, long[] inputIds, long[] attentionMask, long[] labels, long tokens, long targets)
+        int rows,
+        int columns,
+        long[] inputIds,
+        long[] attentionMask,
+        long[] labels,
+        long tokens,
+        long targets,
+        int @Nullable [] segments)
         implements MiniBatch {
+    public Batch(
+            int rows, int columns, long[] inputIds, long[] attentionMask, long[] labels, long tokens, long targets) {
+        this(rows, columns, inputIds, attentionMask, labels, tokens, targets, null);
+    }
+
     /** Collects the examples with the given indices. */
     public static Batch collate(Dataset dataset, int[] indices, long padId) {
         Checks.atLeast("number of examples in a batch", indices.length, 1);
@@ -41,6 +55,26 @@ public record Batch(
         }
         long targets = dataset.isClassification() ? rows : targets(labels, columns, dataset.isTagged() ? 0 : 1);
         return new Batch(rows, columns, ids, mask, labels, tokens, targets);
+    }
+
+    /** The examples of a language model with the given indices end to end, none of whose first tokens is predicted. */
+    static Batch packed(Dataset dataset, int[] indices) {
+        Checks.atLeast("number of examples in a batch", indices.length, 1);
+        int[] segments = Arrays.stream(indices).map(dataset::length).toArray();
+        int columns = Arrays.stream(segments).reduce(0, Math::addExact);
+        var ids = new long[columns];
+        var mask = new long[columns];
+        var labels = new long[columns];
+        Arrays.fill(mask, 1);
+        int at = 0;
+        for (int index : indices) {
+            Encoded example = dataset.get(index);
+            System.arraycopy(example.ids(), 0, ids, at, example.ids().length);
+            System.arraycopy(example.labels(), 0, labels, at, example.ids().length);
+            labels[at] = Encoded.NO_LOSS;
+            at += example.ids().length;
+        }
+        return new Batch(1, columns, ids, mask, labels, columns, targets(labels, columns, 1), segments);
     }
 
     /** @param first column of the first prediction: a next token is predicted from those before it, a class is not */

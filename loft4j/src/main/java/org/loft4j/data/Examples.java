@@ -3,7 +3,7 @@ package org.loft4j.data;
 import java.io.IOException;
 
 /** What a model learns from or is judged by, ready for batches: tokens, or images. */
-public sealed interface Examples permits Dataset, ImageDataset {
+public sealed interface Examples permits Dataset, PackedDataset, ImageDataset {
     /** The number of examples. */
     int size();
 

@@ -202,7 +202,8 @@ public final class CausalDecoder implements Decoder {
         List<LayerKind> kinds = parts.kinds().stream().distinct().toList();
         List<LayerPass> passes = new ArrayList<>();
         kinds.forEach(kind -> passes.add(pass(kind, padding, past, columns, own, cache)));
-        Tensor hidden = embed(inputIds, past, own);
+        long end = padding.segments() == null ? past + columns : padding.length();
+        Tensor hidden = embed(inputIds, past, end, own);
         for (int i = 0; i < parts.blocks().size(); i++) {
             LayerPass pass = passes.get(kinds.indexOf(parts.kinds().get(i)));
             DecoderBlock block = parts.blocks().get(i);
@@ -232,10 +233,11 @@ public final class CausalDecoder implements Decoder {
                 softcapped,
                 kind.futureBelowPadding(),
                 description().dtype());
-        return new LayerPass(rotation, bias, bias == null && columns > 1, blind, training, cache);
+        return new LayerPass(rotation, bias, bias == null && columns > 1, blind, training, cache, padding.segments());
     }
 
-    private Tensor embed(Tensor inputIds, long past, @Nullable Tensor at) {
+    /** @param end greater than every position */
+    private Tensor embed(Tensor inputIds, long past, long end, @Nullable Tensor at) {
         Embedding embedding = parts.embedding();
         Tensor hidden = torch.embedding(embedding.tokens(), inputIds, embedding.padTokenId(), false, false);
         if (embedding.scale() != 1) {
@@ -243,7 +245,6 @@ public final class CausalDecoder implements Decoder {
         }
         Tensor table = embedding.positions();
         if (table != null) {
-            long end = past + inputIds.size(1);
             if (end > table.size(0)) {
                 throw new ShapeException("a sequence must have at most " + table.size(0) + " tokens, got " + end);
             }

@@ -3,6 +3,8 @@ package org.loft4j.nn;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,11 +46,29 @@ public record DecoderAttention(
             k = all.key();
             v = all.value();
         }
+        return output.forward(
+                pass.segments() == null ? attend(q, k, v, pass.bias(), pass) : apart(q, k, v, pass, pass.segments()));
+    }
+
+    private Tensor attend(Tensor q, Tensor k, Tensor v, @Nullable Tensor bias, LayerPass pass) {
         double dropout = pass.training() ? shape.dropout() : 0;
-        Tensor attended = shape.softcap() > 0 || pass.blind()
-                ? Attention.attendUnfused(q, k, v, pass.bias(), dropout, shape.scale(), shape.softcap())
-                : Attention.attend(q, k, v, pass.bias(), pass.causal(), dropout, shape.scale());
-        return output.forward(attended);
+        return shape.softcap() > 0 || pass.blind()
+                ? Attention.attendUnfused(q, k, v, bias, dropout, shape.scale(), shape.softcap())
+                : Attention.attend(q, k, v, bias, pass.causal(), dropout, shape.scale());
+    }
+
+    /** One sequence after the other: the work grows with the sum of their squares, and no bias spans them all. */
+    private Tensor apart(Tensor q, Tensor k, Tensor v, LayerPass pass, long[] segments) {
+        TensorVector queries = q.split_with_sizes(segments, 1);
+        TensorVector keys = k.split_with_sizes(segments, 1);
+        TensorVector values = v.split_with_sizes(segments, 1);
+        TensorVector attended = new TensorVector(segments.length);
+        for (int i = 0; i < segments.length; i++) {
+            Tensor bias = pass.bias();
+            Tensor corner = bias == null ? null : bias.narrow(2, 0, segments[i]).narrow(3, 0, segments[i]);
+            attended.put(i, attend(queries.get(i), keys.get(i), values.get(i), corner, pass));
+        }
+        return torch.cat(attended, 1);
     }
 
     private static Tensor placed(Tensor heads, @Nullable Norm norm, LayerPass pass) {

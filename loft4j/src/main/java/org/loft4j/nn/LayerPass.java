@@ -13,6 +13,7 @@ import org.loft4j.nn.RotaryEmbedding.Rotation;
  * @param blind whether some query sees no key at all, which the kernels' backward pass gets wrong
  * @param training whether dropout is on
  * @param cache of earlier positions, or null
+ * @param segments lengths of packed sequences, which see nothing of each other; null for none. The bias is that of the longest
  */
 public record LayerPass(
         @Nullable Rotation rotation,
@@ -20,4 +21,5 @@ public record LayerPass(
         boolean causal,
         boolean blind,
         boolean training,
-        @Nullable KeyValueCache cache) {}
+        @Nullable KeyValueCache cache,
+        long @Nullable [] segments) {}

@@ -1,5 +1,6 @@
 package org.loft4j.nn;
 
+import java.util.Arrays;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
@@ -22,6 +23,7 @@ public final class Padding {
     private final long @Nullable [] positions;
     private final long @Nullable [] firstTokens;
     private final long @Nullable [] lastTokens;
+    private final long @Nullable [] segments;
 
     private Padding(
             @Nullable Tensor mask,
@@ -31,7 +33,8 @@ public final class Padding {
             long longest,
             long @Nullable [] positions,
             long @Nullable [] firstTokens,
-            long @Nullable [] lastTokens) {
+            long @Nullable [] lastTokens,
+            long @Nullable [] segments) {
         this.mask = mask;
         this.indexOptions = indexOptions;
         this.rows = rows;
@@ -40,11 +43,32 @@ public final class Padding {
         this.positions = positions;
         this.firstTokens = firstTokens;
         this.lastTokens = lastTokens;
+        this.segments = segments;
     }
 
     /** Reads the mask of the batch, whose shape has been checked. */
     public static Padding of(TokenInput input) {
+        if (input.segments() != null) {
+            return packed(input.inputIds(), input.segments());
+        }
         return of(input.inputIds(), input.attentionMask(), input.inputIds().size(1));
+    }
+
+    /** Nothing is padded, but positions begin anew with each segment. */
+    private static Padding packed(Tensor inputIds, long[] segments) {
+        int columns = (int) inputIds.size(1);
+        long[] positions = new long[columns];
+        long[] lastTokens = new long[segments.length];
+        int at = 0;
+        for (int segment = 0; segment < segments.length; segment++) {
+            for (int i = 0; i < segments[segment]; i++) {
+                positions[at++] = i;
+            }
+            lastTokens[segment] = at - 1;
+        }
+        long longest = Arrays.stream(segments).max().orElse(1);
+        return new Padding(
+                null, inputIds.options(), 1, columns, longest, positions, null, lastTokens, segments.clone());
     }
 
     /**
@@ -57,7 +81,7 @@ public final class Padding {
         long rows = inputIds.size(0);
         TensorOptions indexOptions = inputIds.options();
         if (mask == null) {
-            return new Padding(null, indexOptions, rows, columns, columns, null, null, null);
+            return new Padding(null, indexOptions, rows, columns, columns, null, null, null, null);
         }
         long[] values = Tensors.toLongs(mask);
         int width = (int) columns;
@@ -95,7 +119,8 @@ public final class Padding {
                 beforeToken ? Math.max(1, longest) : columns,
                 beforeToken ? positions : null,
                 beforeToken ? firstTokens : null,
-                padded ? lastTokens : null);
+                padded ? lastTokens : null,
+                null);
     }
 
     /** Greater than every position: the tokens of the longest row where positions count tokens, else the columns. */
@@ -104,11 +129,16 @@ public final class Padding {
     }
 
     /**
-     * Where each row's last token lies when the rows are laid end to end, int64 {@code (batch)}; null when it is in the last
-     * column everywhere.
+     * Where each row's last token lies when the rows are laid end to end, int64 {@code (batch)}, or that of each segment; null
+     * when it is in the last column everywhere.
      */
     public @Nullable Tensor lastTokens() {
-        return lastTokens == null ? null : onDevice(Tensors.of(lastTokens, rows));
+        return lastTokens == null ? null : onDevice(Tensors.of(lastTokens, lastTokens.length));
+    }
+
+    /** Lengths of the sequences that lie end to end in the one row; null where each row is one sequence. */
+    public long @Nullable [] segments() {
+        return segments == null ? null : segments.clone();
     }
 
     /** Whether every position holds a token. */
@@ -169,6 +199,8 @@ public final class Padding {
      * What causal attention adds to its scores, {@code (batch or 1, 1, queries, columns)}; null when the kernel's own causal mask
      * gives every token what it may see, or, for a single query, when it may see everything.
      *
+     * <p>Of packed sequences it is that of the longest, of which the others need a corner.
+     *
      * @param queries positions to compute, the last of the columns
      * @param window how many tokens each may see, itself the last of them; 0 for all before it
      * @param always never null: for attention without such a kernel
@@ -177,6 +209,10 @@ public final class Padding {
      */
     public @Nullable Tensor causalBias(
             long queries, long window, boolean always, boolean futureBelowPadding, Dtype dtype) {
+        if (segments != null) {
+            return new Padding(null, indexOptions, 1, longest, longest, null, null, null, null)
+                    .causalBias(longest, window, always, futureBelowPadding, dtype);
+        }
         boolean windowed = window > 0 && columns > window;
         boolean plain = queries == 1 || queries == columns;
         if (!always && positions == null && !windowed && plain) {
@@ -206,7 +242,7 @@ public final class Padding {
     }
 
     private Tensor onDevice(Tensor tensor) {
-        return tensor.to(requireMask().device(), Dtype.I64.scalarType());
+        return tensor.to(indexOptions.device(), Dtype.I64.scalarType());
     }
 
     private Tensor requireMask() {

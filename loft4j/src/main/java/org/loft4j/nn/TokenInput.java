@@ -1,5 +1,6 @@
 package org.loft4j.nn;
 
+import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
@@ -12,13 +13,30 @@ import org.loft4j.tensor.Tensors;
  * @param inputIds token ids, int64 {@code (batch, seq)}
  * @param attentionMask int64 {@code (batch, seq)}, 1 for a token and 0 for padding; null when nothing is padded
  * @param tokenTypeIds int64 {@code (batch, seq)}; null for zeros
+ * @param segments lengths of the sequences that lie end to end in a single row: each has positions of its own and sees
+ *     nothing of the others; null where each row is one sequence
  */
 public record TokenInput(
         Tensor inputIds,
         @Nullable Tensor attentionMask,
-        @Nullable Tensor tokenTypeIds) implements ModelInput {
+        @Nullable Tensor tokenTypeIds,
+        long @Nullable [] segments) implements ModelInput {
     public TokenInput(Tensor inputIds, @Nullable Tensor attentionMask) {
         this(inputIds, attentionMask, null);
+    }
+
+    public TokenInput(Tensor inputIds, @Nullable Tensor attentionMask, @Nullable Tensor tokenTypeIds) {
+        this(inputIds, attentionMask, tokenTypeIds, null);
+    }
+
+    /**
+     * Sequences end to end, without padding.
+     *
+     * @param inputIds int64 {@code (1, all)}
+     * @param segments length of each
+     */
+    public static TokenInput packed(Tensor inputIds, long... segments) {
+        return new TokenInput(inputIds, null, null, segments.clone());
     }
 
     /** The input as tokens; refuses images. */
@@ -47,7 +65,26 @@ public record TokenInput(
         if (tokenTypeIds != null) {
             Shapes.require("token_type_ids", tokenTypeIds, rows, columns);
         }
+        if (segments != null) {
+            checkSegments(segments, rows, columns);
+        }
         requireBelow("input_ids", inputIds, vocabularySize);
+    }
+
+    private void checkSegments(long[] lengths, long rows, long columns) {
+        if (attentionMask != null || tokenTypeIds != null) {
+            throw new ShapeException("packed sequences have neither an attention_mask nor token_type_ids");
+        }
+        for (long length : lengths) {
+            if (length < 1) {
+                throw new ShapeException("a packed sequence must have at least one token, got " + length);
+            }
+        }
+        if (rows != 1 || Arrays.stream(lengths).sum() != columns) {
+            throw new ShapeException(
+                    "packed sequences of " + Arrays.stream(lengths).sum()
+                            + " tokens must make up the one row of input_ids, got shape " + Shapes.text(rows, columns));
+        }
     }
 
     /** Refuses ids below 0 or not below the bound. */

@@ -1,5 +1,6 @@
 package org.loft4j.train;
 
+import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.data.Batch;
 import org.loft4j.data.ImageBatch;
@@ -33,6 +34,12 @@ record BatchTensors(ModelInput input, Tensor labels) {
 
     private static BatchTensors of(Batch batch, Model model) {
         DeviceSpec device = model.description().device();
+        if (batch.segments() != null) {
+            long[] segments = Arrays.stream(batch.segments()).asLongStream().toArray();
+            return new BatchTensors(
+                    TokenInput.packed(on(device, Tensors.of(batch.inputIds(), 1, batch.columns())), segments),
+                    on(device, Tensors.of(batch.labels(), 1, batch.columns())));
+        }
         boolean padded = batch.tokens() < (long) batch.rows() * batch.columns();
         Tensor ids = on(device, Tensors.of(batch.inputIds(), batch.rows(), batch.columns()));
         Tensor labels = model.task().isOneLabelEach()

@@ -8,6 +8,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.ImageDataset;
+import org.loft4j.data.PackedDataset;
 import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
@@ -48,7 +49,7 @@ final class RunCheck {
             checkImages(problems, kind, images, model);
             return;
         }
-        Dataset rows = (Dataset) examples;
+        Dataset rows = examples instanceof PackedDataset packed ? packed.examples() : (Dataset) examples;
         boolean classifies = model.task().isClassification();
         ModelDescription description = model.description();
         String made =

@@ -18,6 +18,7 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Batch;
 import org.loft4j.data.Dataset;
+import org.loft4j.data.PackedDataset;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.NativeScope;
@@ -73,6 +74,34 @@ class TrainerTest {
                     b.report().gradNorm(),
                     1e-5 * a.report().gradNorm());
             assertSame(snapshot(one, whole), snapshot(other, parts), 2e-5);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"LOFT", "DORA", "FULL"})
+    void packedExamplesAreOneBatch(Method method) {
+        Dataset data = TinyRun.counting(12, 3);
+        PackedDataset packed = new PackedDataset(data, 16);
+        int[] rows = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+        int[] packs = java.util.stream.IntStream.range(0, packed.size()).toArray();
+        TrainConfig config =
+                TrainConfig.builder(method).maxGradNorm(0).eps(1e-4).build();
+        TrainConfig recomputed = TrainConfig.builder(method)
+                .maxGradNorm(0)
+                .eps(1e-4)
+                .gradientCheckpointing(true)
+                .build();
+        try (Model one = TinyRun.model();
+                Trainable whole = Trainable.create(one, NO_DROPOUT, config);
+                Model other = TinyRun.model();
+                Trainable together = Trainable.create(other, NO_DROPOUT, config)) {
+            whole.setTraining(true);
+            together.setTraining(true);
+            StepResult a = new Trainer(one, whole, config, 4).step(List.of(batch(data, rows)), 0);
+            StepResult b = new Trainer(other, together, recomputed, 4).step(List.of(packed.batch(packs, 0)), 0);
+            assertEquals(a.loss(), b.loss(), 1e-5);
+            assertEquals(a.tokens(), b.tokens());
+            assertSame(snapshot(one, whole), snapshot(other, together), 2e-5);
         }
     }
 

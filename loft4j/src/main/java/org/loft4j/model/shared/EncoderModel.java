@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
+import org.loft4j.ShapeException;
 import org.loft4j.nn.ClassifierHead;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
@@ -78,6 +79,9 @@ public final class EncoderModel implements Model {
 
     private TokenInput checked(ModelInput batch) {
         TokenInput input = TokenInput.of(batch);
+        if (input.segments() != null) {
+            throw new ShapeException("an encoder reads one sequence a row, but was given packed ones");
+        }
         parts.encoder().check(input);
         return input;
     }
