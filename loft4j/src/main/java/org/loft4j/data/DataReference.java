@@ -50,6 +50,8 @@ public record DataReference(String text) {
         }
         try {
             return FilePattern.isPattern(text) && !FilePattern.files(text).isEmpty() ? null : missing();
+        } catch (DataException e) {
+            return e.getMessage();
         } catch (IOException | InvalidPathException e) {
             return missing();
         }

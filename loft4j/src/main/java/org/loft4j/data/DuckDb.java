@@ -69,15 +69,15 @@ final class DuckDb implements AutoCloseable {
         }
     }
 
-    /** Reads a Parquet file. */
+    /** Reads a Parquet file; folders named like {@code label=1} add no column. */
     void readParquet(Path file, RowCollector rows) throws DataException {
-        read("FROM read_parquet(" + literal(file.toString()) + ")", file.toString(), rows);
+        read("FROM read_parquet(" + exactly(file) + ", hive_partitioning = false)", file.toString(), rows);
     }
 
     /** Reads JSON Lines that are packed as the name says; each object as it stands. */
     void readJsonLines(Path file, RowCollector rows) throws DataException {
-        String objects = "SELECT CAST(json AS VARCHAR) FROM read_ndjson_objects(" + literal(file.toString()) + ")";
-        each(objects, file.toString(), new JsonRows(rows));
+        String objects = "SELECT CAST(json AS VARCHAR) FROM read_ndjson_objects(" + exactly(file) + ")";
+        each(objects, file.toString(), new JsonRows(rows)::read);
     }
 
     /**
@@ -104,7 +104,10 @@ final class DuckDb implements AutoCloseable {
         String fields = read.stream()
                 .map(column -> literal(column) + ": r." + name(column))
                 .collect(Collectors.joining(", ", "{", "}"));
-        each("SELECT CAST(to_json(" + fields + ") AS VARCHAR) FROM " + table + " AS r", source, new JsonRows(rows));
+        each(
+                "SELECT CAST(to_json(" + fields + ") AS VARCHAR) FROM " + table + " AS r",
+                source,
+                new JsonRows(rows)::readWithoutNulls);
     }
 
     /** Names and types of the columns. */
@@ -122,15 +125,25 @@ final class DuckDb implements AutoCloseable {
         }
     }
 
-    private void each(String query, String source, JsonRows rows) throws DataException {
+    /** Takes one row as JSON. */
+    private interface RowReader {
+        void read(String json, Origin origin) throws DataException;
+    }
+
+    private void each(String query, String source, RowReader reader) throws DataException {
         try (Statement statement = connection.createStatement();
                 ResultSet result = statement.executeQuery(query)) {
             for (long number = 1; result.next(); number++) {
-                rows.readWithoutNulls(result.getString(1), new Origin(source, number, Origin.Unit.ROW));
+                reader.read(result.getString(1), new Origin(source, number, Origin.Unit.ROW));
             }
         } catch (SQLException e) {
             throw new DataException(source, complaint(e));
         }
+    }
+
+    /** This file alone, whatever its name would mean as a pattern. */
+    private static String exactly(Path file) {
+        return literal(file.toString().replaceAll("[\\[*?]", "[$0]"));
     }
 
     private static String literal(String text) {

@@ -11,7 +11,9 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 import java.util.stream.Stream;
+import org.loft4j.DataException;
 
 /**
  * Files by a pattern, as a shell has it: {@code *} and {@code ?} within a name, {@code **} across folders, {@code [ab]} and {@code
@@ -37,7 +39,7 @@ final class FilePattern {
             return List.of();
         }
         int folders = (int) rest.chars().filter(c -> c == '/').count();
-        PathMatcher matcher = root.getFileSystem().getPathMatcher("glob:" + rest);
+        PathMatcher matcher = matcher(text, root, rest);
         // models' and data sets' caches hold links
         try (Stream<Path> all = Files.find(
                 root,
@@ -49,6 +51,14 @@ final class FilePattern {
                     .toList();
         } catch (UncheckedIOException e) {
             throw e.getCause();
+        }
+    }
+
+    private static PathMatcher matcher(String text, Path root, String rest) throws DataException {
+        try {
+            return root.getFileSystem().getPathMatcher("glob:" + rest);
+        } catch (PatternSyntaxException e) {
+            throw new DataException(text, "there is no such file, and as a pattern it is wrong: " + e.getDescription());
         }
     }
 

@@ -95,6 +95,8 @@ class DataReferenceTest {
         assertEquals(folder + " is not a file", DataReference.of(folder).fault());
         assertNull(DataReference.of(file("a.csv", "")).fault());
         assertNull(in("*.csv").fault());
+        String open = String.valueOf(in("{a.csv").fault());
+        assertTrue(open.startsWith(in("{a.csv") + ": there is no such file, and as a pattern it is wrong: "), open);
         var none = assertThrows(DataException.class, () -> DataFiles.read(in("*.tsv"), Columns.auto()));
         assertEquals(in("*.tsv") + ": no file matches this pattern", none.getMessage());
     }

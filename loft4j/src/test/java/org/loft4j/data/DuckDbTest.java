@@ -89,6 +89,16 @@ class DuckDbTest {
     }
 
     @Test
+    void aNameIsNoPatternAndAFolderNoColumn() throws Exception {
+        write("a1.parquet", "SELECT 'other' AS text");
+        Path file = write("a[1].parquet", "SELECT 'meant' AS text");
+        assertEquals(List.of(new PlainText("meant", row(file, 1))), DataFiles.read(file));
+        Files.createDirectories(folder.resolve("label=1"));
+        Path inside = write("label=1/a.parquet", "SELECT 'plain' AS text");
+        assertEquals(List.of(new PlainText("plain", row(inside, 1))), DataFiles.read(inside));
+    }
+
+    @Test
     void packedLinesKeepTheirText() throws Exception {
         Path packed = write("a.jsonl.zst", "SELECT '2020-01-01' AS text, '007' AS label");
         assertEquals(List.of(new LabeledText("2020-01-01", "007", row(packed, 1))), DataFiles.read(packed));
