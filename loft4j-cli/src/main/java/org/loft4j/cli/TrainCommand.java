@@ -12,6 +12,8 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Dataset;
+import org.loft4j.data.Examples;
+import org.loft4j.data.PackedDataset;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.image.Augmentation;
 import org.loft4j.io.Json;
@@ -72,8 +74,15 @@ final class TrainCommand implements Verb {
 
     @Option(
             names = "--packing",
-            description = "Put the texts of a language model one after the other into blocks of --max-length tokens.")
-    boolean packing;
+            arity = "0..1",
+            fallbackValue = "blocks",
+            paramLabel = "HOW",
+            converter = Words.OfPacking.class,
+            description =
+                    "How the rows of a language model share rows of --max-length tokens. blocks, which --packing alone means: texts"
+                            + " one after the other, cut into blocks. examples: whole rows of any kind, which see nothing of"
+                            + " each other; the loss is that of unpacked rows, without the cost of padding. Default: none.")
+    Packing packing = Packing.NONE;
 
     @Option(
             names = "--from-scratch",
@@ -174,8 +183,8 @@ final class TrainCommand implements Verb {
             int most = (int) Math.min(Integer.MAX_VALUE, opened.description().maxPositions());
             int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows.train()) : null;
-            Dataset train = encode(rows, rows.train(), tokenizer, format, maxLength, "training");
-            Dataset held =
+            Examples train = encode(rows, rows.train(), tokenizer, format, maxLength, "training");
+            Examples held =
                     rows.eval() == null ? null : encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out");
             TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
             return train(opened, encoded, config, method.adapter(adapter));
@@ -202,7 +211,7 @@ final class TrainCommand implements Verb {
         return fromScratch ? Models.initialise(directory, options) : Models.open(directory, options);
     }
 
-    private Dataset encode(
+    private Examples encode(
             TrainingRows rows,
             List<org.loft4j.data.Row> some,
             Tokenizer tokenizer,
@@ -210,7 +219,8 @@ final class TrainCommand implements Verb {
             int maxLength,
             String kind)
             throws IOException {
-        return rows.encode(some, tokenizer, format, maxLength, packing, kind, err());
+        Dataset dataset = rows.encode(some, tokenizer, format, maxLength, packing == Packing.BLOCKS, kind, err());
+        return packing == Packing.EXAMPLES ? new PackedDataset(dataset, maxLength) : dataset;
     }
 
     private int train(Model opened, TrainData encoded, TrainConfig config, @Nullable LoraConfig lora)

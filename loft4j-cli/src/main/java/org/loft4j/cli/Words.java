@@ -63,6 +63,12 @@ abstract class Words<T> implements ITypeConverter<T> {
         }
     }
 
+    static final class OfPacking extends Words<Packing> {
+        OfPacking() {
+            super(Packing::parse);
+        }
+    }
+
     static final class OfRowFormat extends Words<RowFormat> {
         OfRowFormat() {
             super(RowFormat::parse);

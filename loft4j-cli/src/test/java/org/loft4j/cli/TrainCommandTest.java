@@ -31,6 +31,15 @@ class TrainCommandTest {
     }
 
     @Test
+    void packingIsASwitchOrAWord() {
+        assertEquals(Packing.NONE, parse().packing);
+        assertEquals(Packing.BLOCKS, parse("--packing", "--max-length", "64").packing);
+        assertEquals(Packing.EXAMPLES, parse("--packing", "examples").packing);
+        assertEquals(Packing.BLOCKS, Packing.parse("true"));
+        assertEquals(true, parse("--gradient-checkpointing").config().gradientCheckpointing());
+    }
+
+    @Test
     void settingsThatAreWrongAreNamedTogetherInHuggingFacesSpelling() {
         Captured call = Captured.loft(
                 "train", "--method", "magic", "--rank", "0", "--batch-size", "0", "--eval-share", "2", "--seed", "x");
