@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
@@ -127,5 +128,33 @@ class LayersTest {
 
     private static double apply(String name, double x) {
         return Tensors.toDoubles(Activation.parse("hidden_act", name).apply(Tensors.of(new double[] {x}, 1)))[0];
+    }
+
+    /** The ways of attention in a half type, by the number of scores, against float64. */
+    @Test
+    void attentionInBfloat16HasTheGradientsOfFloat64WhateverItsLength() {
+        for (long length : new long[] {24, 1500}) {
+            try (NativeScope scope = new NativeScope()) {
+                long[] shape = {1, length, 4, 8};
+                Tensor half = torch.randn(shape, Tensors.options(Dtype.F32, DeviceSpec.CPU))
+                        .to(Dtype.BF16.scalarType());
+                Tensor exact = half.to(Dtype.F64.scalarType()).clone();
+                half.set_requires_grad(true);
+                exact.set_requires_grad(true);
+                Tensor weights = torch.randn(new long[] {1, length, 32}, Tensors.options(Dtype.F64, DeviceSpec.CPU));
+                Tensor expected = Attention.attend(exact, exact, exact, null, true, 0);
+                Tensor actual = Attention.attend(half, half, half, null, true, 0);
+                assertTrue(relative(actual, expected) < 1e-2, length + " is off by " + relative(actual, expected));
+                expected.mul(weights).sum().backward();
+                actual.mul(weights.to(Dtype.BF16.scalarType())).sum().backward();
+                double gradient = relative(half.grad(), exact.grad());
+                assertTrue(gradient < 2e-2, length + ": the gradient is off by " + gradient);
+            }
+        }
+    }
+
+    private static double relative(Tensor actual, Tensor expected) {
+        Tensor difference = actual.to(Dtype.F64.scalarType()).sub(expected);
+        return difference.norm().item_double() / expected.norm().item_double();
     }
 }
