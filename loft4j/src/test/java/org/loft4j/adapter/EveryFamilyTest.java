@@ -1,0 +1,100 @@
+package org.loft4j.adapter;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.util.Map;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.model.Fixture;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Losses;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/**
+ * An adapter on every linear layer of each family, for those of which PEFT's numbers are not at hand: the gradients of its
+ * factors follow from that of the whole matrix, {@code ∂B = s·G·Aᵀ} and {@code ∂A = s·Bᵀ·G}, and a merge changes no logit.
+ */
+class EveryFamilyTest {
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "gemma2_cap",
+                "gemma3_text",
+                "phi3_partial",
+                "llama3_rope_tied",
+                "smollm3_sliding",
+                "gpt2",
+                "mistral_sw",
+                "qwen2_cls",
+                "llama_tok",
+                "gpt2_cls",
+                "roberta_cls",
+                "distilbert_cls",
+                "deberta_v2_cls_conv",
+                "deberta_v3_tok",
+                "bert_tok"
+            })
+    void gradientsFollowFromTheWholeMatrixAndAMergeChangesNothing(String name) throws Exception {
+        Path directory = Fixture.directory(name);
+        Task task = Models.defaultTask(directory);
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open(name);
+                Model model = Models.open(directory, ModelOptions.of(task).withDtype(Dtype.F64));
+                LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.of(3, 6, TargetModules.allLinear()), 11)) {
+            torch.manual_seed(5);
+            try (AutoGradMode frozen = new AutoGradMode(false)) {
+                adapter.layers()
+                        .values()
+                        .forEach(layer -> layer.loraB()
+                                .copy_(torch.randn_like(layer.loraB()).mul(new Scalar(0.1))));
+            }
+            adapter.layers()
+                    .keySet()
+                    .forEach(path -> model.weights().get(path + ".weight").set_requires_grad(true));
+            TokenInput input = fixture.input();
+            Tensor logits = model.logits(input);
+            loss(task, logits, fixture.read("labels")).backward();
+            for (Map.Entry<String, LoraLinear> entry : adapter.layers().entrySet()) {
+                LoraLinear layer = entry.getValue();
+                Tensor stored = model.weights().get(entry.getKey() + ".weight").grad();
+                Tensor whole = layer.base().matrix().isStoredTransposed() ? stored.t() : stored;
+                Scalar scale = new Scalar(layer.scale());
+                assertNear(whole.mm(layer.loraA().t()).mul(scale), layer.loraB().grad(), entry.getKey() + " B");
+                assertNear(layer.loraB().t().mm(whole).mul(scale), layer.loraA().grad(), entry.getKey() + " A");
+            }
+            assertTrue(adapter.layers().size() >= 8, adapter.layers().keySet().toString());
+            MergeReport report = adapter.merge();
+            assertEquals(adapter.layers().size(), report.layers().size());
+            Tensor mask = task.isOneLabelEach() ? null : input.attentionMask();
+            Fixture.assertClose(logits, model.logits(input), mask, 1e-12);
+            adapter.unmerge();
+            assertTrue(Tensors.bitEqual(logits, model.logits(input)));
+        }
+    }
+
+    private static Tensor loss(Task task, Tensor logits, Tensor labels) {
+        return switch (task) {
+            case CAUSAL_LM -> Losses.causalLm(logits, labels);
+            case TOKEN_CLASSIFICATION -> Losses.tokenClassification(logits, labels);
+            default -> Losses.classification(logits, labels);
+        };
+    }
+
+    private static void assertNear(Tensor expected, Tensor actual, String what) {
+        double norm = expected.norm().item_double();
+        double difference = actual.sub(expected).norm().item_double();
+        assertTrue(difference <= 1e-10 * Math.max(norm, 1e-6), what + " is off by " + difference + " of " + norm);
+    }
+}
