@@ -22,6 +22,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Seeds;
 import org.loft4j.tensor.Shapes;
@@ -200,7 +201,7 @@ class DoraTest {
     void everyChangeOfAFactorIsSeenAndNothingIsLeftBehind() {
         try (Model model = model(Dtype.F32)) {
             exercise(model);
-            long before = NativeScope.liveObjects();
+            long before = LiveObjects.settled();
             for (int i = 0; i < 10; i++) {
                 exercise(model);
             }

@@ -21,6 +21,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Seeds;
 import org.loft4j.tensor.Shapes;
@@ -262,7 +263,7 @@ class LoraAdapterTest {
     void nothingIsLeftBehind() {
         try (Model model = classifier(Dtype.F32)) {
             exercise(model);
-            long before = NativeScope.liveObjects();
+            long before = LiveObjects.settled();
             for (int i = 0; i < 20; i++) {
                 exercise(model);
             }

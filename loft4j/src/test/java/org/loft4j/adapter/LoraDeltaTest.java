@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 
@@ -52,7 +53,7 @@ class LoraDeltaTest {
         try (Model model = new TinyModel(Task.CAUSAL_LM, Dtype.BF16, false, 5);
                 LoraAdapter adapter = LoraAdapter.create(model, CONFIG, 1)) {
             List<String> paths = new ArrayList<>();
-            long before = NativeScope.liveObjects();
+            long before = LiveObjects.settled();
             adapter.visitDeltas((path, delta) -> {
                 paths.add(path + " " + Shapes.text(Shapes.of(delta)));
                 assertEquals(Dtype.F32, Dtype.of(delta));

@@ -25,6 +25,7 @@ import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -159,7 +160,7 @@ class LoraParityTest {
                 Model model = open("llama_gqa", null);
                 LoraAdapter adapter = PeftFiles.load(root().resolve("llama_gqa/adapter"), model)) {
             step(fixture, model);
-            long before = NativeScope.liveObjects();
+            long before = LiveObjects.settled();
             for (int i = 0; i < 20; i++) {
                 step(fixture, model);
                 assertEquals(before, NativeScope.liveObjects());

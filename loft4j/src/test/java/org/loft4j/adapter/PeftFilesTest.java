@@ -31,6 +31,7 @@ import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
@@ -199,7 +200,7 @@ class PeftFilesTest {
         save(Task.SEQUENCE_CLASSIFICATION, LoraConfig.of(2, 4, TargetModules.allLinear()));
         try (Model model = model(Task.SEQUENCE_CLASSIFICATION)) {
             PeftFiles.load(directory, model).close();
-            long before = NativeScope.liveObjects();
+            long before = LiveObjects.settled();
             for (int i = 0; i < 5; i++) {
                 PeftFiles.load(directory, model).close();
             }

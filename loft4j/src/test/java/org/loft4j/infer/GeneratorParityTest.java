@@ -21,6 +21,7 @@ import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 
 /** Greedy continuations by Transformers of the trained stories260K. */
@@ -35,7 +36,7 @@ class GeneratorParityTest {
         long[] newIds = longs(expected.get("new_ids"));
         try (Model model = Models.open(STORIES, ModelOptions.of(Task.CAUSAL_LM))) {
             List<Long> heard = new ArrayList<>();
-            long baseline = NativeScope.liveObjects();
+            long baseline = LiveObjects.settled();
             List<long[]> prompts = List.of(longs(expected.get("prompt_ids")));
             Continuation continuation = Generator.of(model)
                     .generate(prompts, newIds.length, Set.of(2L), SamplingConfig.GREEDY, (row, id) -> heard.add(id))

@@ -25,6 +25,7 @@ import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -164,9 +165,9 @@ class GreedyTextTest {
             assertArrayEquals(alone, batched.get(i).ids(), "batched, prompt " + i);
             assertArrayEquals(withoutCache(model, PROMPTS.get(i), tokens), alone, "without a cache, prompt " + i);
             if (i == 0) {
-                baseline = NativeScope.liveObjects();
+                baseline = LiveObjects.settled();
             }
-            assertTrue(NativeScope.liveObjects() <= baseline, "native objects are left behind");
+            assertEquals(baseline, NativeScope.liveObjects(), "native objects are left behind");
         }
     }
 

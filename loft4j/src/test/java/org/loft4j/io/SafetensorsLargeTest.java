@@ -22,6 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -78,7 +79,7 @@ class SafetensorsLargeTest {
         long resident = 0;
         for (int i = 0; i < rounds; i++) {
             if (i == rounds / 4) {
-                objects = NativeScope.liveObjects();
+                objects = LiveObjects.settled();
                 resident = NativeScope.residentBytes();
             }
             try (NativeScope scope = new NativeScope()) {

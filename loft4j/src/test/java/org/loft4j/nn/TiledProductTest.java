@@ -20,6 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Seeds;
 import org.loft4j.tensor.Tensors;
@@ -180,7 +181,7 @@ class TiledProductTest {
                     weight.product(x, null).sum().backward();
                 }
                 if (step == 10) {
-                    before = NativeScope.liveObjects();
+                    before = LiveObjects.settled();
                 }
             }
             assertEquals(before, NativeScope.liveObjects());

@@ -17,6 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Seeds;
 import org.loft4j.tensor.Tensors;
@@ -173,7 +174,7 @@ class LoftInvarianceTest {
                     try (NativeScope step = new NativeScope()) {
                         run(loft, pair, List.of(randn(M, N).to(Dtype.F32.scalarType())));
                     }
-                    before = i == 2 ? NativeScope.liveObjects() : before;
+                    before = i == 2 ? LiveObjects.settled() : before;
                 }
                 assertEquals(before, NativeScope.liveObjects());
             }

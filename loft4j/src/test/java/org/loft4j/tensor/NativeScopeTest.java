@@ -10,7 +10,7 @@ class NativeScopeTest {
     @Test
     void aKeptTensorOutlivesItsScopeAndIsFreedByItsOwner() {
         Engine.start();
-        long before = NativeScope.liveObjects();
+        long before = LiveObjects.settled();
         Tensor kept;
         try (NativeScope scope = new NativeScope()) {
             kept = NativeScope.keep(Tensors.of(new float[] {1, 2, 3}, 3));
@@ -34,7 +34,7 @@ class NativeScopeTest {
     @Test
     void aTensorHandedOnLivesAsLongAsTheEnclosingScope() {
         Engine.start();
-        long before = NativeScope.liveObjects();
+        long before = LiveObjects.settled();
         Tensor handedOn;
         try (NativeScope outer = new NativeScope()) {
             try (NativeScope inner = new NativeScope()) {
@@ -54,7 +54,7 @@ class NativeScopeTest {
     @Test
     void manyScopesLeaveNothingBehind() {
         Engine.start();
-        long before = NativeScope.liveObjects();
+        long before = LiveObjects.settled();
         for (int i = 0; i < 2000; i++) {
             try (NativeScope scope = new NativeScope()) {
                 Tensor x = Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 64, 64);

@@ -38,6 +38,7 @@ import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -187,7 +188,7 @@ class QuantizedModelTest {
                 losses.add(trainer.step(List.of(Batch.collate(data, rows, 0)), step)
                         .loss());
                 if (step == 10) {
-                    objects = NativeScope.liveObjects();
+                    objects = LiveObjects.settled();
                 }
             }
             assertEquals(objects, NativeScope.liveObjects());

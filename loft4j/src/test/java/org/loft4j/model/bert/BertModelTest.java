@@ -24,6 +24,7 @@ import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -126,7 +127,7 @@ class BertModelTest {
                     weight.mutable_grad().zero_();
                 }
                 if (i == 9) {
-                    baseline = NativeScope.liveObjects();
+                    baseline = LiveObjects.settled();
                 }
             }
             assertEquals(baseline, NativeScope.liveObjects());

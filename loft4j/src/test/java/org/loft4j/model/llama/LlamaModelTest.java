@@ -25,6 +25,7 @@ import org.loft4j.nn.Losses;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
@@ -161,7 +162,7 @@ class LlamaModelTest {
                     weight.mutable_grad().zero_();
                 }
                 if (i == 9) {
-                    baseline = NativeScope.liveObjects();
+                    baseline = LiveObjects.settled();
                 }
             }
             assertEquals(baseline, NativeScope.liveObjects());
