@@ -13,6 +13,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.MergeReport;
+import org.loft4j.data.Tokenizer;
 import org.loft4j.export.MergedModel;
 import org.loft4j.io.Json;
 import org.loft4j.model.TaskFile;
@@ -34,22 +35,10 @@ import picocli.CommandLine.Spec;
         footer = {"  loft merge --model models/MiniLM --adapter run --output merged"})
 final class MergeCommand implements Verb {
     /** What lies beside the weights of a model and stays as it is. */
-    private static final List<String> ALONG = List.of(
-            "tokenizer.json",
-            "tokenizer_config.json",
-            "special_tokens_map.json",
-            "added_tokens.json",
-            "vocab.txt",
-            "vocab.json",
-            "merges.txt",
-            "tokenizer.model",
-            "spiece.model",
-            "sentencepiece.bpe.model",
-            "chat_template.jinja",
-            "chat_template.json",
-            "preprocessor_config.json",
-            "processor_config.json",
-            "generation_config.json");
+    private static final List<String> ALONG = Stream.concat(
+                    Tokenizer.FILES.stream(),
+                    Stream.of("preprocessor_config.json", "processor_config.json", "generation_config.json"))
+            .toList();
 
     /** Weights that a merge may have left before, in one file or several. */
     private static final Pattern WEIGHTS = Pattern.compile("model(-\\d+-of-\\d+)?\\.safetensors(\\.index\\.json)?");

@@ -26,7 +26,8 @@ import org.loft4j.Checks;
  * <p>Several threads may encode and decode at once. {@link #close} must come after all of them: it frees native memory.
  */
 public final class Tokenizer implements AutoCloseable {
-    private static final List<String> FILES = List.of(
+    /** What a tokenizer and its chat template may lie in, beside the weights of a model. */
+    public static final List<String> FILES = List.of(
             "tokenizer.json",
             "tokenizer_config.json",
             "special_tokens_map.json",
@@ -35,6 +36,8 @@ public final class Tokenizer implements AutoCloseable {
             "vocab.json",
             "merges.txt",
             "tokenizer.model",
+            "spiece.model",
+            "sentencepiece.bpe.model",
             "chat_template.jinja",
             "chat_template.json");
 

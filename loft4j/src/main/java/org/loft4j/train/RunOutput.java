@@ -4,11 +4,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
 import org.loft4j.model.TaskFile;
 
@@ -17,18 +17,8 @@ final class RunOutput implements AutoCloseable {
     static final String METRICS = "metrics.jsonl";
     static final String EVENTS = "runs";
 
-    /** What a tokenizer needs; weights and configuration of a model have other names. */
-    private static final List<String> TOKENIZER = List.of(
-            "tokenizer.json",
-            "tokenizer_config.json",
-            "special_tokens_map.json",
-            "added_tokens.json",
-            "vocab.txt",
-            "vocab.json",
-            "merges.txt",
-            "tokenizer.model",
-            "chat_template.jinja",
-            "preprocessor_config.json");
+    /** How images are prepared. */
+    private static final String PREPROCESSOR = "preprocessor_config.json";
 
     private final Path directory;
     private final Checkpoints checkpoints;
@@ -89,7 +79,8 @@ final class RunOutput implements AutoCloseable {
         try (Stream<Path> files = Files.list(modelDirectory)) {
             for (Path file : files.toList()) {
                 String name = file.getFileName().toString();
-                if (TOKENIZER.contains(name) && !modelDirectory.toRealPath().equals(directory.toRealPath())) {
+                boolean along = Tokenizer.FILES.contains(name) || name.equals(PREPROCESSOR);
+                if (along && !modelDirectory.toRealPath().equals(directory.toRealPath())) {
                     Files.copy(file, directory.resolve(name), StandardCopyOption.REPLACE_EXISTING);
                 }
             }

@@ -93,11 +93,6 @@ public final class LabeledImages {
         }
     }
 
-    /** Whether a path is one that {@link #read} takes rather than rows of text: a folder, or IDX images. */
-    public static boolean isIdxOrFolder(Path path) {
-        return Files.isDirectory(path) || IdxFile.isNamedAsImages(path);
-    }
-
     /**
      * A folder with a folder for each class, or an IDX file with its labels beside it.
      *
