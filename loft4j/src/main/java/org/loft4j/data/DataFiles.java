@@ -1,8 +1,8 @@
 package org.loft4j.data;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
@@ -25,10 +25,6 @@ import org.loft4j.DataException;
  * kind, further columns are not read. Prompt and completion may be lists of messages too.
  */
 public final class DataFiles {
-    private static final String FORMATS =
-            "the name must end in .jsonl, .ndjson, .json, .csv, .tsv or .txt, each also with"
-                    + " .gz behind it, in .jsonl.zst or in .parquet";
-
     private DataFiles() {}
 
     /** Reads rows with the usual column names. */
@@ -52,7 +48,7 @@ public final class DataFiles {
 
     /** The same, with what the rows were recognised as. */
     public static DataRows readRows(DataReference data, Columns columns) throws DataException {
-        return collect(data, columns, null).result();
+        return collect(data, columns, null);
     }
 
     /**
@@ -63,66 +59,21 @@ public final class DataFiles {
      */
     public static DataRows readWhatCanBe(DataReference data, Columns columns, Consumer<DataException> faults)
             throws DataException {
-        return collect(data, columns, faults).result();
+        return collect(data, columns, faults);
     }
 
-    private static RowCollector collect(DataReference data, Columns columns, @Nullable Consumer<DataException> faults)
+    private static DataRows collect(DataReference data, Columns columns, @Nullable Consumer<DataException> faults)
             throws DataException {
-        RowCollector rows = new RowCollector(columns, faults);
-        if (data.isQuery()) {
-            try (DuckDb database = DuckDb.open(data.shown())) {
-                database.read(data.text(), data.shown(), rows);
-            } catch (DataException e) {
-                rows.fault(e);
-            }
-            requireSome(data.shown(), rows, 0);
-            return rows;
-        }
-        for (Path file : data.files()) {
-            long before = rows.seen();
-            try {
-                read(file, rows);
-            } catch (DataException e) {
-                rows.fault(e);
-            }
-            requireSome(file.toString(), rows, before);
-        }
-        return rows;
-    }
-
-    private static void requireSome(String source, RowCollector rows, long before) throws DataException {
-        if (rows.seen() == before) {
-            rows.fault(new DataException(source, "holds no rows"));
-        }
-    }
-
-    private static void read(Path file, RowCollector rows) throws DataException {
-        String name =
-                file.getFileName() == null ? "" : file.getFileName().toString().toLowerCase(Locale.ROOT);
-        String plain = name.endsWith(".gz") ? name.substring(0, name.length() - 3) : name;
-        switch (plain.substring(plain.lastIndexOf('.') + 1)) {
-            case "jsonl", "ndjson" -> JsonRows.lines(SourceText.read(file), rows);
-            case "json" -> json(SourceText.read(file), rows);
-            case "csv" -> TableRows.read(SourceText.read(file), rows, ',');
-            case "tsv" -> TableRows.read(SourceText.read(file), rows, '\t');
-            case "txt" -> lines(SourceText.read(file), rows);
-            default -> readByDatabase(file, name, rows);
-        }
-    }
-
-    private static void readByDatabase(Path file, String name, RowCollector rows) throws DataException {
-        boolean lines = name.endsWith(".jsonl.zst") || name.endsWith(".ndjson.zst");
-        if (!lines && !name.endsWith(".parquet")) {
-            throw new DataException(file, "is of no known format: " + FORMATS);
-        }
-        SourceText.requireFile(file);
-        try (DuckDb database = DuckDb.open(file.toString())) {
-            if (lines) {
-                database.readJsonLines(file, rows);
-            } else {
-                database.readParquet(file, rows);
+        List<Row> rows = new ArrayList<>();
+        RowCollector collector = new RowCollector(columns, rows::add, faults);
+        try (DataReading reading = DataReading.open(data, collector)) {
+            while (reading.advance()) {
+                // the collector has it
             }
         }
+        RowKind kind = collector.kind();
+        return new DataRows(
+                rows, kind == null ? RowFormat.AUTO : kind.format(), kind == null ? "nothing" : kind.describe());
     }
 
     /**
@@ -131,34 +82,10 @@ public final class DataFiles {
      * @throws DataException if the file cannot be read, is not UTF-8 or is blank
      */
     public static PlainText readDocument(Path file) throws DataException {
-        String text = SourceText.read(file).text();
+        String text = SourceText.of(file).whole();
         if (text.isBlank()) {
             throw new DataException(file, "holds no text");
         }
         return new PlainText(text, new Origin(file, 0));
-    }
-
-    private static void json(SourceText source, RowCollector rows) throws DataException {
-        if (source.text().stripLeading().startsWith("[")) {
-            JsonRows.array(source, rows);
-        } else {
-            JsonRows.lines(source, rows);
-        }
-    }
-
-    private static void lines(SourceText source, RowCollector rows) throws DataException {
-        if (!rows.columns().equals(Columns.auto()) && !rows.columns().equals(Columns.of(RowFormat.TEXT))) {
-            throw new DataException(source.file(), "is plain text and has no columns to name");
-        }
-        rows.begin(new RowKind.Plain("line"), source.at(1));
-        for (SourceText.Line line : source) {
-            if (!line.text().isBlank()) {
-                try {
-                    rows.add(RowCheck.plain("line", line.text(), source.at(line.number())));
-                } catch (DataException e) {
-                    rows.fault(e);
-                }
-            }
-        }
     }
 }

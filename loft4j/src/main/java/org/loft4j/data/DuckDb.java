@@ -37,7 +37,7 @@ final class DuckDb implements AutoCloseable {
     }
 
     /**
-     * Opens a database of its own.
+     * Opens a database of its own, which the reading of its one source closes.
      *
      * @param source what is to be read, for messages
      */
@@ -70,14 +70,14 @@ final class DuckDb implements AutoCloseable {
     }
 
     /** Reads a Parquet file; folders named like {@code label=1} add no column. */
-    void readParquet(Path file, RowCollector rows) throws DataException {
-        read("FROM read_parquet(" + exactly(file) + ", hive_partitioning = false)", file.toString(), rows);
+    RowReading parquet(Path file, RowCollector rows) throws DataException {
+        return query("FROM read_parquet(" + exactly(file) + ", hive_partitioning = false)", file.toString(), rows);
     }
 
     /** Reads JSON Lines that are packed as the name says; each object as it stands. */
-    void readJsonLines(Path file, RowCollector rows) throws DataException {
+    RowReading jsonLines(Path file, RowCollector rows) throws DataException {
         String objects = "SELECT CAST(json AS VARCHAR) FROM read_ndjson_objects(" + exactly(file) + ")";
-        each(objects, file.toString(), new JsonRows(rows)::read);
+        return new DuckDbRows(this, objects, file.toString(), new JsonRows(rows)::read);
     }
 
     /**
@@ -85,7 +85,7 @@ final class DuckDb implements AutoCloseable {
      *
      * @param source what messages call it
      */
-    void read(String query, String source, RowCollector rows) throws DataException {
+    RowReading query(String query, String source, RowCollector rows) throws DataException {
         // a table function that takes nothing but one SELECT
         String table = "query(" + literal(query) + ")";
         Map<String, String> types = columns(table, source);
@@ -104,7 +104,8 @@ final class DuckDb implements AutoCloseable {
         String fields = read.stream()
                 .map(column -> literal(column) + ": r." + name(column))
                 .collect(Collectors.joining(", ", "{", "}"));
-        each(
+        return new DuckDbRows(
+                this,
                 "SELECT CAST(to_json(" + fields + ") AS VARCHAR) FROM " + table + " AS r",
                 source,
                 new JsonRows(rows)::readWithoutNulls);
@@ -125,20 +126,8 @@ final class DuckDb implements AutoCloseable {
         }
     }
 
-    /** Takes one row as JSON. */
-    private interface RowReader {
-        void read(String json, Origin origin) throws DataException;
-    }
-
-    private void each(String query, String source, RowReader reader) throws DataException {
-        try (Statement statement = connection.createStatement();
-                ResultSet result = statement.executeQuery(query)) {
-            for (long number = 1; result.next(); number++) {
-                reader.read(result.getString(1), new Origin(source, number, Origin.Unit.ROW));
-            }
-        } catch (SQLException e) {
-            throw new DataException(source, complaint(e));
-        }
+    Connection connection() {
+        return connection;
     }
 
     /** This file alone, whatever its name would mean as a pattern. */
@@ -155,7 +144,7 @@ final class DuckDb implements AutoCloseable {
     }
 
     /** The cause without the query, which holds more than the user wrote, and without advice that does not hold here. */
-    private static String complaint(SQLException e) {
+    static String complaint(SQLException e) {
         List<String> lines = new ArrayList<>();
         for (String line : String.valueOf(e.getMessage()).lines().toList()) {
             if (line.isBlank() || line.startsWith("LINE ")) {

@@ -3,7 +3,6 @@ package org.loft4j.data;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -19,7 +18,7 @@ import org.loft4j.DataException;
 
 /** Rows out of JSON Lines, or out of one JSON array of objects. */
 final class JsonRows {
-    private static final ObjectMapper MAPPER = new ObjectMapper(JsonFactory.builder()
+    static final ObjectMapper MAPPER = new ObjectMapper(JsonFactory.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .streamReadConstraints(StreamReadConstraints.builder()
                     .maxStringLength(Integer.MAX_VALUE)
@@ -32,12 +31,34 @@ final class JsonRows {
         this.rows = rows;
     }
 
-    static void lines(SourceText source, RowCollector rows) throws DataException {
-        var reader = new JsonRows(rows);
-        for (SourceText.Line line : source) {
-            if (!line.text().isBlank()) {
-                reader.read(line.text(), source.at(line.number()));
+    /** One object a line. */
+    static RowReading lines(SourceText source, RowCollector rows) throws DataException {
+        return new Lines(source.lines(), new JsonRows(rows));
+    }
+
+    /** One array of objects. */
+    static RowReading array(SourceText source, RowCollector rows) throws DataException {
+        return new JsonArrayRows(source, new JsonRows(rows), rows);
+    }
+
+    private record Lines(TextLines lines, JsonRows objects) implements RowReading {
+        @Override
+        public boolean advance() throws DataException {
+            String line = lines.nextFilled();
+            if (line != null) {
+                objects.read(line, lines.origin());
             }
+            return line != null;
+        }
+
+        @Override
+        public boolean pass() throws DataException {
+            return lines.nextFilled() != null;
+        }
+
+        @Override
+        public void close() throws DataException {
+            lines.close();
         }
     }
 
@@ -83,41 +104,14 @@ final class JsonRows {
         node.forEach(JsonRows::dropNulls);
     }
 
-    static void array(SourceText source, RowCollector rows) throws DataException {
-        var reader = new JsonRows(rows);
-        try (JsonParser parser = MAPPER.createParser(source.text())) {
-            parser.nextToken();
-            while (parser.nextToken() != JsonToken.END_ARRAY) {
-                Origin origin = source.at(parser.currentTokenLocation().getLineNr());
-                JsonNode node = parser.readValueAsTree();
-                try {
-                    reader.add(node, origin);
-                } catch (DataException e) {
-                    rows.fault(e);
-                }
-            }
-            if (parser.nextToken() != null) {
-                throw source.at(parser.currentTokenLocation().getLineNr()).fault("has more after the end of the array");
-            }
-        } catch (JsonProcessingException e) {
-            // what follows cannot be told apart any more
-            long line = e.getLocation() == null ? 0 : e.getLocation().getLineNr();
-            rows.fault(source.at(line).fault("is not valid JSON: " + complaint(e)));
-        } catch (DataException e) {
-            rows.fault(e);
-        } catch (IOException e) {
-            throw new DataException(source.file(), "cannot be read: " + e);
-        }
-    }
-
-    private static String complaint(JsonProcessingException e) {
+    static String complaint(JsonProcessingException e) {
         String message = e.getOriginalMessage().lines().findFirst().orElse("");
         String column =
                 e.getLocation() == null ? "" : " (column " + e.getLocation().getColumnNr() + ")";
         return message.replaceAll(" \\((for (Object|Array) starting|start marker) at .*", "") + column;
     }
 
-    private void add(@Nullable JsonNode node, Origin origin) throws DataException {
+    void add(@Nullable JsonNode node, Origin origin) throws DataException {
         if (!(node instanceof ObjectNode object)) {
             throw origin.fault("must be a JSON object such as {\"text\": \"…\"}, found " + describe(node));
         }

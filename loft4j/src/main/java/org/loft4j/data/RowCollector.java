@@ -1,24 +1,25 @@
 package org.loft4j.data;
 
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 
-/** The rows of one source, which may be several files; all of them are of one kind. */
+/** Takes the rows of one source, which may be several files; all of them are of one kind. */
 final class RowCollector {
     private final Columns columns;
+    private final Consumer<Row> rows;
     private final @Nullable Consumer<DataException> faults;
-    private final List<Row> rows = new ArrayList<>();
     private @Nullable RowKind kind;
     private Origin first = Origin.MEMORY;
-    private long found;
+    private long seen;
 
-    /** @param faults takes the faults of rows, which are then left out; null where the first one ends the reading */
-    RowCollector(Columns columns, @Nullable Consumer<DataException> faults) {
+    /**
+     * @param rows takes the rows
+     * @param faults takes the faults of rows, which are then left out; null where the first one ends the reading
+     */
+    RowCollector(Columns columns, Consumer<Row> rows, @Nullable Consumer<DataException> faults) {
         this.columns = columns;
+        this.rows = rows;
         this.faults = faults;
     }
 
@@ -50,12 +51,18 @@ final class RowCollector {
     }
 
     void add(Row row) {
-        rows.add(row);
+        seen++;
+        rows.accept(row);
+    }
+
+    /** Goes past a row that was not made. */
+    void passed() {
+        seen++;
     }
 
     /** Goes on without a row, or ends the reading. */
     void fault(DataException fault) throws DataException {
-        found++;
+        seen++;
         if (faults == null) {
             throw fault;
         }
@@ -64,16 +71,6 @@ final class RowCollector {
 
     /** Rows and faults so far: where it does not grow, a file holds nothing. */
     long seen() {
-        return rows.size() + found;
-    }
-
-    DataRows result() {
-        RowKind known = kind;
-        return new DataRows(
-                rows, known == null ? RowFormat.AUTO : known.format(), known == null ? "nothing" : known.describe());
-    }
-
-    List<Row> rows() {
-        return Collections.unmodifiableList(rows);
+        return seen;
     }
 }

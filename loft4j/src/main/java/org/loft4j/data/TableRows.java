@@ -1,15 +1,9 @@
 package org.loft4j.data;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.StreamReadConstraints;
-import com.fasterxml.jackson.dataformat.csv.CsvFactory;
-import com.fasterxml.jackson.dataformat.csv.CsvParser;
-import com.fasterxml.jackson.dataformat.csv.CsvSchema;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
@@ -21,54 +15,118 @@ import org.loft4j.DataException;
  * <p>Many TSV files do not quote at all and hold stray quotes. So a TSV file in which every line has as many values as the
  * header is read line by line, and only quotes around a whole value are taken off; any other is read as CSV with tabs.
  */
-final class TableRows {
+final class TableRows implements RowReading {
     /** What separates values elsewhere. */
     private static final Pattern ONE_COLUMN = Pattern.compile("[;\t,|]");
 
-    private static final CsvFactory FACTORY = CsvFactory.builder()
-            .enable(CsvParser.Feature.WRAP_AS_ARRAY)
-            .streamReadConstraints(StreamReadConstraints.builder()
-                    .maxStringLength(Integer.MAX_VALUE)
-                    .build())
-            .build();
-
-    private final SourceText source;
     private final RowCollector rows;
     private final char separator;
+    private final Records records;
     private List<String> header = List.of();
     private @Nullable RowKind kind;
 
-    private TableRows(SourceText source, RowCollector rows, char separator) {
-        this.source = source;
+    /** What a table is read from: values, and where they begin. */
+    interface Records {
+        /** The values of the next row that is not empty; null behind the last. */
+        @Nullable
+        List<String> next() throws DataException;
+
+        Origin origin();
+
+        void close() throws DataException;
+    }
+
+    private TableRows(RowCollector rows, char separator, Records records) {
         this.rows = rows;
         this.separator = separator;
+        this.records = records;
     }
 
-    static void read(SourceText source, RowCollector rows, char separator) throws DataException {
-        var reader = new TableRows(source, rows, separator);
-        if (separator == '\t' && oneLineEach(source)) {
-            for (SourceText.Line line : source) {
-                if (!line.text().isEmpty()) {
-                    reader.add(plainValues(line.text()), source.at(line.number()));
-                }
-            }
-        } else {
-            reader.readQuoted();
+    static RowReading open(SourceText source, RowCollector rows, char separator) throws DataException {
+        Records records = separator == '\t' && oneLineEach(source)
+                ? new PlainRecords(source.lines())
+                : new QuotedRecords(source, separator);
+        return new TableRows(rows, separator, records);
+    }
+
+    @Override
+    public boolean advance() throws DataException {
+        if (kind == null && !readHeader()) {
+            return false;
         }
+        List<String> values = records.next();
+        if (values == null) {
+            return false;
+        }
+        try {
+            rows.add(checked(values, records.origin()));
+        } catch (DataException e) {
+            rows.fault(e);
+        }
+        return true;
     }
 
-    private static boolean oneLineEach(SourceText source) {
+    @Override
+    public boolean pass() throws DataException {
+        if (kind == null && !readHeader()) {
+            return false;
+        }
+        return records.next() != null;
+    }
+
+    @Override
+    public void close() throws DataException {
+        records.close();
+    }
+
+    private boolean readHeader() throws DataException {
+        List<String> names = records.next();
+        if (names == null) {
+            return false;
+        }
+        header = names.stream().map(String::strip).toList();
+        RowKind found = recognise(records.origin());
+        rows.begin(found, records.origin());
+        kind = found;
+        return true;
+    }
+
+    private static boolean oneLineEach(SourceText source) throws DataException {
         long tabs = -1;
-        for (SourceText.Line line : source) {
-            if (!line.text().isEmpty()) {
-                long found = line.text().chars().filter(c -> c == '\t').count();
-                if (tabs >= 0 && found != tabs) {
-                    return false;
+        try (TextLines lines = source.lines()) {
+            for (String line = lines.next(); line != null; line = lines.next()) {
+                if (!line.isEmpty()) {
+                    long found = line.chars().filter(c -> c == '\t').count();
+                    if (tabs >= 0 && found != tabs) {
+                        return false;
+                    }
+                    tabs = found;
                 }
-                tabs = found;
             }
         }
         return true;
+    }
+
+    /** A row is a line, and only quotes around a whole value are taken off. */
+    private record PlainRecords(TextLines lines) implements Records {
+        @Override
+        public @Nullable List<String> next() throws DataException {
+            String line = lines.next();
+            while (line != null && line.isEmpty()) {
+                line = lines.next();
+            }
+            return line == null ? null : plainValues(line);
+        }
+
+        @Override
+        public Origin origin() {
+            return lines.origin();
+        }
+
+        @Override
+        public void close() throws DataException {
+            lines.close();
+        }
     }
 
     private static List<String> plainValues(String line) {
@@ -82,55 +140,13 @@ final class TableRows {
         return values;
     }
 
-    private void readQuoted() throws DataException {
-        long begun = 1;
-        try (CsvParser parser = FACTORY.createParser(source.text())) {
-            parser.setSchema(CsvSchema.emptySchema().withColumnSeparator(separator));
-            parser.nextToken();
-            while (parser.nextToken() == JsonToken.START_ARRAY) {
-                begun = parser.currentLocation().getLineNr();
-                var values = new ArrayList<String>();
-                while (parser.nextToken() != JsonToken.END_ARRAY) {
-                    values.add(parser.getText());
-                }
-                if (values.size() > 1 || !values.get(0).isBlank()) {
-                    add(values, source.at(begun));
-                }
-            }
-        } catch (JsonProcessingException e) {
-            // what follows cannot be told apart any more
-            rows.fault(source.at(begun)
-                    .fault("is not valid " + (separator == ',' ? "CSV" : "TSV") + ": "
-                            + e.getOriginalMessage().lines().findFirst().orElse("")));
-        } catch (DataException e) {
-            throw e;
-        } catch (IOException e) {
-            throw new DataException(source.file(), "cannot be read: " + e);
-        }
-    }
-
-    private void add(List<String> values, Origin origin) throws DataException {
-        RowKind known = kind;
-        if (known == null) {
-            header = values.stream().map(String::strip).toList();
-            RowKind found = recognise(origin);
-            rows.begin(found, origin);
-            kind = found;
-            return;
-        }
-        try {
-            rows.add(checked(known, values, origin));
-        } catch (DataException e) {
-            rows.fault(e);
-        }
-    }
-
-    private Row checked(RowKind kind, List<String> values, Origin origin) throws DataException {
+    private Row checked(List<String> values, Origin origin) throws DataException {
+        RowKind known = Objects.requireNonNull(kind);
         if (values.size() != header.size()) {
             throw origin.fault("has " + values.size() + (values.size() == 1 ? " value" : " values")
                     + ", but the header names " + header.size() + " columns: " + Quoted.list(header));
         }
-        return row(kind, values, origin);
+        return row(known, values, origin);
     }
 
     private RowKind recognise(Origin origin) throws DataException {

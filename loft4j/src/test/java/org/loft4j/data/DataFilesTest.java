@@ -181,7 +181,7 @@ class DataFilesTest {
     void onlyUtf8TextIsRead() throws IOException {
         Path latin = Files.write(folder.resolve("a.txt"), "one\ntwo\ncafé\n".getBytes(ISO_8859_1));
         assertFault(", line 3: is not UTF-8 (byte 0xE9); convert the file to UTF-8", latin);
-        Path cut = Files.write(folder.resolve("b.jsonl"), new byte[] {'a', '\n', (byte) 0xE2, (byte) 0x82});
+        Path cut = Files.write(folder.resolve("b.jsonl"), new byte[] {'\n', (byte) 0xE2, (byte) 0x82});
         assertFault(", line 2: is not UTF-8 (byte 0xE2); convert the file to UTF-8", cut);
         Path wide = Files.write(folder.resolve("c.csv"), "\uFEFFtext".getBytes(UTF_16LE));
         assertFault(", line 1: is UTF-16; save it as UTF-8", wide);

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.loft4j.DataException;
@@ -12,9 +13,14 @@ class TableRowsTest {
     private static final Path FILE = Path.of("rows");
 
     private static List<Row> read(String text, char separator) throws DataException {
-        var rows = new RowCollector(Columns.auto(), null);
-        TableRows.read(new SourceText(FILE, text), rows, separator);
-        return rows.rows();
+        var rows = new ArrayList<Row>();
+        var collector = new RowCollector(Columns.auto(), rows::add, null);
+        try (RowReading reading = TableRows.open(SourceText.of(FILE, text), collector, separator)) {
+            while (reading.advance()) {
+                // the collector has it
+            }
+        }
+        return rows;
     }
 
     private static LabeledText row(String text, String label, long line) {
