@@ -2,8 +2,11 @@ package org.loft4j.data;
 
 import java.io.IOException;
 
-/** What a model learns from or is judged by, ready for batches: tokens, or images. */
-public sealed interface Examples permits Dataset, PackedDataset, ImageDataset {
+/**
+ * What a model learns from or is judged by, ready for batches: tokens, or images. A program may bring its own, which makes each
+ * {@link Batch} itself; the same indices must always give the same batch, or a run that goes on will not end where it would have.
+ */
+public interface Examples {
     /** The number of examples. */
     int size();
 

@@ -1,21 +1,115 @@
 package org.loft4j.infer;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.data.ChatTemplate;
+import org.loft4j.data.Message;
 import org.loft4j.data.StreamingDecoder;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Continuation.Stop;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
 
-/** Continues texts: tokens in, whole characters out, up to a stop string. One thread uses it at a time. */
-public final class TextGenerator {
+/**
+ * Continues texts: tokens in, whole characters out, up to a stop string. Any number of threads may use it: they take turns, and
+ * one answer uses all cores.
+ *
+ * <pre>
+ * try (TextGenerator generator = TextGenerator.open(Path.of("run"))) {
+ *     String text = generator.complete("Once upon a time", 60, SamplingConfig.GREEDY).text();
+ * }
+ * </pre>
+ */
+public final class TextGenerator implements AutoCloseable {
     private final Generator generator;
     private final Tokenizer tokenizer;
+    private final @Nullable OpenModel opened;
+    private final @Nullable ChatTemplate template;
+    private final InTurn turns = new InTurn("generator");
 
     /** Both stay the caller's. */
     public TextGenerator(Generator generator, Tokenizer tokenizer) {
+        this(generator, tokenizer, null, null);
+    }
+
+    private TextGenerator(
+            Generator generator, Tokenizer tokenizer, @Nullable OpenModel opened, @Nullable ChatTemplate template) {
         this.generator = generator;
         this.tokenizer = tokenizer;
+        this.opened = opened;
+        this.template = template;
+    }
+
+    /**
+     * Opens what a training left, on the processor: the directory of an adapter that names its model, or of a model.
+     *
+     * @throws ConfigException if it is no language model
+     * @throws CheckpointException if a file cannot be used, or the model of the adapter is not on this machine
+     */
+    public static TextGenerator open(Path trained) throws IOException {
+        return open(OpenModel.Place.of(trained), DeviceSpec.CPU, null);
+    }
+
+    /**
+     * Opens a language model with its tokenizer and, where it has one, its chat template.
+     *
+     * @param modelDirectory the base model, or a model that was trained in full
+     * @param adapterDirectory the adapter on it; null for none
+     * @param dtype of the parameters; null for the dtype of the file
+     * @throws ConfigException if it is no language model
+     * @throws CheckpointException if a file cannot be used
+     */
+    public static TextGenerator open(
+            Path modelDirectory, @Nullable Path adapterDirectory, DeviceSpec device, @Nullable Dtype dtype)
+            throws IOException {
+        return open(new OpenModel.Place(modelDirectory, adapterDirectory), device, dtype);
+    }
+
+    private static TextGenerator open(OpenModel.Place place, DeviceSpec device, @Nullable Dtype dtype)
+            throws IOException {
+        OpenModel opened = OpenModel.open(place, Task.CAUSAL_LM, device, dtype);
+        try {
+            ChatTemplate template = ChatTemplate.find(opened.texts()).orElse(null);
+            return new TextGenerator(Generator.of(opened.model()), opened.tokenizer(), opened, template);
+        } catch (IOException | RuntimeException e) {
+            opened.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Continues one text, to the model's own end or so many tokens.
+     *
+     * @throws IllegalStateException if it was closed
+     */
+    public Answer complete(String prompt, int maxNewTokens, SamplingConfig sampling) {
+        Request request = new Request(maxNewTokens, tokenizer.stopIds(), List.of(), sampling);
+        return generate(List.of(tokenizer.encode(prompt, true)), request, (row, piece) -> {})
+                .get(0);
+    }
+
+    /**
+     * Answers the last turn of a conversation, by the model's chat template.
+     *
+     * @throws ConfigException if the model has no chat template, or this was not made by {@link #open(Path)}
+     * @throws IllegalStateException if it was closed
+     */
+    public Answer reply(List<Message> messages, int maxNewTokens, SamplingConfig sampling) {
+        if (template == null) {
+            throw new ConfigException(
+                    "the model has no chat template: continue a text, or put a chat_template.jinja beside its tokenizer");
+        }
+        // the template writes its special tokens itself
+        long[] prompt = tokenizer.encode(template.prompt(messages), false);
+        Request request = new Request(maxNewTokens, template.stopIds(tokenizer), List.of(), sampling);
+        return generate(List.of(prompt), request, (row, piece) -> {}).get(0);
     }
 
     /**
@@ -65,9 +159,15 @@ public final class TextGenerator {
     /**
      * Continues prompts that are tokenized already.
      *
+     * @param listener called on this thread, while others wait for their turn
      * @return one for each prompt, in their order
+     * @throws IllegalStateException if it was closed
      */
     public List<Answer> generate(List<long[]> prompts, Request request, TextListener listener) {
+        return turns.use(() -> generateAlone(prompts, request, listener));
+    }
+
+    private List<Answer> generateAlone(List<long[]> prompts, Request request, TextListener listener) {
         Set<Long> stopIds = request.stopIds();
         List<Text> texts = new ArrayList<>();
         prompts.forEach(prompt ->
@@ -91,6 +191,16 @@ public final class TextGenerator {
                     text.said().toString(), prompts.get(i).length, made.get(i).ids().length, end));
         }
         return answers;
+    }
+
+    /** Waits for the answer in progress, and frees what {@link #open(Path)} opened. */
+    @Override
+    public void close() {
+        turns.close(() -> {
+            if (opened != null) {
+                opened.close();
+            }
+        });
     }
 
     private static End end(Stop stop) {

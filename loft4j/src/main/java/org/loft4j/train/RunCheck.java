@@ -21,7 +21,8 @@ final class RunCheck {
     /** @throws ConfigException that names all misfits */
     static void check(Model model, TrainData data, TrainConfig config) {
         List<String> problems = new ArrayList<>();
-        List<String> metrics = Evaluation.metrics(model.task());
+        List<String> metrics = new ArrayList<>(Evaluation.metrics(model.task()));
+        metrics.addAll(data.metrics().keySet());
         if (!metrics.contains(config.metricForBest())) {
             problems.add("metric_for_best_model must be one of " + String.join(", ", metrics) + " for this task, got "
                     + config.metricForBest());
@@ -49,7 +50,13 @@ final class RunCheck {
             checkImages(problems, kind, images, model);
             return;
         }
-        Dataset rows = examples instanceof PackedDataset packed ? packed.examples() : (Dataset) examples;
+        Dataset rows = examples instanceof PackedDataset packed
+                ? packed.examples()
+                : examples instanceof Dataset dataset ? dataset : null;
+        if (rows == null) {
+            checkLengths(problems, kind, examples.lengths(), model);
+            return;
+        }
         boolean classifies = model.task().isClassification();
         ModelDescription description = model.description();
         String made =
@@ -65,21 +72,22 @@ final class RunCheck {
             problems.add("the " + kind + " data has token id " + rows.largestId() + ", but the model knows only "
                     + description.vocabularySize() + " tokens: the tokenizer is that of another model");
         }
-        int longest = 0;
-        long largestClass = 0;
-        for (int i = 0; i < rows.size(); i++) {
-            longest = Math.max(longest, rows.length(i));
-            if (classifies) {
+        checkLengths(problems, kind, rows.lengths(), model);
+        if (classifies) {
+            long largestClass = 0;
+            for (int i = 0; i < rows.size(); i++) {
                 largestClass = Math.max(
                         largestClass, Arrays.stream(rows.get(i).labels()).max().orElse(0));
             }
-        }
-        if (longest > description.maxPositions()) {
-            problems.add("the " + kind + " data has a row of " + longest + " tokens, but the model was made for "
-                    + description.maxPositions() + ": lower max_length");
-        }
-        if (classifies) {
             checkClass(problems, kind, largestClass, model);
+        }
+    }
+
+    private static void checkLengths(List<String> problems, String kind, int[] lengths, Model model) {
+        int longest = Arrays.stream(lengths).max().orElse(0);
+        if (longest > model.description().maxPositions()) {
+            problems.add("the " + kind + " data has a row of " + longest + " tokens, but the model was made for "
+                    + model.description().maxPositions() + ": lower max_length");
         }
     }
 

@@ -36,7 +36,7 @@ import org.loft4j.optim.Schedule;
  * @param saveSteps steps between two checkpoints; 0 for one at each evaluation
  * @param saveTotalLimit checkpoints that are kept, the best and the last always among them; 0 for all
  * @param earlyStoppingPatience evaluations without an improvement after which the run ends; 0 for never
- * @param metricForBest {@code loss}, {@code accuracy}, {@code macro_f1}, {@code matthews} or {@code perplexity}
+ * @param metricForBest one of {@link #METRICS}, or the name of a {@link Metric} of the data
  * @param loadBestAtEnd whether the run ends with the weights of the best evaluation instead of the last weights
  * @param groupByLength whether rows of similar length share a batch, for less padding
  * @param gradientCheckpointing whether each layer is computed once more in the backward pass, to save memory
@@ -69,8 +69,9 @@ public record TrainConfig(
         boolean groupByLength,
         boolean gradientCheckpointing,
         LoftSettings loft) {
-    /** The metrics that can choose the best evaluation. */
-    public static final List<String> METRICS = List.of("loss", "accuracy", "macro_f1", "matthews", "perplexity");
+    /** The scores of all tasks, each of which can choose the best evaluation; {@link Evaluation#metrics} says which a task has. */
+    public static final List<String> METRICS =
+            List.of("loss", "accuracy", "macro_f1", "matthews", "perplexity", "precision", "recall", "f1");
 
     /** The settings that may differ between a run and its resumption: they change neither weights nor metrics. */
     static final List<String> FREE_ON_RESUME = List.of("save_total_limit", "gradient_checkpointing");
@@ -96,9 +97,10 @@ public record TrainConfig(
         check(problems, () -> Checks.atLeast("save_total_limit", saveTotalLimit, 0));
         check(problems, () -> Checks.atLeast("early_stopping_patience", earlyStoppingPatience, 0));
         problems.addAll(loft.problems(method));
-        if (!METRICS.contains(metricForBest)) {
-            problems.add(
-                    "metric_for_best_model must be one of " + String.join(", ", METRICS) + ", got " + metricForBest);
+        // the data may bring scores of its own: RunCheck knows them
+        if (!metricForBest.matches("[a-z][a-z0-9_]*")) {
+            problems.add("metric_for_best_model must be the name of a score, such as " + String.join(", ", METRICS)
+                    + ", got " + metricForBest);
         }
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));

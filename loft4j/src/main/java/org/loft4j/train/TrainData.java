@@ -1,9 +1,16 @@
 package org.loft4j.train;
 
+import java.io.IOException;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.pytorch.NoGradGuard;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Examples;
+import org.loft4j.nn.Model;
+import org.loft4j.tensor.NativeScope;
 
 /**
  * What a run learns from and is judged by.
@@ -12,9 +19,12 @@ import org.loft4j.data.Examples;
  * @param eval held-out rows; null for none
  * @param padId token id that fills up short rows
  * @param maxLength length in tokens to which rows were cut, for the record; of no meaning for images
+ * @param metrics scores of one's own beside the task's, by name
  */
-public record TrainData(Examples train, @Nullable Examples eval, long padId, int maxLength) {
+public record TrainData(
+        Examples train, @Nullable Examples eval, long padId, int maxLength, Map<String, Metric> metrics) {
     public TrainData {
+        metrics = Collections.unmodifiableMap(new LinkedHashMap<>(metrics));
         Checks.atLeast("pad_token_id", padId, 0);
         Checks.atLeast("max_length", maxLength, 1);
         if (train.size() == 0) {
@@ -23,5 +33,41 @@ public record TrainData(Examples train, @Nullable Examples eval, long padId, int
         if (eval != null && eval.size() == 0) {
             throw new ConfigException("the evaluation data has no row; leave it out to train without evaluation");
         }
+    }
+
+    /** Data that is judged by the scores of its task. */
+    public TrainData(Examples train, @Nullable Examples eval, long padId, int maxLength) {
+        this(train, eval, padId, maxLength, Map.of());
+    }
+
+    /**
+     * The same with a score of one's own.
+     *
+     * @param name of lower-case letters, digits and underscores; not that of another score
+     */
+    public TrainData withMetric(String name, Metric metric) {
+        if (!name.matches("[a-z][a-z0-9_]*") || TrainConfig.METRICS.contains(name) || metrics.containsKey(name)) {
+            throw new ConfigException(
+                    "the name of a metric must be new, of lower-case letters, digits and underscores, got " + name);
+        }
+        Map<String, Metric> more = new LinkedHashMap<>(metrics);
+        more.put(name, metric);
+        return new TrainData(train, eval, padId, maxLength, more);
+    }
+
+    /** An evaluation with the scores of {@link #metrics} behind those of the task. */
+    Evaluation measured(Model model, Evaluation evaluation) throws IOException {
+        if (metrics.isEmpty()) {
+            return evaluation;
+        }
+        Map<String, Double> scores = new LinkedHashMap<>(evaluation.scores());
+        try (NativeScope scope = new NativeScope();
+                NoGradGuard noGrad = new NoGradGuard()) {
+            for (Map.Entry<String, Metric> metric : metrics.entrySet()) {
+                scores.put(metric.getKey(), metric.getValue().measure(model, evaluation));
+            }
+        }
+        return new Evaluation(
+                evaluation.loss(), scores, evaluation.count(), evaluation.seconds(), evaluation.confusion());
     }
 }

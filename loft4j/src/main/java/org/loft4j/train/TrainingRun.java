@@ -217,7 +217,8 @@ public final class TrainingRun implements AutoCloseable {
             return false;
         }
         trainable.setTraining(false);
-        Evaluation evaluation = new Evaluator(model, data.padId(), config.evalBatchSize()).evaluate(eval);
+        Evaluation evaluation =
+                data.measured(model, new Evaluator(model, data.padId(), config.evalBatchSize()).evaluate(eval));
         boolean best = state.evaluated(evaluation.values().getOrDefault(config.metricForBest(), Double.NaN));
         recorder.evaluation(evaluation, best);
         return best && config.loadBestAtEnd();

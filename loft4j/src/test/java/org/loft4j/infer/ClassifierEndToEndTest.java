@@ -155,6 +155,9 @@ class ClassifierEndToEndTest {
             assertEquals(1, one.probabilities().get(0) + one.probabilities().get(1), 1e-12);
             assertEquals(one.probability(), one.probabilities().get(0));
         }
+        try (Classifier named = Classifier.open(output)) {
+            assertEquals("cat", named.classify("the cat is on the mat .").label());
+        }
         TaskFile task = TaskFile.read(output);
         assertEquals(new TaskFile(Task.SEQUENCE_CLASSIFICATION, LABELS, Pooling.MEAN, 16, base.toString()), task);
         assertTrue(Files.exists(output.resolve("tokenizer.json")));

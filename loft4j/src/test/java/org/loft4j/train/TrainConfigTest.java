@@ -28,7 +28,7 @@ class TrainConfigTest {
                 .learningRate(Double.NaN)
                 .warmupRatio(1)
                 .betas(0.9, 1)
-                .metricForBest("f1");
+                .metricForBest("Macro F1");
         String message = assertThrows(ConfigException.class, builder::build).getMessage();
         assertEquals(
                 List.of(
@@ -36,7 +36,7 @@ class TrainConfigTest {
                         "learning_rate must be greater than 0 and finite, got NaN",
                         "warmup_ratio must lie in [0, 1), got 1.0",
                         "adam_beta2 must lie in [0, 1), got 1.0",
-                        "metric_for_best_model must be one of loss, accuracy, macro_f1, matthews, perplexity, got f1"),
+                        "metric_for_best_model must be the name of a score, such as loss, accuracy, macro_f1, matthews, perplexity, precision, recall, f1, got Macro F1"),
                 message.lines().toList());
     }
 

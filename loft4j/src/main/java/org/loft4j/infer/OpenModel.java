@@ -1,0 +1,116 @@
+package org.loft4j.infer;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.PeftFiles;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.io.Hub;
+import org.loft4j.io.HubEnvironment;
+import org.loft4j.io.HubListener;
+import org.loft4j.io.HubRetries;
+import org.loft4j.io.ModelReference;
+import org.loft4j.model.Models;
+import org.loft4j.model.TaskFile;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+
+/**
+ * A model as a training left it, with its tokenizer.
+ *
+ * @param texts the directory with tokenizer and chat template
+ * @param adapter attached to the model; null where there is none
+ * @param trainedAs what the training left word of; null where nothing did
+ */
+record OpenModel(
+        Path texts,
+        Model model,
+        @Nullable LoraAdapter adapter,
+        Tokenizer tokenizer,
+        @Nullable TaskFile trainedAs) implements AutoCloseable {
+    private static final int DEFAULT_LENGTH = 512;
+
+    /** Where the parts of what a training left are. */
+    record Place(Path model, @Nullable Path adapter) {
+        /** An adapter names its model, which must be on this machine; a model that was trained in full is one. */
+        static Place of(Path trained) throws IOException {
+            if (!Files.isRegularFile(trained.resolve("adapter_config.json"))) {
+                return new Place(trained, null);
+            }
+            String name = TaskFile.exists(trained) ? TaskFile.read(trained).baseModel() : null;
+            if (name == null) {
+                name = PeftFiles.readConfig(trained).metadata().baseModelNameOrPath();
+            }
+            Hub hub = new Hub(HubEnvironment.ofUser(), HubRetries.DEFAULT, HubListener.NONE);
+            Path model = new ModelReference(name).resolveCached(hub);
+            if (model == null) {
+                throw new CheckpointException(
+                        trained,
+                        (name.isEmpty() ? "its model is not named" : "its model " + name + " is not on this machine")
+                                + ": open it with the directory of the model beside that of the adapter");
+            }
+            return new Place(model, trained);
+        }
+    }
+
+    /** @throws ConfigException if it was trained for another task */
+    static OpenModel open(Place place, Task task, DeviceSpec device, @Nullable Dtype dtype) throws IOException {
+        Path trained = place.adapter() == null ? place.model() : place.adapter();
+        TaskFile file = TaskFile.exists(trained) ? TaskFile.read(trained) : null;
+        if (file != null && file.task() != task) {
+            throw new ConfigException(trained + " was trained " + words(file.task()) + ", not " + words(task));
+        }
+        ModelOptions options = ModelOptions.of(task).withDevice(device).withDtype(dtype);
+        if (file != null) {
+            options = options.withLabels(file.labels());
+            options = file.pooling() == null ? options : options.withPooling(file.pooling());
+        }
+        boolean beside = place.adapter() == null || Files.exists(place.model().resolve("tokenizer.json"));
+        Path texts = beside ? place.model() : trained;
+        Tokenizer tokenizer = Tokenizer.open(texts);
+        Model model = null;
+        try {
+            model = Models.open(place.model(), options);
+            LoraAdapter adapter = place.adapter() == null ? null : PeftFiles.load(place.adapter(), model);
+            return new OpenModel(texts, model, adapter, tokenizer, file);
+        } catch (IOException | RuntimeException e) {
+            tokenizer.close();
+            if (model != null) {
+                model.close();
+            }
+            throw e;
+        }
+    }
+
+    private static String words(Task task) {
+        return switch (task) {
+            case CAUSAL_LM -> "as a language model";
+            case SEQUENCE_CLASSIFICATION -> "to classify texts";
+            case TOKEN_CLASSIFICATION -> "to classify words";
+            case IMAGE_CLASSIFICATION -> "to classify images";
+        };
+    }
+
+    /** Length in tokens to which texts are cut: that of the training. */
+    int maxLength() {
+        return trainedAs != null
+                ? trainedAs.maxLength()
+                : (int) Math.min(DEFAULT_LENGTH, model.description().maxPositions());
+    }
+
+    @Override
+    public void close() {
+        if (adapter != null) {
+            adapter.close();
+        }
+        model.close();
+        tokenizer.close();
+    }
+}
