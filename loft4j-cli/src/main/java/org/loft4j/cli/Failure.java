@@ -8,6 +8,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.util.List;
 import org.loft4j.ConfigException;
+import org.loft4j.NativeMemoryException;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.ParameterException;
@@ -53,6 +54,9 @@ final class Failure {
             return e.getFile() + ": " + e.getReason();
         }
         String message = failure.getMessage();
+        if (failure instanceof NativeMemoryException && message != null) {
+            return message;
+        }
         // libtorch appends its C++ frames to the message
         List<String> lines = message == null ? List.of() : message.lines().toList();
         String first = lines.isEmpty() ? "" : lines.get(0);

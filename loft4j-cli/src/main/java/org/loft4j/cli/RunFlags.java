@@ -55,6 +55,31 @@ final class RunFlags {
                     "Evaluations without an improvement after which the run ends; 0 for never. Default: ${DEFAULT-VALUE}.")
     int earlyStoppingPatience = 0;
 
+    @Option(
+            names = "--save-in-background",
+            negatable = true,
+            fallbackValue = "true",
+            description =
+                    "Go on training while a checkpoint is written. Without it, no memory is needed for a copy of what"
+                            + " is trained and of the optimizer's state. Default: ${DEFAULT-VALUE}.")
+    boolean saveInBackground = true;
+
+    @Option(
+            names = "--divergence-factor",
+            paramLabel = "FACTOR",
+            description =
+                    "Give the run up when the smoothed loss stays above its level at the start and above this multiple"
+                            + " of its best level, for 50 steps; 0 for never. Default: ${DEFAULT-VALUE}.")
+    double divergenceFactor = 2;
+
+    @Option(
+            names = "--stop-deadline",
+            paramLabel = "SECONDS",
+            description =
+                    "How long after SIGTERM the step in progress may take to be finished and saved, before the process"
+                            + " ends with the checkpoint it has; 0 for as long as it takes. Default: ${DEFAULT-VALUE}.")
+    int stopDeadline = 25;
+
     @Option(names = "--resume", description = "Go on with the run that the output directory holds, if it holds one.")
     boolean resume;
 
@@ -65,6 +90,9 @@ final class RunFlags {
         if (resume && overwrite) {
             problems.add("--resume and --overwrite exclude each other");
         }
+        if (stopDeadline < 0) {
+            problems.add("stop_deadline must be at least 0, got " + stopDeadline);
+        }
     }
 
     void apply(TrainConfig.Builder config) {
@@ -73,7 +101,9 @@ final class RunFlags {
                 .saveTotalLimit(saveTotalLimit)
                 .metricForBest(metricForBest)
                 .loadBestAtEnd(loadBest)
-                .earlyStoppingPatience(earlyStoppingPatience);
+                .earlyStoppingPatience(earlyStoppingPatience)
+                .saveInBackground(saveInBackground)
+                .divergenceFactor(divergenceFactor);
     }
 
     OnExisting onExisting() {

@@ -226,10 +226,12 @@ final class TrainCommand implements Verb {
     private int train(Model opened, TrainData encoded, TrainConfig config, @Nullable LoraConfig lora)
             throws IOException {
         try (TrainingRun training = TrainingRun.open(opened, encoded, config, lora, run.output, run.onExisting());
-                Interruption interruption = new Interruption(() -> {
-                    err().println("\nloft: finishing the step, then saving; once more ends at once");
-                    training.requestStop();
-                })) {
+                Interruption interruption = new Interruption(
+                        () -> {
+                            err().println("\nloft: finishing the step, then saving; once more ends at once");
+                            training.requestStop();
+                        },
+                        new Interruption.Deadline(run.stopDeadline, () -> late(training.newestCheckpoint())))) {
             Files.createDirectories(run.output);
             Settings.write(run.output.resolve(SETTINGS), spec, resolved(config, lora));
             err().println(start(opened, encoded, training));
@@ -238,8 +240,28 @@ final class TrainCommand implements Verb {
             PrintWriter out = spec.commandLine().getOut();
             out.print(common.json ? Json.text(tree(result)) + "\n" : text(result, opened));
             out.flush();
-            return result.outcome() == TrainResult.Outcome.INTERRUPTED ? Interruption.STATUS : ExitCode.OK;
+            return switch (result.outcome()) {
+                case INTERRUPTED -> Interruption.STATUS;
+                case DIVERGED -> ExitCode.SOFTWARE;
+                default -> ExitCode.OK;
+            };
         }
+    }
+
+    /** Said when step and checkpoint have taken longer than whoever stopped the run would wait. */
+    private void late(@Nullable Path checkpoint) {
+        err().println("loft: the step was not finished and saved within " + run.stopDeadline
+                + " s (--stop-deadline): ending"
+                + " now; "
+                + (checkpoint == null
+                        ? "nothing had been saved yet, --save-steps saves more often"
+                        : checkpoint + " stands. " + goOn("")));
+        err().flush();
+    }
+
+    private String goOn(String settings) {
+        return "to go on: " + Terminal.command() + " train --config " + run.output.resolve(SETTINGS) + " --resume"
+                + settings;
     }
 
     /** What the call left to the defaults of the method. */
@@ -268,9 +290,12 @@ final class TrainCommand implements Verb {
         }
         scores(text, "best evaluation (step " + result.bestStep() + ")", result.bestEvaluation());
         if (result.outcome() == TrainResult.Outcome.INTERRUPTED) {
-            return text.append("to go on: " + Terminal.command() + " train --config ")
-                    .append(run.output.resolve(SETTINGS))
-                    .append(" --resume\n")
+            return text.append(goOn("")).append('\n').toString();
+        }
+        if (result.outcome() == TrainResult.Outcome.DIVERGED) {
+            double lower = config().learningRate() / 3;
+            return text.append(goOn(String.format(Locale.ROOT, " --learning-rate %.1e", lower)))
+                    .append("\n--divergence-factor 0 goes on whatever the loss does\n")
                     .toString();
         }
         String trained =

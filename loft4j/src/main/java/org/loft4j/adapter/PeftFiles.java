@@ -55,6 +55,12 @@ public final class PeftFiles {
     public static void save(Path directory, LoraAdapter adapter, Model model, PeftMetadata metadata)
             throws IOException {
         SafetensorsWriter.write(directory.resolve(WEIGHTS), tensors(adapter), Map.of());
+        saveConfig(directory, adapter, model, metadata);
+    }
+
+    /** Writes {@link #CONFIG} alone, atomically. */
+    public static void saveConfig(Path directory, LoraAdapter adapter, Model model, PeftMetadata metadata)
+            throws IOException {
         Json.write(directory.resolve(CONFIG), PeftConfigWriter.settings(adapter.config(), model, metadata));
     }
 

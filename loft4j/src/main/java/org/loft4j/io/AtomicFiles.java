@@ -64,8 +64,11 @@ public final class AtomicFiles {
         }
     }
 
-    /** The rename itself lasts only once the directory is on the disk. Windows has no such call. */
-    private static void forceDirectory(Path directory) throws IOException {
+    /**
+     * Forces a directory's list of names to the disk: a rename lasts only from then on. Does nothing on Windows, which has no
+     * such call.
+     */
+    public static void forceDirectory(Path directory) throws IOException {
         if (!WINDOWS) {
             try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
                 channel.force(true);

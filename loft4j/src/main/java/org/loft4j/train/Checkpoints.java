@@ -11,6 +11,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -18,6 +20,7 @@ import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 
@@ -31,6 +34,7 @@ final class Checkpoints {
     private static final System.Logger LOG = System.getLogger(Checkpoints.class.getName());
     private static final Pattern NAME = Pattern.compile("checkpoint-([0-9]{1,18})");
     private static final Pattern LEFTOVER = Pattern.compile("\\.checkpoint-[0-9]{1,18}\\.(tmp|old)");
+    private static final Pattern SET_ASIDE = Pattern.compile("checkpoint-[0-9]{1,18}\\.set-aside-[0-9]{1,9}");
 
     private final Path directory;
 
@@ -38,7 +42,7 @@ final class Checkpoints {
         this.directory = directory;
     }
 
-    /** Writes the files of a checkpoint into a directory. */
+    /** Writes the files of a checkpoint into a directory, and forces each to the disk, as {@link AtomicFiles} does. */
     @FunctionalInterface
     interface Content {
         void writeTo(Path directory) throws IOException;
@@ -48,20 +52,33 @@ final class Checkpoints {
         return directory.resolve("checkpoint-" + step);
     }
 
-    /** Writes a checkpoint; it appears under its name only when all of it is on the disk. */
+    /**
+     * Writes a checkpoint; it appears under its name only when all of it is on the disk, and is then read back and compared. A
+     * failure leaves all others as they are, and nothing of this one.
+     */
     Path write(long step, Content content) throws IOException {
         Path side = directory.resolve(".checkpoint-" + step + ".tmp");
-        delete(side);
-        Files.createDirectories(side);
-        content.writeTo(side);
-        TreeMap<String, Object> files = new TreeMap<>();
-        for (Path file : list(side)) {
-            files.put(file.getFileName().toString(), List.of(Files.size(file), checksum(file)));
-        }
-        Json.write(side.resolve(MANIFEST), java.util.Map.of("files", files));
         Path place = path(step);
-        remove(place);
-        Files.move(side, place, StandardCopyOption.ATOMIC_MOVE);
+        boolean renamed = false;
+        try {
+            delete(side);
+            Files.createDirectories(side);
+            content.writeTo(side);
+            TreeMap<String, Object> files = new TreeMap<>();
+            for (Path file : list(side)) {
+                files.put(file.getFileName().toString(), List.of(Files.size(file), checksum(file)));
+            }
+            Json.write(side.resolve(MANIFEST), Map.of("files", files));
+            setAside(step);
+            Files.move(side, place, StandardCopyOption.ATOMIC_MOVE);
+            renamed = true;
+        } finally {
+            if (!renamed) {
+                deleteIfPossible(side);
+            }
+        }
+        AtomicFiles.forceDirectory(directory);
+        verify(place);
         return place;
     }
 
@@ -78,18 +95,36 @@ final class Checkpoints {
         return steps;
     }
 
-    /** The newest checkpoint that is whole, or null. */
+    /**
+     * The newest checkpoint that is whole, or null if there is no checkpoint.
+     *
+     * @throws CheckpointException if there are some and none is whole: to start anew unasked would throw a night away
+     */
     @Nullable
     Path newest() throws IOException {
-        List<Long> steps = steps();
+        return newestUpTo(Long.MAX_VALUE);
+    }
+
+    /** The same among those of steps up to this one. */
+    @Nullable
+    Path newestUpTo(long step) throws IOException {
+        List<Long> steps = steps().stream().filter(saved -> saved <= step).toList();
+        List<String> faults = new ArrayList<>();
         for (int i = steps.size() - 1; i >= 0; i--) {
             Path checkpoint = path(steps.get(i));
             try {
                 verify(checkpoint);
                 return checkpoint;
             } catch (CheckpointException e) {
+                faults.add(String.valueOf(e.getMessage()));
                 LOG.log(System.Logger.Level.WARNING, "passing over a checkpoint that is not whole: " + e.getMessage());
             }
+        }
+        if (!faults.isEmpty()) {
+            throw new CheckpointException(
+                    directory,
+                    "none of its checkpoints is whole (" + String.join("; ", faults)
+                            + "): put a copy in their place, or start anew in another directory");
         }
         return null;
     }
@@ -117,23 +152,49 @@ final class Checkpoints {
         }
     }
 
-    /** Removes the oldest checkpoints so that {@code limit} are left, the best and the newest always among them; 0 keeps all. */
-    void prune(int limit, long best) throws IOException {
+    /** Removes the oldest checkpoints so that {@code limit} are left, these and the newest always among them; 0 keeps all. */
+    void prune(int limit, Set<Long> kept) throws IOException {
         List<Long> steps = steps();
         int surplus = limit == 0 ? 0 : steps.size() - limit;
         for (int i = 0; i < steps.size() - 1 && surplus > 0; i++) {
-            if (steps.get(i) != best) {
+            if (!kept.contains(steps.get(i))) {
                 remove(path(steps.get(i)));
                 surplus--;
             }
         }
     }
 
-    /** Removes the checkpoints of steps after this one: they are torn, or of a run that is about to be taken again. */
-    void removeAfter(long step) throws IOException {
+    /** Gives the checkpoints of steps after this one, damaged or gone astray, other names. What was saved stays. */
+    void setAsideAfter(long step) throws IOException {
         for (long later : steps()) {
             if (later > step) {
-                remove(path(later));
+                LOG.log(System.Logger.Level.WARNING, path(later) + " is kept as " + setAside(later));
+            }
+        }
+    }
+
+    private Path setAside(long step) throws IOException {
+        Path place = path(step);
+        int number = 1;
+        Path aside;
+        do {
+            aside = directory.resolve(place.getFileName() + ".set-aside-" + number);
+            number++;
+        } while (Files.exists(aside));
+        if (Files.exists(place)) {
+            Files.move(place, aside, StandardCopyOption.ATOMIC_MOVE);
+        }
+        return aside;
+    }
+
+    /** Removes all checkpoints, those set aside too. */
+    void removeAll() throws IOException {
+        for (long step : steps()) {
+            remove(path(step));
+        }
+        for (Path path : list(directory)) {
+            if (SET_ASIDE.matcher(path.getFileName().toString()).matches()) {
+                delete(path);
             }
         }
     }
@@ -163,6 +224,15 @@ final class Checkpoints {
         }
         try (Stream<Path> entries = Files.list(directory)) {
             return entries.sorted().toList();
+        }
+    }
+
+    private static void deleteIfPossible(Path tree) {
+        try {
+            delete(tree);
+        } catch (IOException e) {
+            // the failure that is under way says more, and the next run tries again
+            LOG.log(System.Logger.Level.DEBUG, tree + " is left behind", e);
         }
     }
 

@@ -1,14 +1,17 @@
 package org.loft4j.train;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
 import org.loft4j.model.TaskFile;
 
@@ -44,17 +47,19 @@ final class RunOutput implements AutoCloseable {
                 throw new ConfigException("output_dir " + directory
                         + " holds a run already: resume it, let it be overwritten, or choose another directory");
             }
-            if (onExisting == OnExisting.OVERWRITE) {
-                Files.deleteIfExists(directory.resolve(RunState.FILE));
-                output.checkpoints.removeAfter(-1);
-                Files.deleteIfExists(directory.resolve(METRICS));
-                Checkpoints.delete(directory.resolve(EVENTS));
-            }
             return output;
         } catch (IOException | RuntimeException e) {
             output.close();
             throw e;
         }
+    }
+
+    /** Removes the run that the directory holds: to be called when the new one is sure to begin. */
+    void clear() throws IOException {
+        Files.deleteIfExists(directory.resolve(RunState.FILE));
+        checkpoints.removeAll();
+        Files.deleteIfExists(directory.resolve(METRICS));
+        Checkpoints.delete(directory.resolve(EVENTS));
     }
 
     Path directory() {
@@ -67,8 +72,33 @@ final class RunOutput implements AutoCloseable {
 
     /** Whether the run in this directory has come to its end. */
     boolean isFinished() throws CheckpointException {
+        String ended = ended();
+        return ended != null && !ended.equals(RunState.DIVERGED);
+    }
+
+    private @Nullable String ended() throws CheckpointException {
         Path state = directory.resolve(RunState.FILE);
-        return Files.exists(state) && Json.read(state).has("finished");
+        return Files.exists(state) ? Json.read(state).findString("finished") : null;
+    }
+
+    /** The step since which the run in this directory has diverged; 0 if it has not. */
+    long divergedSince() throws CheckpointException {
+        return RunState.DIVERGED.equals(ended())
+                ? Json.read(directory.resolve(RunState.FILE)).requireLong("diverged_since")
+                : 0;
+    }
+
+    /** Writes that the run was given up; the checkpoints stay. */
+    void diverged(Map<String, Object> state, long since) throws IOException {
+        Map<String, Object> tree = new LinkedHashMap<>(state);
+        tree.put("finished", RunState.DIVERGED);
+        tree.put("diverged_since", since);
+        Json.write(directory.resolve(RunState.FILE), tree);
+    }
+
+    /** Forgets that the run was given up, once it has been saved anew. */
+    void recovered() throws IOException {
+        Files.deleteIfExists(directory.resolve(RunState.FILE));
     }
 
     /** Copies the files of the tokenizer, or of the preparation of images, so that the result can be used without the base model's directory. */
@@ -81,7 +111,7 @@ final class RunOutput implements AutoCloseable {
                 String name = file.getFileName().toString();
                 boolean along = Tokenizer.FILES.contains(name) || name.equals(PREPROCESSOR);
                 if (along && !modelDirectory.toRealPath().equals(directory.toRealPath())) {
-                    Files.copy(file, directory.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+                    AtomicFiles.write(directory.resolve(name), Files.readAllBytes(file));
                 }
             }
         }
@@ -90,7 +120,7 @@ final class RunOutput implements AutoCloseable {
     /** Writes what prediction needs to know. */
     void describe(TaskFile task, String modelCard) throws IOException {
         task.write(directory);
-        Files.writeString(directory.resolve("README.md"), modelCard);
+        AtomicFiles.write(directory.resolve("README.md"), modelCard.getBytes(StandardCharsets.UTF_8));
     }
 
     @Override

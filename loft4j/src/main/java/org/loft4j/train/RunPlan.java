@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Examples;
@@ -22,9 +23,19 @@ import org.loft4j.tensor.Engine;
  * @param settings configuration, adapter, model and a checksum of the data, by name
  */
 record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings) {
+    private static final String BASE = "base_model";
     private static final System.Logger LOG = System.getLogger(RunPlan.class.getName());
 
-    static RunPlan of(TrainConfig config, Model model, Trainable trainable, TrainData data) {
+    /** What may be changed to go on from before a divergence. */
+    private static final Set<String> REMEDIES = Set.of(
+            "learning_rate",
+            "head_learning_rate",
+            "warmup_ratio",
+            "lr_scheduler_type",
+            "max_grad_norm",
+            "weight_decay");
+
+    static RunPlan of(TrainConfig config, Model model, Trainable trainable, TrainData data, BaseFiles base) {
         long batches = ceilDiv(data.train().size(), config.batchSize());
         long stepsPerEpoch = ceilDiv(batches, config.gradientAccumulationSteps());
         long totalSteps = config.maxSteps() > 0 ? config.maxSteps() : config.epochs() * stepsPerEpoch;
@@ -35,6 +46,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         settings.put(
                 "model_dtype", model.weights().precision(model.description().dtype()));
         settings.put("model_elements", model.weights().elements());
+        settings.put(BASE, base.fingerprint());
         settings.put("device", model.description().device().toString());
         settings.put("threads", Engine.threads());
         settings.put("train_data", data.train().fingerprint());
@@ -58,19 +70,45 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
      * @throws ConfigException that names each difference
      */
     void requireSame(Path checkpoint) throws CheckpointException {
-        Path file = checkpoint.resolve(RunState.FILE);
-        JsonObject saved = Json.read(file).requireObject("plan");
+        requireSame(checkpoint, Set.of());
+    }
+
+    /** The same, but for the settings that may cure a divergence. */
+    void requireSameButRemedies(Path checkpoint) throws CheckpointException {
+        requireSame(checkpoint, REMEDIES);
+    }
+
+    /** Whether a setting that may cure a divergence is another than that of the run that diverged. */
+    boolean hasRemedy(Path diverged) throws CheckpointException {
+        return differences(diverged).stream().anyMatch(REMEDIES::contains);
+    }
+
+    private List<String> differences(Path saved) throws CheckpointException {
+        JsonObject plan = Json.read(saved.resolve(RunState.FILE)).requireObject("plan");
+        return settings.keySet().stream()
+                .filter(key -> !before(plan, key).equals(String.valueOf(settings.get(key))))
+                .toList();
+    }
+
+    private static String before(JsonObject plan, String key) {
+        JsonNode node = plan.node(key);
+        return node == null ? "missing" : node.asText();
+    }
+
+    private void requireSame(Path checkpoint, Set<String> free) throws CheckpointException {
+        JsonObject saved = Json.read(checkpoint.resolve(RunState.FILE)).requireObject("plan");
         List<String> differences = new ArrayList<>();
-        for (Map.Entry<String, Object> setting : settings.entrySet()) {
-            JsonNode node = saved.node(setting.getKey());
-            String before = node == null ? "missing" : node.asText();
-            String now = String.valueOf(setting.getValue());
-            if (before.equals(now) || TrainConfig.FREE_ON_RESUME.contains(setting.getKey())) {
+        for (String key : differences(checkpoint)) {
+            if (free.contains(key) || TrainConfig.FREE_ON_RESUME.contains(key)) {
                 continue;
             }
-            String difference = setting.getKey() + " was " + before + " and is now " + now;
-            if (setting.getKey().equals("threads")) {
+            String difference = key + " was " + before(saved, key) + " and is now " + settings.get(key);
+            if (key.equals("threads")) {
                 LOG.log(System.Logger.Level.WARNING, difference + ": sums may round differently");
+            } else if (key.equals(BASE) && before(saved, key).equals("missing")) {
+                LOG.log(
+                        System.Logger.Level.WARNING,
+                        checkpoint + " does not say what the base model was: see to it that it is the same");
             } else {
                 differences.add(difference);
             }

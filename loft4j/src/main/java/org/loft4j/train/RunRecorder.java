@@ -73,8 +73,8 @@ final class RunRecorder implements AutoCloseable {
         listeners.forEach(listener -> listener.onEvaluation(state.step(), evaluation, best));
     }
 
-    void saved(Path checkpoint) {
-        listeners.forEach(listener -> listener.onSave(state.step(), checkpoint));
+    void saved(long step, Path checkpoint) {
+        listeners.forEach(listener -> listener.onSave(step, checkpoint));
     }
 
     /** Forces the metrics to the disk. */

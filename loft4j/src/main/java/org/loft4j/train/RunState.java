@@ -20,6 +20,11 @@ import org.loft4j.io.JsonObject;
 final class RunState {
     static final String FILE = "trainer_state.json";
 
+    /** How a run ended that was given up; it may go on with other settings. */
+    static final String DIVERGED = "diverged";
+
+    private static final int MOST_SKIPPED_IN_A_ROW = 100;
+
     private long step;
     private long skippedSteps;
     private long tokens;
@@ -28,10 +33,17 @@ final class RunState {
     private long windowSteps;
     private BestSoFar best;
     private @Nullable String finished;
+    private long skippedSince;
+    private final LossWatch watch;
     private final List<Map<String, Object>> history = new ArrayList<>();
 
-    RunState(String metricForBest) {
+    RunState(String metricForBest, LossWatch watch) {
         this.best = BestSoFar.none(metricForBest);
+        this.watch = watch;
+    }
+
+    static RunState of(TrainConfig config) {
+        return new RunState(config.metricForBest(), new LossWatch(config.divergenceFactor()));
     }
 
     long step() {
@@ -71,10 +83,28 @@ final class RunState {
         tokens += result.tokens();
         if (result.report().skipped()) {
             skippedSteps++;
+            skippedSince = skippedSince == 0 ? step : skippedSince;
         } else {
+            skippedSince = 0;
+            watch.add(step, result.loss());
             windowLoss += result.loss();
             windowSteps++;
         }
+    }
+
+    /** Why the run had better end here, by itself; null while all is well. */
+    @Nullable
+    Divergence divergence() {
+        if (skippedSince > 0 && step - skippedSince + 1 >= MOST_SKIPPED_IN_A_ROW) {
+            return new Divergence(skippedSince, Double.NaN, Double.NaN, 0, null);
+        }
+        return watch.verdict(step);
+    }
+
+    /** The first step of what may turn out to be a divergence: checkpoints from before it are still needed. 0 for none. */
+    long suspectSince() {
+        long rising = watch.suspectSince();
+        return rising == 0 || skippedSince == 0 ? Math.max(rising, skippedSince) : Math.min(rising, skippedSince);
     }
 
     /** The mean loss of the steps since it was last asked for; not a number if all were skipped. */
@@ -121,12 +151,13 @@ final class RunState {
     }
 
     /**
-     * Writes the state, under the names of Transformers' file where it has one for the thing.
+     * The state as it is now, under the names of Transformers' file where it has one for the thing. Later steps do not change
+     * what was returned.
      *
      * @param secondsNow time spent on the run up to now, earlier processes included
      * @param plan what the run is, to be compared on resume
      */
-    void write(Path directory, double secondsNow, RunPlan plan) throws IOException {
+    Map<String, Object> tree(double secondsNow, RunPlan plan) {
         Map<String, Object> tree = new LinkedHashMap<>();
         tree.put("global_step", step);
         tree.put("max_steps", plan.totalSteps());
@@ -143,14 +174,22 @@ final class RunState {
         tree.put("window_steps", windowSteps);
         tree.put("finished", finished);
         tree.put("plan", plan.settings());
+        tree.put("skipped_since", skippedSince);
+        tree.put("loss_watch", watch.tree());
         tree.put("log_history", history.stream().map(RunLog::finite).toList());
-        Json.write(directory.resolve(FILE), tree);
+        return tree;
+    }
+
+    /** Writes {@link #tree}. */
+    void write(Path directory, double secondsNow, RunPlan plan) throws IOException {
+        Json.write(directory.resolve(FILE), tree(secondsNow, plan));
     }
 
     /** Reads a state back. */
-    static RunState read(Path directory, String metricForBest) throws CheckpointException {
+    static RunState read(Path directory, TrainConfig config) throws CheckpointException {
         JsonObject json = Json.read(directory.resolve(FILE));
-        RunState state = new RunState(metricForBest);
+        RunState state = of(config);
+        String metricForBest = config.metricForBest();
         state.step = json.requireLong("global_step");
         state.skippedSteps = json.requireLong("skipped_steps");
         state.tokens = json.requireLong("num_input_tokens_seen");
@@ -163,6 +202,8 @@ final class RunState {
                 json.requireLong("best_global_step"),
                 Math.toIntExact(json.requireLong("evaluations_since_best")));
         state.finished = json.findString("finished");
+        state.skippedSince = json.longOr("skipped_since", 0);
+        state.watch.restore(json.node("loss_watch"));
         JsonNode history = json.node("log_history");
         if (history != null) {
             for (JsonNode entry : history) {

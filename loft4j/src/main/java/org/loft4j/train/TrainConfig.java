@@ -40,6 +40,8 @@ import org.loft4j.optim.Schedule;
  * @param loadBestAtEnd whether the run ends with the weights of the best evaluation instead of the last weights
  * @param groupByLength whether rows of similar length share a batch, for less padding
  * @param gradientCheckpointing whether each layer is computed once more in the backward pass, to save memory
+ * @param divergenceFactor multiple of its best level above which the smoothed loss must not stay, above 1; 0 to let it run away
+ * @param saveInBackground whether training goes on while a checkpoint is written, from a copy of all that it holds
  * @param loft what is changed about LoFT, for its methods
  */
 public record TrainConfig(
@@ -68,13 +70,16 @@ public record TrainConfig(
         boolean loadBestAtEnd,
         boolean groupByLength,
         boolean gradientCheckpointing,
+        double divergenceFactor,
+        boolean saveInBackground,
         LoftSettings loft) {
     /** The scores of all tasks, each of which can choose the best evaluation; {@link Evaluation#metrics} says which a task has. */
     public static final List<String> METRICS =
             List.of("loss", "accuracy", "macro_f1", "matthews", "perplexity", "precision", "recall", "f1");
 
     /** The settings that may differ between a run and its resumption: they change neither weights nor metrics. */
-    static final List<String> FREE_ON_RESUME = List.of("save_total_limit", "gradient_checkpointing");
+    static final List<String> FREE_ON_RESUME =
+            List.of("save_total_limit", "gradient_checkpointing", "divergence_factor", "save_in_background");
 
     public TrainConfig {
         List<String> problems = new ArrayList<>();
@@ -96,6 +101,10 @@ public record TrainConfig(
         check(problems, () -> Checks.atLeast("save_steps", saveSteps, 0));
         check(problems, () -> Checks.atLeast("save_total_limit", saveTotalLimit, 0));
         check(problems, () -> Checks.atLeast("early_stopping_patience", earlyStoppingPatience, 0));
+        if (divergenceFactor != 0 && !(divergenceFactor > 1 && divergenceFactor < Double.POSITIVE_INFINITY)) {
+            problems.add("divergence_factor must be greater than 1, or 0 to go on whatever the loss does, got "
+                    + divergenceFactor);
+        }
         problems.addAll(loft.problems(method));
         // the data may bring scores of its own: RunCheck knows them
         if (!metricForBest.matches("[a-z][a-z0-9_]*")) {
@@ -153,6 +162,8 @@ public record TrainConfig(
         map.put("load_best_model_at_end", loadBestAtEnd);
         map.put("group_by_length", groupByLength);
         map.put("gradient_checkpointing", gradientCheckpointing);
+        map.put("divergence_factor", divergenceFactor);
+        map.put("save_in_background", saveInBackground);
         map.putAll(loft.toMap(method));
         return map;
     }
@@ -184,6 +195,8 @@ public record TrainConfig(
         private boolean loadBestAtEnd = true;
         private boolean groupByLength = true;
         private boolean gradientCheckpointing;
+        private double divergenceFactor = 2;
+        private boolean saveInBackground = true;
         private LoftSettings loft = LoftSettings.defaults();
 
         private Builder(Method method) {
@@ -318,6 +331,16 @@ public record TrainConfig(
             return this;
         }
 
+        public Builder divergenceFactor(double value) {
+            divergenceFactor = value;
+            return this;
+        }
+
+        public Builder saveInBackground(boolean value) {
+            saveInBackground = value;
+            return this;
+        }
+
         public Builder loft(LoftSettings value) {
             loft = value;
             return this;
@@ -357,6 +380,8 @@ public record TrainConfig(
                     loadBestAtEnd,
                     groupByLength,
                     gradientCheckpointing,
+                    divergenceFactor,
+                    saveInBackground,
                     loft);
         }
     }

@@ -10,6 +10,6 @@ public interface TrainListener {
     /** After each evaluation; {@code best} says whether it is the best so far. */
     default void onEvaluation(long step, Evaluation evaluation, boolean best) {}
 
-    /** After each checkpoint is complete on disk. */
+    /** After each checkpoint is complete on disk, which may be some steps after the step that it holds. */
     default void onSave(long step, Path checkpoint) {}
 }

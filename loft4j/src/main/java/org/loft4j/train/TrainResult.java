@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param peakResidentBytes largest resident memory seen by this process after a step
  * @param output the output directory
  * @param checkpoint where a stopped run goes on; null for a run that is finished
+ * @param divergence why the run was given up; null for one that was not
  */
 public record TrainResult(
         Outcome outcome,
@@ -30,7 +32,8 @@ public record TrainResult(
         double seconds,
         long peakResidentBytes,
         Path output,
-        @Nullable Path checkpoint) {
+        @Nullable Path checkpoint,
+        @Nullable Divergence divergence) {
     /** Why a run ended. */
     public enum Outcome {
         /** All steps are done. */
@@ -39,6 +42,8 @@ public record TrainResult(
         STOPPED_EARLY,
         /** Someone asked it to stop; it can go on. */
         INTERRUPTED,
+        /** Its loss ran away, or was not finite for long; it can go on from before that with other settings. */
+        DIVERGED,
         /** It had been finished before; nothing was done. */
         ALREADY_FINISHED
     }
@@ -53,7 +58,17 @@ public record TrainResult(
             case INTERRUPTED ->
                 "stopped after step " + step + " of " + totalSteps + ", saved in " + checkpoint
                         + "; resume with the same settings and the same output directory to go on";
+            case DIVERGED -> "given up after step " + step + " of " + totalSteps + ": " + divergedText();
             case ALREADY_FINISHED -> "nothing to do: the run in " + output + " is finished (" + step + " steps)";
         };
+    }
+
+    private String divergedText() {
+        Divergence found = Objects.requireNonNull(divergence, "divergence");
+        String remedy = "resume with a lower learning rate to go on from ";
+        return found.what() + "; "
+                + (found.lastGood() == null
+                        ? "no checkpoint is from before that: " + remedy + "the start"
+                        : found.lastGood() + " is from before that: " + remedy + "there");
     }
 }

@@ -181,16 +181,48 @@ public final class Trainable implements AutoCloseable {
     }
 
     private void saveTensors(Path directory) throws IOException {
+        SafetensorsWriter.write(directory.resolve(weightsFile()), trained(), Map.of());
+        saveConfig(directory);
+    }
+
+    private String weightsFile() {
+        return adapter != null ? PeftFiles.WEIGHTS : ModelDirectory.SINGLE;
+    }
+
+    private Map<String, Tensor> trained() {
+        return adapter != null ? PeftFiles.tensors(adapter) : model.weights().asMap();
+    }
+
+    private void saveConfig(Path directory) throws IOException {
         if (adapter != null) {
-            PeftFiles.save(
+            PeftFiles.saveConfig(
                     directory,
                     adapter,
                     model,
                     PeftMetadata.of(model.description().directory()));
         } else {
-            SafetensorsWriter.write(
-                    directory.resolve(ModelDirectory.SINGLE), model.weights().asMap(), Map.of());
             TrainedConfig.write(model, directory);
+        }
+    }
+
+    /** Copies what {@link #save} and {@link #saveOptimizer} write, so that training can go on while it is written. */
+    Snapshot snapshot() {
+        try (NativeScope scope = new NativeScope()) {
+            Map<String, Map<String, Tensor>> files = new LinkedHashMap<>();
+            files.put(weightsFile(), trained());
+            files.put(OPTIMIZER, optimizer.state());
+            return Snapshot.of(files, this::saveConfig);
+        }
+    }
+
+    /** Bytes of the optimizers' state and, as far as there are any, of gradients. */
+    long optimizerBytes() {
+        try (NativeScope scope = new NativeScope()) {
+            long bytes = 0;
+            for (Tensor tensor : optimizer.state().values()) {
+                bytes += tensor.nbytes();
+            }
+            return bytes;
         }
     }
 

@@ -27,8 +27,8 @@ public final class Trainer {
 
     /**
      * One optimizer step on the mean loss of all examples (classification) or all target tokens (language model) of the
-     * micro-batches, as if they had been one batch. Random numbers are a function of seed and step alone. If a gradient is not
-     * finite, nothing changes.
+     * micro-batches, as if they had been one batch. Random numbers are a function of seed and step alone. If the loss or a
+     * gradient is not finite, nothing changes.
      *
      * @param step number of steps taken before
      */
@@ -45,7 +45,10 @@ public final class Trainer {
             }
         }
         double factor = schedule.factor(step);
-        StepReport report = trainable.optimizer().step(factor, config.maxGradNorm());
+        // an infinite loss may have finite gradients, which then say nothing
+        StepReport report = Double.isFinite(loss)
+                ? trainable.optimizer().step(factor, config.maxGradNorm())
+                : new StepReport(Double.NaN, 1, true);
         trainable.optimizer().zeroGrad();
         return new StepResult(loss, trainable.learningRate() * factor, report, tokens);
     }

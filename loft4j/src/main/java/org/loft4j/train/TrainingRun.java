@@ -3,7 +3,9 @@ package org.loft4j.train;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -29,7 +31,6 @@ import org.loft4j.tensor.NativeScope;
  */
 public final class TrainingRun implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(TrainingRun.class.getName());
-    private static final int MOST_SKIPPED_IN_A_ROW = 100;
 
     private final Model model;
     private final TrainData data;
@@ -43,36 +44,71 @@ public final class TrainingRun implements AutoCloseable {
     private final RunState state;
     private final Pace pace = new Pace();
     private final boolean alreadyFinished;
+    private final BaseFiles base;
+    private final @Nullable Path startedFrom;
+    private volatile @Nullable RunSaver saver;
+    private long divergedBefore;
     private List<int[]> epochOrder = List.of();
     private long epochOfOrder = -1;
     private long peakResidentBytes;
-    private int skippedInARow;
 
     private TrainingRun(
-            Model model, TrainData data, TrainConfig config, RunOutput output, Trainable trainable, boolean resume)
+            Model model,
+            TrainData data,
+            TrainConfig config,
+            RunOutput output,
+            Trainable trainable,
+            OnExisting onExisting)
             throws IOException {
         this.model = model;
         this.data = data;
         this.config = config;
         this.output = output;
         this.trainable = trainable;
-        this.plan = RunPlan.of(config, model, trainable, data);
+        this.base = BaseFiles.of(model.description().directory());
+        this.plan = RunPlan.of(config, model, trainable, data, base);
         this.batches = new BatchPlan(data.train(), config.batchSize(), config.groupByLength(), config.seed());
+        boolean resume = onExisting == OnExisting.RESUME;
         this.alreadyFinished = resume && output.isFinished();
-        Path checkpoint = resume && !alreadyFinished ? output.checkpoints().newest() : null;
+        this.startedFrom = resume && !alreadyFinished ? checkpoint() : null;
         if (alreadyFinished) {
-            this.state = RunState.read(output.directory(), config.metricForBest());
-        } else if (checkpoint != null) {
-            plan.requireSame(checkpoint);
-            this.state = RunState.read(checkpoint, config.metricForBest());
-            trainable.restore(checkpoint);
-            trainable.restoreOptimizer(checkpoint);
+            this.state = RunState.read(output.directory(), config);
+        } else if (startedFrom != null) {
+            this.state = RunState.read(startedFrom, config);
+            trainable.restore(startedFrom);
+            trainable.restoreOptimizer(startedFrom);
         } else {
-            this.state = new RunState(config.metricForBest());
+            this.state = RunState.of(config);
         }
-        if (!alreadyFinished) {
-            output.checkpoints().removeAfter(state.step());
+        if (onExisting == OnExisting.OVERWRITE) {
+            output.clear();
+        } else if (!alreadyFinished) {
+            output.checkpoints().setAsideAfter(state.step());
         }
+    }
+
+    /** The checkpoint to go on from: the newest whole one, or after a divergence the newest whole one from before. */
+    private @Nullable Path checkpoint() throws IOException {
+        long since = output.divergedSince();
+        if (since == 0 || (config.divergenceFactor() == 0 && !plan.hasRemedy(output.directory()))) {
+            Path newest = output.checkpoints().newest();
+            if (newest != null) {
+                plan.requireSame(newest);
+            }
+            divergedBefore = since;
+            return newest;
+        }
+        if (!plan.hasRemedy(output.directory())) {
+            throw new ConfigException("the run in " + output.directory() + " has diverged since step " + since
+                    + ": resume with a lower learning_rate to go on from before that, or with divergence_factor 0 to go on"
+                    + " regardless");
+        }
+        divergedBefore = since;
+        Path good = output.checkpoints().newestUpTo(since - 1);
+        if (good != null) {
+            plan.requireSameButRemedies(good);
+        }
+        return good;
     }
 
     /**
@@ -96,7 +132,7 @@ public final class TrainingRun implements AutoCloseable {
         try {
             Trainable trainable = Trainable.create(model, lora, config);
             try {
-                return new TrainingRun(model, data, config, output, trainable, onExisting == OnExisting.RESUME);
+                return new TrainingRun(model, data, config, output, trainable, onExisting);
             } catch (IOException | RuntimeException e) {
                 trainable.close();
                 throw e;
@@ -126,49 +162,127 @@ public final class TrainingRun implements AutoCloseable {
         return plan.totalSteps();
     }
 
+    /** The newest checkpoint that is complete on the disk; null before the first. May be called from any thread. */
+    public @Nullable Path newestCheckpoint() {
+        RunSaver active = saver;
+        return active == null ? startedFrom : active.newest();
+    }
+
     /** Lets the step in progress finish, saves, and ends the run. May be called from any thread. */
     public void requestStop() {
         stopRequested.set(true);
     }
 
-    /** Trains to the end, or until someone asks for a stop. */
+    /**
+     * Trains to the end, until someone asks for a stop, or until the loss has run away.
+     *
+     * @throws CheckpointException if a checkpoint cannot be written; those before it stay
+     * @throws org.loft4j.NativeMemoryException if there is not enough memory; the checkpoints stay
+     */
     public TrainResult run() throws IOException {
         if (alreadyFinished) {
             trainable.restore(output.directory());
-            return result(TrainResult.Outcome.ALREADY_FINISHED, null);
+            return result(TrainResult.Outcome.ALREADY_FINISHED, null, null);
         }
         Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps());
-        try (RunRecorder recorder = new RunRecorder(output.directory(), state, plan, listeners)) {
+        try (RunRecorder recorder = new RunRecorder(output.directory(), state, plan, listeners);
+                RunSaver active = saver(recorder)) {
+            saver = active;
             while (!isOver()) {
-                trainable.setTraining(true);
-                pace.startStep();
-                StepResult result = trainer.step(microBatches(state.step()), state.step());
-                state.advance(result);
-                pace.endStep(result.tokens());
-                refuseEndlessSkipping(result);
-                boolean improved = tell(recorder, result);
+                active.poll();
+                boolean improved = tell(recorder, step(trainer));
+                Divergence divergence = isOver() ? null : state.divergence();
                 boolean stop = stopRequested.get() && !isOver();
-                if (stop || improved || isOver() || isDue(saveEvery())) {
-                    save(recorder);
+                if (stop || divergence != null || improved || isOver() || isDue(saveEvery())) {
+                    active.save(state.step(), state.tree(seconds(), plan), needed());
                 }
-                if (stop) {
+                if (stop || divergence != null) {
+                    active.await();
                     trainable.setTraining(false);
-                    return result(
-                            TrainResult.Outcome.INTERRUPTED,
-                            output.checkpoints().path(state.step()));
+                    return divergence != null ? diverged(divergence) : interrupted();
                 }
             }
+            active.await();
         }
         return finish();
     }
 
-    /** A run whose weights have gone bad would otherwise go on to the end without learning anything. */
-    private void refuseEndlessSkipping(StepResult result) {
-        skippedInARow = result.report().skipped() ? skippedInARow + 1 : 0;
-        if (skippedInARow == MOST_SKIPPED_IN_A_ROW) {
-            throw new IllegalStateException("the gradients of the last " + skippedInARow
-                    + " steps were not finite: lower the learning rate, or train in float32 or bfloat16");
+    private RunSaver saver(RunRecorder recorder) {
+        return new RunSaver(
+                output.checkpoints(),
+                trainable,
+                TaskFile.of(model, data.maxLength()),
+                config,
+                startedFrom,
+                recorder::sync,
+                (step, checkpoint) -> saved(recorder, step, checkpoint));
+    }
+
+    private void saved(RunRecorder recorder, long step, Path checkpoint) throws IOException {
+        if (divergedBefore > 0) {
+            output.recovered();
+            divergedBefore = 0;
         }
+        recorder.saved(step, checkpoint);
+    }
+
+    private StepResult step(Trainer trainer) throws IOException {
+        trainable.setTraining(true);
+        pace.startStep();
+        List<MiniBatch> micro = microBatches(state.step());
+        StepResult result;
+        try {
+            result = trainer.step(micro, state.step());
+        } catch (RuntimeException | OutOfMemoryError e) {
+            throw explained(e, "step " + (state.step() + 1), micro);
+        }
+        state.advance(result);
+        pace.endStep(result.tokens());
+        return result;
+    }
+
+    /** The fault itself, or what it says about memory. */
+    private RuntimeException explained(Throwable fault, String doing, List<MiniBatch> batches) {
+        if (MemoryFault.is(fault)) {
+            RunSaver active = saver;
+            return MemoryFault.explain(
+                    fault, doing, batches, model, trainable, active == null ? null : active.standing());
+        }
+        if (fault instanceof Error error) {
+            throw error;
+        }
+        return (RuntimeException) fault;
+    }
+
+    /** Steps whose checkpoints must stay, whatever the limit: the best, and the last before what may be a divergence. */
+    private Set<Long> needed() throws IOException {
+        Set<Long> needed = new HashSet<>();
+        if (config.loadBestAtEnd()) {
+            needed.add(state.best().step());
+        }
+        Long good = lastBefore(state.suspectSince());
+        if (good != null) {
+            needed.add(good);
+        }
+        return needed;
+    }
+
+    private @Nullable Long lastBefore(long step) throws IOException {
+        return output.checkpoints().steps().stream()
+                .filter(saved -> saved < step)
+                .max(Long::compare)
+                .orElse(null);
+    }
+
+    private TrainResult interrupted() {
+        return result(TrainResult.Outcome.INTERRUPTED, output.checkpoints().path(state.step()), null);
+    }
+
+    private TrainResult diverged(Divergence divergence) throws IOException {
+        output.diverged(state.tree(seconds(), plan), divergence.since());
+        Long good = lastBefore(divergence.since());
+        Path checkpoint = good == null ? null : output.checkpoints().path(good);
+        return result(TrainResult.Outcome.DIVERGED, checkpoint, divergence.from(checkpoint));
     }
 
     private boolean isOver() {
@@ -217,8 +331,13 @@ public final class TrainingRun implements AutoCloseable {
             return false;
         }
         trainable.setTraining(false);
-        Evaluation evaluation =
-                data.measured(model, new Evaluator(model, data.padId(), config.evalBatchSize()).evaluate(eval));
+        Evaluation evaluation;
+        try {
+            evaluation =
+                    data.measured(model, new Evaluator(model, data.padId(), config.evalBatchSize()).evaluate(eval));
+        } catch (RuntimeException | OutOfMemoryError e) {
+            throw explained(e, "the evaluation after step " + state.step(), List.of());
+        }
         boolean best = state.evaluated(evaluation.values().getOrDefault(config.metricForBest(), Double.NaN));
         recorder.evaluation(evaluation, best);
         return best && config.loadBestAtEnd();
@@ -226,21 +345,6 @@ public final class TrainingRun implements AutoCloseable {
 
     private double seconds() {
         return state.seconds() + pace.seconds();
-    }
-
-    private void save(RunRecorder recorder) throws IOException {
-        recorder.sync();
-        Path checkpoint = output.checkpoints().write(state.step(), directory -> {
-            trainable.save(directory);
-            trainable.saveOptimizer(directory);
-            TaskFile.of(model, data.maxLength()).write(directory);
-            state.write(directory, seconds(), plan);
-        });
-        output.checkpoints()
-                .prune(
-                        config.saveTotalLimit(),
-                        config.loadBestAtEnd() ? state.best().step() : 0);
-        recorder.saved(checkpoint);
     }
 
     /** Leaves the chosen weights in the model and in the output directory; the state that says so comes last. */
@@ -257,16 +361,24 @@ public final class TrainingRun implements AutoCloseable {
                 LOG.log(System.Logger.Level.WARNING, "the last weights are kept, the best are lost: " + e.getMessage());
             }
         }
+        List<String> changes = base.changes();
+        if (!changes.isEmpty()) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    model.description().directory() + " has changed under the run: " + String.join(", ", changes)
+                            + "; the result belongs to what it held at the start");
+        }
         trainable.save(output.directory());
         output.copyTokenizer(model.description().directory());
         TaskFile task = TaskFile.of(model, data.maxLength());
         output.describe(task, ModelCard.text(model, trainable, task, config, plan, state));
         state.finish(early ? "stopped_early" : "finished");
         state.write(output.directory(), seconds(), plan);
-        return result(early ? TrainResult.Outcome.STOPPED_EARLY : TrainResult.Outcome.FINISHED, null);
+        return result(early ? TrainResult.Outcome.STOPPED_EARLY : TrainResult.Outcome.FINISHED, null, null);
     }
 
-    private TrainResult result(TrainResult.Outcome outcome, @Nullable Path checkpoint) {
+    private TrainResult result(
+            TrainResult.Outcome outcome, @Nullable Path checkpoint, @Nullable Divergence divergence) {
         return new TrainResult(
                 outcome,
                 state.step(),
@@ -278,7 +390,8 @@ public final class TrainingRun implements AutoCloseable {
                 pace.seconds(),
                 peakResidentBytes,
                 output.directory(),
-                checkpoint);
+                checkpoint,
+                divergence);
     }
 
     /** Lets go of the directory, frees optimizers and adapter. */

@@ -10,6 +10,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -64,7 +66,27 @@ class CheckpointsTest {
         Files.delete(directory.resolve("checkpoint-9").resolve(Checkpoints.MANIFEST));
         assertEquals(directory.resolve("checkpoint-2"), checkpoints.newest());
         Files.writeString(directory.resolve("checkpoint-2").resolve(Checkpoints.MANIFEST), "{\"files\": {\"wei");
-        assertNull(checkpoints.newest());
+        String message =
+                assertThrows(CheckpointException.class, checkpoints::newest).getMessage();
+        assertTrue(message.startsWith(directory + ": none of its checkpoints is whole ("), message);
+        assertTrue(message.contains("start anew in another directory"), message);
+    }
+
+    @Test
+    void aNewDirectoryHasNone() throws IOException {
+        assertNull(new Checkpoints(directory.resolve("new")).newest());
+    }
+
+    @Test
+    void whatAKilledProcessLeftGoes() throws IOException {
+        for (String name : List.of(".checkpoint-11.tmp", ".checkpoint-2.old")) {
+            Files.createDirectories(directory.resolve(name));
+            Files.writeString(directory.resolve(name).resolve("weights"), "half");
+        }
+        checkpoints.removeLeftovers();
+        assertFalse(Files.exists(directory.resolve(".checkpoint-11.tmp")));
+        assertFalse(Files.exists(directory.resolve(".checkpoint-2.old")));
+        assertEquals(List.of(2L, 9L, 10L), checkpoints.steps());
     }
 
     @Test
@@ -76,8 +98,6 @@ class CheckpointsTest {
                     throw new IOException("disk full");
                 }));
         assertEquals(directory.resolve("checkpoint-10"), checkpoints.newest());
-        assertTrue(Files.exists(directory.resolve(".checkpoint-11.tmp")));
-        checkpoints.removeLeftovers();
         assertFalse(Files.exists(directory.resolve(".checkpoint-11.tmp")));
     }
 
@@ -86,24 +106,33 @@ class CheckpointsTest {
         Files.delete(directory.resolve("checkpoint-10/state"));
         write(10);
         assertEquals(directory.resolve("checkpoint-10"), checkpoints.newest());
+        assertTrue(Files.exists(directory.resolve("checkpoint-10.set-aside-1/weights")));
     }
 
     @Test
     void theOldestGoButTheBestAndTheNewestStay() throws IOException {
         write(12);
-        checkpoints.prune(0, 2);
+        checkpoints.prune(0, Set.of(2L));
         assertEquals(List.of(2L, 9L, 10L, 12L), checkpoints.steps());
-        checkpoints.prune(3, 2);
+        checkpoints.prune(3, Set.of(2L));
         assertEquals(List.of(2L, 10L, 12L), checkpoints.steps());
-        checkpoints.prune(1, 2);
+        checkpoints.prune(1, Set.of(2L));
         assertEquals(List.of(2L, 12L), checkpoints.steps());
-        checkpoints.prune(1, 0);
+        checkpoints.prune(1, Set.of());
         assertEquals(List.of(12L), checkpoints.steps());
     }
 
     @Test
-    void laterOnesCanBeRemoved() throws IOException {
-        checkpoints.removeAfter(9);
+    void laterOnesGiveWayButStay() throws IOException {
+        checkpoints.setAsideAfter(9);
         assertEquals(List.of(2L, 9L), checkpoints.steps());
+        write(10);
+        checkpoints.setAsideAfter(9);
+        for (int number = 1; number <= 2; number++) {
+            Path aside = directory.resolve("checkpoint-10.set-aside-" + number);
+            assertEquals("weights of 10", Files.readString(aside.resolve("weights")));
+        }
+        checkpoints.removeAll();
+        assertEquals(0, Objects.requireNonNull(directory.toFile().list()).length);
     }
 }

@@ -123,6 +123,8 @@ public record ComparisonSettings(
                                 .loggingSteps(1)
                                 .metricForBest(metric)
                                 .saveTotalLimit(1)
+                                // a rate that is too high has its curve in the comparison
+                                .divergenceFactor(0)
                                 .earlyStoppingPatience(0)
                                 .loadBestAtEnd(false),
                         trial.rate(),

@@ -151,6 +151,9 @@ final class TrialRunner {
             if (trained.outcome() == TrainResult.Outcome.INTERRUPTED) {
                 return null;
             }
+            if (trained.outcome() == TrainResult.Outcome.DIVERGED) {
+                throw new IllegalStateException(trained.summary());
+            }
             Evaluation test =
                     new Evaluator(model, data.training().padId(), config.evalBatchSize()).evaluate(data.test());
             if (!Double.isFinite(test.loss())) {

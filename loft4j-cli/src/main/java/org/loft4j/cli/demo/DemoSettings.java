@@ -100,6 +100,8 @@ public record DemoSettings(
                 .groupByLength(true)
                 // the methods are compared after the same number of steps, not each at its luckiest
                 .loadBestAtEnd(false)
+                // the report shows what there is
+                .divergenceFactor(0)
                 .seed(seed)
                 .build();
     }

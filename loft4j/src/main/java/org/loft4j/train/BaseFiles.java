@@ -1,0 +1,98 @@
+package org.loft4j.train;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.data.Tokenizer;
+
+/**
+ * The files of the model that a run starts from: length and checksum of each. Of a file above 16 MB the checksum is that of 64
+ * pieces of 256 kB, the first and the last among them: other weights differ everywhere, and a start must not read 14 GB twice.
+ */
+final class BaseFiles {
+    private static final int PIECE = 256 << 10;
+    private static final int PIECES = 64;
+
+    private final @Nullable Path directory;
+    private final Map<String, String> files;
+
+    private BaseFiles(@Nullable Path directory, Map<String, String> files) {
+        this.directory = directory;
+        this.files = files;
+    }
+
+    /** @param directory of the model; null for a model that was not read from one */
+    static BaseFiles of(@Nullable Path directory) throws IOException {
+        Map<String, String> files = new TreeMap<>();
+        if (directory != null && Files.isDirectory(directory)) {
+            try (Stream<Path> entries = Files.list(directory)) {
+                for (Path file : entries.filter(Files::isRegularFile).toList()) {
+                    String name = file.getFileName().toString();
+                    if (isOfModel(name) || Tokenizer.FILES.contains(name)) {
+                        files.put(name, Files.size(file) + "-" + Long.toHexString(checksum(file)));
+                    }
+                }
+            }
+        }
+        return new BaseFiles(directory, files);
+    }
+
+    private static boolean isOfModel(String name) {
+        return name.equals("config.json") || name.endsWith(".safetensors") || name.endsWith(".safetensors.index.json");
+    }
+
+    private static long checksum(Path file) throws IOException {
+        CRC32C crc = new CRC32C();
+        ByteBuffer buffer = ByteBuffer.allocate(PIECE);
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            long size = channel.size();
+            boolean whole = size <= (long) PIECES * PIECE;
+            long pieces = whole ? (size + PIECE - 1) / PIECE : PIECES;
+            for (long i = 0; i < pieces; i++) {
+                long at = whole ? i * PIECE : (size - PIECE) * i / (PIECES - 1);
+                buffer.clear();
+                while (buffer.hasRemaining() && channel.read(buffer, at + buffer.position()) > 0) {
+                    // a read may yield less than it was asked for
+                }
+                crc.update(buffer.flip());
+            }
+        }
+        return crc.getValue();
+    }
+
+    /** Configuration and weights in one line, to be compared on resume; the tokenizer shows in the data. */
+    String fingerprint() {
+        StringBuilder text = new StringBuilder();
+        files.forEach((name, value) -> {
+            if (isOfModel(name)) {
+                text.append(text.isEmpty() ? "" : ", ").append(name).append(' ').append(value);
+            }
+        });
+        return text.isEmpty() ? "none" : text.toString();
+    }
+
+    /** What has become of the files since then, one clause each; empty if nothing has. */
+    List<String> changes() throws IOException {
+        Map<String, String> now = of(directory).files;
+        List<String> changes = new ArrayList<>();
+        files.forEach((name, before) -> {
+            String after = now.get(name);
+            if (after == null) {
+                changes.add(name + " is gone");
+            } else if (!after.equals(before)) {
+                changes.add(name + " has other content");
+            }
+        });
+        return changes;
+    }
+}

@@ -1,0 +1,110 @@
+package org.loft4j.train;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Tells a loss that has run away from one that is merely noisy. The loss is smoothed over about 20 steps. It has run away when it
+ * stays, for 50 steps, above all of: its level at the start of the run, a multiple of its best level, and that best level plus
+ * half a nat. The best level is one of about 100 steps: the least of many short means is luck. One wild batch moves nothing: what enters the mean is cut off at three times the bound.
+ */
+final class LossWatch {
+    private static final double DECAY = 0.95;
+    private static final double SLOW_DECAY = 0.99;
+    private static final int SETTLED = 20;
+    private static final int PATIENCE = 50;
+    private static final double MARGIN = 0.5;
+    private static final double MOST = 3;
+
+    private final double factor;
+    private long steps;
+    private double sum;
+    private double weight;
+    private double slowSum;
+    private double slowWeight;
+    private double start;
+    private double best;
+    private long bestStep;
+    private long since;
+
+    /** @param factor multiple of the best level, above 1; 0 to see nothing */
+    LossWatch(double factor) {
+        this.factor = factor;
+    }
+
+    /** Takes the loss of a step that was not skipped. */
+    void add(long step, double loss) {
+        if (factor == 0) {
+            return;
+        }
+        boolean settled = steps >= SETTLED;
+        double entering = settled ? Math.min(loss, MOST * bound()) : loss;
+        sum = DECAY * sum + (1 - DECAY) * entering;
+        weight = DECAY * weight + 1 - DECAY;
+        slowSum = SLOW_DECAY * slowSum + (1 - SLOW_DECAY) * entering;
+        slowWeight = SLOW_DECAY * slowWeight + 1 - SLOW_DECAY;
+        steps++;
+        double level = level();
+        if (steps == SETTLED) {
+            start = level;
+        }
+        double slowLevel = slowSum / slowWeight;
+        if (steps == SETTLED || (settled && slowLevel < best)) {
+            best = slowLevel;
+            bestStep = step;
+        }
+        since = !settled || level <= bound() ? 0 : since == 0 ? step : since;
+    }
+
+    private double level() {
+        return sum / weight;
+    }
+
+    private double bound() {
+        return Math.max(start, Math.max(factor * best, best + MARGIN));
+    }
+
+    /** The first step of a rise that has not ended yet; 0 while there is none. */
+    long suspectSince() {
+        return since;
+    }
+
+    /** What is wrong after a step; null while nothing is. */
+    @Nullable
+    Divergence verdict(long step) {
+        return since == 0 || step - since + 1 < PATIENCE ? null : new Divergence(since, level(), best, bestStep, null);
+    }
+
+    /** All that it remembers, for the state of the run. */
+    Map<String, Object> tree() {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("steps", steps);
+        tree.put("sum", sum);
+        tree.put("weight", weight);
+        tree.put("slow_sum", slowSum);
+        tree.put("slow_weight", slowWeight);
+        tree.put("start", start);
+        tree.put("best", best);
+        tree.put("best_step", bestStep);
+        tree.put("since", since);
+        return tree;
+    }
+
+    /** Takes up what {@link #tree} gave; starts anew where there is none. */
+    void restore(@Nullable JsonNode tree) {
+        if (tree == null) {
+            return;
+        }
+        steps = tree.path("steps").asLong();
+        sum = tree.path("sum").asDouble();
+        weight = tree.path("weight").asDouble();
+        slowSum = tree.path("slow_sum").asDouble();
+        slowWeight = tree.path("slow_weight").asDouble();
+        start = tree.path("start").asDouble();
+        best = tree.path("best").asDouble();
+        bestStep = tree.path("best_step").asLong();
+        since = tree.path("since").asLong();
+    }
+}

@@ -1,0 +1,85 @@
+package org.loft4j.train;
+
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.NativeMemoryException;
+import org.loft4j.data.Batch;
+import org.loft4j.data.ImageBatch;
+import org.loft4j.data.MiniBatch;
+import org.loft4j.nn.Model;
+import org.loft4j.tensor.NativeScope;
+
+/** Says what took the memory, when there was not enough of it. */
+final class MemoryFault {
+    private static final List<String> SIGNS =
+            List.of("not enough memory", "out of memory", "can't allocate memory", "bad_alloc", "bad allocation");
+
+    private MemoryFault() {}
+
+    /** Whether libtorch, JavaCPP or the machine was out of memory; the heap of the JVM is another matter. */
+    static boolean is(Throwable fault) {
+        for (Throwable t = fault; t != null; t = t.getCause()) {
+            String message = String.valueOf(t.getMessage()).toLowerCase(Locale.ROOT);
+            boolean heap = t instanceof OutOfMemoryError && message.contains("java heap");
+            if (!heap && SIGNS.stream().anyMatch(message::contains)
+                    || t instanceof OutOfMemoryError && message.contains("physical memory usage")) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /**
+     * The fault with an account of the memory.
+     *
+     * @param doing what was under way, such as {@code step 12}
+     * @param batches that were to go through the model; empty if that is not known
+     * @param standing what the run can go on from
+     */
+    static NativeMemoryException explain(
+            Throwable fault,
+            String doing,
+            List<MiniBatch> batches,
+            Model model,
+            Trainable trainable,
+            @Nullable String standing) {
+        long weights = model.weights().bytes();
+        long trained = trainable.optimizerBytes();
+        long resident = NativeScope.residentBytes();
+        String first = String.valueOf(fault.getMessage()).lines().findFirst().orElse("");
+        StringBuilder text = new StringBuilder();
+        text.append("out of memory in ").append(doing).append(": ").append(first.strip());
+        text.append("\nthe process holds ").append(ProgressLine.size(resident));
+        text.append(": weights ").append(ProgressLine.size(weights));
+        text.append(", state of the optimizer ").append(ProgressLine.size(trained));
+        text.append(", the rest are activations, gradients and the JVM");
+        largest(batches, text);
+        text.append(
+                "\nless is needed with --gradient-checkpointing (may be set on resume), a smaller --batch-size with a"
+                        + " larger --accumulate, a smaller --max-length, or --load-in int8 or nf4 for an adapter");
+        if (standing != null) {
+            text.append('\n').append(standing);
+        }
+        return new NativeMemoryException(text.toString(), fault);
+    }
+
+    private static void largest(List<MiniBatch> batches, StringBuilder text) {
+        String largest = "";
+        long most = -1;
+        for (MiniBatch batch : batches) {
+            long size = batch instanceof Batch tokens
+                    ? (long) tokens.rows() * tokens.columns()
+                    : batch instanceof ImageBatch images ? images.pixels().length : 0;
+            if (size > most) {
+                most = size;
+                largest = batch instanceof Batch tokens
+                        ? tokens.rows() + " rows of " + tokens.columns() + " tokens"
+                        : batch instanceof ImageBatch images ? images.rows() + " images" : "";
+            }
+        }
+        if (!largest.isEmpty()) {
+            text.append("; the largest batch is ").append(largest);
+        }
+    }
+}

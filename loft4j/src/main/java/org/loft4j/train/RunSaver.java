@@ -1,0 +1,197 @@
+package org.loft4j.train;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.Json;
+import org.loft4j.model.TaskFile;
+
+/**
+ * Saves a run as it goes: copies what a checkpoint holds, and has a thread of its own write the copy while training goes on. One
+ * write is on its way at a time; the next one waits for it. What went wrong in writing is thrown at the training thread.
+ */
+final class RunSaver implements AutoCloseable {
+    /** Called on the training thread once a checkpoint is complete on the disk. */
+    @FunctionalInterface
+    interface Listener {
+        void saved(long step, Path checkpoint) throws IOException;
+    }
+
+    /** Forces to the disk what must be there before the checkpoint is. */
+    @FunctionalInterface
+    interface Before {
+        void sync() throws IOException;
+    }
+
+    private static final System.Logger LOG = System.getLogger(RunSaver.class.getName());
+
+    private final Checkpoints checkpoints;
+    private final Trainable trainable;
+    private final TaskFile task;
+    private final TrainConfig config;
+    private final Before before;
+    private final Listener listener;
+    private volatile @Nullable Path newest;
+    private @Nullable FutureTask<Path> inFlight;
+    private long stepInFlight;
+
+    /** @param newest the complete checkpoint that the run goes on from; null for a new run */
+    RunSaver(
+            Checkpoints checkpoints,
+            Trainable trainable,
+            TaskFile task,
+            TrainConfig config,
+            @Nullable Path newest,
+            Before before,
+            Listener listener) {
+        this.checkpoints = checkpoints;
+        this.trainable = trainable;
+        this.task = task;
+        this.config = config;
+        this.newest = newest;
+        this.before = before;
+        this.listener = listener;
+    }
+
+    /** The newest checkpoint that is complete on the disk. May be called from any thread. */
+    @Nullable
+    Path newest() {
+        return newest;
+    }
+
+    /**
+     * Saves the run as it is now, after the save before has ended.
+     *
+     * @param state of the run, as {@link RunState#tree} gives it
+     * @param kept steps whose checkpoints must not be removed
+     */
+    void save(long step, Map<String, Object> state, Set<Long> kept) throws IOException {
+        await();
+        stepInFlight = step;
+        Snapshot snapshot = config.saveInBackground() ? snapshot() : null;
+        if (snapshot == null) {
+            Checkpoints.Content direct = directory -> {
+                trainable.save(directory);
+                trainable.saveOptimizer(directory);
+            };
+            inFlight = new FutureTask<>(() -> write(step, direct, state, kept));
+            inFlight.run();
+            await();
+            return;
+        }
+        FutureTask<Path> writing = new FutureTask<>(() -> {
+            try (snapshot) {
+                return write(step, snapshot, state, kept);
+            }
+        });
+        inFlight = writing;
+        new Thread(writing, "loft-checkpoint-" + step).start();
+    }
+
+    /** The copy, or null if there is no memory for it. */
+    private @Nullable Snapshot snapshot() {
+        try {
+            return trainable.snapshot();
+        } catch (RuntimeException | OutOfMemoryError e) {
+            if (!MemoryFault.is(e)) {
+                throw e;
+            }
+            LOG.log(System.Logger.Level.WARNING, "no memory to save in the background: training waits for this save");
+            return null;
+        }
+    }
+
+    private Path write(long step, Checkpoints.Content tensors, Map<String, Object> state, Set<Long> kept)
+            throws IOException {
+        try {
+            before.sync();
+            Path checkpoint = checkpoints.write(step, directory -> {
+                tensors.writeTo(directory);
+                task.write(directory);
+                Json.write(directory.resolve(RunState.FILE), state);
+            });
+            newest = checkpoint;
+            // only now: until the new one is complete, the old ones are all there is
+            checkpoints.prune(config.saveTotalLimit(), kept);
+            return checkpoint;
+        } catch (IOException e) {
+            throw new CheckpointException(
+                    checkpoints.path(step),
+                    "cannot be written: " + e.getMessage() + "; " + standing()
+                            + ". Make room, or mend the directory, and resume",
+                    e);
+        }
+    }
+
+    /** What a run that ends now can go on from. */
+    String standing() {
+        Path last = newest;
+        return last == null ? "nothing has been saved yet" : last + " is complete and stays";
+    }
+
+    /** Reports a save that has ended by now. */
+    void poll() throws IOException {
+        FutureTask<Path> writing = inFlight;
+        if (writing != null && writing.isDone()) {
+            await();
+        }
+    }
+
+    /** Waits for the write that is on its way, if there is one. */
+    void await() throws IOException {
+        Path checkpoint = finished();
+        if (checkpoint != null) {
+            listener.saved(stepInFlight, checkpoint);
+        }
+    }
+
+    private @Nullable Path finished() throws IOException {
+        FutureTask<Path> writing = inFlight;
+        if (writing == null) {
+            return null;
+        }
+        inFlight = null;
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    return writing.get();
+                } catch (InterruptedException e) {
+                    // a checkpoint that is nearly there is worth the wait
+                    interrupted = true;
+                }
+            }
+        } catch (ExecutionException e) {
+            throw unwrapped(e);
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private static IOException unwrapped(ExecutionException e) {
+        Throwable cause = e.getCause();
+        if (cause instanceof IOException fault) {
+            return fault;
+        }
+        if (cause instanceof RuntimeException fault) {
+            throw fault;
+        }
+        if (cause instanceof Error fault) {
+            throw fault;
+        }
+        return new IOException(cause);
+    }
+
+    /** Waits for the write that is on its way, however the run ended; nobody is told any more. */
+    @Override
+    public void close() throws IOException {
+        finished();
+    }
+}

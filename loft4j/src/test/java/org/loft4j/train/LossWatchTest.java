@@ -1,0 +1,98 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.SplittableRandom;
+import java.util.function.LongToDoubleFunction;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+class LossWatchTest {
+    /** The first verdict on a course of losses, steps counted from 1. */
+    private static @Nullable Divergence verdict(LossWatch watch, long from, long to, LongToDoubleFunction loss) {
+        for (long step = from; step <= to; step++) {
+            watch.add(step, loss.applyAsDouble(step));
+            Divergence found = watch.verdict(step);
+            if (found != null) {
+                assertEquals(step, found.since() + 49);
+                return found;
+            }
+        }
+        return null;
+    }
+
+    private static double falling(long step) {
+        return 0.5 + 2 * Math.exp(-step / 60.0);
+    }
+
+    @Test
+    void aLossThatRunsAwayIsSeenWithTheStepSinceWhen() {
+        Divergence found = verdict(new LossWatch(2), 1, 1000, step -> step <= 300 ? falling(step) : 9);
+        assertNotNull(found);
+        // smoothed over 20 steps, it passes the level of the start, about 2.2, in the sixth of the bad ones
+        assertTrue(found.since() >= 301 && found.since() <= 308, found.toString());
+        assertTrue(found.bestStep() == 300 && found.best() > 0.5 && found.best() < 0.8, found.toString());
+        assertTrue(found.what().startsWith("the loss has been running away since step " + found.since()), found.what());
+    }
+
+    @Test
+    void aLossThatGrowsWithoutBoundIsSeenToo() {
+        assertNotNull(verdict(new LossWatch(2), 1, 1000, step -> step <= 100 ? 3 : Math.exp(0.2 * (step - 100))));
+    }
+
+    @Test
+    void noiseIsNoDivergence() {
+        long seed = Long.getLong("tests.seed", System.nanoTime());
+        System.out.println("LossWatchTest: -Dtests.seed=" + seed);
+        SplittableRandom random = new SplittableRandom(seed);
+        // single rows: most are known by heart, one in eight is as bad as a guess can be
+        assertNull(verdict(
+                new LossWatch(2),
+                1,
+                20000,
+                step -> step < 100 ? 0.7 : random.nextInt(8) == 0 ? 4 * random.nextDouble() : 0.01));
+        // a language model whose texts are of very different difficulty
+        assertNull(verdict(new LossWatch(2), 1, 20000, step -> 2.5 + 1.5 * random.nextGaussian()));
+    }
+
+    @Test
+    void oneWildBatchIsNoDivergence() {
+        assertNull(verdict(new LossWatch(2), 1, 1000, step -> step == 300 ? 1e6 : falling(step)));
+    }
+
+    @Test
+    void aRunThatLearnsNothingAndOneThatOverfitsALittleGoOn() {
+        assertNull(verdict(new LossWatch(2), 1, 1000, step -> 0.69));
+        assertNull(verdict(new LossWatch(2), 1, 1000, step -> step < 500 ? falling(step) : 0.9));
+    }
+
+    @Test
+    void aRiseThatEndsInTimeIsForgotten() {
+        LossWatch watch = new LossWatch(2);
+        assertNull(verdict(watch, 1, 320, step -> step <= 300 ? falling(step) : 9));
+        assertTrue(watch.suspectSince() > 300);
+        assertNull(verdict(watch, 321, 1000, step -> 0.5));
+        assertEquals(0, watch.suspectSince());
+    }
+
+    @Test
+    void itCanBeSwitchedOff() {
+        assertNull(verdict(new LossWatch(0), 1, 1000, step -> step));
+    }
+
+    @Test
+    void aResumedOneSeesTheSame() {
+        LongToDoubleFunction course = step -> step <= 300 ? falling(step) : 9;
+        LossWatch whole = new LossWatch(2);
+        LossWatch first = new LossWatch(2);
+        assertNull(verdict(whole, 1, 330, course));
+        assertNull(verdict(first, 1, 330, course));
+        LossWatch second = new LossWatch(2);
+        second.restore(new ObjectMapper().valueToTree(first.tree()));
+        assertEquals(verdict(whole, 331, 1000, course), verdict(second, 331, 1000, course));
+    }
+}
