@@ -18,6 +18,7 @@ record ConfigKeys(Set<String> keys) {
             Map.entry("--output", "output_dir"),
             Map.entry("--data", "train_file"),
             Map.entry("--eval-data", "validation_file"),
+            Map.entry("--shuffle-buffer", "shuffle_buffer_size"),
             Map.entry("--rank", "r"),
             Map.entry("--alpha", "lora_alpha"),
             Map.entry("--dropout", "lora_dropout"),

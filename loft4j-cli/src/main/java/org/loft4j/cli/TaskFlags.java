@@ -147,7 +147,7 @@ final class TaskFlags {
 
     private RealTask task(Path directory, Task task, List<String> labels, TrainData training, Held held) {
         Map<String, Object> described = held.described();
-        described.put("training rows", training.train().size());
+        described.put("training rows", training.train().rows());
         described.put(
                 "validation and test rows",
                 Objects.requireNonNull(training.eval()).size() + " and "

@@ -9,12 +9,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.PackedDataset;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.data.TrainingSet;
 import org.loft4j.data.image.Augmentation;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelReference;
@@ -99,6 +101,9 @@ final class TrainCommand implements Verb {
     @Mixin(name = "Data")
     DataFlags data;
 
+    @Mixin(name = "Streaming")
+    StreamFlags stream;
+
     @Mixin(name = "Conversations")
     ChatFlags chat;
 
@@ -139,6 +144,7 @@ final class TrainCommand implements Verb {
     public void check(Problems problems) {
         ModelFlags.requireModel(problems, model);
         data.check(problems);
+        stream.check(problems, packing);
         chat.check(problems);
         images.check(problems);
         eval.check(problems);
@@ -174,7 +180,11 @@ final class TrainCommand implements Verb {
             return runOnImages(directory, config);
         }
         List<String> known = task.isClassification() ? Models.labels(directory) : List.of();
-        TrainingRows rows = TrainingRows.read(task, data, eval.file, eval.share, known, run.seed);
+        StreamedRows streamed =
+                stream.streaming ? StreamedRows.read(task, data, eval.file, eval.share, known, run.seed) : null;
+        TrainingRows rows = streamed != null
+                ? streamed.known()
+                : TrainingRows.read(task, data, eval.file, eval.share, known, run.seed);
         err().println("loft: " + rows.shape());
         ModelOptions options = new ModelOptions(
                 task, rows.labelNames(), pooling, device.dtype(), device.device(), loadIn.value(), run.seed);
@@ -183,7 +193,9 @@ final class TrainCommand implements Verb {
             int most = (int) Math.min(Integer.MAX_VALUE, opened.description().maxPositions());
             int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows.train()) : null;
-            Examples train = encode(rows, rows.train(), tokenizer, format, maxLength, "training");
+            TrainingSet train = streamed != null
+                    ? streamed.encode(tokenizer, format, maxLength, stream.shuffleBuffer())
+                    : encode(rows, rows.train(), tokenizer, format, maxLength, "training");
             Examples held =
                     rows.eval() == null ? null : encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out");
             TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
@@ -192,6 +204,10 @@ final class TrainCommand implements Verb {
     }
 
     private int runOnImages(Path directory, TrainConfig config) throws IOException {
+        if (stream.streaming) {
+            throw new ConfigException(
+                    "--streaming is for rows of text; images are read as they are learnt in any case");
+        }
         TrainingImages rows = TrainingImages.read(data, images, eval, Models.labels(directory), run.seed);
         ModelOptions options = new ModelOptions(
                 Task.IMAGE_CLASSIFICATION,
@@ -278,7 +294,7 @@ final class TrainCommand implements Verb {
         long all = opened.weights().elements() + (method.method.usesAdapter() ? trained : 0);
         return method.method.word() + ": " + Quantities.count(trained) + " of " + Quantities.count(all)
                 + " parameters (" + Quantities.percent(trained, all) + "), "
-                + encoded.train().size() + " rows, "
+                + encoded.train().rows() + " rows, "
                 + training.totalSteps() + " steps on " + opened.description().device()
                 + (training.step() > 0 ? ", going on after step " + training.step() : "");
     }

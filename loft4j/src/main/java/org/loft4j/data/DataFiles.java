@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 
 /**
- * Reads data whole, so that a bad line is known before training starts. The end of a file's name decides the format:
+ * Reads data whole, so that a bad line is known before training starts, or as a {@link #stream}. The end of a file's name decides the format:
  *
  * <ul>
  *   <li>{@code .jsonl}, {@code .ndjson}: one JSON object a line; {@code .json}: the same, or one array of objects;
@@ -60,6 +60,11 @@ public final class DataFiles {
     public static DataRows readWhatCanBe(DataReference data, Columns columns, Consumer<DataException> faults)
             throws DataException {
         return collect(data, columns, faults);
+    }
+
+    /** The same rows, read as they are asked for, so that they need not fit into memory. */
+    public static DataStream stream(DataReference data, Columns columns) {
+        return new DataStream(data, columns);
     }
 
     private static DataRows collect(DataReference data, Columns columns, @Nullable Consumer<DataException> faults)

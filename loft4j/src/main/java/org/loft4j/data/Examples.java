@@ -5,8 +5,9 @@ import java.io.IOException;
 /**
  * What a model learns from or is judged by, ready for batches: tokens, or images. A program may bring its own, which makes each
  * {@link Batch} itself; the same indices must always give the same batch, or a run that goes on will not end where it would have.
+ * Training batches are made on a thread of their own, a step ahead.
  */
-public interface Examples {
+public non-sealed interface Examples extends TrainingSet {
     /** The number of examples. */
     int size();
 
@@ -14,7 +15,18 @@ public interface Examples {
     int[] lengths();
 
     /** Number of examples and checksum: two of the same one hold the same. */
+    @Override
     String fingerprint();
+
+    @Override
+    default long rows() {
+        return size();
+    }
+
+    @Override
+    default BatchSource batches(int batchSize, boolean groupByLength, long seed, long padId) {
+        return new ExampleBatches(this, new BatchPlan(this, batchSize, groupByLength, seed), seed, padId);
+    }
 
     /**
      * Collects examples as they are.

@@ -69,6 +69,16 @@ public final class Labels {
         return found(found, new Origin(file, 0));
     }
 
+    /** The labels that a pass over rows found. */
+    public static Labels of(RowScan rows) throws DataException {
+        for (Row row : rows.first()) {
+            if (!(row instanceof TaggedWords)) {
+                labeled(row);
+            }
+        }
+        return found(new TreeSet<>(rows.labels()), rows.first().get(0).origin().whole());
+    }
+
     private static Labels found(TreeSet<String> found, Origin origin) throws DataException {
         if (found.size() < 2) {
             throw origin.fault("has only one label, " + Quoted.list(found) + ": there is nothing to tell apart");

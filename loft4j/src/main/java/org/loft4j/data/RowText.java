@@ -1,6 +1,9 @@
 package org.loft4j.data;
 
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.zip.CRC32C;
 
 /** A row as what is asked and what is answered, so that rows can be told apart. */
 final class RowText {
@@ -37,5 +40,30 @@ final class RowText {
             return String.join(" ", tagged.tags());
         }
         return row instanceof PromptCompletion prompted ? prompted.completion() : "";
+    }
+
+    /** How long it is, in characters; of a conversation about so. */
+    static int length(Row row) {
+        return question(row).length() + answer(row).length();
+    }
+
+    /** Takes all that a row says into a checksum. */
+    static void update(CRC32C crc, Row row) {
+        update(crc, question(row));
+        update(crc, answer(row));
+        if (row instanceof Conversation conversation) {
+            update(crc, conversation.given() + " " + conversation.variables());
+        } else if (row instanceof PromptCompletion prompted) {
+            update(crc, prompted.turn());
+        } else if (row instanceof TaggedWords tagged) {
+            update(crc, tagged.words().toString());
+        }
+    }
+
+    private static void update(CRC32C crc, String text) {
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        crc.update(bytes);
+        // "ab", "c" and "a", "bc" are two rows
+        crc.update(ByteBuffer.allocate(Integer.BYTES).putInt(bytes.length).flip());
     }
 }

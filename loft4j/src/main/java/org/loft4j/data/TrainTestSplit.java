@@ -34,8 +34,7 @@ public record TrainTestSplit<R extends Row>(List<R> train, List<R> test) {
         var train = new ArrayList<R>();
         var test = new ArrayList<R>();
         for (R row : rows) {
-            (position(RowText.question(row).getBytes(StandardCharsets.UTF_8), seed) < testShare ? test : train)
-                    .add(row);
+            (isHeldOut(row, testShare, seed) ? test : train).add(row);
         }
         if (train.isEmpty() || test.isEmpty()) {
             throw new ConfigException("holding out " + testShare + " of " + rows.size() + " rows leaves "
@@ -43,6 +42,15 @@ public record TrainTestSplit<R extends Row>(List<R> train, List<R> test) {
                     + ": choose another share or name a file");
         }
         return new TrainTestSplit<>(train, test);
+    }
+
+    /**
+     * Whether a row is held out, for rows that are not in memory.
+     *
+     * @param testShare in (0, 1)
+     */
+    public static boolean isHeldOut(Row row, double testShare, long seed) {
+        return isHeldOut(RowText.question(row).getBytes(StandardCharsets.UTF_8), testShare, seed);
     }
 
     /**

@@ -9,6 +9,8 @@ import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.ImageDataset;
 import org.loft4j.data.PackedDataset;
+import org.loft4j.data.StreamingDataset;
+import org.loft4j.data.TrainingSet;
 import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
@@ -30,7 +32,12 @@ final class RunCheck {
         if (data.eval() == null && config.earlyStoppingPatience() > 0) {
             problems.add("early_stopping_patience needs evaluation data");
         }
-        check(problems, "training", data.train(), model);
+        TrainingSet train = data.train();
+        check(
+                problems,
+                "training",
+                train instanceof StreamingDataset stream ? stream.sample() : (Examples) train,
+                model);
         check(problems, "evaluation", data.eval(), model);
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));

@@ -36,7 +36,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
             "weight_decay");
 
     static RunPlan of(TrainConfig config, Model model, Trainable trainable, TrainData data, BaseFiles base) {
-        long batches = ceilDiv(data.train().size(), config.batchSize());
+        long batches = ceilDiv(data.train().rows(), config.batchSize());
         long stepsPerEpoch = ceilDiv(batches, config.gradientAccumulationSteps());
         long totalSteps = config.maxSteps() > 0 ? config.maxSteps() : config.epochs() * stepsPerEpoch;
         Map<String, Object> settings = new LinkedHashMap<>(config.toMap());

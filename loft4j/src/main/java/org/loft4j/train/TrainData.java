@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Examples;
+import org.loft4j.data.TrainingSet;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.NativeScope;
 
@@ -22,12 +23,12 @@ import org.loft4j.tensor.NativeScope;
  * @param metrics scores of one's own beside the task's, by name
  */
 public record TrainData(
-        Examples train, @Nullable Examples eval, long padId, int maxLength, Map<String, Metric> metrics) {
+        TrainingSet train, @Nullable Examples eval, long padId, int maxLength, Map<String, Metric> metrics) {
     public TrainData {
         metrics = Collections.unmodifiableMap(new LinkedHashMap<>(metrics));
         Checks.atLeast("pad_token_id", padId, 0);
         Checks.atLeast("max_length", maxLength, 1);
-        if (train.size() == 0) {
+        if (train.rows() == 0) {
             throw new ConfigException("the training data has no row");
         }
         if (eval != null && eval.size() == 0) {
@@ -36,7 +37,7 @@ public record TrainData(
     }
 
     /** Data that is judged by the scores of its task. */
-    public TrainData(Examples train, @Nullable Examples eval, long padId, int maxLength) {
+    public TrainData(TrainingSet train, @Nullable Examples eval, long padId, int maxLength) {
         this(train, eval, padId, maxLength, Map.of());
     }
 

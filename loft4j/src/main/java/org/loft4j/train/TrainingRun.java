@@ -11,7 +11,6 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
-import org.loft4j.data.BatchPlan;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.model.TaskFile;
@@ -38,7 +37,7 @@ public final class TrainingRun implements AutoCloseable {
     private final RunOutput output;
     private final Trainable trainable;
     private final RunPlan plan;
-    private final BatchPlan batches;
+    private final StepBatches batches;
     private final List<TrainListener> listeners = new ArrayList<>();
     private final AtomicBoolean stopRequested = new AtomicBoolean();
     private final RunState state;
@@ -48,8 +47,6 @@ public final class TrainingRun implements AutoCloseable {
     private final @Nullable Path startedFrom;
     private volatile @Nullable RunSaver saver;
     private long divergedBefore;
-    private List<int[]> epochOrder = List.of();
-    private long epochOfOrder = -1;
     private long peakResidentBytes;
 
     private TrainingRun(
@@ -67,7 +64,10 @@ public final class TrainingRun implements AutoCloseable {
         this.trainable = trainable;
         this.base = BaseFiles.of(model.description().directory());
         this.plan = RunPlan.of(config, model, trainable, data, base);
-        this.batches = new BatchPlan(data.train(), config.batchSize(), config.groupByLength(), config.seed());
+        this.batches = new StepBatches(
+                data.train().batches(config.batchSize(), config.groupByLength(), config.seed(), data.padId()),
+                plan,
+                config.gradientAccumulationSteps());
         boolean resume = onExisting == OnExisting.RESUME;
         this.alreadyFinished = resume && output.isFinished();
         this.startedFrom = resume && !alreadyFinished ? checkpoint() : null;
@@ -229,7 +229,7 @@ public final class TrainingRun implements AutoCloseable {
     private StepResult step(Trainer trainer) throws IOException {
         trainable.setTraining(true);
         pace.startStep();
-        List<MiniBatch> micro = microBatches(state.step());
+        List<MiniBatch> micro = batches.take(state.step());
         StepResult result;
         try {
             result = trainer.step(micro, state.step());
@@ -299,22 +299,6 @@ public final class TrainingRun implements AutoCloseable {
 
     private long saveEvery() {
         return config.saveSteps() > 0 ? config.saveSteps() : evalEvery();
-    }
-
-    /** The rows of a step are a function of the step. */
-    private List<MiniBatch> microBatches(long step) throws IOException {
-        long epoch = step / plan.stepsPerEpoch();
-        if (epoch != epochOfOrder) {
-            epochOrder = batches.epoch(epoch);
-            epochOfOrder = epoch;
-        }
-        int accumulation = config.gradientAccumulationSteps();
-        int from = Math.toIntExact(step % plan.stepsPerEpoch()) * accumulation;
-        List<MiniBatch> micro = new ArrayList<>();
-        for (int[] indices : epochOrder.subList(from, Math.min(epochOrder.size(), from + accumulation))) {
-            micro.add(data.train().trainingBatch(indices, data.padId(), config.seed(), epoch));
-        }
-        return micro;
     }
 
     /** Logs and evaluates where that is due; says whether this is the best evaluation so far. */
@@ -394,10 +378,12 @@ public final class TrainingRun implements AutoCloseable {
                 divergence);
     }
 
-    /** Lets go of the directory, frees optimizers and adapter. */
+    /** Lets go of the directory and the data, frees optimizers and adapter. */
     @Override
     public void close() throws IOException {
-        trainable.close();
-        output.close();
+        try (output;
+                trainable) {
+            batches.close();
+        }
     }
 }

@@ -83,7 +83,7 @@ public final class Demo {
         say("Model and data, kept in " + settings.cache());
         DemoAssets assets = DemoAssets.prepare(settings.cache(), this::say);
         DemoData data = DemoData.read(assets.model(), assets.data(), settings);
-        int sentences = data.training().train().size();
+        int sentences = Math.toIntExact(data.training().train().rows());
         say(String.format(
                 Locale.ROOT,
                 "  %,d sentences to learn from, %,d to test by, half of them with an error; none of the test's rules is learnt from",
@@ -110,7 +110,8 @@ public final class Demo {
     /** One method's run; null if it was stopped. */
     private @Nullable DemoRun train(Method method, Path directory, DemoData data, DeviceSpec device)
             throws IOException {
-        TrainConfig config = settings.training(method, data.training().train().size());
+        TrainConfig config = settings.training(
+                method, Math.toIntExact(data.training().train().rows()));
         say(String.format(
                 Locale.ROOT,
                 "Training %s: %,d steps of %d sentences, learning rate %s",
@@ -184,7 +185,7 @@ public final class Demo {
     }
 
     private Map<String, String> described(DemoData data, DeviceSpec device) {
-        int sentences = data.training().train().size();
+        int sentences = Math.toIntExact(data.training().train().rows());
         TrainConfig config = settings.training(settings.methods().get(0), sentences);
         Map<String, String> map = new LinkedHashMap<>();
         map.put("methods", settings.methods().stream().map(Method::word).collect(Collectors.joining(", ")));

@@ -1,0 +1,69 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.data.ChatFormat;
+import org.loft4j.data.Columns;
+import org.loft4j.data.DataFiles;
+import org.loft4j.data.DataReference;
+import org.loft4j.data.DataStream;
+import org.loft4j.data.Labels;
+import org.loft4j.data.Row;
+import org.loft4j.data.RowScan;
+import org.loft4j.data.RowSource;
+import org.loft4j.data.StreamingDataset;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.data.TrainTestSplit;
+import org.loft4j.nn.Task;
+
+/**
+ * The rows of a run that reads them as they are learnt, after one pass over them.
+ *
+ * @param source rows to learn from
+ * @param scan what the pass found
+ * @param known what is in memory: the first rows, those held out, and the labels of all
+ */
+record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
+    /**
+     * @param evalFile held-out rows; null for none
+     * @param evalShare share of the rows to hold out where there is no such file; 0 for none
+     * @param modelLabels the classes that the model knows, which are kept if the rows have no others
+     */
+    static StreamedRows read(
+            Task task,
+            DataFlags data,
+            @Nullable DataReference evalFile,
+            double evalShare,
+            List<String> modelLabels,
+            long seed)
+            throws IOException {
+        Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
+        DataStream all = DataFiles.stream(data.data, columns);
+        boolean split = evalFile == null && evalShare > 0;
+        RowScan scan = split ? RowScan.of(all, row -> TrainTestSplit.isHeldOut(row, evalShare, seed)) : RowScan.of(all);
+        if (split && scan.heldOut().isEmpty()) {
+            throw new ConfigException("holding out " + evalShare + " of " + scan.rows()
+                    + " rows leaves none held out: choose another share or name a file");
+        }
+        List<Row> eval = evalFile != null ? DataFiles.read(evalFile, columns) : split ? scan.heldOut() : null;
+        RowSource source = split ? all.where(row -> !TrainTestSplit.isHeldOut(row, evalShare, seed)) : all;
+        Labels labels = task.isClassification() ? labels(scan, modelLabels) : null;
+        String shape = Quantities.count(scan.rows() + scan.heldOut().size()) + " rows of " + all.columns()
+                + " (--format " + all.format().word() + ") in " + data.data.shown() + ", read as they are learnt";
+        return new StreamedRows(source, scan, new TrainingRows(task, scan.first(), eval, labels, shape));
+    }
+
+    private static Labels labels(RowScan scan, List<String> modelLabels) throws IOException {
+        Labels own = Labels.of(scan);
+        return modelLabels.containsAll(own.names()) ? Labels.ofNames(modelLabels) : own;
+    }
+
+    /** The rows to learn from; {@code tokenizer} must stay open as long as they are used. */
+    StreamingDataset encode(Tokenizer tokenizer, @Nullable ChatFormat chat, int maxLength, int shuffleBuffer)
+            throws IOException {
+        return new StreamingDataset(
+                source, scan, rows -> known.encode(rows, tokenizer, chat, maxLength, false), shuffleBuffer);
+    }
+}

@@ -1,0 +1,133 @@
+package org.loft4j.data;
+
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.DataException;
+
+/**
+ * The rows of files or of a query, read as they are asked for. Files must stay as they are: each opening compares their lengths and
+ * times of change with those of the first.
+ */
+public final class DataStream implements RowSource {
+    private final DataReference data;
+    private final Columns columns;
+    private @Nullable Map<Path, String> files;
+    private @Nullable RowKind kind;
+    private Origin first = Origin.MEMORY;
+
+    DataStream(DataReference data, Columns columns) {
+        this.data = data;
+        this.columns = columns;
+    }
+
+    @Override
+    public String name() {
+        return data.shown();
+    }
+
+    /** Which columns make a row; {@link RowFormat#AUTO} until one was read. */
+    public RowFormat format() {
+        RowKind known = kind;
+        return known == null ? RowFormat.AUTO : known.format();
+    }
+
+    /** These columns in words. */
+    public String columns() {
+        RowKind known = kind;
+        return known == null ? "nothing" : known.describe();
+    }
+
+    @Override
+    public RowCursor open() throws IOException {
+        requireUnchanged();
+        return new Cursor();
+    }
+
+    private void requireUnchanged() throws DataException {
+        if (data.isQuery()) {
+            return;
+        }
+        Map<Path, String> now = new LinkedHashMap<>();
+        for (Path file : data.files()) {
+            try {
+                now.put(file, Files.size(file) + " bytes of " + Files.getLastModifiedTime(file));
+            } catch (IOException e) {
+                SourceText.requireFile(file);
+                throw new DataException(file, "cannot be read: " + e);
+            }
+        }
+        Map<Path, String> before = files;
+        if (before == null) {
+            files = now;
+            return;
+        }
+        if (!before.keySet().equals(now.keySet())) {
+            throw new DataException(
+                    data.text(),
+                    "means other files than when it was read first: " + before.keySet() + ", now " + now.keySet());
+        }
+        for (Map.Entry<Path, String> file : now.entrySet()) {
+            String then = before.get(file.getKey());
+            if (!file.getValue().equals(then)) {
+                throw new DataException(
+                        file.getKey(),
+                        "has changed since it was read first: it had " + then + ", now " + file.getValue()
+                                + "; a run needs files that stay as they are");
+            }
+        }
+    }
+
+    private final class Cursor implements RowCursor {
+        private final Deque<Row> read = new ArrayDeque<>();
+        private final RowCollector rows = new RowCollector(columns, read::add, null);
+        private final DataReading reading;
+
+        Cursor() throws DataException {
+            RowKind known = kind;
+            if (known != null) {
+                rows.begin(known, first);
+            }
+            reading = DataReading.open(data, rows);
+        }
+
+        @Override
+        public @Nullable Row next() throws DataException {
+            while (read.isEmpty() && reading.advance()) {
+                // a row, unless it ended in a fault
+            }
+            if (kind == null && !read.isEmpty()) {
+                kind = rows.kind();
+                first = rows.first();
+            }
+            return read.poll();
+        }
+
+        @Override
+        public void skip(long count) throws IOException {
+            long left = count;
+            // the first row of all says what the others are
+            if (left > 0 && kind == null) {
+                next();
+                left--;
+            }
+            while (left > 0 && reading.pass()) {
+                left--;
+                if (Thread.currentThread().isInterrupted()) {
+                    throw new InterruptedIOException("stopped on the way to row " + (count + 1) + " of " + name());
+                }
+            }
+        }
+
+        @Override
+        public void close() throws DataException {
+            reading.close();
+        }
+    }
+}

@@ -1,0 +1,19 @@
+package org.loft4j.data;
+
+/** What a run learns from: examples in memory, or rows that are read as they are needed. */
+public sealed interface TrainingSet permits Examples, StreamingDataset {
+    /** How many there are in an epoch, of which batches are made. */
+    long rows();
+
+    /** Number and checksum: two of the same one hold the same. */
+    String fingerprint();
+
+    /**
+     * The batches of a run. Which rows are in which is a function of these arguments, so that a resumed run finds them again.
+     *
+     * @param batchSize rows of a batch
+     * @param groupByLength whether rows of similar length share a batch
+     * @param padId token id that fills up short rows
+     */
+    BatchSource batches(int batchSize, boolean groupByLength, long seed, long padId);
+}

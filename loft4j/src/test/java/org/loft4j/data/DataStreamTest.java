@@ -1,0 +1,99 @@
+package org.loft4j.data;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.loft4j.DataException;
+
+class DataStreamTest {
+    private static final int ROWS = 23;
+
+    @TempDir
+    Path folder;
+
+    private static List<String> texts() {
+        return IntStream.range(0, ROWS).mapToObj(i -> "row " + i).toList();
+    }
+
+    private static List<Row> rest(RowCursor cursor) throws IOException {
+        List<Row> rows = new ArrayList<>();
+        for (Row row = cursor.next(); row != null; row = cursor.next()) {
+            rows.add(row);
+        }
+        return rows;
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aStreamHasTheRowsOfMemoryFromAnyRowOn(RowFiles files) throws IOException {
+        DataReference data = files.write(folder, texts());
+        List<Row> expected = DataFiles.read(data, Columns.auto());
+        assertEquals(texts(), expected.stream().map(RowText::question).toList());
+        DataStream stream = DataFiles.stream(data, Columns.auto());
+        for (int skipped : new int[] {0, 1, 7, ROWS / 2, ROWS / 2 + 1, ROWS - 1, ROWS, ROWS + 5}) {
+            // of a new one the kind of its rows is not known yet
+            for (RowSource source : List.of(stream, DataFiles.stream(data, Columns.auto()))) {
+                try (RowCursor cursor = source.open()) {
+                    cursor.skip(skipped);
+                    assertEquals(expected.subList(Math.min(ROWS, skipped), ROWS), rest(cursor), "from " + skipped);
+                }
+            }
+        }
+        assertEquals(RowFormat.TEXT, stream.format());
+    }
+
+    @Test
+    void rowsMayBeGoneOverInTurnsWithSkips() throws IOException {
+        DataStream stream = DataFiles.stream(RowFiles.PATTERN.write(folder, texts()), Columns.auto());
+        RowSource even = stream.where(row -> row.origin().line() % 2 == 0);
+        try (RowCursor cursor = even.open()) {
+            cursor.skip(2);
+            assertEquals("row 5", RowText.question(java.util.Objects.requireNonNull(cursor.next())));
+            cursor.skip(1);
+            assertEquals("row 9", RowText.question(java.util.Objects.requireNonNull(cursor.next())));
+            // the first row of the second part is its line 1
+            assertEquals("row 12", RowText.question(java.util.Objects.requireNonNull(cursor.next())));
+        }
+    }
+
+    @Test
+    void aBadRowIsAFaultWithItsLine() throws IOException {
+        Path file = Files.writeString(folder.resolve("a.jsonl"), "{\"text\":\"a\"}\n{\"text\":\"b\"}\n{\"text\":7}\n");
+        try (RowCursor cursor =
+                DataFiles.stream(DataReference.of(file), Columns.auto()).open()) {
+            cursor.skip(2);
+            assertEquals(
+                    file + ", line 3: \"text\" must be a string, found 7",
+                    assertThrows(DataException.class, cursor::next).getMessage());
+        }
+    }
+
+    @Test
+    void filesThatChangeAreRefused() throws IOException {
+        DataReference data = RowFiles.CSV.write(folder, texts());
+        DataStream stream = DataFiles.stream(data, Columns.auto());
+        stream.open().close();
+        stream.open().close();
+        RowFiles.CSV.write(folder, texts().subList(0, 5));
+        String fault =
+                String.valueOf(assertThrows(DataException.class, stream::open).getMessage());
+        assertTrue(fault.startsWith(data + ": has changed since it was read first: it had "), fault);
+
+        DataStream parts = DataFiles.stream(RowFiles.PATTERN.write(folder, texts()), Columns.auto());
+        parts.open().close();
+        Files.writeString(folder.resolve("part-3.jsonl"), "{\"text\":\"a\"}");
+        assertTrue(String.valueOf(assertThrows(DataException.class, parts::open).getMessage())
+                .contains("means other files than when it was read first"));
+    }
+}
