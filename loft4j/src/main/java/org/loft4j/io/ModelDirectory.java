@@ -146,6 +146,11 @@ public final class ModelDirectory implements TensorSource {
         return holder(name).read(name);
     }
 
+    @Override
+    public Tensor read(String name, long start, long count) throws CheckpointException {
+        return holder(name).read(name, start, count);
+    }
+
     private SafetensorsFile holder(String name) throws CheckpointException {
         SafetensorsFile file = byName.get(name);
         if (file == null) {

@@ -100,6 +100,12 @@ public final class ParameterReader {
         return source.read(onDisk.getOrDefault(name, name)).to(device.torch(), dtype.scalarType());
     }
 
+    /** Reads some rows of one parameter, in its own dtype, onto a device; they belong to the open scope. */
+    public Tensor read(String name, long start, long count, DeviceSpec device) throws CheckpointException {
+        return source.read(onDisk.getOrDefault(name, name), start, count)
+                .to(device.torch(), info(name).dtype().scalarType());
+    }
+
     private static String shown(List<String> names) {
         String first = String.join(", ", names.subList(0, Math.min(NAMES_SHOWN, names.size())));
         return names.size() > NAMES_SHOWN ? first + ", …" : first;

@@ -99,10 +99,19 @@ public final class SafetensorsFile implements TensorSource {
 
     @Override
     public Tensor read(String name) throws CheckpointException {
+        return read(entry(name));
+    }
+
+    @Override
+    public Tensor read(String name, long start, long count) throws CheckpointException {
+        return read(entry(name).rows(start, count));
+    }
+
+    private Tensor read(SafetensorsHeader.Entry entry) throws CheckpointException {
         if (closed) {
-            throw new IllegalStateException(file + " was closed before " + name + " was read");
+            throw new IllegalStateException(
+                    file + " was closed before " + entry.info().name() + " was read");
         }
-        var entry = entry(name);
         boolean booleans = entry.info().dtype() == Dtype.BOOL;
         try {
             requireUnchanged(entry);

@@ -44,7 +44,18 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
     private static final int MAX_DIMENSIONS = 64;
 
     /** A tensor and the offset in the file of its first byte. */
-    record Entry(TensorInfo info, long position) {}
+    record Entry(TensorInfo info, long position) {
+        /** Some of its rows as a tensor of their own. */
+        Entry rows(long start, long count) {
+            long[] shape = info.shape();
+            if (shape.length == 0 || start < 0 || count < 0 || start > shape[0] - count) {
+                throw new IndexOutOfBoundsException(info + " has no rows " + start + " to " + (start + count));
+            }
+            long bytes = shape[0] == 0 ? 0 : info.bytes() / shape[0];
+            shape[0] = count;
+            return new Entry(new TensorInfo(info.name(), info.dtype(), shape, count * bytes), position + start * bytes);
+        }
+    }
 
     /** Reads and checks the header. Nothing in it is trusted: all it says is held against the size of the file. */
     static SafetensorsHeader read(Path file, FileChannel channel) throws IOException {

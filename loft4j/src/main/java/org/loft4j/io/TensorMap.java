@@ -44,6 +44,12 @@ public final class TensorMap implements TensorSource {
         return find(name).detach();
     }
 
+    /** A view of the rows, without their gradient. */
+    @Override
+    public Tensor read(String name, long start, long count) throws CheckpointException {
+        return find(name).detach().narrow(0, start, count);
+    }
+
     private Tensor find(String name) throws CheckpointException {
         Tensor tensor = tensors.get(name);
         if (tensor == null) {

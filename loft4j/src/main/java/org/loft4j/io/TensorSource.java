@@ -27,6 +27,13 @@ public interface TensorSource extends AutoCloseable {
      */
     Tensor read(String name) throws CheckpointException;
 
+    /**
+     * Reads some rows of a tensor, {@code (count, …)}, as {@link #read} would the whole.
+     *
+     * @param start the first of them
+     */
+    Tensor read(String name, long start, long count) throws CheckpointException;
+
     /** Closes the files. Tensors that were read stay valid. */
     @Override
     void close();

@@ -45,7 +45,7 @@ public final class CausalDecoder implements Decoder {
      * @param padTokenId whose vector gets no gradient, as in Transformers; negative for none
      */
     public record Embedding(
-            Tensor tokens, double scale, @Nullable Tensor positions, double dropout, long padTokenId) {}
+            WeightMatrix tokens, double scale, @Nullable Tensor positions, double dropout, long padTokenId) {}
 
     /**
      * What the model's last layer is.
@@ -239,7 +239,7 @@ public final class CausalDecoder implements Decoder {
     /** @param end greater than every position */
     private Tensor embed(Tensor inputIds, long past, long end, @Nullable Tensor at) {
         Embedding embedding = parts.embedding();
-        Tensor hidden = torch.embedding(embedding.tokens(), inputIds, embedding.padTokenId(), false, false);
+        Tensor hidden = embedding.tokens().lookup(inputIds, embedding.padTokenId());
         if (embedding.scale() != 1) {
             hidden = hidden.mul(torch.full(new long[] {}, new Scalar(embedding.scale()), hidden.options()));
         }

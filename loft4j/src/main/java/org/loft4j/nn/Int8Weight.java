@@ -1,6 +1,7 @@
 package org.loft4j.nn;
 
 import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -11,7 +12,6 @@ import org.loft4j.ConfigException;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
-import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
 
 /**
@@ -39,22 +39,41 @@ public final class Int8Weight implements QuantizedWeight {
         this.product = new TiledProduct(this);
     }
 
-    static Int8Weight of(Tensor weight, Dtype dtype, boolean storedTransposed) {
-        try (NativeScope scope = new NativeScope();
-                AutoGradMode frozen = new AutoGradMode(false)) {
-            Tensor codes = torch.zeros(
-                    Shapes.of(weight),
-                    Tensors.options(Dtype.U8, DeviceSpec.of(weight)).dtype(new ScalarTypeOptional(ScalarType.Char)));
-            Tensor scales = Tensors.empty(Dtype.F32, DeviceSpec.of(weight), weight.size(0));
-            TiledProduct.eachTile(weight.size(0), weight.size(1), 1, (start, count) -> {
-                Tensor rows = weight.narrow(0, start, count).to(ScalarType.Float);
-                Tensor scale = finite(rows.abs().amax(new long[] {1}, false)).div(new Scalar(LEVELS));
-                scales.narrow(0, start, count).copy_(scale);
-                // a row of zeros has scale zero, and any other divisor makes zeros of it
-                Tensor divisor = scale.masked_fill(scale.eq(new Scalar(0)), new Scalar(1.0));
-                codes.narrow(0, start, count)
-                        .copy_(rows.div(divisor.unsqueeze(1)).round_());
-            });
+    /** Rows that are quantised as they come. */
+    static final class Rows implements QuantizedWeight.Builder {
+        private final Tensor codes;
+        private final Tensor scales;
+        private final Dtype dtype;
+        private final boolean storedTransposed;
+
+        Rows(long out, long in, Dtype dtype, DeviceSpec device, boolean storedTransposed) {
+            this.codes = torch.empty(
+                    new long[] {out, in},
+                    Tensors.options(Dtype.U8, device).dtype(new ScalarTypeOptional(ScalarType.Char)),
+                    new MemoryFormatOptional());
+            this.scales = Tensors.empty(Dtype.F32, device, out);
+            this.dtype = dtype;
+            this.storedTransposed = storedTransposed;
+        }
+
+        @Override
+        public void put(long first, Tensor part) {
+            try (AutoGradMode frozen = new AutoGradMode(false)) {
+                TiledProduct.eachTile(part.size(0), part.size(1), 1, (start, count) -> {
+                    Tensor rows = part.narrow(0, start, count).to(ScalarType.Float);
+                    Tensor scale =
+                            finite(rows.abs().amax(new long[] {1}, false)).div(new Scalar(LEVELS));
+                    scales.narrow(0, first + start, count).copy_(scale);
+                    // a row of zeros has scale zero, and any other divisor makes zeros of it
+                    Tensor divisor = scale.masked_fill(scale.eq(new Scalar(0)), new Scalar(1.0));
+                    codes.narrow(0, first + start, count)
+                            .copy_(rows.div(divisor.unsqueeze(1)).round_());
+                });
+            }
+        }
+
+        @Override
+        public Int8Weight build() {
             return new Int8Weight(codes, scales, dtype, storedTransposed);
         }
     }
@@ -111,6 +130,11 @@ public final class Int8Weight implements QuantizedWeight {
     @Override
     public Tensor rows(long start, long count) {
         return widen(codes.narrow(0, start, count), scales.narrow(0, start, count));
+    }
+
+    @Override
+    public Tensor rows(Tensor ids) {
+        return widen(codes.index_select(0, ids), scales.index_select(0, ids));
     }
 
     @Override

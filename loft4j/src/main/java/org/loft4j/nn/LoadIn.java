@@ -4,7 +4,7 @@ import java.util.Arrays;
 import java.util.stream.Collectors;
 import org.loft4j.ConfigException;
 
-/** How the frozen matrices of a model's linear layers are kept; whatever else a model has stays in its dtype. */
+/** How a model's frozen matrices, of linear layers and of tokens, are kept; whatever else it has stays in its dtype. */
 public enum LoadIn {
     /** In the model's dtype. */
     FULL("full"),

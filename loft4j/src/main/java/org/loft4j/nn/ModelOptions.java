@@ -13,7 +13,7 @@ import org.loft4j.tensor.Dtype;
  * @param pooling of a classifier over an encoder
  * @param dtype of the parameters; null for the dtype of the file
  * @param device for every parameter
- * @param loadIn how the matrices of its linear layers are kept; other than {@link LoadIn#FULL} they are frozen
+ * @param loadIn how the matrices of its linear layers and its tokens are kept; other than {@link LoadIn#FULL} they are frozen
  * @param seed of what the checkpoint lacks, such as a new classification head
  */
 public record ModelOptions(

@@ -2,6 +2,7 @@ package org.loft4j.nn;
 
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -58,25 +59,44 @@ public final class Nf4Weight implements QuantizedWeight {
         this.product = new TiledProduct(this);
     }
 
-    static Nf4Weight of(Tensor weight, Dtype dtype, boolean storedTransposed) {
-        try (NativeScope scope = new NativeScope();
-                AutoGradMode frozen = new AutoGradMode(false)) {
-            DeviceSpec device = DeviceSpec.of(weight);
-            long out = weight.size(0);
-            long in = weight.size(1);
+    /** Rows that are quantised as they come; their constants follow once all are there. */
+    static final class Rows implements QuantizedWeight.Builder {
+        private final long in;
+        private final Tensor codes;
+        private final Tensor largest;
+        private final Dtype dtype;
+        private final boolean storedTransposed;
+
+        Rows(long out, long in, Dtype dtype, DeviceSpec device, boolean storedTransposed) {
             long blocks = (in + BLOCK - 1) / BLOCK;
-            Tensor codes = Tensors.empty(Dtype.U8, device, out, blocks * BLOCK / 2);
-            Tensor largest = Tensors.empty(Dtype.F32, device, out, blocks);
-            TiledProduct.eachTile(out, in, 1, (start, count) -> {
-                Tensor rows = filled(weight.narrow(0, start, count).to(ScalarType.Float), BLOCK)
-                        .view(count, blocks, BLOCK);
-                Tensor most = Int8Weight.finite(rows.abs().amax(new long[] {2}, false));
-                largest.narrow(0, start, count).copy_(most);
-                Tensor divisor = most.masked_fill(most.eq(new Scalar(0)), new Scalar(1.0));
-                Tensor packed = NormalFloat.pack(rows.div(divisor.unsqueeze(2)));
-                codes.narrow(0, start, count).copy_(packed.view(count, -1));
-            });
-            return new Nf4Weight(in, codes, largest, dtype, storedTransposed);
+            this.in = in;
+            this.codes = Tensors.empty(Dtype.U8, device, out, blocks * BLOCK / 2);
+            this.largest = Tensors.empty(Dtype.F32, device, out, blocks);
+            this.dtype = dtype;
+            this.storedTransposed = storedTransposed;
+        }
+
+        @Override
+        public void put(long first, Tensor part) {
+            try (AutoGradMode frozen = new AutoGradMode(false)) {
+                TiledProduct.eachTile(part.size(0), in, 1, (start, count) -> {
+                    Tensor rows = filled(part.narrow(0, start, count).to(ScalarType.Float), BLOCK)
+                            .view(count, -1, BLOCK);
+                    Tensor most = Int8Weight.finite(rows.abs().amax(new long[] {2}, false));
+                    largest.narrow(0, first + start, count).copy_(most);
+                    Tensor divisor = most.masked_fill(most.eq(new Scalar(0)), new Scalar(1.0));
+                    Tensor packed = NormalFloat.pack(rows.div(divisor.unsqueeze(2)));
+                    codes.narrow(0, first + start, count).copy_(packed.view(count, -1));
+                });
+            }
+        }
+
+        @Override
+        public Nf4Weight build() {
+            try (NativeScope scope = new NativeScope();
+                    AutoGradMode frozen = new AutoGradMode(false)) {
+                return new Nf4Weight(in, codes, largest, dtype, storedTransposed);
+            }
         }
     }
 
@@ -135,16 +155,40 @@ public final class Nf4Weight implements QuantizedWeight {
     }
 
     @Override
+    public Tensor rows(Tensor ids) {
+        return widen(codes.index_select(0, ids), constants(ids, 0, perRow())).narrow(1, 0, in);
+    }
+
+    /** The constants of some blocks of some rows, {@code (count of ids, count)} in float32. */
+    private Tensor constants(Tensor ids, long first, long count) {
+        Tensor blocks = torch.arange(new Scalar(first), new Scalar(first + count), ids.options());
+        Tensor at = ids.unsqueeze(1).mul(new Scalar(perRow())).add(blocks).view(-1);
+        return constants
+                .view(-1)
+                .index_select(0, at)
+                .to(ScalarType.Float)
+                .mul_(scales.view(-1).index_select(0, at.floor_divide(new Scalar(CONSTANTS))))
+                .add_(mean)
+                .view(-1, count);
+    }
+
+    /** Blocks, and so constants, of a row. */
+    private long perRow() {
+        return codes.size(1) * 2 / BLOCK;
+    }
+
+    @Override
     public Tensor columns(long start, long count) {
         long first = start / BLOCK;
         long blocks = (start + count + BLOCK - 1) / BLOCK - first;
         Tensor part = codes.narrow(1, first * BLOCK / 2, blocks * BLOCK / 2);
-        return widen(part, constants(0, out()).narrow(1, first, blocks)).narrow(1, start - first * BLOCK, count);
+        Tensor all = torch.arange(new Scalar(out()), codes.options().dtype(new ScalarTypeOptional(ScalarType.Long)));
+        return widen(part, constants(all, first, blocks)).narrow(1, start - first * BLOCK, count);
     }
 
     /** The constants of some rows, {@code (count, blocks)} in float32. */
     private Tensor constants(long start, long count) {
-        long perRow = codes.size(1) * 2 / BLOCK;
+        long perRow = perRow();
         long begin = start * perRow;
         long end = begin + count * perRow;
         long first = begin / CONSTANTS;

@@ -23,8 +23,10 @@ import org.loft4j.tensor.Tensors;
 public record ParameterSpec(String name, Initial initial, Role role, long... shape) {
     /** What a model does with a parameter: whether it may be kept in fewer bits while it is frozen. */
     public enum Role {
-        /** Embeddings, norms, biases and heads: always kept in the dtype of the model. */
+        /** Norms, biases, positions, classifiers: always kept in the dtype of the model. */
         OTHER,
+        /** The vectors of tokens, {@code (vocabulary, hidden)}, before the model or behind it. */
+        TOKENS,
         /** The matrix {@code (out, in)} of a linear layer inside the model. */
         LINEAR,
         /** The same, stored {@code (in, out)}. */
@@ -41,9 +43,14 @@ public record ParameterSpec(String name, Initial initial, Role role, long... sha
         ZEROS
     }
 
-    /** A parameter that is no matrix of a linear layer inside the model. */
+    /** A parameter that is always kept in the dtype of the model. */
     public ParameterSpec(String name, Initial initial, long... shape) {
         this(name, initial, Role.OTHER, shape);
+    }
+
+    /** The vectors of tokens: those that are read, or the output embedding where that has its own. */
+    public static ParameterSpec tokens(String name, long vocabulary, long hidden) {
+        return new ParameterSpec(name, Initial.NORMAL, Role.TOKENS, vocabulary, hidden);
     }
 
     /**

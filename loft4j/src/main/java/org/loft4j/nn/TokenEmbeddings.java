@@ -24,7 +24,7 @@ public final class TokenEmbeddings {
      * @param types {@code (types, hidden)}; null for none, and types that are given are then left out
      */
     public record Tables(
-            Tensor words,
+            WeightMatrix words,
             @Nullable Tensor positions,
             @Nullable Tensor types) {}
 
@@ -53,7 +53,7 @@ public final class TokenEmbeddings {
      * @throws ShapeException that says what met what
      */
     public void check(TokenInput input, long longest) {
-        input.check(tables.words().size(0));
+        input.check(tables.words().out());
         Tensor types = tables.types();
         if (types != null && input.tokenTypeIds() != null) {
             TokenInput.requireBelow("token_type_ids", input.tokenTypeIds(), types.size(0));
@@ -66,7 +66,7 @@ public final class TokenEmbeddings {
 
     /** {@code (batch, seq, hidden)}. */
     public Tensor forward(TokenInput input, Padding padding, boolean training) {
-        Tensor sum = torch.embedding(tables.words(), input.inputIds());
+        Tensor sum = tables.words().lookup(input.inputIds(), -1);
         Tensor rest = null;
         if (tables.types() != null) {
             rest = input.tokenTypeIds() == null

@@ -1,11 +1,12 @@
 package org.loft4j.nn;
 
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 
-/** The matrix {@code W: (out, in)} of a linear layer, however it is stored. */
+/** The matrix {@code W: (out, in)} of a linear layer or of embeddings, however it is stored. */
 public interface WeightMatrix {
     /** Number of rows, the layer's outputs. */
     long out();
@@ -27,6 +28,16 @@ public interface WeightMatrix {
     /** Rows {@code (count, in)} of {@link #dense}, without the others: a view where it {@link #isWritable}. */
     default Tensor rows(long start, long count) {
         return dense().narrow(0, start, count);
+    }
+
+    /**
+     * The rows that ids name, {@code (…, in)}: the vectors of tokens.
+     *
+     * @param ids int64 {@code (…)}, each less than {@link #out}
+     * @param padding the row that gets no gradient; negative for none
+     */
+    default Tensor lookup(Tensor ids, long padding) {
+        return torch.embedding(dense(), ids, padding, false, false);
     }
 
     /** {@code x·Wᵀ + bias} for {@code x: (…, in)}. */

@@ -9,6 +9,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Shapes;
 
 /** Named parameters with one owner: this map keeps each tensor it is given, and frees them all on close. */
 public final class Weights implements AutoCloseable {
@@ -25,7 +26,7 @@ public final class Weights implements AutoCloseable {
         return tensor;
     }
 
-    /** Owns the matrix of a linear layer, of that name, in fewer bits. */
+    /** Owns the matrix of that name, of a linear layer or of embeddings, in fewer bits. */
     public void put(String name, QuantizedWeight matrix) {
         QuantizedWeight replaced = quantized.put(name, matrix);
         if (replaced != null) {
@@ -46,11 +47,15 @@ public final class Weights implements AutoCloseable {
         return tensors.get(name);
     }
 
+    /** A matrix by its name, however it is stored: that of embeddings, or of a layer that shares theirs. */
+    public WeightMatrix matrix(String name) {
+        QuantizedWeight few = quantized.get(name);
+        return few == null ? new DenseWeight(Shapes.require(name, get(name), -1, -1)) : few;
+    }
+
     /** The linear layer at a path: its matrix {@code (out, in)} is {@code path.weight}, its bias {@code path.bias} where there is one. */
     public Linear linear(String path) {
-        Tensor bias = find(path + ".bias");
-        QuantizedWeight few = quantized.get(path + ".weight");
-        return few == null ? new Linear(path, get(path + ".weight"), bias) : new Linear(path, few, bias);
+        return new Linear(path, matrix(path + ".weight"), find(path + ".bias"));
     }
 
     /** The linear layer at a path whose matrix is stored {@code (in, out)}; see {@link Linear#transposed}. */
@@ -73,7 +78,7 @@ public final class Weights implements AutoCloseable {
         return Collections.unmodifiableMap(quantized);
     }
 
-    /** How the matrices of linear layers inside the model are kept. */
+    /** How the matrices of linear layers and of embeddings are kept. */
     public LoadIn loadIn() {
         return quantized.isEmpty()
                 ? LoadIn.FULL

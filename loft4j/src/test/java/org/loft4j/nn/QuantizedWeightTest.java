@@ -15,8 +15,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
 
 /** What the quantised formats store, against their definitions written out in Java. */
@@ -101,7 +103,7 @@ class QuantizedWeightTest {
         double theory = theoreticalNf4Error();
         double[] values = normal(1024 * 2048, SEED);
         try (NativeScope scope = new NativeScope();
-                Nf4Weight weight = Nf4Weight.of(matrix(values, 1024, 2048), Dtype.F32, false)) {
+                QuantizedWeight weight = QuantizedWeight.of(LoadIn.NF4, matrix(values, 1024, 2048), Dtype.F32, false)) {
             double error = relativeError(Tensors.toDoubles(weight.dense()), values);
             System.out.printf("seed %d: NF4's relative error is %.5f, in theory %.5f%n", SEED, error, theory);
             // the constants' own eight bits add some 0.05 % of that, and the sample is off by as much
@@ -127,7 +129,7 @@ class QuantizedWeightTest {
         }
         double theory = Math.sqrt(expected / norm);
         try (NativeScope scope = new NativeScope();
-                Int8Weight weight = Int8Weight.of(matrix(values, 512, in), Dtype.F32, false)) {
+                QuantizedWeight weight = QuantizedWeight.of(LoadIn.INT8, matrix(values, 512, in), Dtype.F32, false)) {
             double error = relativeError(Tensors.toDoubles(weight.dense()), values);
             System.out.printf("seed %d: int8's relative error is %.6f, in theory %.6f%n", SEED, error, theory);
             assertEquals(1, error / theory, 5e-3);
@@ -139,7 +141,7 @@ class QuantizedWeightTest {
         double[] values = {127, 0.5, 1.5, 2.5, -0.5, -1.5, -127, 3, 0, 0, 0, 0, 0, 0, 0, 0};
         double[] expected = {127, 0, 2, 2, 0, -2, -127, 3, 0, 0, 0, 0, 0, 0, 0, 0};
         try (NativeScope scope = new NativeScope();
-                Int8Weight weight = Int8Weight.of(matrix(values, 2, 8), Dtype.F32, false)) {
+                QuantizedWeight weight = QuantizedWeight.of(LoadIn.INT8, matrix(values, 2, 8), Dtype.F32, false)) {
             assertArrayEquals(expected, Tensors.toDoubles(weight.dense()));
             assertEquals(16 + 2 * 4, weight.bytes());
         }
@@ -178,7 +180,7 @@ class QuantizedWeightTest {
             expected[i] = kept[block] * nearest(values[i] / largest[block]);
         }
         try (NativeScope scope = new NativeScope();
-                Nf4Weight weight = Nf4Weight.of(matrix(values, out, in), Dtype.F32, false)) {
+                QuantizedWeight weight = QuantizedWeight.of(LoadIn.NF4, matrix(values, out, in), Dtype.F32, false)) {
             assertEquals(in, weight.in());
             assertEquals(out, weight.out());
             double[] actual = Tensors.toDoubles(weight.dense());
@@ -200,7 +202,7 @@ class QuantizedWeightTest {
             values[i] = codes[i % 16];
         }
         try (NativeScope scope = new NativeScope();
-                Nf4Weight weight = Nf4Weight.of(matrix(values, 1, 64), Dtype.F32, false)) {
+                QuantizedWeight weight = QuantizedWeight.of(LoadIn.NF4, matrix(values, 1, 64), Dtype.F32, false)) {
             assertArrayEquals(values, Tensors.toDoubles(weight.dense()));
         }
     }
@@ -217,6 +219,42 @@ class QuantizedWeightTest {
             assertTrue(Tensors.bitEqual(dense.narrow(1, 64, 100), weight.columns(64, 100)));
             assertTrue(Tensors.bitEqual(dense.narrow(1, 128, 72), weight.columns(128, 72)));
             assertFalse(weight.isWritable());
+        }
+    }
+
+    /** Rows of five blocks, so that 256 constants are no whole number of rows; and more ids than a tile has. */
+    @ParameterizedTest
+    @EnumSource(names = {"INT8", "NF4"})
+    void rowsByIdAreRowsOfTheWhole(LoadIn loadIn) {
+        try (NativeScope scope = new NativeScope();
+                QuantizedWeight weight =
+                        QuantizedWeight.of(loadIn, matrix(normal(700 * 300, SEED), 700, 300), Dtype.BF16, false)) {
+            SplittableRandom random = new SplittableRandom(SEED);
+            Tensor ids = Tensors.of(random.longs(6000, 0, 700).toArray(), 3, 2000);
+            Tensor rows = weight.lookup(ids, 5);
+            Tensor expected = new DenseWeight(weight.dense()).lookup(ids, -1);
+            assertEquals(Shapes.text(new long[] {3, 2000, 300}), Shapes.text(Shapes.of(rows)));
+            assertTrue(Tensors.bitEqual(expected, rows));
+            assertTrue(Tensors.bitEqual(
+                    expected.select(0, 1).select(0, 4),
+                    weight.lookup(ids.select(0, 1).select(0, 4), -1)));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"INT8", "NF4"})
+    void partAfterPartIsTheWhole(LoadIn loadIn) {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor whole = matrix(normal(90 * 130, SEED), 90, 130);
+            QuantizedWeight.Builder builder =
+                    QuantizedWeight.builder(loadIn, 90, 130, Dtype.F32, DeviceSpec.CPU, false);
+            for (long start = 0; start < 90; start += 40) {
+                builder.put(start, whole.narrow(0, start, Math.min(40, 90 - start)));
+            }
+            try (QuantizedWeight parts = builder.build();
+                    QuantizedWeight once = QuantizedWeight.of(loadIn, whole, Dtype.F32, false)) {
+                assertTrue(Tensors.bitEqual(once.dense(), parts.dense()));
+            }
         }
     }
 
@@ -239,7 +277,8 @@ class QuantizedWeightTest {
     @Test
     void aWrongInputIsRefused() {
         try (NativeScope scope = new NativeScope();
-                Int8Weight weight = Int8Weight.of(matrix(normal(12, 1), 3, 4), Dtype.F32, false)) {
+                QuantizedWeight weight =
+                        QuantizedWeight.of(LoadIn.INT8, matrix(normal(12, 1), 3, 4), Dtype.F32, false)) {
             assertThrows(ShapeException.class, () -> weight.product(matrix(normal(15, 1), 3, 5), null));
         }
     }
@@ -251,8 +290,8 @@ class QuantizedWeightTest {
         SplittableRandom random = new SplittableRandom(SEED);
         double[] values = random.doubles((long) out * in, -1, 1).toArray();
         try (NativeScope scope = new NativeScope();
-                Nf4Weight nf4 = Nf4Weight.of(matrix(values, out, in), Dtype.BF16, false);
-                Int8Weight int8 = Int8Weight.of(matrix(values, out, in), Dtype.BF16, false)) {
+                QuantizedWeight nf4 = QuantizedWeight.of(LoadIn.NF4, matrix(values, out, in), Dtype.BF16, false);
+                QuantizedWeight int8 = QuantizedWeight.of(LoadIn.INT8, matrix(values, out, in), Dtype.BF16, false)) {
             long numbers = (long) out * in;
             long scales = numbers / 64 / 256;
             assertEquals(numbers / 2 + numbers / 64 + 4 * (scales + 1) + 2048, nf4.bytes());

@@ -98,10 +98,28 @@ class TiledProductTest {
         }
     }
 
+    /** An output embedding: so many rows that a tile of columns cannot be as small as others are. */
+    @ParameterizedTest
+    @CsvSource({"INT8, F64, 1e-14", "NF4, F64, 1e-14", "NF4, F32, 1e-6"})
+    void aTallMatrixIsThatOfTheDenseLayer(LoadIn loadIn, Dtype dtype, double tolerance) {
+        try (NativeScope scope = new NativeScope();
+                QuantizedWeight tall =
+                        QuantizedWeight.of(loadIn, random(Dtype.F32, "tall", 20000, 200), dtype, false)) {
+            Tensor dense = tall.dense();
+            Tensor x = leaf(random(dtype, "x", 6, 200));
+            Tensor direction = random(dtype, "loss", 6, 20000);
+            Tensor y = tall.product(x, null);
+            y.mul(direction).sum().backward();
+            assertTrue(relative(y, x.detach().mm(dense.t())) <= tolerance);
+            assertTrue(relative(x.grad(), direction.mm(dense)) <= tolerance);
+        }
+    }
+
     @Test
     void aBiasThatLearnsGetsItsGradient() {
         try (NativeScope scope = new NativeScope();
-                QuantizedWeight weight = Int8Weight.of(random(Dtype.F32, "w", 5, 6), Dtype.F32, false)) {
+                QuantizedWeight weight =
+                        QuantizedWeight.of(LoadIn.INT8, random(Dtype.F32, "w", 5, 6), Dtype.F32, false)) {
             Tensor bias = leaf(random(Dtype.F32, "bias", 5));
             Tensor x = random(Dtype.F32, "x", 3, 6);
             weight.product(x, bias).sum().backward();
@@ -113,7 +131,8 @@ class TiledProductTest {
     @Test
     void aSharedMatrixAndASecondWalkAddUp() {
         try (NativeScope scope = new NativeScope();
-                QuantizedWeight weight = Nf4Weight.of(random(Dtype.F32, "w", 64, 64), Dtype.F32, false)) {
+                QuantizedWeight weight =
+                        QuantizedWeight.of(LoadIn.NF4, random(Dtype.F32, "w", 64, 64), Dtype.F32, false)) {
             Tensor dense = weight.dense();
             Tensor x = leaf(random(Dtype.F32, "x", 3, 64));
             Tensor y = weight.product(weight.product(x, null), null).sum();
@@ -127,7 +146,8 @@ class TiledProductTest {
     @Test
     void aSecondDerivativeIsRefused() {
         try (NativeScope scope = new NativeScope();
-                QuantizedWeight weight = Int8Weight.of(random(Dtype.F32, "w", 5, 6), Dtype.F32, false)) {
+                QuantizedWeight weight =
+                        QuantizedWeight.of(LoadIn.INT8, random(Dtype.F32, "w", 5, 6), Dtype.F32, false)) {
             Tensor x = leaf(random(Dtype.F32, "x", 3, 6));
             Tensor y = weight.product(x, null).sum();
             RuntimeException refused = assertThrows(
@@ -173,7 +193,8 @@ class TiledProductTest {
     @Test
     void stepsLeaveNothing() {
         try (NativeScope scope = new NativeScope();
-                QuantizedWeight weight = Nf4Weight.of(random(Dtype.F32, "w", 128, 128), Dtype.F32, false)) {
+                QuantizedWeight weight =
+                        QuantizedWeight.of(LoadIn.NF4, random(Dtype.F32, "w", 128, 128), Dtype.F32, false)) {
             long before = -1;
             for (int step = 0; step < 300; step++) {
                 try (NativeScope own = new NativeScope()) {

@@ -20,7 +20,6 @@ import org.loft4j.nn.TextEncoder;
 import org.loft4j.nn.TokenEmbeddings;
 import org.loft4j.nn.Weights;
 import org.loft4j.tensor.DeviceSpec;
-import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 
 /** BERT as a classifier of texts or of tokens; Devlin et al. 2018 (arXiv:1810.04805). */
@@ -82,7 +81,7 @@ public final class BertModel {
                 sizes.vocabularySize(),
                 sizes.maxPositions(),
                 sizes.hiddenSize(),
-                Dtype.of(weights.get(layout.words())),
+                weights.matrix(layout.words()).dtype(),
                 device,
                 head.labels(),
                 head.pooling(),

@@ -62,7 +62,7 @@ public final class DebertaModel {
             DebertaConfig config, Weights weights, ModelOptions options, @Nullable Path directory) {
         EncoderConfig sizes = config.encoder();
         HeadConfig head = config.head();
-        Dtype dtype = Dtype.of(weights.get(DebertaWeights.layout(config).words()));
+        Dtype dtype = weights.matrix(DebertaWeights.layout(config).words()).dtype();
         ModelDescription description = new ModelDescription(
                 FAMILY,
                 sizes.vocabularySize(),

@@ -24,7 +24,6 @@ import org.loft4j.nn.TextEncoder;
 import org.loft4j.nn.TokenEmbeddings;
 import org.loft4j.nn.TransformerEncoder;
 import org.loft4j.nn.Weights;
-import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 
 /**
@@ -74,7 +73,7 @@ public final class DistilBertModel {
                 sizes.vocabularySize(),
                 sizes.maxPositions(),
                 sizes.hiddenSize(),
-                Dtype.of(weights.get(DistilBertWeights.WORDS)),
+                weights.matrix(DistilBertWeights.WORDS).dtype(),
                 options.device(),
                 head.labels(),
                 head.pooling(),
@@ -96,7 +95,7 @@ public final class DistilBertModel {
     private static TextEncoder encoder(EncoderConfig sizes, Weights weights) {
         TokenEmbeddings embeddings = new TokenEmbeddings(
                 new TokenEmbeddings.Tables(
-                        weights.get(DistilBertWeights.WORDS), weights.get(DistilBertWeights.POSITIONS), null),
+                        weights.matrix(DistilBertWeights.WORDS), weights.get(DistilBertWeights.POSITIONS), null),
                 norm(sizes, weights, DistilBertWeights.EMBEDDING_NORM),
                 TokenEmbeddings.Settings.plain(sizes.hiddenDropout()));
         List<TransformerEncoder.Layer> layers = new ArrayList<>();
@@ -119,7 +118,10 @@ public final class DistilBertModel {
             layers.add(new TransformerEncoder.Layer(attention, new EncoderLayer(modules, settings)));
         }
         return new TransformerEncoder(
-                embeddings, layers, sizes.maxPositions(), Dtype.of(weights.get(DistilBertWeights.WORDS)));
+                embeddings,
+                layers,
+                sizes.maxPositions(),
+                weights.matrix(DistilBertWeights.WORDS).dtype());
     }
 
     private static ClassifierHead head(HeadConfig head, Weights weights) {

@@ -57,7 +57,7 @@ final class DistilBertWeights {
     private static List<ParameterSpec> encoder(EncoderConfig config) {
         long hidden = config.hiddenSize();
         List<ParameterSpec> specs = new ArrayList<>();
-        specs.add(new ParameterSpec(WORDS, Initial.NORMAL, config.vocabularySize(), hidden));
+        specs.add(ParameterSpec.tokens(WORDS, config.vocabularySize(), hidden));
         specs.add(new ParameterSpec(POSITIONS, Initial.NORMAL, config.maxPositions(), hidden));
         specs.addAll(Parameters.layerNorm(EMBEDDING_NORM, hidden));
         for (int i = 0; i < config.layers(); i++) {

@@ -19,7 +19,6 @@ import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.Weights;
-import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 
 /** GPT-2; Radford et al. 2019, "Language models are unsupervised multitask learners", section 2.3. */
@@ -76,7 +75,7 @@ public final class Gpt2Model {
                 config.vocabularySize(),
                 config.maxPositions(),
                 config.hiddenSize(),
-                Dtype.of(weights.get(Gpt2Weights.TOKENS)),
+                weights.matrix(Gpt2Weights.TOKENS).dtype(),
                 options.device(),
                 options.labels(),
                 null,
@@ -85,7 +84,7 @@ public final class Gpt2Model {
                 description,
                 weights,
                 new CausalDecoder.Embedding(
-                        weights.get(Gpt2Weights.TOKENS),
+                        weights.matrix(Gpt2Weights.TOKENS),
                         1,
                         weights.get(Gpt2Weights.POSITIONS),
                         config.embeddingDropout(),

@@ -34,7 +34,7 @@ final class Gpt2Weights {
     static Parameters parameters(Gpt2Config config, Task task, int labels) {
         long hidden = config.hiddenSize();
         List<ParameterSpec> body = new ArrayList<>();
-        body.add(new ParameterSpec(TOKENS, Initial.NORMAL, config.vocabularySize(), hidden));
+        body.add(ParameterSpec.tokens(TOKENS, config.vocabularySize(), hidden));
         body.add(new ParameterSpec(POSITIONS, Initial.NORMAL, config.maxPositions(), hidden));
         for (int i = 0; i < config.layers(); i++) {
             body.addAll(Parameters.layerNorm(block(i, "ln_1"), hidden));
@@ -47,7 +47,7 @@ final class Gpt2Weights {
         body.addAll(Parameters.layerNorm(NORM, hidden));
         List<List<ParameterSpec>> head = new ArrayList<>();
         if (task == Task.CAUSAL_LM && !config.tieWordEmbeddings()) {
-            body.addAll(Parameters.outputLinear(HEAD, config.vocabularySize(), hidden, false));
+            body.add(ParameterSpec.tokens(HEAD + ".weight", config.vocabularySize(), hidden));
         } else if (task.isClassification()) {
             boolean tokens = task == Task.TOKEN_CLASSIFICATION;
             head.add(Parameters.outputLinear(tokens ? CLASSIFIER : SCORE, labels, hidden, tokens));
@@ -75,7 +75,7 @@ final class Gpt2Weights {
         return switch (task) {
             case SEQUENCE_CLASSIFICATION -> weights.linear(SCORE);
             case TOKEN_CLASSIFICATION -> weights.linear(CLASSIFIER);
-            default -> new Linear(HEAD, weights.get(config.tieWordEmbeddings() ? TOKENS : HEAD + ".weight"), null);
+            default -> new Linear(HEAD, weights.matrix(config.tieWordEmbeddings() ? TOKENS : HEAD + ".weight"), null);
         };
     }
 

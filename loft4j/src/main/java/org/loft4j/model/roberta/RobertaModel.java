@@ -19,7 +19,6 @@ import org.loft4j.nn.Task;
 import org.loft4j.nn.TextEncoder;
 import org.loft4j.nn.TokenEmbeddings;
 import org.loft4j.nn.Weights;
-import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 
 /**
@@ -73,7 +72,7 @@ public final class RobertaModel {
                 sizes.vocabularySize(),
                 config.longest(),
                 sizes.hiddenSize(),
-                Dtype.of(weights.get(layout.words())),
+                weights.matrix(layout.words()).dtype(),
                 options.device(),
                 head.labels(),
                 head.pooling(),

@@ -13,7 +13,6 @@ import org.loft4j.nn.SelfAttention;
 import org.loft4j.nn.TokenEmbeddings;
 import org.loft4j.nn.TransformerEncoder;
 import org.loft4j.nn.Weights;
-import org.loft4j.tensor.Dtype;
 
 /**
  * The names that BERT gave to the parameters of an encoder, and that others took over behind a prefix of their own. A
@@ -48,7 +47,7 @@ public record BertLayout(String prefix, EncoderConfig config) {
     public List<ParameterSpec> embeddingParameters(boolean positions) {
         long hidden = config.hiddenSize();
         List<ParameterSpec> specs = new ArrayList<>();
-        specs.add(new ParameterSpec(words(), Initial.NORMAL, config.vocabularySize(), hidden));
+        specs.add(ParameterSpec.tokens(words(), config.vocabularySize(), hidden));
         if (positions) {
             specs.add(new ParameterSpec(positions(), Initial.NORMAL, config.maxPositions(), hidden));
         }
@@ -108,7 +107,7 @@ public record BertLayout(String prefix, EncoderConfig config) {
 
     public TokenEmbeddings embeddings(Weights weights, TokenEmbeddings.Settings settings) {
         TokenEmbeddings.Tables tables =
-                new TokenEmbeddings.Tables(weights.get(words()), weights.find(positions()), weights.find(types()));
+                new TokenEmbeddings.Tables(weights.matrix(words()), weights.find(positions()), weights.find(types()));
         return new TokenEmbeddings(tables, norm(weights, embeddingNorm()), settings);
     }
 
@@ -140,7 +139,8 @@ public record BertLayout(String prefix, EncoderConfig config) {
                     config.attentionDropout());
             layers.add(new TransformerEncoder.Layer(attention, around(weights, i)));
         }
-        return new TransformerEncoder(embeddings, layers, longest, Dtype.of(weights.get(words())));
+        return new TransformerEncoder(
+                embeddings, layers, longest, weights.matrix(words()).dtype());
     }
 
     private Linear attention(Weights weights, int index, String module) {

@@ -3,7 +3,6 @@ package org.loft4j.model.shared;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.TensorSource;
@@ -16,6 +15,7 @@ import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.RopeScaling;
 import org.loft4j.nn.RotaryEmbedding;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.WeightMatrix;
 import org.loft4j.nn.Weights;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -114,8 +114,8 @@ public record DecoderAssembly(
     }
 
     private CausalDecoder assemble(Weights weights, ModelOptions options, @Nullable Path directory) {
-        Tensor embedding = weights.get(DecoderLayout.EMBEDDING);
-        Dtype dtype = Dtype.of(embedding);
+        WeightMatrix embedding = weights.matrix(DecoderLayout.EMBEDDING);
+        Dtype dtype = embedding.dtype();
         Task task = options.task();
         List<DecoderBlock> blocks = new ArrayList<>();
         for (int i = 0; i < sizes.layers(); i++) {

@@ -71,7 +71,7 @@ public record DecoderLayout(
     public Parameters parameters(DecoderConfig config, Task task, int labels) {
         long hidden = config.hiddenSize();
         List<ParameterSpec> body = new ArrayList<>();
-        body.add(new ParameterSpec(EMBEDDING, Initial.NORMAL, config.vocabularySize(), hidden));
+        body.add(ParameterSpec.tokens(EMBEDDING, config.vocabularySize(), hidden));
         for (int i = 0; i < config.layers(); i++) {
             body.addAll(block(i, config));
         }
@@ -80,7 +80,7 @@ public record DecoderLayout(
         if (task.isClassification()) {
             head.add(Parameters.outputLinear(SCORE, labels, hidden, task == Task.TOKEN_CLASSIFICATION));
         } else if (!config.tieWordEmbeddings()) {
-            body.addAll(Parameters.outputLinear(HEAD, config.vocabularySize(), hidden, false));
+            body.add(ParameterSpec.tokens(HEAD + ".weight", config.vocabularySize(), hidden));
         }
         return new Parameters(body, head, config.initializerRange());
     }
@@ -182,7 +182,7 @@ public record DecoderLayout(
         if (task.isClassification()) {
             return weights.linear(SCORE);
         }
-        return config.tieWordEmbeddings() ? new Linear(HEAD, weights.get(EMBEDDING), null) : weights.linear(HEAD);
+        return config.tieWordEmbeddings() ? new Linear(HEAD, weights.matrix(EMBEDDING), null) : weights.linear(HEAD);
     }
 
     private Norm norm(Weights weights, String name, DecoderConfig config) {

@@ -31,6 +31,9 @@ import org.loft4j.tensor.NativeScope;
 public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> head, double initializerRange) {
     private static final System.Logger LOG = System.getLogger(Parameters.class.getName());
 
+    /** Numbers that are read at once on their way to fewer bits. */
+    private static final long READ = 1 << 23;
+
     public Parameters {
         body = List.copyOf(body);
         head = head.stream().map(List::copyOf).toList();
@@ -62,11 +65,10 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
         try (NativeScope scope = new NativeScope()) {
             for (ParameterSpec spec : found) {
                 try (NativeScope one = new NativeScope()) {
-                    if (spec.role() == Role.OTHER || options.loadIn() == LoadIn.FULL) {
+                    if (isWhole(spec, options)) {
                         weights.put(spec.name(), reader.read(spec.name(), type, options.device()));
                     } else {
-                        Dtype stored = reader.info(spec.name()).dtype();
-                        quantize(weights, spec, reader.read(spec.name(), stored, options.device()), type, options);
+                        readQuantized(weights, reader, spec, type, options);
                     }
                 }
             }
@@ -112,13 +114,42 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
         for (ParameterSpec spec : specs) {
             try (NativeScope one = new NativeScope()) {
                 Tensor tensor = spec.create(initializerRange, dtype, options.device(), generator);
-                if (spec.role() == Role.OTHER || options.loadIn() == LoadIn.FULL) {
+                if (isWhole(spec, options)) {
                     weights.put(spec.name(), tensor);
                 } else {
                     quantize(weights, spec, tensor, dtype, options);
                 }
             }
         }
+    }
+
+    private static boolean isWhole(ParameterSpec spec, ModelOptions options) {
+        return spec.role() == Role.OTHER || options.loadIn() == LoadIn.FULL;
+    }
+
+    /** Reads and quantises a matrix some rows at a time: a table of tokens may be a fifth of its model. */
+    private static void readQuantized(
+            Weights weights, ParameterReader reader, ParameterSpec spec, Dtype dtype, ModelOptions options)
+            throws CheckpointException {
+        String name = spec.name();
+        if (spec.role() == Role.TRANSPOSED_LINEAR) {
+            Dtype stored = reader.info(name).dtype();
+            quantize(weights, spec, reader.read(name, stored, options.device()), dtype, options);
+            return;
+        }
+        long out = spec.shape()[0];
+        long in = spec.shape()[1];
+        QuantizedWeight.Builder builder =
+                QuantizedWeight.builder(options.loadIn(), out, in, dtype, options.device(), false);
+        long step = Math.max(1, READ / Math.max(1, in));
+        for (long start = 0; start < out; start += step) {
+            try (NativeScope part = new NativeScope()) {
+                builder.put(start, reader.read(name, start, Math.min(step, out - start), options.device()));
+            } catch (ConfigException e) {
+                throw refused(spec, e);
+            }
+        }
+        weights.put(name, builder.build());
     }
 
     private static void quantize(
@@ -129,8 +160,12 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
                     spec.name(),
                     QuantizedWeight.of(options.loadIn(), transposed ? matrix.t() : matrix, dtype, transposed));
         } catch (ConfigException e) {
-            throw new ConfigException(spec.name() + ": " + e.getMessage());
+            throw refused(spec, e);
         }
+    }
+
+    private static ConfigException refused(ParameterSpec spec, ConfigException cause) {
+        return new ConfigException(spec.name() + ": " + cause.getMessage());
     }
 
     /** Whether the checkpoint holds a part of the head in the right shape; says so where it does not. */
@@ -170,7 +205,7 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
                 path, new ParameterSpec(path + ".weight", Initial.NORMAL, Role.TRANSPOSED_LINEAR, in, out), out, bias);
     }
 
-    /** A layer that makes a model's output, such as {@code lm_head} or a classifier: never kept in fewer bits. */
+    /** A layer of the head, such as a classifier: never kept in fewer bits. */
     public static List<ParameterSpec> outputLinear(String path, long out, long in, boolean bias) {
         return linear(path, new ParameterSpec(path + ".weight", Initial.NORMAL, out, in), out, bias);
     }
