@@ -40,12 +40,11 @@ final class AdapterFlags {
 
     LoraConfig lora(int rank, double alpha, boolean rslora) {
         return new LoraConfig(
-                rank,
-                alpha,
-                dropout,
-                TargetModules.parse(targetModules),
-                excludeModules,
-                rslora,
-                modulesToSave == null ? List.of() : modulesToSave);
+                rank, alpha, dropout, TargetModules.parse(targetModules), excludeModules, rslora, inFull());
+    }
+
+    /** The modules that are trained and saved in full, and so never kept in fewer bits. */
+    List<String> inFull() {
+        return modulesToSave == null ? List.of() : modulesToSave;
     }
 }

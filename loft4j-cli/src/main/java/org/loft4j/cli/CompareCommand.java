@@ -261,8 +261,8 @@ final class CompareCommand implements Verb {
                 DataFiles.read(Objects.requireNonNull(testData), data.columns(task == Task.SEQUENCE_CLASSIFICATION));
         ComparisonData encoded = encode(directory, rows, test);
         Files.createDirectories(output);
-        ModelOptions options =
-                new ModelOptions(task, rows.labelNames(), pooling, device.dtype(), device.device(), loadIn.value(), 0);
+        ModelOptions options = new ModelOptions(
+                task, rows.labelNames(), pooling, device.dtype(), device.device(), loadIn.value(), adapter.inFull(), 0);
         Comparison comparison = new Comparison(
                 settings,
                 directory,

@@ -11,8 +11,10 @@ final class LoadInFlags {
             names = "--load-in",
             paramLabel = "BITS",
             converter = Words.OfLoadIn.class,
-            description = "Keep the frozen matrices of linear layers in 8bit (a scale a row) or 4bit (NF4, double"
-                    + " quantisation). Embeddings, norms, heads and adapters stay as they are. Default: full.")
+            description =
+                    "Keep the frozen matrices of linear layers and of tokens in 8bit (a scale a row) or 4bit (NF4,"
+                            + " double quantisation). Norms, classifiers, modules to save and adapters stay as they"
+                            + " are. Default: full.")
     @Nullable
     LoadIn bits;
 

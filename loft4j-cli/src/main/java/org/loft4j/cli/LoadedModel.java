@@ -60,6 +60,7 @@ record LoadedModel(
                         place.dtype(),
                         place.device(),
                         loadIn,
+                        inFull(flags, loadIn),
                         0));
         try {
             LoraAdapter adapter = flags.adapter == null ? null : PeftFiles.load(flags.adapter, model);
@@ -69,6 +70,13 @@ record LoadedModel(
             model.close();
             throw e;
         }
+    }
+
+    /** What an adapter brings in full cannot take the place of a matrix in fewer bits. */
+    private static List<String> inFull(ModelFlags flags, LoadIn loadIn) throws IOException {
+        return flags.adapter == null || loadIn == LoadIn.FULL
+                ? List.of()
+                : PeftFiles.readConfig(flags.adapter).lora().modulesToSave();
     }
 
     /** The directory of the base model: the one that was given, else the one that the adapter names. */

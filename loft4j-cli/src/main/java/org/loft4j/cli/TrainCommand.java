@@ -187,7 +187,14 @@ final class TrainCommand implements Verb {
                 : TrainingRows.read(task, data, eval.file, eval.share, known, run.seed);
         err().println("loft: " + rows.shape());
         ModelOptions options = new ModelOptions(
-                task, rows.labelNames(), pooling, device.dtype(), device.device(), loadIn.value(), run.seed);
+                task,
+                rows.labelNames(),
+                pooling,
+                device.dtype(),
+                device.device(),
+                loadIn.value(),
+                adapter.inFull(),
+                run.seed);
         try (Tokenizer tokenizer = Tokenizer.open(directory);
                 Model opened = open(directory, options)) {
             int most = (int) Math.min(Integer.MAX_VALUE, opened.description().maxPositions());

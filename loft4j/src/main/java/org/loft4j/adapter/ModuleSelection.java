@@ -77,15 +77,23 @@ final class ModuleSelection {
         Set<String> modules = model.weights().asMap().keySet().stream()
                 .map(name -> name.substring(0, Math.max(0, name.lastIndexOf('.'))))
                 .collect(Collectors.toCollection(LinkedHashSet::new));
+        requireWritable(model, config);
+        for (String name : config.modulesToSave()) {
+            if (model.weights().asMap().keySet().stream().noneMatch(config.withModulesToSave(List.of(name))::saves)) {
+                throw new ConfigException("modules_to_save: no module is named " + name + "; there are "
+                        + String.join(", ", nearest(name, suffixes(modules))));
+            }
+        }
+    }
+
+    /** Refuses modules to save whose numbers the model keeps in fewer bits. */
+    static void requireWritable(Model model, LoraConfig config) {
         for (String name : config.modulesToSave()) {
             if (model.weights().quantized().keySet().stream()
                     .anyMatch(config.withModulesToSave(List.of(name))::saves)) {
                 throw new ConfigException("modules_to_save: " + name
-                        + " is quantised, and cannot be trained in full; open the model without load_in");
-            }
-            if (model.weights().asMap().keySet().stream().noneMatch(config.withModulesToSave(List.of(name))::saves)) {
-                throw new ConfigException("modules_to_save: no module is named " + name + "; there are "
-                        + String.join(", ", nearest(name, suffixes(modules))));
+                        + " is quantised, and cannot be trained in full; open the model with it in full"
+                        + " (ModelOptions.withInFull), or without load_in");
             }
         }
     }

@@ -138,6 +138,7 @@ public final class PeftFiles {
         try (NativeScope scope = new NativeScope();
                 SafetensorsFile file = SafetensorsFile.open(directory.resolve(WEIGHTS))) {
             LoraConfig lora = withHead(config, model, file.names());
+            ModuleSelection.requireWritable(model, lora);
             Map<String, Linear> selected = ModuleSelection.select(model, lora, false);
             List<String> saved = ModuleSelection.savedNames(model, lora);
             requireNames(file, expected(selected.keySet(), saved, lora.useDora()));

@@ -14,6 +14,8 @@ import org.loft4j.tensor.Dtype;
  * @param dtype of the parameters; null for the dtype of the file
  * @param device for every parameter
  * @param loadIn how the matrices of its linear layers and its tokens are kept; other than {@link LoadIn#FULL} they are frozen
+ * @param inFull modules that stay in the model's dtype whatever loadIn says, by the last parts of their paths: those that an
+ *     adapter saves in full, and so trains
  * @param seed of what the checkpoint lacks, such as a new classification head
  */
 public record ModelOptions(
@@ -23,9 +25,23 @@ public record ModelOptions(
         @Nullable Dtype dtype,
         DeviceSpec device,
         LoadIn loadIn,
+        List<String> inFull,
         long seed) {
     public ModelOptions {
         labels = List.copyOf(labels);
+        inFull = List.copyOf(inFull);
+    }
+
+    /** No module is kept from {@code loadIn}. */
+    public ModelOptions(
+            Task task,
+            List<String> labels,
+            Pooling pooling,
+            @Nullable Dtype dtype,
+            DeviceSpec device,
+            LoadIn loadIn,
+            long seed) {
+        this(task, labels, pooling, dtype, device, loadIn, List.of(), seed);
     }
 
     /** A model in full precision. */
@@ -40,26 +56,35 @@ public record ModelOptions(
     }
 
     public ModelOptions withLabels(List<String> newLabels) {
-        return new ModelOptions(task, newLabels, pooling, dtype, device, loadIn, seed);
+        return new ModelOptions(task, newLabels, pooling, dtype, device, loadIn, inFull, seed);
     }
 
     public ModelOptions withPooling(Pooling newPooling) {
-        return new ModelOptions(task, labels, newPooling, dtype, device, loadIn, seed);
+        return new ModelOptions(task, labels, newPooling, dtype, device, loadIn, inFull, seed);
     }
 
     public ModelOptions withDtype(@Nullable Dtype newDtype) {
-        return new ModelOptions(task, labels, pooling, newDtype, device, loadIn, seed);
+        return new ModelOptions(task, labels, pooling, newDtype, device, loadIn, inFull, seed);
     }
 
     public ModelOptions withDevice(DeviceSpec newDevice) {
-        return new ModelOptions(task, labels, pooling, dtype, newDevice, loadIn, seed);
+        return new ModelOptions(task, labels, pooling, dtype, newDevice, loadIn, inFull, seed);
     }
 
     public ModelOptions withSeed(long newSeed) {
-        return new ModelOptions(task, labels, pooling, dtype, device, loadIn, newSeed);
+        return new ModelOptions(task, labels, pooling, dtype, device, loadIn, inFull, newSeed);
     }
 
     public ModelOptions withLoadIn(LoadIn newLoadIn) {
-        return new ModelOptions(task, labels, pooling, dtype, device, newLoadIn, seed);
+        return new ModelOptions(task, labels, pooling, dtype, device, newLoadIn, inFull, seed);
+    }
+
+    public ModelOptions withInFull(List<String> modules) {
+        return new ModelOptions(task, labels, pooling, dtype, device, loadIn, modules, seed);
+    }
+
+    /** Whether the parameter of this name is kept in fewer bits than the model computes in, if its role allows. */
+    public boolean isQuantized(String name) {
+        return loadIn != LoadIn.FULL && inFull.stream().noneMatch(module -> ("." + name).contains("." + module + "."));
     }
 }

@@ -2,6 +2,7 @@ package org.loft4j.io;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
@@ -55,6 +56,29 @@ class SafetensorsRoundTripTest {
                     assertEquals(entry.getValue().numel(), info.elements());
                     assertTrue(Tensors.bitEqual(entry.getValue(), read.read(entry.getKey())), entry.getKey());
                 }
+            }
+        }
+    }
+
+    @Test
+    void someRowsArePartOfTheWhole() throws Exception {
+        try (NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = Map.of(
+                    "before",
+                    random(Dtype.U8, new long[] {3}),
+                    "table",
+                    random(Dtype.BF16, new long[] {9, 5}),
+                    "empty",
+                    random(Dtype.F32, new long[] {0, 4}));
+            Path file = folder.resolve("rows.safetensors");
+            SafetensorsWriter.write(file, tensors, Map.of());
+            Tensor table = tensors.get("table");
+            try (SafetensorsFile read = SafetensorsFile.open(file)) {
+                assertTrue(Tensors.bitEqual(table.narrow(0, 0, 4), read.read("table", 0, 4)));
+                assertTrue(Tensors.bitEqual(table.narrow(0, 4, 5), read.read("table", 4, 5)));
+                assertEquals(0, read.read("empty", 0, 0).numel());
+                assertThrows(IndexOutOfBoundsException.class, () -> read.read("table", 5, 5));
+                assertThrows(IndexOutOfBoundsException.class, () -> read.read("table", -1, 2));
             }
         }
     }

@@ -271,7 +271,7 @@ class QuantizedModelTest {
                 Model model = open("llama_gqa", LoadIn.NF4)) {
             LoraConfig config = LORA.withModulesToSave(List.of(module));
             ConfigException refused = assertThrows(ConfigException.class, () -> LoraAdapter.create(model, config, 1));
-            assertTrue(refused.getMessage().contains("is quantised"), refused.getMessage());
+            assertTrue(refused.getMessage().contains(module + " is quantised"), refused.getMessage());
         }
     }
 

@@ -3,10 +3,13 @@ package org.loft4j.train;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.GeneratorOptional;
@@ -15,10 +18,14 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.CheckpointException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.PeftFiles;
+import org.loft4j.adapter.PeftMetadata;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
@@ -27,6 +34,7 @@ import org.loft4j.nn.KeyValueCache;
 import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Losses;
+import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.QuantizedWeight;
@@ -145,6 +153,39 @@ class QuantizedTokensTest {
             assertFalse(tied.weights().quantized().containsKey("lm_head.weight"));
             assertSame(
                     own.weights().quantized().get("lm_head.weight"), own.head().matrix());
+        }
+    }
+
+    /** New tokens are learnt so: the embedding in full beside matrices in four bits. */
+    @ParameterizedTest
+    @CsvSource({"llama_gqa, embed_tokens", "llama_gqa, lm_head", "llama3_rope_tied, embed_tokens"})
+    void aModuleThatIsTrainedStaysInFull(String name, String module, @TempDir Path directory) throws IOException {
+        ModelOptions options = ModelOptions.of(Task.CAUSAL_LM).withLoadIn(LoadIn.NF4);
+        LoraConfig config = LoraConfig.of(2, 4, TargetModules.names("q_proj")).withModulesToSave(List.of(module));
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open(name);
+                Model model = Models.open(fixture.directory(), options.withInFull(List.of(module)));
+                Model few = Models.open(fixture.directory(), options)) {
+            assertEquals(LoadIn.NF4, model.weights().loadIn());
+            Tensor expected;
+            try (LoraAdapter adapter = LoraAdapter.create(model, config, 1)) {
+                Losses.causalLmSum(model.logits(fixture.input()), fixture.read("labels"))
+                        .backward();
+                Tensor trained = adapter.savedModules().values().iterator().next();
+                assertTrue(trained.grad().norm().item_double() > 0);
+                try (AutoGradMode frozen = new AutoGradMode(false)) {
+                    trained.mul_(new Scalar(1.5));
+                }
+                expected = model.logits(fixture.input());
+                PeftFiles.save(directory, adapter, model, new PeftMetadata("base"));
+            }
+            assertFalse(Tensors.bitEqual(expected, model.logits(fixture.input())));
+            try (LoraAdapter loaded = PeftFiles.load(directory, model)) {
+                assertTrue(loaded.isAttached());
+                assertTrue(Tensors.bitEqual(expected, model.logits(fixture.input())));
+            }
+            CheckpointException refused = assertThrows(CheckpointException.class, () -> PeftFiles.load(directory, few));
+            assertTrue(refused.getMessage().contains(module + " is quantised"), refused.getMessage());
         }
     }
 }

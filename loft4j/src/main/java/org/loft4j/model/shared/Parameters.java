@@ -10,7 +10,6 @@ import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.nn.LayerNorm;
-import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
@@ -124,7 +123,7 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
     }
 
     private static boolean isWhole(ParameterSpec spec, ModelOptions options) {
-        return spec.role() == Role.OTHER || options.loadIn() == LoadIn.FULL;
+        return spec.role() == Role.OTHER || !options.isQuantized(spec.name());
     }
 
     /** Reads and quantises a matrix some rows at a time: a table of tokens may be a fifth of its model. */
