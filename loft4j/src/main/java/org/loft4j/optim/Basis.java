@@ -66,6 +66,12 @@ final class Basis implements AutoCloseable {
         return gram;
     }
 
+    /** {@code S} before the factor was written last; null if it was not, or was loaded since. */
+    @Nullable
+    Tensor previousGram() {
+        return previousGram;
+    }
+
     /** {@code S⁻¹}, float64 {@code (r, r)}. */
     Tensor inverse() {
         return inverse;
@@ -74,7 +80,7 @@ final class Basis implements AutoCloseable {
     /** The condition number of S; infinite for a singular matrix. */
     double condition() {
         try (NativeScope scope = new NativeScope()) {
-            double[] values = Tensors.toDoubles(torch.linalg_eigvalsh(gram));
+            double[] values = Tensors.toDoubles(torch.linalg_eigvalsh(gram.cpu()));
             return values[0] > 0 ? values[values.length - 1] / values[0] : Double.POSITIVE_INFINITY;
         }
     }

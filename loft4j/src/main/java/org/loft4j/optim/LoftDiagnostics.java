@@ -11,5 +11,7 @@ package org.loft4j.optim;
  *     for a factor that was zero before
  * @param epsShare share of the entries of {@code √(V/c₂)} below ε among those with a momentum, in one tile of the factor that moved
  *     last: where ε is the larger one, the quotient is not AdamW's any more; 0 for optimizers without a second moment
+ * @param stepNorm {@code ‖W_t − W_{t−1}‖_F}, weight decay included; 0 where the factor that moved was loaded since
  */
-public record LoftDiagnostics(String pair, double conditionA, double conditionB, double turn, double epsShare) {}
+public record LoftDiagnostics(
+        String pair, double conditionA, double conditionB, double turn, double epsShare, double stepNorm) {}

@@ -204,7 +204,31 @@ final class LoftPair implements PairRule {
             turn = moves(factor, t) ? Math.max(turn, basis(factor).turn(overlap(factor))) : turn;
         }
         return Optional.of(new LoftDiagnostics(
-                pair.name(), basis(Factor.A).condition(), basis(Factor.B).condition(), turn, epsShare(t)));
+                pair.name(), basis(Factor.A).condition(), basis(Factor.B).condition(), turn, epsShare(t), stepNorm(t)));
+    }
+
+    /** {@code ‖W_t − W_{t−1}‖_F} by r×r work: {@code ‖B·A‖² + ‖B'·A'‖² − 2·⟨B·A, B'·A'⟩}, where a factor that rested is its own A' or B'. */
+    private double stepNorm(long t) {
+        Tensor now = null;
+        Tensor before = null;
+        Tensor both = null;
+        for (Factor factor : Factor.values()) {
+            Tensor gram = basis(factor).gram();
+            Tensor previous = moves(factor, t) ? basis(factor).previousGram() : gram;
+            if (previous == null) {
+                return 0;
+            }
+            Tensor inner = moves(factor, t) ? overlap(factor) : gram;
+            now = now == null ? gram : now.mul(gram);
+            before = before == null ? previous : before.mul(previous);
+            both = both == null ? inner : both.mul(inner);
+        }
+        double squared = Objects.requireNonNull(now)
+                .add(Objects.requireNonNull(before))
+                .sub(Objects.requireNonNull(both), new Scalar(2.0))
+                .sum()
+                .item_double();
+        return pair.scale() * Math.sqrt(Math.max(0, squared));
     }
 
     private void write(Factor factor, Tensor written) {

@@ -100,12 +100,13 @@ public final class ProgressLine implements TrainListener {
         }
         text.append(String.format(
                 Locale.ROOT,
-                "%d/%d  loss %.4f  lr %.2e  %,.0f tok/s  %s  %s left%s",
+                "%d/%d  loss %.4f  lr %.2e  %,.0f %s/s  %s  %s left%s",
                 event.step(),
                 event.totalSteps(),
                 smoothedLoss,
                 event.learningRate(),
                 event.tokensPerSecond(),
+                event.images() ? "img" : "tok",
                 size(event.residentBytes()),
                 duration(event.secondsLeft()),
                 skipped == 0 ? "" : "  " + skipped + " skipped"));

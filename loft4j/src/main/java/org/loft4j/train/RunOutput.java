@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -18,7 +19,11 @@ import org.loft4j.model.TaskFile;
 /** The output directory of a run: what lies where, and the lock on it. */
 final class RunOutput implements AutoCloseable {
     static final String METRICS = "metrics.jsonl";
+    static final String DIAGNOSTICS = "diagnostics.jsonl";
     static final String EVENTS = "runs";
+
+    /** All that tells of a run; samples are written by whoever makes them. */
+    private static final List<String> LOGS = List.of(METRICS, DIAGNOSTICS, RunAbout.FILE, "samples.jsonl");
 
     /** How images are prepared. */
     private static final String PREPROCESSOR = "preprocessor_config.json";
@@ -58,7 +63,9 @@ final class RunOutput implements AutoCloseable {
     void clear() throws IOException {
         Files.deleteIfExists(directory.resolve(RunState.FILE));
         checkpoints.removeAll();
-        Files.deleteIfExists(directory.resolve(METRICS));
+        for (String log : LOGS) {
+            Files.deleteIfExists(directory.resolve(log));
+        }
         Checkpoints.delete(directory.resolve(EVENTS));
     }
 

@@ -5,26 +5,54 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.nn.Model;
 
 /** Tells of a run: to the metrics file, to TensorBoard, to the state's history, and to the listeners. */
 final class RunRecorder implements AutoCloseable {
     private final RunState state;
     private final RunPlan plan;
     private final List<TrainListener> listeners;
+    private final Trainable trainable;
+    private final boolean images;
+    private final long diagnosticsEvery;
     private final RunLog log;
+    private final RunAbout about;
     private final TensorBoardWriter board;
+    private final @Nullable DiagnosticsLog diagnostics;
 
-    RunRecorder(Path directory, RunState state, RunPlan plan, List<TrainListener> listeners) throws IOException {
+    RunRecorder(
+            Path directory,
+            RunState state,
+            RunPlan plan,
+            TrainConfig config,
+            Model model,
+            Trainable trainable,
+            List<TrainListener> listeners)
+            throws IOException {
         this.state = state;
         this.plan = plan;
+        this.trainable = trainable;
         this.listeners = listeners;
+        this.images = model.imageShape() != null;
+        this.diagnosticsEvery = DiagnosticsLog.every(config, plan.totalSteps());
         this.log = RunLog.open(directory.resolve(RunOutput.METRICS), state.step());
+        DiagnosticsLog layers = null;
         try {
+            layers = trainable.adapter() == null
+                    ? null
+                    : new DiagnosticsLog(directory.resolve(RunOutput.DIAGNOSTICS), state.step());
             this.board = new TensorBoardWriter(directory.resolve(RunOutput.EVENTS), state.step() + 1);
+            this.about = new RunAbout(directory.resolve(RunAbout.FILE), plan, state.step(), images);
         } catch (IOException e) {
             log.close();
+            if (layers != null) {
+                layers.close();
+            }
             throw e;
         }
+        this.diagnostics = layers;
     }
 
     /** Every step goes to the listeners. */
@@ -38,6 +66,7 @@ final class RunRecorder implements AutoCloseable {
                 result.report().gradNorm(),
                 result.report().skipped(),
                 pace.tokensPerSecond(),
+                images,
                 residentBytes,
                 pace.secondsFor(plan.totalSteps() - state.step()));
         listeners.forEach(listener -> listener.onStep(event));
@@ -62,6 +91,17 @@ final class RunRecorder implements AutoCloseable {
         }
     }
 
+    /** Looks at the layers of the adapter, at the steps where that is due; the state stays as it is. */
+    void diagnostics() throws IOException {
+        LoraAdapter adapter = trainable.adapter();
+        if (diagnostics == null || adapter == null || state.step() % diagnosticsEvery != 0) {
+            return;
+        }
+        List<LayerDiagnostics> layers = LayerDiagnostics.of(adapter, trainable.optimizer());
+        diagnostics.write(state.step(), layers, board);
+        listeners.forEach(listener -> listener.onDiagnostics(state.step(), layers));
+    }
+
     void evaluation(Evaluation evaluation, boolean best) throws IOException {
         Map<String, Object> entry = entry();
         evaluation.values().forEach((name, value) -> entry.put("eval_" + name, value));
@@ -80,6 +120,9 @@ final class RunRecorder implements AutoCloseable {
     /** Forces the metrics to the disk. */
     void sync() throws IOException {
         log.sync();
+        if (diagnostics != null) {
+            diagnostics.sync();
+        }
     }
 
     private Map<String, Object> entry() {
@@ -96,10 +139,10 @@ final class RunRecorder implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        try {
-            log.close();
-        } finally {
-            board.close();
+        try (log;
+                board;
+                DiagnosticsLog layers = diagnostics) {
+            about.ended(state.step());
         }
     }
 }

@@ -10,7 +10,8 @@ package org.loft4j.train;
  * @param learningRate of the step
  * @param gradNorm the norm before clipping
  * @param skipped whether a gradient was not finite, and so nothing was changed
- * @param tokensPerSecond non-padding tokens a second, over the steps of this process
+ * @param tokensPerSecond non-padding tokens a second, of images how many images; the mean of the latest steps
+ * @param images whether {@code tokensPerSecond} counts images
  * @param residentBytes resident memory of the process in bytes
  * @param secondsLeft estimate of the time to the last step
  */
@@ -23,5 +24,6 @@ public record StepEvent(
         double gradNorm,
         boolean skipped,
         double tokensPerSecond,
+        boolean images,
         long residentBytes,
         double secondsLeft) {}

@@ -32,6 +32,8 @@ import org.loft4j.optim.Schedule;
  * @param eps added to the root of the second moment
  * @param seed of the order of the data, dropout and new weights
  * @param loggingSteps steps between two lines of the metrics
+ * @param diagnosticsSteps steps between two looks at the layers of an adapter; 0 for as many as give some 500 in the run, at
+ *     steps that are logged
  * @param evalSteps steps between two evaluations; 0 for one at the end of each epoch
  * @param saveSteps steps between two checkpoints; 0 for one at each evaluation
  * @param saveTotalLimit checkpoints that are kept, the best and the last always among them; 0 for all
@@ -62,6 +64,7 @@ public record TrainConfig(
         double eps,
         long seed,
         int loggingSteps,
+        long diagnosticsSteps,
         long evalSteps,
         long saveSteps,
         int saveTotalLimit,
@@ -79,7 +82,7 @@ public record TrainConfig(
 
     /** The settings that may differ between a run and its resumption: they change neither weights nor metrics. */
     static final List<String> FREE_ON_RESUME =
-            List.of("save_total_limit", "gradient_checkpointing", "divergence_factor", "save_in_background");
+            List.of("save_total_limit", "gradient_checkpointing", "divergence_factor", "save_in_background", "diagnostics_steps");
 
     public TrainConfig {
         List<String> problems = new ArrayList<>();
@@ -97,6 +100,7 @@ public record TrainConfig(
         check(problems, () -> Checks.fraction("adam_beta2", beta2));
         check(problems, () -> Checks.positive("adam_epsilon", eps));
         check(problems, () -> Checks.atLeast("logging_steps", loggingSteps, 1));
+        check(problems, () -> Checks.atLeast("diagnostics_steps", diagnosticsSteps, 0));
         check(problems, () -> Checks.atLeast("eval_steps", evalSteps, 0));
         check(problems, () -> Checks.atLeast("save_steps", saveSteps, 0));
         check(problems, () -> Checks.atLeast("save_total_limit", saveTotalLimit, 0));
@@ -154,6 +158,7 @@ public record TrainConfig(
         map.put("adam_epsilon", eps);
         map.put("seed", seed);
         map.put("logging_steps", loggingSteps);
+        map.put("diagnostics_steps", diagnosticsSteps);
         map.put("eval_steps", evalSteps);
         map.put("save_steps", saveSteps);
         map.put("save_total_limit", saveTotalLimit);
@@ -187,6 +192,7 @@ public record TrainConfig(
         private @Nullable Double eps;
         private long seed;
         private int loggingSteps = 10;
+        private long diagnosticsSteps;
         private long evalSteps;
         private long saveSteps;
         private int saveTotalLimit = 2;
@@ -291,6 +297,11 @@ public record TrainConfig(
             return this;
         }
 
+        public Builder diagnosticsSteps(long value) {
+            diagnosticsSteps = value;
+            return this;
+        }
+
         public Builder evalSteps(long value) {
             evalSteps = value;
             return this;
@@ -372,6 +383,7 @@ public record TrainConfig(
                     eps == null ? (loft.reference() ? LoftConfig.publishedCode().eps() : method.eps()) : eps,
                     seed,
                     loggingSteps,
+                    diagnosticsSteps,
                     evalSteps,
                     saveSteps,
                     saveTotalLimit,

@@ -1,6 +1,7 @@
 package org.loft4j.train;
 
 import java.nio.file.Path;
+import java.util.List;
 
 /** Hears of a run as it goes. Called on the training thread; an exception ends the run. */
 public interface TrainListener {
@@ -9,6 +10,9 @@ public interface TrainListener {
 
     /** After each evaluation; {@code best} says whether it is the best so far. */
     default void onEvaluation(long step, Evaluation evaluation, boolean best) {}
+
+    /** After the steps of {@code diagnostics_steps}, for a run with an adapter: one entry a layer, in the order of the adapter's. */
+    default void onDiagnostics(long step, List<LayerDiagnostics> layers) {}
 
     /** After each checkpoint is complete on disk, which may be some steps after the step that it holds. */
     default void onSave(long step, Path checkpoint) {}

@@ -185,7 +185,7 @@ public final class TrainingRun implements AutoCloseable {
             return result(TrainResult.Outcome.ALREADY_FINISHED, null, null);
         }
         Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps());
-        try (RunRecorder recorder = new RunRecorder(output.directory(), state, plan, listeners);
+        try (RunRecorder recorder = new RunRecorder(output.directory(), state, plan, config, model, trainable, listeners);
                 RunSaver active = saver(recorder)) {
             saver = active;
             while (!isOver()) {
@@ -310,6 +310,7 @@ public final class TrainingRun implements AutoCloseable {
         if (last || isDue(config.loggingSteps())) {
             recorder.training(result, pace, seconds(), resident);
         }
+        recorder.diagnostics();
         Examples eval = data.eval();
         if (eval == null || !(last || isDue(evalEvery()))) {
             return false;

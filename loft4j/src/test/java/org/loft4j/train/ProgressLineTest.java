@@ -16,7 +16,8 @@ class ProgressLineTest {
     private long nanos;
 
     private static StepEvent event(long step, double loss) {
-        return new StepEvent(step, 200, step / 200.0, loss, 5e-4, 1, Double.isNaN(loss), 12345.6, 1_400_000_000L, 65);
+        return new StepEvent(
+                step, 200, step / 200.0, loss, 5e-4, 1, Double.isNaN(loss), 12345.6, false, 1_400_000_000L, 65);
     }
 
     private String printed() {

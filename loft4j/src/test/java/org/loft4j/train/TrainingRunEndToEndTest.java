@@ -55,6 +55,11 @@ class TrainingRunEndToEndTest {
         return lines;
     }
 
+    private static List<String> diagnostics(Path output) throws IOException {
+        Path file = output.resolve("diagnostics.jsonl");
+        return Files.exists(file) ? Files.readAllLines(file) : List.of();
+    }
+
     private static Set<String> names(Path output) throws IOException {
         try (Stream<Path> entries = Files.list(output)) {
             return new TreeSet<>(
@@ -113,8 +118,10 @@ class TrainingRunEndToEndTest {
                         "adapter_model.safetensors",
                         "checkpoint-10",
                         "checkpoint-12",
+                        "diagnostics.jsonl",
                         "loft_task.json",
                         "metrics.jsonl",
+                        "run.json",
                         "runs",
                         "trainer_state.json"),
                 names(directory));
@@ -181,6 +188,7 @@ class TrainingRunEndToEndTest {
             assertEquals(TinyRun.bits(expected.resolve(file)), TinyRun.bits(actual.resolve(file)), file);
         }
         assertEquals(timeless(expected), timeless(actual));
+        assertEquals(diagnostics(expected), diagnostics(actual));
         TrainConfig config = TinyRun.config(method).build();
         RunState a = RunState.read(expected, config);
         RunState b = RunState.read(actual, config);

@@ -1,0 +1,69 @@
+package org.loft4j.train;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.io.Json;
+
+/**
+ * {@code run.json}: what someone who watches a run must know besides its metrics: how long it will be, who is at it, since when.
+ * It says nothing that a resume depends on.
+ */
+public final class RunAbout {
+    private final Path file;
+    private final Map<String, Object> known = new LinkedHashMap<>();
+
+    /** The file's name. */
+    public static final String FILE = "run.json";
+
+    /** Says that this process has begun, or goes on, with a run. */
+    RunAbout(Path file, RunPlan plan, long step, boolean images) throws IOException {
+        this.file = file;
+        known.put("total_steps", plan.totalSteps());
+        known.put("steps_per_epoch", plan.stepsPerEpoch());
+        known.put("method", plan.settings().get("method"));
+        known.put("metric_for_best", plan.settings().get("metric_for_best_model"));
+        known.put("unit", images ? "images" : "tokens");
+        known.put("first_step", step);
+        known.put("started", Instant.now().toString());
+        known.put("host", hostName());
+        known.put("pid", ProcessHandle.current().pid());
+        known.put(
+                "process_started",
+                ProcessHandle.current()
+                        .info()
+                        .startInstant()
+                        .map(Instant::toString)
+                        .orElse(null));
+        write(null, step);
+    }
+
+    /** Says that this process has left the run after a step. */
+    void ended(long step) throws IOException {
+        write(Instant.now(), step);
+    }
+
+    private void write(@Nullable Instant ended, long step) throws IOException {
+        Map<String, Object> tree = new LinkedHashMap<>(known);
+        tree.put("ended", ended == null ? null : ended.toString());
+        tree.put("last_step", ended == null ? null : step);
+        Json.write(file, tree);
+    }
+
+    /**
+     * The name of this machine, so that a process number is not looked for on another one; null where it is not known. Asking
+     * the resolver would take seconds on some machines.
+     */
+    public static @Nullable String hostName() {
+        Path linux = Path.of("/proc/sys/kernel/hostname");
+        try {
+            return Files.isReadable(linux) ? Files.readString(linux).strip() : System.getenv("COMPUTERNAME");
+        } catch (IOException e) {
+            return null;
+        }
+    }
+}
