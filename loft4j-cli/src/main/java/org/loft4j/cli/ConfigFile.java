@@ -92,7 +92,7 @@ final class ConfigFile implements IDefaultValueProvider {
         } else if (value.isArray()) {
             List<String> elements = new ArrayList<>();
             value.forEach(element -> elements.add(element.asText()));
-            put(file, key, String.join(",", elements));
+            put(file, key, String.join(ConfigKeys.separator(key), elements));
         } else {
             problems.add(file + ": " + key + " must be a value or a list of values");
         }

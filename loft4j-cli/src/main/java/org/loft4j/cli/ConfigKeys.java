@@ -48,6 +48,16 @@ record ConfigKeys(Set<String> keys) {
     private static final Set<String> NONE =
             Set.of("--config", "--help", "--version", "--verbose", "--json", "--report-only");
 
+    /** Stands between texts that may hold any character a person writes, commas too. */
+    static final String WHOLE_TEXTS = "\u001f";
+
+    private static final Set<String> OF_WHOLE_TEXTS = Set.of("sample_prompt");
+
+    /** What stands between the elements of a list. */
+    static String separator(String key) {
+        return OF_WHOLE_TEXTS.contains(key) ? WHOLE_TEXTS : ",";
+    }
+
     /** The keys of all verbs. */
     static ConfigKeys of(CommandLine root) {
         Set<String> keys = new TreeSet<>();

@@ -31,6 +31,7 @@ import picocli.CommandLine.Option;
         subcommands = {
             DemoCommand.class,
             TrainCommand.class,
+            UiCommand.class,
             DataCommand.class,
             CompareCommand.class,
             DownloadCommand.class,

@@ -22,7 +22,7 @@ import picocli.CommandLine.Model.OptionSpec;
 /** The settings of a call as {@code --config} reads them again. */
 final class Settings {
     /** Said once, for one call. */
-    private static final Set<String> NOT_KEPT = Set.of("--resume", "--overwrite");
+    private static final Set<String> NOT_KEPT = Set.of("--resume", "--overwrite", "--ui");
 
     private Settings() {}
 

@@ -11,10 +11,14 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
+import org.loft4j.cli.ui.ReportPage;
+import org.loft4j.cli.ui.UiServer;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
+import org.loft4j.data.Origin;
 import org.loft4j.data.PackedDataset;
+import org.loft4j.data.PlainText;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.data.image.Augmentation;
@@ -128,6 +132,9 @@ final class TrainCommand implements Verb {
     @Mixin(name = "Run")
     RunFlags run;
 
+    @Mixin(name = "Watching")
+    WatchFlags watch;
+
     @Mixin(name = "Device")
     DeviceFlags device;
 
@@ -149,6 +156,7 @@ final class TrainCommand implements Verb {
         images.check(problems);
         eval.check(problems);
         run.check(problems);
+        watch.check(problems);
         problems.of(this::augmentation);
         if (fromScratch && method.method != Method.FULL) {
             problems.add("--from-scratch needs --method full: an adapter on weights that nobody keeps is of no use");
@@ -164,6 +172,7 @@ final class TrainCommand implements Verb {
         optimizer.apply(config);
         length.apply(config);
         run.apply(config);
+        watch.apply(config);
         return config.build();
     }
 
@@ -206,9 +215,34 @@ final class TrainCommand implements Verb {
             Examples held =
                     rows.eval() == null ? null : encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out");
             TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
-            return train(opened, encoded, config, method.adapter(adapter));
+            Samples samples = task == Task.CAUSAL_LM && !watch.samplePrompts.isEmpty()
+                    ? training -> samples(training, opened, tokenizer, directory, format != null)
+                    : NO_SAMPLES;
+            return train(opened, encoded, config, method.adapter(adapter), samples);
         }
     }
+
+    private SampleWriter samples(
+            TrainingRun training, Model opened, Tokenizer tokenizer, Path directory, boolean asTurns)
+            throws IOException {
+        PromptFlags flags = new PromptFlags();
+        flags.template = chat.template;
+        flags.variables = chat.variables;
+        List<org.loft4j.data.Row> rows = watch.samplePrompts.stream()
+                .map(text -> (org.loft4j.data.Row) new PlainText(text, Origin.MEMORY))
+                .toList();
+        Prompts prompts = Prompts.of(rows, asTurns, flags, directory, tokenizer);
+        training.trainable().setTraining(false);
+        return new SampleWriter(run.output, prompts, opened, tokenizer, watch.sampleTokens, training.step());
+    }
+
+    /** Makes the writer of samples once there is a run; null where there is none to make. */
+    private interface Samples {
+        @Nullable
+        SampleWriter of(TrainingRun training) throws IOException;
+    }
+
+    private static final Samples NO_SAMPLES = training -> null;
 
     private int runOnImages(Path directory, TrainConfig config) throws IOException {
         if (stream.streaming) {
@@ -226,7 +260,7 @@ final class TrainCommand implements Verb {
                 run.seed);
         try (Model opened = open(directory, options)) {
             TrainData encoded = rows.encode(opened, directory, augmentation());
-            return train(opened, encoded, config, method.adapter(adapter));
+            return train(opened, encoded, config, method.adapter(adapter), NO_SAMPLES);
         }
     }
 
@@ -246,8 +280,9 @@ final class TrainCommand implements Verb {
         return packing == Packing.EXAMPLES ? new PackedDataset(dataset, maxLength) : dataset;
     }
 
-    private int train(Model opened, TrainData encoded, TrainConfig config, @Nullable LoraConfig lora)
+    private int train(Model opened, TrainData encoded, TrainConfig config, @Nullable LoraConfig lora, Samples samples)
             throws IOException {
+        watch.warn(opened.task(), err());
         try (TrainingRun training = TrainingRun.open(opened, encoded, config, lora, run.output, run.onExisting());
                 Interruption interruption = new Interruption(
                         () -> {
@@ -259,7 +294,7 @@ final class TrainCommand implements Verb {
             Settings.write(run.output.resolve(SETTINGS), spec, resolved(config, lora));
             err().println(start(opened, encoded, training));
             training.addListener(Terminal.progress(err()));
-            TrainResult result = training.run();
+            TrainResult result = watched(training, samples);
             PrintWriter out = spec.commandLine().getOut();
             out.print(common.json ? Json.text(tree(result)) + "\n" : text(result, opened));
             out.flush();
@@ -285,6 +320,23 @@ final class TrainCommand implements Verb {
     private String goOn(String settings) {
         return "to go on: " + Terminal.command() + " train --config " + run.output.resolve(SETTINGS) + " --resume"
                 + settings;
+    }
+
+    private TrainResult watched(TrainingRun training, Samples samples) throws IOException {
+        try (UiServer server = watch.serve(run.output, err());
+                SampleWriter writer = samples.of(training)) {
+            if (writer != null) {
+                training.addListener(writer);
+            }
+            TrainResult result = training.run();
+            try {
+                ReportPage.write(run.output);
+            } catch (IOException e) {
+                // the run is whole without it
+                err().println("loft: " + ReportPage.FILE + " could not be written: " + e.getMessage());
+            }
+            return result;
+        }
     }
 
     /** What the call left to the defaults of the method. */

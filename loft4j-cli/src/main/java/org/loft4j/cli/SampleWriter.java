@@ -1,0 +1,73 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.infer.Generator;
+import org.loft4j.infer.SamplingConfig;
+import org.loft4j.infer.TextGenerator;
+import org.loft4j.infer.TextGenerator.Answer;
+import org.loft4j.infer.TextGenerator.Request;
+import org.loft4j.nn.Model;
+import org.loft4j.train.Evaluation;
+import org.loft4j.train.RunLog;
+import org.loft4j.train.TrainListener;
+
+/**
+ * Writes what the model says to the same prompts, before its first step and after each evaluation, to {@code samples.jsonl}. The
+ * likeliest token is taken each time, so nothing random enters the run.
+ */
+final class SampleWriter implements TrainListener, AutoCloseable {
+    static final String FILE = "samples.jsonl";
+
+    private final Prompts prompts;
+    private final TextGenerator generator;
+    private final Request request;
+    private final RunLog log;
+
+    /**
+     * @param model in evaluation mode whenever this is told of an evaluation
+     * @param step steps behind the run; samples of later ones are cut off
+     */
+    SampleWriter(Path directory, Prompts prompts, Model model, Tokenizer tokenizer, int tokens, long step)
+            throws IOException {
+        this.prompts = prompts;
+        this.generator = new TextGenerator(Generator.of(model), tokenizer);
+        this.request = new Request(tokens, prompts.stopIds(), List.of(), SamplingConfig.GREEDY);
+        this.log = RunLog.open(directory.resolve(FILE), step);
+        if (step == 0) {
+            write(0);
+        }
+    }
+
+    @Override
+    public void onEvaluation(long step, Evaluation evaluation, boolean best) {
+        try {
+            write(step);
+        } catch (IOException e) {
+            throw new UncheckedIOException(FILE + " cannot be written: " + e.getMessage(), e);
+        }
+    }
+
+    private void write(long step) throws IOException {
+        List<Prompts.Prompt> all = prompts.prompts();
+        List<Answer> answers =
+                generator.generate(all.stream().map(Prompts.Prompt::ids).toList(), request, (row, piece) -> {});
+        for (int i = 0; i < all.size(); i++) {
+            Map<String, Object> entry = new LinkedHashMap<>();
+            entry.put("step", step);
+            entry.put("prompt", all.get(i).shown());
+            entry.put("text", answers.get(i).text());
+            log.append(entry);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        log.close();
+    }
+}

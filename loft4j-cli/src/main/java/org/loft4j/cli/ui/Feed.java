@@ -1,0 +1,84 @@
+package org.loft4j.cli.ui;
+
+import java.io.IOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** What the runs under some directories have to tell, those that begin later among them. One thread uses it at a time. */
+final class Feed {
+    private static final int DEPTH = 6;
+    private static final long SEARCH_NANOS = 2_000_000_000L;
+
+    private final List<Path> roots;
+    private final Map<Path, RunFeed> runs = new LinkedHashMap<>();
+    private long searched;
+
+    Feed(List<Path> roots) {
+        this.roots = List.copyOf(roots);
+    }
+
+    /** Everything that was not told yet. */
+    List<UiEvent> poll() throws IOException {
+        long now = System.nanoTime();
+        if (runs.isEmpty() || now - searched > SEARCH_NANOS) {
+            searched = now;
+            for (Path root : roots) {
+                search(root);
+            }
+        }
+        List<UiEvent> events = new ArrayList<>();
+        for (Map.Entry<Path, RunFeed> run : runs.entrySet()) {
+            if (Files.exists(run.getKey().resolve(RunFeed.METRICS))) {
+                events.addAll(run.getValue().poll());
+            }
+        }
+        return events;
+    }
+
+    private void search(Path root) throws IOException {
+        if (!Files.isDirectory(root)) {
+            return;
+        }
+        Files.walkFileTree(root, EnumSet.noneOf(java.nio.file.FileVisitOption.class), DEPTH, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes) {
+                String name = String.valueOf(directory.getFileName());
+                boolean aside = name.startsWith(".") && name.length() > 2 || name.startsWith("checkpoint-");
+                if (!directory.equals(root) && aside) {
+                    return FileVisitResult.SKIP_SUBTREE;
+                }
+                if (Files.isRegularFile(directory.resolve(RunFeed.METRICS))) {
+                    runs.computeIfAbsent(directory, run -> new RunFeed(run, name(root, run)));
+                    return FileVisitResult.SKIP_SUBTREE;
+                }
+                return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult visitFileFailed(Path file, IOException fault) {
+                return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult postVisitDirectory(
+                    Path directory, @org.jspecify.annotations.Nullable IOException fault) {
+                return FileVisitResult.CONTINUE;
+            }
+        });
+    }
+
+    /** The path below the root, or the root's own name. Comparisons have a folder of their own for the training of a trial. */
+    private static String name(Path root, Path run) {
+        Path shown = run.equals(root) ? run.toAbsolutePath().normalize().getFileName() : root.relativize(run);
+        String name = shown == null ? run.toString() : shown.toString().replace('\\', '/');
+        return name.endsWith("/training") ? name.substring(0, name.length() - "/training".length()) : name;
+    }
+}

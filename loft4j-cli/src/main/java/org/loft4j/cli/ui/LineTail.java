@@ -1,0 +1,91 @@
+package org.loft4j.cli.ui;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The lines of a file that grows, each once. A file that became shorter is read again from its beginning. */
+final class LineTail {
+    /** What one look reads at most; a line that is longer is left out. */
+    private static final int MOST = 4 << 20;
+
+    private final Path file;
+    private long position;
+    private boolean skipping;
+
+    LineTail(Path file) {
+        this.file = file;
+    }
+
+    /**
+     * What has come since the last look.
+     *
+     * @param lines whole lines, without their ends
+     * @param fromStart whether they replace all that came before
+     */
+    record News(List<String> lines, boolean fromStart) {}
+
+    /** Reads the file again from its beginning at the next look. */
+    void rewind() {
+        position = 0;
+        skipping = false;
+    }
+
+    /** The next lines, not always all of them; none if the file is missing. */
+    News next() throws IOException {
+        try {
+            long size = Files.size(file);
+            if (size < position) {
+                rewind();
+            }
+            boolean fromStart = position == 0;
+            return new News(size == position ? List.of() : read(), fromStart);
+        } catch (NoSuchFileException e) {
+            rewind();
+            return new News(List.of(), true);
+        }
+    }
+
+    private List<String> read() throws IOException {
+        ByteBuffer buffer = ByteBuffer.allocate(1 << 16);
+        ByteArrayOutputStream line = new ByteArrayOutputStream();
+        List<String> lines = new ArrayList<>();
+        long at = position;
+        try (FileChannel channel = FileChannel.open(file)) {
+            while (at - position < MOST || line.size() > 0) {
+                buffer.clear();
+                int count = channel.read(buffer, at);
+                if (count < 0) {
+                    break;
+                }
+                at += count;
+                for (int i = 0; i < count; i++) {
+                    byte octet = buffer.get(i);
+                    if (octet != '\n') {
+                        line.write(octet);
+                    } else {
+                        if (!skipping) {
+                            lines.add(line.toString(StandardCharsets.UTF_8));
+                        }
+                        line.reset();
+                        skipping = false;
+                        position = at - count + i + 1;
+                    }
+                }
+                if (line.size() > MOST) {
+                    line.reset();
+                    skipping = true;
+                    position = at;
+                }
+            }
+        }
+        return lines;
+    }
+}

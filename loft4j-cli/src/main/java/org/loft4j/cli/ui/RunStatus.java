@@ -1,0 +1,95 @@
+package org.loft4j.cli.ui;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.Json;
+import org.loft4j.train.RunAbout;
+
+/** How a run stands, as far as its directory and the list of processes tell. */
+enum RunStatus {
+    RUNNING,
+    /** Its process is there, but has written nothing for long. */
+    QUIET,
+    FINISHED,
+    /** Early stopping ended it. */
+    STOPPED_EARLY,
+    /** Its loss ran away, which ended it. */
+    DIVERGED,
+    /** It ended before its last step, or its process is gone. */
+    STOPPED,
+    /** Written by a version that did not say who is at it. */
+    UNKNOWN;
+
+    private static final Duration PATIENCE = Duration.ofMinutes(2);
+
+    /**
+     * The status of a run.
+     *
+     * @param about what {@code run.json} holds; null if there is none
+     * @param lastWrite when the metrics were written last
+     * @param interval the mean time between two lines of the metrics
+     */
+    static RunStatus of(Path directory, @Nullable JsonNode about, Instant lastWrite, Duration interval) {
+        String finished = about == null || about.hasNonNull("ended") ? finished(directory) : null;
+        if (finished != null) {
+            return switch (finished) {
+                case "stopped_early" -> STOPPED_EARLY;
+                case "diverged" -> DIVERGED;
+                default -> FINISHED;
+            };
+        }
+        if (about == null) {
+            return UNKNOWN;
+        }
+        if (about.hasNonNull("ended")) {
+            boolean whole = about.path("last_step").asLong(-1)
+                    >= about.path("total_steps").asLong(Long.MAX_VALUE);
+            return whole ? FINISHED : STOPPED;
+        }
+        Duration silence = Duration.between(lastWrite, Instant.now());
+        Duration expected = interval.multipliedBy(5);
+        boolean quiet = silence.compareTo(PATIENCE) > 0 && silence.compareTo(expected) > 0;
+        String host = about.path("host").asText(null);
+        boolean here = host == null || Objects.equals(host, RunAbout.hostName());
+        if (here && !isAlive(about)) {
+            return STOPPED;
+        }
+        return quiet ? QUIET : RUNNING;
+    }
+
+    private static @Nullable String finished(Path directory) {
+        Path state = directory.resolve("trainer_state.json");
+        try {
+            return Files.exists(state) ? Json.read(state).findString("finished") : null;
+        } catch (CheckpointException e) {
+            return null;
+        }
+    }
+
+    /** Numbers of processes are used again, so that the start must agree as well. */
+    private static boolean isAlive(JsonNode about) {
+        String started = about.path("process_started").asText(null);
+        return ProcessHandle.of(about.path("pid").asLong(-1))
+                .filter(process -> started == null || began(process, started))
+                .isPresent();
+    }
+
+    private static boolean began(ProcessHandle process, String started) {
+        try {
+            Instant said = Instant.parse(started);
+            return process.info()
+                    .startInstant()
+                    .map(real -> Duration.between(real, said).abs().compareTo(Duration.ofSeconds(5)) < 0)
+                    .orElse(true);
+        } catch (DateTimeException e) {
+            return false;
+        }
+    }
+}

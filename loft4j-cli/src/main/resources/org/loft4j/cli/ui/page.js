@@ -1,0 +1,88 @@
+/** Lays out the panels and draws them again, a few times a second at most, when something has changed. */
+import {Chart, smooth} from "loft/curves";
+import {bytes, number} from "loft/format";
+import {Layers} from "loft/layers";
+import {drawResults, drawRuns, drawSettings} from "loft/runs";
+import {drawSamples} from "loft/samples";
+
+const PAUSE = 250;
+
+function training(key, smoothing) {
+    return run => {
+        const {step: steps} = run.training;
+        const values = run.training[key];
+        if (smoothing === 0 || steps.length < 8) {
+            return [{run, steps, values}];
+        }
+        return [{run, steps, values, faint: true}, {run, steps, values: smooth(values, smoothing)}];
+    };
+}
+
+function evaluation(metric, style) {
+    return run => [{
+        run, steps: run.evaluations.map(line => line.step), values: run.evaluations.map(line => line["eval_" + metric] ?? null),
+        ...style,
+    }];
+}
+
+export class Page {
+    constructor(store) {
+        this.store = store;
+        this.charts = new Map();
+        this.smoothing = document.getElementById("smoothing");
+        this.smoothing.addEventListener("input", () => this.draw());
+        this.layers = new Layers(document.getElementById("layers"), store);
+        store.onChange(() => this.later());
+        matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+            this.charts.forEach(chart => chart.remake());
+            this.layers.chart.remake();
+        });
+    }
+
+    later() {
+        this.timer ??= setTimeout(() => {
+            this.timer = undefined;
+            this.draw();
+        }, PAUSE);
+    }
+
+    chart(options, lines) {
+        let chart = this.charts.get(options.key);
+        if (!chart) {
+            chart = new Chart(options);
+            this.charts.set(options.key, chart);
+            document.getElementById("curves").append(chart.root);
+        }
+        chart.show(this.store.shown.flatMap(lines));
+    }
+
+    draw() {
+        const element = id => document.getElementById(id);
+        drawRuns(element("runs"), this.store);
+        this.curves();
+        this.layers.draw();
+        drawSamples(element("samples"), this.store);
+        drawResults(element("results"), this.store);
+        drawSettings(element("settings"), this.store);
+        document.body.dataset.drawn = String(Number(document.body.dataset.drawn ?? 0) + 1);
+    }
+
+    curves() {
+        const share = Number(this.smoothing.value);
+        this.chart({key: "loss", title: "loss", hint: "of the training; dashed with points: of the held-out data"}, run => {
+            const lines = training("loss", share)(run);
+            const several = run.evaluations.length > 0;
+            lines.at(-1).label = several ? "train" : undefined;
+            return [...lines, ...evaluation("loss", {label: "eval", points: true, dash: [5, 4]})(run)];
+        });
+        const metrics = new Set(this.store.all.flatMap(run => run.metrics));
+        metrics.delete("loss");
+        [...metrics].forEach(metric =>
+            this.chart({key: "eval_" + metric, title: metric.replaceAll("_", " ") + " (held-out)"}, evaluation(metric, {points: true})));
+        this.chart({key: "grad_norm", title: "gradient norm", log: true}, training("grad_norm", share));
+        this.chart({key: "learning_rate", title: "learning rate"}, training("learning_rate", 0));
+        const images = this.store.all.some(run => run.about.unit === "images");
+        this.chart({key: "speed", title: images ? "images a second" : "tokens a second", format: number}, training("tokens_per_second", 0));
+        this.chart({key: "memory", title: "memory", format: bytes}, training("memory_bytes", 0));
+    }
+}

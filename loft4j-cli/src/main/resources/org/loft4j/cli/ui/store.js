@@ -1,0 +1,152 @@
+/** What is known of the runs. Fed by events, be they live or those of a report. */
+
+// Okabe and Ito's colours, and Tol's where there are more runs: told apart by those who see red and green alike
+const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255", "#999933", "#44aa99", "#aa4499"];
+const SHOWN_AT_FIRST = 10;
+
+export const TRAINING = ["loss", "learning_rate", "grad_norm", "tokens_per_second", "memory_bytes", "seconds"];
+
+export class Run {
+    constructor(id, index) {
+        this.id = id;
+        this.name = id;
+        this.info = {};
+        this.colour = COLOURS[index % COLOURS.length];
+        this.dash = index < COLOURS.length ? [] : [6, 3];
+        this.shown = index < SHOWN_AT_FIRST;
+        this.clear("metrics");
+        this.clear("diagnostics");
+        this.clear("samples");
+    }
+
+    get about() {
+        return this.info.about ?? {};
+    }
+
+    get step() {
+        return Math.max(this.training.step.at(-1) ?? 0, this.lastEvaluated);
+    }
+
+    get lastEvaluated() {
+        return this.evaluations.at(-1)?.step ?? 0;
+    }
+
+    get totalSteps() {
+        return this.about.total_steps ?? this.step;
+    }
+
+    clear(file) {
+        if (file === "metrics") {
+            this.training = {step: []};
+            TRAINING.forEach(key => this.training[key] = []);
+            this.evaluations = [];
+        } else if (file === "diagnostics") {
+            this.layers = [];
+            this.looks = [];
+        } else if (file === "samples") {
+            this.samples = [];
+        }
+    }
+
+    add(file, line) {
+        if (file === "diagnostics") {
+            if (line.layers) {
+                this.layers = line.layers;
+            } else {
+                this.looks.push(line);
+            }
+        } else if (file === "samples") {
+            this.samples.push(line);
+        } else if (Object.keys(line).some(key => key.startsWith("eval_"))) {
+            this.evaluations.push(line);
+        } else {
+            this.training.step.push(line.step);
+            TRAINING.forEach(key => this.training[key].push(line[key] ?? null));
+        }
+    }
+
+    /** Seconds to the last step, from the pace of the latest lines, evaluations included. */
+    get secondsLeft() {
+        const {step, seconds} = this.training;
+        const last = step.length - 1;
+        const from = Math.max(0, last - 20);
+        if (last < 1 || seconds[last] <= seconds[from]) {
+            return NaN;
+        }
+        return (this.totalSteps - this.step) * (seconds[last] - seconds[from]) / (step[last] - step[from]);
+    }
+
+    /** Names of what evaluations tell, without the prefix. */
+    get metrics() {
+        const names = new Set();
+        this.evaluations.forEach(line => Object.keys(line).forEach(key => names.add(key)));
+        return [...names].filter(key => key.startsWith("eval_") && key !== "eval_seconds").map(key => key.slice(5));
+    }
+
+    /** The best evaluation by a metric, as {step, value}; null if there is none. */
+    best(metric) {
+        const falling = metric === "loss" || metric === "perplexity";
+        let best = null;
+        for (const line of this.evaluations) {
+            const value = line["eval_" + metric];
+            if (Number.isFinite(value) && (best === null || (falling ? value < best.value : value > best.value))) {
+                best = {step: line.step, value};
+            }
+        }
+        return best;
+    }
+}
+
+export class Store {
+    constructor() {
+        this.runs = new Map();
+        this.listeners = [];
+        this.hidden = new Set();
+    }
+
+    onChange(listener) {
+        this.listeners.push(listener);
+    }
+
+    changed() {
+        this.listeners.forEach(listener => listener());
+    }
+
+    get all() {
+        return [...this.runs.values()];
+    }
+
+    get shown() {
+        return this.all.filter(run => run.shown);
+    }
+
+    toggle(run) {
+        run.shown = !run.shown;
+        this.changed();
+    }
+
+    /** Takes one event; whoever calls says afterwards that something has changed. */
+    apply(name, data) {
+        if (name === "hello") {
+            // what is hidden stays hidden over a lost connection
+            this.kept = new Map(this.all.map(run => [run.id, run.shown]));
+            this.runs.clear();
+            return;
+        }
+        let run = this.runs.get(data.id);
+        if (!run) {
+            run = new Run(data.id, this.runs.size);
+            run.shown = this.kept?.get(data.id) ?? run.shown;
+            this.runs.set(data.id, run);
+        }
+        if (name === "run") {
+            run.name = data.name;
+            run.info = data;
+        } else {
+            if (data.from_start) {
+                run.clear(data.file);
+            }
+            data.lines.forEach(line => run.add(data.file, line));
+        }
+    }
+}
