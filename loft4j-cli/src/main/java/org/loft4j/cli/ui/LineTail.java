@@ -57,9 +57,10 @@ final class LineTail {
         ByteBuffer buffer = ByteBuffer.allocate(1 << 16);
         ByteArrayOutputStream line = new ByteArrayOutputStream();
         List<String> lines = new ArrayList<>();
-        long at = position;
+        long start = position;
+        long at = start;
         try (FileChannel channel = FileChannel.open(file)) {
-            while (at - position < MOST || line.size() > 0) {
+            while (at - start < MOST || lines.isEmpty()) {
                 buffer.clear();
                 int count = channel.read(buffer, at);
                 if (count < 0) {

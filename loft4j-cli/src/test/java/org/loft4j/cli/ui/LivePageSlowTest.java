@@ -1,0 +1,124 @@
+package org.loft4j.cli.ui;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The page in a real browser; skipped where there is none (Debian: apt-get install chromium). */
+@Tag("slow")
+class LivePageSlowTest {
+    private static final String POINTS = "Number(document.querySelector('[data-chart=\"%s\"]')?.dataset.points ?? 0)";
+    private static final String PIXELS = "document.querySelector('[data-chart=\"loss\"] canvas').toDataURL()";
+
+    @TempDir
+    Path directory;
+
+    private RunFolder run;
+
+    @BeforeEach
+    void aRunThatGoesOn() throws Exception {
+        Assumptions.assumeTrue(Chromium.installed() != null, "there is no Chromium");
+        run = RunFolder.create(directory.resolve("runs/first"), 200);
+        run.train(1, 20);
+        run.evaluate(20, 1.5);
+    }
+
+    private Chromium chromium() throws Exception {
+        return new Chromium(Objects.requireNonNull(Chromium.installed()), directory.resolve("profile"), 1400, 1200);
+    }
+
+    private static void assertQuiet(Chromium browser) {
+        assertEquals(List.of(), List.copyOf(browser.complaints));
+        for (String request : browser.requests) {
+            assertTrue(request.matches("(http://127\\.0\\.0\\.1:[0-9]+/|data:|file:|about:).*"), request);
+        }
+    }
+
+    @Test
+    void theCurveMovesWhileTheRunGoesOn() throws Exception {
+        try (UiServer server = UiServer.start(List.of(directory.resolve("runs")), 0, 50);
+                Chromium browser = chromium()) {
+            browser.open(server.address());
+            // the raw line, the smooth one, and one evaluation
+            browser.await(POINTS.formatted("loss") + " === 41");
+            browser.await("document.querySelector('[data-chart=\"loss\"] canvas') !== null");
+            assertEquals(
+                    "20 / 200",
+                    browser.evaluate("document.querySelector('[data-run=first] .progress').textContent")
+                            .asText());
+            String before = browser.evaluate(PIXELS).asText();
+
+            run.train(21, 60);
+            browser.await(POINTS.formatted("loss") + " === 121");
+            assertNotEquals(before, browser.evaluate(PIXELS).asText());
+            run.evaluate(60, 1.0);
+            browser.await("document.querySelector('[data-run=first]').textContent.includes('loss 1 step 60')");
+            assertEquals(
+                    "running",
+                    browser.evaluate("document.querySelector('[data-run=first]').dataset.status")
+                            .asText());
+
+            run.append(
+                    "diagnostics.jsonl",
+                    "{\"step\":0,\"layers\":[\"model.0.q\",\"model.0.v\"]}\n"
+                            + "{\"step\":10,\"update_norm\":[1.0,2.0],\"condition_b\":[null,30.0]}\n"
+                            + "{\"step\":20,\"update_norm\":[1.5,2.5],\"condition_b\":[10.0,20.0]}\n");
+            browser.await("Number(document.querySelector('.heatmap').dataset.points) === 4");
+            // layers are followed by a click, quantities chosen by another
+            browser.evaluate("document.querySelectorAll('.names span')[1].click()");
+            browser.await(POINTS.formatted("layers") + " === 2");
+            browser.evaluate("document.querySelectorAll('.tabs button')[1].click()");
+            browser.await("document.querySelector('[data-chart=layers] figcaption').textContent.startsWith('cond')");
+
+            run.append(
+                    "samples.jsonl", "{\"step\":20,\"prompt\":\"Once\",\"text\":\"<img src=x onerror=alert(1)>\"}\n");
+            browser.await("document.querySelector('#samples q')?.textContent === '<img src=x onerror=alert(1)>'");
+
+            RunFolder second = RunFolder.create(directory.resolve("runs/second"), 200);
+            second.train(1, 30);
+            browser.await(POINTS.formatted("loss") + " === 122 + 60");
+            browser.evaluate("document.querySelector('[data-run=first] .swatch').click()");
+            browser.await(POINTS.formatted("loss") + " === 60");
+            assertQuiet(browser);
+        }
+    }
+
+    @Test
+    void theReportNeedsNoServer() throws Exception {
+        run.train(21, 200);
+        Path report = ReportPage.write(run.directory());
+        try (Chromium browser = chromium()) {
+            browser.open(report.toUri());
+            browser.await(POINTS.formatted("loss") + " === 401");
+            browser.emulateDark();
+            browser.await("getComputedStyle(document.body).backgroundColor === 'rgb(18, 22, 28)'");
+            assertQuiet(browser);
+            browser.requests.forEach(request -> assertTrue(request.matches("(file|data|about):.*"), request));
+        }
+    }
+
+    /** With {@code -Dloft.screenshot=FILE -Dloft.screenshot.of=URL}: the picture of the documentation, from a run that goes on. */
+    @Test
+    void aPictureOnDemand() throws Exception {
+        String file = System.getProperty("loft.screenshot");
+        Assumptions.assumeTrue(file != null, "nobody wants a picture");
+        try (Chromium browser = chromium()) {
+            browser.open(URI.create(System.getProperty("loft.screenshot.of")));
+            browser.await(POINTS.formatted("loss") + " > 20");
+            Thread.sleep(1000);
+            Files.write(Path.of(file), browser.screenshot());
+            assertQuiet(browser);
+        }
+    }
+}
