@@ -11,14 +11,11 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
-import org.loft4j.cli.ui.ReportPage;
-import org.loft4j.cli.ui.UiServer;
+import org.loft4j.cli.WatchedRun.Samples;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
-import org.loft4j.data.Origin;
 import org.loft4j.data.PackedDataset;
-import org.loft4j.data.PlainText;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.data.image.Augmentation;
@@ -215,34 +212,12 @@ final class TrainCommand implements Verb {
             Examples held =
                     rows.eval() == null ? null : encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out");
             TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
-            Samples samples = task == Task.CAUSAL_LM && !watch.samplePrompts.isEmpty()
-                    ? training -> samples(training, opened, tokenizer, directory, format != null)
-                    : NO_SAMPLES;
+            Samples samples = task == Task.CAUSAL_LM
+                    ? Samples.of(watch, chat, format != null, opened, tokenizer, directory, run.output)
+                    : Samples.NONE;
             return train(opened, encoded, config, method.adapter(adapter), samples);
         }
     }
-
-    private SampleWriter samples(
-            TrainingRun training, Model opened, Tokenizer tokenizer, Path directory, boolean asTurns)
-            throws IOException {
-        PromptFlags flags = new PromptFlags();
-        flags.template = chat.template;
-        flags.variables = chat.variables;
-        List<org.loft4j.data.Row> rows = watch.samplePrompts.stream()
-                .map(text -> (org.loft4j.data.Row) new PlainText(text, Origin.MEMORY))
-                .toList();
-        Prompts prompts = Prompts.of(rows, asTurns, flags, directory, tokenizer);
-        training.trainable().setTraining(false);
-        return new SampleWriter(run.output, prompts, opened, tokenizer, watch.sampleTokens, training.step());
-    }
-
-    /** Makes the writer of samples once there is a run; null where there is none to make. */
-    private interface Samples {
-        @Nullable
-        SampleWriter of(TrainingRun training) throws IOException;
-    }
-
-    private static final Samples NO_SAMPLES = training -> null;
 
     private int runOnImages(Path directory, TrainConfig config) throws IOException {
         if (stream.streaming) {
@@ -260,7 +235,7 @@ final class TrainCommand implements Verb {
                 run.seed);
         try (Model opened = open(directory, options)) {
             TrainData encoded = rows.encode(opened, directory, augmentation());
-            return train(opened, encoded, config, method.adapter(adapter), NO_SAMPLES);
+            return train(opened, encoded, config, method.adapter(adapter), Samples.NONE);
         }
     }
 
@@ -294,7 +269,7 @@ final class TrainCommand implements Verb {
             Settings.write(run.output.resolve(SETTINGS), spec, resolved(config, lora));
             err().println(start(opened, encoded, training));
             training.addListener(Terminal.progress(err()));
-            TrainResult result = watched(training, samples);
+            TrainResult result = WatchedRun.run(training, watch, samples, run.output, err());
             PrintWriter out = spec.commandLine().getOut();
             out.print(common.json ? Json.text(tree(result)) + "\n" : text(result, opened));
             out.flush();
@@ -320,23 +295,6 @@ final class TrainCommand implements Verb {
     private String goOn(String settings) {
         return "to go on: " + Terminal.command() + " train --config " + run.output.resolve(SETTINGS) + " --resume"
                 + settings;
-    }
-
-    private TrainResult watched(TrainingRun training, Samples samples) throws IOException {
-        try (UiServer server = watch.serve(run.output, err());
-                SampleWriter writer = samples.of(training)) {
-            if (writer != null) {
-                training.addListener(writer);
-            }
-            TrainResult result = training.run();
-            try {
-                ReportPage.write(run.output);
-            } catch (IOException e) {
-                // the run is whole without it
-                err().println("loft: " + ReportPage.FILE + " could not be written: " + e.getMessage());
-            }
-            return result;
-        }
     }
 
     /** What the call left to the defaults of the method. */

@@ -81,8 +81,12 @@ public record TrainConfig(
             List.of("loss", "accuracy", "macro_f1", "matthews", "perplexity", "precision", "recall", "f1");
 
     /** The settings that may differ between a run and its resumption: they change neither weights nor metrics. */
-    static final List<String> FREE_ON_RESUME =
-            List.of("save_total_limit", "gradient_checkpointing", "divergence_factor", "save_in_background", "diagnostics_steps");
+    static final List<String> FREE_ON_RESUME = List.of(
+            "save_total_limit",
+            "gradient_checkpointing",
+            "divergence_factor",
+            "save_in_background",
+            "diagnostics_steps");
 
     public TrainConfig {
         List<String> problems = new ArrayList<>();

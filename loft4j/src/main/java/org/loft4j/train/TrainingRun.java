@@ -185,7 +185,8 @@ public final class TrainingRun implements AutoCloseable {
             return result(TrainResult.Outcome.ALREADY_FINISHED, null, null);
         }
         Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps());
-        try (RunRecorder recorder = new RunRecorder(output.directory(), state, plan, config, model, trainable, listeners);
+        try (RunRecorder recorder =
+                        new RunRecorder(output.directory(), state, plan, config, model, trainable, listeners);
                 RunSaver active = saver(recorder)) {
             saver = active;
             while (!isOver()) {

@@ -47,6 +47,8 @@ class RunStatusTest {
         Files.writeString(directory.resolve("trainer_state.json"), "{\"finished\": \"stopped_early\"}");
         assertEquals(RunStatus.STOPPED_EARLY, status(ended + "4}", Duration.ZERO));
         assertEquals(RunStatus.STOPPED_EARLY, RunStatus.of(directory, null, Instant.now(), Duration.ZERO));
+        Files.writeString(directory.resolve("trainer_state.json"), "{\"finished\": \"diverged\"}");
+        assertEquals(RunStatus.DIVERGED, status(ended + "4}", Duration.ZERO));
         Files.writeString(directory.resolve("trainer_state.json"), "{}");
         assertEquals(RunStatus.UNKNOWN, RunStatus.of(directory, null, Instant.now(), Duration.ZERO));
     }

@@ -1,0 +1,78 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.ui.ReportPage;
+import org.loft4j.cli.ui.UiServer;
+import org.loft4j.data.Origin;
+import org.loft4j.data.PlainText;
+import org.loft4j.data.Row;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.nn.Model;
+import org.loft4j.train.TrainResult;
+import org.loft4j.train.TrainingRun;
+
+/** A run with all that shows it: the page while it goes on, samples, and the report at its end. */
+final class WatchedRun {
+    private WatchedRun() {}
+
+    /** Makes the writer of samples once there is a run; null where there is none to make. */
+    interface Samples {
+        Samples NONE = training -> null;
+
+        @Nullable
+        SampleWriter of(TrainingRun training) throws IOException;
+
+        /**
+         * The samples of a language model.
+         *
+         * @param asTurns whether a prompt is a turn of the user, by the template that the training uses
+         * @param modelDirectory where that template is, unless the flags name another
+         */
+        static Samples of(
+                WatchFlags watch,
+                ChatFlags chat,
+                boolean asTurns,
+                Model model,
+                Tokenizer tokenizer,
+                Path modelDirectory,
+                Path output) {
+            if (watch.samplePrompts.isEmpty()) {
+                return NONE;
+            }
+            PromptFlags flags = new PromptFlags();
+            flags.template = chat.template;
+            flags.variables = chat.variables;
+            return training -> {
+                List<Row> rows = watch.samplePrompts.stream()
+                        .map(text -> (Row) new PlainText(text, Origin.MEMORY))
+                        .toList();
+                Prompts prompts = Prompts.of(rows, asTurns, flags, modelDirectory, tokenizer);
+                training.trainable().setTraining(false);
+                return new SampleWriter(output, prompts, model, tokenizer, watch.sampleTokens, training.step());
+            };
+        }
+    }
+
+    static TrainResult run(
+            TrainingRun training, WatchFlags watch, Samples samples, Path output, PrintWriter err)
+            throws IOException {
+        try (UiServer server = watch.serve(output, err);
+                SampleWriter writer = samples.of(training)) {
+            if (writer != null) {
+                training.addListener(writer);
+            }
+            TrainResult result = training.run();
+            try {
+                ReportPage.write(output);
+            } catch (IOException e) {
+                // the run is whole without it
+                err.println("loft: " + ReportPage.FILE + " could not be written: " + e.getMessage());
+            }
+            return result;
+        }
+    }
+}
