@@ -57,8 +57,7 @@ final class WatchedRun {
         }
     }
 
-    static TrainResult run(
-            TrainingRun training, WatchFlags watch, Samples samples, Path output, PrintWriter err)
+    static TrainResult run(TrainingRun training, WatchFlags watch, Samples samples, Path output, PrintWriter err)
             throws IOException {
         try (UiServer server = watch.serve(output, err);
                 SampleWriter writer = samples.of(training)) {
