@@ -12,6 +12,14 @@ public final class Checks {
         return value;
     }
 
+    /** Refuses {@code value < min} and {@code value > max}. */
+    public static long within(String field, long value, long min, long max) {
+        if (value < min || value > max) {
+            throw new ConfigException(field + " must be from " + min + " to " + max + ", got " + value);
+        }
+        return value;
+    }
+
     /** Refuses values that are not finite and greater than zero. */
     public static double positive(String field, double value) {
         if (!(value > 0) || Double.isInfinite(value)) {

@@ -8,11 +8,23 @@ final class Quoted {
     private static final int LIMIT = 60;
     private static final int MOST = 20;
 
+    private static final int LINE_LIMIT = 200;
+
     private Quoted() {}
+
+    /** What a parser complains of, without quotes. */
+    static String line(String complaint) {
+        String start = complaint.length() > LINE_LIMIT ? complaint.substring(0, LINE_LIMIT) + "…" : complaint;
+        return clean(start);
+    }
 
     static String text(String text) {
         String start = text.length() > LIMIT ? text.substring(0, LIMIT) + "…" : text;
-        return '"' + start.replaceAll("[\\p{Cntrl}\\p{Cf}\\p{Cs}\\u2028\\u2029]", "?") + '"';
+        return '"' + clean(start) + '"';
+    }
+
+    private static String clean(String text) {
+        return text.replaceAll("[\\p{Cntrl}\\p{Cf}\\p{Cs}\\u2028\\u2029]", "?");
     }
 
     static String list(Collection<String> names) {

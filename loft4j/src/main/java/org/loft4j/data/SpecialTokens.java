@@ -37,6 +37,7 @@ record SpecialTokens(
         OptionalInt modelMaxLength,
         Optional<Boolean> addBos,
         Optional<Boolean> addEos) {
+    private static final long LARGEST = 32L << 20;
     private static final ObjectMapper MAPPER = new ObjectMapper();
 
     /** @param vocabulary the id of a token's text, empty if it is no token */
@@ -83,9 +84,14 @@ record SpecialTokens(
             return MissingNode.getInstance();
         }
         try {
+            if (Files.size(file) > LARGEST) {
+                throw new CheckpointException(file, "has more than " + (LARGEST >> 20) + " MiB: not a configuration");
+            }
             return MAPPER.readTree(file.toFile());
+        } catch (CheckpointException e) {
+            throw e;
         } catch (JsonProcessingException e) {
-            throw new CheckpointException(file, "is not valid JSON: " + e.getOriginalMessage(), e);
+            throw new CheckpointException(file, "is not valid JSON: " + Quoted.line(e.getOriginalMessage()), e);
         } catch (IOException e) {
             throw new CheckpointException(file, "cannot be read: " + e, e);
         }
@@ -112,7 +118,7 @@ record SpecialTokens(
         JsonNode value = file.path(key);
         for (JsonNode element :
                 value.isArray() ? value : MAPPER.createArrayNode().add(value)) {
-            if (element.canConvertToExactIntegral() && element.longValue() >= 0) {
+            if (element.canConvertToExactIntegral() && element.canConvertToInt() && element.longValue() >= 0) {
                 ids.add(element.longValue());
             }
         }

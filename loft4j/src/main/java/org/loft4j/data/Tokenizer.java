@@ -3,6 +3,7 @@ package org.loft4j.data;
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -18,6 +19,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
+import org.loft4j.ConfigException;
 
 /**
  * The tokenizer of a model directory: Hugging Face's own, from tokenizer.json. Truncation and padding that the file may switch on
@@ -68,18 +70,23 @@ public final class Tokenizer implements AutoCloseable {
         }
         stayLocal();
         HuggingFaceTokenizer tokenizer;
-        try (InputStream in = Files.newInputStream(file)) {
+        try (InputStream in = new ByteArrayInputStream(TokenizerFile.read(file))) {
             // from a stream, so that the library does not look for a tokenizer_config.json, whose newer forms it cannot
             // read
             tokenizer = HuggingFaceTokenizer.newInstance(in, Map.of("truncation", "false", "padding", "false"));
         } catch (RuntimeException e) {
-            throw new CheckpointException(file, "is not a tokenizer that can be used: " + e.getMessage(), e);
+            throw new CheckpointException(
+                    file, "is not a tokenizer that can be used: " + Quoted.line(String.valueOf(e.getMessage())), e);
         }
         try {
             return new Tokenizer(modelDirectory, tokenizer);
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException e) {
             tokenizer.close();
             throw e;
+        } catch (RuntimeException e) {
+            tokenizer.close();
+            throw new CheckpointException(
+                    file, "is not a tokenizer that can be used: " + Quoted.line(String.valueOf(e.getMessage())), e);
         }
     }
 
@@ -97,7 +104,7 @@ public final class Tokenizer implements AutoCloseable {
     public long[] encode(String text, boolean addSpecialTokens) {
         return addSpecialTokens
                 ? Arrays.stream(tokenize(text).ids()).asLongStream().toArray()
-                : tokenizer.encode(text, false, false).getIds();
+                : encoding(text, false).getIds();
     }
 
     /**
@@ -116,7 +123,11 @@ public final class Tokenizer implements AutoCloseable {
         for (long id : ids) {
             Checks.atLeast("token id", id, 0);
         }
-        return ids.length == 0 ? "" : tokenizer.decode(ids, skipSpecialTokens);
+        try {
+            return ids.length == 0 ? "" : tokenizer.decode(ids, skipSpecialTokens);
+        } catch (RuntimeException e) {
+            throw fault("decode", e);
+        }
     }
 
     /** The id to pad with: the padding token, else {@code pad_token_id} of the model's configuration, else the end, else 0. */
@@ -164,7 +175,7 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     TokenizedText tokenize(String text) {
-        return asConfigured(tokenized(tokenizer.encode(text, true, false)));
+        return asConfigured(tokenized(encoding(text, true)));
     }
 
     /**
@@ -201,7 +212,7 @@ public final class Tokenizer implements AutoCloseable {
 
     /** A text as it stands, without special tokens beside its own, and where each token is in it. */
     ChatTokens tokenizeWithPlaces(String text) {
-        Encoding encoding = tokenizer.encode(text, false, false);
+        Encoding encoding = encoding(text, false);
         int[] ids = toInts(encoding.getIds());
         CharSpan[] spans = encoding.getCharTokenSpans();
         var starts = new int[ids.length];
@@ -228,7 +239,7 @@ public final class Tokenizer implements AutoCloseable {
 
     /** The special token that a text begins with, blanks aside. */
     OptionalLong firstSpecial(String text) {
-        for (long id : tokenizer.encode(text, false, false).getIds()) {
+        for (long id : encoding(text, false).getIds()) {
             String shown = decode(new long[] {id}, false);
             if (!shown.isBlank() && decode(new long[] {id}, true).isEmpty()) {
                 return OptionalLong.of(id);
@@ -247,8 +258,23 @@ public final class Tokenizer implements AutoCloseable {
     /** Many texts, without special tokens, on all cores. */
     List<int[]> tokenizeContent(List<String> texts) {
         return texts.parallelStream()
-                .map(text -> toInts(tokenizer.encode(text, false, false).getIds()))
+                .map(text -> toInts(encoding(text, false).getIds()))
                 .toList();
+    }
+
+    private Encoding encoding(String text, boolean addSpecialTokens) {
+        try {
+            return tokenizer.encode(text, addSpecialTokens, false);
+        } catch (RuntimeException e) {
+            throw fault("encode " + Quoted.text(text), e);
+        }
+    }
+
+    private ConfigException fault(String task, RuntimeException e) {
+        return new ConfigException(
+                directory.resolve("tokenizer.json") + ": cannot " + task + ": "
+                        + Quoted.line(String.valueOf(e.getMessage())),
+                e);
     }
 
     private static TokenizedText tokenized(Encoding encoding) {
@@ -273,7 +299,7 @@ public final class Tokenizer implements AutoCloseable {
     record Spans(TokenizedText text, int[] starts, int[] ends) {}
 
     Spans spans(String text) {
-        Encoding encoding = tokenizer.encode(text, true, false);
+        Encoding encoding = encoding(text, true);
         CharSpan[] spans = encoding.getCharTokenSpans();
         int[] starts = new int[spans.length];
         int[] ends = new int[spans.length];
@@ -285,7 +311,7 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     private OptionalLong idOf(String token) {
-        Encoding encoding = tokenizer.encode(token, false, false);
+        Encoding encoding = encoding(token, false);
         boolean one = encoding.getIds().length == 1 && encoding.getTokens()[0].equals(token);
         return one ? OptionalLong.of(encoding.getIds()[0]) : OptionalLong.empty();
     }

@@ -3,6 +3,7 @@ package org.loft4j.infer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 
@@ -16,7 +17,14 @@ public final class GenerationDefaults {
         if (!Files.isRegularFile(file)) {
             return withSeed(SamplingConfig.GREEDY, seed);
         }
-        JsonObject json = Json.read(file);
+        try {
+            return sampling(Json.read(file), seed);
+        } catch (ConfigException e) {
+            throw new CheckpointException(file, String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private static SamplingConfig sampling(JsonObject json, long seed) throws CheckpointException {
         double penalty = json.doubleOr("repetition_penalty", 1);
         if (!json.booleanOr("do_sample", false)) {
             return new SamplingConfig(0, 0, 1, 0, penalty, seed);

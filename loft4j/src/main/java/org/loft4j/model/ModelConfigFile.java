@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
+import org.loft4j.model.shared.ModelLimits;
 import org.loft4j.nn.Task;
 
 /** The part of config.json that all families share. */
@@ -60,6 +61,9 @@ final class ModelConfigFile {
         List<String> labels = new ArrayList<>();
         if (map == null) {
             int count = json.intOr("num_labels", 2, 1);
+            if (count > ModelLimits.MOST_LABELS) {
+                throw json.fault("num_labels", "must be at most " + ModelLimits.MOST_LABELS + ", found " + count);
+            }
             for (int i = 0; i < count; i++) {
                 labels.add("LABEL_" + i);
             }

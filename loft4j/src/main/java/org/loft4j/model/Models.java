@@ -128,6 +128,8 @@ public final class Models {
         ModelOptions complete = complete(family, file, options);
         try (ModelDirectory source = ModelDirectory.open(directory)) {
             return family.opener().open(source, file.json(), complete);
+        } catch (ConfigException e) {
+            throw named(file, e);
         }
     }
 
@@ -136,8 +138,12 @@ public final class Models {
         ModelConfigFile file = ModelConfigFile.read(directory);
         Family family = family(file);
         Dtype dtype = options.dtype() == null ? Dtype.F32 : options.dtype();
-        return family.maker()
-                .random(file.json(), complete(family, file, options).withDtype(dtype));
+        try {
+            return family.maker()
+                    .random(file.json(), complete(family, file, options).withDtype(dtype));
+        } catch (ConfigException e) {
+            throw named(file, e);
+        }
     }
 
     /** The task that a directory's model is for: what its {@code architectures} says, else what its family is mostly used for. */
@@ -168,7 +174,18 @@ public final class Models {
     /** The longest sequence that a directory's model was made for, in tokens. */
     public static long maxPositions(Path directory) throws IOException {
         ModelConfigFile file = ModelConfigFile.read(directory);
-        return family(file).length().maxPositions(file.json());
+        try {
+            return family(file).length().maxPositions(file.json());
+        } catch (ConfigException e) {
+            throw named(file, e);
+        }
+    }
+
+    /** Settings are checked where they are used, which knows nothing of files. */
+    private static ConfigException named(ModelConfigFile file, ConfigException e) {
+        String message = String.valueOf(e.getMessage());
+        String path = file.json().file().toString();
+        return message.contains(path) ? e : new ConfigException(message + " (" + path + ")", e);
     }
 
     private static Family family(ModelConfigFile file) throws CheckpointException {

@@ -6,6 +6,7 @@ import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.model.shared.ConfigKeys;
+import org.loft4j.model.shared.ModelLimits;
 import org.loft4j.nn.Activation;
 
 /**
@@ -51,7 +52,7 @@ public record Gpt2Config(
         Checks.atLeast("vocab_size", vocabularySize, 1);
         Checks.atLeast("n_positions", maxPositions, 1);
         Checks.atLeast("n_embd", hiddenSize, 1);
-        Checks.atLeast("n_layer", layers, 1);
+        Checks.within("n_layer", layers, 1, ModelLimits.MOST_LAYERS);
         Checks.atLeast("n_head", heads, 1);
         Checks.atLeast("n_inner", innerSize, 1);
         Checks.positive("layer_norm_epsilon", layerNormEps);

@@ -66,7 +66,7 @@ public record DecoderConfig(
     public DecoderConfig {
         Checks.atLeast("vocab_size", vocabularySize, 1);
         Checks.atLeast("hidden_size", hiddenSize, 1);
-        Checks.atLeast("num_hidden_layers", layers, 1);
+        Checks.within("num_hidden_layers", layers, 1, ModelLimits.MOST_LAYERS);
         Checks.atLeast("num_attention_heads", heads, 1);
         Checks.atLeast("num_key_value_heads", keyValueHeads, 1);
         Checks.atLeast("head_dim", headDim, 2);

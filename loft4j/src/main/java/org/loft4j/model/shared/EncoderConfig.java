@@ -68,7 +68,7 @@ public record EncoderConfig(
     public EncoderConfig {
         Checks.atLeast("vocab_size", vocabularySize, 1);
         Checks.atLeast("hidden_size", hiddenSize, 1);
-        Checks.atLeast("num_hidden_layers", layers, 1);
+        Checks.within("num_hidden_layers", layers, 1, ModelLimits.MOST_LAYERS);
         Checks.atLeast("num_attention_heads", heads, 1);
         Checks.atLeast("intermediate_size", intermediateSize, 1);
         Checks.atLeast("max_position_embeddings", maxPositions, 1);

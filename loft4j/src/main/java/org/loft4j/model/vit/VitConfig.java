@@ -8,6 +8,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.model.shared.HeadConfig;
+import org.loft4j.model.shared.ModelLimits;
 import org.loft4j.nn.Activation;
 import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.ModelOptions;
@@ -72,7 +73,7 @@ public record VitConfig(
 
     public VitConfig {
         Checks.atLeast("hidden_size", hiddenSize, 1);
-        Checks.atLeast("num_hidden_layers", layers, 1);
+        Checks.within("num_hidden_layers", layers, 1, ModelLimits.MOST_LAYERS);
         Checks.atLeast("num_attention_heads", heads, 1);
         Checks.atLeast("intermediate_size", intermediateSize, 1);
         Checks.positive("layer_norm_eps", layerNormEps);

@@ -1,0 +1,137 @@
+package org.loft4j.data;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Looks through the pattern of a stranger for what makes a backtracking engine try without end: a repetition of repetitions, and
+ * many repetitions in a row. The patterns of known tokenizers and adapters have neither.
+ */
+final class RegexCheck {
+    private static final int LONGEST = 10_000;
+    private static final int MOST_IN_A_ROW = 3;
+    /** A repetition up to this often costs little. */
+    private static final int SHORT = 8;
+
+    private static final int MOST_COUNTED = 1000;
+    private static final Pattern COUNTED = Pattern.compile("\\{(\\d*)(,?)(\\d*)\\}");
+
+    private final String pattern;
+    private int at;
+
+    /** A group: repetitions in its longest alternative up to here, and in the one that is being read. */
+    private static final class Group {
+        private int most;
+        private int here;
+        private boolean alternatives;
+
+        private void alternative() {
+            most = Math.max(most, here);
+            here = 0;
+            alternatives = true;
+        }
+    }
+
+    private RegexCheck(String pattern) {
+        this.pattern = pattern;
+    }
+
+    /** What is wrong with a pattern, to stand behind "a pattern that"; null if nothing is. */
+    static @Nullable String fault(String pattern) {
+        return pattern.length() > LONGEST ? "has more than " + LONGEST + " characters" : new RegexCheck(pattern).find();
+    }
+
+    private @Nullable String find() {
+        Deque<Group> open = new ArrayDeque<>();
+        open.push(new Group());
+        while (at < pattern.length()) {
+            char c = pattern.charAt(at++);
+            Group closed = null;
+            switch (c) {
+                case '\\' -> escape();
+                case '[' -> set();
+                case '(' -> open.push(new Group());
+                case '|' -> open.element().alternative();
+                case ')' -> {
+                    if (open.size() > 1) {
+                        closed = open.pop();
+                        closed.most = Math.max(closed.most, closed.here);
+                    }
+                }
+                default -> {}
+            }
+            if (c == '(' || c == '|') {
+                continue;
+            }
+            long times = repetition();
+            if (times > MOST_COUNTED && times != Long.MAX_VALUE) {
+                return "repeats more than " + MOST_COUNTED + " times";
+            }
+            boolean repeated = times > SHORT;
+            if (closed != null && repeated && (closed.most > 0 || closed.alternatives)) {
+                return "repeats a repetition";
+            }
+            open.element().here += (repeated ? 1 : 0) + (closed == null ? 0 : closed.most);
+            if (open.element().here > MOST_IN_A_ROW) {
+                return "has more than " + MOST_IN_A_ROW + " repetitions in a row";
+            }
+        }
+        return null;
+    }
+
+    /** The character behind a backslash, and the braces of a property. */
+    private void escape() {
+        char escaped = at < pattern.length() ? pattern.charAt(at++) : ' ';
+        if ("pPxugk".indexOf(escaped) >= 0 && at < pattern.length() && pattern.charAt(at) == '{') {
+            int end = pattern.indexOf('}', at);
+            at = end < 0 ? pattern.length() : end + 1;
+        }
+    }
+
+    /** A set of characters, which may hold others. */
+    private void set() {
+        int depth = 1;
+        boolean first = true;
+        while (at < pattern.length() && depth > 0) {
+            char c = pattern.charAt(at++);
+            if (c == '\\') {
+                escape();
+            } else if (c == '[') {
+                depth++;
+            } else if (c == ']' && !first) {
+                depth--;
+            }
+            first = first && c == '^';
+        }
+    }
+
+    /** How often the last thing is repeated at most, the quantifier read with it; 1 if there is none. */
+    private long repetition() {
+        long times = 1;
+        while (at < pattern.length()) {
+            char c = pattern.charAt(at);
+            Matcher counted = COUNTED.matcher(pattern).region(at, pattern.length());
+            if (c == '*' || c == '+') {
+                times = Long.MAX_VALUE;
+                at++;
+            } else if (c == '?') {
+                at++;
+            } else if (c == '{' && counted.lookingAt()) {
+                String most = counted.group(2).isEmpty() ? counted.group(1) : counted.group(3);
+                String least = counted.group(1);
+                long number = most.isEmpty() ? Long.MAX_VALUE : most.length() > 6 ? 1_000_000 : Long.parseLong(most);
+                if (least.length() > 6 || !least.isEmpty() && Long.parseLong(least) > MOST_COUNTED) {
+                    number = 1_000_000;
+                }
+                times = times == 1 ? number : times == Long.MAX_VALUE ? times : Math.max(times, times * number);
+                at = counted.end();
+            } else {
+                break;
+            }
+        }
+        return times;
+    }
+}

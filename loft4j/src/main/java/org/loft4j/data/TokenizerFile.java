@@ -1,0 +1,166 @@
+package org.loft4j.data;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.loft4j.CheckpointException;
+
+/**
+ * Reads tokenizer.json and makes sure that the native library can be given it: that one ends the whole process at what it does
+ * not expect, at a comma that is missing as at a pattern that takes too long. The vocabulary is looked through as it streams by,
+ * the rest by {@link TokenizerParts}.
+ */
+final class TokenizerFile {
+    private static final long LARGEST = 256L << 20;
+    // the native parser gives up at 128 levels
+    private static final int DEEPEST = 64;
+
+    private static final ObjectMapper MAPPER = new ObjectMapper(JsonFactory.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+            .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+            .streamReadConstraints(StreamReadConstraints.builder()
+                    .maxNestingDepth(DEEPEST)
+                    .maxNumberLength(100)
+                    .maxNameLength(1 << 20)
+                    .maxStringLength(64 << 20)
+                    .build())
+            .build());
+
+    private final TokenizerParts parts;
+    private String prefix = "";
+
+    private TokenizerFile(Path file) {
+        this.parts = new TokenizerParts(file);
+    }
+
+    /** The bytes of the file, looked through. */
+    static byte[] read(Path file) throws CheckpointException {
+        try {
+            if (Files.size(file) > LARGEST) {
+                throw new CheckpointException(file, "has more than " + (LARGEST >> 20) + " MiB: not a tokenizer");
+            }
+            byte[] bytes = Files.readAllBytes(file);
+            TokenizerFile reader = new TokenizerFile(file);
+            reader.read(bytes);
+            if (!reader.prefix.isEmpty()) {
+                // merges may stand before the prefix that they are cut by
+                reader.read(bytes);
+            }
+            return bytes;
+        } catch (CheckpointException e) {
+            throw e;
+        } catch (CharacterCodingException e) {
+            throw new CheckpointException(file, "is not UTF-8 text", e);
+        } catch (JsonProcessingException e) {
+            throw new CheckpointException(file, "is not valid JSON: " + Quoted.line(e.getOriginalMessage()), e);
+        } catch (IOException e) {
+            throw new CheckpointException(file, "cannot be read: " + e, e);
+        }
+    }
+
+    private void read(byte[] bytes) throws IOException {
+        var text = new InputStreamReader(new ByteArrayInputStream(bytes), StandardCharsets.UTF_8.newDecoder());
+        try (JsonParser json = MAPPER.createParser(text)) {
+            parts.require(json.nextToken() == JsonToken.START_OBJECT, "must hold a JSON object");
+            boolean model = false;
+            while (json.nextToken() == JsonToken.FIELD_NAME) {
+                String key = parts.text(json.currentName());
+                JsonToken value = json.nextToken();
+                if (key.equals("model")) {
+                    parts.require(value == JsonToken.START_OBJECT, "\"model\" must be an object");
+                    model(json);
+                    model = true;
+                } else {
+                    JsonNode part = MAPPER.readTree(json);
+                    parts.check(key, part);
+                }
+            }
+            parts.require(model, "\"model\" is missing");
+            parts.require(json.nextToken() == null, "must hold one JSON object, and holds more");
+        }
+    }
+
+    private void model(JsonParser json) throws IOException {
+        while (json.nextToken() == JsonToken.FIELD_NAME) {
+            String key = parts.text(json.currentName());
+            JsonToken value = json.nextToken();
+            if (key.equals("vocab") && value == JsonToken.START_OBJECT) {
+                ids(json);
+            } else if (key.equals("vocab") && value == JsonToken.START_ARRAY) {
+                scores(json);
+            } else if (key.equals("merges")) {
+                parts.require(value == JsonToken.START_ARRAY, "\"merges\" must be an array");
+                merges(json);
+            } else {
+                JsonNode setting = MAPPER.readTree(json);
+                parts.check("model." + key, setting);
+                if (key.equals("continuing_subword_prefix") && setting.isTextual()) {
+                    prefix = setting.textValue();
+                }
+            }
+        }
+    }
+
+    private void ids(JsonParser json) throws IOException {
+        while (json.nextToken() == JsonToken.FIELD_NAME) {
+            String token = parts.text(json.currentName());
+            json.nextToken();
+            parts.require(
+                    json.currentToken() == JsonToken.VALUE_NUMBER_INT
+                            && json.getNumberType() == JsonParser.NumberType.INT
+                            && json.getIntValue() >= 0,
+                    "the vocabulary must give a whole number from 0 to 2^31 - 1 for " + Quoted.text(token));
+        }
+    }
+
+    private void scores(JsonParser json) throws IOException {
+        while (json.nextToken() == JsonToken.START_ARRAY) {
+            String token = merged(json);
+            JsonToken score = json.nextToken();
+            parts.require(
+                    score.isNumeric()
+                            && Double.isFinite(json.getDoubleValue())
+                            && json.nextToken() == JsonToken.END_ARRAY,
+                    "the vocabulary must give one finite number for " + Quoted.text(token));
+        }
+        parts.require(json.currentToken() == JsonToken.END_ARRAY, "\"vocab\" must hold pairs of a text and a number");
+    }
+
+    /** Each is a text with a blank in it, or two texts. */
+    private void merges(JsonParser json) throws IOException {
+        while (json.nextToken() != JsonToken.END_ARRAY) {
+            String right;
+            if (json.currentToken() == JsonToken.START_ARRAY) {
+                merged(json);
+                right = merged(json);
+                parts.require(json.nextToken() == JsonToken.END_ARRAY, "a merge must be of two texts");
+            } else {
+                parts.require(json.currentToken() == JsonToken.VALUE_STRING, "a merge must be of two texts");
+                String both = parts.text(json.getText());
+                right = both.substring(both.indexOf(' ') + 1);
+            }
+            parts.require(
+                    right.startsWith(prefix),
+                    "the merge with " + Quoted.text(right) + " must go on with continuing_subword_prefix "
+                            + Quoted.text(prefix));
+        }
+    }
+
+    private String merged(JsonParser json) throws IOException {
+        parts.require(json.nextToken() == JsonToken.VALUE_STRING, "vocabulary and merges must be of texts");
+        return parts.text(json.getText());
+    }
+}
