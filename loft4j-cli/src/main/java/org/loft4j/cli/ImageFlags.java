@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -78,7 +79,7 @@ final class ImageFlags {
         List<String> labels = new ArrayList<>();
         for (Row row : DataFiles.read(path, columns)) {
             LabeledText labelled = (LabeledText) row;
-            Path file = path.resolveSibling(labelled.text());
+            Path file = inside(path, labelled);
             if (!Files.isRegularFile(file)) {
                 throw row.origin().fault("names " + file + ", which is no file");
             }
@@ -86,5 +87,21 @@ final class ImageFlags {
             labels.add(labelled.label());
         }
         return LabeledImages.of(path, files, labels);
+    }
+
+    /** A table that came with its images names none elsewhere. */
+    private static Path inside(Path table, LabeledText row) throws DataException {
+        Path folder = table.toAbsolutePath().normalize().getParent();
+        try {
+            Path file = table.resolveSibling(row.text());
+            if (folder == null || file.toAbsolutePath().normalize().startsWith(folder)) {
+                return file;
+            }
+        } catch (InvalidPathException e) {
+            throw row.origin().fault("names a file as no file can be named: " + e.getReason());
+        }
+        throw row.origin()
+                .fault("names " + row.text() + ", which does not lie in " + folder
+                        + ": a table must lie in the folder of its images or above it");
     }
 }

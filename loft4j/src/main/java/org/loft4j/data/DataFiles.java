@@ -75,6 +75,10 @@ public final class DataFiles {
             while (reading.advance()) {
                 // the collector has it
             }
+        } catch (OutOfMemoryError e) {
+            throw new DataException(
+                    data.shown(),
+                    "its rows do not fit into memory: give Java a larger heap (-Xmx), or take a part of them");
         }
         RowKind kind = collector.kind();
         return new DataRows(

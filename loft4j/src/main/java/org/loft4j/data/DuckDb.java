@@ -16,6 +16,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 import org.loft4j.DataException;
 
@@ -27,6 +31,7 @@ import org.loft4j.DataException;
  */
 final class DuckDb implements AutoCloseable {
     private static final String MEMORY_LIMIT = "1GB";
+    private static final long CLOSING_MILLIS = 1000;
 
     private final Connection connection;
     private final Path spill;
@@ -158,10 +163,31 @@ final class DuckDb implements AutoCloseable {
                 : cause;
     }
 
+    /** Native code was seen to wait for itself here after a damaged file; what was read does not depend on the end of it. */
+    private void disconnect() throws SQLException {
+        var closing = new FutureTask<Void>(() -> {
+            connection.close();
+            return null;
+        });
+        Thread thread = new Thread(closing, "DuckDB's end");
+        thread.setDaemon(true);
+        thread.start();
+        try {
+            closing.get(CLOSING_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            System.getLogger(DuckDb.class.getName())
+                    .log(System.Logger.Level.WARNING, "DuckDB does not close its database: some memory stays taken");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof SQLException known ? known : new SQLException(e.getCause());
+        }
+    }
+
     @Override
     public void close() throws DataException {
         try {
-            connection.close();
+            disconnect();
             Files.deleteIfExists(spill);
         } catch (SQLException e) {
             throw new DataException("DuckDB", "cannot be closed: " + complaint(e));

@@ -12,6 +12,7 @@ final class JsonArrayRows implements RowReading {
     private final SourceText source;
     private final JsonRows objects;
     private final RowCollector rows;
+    private final BoundedRows text;
     private final JsonParser parser;
     private boolean begun;
 
@@ -20,7 +21,8 @@ final class JsonArrayRows implements RowReading {
         this.objects = objects;
         this.rows = rows;
         try {
-            this.parser = JsonRows.MAPPER.createParser(source.open());
+            this.text = new BoundedRows(source.file(), source.open());
+            this.parser = JsonRows.MAPPER.createParser(text);
         } catch (DataException e) {
             throw e;
         } catch (IOException e) {
@@ -44,6 +46,7 @@ final class JsonArrayRows implements RowReading {
                 begun = true;
                 parser.nextToken();
             }
+            text.next();
             if (parser.nextToken() == JsonToken.END_ARRAY) {
                 requireEnd();
                 return false;

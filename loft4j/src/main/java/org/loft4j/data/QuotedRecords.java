@@ -17,12 +17,15 @@ final class QuotedRecords implements TableRows.Records {
     private static final CsvFactory FACTORY = CsvFactory.builder()
             .enable(CsvParser.Feature.WRAP_AS_ARRAY)
             .streamReadConstraints(StreamReadConstraints.builder()
-                    .maxStringLength(Integer.MAX_VALUE)
+                    .maxStringLength(BoundedRows.LONGEST)
                     .build())
             .build();
 
+    private static final int MOST_VALUES = 100_000;
+
     private final SourceText source;
     private final char separator;
+    private final BoundedRows text;
     private final CsvParser parser;
     private long line = 1;
     private boolean begun;
@@ -31,7 +34,8 @@ final class QuotedRecords implements TableRows.Records {
         this.source = source;
         this.separator = separator;
         try {
-            this.parser = FACTORY.createParser(source.open());
+            this.text = new BoundedRows(source.file(), source.open());
+            this.parser = FACTORY.createParser(text);
         } catch (DataException e) {
             throw e;
         } catch (IOException e) {
@@ -47,11 +51,15 @@ final class QuotedRecords implements TableRows.Records {
                 begun = true;
                 parser.nextToken();
             }
+            text.next();
             while (parser.nextToken() == JsonToken.START_ARRAY) {
                 line = parser.currentLocation().getLineNr();
                 List<String> values = new ArrayList<>();
                 while (parser.nextToken() != JsonToken.END_ARRAY) {
                     values.add(parser.getText());
+                    if (values.size() > MOST_VALUES) {
+                        throw origin().fault("has more than " + MOST_VALUES + " values");
+                    }
                 }
                 if (values.size() > 1 || !values.get(0).isBlank()) {
                     return values;

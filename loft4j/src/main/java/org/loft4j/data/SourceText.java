@@ -9,14 +9,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
-import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
 import org.loft4j.DataException;
+import org.loft4j.data.image.GzipFile;
 
 /** The text of a data file, which may be longer than memory; unpacked where the name of the file ends in {@code .gz}. */
 record SourceText(Path file, Bytes bytes) {
-    private static final int BUFFER_BYTES = 1 << 16;
-
     /** Opens the bytes of a text from their beginning. */
     interface Bytes {
         InputStream open() throws IOException;
@@ -25,22 +23,12 @@ record SourceText(Path file, Bytes bytes) {
     /** The text of a file. */
     static SourceText of(Path file) {
         boolean packed = file.toString().toLowerCase(Locale.ROOT).endsWith(".gz");
-        return new SourceText(file, packed ? () -> unpacked(file) : () -> Files.newInputStream(file));
+        return new SourceText(file, packed ? () -> GzipFile.open(file) : () -> Files.newInputStream(file));
     }
 
     /** A text in memory. */
     static SourceText of(Path file, String text) {
         return new SourceText(file, () -> new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)));
-    }
-
-    private static InputStream unpacked(Path file) throws IOException {
-        InputStream packed = Files.newInputStream(file);
-        try {
-            return new GZIPInputStream(packed, BUFFER_BYTES);
-        } catch (IOException e) {
-            packed.close();
-            throw e;
-        }
     }
 
     static void requireFile(Path file) throws DataException {

@@ -8,8 +8,6 @@ import org.loft4j.DataException;
 /** The lines of a text, one after the other; they end with LF or CR LF. An end of line at the end of a text begins no other. */
 final class TextLines implements AutoCloseable {
     private static final int BUFFER = 1 << 15;
-    // beyond this a line is no line: a file without line ends would otherwise be read until memory is full
-    private static final int LONGEST = 1 << 28;
 
     private final SourceText source;
     private final Reader reader;
@@ -45,8 +43,9 @@ final class TextLines implements AutoCloseable {
             begun = begun == null ? new StringBuilder(2 * BUFFER) : begun;
             begun.append(buffer, position, end - position);
             position = end;
-            if (begun.length() > LONGEST) {
-                throw new DataException(source.file(), number + 1, "is longer than " + LONGEST + " characters");
+            if (begun.length() > BoundedRows.LONGEST) {
+                throw new DataException(
+                        source.file(), number + 1, "is longer than " + BoundedRows.LONGEST + " characters");
             }
         }
     }

@@ -125,6 +125,8 @@ public final class Tokenizer implements AutoCloseable {
         }
         try {
             return ids.length == 0 ? "" : tokenizer.decode(ids, skipSpecialTokens);
+        } catch (IllegalStateException e) {
+            throw e;
         } catch (RuntimeException e) {
             throw fault("decode", e);
         }
@@ -265,6 +267,8 @@ public final class Tokenizer implements AutoCloseable {
     private Encoding encoding(String text, boolean addSpecialTokens) {
         try {
             return tokenizer.encode(text, addSpecialTokens, false);
+        } catch (IllegalStateException e) {
+            throw e;
         } catch (RuntimeException e) {
             throw fault("encode " + Quoted.text(text), e);
         }

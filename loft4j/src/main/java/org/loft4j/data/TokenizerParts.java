@@ -130,7 +130,7 @@ final class TokenizerParts {
 
     void require(boolean holds, String fault) throws CheckpointException {
         if (!holds) {
-            throw new CheckpointException(file, fault);
+            throw new CheckpointException(file, "is not a tokenizer that can be used: " + fault);
         }
     }
 }

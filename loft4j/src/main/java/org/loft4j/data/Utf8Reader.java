@@ -122,6 +122,8 @@ final class Utf8Reader extends Reader {
             } else {
                 bytes.position(bytes.position() + read);
             }
+        } catch (DataException e) {
+            throw e;
         } catch (ZipException | EOFException e) {
             throw new DataException(
                     file, "is not a whole gzip file" + (e.getMessage() == null ? "" : ": " + e.getMessage()));

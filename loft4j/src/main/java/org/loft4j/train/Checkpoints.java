@@ -33,6 +33,7 @@ final class Checkpoints {
 
     private static final System.Logger LOG = System.getLogger(Checkpoints.class.getName());
     private static final Pattern NAME = Pattern.compile("checkpoint-([0-9]{1,18})");
+    private static final Pattern FILE_NAME = Pattern.compile("[\\w-][\\w.-]*");
     private static final Pattern LEFTOVER = Pattern.compile("\\.checkpoint-[0-9]{1,18}\\.(tmp|old)");
     private static final Pattern SET_ASIDE = Pattern.compile("checkpoint-[0-9]{1,18}\\.set-aside-[0-9]{1,9}");
 
@@ -133,6 +134,9 @@ final class Checkpoints {
     static void verify(Path checkpoint) throws CheckpointException {
         JsonObject files = Json.read(checkpoint.resolve(MANIFEST)).requireObject("files");
         for (String name : files.keys()) {
+            if (!FILE_NAME.matcher(name).matches()) {
+                throw files.fault(name, "is no name of a file in a checkpoint");
+            }
             Path file = checkpoint.resolve(name);
             var entry = files.node(name);
             try {

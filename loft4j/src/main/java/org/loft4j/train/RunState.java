@@ -200,7 +200,7 @@ final class RunState {
                 metricForBest,
                 json.doubleOr("best_metric", Double.NaN),
                 json.requireLong("best_global_step"),
-                Math.toIntExact(json.requireLong("evaluations_since_best")));
+                json.requireInt("evaluations_since_best", 0));
         state.finished = json.findString("finished");
         state.skippedSince = json.longOr("skipped_since", 0);
         state.watch.restore(json.node("loss_watch"));

@@ -20,7 +20,7 @@ class DamagedParquetTest implements HostileFormat {
             "zstd.parquet",
             "COPY (SELECT [{'role': 'user', 'content': 'q' || i}, {'role': 'assistant', 'content': 'a'}] AS messages FROM range(30) t(i)) TO '%s' (COMPRESSION zstd)",
             "v2.parquet",
-            "COPY (SELECT 'text' || (i // 7) AS text, i * 1.5 AS label FROM range(50) t(i)) TO '%s' (COMPRESSION gzip, PARQUET_VERSION V2)",
+            "COPY (SELECT 'text' || (i // 7) AS text, i * 2 AS label FROM range(50) t(i)) TO '%s' (COMPRESSION gzip, PARQUET_VERSION V2)",
             "rows.jsonl.zst",
             "COPY (SELECT 'text ' || i AS text, mod(i, 3) AS label FROM range(40) t(i)) TO '%s' (FORMAT json, COMPRESSION zstd)");
 

@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.zip.GZIPInputStream;
 import org.loft4j.DataException;
 
 /**
@@ -42,9 +41,8 @@ record IdxFile(int[] shape, byte[] values) {
 
     /** @param dimensions that the file must have */
     static IdxFile read(Path file, int dimensions) throws IOException {
-        try (InputStream raw = new BufferedInputStream(Files.newInputStream(file));
-                DataInputStream in = new DataInputStream(
-                        file.toString().endsWith(".gz") ? new GZIPInputStream(raw, 1 << 16) : raw)) {
+        try (InputStream raw = file.toString().endsWith(".gz") ? GzipFile.open(file) : Files.newInputStream(file);
+                DataInputStream in = new DataInputStream(new BufferedInputStream(raw))) {
             int magic = in.readInt();
             if (magic >>> 16 != 0 || (magic >>> 8 & 0xff) != UNSIGNED_BYTE || (magic & 0xff) != dimensions) {
                 throw new DataException(

@@ -7,13 +7,24 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Iterator;
 import java.util.Locale;
 import java.util.Set;
 import javax.imageio.ImageIO;
+import javax.imageio.ImageReader;
+import javax.imageio.stream.ImageInputStream;
+import javax.imageio.stream.MemoryCacheImageInputStream;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 
 /** Decodes picture files with the JDK. Transparency is dropped, and a camera's orientation undone. */
 public final class ImageFile {
+    private static final long LARGEST = 256L << 20;
+    /** A photograph has more than a byte for a few pixels; a drawing of this size may be packed as it likes. */
+    private static final long ALWAYS_ALLOWED = 16 << 20;
+
+    private static final long PIXELS_A_BYTE = 64;
+    private static final long MOST_PIXELS = 1 << 28;
     private static final Set<String> ENDINGS = Set.of("png", "jpg", "jpeg", "gif", "bmp");
 
     private ImageFile() {}
@@ -30,10 +41,15 @@ public final class ImageFile {
      * @throws DataException naming the file, if it cannot be decoded
      */
     public static Pixels read(Path file) throws IOException {
+        if (Files.size(file) > LARGEST) {
+            throw new DataException(file, "has more than " + (LARGEST >> 20) + " MiB: make it smaller");
+        }
         byte[] bytes = Files.readAllBytes(file);
         BufferedImage decoded;
         try {
-            decoded = ImageIO.read(new ByteArrayInputStream(bytes));
+            decoded = decoded(file, bytes);
+        } catch (DataException e) {
+            throw e;
         } catch (IOException | RuntimeException e) {
             throw new DataException(file, "must be an image, but cannot be decoded: " + e.getMessage());
         }
@@ -45,6 +61,34 @@ public final class ImageFile {
                             + "), but is none that can be decoded");
         }
         return ExifOrientation.upright(pixels(decoded), ExifOrientation.of(bytes));
+    }
+
+    private static @Nullable BufferedImage decoded(Path file, byte[] bytes) throws IOException {
+        try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
+            Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
+            if (!readers.hasNext()) {
+                return null;
+            }
+            ImageReader reader = readers.next();
+            try {
+                reader.setInput(in, true, true);
+                requireHonest(file, bytes.length, reader.getWidth(0), reader.getHeight(0));
+                return reader.read(0);
+            } finally {
+                reader.dispose();
+            }
+        }
+    }
+
+    /** The size is stated in some bytes of the header, and as much memory is taken before the first pixel is read. */
+    private static void requireHonest(Path file, long bytes, long width, long height) throws DataException {
+        long pixels = width * height;
+        if (pixels > MOST_PIXELS || pixels > ALWAYS_ALLOWED && pixels / PIXELS_A_BYTE > bytes) {
+            throw new DataException(
+                    file,
+                    "has " + width + "×" + height + " pixels by its header in " + bytes
+                            + " bytes: damaged, or to be made smaller");
+        }
     }
 
     private static Pixels pixels(BufferedImage image) {
@@ -63,9 +107,12 @@ public final class ImageFile {
         byte[] values = new byte[height * width * channels];
         for (int c = 0; c < channels; c++) {
             int excess = Math.max(0, image.getColorModel().getComponentSize(c) - 8);
-            int[] band = raster.getSamples(0, 0, width, height, c, (int[]) null);
-            for (int i = 0; i < band.length; i++) {
-                values[i * channels + c] = (byte) (band[i] >> excess);
+            int[] row = new int[width];
+            for (int y = 0; y < height; y++) {
+                raster.getSamples(0, y, width, 1, c, row);
+                for (int x = 0; x < width; x++) {
+                    values[(y * width + x) * channels + c] = (byte) (row[x] >> excess);
+                }
             }
         }
         return new Pixels(height, width, channels, values);
@@ -74,13 +121,17 @@ public final class ImageFile {
     private static Pixels ofPalette(BufferedImage image, IndexColorModel palette) {
         int height = image.getHeight();
         int width = image.getWidth();
-        int[] indices = image.getRaster().getSamples(0, 0, width, height, 0, (int[]) null);
+        int[] row = new int[width];
         byte[] values = new byte[height * width * 3];
         boolean grey = true;
-        for (int i = 0; i < indices.length; i++) {
-            values[3 * i] = (byte) palette.getRed(indices[i]);
-            values[3 * i + 1] = (byte) palette.getGreen(indices[i]);
-            values[3 * i + 2] = (byte) palette.getBlue(indices[i]);
+        for (int i = 0; i < height * width; i++) {
+            if (i % width == 0) {
+                image.getRaster().getSamples(0, i / width, width, 1, 0, row);
+            }
+            int index = row[i % width];
+            values[3 * i] = (byte) palette.getRed(index);
+            values[3 * i + 1] = (byte) palette.getGreen(index);
+            values[3 * i + 2] = (byte) palette.getBlue(index);
             grey &= values[3 * i] == values[3 * i + 1] && values[3 * i] == values[3 * i + 2];
         }
         if (!grey) {

@@ -35,7 +35,7 @@ final class Attributes {
 
     private static @Nullable Object held(@Nullable Object object, @Nullable Object key) {
         if (object instanceof Map<?, ?> map) {
-            if (map.containsKey(key)) {
+            if (map.containsKey(Values.key(key))) {
                 return map.get(key);
             }
         } else if (object instanceof Namespace namespace && key instanceof String name) {

@@ -12,6 +12,8 @@ final class BraceFormat {
             Pattern.compile("(?:(.)?([<>=^]))?([-+ ])?(0)?(\\d{0,6})(?:\\.(\\d{1,6}))?([a-zA-Z%])?", Pattern.DOTALL);
     private static final Pattern STEP = Pattern.compile("\\.(\\w+)|\\[(\\w+)\\]");
 
+    private static final int LONGEST = 16 << 20;
+
     private BraceFormat() {}
 
     static String format(String format, Arguments arguments) {
@@ -32,6 +34,9 @@ final class BraceFormat {
                 value = place.group(3).equals("r") ? Values.repr(value) : Values.text(value);
             }
             made.append(conversion(place.group(4) == null ? "" : place.group(4)).apply(value));
+            if (made.length() > LONGEST) {
+                throw new TemplateException("a format makes more than " + LONGEST + " characters");
+            }
         }
         return made.append(plain(format.substring(at))).toString();
     }

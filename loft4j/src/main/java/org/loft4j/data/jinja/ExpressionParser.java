@@ -278,8 +278,12 @@ final class ExpressionParser {
             if (tokens.take(".")) {
                 Token name = tokens.next();
                 if (name.kind() == Token.Kind.INTEGER) {
-                    long index = Long.parseLong(name.text());
-                    value = frame -> Attributes.item(object.evaluate(frame), index);
+                    long index = integer(name);
+                    value = frame -> {
+                        Object from = object.evaluate(frame);
+                        frame.rendering.work(from instanceof String ? Cost.length(from) : 1);
+                        return Attributes.item(from, index);
+                    };
                 } else if (name.kind() == Token.Kind.NAME) {
                     value = frame -> Attributes.attribute(object.evaluate(frame), name.text());
                 } else {
@@ -315,10 +319,24 @@ final class ExpressionParser {
             if (first == null) {
                 throw tokens.fault("expected an index, found ']'");
             }
-            return frame -> Attributes.item(object.evaluate(frame), first.evaluate(frame));
+            return frame -> {
+                Object from = object.evaluate(frame);
+                // a character is counted from the beginning
+                frame.rendering.work(from instanceof String ? Cost.length(from) : 1);
+                return Attributes.item(from, first.evaluate(frame));
+            };
         }
-        return frame -> Attributes.slice(
-                object.evaluate(frame), bound(parts[0], frame), bound(parts[1], frame), bound(parts[2], frame));
+        boolean stepped = parts[2] != null;
+        return frame -> {
+            Object from = object.evaluate(frame);
+            long length = Cost.length(from);
+            // with a step each character is counted from the beginning
+            frame.rendering.work(from instanceof String && stepped ? length * length : length);
+            Object made =
+                    Attributes.slice(from, bound(parts[0], frame), bound(parts[1], frame), bound(parts[2], frame));
+            frame.rendering.make(Cost.made(made));
+            return made;
+        };
     }
 
     private static @Nullable Long bound(@Nullable Expression expression, Frame frame) {
@@ -426,8 +444,9 @@ final class ExpressionParser {
         return frame -> {
             Map<@Nullable Object, @Nullable Object> made = new LinkedHashMap<>();
             for (int i = 0; i < keys.size(); i++) {
-                made.put(keys.get(i).evaluate(frame), values.get(i).evaluate(frame));
+                made.put(Values.key(keys.get(i).evaluate(frame)), values.get(i).evaluate(frame));
             }
+            frame.rendering.make(Cost.made(made));
             return made;
         };
     }
@@ -442,6 +461,7 @@ final class ExpressionParser {
             for (Expression item : items) {
                 values.add(item.evaluate(frame));
             }
+            frame.rendering.make(24 + 2L * values.size());
             return made.of(values);
         };
     }

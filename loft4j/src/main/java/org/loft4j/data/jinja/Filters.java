@@ -69,8 +69,18 @@ final class Filters {
 
     private Filters() {}
 
+    /** A filter whose work and result are counted; null if there is none of the name. */
     static @Nullable Filter find(String name) {
-        return ALL.get(name);
+        Filter filter = ALL.get(name);
+        return filter == null
+                ? null
+                : (value, call) -> {
+                    Rendering rendering = call.frame().rendering;
+                    rendering.work(Cost.work(value, call));
+                    Object made = filter.apply(value, call);
+                    rendering.make(made == value ? 0 : Cost.made(made));
+                    return made;
+                };
     }
 
     static List<@Nullable Object> items(@Nullable Object value, Arguments call) {
@@ -134,6 +144,7 @@ final class Filters {
     private static @Nullable Object extreme(@Nullable Object value, Arguments call, int sign) {
         Comparator<@Nullable Object> order = (a, b) -> sign * Values.order(a, b);
         List<@Nullable Object> items = items(value, call);
+        Selections.work(items, call);
         return items.isEmpty() ? new Undefined("the sequence is empty") : Collections.max(items, order);
     }
 
@@ -148,10 +159,12 @@ final class Filters {
 
     private static String indent(String text, Arguments call) {
         Object width = call.atMost(3, "width", "first", "blank").get(0, "width", 4L);
-        String margin = width instanceof String own ? own : " ".repeat((int) Math.min(1000, Values.integer(width)));
+        String margin = width instanceof String own
+                ? own
+                : " ".repeat((int) Math.max(0, Math.min(1000, Values.integer(width))));
         boolean first = call.flag(1, "first", false);
         boolean blank = call.flag(2, "blank", false);
-        List<@Nullable Object> lines = StringMethods.lines(text + "\n", false);
+        List<@Nullable Object> lines = StringMethods.lines(text + "\n", false, call.frame().rendering);
         StringBuilder made = new StringBuilder();
         for (int i = 0; i < lines.size(); i++) {
             String line = (String) Objects.requireNonNull(lines.get(i));

@@ -38,6 +38,7 @@ final class Globals {
             }
             numbers.add(i);
         }
+        call.frame().rendering.make(24 + 10L * numbers.size());
         return numbers;
     }
 
@@ -58,6 +59,7 @@ final class Globals {
             }
         }
         made.putAll(call.named());
+        call.frame().rendering.make(Cost.made(made));
         return made;
     }
 }

@@ -25,14 +25,25 @@ final class Methods {
     private Methods() {}
 
     static @Nullable Callable find(@Nullable Object object, String name) {
-        if (object instanceof String text) {
-            return StringMethods.find(text, name);
-        } else if (object instanceof Map<?, ?> map) {
-            return ofMap(map, name);
-        } else if (object instanceof List<?> list) {
-            return ofList(list, name, true);
-        }
-        return object instanceof Tuple tuple ? ofList(tuple.values(), name, false) : null;
+        Callable method = object instanceof String text
+                ? StringMethods.find(text, name)
+                : object instanceof Map<?, ?> map
+                        ? ofMap(map, name)
+                        : object instanceof List<?> list
+                                ? ofList(list, name, true)
+                                : object instanceof Tuple tuple ? ofList(tuple.values(), name, false) : null;
+        return method == null ? null : counted(object, method);
+    }
+
+    /** A method whose work and result are counted. */
+    private static Callable counted(@Nullable Object object, Callable method) {
+        return call -> {
+            Rendering rendering = call.frame().rendering;
+            rendering.work(Cost.work(object, call));
+            Object made = method.call(call);
+            rendering.make(Cost.made(made));
+            return made;
+        };
     }
 
     private static @Nullable Callable ofMap(Map<?, ?> map, String name) {
@@ -49,7 +60,7 @@ final class Methods {
             case "copy" -> call -> new LinkedHashMap<@Nullable Object, @Nullable Object>(map);
             case "get" ->
                 call -> {
-                    Object key = call.atMost(2, "default").required(0, "key");
+                    Object key = Values.key(call.atMost(2, "default").required(0, "key"));
                     return map.containsKey(key) ? map.get(key) : call.get(1, "default", null);
                 };
             default -> changing(name, Set.of("append", "extend", "insert", "remove", "reverse", "sort"), "mapping");

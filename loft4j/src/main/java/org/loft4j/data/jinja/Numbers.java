@@ -6,6 +6,9 @@ import org.jspecify.annotations.Nullable;
 
 /** The filters that make numbers. */
 final class Numbers {
+    /** More digits than a number has; the pattern below would try them again and again. */
+    private static final int LONGEST = 400;
+
     private Numbers() {}
 
     static @Nullable Object whole(@Nullable Object value, Arguments call) {
@@ -41,7 +44,9 @@ final class Numbers {
 
     private static @Nullable Double parsed(String text) {
         String digits = Strings.strip(text, true, true).replace("_", "");
-        return digits.matches("[-+]?(\\d+\\.?\\d*|\\.\\d+)([eE][-+]?\\d{1,4})?") ? Double.valueOf(digits) : null;
+        return digits.length() <= LONGEST && digits.matches("[-+]?(\\d+\\.?\\d*|\\.\\d+)([eE][-+]?\\d{1,4})?")
+                ? Double.valueOf(digits)
+                : null;
     }
 
     static Object round(@Nullable Object value, Arguments call) {

@@ -10,7 +10,10 @@ final class Operators {
     private Operators() {}
 
     static Expression binary(String operator, Expression left, Expression right) {
-        return frame -> apply(operator, left.evaluate(frame), right.evaluate(frame), frame.rendering);
+        return frame -> {
+            frame.rendering.work(1);
+            return apply(operator, left.evaluate(frame), right.evaluate(frame), frame.rendering);
+        };
     }
 
     static @Nullable Object apply(String operator, @Nullable Object left, @Nullable Object right, Rendering rendering) {
@@ -35,7 +38,9 @@ final class Operators {
                 return repeated(left, Values.integer(right), rendering);
             }
         } else if (operator.equals("%") && left instanceof String format) {
-            return PercentFormat.format(format, right);
+            String made = PercentFormat.format(format, right);
+            rendering.make(Cost.made(made));
+            return made;
         }
         if (left instanceof Undefined undefined) {
             throw undefined.fault();
@@ -44,12 +49,12 @@ final class Operators {
     }
 
     private static String joined(String first, String second, Rendering rendering) {
-        rendering.make((long) first.length() + second.length());
+        rendering.make(24 + (long) first.length() + second.length());
         return first + second;
     }
 
     private static List<@Nullable Object> joined(List<?> first, List<?> second, Rendering rendering) {
-        rendering.make((long) first.size() + second.size());
+        rendering.make(24 + 2 * ((long) first.size() + second.size()));
         List<@Nullable Object> all = new ArrayList<>(first);
         all.addAll(second);
         return all;
@@ -61,7 +66,7 @@ final class Operators {
             rendering.make((long) text.length() * times);
             return text.repeat(times);
         } else if (value instanceof List<?> list) {
-            rendering.make((long) list.size() * times);
+            rendering.make(24 + 2L * list.size() * times);
             List<@Nullable Object> all = new ArrayList<>();
             for (int i = 0; i < times && !list.isEmpty(); i++) {
                 all.addAll(list);
@@ -131,6 +136,7 @@ final class Operators {
     }
 
     static boolean compare(String operator, @Nullable Object left, @Nullable Object right, Rendering rendering) {
+        rendering.work(Math.min(Cost.comparison(left), Cost.comparison(right)));
         return switch (operator) {
             case "==" -> Values.equal(left, right);
             case "!=" -> !Values.equal(left, right);
@@ -146,12 +152,14 @@ final class Operators {
     static boolean contains(@Nullable Object container, @Nullable Object value, Rendering rendering) {
         if (container instanceof String text) {
             if (value instanceof String part) {
+                rendering.work((1L + text.length()) * (1 + part.length()));
                 return text.contains(part);
             }
             throw Values.fault(value, "is no string that another could hold");
         } else if (container instanceof Map<?, ?> map) {
-            return map.containsKey(value);
+            return map.containsKey(Values.key(value));
         }
+        rendering.work(Cost.length(container) * Cost.comparison(value));
         return Values.list(container, rendering).stream().anyMatch(element -> Values.equal(element, value));
     }
 }

@@ -12,6 +12,8 @@ final class PercentFormat {
     private static final Pattern PLACE =
             Pattern.compile("%(?:\\((\\w+)\\))?([-+0 #]*)(\\d{0,6})(?:\\.(\\d{0,6}))?([a-zA-Z%])?");
 
+    private static final int LONGEST = 16 << 20;
+
     private PercentFormat() {}
 
     static String format(String format, @Nullable Object values) {
@@ -41,6 +43,9 @@ final class PercentFormat {
                 throw new TemplateException("not enough arguments for the format");
             }
             made.append(conversion(place).apply(value));
+            if (made.length() > LONGEST) {
+                throw new TemplateException("a format makes more than " + LONGEST + " characters");
+            }
         }
         if (given.hasNext()
                 && !byName

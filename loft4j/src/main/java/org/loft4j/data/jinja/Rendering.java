@@ -6,10 +6,12 @@ import java.util.List;
 
 /** One rendering of a template: where it is, what it may still spend. */
 final class Rendering {
-    private static final long MOST_STEPS = 5_000_000;
-    private static final long MOST_CHARACTERS = 256L << 20;
+    private static final long MOST_STEPS = 2_000_000;
+    private static final long MOST_CHARACTERS = 64L << 20;
+    private static final long MOST_WORK = 1_000_000_000;
+    private static final long WORK_BETWEEN_CLOCKS = 1 << 20;
     private static final int DEEPEST = 100;
-    private static final long LONGEST_NANOS = 30_000_000_000L;
+    private static final long LONGEST_NANOS = 10_000_000_000L;
 
     final ZonedDateTime now;
     final List<Rendered.Span> generated = new ArrayList<>();
@@ -18,6 +20,8 @@ final class Rendering {
     private final long started = System.nanoTime();
     private long steps;
     private long characters;
+    private long work;
+    private long clock;
     private int depth;
 
     Rendering(ZonedDateTime now) {
@@ -26,10 +30,29 @@ final class Rendering {
 
     /** Counts one statement, iteration or call. */
     void step() {
-        steps++;
-        if (steps > MOST_STEPS || (steps & 0xfff) == 0 && System.nanoTime() - started > LONGEST_NANOS) {
-            throw new TemplateException("the template does not come to an end: it was stopped");
+        work(256);
+        if (++steps > MOST_STEPS) {
+            throw endless();
         }
+    }
+
+    /** Counts characters and elements that are about to be looked at. */
+    void work(long count) {
+        work += count;
+        clock += count;
+        if (count < 0 || work > MOST_WORK) {
+            throw endless();
+        }
+        if (clock > WORK_BETWEEN_CLOCKS) {
+            clock = 0;
+            if (System.nanoTime() - started > LONGEST_NANOS) {
+                throw endless();
+            }
+        }
+    }
+
+    private static TemplateException endless() {
+        return new TemplateException("the template does not come to an end: it was stopped");
     }
 
     /** Counts characters and elements that are about to be made. */

@@ -1,6 +1,7 @@
 package org.loft4j.data.jinja;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +33,7 @@ final class Selections {
         if (call.values().isEmpty()) {
             Object attribute = call.required(0, "attribute");
             for (Object item : chosenFrom(value, call)) {
+                call.frame().rendering.work(Cost.length(item));
                 Object found = attribute(item, attribute);
                 made.add(
                         found instanceof Undefined && call.named().containsKey("default")
@@ -66,6 +68,7 @@ final class Selections {
         Object attribute = call.required(0, "attribute");
         List<@Nullable Object> chosen = new ArrayList<>();
         for (Object item : chosenFrom(value, call)) {
+            call.frame().rendering.work(Cost.length(item));
             if (holds(attribute(item, attribute), call, 1) == wanted) {
                 chosen.add(item);
             }
@@ -93,9 +96,18 @@ final class Selections {
         Object attribute = call.get(2, "attribute", null);
         List<@Nullable Object> items = Filters.items(value, call);
         Comparator<@Nullable Object> order = (a, b) -> Values.order(key(a, attribute, exact), key(b, attribute, exact));
+        work(items, call);
         // reversed order keeps equal elements as they stand
         items.sort(reverse ? (a, b) -> order.compare(b, a) : order);
         return items;
+    }
+
+    /** Counts what it takes to put values in order. */
+    static void work(Collection<?> items, Arguments call) {
+        long rounds = Long.SIZE - Long.numberOfLeadingZeros(items.size());
+        for (Object item : items) {
+            call.frame().rendering.work(rounds * Cost.comparison(item));
+        }
     }
 
     private static @Nullable Object key(@Nullable Object item, @Nullable Object attribute, boolean exact) {
@@ -112,6 +124,7 @@ final class Selections {
         }
         List<@Nullable Object> pairs = new ArrayList<>();
         map.forEach((key, held) -> pairs.add(Methods.pair(key, held)));
+        work(by == 0 ? map.keySet() : map.values(), call);
         Comparator<@Nullable Object> order = (a, b) -> Values.order(key(a, by, exact), key(b, by, exact));
         pairs.sort(reverse ? (a, b) -> order.compare(b, a) : order);
         return pairs;
@@ -123,7 +136,7 @@ final class Selections {
         List<@Nullable Object> seen = new ArrayList<>();
         List<@Nullable Object> chosen = new ArrayList<>();
         for (Object item : Filters.items(value, call)) {
-            call.frame().rendering.make(seen.size());
+            call.frame().rendering.work((1 + seen.size()) * Cost.comparison(item));
             Object key = key(item, attribute, exact);
             if (seen.stream().noneMatch(other -> Values.equal(other, key))) {
                 seen.add(key);

@@ -1,6 +1,7 @@
 package org.loft4j.data.jinja;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
@@ -16,7 +17,8 @@ final class StringMethods {
             case "rstrip" -> call -> strip(text, call, false, true);
             case "split" -> call -> split(text, call, false);
             case "rsplit" -> call -> split(text, call, true);
-            case "splitlines" -> call -> lines(text, call.atMost(1, "keepends").flag(0, "keepends", false));
+            case "splitlines" ->
+                call -> lines(text, call.atMost(1, "keepends").flag(0, "keepends", false), call.frame().rendering);
             case "partition" -> call -> partition(text, call.text(0, "sep"), text.indexOf(call.text(0, "sep")), true);
             case "rpartition" ->
                 call -> partition(text, call.text(0, "sep"), text.lastIndexOf(call.text(0, "sep")), false);
@@ -92,59 +94,68 @@ final class StringMethods {
         long most = call.number(1, "maxsplit", -1);
         List<@Nullable Object> parts = new ArrayList<>();
         if (separator == null) {
-            words(text, most < 0 ? Long.MAX_VALUE : most, fromEnd, parts);
+            words(text, most < 0 ? Long.MAX_VALUE : most, fromEnd, parts, call.frame().rendering);
             return parts;
         }
+        Rendering rendering = call.frame().rendering;
         String by = call.text(0, "sep");
         if (by.isEmpty()) {
             throw new TemplateException("split needs a separator that is not empty");
         }
-        String rest = text;
+        int start = 0;
+        int end = text.length();
         while (most < 0 || parts.size() < most) {
-            int at = fromEnd ? rest.lastIndexOf(by) : rest.indexOf(by);
+            int at = fromEnd ? text.lastIndexOf(by, end - by.length()) : text.indexOf(by, start);
             if (at < 0) {
                 break;
             }
-            String after = rest.substring(at + by.length());
-            String before = rest.substring(0, at);
-            parts.add(fromEnd ? 0 : parts.size(), fromEnd ? after : before);
-            rest = fromEnd ? before : after;
+            rendering.make(Cost.OBJECT);
+            parts.add(fromEnd ? text.substring(at + by.length(), end) : text.substring(start, at));
+            start = fromEnd ? start : at + by.length();
+            end = fromEnd ? at : end;
         }
-        parts.add(fromEnd ? 0 : parts.size(), rest);
+        parts.add(text.substring(start, end));
+        if (fromEnd) {
+            Collections.reverse(parts);
+        }
         return parts;
     }
 
-    private static void words(String text, long most, boolean fromEnd, List<@Nullable Object> parts) {
-        String rest = Strings.strip(text, true, true);
-        while (!rest.isEmpty()) {
-            int at = -1;
-            for (int i = 0; i < rest.length() && parts.size() < most; i++) {
-                int position = fromEnd ? rest.length() - 1 - i : i;
-                if (Strings.isSpace(rest.charAt(position))) {
-                    at = position;
-                    break;
-                }
+    /** Splits at blanks; the last part, or the first one from the end, keeps those at its far side. */
+    private static void words(
+            String text, long most, boolean fromEnd, List<@Nullable Object> parts, Rendering rendering) {
+        int start = 0;
+        int end = text.length();
+        while (true) {
+            while (start < end && !fromEnd && Strings.isSpace(text.charAt(start))) {
+                start++;
             }
-            String word = at < 0 ? rest : fromEnd ? rest.substring(at + 1) : rest.substring(0, at);
-            parts.add(fromEnd ? 0 : parts.size(), word);
-            rest = at < 0 ? "" : Strings.strip(fromEnd ? rest.substring(0, at) : rest.substring(at), !fromEnd, fromEnd);
+            while (start < end && fromEnd && Strings.isSpace(text.charAt(end - 1))) {
+                end--;
+            }
+            if (start == end) {
+                break;
+            } else if (parts.size() == most) {
+                parts.add(text.substring(start, end));
+                break;
+            }
+            int at = fromEnd ? end : start;
+            while (fromEnd
+                    ? at > start && !Strings.isSpace(text.charAt(at - 1))
+                    : at < end && !Strings.isSpace(text.charAt(at))) {
+                at += fromEnd ? -1 : 1;
+            }
+            rendering.make(Cost.OBJECT);
+            parts.add(fromEnd ? text.substring(at, end) : text.substring(start, at));
+            start = fromEnd ? start : at;
+            end = fromEnd ? at : end;
         }
-        if (!parts.isEmpty() && most < Long.MAX_VALUE) {
-            // the last part keeps the space at the far end
-            int last = fromEnd ? 0 : parts.size() - 1;
-            String part = String.valueOf(parts.get(last));
-            String outer = Strings.strip(text, !fromEnd, fromEnd);
-            if (parts.size() > most) {
-                parts.set(
-                        last,
-                        fromEnd
-                                ? outer.substring(0, outer.indexOf(part) + part.length())
-                                : outer.substring(outer.lastIndexOf(part)));
-            }
+        if (fromEnd) {
+            Collections.reverse(parts);
         }
     }
 
-    static List<@Nullable Object> lines(String text, boolean keepEnds) {
+    static List<@Nullable Object> lines(String text, boolean keepEnds, Rendering rendering) {
         List<@Nullable Object> lines = new ArrayList<>();
         int start = 0;
         while (start < text.length()) {
@@ -154,6 +165,7 @@ final class StringMethods {
                 end++;
             }
             int next = end + (text.startsWith("\r\n", end) ? 2 : end < text.length() ? 1 : 0);
+            rendering.make(Cost.OBJECT);
             lines.add(text.substring(start, keepEnds ? next : end));
             start = next;
         }

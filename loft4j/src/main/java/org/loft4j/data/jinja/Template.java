@@ -12,6 +12,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Semantics: Jinja 2's documentation, "Template Designer Documentation"; values behave as Python's.
  */
 public final class Template {
+    private static final int LONGEST = 1 << 20;
+
     private final Statement body;
 
     private Template(Statement body) {
@@ -24,6 +26,9 @@ public final class Template {
      * @throws TemplateException with the line that cannot be read
      */
     public static Template parse(String source) {
+        if (source.length() > LONGEST) {
+            throw new TemplateException("has more than " + LONGEST + " characters: not a chat template", 1);
+        }
         try {
             return new Template(new Parser(Lexer.tokens(source)).template());
         } catch (StackOverflowError e) {
@@ -49,7 +54,8 @@ public final class Template {
             return new Rendered(frame.output.toString(), rendering.generated);
         } catch (TemplateException e) {
             throw e.line() > 0 ? e : new TemplateException(String.valueOf(e.getMessage()), rendering.line, e);
-        } catch (ArithmeticException | StackOverflowError e) {
+        } catch (RuntimeException | StackOverflowError e) {
+            // what strangers write may do what nobody here has thought of
             throw new TemplateException("cannot be computed: " + e, rendering.line, e);
         }
     }

@@ -8,11 +8,13 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Truth, equality, order and text of values, as Python has them. */
 final class Values {
+    static final int MOST_COMPARED = 100_000;
+    private static final int LONGEST = 16 << 20;
+
     private Values() {}
 
     static boolean truth(@Nullable Object value) {
@@ -60,21 +62,44 @@ final class Values {
         return text.length() > 60 ? text.substring(0, 60) + "…" : text;
     }
 
+    /** A key of a mapping, which must not hold others: a list that holds itself often has no end. */
+    static @Nullable Object key(@Nullable Object value) {
+        boolean plain = !(value instanceof List || value instanceof Map || value instanceof Namespace);
+        boolean several = value instanceof Tuple tuple
+                && tuple.values().stream()
+                        .anyMatch(part -> part instanceof List || part instanceof Map || part instanceof Tuple);
+        if (!plain || several) {
+            throw fault(value, "cannot be a key");
+        }
+        return value;
+    }
+
     static boolean equal(@Nullable Object a, @Nullable Object b) {
+        return equal(a, b, new int[] {MOST_COMPARED});
+    }
+
+    /** @param left how many values may still be compared: lists may hold one another many times over */
+    private static boolean equal(@Nullable Object a, @Nullable Object b, int[] left) {
+        if (--left[0] < 0) {
+            throw new TemplateException("a comparison goes through too much");
+        }
         if (isNumber(a) && isNumber(b)) {
             return a instanceof Double || b instanceof Double ? real(a) == real(b) : integer(a) == integer(b);
         } else if (a instanceof Undefined && b instanceof Undefined) {
             return true;
+        } else if (a instanceof String first && b instanceof String second) {
+            left[0] -= first.length() == second.length() ? first.length() / 64 : 0;
+            return first.equals(second);
         } else if (a instanceof Tuple first && b instanceof Tuple second) {
-            return equal(first.values(), second.values());
+            return equal(first.values(), second.values(), left);
         } else if (a instanceof List<?> first && b instanceof List<?> second) {
             Iterator<?> others = second.iterator();
-            return first.size() == second.size() && first.stream().allMatch(value -> equal(value, others.next()));
+            return first.size() == second.size() && first.stream().allMatch(value -> equal(value, others.next(), left));
         } else if (a instanceof Map<?, ?> first && b instanceof Map<?, ?> second) {
             return first.size() == second.size()
                     && first.entrySet().stream()
                             .allMatch(entry -> second.containsKey(entry.getKey())
-                                    && equal(entry.getValue(), second.get(entry.getKey())));
+                                    && equal(entry.getValue(), second.get(entry.getKey()), left));
         }
         return Objects.equals(a, b);
     }
@@ -112,13 +137,13 @@ final class Values {
     static List<@Nullable Object> list(@Nullable Object value, Rendering rendering) {
         List<?> elements = elements(value);
         if (elements != null) {
-            rendering.make(elements.size());
+            rendering.make(24 + 2L * elements.size());
             return new ArrayList<>(elements);
         } else if (value instanceof Map<?, ?> map) {
-            rendering.make(map.size());
+            rendering.make(24 + 2L * map.size());
             return new ArrayList<>(map.keySet());
         } else if (value instanceof String text) {
-            rendering.make(text.length());
+            rendering.make(24 + 26L * text.length());
             List<@Nullable Object> characters = new ArrayList<>();
             text.codePoints().forEach(c -> characters.add(Character.toString(c)));
             return characters;
@@ -149,28 +174,56 @@ final class Values {
 
     /** The text of a value inside a list or a mapping. */
     static String repr(@Nullable Object value) {
-        if (value == null) {
-            return "None";
-        } else if (value instanceof Boolean flag) {
-            return flag ? "True" : "False";
-        } else if (value instanceof String text) {
-            return quoted(text);
-        } else if (value instanceof Double number) {
-            return digits(number);
-        } else if (value instanceof Tuple tuple) {
-            return tuple.values().stream()
-                    .map(Values::repr)
-                    .collect(Collectors.joining(", ", "(", tuple.values().size() == 1 ? ",)" : ")"));
-        } else if (value instanceof List<?> list) {
-            return list.stream().map(Values::repr).collect(Collectors.joining(", ", "[", "]"));
-        } else if (value instanceof Map<?, ?> map) {
-            return map.entrySet().stream()
-                    .map(entry -> repr(entry.getKey()) + ": " + repr(entry.getValue()))
-                    .collect(Collectors.joining(", ", "{", "}"));
+        StringBuilder made = new StringBuilder();
+        repr(value, made);
+        return made.toString();
+    }
+
+    private static void repr(@Nullable Object value, StringBuilder made) {
+        if (made.length() > LONGEST) {
+            throw new TemplateException("the template makes too much text: it was stopped");
         }
-        return value instanceof Long || value instanceof Undefined
-                ? value instanceof Undefined ? "Undefined" : value.toString()
-                : value instanceof Callable ? "a function" : value instanceof Namespace ? "a namespace" : "a loop";
+        if (value == null) {
+            made.append("None");
+        } else if (value instanceof Boolean flag) {
+            made.append(flag ? "True" : "False");
+        } else if (value instanceof String text) {
+            made.append(quoted(text));
+        } else if (value instanceof Double number) {
+            made.append(digits(number));
+        } else if (value instanceof Tuple tuple) {
+            elements(tuple.values(), made.append('('));
+            made.append(tuple.values().size() == 1 ? ",)" : ")");
+        } else if (value instanceof List<?> list) {
+            elements(list, made.append('['));
+            made.append(']');
+        } else if (value instanceof Map<?, ?> map) {
+            made.append('{');
+            String between = "";
+            for (Map.Entry<?, ?> entry : map.entrySet()) {
+                repr(entry.getKey(), made.append(between));
+                repr(entry.getValue(), made.append(": "));
+                between = ", ";
+            }
+            made.append('}');
+        } else if (value instanceof Long) {
+            made.append(value);
+        } else {
+            made.append(
+                    value instanceof Undefined
+                            ? "Undefined"
+                            : value instanceof Callable
+                                    ? "a function"
+                                    : value instanceof Namespace ? "a namespace" : "a loop");
+        }
+    }
+
+    private static void elements(List<?> list, StringBuilder made) {
+        String between = "";
+        for (Object element : list) {
+            repr(element, made.append(between));
+            between = ", ";
+        }
     }
 
     private static String quoted(String text) {

@@ -50,7 +50,7 @@ public record Gpt2Config(
         long padTokenId) {
     public Gpt2Config {
         Checks.atLeast("vocab_size", vocabularySize, 1);
-        Checks.atLeast("n_positions", maxPositions, 1);
+        Checks.within("n_positions", maxPositions, 1, Integer.MAX_VALUE);
         Checks.atLeast("n_embd", hiddenSize, 1);
         Checks.within("n_layer", layers, 1, ModelLimits.MOST_LAYERS);
         Checks.atLeast("n_head", heads, 1);

@@ -71,7 +71,7 @@ public record DecoderConfig(
         Checks.atLeast("num_key_value_heads", keyValueHeads, 1);
         Checks.atLeast("head_dim", headDim, 2);
         Checks.atLeast("intermediate_size", intermediateSize, 1);
-        Checks.atLeast("max_position_embeddings", maxPositions, 1);
+        Checks.within("max_position_embeddings", maxPositions, 1, Integer.MAX_VALUE);
         Checks.positive("rms_norm_eps", rmsNormEps);
         Checks.fraction("attention_dropout", attentionDropout);
         Checks.notNegative("initializer_range", initializerRange);
@@ -161,6 +161,6 @@ public record DecoderConfig(
                     "hidden_size must be a multiple of num_attention_heads where head_dim is not given, got "
                             + hiddenSize + " and " + heads);
         }
-        return Math.toIntExact(hiddenSize / heads);
+        return (int) Checks.within("head_dim", hiddenSize / heads, 1, Integer.MAX_VALUE);
     }
 }

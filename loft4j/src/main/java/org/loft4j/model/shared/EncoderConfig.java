@@ -71,7 +71,7 @@ public record EncoderConfig(
         Checks.within("num_hidden_layers", layers, 1, ModelLimits.MOST_LAYERS);
         Checks.atLeast("num_attention_heads", heads, 1);
         Checks.atLeast("intermediate_size", intermediateSize, 1);
-        Checks.atLeast("max_position_embeddings", maxPositions, 1);
+        Checks.within("max_position_embeddings", maxPositions, 1, Integer.MAX_VALUE);
         Checks.atLeast("type_vocab_size", tokenTypes, 0);
         Checks.positive("layer_norm_eps", layerNormEps);
         Checks.fraction("hidden_dropout_prob", hiddenDropout);

@@ -31,6 +31,14 @@ public record Rope(int dim, double theta, RopeScaling scaling) {
         if (dim < 2 || dim % 2 != 0) {
             throw new ConfigException("head_dim times partial_rotary_factor must be even and at least 2, got " + dim);
         }
+        if (scaling instanceof RopeScaling.LongRope factors
+                && (factors.shortFactor().size() != dim / 2
+                        || factors.longFactor().size() != dim / 2)) {
+            throw new ConfigException("rope_scaling must have " + dim / 2
+                    + " short and long factors, one for each pair of rotated dimensions, got "
+                    + factors.shortFactor().size() + " and "
+                    + factors.longFactor().size());
+        }
     }
 
     /** Without scaling, over whole heads. */

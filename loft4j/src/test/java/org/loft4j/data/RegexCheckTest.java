@@ -1,0 +1,43 @@
+package org.loft4j.data;
+
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class RegexCheckTest {
+    /** GPT-2's, and those of families that came later. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
+                "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+                "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\\p{N}{1,3}",
+                "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*",
+                "[一-龥぀-ゟ゠-ヿ]+",
+                "(a|b)?c",
+                " {2,}",
+                "\\p{N}{1,3}(?=(?:\\p{N}{3})*)"
+            })
+    void patternsOfKnownTokenizersAreSound(String pattern) {
+        assertNull(RegexCheck.fault(pattern), () -> pattern + " " + RegexCheck.fault(pattern));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "(a+)+$",
+                "(a*)*",
+                "(a|aa)+$",
+                "(((a)*b)*)*",
+                "a*a*a*a*a*b",
+                "(a{1,99}){1,99}",
+                "a{99999}",
+                "a{2,100000}",
+                "([a-z]+|b)*x"
+            })
+    void patternsWithoutEndAreNot(String pattern) {
+        assertNotNull(RegexCheck.fault(pattern));
+    }
+}

@@ -1,0 +1,98 @@
+package org.loft4j.data;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Base64;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.CheckpointException;
+
+/** What would end the process in native code is refused before. */
+class TokenizerFileTest {
+    private static final String MODEL = "\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}";
+
+    @TempDir
+    Path folder;
+
+    private Path file(String parts) throws IOException {
+        return Files.writeString(folder.resolve("tokenizer.json"), "{\"version\": \"1.0\", " + parts + "}");
+    }
+
+    private void refused(String parts) throws IOException {
+        Path file = file(parts);
+        var refused = assertThrows(CheckpointException.class, () -> Tokenizer.open(folder), parts);
+        assertTrue(refused.getMessage().startsWith(file + ": "), refused.getMessage());
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "\"decoder\": {\"type\": BPEDecoder}",
+                "\"decoder\": {\"type\": \"Strip\", \"content\": \"a\", \"start\": 0, \"stop\": 3}",
+                "\"decoder\": {\"type\": \"\\ud800\"}",
+                "\"decoder\": {\"type\": \"Fuse\", \"x\": 1e999}",
+                "\"decoder\": {\"type\": \"Fuse\"}, \"decoder\": {\"type\": \"Fuse\"}",
+                "\"pre_tokenizer\": {\"type\": \"FixedLength\", \"length\": 0}",
+                "\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a+)+$\"}, \"behavior\": \"Isolated\", \"invert\": false}",
+                "\"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"AAAA\"}",
+                "\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"String\": \"\"}, \"content\": \"a\"}",
+                "\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"x\", \"type_id\": 0}}], \"pair\": [], \"special_tokens\": {}}",
+                "\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"Sequence\": {\"id\": \"B\", \"type_id\": 0}}], \"pair\": [], \"special_tokens\": {}}"
+            })
+    void aPartThatNativeCodeCannotTake(String part) throws IOException {
+        refused(part + ", " + MODEL);
+    }
+
+    @Test
+    void normalizersThatMakeEverMore() throws IOException {
+        String one = "{\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}, \"content\": \"aaaaaaaaaa\"}";
+        refused("\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [" + (one + ", ").repeat(8) + one + "]}, "
+                + MODEL);
+    }
+
+    @Test
+    void aVocabularyOfNumbersThatAreNoIds() throws IOException {
+        refused("\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 4294967296}, \"merges\": []}");
+        refused("\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": -1}, \"merges\": []}");
+    }
+
+    @Test
+    void mergesShorterThanTheirPrefix() throws IOException {
+        refused("\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1}, \"merges\": [\"a b\"],"
+                + " \"continuing_subword_prefix\": \"####\"}");
+    }
+
+    @Test
+    void aMapOfCharactersThatStaysInsideOfItselfIsTaken() throws IOException {
+        byte[] map = ByteBuffer.allocate(4 + 1024 + 1)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putInt(1024)
+                .array();
+        String text = Base64.getEncoder().encodeToString(map);
+        String part = "\"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"%s\"}, " + MODEL;
+        file(String.format(part, text));
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            assertEquals(1, tokenizer.encode("a", false).length);
+        }
+        // the root leads beyond the last unit
+        ByteBuffer.wrap(map).order(ByteOrder.LITTLE_ENDIAN).putInt(4, 5000 << 10);
+        refused(String.format(part, Base64.getEncoder().encodeToString(map)));
+    }
+
+    @Test
+    void halfASurrogatePairInATextEndsNothing() throws IOException {
+        file(MODEL);
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            assertEquals(1, tokenizer.encode("a\ud800", false).length);
+        }
+    }
+}
