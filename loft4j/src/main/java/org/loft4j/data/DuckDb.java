@@ -163,7 +163,7 @@ final class DuckDb implements AutoCloseable {
                 : cause;
     }
 
-    /** Native code was seen to wait for itself here after a damaged file; what was read does not depend on the end of it. */
+    /** Once, after a damaged file on a busy machine, this did not come back within 30 s; what was read does not depend on it. */
     private void disconnect() throws SQLException {
         var closing = new FutureTask<Void>(() -> {
             connection.close();

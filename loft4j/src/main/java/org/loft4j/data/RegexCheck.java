@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,6 +19,8 @@ final class RegexCheck {
 
     private static final int MOST_COUNTED = 1000;
     private static final Pattern COUNTED = Pattern.compile("\\{(\\d*)(,?)(\\d*)\\}");
+
+    private static final String PROBE = "a 1.\n▁Zé";
 
     private final String pattern;
     private int at;
@@ -42,6 +45,18 @@ final class RegexCheck {
     /** What is wrong with a pattern, to stand behind "a pattern that"; null if nothing is. */
     static @Nullable String fault(String pattern) {
         return pattern.length() > LONGEST ? "has more than " + LONGEST + " characters" : new RegexCheck(pattern).find();
+    }
+
+    /** Whether a pattern fits a place without characters, as far as Java reads it as the native library does. */
+    static boolean matchesNothing(String pattern) {
+        if (pattern.isEmpty()) {
+            return false;
+        }
+        try {
+            return Pattern.compile(pattern).matcher(PROBE).results().anyMatch(found -> found.start() == found.end());
+        } catch (PatternSyntaxException e) {
+            return false;
+        }
     }
 
     private @Nullable String find() {

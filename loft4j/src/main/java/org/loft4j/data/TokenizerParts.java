@@ -70,6 +70,10 @@ final class TokenizerParts {
             require(
                     plain.isMissingNode() || !plain.asText().isEmpty(),
                     "\"" + name + "\": a Replace of nothing cannot be used");
+            require(
+                    !RegexCheck.matchesNothing(
+                            node.path("pattern").path("Regex").asText("")),
+                    "\"" + name + "\": a Replace of a Regex that fits no characters cannot be used");
             grow(name, bytes(node.path("content")) / Math.max(1, bytes(plain)));
         }
         if (node.has("prepend")) {

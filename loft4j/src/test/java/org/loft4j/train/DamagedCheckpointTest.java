@@ -26,7 +26,7 @@ class DamagedCheckpointTest implements HostileFormat {
     @Override
     public void read(Path folder, Path damaged) throws IOException {
         Checkpoints.verify(folder.resolve("checkpoint-12"));
-        RunState state = RunState.read(folder, "loss");
+        RunState state = RunState.read(folder, TinyRun.config(Method.LOFT).build());
         state.evaluationAt(state.lastEvaluatedStep());
     }
 

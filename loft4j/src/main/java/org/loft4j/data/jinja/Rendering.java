@@ -7,7 +7,7 @@ import java.util.List;
 /** One rendering of a template: where it is, what it may still spend. */
 final class Rendering {
     private static final long MOST_STEPS = 2_000_000;
-    private static final long MOST_CHARACTERS = 64L << 20;
+    private static final long MOST_CHARACTERS = 32L << 20;
     private static final long MOST_WORK = 1_000_000_000;
     private static final long WORK_BETWEEN_CLOCKS = 1 << 20;
     private static final int DEEPEST = 100;
