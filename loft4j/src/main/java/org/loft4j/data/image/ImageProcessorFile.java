@@ -3,6 +3,7 @@ package org.loft4j.data.image;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -78,6 +79,8 @@ public final class ImageProcessorFile {
             return new ImageProcessorFile(file, MAPPER.readTree(file.toFile())).processor();
         } catch (JsonProcessingException e) {
             throw new DataException(file, "must be JSON: " + e.getOriginalMessage());
+        } catch (CharConversionException e) {
+            throw new DataException(file, "must be JSON in UTF-8: " + e.getMessage());
         } catch (org.loft4j.ConfigException e) {
             throw new DataException(file, String.valueOf(e.getMessage()));
         }
