@@ -1,0 +1,87 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code loft train --streaming}. */
+class StreamingEndToEndTest {
+    private static final Path STORIES = Fixtures.of("stories260K");
+
+    @TempDir
+    Path folder;
+
+    private Captured train(Path rows, String... more) {
+        return Captured.loft(Stream.concat(
+                        Stream.of(
+                                "train",
+                                "--model",
+                                STORIES.toString(),
+                                "--data",
+                                rows.toString(),
+                                "--streaming",
+                                "--shuffle-buffer",
+                                "24",
+                                "--method",
+                                "lora",
+                                "--rank",
+                                "4",
+                                "--batch-size",
+                                "8",
+                                "--output",
+                                folder.resolve("run").toString()),
+                        Stream.of(more))
+                .toArray(String[]::new));
+    }
+
+    @Test
+    void aClassifierLearnsFromRowsThatAreReadAsTheyAreLearnt() throws Exception {
+        Path rows = TinyModels.colours(folder.resolve("colours.csv"), 64);
+        Captured call = train(
+                rows,
+                "--task",
+                "sequence-classification",
+                "--eval-data",
+                rows.toString(),
+                "--learning-rate",
+                "1e-2",
+                "--epochs",
+                "6");
+        assertEquals(0, call.status(), call.err());
+        assertTrue(call.err().contains("64 rows of \"text\" and \"label\""), call.err());
+        assertTrue(call.err().contains("64 rows, 48 steps"), call.err());
+        String settings = Files.readString(folder.resolve("run/config.yaml"));
+        assertTrue(settings.contains("streaming: true") && settings.contains("shuffle_buffer_size: 24"), settings);
+        assertTrue(call.out().contains("accuracy 1.0000"), call.out());
+    }
+
+    @Test
+    void aShareIsHeldOutByHash() throws Exception {
+        StringBuilder lines = new StringBuilder();
+        for (int i = 0; i < 60; i++) {
+            lines.append("{\"text\": \"Lily saw ").append(i).append(" birds\"}\n");
+        }
+        Path rows = Files.writeString(folder.resolve("stories.jsonl"), lines);
+        Captured call = train(rows, "--task", "causal-lm", "--eval-share", "0.2", "--max-steps", "2");
+        assertEquals(0, call.status(), call.err());
+        assertTrue(call.err().contains("60 rows of \"text\" without a label"), call.err());
+        assertTrue(Files.readString(folder.resolve("run/metrics.jsonl")).contains("eval_loss"));
+    }
+
+    @Test
+    void whatDoesNotGoTogetherIsRefused() throws Exception {
+        Path rows = Files.writeString(folder.resolve("a.txt"), "once\nupon\n");
+        Captured packed = train(rows, "--packing", "examples");
+        assertEquals(2, packed.status());
+        assertTrue(packed.err().contains("--packing and --streaming exclude each other"), packed.err());
+        Path bad = Files.writeString(folder.resolve("b.jsonl"), "{\"text\": \"a b c\"}\n{\"text\": 1}\n");
+        Captured wrong = train(bad, "--task", "causal-lm");
+        assertTrue(wrong.status() != 0);
+        assertTrue(wrong.err().contains(bad + ", line 2: \"text\" must be a string, found 1"), wrong.err());
+    }
+}
