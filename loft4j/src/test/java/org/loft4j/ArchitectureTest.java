@@ -11,6 +11,8 @@ import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import java.time.Clock;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -109,6 +111,23 @@ class ArchitectureTest {
                 .should()
                 .dependOnClassesThat()
                 .haveFullyQualifiedName("org.bytedeco.javacpp.PointerScope")
+                .check(library);
+    }
+
+    /** The wall clock can jump. Only TensorBoard's files tell the time of day, and nothing is computed from it. */
+    @Test
+    void durationsComeFromAClockThatCannotJump() {
+        noClasses()
+                .that()
+                .doNotHaveFullyQualifiedName(ROOT + ".train.TensorBoardWriter")
+                .should()
+                .callMethod(System.class, "currentTimeMillis")
+                .orShould()
+                .callMethod(Instant.class, "now")
+                .orShould()
+                .callMethod(Clock.class, "systemUTC")
+                .orShould()
+                .callMethod(Clock.class, "systemDefaultZone")
                 .check(library);
     }
 

@@ -156,6 +156,12 @@ final class Checkpoints {
         }
     }
 
+    /** The step of the newest checkpoint, whole or not, of a step before this one; null if there is none. */
+    @Nullable
+    Long lastBefore(long step) throws IOException {
+        return steps().stream().filter(saved -> saved < step).max(Long::compare).orElse(null);
+    }
+
     /** Removes the oldest checkpoints so that {@code limit} are left, these and the newest always among them; 0 keeps all. */
     void prune(int limit, Set<Long> kept) throws IOException {
         List<Long> steps = steps();

@@ -94,7 +94,7 @@ final class LossWatch {
 
     /** Takes up what {@link #tree} gave; starts anew where there is none. */
     void restore(@Nullable JsonNode tree) {
-        if (tree == null) {
+        if (tree == null || factor == 0) {
             return;
         }
         steps = tree.path("steps").asLong();

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -18,7 +19,7 @@ public final class RunLock implements AutoCloseable {
         this.channel = channel;
     }
 
-    /** @throws ConfigException if another run holds the directory */
+    /** @throws ConfigException if another run holds the directory, or it cannot be written to */
     static RunLock acquire(Path directory) throws IOException {
         RunLock lock = tryAcquire(directory);
         if (lock == null) {
@@ -30,14 +31,24 @@ public final class RunLock implements AutoCloseable {
 
     /** The lock on a directory, which is made where it is missing; null if someone else holds it. */
     public static @Nullable RunLock tryAcquire(Path directory) throws IOException {
-        Files.createDirectories(directory);
-        FileChannel channel =
-                FileChannel.open(directory.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        FileChannel channel = open(directory);
         if (tryLock(channel) == null) {
             channel.close();
             return null;
         }
         return new RunLock(channel);
+    }
+
+    private static FileChannel open(Path directory) throws IOException {
+        try {
+            Files.createDirectories(directory);
+            return FileChannel.open(directory.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        } catch (FileSystemException e) {
+            throw new ConfigException(
+                    "output_dir " + directory + " cannot be written to (" + e
+                            + "): choose another directory, or make this one writable",
+                    e);
+        }
     }
 
     private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {

@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
@@ -16,6 +17,14 @@ import org.loft4j.model.TaskFile;
  * write is on its way at a time; the next one waits for it. What went wrong in writing is thrown at the training thread.
  */
 final class RunSaver implements AutoCloseable {
+    /**
+     * What must stay beside the newest checkpoint, whatever the limit.
+     *
+     * @param best step of the best evaluation; 0 for none
+     * @param suspectSince first step of what may be a divergence: the last checkpoint before it stays; 0 for none
+     */
+    record Needed(long best, long suspectSince) {}
+
     /** Called on the training thread once a checkpoint is complete on the disk. */
     @FunctionalInterface
     interface Listener {
@@ -68,9 +77,9 @@ final class RunSaver implements AutoCloseable {
      * Saves the run as it is now, after the save before has ended.
      *
      * @param state of the run, as {@link RunState#tree} gives it
-     * @param kept steps whose checkpoints must not be removed
+     * @param needed what must not be removed
      */
-    void save(long step, Map<String, Object> state, Set<Long> kept) throws IOException {
+    void save(long step, Map<String, Object> state, Needed needed) throws IOException {
         await();
         stepInFlight = step;
         Snapshot snapshot = config.saveInBackground() ? snapshot() : null;
@@ -79,14 +88,14 @@ final class RunSaver implements AutoCloseable {
                 trainable.save(directory);
                 trainable.saveOptimizer(directory);
             };
-            inFlight = new FutureTask<>(() -> write(step, direct, state, kept));
+            inFlight = new FutureTask<>(() -> write(step, direct, state, needed));
             inFlight.run();
             await();
             return;
         }
         FutureTask<Path> writing = new FutureTask<>(() -> {
             try (snapshot) {
-                return write(step, snapshot, state, kept);
+                return write(step, snapshot, state, needed);
             }
         });
         inFlight = writing;
@@ -106,7 +115,7 @@ final class RunSaver implements AutoCloseable {
         }
     }
 
-    private Path write(long step, Checkpoints.Content tensors, Map<String, Object> state, Set<Long> kept)
+    private Path write(long step, Checkpoints.Content tensors, Map<String, Object> state, Needed needed)
             throws IOException {
         try {
             before.sync();
@@ -117,7 +126,7 @@ final class RunSaver implements AutoCloseable {
             });
             newest = checkpoint;
             // only now: until the new one is complete, the old ones are all there is
-            checkpoints.prune(config.saveTotalLimit(), kept);
+            checkpoints.prune(config.saveTotalLimit(), kept(needed));
             return checkpoint;
         } catch (IOException e) {
             throw new CheckpointException(
@@ -126,6 +135,12 @@ final class RunSaver implements AutoCloseable {
                             + ". Make room, or mend the directory, and resume",
                     e);
         }
+    }
+
+    private Set<Long> kept(Needed needed) throws IOException {
+        // asked now, when the write before this one has ended too
+        Long good = checkpoints.lastBefore(needed.suspectSince());
+        return good == null ? Set.of(needed.best()) : Set.copyOf(List.of(needed.best(), good));
     }
 
     /** What a run that ends now can go on from. */

@@ -3,9 +3,7 @@ package org.loft4j.train;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -103,12 +101,9 @@ public final class TrainingRun implements AutoCloseable {
                     + ": resume with a lower learning_rate to go on from before that, or with divergence_factor 0 to go on"
                     + " regardless");
         }
+        plan.requireSameButRemedies(output.directory());
         divergedBefore = since;
-        Path good = output.checkpoints().newestUpTo(since - 1);
-        if (good != null) {
-            plan.requireSameButRemedies(good);
-        }
-        return good;
+        return output.checkpoints().newestUpTo(since - 1);
     }
 
     /**
@@ -237,6 +232,10 @@ public final class TrainingRun implements AutoCloseable {
         } catch (RuntimeException | OutOfMemoryError e) {
             throw explained(e, "step " + (state.step() + 1), micro);
         }
+        String bad = result.report().skipped() ? BadPixels.in(micro) : null;
+        if (bad != null) {
+            LOG.log(System.Logger.Level.WARNING, "step " + (state.step() + 1) + " is skipped: " + bad);
+        }
         state.advance(result);
         pace.endStep(result.tokens());
         return result;
@@ -246,6 +245,14 @@ public final class TrainingRun implements AutoCloseable {
     private RuntimeException explained(Throwable fault, String doing, List<MiniBatch> batches) {
         if (MemoryFault.is(fault)) {
             RunSaver active = saver;
+            try {
+                // the checkpoint that is on its way shall be told of too
+                if (active != null) {
+                    active.await();
+                }
+            } catch (IOException e) {
+                fault.addSuppressed(e);
+            }
             return MemoryFault.explain(
                     fault, doing, batches, model, trainable, active == null ? null : active.standing());
         }
@@ -255,24 +262,8 @@ public final class TrainingRun implements AutoCloseable {
         return (RuntimeException) fault;
     }
 
-    /** Steps whose checkpoints must stay, whatever the limit: the best, and the last before what may be a divergence. */
-    private Set<Long> needed() throws IOException {
-        Set<Long> needed = new HashSet<>();
-        if (config.loadBestAtEnd()) {
-            needed.add(state.best().step());
-        }
-        Long good = lastBefore(state.suspectSince());
-        if (good != null) {
-            needed.add(good);
-        }
-        return needed;
-    }
-
-    private @Nullable Long lastBefore(long step) throws IOException {
-        return output.checkpoints().steps().stream()
-                .filter(saved -> saved < step)
-                .max(Long::compare)
-                .orElse(null);
+    private RunSaver.Needed needed() {
+        return new RunSaver.Needed(config.loadBestAtEnd() ? state.best().step() : 0, state.suspectSince());
     }
 
     private TrainResult interrupted() {
@@ -281,7 +272,7 @@ public final class TrainingRun implements AutoCloseable {
 
     private TrainResult diverged(Divergence divergence) throws IOException {
         output.diverged(state.tree(seconds(), plan), divergence.since());
-        Long good = lastBefore(divergence.since());
+        Long good = output.checkpoints().lastBefore(divergence.since());
         Path checkpoint = good == null ? null : output.checkpoints().path(good);
         return result(TrainResult.Outcome.DIVERGED, checkpoint, divergence.from(checkpoint));
     }

@@ -10,12 +10,20 @@ final class ChildJvm {
     private ChildJvm() {}
 
     static Process start(Class<?> main, Path errors, List<String> jvmFlags, String... arguments) throws IOException {
+        return start(command(main, jvmFlags, arguments), errors);
+    }
+
+    static List<String> command(Class<?> main, List<String> jvmFlags, String... arguments) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(jvmFlags);
         command.addAll(List.of("-XX:TieredStopAtLevel=1", "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0"));
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
         command.addAll(List.of(arguments));
+        return command;
+    }
+
+    static Process start(List<String> command, Path errors) throws IOException {
         ProcessBuilder builder = new ProcessBuilder(command);
         builder.environment().put("OMP_WAIT_POLICY", "passive");
         // what is freed goes back to the system at once, so that the resident size tells what is held

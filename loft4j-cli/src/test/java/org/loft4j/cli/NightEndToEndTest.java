@@ -1,0 +1,122 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What the command line says of a run that does not come to its end. */
+class NightEndToEndTest {
+    @TempDir
+    Path directory;
+
+    private Path model;
+    private Path data;
+    private Path run;
+
+    @BeforeEach
+    void prepare() throws IOException {
+        model = TinyModels.encoder(directory.resolve("model"));
+        data = TinyModels.colours(directory.resolve("data.csv"), 64);
+        run = directory.resolve("run");
+    }
+
+    private String[] train(String... more) {
+        List<String> args = new ArrayList<>(List.of("train", "--model", model.toString()));
+        args.addAll(List.of("--data", data.toString(), "--output", run.toString(), "--batch-size", "8"));
+        args.addAll(Arrays.asList(more));
+        return args.toArray(String[]::new);
+    }
+
+    /** A process of its own, to be sent a signal after its first checkpoint. */
+    private Process start(String... more) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("-Xmx512m", "-XX:TieredStopAtLevel=1"));
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Loft.class.getName()));
+        command.addAll(List.of(train(more)));
+        return new ProcessBuilder(command).redirectErrorStream(true).start();
+    }
+
+    private String endOf(Process process, int status) throws Exception {
+        StringBuilder said = new StringBuilder();
+        try (BufferedReader lines = process.inputReader()) {
+            lines.lines().forEach(line -> said.append(line).append('\n'));
+        }
+        assertTrue(process.waitFor(120, TimeUnit.SECONDS));
+        assertEquals(status, process.exitValue(), said.toString());
+        return said.toString();
+    }
+
+    private void awaitFile(Path file, Process process) throws InterruptedException {
+        while (!Files.exists(file)) {
+            assertTrue(process.isAlive(), "it ended by itself");
+            Thread.sleep(10);
+        }
+    }
+
+    @Test
+    void aPoliteKillFinishesTheStepAndSaves() throws Exception {
+        Process process = start("--max-steps", "100000", "--save-steps", "5");
+        awaitFile(run.resolve("checkpoint-5"), process);
+        process.toHandle().destroy();
+        String said = endOf(process, 130);
+        assertTrue(said.contains("finishing the step, then saving"), said);
+        assertTrue(said.contains("to go on: "), said);
+    }
+
+    @Test
+    void aStepThatTakesLongerThanTheDeadlineLeavesTheLastCheckpoint() throws Exception {
+        // a step of half a million rows, and one second to finish it
+        Process process = start("--max-steps", "3", "--accumulate", "65536", "--epochs", "1", "--stop-deadline", "1");
+        awaitFile(run.resolve("metrics.jsonl"), process);
+        Thread.sleep(200);
+        long start = System.nanoTime();
+        process.toHandle().destroy();
+        String said = endOf(process, 130);
+        assertTrue(said.contains("was not finished and saved within 1 s (--stop-deadline)"), said);
+        assertTrue(said.contains("nothing had been saved yet"), said);
+        assertTrue(System.nanoTime() - start < TimeUnit.SECONDS.toNanos(60), "it waited for the step");
+    }
+
+    @Test
+    void aDeadlineMustNotBeNegative() {
+        Captured call = Captured.loft(train("--stop-deadline", "-1"));
+        assertEquals(2, call.status());
+        assertTrue(call.err().contains("stop_deadline must be at least 0, got -1"), call.err());
+        call = Captured.loft(train("--divergence-factor", "0.5"));
+        assertTrue(call.err().contains("divergence_factor must be greater than 1, or 0"), call.err());
+    }
+
+    @Test
+    void anotherBaseModelUnderTheSameNameIsNotResumedOn() throws IOException {
+        assertEquals(0, Captured.loft(train("--max-steps", "4", "--save-steps", "2")).status());
+        // as if the process had been killed just before its end
+        Files.delete(run.resolve("trainer_state.json"));
+        Path weights = model.resolve("model.safetensors");
+        try (RandomAccessFile file = new RandomAccessFile(weights.toFile(), "rw")) {
+            file.seek(file.length() - 3);
+            int before = file.read();
+            file.seek(file.length() - 3);
+            file.write(before ^ 1);
+        }
+        Captured call = Captured.loft(
+                "train", "--config", run.resolve("config.yaml").toString(), "--resume");
+        assertEquals(2, call.status(), call.err());
+        assertTrue(call.err().contains("base_model was config.json "), call.err());
+        assertTrue(Files.exists(run.resolve("checkpoint-4")));
+        assertFalse(Files.exists(run.resolve("trainer_state.json")));
+    }
+}

@@ -1,0 +1,75 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class BaseFilesTest {
+    @TempDir
+    Path directory;
+
+    private Path weights;
+
+    @BeforeEach
+    void aModel() throws IOException {
+        weights = directory.resolve("model.safetensors");
+        Files.writeString(directory.resolve("config.json"), "{}");
+        Files.writeString(directory.resolve("tokenizer.json"), "{}");
+        Files.writeString(directory.resolve("notes.txt"), "of no meaning");
+        try (RandomAccessFile file = new RandomAccessFile(weights.toFile(), "rw")) {
+            file.setLength(40L << 20);
+        }
+    }
+
+    private void change(long position) throws IOException {
+        try (RandomAccessFile file = new RandomAccessFile(weights.toFile(), "rw")) {
+            file.seek(position);
+            file.write(1);
+        }
+    }
+
+    @Test
+    void theSameFilesHaveTheSameFingerprint() throws IOException {
+        BaseFiles before = BaseFiles.of(directory);
+        assertEquals(BaseFiles.of(directory).fingerprint(), before.fingerprint());
+        Files.writeString(directory.resolve("notes.txt"), "other notes");
+        assertEquals(List.of(), before.changes());
+    }
+
+    @Test
+    void aChangeAtEitherEndIsSeen() throws IOException {
+        for (long position : new long[] {0, (40L << 20) - 1}) {
+            BaseFiles before = BaseFiles.of(directory);
+            change(position);
+            assertNotEquals(before.fingerprint(), BaseFiles.of(directory).fingerprint());
+            assertEquals(List.of("model.safetensors has other content"), before.changes());
+            aModelAgain();
+        }
+    }
+
+    private void aModelAgain() throws IOException {
+        Files.delete(weights);
+        aModel();
+    }
+
+    @Test
+    void aTokenizerThatChangesAndAFileThatGoesAreSeenAsChanges() throws IOException {
+        BaseFiles before = BaseFiles.of(directory);
+        Files.writeString(directory.resolve("tokenizer.json"), "{\"a\": 1}");
+        Files.delete(weights);
+        assertEquals(List.of("model.safetensors is gone", "tokenizer.json has other content"), before.changes());
+    }
+
+    @Test
+    void aModelWithoutADirectoryHasNone() throws IOException {
+        assertEquals("none", BaseFiles.of(null).fingerprint());
+    }
+}

@@ -1,0 +1,158 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+
+/**
+ * A disk that is full and one that is read-only: real ones, small file systems in memory in a namespace of their own. Where the
+ * system allows nobody to make one, {@link RunSaverTest} has a failure that stands for them.
+ */
+class DiskFaultsTest {
+    private static final TrainConfig CONFIG =
+            TinyRun.config(Method.LOFT).saveSteps(1).saveTotalLimit(0).build();
+
+    @TempDir
+    Path directory;
+
+    /** Runs on a file system of this size, with what the shell does first, and gives what the process said. */
+    private String onDiskOf(String size, String first, String... arguments) throws Exception {
+        Path disk = Files.createDirectories(directory.resolve("disk"));
+        Path errors = directory.resolve("child.log");
+        String mount = "mount -t tmpfs -o size=" + size + " none '" + disk + "' && " + first;
+        assumeTrue(exit(new ProcessBuilder("unshare", "-Urm", "sh", "-c", mount)) == 0, "no namespaces here");
+        List<String> command = new ArrayList<>(List.of("unshare", "-Urm", "sh", "-c", mount + " && exec \"$@\"", "sh"));
+        command.addAll(ChildJvm.command(DiskFaultsTest.class, List.of("-Xmx512m"), arguments));
+        Process process = ChildJvm.start(command, errors);
+        String said = new String(process.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+        assertTrue(process.waitFor(300, TimeUnit.SECONDS));
+        assertEquals(0, process.exitValue(), () -> said + read(errors));
+        return said;
+    }
+
+    private static int exit(ProcessBuilder builder) throws InterruptedException {
+        try {
+            return builder.redirectErrorStream(true).start().waitFor();
+        } catch (IOException e) {
+            return -1;
+        }
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+
+    /** The processes: {@code full DISK WHOLE} or {@code readonly DISK}. */
+    public static void main(String[] arguments) throws Exception {
+        Path disk = Path.of(arguments[1]);
+        if (arguments[0].equals("readonly")) {
+            String message = assertThrows(
+                            ConfigException.class, () -> TinyRun.train(CONFIG, disk.resolve("run"), OnExisting.REFUSE))
+                    .getMessage();
+            System.out.println(message);
+            return;
+        }
+        Path output = disk.resolve("run");
+        Path ballast = disk.resolve("ballast");
+        Files.write(ballast, new byte[1_600_000]);
+        List<Long> saved = new ArrayList<>();
+        TrainListener listener = new TrainListener() {
+            @Override
+            public void onSave(long step, Path checkpoint) {
+                saved.add(step);
+            }
+        };
+        IOException fault = assertThrows(
+                CheckpointException.class, () -> TinyRun.train(CONFIG, output, OnExisting.REFUSE, listener));
+        System.out.println(fault.getMessage());
+        // all that was said to be saved is there and whole, and nothing half-written is
+        Checkpoints checkpoints = new Checkpoints(output);
+        assertEquals(saved, checkpoints.steps());
+        for (long step : saved) {
+            Checkpoints.verify(checkpoints.path(step));
+        }
+        try (var entries = Files.list(output)) {
+            assertTrue(entries.noneMatch(path -> path.toString().endsWith(".tmp")));
+        }
+        Files.delete(ballast);
+        TrainResult end = TinyRun.train(CONFIG, output, OnExisting.RESUME);
+        assertEquals(TrainResult.Outcome.FINISHED, end.outcome());
+        TrainingRunEndToEndTest.assertSameResult(Method.LOFT, Path.of(arguments[2]), output, 24);
+        System.out.println("after " + saved.size() + " checkpoints");
+    }
+
+    @Test
+    void aFullDiskEndsTheRunAndWithRoomItGoesOnToTheSameEnd() throws Exception {
+        Path whole = directory.resolve("whole");
+        TinyRun.train(CONFIG, whole, OnExisting.REFUSE);
+        String disk = directory.resolve("disk").toString();
+        String said = onDiskOf("2m", "true", "full", disk, whole.toString());
+        assertTrue(said.contains("No space left on device"), said);
+        assertTrue(said.contains("is complete and stays. Make room"), said);
+        assertFalse(said.contains("after 0 checkpoints"), said);
+    }
+
+    @Test
+    void aReadOnlyDiskIsRefusedAtTheStart() throws Exception {
+        Path disk = directory.resolve("disk");
+        String said = onDiskOf("2m", "mount -o remount,ro '" + disk + "'", "readonly", disk.toString());
+        assertTrue(said.startsWith("output_dir " + disk + "/run cannot be written to ("), said);
+        assertTrue(said.contains("Read-only file system"), said);
+    }
+
+    @Test
+    void aDirectoryThatTurnsReadOnlyUnderTheRunEndsItAndLosesNothing() throws Exception {
+        Path output = directory.resolve("run");
+        String dir = output.toString();
+        TrainListener lock = new TrainListener() {
+            @Override
+            public void onSave(long step, Path checkpoint) {
+                if (step == 4) {
+                    output.toFile().setWritable(false);
+                    if (Files.isWritable(output)) {
+                        // root may write anywhere but here
+                        try {
+                            assumeTrue(exit(new ProcessBuilder("chattr", "+i", dir)) == 0, "nothing stops root here");
+                        } catch (InterruptedException e) {
+                            throw new IllegalStateException(e);
+                        }
+                    }
+                }
+            }
+        };
+        String message;
+        try {
+            message = assertThrows(
+                            CheckpointException.class, () -> TinyRun.train(CONFIG, output, OnExisting.REFUSE, lock))
+                    .getMessage();
+        } finally {
+            exit(new ProcessBuilder("chattr", "-i", dir));
+            output.toFile().setWritable(true);
+        }
+        assertTrue(message.contains("cannot be written: "), message);
+        assertTrue(message.contains("is complete and stays"), message);
+        assertEquals(
+                TrainResult.Outcome.FINISHED,
+                TinyRun.train(CONFIG, output, OnExisting.RESUME).outcome());
+        Path whole = directory.resolve("whole");
+        TinyRun.train(CONFIG, whole, OnExisting.REFUSE);
+        TrainingRunEndToEndTest.assertSameResult(Method.LOFT, whole, output, 24);
+    }
+}
