@@ -79,7 +79,8 @@ class NightEndToEndTest {
 
     @Test
     void aStepThatTakesLongerThanTheDeadlineLeavesTheLastCheckpoint() throws Exception {
-        // a step of half a million rows, and one second to finish it
+        // a step of forty thousand rows, and one second to finish it
+        TinyModels.colours(data, 40_000);
         Process process = start("--max-steps", "3", "--accumulate", "65536", "--epochs", "1", "--stop-deadline", "1");
         awaitFile(run.resolve("metrics.jsonl"), process);
         Thread.sleep(200);
@@ -102,7 +103,8 @@ class NightEndToEndTest {
 
     @Test
     void anotherBaseModelUnderTheSameNameIsNotResumedOn() throws IOException {
-        assertEquals(0, Captured.loft(train("--max-steps", "4", "--save-steps", "2")).status());
+        assertEquals(
+                0, Captured.loft(train("--max-steps", "4", "--save-steps", "2")).status());
         // as if the process had been killed just before its end
         Files.delete(run.resolve("trainer_state.json"));
         Path weights = model.resolve("model.safetensors");
@@ -112,8 +114,8 @@ class NightEndToEndTest {
             file.seek(file.length() - 3);
             file.write(before ^ 1);
         }
-        Captured call = Captured.loft(
-                "train", "--config", run.resolve("config.yaml").toString(), "--resume");
+        Captured call =
+                Captured.loft("train", "--config", run.resolve("config.yaml").toString(), "--resume");
         assertEquals(2, call.status(), call.err());
         assertTrue(call.err().contains("base_model was config.json "), call.err());
         assertTrue(Files.exists(run.resolve("checkpoint-4")));

@@ -22,8 +22,9 @@ final class MemoryFault {
         for (Throwable t = fault; t != null; t = t.getCause()) {
             String message = String.valueOf(t.getMessage()).toLowerCase(Locale.ROOT);
             boolean heap = t instanceof OutOfMemoryError && message.contains("java heap");
-            if (!heap && SIGNS.stream().anyMatch(message::contains)
-                    || t instanceof OutOfMemoryError && message.contains("physical memory usage")) {
+            // the second is JavaCPP's own limit
+            if ((!heap && SIGNS.stream().anyMatch(message::contains))
+                    || (t instanceof OutOfMemoryError && message.contains("physical memory usage"))) {
                 return true;
             }
         }

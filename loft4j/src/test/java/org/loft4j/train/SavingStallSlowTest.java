@@ -27,7 +27,7 @@ import org.loft4j.tensor.Dtype;
 /** How long training stands still for a checkpoint: a model of some million parameters, a checkpoint every ten steps. */
 @Tag("slow")
 class SavingStallSlowTest {
-    private static final int ROUNDS = 6;
+    private static final int ROUNDS = 4;
     private static final int EVERY = 10;
 
     @TempDir
@@ -52,13 +52,17 @@ class SavingStallSlowTest {
         return Batch.collate(Dataset.causalLmIds(rows), new int[] {0, 1, 2, 3, 4, 5, 6, 7}, 0);
     }
 
-    /** Seconds of ten steps, with a checkpoint after them or without, by turns; the median of each. */
+    /**
+     * Seconds of ten steps, with a checkpoint before them or without, by turns; and the seconds in which the training thread
+     * stood still for the checkpoint. The median of each.
+     */
     private double[] seconds(Method method, boolean background) throws IOException {
         TrainConfig config =
                 TrainConfig.builder(method).saveInBackground(background).build();
         List<Batch> batches = List.of(batch());
         List<Double> plain = new ArrayList<>();
         List<Double> saving = new ArrayList<>();
+        List<Double> still = new ArrayList<>();
         Path output = Files.createDirectories(directory.resolve(method.word() + background));
         try (Model model = model();
                 Trainable trainable = Trainable.create(model, TinyRun.lora(), config);
@@ -76,21 +80,28 @@ class SavingStallSlowTest {
             for (int round = 0; round <= 2 * ROUNDS; round++) {
                 boolean saves = round % 2 == 1;
                 long start = System.nanoTime();
+                long stalled = 0;
                 if (saves) {
                     saver.save(step, java.util.Map.of(), new RunSaver.Needed(0, 0));
+                    stalled += System.nanoTime() - start;
                 }
                 for (int i = 0; i < EVERY; i++) {
                     trainer.step(batches, step++);
+                    long before = System.nanoTime();
                     saver.poll();
+                    stalled += System.nanoTime() - before;
                 }
                 double seconds = (System.nanoTime() - start) / 1e9;
                 saver.await();
                 if (round > 0) {
                     (saves ? saving : plain).add(seconds);
+                    if (saves) {
+                        still.add(stalled / 1e9);
+                    }
                 }
             }
         }
-        return new double[] {median(plain), median(saving)};
+        return new double[] {median(plain), median(saving), median(still)};
     }
 
     private static double median(List<Double> values) {
@@ -105,14 +116,16 @@ class SavingStallSlowTest {
             double[] background = seconds(method, true);
             System.out.println(String.format(
                     Locale.ROOT,
-                    "SavingStallSlowTest: %s, ten steps %.3f s; with a checkpoint %+.1f %% in the background, %+.1f %% without it",
+                    "SavingStallSlowTest: %s, ten steps %.3f s; a checkpoint stops them for %.1f %% in the background, for %.1f %%"
+                            + " without it; all in all they take %+.1f %% and %+.1f %%",
                     method.word(),
                     background[0],
+                    100 * background[2] / background[0],
+                    100 * direct[2] / direct[0],
                     100 * (background[1] / background[0] - 1),
                     100 * (direct[1] / direct[0] - 1)));
-            if (method == Method.LOFT) {
-                assertTrue(background[1] < 1.05 * background[0], background[0] + " s became " + background[1] + " s");
-            }
+            // not of the whole time, which another process may stretch as it likes
+            assertTrue(background[2] < 0.05 * background[0], background[2] + " s of " + background[0] + " s");
         }
     }
 }
