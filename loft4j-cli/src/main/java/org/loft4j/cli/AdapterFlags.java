@@ -25,7 +25,8 @@ final class AdapterFlags {
     @Option(
             names = "--exclude-modules",
             paramLabel = "REGEX",
-            description = "Layers that get none although they are targets: a regular expression over the whole path.")
+            description =
+                    "Layers that get none although they are targets: a regular expression over the whole path. Default: none.")
     @Nullable
     String excludeModules;
 
@@ -34,7 +35,7 @@ final class AdapterFlags {
             paramLabel = "NAME",
             split = ",",
             description =
-                    "Modules that are trained in full and saved with the adapter. A new classifier is always among them.")
+                    "Modules that are trained in full and saved with the adapter. A new classifier is always among them. Default: none but that.")
     @Nullable
     List<String> modulesToSave;
 

@@ -33,7 +33,7 @@ final class AdaptersCombineCommand implements Verb {
             names = "--adapter",
             paramLabel = "DIR=WEIGHT",
             required = true,
-            description = "An adapter and its weight, of any sign; without =WEIGHT it is 1. Once for each.")
+            description = "An adapter and its weight, of any sign; without =WEIGHT it is 1. Required, once for each.")
     List<String> adapters;
 
     @Option(
@@ -41,14 +41,18 @@ final class AdaptersCombineCommand implements Verb {
             paramLabel = "HOW",
             description =
                     "cat: the exact sum, at the sum of the ranks. svd: its best approximation at a rank. linear: sums of"
-                            + " the factors as PEFT has them, for equal ranks. Default: ${DEFAULT-VALUE}.")
+                            + " the factors as PEFT has them, for equal ranks. Default: cat.")
     How how = How.CAT;
 
     @Option(names = "--rank", paramLabel = "R", description = "Rank for svd. Default: the largest of the adapters.")
     @Nullable
     Integer rank;
 
-    @Option(names = "--output", paramLabel = "DIR", required = true, description = "Directory of the new adapter.")
+    @Option(
+            names = "--output",
+            paramLabel = "DIR",
+            required = true,
+            description = "Directory of the new adapter. Required.")
     Path output;
 
     @Mixin(name = "General")

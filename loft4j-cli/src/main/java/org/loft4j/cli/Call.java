@@ -47,6 +47,10 @@ final class Call {
         CommandSpec spec = command.getCommandSpec();
         spec.parser().collectErrors(true);
         spec.usageMessage().abbreviateSynopsis(true);
+        if (command.getCommand() instanceof ConfigCommand) {
+            // what comes behind the verb is that verb's
+            spec.parser().stopAtPositional(true).unmatchedOptionsArePositionalParams(true);
+        }
         if (!spec.mixins().isEmpty()) {
             spec.usageMessage().sectionMap().put(UsageMessageSpec.SECTION_KEY_OPTION_LIST, HelpGroups::render);
         }
@@ -64,7 +68,9 @@ final class Call {
             LogLines.verbose();
         }
         Problems problems = new Problems();
-        problems.addAll(config.problems());
+        if (!(last.getCommand() instanceof ConfigCommand)) {
+            problems.addAll(config.problems());
+        }
         for (CommandLine command : chain) {
             for (Exception error : command.getParseResult().errors()) {
                 problems.add(message(error));

@@ -30,13 +30,15 @@ final class ChatFlags {
             names = "--chat-template-kwargs",
             paramLabel = "KEY=VALUE",
             split = ",",
-            description = "What the template may read beside the messages, such as enable_thinking=false.")
+            description =
+                    "What the template may read beside the messages, such as enable_thinking=false. Default: nothing.")
     @Nullable
     List<String> variables;
 
     @Option(
             names = "--loss-on",
             paramLabel = "PART",
+            completionCandidates = Words.LossParts.class,
             description =
                     "What is learnt of a conversation: assistant (each of its turns), last (its last turn), or all. Default:"
                             + " assistant.")

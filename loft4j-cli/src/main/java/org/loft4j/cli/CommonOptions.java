@@ -9,7 +9,8 @@ final class CommonOptions {
     @Option(
             names = "--config",
             paramLabel = "FILE",
-            description = "YAML file of settings, in Hugging Face's spelling; options given here override it.")
+            description =
+                    "YAML file of settings, in Hugging Face's spelling; options given here override it. Default: none.")
     @Nullable
     Path config;
 

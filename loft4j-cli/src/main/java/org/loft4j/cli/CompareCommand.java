@@ -49,13 +49,18 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft compare --model models/MiniLM --data train.csv --eval-data valid.csv --test-data test.csv \\",
-            "      --methods loft,lora,full --ranks 4,16 --learning-rates 1e-4,3e-4,1e-3 --seeds 0,1,2 --output compared",
+            "      --methods loft,lora,full --ranks 4,16 --learning-rates 1e-4,3e-4,1e-3 --seeds 0,1,2 \\",
+            "      --output compared",
             "  loft compare --model models/MiniLM --data train.csv --eval-data valid.csv --test-data test.csv \\",
-            "      --methods loft,lora:alpha=64:label=LoRA-64 --learning-rates 3e-4 --learning-rates lora-64=1e-3,3e-3 --output compared",
+            "      --methods loft,lora:alpha=64:label=LoRA-64 --learning-rates 3e-4 \\",
+            "      --learning-rates lora-64=1e-3,3e-3 --output compared",
             "  loft compare --output compared --report-only"
         })
 final class CompareCommand implements Verb {
-    @Option(names = "--model", paramLabel = "MODEL", description = ModelFlags.MODEL)
+    @Option(
+            names = "--model",
+            paramLabel = "MODEL",
+            description = ModelFlags.MODEL + " Required, but with --report-only.")
     @Nullable
     ModelReference model;
 
@@ -63,6 +68,7 @@ final class CompareCommand implements Verb {
             names = "--task",
             paramLabel = "TASK",
             converter = Words.OfTask.class,
+            completionCandidates = Words.Tasks.class,
             description = "What the models shall learn, as 'loft train' has it. Default: what config.json names.")
     @Nullable
     Task asked;
@@ -71,6 +77,7 @@ final class CompareCommand implements Verb {
             names = "--pooling",
             paramLabel = "HOW",
             converter = Words.OfPooling.class,
+            completionCandidates = Words.Poolings.class,
             description = "How an encoder makes one vector of a text: pooler, cls, mean, or auto. Default: auto.")
     Pooling pooling = Pooling.AUTO;
 
@@ -82,14 +89,15 @@ final class CompareCommand implements Verb {
     @Option(
             names = "--eval-data",
             paramLabel = "FILE",
-            description = "Validation rows, by which learning rates are chosen.")
+            description = "Validation rows, by which learning rates are chosen. Required, but with --report-only.")
     @Nullable
     DataReference evalData;
 
     @Option(
             names = "--test-data",
             paramLabel = "FILE",
-            description = "Test rows, on which the results are reported and by which nothing is chosen.")
+            description =
+                    "Test rows, on which the results are reported and by which nothing is chosen. Required, but with --report-only.")
     @Nullable
     DataReference testData;
 
@@ -97,7 +105,7 @@ final class CompareCommand implements Verb {
             names = "--output",
             paramLabel = "DIR",
             required = true,
-            description = "Where runs and summary go. Finished runs that it holds are not run again.")
+            description = "Where runs and summary go. Finished runs that it holds are not run again. Required.")
     Path output;
 
     @Option(

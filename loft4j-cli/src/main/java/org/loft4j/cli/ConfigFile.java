@@ -20,7 +20,8 @@ import picocli.CommandLine.Model.OptionSpec;
 
 /** The YAML file of {@code --config}: each of its keys is the default of one option. */
 final class ConfigFile implements IDefaultValueProvider {
-    private static final Map<String, String> HALF = Map.of("bf16", "bfloat16", "fp16", "float16");
+    /** Switches of Hugging Face's trainers for the half precisions, each with the dtype that it stands for. */
+    static final Map<String, String> HALF = Map.of("bf16", "bfloat16", "fp16", "float16");
 
     private final Map<String, String> values = new LinkedHashMap<>();
     private final List<String> problems = new ArrayList<>();
@@ -38,6 +39,11 @@ final class ConfigFile implements IDefaultValueProvider {
             }
         }
         return config;
+    }
+
+    /** Whether the file sets a key. */
+    boolean has(String key) {
+        return values.containsKey(key);
     }
 
     /** What is wrong with the file. */

@@ -4,6 +4,7 @@ import java.util.Comparator;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
@@ -46,7 +47,7 @@ record ConfigKeys(Set<String> keys) {
 
     /** Options that say how to call, and are no settings. */
     private static final Set<String> NONE =
-            Set.of("--config", "--help", "--version", "--verbose", "--json", "--report-only");
+            Set.of("--config", "--help", "--version", "--verbose", "--json", "--report-only", "--dry-run", "--schema");
 
     /** Stands between texts that may hold any character a person writes, commas too. */
     static final String WHOLE_TEXTS = "\u001f";
@@ -61,15 +62,26 @@ record ConfigKeys(Set<String> keys) {
     /** The keys of all verbs. */
     static ConfigKeys of(CommandLine root) {
         Set<String> keys = new TreeSet<>();
+        visit(root, (key, option) -> keys.add(key));
+        return new ConfigKeys(keys);
+    }
+
+    /** Shows every option that has a key, verb by verb, those of verbs inside of verbs too. */
+    static void visit(CommandLine root, BiConsumer<String, OptionSpec> visitor) {
         for (CommandLine verb : root.getSubcommands().values()) {
             for (OptionSpec option : verb.getCommandSpec().options()) {
                 String key = key(option);
                 if (key != null) {
-                    keys.add(key);
+                    visitor.accept(key, option);
                 }
             }
+            visit(verb, visitor);
         }
-        return new ConfigKeys(keys);
+    }
+
+    /** Other names of keys, each with the key that it means. */
+    static Map<String, String> aliases() {
+        return ALIASES;
     }
 
     /** The key of an option, or null if it has none. */

@@ -49,18 +49,19 @@ final class DataCheckCommand implements Verb {
             required = true,
             description =
                     "The model that the rows are for: its tokenizer and chat template are used, its weights are not. "
-                            + ModelFlags.MODEL)
+                            + ModelFlags.MODEL + " Required.")
     ModelReference model;
 
     @Option(
             names = "--task",
             paramLabel = "TASK",
             converter = Words.OfTask.class,
+            completionCandidates = Words.Tasks.class,
             description = "What the model shall learn, as 'loft train' has it. Default: what config.json names.")
     @Nullable
     Task asked;
 
-    @Option(names = "--eval-data", paramLabel = "FILE", description = "Held-out rows, of the same kind.")
+    @Option(names = "--eval-data", paramLabel = "FILE", description = "Held-out rows, of the same kind. Default: none.")
     @Nullable
     DataReference evalData;
 

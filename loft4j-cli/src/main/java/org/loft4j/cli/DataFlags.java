@@ -21,7 +21,7 @@ final class DataFlags {
                             + " completion, or instruction, input and output, where only the answer is learnt; or, but in .csv and"
                             + " .tsv, messages or conversations, or tokens and tags of a text. Images: a folder"
                             + " with a folder for each class, a .csv with the columns image and label, or"
-                            + " images-idx3-ubyte(.gz) with its labels beside it.")
+                            + " images-idx3-ubyte(.gz) with its labels beside it. Required to train and to compare.")
     DataReference data;
 
     @Option(
@@ -57,6 +57,7 @@ final class DataFlags {
             names = "--format",
             paramLabel = "FORMAT",
             converter = Words.OfRowFormat.class,
+            completionCandidates = Words.RowFormats.class,
             description =
                     "Which columns make a row: text, label (text and label), prompt (prompt and completion), messages,"
                             + " sharegpt (conversations), alpaca (instruction, input, output), tags (tokens and tags), or auto: what"

@@ -6,7 +6,10 @@ import picocli.CommandLine.Option;
 
 /** What a run is judged by while it goes. */
 final class EvalFlags {
-    @Option(names = "--eval-data", paramLabel = "FILE", description = "Held-out rows, of the same kind.")
+    @Option(
+            names = "--eval-data",
+            paramLabel = "FILE",
+            description = "Held-out rows, of the same kind. Default: none, or those of --eval-share.")
     @Nullable
     DataReference file;
 

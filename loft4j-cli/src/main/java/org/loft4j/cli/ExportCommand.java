@@ -43,7 +43,7 @@ final class ExportCommand implements Verb {
     @Option(names = "--to", paramLabel = "FORMAT", description = "The format: gguf. Default: ${DEFAULT-VALUE}.")
     String to = "gguf";
 
-    @Option(names = "--output", paramLabel = "FILE", required = true, description = "The file to write.")
+    @Option(names = "--output", paramLabel = "FILE", required = true, description = "The file to write. Required.")
     Path output;
 
     @Option(

@@ -43,7 +43,10 @@ import picocli.CommandLine.Spec;
             "  loft generate --model models/Llama --data prompts.txt --temperature 0.8 --top-p 0.95 --json"
         })
 final class GenerateCommand implements Verb {
-    @Option(names = "--text", paramLabel = "TEXT", description = "A text to continue; may be given several times.")
+    @Option(
+            names = "--text",
+            paramLabel = "TEXT",
+            description = "A text to continue; may be given several times. This or --data is required.")
     @Nullable
     List<String> texts;
 
@@ -51,7 +54,7 @@ final class GenerateCommand implements Verb {
             names = "--data",
             paramLabel = "FILE",
             description = "Texts to continue: the rows' prompt, their text, or their messages up to the last answer;"
-                    + " .jsonl, .json, .csv, .tsv or .txt.")
+                    + " .jsonl, .json, .csv, .tsv or .txt. This or --text is required.")
     @Nullable
     DataReference data;
 

@@ -11,7 +11,8 @@ final class LengthFlags {
     @Option(
             names = "--max-steps",
             paramLabel = "N",
-            description = "Optimizer steps of the run, whatever --epochs says; 0 for as many as the epochs make.")
+            description =
+                    "Optimizer steps of the run, whatever --epochs says; 0 for as many as the epochs make. Default: ${DEFAULT-VALUE}.")
     long maxSteps = 0;
 
     @Option(

@@ -47,6 +47,8 @@ import picocli.CommandLine.Option;
             VerifyCommand.class,
             ReproduceCommand.class,
             BenchCommand.class,
+            ConfigCommand.class,
+            CompletionCommand.class,
             HelpCommand.class
         })
 public final class Loft {

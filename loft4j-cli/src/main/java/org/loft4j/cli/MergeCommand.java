@@ -43,7 +43,11 @@ final class MergeCommand implements Verb {
     /** Weights that a merge may have left before, in one file or several. */
     private static final Pattern WEIGHTS = Pattern.compile("model(-\\d+-of-\\d+)?\\.safetensors(\\.index\\.json)?");
 
-    @Option(names = "--output", paramLabel = "DIR", required = true, description = "Directory of the merged model.")
+    @Option(
+            names = "--output",
+            paramLabel = "DIR",
+            required = true,
+            description = "Directory of the merged model. Required.")
     Path output;
 
     @Option(

@@ -28,7 +28,7 @@ final class ModelFlags {
     @Option(
             names = "--adapter",
             paramLabel = "DIR",
-            description = "Directory of an adapter: what 'loft train' left, or one of PEFT's.")
+            description = "Directory of an adapter: what 'loft train' left, or one of PEFT's. Default: none.")
     @Nullable
     Path adapter;
 

@@ -49,18 +49,25 @@ import picocli.CommandLine.Spec;
             "  cat lines.txt | loft predict --model merged"
         })
 final class PredictCommand implements Verb {
-    @Option(names = "--text", paramLabel = "TEXT", description = "A text to classify; may be given several times.")
+    @Option(
+            names = "--text",
+            paramLabel = "TEXT",
+            description = "A text to classify; may be given several times. Default: the lines of standard input.")
     @Nullable
     List<String> texts;
 
-    @Option(names = "--image", paramLabel = "FILE", description = "An image to classify; may be given several times.")
+    @Option(
+            names = "--image",
+            paramLabel = "FILE",
+            description = "An image to classify; may be given several times. Default: none.")
     @Nullable
     List<Path> images;
 
     @Option(
             names = "--data",
             paramLabel = "FILE",
-            description = "Texts to classify: .jsonl, .json, .csv, .tsv or .txt; labels in it are not read.")
+            description =
+                    "Texts to classify: .jsonl, .json, .csv, .tsv or .txt; labels in it are not read. Default: the lines of standard input.")
     @Nullable
     DataReference data;
 

@@ -28,7 +28,8 @@ final class PromptFlags {
             names = "--chat-template-kwargs",
             paramLabel = "KEY=VALUE",
             split = ",",
-            description = "What the template may read beside the messages, such as enable_thinking=false.")
+            description =
+                    "What the template may read beside the messages, such as enable_thinking=false. Default: nothing.")
     @Nullable
     List<String> variables;
 

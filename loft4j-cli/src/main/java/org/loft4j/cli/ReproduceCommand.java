@@ -31,8 +31,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "  loft reproduce full-rank",
             "  loft reproduce matrix-factorization --output mf",
-            "  loft reproduce rank --model models/MiniLM --data train.csv --eval-data valid.csv --test-data test.csv \\",
-            "      --seeds 0,1,2 --learning-rate 3e-4,1e-3 --output rank-on-mine"
+            "  loft reproduce rank --model models/MiniLM --data train.csv --eval-data valid.csv \\",
+            "      --test-data test.csv --seeds 0,1,2 --learning-rate 3e-4,1e-3 --output rank-on-mine"
         })
 final class ReproduceCommand implements Verb {
     @Parameters(

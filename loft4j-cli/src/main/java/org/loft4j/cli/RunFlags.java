@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.train.OnExisting;
 import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Option;
@@ -11,7 +12,7 @@ final class RunFlags {
             names = "--output",
             paramLabel = "DIR",
             required = true,
-            description = "Where the adapter, checkpoints, metrics and this call's settings go.")
+            description = "Where the adapter, checkpoints, metrics and this call's settings go. Required.")
     Path output;
 
     @Option(
@@ -36,6 +37,7 @@ final class RunFlags {
     @Option(
             names = "--metric-for-best",
             paramLabel = "NAME",
+            completionCandidates = Words.Scores.class,
             description =
                     "What tells the best evaluation: loss, accuracy, macro_f1, matthews, perplexity, or, of entities, precision, recall or f1. Default: ${DEFAULT-VALUE}.")
     String metricForBest = "loss";
@@ -86,12 +88,38 @@ final class RunFlags {
     @Option(names = "--overwrite", description = "Remove the run that the output directory holds.")
     boolean overwrite;
 
+    @Option(
+            names = "--max-memory",
+            paramLabel = "SIZE",
+            description =
+                    "The memory that the run may take, such as 6GB. It is reckoned from the shapes before anything is loaded or"
+                            + " written; a run that needs more is refused, with what would bring it down. Default: no bound.")
+    @Nullable
+    String maxMemory;
+
+    @Option(
+            names = "--dry-run",
+            description =
+                    "Train nothing and write nothing: show rows, tokens, steps, parameters, memory by parts, and the time"
+                            + " that a few steps on a throw-away copy foretell.")
+    boolean dryRun;
+
+    /** Bytes; the largest number where there is no bound. */
+    long maxMemory() {
+        return maxMemory == null ? Long.MAX_VALUE : Quantities.parseBytes("max_memory", maxMemory);
+    }
+
     void check(Problems problems) {
+        problems.of(this::maxMemory);
         if (resume && overwrite) {
             problems.add("--resume and --overwrite exclude each other");
         }
         if (stopDeadline < 0) {
             problems.add("stop_deadline must be at least 0, got " + stopDeadline);
+        }
+        if (!TrainConfig.METRICS.contains(metricForBest)) {
+            problems.add("metric_for_best_model must be one of " + String.join(", ", TrainConfig.METRICS) + ", got "
+                    + metricForBest);
         }
     }
 

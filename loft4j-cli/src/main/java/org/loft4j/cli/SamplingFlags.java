@@ -20,39 +20,47 @@ final class SamplingFlags {
     @Option(
             names = "--temperature",
             paramLabel = "T",
-            description = "Divides the logits before a token is drawn; 0 for always the likeliest one.")
+            description =
+                    "Divides the logits before a token is drawn; 0 for always the likeliest one. Default: 0 for generate, 1 where another of these options draws; for chat the model's own.")
     @Nullable
     Double temperature;
 
-    @Option(names = "--top-k", paramLabel = "K", description = "Draw from the K likeliest tokens; 0 for all.")
+    @Option(
+            names = "--top-k",
+            paramLabel = "K",
+            description = "Draw from the K likeliest tokens; 0 for all. Default: 0; for chat the model's own.")
     @Nullable
     Integer topK;
 
     @Option(
             names = "--top-p",
             paramLabel = "P",
-            description = "Draw from the likeliest tokens that together have this probability; 1 for all.")
+            description =
+                    "Draw from the likeliest tokens that together have this probability; 1 for all. Default: 1; for chat the model's own.")
     @Nullable
     Double topP;
 
     @Option(
             names = "--min-p",
             paramLabel = "P",
-            description = "Draw from tokens with at least this share of the likeliest one's probability; 0 for all.")
+            description =
+                    "Draw from tokens with at least this share of the likeliest one's probability; 0 for all. Default: 0; for chat the model's own.")
     @Nullable
     Double minP;
 
     @Option(
             names = "--repetition-penalty",
             paramLabel = "X",
-            description = "Above 1: tokens that have come before are less likely; 1 for no such change.")
+            description =
+                    "Above 1: tokens that have come before are less likely; 1 for no such change. Default: 1; for chat the model's own.")
     @Nullable
     Double repetitionPenalty;
 
     @Option(
             names = "--stop",
             paramLabel = "TEXT",
-            description = "A text that ends the continuation and is not part of it; may be given several times.")
+            description =
+                    "A text that ends the continuation and is not part of it; may be given several times. Default: none.")
     List<String> stop = List.of();
 
     @Option(names = "--seed", paramLabel = "N", description = "Seed of what is drawn. Default: ${DEFAULT-VALUE}.")

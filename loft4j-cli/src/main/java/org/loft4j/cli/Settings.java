@@ -41,16 +41,21 @@ final class Settings {
             }
         }
         resolved.forEach((key, value) -> tree.put(key, value));
-        String yaml = YAMLMapper.builder()
+        AtomicFiles.write(file, yaml(tree).getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Settings as a file holds them. */
+    static String yaml(Map<String, ?> tree) throws IOException {
+        return YAMLMapper.builder()
                 .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
                 .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
                 .enable(YAMLGenerator.Feature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
                 .build()
                 .writeValueAsString(tree);
-        AtomicFiles.write(file, yaml.getBytes(StandardCharsets.UTF_8));
     }
 
-    private static Object plain(Object value) {
+    /** A value as a file spells it. */
+    static Object plain(Object value) {
         if (value instanceof Method method) {
             return method.word();
         }

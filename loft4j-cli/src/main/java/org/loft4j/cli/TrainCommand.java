@@ -26,6 +26,11 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.train.MemoryEstimate;
+import org.loft4j.train.MemoryPlan;
+import org.loft4j.train.MemoryPlan.Load;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
@@ -46,20 +51,23 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft train --model models/MiniLM --data train.csv --eval-data valid.csv --output run",
-            "  loft train --model HuggingFaceTB/SmolLM2-135M --data train.jsonl --method lora --rank 8 --learning-rate 2e-4 --output run",
-            "  loft train --model google/vit-base-patch16-224-in21k --data photos --eval-share 0.1 --augment crop,flip --output run",
+            "  loft train --model HuggingFaceTB/SmolLM2-135M --data train.jsonl --method lora --rank 8 \\",
+            "      --learning-rate 2e-4 --output run",
+            "  loft train --model google/vit-base-patch16-224-in21k --data photos --eval-share 0.1 \\",
+            "      --augment crop,flip --output run",
             "  loft train --config run/config.yaml --resume"
         })
 final class TrainCommand implements Verb {
     static final String SETTINGS = "config.yaml";
 
-    @Option(names = "--model", paramLabel = "MODEL", required = true, description = ModelFlags.MODEL)
+    @Option(names = "--model", paramLabel = "MODEL", required = true, description = ModelFlags.MODEL + " Required.")
     ModelReference model;
 
     @Option(
             names = "--task",
             paramLabel = "TASK",
             converter = Words.OfTask.class,
+            completionCandidates = Words.Tasks.class,
             description = "What the model shall learn: causal-lm, sequence-classification (rows of text and label),"
                     + " token-classification (rows of tokens and tags) or image-classification. Default: what"
                     + " config.json names, else what models of this family mostly do.")
@@ -70,6 +78,7 @@ final class TrainCommand implements Verb {
             names = "--pooling",
             paramLabel = "HOW",
             converter = Words.OfPooling.class,
+            completionCandidates = Words.Poolings.class,
             description =
                     "How an encoder makes one vector of a text: pooler, cls, mean, or auto: as config.json says, else the pooler"
                             + " if the weights have one, else the mean. Default: auto.")
@@ -81,6 +90,7 @@ final class TrainCommand implements Verb {
             fallbackValue = "blocks",
             paramLabel = "HOW",
             converter = Words.OfPacking.class,
+            completionCandidates = Words.Packings.class,
             description =
                     "How the rows of a language model share rows of --max-length tokens. blocks, which --packing alone means: texts"
                             + " one after the other, cut into blocks. examples: whole rows of any kind, which see nothing of"
@@ -165,12 +175,16 @@ final class TrainCommand implements Verb {
     }
 
     TrainConfig config() {
+        return settings().build();
+    }
+
+    private TrainConfig.Builder settings() {
         TrainConfig.Builder config = TrainConfig.builder(method.method);
         optimizer.apply(config);
         length.apply(config);
         run.apply(config);
         watch.apply(config);
-        return config.build();
+        return config;
     }
 
     private Augmentation augmentation() {
@@ -201,22 +215,45 @@ final class TrainCommand implements Verb {
                 loadIn.value(),
                 adapter.inFull(),
                 run.seed);
-        try (Tokenizer tokenizer = Tokenizer.open(directory);
-                Model opened = open(directory, options)) {
-            int most = (int) Math.min(Integer.MAX_VALUE, opened.description().maxPositions());
-            int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
+        int most = (int) Math.min(Integer.MAX_VALUE, Models.maxPositions(directory));
+        int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
+        TrainData encoded;
+        try (Tokenizer tokenizer = Tokenizer.open(directory)) {
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows.train()) : null;
             TrainingSet train = streamed != null
                     ? streamed.encode(tokenizer, format, maxLength, stream.shuffleBuffer())
                     : encode(rows, rows.train(), tokenizer, format, maxLength, "training");
             Examples held =
                     rows.eval() == null ? null : encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out");
-            TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
-            Samples samples = task == Task.CAUSAL_LM
-                    ? Samples.of(watch, chat, format != null, opened, tokenizer, directory, run.output)
-                    : Samples.NONE;
-            return train(opened, encoded, config, method.adapter(adapter), samples);
+            encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
         }
+        MemoryEstimate memory = memory(
+                directory, options, BatchSizes.of(encoded.train(), config).load(encoded.eval(), config));
+        try (Model opened = open(directory, options)) {
+            return run.dryRun
+                    ? dryRun(opened, encoded, config, memory)
+                    : train(opened, encoded, config, method.adapter(adapter));
+        }
+    }
+
+    /** By the shapes alone, so that a run that is too large is refused before its weights are read. */
+    private MemoryEstimate memory(Path directory, ModelOptions options, Load load) throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Model shapes = Models.outline(
+                        directory, fromScratch && device.dtype() == null ? options.withDtype(Dtype.F32) : options)) {
+            MemoryPlan plan = new MemoryPlan(
+                    config(), method.adapter(adapter), loadIn.value(), load, MemoryPlan.Attention.of(directory));
+            new Budget(shapes, plan, settings()).check(run.maxMemory());
+            return MemoryEstimate.of(shapes, plan);
+        }
+    }
+
+    private int dryRun(Model opened, TrainData encoded, TrainConfig config, MemoryEstimate memory) throws IOException {
+        DryRun dry = DryRun.of(opened, encoded, config, method.adapter(adapter), memory);
+        PrintWriter out = spec.commandLine().getOut();
+        out.print(common.json ? Json.text(dry.tree(run.output)) + "\n" : dry.text(run.output));
+        out.flush();
+        return ExitCode.OK;
     }
 
     private int runOnImages(Path directory, TrainConfig config) throws IOException {
@@ -233,9 +270,19 @@ final class TrainCommand implements Verb {
                 device.device(),
                 loadIn.value(),
                 run.seed);
+        long states = Models.maxPositions(directory);
+        int held = rows.eval() == null
+                ? 0
+                : Math.min(config.evalBatchSize(), rows.eval().size());
+        MemoryEstimate memory = memory(
+                directory,
+                options,
+                new Load(Math.min(config.batchSize(), rows.train().size()), states, held, states));
         try (Model opened = open(directory, options)) {
             TrainData encoded = rows.encode(opened, directory, augmentation());
-            return train(opened, encoded, config, method.adapter(adapter), Samples.NONE);
+            return run.dryRun
+                    ? dryRun(opened, encoded, config, memory)
+                    : train(opened, encoded, config, method.adapter(adapter));
         }
     }
 
@@ -297,7 +344,11 @@ final class TrainCommand implements Verb {
                 + settings;
     }
 
-    /** What the call left to the defaults of the method. */
+    /** What the call leaves to the defaults of its method, by key. */
+    Map<String, Object> resolved() {
+        return resolved(config(), method.adapter(adapter));
+    }
+
     private static Map<String, Object> resolved(TrainConfig config, @Nullable LoraConfig lora) {
         Map<String, Object> resolved = new LinkedHashMap<>(config.toMap());
         if (lora != null) {

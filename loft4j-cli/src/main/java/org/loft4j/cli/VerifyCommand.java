@@ -41,14 +41,18 @@ import picocli.CommandLine.Spec;
 final class VerifyCommand implements Verb {
     private static final List<String> PREFIXES = List.of("base", "lora", "merged");
 
-    @Option(names = "--input", paramLabel = "FILE", required = true, description = "safetensors file of the inputs.")
+    @Option(
+            names = "--input",
+            paramLabel = "FILE",
+            required = true,
+            description = "safetensors file of the inputs. Required.")
     Path input;
 
     @Option(
             names = "--expected",
             paramLabel = "FILE",
             required = true,
-            description = "safetensors file of what another implementation made of them.")
+            description = "safetensors file of what another implementation made of them. Required.")
     Path expected;
 
     @Option(

@@ -10,6 +10,8 @@ import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
+import org.loft4j.nn.Linear;
+import org.loft4j.nn.Model;
 
 /**
  * What low-rank adapters are put where (Hu et al. 2021, arXiv:2106.09685, section 4.1): {@code W = W0 + scale·B·A} with
@@ -104,8 +106,17 @@ public record LoraConfig(
     }
 
     /** Whether the module at this path, or one that it lies in, is saved in full. */
-    boolean saves(String path) {
+    public boolean saves(String path) {
         return modulesToSave.stream().anyMatch(name -> ("." + path + ".").contains("." + name + "."));
+    }
+
+    /**
+     * The layers of a model that get an adapter, by path, in the model's order.
+     *
+     * @throws org.loft4j.ConfigException if there is none, or a name that fits nothing
+     */
+    public Map<String, Linear> layers(Model model) {
+        return ModuleSelection.select(model, this, true);
     }
 
     /** The same configuration with this list of modules that are saved in full. */

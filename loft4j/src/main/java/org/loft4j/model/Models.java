@@ -38,9 +38,11 @@ import org.loft4j.model.smollm3.SmolLm3Config;
 import org.loft4j.model.smollm3.SmolLm3Model;
 import org.loft4j.model.vit.VitConfig;
 import org.loft4j.model.vit.VitModel;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 
 /** Opens Hugging Face model directories: config.json beside model.safetensors, or beside its shards and their index. */
@@ -143,6 +145,23 @@ public final class Models {
                     .random(file.json(), complete(family, file, options).withDtype(dtype));
         } catch (ConfigException e) {
             throw named(file, e);
+        }
+    }
+
+    /**
+     * A directory's model without its numbers: layers and shapes for arithmetic, at no cost whatever its size. In full precision,
+     * of the dtype of its file where none is given.
+     *
+     * @throws CheckpointException for a file that cannot be used
+     */
+    public static Model outline(Path directory, ModelOptions options) throws IOException {
+        ModelOptions nowhere = options.withDevice(DeviceSpec.META).withLoadIn(LoadIn.FULL);
+        if (options.dtype() != null) {
+            return initialise(directory, nowhere);
+        }
+        try (ModelDirectory source = ModelDirectory.open(directory)) {
+            String first = source.names().iterator().next();
+            return initialise(directory, nowhere.withDtype(source.info(first).dtype()));
         }
     }
 

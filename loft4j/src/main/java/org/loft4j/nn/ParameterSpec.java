@@ -61,6 +61,9 @@ public record ParameterSpec(String name, Initial initial, Role role, long... sha
      */
     public Tensor create(double std, Dtype dtype, DeviceSpec device, Generator generator) {
         TensorOptions options = Tensors.options(dtype, device);
+        if (device.equals(DeviceSpec.META)) {
+            return torch.empty(shape, options, null);
+        }
         return switch (initial) {
             case ONES -> torch.ones(shape, options);
             case ZEROS -> torch.zeros(shape, options);

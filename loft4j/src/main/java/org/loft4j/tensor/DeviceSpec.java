@@ -5,15 +5,19 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.loft4j.ConfigException;
 
-/** Where tensors live: the processor, or one CUDA device. */
+/** Where tensors live: the processor, one CUDA device, or nowhere. */
 public record DeviceSpec(Kind kind, int index) {
     /** The processor. */
     public static final DeviceSpec CPU = new DeviceSpec(Kind.CPU, 0);
 
+    /** No device: tensors have a shape and a type, and no numbers. */
+    public static final DeviceSpec META = new DeviceSpec(Kind.META, 0);
+
     /** Kinds of device. */
     public enum Kind {
         CPU,
-        CUDA
+        CUDA,
+        META
     }
 
     /** Reads {@code cpu}, {@code cuda}, {@code cuda:1} or {@code auto} (CUDA where there is one). */
@@ -38,16 +42,24 @@ public record DeviceSpec(Kind kind, int index) {
 
     /** Where a tensor lives. */
     public static DeviceSpec of(Tensor tensor) {
-        return tensor.is_cuda() ? new DeviceSpec(Kind.CUDA, tensor.device().index()) : CPU;
+        return tensor.is_cuda() ? new DeviceSpec(Kind.CUDA, tensor.device().index()) : tensor.is_meta() ? META : CPU;
     }
 
     /** The native descriptor, owned by the open scope. */
     public Device torch() {
-        return kind == Kind.CPU ? new Device(torch.DeviceType.CPU) : new Device(torch.DeviceType.CUDA, (byte) index);
+        return switch (kind) {
+            case CPU -> new Device(torch.DeviceType.CPU);
+            case CUDA -> new Device(torch.DeviceType.CUDA, (byte) index);
+            case META -> new Device(torch.DeviceType.Meta);
+        };
     }
 
     @Override
     public String toString() {
-        return kind == Kind.CPU ? "cpu" : "cuda:" + index;
+        return switch (kind) {
+            case CPU -> "cpu";
+            case CUDA -> "cuda:" + index;
+            case META -> "meta";
+        };
     }
 }

@@ -36,9 +36,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
             "weight_decay");
 
     static RunPlan of(TrainConfig config, Model model, Trainable trainable, TrainData data, BaseFiles base) {
-        long batches = ceilDiv(data.train().rows(), config.batchSize());
-        long stepsPerEpoch = ceilDiv(batches, config.gradientAccumulationSteps());
-        long totalSteps = config.maxSteps() > 0 ? config.maxSteps() : config.epochs() * stepsPerEpoch;
+        RunLength length = RunLength.of(config, data.train());
         Map<String, Object> settings = new LinkedHashMap<>(config.toMap());
         var adapter = trainable.adapter();
         settings.put("adapter", adapter == null ? "none" : adapter.config().toString());
@@ -52,11 +50,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         settings.put("train_data", data.train().fingerprint());
         Examples eval = data.eval();
         settings.put("eval_data", eval == null ? "none" : eval.fingerprint());
-        return new RunPlan(stepsPerEpoch, totalSteps, settings);
-    }
-
-    private static long ceilDiv(long a, long b) {
-        return (a + b - 1) / b;
+        return new RunPlan(length.stepsPerEpoch(), length.totalSteps(), settings);
     }
 
     /** How many passes over the data are behind after a step. */

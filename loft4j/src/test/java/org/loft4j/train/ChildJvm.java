@@ -24,11 +24,20 @@ final class ChildJvm {
     }
 
     static Process start(List<String> command, Path errors) throws IOException {
-        ProcessBuilder builder = new ProcessBuilder(command);
-        builder.environment().put("OMP_WAIT_POLICY", "passive");
+        ProcessBuilder builder = builder(command, errors);
         // what is freed goes back to the system at once, so that the resident size tells what is held
         builder.environment().put("MALLOC_MMAP_THRESHOLD_", "65536");
-        builder.redirectError(errors.toFile());
         return builder.start();
+    }
+
+    /** With the C library as users have it, which keeps some of what is freed. */
+    static Process plain(Class<?> main, Path errors, List<String> jvmFlags, String... arguments) throws IOException {
+        return builder(command(main, jvmFlags, arguments), errors).start();
+    }
+
+    private static ProcessBuilder builder(List<String> command, Path errors) {
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().put("OMP_WAIT_POLICY", "passive");
+        return builder.redirectError(errors.toFile());
     }
 }

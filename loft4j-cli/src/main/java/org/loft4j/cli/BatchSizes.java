@@ -1,0 +1,56 @@
+package org.loft4j.cli;
+
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.data.BatchPlan;
+import org.loft4j.data.Examples;
+import org.loft4j.train.MemoryPlan.Load;
+import org.loft4j.train.TrainConfig;
+
+/**
+ * The batches of an epoch with their padding.
+ *
+ * @param cells tokens and padding of each batch, in the order of training
+ * @param lengths of the examples
+ */
+record BatchSizes(List<int[]> batches, long[] cells, int[] lengths) {
+    static BatchSizes of(Examples train, TrainConfig config) {
+        int[] lengths = train.lengths();
+        List<int[]> batches = new BatchPlan(train, config.batchSize(), config.groupByLength(), config.seed()).epoch(0);
+        long[] cells = batches.stream()
+                .mapToLong(batch -> (long) batch.length * longest(batch, lengths))
+                .toArray();
+        return new BatchSizes(batches, cells, lengths);
+    }
+
+    private static int longest(int[] batch, int[] lengths) {
+        return Arrays.stream(batch).map(i -> lengths[i]).max().orElse(1);
+    }
+
+    /** Tokens of an epoch, without padding. */
+    long tokens() {
+        return Arrays.stream(lengths).asLongStream().sum();
+    }
+
+    /** Tokens of an epoch with padding. */
+    long padded() {
+        return Arrays.stream(cells).sum();
+    }
+
+    /** The largest batches of the run. */
+    Load load(@Nullable Examples held, TrainConfig config) {
+        int[] largest = batches.get(0);
+        for (int[] batch : batches) {
+            if ((long) batch.length * longest(batch, lengths) > (long) largest.length * longest(largest, lengths)) {
+                largest = batch;
+            }
+        }
+        if (held == null) {
+            return new Load(largest.length, longest(largest, lengths), 0, 0);
+        }
+        int rows = Math.min(config.evalBatchSize(), held.size());
+        int columns = Arrays.stream(held.lengths()).max().orElse(1);
+        return new Load(largest.length, longest(largest, lengths), rows, columns);
+    }
+}

@@ -1,0 +1,107 @@
+package org.loft4j.cli;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.nn.LoadIn;
+import org.loft4j.nn.Model;
+import org.loft4j.train.MemoryEstimate;
+import org.loft4j.train.MemoryPlan;
+import org.loft4j.train.MemoryPlan.Load;
+import org.loft4j.train.TrainConfig;
+
+/** Holds a run to the memory that it was given, before anything is read into it or written. */
+final class Budget {
+    private final Model shapes;
+    private final MemoryPlan plan;
+    private final TrainConfig.Builder config;
+
+    /**
+     * @param shapes the model or its outline
+     * @param config the settings of the plan, to be changed
+     */
+    Budget(Model shapes, MemoryPlan plan, TrainConfig.Builder config) {
+        this.shapes = shapes;
+        this.plan = plan;
+        this.config = config;
+    }
+
+    /** A change of the call, and the run that it makes. */
+    private record Remedy(String options, MemoryPlan plan) {}
+
+    /** @throws ConfigException that says what takes the memory, and what each remedy would bring */
+    void check(long most) {
+        MemoryEstimate estimate = MemoryEstimate.of(shapes, plan);
+        if (estimate.total() <= most) {
+            return;
+        }
+        List<String> remedies = new ArrayList<>();
+        for (Remedy remedy : remedies(most)) {
+            long then = MemoryEstimate.of(shapes, remedy.plan()).total();
+            if (then < estimate.total()) {
+                remedies.add(remedy.options() + " (→ " + Quantities.bytes(then)
+                        + (then <= most ? "" : ", still too much") + ")");
+            }
+        }
+        throw new ConfigException("max_memory is " + Quantities.bytes(most) + ", and this run needs about "
+                + Quantities.bytes(estimate.total()) + ": " + parts(estimate)
+                + (remedies.isEmpty() ? "" : "\ntry " + String.join("; ", remedies)));
+    }
+
+    /** The parts that matter, the largest first. */
+    static String parts(MemoryEstimate estimate) {
+        return estimate.parts().entrySet().stream()
+                .filter(part -> part.getValue() >= estimate.total() / 100)
+                .sorted(Map.Entry.<String, Long>comparingByValue().reversed())
+                .map(part -> part.getKey() + " " + Quantities.bytes(part.getValue()))
+                .collect(Collectors.joining(", "));
+    }
+
+    private List<Remedy> remedies(long most) {
+        List<Remedy> remedies = new ArrayList<>();
+        TrainConfig now = plan.config();
+        TrainConfig checkpointing = config.gradientCheckpointing(true).build();
+        if (!now.gradientCheckpointing()) {
+            remedies.add(new Remedy("--gradient-checkpointing", plan.with(checkpointing, plan.loadIn(), plan.load())));
+        }
+        Remedy smaller = smaller(now, most);
+        if (smaller != null) {
+            remedies.add(smaller);
+        }
+        boolean fewer = now.method().usesAdapter() && plan.loadIn() != LoadIn.NF4;
+        if (fewer) {
+            remedies.add(new Remedy("--load-in 4bit", plan.with(now, LoadIn.NF4, plan.load())));
+        }
+        if (remedies.size() > 1) {
+            MemoryPlan all = smaller == null ? plan : smaller.plan();
+            remedies.add(new Remedy(
+                    "all of these", all.with(checkpointing, fewer ? LoadIn.NF4 : plan.loadIn(), all.load())));
+        }
+        return remedies;
+    }
+
+    /** The largest batch that fits, as half, a quarter, …, with as many batches more to a step; else one row. */
+    private @Nullable Remedy smaller(TrainConfig now, long most) {
+        Load load = plan.load();
+        Remedy remedy = null;
+        for (long divisor = 2; divisor <= now.batchSize(); divisor *= 2) {
+            long rows = Math.max(1, now.batchSize() / divisor);
+            Load less = new Load(
+                    Math.max(1, load.rows() / divisor),
+                    load.columns(),
+                    Math.min(load.evalRows(), rows),
+                    load.evalColumns());
+            remedy = new Remedy(
+                    "--batch-size " + rows + " --accumulate " + now.gradientAccumulationSteps() * divisor
+                            + (load.evalRows() > rows ? " --eval-batch-size " + rows : ""),
+                    plan.with(now, plan.loadIn(), less));
+            if (MemoryEstimate.of(shapes, remedy.plan()).total() <= most) {
+                break;
+            }
+        }
+        return remedy;
+    }
+}

@@ -1,0 +1,196 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.data.Examples;
+import org.loft4j.data.MiniBatch;
+import org.loft4j.nn.Model;
+import org.loft4j.train.MemoryEstimate;
+import org.loft4j.train.RunLength;
+import org.loft4j.train.TrainConfig;
+import org.loft4j.train.TrainData;
+import org.loft4j.train.Trainable;
+import org.loft4j.train.Trainer;
+
+/**
+ * What a run would be: its length, its memory by arithmetic, and its time by a few real steps, which train an adapter or a model
+ * that is then thrown away. Writes nothing.
+ */
+final class DryRun {
+    private static final int TRIED = 3;
+
+    private final TrainData data;
+    private final TrainConfig config;
+    private final BatchSizes sizes;
+    private final RunLength length;
+    private final MemoryEstimate memory;
+    private final long trained;
+    private final long parameters;
+    private final double secondsPerCell;
+
+    private DryRun(
+            TrainData data, TrainConfig config, MemoryEstimate memory, long trained, long parameters, double perCell) {
+        this.data = data;
+        this.config = config;
+        this.sizes = BatchSizes.of(data.train(), config);
+        this.length = RunLength.of(config, data.train());
+        this.memory = memory;
+        this.trained = trained;
+        this.parameters = parameters;
+        this.secondsPerCell = perCell;
+    }
+
+    /** Takes the steps. The weights of a model that is trained in full are others afterwards. */
+    static DryRun of(Model model, TrainData data, TrainConfig config, @Nullable LoraConfig lora, MemoryEstimate memory)
+            throws IOException {
+        try (Trainable trainable = Trainable.create(model, lora, config)) {
+            long trained = trainable.elements();
+            long all = model.weights().elements() + (config.method().usesAdapter() ? trained : 0);
+            return new DryRun(data, config, memory, trained, all, secondsPerCell(model, data, config, trainable));
+        }
+    }
+
+    /** Of the steps that are tried the first only warms up. */
+    private static double secondsPerCell(Model model, TrainData data, TrainConfig config, Trainable trainable)
+            throws IOException {
+        BatchSizes sizes = BatchSizes.of(data.train(), config);
+        RunLength length = RunLength.of(config, data.train());
+        Trainer trainer = new Trainer(model, trainable, config, length.totalSteps());
+        trainable.setTraining(true);
+        int accumulation = config.gradientAccumulationSteps();
+        int steps = (int) length.stepsPerEpoch();
+        long cells = 0;
+        long nanos = 0;
+        for (int tried = -1; tried < TRIED; tried++) {
+            int from = (int) ((long) steps * Math.max(0, tried) / TRIED) * accumulation;
+            int to = Math.min(sizes.batches().size(), from + accumulation);
+            List<MiniBatch> micro = new ArrayList<>();
+            for (int[] indices : sizes.batches().subList(from, to)) {
+                micro.add(data.train().trainingBatch(indices, data.padId(), config.seed(), 0));
+            }
+            long start = System.nanoTime();
+            trainer.step(micro, tried + 1);
+            if (tried >= 0) {
+                nanos += System.nanoTime() - start;
+                for (int i = from; i < to; i++) {
+                    cells += sizes.cells()[i];
+                }
+            }
+        }
+        trainable.setTraining(false);
+        return nanos / 1e9 / cells;
+    }
+
+    private double epochs() {
+        return (double) length.totalSteps() / length.stepsPerEpoch();
+    }
+
+    private double stepSeconds() {
+        return secondsPerCell * sizes.padded() / length.stepsPerEpoch();
+    }
+
+    /** A forward pass takes a third of what a training step does for each token. */
+    private double evaluationSeconds() {
+        Examples held = data.eval();
+        if (held == null) {
+            return 0;
+        }
+        long every = config.evalSteps() > 0 ? config.evalSteps() : length.stepsPerEpoch();
+        long evaluations = Math.max(1, (length.totalSteps() + every - 1) / every);
+        long tokens = Arrays.stream(held.lengths()).asLongStream().sum();
+        return evaluations * tokens * secondsPerCell / 3;
+    }
+
+    private double seconds() {
+        return stepSeconds() * length.totalSteps() + evaluationSeconds();
+    }
+
+    private static String outputState(Path output) {
+        return Files.exists(output.resolve(TrainCommand.SETTINGS))
+                ? " holds a run already: --resume goes on with it, --overwrite removes it"
+                : Files.exists(output) ? " exists" : " does not exist yet";
+    }
+
+    String text(Path output) {
+        Examples held = data.eval();
+        Table table = new Table();
+        table.row(
+                "rows",
+                Quantities.count(data.train().size())
+                        + (held == null ? ", none held out" : ", and " + Quantities.count(held.size()) + " held out"));
+        table.row(
+                "tokens",
+                Quantities.count(sizes.tokens()) + " an epoch after truncation, " + Quantities.count(sizes.padded())
+                        + " with padding");
+        table.row(
+                "steps",
+                Quantities.count(length.totalSteps()) + " in "
+                        + String.format(Locale.ROOT, "%.4g", epochs()) + " epochs of "
+                        + Quantities.count(length.stepsPerEpoch()) + ", "
+                        + (long) config.batchSize() * config.gradientAccumulationSteps() + " rows each");
+        table.row(
+                "trained",
+                Quantities.count(trained) + " of " + Quantities.count(parameters) + " parameters ("
+                        + Quantities.percent(trained, parameters) + ")");
+        table.row("memory", "about " + Quantities.bytes(memory.total()) + ": " + Budget.parts(memory));
+        table.row(
+                "time",
+                "about " + duration(seconds())
+                        + String.format(Locale.ROOT, ": %.3g s a step, by %d steps tried", stepSeconds(), TRIED)
+                        + (held == null ? "" : ", and " + duration(evaluationSeconds()) + " for evaluations"));
+        table.row("output", output + outputState(output) + "; nothing was written");
+        return table.toString();
+    }
+
+    private static String duration(double seconds) {
+        return seconds < 90
+                ? String.format(Locale.ROOT, "%.2g s", seconds)
+                : seconds < 5400
+                        ? String.format(Locale.ROOT, "%.0f min", seconds / 60)
+                        : String.format(Locale.ROOT, "%.1f h", seconds / 3600);
+    }
+
+    Map<String, Object> tree(Path output) {
+        Examples held = data.eval();
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("rows", data.train().size());
+        tree.put("eval_rows", held == null ? 0 : held.size());
+        tree.put("tokens_per_epoch", sizes.tokens());
+        tree.put("padded_tokens_per_epoch", sizes.padded());
+        tree.put("steps_per_epoch", length.stepsPerEpoch());
+        tree.put("total_steps", length.totalSteps());
+        tree.put("epochs", epochs());
+        tree.put("trained_parameters", trained);
+        tree.put("parameters", parameters);
+        tree.put("memory_bytes", memory.total());
+        tree.put("memory_parts", memory.parts());
+        tree.put("seconds_per_step", stepSeconds());
+        tree.put("evaluation_seconds", evaluationSeconds());
+        tree.put("seconds", seconds());
+        tree.put("output_dir", output.toString());
+        return tree;
+    }
+
+    /** Two columns: a word, and what there is to say of it. */
+    private static final class Table {
+        private final StringBuilder text = new StringBuilder();
+
+        void row(String word, String said) {
+            text.append(String.format(Locale.ROOT, "%-8s %s%n", word, said));
+        }
+
+        @Override
+        public String toString() {
+            return text.toString();
+        }
+    }
+}

@@ -1,0 +1,63 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CompletionCommandTest {
+    private static final Path BASH = Path.of("/bin/bash");
+
+    @TempDir
+    Path directory;
+
+    @Test
+    void bashCompletesVerbsOptionsAndWords() throws Exception {
+        Assumptions.assumeTrue(Files.isExecutable(BASH), "no bash here");
+        assertEquals(List.of("train"), completed("loft", "tra"));
+        assertEquals(List.of("--gradient-checkpointing"), completed("loft", "train", "--gradient-ch"));
+        assertTrue(completed("loft", "train", "--method", "").containsAll(List.of("loft", "lora-pro", "full")));
+        assertEquals(List.of("cosine"), completed("loft", "train", "--schedule", "cos"));
+        assertEquals(List.of("check"), completed("loft", "data", "ch"));
+        assertTrue(completed("loft", "adapters", "combine", "--").contains("--how"));
+    }
+
+    /** What the script offers for the last of the words. */
+    private List<String> completed(String... words) throws IOException, InterruptedException {
+        Captured script = Captured.loft("completion", "bash");
+        assertEquals(0, script.status(), script.err());
+        Path file = Files.writeString(directory.resolve("loft.bash"), script.out());
+        StringBuilder line = new StringBuilder("source '" + file + "'\nCOMP_WORDS=(");
+        for (String word : words) {
+            line.append('\'').append(word).append("' ");
+        }
+        // compopt works in a real completion alone
+        line.append(")\ncompopt() { :; }\nCOMP_CWORD=")
+                .append(words.length - 1)
+                .append("\n_complete_loft\nprintf '%s\\n' \"${COMPREPLY[@]}\"\n");
+        Process bash = new ProcessBuilder(BASH.toString(), "--norc", "-c", line.toString())
+                .redirectErrorStream(true)
+                .start();
+        String out = new String(bash.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, bash.waitFor(), out);
+        return out.lines().map(String::strip).filter(word -> !word.isEmpty()).toList();
+    }
+
+    @Test
+    void zshReadsTheSameScriptThroughItsOwnDoor() {
+        Captured zsh = Captured.loft("completion", "zsh");
+        assertEquals(0, zsh.status(), zsh.err());
+        assertTrue(zsh.out().contains("bashcompinit"), "loads bashcompinit under zsh");
+        assertEquals(zsh.out(), Captured.loft("completion", "bash").out());
+        Captured fish = Captured.loft("completion", "fish");
+        assertEquals(2, fish.status());
+        assertTrue(fish.err().contains("BASH, ZSH") || fish.err().contains("bash"), fish.err());
+    }
+}

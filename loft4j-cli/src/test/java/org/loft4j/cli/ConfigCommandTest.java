@@ -1,0 +1,137 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.Writer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+class ConfigCommandTest {
+    @TempDir
+    Path directory;
+
+    @Test
+    void everySettingHasItsOriginAndTheWholeIsAFileAgain() throws IOException {
+        Path file = Files.writeString(directory.resolve("run.yaml"), "method: lora\nlora_alpha: 8\noutput_dir: run\n");
+        Captured call = Captured.loft("config", "train", "--config", file.toString(), "--rank", "4", "--no-load-best");
+        assertEquals(0, call.status(), call.err());
+        assertLine(call, "method: lora +# file");
+        assertLine(call, "r: 4 +# option");
+        assertLine(call, "lora_alpha: 8\\.0 +# file");
+        assertLine(call, "load_best_model_at_end: false +# option");
+        assertLine(call, "num_train_epochs: 1 +# default");
+        // the default of the method, which no option states
+        assertLine(call, "learning_rate: 0\\.001 +# default");
+        assertLine(call, "# model_name_or_path: +# missing");
+        Path again = Files.writeString(directory.resolve("again.yaml"), call.out());
+        Captured second = Captured.loft("config", "--config", again.toString(), "--json");
+        assertEquals(0, second.status(), second.err());
+        JsonNode tree = new ObjectMapper().readTree(second.out());
+        assertEquals(4, tree.at("/r/value").asInt());
+        assertEquals("file", tree.at("/num_train_epochs/origin").asText());
+        assertEquals("lora", tree.at("/method/value").asText());
+        assertFalse(tree.at("/load_best_model_at_end/value").asBoolean(true));
+    }
+
+    private static void assertLine(Captured call, String pattern) {
+        assertTrue(call.out().lines().anyMatch(line -> line.matches(pattern)), pattern + " in\n" + call.out());
+    }
+
+    @Test
+    void whatIsWrongIsToldAsTheCallWouldTellIt() throws IOException {
+        Path file = Files.writeString(directory.resolve("run.yaml"), "learning_rte: 1\nlearning_rate: much\n");
+        Captured call = Captured.loft("config", "--config", file.toString(), "--rank", "x");
+        assertEquals(2, call.status());
+        assertTrue(call.err().contains("unknown key learning_rte; did you mean learning_rate?"), call.err());
+        assertTrue(call.err().contains("'much' is not a double"), call.err());
+        assertTrue(call.err().contains("'x' is not an int"), call.err());
+        assertEquals(2, Captured.loft("config", "nothing").status());
+        assertEquals(2, Captured.loft("config", "train", "--epochs", "0").status());
+    }
+
+    private static Set<String> accepted() {
+        PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
+        Set<String> keys =
+                new TreeSet<>(ConfigKeys.of(Call.commandLine(nowhere, nowhere)).keys());
+        keys.addAll(ConfigKeys.aliases().keySet());
+        keys.addAll(ConfigFile.HALF.keySet());
+        return keys;
+    }
+
+    private static JsonNode schema() throws IOException {
+        Captured call = Captured.loft("config", "--schema");
+        assertEquals(0, call.status(), call.err());
+        return new ObjectMapper().readTree(call.out());
+    }
+
+    @Test
+    void theSchemaHasTheKeysThatAreAcceptedAndNoOthers() throws IOException {
+        JsonNode schema = schema();
+        assertEquals(
+                "https://json-schema.org/draft/2020-12/schema",
+                schema.path("$schema").asText());
+        assertFalse(schema.path("additionalProperties").asBoolean(true));
+        Set<String> described = new TreeSet<>();
+        schema.path("properties").fieldNames().forEachRemaining(described::add);
+        assertEquals(accepted(), described);
+        // as a file sees it: each key is known, and the schema's others are not
+        for (String key : described) {
+            assertTrue(unknown(key).isEmpty(), key);
+        }
+        assertFalse(unknown("learning_rte").isEmpty());
+        for (JsonNode property : schema.path("properties")) {
+            assertTrue(property.path("description").asText().length() > 10, property.toString());
+            assertFalse(property.path("description").asText().contains("${"), property.toString());
+        }
+    }
+
+    private Set<String> unknown(String key) throws IOException {
+        Path file = Files.writeString(directory.resolve("one.yaml"), key + ": x\n");
+        PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
+        ConfigKeys keys = ConfigKeys.of(Call.commandLine(nowhere, nowhere));
+        return new HashSet<>(
+                ConfigFile.of(new String[] {"--config", file.toString()}, keys).problems());
+    }
+
+    @Test
+    void wordsAndTypesOfTheSchemaAreThoseOfTheOptions() throws IOException {
+        JsonNode properties = schema().path("properties");
+        assertEquals("integer", properties.at("/r/type").asText());
+        assertEquals(16, properties.at("/r/default").asInt());
+        assertTrue(properties.path("learning_rate").toString().contains("number"));
+        assertTrue(
+                properties.path("method").toString().contains("\"loft-muon\""),
+                properties.path("method").toString());
+        int tried = 0;
+        PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
+        for (var words = properties.fields(); words.hasNext(); ) {
+            var property = words.next();
+            for (JsonNode word : property.getValue().path("enum")) {
+                Path file = Files.writeString(directory.resolve("word.yaml"), property.getKey() + ": " + word + "\n");
+                for (String verb : new String[] {"train", "compare", "generate", "eval"}) {
+                    String[] args = {verb, "--config", file.toString()};
+                    CommandLine root = Call.commandLine(nowhere, nowhere, args);
+                    for (Exception error : root.parseArgs(args).subcommand().errors()) {
+                        assertTrue(
+                                error instanceof CommandLine.MissingParameterException,
+                                property.getKey() + " " + word + ": " + error.getMessage());
+                    }
+                }
+                tried++;
+            }
+        }
+        assertTrue(tried > 40, "words tried: " + tried);
+    }
+}

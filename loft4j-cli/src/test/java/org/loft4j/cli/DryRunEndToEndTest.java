@@ -1,0 +1,95 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DryRunEndToEndTest {
+    @TempDir
+    Path directory;
+
+    private Path model;
+    private Path data;
+    private Path output;
+
+    @BeforeEach
+    void modelAndRows() throws IOException {
+        model = TinyModels.encoder(directory.resolve("model"));
+        data = TinyModels.colours(directory.resolve("rows.csv"), 48);
+        output = directory.resolve("run");
+    }
+
+    private Captured train(String... more) {
+        List<String> args =
+                List.of("train", "--model", model.toString(), "--data", data.toString(), "--output", output.toString());
+        return Captured.loft(Stream.concat(args.stream(), Stream.of(more)).toArray(String[]::new));
+    }
+
+    @Test
+    void aDryRunTellsWhatTheRunWillBeAndWritesNothing() throws IOException {
+        List<String> before = listing();
+        Captured dry = train("--dry-run", "--json", "--epochs", "2", "--accumulate", "2", "--eval-share", "0.2");
+        assertEquals(0, dry.status(), dry.err());
+        assertEquals(before, listing());
+        JsonNode told = new ObjectMapper().readTree(dry.out());
+        assertEquals(48, told.path("rows").asInt() + told.path("eval_rows").asInt());
+        long steps = (told.path("rows").asInt() + 7) / 8;
+        assertEquals((steps + 1) / 2, told.path("steps_per_epoch").asLong());
+        assertEquals(2 * ((steps + 1) / 2), told.path("total_steps").asLong());
+        assertTrue(told.path("padded_tokens_per_epoch").asLong()
+                >= told.path("tokens_per_epoch").asLong());
+        assertTrue(told.path("seconds").asDouble() > 0);
+        assertTrue(told.at("/memory_parts/activations").asLong() > 0);
+        Captured run = train("--epochs", "2", "--accumulate", "2", "--eval-share", "0.2");
+        assertEquals(0, run.status(), run.err());
+        assertTrue(
+                run.err()
+                        .contains("loft: "
+                                + Quantities.count(
+                                        told.path("trained_parameters").asLong()) + " of "
+                                + Quantities.count(told.path("parameters").asLong()) + " parameters"),
+                run.err());
+        assertTrue(run.err().contains(", " + told.path("total_steps").asLong() + " steps on"), run.err());
+    }
+
+    @Test
+    void forPeopleItIsAFewLines() {
+        Captured dry = train("--dry-run", "--method", "full");
+        assertEquals(0, dry.status(), dry.err());
+        assertEquals(
+                List.of("rows", "tokens", "steps", "trained", "memory", "time", "output"),
+                dry.out().lines().map(line -> line.split(" ")[0]).toList());
+        assertTrue(dry.out().contains("nothing was written"), dry.out());
+        assertFalse(Files.exists(output));
+    }
+
+    @Test
+    void aRunThatNeedsMoreThanItMayIsRefusedWithWhatWouldHelp() {
+        Captured run = train("--max-memory", "100MB");
+        assertEquals(2, run.status(), run.err());
+        assertTrue(run.err().contains("max_memory is 100.0 MB, and this run needs about 35"), run.err());
+        assertTrue(run.err().contains("program 350.0 MB"), run.err());
+        assertTrue(run.err().contains("try --gradient-checkpointing (→ 35"), run.err());
+        assertTrue(run.err().contains("--batch-size 1 --accumulate 8 (→ 35"), run.err());
+        assertFalse(Files.exists(output));
+        assertEquals(2, train("--max-memory", "much").status());
+        assertEquals(0, train("--max-memory", "1GB", "--max-steps", "1").status());
+    }
+
+    private List<String> listing() throws IOException {
+        try (Stream<Path> files = Files.walk(directory)) {
+            return files.map(Path::toString).sorted().toList();
+        }
+    }
+}

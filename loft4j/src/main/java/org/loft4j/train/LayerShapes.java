@@ -1,0 +1,108 @@
+package org.loft4j.train;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.loft4j.nn.Linear;
+import org.loft4j.nn.Model;
+
+/**
+ * The linear layers of one transformer layer, told apart by their shapes and their order: what makes the heads, what leads back
+ * from them, what widens and what narrows again.
+ *
+ * @param hidden width of the hidden states
+ * @param all in order of use
+ */
+record LayerShapes(long hidden, List<Linear> all) {
+    private static final Pattern NUMBERED = Pattern.compile("^(.*?\\.\\d+)\\..*");
+
+    /** The layers of a model in their order; linear layers outside of them are left out. */
+    static List<LayerShapes> of(Model model) {
+        Map<String, List<Linear>> layers = new LinkedHashMap<>();
+        model.linears().forEach((path, linear) -> {
+            Matcher numbered = NUMBERED.matcher(path);
+            if (numbered.matches()) {
+                layers.computeIfAbsent(numbered.group(1), name -> new ArrayList<>())
+                        .add(linear);
+            }
+        });
+        long hidden = model.description().hiddenSize();
+        return layers.values().stream().map(all -> new LayerShapes(hidden, all)).toList();
+    }
+
+    private Linear last() {
+        return all.get(all.size() - 1);
+    }
+
+    /** What the last layer reads: the inner width of the feed-forward part. */
+    long inner() {
+        return last().inFeatures();
+    }
+
+    /** The layers before the last that make its input: one, or two where one of them is a gate. */
+    private List<Linear> widening() {
+        int start = all.size() - 1;
+        while (start > 0 && all.size() - 1 - start < 2 && widens(all.get(start - 1))) {
+            start--;
+        }
+        return all.subList(start, all.size() - 1);
+    }
+
+    private boolean widens(Linear linear) {
+        return linear.inFeatures() == hidden
+                && inner() != hidden
+                && (linear.outFeatures() == inner() || linear.outFeatures() == 2 * inner());
+    }
+
+    /** What goes into attention, and back from it. */
+    private List<Linear> attention() {
+        return all.subList(0, all.size() - 1 - widening().size());
+    }
+
+    /** Width of all heads of the queries, to which shared heads of keys and values are repeated. */
+    long heads() {
+        List<Linear> attention = attention();
+        return attention.isEmpty() ? 0 : attention.get(attention.size() - 1).inFeatures();
+    }
+
+    /** Numbers of what the widening layers make. */
+    private long widened() {
+        return widening().stream().mapToLong(Linear::outFeatures).sum();
+    }
+
+    /** Numbers a token that the activation and, where there is one, the gate keep. */
+    private long activated() {
+        return widened() + (widened() > inner() ? inner() : 0);
+    }
+
+    /**
+     * Numbers a token that are kept for the backward pass. Always: the inputs of both norms, what attention reads and makes, and
+     * what the activation read. And the inputs of those layers whose weights or factors are trained.
+     */
+    long kept(Predicate<Linear> trained) {
+        List<Linear> attention = attention();
+        boolean reads =
+                attention.stream().limit(Math.max(0, attention.size() - 1)).anyMatch(trained);
+        boolean widens = widening().stream().anyMatch(trained);
+        return 2 * hidden
+                + 4 * heads()
+                + activated()
+                + (reads ? hidden : 0)
+                + (widens ? hidden : 0)
+                + (trained.test(last()) ? inner() : 0);
+    }
+
+    /** Numbers a token that one forward pass through the layer makes, kept or not. */
+    long made() {
+        return 8 * hidden + 8 * heads() + activated() + inner();
+    }
+
+    /** Numbers a token of the gradients that a backward pass through the layer holds at once. */
+    long returned() {
+        return 3 * hidden + activated();
+    }
+}

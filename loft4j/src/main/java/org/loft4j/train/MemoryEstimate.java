@@ -1,0 +1,272 @@
+package org.loft4j.train;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.nn.Linear;
+import org.loft4j.nn.LoadIn;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.Dtype;
+
+/**
+ * The memory of a run in bytes, by arithmetic on shapes alone: no tensor is touched, and the model may be an
+ * {@link org.loft4j.model.Models#outline outline}.
+ *
+ * @param program the Java machine and libtorch, before there is a model
+ * @param weights of the model
+ * @param adapter factors, and copies of modules that are trained in full beside them
+ * @param optimizer its state
+ * @param gradients of what is trained, and their squares while the norm is taken
+ * @param activations kept for the backward pass, over all layers
+ * @param loss logits and their gradient, at the largest number of positions at a time
+ * @param layer what one layer holds beside that, while it is computed or goes backward
+ * @param evaluation what the largest batch of the evaluation holds
+ */
+public record MemoryEstimate(
+        long program,
+        long weights,
+        long adapter,
+        long optimizer,
+        long gradients,
+        long activations,
+        long loss,
+        long layer,
+        long evaluation) {
+    /** The Java machine, its heap, and libtorch with its buffers. */
+    private static final long PROGRAM = 350_000_000;
+
+    /** Logits of a language model at once; see {@link org.loft4j.nn.LanguageModelLoss}. */
+    private static final long CHUNK = 1 << 23;
+
+    private static final long LEAST_ROWS = 256;
+
+    /** Scores up to which half types are attended without a fused kernel; see {@link org.loft4j.nn.Attention}. */
+    private static final long MOST_SCORES = 8L << 20;
+
+    private static final int FLOAT = 4;
+
+    /** @param model as it is, or its outline; in full precision */
+    public static MemoryEstimate of(Model model, MemoryPlan plan) {
+        return new Arithmetic(model, plan).estimate();
+    }
+
+    /**
+     * The peak: what stays, and the most that comes on top of it. Loss and a layer's own part are not held together, but the C
+     * library keeps what the one has freed while the other grows.
+     */
+    public long total() {
+        long stepping = Math.max(activations + loss + layer, gradients + layer);
+        return program + weights + adapter + optimizer + Math.max(stepping, evaluation);
+    }
+
+    /** The parts by name, for people. */
+    public Map<String, Long> parts() {
+        Map<String, Long> parts = new LinkedHashMap<>();
+        parts.put("program", program);
+        parts.put("weights", weights);
+        parts.put("adapter", adapter);
+        parts.put("optimizer", optimizer);
+        parts.put("gradients", gradients);
+        parts.put("activations", activations);
+        parts.put("loss", loss);
+        parts.put("layer", layer);
+        parts.put("evaluation", evaluation);
+        return parts;
+    }
+
+    /**
+     * Floats of a method's optimizer for one m×n matrix at rank r, as docs/methods.md lists them; r×r matrices and counters are
+     * left out.
+     */
+    static double stateFloats(Method method, long m, long n, long r) {
+        double factors = (double) (m + n) * r;
+        return switch (method) {
+            case FULL, LORA_PRO -> 2.0 * m * n;
+            case LOFT, LOFT_TANGENT -> (m + n) * (r + r * (r + 1) / 2.0);
+            case LOFT_SGD, LOFT_LION, LOFT_MUON, ALTLORA, LORA_RITE -> factors;
+            case LORA_FA -> 2.0 * m * r;
+            case DORA -> 2 * factors + 2.0 * m;
+            case LOFT_SIMPLE, LORA, RSLORA, LORA_PLUS, SCALED_GD, ALTLORA_PLUS, REFLORA -> 2 * factors;
+        };
+    }
+
+    /** One calculation. */
+    private static final class Arithmetic {
+        private final Model model;
+        private final MemoryPlan plan;
+        private final List<LayerShapes> layers;
+        private final Map<String, Linear> adapted;
+        private final int size;
+        private final int wide;
+        private final boolean half;
+
+        Arithmetic(Model model, MemoryPlan plan) {
+            this.model = model;
+            this.plan = plan;
+            this.layers = LayerShapes.of(model);
+            LoraConfig lora = plan.lora();
+            this.adapted = lora == null ? Map.of() : lora.layers(model);
+            Dtype dtype = model.description().dtype();
+            this.size = dtype.bytes();
+            this.half = dtype == Dtype.BF16 || dtype == Dtype.F16;
+            this.wide = Math.max(size, FLOAT);
+        }
+
+        MemoryEstimate estimate() {
+            long savedInFull = savedInFull();
+            long factors = factorElements();
+            long trained = plan.lora() == null ? model.weights().elements() : savedInFull;
+            MemoryPlan.Load load = plan.load();
+            long tokens = load.rows() * load.columns();
+            long scores = plan.attention().heads() * load.rows() * load.columns() * load.columns();
+            boolean again = plan.config().gradientCheckpointing();
+            long kept = layers.stream()
+                    .mapToLong(layer -> kept(layer, tokens, scores))
+                    .sum();
+            long inputs = layers.size() * tokens * model.description().hiddenSize() * size;
+            LayerShapes largest = layers.isEmpty() ? null : layers.get(layers.size() - 1);
+            long own = 0;
+            if (largest != null) {
+                long whole = made(largest, tokens, scores, true);
+                own = tokens * size * largest.returned()
+                        + (again ? whole : Math.max(0, whole - kept(largest, tokens, scores)));
+            }
+            long state = plan.lora() == null ? 2 * trained * size : stateBytes() + 2 * savedInFull * size;
+            return new MemoryEstimate(
+                    PROGRAM,
+                    weightBytes(),
+                    factors * wide + savedInFull * size,
+                    state,
+                    factors * wide + 2 * trained * size,
+                    again ? inputs : kept,
+                    loss(tokens),
+                    own,
+                    evaluation(largest));
+        }
+
+        private long weightBytes() {
+            long all = model.weights().elements() * size;
+            LoadIn loadIn = plan.loadIn();
+            if (loadIn == LoadIn.FULL) {
+                return all;
+            }
+            for (Linear linear : model.linears().values()) {
+                if (linear != model.head() && !model.headModules().contains(linear.path())) {
+                    long numbers = linear.outFeatures() * linear.inFeatures();
+                    // 8 bits and a scale a row; 4 bits, and 8 for each 64 of them (Nf4Weight)
+                    long few = loadIn == LoadIn.INT8
+                            ? numbers + FLOAT * linear.outFeatures()
+                            : (long) Math.ceil(numbers * 4.127 / 8);
+                    all += few - numbers * size;
+                }
+            }
+            return all;
+        }
+
+        /** What an adapter trains in full beside its factors: a classifier's head, and what the configuration names. */
+        private long savedInFull() {
+            LoraConfig lora = plan.lora();
+            if (lora == null) {
+                return 0;
+            }
+            boolean classifies = model.task().isClassification();
+            return model.weights().asMap().entrySet().stream()
+                    .filter(weight -> lora.saves(weight.getKey())
+                            || (classifies
+                                    && model.headModules().stream()
+                                            .anyMatch(module -> weight.getKey().startsWith(module + "."))))
+                    .mapToLong(weight -> weight.getValue().numel())
+                    .sum();
+        }
+
+        private long factorElements() {
+            LoraConfig lora = plan.lora();
+            if (lora == null) {
+                return 0;
+            }
+            long magnitudes = plan.config().method() == Method.DORA ? 1 : 0;
+            return adapted.values().stream()
+                    .mapToLong(layer -> lora.rankOf(layer.path()) * (layer.outFeatures() + layer.inFeatures())
+                            + magnitudes * layer.outFeatures())
+                    .sum();
+        }
+
+        private long stateBytes() {
+            LoraConfig lora = plan.lora();
+            if (lora == null) {
+                return 0;
+            }
+            return (long) (wide
+                    * adapted.values().stream()
+                            .mapToDouble(layer -> stateFloats(
+                                    plan.config().method(),
+                                    layer.outFeatures(),
+                                    layer.inFeatures(),
+                                    lora.rankOf(layer.path())))
+                            .sum());
+        }
+
+        private boolean isTrained(Linear linear) {
+            return plan.lora() == null || adapted.containsKey(linear.path());
+        }
+
+        private long kept(LayerShapes layer, long tokens, long scores) {
+            LoraConfig lora = plan.lora();
+            long numbers = layer.kept(this::isTrained);
+            if (plan.attention().sumDropout()) {
+                numbers += 2 * layer.hidden();
+            }
+            for (Linear linear : layer.all()) {
+                if (lora != null && isTrained(linear)) {
+                    numbers += lora.rankOf(linear.path()) + (lora.dropout() > 0 ? 2 * linear.inFeatures() : 0);
+                    numbers += plan.config().method() == Method.DORA ? 2 * linear.outFeatures() : 0;
+                }
+            }
+            // norms widen half types inside, and keep that
+            long widened = half ? 2 * layer.hidden() * FLOAT : 0;
+            return tokens * (numbers * size + widened) + scores * bytesOfScore(scores, true);
+        }
+
+        /** Bytes that a score leaves behind where attention is not fused. */
+        private long bytesOfScore(long scores, boolean training) {
+            if (training && plan.attention().dropout()) {
+                return 3L * size;
+            }
+            return half && training && scores <= MOST_SCORES ? FLOAT + size : 0;
+        }
+
+        private long made(LayerShapes layer, long tokens, long scores, boolean training) {
+            long widened = half ? 2 * layer.hidden() * FLOAT : 0;
+            long dropped = training && plan.attention().sumDropout() ? 4 * layer.hidden() : 0;
+            long ofScores = bytesOfScore(scores, training);
+            return tokens * ((layer.made() + dropped) * size + widened)
+                    + scores * (ofScores == 0 ? 0 : ofScores + 2L * size);
+        }
+
+        private long loss(long tokens) {
+            if (model.task() != Task.CAUSAL_LM) {
+                return 0;
+            }
+            long vocabulary = model.head().outFeatures();
+            long rows = Math.min(tokens, Math.max(LEAST_ROWS, CHUNK / vocabulary));
+            // the product, in half types the product once more in float32, its logarithms, and the gradient as it goes
+            // back
+            long ofLogit = half ? 2L * size + 2L * FLOAT : 2L * size;
+            long hidden = 2 * tokens * model.description().hiddenSize() * size;
+            long head = plan.lora() == null ? vocabulary * model.description().hiddenSize() * size : 0;
+            return rows * vocabulary * ofLogit + hidden + head;
+        }
+
+        private long evaluation(@Nullable LayerShapes largest) {
+            MemoryPlan.Load load = plan.load();
+            if (load.evalRows() == 0 || largest == null) {
+                return 0;
+            }
+            long tokens = load.evalRows() * load.evalColumns();
+            return made(largest, tokens, 0, false) + loss(tokens);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+package org.loft4j.train;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.Checks;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+import org.loft4j.nn.LoadIn;
+
+/**
+ * What the memory of a run depends on, beside the model's shapes.
+ *
+ * @param lora the adapter, for a method that uses one; null otherwise
+ * @param loadIn how the frozen matrices are kept
+ * @param load the largest batches
+ * @param attention what a batch leaves in attention
+ */
+public record MemoryPlan(TrainConfig config, @Nullable LoraConfig lora, LoadIn loadIn, Load load, Attention attention) {
+    public MemoryPlan {
+        lora = config.method().usesAdapter() ? lora : null;
+    }
+
+    /**
+     * The largest batches of a run, in rows and tokens a row with padding; of images, patches.
+     *
+     * @param evalRows 0 without evaluation
+     */
+    public record Load(long rows, long columns, long evalRows, long evalColumns) {
+        public Load {
+            Checks.atLeast("rows", rows, 1);
+            Checks.atLeast("columns", columns, 1);
+        }
+    }
+
+    /**
+     * What attention and the sums around it keep.
+     *
+     * @param heads of the queries
+     * @param dropout whether the probabilities of attention are dropped in training, which no fused kernel does
+     * @param sumDropout whether what a layer adds is dropped
+     */
+    public record Attention(long heads, boolean dropout, boolean sumDropout) {
+        private static final List<String> HEADS = List.of("num_attention_heads", "n_head", "n_heads");
+        private static final List<String> OF_PROBABILITIES =
+                List.of("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop");
+        private static final List<String> OF_SUMS = List.of("hidden_dropout_prob", "dropout", "resid_pdrop");
+
+        /** As the config.json of a model says; encoders of the BERT kind drop a tenth where theirs does not say. */
+        public static Attention of(Path modelDirectory) throws IOException {
+            JsonObject config = Json.read(modelDirectory.resolve("config.json"));
+            double heads = first(config, HEADS, 12);
+            return new Attention((long) heads, first(config, OF_PROBABILITIES, 0) > 0, first(config, OF_SUMS, 0) > 0);
+        }
+
+        private static double first(JsonObject config, List<String> keys, double absent) throws IOException {
+            for (String key : keys) {
+                if (config.has(key)) {
+                    return config.doubleOr(key, absent);
+                }
+            }
+            return absent;
+        }
+    }
+
+    /** The same run with other settings. */
+    public MemoryPlan with(TrainConfig newConfig, LoadIn newLoadIn, Load newLoad) {
+        return new MemoryPlan(newConfig, lora, newLoadIn, newLoad, attention);
+    }
+}

@@ -1,0 +1,23 @@
+package org.loft4j.train;
+
+import org.loft4j.data.Examples;
+
+/**
+ * How long a run is.
+ *
+ * @param stepsPerEpoch optimizer steps of one pass over the data
+ * @param totalSteps optimizer steps of the run
+ */
+public record RunLength(long stepsPerEpoch, long totalSteps) {
+    /** By settings and the number of examples. */
+    public static RunLength of(TrainConfig config, Examples train) {
+        long batches = ceilDiv(train.size(), config.batchSize());
+        long stepsPerEpoch = ceilDiv(batches, config.gradientAccumulationSteps());
+        return new RunLength(
+                stepsPerEpoch, config.maxSteps() > 0 ? config.maxSteps() : config.epochs() * stepsPerEpoch);
+    }
+
+    private static long ceilDiv(long a, long b) {
+        return (a + b - 1) / b;
+    }
+}

@@ -1,0 +1,151 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.TargetModules;
+import org.loft4j.model.Models;
+import org.loft4j.model.llama.LlamaConfig;
+import org.loft4j.model.llama.LlamaModel;
+import org.loft4j.nn.LoadIn;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+
+/** The arithmetic against what processes and optimizers really take. */
+class MemoryEstimateTest {
+    private static final Path FIXTURES = Path.of("src/test/resources/fixtures");
+
+    @TempDir
+    Path directory;
+
+    private static MemoryEstimate benchModel(String method, Dtype dtype, boolean checkpointing) {
+        MemoryPlan plan = new MemoryPlan(
+                MemoryProbe.config(Method.parse(method), checkpointing),
+                MemoryProbe.lora(),
+                LoadIn.FULL,
+                new MemoryPlan.Load(MemoryProbe.ROWS, MemoryProbe.COLUMNS, 0, 0),
+                new MemoryPlan.Attention(8, false, false));
+        try (Model model = MemoryProbe.model(dtype)) {
+            return MemoryEstimate.of(model, plan);
+        }
+    }
+
+    private void isNearTheResidentPeak(String method, String dtype, boolean checkpointing) throws Exception {
+        Assumptions.assumeTrue(Files.isReadable(Path.of("/proc/self/status")), "no /proc here");
+        Path errors = directory.resolve("errors");
+        Process child = ChildJvm.plain(
+                MemoryProbe.class, errors, List.of("-Xmx256m", "-XX:+UseSerialGC"), method, dtype, "" + checkpointing);
+        String out = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, child.waitFor(), Files.readString(errors));
+        double measured = Long.parseLong(out.strip());
+        MemoryEstimate estimate = benchModel(method, Dtype.parse("dtype", dtype), checkpointing);
+        String said = method + " " + dtype + (checkpointing ? " checkpointing" : "") + ": measured " + measured / 1e6
+                + " MB, estimated " + estimate.total() / 1e6 + " MB " + estimate.parts();
+        System.out.println(said);
+        assertTrue(Math.abs(estimate.total() / measured - 1) <= 0.15, said);
+    }
+
+    /** Three of the twelve, each method, type and way once at least; the slow test has all. */
+    @ParameterizedTest
+    @CsvSource({"lora, float32, false", "loft, bfloat16, true", "full, float32, true"})
+    void theBenchModelWithinFifteenPercent(String method, String dtype, boolean checkpointing) throws Exception {
+        isNearTheResidentPeak(method, dtype, checkpointing);
+    }
+
+    @Tag("slow")
+    @ParameterizedTest
+    @MethodSource("all")
+    void everyCombinationWithinFifteenPercent(String method, String dtype, boolean checkpointing) throws Exception {
+        isNearTheResidentPeak(method, dtype, checkpointing);
+    }
+
+    static Stream<Arguments> all() {
+        return Stream.of("lora", "loft", "full")
+                .flatMap(method -> Stream.of("float32", "bfloat16")
+                        .flatMap(dtype -> Stream.of(false, true).map(again -> Arguments.of(method, dtype, again))));
+    }
+
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void theStateOfEveryMethodIsWhatItsFormulaSays(Method method) {
+        LlamaConfig config = LlamaConfig.of(64, 96, 1, 4, 4, 160, 32);
+        LoraConfig lora = LoraConfig.of(2, 4, TargetModules.allLinear());
+        TrainConfig settings = TrainConfig.builder(method).build();
+        MemoryPlan plan = new MemoryPlan(
+                settings,
+                lora,
+                LoadIn.FULL,
+                new MemoryPlan.Load(1, 8, 0, 0),
+                new MemoryPlan.Attention(4, false, false));
+        try (Model model = LlamaModel.random(config, DeviceSpec.CPU, Dtype.F32, 1);
+                Trainable trainable = Trainable.create(model, lora, settings);
+                NativeScope scope = new NativeScope()) {
+            long real = trainable.optimizer().state().values().stream()
+                    .mapToLong(tensor -> tensor.numel() * tensor.element_size())
+                    .sum();
+            MemoryEstimate estimate = MemoryEstimate.of(model, plan);
+            assertEquals(real, estimate.optimizer(), 0.08 * real, method.word());
+            // LoRA-FA keeps its A frozen
+            if (method.usesAdapter() && method != Method.LORA_FA) {
+                assertEquals(trainable.elements() * 4, estimate.adapter(), 0.08 * real, method.word());
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "stories260K, CAUSAL_LM",
+        "bert_cls, SEQUENCE_CLASSIFICATION",
+        "roberta_cls, SEQUENCE_CLASSIFICATION",
+        "distilbert_cls, SEQUENCE_CLASSIFICATION",
+        "deberta_v2_cls, SEQUENCE_CLASSIFICATION",
+        "gpt2, CAUSAL_LM",
+        "gemma3_text, CAUSAL_LM",
+        "phi3_partial, CAUSAL_LM",
+        "qwen3, CAUSAL_LM",
+        "smollm3_sliding, CAUSAL_LM",
+        "vit_cls, IMAGE_CLASSIFICATION"
+    })
+    void anOutlineHasTheShapesOfTheModelAndNoNumbers(String fixture, Task task) throws IOException {
+        ModelOptions options = ModelOptions.of(task);
+        Path model = FIXTURES.resolve(fixture);
+        try (Model outline = Models.outline(model, options);
+                Model opened = Models.open(model, options)) {
+            assertEquals(opened.weights().elements(), outline.weights().elements());
+            assertEquals(opened.weights().bytes(), outline.weights().bytes());
+            assertEquals(opened.linears().keySet(), outline.linears().keySet());
+            assertEquals(opened.description().dtype(), outline.description().dtype());
+            outline.weights().asMap().values().forEach(tensor -> assertTrue(tensor.is_meta()));
+        }
+    }
+
+    @Test
+    void whatSavesMemorySavesItInTheEstimateToo() {
+        MemoryEstimate plain = benchModel("lora", Dtype.F32, false);
+        MemoryEstimate again = benchModel("lora", Dtype.F32, true);
+        MemoryEstimate half = benchModel("lora", Dtype.BF16, false);
+        assertTrue(again.activations() < plain.activations() / 8, again + " " + plain);
+        assertTrue(half.weights() * 2 == plain.weights(), half + " " + plain);
+        assertTrue(benchModel("loft", Dtype.F32, false).optimizer() > plain.optimizer());
+    }
+}

@@ -1,0 +1,65 @@
+package org.loft4j.train;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.TargetModules;
+import org.loft4j.data.Batch;
+import org.loft4j.model.llama.LlamaConfig;
+import org.loft4j.model.llama.LlamaModel;
+import org.loft4j.nn.Model;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+
+/** A process that takes three steps on the bench model and prints the largest resident size that it had, in bytes. */
+final class MemoryProbe {
+    static final int ROWS = 4;
+    static final int COLUMNS = 256;
+
+    private MemoryProbe() {}
+
+    static Model model(Dtype dtype) {
+        return LlamaModel.random(LlamaConfig.of(8192, 512, 8, 8, 8, 1408, 256), DeviceSpec.CPU, dtype, 1);
+    }
+
+    static LoraConfig lora() {
+        return LoraConfig.of(16, 16, TargetModules.allLinear());
+    }
+
+    static TrainConfig config(Method method, boolean checkpointing) {
+        return TrainConfig.builder(method)
+                .batchSize(ROWS)
+                .learningRate(1e-4)
+                .gradientCheckpointing(checkpointing)
+                .build();
+    }
+
+    /** Arguments: method, dtype, whether to checkpoint. */
+    public static void main(String[] args) throws IOException {
+        Dtype dtype = Dtype.parse("dtype", args[1]);
+        TrainConfig config = config(Method.parse(args[0]), Boolean.parseBoolean(args[2]));
+        try (Model model = model(dtype);
+                Trainable trainable = Trainable.create(model, lora(), config)) {
+            trainable.setTraining(true);
+            Trainer trainer = new Trainer(model, trainable, config, 100);
+            long[] ids = new SplittableRandom(1)
+                    .longs((long) ROWS * COLUMNS, 0, 8192)
+                    .toArray();
+            long[] mask = new long[ids.length];
+            Arrays.fill(mask, 1);
+            Batch batch = new Batch(ROWS, COLUMNS, ids, mask, ids.clone(), ids.length, ids.length - ROWS);
+            for (int step = 0; step < 3; step++) {
+                trainer.step(List.of(batch), step);
+            }
+        }
+        for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
+            if (line.startsWith("VmHWM:")) {
+                System.out.println(1024 * Long.parseLong(line.replaceAll("[^0-9]", "")));
+            }
+        }
+    }
+}
