@@ -41,12 +41,17 @@ final class DryRun {
             TrainData data, TrainConfig config, MemoryEstimate memory, long trained, long parameters, double perCell) {
         this.data = data;
         this.config = config;
-        this.sizes = BatchSizes.of(data.train(), config);
+        this.sizes = BatchSizes.of(rows(data), config);
         this.length = RunLength.of(config, data.train());
         this.memory = memory;
         this.trained = trained;
         this.parameters = parameters;
         this.secondsPerCell = perCell;
+    }
+
+    /** Rows that are not streamed. */
+    private static Examples rows(TrainData data) {
+        return (Examples) data.train();
     }
 
     /** Takes the steps. The weights of a model that is trained in full are others afterwards. */
@@ -62,7 +67,7 @@ final class DryRun {
     /** Of the steps that are tried the first only warms up. */
     private static double secondsPerCell(Model model, TrainData data, TrainConfig config, Trainable trainable)
             throws IOException {
-        BatchSizes sizes = BatchSizes.of(data.train(), config);
+        BatchSizes sizes = BatchSizes.of(rows(data), config);
         RunLength length = RunLength.of(config, data.train());
         Trainer trainer = new Trainer(model, trainable, config, length.totalSteps());
         trainable.setTraining(true);
@@ -75,7 +80,7 @@ final class DryRun {
             int to = Math.min(sizes.batches().size(), from + accumulation);
             List<MiniBatch> micro = new ArrayList<>();
             for (int[] indices : sizes.batches().subList(from, to)) {
-                micro.add(data.train().trainingBatch(indices, data.padId(), config.seed(), 0));
+                micro.add(rows(data).trainingBatch(indices, data.padId(), config.seed(), 0));
             }
             long start = System.nanoTime();
             trainer.step(micro, tried + 1);
@@ -125,7 +130,7 @@ final class DryRun {
         Table table = new Table();
         table.row(
                 "rows",
-                Quantities.count(data.train().size())
+                Quantities.count(data.train().rows())
                         + (held == null ? ", none held out" : ", and " + Quantities.count(held.size()) + " held out"));
         table.row(
                 "tokens",
@@ -162,7 +167,7 @@ final class DryRun {
     Map<String, Object> tree(Path output) {
         Examples held = data.eval();
         Map<String, Object> tree = new LinkedHashMap<>();
-        tree.put("rows", data.train().size());
+        tree.put("rows", data.train().rows());
         tree.put("eval_rows", held == null ? 0 : held.size());
         tree.put("tokens_per_epoch", sizes.tokens());
         tree.put("padded_tokens_per_epoch", sizes.padded());

@@ -164,6 +164,9 @@ final class TrainCommand implements Verb {
         eval.check(problems);
         run.check(problems);
         watch.check(problems);
+        if (run.dryRun && stream.streaming) {
+            problems.add("--dry-run reads all rows, which --streaming is there to avoid: leave one of them out");
+        }
         problems.of(this::augmentation);
         if (fromScratch && method.method != Method.FULL) {
             problems.add("--from-scratch needs --method full: an adapter on weights that nobody keeps is of no use");
@@ -217,7 +220,6 @@ final class TrainCommand implements Verb {
                 run.seed);
         int most = (int) Math.min(Integer.MAX_VALUE, Models.maxPositions(directory));
         int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
-        TrainData encoded;
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows.train()) : null;
             TrainingSet train = streamed != null
@@ -225,15 +227,29 @@ final class TrainCommand implements Verb {
                     : encode(rows, rows.train(), tokenizer, format, maxLength, "training");
             Examples held =
                     rows.eval() == null ? null : encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out");
-            encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
+            TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
+            MemoryEstimate memory = memory(directory, options, load(encoded, config));
+            // rows that are streamed are tokenized while the model learns
+            try (Model opened = open(directory, options)) {
+                if (run.dryRun) {
+                    return dryRun(opened, encoded, config, memory);
+                }
+                Samples samples = task == Task.CAUSAL_LM
+                        ? Samples.of(watch, chat, format != null, opened, tokenizer, directory, run.output)
+                        : Samples.NONE;
+                return train(opened, encoded, config, method.adapter(adapter), samples);
+            }
         }
-        MemoryEstimate memory = memory(
-                directory, options, BatchSizes.of(encoded.train(), config).load(encoded.eval(), config));
-        try (Model opened = open(directory, options)) {
-            return run.dryRun
-                    ? dryRun(opened, encoded, config, memory)
-                    : train(opened, encoded, config, method.adapter(adapter));
+    }
+
+    /** The largest batches; of rows that nobody has read yet the largest that they may make. */
+    private static Load load(TrainData encoded, TrainConfig config) {
+        if (encoded.train() instanceof Examples rows) {
+            return BatchSizes.of(rows, config).load(encoded.eval(), config);
         }
+        Examples held = encoded.eval();
+        int rows = held == null ? 0 : Math.min(config.evalBatchSize(), held.size());
+        return new Load(config.batchSize(), encoded.maxLength(), rows, encoded.maxLength());
     }
 
     /** By the shapes alone, so that a run that is too large is refused before its weights are read. */
@@ -282,7 +298,7 @@ final class TrainCommand implements Verb {
             TrainData encoded = rows.encode(opened, directory, augmentation());
             return run.dryRun
                     ? dryRun(opened, encoded, config, memory)
-                    : train(opened, encoded, config, method.adapter(adapter));
+                    : train(opened, encoded, config, method.adapter(adapter), Samples.NONE);
         }
     }
 

@@ -21,7 +21,7 @@ final class WatchFlags {
             paramLabel = "PORT",
             description =
                     "Serve a page with live curves to this machine's browsers, on a free port or the one given, and say"
-                            + " where. 'loft ui DIR' does the same from another terminal.")
+                            + " where. 'loft ui DIR' does the same from another terminal. Default: no page.")
     @Nullable
     Integer ui;
 
@@ -31,7 +31,7 @@ final class WatchFlags {
             split = ConfigKeys.WHOLE_TEXTS,
             description =
                     "A text that a language model goes on with after each evaluation, always with the likeliest token; may be"
-                            + " given several times.")
+                            + " given several times. Default: none.")
     List<String> samplePrompts = List.of();
 
     @Option(

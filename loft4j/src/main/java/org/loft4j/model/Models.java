@@ -221,9 +221,9 @@ public final class Models {
     private static ModelOptions complete(Family family, ModelConfigFile file, ModelOptions options)
             throws CheckpointException {
         if (!family.tasks().contains(options.task())) {
-            String possible = family.tasks().stream().map(Task::name).collect(Collectors.joining(", "));
-            throw new ConfigException("task " + options.task() + " is not available for model_type " + family.name()
-                    + " in " + file.json().file() + ": use " + possible);
+            String possible = family.tasks().stream().map(Task::word).collect(Collectors.joining(", "));
+            throw new ConfigException("task " + options.task().word() + " is not available for model_type "
+                    + family.name() + " in " + file.json().file() + ": use " + possible);
         }
         boolean named = !options.labels().isEmpty() || !options.task().isClassification();
         return named ? options : options.withLabels(file.labels());

@@ -1,6 +1,6 @@
 package org.loft4j.train;
 
-import org.loft4j.data.Examples;
+import org.loft4j.data.TrainingSet;
 
 /**
  * How long a run is.
@@ -10,8 +10,8 @@ import org.loft4j.data.Examples;
  */
 public record RunLength(long stepsPerEpoch, long totalSteps) {
     /** By settings and the number of examples. */
-    public static RunLength of(TrainConfig config, Examples train) {
-        long batches = ceilDiv(train.size(), config.batchSize());
+    public static RunLength of(TrainConfig config, TrainingSet train) {
+        long batches = ceilDiv(train.rows(), config.batchSize());
         long stepsPerEpoch = ceilDiv(batches, config.gradientAccumulationSteps());
         return new RunLength(
                 stepsPerEpoch, config.maxSteps() > 0 ? config.maxSteps() : config.epochs() * stepsPerEpoch);

@@ -57,7 +57,7 @@ class ModelsTest {
     @Test
     void aTaskThatTheFamilyLacksIsRefused() {
         ConfigException fault = assertThrows(ConfigException.class, () -> Models.open(BERT, LANGUAGE_MODEL));
-        assertTrue(fault.getMessage().startsWith("task CAUSAL_LM is not available for model_type bert"));
+        assertTrue(fault.getMessage().startsWith("task causal-lm is not available for model_type bert"));
         assertThrows(ConfigException.class, () -> Models.open(LLAMA, ModelOptions.of(Task.IMAGE_CLASSIFICATION)));
     }
 
