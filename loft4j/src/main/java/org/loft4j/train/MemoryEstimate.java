@@ -3,6 +3,7 @@ package org.loft4j.train;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.nn.Linear;
@@ -153,17 +154,29 @@ public record MemoryEstimate(
             if (loadIn == LoadIn.FULL) {
                 return all;
             }
-            for (Linear linear : model.linears().values()) {
-                if (linear != model.head() && !model.headModules().contains(linear.path())) {
-                    long numbers = linear.outFeatures() * linear.inFeatures();
+            for (Map.Entry<String, Tensor> weight : model.weights().asMap().entrySet()) {
+                if (isInFewerBits(weight.getKey(), weight.getValue())) {
+                    long numbers = weight.getValue().numel();
                     // 8 bits and a scale a row; 4 bits, and 8 for each 64 of them (Nf4Weight)
                     long few = loadIn == LoadIn.INT8
-                            ? numbers + FLOAT * linear.outFeatures()
+                            ? numbers + FLOAT * weight.getValue().size(0)
                             : (long) Math.ceil(numbers * 4.127 / 8);
                     all += few - numbers * size;
                 }
             }
             return all;
+        }
+
+        /** Matrices of linear layers, and the vectors of tokens; no classifier. */
+        private boolean isInFewerBits(String name, Tensor weight) {
+            if (weight.dim() != 2 || (plan.lora() != null && plan.lora().saves(name))) {
+                return false;
+            }
+            boolean tokens = weight.size(0) == model.description().vocabularySize();
+            String path = name.endsWith(".weight") ? name.substring(0, name.length() - ".weight".length()) : name;
+            return tokens
+                    || (model.linears().containsKey(path)
+                            && !model.headModules().contains(path));
         }
 
         /** What an adapter trains in full beside its factors: a classifier's head, and what the configuration names. */
