@@ -114,12 +114,14 @@ class ArchitectureTest {
                 .check(library);
     }
 
-    /** The wall clock can jump. Only TensorBoard's files tell the time of day, and nothing is computed from it. */
+    /** The wall clock can jump. Two classes write the time of day into files, and nothing is computed from it. */
     @Test
     void durationsComeFromAClockThatCannotJump() {
         noClasses()
                 .that()
                 .doNotHaveFullyQualifiedName(ROOT + ".train.TensorBoardWriter")
+                .and()
+                .doNotHaveFullyQualifiedName(ROOT + ".train.RunAbout")
                 .should()
                 .callMethod(System.class, "currentTimeMillis")
                 .orShould()
