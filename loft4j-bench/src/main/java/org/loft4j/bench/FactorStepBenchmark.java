@@ -27,7 +27,10 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** One optimizer step on the factors of one matrix: LoFT, and LoFT-simple, which keeps no second moment of W. */
+/**
+ * One optimizer step on the factors of one matrix: LoFT, LoFT-simple, which keeps no second moment of W, and LoFT by the
+ * {@link CubeStep}, as the equations read.
+ */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
@@ -47,12 +50,13 @@ public class FactorStepBenchmark {
     @Param({"4", "16"})
     public int r;
 
-    @Param({"loft", "loft-simple"})
+    @Param({"loft", "loft-simple", "cube"})
     public String method = "loft";
 
     private @Nullable Tensor loraA;
     private @Nullable Tensor loraB;
     private @Nullable Optimizer optimizer;
+    private @Nullable CubeStep cube;
 
     /** Random factors with random gradients, which stay. */
     @Setup(Level.Trial)
@@ -61,9 +65,11 @@ public class FactorStepBenchmark {
             Tensor a = leaf(r, n);
             Tensor b = leaf(m, r);
             LowRankPair pair = new LowRankPair("w", a, b, 1);
-            optimizer = method.equals("loft")
-                    ? Loft.adamW(List.of(pair), LoftConfig.defaults())
-                    : Loft.simple(List.of(pair), LoftConfig.defaults());
+            switch (method) {
+                case "loft" -> optimizer = Loft.adamW(List.of(pair), LoftConfig.defaults());
+                case "loft-simple" -> optimizer = Loft.simple(List.of(pair), LoftConfig.defaults());
+                default -> cube = new CubeStep(a, b);
+            }
             loraA = a;
             loraB = b;
         }
@@ -81,6 +87,9 @@ public class FactorStepBenchmark {
     @Benchmark
     public double step() {
         try (NativeScope scope = new NativeScope()) {
+            if (cube != null) {
+                return cube.step(1e-4);
+            }
             Optimizer moved = java.util.Objects.requireNonNull(optimizer);
             double norm = moved.squaredGradNorm();
             moved.step(1e-4, 1);
@@ -91,7 +100,12 @@ public class FactorStepBenchmark {
     /** Frees factors and state. */
     @TearDown(Level.Trial)
     public void close() {
-        java.util.Objects.requireNonNull(optimizer).close();
+        if (optimizer != null) {
+            optimizer.close();
+        }
+        if (cube != null) {
+            cube.close();
+        }
         java.util.Objects.requireNonNull(loraA).close();
         java.util.Objects.requireNonNull(loraB).close();
     }

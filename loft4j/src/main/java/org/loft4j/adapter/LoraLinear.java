@@ -8,6 +8,7 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
+import org.loft4j.nn.Dropout;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.LinearForward;
 import org.loft4j.tensor.Dtype;
@@ -82,7 +83,7 @@ public final class LoraLinear implements LinearForward {
         // would copy the whole gradient for an in-place sum into a view. The scale rides on the product for nothing.
         Tensor rows = last == 1 ? x : x.reshape(-1, shape[last]);
         boolean dropping = training && dropout > 0;
-        Tensor dropped = dropping ? torch.dropout(rows, dropout, true) : rows;
+        Tensor dropped = Dropout.apply(rows, dropout, training);
         Tensor low = torch.mm(dropped, cast(probed(loraA, probeDirection, 0)).t());
         Tensor y = addUpdate(layer.baseForward(rows), low);
         if (magnitude != null) {

@@ -10,6 +10,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.RandomStream;
 
 /**
  * Scaled dot-product attention; Vaswani et al. 2017 (arXiv:1706.03762), equation 1:
@@ -47,6 +48,10 @@ public final class Attention {
             boolean causal,
             double dropout,
             double scale) {
+        if (dropout > 0 && RandomStream.current() != null) {
+            // the kernel draws from libtorch's generator
+            return attendUnfused(query, key, value, causal ? future(query) : bias, dropout, scale, 0);
+        }
         if (isSlowBackward(query)) {
             return attendInHalf(query, key, value, bias, causal, dropout, scale);
         }
@@ -144,9 +149,7 @@ public final class Attention {
         Dtype wide = dtype == Dtype.F64 ? Dtype.F64 : Dtype.F32;
         Tensor probabilities =
                 scores.softmax(-1, new ScalarTypeOptional(wide.scalarType())).to(dtype.scalarType());
-        if (dropout > 0) {
-            probabilities = torch.dropout(probabilities, dropout, true);
-        }
+        probabilities = Dropout.apply(probabilities, dropout, dropout > 0);
         return probabilities
                 .matmul(shared(value, heads).transpose(1, 2))
                 .transpose(1, 2)

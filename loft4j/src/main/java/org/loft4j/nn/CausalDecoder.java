@@ -280,6 +280,6 @@ public final class CausalDecoder implements Decoder {
     }
 
     private Tensor dropped(Tensor x, double dropout) {
-        return training && dropout > 0 ? torch.dropout(x, dropout, true) : x;
+        return Dropout.apply(x, dropout, training);
     }
 }

@@ -3,7 +3,6 @@ package org.loft4j.nn;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.NativeScope;
 
@@ -47,6 +46,6 @@ public record DecoderBlock(
     }
 
     private Tensor dropped(Tensor x, LayerPass pass) {
-        return pass.training() && dropout > 0 ? torch.dropout(x, dropout, true) : x;
+        return Dropout.apply(x, dropout, pass.training());
     }
 }

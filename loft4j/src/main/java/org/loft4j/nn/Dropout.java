@@ -1,14 +1,26 @@
 package org.loft4j.nn;
 
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.loft4j.tensor.RandomStream;
 
 /** Dropout; Srivastava et al. 2014 (JMLR 15), section 4, with the kept values scaled by {@code 1/(1 − share)}. */
 public final class Dropout {
     private Dropout() {}
 
-    /** Drops a share of the values while training; the tensor itself otherwise. */
+    /** Drops a share of the values while training, drawn from the thread's {@link RandomStream}; the tensor itself otherwise. */
     public static Tensor apply(Tensor x, double share, boolean training) {
-        return training && share > 0 ? torch.dropout(x, share, true) : x;
+        if (!training || share <= 0) {
+            return x;
+        }
+        Generator own = x.is_cuda() ? null : RandomStream.current();
+        if (own == null) {
+            return torch.dropout(x, share, true);
+        }
+        Tensor kept = torch.empty_like(x).bernoulli_(1 - share, new GeneratorOptional(own));
+        return x.mul(kept.div_(new Scalar(1 - share)));
     }
 }

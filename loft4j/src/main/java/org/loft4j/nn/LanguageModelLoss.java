@@ -13,6 +13,7 @@ import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
@@ -44,7 +45,11 @@ public final class LanguageModelLoss {
     }
 
     public LanguageModelLoss(Decoder model) {
-        this(model, Math.max(LEAST_ROWS, CHUNK / model.head().outFeatures()));
+        this(
+                model,
+                Math.max(
+                        LEAST_ROWS / Lanes.atWork(),
+                        CHUNK / Lanes.atWork() / model.head().outFeatures()));
     }
 
     /** With another number of positions at a time. */
@@ -128,10 +133,10 @@ public final class LanguageModelLoss {
 
     /**
      * The weight of the head, if it has a gradient already: autograd would make each part's as a matrix of its own before it
-     * is added.
+     * is added. In a lane the gradient is not for us to write.
      */
     private static @Nullable Tensor addedInPlace(Linear head) {
-        if (head.override() != null || !head.matrix().isWritable()) {
+        if (head.override() != null || !head.matrix().isWritable() || Lanes.inside()) {
             return null;
         }
         Tensor weight = head.weight();

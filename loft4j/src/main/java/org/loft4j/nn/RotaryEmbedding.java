@@ -15,7 +15,7 @@ import org.loft4j.tensor.Tensors;
 /**
  * Rotary position embedding; Su et al. 2021 (arXiv:2104.09864), equation 34, with dimension i paired with i + d/2 as in
  * Hugging Face's checkpoints: {@code y = x ⊙ cos(pθ) + rotateHalf(x) ⊙ sin(pθ)}, {@code θᵢ = base^(−2i/d)}. The tables
- * grow as longer sequences come; angles are float32, or float64 in a float64 model.
+ * grow as longer sequences come, and may be asked for by several threads; angles are float32, or float64 in a float64 model.
  */
 public final class RotaryEmbedding implements AutoCloseable {
     private final int dim;
@@ -50,7 +50,7 @@ public final class RotaryEmbedding implements AutoCloseable {
     }
 
     /** The rotation at positions {@code first … first + count − 1}, the same for each row. */
-    public Rotation range(long first, long count) {
+    public synchronized Rotation range(long first, long count) {
         grow(first + count);
         return new Rotation(table(cos).narrow(0, first, count), table(sin).narrow(0, first, count), dim);
     }
@@ -61,7 +61,7 @@ public final class RotaryEmbedding implements AutoCloseable {
      * @param at int64 {@code (batch, seq)}, on the device of the heads
      * @param length greater than every position: the length of the longest sequence
      */
-    public Rotation at(Tensor at, long length) {
+    public synchronized Rotation at(Tensor at, long length) {
         grow(length);
         return new Rotation(torch.embedding(table(cos), at), torch.embedding(table(sin), at), dim);
     }
@@ -129,7 +129,7 @@ public final class RotaryEmbedding implements AutoCloseable {
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
         if (cos != null) {
             cos.close();
             cos = null;

@@ -14,7 +14,7 @@ final class EpsWatch {
 
     private final double eps;
     private final int pairs;
-    private boolean warned;
+    private volatile boolean warned;
 
     EpsWatch(double eps, int pairs) {
         this.eps = eps;

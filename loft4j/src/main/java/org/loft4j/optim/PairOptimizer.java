@@ -1,38 +1,52 @@
 package org.loft4j.optim;
 
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 
 /** An optimizer that moves each pair of factors by a rule of its own, independent of all other pairs. */
 final class PairOptimizer implements Optimizer {
     private final List<PairRule> rules;
+    /** What is worked on side by side: single pairs on the processor; all in a row on a device, which the host does not wait for. */
+    private final List<List<PairRule>> parts;
+
     private final StepCounter steps = new StepCounter();
 
     PairOptimizer(List<? extends PairRule> rules) {
         this.rules = List.copyOf(rules);
+        this.parts = onProcessor() ? this.rules.stream().map(List::of).toList() : List.of(this.rules);
+    }
+
+    private boolean onProcessor() {
+        return rules.stream().allMatch(rule -> !rule.pair().loraA().is_cuda());
     }
 
     @Override
     public double squaredGradNorm() {
         long t = steps.taken() + 1;
-        try (NativeScope scope = new NativeScope()) {
+        double[] norms = new double[parts.size()];
+        Lanes.run(parts.size(), i -> {
             NormSum norm = new NormSum();
-            rules.forEach(rule -> rule.readGradients(t, norm));
-            return norm.value();
-        }
+            parts.get(i).forEach(rule -> rule.readGradients(t, norm));
+            norms[i] = norm.value();
+        });
+        return Arrays.stream(norms).sum();
     }
 
     @Override
     public void step(double learningRate, double gradScale) {
         long t = steps.next();
-        for (PairRule rule : rules) {
-            try (NativeScope scope = new NativeScope()) {
-                rule.step(t, learningRate, gradScale);
+        Lanes.run(parts.size(), i -> {
+            for (PairRule rule : parts.get(i)) {
+                try (NativeScope scope = new NativeScope()) {
+                    rule.step(t, learningRate, gradScale);
+                }
             }
-        }
+        });
     }
 
     @Override

@@ -4,7 +4,7 @@ import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/** Where a device's random numbers have got to, so that the same can be drawn again. */
+/** Where the random numbers of a device, or of the calling thread's {@link RandomStream}, have got to, so that the same can be drawn again. */
 public final class RandomState {
     private final DeviceSpec device;
     private final Tensor state;
@@ -26,6 +26,7 @@ public final class RandomState {
     }
 
     private static Generator generator(DeviceSpec device) {
-        return torch.globalContext().defaultGenerator(device.torch());
+        Generator own = device.kind() == DeviceSpec.Kind.CPU ? RandomStream.current() : null;
+        return own == null ? torch.globalContext().defaultGenerator(device.torch()) : own;
     }
 }

@@ -1,6 +1,8 @@
 package org.loft4j.train;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.data.Batch;
 import org.loft4j.data.ImageBatch;
@@ -50,6 +52,70 @@ record BatchTensors(ModelInput input, Tensor labels) {
                         ids,
                         padded ? on(device, Tensors.of(batch.attentionMask(), batch.rows(), batch.columns())) : null),
                 on(device, labels));
+    }
+
+    /** Number of rows, or of examples that lie end to end. */
+    long rows() {
+        long[] segments = input instanceof TokenInput tokens ? tokens.segments() : null;
+        return segments == null ? labels.size(0) : segments.length;
+    }
+
+    /** The rows as several batches, in order and as even as can be; of examples end to end the examples. */
+    List<BatchTensors> split(int parts) {
+        long[] segments = input instanceof TokenInput tokens ? tokens.segments() : null;
+        if (segments != null) {
+            return splitSegments((TokenInput) input, segments, parts);
+        }
+        long rows = labels.size(0);
+        List<BatchTensors> split = new ArrayList<>();
+        for (long part = 0; part < Math.min(parts, rows); part++) {
+            long from = rows * part / Math.min(parts, rows);
+            long count = rows * (part + 1) / Math.min(parts, rows) - from;
+            split.add(rows(from, count));
+        }
+        return split;
+    }
+
+    private BatchTensors rows(long from, long count) {
+        Tensor of = labels.narrow(0, from, count);
+        if (input instanceof ImageInput images) {
+            return new BatchTensors(new ImageInput(images.pixelValues().narrow(0, from, count)), of);
+        }
+        TokenInput tokens = TokenInput.of(input);
+        Tensor ids = tokens.inputIds().narrow(0, from, count);
+        Tensor whole = tokens.attentionMask();
+        if (whole == null) {
+            return new BatchTensors(new TokenInput(ids, null), of);
+        }
+        // the longest of these rows may be shorter than that of all
+        Tensor mask = whole.narrow(0, from, count);
+        long longest = mask.sum(1).max().item_long();
+        Tensor shortened = of.dim() == 1 ? of : of.narrow(1, 0, longest);
+        boolean padded = mask.sum().item_long() < count * longest;
+        return new BatchTensors(
+                new TokenInput(ids.narrow(1, 0, longest), padded ? mask.narrow(1, 0, longest) : null), shortened);
+    }
+
+    /** A part ends with the example that brings it to its share of the tokens. */
+    private List<BatchTensors> splitSegments(TokenInput tokens, long[] segments, int parts) {
+        List<BatchTensors> split = new ArrayList<>();
+        long all = tokens.inputIds().size(1);
+        long begin = 0;
+        long end = 0;
+        int first = 0;
+        for (int i = 0; i < segments.length; i++) {
+            end += segments[i];
+            if (end * parts >= all * (split.size() + 1) || i == segments.length - 1) {
+                split.add(new BatchTensors(
+                        TokenInput.packed(
+                                tokens.inputIds().narrow(1, begin, end - begin),
+                                Arrays.copyOfRange(segments, first, i + 1)),
+                        labels.narrow(1, begin, end - begin)));
+                begin = end;
+                first = i + 1;
+            }
+        }
+        return split;
     }
 
     private static Tensor on(DeviceSpec device, Tensor tensor) {

@@ -3,6 +3,7 @@ package org.loft4j.train;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -38,12 +39,30 @@ public final class Trainable implements AutoCloseable {
     private final @Nullable LoraAdapter adapter;
     private final OptimizerGroups optimizer;
     private final long elements;
+    private final LaneGradients gradients;
 
     private Trainable(Model model, @Nullable LoraAdapter adapter, OptimizerGroups optimizer, long elements) {
         this.model = model;
         this.adapter = adapter;
         this.optimizer = optimizer;
         this.elements = elements;
+        this.gradients = new LaneGradients(model, leaves());
+    }
+
+    /** All that gets a gradient. */
+    private List<Tensor> leaves() {
+        List<Tensor> leaves = new ArrayList<>();
+        if (adapter == null) {
+            leaves.addAll(model.weights().asMap().values());
+        } else {
+            for (LoraLinear layer : adapter.layers().values()) {
+                leaves.addAll(Arrays.asList(layer.loraA(), layer.loraB(), layer.magnitude(), layer.probeSink()));
+            }
+            leaves.addAll(adapter.savedModules().values());
+        }
+        return leaves.stream()
+                .filter(leaf -> leaf != null && leaf.requires_grad())
+                .toList();
     }
 
     /**
@@ -156,6 +175,11 @@ public final class Trainable implements AutoCloseable {
     /** Number of elements that are trained. */
     public long elements() {
         return elements;
+    }
+
+    /** Finds the gradients of batches. */
+    LaneGradients gradients() {
+        return gradients;
     }
 
     /** Prepares what is random in a step, as a function of the seed and the step alone. */
@@ -304,6 +328,7 @@ public final class Trainable implements AutoCloseable {
     @Override
     public void close() {
         try (NativeScope scope = new NativeScope()) {
+            gradients.close();
             optimizer.zeroGrad();
             optimizer.close();
             if (adapter != null) {

@@ -33,23 +33,41 @@ public final class Trainer {
      * @param step number of steps taken before
      */
     public StepResult step(List<? extends MiniBatch> microBatches, long step) {
+        double loss = findGradients(microBatches, step);
+        StepReport report = update(loss, step);
+        long tokens = microBatches.stream().mapToLong(MiniBatch::tokens).sum();
+        return new StepResult(loss, trainable.learningRate() * schedule.factor(step), report, tokens);
+    }
+
+    /**
+     * The first half of {@link #step}: leaves the gradient of the mean loss with what is trained.
+     *
+     * @return the mean loss
+     */
+    public double findGradients(List<? extends MiniBatch> microBatches, long step) {
         Seeds.manualSeed(Seeds.derive(config.seed(), "step", step));
         trainable.beginStep(config.seed(), step);
         BatchLoss objective = BatchLoss.over(model.task(), microBatches);
         double loss = 0;
-        long tokens = 0;
-        for (MiniBatch batch : microBatches) {
+        for (int i = 0; i < microBatches.size(); i++) {
             try (NativeScope scope = new NativeScope()) {
-                loss += objective.backward(model, BatchTensors.of(batch, model));
-                tokens += batch.tokens();
+                BatchTensors batch = BatchTensors.of(microBatches.get(i), model);
+                loss += trainable
+                        .gradients()
+                        .backward(objective, batch, Seeds.derive(config.seed(), "batch " + i, step));
             }
         }
+        return loss;
+    }
+
+    /** The second half of {@link #step}: clips, moves what is trained, and drops the gradients. */
+    public StepReport update(double loss, long step) {
         double factor = schedule.factor(step);
         // an infinite loss may have finite gradients, which then say nothing
         StepReport report = Double.isFinite(loss)
                 ? trainable.optimizer().step(factor, config.maxGradNorm())
                 : new StepReport(Double.NaN, 1, true);
         trainable.optimizer().zeroGrad();
-        return new StepResult(loss, trainable.learningRate() * factor, report, tokens);
+        return report;
     }
 }

@@ -1,0 +1,144 @@
+package org.loft4j.tensor;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntConsumer;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.GradMode;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Independent work side by side on the processor: each lane is a thread whose operations stay on one core. An operation that
+ * is spread over the cores waits for the slowest of them at its end, thousands of times a step; a lane waits once.
+ *
+ * <p>Who shares work out must not let the result depend on which lane was first.
+ */
+public final class Lanes {
+    /** How many lanes the work of the calling thread is shared with; 1 outside. */
+    private static final ThreadLocal<Integer> SHARING = ThreadLocal.withInitial(() -> 1);
+
+    /** The threads beside the caller's, once they are needed: they live as long as the process. */
+    private static final class Pool {
+        private static final ExecutorService THREADS = Executors.newCachedThreadPool(work -> {
+            Thread thread = new Thread(work, "loft-lane");
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    private Lanes() {}
+
+    /** How many there are: as many as an operation may use threads; one inside a lane. */
+    public static int count() {
+        return inside() ? 1 : Engine.threads();
+    }
+
+    /** Whether the caller is one. */
+    public static boolean inside() {
+        return SHARING.get() > 1;
+    }
+
+    /** How many lanes are at work, the caller among them: what one may have of something that all need, such as memory. */
+    public static int atWork() {
+        return SHARING.get();
+    }
+
+    /**
+     * Does tasks {@code 0 … tasks − 1}, each once, in a scope of its own and under the caller's gradient mode, and returns when
+     * all are done. Where there is one lane or one task the caller does them as they come.
+     *
+     * @throws RuntimeException the first that a task ended in; tasks that had not begun by then are left out
+     */
+    public static void run(int tasks, IntConsumer task) {
+        Engine.start();
+        int lanes = Math.min(tasks, count());
+        if (lanes <= 1) {
+            for (int i = 0; i < tasks; i++) {
+                inScope(task, i);
+            }
+            return;
+        }
+        int threads = Engine.threads();
+        boolean learns = GradMode.is_enabled();
+        AtomicInteger next = new AtomicInteger();
+        Runnable lane = () -> {
+            SHARING.set(lanes);
+            torch.set_num_threads(1);
+            try (NativeScope scope = new NativeScope();
+                    AutoGradMode mode = new AutoGradMode(learns)) {
+                for (int i = next.getAndIncrement(); i < tasks; i = next.getAndIncrement()) {
+                    inScope(task, i);
+                }
+            } catch (RuntimeException | Error e) {
+                next.set(tasks);
+                throw e;
+            } finally {
+                SHARING.remove();
+            }
+        };
+        Blas.setThreads(1);
+        try {
+            runAll(lane, lanes);
+        } finally {
+            torch.set_num_threads(threads);
+            Blas.setThreads(threads);
+        }
+    }
+
+    private static void inScope(IntConsumer task, int i) {
+        try (NativeScope scope = new NativeScope()) {
+            task.accept(i);
+        }
+    }
+
+    /** The caller is the last lane. */
+    private static void runAll(Runnable lane, int lanes) {
+        List<Future<?>> others = new ArrayList<>();
+        for (int i = 1; i < lanes; i++) {
+            others.add(Pool.THREADS.submit(lane));
+        }
+        Throwable failure = null;
+        try {
+            lane.run();
+        } catch (RuntimeException | Error e) {
+            failure = e;
+        }
+        for (Future<?> other : others) {
+            Throwable ended = await(other);
+            failure = failure == null ? ended : failure;
+        }
+        if (failure instanceof Error error) {
+            throw error;
+        }
+        if (failure != null) {
+            throw (RuntimeException) failure;
+        }
+    }
+
+    /** What it ended in, or null. An interrupt waits: the lane uses tensors that the caller is about to free. */
+    private static @Nullable Throwable await(Future<?> lane) {
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    lane.get();
+                    return null;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                } catch (ExecutionException e) {
+                    return e.getCause();
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+}

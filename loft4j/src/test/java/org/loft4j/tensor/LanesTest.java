@@ -1,0 +1,108 @@
+package org.loft4j.tensor;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.bytedeco.pytorch.GradMode;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class LanesTest {
+    private int threads;
+
+    @BeforeEach
+    void three() {
+        Engine.start();
+        threads = Engine.threads();
+        torch.set_num_threads(3);
+    }
+
+    @AfterEach
+    void restore() {
+        torch.set_num_threads(threads);
+    }
+
+    @Test
+    void everyTaskIsDoneOnceByAsManyLanesAsThereAre() {
+        AtomicIntegerArray done = new AtomicIntegerArray(20);
+        // no task of the first three ends before all three have begun
+        CountDownLatch begun = new CountDownLatch(3);
+        Lanes.run(20, i -> {
+            begun.countDown();
+            try {
+                assertTrue(begun.await(30, TimeUnit.SECONDS));
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+            assertTrue(Lanes.inside());
+            assertEquals(1, Lanes.count());
+            assertEquals(3, Lanes.atWork());
+            assertEquals(1, torch.get_num_threads());
+            done.incrementAndGet(i);
+        });
+        for (int i = 0; i < 20; i++) {
+            assertEquals(1, done.get(i));
+        }
+        assertFalse(Lanes.inside());
+        assertEquals(3, Lanes.count());
+        assertEquals(3, torch.get_num_threads());
+    }
+
+    @Test
+    void aFailureIsTheCallersAfterAllLanesHaveEnded() {
+        IllegalStateException failure = new IllegalStateException("no");
+        AtomicIntegerArray running = new AtomicIntegerArray(1);
+        IllegalStateException caught = assertThrows(
+                IllegalStateException.class,
+                () -> Lanes.run(30, i -> {
+                    running.incrementAndGet(0);
+                    try {
+                        if (i == 1) {
+                            throw failure;
+                        }
+                    } finally {
+                        running.decrementAndGet(0);
+                    }
+                }));
+        assertSame(failure, caught);
+        assertEquals(0, running.get(0));
+        assertEquals(3, Lanes.count());
+    }
+
+    @Test
+    void theCallersGradientModeHolds() {
+        try (NativeScope scope = new NativeScope();
+                var frozen = new org.bytedeco.pytorch.AutoGradMode(false)) {
+            Lanes.run(6, i -> assertFalse(GradMode.is_enabled()));
+        }
+        Lanes.run(6, i -> assertTrue(GradMode.is_enabled()));
+    }
+
+    @Test
+    void workWithinALaneStaysInIt() {
+        Lanes.run(3, i -> {
+            Thread lane = Thread.currentThread();
+            Lanes.run(5, j -> assertSame(lane, Thread.currentThread()));
+        });
+    }
+
+    @Test
+    void nothingOfALaneStaysAlive() {
+        Lanes.run(3, i -> torch.ones(4, 4));
+        long before = NativeScope.liveObjects();
+        for (int round = 0; round < 20; round++) {
+            Lanes.run(9, i -> torch.ones(4, 4).mul(torch.ones(4, 4)));
+        }
+        assertEquals(before, NativeScope.liveObjects(), 3);
+    }
+}

@@ -1,0 +1,130 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.TargetModules;
+import org.loft4j.data.Dataset;
+import org.loft4j.data.MiniBatch;
+import org.loft4j.data.PackedDataset;
+import org.loft4j.nn.Model;
+import org.loft4j.tensor.Engine;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** The gradient of a batch whose rows are shared out is that of the batch, whichever lane comes first. */
+class LaneGradientsTest {
+    private int threads;
+
+    @BeforeEach
+    void remember() {
+        Engine.start();
+        threads = Engine.threads();
+    }
+
+    @AfterEach
+    void restore() {
+        torch.set_num_threads(threads);
+    }
+
+    /** Gradients by a number of threads, after two batches on top of each other. */
+    private static List<double[]> gradients(int threads, Method method, double dropout, List<MiniBatch> batches) {
+        torch.set_num_threads(threads);
+        LoraConfig lora = new LoraConfig(4, 8, dropout, TargetModules.allLinear(), null, false, List.of());
+        try (Model model = TinyRun.model();
+                Trainable trainable =
+                        Trainable.create(model, lora, TinyRun.config(method).build());
+                NativeScope scope = new NativeScope()) {
+            trainable.setTraining(true);
+            Trainer trainer =
+                    new Trainer(model, trainable, TinyRun.config(method).build(), 10);
+            List<double[]> all = new ArrayList<>();
+            all.add(new double[] {trainer.findGradients(batches, 3)});
+            if (trainable.adapter() != null) {
+                trainable.adapter().layers().values().forEach(layer -> {
+                    all.add(Tensors.toDoubles(layer.loraA().grad()));
+                    all.add(Tensors.toDoubles(layer.loraB().grad()));
+                });
+            } else {
+                for (Tensor weight : model.weights().asMap().values()) {
+                    all.add(Tensors.toDoubles(weight.grad()));
+                }
+            }
+            trainable.optimizer().zeroGrad();
+            return all;
+        }
+    }
+
+    private static List<MiniBatch> padded(int rows) throws Exception {
+        Dataset data = TinyRun.counting(2 * rows, 4);
+        return List.of(
+                data.batch(IntStream.range(0, rows).toArray(), 0),
+                data.batch(IntStream.range(rows, 2 * rows).toArray(), 0));
+    }
+
+    private static List<MiniBatch> packed() throws Exception {
+        PackedDataset data = new PackedDataset(TinyRun.counting(20, 4), 48);
+        return List.of(data.batch(new int[] {0}, 0), data.batch(new int[] {1}, 0));
+    }
+
+    private static void assertClose(List<double[]> expected, List<double[]> actual) {
+        assertEquals(expected.size(), actual.size());
+        double largest = expected.stream()
+                .flatMapToDouble(Arrays::stream)
+                .map(Math::abs)
+                .max()
+                .orElseThrow();
+        assertTrue(largest > 1e-4, "there are gradients: " + largest);
+        for (int i = 0; i < expected.size(); i++) {
+            for (int j = 0; j < expected.get(i).length; j++) {
+                assertEquals(expected.get(i)[j], actual.get(i)[j], 2e-6 * largest, "tensor " + i + " at " + j);
+            }
+        }
+    }
+
+    @Test
+    void threeLanesFindTheGradientsOfOne() throws Exception {
+        List<MiniBatch> batches = padded(7);
+        assertClose(gradients(1, Method.LOFT, 0, batches), gradients(3, Method.LOFT, 0, batches));
+    }
+
+    @Test
+    void ofAWholeModelToo() throws Exception {
+        List<MiniBatch> batches = padded(5);
+        assertClose(gradients(1, Method.FULL, 0, batches), gradients(2, Method.FULL, 0, batches));
+    }
+
+    @Test
+    void ofExamplesEndToEnd() throws Exception {
+        List<MiniBatch> batches = packed();
+        assertClose(gradients(1, Method.LORA, 0, batches), gradients(3, Method.LORA, 0, batches));
+    }
+
+    @Test
+    void oneRowIsSharedWithNobody() throws Exception {
+        List<MiniBatch> batches = padded(1);
+        assertClose(gradients(1, Method.LORA, 0, batches), gradients(2, Method.LORA, 0, batches));
+    }
+
+    @Test
+    void theOrderOfTheLanesDoesNotMatterNorDoTheirRandomNumbers() throws Exception {
+        List<MiniBatch> batches = padded(8);
+        List<double[]> first = gradients(4, Method.LORA, 0.3, batches);
+        for (int i = 0; i < 5; i++) {
+            List<double[]> again = gradients(4, Method.LORA, 0.3, batches);
+            for (int t = 0; t < first.size(); t++) {
+                assertTrue(Arrays.equals(first.get(t), again.get(t)), "tensor " + t);
+            }
+        }
+    }
+}
