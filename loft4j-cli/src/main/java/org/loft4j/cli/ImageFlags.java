@@ -89,12 +89,13 @@ final class ImageFlags {
         return LabeledImages.of(path, files, labels);
     }
 
-    /** A table that came with its images names none elsewhere. */
-    private static Path inside(Path table, LabeledText row) throws DataException {
+    /** A table that came with its images names none elsewhere; links are followed. */
+    private static Path inside(Path table, LabeledText row) throws IOException {
         Path folder = table.toAbsolutePath().normalize().getParent();
         try {
             Path file = table.resolveSibling(row.text());
-            if (folder == null || file.toAbsolutePath().normalize().startsWith(folder)) {
+            Path whole = file.toAbsolutePath().normalize();
+            if (folder == null || whole.startsWith(folder) || whole.startsWith(folder.toRealPath())) {
                 return file;
             }
         } catch (InvalidPathException e) {
@@ -102,6 +103,7 @@ final class ImageFlags {
         }
         throw row.origin()
                 .fault("names " + row.text() + ", which does not lie in " + folder
-                        + ": a table must lie in the folder of its images or above it");
+                        + ": put the table into the folder of its images or above it, or beside the table a link to that"
+                        + " folder (ln -s), and name the images through it");
     }
 }

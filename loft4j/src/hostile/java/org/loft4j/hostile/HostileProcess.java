@@ -31,7 +31,7 @@ public final class HostileProcess {
         long seed = Long.getLong("tests.seed", System.nanoTime());
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of("-Xmx256m", "-XX:+UseSerialGC", "-Djava.awt.headless=true", "-Dtests.seed=" + seed));
+        command.addAll(List.of("-Xmx192m", "-XX:+UseSerialGC", "-Djava.awt.headless=true", "-Dtests.seed=" + seed));
         command.addAll(List.of("-Dorg.bytedeco.javacpp.maxPhysicalBytes=0", "-XX:ErrorFile=" + folder.resolve("crash")));
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), HostileProcess.class.getName()));
         Path files = Files.createDirectory(folder.resolve("files"));

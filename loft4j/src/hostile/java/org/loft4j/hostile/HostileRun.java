@@ -15,6 +15,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.logging.Level;
@@ -23,7 +24,8 @@ import java.util.logging.Logger;
 /** Damages the files of a format again and again, and keeps account of what reading them does. */
 final class HostileRun {
     private static final long LONGEST_MILLIS = 2000;
-    private static final long GIVE_UP_SECONDS = 30;
+    private static final long LOOK_SECONDS = 10;
+    private static final long GIVE_UP_SECONDS = 120;
     private static final int MOST_FAULTS = 12;
     private static final Set<String> OURS = Set.of(
             "org.loft4j.ConfigException",
@@ -146,13 +148,14 @@ final class HostileRun {
             format.read(folder, target);
             return null;
         };
+        Future<Void> result = reader.submit(reading);
         try {
-            reader.submit(reading).get(GIVE_UP_SECONDS, TimeUnit.SECONDS);
+            waitFor(result, index, target);
             read += index < 0 ? 0 : 1;
         } catch (ExecutionException e) {
             judge(e.getCause(), index, target, damaged);
         } catch (TimeoutException e) {
-            fault("hang", index, target, damaged, "hangs: " + stack());
+            fault("hang", index, target, damaged, "hangs: " + ThreadPicture.now());
             throw new AssertionError(faults.values().toString());
         }
         return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
@@ -193,13 +196,18 @@ final class HostileRun {
         faults.put(kind, "file " + index + " (" + copy + "): " + complaint);
     }
 
-    private static String stack() {
-        StringBuilder text = new StringBuilder();
-        Thread.getAllStackTraces().forEach((thread, frames) -> {
-            if (thread.getName().startsWith("reader of")) {
-                Arrays.stream(frames).limit(40).forEach(frame -> text.append("\n  at ").append(frame));
+    /** Pictures of the threads tell a lock that never opens from a machine that is busy elsewhere. */
+    private void waitFor(Future<Void> result, int index, Path target)
+            throws InterruptedException, ExecutionException, TimeoutException {
+        for (long waited = LOOK_SECONDS; waited < GIVE_UP_SECONDS; waited += LOOK_SECONDS) {
+            try {
+                result.get(LOOK_SECONDS, TimeUnit.SECONDS);
+                return;
+            } catch (TimeoutException e) {
+                System.out.println("file " + index + ", " + target.getFileName() + ", after " + waited + " s, longest pause of"
+                        + " this process " + memory.longestPauseMillis() + " ms: " + ThreadPicture.now());
             }
-        });
-        return text.toString();
+        }
+        result.get(LOOK_SECONDS, TimeUnit.SECONDS);
     }
 }

@@ -12,6 +12,7 @@ final class ResidentMemory {
 
     private volatile boolean running;
     private volatile long peak;
+    private volatile long longestPause;
     private long baseline;
 
     void begin() {
@@ -21,8 +22,12 @@ final class ResidentMemory {
         running = true;
         Thread sampler = new Thread(
                 () -> {
+                    long last = System.nanoTime();
                     while (running) {
                         peak = Math.max(peak, resident());
+                        long now = System.nanoTime();
+                        longestPause = Math.max(longestPause, now - last);
+                        last = now;
                         try {
                             Thread.sleep(PAUSE_MILLIS);
                         } catch (InterruptedException e) {
@@ -42,6 +47,11 @@ final class ResidentMemory {
 
     long grownMebibytes() {
         return (peak - baseline) >> 20;
+    }
+
+    /** For how long the sampler did not run at most: the process stood still, or waited for a processor. */
+    long longestPauseMillis() {
+        return longestPause / 1_000_000;
     }
 
     private static long resident() {

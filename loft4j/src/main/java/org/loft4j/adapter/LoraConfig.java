@@ -5,8 +5,6 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
@@ -196,7 +194,7 @@ public record LoraConfig(
 
     private static <T> T valueOf(String field, Map<String, T> patterns, String path, T otherwise) {
         for (Map.Entry<String, T> entry : patterns.entrySet()) {
-            if (endsWith(field, entry.getKey()).matcher(path).matches()) {
+            if (endsWith(field, entry.getKey()).fits(path)) {
                 return entry.getValue();
             }
         }
@@ -204,11 +202,7 @@ public record LoraConfig(
     }
 
     /** PEFT's rule for the keys of its pattern maps. */
-    private static Pattern endsWith(String field, String key) {
-        try {
-            return Pattern.compile("(.*\\.)?(" + key + ")");
-        } catch (PatternSyntaxException e) {
-            throw new ConfigException(field + " must have regular expressions as keys, got " + key, e);
-        }
+    private static ModulePattern endsWith(String field, String key) {
+        return ModulePattern.of(field, "(.*\\.)?(", key, ")");
     }
 }

@@ -3,9 +3,6 @@ package org.loft4j.adapter;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 import org.loft4j.ConfigException;
 
 /** Which modules a setting means, with the meaning that PEFT gives to {@code target_modules} and {@code exclude_modules}. */
@@ -39,12 +36,12 @@ public sealed interface TargetModules {
      */
     record Regex(String pattern) implements TargetModules {
         public Regex {
-            compile("a pattern of modules", pattern);
+            ModulePattern.of("a pattern of modules", pattern);
         }
 
         @Override
         public boolean matches(String path) {
-            return Pattern.matches(pattern, path);
+            return ModulePattern.of("a pattern of modules", pattern).fits(path);
         }
     }
 
@@ -69,7 +66,7 @@ public sealed interface TargetModules {
                 throw new ConfigException("layers_pattern " + layersPattern + " needs layers_to_transform");
             }
             for (String pattern : layersPattern) {
-                compile("layers_pattern", pattern);
+                ModulePattern.of("layers_pattern", pattern);
             }
         }
 
@@ -85,10 +82,10 @@ public sealed interface TargetModules {
             }
             List<String> lists = layersPattern.isEmpty() ? List.of("[^.]*") : layersPattern;
             for (String list : lists) {
-                Matcher block = Pattern.compile("(?:.*\\.)?(?:" + list + ")\\.(\\d{1,9})\\.")
-                        .matcher(path);
-                if (block.lookingAt()) {
-                    return layers.contains(Integer.parseInt(block.group(1)));
+                String block = ModulePattern.of("layers_pattern", "(?:.*\\.)?(?:", list, ")\\.(\\d{1,9})\\.")
+                        .begins(path);
+                if (!block.isEmpty()) {
+                    return layers.contains(Integer.parseInt(block));
                 }
             }
             return false;
@@ -124,15 +121,5 @@ public sealed interface TargetModules {
             return names(List.of(trimmed.split("\\s*,\\s*")));
         }
         return regex(trimmed);
-    }
-
-    /** Compiles a pattern of the configuration. */
-    private static Pattern compile(String field, String pattern) {
-        try {
-            return Pattern.compile(pattern);
-        } catch (PatternSyntaxException e) {
-            throw new ConfigException(
-                    field + " must be a valid regular expression, got " + pattern + ": " + e.getDescription(), e);
-        }
     }
 }

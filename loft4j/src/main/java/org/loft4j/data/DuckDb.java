@@ -16,10 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 import org.loft4j.DataException;
 
@@ -31,7 +27,6 @@ import org.loft4j.DataException;
  */
 final class DuckDb implements AutoCloseable {
     private static final String MEMORY_LIMIT = "1GB";
-    private static final long CLOSING_MILLIS = 1000;
 
     private final Connection connection;
     private final Path spill;
@@ -163,31 +158,10 @@ final class DuckDb implements AutoCloseable {
                 : cause;
     }
 
-    /** Once, after a damaged file on a busy machine, this did not come back within 30 s; what was read does not depend on it. */
-    private void disconnect() throws SQLException {
-        var closing = new FutureTask<Void>(() -> {
-            connection.close();
-            return null;
-        });
-        Thread thread = new Thread(closing, "DuckDB's end");
-        thread.setDaemon(true);
-        thread.start();
-        try {
-            closing.get(CLOSING_MILLIS, TimeUnit.MILLISECONDS);
-        } catch (TimeoutException e) {
-            System.getLogger(DuckDb.class.getName())
-                    .log(System.Logger.Level.WARNING, "DuckDB does not close its database: some memory stays taken");
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (ExecutionException e) {
-            throw e.getCause() instanceof SQLException known ? known : new SQLException(e.getCause());
-        }
-    }
-
     @Override
     public void close() throws DataException {
         try {
-            disconnect();
+            connection.close();
             Files.deleteIfExists(spill);
         } catch (SQLException e) {
             throw new DataException("DuckDB", "cannot be closed: " + complaint(e));

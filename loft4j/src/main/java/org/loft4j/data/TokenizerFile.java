@@ -26,6 +26,8 @@ final class TokenizerFile {
     private static final long LARGEST = 256L << 20;
     // the native parser gives up at 128 levels
     private static final int DEEPEST = 64;
+    /** Bytes: a Unigram becomes a tree with a level for each, which the native library frees by recursion. */
+    private static final int LONGEST_PIECE = 1024;
 
     private static final ObjectMapper MAPPER = new ObjectMapper(JsonFactory.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -129,6 +131,9 @@ final class TokenizerFile {
     private void scores(JsonParser json) throws IOException {
         while (json.nextToken() == JsonToken.START_ARRAY) {
             String token = merged(json);
+            parts.require(
+                    token.length() <= LONGEST_PIECE && token.getBytes(StandardCharsets.UTF_8).length <= LONGEST_PIECE,
+                    "a piece of the vocabulary has more than " + LONGEST_PIECE + " bytes: " + Quoted.text(token));
             JsonToken score = json.nextToken();
             parts.require(
                     score.isNumeric()

@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
 import org.loft4j.io.HubCache;
 import org.loft4j.io.HubName;
 import org.loft4j.io.Json;
@@ -61,11 +62,10 @@ public record TaskFile(
 
     public static TaskFile read(Path directory) throws CheckpointException {
         JsonObject json = Json.read(directory.resolve(NAME));
-        String pooling = json.findString("pooling");
         return new TaskFile(
                 task(json),
                 json.strings("labels"),
-                pooling == null ? null : Pooling.parse("pooling", pooling),
+                pooling(json),
                 json.requireInt("max_length", 1),
                 json.findString("base_model"));
     }
@@ -89,6 +89,15 @@ public record TaskFile(
         }
         List<String> known = Arrays.stream(Task.values()).map(TaskFile::word).toList();
         throw json.fault("task", "must be one of " + String.join(", ", known) + ", found " + found);
+    }
+
+    private static @Nullable Pooling pooling(JsonObject json) throws CheckpointException {
+        String found = json.findString("pooling");
+        try {
+            return found == null ? null : Pooling.parse("pooling", found);
+        } catch (ConfigException e) {
+            throw json.fault("pooling", "must be one of auto, pooler, cls, mean, found " + found);
+        }
     }
 
     private static String word(Task task) {

@@ -3,10 +3,14 @@ package org.loft4j.adapter;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.ConfigException;
 
 class TargetModulesTest {
@@ -50,5 +54,41 @@ class TargetModulesTest {
         assertEquals(TargetModules.names("self_attn.q_proj"), TargetModules.parse("self_attn.q_proj"));
         assertEquals(TargetModules.regex(".*\\.(q|v)_proj"), TargetModules.parse(".*\\.(q|v)_proj"));
         assertThrows(ConfigException.class, () -> TargetModules.names(List.of()));
+    }
+
+    /** An adapter comes from anywhere, and so does its pattern. */
+    @ParameterizedTest
+    @ValueSource(strings = {"((.+)+)+\\2!", "(.|.|.)*\\1!", "(?:(?:.+)+)+!", ".*.*.*.*.*.*.*.*.*.*!"})
+    void aPatternThatTriesWithoutEndIsStopped(String pattern) {
+        String path = "base.model.layers.11.self_attn.query_key_value_projection.of.a.long.name";
+        assertTimeoutPreemptively(Duration.ofSeconds(5), () -> {
+            assertThrows(
+                    ConfigException.class, () -> TargetModules.regex(pattern).matches(path));
+            TargetModules named = new TargetModules.Names(List.of("name"), List.of(1), List.of(pattern));
+            assertThrows(ConfigException.class, () -> named.matches(path));
+        });
+    }
+
+    @Test
+    void longAndDeepPatternsAreRefused() {
+        assertThrows(ConfigException.class, () -> TargetModules.regex("a".repeat(20_000)));
+        String deep = "(".repeat(4999) + ")".repeat(4999);
+        assertThrows(ConfigException.class, () -> TargetModules.regex(deep));
+    }
+
+    /** As tools write them who select modules by regular expressions. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "(?:.*?(?:vision|image|text|layers).*?(?:self_attn|attention|mlp).*?(?:q_proj|k_proj|v_proj).*?)|(?:\\bmodel\\.layers\\.[\\d]{1,}\\.(?:self_attn)\\.(?:(?:q_proj)))",
+                ".*(layers).*(self_attn|mlp).*(q|k|v|o|gate|up|down).*_proj.*",
+                "^(?!.*(vision|audio)).*\\.(q_proj|v_proj)$"
+            })
+    void patternsOfKnownAdaptersEnd(String pattern) {
+        TargetModules regex = TargetModules.regex(pattern);
+        String prefix = "base_model.model.model.language_model.layers.31.";
+        assertTrue(regex.matches(prefix + "self_attn.q_proj"));
+        assertFalse(
+                regex.matches(prefix + "post_attention_layernorm.of.a.rather.long.name.that.fits.no.part.at.the.end"));
     }
 }

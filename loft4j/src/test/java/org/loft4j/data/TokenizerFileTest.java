@@ -1,5 +1,6 @@
 package org.loft4j.data;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -67,6 +68,12 @@ class TokenizerFileTest {
     }
 
     @Test
+    void aPieceThatIsNoWord() throws IOException {
+        refused("\"model\": {\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"" + "a".repeat(50_000)
+                + "\", -1.0]]}");
+    }
+
+    @Test
     void mergesShorterThanTheirPrefix() throws IOException {
         refused("\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1}, \"merges\": [\"a b\"],"
                 + " \"continuing_subword_prefix\": \"####\"}");
@@ -87,6 +94,18 @@ class TokenizerFileTest {
         // the root leads beyond the last unit
         ByteBuffer.wrap(map).order(ByteOrder.LITTLE_ENDIAN).putInt(4, 5000 << 10);
         refused(String.format(part, Base64.getEncoder().encodeToString(map)));
+    }
+
+    /** The map was made by SentencePiece, as those of XLM-R and T5 were. */
+    @Test
+    void aUnigramWithAMapOfSentencePieceIsTaken() throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.open(Fixtures.directory("tiny_unigram"))) {
+            long[] plain = tokenizer.encode("\u00e9 A find...  the", true);
+            assertArrayEquals(plain, tokenizer.encode("e\u0301 \uff21 \ufb01nd\u2026 \u00a0the", true));
+            assertEquals(1, plain[0]);
+            assertEquals(2, plain[plain.length - 1]);
+            assertEquals("find the tiny fox", tokenizer.decode(tokenizer.encode("\ufb01nd the tiny fox", true), true));
+        }
     }
 
     @Test

@@ -31,6 +31,7 @@ class EncoderConfigTest {
             value = {
                 "roberta_cls | position_embedding_type | \"relative_key\"",
                 "roberta_cls | pad_token_id | 65",
+                "roberta_cls | pad_token_id | 9223372036854775807",
                 "roberta_cls | classifier_pooling | \"cls\"",
                 "roberta_cls | problem_type | \"multi_label_classification\"",
                 "roberta_cls | pruned_heads | {\"0\": [1]}",

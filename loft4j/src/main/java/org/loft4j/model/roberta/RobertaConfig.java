@@ -20,7 +20,7 @@ public record RobertaConfig(EncoderConfig encoder, long padId, HeadConfig head) 
     public RobertaConfig {
         Checks.atLeast("type_vocab_size", encoder.tokenTypes(), 1);
         Checks.atLeast("pad_token_id", padId, 0);
-        if (encoder.maxPositions() <= padId + 1) {
+        if (padId >= encoder.maxPositions() - 1) {
             throw new ConfigException("max_position_embeddings must be greater than pad_token_id + 1, got "
                     + encoder.maxPositions() + " and " + padId);
         }
@@ -45,7 +45,11 @@ public record RobertaConfig(EncoderConfig encoder, long padId, HeadConfig head) 
     }
 
     private static long padId(JsonObject json) throws CheckpointException {
-        return json.longOr("pad_token_id", 1);
+        long id = json.longOr("pad_token_id", 1);
+        if (id < 0 || id > Integer.MAX_VALUE) {
+            throw json.fault("pad_token_id", "must be from 0 to 2^31 - 1, found " + id);
+        }
+        return id;
     }
 
     /** The longest sequence. */
