@@ -5,7 +5,11 @@ import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/** A transformer that turns token ids, or pixels, into logits. Its parameters are frozen until someone asks for their gradients. */
+/**
+ * A transformer that turns token ids, or pixels, into logits. Its parameters are frozen until someone asks for their gradients.
+ * Several threads may compute at once, in training on the processor each some rows of the batch
+ * ({@link org.loft4j.tensor.Lanes}): what a pass needs to remember belongs to the pass.
+ */
 public interface Model extends AutoCloseable {
     Task task();
 
