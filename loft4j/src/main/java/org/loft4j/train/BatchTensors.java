@@ -89,7 +89,7 @@ record BatchTensors(ModelInput input, Tensor labels) {
         }
         // the longest of these rows may be shorter than that of all
         Tensor mask = whole.narrow(0, from, count);
-        long longest = mask.sum(1).max().item_long();
+        long longest = mask.sum(0).nonzero().max().item_long() + 1;
         Tensor shortened = of.dim() == 1 ? of : of.narrow(1, 0, longest);
         boolean padded = mask.sum().item_long() < count * longest;
         return new BatchTensors(
