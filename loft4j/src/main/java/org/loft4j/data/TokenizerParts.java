@@ -56,10 +56,10 @@ final class TokenizerParts {
         if (node.has("length")) {
             require(node.path("length").asLong(0) >= 1, "\"" + name + "\": \"length\" must be at least 1");
         }
-        if (node.has("precompiled_charsmap")) {
+        if (node.has("precompiled_charsmap") || node.path("type").asText().equals("Precompiled")) {
             require(
                     PrecompiledMap.isSound(node.path("precompiled_charsmap")),
-                    "\"" + name + "\": \"precompiled_charsmap\" is damaged");
+                    "\"" + name + "\": \"precompiled_charsmap\" is damaged or missing");
         }
         if (node.path("pattern").has("Regex")) {
             String fault = RegexCheck.fault(node.path("pattern").path("Regex").asText());

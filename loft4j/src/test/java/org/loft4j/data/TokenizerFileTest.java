@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -45,6 +46,7 @@ class TokenizerFileTest {
                 "\"pre_tokenizer\": {\"type\": \"FixedLength\", \"length\": 0}",
                 "\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a+)+$\"}, \"behavior\": \"Isolated\", \"invert\": false}",
                 "\"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"AAAA\"}",
+                "\"normalizer\": {\"type\": \"Precompiled\"}",
                 "\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"String\": \"\"}, \"content\": \"a\"}",
                 "\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"Regex\": \" {0,}\"}, \"content\": \" \"}",
                 "\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"x\", \"type_id\": 0}}], \"pair\": [], \"special_tokens\": {}}",
@@ -105,6 +107,30 @@ class TokenizerFileTest {
             assertEquals(1, plain[0]);
             assertEquals(2, plain[plain.length - 1]);
             assertEquals("find the tiny fox", tokenizer.decode(tokenizer.encode("\ufb01nd the tiny fox", true), true));
+        }
+    }
+
+    /** XLM-R, T5, ALBERT, CLIP, BLOOM and RoBERTa as their files are built; MAP stands for SentencePiece's map. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "\"normalizer\": {\"type\": \"Precompiled\", MAP}, \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"WhitespaceSplit\"}, {\"type\": \"Metaspace\", \"replacement\": \"▁\", \"add_prefix_space\": true}]}, \"decoder\": {\"type\": \"Metaspace\", \"replacement\": \"▁\", \"add_prefix_space\": true}",
+                "\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Precompiled\", MAP}, {\"type\": \"Strip\", \"strip_left\": false, \"strip_right\": true}, {\"type\": \"Replace\", \"pattern\": {\"Regex\": \" {2,}\"}, \"content\": \"▁\"}]}",
+                "\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Replace\", \"pattern\": {\"String\": \"``\"}, \"content\": \"\\\"\"}, {\"type\": \"NFKD\"}, {\"type\": \"StripAccents\"}, {\"type\": \"Lowercase\"}, {\"type\": \"Precompiled\", MAP}]}",
+                "\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, {\"type\": \"Replace\", \"pattern\": {\"Regex\": \"\\\\s+\"}, \"content\": \" \"}, {\"type\": \"Lowercase\"}]}",
+                "\"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"Regex\": \" ?[^(\\\\s|[.,!?…。，、।۔،])]+\"}, \"behavior\": \"Isolated\", \"invert\": false}, {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": false}]}",
+                "\"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true}, \"post_processor\": {\"type\": \"RobertaProcessing\", \"sep\": [\"a\", 0], \"cls\": [\"a\", 0], \"trim_offsets\": true, \"add_prefix_space\": false}, \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": true}"
+            })
+    void whatKnownFamiliesAreBuiltOfIsTaken(String parts) throws IOException {
+        String map = new ObjectMapper()
+                .readTree(Fixtures.directory("tiny_unigram")
+                        .resolve("tokenizer.json")
+                        .toFile())
+                .at("/normalizer/normalizers/0/precompiled_charsmap")
+                .asText();
+        file(parts.replace("MAP", "\"precompiled_charsmap\": \"" + map + "\"") + ", " + MODEL);
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            assertTrue(tokenizer.encode("a ﬁne  day", true).length > 0);
         }
     }
 
