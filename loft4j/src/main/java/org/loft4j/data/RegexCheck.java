@@ -18,12 +18,20 @@ final class RegexCheck {
     private static final int SHORT = 8;
 
     private static final int MOST_COUNTED = 1000;
+    /** The native library reads groups, sets in sets and repetitions of one thing by recursion, and an option like a group. */
+    private static final int MOST_GROUPS = 200;
+
+    private static final int DEEPEST_SET = 20;
+    private static final int MOST_QUANTIFIERS = 4;
     private static final Pattern COUNTED = Pattern.compile("\\{(\\d*)(,?)(\\d*)\\}");
 
     private static final String PROBE = "a 1.\n▁Zé";
 
     private final String pattern;
     private int at;
+    private int groups;
+    private int deepestSet;
+    private int mostQuantifiers;
 
     /** A group: repetitions in its longest alternative up to here, and in the one that is being read. */
     private static final class Group {
@@ -78,10 +86,17 @@ final class RegexCheck {
                 }
                 default -> {}
             }
+            groups += c == '(' ? 1 : 0;
+            if (groups > MOST_GROUPS || deepestSet > DEEPEST_SET) {
+                return "has more than " + MOST_GROUPS + " groups, or sets in sets";
+            }
             if (c == '(' || c == '|') {
                 continue;
             }
             long times = repetition();
+            if (mostQuantifiers > MOST_QUANTIFIERS) {
+                return "repeats a repetition";
+            }
             if (times > MOST_COUNTED && times != Long.MAX_VALUE) {
                 return "repeats more than " + MOST_COUNTED + " times";
             }
@@ -116,6 +131,7 @@ final class RegexCheck {
                 escape();
             } else if (c == '[') {
                 depth++;
+                deepestSet = Math.max(deepestSet, depth);
             } else if (c == ']' && !first) {
                 depth--;
             }
@@ -126,6 +142,7 @@ final class RegexCheck {
     /** How often the last thing is repeated at most, the quantifier read with it; 1 if there is none. */
     private long repetition() {
         long times = 1;
+        int quantifiers = 0;
         while (at < pattern.length()) {
             char c = pattern.charAt(at);
             Matcher counted = COUNTED.matcher(pattern).region(at, pattern.length());
@@ -146,7 +163,9 @@ final class RegexCheck {
             } else {
                 break;
             }
+            quantifiers++;
         }
+        mostQuantifiers = Math.max(mostQuantifiers, quantifiers);
         return times;
     }
 }

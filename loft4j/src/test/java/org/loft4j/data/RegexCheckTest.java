@@ -3,6 +3,7 @@ package org.loft4j.data;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -44,5 +45,15 @@ class RegexCheckTest {
             })
     void patternsWithoutEndAreNot(String pattern) {
         assertNotNull(RegexCheck.fault(pattern));
+    }
+
+    @Test
+    void whatNativeCodeReadsByRecursionIsBounded() {
+        assertNotNull(RegexCheck.fault("(".repeat(2000) + " {2,}"));
+        assertNotNull(RegexCheck.fault("(".repeat(2000) + "a" + ")".repeat(2000)));
+        assertNotNull(RegexCheck.fault("(?i)".repeat(2000) + "a"));
+        assertNotNull(RegexCheck.fault("[a".repeat(2000) + "]".repeat(2000)));
+        assertNotNull(RegexCheck.fault("a" + "{1}".repeat(2000)));
+        assertNotNull(RegexCheck.fault("a" + "?".repeat(2000)));
     }
 }
