@@ -177,6 +177,11 @@ public final class LoraAdapter implements AutoCloseable {
         }
     }
 
+    /** Computes DoRA's norms if a factor has changed since: else each of the threads that need them would wait for the first. */
+    public void renewNorms() {
+        layers.values().forEach(LoraLinear::renewNorms);
+    }
+
     private static Tensor signs(long seed, long count) {
         SplittableRandom random = new SplittableRandom(seed);
         float[] values = new float[Math.toIntExact(count)];

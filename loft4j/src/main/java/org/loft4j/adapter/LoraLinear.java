@@ -210,6 +210,12 @@ public final class LoraLinear implements LinearForward {
         this.merged = merged;
     }
 
+    void renewNorms() {
+        if (magnitude != null) {
+            magnitude.renew();
+        }
+    }
+
     /** Frees what was computed of the factors; these belong to the adapter. */
     void close() {
         if (magnitude != null) {

@@ -51,6 +51,11 @@ final class Magnitude implements AutoCloseable {
         return excess.to(vector.scalar_type());
     }
 
+    /** Computes the norms, if anything has changed since. */
+    void renew() {
+        norms.get();
+    }
+
     @Override
     public void close() {
         norms.close();

@@ -45,11 +45,12 @@ public final class LanguageModelLoss {
     }
 
     public LanguageModelLoss(Decoder model) {
-        this(
-                model,
-                Math.max(
-                        LEAST_ROWS / Lanes.atWork(),
-                        CHUNK / Lanes.atWork() / model.head().outFeatures()));
+        this(model, Math.max(leastRows(), CHUNK / Lanes.atWork() / model.head().outFeatures()));
+    }
+
+    /** Lanes share the memory, down to a size at which a product is still worth its while. */
+    private static long leastRows() {
+        return Math.max(LEAST_ROWS / Lanes.atWork(), LEAST_ROWS / 8);
     }
 
     /** With another number of positions at a time. */

@@ -84,9 +84,8 @@ final class PairOptimizer implements Optimizer {
     @Override
     public void loadState(Map<String, Tensor> state) {
         SavedState.copyInto(state(), state);
-        try (NativeScope scope = new NativeScope()) {
-            rules.forEach(PairRule::reloaded);
-        }
+        // where a step would have computed it, so that it is rounded alike
+        Lanes.run(parts.size(), i -> parts.get(i).forEach(PairRule::reloaded));
     }
 
     @Override

@@ -26,7 +26,7 @@ final class Blas {
     private static List<Function> setter(String path) {
         try {
             return List.of(NativeLibrary.getInstance(path).getFunction(SET_THREADS));
-        } catch (UnsatisfiedLinkError e) {
+        } catch (LinkageError e) {
             return List.of();
         }
     }

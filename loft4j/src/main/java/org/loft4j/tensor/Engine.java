@@ -28,6 +28,8 @@ public final class Engine {
         if (threads != null && threads.matches("[1-9][0-9]{0,3}")) {
             torch.set_num_threads(Integer.parseInt(threads));
         }
+        // the same number before and after the first lanes: sums are rounded by how they are shared out
+        Blas.setThreads(torch.get_num_threads());
     }
 
     private Engine() {}

@@ -7,6 +7,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntConsumer;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.GradMode;
@@ -22,6 +23,9 @@ import org.jspecify.annotations.Nullable;
 public final class Lanes {
     /** How many lanes the work of the calling thread is shared with; 1 outside. */
     private static final ThreadLocal<Integer> SHARING = ThreadLocal.withInitial(() -> 1);
+
+    /** The number of threads of a product is one setting for the whole process. */
+    private static final ReentrantLock ONE_AT_A_TIME = new ReentrantLock();
 
     /** The threads beside the caller's, once they are needed: they live as long as the process. */
     private static final class Pool {
@@ -64,6 +68,7 @@ public final class Lanes {
             }
             return;
         }
+        ONE_AT_A_TIME.lock();
         int threads = Engine.threads();
         boolean learns = GradMode.is_enabled();
         AtomicInteger next = new AtomicInteger();
@@ -88,6 +93,7 @@ public final class Lanes {
         } finally {
             torch.set_num_threads(threads);
             Blas.setThreads(threads);
+            ONE_AT_A_TIME.unlock();
         }
     }
 
@@ -100,13 +106,14 @@ public final class Lanes {
     /** The caller is the last lane. */
     private static void runAll(Runnable lane, int lanes) {
         List<Future<?>> others = new ArrayList<>();
-        for (int i = 1; i < lanes; i++) {
-            others.add(Pool.THREADS.submit(lane));
-        }
         Throwable failure = null;
         try {
+            for (int i = 1; i < lanes; i++) {
+                others.add(Pool.THREADS.submit(lane));
+            }
             lane.run();
         } catch (RuntimeException | Error e) {
+            // of starting a thread, too: those that run are awaited all the same, and take the tasks that are left
             failure = e;
         }
         for (Future<?> other : others) {

@@ -60,6 +60,17 @@ record BatchTensors(ModelInput input, Tensor labels) {
         return segments == null ? labels.size(0) : segments.length;
     }
 
+    /** Tokens of the longest row, or of the longest example; 1 for images. */
+    long length() {
+        if (!(input instanceof TokenInput tokens)) {
+            return 1;
+        }
+        long[] segments = tokens.segments();
+        return segments == null
+                ? tokens.inputIds().size(1)
+                : Arrays.stream(segments).max().orElseThrow();
+    }
+
     /** The rows as several batches, in order and as even as can be; of examples end to end the examples. */
     List<BatchTensors> split(int parts) {
         long[] segments = input instanceof TokenInput tokens ? tokens.segments() : null;
@@ -89,7 +100,7 @@ record BatchTensors(ModelInput input, Tensor labels) {
         }
         // the longest of these rows may be shorter than that of all
         Tensor mask = whole.narrow(0, from, count);
-        long longest = mask.sum(0).nonzero().max().item_long() + 1;
+        long longest = Math.max(mask.sum(0).nonzero().max().item_long() + 1, Math.min(2, whole.size(1)));
         Tensor shortened = of.dim() == 1 ? of : of.narrow(1, 0, longest);
         boolean padded = mask.sum().item_long() < count * longest;
         return new BatchTensors(
@@ -105,7 +116,9 @@ record BatchTensors(ModelInput input, Tensor labels) {
         int first = 0;
         for (int i = 0; i < segments.length; i++) {
             end += segments[i];
-            if (end * parts >= all * (split.size() + 1) || i == segments.length - 1) {
+            // a single token predicts nothing, and stays with its neighbours
+            boolean enough = end * parts >= all * (split.size() + 1) && end - begin > 1 && all - end != 1;
+            if (enough || i == segments.length - 1) {
                 split.add(new BatchTensors(
                         TokenInput.packed(
                                 tokens.inputIds().narrow(1, begin, end - begin),

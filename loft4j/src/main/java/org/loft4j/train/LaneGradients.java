@@ -8,6 +8,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorBase;
 import org.bytedeco.pytorch.VoidTensorHook;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.Decoder;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Lanes;
@@ -46,7 +47,7 @@ final class LaneGradients implements AutoCloseable {
     double backward(BatchLoss objective, BatchTensors batch, long seed) {
         int lanes = lanes(batch.rows());
         List<BatchTensors> parts = lanes > 1 ? batch.split(lanes) : List.of(batch);
-        if (parts.size() == 1) {
+        if (parts.size() == 1 || !parts.stream().allMatch(part -> readsAlike(part, batch))) {
             return objective.backward(model, batch);
         }
         for (int i = hooks.size(); i < leaves.size(); i++) {
@@ -73,6 +74,11 @@ final class LaneGradients implements AutoCloseable {
             shares.stream().flatMap(Arrays::stream).forEach(LaneGradients::free);
         }
         return Arrays.stream(losses).sum();
+    }
+
+    /** Where the rotation of all positions depends on the longest row, shorter rows by themselves would be read otherwise. */
+    private boolean readsAlike(BatchTensors part, BatchTensors whole) {
+        return !(model instanceof Decoder decoder) || decoder.outlives(part.length(), whole.length());
     }
 
     /** Fewer rows than lanes leave cores idle, which pays while not too many do. */

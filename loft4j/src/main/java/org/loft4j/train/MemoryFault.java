@@ -12,8 +12,14 @@ import org.loft4j.tensor.NativeScope;
 
 /** Says what took the memory, when there was not enough of it. */
 final class MemoryFault {
-    private static final List<String> SIGNS =
-            List.of("not enough memory", "out of memory", "can't allocate memory", "bad_alloc", "bad allocation");
+    private static final List<String> SIGNS = List.of(
+            "not enough memory",
+            "out of memory",
+            "can't allocate memory",
+            "bad_alloc",
+            "bad allocation",
+            // JavaCPP's own limit
+            "physical memory usage");
 
     private MemoryFault() {}
 
@@ -22,9 +28,7 @@ final class MemoryFault {
         for (Throwable t = fault; t != null; t = t.getCause()) {
             String message = String.valueOf(t.getMessage()).toLowerCase(Locale.ROOT);
             boolean heap = t instanceof OutOfMemoryError && message.contains("java heap");
-            // the second is JavaCPP's own limit
-            if ((!heap && SIGNS.stream().anyMatch(message::contains))
-                    || (t instanceof OutOfMemoryError && message.contains("physical memory usage"))) {
+            if (!heap && SIGNS.stream().anyMatch(message::contains)) {
                 return true;
             }
         }

@@ -186,6 +186,7 @@ public final class Trainable implements AutoCloseable {
     void beginStep(long seed, long step) {
         if (adapter != null) {
             adapter.drawProbes(seed, step);
+            adapter.renewNorms();
         }
     }
 

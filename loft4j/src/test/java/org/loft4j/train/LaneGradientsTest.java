@@ -111,6 +111,17 @@ class LaneGradientsTest {
     }
 
     @Test
+    void rowsOfASingleTokenPredictNothingAnywhere() throws Exception {
+        List<int[]> rows = List.of(new int[] {3}, new int[] {4, 5, 6, 7}, new int[] {8, 9, 10}, new int[] {2});
+        Dataset data = Dataset.causalLmIds(rows);
+        List<MiniBatch> padded = List.of(data.batch(new int[] {0, 1, 2, 3}, 0));
+        assertClose(gradients(1, Method.LORA, 0, padded), gradients(4, Method.LORA, 0, padded));
+        PackedDataset longRows = new PackedDataset(data, 16);
+        List<MiniBatch> packed = List.of(longRows.batch(new int[] {0}, 0));
+        assertClose(gradients(1, Method.LORA, 0, packed), gradients(4, Method.LORA, 0, packed));
+    }
+
+    @Test
     void oneRowIsSharedWithNobody() throws Exception {
         List<MiniBatch> batches = padded(1);
         assertClose(gradients(1, Method.LORA, 0, batches), gradients(2, Method.LORA, 0, batches));
