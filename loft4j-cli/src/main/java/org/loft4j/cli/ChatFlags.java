@@ -38,7 +38,7 @@ final class ChatFlags {
     @Option(
             names = "--loss-on",
             paramLabel = "PART",
-            completionCandidates = Words.LossParts.class,
+            completionCandidates = WordLists.LossParts.class,
             description =
                     "What is learnt of a conversation: assistant (each of its turns), last (its last turn), or all. Default:"
                             + " assistant.")

@@ -68,7 +68,7 @@ final class CompareCommand implements Verb {
             names = "--task",
             paramLabel = "TASK",
             converter = Words.OfTask.class,
-            completionCandidates = Words.Tasks.class,
+            completionCandidates = WordLists.Tasks.class,
             description = "What the models shall learn, as 'loft train' has it. Default: what config.json names.")
     @Nullable
     Task asked;
@@ -77,7 +77,7 @@ final class CompareCommand implements Verb {
             names = "--pooling",
             paramLabel = "HOW",
             converter = Words.OfPooling.class,
-            completionCandidates = Words.Poolings.class,
+            completionCandidates = WordLists.Poolings.class,
             description = "How an encoder makes one vector of a text: pooler, cls, mean, or auto. Default: auto.")
     Pooling pooling = Pooling.AUTO;
 

@@ -56,7 +56,7 @@ final class DataCheckCommand implements Verb {
             names = "--task",
             paramLabel = "TASK",
             converter = Words.OfTask.class,
-            completionCandidates = Words.Tasks.class,
+            completionCandidates = WordLists.Tasks.class,
             description = "What the model shall learn, as 'loft train' has it. Default: what config.json names.")
     @Nullable
     Task asked;

@@ -57,7 +57,7 @@ final class DataFlags {
             names = "--format",
             paramLabel = "FORMAT",
             converter = Words.OfRowFormat.class,
-            completionCandidates = Words.RowFormats.class,
+            completionCandidates = WordLists.RowFormats.class,
             description =
                     "Which columns make a row: text, label (text and label), prompt (prompt and completion), messages,"
                             + " sharegpt (conversations), alpaca (instruction, input, output), tags (tokens and tags), or auto: what"

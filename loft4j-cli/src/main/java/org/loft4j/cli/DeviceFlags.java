@@ -17,7 +17,7 @@ final class DeviceFlags {
             names = "--dtype",
             paramLabel = "TYPE",
             converter = Words.OfDtype.class,
-            completionCandidates = Words.Dtypes.class,
+            completionCandidates = WordLists.Dtypes.class,
             description = "float32, bfloat16, float16 or float64. Default: the type of the model's file.")
     @Nullable
     String dtype;

@@ -11,7 +11,7 @@ final class LoadInFlags {
             names = "--load-in",
             paramLabel = "BITS",
             converter = Words.OfLoadIn.class,
-            completionCandidates = Words.Precisions.class,
+            completionCandidates = WordLists.Precisions.class,
             description =
                     "Keep the frozen matrices of linear layers and of tokens in 8bit (a scale a row) or 4bit (NF4,"
                             + " double quantisation). Norms, classifiers, modules to save and adapters stay as they"

@@ -11,7 +11,7 @@ final class MethodFlags {
             names = "--method",
             paramLabel = "METHOD",
             converter = Words.OfMethod.class,
-            completionCandidates = Words.Methods.class,
+            completionCandidates = WordLists.Methods.class,
             description = "What is trained, and how: ${COMPLETION-CANDIDATES} (every parameter). Default: loft.")
     Method method = Method.LOFT;
 

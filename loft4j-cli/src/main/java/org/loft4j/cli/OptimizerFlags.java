@@ -29,7 +29,7 @@ final class OptimizerFlags {
             names = "--schedule",
             paramLabel = "COURSE",
             converter = Words.OfSchedule.class,
-            completionCandidates = Words.Schedules.class,
+            completionCandidates = WordLists.Schedules.class,
             description =
                     "Course of the learning rate after the warm-up: linear or cosine, to 0, or constant. Default: linear.")
     Schedule.Kind schedule = Schedule.Kind.LINEAR;

@@ -37,7 +37,7 @@ final class RunFlags {
     @Option(
             names = "--metric-for-best",
             paramLabel = "NAME",
-            completionCandidates = Words.Scores.class,
+            completionCandidates = WordLists.Scores.class,
             description =
                     "What tells the best evaluation: loss, accuracy, macro_f1, matthews, perplexity, or, of entities, precision, recall or f1. Default: ${DEFAULT-VALUE}.")
     String metricForBest = "loss";

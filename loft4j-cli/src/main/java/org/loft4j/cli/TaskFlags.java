@@ -63,7 +63,7 @@ final class TaskFlags {
             names = "--pooling",
             paramLabel = "HOW",
             converter = Words.OfPooling.class,
-            completionCandidates = Words.Poolings.class,
+            completionCandidates = WordLists.Poolings.class,
             description = "How an encoder makes one vector of a text: pooler, cls, mean, or auto. Default: auto.")
     Pooling pooling = Pooling.AUTO;
 

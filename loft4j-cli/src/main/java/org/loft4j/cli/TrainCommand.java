@@ -67,7 +67,7 @@ final class TrainCommand implements Verb {
             names = "--task",
             paramLabel = "TASK",
             converter = Words.OfTask.class,
-            completionCandidates = Words.Tasks.class,
+            completionCandidates = WordLists.Tasks.class,
             description = "What the model shall learn: causal-lm, sequence-classification (rows of text and label),"
                     + " token-classification (rows of tokens and tags) or image-classification. Default: what"
                     + " config.json names, else what models of this family mostly do.")
@@ -78,7 +78,7 @@ final class TrainCommand implements Verb {
             names = "--pooling",
             paramLabel = "HOW",
             converter = Words.OfPooling.class,
-            completionCandidates = Words.Poolings.class,
+            completionCandidates = WordLists.Poolings.class,
             description =
                     "How an encoder makes one vector of a text: pooler, cls, mean, or auto: as config.json says, else the pooler"
                             + " if the weights have one, else the mean. Default: auto.")
@@ -90,7 +90,7 @@ final class TrainCommand implements Verb {
             fallbackValue = "blocks",
             paramLabel = "HOW",
             converter = Words.OfPacking.class,
-            completionCandidates = Words.Packings.class,
+            completionCandidates = WordLists.Packings.class,
             description =
                     "How the rows of a language model share rows of --max-length tokens. blocks, which --packing alone means: texts"
                             + " one after the other, cut into blocks. examples: whole rows of any kind, which see nothing of"
