@@ -77,6 +77,9 @@ final class TokenizerParts {
             grow(name, bytes(node.path("content")) / Math.max(1, bytes(plain)));
         }
         if (node.has("prepend")) {
+            require(
+                    !node.path("prepend").asText("").isEmpty(),
+                    "\"" + name + "\": a Prepend of nothing cannot be used");
             grow(name, 1 + bytes(node.path("prepend")) / 16);
         }
         if (node.has("special_tokens") || node.has("single")) {

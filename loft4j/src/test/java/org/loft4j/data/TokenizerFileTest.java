@@ -47,6 +47,7 @@ class TokenizerFileTest {
                 "\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a+)+$\"}, \"behavior\": \"Isolated\", \"invert\": false}",
                 "\"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"AAAA\"}",
                 "\"normalizer\": {\"type\": \"Precompiled\"}",
+                "\"normalizer\": {\"type\": \"Prepend\", \"prepend\": \"\"}",
                 "\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"String\": \"\"}, \"content\": \"a\"}",
                 "\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"Regex\": \" {0,}\"}, \"content\": \" \"}",
                 "\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"x\", \"type_id\": 0}}], \"pair\": [], \"special_tokens\": {}}",
