@@ -6,7 +6,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -16,6 +15,7 @@ import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.PackedDataset;
+import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.data.image.Augmentation;
@@ -308,7 +308,7 @@ final class TrainCommand implements Verb {
 
     private Examples encode(
             TrainingRows rows,
-            List<org.loft4j.data.Row> some,
+            List<Row> some,
             Tokenizer tokenizer,
             @Nullable ChatFormat format,
             int maxLength,
@@ -321,20 +321,23 @@ final class TrainCommand implements Verb {
     private int train(Model opened, TrainData encoded, TrainConfig config, @Nullable LoraConfig lora, Samples samples)
             throws IOException {
         watch.warn(opened.task(), err());
+        TrainReport report = new TrainReport(model.toString(), run.output, config);
         try (TrainingRun training = TrainingRun.open(opened, encoded, config, lora, run.output, run.onExisting());
                 Interruption interruption = new Interruption(
                         () -> {
                             err().println("\nloft: finishing the step, then saving; once more ends at once");
                             training.requestStop();
                         },
-                        new Interruption.Deadline(run.stopDeadline, () -> late(training.newestCheckpoint())))) {
+                        new Interruption.Deadline(
+                                run.stopDeadline,
+                                () -> late(report.late(run.stopDeadline, training.newestCheckpoint()))))) {
             Files.createDirectories(run.output);
             Settings.write(run.output.resolve(SETTINGS), spec, resolved(config, lora));
-            err().println(start(opened, encoded, training));
+            err().println(report.start(opened, encoded, training));
             training.addListener(Terminal.progress(err()));
             TrainResult result = WatchedRun.run(training, watch, samples, run.output, err());
             PrintWriter out = spec.commandLine().getOut();
-            out.print(common.json ? Json.text(tree(result)) + "\n" : text(result, opened));
+            out.print(common.json ? Json.text(report.tree(result)) + "\n" : report.end(result, opened));
             out.flush();
             return switch (result.outcome()) {
                 case INTERRUPTED -> Interruption.STATUS;
@@ -342,22 +345,6 @@ final class TrainCommand implements Verb {
                 default -> ExitCode.OK;
             };
         }
-    }
-
-    /** Said when step and checkpoint have taken longer than whoever stopped the run would wait. */
-    private void late(@Nullable Path checkpoint) {
-        err().println("loft: the step was not finished and saved within " + run.stopDeadline
-                + " s (--stop-deadline): ending"
-                + " now; "
-                + (checkpoint == null
-                        ? "nothing had been saved yet, --save-steps saves more often"
-                        : checkpoint + " stands. " + goOn("")));
-        err().flush();
-    }
-
-    private String goOn(String settings) {
-        return "to go on: " + Terminal.command() + " train --config " + run.output.resolve(SETTINGS) + " --resume"
-                + settings;
     }
 
     /** What the call leaves to the defaults of its method, by key. */
@@ -373,67 +360,9 @@ final class TrainCommand implements Verb {
         return resolved;
     }
 
-    private String start(Model opened, TrainData encoded, TrainingRun training) {
-        long trained = training.trainable().elements();
-        long all = opened.weights().elements() + (method.method.usesAdapter() ? trained : 0);
-        return method.method.word() + ": " + Quantities.count(trained) + " of " + Quantities.count(all)
-                + " parameters (" + Quantities.percent(trained, all) + "), "
-                + encoded.train().rows() + " rows, "
-                + training.totalSteps() + " steps on " + opened.description().device()
-                + (training.step() > 0 ? ", going on after step " + training.step() : "");
-    }
-
-    private String text(TrainResult result, Model opened) {
-        StringBuilder text = new StringBuilder(result.summary()).append('\n');
-        if (result.skippedSteps() > 0) {
-            text.append(result.skippedSteps()).append(" steps were skipped: their gradients were not finite\n");
-        }
-        scores(text, "best evaluation (step " + result.bestStep() + ")", result.bestEvaluation());
-        if (result.outcome() == TrainResult.Outcome.INTERRUPTED) {
-            return text.append(goOn("")).append('\n').toString();
-        }
-        if (result.outcome() == TrainResult.Outcome.DIVERGED) {
-            double lower = config().learningRate() / 3;
-            return text.append(goOn(String.format(Locale.ROOT, " --learning-rate %.1e", lower)))
-                    .append("\n--divergence-factor 0 goes on whatever the loss does\n")
-                    .toString();
-        }
-        String trained =
-                method.method.usesAdapter() ? "--model " + model + " --adapter " + run.output : "--model " + run.output;
-        String verb = opened.task() == Task.CAUSAL_LM ? "generate" : "predict";
-        String example = opened.imageShape() == null ? " --text \"…\"\n" : " --image FILE\n";
-        return text.append("next: " + Terminal.command() + " ")
-                .append(verb)
-                .append(' ')
-                .append(trained)
-                .append(example)
-                .toString();
-    }
-
-    private static void scores(StringBuilder text, String heading, Map<String, Double> scores) {
-        if (!scores.isEmpty()) {
-            text.append(heading).append(':');
-            scores.forEach((name, value) -> text.append(String.format(Locale.ROOT, "  %s %.4f", name, value)));
-            text.append('\n');
-        }
-    }
-
-    private Map<String, Object> tree(TrainResult result) {
-        Map<String, Object> tree = new LinkedHashMap<>();
-        tree.put("outcome", result.outcome().name().toLowerCase(Locale.ROOT));
-        tree.put("method", method.method.word());
-        tree.put("step", result.step());
-        tree.put("total_steps", result.totalSteps());
-        tree.put("skipped_steps", result.skippedSteps());
-        tree.put("best_step", result.bestStep());
-        tree.put("last_evaluation", result.lastEvaluation());
-        tree.put("best_evaluation", result.bestEvaluation());
-        tree.put("seconds", result.seconds());
-        tree.put("peak_resident_bytes", result.peakResidentBytes());
-        tree.put("output_dir", result.output().toString());
-        Path checkpoint = result.checkpoint();
-        tree.put("checkpoint", checkpoint == null ? null : checkpoint.toString());
-        return tree;
+    private void late(String message) {
+        err().println(message);
+        err().flush();
     }
 
     private PrintWriter err() {

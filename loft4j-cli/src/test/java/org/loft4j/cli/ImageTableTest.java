@@ -3,16 +3,16 @@ package org.loft4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.DataException;
 
@@ -61,13 +61,10 @@ class ImageTableTest {
     }
 
     @Test
+    @DisabledOnOs(value = OS.WINDOWS, disabledReason = "links need a privilege there")
     void linksLeadToOtherDisks() throws IOException {
-        try {
-            Files.createSymbolicLink(data.resolve("disk"), elsewhere);
-            Files.createSymbolicLink(root.resolve("linked"), data);
-        } catch (FileSystemException | UnsupportedOperationException e) {
-            assumeTrue(false, "no links here: " + e);
-        }
+        Files.createSymbolicLink(data.resolve("disk"), elsewhere);
+        Files.createSymbolicLink(root.resolve("linked"), data);
         assertEquals(2, images(data.resolve("t.csv"), "disk/a.png", data.resolve("disk/a.png")));
         assertEquals(
                 2,

@@ -25,11 +25,8 @@ public final class Engine {
         }
         Loader.load(torch.class);
         String threads = System.getProperty("loft.threads", System.getenv("OMP_NUM_THREADS"));
-        if (threads != null && threads.matches("[1-9][0-9]{0,3}")) {
-            torch.set_num_threads(Integer.parseInt(threads));
-        }
-        // the same number before and after the first lanes: sums are rounded by how they are shared out
-        Blas.setThreads(torch.get_num_threads());
+        boolean given = threads != null && threads.matches("[1-9][0-9]{0,3}");
+        setThreads(given ? Integer.parseInt(threads) : torch.get_num_threads());
     }
 
     private Engine() {}
@@ -40,6 +37,15 @@ public final class Engine {
     /** Number of threads that one operation may use. */
     public static int threads() {
         return torch.get_num_threads();
+    }
+
+    /**
+     * Lets one operation use so many threads from now on: libtorch's, of the calling thread and of those that come after it, and
+     * OpenBLAS', which are the whole process's. Left apart, the one wait for the other on the same cores.
+     */
+    static void setThreads(int threads) {
+        torch.set_num_threads(threads);
+        Blas.setThreads(threads);
     }
 
     /** Whether a CUDA device can be used by this process. */

@@ -91,8 +91,7 @@ public final class Lanes {
         try {
             runAll(lane, lanes);
         } finally {
-            torch.set_num_threads(threads);
-            Blas.setThreads(threads);
+            Engine.setThreads(threads);
             ONE_AT_A_TIME.unlock();
         }
     }

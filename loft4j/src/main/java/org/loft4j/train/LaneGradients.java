@@ -57,19 +57,18 @@ final class LaneGradients implements AutoCloseable {
         List<@Nullable Tensor[]> shares = new ArrayList<>();
         parts.forEach(part -> shares.add(new Tensor[leaves.size()]));
         @Nullable Tensor[] before = new Tensor[leaves.size()];
-        for (int i = 0; i < before.length; i++) {
-            before[i] = copyOfGradient(leaves.get(i));
-        }
+        Arrays.setAll(before, i -> copyOfGradient(leaves.get(i)));
+        shares.add(0, before);
         try {
             Lanes.run(parts.size(), i -> {
-                share.set(shares.get(i));
+                share.set(shares.get(i + 1));
                 try (RandomStream random = RandomStream.open(Seeds.derive(seed, "lane", i))) {
                     losses[i] = objective.backward(model, parts.get(i));
                 } finally {
                     share.remove();
                 }
             });
-            add(before, shares);
+            add(shares);
         } finally {
             shares.stream().flatMap(Arrays::stream).forEach(LaneGradients::free);
         }
@@ -94,10 +93,10 @@ final class LaneGradients implements AutoCloseable {
 
     private static @Nullable Tensor copyOfGradient(Tensor leaf) {
         Tensor gradient = leaf.grad();
-        return gradient.defined() ? gradient.clone() : null;
+        return gradient.defined() ? NativeScope.keep(gradient.clone()) : null;
     }
 
-    private void add(@Nullable Tensor[] before, List<@Nullable Tensor[]> shares) {
+    private void add(List<@Nullable Tensor[]> shares) {
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             for (int leaf = 0; leaf < leaves.size(); leaf++) {
                 Tensor sum = leaves.get(leaf).grad();
@@ -105,9 +104,6 @@ final class LaneGradients implements AutoCloseable {
                     continue;
                 }
                 sum.zero_();
-                if (before[leaf] != null) {
-                    sum.add_(before[leaf]);
-                }
                 for (@Nullable Tensor[] one : shares) {
                     if (one[leaf] != null) {
                         sum.add_(one[leaf]);

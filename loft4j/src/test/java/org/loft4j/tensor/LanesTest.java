@@ -18,18 +18,16 @@ import org.junit.jupiter.api.Timeout;
 
 @Timeout(60)
 class LanesTest {
-    private int threads;
+    private Threads threads;
 
     @BeforeEach
     void three() {
-        Engine.start();
-        threads = Engine.threads();
-        torch.set_num_threads(3);
+        threads = Threads.of(3);
     }
 
     @AfterEach
     void restore() {
-        torch.set_num_threads(threads);
+        threads.close();
     }
 
     @Test

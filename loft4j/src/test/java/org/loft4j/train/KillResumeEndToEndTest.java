@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.tensor.Threads;
 
 /**
  * A run in a process of its own is killed by force at random moments, again and again. It ends bit for bit where the run ends
@@ -22,7 +23,9 @@ class KillResumeEndToEndTest {
         System.out.println("KillResumeEndToEndTest: -Dtests.seed=" + seed);
         SplittableRandom random = new SplittableRandom(seed);
         Path whole = directory.resolve("whole");
-        TinyRun.train(KilledRun.config(STEPS, 3), whole, OnExisting.REFUSE);
+        try (Threads asTheProcess = Threads.of(KilledRun.THREADS)) {
+            TinyRun.train(KilledRun.config(STEPS, 3), whole, OnExisting.REFUSE);
+        }
         KilledRun run = new KilledRun(directory, STEPS, 3);
         for (int kill = 0; kill < KILLS; kill++) {
             // rising, so that every process has the step before it, and clear of the end

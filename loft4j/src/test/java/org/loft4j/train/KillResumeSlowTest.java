@@ -5,6 +5,7 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.tensor.Threads;
 
 /**
  * The long form of {@link KillResumeEndToEndTest}: fifty kills, most of them aimed at a checkpoint that is being written. After
@@ -25,7 +26,9 @@ class KillResumeSlowTest {
         SplittableRandom random = new SplittableRandom(seed);
         int steps = APART * (KILLS + 2);
         Path whole = directory.resolve("whole");
-        TinyRun.train(KilledRun.config(steps, 1), whole, OnExisting.REFUSE);
+        try (Threads asTheProcess = Threads.of(KilledRun.THREADS)) {
+            TinyRun.train(KilledRun.config(steps, 1), whole, OnExisting.REFUSE);
+        }
         KilledRun run = new KilledRun(directory, steps, 1);
         for (int kill = 0; kill < KILLS; kill++) {
             // each process has the step before it, wherever the one before was killed

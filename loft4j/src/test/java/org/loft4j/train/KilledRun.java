@@ -16,6 +16,9 @@ import java.util.stream.Stream;
 
 /** A run in a process of its own, for a test to kill: it says each step and each checkpoint that is complete. */
 final class KilledRun {
+    /** More than one, so that the rows of a batch are shared out. */
+    static final int THREADS = 2;
+
     private static final long TIMEOUT_SECONDS = 300;
 
     private final Path output;
@@ -74,7 +77,10 @@ final class KilledRun {
 
     private Process start() throws IOException {
         return ChildJvm.start(
-                KilledRun.class, log, List.of("-Xmx512m", "-Xshare:auto"), arguments.toArray(String[]::new));
+                KilledRun.class,
+                log,
+                List.of("-Xmx512m", "-Xshare:auto", "-Dloft.threads=" + THREADS),
+                arguments.toArray(String[]::new));
     }
 
     /**

@@ -8,9 +8,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
@@ -18,30 +15,17 @@ import org.loft4j.data.Dataset;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.data.PackedDataset;
 import org.loft4j.nn.Model;
-import org.loft4j.tensor.Engine;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
+import org.loft4j.tensor.Threads;
 
 /** The gradient of a batch whose rows are shared out is that of the batch, whichever lane comes first. */
 class LaneGradientsTest {
-    private int threads;
-
-    @BeforeEach
-    void remember() {
-        Engine.start();
-        threads = Engine.threads();
-    }
-
-    @AfterEach
-    void restore() {
-        torch.set_num_threads(threads);
-    }
-
     /** Gradients by a number of threads, after two batches on top of each other. */
     private static List<double[]> gradients(int threads, Method method, double dropout, List<MiniBatch> batches) {
-        torch.set_num_threads(threads);
         LoraConfig lora = new LoraConfig(4, 8, dropout, TargetModules.allLinear(), null, false, List.of());
-        try (Model model = TinyRun.model();
+        try (Threads some = Threads.of(threads);
+                Model model = TinyRun.model();
                 Trainable trainable =
                         Trainable.create(model, lora, TinyRun.config(method).build());
                 NativeScope scope = new NativeScope()) {

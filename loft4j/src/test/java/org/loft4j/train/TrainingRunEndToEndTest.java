@@ -30,6 +30,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.nn.Model;
 import org.loft4j.optim.Schedule;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Threads;
 
 class TrainingRunEndToEndTest {
     @TempDir
@@ -152,6 +153,13 @@ class TrainingRunEndToEndTest {
     @ParameterizedTest
     @EnumSource(Method.class)
     void aRunThatIsStoppedEndsWhereItWouldHaveEnded(Method method) throws IOException {
+        // with lanes
+        try (Threads two = Threads.of(2)) {
+            stopsAndGoesOn(method);
+        }
+    }
+
+    private void stopsAndGoesOn(Method method) throws IOException {
         TrainConfig config = TinyRun.config(method).build();
         Path whole = directory.resolve("whole");
         Path stopped = directory.resolve("stopped");

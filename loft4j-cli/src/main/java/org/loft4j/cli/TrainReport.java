@@ -1,0 +1,100 @@
+package org.loft4j.cli;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.Task;
+import org.loft4j.train.TrainConfig;
+import org.loft4j.train.TrainData;
+import org.loft4j.train.TrainResult;
+import org.loft4j.train.TrainingRun;
+
+/**
+ * What {@code loft train} says of a run, at its start and at its end.
+ *
+ * @param model as the call names it
+ * @param output directory of the run
+ */
+record TrainReport(String model, Path output, TrainConfig config) {
+    /** In a line: what is trained, on what, for how long. */
+    String start(Model opened, TrainData encoded, TrainingRun training) {
+        long trained = training.trainable().elements();
+        long all = opened.weights().elements() + (config.method().usesAdapter() ? trained : 0);
+        return config.method().word() + ": " + Quantities.count(trained) + " of " + Quantities.count(all)
+                + " parameters (" + Quantities.percent(trained, all) + "), "
+                + encoded.train().rows() + " rows, "
+                + training.totalSteps() + " steps on " + opened.description().device()
+                + (training.step() > 0 ? ", going on after step " + training.step() : "");
+    }
+
+    /** Said when step and checkpoint have taken longer than whoever stopped the run would wait. */
+    String late(int deadline, @Nullable Path checkpoint) {
+        return "loft: the step was not finished and saved within " + deadline + " s (--stop-deadline): ending now; "
+                + (checkpoint == null
+                        ? "nothing had been saved yet, --save-steps saves more often"
+                        : checkpoint + " stands. " + goOn(""));
+    }
+
+    /** How it ended, how well, and what to call next. */
+    String end(TrainResult result, Model opened) {
+        StringBuilder text = new StringBuilder(result.summary()).append('\n');
+        if (result.skippedSteps() > 0) {
+            text.append(result.skippedSteps()).append(" steps were skipped: their gradients were not finite\n");
+        }
+        scores(text, "best evaluation (step " + result.bestStep() + ")", result.bestEvaluation());
+        if (result.outcome() == TrainResult.Outcome.INTERRUPTED) {
+            return text.append(goOn("")).append('\n').toString();
+        }
+        if (result.outcome() == TrainResult.Outcome.DIVERGED) {
+            double lower = config.learningRate() / 3;
+            return text.append(goOn(String.format(Locale.ROOT, " --learning-rate %.1e", lower)))
+                    .append("\n--divergence-factor 0 goes on whatever the loss does\n")
+                    .toString();
+        }
+        String trained =
+                config.method().usesAdapter() ? "--model " + model + " --adapter " + output : "--model " + output;
+        String verb = opened.task() == Task.CAUSAL_LM ? "generate" : "predict";
+        String example = opened.imageShape() == null ? " --text \"…\"\n" : " --image FILE\n";
+        return text.append("next: " + Terminal.command() + " ")
+                .append(verb)
+                .append(' ')
+                .append(trained)
+                .append(example)
+                .toString();
+    }
+
+    private static void scores(StringBuilder text, String heading, Map<String, Double> scores) {
+        if (!scores.isEmpty()) {
+            text.append(heading).append(':');
+            scores.forEach((name, value) -> text.append(String.format(Locale.ROOT, "  %s %.4f", name, value)));
+            text.append('\n');
+        }
+    }
+
+    /** The end for scripts. */
+    Map<String, Object> tree(TrainResult result) {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("outcome", result.outcome().name().toLowerCase(Locale.ROOT));
+        tree.put("method", config.method().word());
+        tree.put("step", result.step());
+        tree.put("total_steps", result.totalSteps());
+        tree.put("skipped_steps", result.skippedSteps());
+        tree.put("best_step", result.bestStep());
+        tree.put("last_evaluation", result.lastEvaluation());
+        tree.put("best_evaluation", result.bestEvaluation());
+        tree.put("seconds", result.seconds());
+        tree.put("peak_resident_bytes", result.peakResidentBytes());
+        tree.put("output_dir", result.output().toString());
+        Path checkpoint = result.checkpoint();
+        tree.put("checkpoint", checkpoint == null ? null : checkpoint.toString());
+        return tree;
+    }
+
+    private String goOn(String settings) {
+        return "to go on: " + Terminal.command() + " train --config " + output.resolve(TrainCommand.SETTINGS)
+                + " --resume" + settings;
+    }
+}
