@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -99,6 +100,17 @@ class NightEndToEndTest {
         assertTrue(call.err().contains("stop_deadline must be at least 0, got -1"), call.err());
         call = Captured.loft(train("--divergence-factor", "0.5"));
         assertTrue(call.err().contains("divergence_factor must be greater than 1, or 0"), call.err());
+    }
+
+    @Test
+    void aBaseModelThatChangesUnderTheRunIsToldOfAtItsEnd() throws Exception {
+        Process process = start("--max-steps", "400", "--epochs", "100", "--save-steps", "5");
+        awaitFile(run.resolve("checkpoint-5"), process);
+        Files.writeString(model.resolve("config.json"), "\n", StandardOpenOption.APPEND);
+        assertFalse(Files.exists(run.resolve("adapter_model.safetensors")), "the run had ended");
+        String said = endOf(process, 0);
+        assertTrue(said.contains("has changed under the run: config.json"), said);
+        assertTrue(Files.exists(run.resolve("adapter_model.safetensors")));
     }
 
     @Test

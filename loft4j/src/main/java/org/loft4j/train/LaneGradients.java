@@ -30,6 +30,7 @@ final class LaneGradients implements AutoCloseable {
 
     private final Model model;
     private final List<Tensor> leaves;
+    private final long mostLanes;
     private final List<Hook> hooks = new ArrayList<>();
     private final ThreadLocal<@Nullable Tensor @Nullable []> share = new ThreadLocal<>();
 
@@ -37,6 +38,10 @@ final class LaneGradients implements AutoCloseable {
     LaneGradients(Model model, List<Tensor> leaves) {
         this.model = model;
         this.leaves = List.copyOf(leaves);
+        long elements = leaves.stream().mapToLong(Tensor::numel).sum();
+        boolean onProcessor = model.description().device().kind() == DeviceSpec.Kind.CPU;
+        long most = Math.max(LITTLE, model.weights().elements() / PART_OF_MODEL);
+        this.mostLanes = onProcessor ? most / Math.max(1, elements) : 1;
     }
 
     /**
@@ -82,13 +87,8 @@ final class LaneGradients implements AutoCloseable {
 
     /** Fewer rows than lanes leave cores idle, which pays while not too many do. */
     private int lanes(long rows) {
-        if (model.description().device().kind() != DeviceSpec.Kind.CPU) {
-            return 1;
-        }
         int lanes = Lanes.count();
-        long elements = leaves.stream().mapToLong(Tensor::numel).sum();
-        long most = Math.max(LITTLE, model.weights().elements() / PART_OF_MODEL);
-        return rows * 2 < lanes || elements * lanes > most ? 1 : (int) Math.min(lanes, rows);
+        return rows * 2 < lanes || lanes > mostLanes ? 1 : (int) Math.min(lanes, rows);
     }
 
     private static @Nullable Tensor copyOfGradient(Tensor leaf) {
