@@ -37,6 +37,10 @@ final class PrecompiledMap {
         } catch (IllegalArgumentException e) {
             return false;
         }
+        if (!Base64.getEncoder().encodeToString(bytes).equals(node.textValue())) {
+            // native code wants the padding, and no bits beside the bytes
+            return false;
+        }
         ByteBuffer all = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
         long size = bytes.length < Integer.BYTES ? 0 : Integer.toUnsignedLong(all.getInt());
         if (size < Integer.BYTES || size % Integer.BYTES != 0 || size > all.remaining()) {

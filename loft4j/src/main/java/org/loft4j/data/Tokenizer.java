@@ -222,6 +222,12 @@ public final class Tokenizer implements AutoCloseable {
         // the library counts code points
         int[] characters = characters(text);
         for (int i = 0; i < ids.length; i++) {
+            if (spans[i].getEnd() >= characters.length) {
+                throw new ConfigException(directory.resolve("tokenizer.json") + ": puts a token at "
+                        + spans[i].getStart()
+                        + " to " + spans[i].getEnd() + " of a text of " + (characters.length - 1) + " characters: "
+                        + Quoted.text(text));
+            }
             starts[i] = characters[spans[i].getStart()];
             ends[i] = characters[spans[i].getEnd()];
         }

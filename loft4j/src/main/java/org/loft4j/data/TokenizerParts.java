@@ -11,6 +11,8 @@ import org.loft4j.CheckpointException;
  * Parts are known by their fields, as the native library knows them where a type is missing.
  */
 final class TokenizerParts {
+    private static final int LONGEST_ADDED_TOKEN = 1024;
+
     /** Bytes that normalizers or decoders, one behind the other, may make of one. */
     private static final double MOST_GROWTH = 1000;
 
@@ -50,6 +52,12 @@ final class TokenizerParts {
     }
 
     private void component(String name, JsonNode node) throws CheckpointException {
+        if (name.equals("added_tokens")) {
+            // what finds them takes time with the square of their length: 16,384 characters take seconds
+            require(
+                    node.path("content").asText().length() <= LONGEST_ADDED_TOKEN,
+                    "\"added_tokens\" holds one of more than " + LONGEST_ADDED_TOKEN + " characters");
+        }
         if (node.has("stop")) {
             require(node.path("stop").asLong(0) == 0, "\"" + name + "\": a Strip with a \"stop\" cannot be used");
         }

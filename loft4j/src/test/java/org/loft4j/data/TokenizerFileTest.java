@@ -77,6 +77,13 @@ class TokenizerFileTest {
     }
 
     @Test
+    void anAddedTokenThatIsNoWord() throws IOException {
+        refused("\"added_tokens\": [{\"id\": 0, \"content\": \"" + "{".repeat(16_384)
+                + "\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false,"
+                + " \"special\": true}], " + MODEL);
+    }
+
+    @Test
     void mergesShorterThanTheirPrefix() throws IOException {
         refused("\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1}, \"merges\": [\"a b\"],"
                 + " \"continuing_subword_prefix\": \"####\"}");
@@ -94,6 +101,10 @@ class TokenizerFileTest {
         try (Tokenizer tokenizer = Tokenizer.open(folder)) {
             assertEquals(1, tokenizer.encode("a", false).length);
         }
+        // bits beside the bytes
+        String longer = Base64.getEncoder().encodeToString(java.util.Arrays.copyOf(map, map.length + 1));
+        assertTrue(longer.endsWith("AA=="));
+        refused(String.format(part, longer.substring(0, longer.length() - 3) + "B=="));
         // the root leads beyond the last unit
         ByteBuffer.wrap(map).order(ByteOrder.LITTLE_ENDIAN).putInt(4, 5000 << 10);
         refused(String.format(part, Base64.getEncoder().encodeToString(map)));
