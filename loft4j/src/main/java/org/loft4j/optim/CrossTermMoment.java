@@ -10,7 +10,7 @@ import org.loft4j.tensor.NativeScope;
 /**
  * The second moment of LoFT-AdamW (arXiv 2505.21289, blocks 4 and 5): for each column i of the factor the symmetric
  * matrix {@code P[i] = EMA(g̃[i]·g̃[i]ᵀ)}, packed, from which {@code V_ij = a_jᵀ·P[i]·a_j} for each column a_j of the basis. V, the
- * momentum in W-space and their quotient are formed, used and thrown away tile by tile of rows; nothing of the size of W
+ * momentum in W-space and their quotient are formed, used and thrown away tile by tile; nothing of the size of W
  * is ever held.
  */
 final class CrossTermMoment implements SecondMoment {
@@ -44,31 +44,27 @@ final class CrossTermMoment implements SecondMoment {
 
     @Override
     public Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t) {
-        Tensor projector = basisInverse.mm(basis).t();
-        Tensor direction = torch.empty_like(m);
+        Tensor projector = basisInverse.mm(basis).t().contiguous();
+        Tensor direction = torch.zeros(new long[] {m.size(1), m.size(0)}, m.options());
         forEachTile(
                 m,
                 basis,
                 t,
-                (from, d) -> direction
-                        .narrow(1, from, d.size(0))
-                        .copy_(d.mm(projector).t()));
-        return direction;
+                (row, column, d) ->
+                        direction.narrow(0, row, d.size(0)).addmm_(d, projector.narrow(0, column, d.size(1))));
+        return direction.t();
     }
 
-    /** Takes the quotient D of the rows from the given one on. */
+    /** Takes the quotient D of the entries from the given row and column on. */
     interface Tile {
-        void accept(long from, Tensor quotient);
+        void accept(long row, long column, Tensor quotient);
     }
 
     /**
-     * Block 5: {@code M = mᵀ·K}, {@code V_ij = a_jᵀ·P[i]·a_j}, {@code D = (M/c₁) ⊘ (√(V/c₂) + ε)} with {@code c = 1 − βᵗ}, a tile
-     * of rows at a time. The tile's memory is used again for the next.
+     * Block 5: {@code M = mᵀ·K}, {@code V_ij = a_jᵀ·P[i]·a_j}, {@code D = (M/c₁) ⊘ (√(V/c₂) + ε)} with {@code c = 1 − βᵗ}, tile
+     * by tile. The tile's memory is used again for the next.
      */
     void forEachTile(Tensor m, Tensor basis, long t, Tile use) {
-        long rows = m.size(1);
-        long columns = basis.size(1);
-        long tileRows = RowTiles.size(rows, columns);
         double c1 = 1 - Math.pow(config.beta1(), t);
         double c2 = 1 - Math.pow(config.beta2(), t);
         double bound = QuotientBound.at(config, t);
@@ -77,19 +73,29 @@ final class CrossTermMoment implements SecondMoment {
         ScalarOptional low = new ScalarOptional(new Scalar(-bound));
         ScalarOptional high = new ScalarOptional(new Scalar(bound));
 
-        // the corrections by c₁ and c₂ are linear, so they go into the small operands
-        Tensor squared = algebra.squared(basis).div_(new Scalar(c2));
-        Tensor corrected = basis.div(new Scalar(c1));
-        Tensor tileV = torch.empty(new long[] {tileRows, columns}, m.options(), null);
-        Tensor tileD = torch.empty(new long[] {tileRows, columns}, m.options(), null);
-        RowTiles.forEach(rows, columns, (from, count) -> {
-            Tensor v = torch.mm_out(
-                    tileV.narrow(0, 0, count), packed.narrow(1, from, count).t(), squared);
-            Tensor d = torch.mm_out(
-                    tileD.narrow(0, 0, count), m.narrow(1, from, count).t(), corrected);
-            d.div_(v.clamp_min_(zero).sqrt_().add_(eps)).clamp_(low, high);
-            use.accept(from, d);
+        // the corrections by c₁ and c₂ are linear, so they go into the small operands; products are fastest where what
+        // is
+        // summed over lies side by side in both
+        Tensor squared = algebra.squared(basis).div_(new Scalar(c2)).t().contiguous();
+        Tensor corrected = basis.div(new Scalar(c1)).t().contiguous();
+        Tensor memoryV = torch.empty(new long[] {Tiles.SIDE * Tiles.SIDE}, m.options(), null);
+        Tensor memoryD = torch.empty(new long[] {Tiles.SIDE * Tiles.SIDE}, m.options(), null);
+        Tiles.along(m.size(1), (row, height) -> {
+            Tensor stripP = packed.narrow(1, row, height).t().contiguous();
+            Tensor stripM = m.narrow(1, row, height).t().contiguous();
+            Tiles.along(basis.size(1), (column, width) -> {
+                Tensor v = tile(memoryV, height, width);
+                Tensor d = tile(memoryD, height, width);
+                torch.mm_out(v, stripP, squared.narrow(0, column, width).t());
+                torch.mm_out(d, stripM, corrected.narrow(0, column, width).t());
+                d.div_(v.clamp_min_(zero).sqrt_().add_(eps)).clamp_(low, high);
+                use.accept(row, column, d);
+            });
         });
+    }
+
+    private static Tensor tile(Tensor memory, long rows, long columns) {
+        return memory.narrow(0, 0, rows * columns).view(rows, columns);
     }
 
     /** Of the first rows only. */

@@ -39,12 +39,17 @@ final class LionUpdate implements FactorUpdate {
     @Override
     public Tensor direction(Tensor c, Tensor k, Basis basis, long t) {
         Tensor projector = basis.inverse().to(c.scalar_type()).mm(k).t();
-        Tensor direction = torch.empty_like(c);
-        RowTiles.forEach(c.size(1), k.size(1), (from, count) -> {
-            Tensor sign = c.narrow(1, from, count).t().mm(k).sign_();
-            direction.narrow(1, from, count).copy_(sign.mm(projector).t());
-        });
-        return direction;
+        Tensor direction = torch.zeros(new long[] {c.size(1), c.size(0)}, c.options());
+        Tiles.along(
+                c.size(1),
+                (row, rows) -> Tiles.along(k.size(1), (column, columns) -> {
+                    Tensor sign = c.narrow(1, row, rows)
+                            .t()
+                            .mm(k.narrow(1, column, columns))
+                            .sign_();
+                    direction.narrow(0, row, rows).addmm_(sign, projector.narrow(0, column, columns));
+                }));
+        return direction.t();
     }
 
     @Override

@@ -93,7 +93,7 @@ class LoftInvarianceTest {
                             m,
                             basis,
                             t,
-                            (from, d) -> assertTrue(
+                            (row, column, d) -> assertTrue(
                                     d.abs().max().item_double() <= bound * (1 + 1e-6), "quotient passes " + bound));
                 }
             }
