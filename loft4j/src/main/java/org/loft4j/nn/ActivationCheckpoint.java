@@ -18,7 +18,7 @@ import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.RandomState;
 
 /**
- * A layer of which only the input is kept until the backward pass, where it is computed once more; Chen et al. 2016
+ * A layer, or a few, of which only the input is kept until the backward pass, where it is computed once more; Chen et al. 2016
  * (arXiv:1604.06174), section 4. The random numbers are those of the first time, so the gradients are the same.
  *
  * <p>The layer is first computed outside autograd. What autograd sees is {@code y + sum(x[:0])}, a sum of no numbers, which
@@ -30,6 +30,15 @@ public final class ActivationCheckpoint {
     private final List<Tensor> inputs;
     private final RandomState random;
     private final List<@Nullable Tensor> gradients = new ArrayList<>();
+
+    /**
+     * How many layers of a stack are computed again as one. A layer keeps about twenty times its input for the backward pass, so
+     * that L layers in groups of k take {@code L/k + 20·k} inputs: least at {@code k = √(L/20)}, which is one up to 44 layers;
+     * memory then grows with √L.
+     */
+    public static int group(int layers) {
+        return (int) Math.max(1, Math.round(Math.sqrt(layers / 20.0)));
+    }
 
     private ActivationCheckpoint(Function<List<Tensor>, Tensor> layer, List<Tensor> inputs) {
         this.layer = layer;

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.LongConsumer;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -14,6 +15,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
+import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 
 /**
@@ -204,14 +206,28 @@ public final class CausalDecoder implements Decoder {
         kinds.forEach(kind -> passes.add(pass(kind, padding, past, columns, own, cache)));
         long end = padding.segments() == null ? past + columns : padding.length();
         Tensor hidden = embed(inputIds, past, end, own);
+        List<UnaryOperator<Tensor>> layers = new ArrayList<>();
         for (int i = 0; i < parts.blocks().size(); i++) {
             LayerPass pass = passes.get(kinds.indexOf(parts.kinds().get(i)));
             DecoderBlock block = parts.blocks().get(i);
-            hidden = checkpointing
-                    ? ActivationCheckpoint.apply(x -> block.forward(x, pass), hidden)
-                    : block.forward(hidden, pass);
+            layers.add(x -> block.forward(x, pass));
+        }
+        int group = ActivationCheckpoint.group(layers.size());
+        for (int from = 0; from < layers.size(); from += group) {
+            List<UnaryOperator<Tensor>> some = layers.subList(from, Math.min(from + group, layers.size()));
+            hidden = checkpointing ? ActivationCheckpoint.apply(x -> inTurn(some, x), hidden) : inTurn(some, hidden);
         }
         return parts.norm().forward(hidden);
+    }
+
+    private static Tensor inTurn(List<UnaryOperator<Tensor>> layers, Tensor x) {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor hidden = x;
+            for (UnaryOperator<Tensor> layer : layers) {
+                hidden = layer.apply(hidden);
+            }
+            return scope.toEnclosing(hidden);
+        }
     }
 
     private LayerPass pass(

@@ -6,6 +6,8 @@ import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraConfig;
+import org.loft4j.nn.ActivationCheckpoint;
+import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
@@ -127,13 +129,15 @@ public record MemoryEstimate(
             long kept = layers.stream()
                     .mapToLong(layer -> kept(layer, tokens, scores))
                     .sum();
-            long inputs = layers.size() * tokens * model.description().hiddenSize() * size;
+            int group = model instanceof CausalDecoder ? ActivationCheckpoint.group(layers.size()) : 1;
+            long groups = (layers.size() + group - 1) / group;
+            long inputs = groups * tokens * model.description().hiddenSize() * size;
             LayerShapes largest = layers.isEmpty() ? null : layers.get(layers.size() - 1);
             long own = 0;
             if (largest != null) {
                 long whole = made(largest, tokens, scores, true);
                 own = tokens * size * largest.returned()
-                        + (again ? whole : Math.max(0, whole - kept(largest, tokens, scores)));
+                        + (again ? group * whole : Math.max(0, whole - kept(largest, tokens, scores)));
             }
             long state = plan.lora() == null ? 2 * trained * size : stateBytes() + 2 * savedInFull * size;
             return new MemoryEstimate(

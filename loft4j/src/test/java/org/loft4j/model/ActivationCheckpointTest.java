@@ -12,20 +12,27 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
+import org.loft4j.model.llama.LlamaConfig;
+import org.loft4j.model.llama.LlamaModel;
+import org.loft4j.nn.ActivationCheckpoint;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.TokenInput;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Seeds;
 import org.loft4j.tensor.Tensors;
 
 /** Every family with and without recomputed layers, with dropout: the same output and the same gradients, bit for bit. */
 class ActivationCheckpointTest {
-    private static Map<String, Tensor> gradients(Model model, Fixture fixture, Map<String, Tensor> leaves)
+    private static Map<String, Tensor> gradients(Model model, ModelInput input, Map<String, Tensor> leaves)
             throws Exception {
         Seeds.manualSeed(5);
         model.setTraining(true);
-        Tensor logits = model.logits(fixture.modelInput());
+        Tensor logits = model.logits(input);
         logits.mul(logits).sum().backward();
         Map<String, Tensor> gradients = new LinkedHashMap<>();
         gradients.put("logits", logits.detach());
@@ -40,12 +47,12 @@ class ActivationCheckpointTest {
         return gradients;
     }
 
-    private static void assertSame(Model model, Fixture fixture, Map<String, Tensor> leaves, double tolerance)
+    private static void assertSame(Model model, ModelInput input, Map<String, Tensor> leaves, double tolerance)
             throws Exception {
-        Map<String, Tensor> plain = gradients(model, fixture, leaves);
+        Map<String, Tensor> plain = gradients(model, input, leaves);
         assertTrue(plain.size() > 6, plain.keySet().toString());
         model.setGradientCheckpointing(true);
-        Map<String, Tensor> recomputed = gradients(model, fixture, leaves);
+        Map<String, Tensor> recomputed = gradients(model, input, leaves);
         assertEquals(plain.keySet(), recomputed.keySet());
         for (String name : plain.keySet()) {
             Tensor expected = plain.get(name);
@@ -82,7 +89,22 @@ class ActivationCheckpointTest {
             Map<String, Tensor> leaves = model.weights().asMap();
             leaves.values().forEach(weight -> weight.set_requires_grad(true));
             // a convolution beside the first layer reads the same states: two gradients are added in another order
-            assertSame(model, fixture, leaves, name.endsWith("_conv") ? 1e-6 : 0);
+            assertSame(model, fixture.modelInput(), leaves, name.endsWith("_conv") ? 1e-6 : 0);
+        }
+    }
+
+    /** Of 50 layers two at a time, of 130 three, the last group shorter. */
+    @ParameterizedTest
+    @ValueSource(ints = {50, 130})
+    void aDeepDecoderIsComputedAgainInGroups(int layers) throws Exception {
+        assertTrue(ActivationCheckpoint.group(layers) > 1);
+        try (NativeScope scope = new NativeScope();
+                Model model =
+                        LlamaModel.random(LlamaConfig.of(32, 16, layers, 2, 2, 24, 16), DeviceSpec.CPU, Dtype.F32, 1)) {
+            Map<String, Tensor> leaves = model.weights().asMap();
+            leaves.values().forEach(weight -> weight.set_requires_grad(true));
+            TokenInput input = new TokenInput(Tensors.of(new long[] {1, 2, 3, 4, 5, 6}, 2, 3), null);
+            assertSame(model, input, leaves, 0);
         }
     }
 
@@ -122,7 +144,7 @@ class ActivationCheckpointTest {
                     leaves.put(path + ".m", layer.magnitude());
                 }
             });
-            assertSame(model, fixture, leaves, 0);
+            assertSame(model, fixture.modelInput(), leaves, 0);
         }
     }
 }

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -64,6 +65,21 @@ class CheckpointingMemoryTest {
         // the input is 1 MB; a layer's adapters and their gradients a tenth of that
         assertTrue(recomputed < 2 * TOKENS * 256 * 4.0, "recomputed " + recomputed);
         assertTrue(recomputed < plain / 8, "plain " + plain + ", recomputed " + recomputed);
+    }
+
+    /** Four times as many layers take twice the memory: beyond 44 of them, two are computed again as one. */
+    @Test
+    @Tag("slow")
+    @EnabledOnOs(OS.LINUX)
+    void memoryGrowsWithTheRootOfTheLayers(@TempDir Path directory) throws IOException {
+        double few = growth(true, 20, directory);
+        double many = growth(true, 80, directory);
+        System.out.printf(
+                Locale.ROOT,
+                "activations with gradient checkpointing: 20 layers %.1f MB, 80 layers %.1f MB%n",
+                few / 1e6,
+                many / 1e6);
+        assertTrue(many < 2 * few, "20 layers " + few + ", 80 layers " + many);
     }
 
     private static long growth(boolean checkpointing, int layers, Path directory) throws IOException {
