@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.optim.LoftBlock;
 import org.loft4j.optim.Schedule;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.train.LoftSettings;
 import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Option;
@@ -104,6 +105,13 @@ final class OptimizerFlags {
     @Nullable
     Boolean matchRate;
 
+    @Option(
+            names = "--loft-cross-terms",
+            paramLabel = "TYPE",
+            description =
+                    "What LoFT's second moment is kept in: float32, or bfloat16 for half of its memory. Default: ${DEFAULT-VALUE}.")
+    String loftCrossTerms = "float32";
+
     void apply(TrainConfig.Builder config) {
         if (learningRate != null) {
             config.learningRate(learningRate);
@@ -113,7 +121,12 @@ final class OptimizerFlags {
                 .warmupRatio(warmupRatio)
                 .weightDecay(weightDecay)
                 .maxGradNorm(maxGradNorm)
-                .loft(new LoftSettings(LoftBlock.parseAll(loftWithout), loftMaxStep, loftReference, matchRate));
+                .loft(new LoftSettings(
+                        LoftBlock.parseAll(loftWithout),
+                        loftMaxStep,
+                        loftReference,
+                        matchRate,
+                        Dtype.parse("loft_cross_terms", loftCrossTerms)));
         if (beta1 != null) {
             config.beta1(beta1);
         }

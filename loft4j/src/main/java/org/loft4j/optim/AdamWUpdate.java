@@ -31,9 +31,9 @@ final class AdamWUpdate implements FactorUpdate {
     }
 
     @Override
-    public Tensor accumulate(Tensor g) {
+    public Tensor accumulate(Tensor g, long t) {
         m.mul_(new Scalar(config.beta1())).add_(g, new Scalar(1 - config.beta1()));
-        second.accumulate(g);
+        second.accumulate(g, t);
         return m;
     }
 

@@ -31,21 +31,21 @@ final class CrossTermDiagonal implements SecondMoment {
     }
 
     @Override
-    public void accumulate(Tensor scaledGrad) {
-        terms.accumulate(scaledGrad);
+    public void accumulate(Tensor scaledGrad, long t) {
+        terms.accumulate(scaledGrad, t);
     }
 
     @Override
     public Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t) {
         double bound = QuotientBound.at(config, t);
-        Tensor v = algebra.diagonal(terms.state()).clamp_min_(new Scalar(0.0));
+        Tensor v = algebra.diagonal(terms.state()).to(m.scalar_type()).clamp_min_(new Scalar(0.0));
         return FactorMoment.quotient(config, m, v, t)
                 .clamp_(new ScalarOptional(new Scalar(-bound)), new ScalarOptional(new Scalar(bound)));
     }
 
     @Override
     public double epsShare(Tensor m, Tensor basis, long t) {
-        return SecondMoment.epsShare(config, m, algebra.diagonal(terms.state()), t);
+        return SecondMoment.epsShare(config, m, algebra.diagonal(terms.state()).to(m.scalar_type()), t);
     }
 
     @Override

@@ -4,6 +4,8 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.NativeScope;
 
@@ -17,13 +19,19 @@ final class CrossTermMoment implements SecondMoment {
     private final LoftConfig config;
     private final CrossTerms algebra;
     private final Tensor packed;
+    /** The type that is computed in. */
+    private final ScalarType wide;
+    /** The map of packed columns that the next {@link #accumulate} applies first. */
+    private @Nullable Tensor carrying;
 
     CrossTermMoment(LoftConfig config, Tensor like) {
         this.config = config;
+        this.wide = like.scalar_type();
         this.algebra = new CrossTerms((int) like.size(0), DeviceSpec.of(like));
         try (NativeScope scope = new NativeScope()) {
-            packed = NativeScope.keep(torch.zeros(
-                    new long[] {CrossTerms.packedSize((int) like.size(0)), like.size(1)}, like.options()));
+            Tensor zeros =
+                    torch.zeros(new long[] {CrossTerms.packedSize((int) like.size(0)), like.size(1)}, like.options());
+            packed = NativeScope.keep(config.bfloat16CrossTerms() ? zeros.to(ScalarType.BFloat16) : zeros);
         }
     }
 
@@ -34,12 +42,32 @@ final class CrossTermMoment implements SecondMoment {
 
     @Override
     public void transport(Tensor c) {
-        packed.copy_(algebra.congruence(c).to(packed.scalar_type()).mm(packed));
+        dropCarrying();
+        carrying = NativeScope.keep(algebra.congruence(c).to(wide));
     }
 
+    /** With the history carried over first; part by part, so that what is made stays in the cache. */
     @Override
-    public void accumulate(Tensor scaledGrad) {
-        algebra.accumulate(packed, scaledGrad, config.beta2());
+    public void accumulate(Tensor scaledGrad, long t) {
+        Tensor carry = carrying;
+        Tiles.along(scaledGrad.size(1), (from, count) -> {
+            Tensor own = packed.narrow(1, from, count);
+            Tensor p = carry == null ? own.to(wide) : carry.mm(own.to(wide));
+            algebra.accumulate(p, scaledGrad.narrow(1, from, count), config.beta2());
+            if (config.bfloat16CrossTerms()) {
+                own.copy_(DitheredBfloat16.round(p, t));
+            } else if (carry != null) {
+                own.copy_(p);
+            }
+        });
+        dropCarrying();
+    }
+
+    private void dropCarrying() {
+        if (carrying != null) {
+            carrying.close();
+            carrying = null;
+        }
     }
 
     @Override
@@ -81,7 +109,7 @@ final class CrossTermMoment implements SecondMoment {
         Tensor memoryV = torch.empty(new long[] {Tiles.SIDE * Tiles.SIDE}, m.options(), null);
         Tensor memoryD = torch.empty(new long[] {Tiles.SIDE * Tiles.SIDE}, m.options(), null);
         Tiles.along(m.size(1), (row, height) -> {
-            Tensor stripP = packed.narrow(1, row, height).t().contiguous();
+            Tensor stripP = packed.narrow(1, row, height).t().to(wide).contiguous();
             Tensor stripM = m.narrow(1, row, height).t().contiguous();
             Tiles.along(basis.size(1), (column, width) -> {
                 Tensor v = tile(memoryV, height, width);
@@ -103,13 +131,14 @@ final class CrossTermMoment implements SecondMoment {
     public double epsShare(Tensor m, Tensor basis, long t) {
         try (NativeScope scope = new NativeScope()) {
             long count = Math.min(m.size(1), 32);
-            Tensor v = packed.narrow(1, 0, count).t().mm(algebra.squared(basis));
+            Tensor v = packed.narrow(1, 0, count).t().to(wide).mm(algebra.squared(basis));
             return SecondMoment.epsShare(config, m.narrow(1, 0, count).t().mm(basis), v, t);
         }
     }
 
     @Override
     public void close() {
+        dropCarrying();
         algebra.close();
         packed.close();
     }

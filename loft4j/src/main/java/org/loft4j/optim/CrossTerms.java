@@ -65,17 +65,10 @@ final class CrossTerms implements AutoCloseable {
                 0, torch.nonzero(offDiagonal.eq(new Scalar(0.0))).select(1, 0));
     }
 
-    /**
-     * {@code P[i] ← β₂·P[i] + (1 − β₂)·g̃[i]·g̃[i]ᵀ} for every column i of g̃, {@code (r, length)}; part by part, so that the
-     * products stay in the cache.
-     */
+    /** {@code P[i] ← β₂·P[i] + (1 − β₂)·g̃[i]·g̃[i]ᵀ} for every column i of g̃, {@code (r, length)}. */
     void accumulate(Tensor packed, Tensor grad, double beta2) {
-        Tiles.along(grad.size(1), (from, count) -> {
-            Tensor g = grad.narrow(1, from, count);
-            packed.narrow(1, from, count)
-                    .mul_(new Scalar(beta2))
-                    .addcmul_(g.index_select(0, rowIndex), g.index_select(0, columnIndex), new Scalar(1 - beta2));
-        });
+        packed.mul_(new Scalar(beta2))
+                .addcmul_(grad.index_select(0, rowIndex), grad.index_select(0, columnIndex), new Scalar(1 - beta2));
     }
 
     /**

@@ -31,7 +31,7 @@ final class FactorMoment implements SecondMoment {
     }
 
     @Override
-    public void accumulate(Tensor scaledGrad) {
+    public void accumulate(Tensor scaledGrad, long t) {
         v.mul_(new Scalar(config.beta2())).addcmul_(scaledGrad, scaledGrad, new Scalar(1 - config.beta2()));
     }
 

@@ -38,8 +38,8 @@ final class FactorState implements AutoCloseable {
     }
 
     /** The history takes in g̃, multiplied by the clipping coefficient; returns the momentum that a step is made of. */
-    Tensor accumulate(double gradScale) {
-        Tensor momentum = update.accumulate(scaledGrad().mul_(new Scalar(gradScale)));
+    Tensor accumulate(double gradScale, long t) {
+        Tensor momentum = update.accumulate(scaledGrad().mul_(new Scalar(gradScale)), t);
         dropScaledGrad();
         return momentum;
     }

@@ -19,9 +19,10 @@ interface FactorUpdate extends AutoCloseable {
     /**
      * Takes in the scaled gradient g̃ of this step, {@code (r, length)}.
      *
+     * @param t number of this step, from 1
      * @return the momentum that a step of this factor is made of, {@code (r, length)}
      */
-    Tensor accumulate(Tensor scaledGrad);
+    Tensor accumulate(Tensor scaledGrad, long t);
 
     /**
      * The step in factor coordinates, before the learning rate: the least-squares coordinates in K of the step of W.

@@ -30,7 +30,7 @@ final class LionUpdate implements FactorUpdate {
     }
 
     @Override
-    public Tensor accumulate(Tensor g) {
+    public Tensor accumulate(Tensor g, long t) {
         Tensor c = momentum.value().mul(new Scalar(config.beta1())).add_(g, new Scalar(1 - config.beta1()));
         momentum.accumulate(g, config.beta2(), 1 - config.beta2());
         return c;

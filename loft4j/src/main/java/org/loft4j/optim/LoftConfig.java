@@ -23,6 +23,8 @@ import org.loft4j.ConfigException;
  * @param reference whether to do what the authors' published code does: see {@link #publishedCode}
  * @param tangent whether both factors move in every step, A only where B does not: see {@link Loft#tangent}
  * @param matchRate whether the learning rate of a pair is raised by what its factors do not capture: see {@link RateMatch}
+ * @param bfloat16CrossTerms whether the second moment's cross terms are kept in bfloat16, half of their memory, and computed with
+ *     in the factors' type: see {@link DitheredBfloat16}
  */
 public record LoftConfig(
         double beta1,
@@ -34,7 +36,8 @@ public record LoftConfig(
         double maxRelativeStep,
         boolean reference,
         boolean tangent,
-        boolean matchRate)
+        boolean matchRate,
+        boolean bfloat16CrossTerms)
         implements OptimizerConfig {
     public LoftConfig {
         Checks.fraction("loft.beta1", beta1);
@@ -50,6 +53,10 @@ public record LoftConfig(
             throw new ConfigException(
                     "loft.reference takes turns at one rate: leave out loft.tangent and loft.match_rate");
         }
+        if (reference && bfloat16CrossTerms) {
+            throw new ConfigException(
+                    "loft.reference keeps its moments in float32: leave out loft.bfloat16_cross_terms");
+        }
         if (reference && !without.isEmpty()) {
             throw new ConfigException("loft.reference and loft.without exclude each other: leave one of them out, got "
                     + LoftBlock.words(without));
@@ -58,7 +65,7 @@ public record LoftConfig(
 
     /** All six blocks. */
     public LoftConfig(double beta1, double beta2, double eps, double weightDecay, Damping damping) {
-        this(beta1, beta2, eps, weightDecay, damping, Set.of(), 0, false, false, false);
+        this(beta1, beta2, eps, weightDecay, damping, Set.of(), 0, false, false, false, false);
     }
 
     /** β = (0.9, 0.999), ε = 1e-8, no decay, relative damping 1e-8, all six blocks. */
@@ -73,7 +80,8 @@ public record LoftConfig(
      * that was just written.
      */
     public static LoftConfig publishedCode() {
-        return new LoftConfig(0.9, 0.999, 1e-4, 0, new Damping.Absolute(1e-8, 1e-6), Set.of(), 0, true, false, false);
+        return new LoftConfig(
+                0.9, 0.999, 1e-4, 0, new Damping.Absolute(1e-8, 1e-6), Set.of(), 0, true, false, false, false);
     }
 
     /** Whether a block is there. */
@@ -83,19 +91,49 @@ public record LoftConfig(
 
     public LoftConfig withWeightDecay(double decay) {
         return new LoftConfig(
-                beta1, beta2, eps, decay, damping, without, maxRelativeStep, reference, tangent, matchRate);
+                beta1,
+                beta2,
+                eps,
+                decay,
+                damping,
+                without,
+                maxRelativeStep,
+                reference,
+                tangent,
+                matchRate,
+                bfloat16CrossTerms);
     }
 
     /** The same with both factors moving in every step. */
     public LoftConfig withTangent(boolean both) {
         return new LoftConfig(
-                beta1, beta2, eps, weightDecay, damping, without, maxRelativeStep, reference, both, matchRate);
+                beta1,
+                beta2,
+                eps,
+                weightDecay,
+                damping,
+                without,
+                maxRelativeStep,
+                reference,
+                both,
+                matchRate,
+                bfloat16CrossTerms);
     }
 
     /** The same with the learning rate of each pair raised by what its factors do not capture, or not. */
     public LoftConfig withMatchRate(boolean match) {
         return new LoftConfig(
-                beta1, beta2, eps, weightDecay, damping, without, maxRelativeStep, reference, tangent, match);
+                beta1,
+                beta2,
+                eps,
+                weightDecay,
+                damping,
+                without,
+                maxRelativeStep,
+                reference,
+                tangent,
+                match,
+                bfloat16CrossTerms);
     }
 
     /** The same with further blocks left out. */
@@ -103,15 +141,52 @@ public record LoftConfig(
         Set<LoftBlock> all = new HashSet<>(without);
         all.addAll(Arrays.asList(blocks));
         return new LoftConfig(
-                beta1, beta2, eps, weightDecay, damping, all, maxRelativeStep, reference, tangent, matchRate);
+                beta1,
+                beta2,
+                eps,
+                weightDecay,
+                damping,
+                all,
+                maxRelativeStep,
+                reference,
+                tangent,
+                matchRate,
+                bfloat16CrossTerms);
     }
 
     public LoftConfig withMaxRelativeStep(double bound) {
-        return new LoftConfig(beta1, beta2, eps, weightDecay, damping, without, bound, reference, tangent, matchRate);
+        return new LoftConfig(
+                beta1,
+                beta2,
+                eps,
+                weightDecay,
+                damping,
+                without,
+                bound,
+                reference,
+                tangent,
+                matchRate,
+                bfloat16CrossTerms);
     }
 
     public LoftConfig withDamping(Damping other) {
         return new LoftConfig(
-                beta1, beta2, eps, weightDecay, other, without, maxRelativeStep, reference, tangent, matchRate);
+                beta1,
+                beta2,
+                eps,
+                weightDecay,
+                other,
+                without,
+                maxRelativeStep,
+                reference,
+                tangent,
+                matchRate,
+                bfloat16CrossTerms);
+    }
+
+    /** The same with the cross terms kept in bfloat16, or not. */
+    public LoftConfig withBfloat16CrossTerms(boolean half) {
+        return new LoftConfig(
+                beta1, beta2, eps, weightDecay, damping, without, maxRelativeStep, reference, tangent, matchRate, half);
     }
 }

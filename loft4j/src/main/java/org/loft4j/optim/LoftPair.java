@@ -143,7 +143,7 @@ final class LoftPair implements PairRule {
                 // (S + δ)⁻¹·S is not the identity
                 state(factor).transport(basis.inverse().mm(basis.gram()));
             }
-            momenta.put(factor, state(factor).accumulate(gradScale));
+            momenta.put(factor, state(factor).accumulate(gradScale, t));
         }
 
         watch.look(pair.name(), index, t, () -> epsShare(t));

@@ -39,7 +39,7 @@ final class MuonUpdate implements FactorUpdate {
 
     /** {@code m ← μ·m + (1 − μ)·g̃}; returns Nesterov's {@code μ·m + (1 − μ)·g̃}. */
     @Override
-    public Tensor accumulate(Tensor g) {
+    public Tensor accumulate(Tensor g, long t) {
         double mu = config.beta1();
         momentum.accumulate(g, mu, 1 - mu);
         return momentum.value().mul(new Scalar(mu)).add_(g, new Scalar(1 - mu));

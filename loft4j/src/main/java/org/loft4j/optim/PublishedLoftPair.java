@@ -91,7 +91,7 @@ final class PublishedLoftPair implements PairRule {
         Tensor grad = factor.wideGrad(pair).to(ScalarType.Double).mul(new Scalar(gradScale));
         Tensor scaled = basis.inverse().mm(grad).to(m.scalar_type());
         m.mul_(new Scalar(config.beta1())).add_(scaled, new Scalar(1 - config.beta1()));
-        second.accumulate(scaled);
+        second.accumulate(scaled, t);
         if (factor != Factor.activeAt(t)) {
             return null;
         }

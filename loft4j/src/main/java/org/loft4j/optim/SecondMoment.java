@@ -18,11 +18,14 @@ interface SecondMoment extends AutoCloseable {
     /** What is saved. */
     Tensor state();
 
-    /** Carries the history over to the new basis: coordinates x become {@code C·x}, with {@code C: (r, r)} (blocks 3 and 4). */
+    /**
+     * Carries the history over to the new basis: coordinates x become {@code C·x}, with {@code C: (r, r)} (blocks 3 and 4).
+     * {@link #accumulate} follows in the same step.
+     */
     void transport(Tensor c);
 
-    /** Takes in the scaled gradient g̃ of this step, {@code (r, length)}. */
-    void accumulate(Tensor scaledGrad);
+    /** Takes in the scaled gradient g̃ of step t, {@code (r, length)}. */
+    void accumulate(Tensor scaledGrad, long t);
 
     /**
      * The step in factor coordinates, before the learning rate.

@@ -22,7 +22,7 @@ final class SgdUpdate implements FactorUpdate {
     }
 
     @Override
-    public Tensor accumulate(Tensor g) {
+    public Tensor accumulate(Tensor g, long t) {
         momentum.accumulate(g, config.beta1(), 1);
         return momentum.value();
     }

@@ -114,6 +114,7 @@ public final class FactorOptimizers {
                 config.loft().maxStep(),
                 base.reference(),
                 false,
-                config.loft().matchesRate(config.method()));
+                config.loft().matchesRate(config.method()),
+                config.loft().bfloat16CrossTerms());
     }
 }

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.optim.LoftBlock;
+import org.loft4j.tensor.Dtype;
 
 /**
  * What a run changes about LoFT itself; nothing by default.
@@ -17,35 +18,47 @@ import org.loft4j.optim.LoftBlock;
  * @param reference whether to do what the authors' published code does, traps included
  * @param matchRate whether the learning rate of a layer is raised by what its factors do not capture of the full gradient; null
  *     for yes with {@link Method#LOFT_TANGENT}, no with the others
+ * @param crossTerms what the second moment's cross terms are kept in: float32, or bfloat16 for half of their memory
  */
 public record LoftSettings(
         Set<LoftBlock> without,
         double maxStep,
         boolean reference,
-        @Nullable Boolean matchRate) {
+        @Nullable Boolean matchRate,
+        Dtype crossTerms) {
+    private static final Set<Method> CROSS_TERMS = EnumSet.of(Method.LOFT, Method.LOFT_TANGENT);
+
     public LoftSettings {
         without = Set.copyOf(without);
     }
 
     /** LoFT as it is. */
     public static LoftSettings defaults() {
-        return new LoftSettings(Set.of(), 0, false, null);
+        return new LoftSettings(Set.of(), 0, false, null, Dtype.F32);
     }
 
     public LoftSettings withoutBlocks(Set<LoftBlock> blocks) {
-        return new LoftSettings(blocks, maxStep, reference, matchRate);
+        return new LoftSettings(blocks, maxStep, reference, matchRate, crossTerms);
     }
 
     public LoftSettings withMaxStep(double bound) {
-        return new LoftSettings(without, bound, reference, matchRate);
+        return new LoftSettings(without, bound, reference, matchRate, crossTerms);
     }
 
     public LoftSettings withReference(boolean published) {
-        return new LoftSettings(without, maxStep, published, matchRate);
+        return new LoftSettings(without, maxStep, published, matchRate, crossTerms);
     }
 
     public LoftSettings withMatchRate(boolean match) {
-        return new LoftSettings(without, maxStep, reference, match);
+        return new LoftSettings(without, maxStep, reference, match, crossTerms);
+    }
+
+    public LoftSettings withCrossTerms(Dtype dtype) {
+        return new LoftSettings(without, maxStep, reference, matchRate, dtype);
+    }
+
+    boolean bfloat16CrossTerms() {
+        return crossTerms == Dtype.BF16;
     }
 
     boolean matchesRate(Method method) {
@@ -82,6 +95,13 @@ public record LoftSettings(
                     + (reference ? ", not of loft_reference" : ", and the method is " + method.word())
                     + ": leave it out");
         }
+        if (crossTerms != Dtype.F32 && crossTerms != Dtype.BF16) {
+            problems.add("loft_cross_terms must be float32 or bfloat16, got " + crossTerms.torchName());
+        }
+        if (bfloat16CrossTerms() && (reference || !CROSS_TERMS.contains(method))) {
+            problems.add("loft_cross_terms is of methods that keep them, loft and loft-tangent, and the method is "
+                    + method.word() + (reference ? " as published" : "") + ": leave it out");
+        }
         return problems;
     }
 
@@ -92,6 +112,7 @@ public record LoftSettings(
         map.put("loft_max_step", maxStep);
         map.put("loft_reference", reference);
         map.put("match_rate", matchesRate(method));
+        map.put("loft_cross_terms", crossTerms.torchName());
         return map;
     }
 }

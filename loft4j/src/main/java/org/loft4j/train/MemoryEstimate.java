@@ -88,12 +88,16 @@ public record MemoryEstimate(
         double factors = (double) (m + n) * r;
         return switch (method) {
             case FULL, LORA_PRO -> 2.0 * m * n;
-            case LOFT, LOFT_TANGENT -> (m + n) * (r + r * (r + 1) / 2.0);
+            case LOFT, LOFT_TANGENT -> factors + crossTerms(m, n, r);
             case LOFT_SGD, LOFT_LION, LOFT_MUON, ALTLORA, LORA_RITE -> factors;
             case LORA_FA -> 2.0 * m * r;
             case DORA -> 2 * factors + 2.0 * m;
             case LOFT_SIMPLE, LORA, RSLORA, LORA_PLUS, SCALED_GD, ALTLORA_PLUS, REFLORA -> 2 * factors;
         };
+    }
+
+    private static double crossTerms(long m, long n, long r) {
+        return (m + n) * (r * (r + 1) / 2.0);
     }
 
     /** One calculation. */
@@ -216,14 +220,17 @@ public record MemoryEstimate(
             if (lora == null) {
                 return 0;
             }
-            return (long) (wide
-                    * adapted.values().stream()
-                            .mapToDouble(layer -> stateFloats(
-                                    plan.config().method(),
-                                    layer.outFeatures(),
-                                    layer.inFeatures(),
-                                    lora.rankOf(layer.path())))
-                            .sum());
+            return (long) adapted.values().stream()
+                    .mapToDouble(
+                            layer -> stateBytes(layer.outFeatures(), layer.inFeatures(), lora.rankOf(layer.path())))
+                    .sum();
+        }
+
+        private double stateBytes(long m, long n, long r) {
+            double all = wide * stateFloats(plan.config().method(), m, n, r);
+            return plan.config().loft().bfloat16CrossTerms()
+                    ? all - (wide - Dtype.BF16.bytes()) * crossTerms(m, n, r)
+                    : all;
         }
 
         private boolean isTrained(Linear linear) {

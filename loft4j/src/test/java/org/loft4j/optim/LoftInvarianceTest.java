@@ -77,7 +77,7 @@ class LoftInvarianceTest {
                 for (long t = 1; t <= 6; t++) {
                     Tensor g = randn(16, 256).to(Dtype.F32.scalarType());
                     m.mul_(new Scalar(0.9)).add_(g, new Scalar(0.1));
-                    moment.accumulate(g);
+                    moment.accumulate(g, t);
                     double bound = QuotientBound.at(config, t);
                     double c1 = 1 - Math.pow(0.9, t);
                     double c2 = 1 - Math.pow(0.999, t);

@@ -11,6 +11,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
 import org.loft4j.optim.LoftBlock;
+import org.loft4j.tensor.Dtype;
 
 class TrainConfigTest {
     @ParameterizedTest
@@ -62,7 +63,7 @@ class TrainConfigTest {
     @Test
     void loftIsTakenApartOnlyWhereThereIsLoft() {
         LoftSettings settings =
-                new LoftSettings(Set.of(LoftBlock.SECOND_MOMENT, LoftBlock.ALTERNATION), 0, false, null);
+                new LoftSettings(Set.of(LoftBlock.SECOND_MOMENT, LoftBlock.ALTERNATION), 0, false, null, Dtype.F32);
         TrainConfig config = TrainConfig.builder(Method.LOFT).loft(settings).build();
         assertEquals("alternation, second-moment", config.toMap().get("loft_without"));
         assertEquals(
@@ -71,7 +72,7 @@ class TrainConfigTest {
                 "loft_without: loft-simple has no second-moment to leave out, only alternation, gradient-scaling,"
                         + " first-moment, clipping",
                 refused(Method.LOFT_SIMPLE, settings));
-        LoftSettings reference = new LoftSettings(Set.of(), 0, true, null);
+        LoftSettings reference = new LoftSettings(Set.of(), 0, true, null, Dtype.F32);
         assertEquals(
                 1e-4, TrainConfig.builder(Method.LOFT).loft(reference).build().eps());
         assertEquals("loft_reference must go with method loft, got full", refused(Method.FULL, reference));
