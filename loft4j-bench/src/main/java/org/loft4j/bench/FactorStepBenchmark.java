@@ -6,6 +6,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.optim.Loft;
+import org.loft4j.optim.LoftBlock;
 import org.loft4j.optim.LoftConfig;
 import org.loft4j.optim.LowRankPair;
 import org.loft4j.optim.Optimizer;
@@ -50,7 +51,8 @@ public class FactorStepBenchmark {
     @Param({"4", "16"})
     public int r;
 
-    @Param({"loft", "loft-simple", "cube"})
+    /** {@code moments} is LoFT without block 5: scaled gradients, both moments carried over, and their update. */
+    @Param({"loft", "loft-simple", "moments", "cube"})
     public String method = "loft";
 
     private @Nullable Tensor loraA;
@@ -67,6 +69,8 @@ public class FactorStepBenchmark {
             LowRankPair pair = new LowRankPair("w", a, b, 1);
             switch (method) {
                 case "loft" -> optimizer = Loft.adamW(List.of(pair), LoftConfig.defaults());
+                case "moments" ->
+                    optimizer = Loft.adamW(List.of(pair), LoftConfig.defaults().without(LoftBlock.PROJECTED_UPDATE));
                 case "loft-simple" -> optimizer = Loft.simple(List.of(pair), LoftConfig.defaults());
                 default -> cube = new CubeStep(a, b);
             }

@@ -16,6 +16,7 @@ import org.loft4j.cli.bench.StepBench.Medians;
 import org.loft4j.cli.report.Machine;
 import org.loft4j.cli.report.Table;
 import org.loft4j.io.Json;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.train.Method;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -89,9 +90,12 @@ final class BenchCommand implements Verb {
         Map<String, Long> peaks = new LinkedHashMap<>();
         List<Method> beside =
                 methods.stream().filter(method -> method != Method.LORA).toList();
-        peaks.put(Method.LORA.word(), peak(shape, Method.LORA));
+        peaks.put(Method.LORA.word(), peak(shape, Method.LORA, Dtype.F32));
         for (Method method : quick ? List.of(Method.LOFT) : beside) {
-            peaks.put(method.word(), peak(shape, method));
+            peaks.put(method.word(), peak(shape, method, Dtype.F32));
+        }
+        if (!quick && beside.contains(Method.LOFT)) {
+            peaks.put(StepBench.LOFT_HALF, peak(shape, Method.LOFT, Dtype.BF16));
         }
         StepBench.Result result = new StepBench(shape, rank, count).run(beside, true);
         PrintWriter out = spec.commandLine().getOut();
@@ -104,19 +108,19 @@ final class BenchCommand implements Verb {
     }
 
     /** The median of a few processes: how the C library cuts its memory depends on which thread was first, and moves a peak by some percent. */
-    private long peak(BenchModel shape, Method method) throws IOException {
+    private long peak(BenchModel shape, Method method, Dtype crossTerms) throws IOException {
         int processes = quick ? 1 : 5;
         long[] peaks = new long[processes];
         for (int i = 0; i < processes; i++) {
-            peaks[i] = PeakProcess.peak(shape, method, rank, 3);
+            peaks[i] = PeakProcess.peak(shape, method, rank, 3, crossTerms);
         }
         Arrays.sort(peaks);
         return peaks[processes / 2];
     }
 
     /** LoFT's peak over LoRA's; null where LoFT was not measured. */
-    private static @Nullable Double memoryRatio(Map<String, Long> peaks) {
-        Long loft = peaks.get(Method.LOFT.word());
+    private static @Nullable Double memoryRatio(Map<String, Long> peaks, String name) {
+        Long loft = peaks.get(name);
         Long lora = peaks.get(Method.LORA.word());
         return loft == null || lora == null ? null : (double) loft / lora;
     }
@@ -124,7 +128,8 @@ final class BenchCommand implements Verb {
     private Map<String, Object> tree(BenchModel shape, int count, StepBench.Result result, Map<String, Long> peaks) {
         Map<String, @Nullable Object> ratios = new LinkedHashMap<>();
         ratios.put("loft_step_over_lora_step", median(result, Method.LOFT.word(), Medians::overLora));
-        ratios.put("loft_memory_over_lora_memory", memoryRatio(peaks));
+        ratios.put("loft_memory_over_lora_memory", memoryRatio(peaks, Method.LOFT.word()));
+        ratios.put("loft_bf16_cross_terms_memory_over_lora_memory", memoryRatio(peaks, StepBench.LOFT_HALF));
         ratios.put("share_of_product_rate", result.shareOfProductRate());
         ratios.put("bf16_step_over_f32_step", median(result, StepBench.LORA_BF16, Medians::overLora));
         Map<String, @Nullable Object> seconds = new LinkedHashMap<>();
@@ -165,9 +170,11 @@ final class BenchCommand implements Verb {
                     peak == null ? "" : Quantities.bytes(peak));
         });
         out.print(table);
-        Double memory = memoryRatio(peaks);
+        Double memory = memoryRatio(peaks, Method.LOFT.word());
+        Double half = memoryRatio(peaks, StepBench.LOFT_HALF);
         if (memory != null) {
-            out.println("LoFT's peak memory is " + number("%.3f", memory) + " × LoRA's");
+            out.println("LoFT's peak memory is " + number("%.3f", memory) + " × LoRA's"
+                    + (half == null ? "" : ", with cross terms in bfloat16 " + number("%.3f", half)));
         }
         out.println("float32 products in between: " + number("%.0f", result.productRate())
                 + " GFLOP/s, of which LoRA's step reaches " + number("%.0f %%", 100 * result.shareOfProductRate()));

@@ -20,6 +20,7 @@ import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
+import org.loft4j.train.LoftSettings;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.Trainable;
@@ -50,13 +51,15 @@ final class BenchRun implements AutoCloseable {
     private final Trainer trainer;
     private long taken;
 
-    BenchRun(BenchModel shape, CausalDecoder model, Method method, int rank) {
+    /** @param crossTerms what LoFT's are kept in; without effect on other methods */
+    BenchRun(BenchModel shape, CausalDecoder model, Method method, int rank, Dtype crossTerms) {
         this.shape = shape;
         this.model = model;
         TrainConfig config = TrainConfig.builder(method)
                 .learningRate(1e-4)
                 .schedule(Schedule.Kind.CONSTANT)
                 .warmupRatio(0)
+                .loft(LoftSettings.defaults().withCrossTerms(crossTerms))
                 .build();
         LoraConfig lora = LoraConfig.of(rank, rank, TargetModules.allLinear());
         this.trainable = Trainable.create(model, method.usesAdapter() ? lora : null, config);

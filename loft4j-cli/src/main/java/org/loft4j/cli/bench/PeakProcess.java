@@ -20,7 +20,7 @@ public final class PeakProcess {
      *
      * @throws IOException if the process fails, or the system does not tell
      */
-    public static long peak(BenchModel shape, Method method, int rank, int steps) throws IOException {
+    public static long peak(BenchModel shape, Method method, int rank, int steps, Dtype crossTerms) throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx256m",
@@ -29,7 +29,8 @@ public final class PeakProcess {
                 "-cp",
                 System.getProperty("java.class.path"),
                 PeakProcess.class.getName()));
-        command.addAll(List.of(shape.word(), method.word(), Integer.toString(rank), Integer.toString(steps)));
+        command.addAll(List.of(
+                shape.word(), method.word(), Integer.toString(rank), Integer.toString(steps), crossTerms.torchName()));
         Process child = new ProcessBuilder(command)
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
@@ -46,11 +47,13 @@ public final class PeakProcess {
         return Long.parseLong(out.strip());
     }
 
-    /** Arguments: model, method, rank, steps. Prints bytes. */
+    /** Arguments: model, method, rank, steps, dtype of the cross terms. Prints bytes. */
     public static void main(String[] args) {
         BenchModel shape = BenchModel.parse("model", args[0]);
+        Dtype crossTerms = Dtype.parse("cross_terms", args[4]);
         try (CausalDecoder model = shape.open(Dtype.F32);
-                BenchRun run = new BenchRun(shape, model, Method.parse(args[1]), Integer.parseInt(args[2]))) {
+                BenchRun run =
+                        new BenchRun(shape, model, Method.parse(args[1]), Integer.parseInt(args[2]), crossTerms)) {
             for (int i = 0; i < Integer.parseInt(args[3]); i++) {
                 run.step();
             }

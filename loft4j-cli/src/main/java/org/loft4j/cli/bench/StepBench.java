@@ -19,6 +19,9 @@ public final class StepBench {
     /** LoRA on a bfloat16 base, beside the methods. */
     public static final String LORA_BF16 = "lora, bfloat16";
 
+    /** LoFT whose second moment is kept in bfloat16. */
+    public static final String LOFT_HALF = "loft, bfloat16 cross terms";
+
     private static final int WARM_UP = 2;
 
     private final BenchModel shape;
@@ -49,13 +52,16 @@ public final class StepBench {
         List<CausalDecoder> models = new ArrayList<>();
         try {
             CausalDecoder shared = add(models, Dtype.F32);
-            runs.put(Method.LORA.word(), new BenchRun(shape, shared, Method.LORA, rank));
+            runs.put(Method.LORA.word(), new BenchRun(shape, shared, Method.LORA, rank, Dtype.F32));
             for (Method method : methods) {
                 CausalDecoder model = method.usesAdapter() ? shared : add(models, Dtype.F32);
-                runs.put(method.word(), new BenchRun(shape, model, method, rank));
+                runs.put(method.word(), new BenchRun(shape, model, method, rank, Dtype.F32));
+            }
+            if (methods.contains(Method.LOFT)) {
+                runs.put(LOFT_HALF, new BenchRun(shape, shared, Method.LOFT, rank, Dtype.BF16));
             }
             if (bfloat16) {
-                runs.put(LORA_BF16, new BenchRun(shape, add(models, Dtype.BF16), Method.LORA, rank));
+                runs.put(LORA_BF16, new BenchRun(shape, add(models, Dtype.BF16), Method.LORA, rank, Dtype.F32));
             }
             return measure(runs);
         } finally {
