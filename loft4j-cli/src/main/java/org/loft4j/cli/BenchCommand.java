@@ -30,8 +30,8 @@ import picocli.CommandLine.Spec;
         name = "bench",
         description =
                 "Measures what a training step costs on this machine: LoRA, LoFT, DoRA and full fine-tuning in turn in"
-                        + " one process, and their peak memory, the median of five processes of its own for each. Runs on the"
-                        + " processor.",
+                        + " one process, and their peak memory, the median of seven processes each (of one for the larger"
+                        + " model). Runs on the processor.",
         footerHeading = "%nExamples:%n",
         footer = {"  loft bench", "  loft bench --quick --json", "  loft bench --size large --rank 16 --rounds 5"})
 final class BenchCommand implements Verb {
@@ -109,7 +109,8 @@ final class BenchCommand implements Verb {
 
     /** The median of a few processes: how the C library cuts its memory depends on which thread was first, and moves a peak by some percent. */
     private long peak(BenchModel shape, Method method, Dtype crossTerms) throws IOException {
-        int processes = quick ? 1 : 5;
+        // on the larger model those percents are a tenth, and a process takes most of a minute
+        int processes = quick || shape == BenchModel.LARGE ? 1 : 7;
         long[] peaks = new long[processes];
         for (int i = 0; i < processes; i++) {
             peaks[i] = PeakProcess.peak(shape, method, rank, 3, crossTerms);
