@@ -207,7 +207,7 @@ final class CompareCommand implements Verb {
         DataFlags.require(problems, "--test-data", testData);
         data.check(problems);
         device.check(problems);
-        ComparisonSettings settings = problems.of(() -> settings(metric == null ? "loss" : metric));
+        ComparisonSettings settings = problems.of(() -> settings(metric == null ? "loss" : metric, 1));
         if (settings != null) {
             settings.contenders().forEach(contender -> loadIn.check(problems, contender.method()));
         }
@@ -219,7 +219,8 @@ final class CompareCommand implements Verb {
         }
     }
 
-    private ComparisonSettings settings(String chosenMetric) {
+    /** @param hiddenSize of the model, by which default rates go */
+    private ComparisonSettings settings(String chosenMetric, long hiddenSize) {
         Problems problems = new Problems();
         List<Contender> contenders = new ArrayList<>();
         for (String entry : methods) {
@@ -229,7 +230,8 @@ final class CompareCommand implements Verb {
             }
         }
         LearningRates rates = problems.of(() -> LearningRates.parse(learningRates, optimizer.learningRate));
-        Map<String, List<Double>> perContender = rates == null ? null : problems.of(() -> rates.of(contenders));
+        Map<String, List<Double>> perContender =
+                rates == null ? null : problems.of(() -> rates.of(contenders, hiddenSize));
         if (perContender == null || !problems.messages().isEmpty()) {
             throw new ConfigException(String.join("\n", problems.messages()));
         }
@@ -262,7 +264,7 @@ final class CompareCommand implements Verb {
         Path directory = HubAccess.resolve(spec, Objects.requireNonNull(model));
         Task task = asked != null ? asked : Models.defaultTask(directory);
         String chosenMetric = metric != null ? metric : task.isClassification() ? "accuracy" : "loss";
-        ComparisonSettings settings = settings(chosenMetric);
+        ComparisonSettings settings = settings(chosenMetric, Models.hiddenSize(directory));
         List<String> known = task.isClassification() ? Models.labels(directory) : List.of();
         TrainingRows rows = TrainingRows.read(task, data, evalData, 0, known, 0);
         List<Row> test =

@@ -46,8 +46,11 @@ record LearningRates(List<Double> common, Map<String, List<Double>> named) {
         return new LearningRates(single == null ? common : List.of(single), named);
     }
 
-    /** The rates of each contender by its name: those of its own name, of its method, of all, or the method's default. */
-    Map<String, List<Double>> of(List<Contender> contenders) {
+    /**
+     * The rates of each contender by its name: those of its own name, of its method, of all, or the method's default for a model
+     * of the hidden size.
+     */
+    Map<String, List<Double>> of(List<Contender> contenders, long hiddenSize) {
         Map<String, List<Double>> rates = new LinkedHashMap<>();
         List<String> unknown = new ArrayList<>(named.keySet());
         for (Contender contender : contenders) {
@@ -57,7 +60,7 @@ record LearningRates(List<Double> common, Map<String, List<Double>> named) {
                 unknown.remove(name);
             }
             List<Double> fallback =
-                    common.isEmpty() ? List.of(contender.method().learningRate()) : common;
+                    common.isEmpty() ? List.of(contender.method().learningRate(hiddenSize)) : common;
             rates.put(contender.name(), own == null ? fallback : own);
         }
         if (!unknown.isEmpty()) {

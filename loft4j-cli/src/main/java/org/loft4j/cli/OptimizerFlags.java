@@ -14,8 +14,8 @@ final class OptimizerFlags {
             names = "--learning-rate",
             paramLabel = "RATE",
             description =
-                    "Peak learning rate. Default: the method's own, such as 3e-4 for loft and 1e-3 for lora; docs/methods.md lists"
-                            + " them.")
+                    "Peak learning rate. Default: the method's own, such as 1e-3 for lora, and for loft 3e-4 at hidden size 384,"
+                            + " less for wider models; docs/methods.md lists them.")
     @Nullable
     Double learningRate;
 

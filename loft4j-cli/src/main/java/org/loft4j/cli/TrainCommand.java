@@ -181,6 +181,15 @@ final class TrainCommand implements Verb {
         return settings().build();
     }
 
+    /** With the rate of the model's width, if none is given. */
+    private TrainConfig config(Path directory) throws IOException {
+        TrainConfig.Builder config = settings();
+        if (optimizer.learningRate == null) {
+            config.learningRate(method.method.learningRate(Models.hiddenSize(directory)));
+        }
+        return config.build();
+    }
+
     private TrainConfig.Builder settings() {
         TrainConfig.Builder config = TrainConfig.builder(method.method);
         optimizer.apply(config);
@@ -196,8 +205,8 @@ final class TrainCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        TrainConfig config = config();
         Path directory = HubAccess.resolve(spec, model);
+        TrainConfig config = config(directory);
         Task task = asked != null ? asked : Models.defaultTask(directory);
         if (task == Task.IMAGE_CLASSIFICATION) {
             return runOnImages(directory, config);
@@ -349,7 +358,12 @@ final class TrainCommand implements Verb {
 
     /** What the call leaves to the defaults of its method, by key. */
     Map<String, Object> resolved() {
-        return resolved(config(), method.adapter(adapter));
+        Map<String, Object> resolved = resolved(config(), method.adapter(adapter));
+        if (optimizer.learningRate == null && method.method.scalesWithWidth()) {
+            // this call reads no model
+            resolved.remove("learning_rate");
+        }
+        return resolved;
     }
 
     private static Map<String, Object> resolved(TrainConfig config, @Nullable LoraConfig lora) {

@@ -141,6 +141,27 @@ class TrainingEndToEndTest {
         assertEquals(2, refused.status(), refused.err());
     }
 
+    /** The tiny model's hidden size is 32. */
+    @Test
+    void theDefaultRateGoesByTheWidthOfTheModel() throws IOException {
+        Captured call = Captured.loft(
+                "train",
+                "--model=" + model,
+                "--data=" + data,
+                "--warmup-ratio=0",
+                "--schedule=constant",
+                "--max-steps=1",
+                "--output=" + run);
+        assertEquals(0, call.status(), call.err());
+        JsonNode step = new ObjectMapper()
+                .readTree(Files.readString(run.resolve("metrics.jsonl"))
+                        .lines()
+                        .findFirst()
+                        .orElseThrow());
+        assertEquals(3.6e-3, step.get("learning_rate").asDouble(), 1e-12);
+        assertTrue(Files.readString(run.resolve("config.yaml")).contains("learning_rate: 0.0036"));
+    }
+
     private Captured train(String... more) {
         List<String> args = new ArrayList<>(List.of(
                 "train",

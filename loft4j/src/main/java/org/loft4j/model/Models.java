@@ -44,6 +44,7 @@ import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
 
 /** Opens Hugging Face model directories: config.json beside model.safetensors, or beside its shards and their index. */
 public final class Models {
@@ -162,6 +163,15 @@ public final class Models {
         try (ModelDirectory source = ModelDirectory.open(directory)) {
             String first = source.names().iterator().next();
             return initialise(directory, nowhere.withDtype(source.info(first).dtype()));
+        }
+    }
+
+    /** Width of the states between the layers of a directory's model, by its config.json alone. */
+    public static long hiddenSize(Path directory) throws IOException {
+        ModelOptions shapes = ModelOptions.of(defaultTask(directory)).withDtype(Dtype.F32);
+        try (NativeScope scope = new NativeScope();
+                Model model = outline(directory, shapes)) {
+            return model.description().hiddenSize();
         }
     }
 

@@ -1,5 +1,7 @@
 package org.loft4j.train;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Locale;
@@ -59,6 +61,9 @@ public enum Method {
     /** The default learning rate of a new classification head, whatever trains the rest. */
     public static final double HEAD_LEARNING_RATE = 1e-3;
 
+    /** Hidden size of the models on which the default rates were chosen. */
+    private static final double WIDTH = 384;
+
     private final String title;
     private final double learningRate;
 
@@ -72,9 +77,30 @@ public enum Method {
         return title;
     }
 
-    /** The default learning rate. */
+    /** The default learning rate, for a model of hidden size 384. */
     public double learningRate() {
         return learningRate;
+    }
+
+    /**
+     * The default learning rate for a model. Where a step moves each entry of W by about the rate, as AdamW on W does, a layer's
+     * output moves by as many of them as the layer has inputs, and the rate goes with {@code 1/hiddenSize} (Yang et al. 2022,
+     * arXiv 2203.03466, table 3, Adam's rate of hidden weights). The other methods have one for all.
+     */
+    public double learningRate(long hiddenSize) {
+        return scalesWithWidth()
+                ? BigDecimal.valueOf(learningRate * WIDTH / hiddenSize)
+                        .round(new MathContext(2))
+                        .doubleValue()
+                : learningRate;
+    }
+
+    /** Whether the default learning rate depends on the hidden size. */
+    public boolean scalesWithWidth() {
+        return switch (this) {
+            case FULL, LOFT, LOFT_TANGENT, LOFT_LION, LORA_PRO -> true;
+            default -> false;
+        };
     }
 
     /** The default of what is added to the root of the second moment: AdamW's 1e-8, but LoRA-RITE's own for its matrix root. */

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.Json;
@@ -51,6 +52,16 @@ class ModelsTest {
         try (Model model = Models.open(BERT, CLASSIFIER.withLabels(List.of("a", "b", "c")))) {
             assertEquals(List.of("a", "b", "c"), model.description().labels());
             assertEquals(BERT, model.description().directory());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"bert_cls", "llama_gqa", "gpt2", "vit_cls", "distilbert_cls"})
+    void theHiddenSizeIsKnownWithoutWeights(String name) throws Exception {
+        Path config = Files.copy(Fixture.directory(name).resolve("config.json"), folder.resolve("config.json"));
+        try (Model model =
+                Models.open(Fixture.directory(name), ModelOptions.of(Models.defaultTask(Fixture.directory(name))))) {
+            assertEquals(model.description().hiddenSize(), Models.hiddenSize(config.getParent()));
         }
     }
 
