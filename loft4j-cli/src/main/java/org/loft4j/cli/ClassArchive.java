@@ -54,6 +54,7 @@ final class ClassArchive {
                     "--data=" + rows,
                     "--eval-data=" + rows,
                     "--max-steps=1",
+                    "--device=cpu",
                     "--output=" + directory.resolve("out"));
             return Loft.run(out, err, "--help") + Loft.run(out, err, train.toArray(String[]::new));
         } finally {
