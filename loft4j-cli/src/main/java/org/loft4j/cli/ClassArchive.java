@@ -2,13 +2,10 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
@@ -58,7 +55,7 @@ final class ClassArchive {
                     "--output=" + directory.resolve("out"));
             return Loft.run(out, err, "--help") + Loft.run(out, err, train.toArray(String[]::new));
         } finally {
-            delete(directory);
+            NewDirectory.delete(directory);
         }
     }
 
@@ -69,18 +66,6 @@ final class ClassArchive {
         try (Model model = Models.initialise(directory, ModelOptions.of(Task.SEQUENCE_CLASSIFICATION))) {
             SafetensorsWriter.write(
                     directory.resolve("model.safetensors"), model.weights().asMap(), Map.of("format", "pt"));
-        }
-    }
-
-    private static void delete(Path directory) throws IOException {
-        try (Stream<Path> paths = Files.walk(directory)) {
-            paths.sorted(Comparator.reverseOrder()).forEach(path -> {
-                try {
-                    Files.delete(path);
-                } catch (IOException e) {
-                    throw new UncheckedIOException(e);
-                }
-            });
         }
     }
 }

@@ -44,7 +44,8 @@ final class NewDirectory {
         }
     }
 
-    private static void delete(Path directory) throws IOException {
+    /** With all that is in it; nothing if it is not there. */
+    static void delete(Path directory) throws IOException {
         if (Files.isDirectory(directory)) {
             List<Path> all;
             try (Stream<Path> files = Files.walk(directory)) {

@@ -184,7 +184,7 @@ final class TrainCommand implements Verb {
     /** With the rate of the model's width, if none is given. */
     private TrainConfig config(Path directory) throws IOException {
         TrainConfig.Builder config = settings();
-        if (optimizer.learningRate == null) {
+        if (optimizer.learningRate == null && method.method.scalesWithWidth()) {
             config.learningRate(method.method.learningRate(Models.hiddenSize(directory)));
         }
         return config.build();

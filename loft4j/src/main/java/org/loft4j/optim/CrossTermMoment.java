@@ -55,7 +55,7 @@ final class CrossTermMoment implements SecondMoment {
             Tensor p = carry == null ? own.to(wide) : carry.mm(own.to(wide));
             algebra.accumulate(p, scaledGrad.narrow(1, from, count), config.beta2());
             if (config.bfloat16CrossTerms()) {
-                own.copy_(DitheredBfloat16.round(p, t));
+                own.copy_(DitheredBfloat16.round(p.to(ScalarType.Float), t));
             } else if (carry != null) {
                 own.copy_(p);
             }
@@ -101,9 +101,8 @@ final class CrossTermMoment implements SecondMoment {
         ScalarOptional low = new ScalarOptional(new Scalar(-bound));
         ScalarOptional high = new ScalarOptional(new Scalar(bound));
 
-        // the corrections by c₁ and c₂ are linear, so they go into the small operands; products are fastest where what
-        // is
-        // summed over lies side by side in both
+        // the corrections by c₁ and c₂ are linear, so they go into the small operands; a product is fastest where both
+        // have side by side what is summed over
         Tensor squared = algebra.squared(basis).div_(new Scalar(c2)).t().contiguous();
         Tensor corrected = basis.div(new Scalar(c1)).t().contiguous();
         Tensor memoryV = torch.empty(new long[] {Tiles.SIDE * Tiles.SIDE}, m.options(), null);

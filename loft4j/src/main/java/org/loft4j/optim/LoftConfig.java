@@ -3,6 +3,7 @@ package org.loft4j.optim;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 
@@ -90,103 +91,68 @@ public record LoftConfig(
     }
 
     public LoftConfig withWeightDecay(double decay) {
-        return new LoftConfig(
-                beta1,
-                beta2,
-                eps,
-                decay,
-                damping,
-                without,
-                maxRelativeStep,
-                reference,
-                tangent,
-                matchRate,
-                bfloat16CrossTerms);
+        return with(draft -> draft.weightDecay = decay);
     }
 
     /** The same with both factors moving in every step. */
     public LoftConfig withTangent(boolean both) {
-        return new LoftConfig(
-                beta1,
-                beta2,
-                eps,
-                weightDecay,
-                damping,
-                without,
-                maxRelativeStep,
-                reference,
-                both,
-                matchRate,
-                bfloat16CrossTerms);
+        return with(draft -> draft.tangent = both);
     }
 
     /** The same with the learning rate of each pair raised by what its factors do not capture, or not. */
     public LoftConfig withMatchRate(boolean match) {
-        return new LoftConfig(
-                beta1,
-                beta2,
-                eps,
-                weightDecay,
-                damping,
-                without,
-                maxRelativeStep,
-                reference,
-                tangent,
-                match,
-                bfloat16CrossTerms);
+        return with(draft -> draft.matchRate = match);
     }
 
     /** The same with further blocks left out. */
     public LoftConfig without(LoftBlock... blocks) {
         Set<LoftBlock> all = new HashSet<>(without);
         all.addAll(Arrays.asList(blocks));
-        return new LoftConfig(
-                beta1,
-                beta2,
-                eps,
-                weightDecay,
-                damping,
-                all,
-                maxRelativeStep,
-                reference,
-                tangent,
-                matchRate,
-                bfloat16CrossTerms);
+        return with(draft -> draft.without = all);
     }
 
     public LoftConfig withMaxRelativeStep(double bound) {
-        return new LoftConfig(
-                beta1,
-                beta2,
-                eps,
-                weightDecay,
-                damping,
-                without,
-                bound,
-                reference,
-                tangent,
-                matchRate,
-                bfloat16CrossTerms);
+        return with(draft -> draft.maxRelativeStep = bound);
     }
 
     public LoftConfig withDamping(Damping other) {
-        return new LoftConfig(
-                beta1,
-                beta2,
-                eps,
-                weightDecay,
-                other,
-                without,
-                maxRelativeStep,
-                reference,
-                tangent,
-                matchRate,
-                bfloat16CrossTerms);
+        return with(draft -> draft.damping = other);
     }
 
     /** The same with the cross terms kept in bfloat16, or not. */
     public LoftConfig withBfloat16CrossTerms(boolean half) {
-        return new LoftConfig(
-                beta1, beta2, eps, weightDecay, damping, without, maxRelativeStep, reference, tangent, matchRate, half);
+        return with(draft -> draft.bfloat16CrossTerms = half);
+    }
+
+    private LoftConfig with(Consumer<Draft> change) {
+        Draft draft = new Draft();
+        change.accept(draft);
+        return draft.config();
+    }
+
+    /** This configuration, to be changed. */
+    private final class Draft {
+        private double weightDecay = LoftConfig.this.weightDecay;
+        private Damping damping = LoftConfig.this.damping;
+        private Set<LoftBlock> without = LoftConfig.this.without;
+        private double maxRelativeStep = LoftConfig.this.maxRelativeStep;
+        private boolean tangent = LoftConfig.this.tangent;
+        private boolean matchRate = LoftConfig.this.matchRate;
+        private boolean bfloat16CrossTerms = LoftConfig.this.bfloat16CrossTerms;
+
+        private LoftConfig config() {
+            return new LoftConfig(
+                    beta1,
+                    beta2,
+                    eps,
+                    weightDecay,
+                    damping,
+                    without,
+                    maxRelativeStep,
+                    reference,
+                    tangent,
+                    matchRate,
+                    bfloat16CrossTerms);
+        }
     }
 }

@@ -132,7 +132,7 @@ public record TrainConfig(
         }
     }
 
-    /** The defaults of a method, to be changed. */
+    /** The defaults of a method, to be changed; the learning rate is that of hidden size 384: {@link Method#learningRate(long)}. */
     public static Builder builder(Method method) {
         return new Builder(method);
     }

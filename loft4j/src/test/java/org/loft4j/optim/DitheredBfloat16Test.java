@@ -140,6 +140,28 @@ class DitheredBfloat16Test {
     }
 
     @Test
+    void factorsMayBeFloat64() {
+        try (NativeScope scope = new NativeScope();
+                CrossTermMoment half = new CrossTermMoment(
+                        LoftConfig.defaults().withBfloat16CrossTerms(true),
+                        randn(R, N).to(Dtype.F64.scalarType()))) {
+            Seeds.manualSeed(7);
+            Tensor g = randn(R, N).to(Dtype.F64.scalarType());
+            half.accumulate(g, 1);
+            Tensor square = g.select(0, 0).square().mul(new Scalar(0.001));
+            double off = half.state()
+                    .select(0, 0)
+                    .to(Dtype.F64.scalarType())
+                    .sub(square)
+                    .div(square)
+                    .abs()
+                    .max()
+                    .item_double();
+            assertTrue(off < 1.0 / 128, "off by " + off);
+        }
+    }
+
+    @Test
     void thePublishedCodeHasNone() {
         LoftConfig published = LoftConfig.publishedCode();
         assertThrows(ConfigException.class, () -> published.withBfloat16CrossTerms(true));

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** How long a user waits: from pressing return to the first step of a training of the demo's model, and to the help. */
 @Tag("slow")
-@DisabledOnOs(OS.WINDOWS)
+@DisabledOnOs(value = OS.WINDOWS, disabledReason = "the archive of classes is made by the shell's launcher")
 class StartSlowTest {
     private static final int CALLS = 7;
 
