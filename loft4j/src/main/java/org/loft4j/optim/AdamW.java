@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.tensor.NativeScope;
 
@@ -23,6 +22,7 @@ public final class AdamW implements Optimizer {
     private record Slot(NamedParameter parameter, Moments moments) {}
 
     private final List<Slot> slots = new ArrayList<>();
+    private final InLanes<Slot> inLanes;
     private final StepCounter steps = new StepCounter();
 
     public AdamW(List<NamedParameter> parameters, AdamWConfig config) {
@@ -31,29 +31,21 @@ public final class AdamW implements Optimizer {
                 slots.add(new Slot(parameter, new Moments(parameter.tensor().detach(), config)));
             }
         }
+        inLanes = new InLanes<>(slots, slot -> slot.parameter.tensor());
     }
 
     @Override
     public double squaredGradNorm() {
-        try (NativeScope scope = new NativeScope()) {
-            NormSum sum = new NormSum();
-            slots.forEach(slot -> sum.add(Gradients.of(slot.parameter).square().sum()));
-            return sum.value();
-        }
+        return inLanes.sum((slot, sum) -> Gradients.addSquaredNorm(slot.parameter, sum));
     }
 
     @Override
     public void step(double learningRate, double gradScale) {
         long t = steps.next();
-        for (Slot slot : slots) {
-            try (NativeScope scope = new NativeScope()) {
-                Tensor p = slot.parameter.tensor().detach();
-                Tensor g = gradScale == 1
-                        ? Gradients.of(slot.parameter)
-                        : Gradients.of(slot.parameter).mul(new Scalar(gradScale));
-                slot.moments.step(p, g, t, learningRate);
-            }
-        }
+        inLanes.each(slot -> {
+            Tensor p = slot.parameter.tensor().detach();
+            slot.moments.step(p, Gradients.of(slot.parameter), gradScale, t, learningRate);
+        });
     }
 
     @Override

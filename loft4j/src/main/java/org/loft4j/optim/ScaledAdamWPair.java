@@ -48,7 +48,7 @@ final class ScaledAdamWPair implements PairRule {
         }
         scaled.forEach((factor, grad) -> {
             Tensor f = factor.wide(pair);
-            moments(factor).step(f, grad.to(f.scalar_type()), t, learningRate);
+            moments(factor).step(f, grad.to(f.scalar_type()), 1, t, learningRate);
         });
         scaling.renew();
     }

@@ -1,5 +1,7 @@
 package org.loft4j.optim;
 
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
 import org.loft4j.tensor.NativeScope;
 
 /**
@@ -15,12 +17,44 @@ final class Tiles {
         void accept(long from, long count);
     }
 
+    /** Works on the same piece of each of several tensors. */
+    interface Pieces {
+        void accept(List<Tensor> pieces);
+    }
+
+    /** Elements of a piece on which several passes follow each other. */
+    private static final long PIECE = 1 << 17;
+
     private Tiles() {}
 
+    /** A side of a matrix, tile by tile. */
     static void along(long length, Part body) {
-        for (long from = 0; from < length; from += SIDE) {
+        each(length, SIDE, body);
+    }
+
+    /**
+     * The elements of tensors of one shape, in pieces that stay in the cache from one pass to the next. All at once where they do
+     * not lie in a row, or on a device, where a call costs more than it saves.
+     */
+    static void elements(List<Tensor> tensors, Pieces body) {
+        Tensor first = tensors.get(0);
+        if (first.is_cuda() || first.numel() <= PIECE || !tensors.stream().allMatch(tensor -> tensor.is_contiguous())) {
+            body.accept(tensors);
+            return;
+        }
+        List<Tensor> flat = tensors.stream().map(tensor -> tensor.view(-1)).toList();
+        each(
+                first.numel(),
+                PIECE,
+                (from, count) -> body.accept(flat.stream()
+                        .map(tensor -> tensor.narrow(0, from, count))
+                        .toList()));
+    }
+
+    private static void each(long length, long step, Part body) {
+        for (long from = 0; from < length; from += step) {
             try (NativeScope scope = new NativeScope()) {
-                body.accept(from, Math.min(SIDE, length - from));
+                body.accept(from, Math.min(step, length - from));
             }
         }
     }

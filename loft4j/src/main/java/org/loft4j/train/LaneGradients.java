@@ -22,27 +22,30 @@ import org.loft4j.tensor.Seeds;
  * order of the rows. Each lane draws its random numbers for itself, so the result depends on the number of threads alone.
  */
 final class LaneGradients implements AutoCloseable {
-    /** Elements that all shares may have together in any case: 4 MB. */
+    /** Elements of all lanes that may wait to be added in any case: 4 MB. */
     private static final long LITTLE = 1L << 20;
 
-    /** Else they may have this part of what the model has: adapters do, a model that is trained itself does not. */
-    private static final long PART_OF_MODEL = 4;
+    /** Else they may be this part of what is trained. */
+    private static final long PART = 4;
 
     private final Model model;
     private final List<Tensor> leaves;
-    private final long mostLanes;
+    private final boolean onProcessor;
+    private final long mostWaiting;
     private final List<Hook> hooks = new ArrayList<>();
-    private final ThreadLocal<@Nullable Tensor @Nullable []> share = new ThreadLocal<>();
+    private final ThreadLocal<@Nullable Share> share = new ThreadLocal<>();
 
     /** @param leaves all that gets a gradient */
     LaneGradients(Model model, List<Tensor> leaves) {
         this.model = model;
         this.leaves = List.copyOf(leaves);
-        long elements = leaves.stream().mapToLong(Tensor::numel).sum();
-        boolean onProcessor = model.description().device().kind() == DeviceSpec.Kind.CPU;
-        long most = Math.max(LITTLE, model.weights().elements() / PART_OF_MODEL);
-        this.mostLanes = onProcessor ? most / Math.max(1, elements) : 1;
+        this.onProcessor = model.description().device().kind() == DeviceSpec.Kind.CPU;
+        this.mostWaiting =
+                Math.max(LITTLE, leaves.stream().mapToLong(Tensor::numel).sum() / PART);
     }
+
+    /** Where the gradients of one lane go. */
+    private record Share(LaneSums sums, int lane) {}
 
     /**
      * Adds a batch's part of the mean's gradient to the gradients, and returns its part of the mean.
@@ -59,23 +62,21 @@ final class LaneGradients implements AutoCloseable {
             hooks.add(new Hook(i));
         }
         double[] losses = new double[parts.size()];
-        List<@Nullable Tensor[]> shares = new ArrayList<>();
-        parts.forEach(part -> shares.add(new Tensor[leaves.size()]));
-        @Nullable Tensor[] before = new Tensor[leaves.size()];
-        Arrays.setAll(before, i -> copyOfGradient(leaves.get(i)));
-        shares.add(0, before);
-        try {
+        try (LaneSums sums = new LaneSums(leaves.size(), parts.size(), mostWaiting / parts.size())) {
+            List<Tensor> before = leaves.stream().map(LaneGradients::take).toList();
             Lanes.run(parts.size(), i -> {
-                share.set(shares.get(i + 1));
+                share.set(new Share(sums, i));
+                sums.begin();
                 try (RandomStream random = RandomStream.open(Seeds.derive(seed, "lane", i))) {
                     losses[i] = objective.backward(model, parts.get(i));
                 } finally {
+                    sums.end(i);
                     share.remove();
                 }
             });
-            add(shares);
-        } finally {
-            shares.stream().flatMap(Arrays::stream).forEach(LaneGradients::free);
+            for (int i = 0; i < leaves.size(); i++) {
+                put(leaves.get(i), before.get(i), sums.of(i));
+            }
         }
         return Arrays.stream(losses).sum();
     }
@@ -88,34 +89,25 @@ final class LaneGradients implements AutoCloseable {
     /** Fewer rows than lanes leave cores idle, which pays while not too many do. */
     private int lanes(long rows) {
         int lanes = Lanes.count();
-        return rows * 2 < lanes || lanes > mostLanes ? 1 : (int) Math.min(lanes, rows);
+        return rows * 2 < lanes || !onProcessor ? 1 : (int) Math.min(lanes, rows);
     }
 
-    private static @Nullable Tensor copyOfGradient(Tensor leaf) {
-        Tensor gradient = leaf.grad();
-        return gradient.defined() ? NativeScope.keep(gradient.clone()) : null;
+    /** The gradient, which the leaf then has no more. */
+    private static Tensor take(Tensor leaf) {
+        Tensor gradient = new Tensor(leaf.grad());
+        leaf.mutable_grad().reset();
+        return gradient;
     }
 
-    private void add(List<@Nullable Tensor[]> shares) {
+    /** In place of what autograd has added up in the order in which it came. */
+    private static void put(Tensor leaf, Tensor before, @Nullable Tensor found) {
         try (AutoGradMode frozen = new AutoGradMode(false)) {
-            for (int leaf = 0; leaf < leaves.size(); leaf++) {
-                Tensor sum = leaves.get(leaf).grad();
-                if (!sum.defined()) {
-                    continue;
-                }
-                sum.zero_();
-                for (@Nullable Tensor[] one : shares) {
-                    if (one[leaf] != null) {
-                        sum.add_(one[leaf]);
-                    }
-                }
+            Tensor sum = !before.defined() ? found : found == null ? before : before.add_(found);
+            if (sum == null) {
+                leaf.mutable_grad().reset();
+            } else {
+                leaf.mutable_grad().put(sum);
             }
-        }
-    }
-
-    private static void free(@Nullable Tensor tensor) {
-        if (tensor != null) {
-            tensor.close();
         }
     }
 
@@ -134,16 +126,11 @@ final class LaneGradients implements AutoCloseable {
         public void call(TensorBase arrival) {
             // the handle is ours to close, as in nn.TiledProduct
             try (arrival) {
-                @Nullable Tensor[] mine = share.get();
-                if (mine == null) {
-                    return;
-                }
-                try (NativeScope scope = new NativeScope();
-                        AutoGradMode frozen = new AutoGradMode(false)) {
-                    Tensor gradient = new Tensor(arrival);
-                    Tensor sum = mine[leaf] == null ? gradient.clone() : mine[leaf].add(gradient);
-                    free(mine[leaf]);
-                    mine[leaf] = NativeScope.keep(sum);
+                Share mine = share.get();
+                if (mine != null) {
+                    try (NativeScope scope = new NativeScope()) {
+                        mine.sums.add(mine.lane, leaf, new Tensor(arrival));
+                    }
                 }
             }
         }

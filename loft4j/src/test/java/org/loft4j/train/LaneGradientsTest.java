@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Dataset;
@@ -85,7 +87,7 @@ class LaneGradientsTest {
     @Test
     void ofAWholeModelToo() throws Exception {
         List<MiniBatch> batches = padded(5);
-        assertClose(gradients(1, Method.FULL, 0, batches), gradients(2, Method.FULL, 0, batches));
+        assertClose(gradients(1, Method.FULL, 0, batches), gradients(3, Method.FULL, 0, batches));
     }
 
     @Test
@@ -111,12 +113,13 @@ class LaneGradientsTest {
         assertClose(gradients(1, Method.LORA, 0, batches), gradients(2, Method.LORA, 0, batches));
     }
 
-    @Test
-    void theOrderOfTheLanesDoesNotMatterNorDoTheirRandomNumbers() throws Exception {
+    @ParameterizedTest
+    @EnumSource(names = {"LORA", "FULL"})
+    void theOrderOfTheLanesDoesNotMatterNorDoTheirRandomNumbers(Method method) throws Exception {
         List<MiniBatch> batches = padded(8);
-        List<double[]> first = gradients(4, Method.LORA, 0.3, batches);
+        List<double[]> first = gradients(4, method, 0.3, batches);
         for (int i = 0; i < 5; i++) {
-            List<double[]> again = gradients(4, Method.LORA, 0.3, batches);
+            List<double[]> again = gradients(4, method, 0.3, batches);
             for (int t = 0; t < first.size(); t++) {
                 assertTrue(Arrays.equals(first.get(t), again.get(t)), "tensor " + t);
             }

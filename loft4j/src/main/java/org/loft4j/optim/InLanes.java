@@ -1,0 +1,46 @@
+package org.loft4j.optim;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.tensor.Lanes;
+import org.loft4j.tensor.NativeScope;
+
+/**
+ * What an optimizer moves, each independent of all others: side by side on the processor; all in a row on a device, which the
+ * host does not wait for.
+ */
+final class InLanes<T> {
+    private final List<List<T>> parts;
+
+    /** @param tensorOf tells where one lies */
+    InLanes(List<T> all, Function<? super T, Tensor> tensorOf) {
+        boolean onProcessor = all.stream().noneMatch(one -> tensorOf.apply(one).is_cuda());
+        this.parts = onProcessor ? all.stream().map(List::of).toList() : List.of(all);
+    }
+
+    /** Works on each, in a scope of its own. */
+    void each(Consumer<? super T> work) {
+        Lanes.run(parts.size(), i -> {
+            for (T one : parts.get(i)) {
+                try (NativeScope scope = new NativeScope()) {
+                    work.accept(one);
+                }
+            }
+        });
+    }
+
+    /** The sum of what all add, in an order that does not depend on which lane is first. */
+    double sum(BiConsumer<? super T, NormSum> work) {
+        double[] sums = new double[parts.size()];
+        Lanes.run(parts.size(), i -> {
+            NormSum sum = new NormSum();
+            parts.get(i).forEach(one -> work.accept(one, sum));
+            sums[i] = sum.value();
+        });
+        return Arrays.stream(sums).sum();
+    }
+}

@@ -1,0 +1,168 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** What lanes find is added up in one order, whichever is first and however many shares each has. */
+@Timeout(60)
+class LaneSumsTest {
+    private static final int LANES = 4;
+    private static final int LEAVES = 5;
+    private static final int SIZE = 300;
+
+    /** Shares by lane, in the order in which a lane finds them. */
+    private record Share(int leaf, float[] values) {}
+
+    private static List<List<Share>> shares(long seed) {
+        Random random = new Random(seed);
+        List<List<Share>> all = new ArrayList<>();
+        for (int lane = 0; lane < LANES; lane++) {
+            List<Share> one = new ArrayList<>();
+            for (int i = random.nextInt(4); i >= 0; i--) {
+                one.add(new Share(0, values(random)));
+            }
+            for (int leaf = 0; leaf < LEAVES - 1; leaf++) {
+                one.add(new Share(leaf, values(random)));
+            }
+            all.add(one);
+        }
+        return all;
+    }
+
+    private static float[] values(Random random) {
+        float[] values = new float[SIZE];
+        for (int i = 0; i < SIZE; i++) {
+            values[i] = (float) (random.nextGaussian() * Math.pow(10, random.nextInt(6)));
+        }
+        return values;
+    }
+
+    /** In rounds: the first share of each lane, then the second of each that has one. */
+    private static double[] expected(List<List<Share>> all, int leaf) {
+        float[] sum = new float[SIZE];
+        boolean found = true;
+        for (int round = 0; found; round++) {
+            found = false;
+            for (List<Share> lane : all) {
+                List<Share> ofLeaf =
+                        lane.stream().filter(share -> share.leaf == leaf).toList();
+                if (round < ofLeaf.size()) {
+                    found = true;
+                    for (int i = 0; i < SIZE; i++) {
+                        sum[i] += ofLeaf.get(round).values[i];
+                    }
+                }
+            }
+        }
+        double[] wide = new double[SIZE];
+        for (int i = 0; i < SIZE; i++) {
+            wide[i] = sum[i];
+        }
+        return wide;
+    }
+
+    private static void addAll(LaneSums sums, int lane, List<Share> shares, Random pause) throws InterruptedException {
+        sums.begin();
+        try (NativeScope scope = new NativeScope()) {
+            for (Share share : shares) {
+                Thread.sleep(pause.nextInt(3));
+                sums.add(lane, share.leaf, Tensors.of(share.values, SIZE));
+            }
+        } finally {
+            sums.end(lane);
+        }
+    }
+
+    @Test
+    void theOrderIsThatOfTheLanes() throws Exception {
+        long seed = System.nanoTime();
+        System.out.println("seed " + seed);
+        ExecutorService threads = Executors.newFixedThreadPool(LANES);
+        long before = NativeScope.liveObjects();
+        try {
+            for (int run = 0; run < 20; run++) {
+                List<List<Share>> all = shares(seed + run);
+                // from nothing may wait to all may
+                try (NativeScope scope = new NativeScope();
+                        LaneSums sums = new LaneSums(LEAVES, LANES, run % 4 * SIZE)) {
+                    List<Future<?>> lanes = new ArrayList<>();
+                    for (int i = 0; i < LANES; i++) {
+                        int lane = i;
+                        Random pause = new Random(seed * 31 + run * LANES + lane);
+                        lanes.add(threads.submit(() -> {
+                            addAll(sums, lane, all.get(lane), pause);
+                            return null;
+                        }));
+                    }
+                    for (Future<?> lane : lanes) {
+                        lane.get();
+                    }
+                    for (int leaf = 0; leaf < LEAVES - 1; leaf++) {
+                        Tensor sum = sums.of(leaf);
+                        assertNotNull(sum);
+                        assertArrayEquals(expected(all, leaf), Tensors.toDoubles(sum), "run " + run + " leaf " + leaf);
+                    }
+                    assertNull(sums.of(LEAVES - 1), "nobody added to it");
+                }
+            }
+        } finally {
+            threads.shutdown();
+        }
+        assertEquals(before, NativeScope.liveObjects(), "nothing is left");
+    }
+
+    @Test
+    void aLaneThatIsFarAheadWaits() throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(1);
+        try (NativeScope scope = new NativeScope();
+                LaneSums sums = new LaneSums(2, 2, SIZE - 1)) {
+            sums.begin();
+            CountDownLatch added = new CountDownLatch(1);
+            Future<?> second = threads.submit(() -> {
+                sums.begin();
+                try (NativeScope inner = new NativeScope()) {
+                    sums.add(1, 0, Tensors.of(new float[SIZE], SIZE));
+                    added.countDown();
+                } finally {
+                    sums.end(1);
+                }
+            });
+            assertTrue(!added.await(300, TimeUnit.MILLISECONDS), "its share waits for the first lane's");
+            sums.add(0, 0, Tensors.of(new float[SIZE], SIZE));
+            assertTrue(added.await(30, TimeUnit.SECONDS), "it goes on");
+            second.get();
+            sums.end(0);
+        } finally {
+            threads.shutdown();
+        }
+    }
+
+    @Test
+    void nobodyWaitsForALaneThatNeverBegan() {
+        try (NativeScope scope = new NativeScope();
+                LaneSums sums = new LaneSums(1, 3, 0)) {
+            sums.begin();
+            sums.add(2, 0, Tensors.of(new float[] {1}, 1));
+            sums.add(2, 0, Tensors.of(new float[] {2}, 1));
+            sums.end(2);
+            assertNull(sums.of(0), "what the lanes before would have added comes first");
+        }
+    }
+}
