@@ -1,5 +1,7 @@
 package org.loft4j.bench;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.bytedeco.pytorch.Tensor;
@@ -12,6 +14,7 @@ import org.loft4j.optim.LowRankPair;
 import org.loft4j.optim.Optimizer;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -29,8 +32,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * One optimizer step on the factors of one matrix: LoFT, LoFT-simple, which keeps no second moment of W, and LoFT by the
- * {@link CubeStep}, as the equations read.
+ * One optimizer step on the factors of one matrix, or of several alike: LoFT, LoFT-simple, which keeps no second moment of W,
+ * and LoFT by the {@link CubeStep}, as the equations read. Several go in lanes, by either way.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -55,35 +58,38 @@ public class FactorStepBenchmark {
     @Param({"loft", "loft-simple", "moments", "cube"})
     public String method = "loft";
 
-    private @Nullable Tensor loraA;
-    private @Nullable Tensor loraB;
+    /** Matrices. */
+    @Param({"1", "8"})
+    public int pairs = 1;
+
+    private final List<Tensor> leaves = new ArrayList<>();
+    private final List<CubeStep> cubes = new ArrayList<>();
     private @Nullable Optimizer optimizer;
-    private @Nullable CubeStep cube;
 
     /** Random factors with random gradients, which stay. */
     @Setup(Level.Trial)
     public void open() {
         try (NativeScope scope = new NativeScope()) {
-            Tensor a = leaf(r, n);
-            Tensor b = leaf(m, r);
-            LowRankPair pair = new LowRankPair("w", a, b, 1);
-            switch (method) {
-                case "loft" -> optimizer = Loft.adamW(List.of(pair), LoftConfig.defaults());
-                case "moments" ->
-                    optimizer = Loft.adamW(List.of(pair), LoftConfig.defaults().without(LoftBlock.PROJECTED_UPDATE));
-                case "loft-simple" -> optimizer = Loft.simple(List.of(pair), LoftConfig.defaults());
-                default -> cube = new CubeStep(a, b);
+            List<LowRankPair> all = new ArrayList<>();
+            for (int i = 0; i < pairs; i++) {
+                all.add(new LowRankPair("w" + i, leaf(r, n), leaf(m, r), 1));
             }
-            loraA = a;
-            loraB = b;
+            switch (method) {
+                case "loft" -> optimizer = Loft.adamW(all, LoftConfig.defaults());
+                case "moments" ->
+                    optimizer = Loft.adamW(all, LoftConfig.defaults().without(LoftBlock.PROJECTED_UPDATE));
+                case "loft-simple" -> optimizer = Loft.simple(all, LoftConfig.defaults());
+                default -> all.forEach(pair -> cubes.add(new CubeStep(pair.loraA(), pair.loraB())));
+            }
         }
     }
 
-    private static Tensor leaf(long rows, long columns) {
+    private Tensor leaf(long rows, long columns) {
         Tensor leaf =
                 NativeScope.keep(torch.randn(new long[] {rows, columns}, Tensors.options(Dtype.F32, DeviceSpec.CPU)));
         leaf.set_requires_grad(true);
         leaf.mutable_grad().put(torch.randn_like(leaf));
+        leaves.add(leaf);
         return leaf;
     }
 
@@ -91,8 +97,10 @@ public class FactorStepBenchmark {
     @Benchmark
     public double step() {
         try (NativeScope scope = new NativeScope()) {
-            if (cube != null) {
-                return cube.step(1e-4);
+            if (!cubes.isEmpty()) {
+                double[] norms = new double[cubes.size()];
+                Lanes.run(cubes.size(), i -> norms[i] = cubes.get(i).step(1e-4));
+                return Arrays.stream(norms).sum();
             }
             Optimizer moved = java.util.Objects.requireNonNull(optimizer);
             double norm = moved.squaredGradNorm();
@@ -107,10 +115,9 @@ public class FactorStepBenchmark {
         if (optimizer != null) {
             optimizer.close();
         }
-        if (cube != null) {
-            cube.close();
-        }
-        java.util.Objects.requireNonNull(loraA).close();
-        java.util.Objects.requireNonNull(loraB).close();
+        cubes.forEach(CubeStep::close);
+        cubes.clear();
+        leaves.forEach(Tensor::close);
+        leaves.clear();
     }
 }
