@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.locks.LockSupport;
+import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +14,7 @@ import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Batch;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.LanguageModelLoss;
+import org.loft4j.nn.Linear;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.optim.Schedule;
 import org.loft4j.tensor.DeviceSpec;
@@ -135,6 +137,36 @@ final class BenchRun implements AutoCloseable {
             // OpenBLAS' threads go on looking for work for a while, on cores that the next step needs
             LockSupport.parkNanos(200_000_000);
             return best;
+        }
+    }
+
+    /**
+     * GFLOP/s of the model's own products by themselves, now: its matrices, each by the rows of a lane, forward and back. More a
+     * step cannot reach with these products, whatever else it does.
+     */
+    double ownProductRate() {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            List<Linear> linears = List.copyOf(model.linears().values());
+            int lanes = (int) Math.min(Lanes.count(), shape.batchShape()[0]);
+            long rows = shape.batchShape()[0] * shape.batchShape()[1] / lanes;
+            long widest = linears.stream().mapToLong(Linear::inFeatures).max().orElseThrow();
+            Tensor numbers = torch.randn(new long[] {rows * widest}, Tensors.options(Dtype.F32, DeviceSpec.CPU));
+            long start = System.nanoTime();
+            Lanes.run(lanes, i -> {
+                for (Linear linear : linears) {
+                    try (NativeScope one = new NativeScope()) {
+                        long in = linear.inFeatures();
+                        Tensor x = numbers.narrow(0, 0, rows * in).view(rows, in);
+                        linear.product(x).mm(linear.weight());
+                    }
+                }
+            });
+            long nanos = System.nanoTime() - start;
+            double weights = linears.stream()
+                    .mapToDouble(linear -> (double) linear.inFeatures() * linear.outFeatures())
+                    .sum();
+            return 2 * 2 * lanes * rows * weights / nanos;
         }
     }
 

@@ -41,10 +41,12 @@ public final class StepBench {
      * What was measured.
      *
      * @param medians by contestant; overLora is the median of the ratios to LoRA's step of the same round
-     * @param productRate median of the rounds, float32, in GFLOP/s
+     * @param productRate of a large square product, float32, in GFLOP/s: median of the rounds
+     * @param ownProductRate of the model's own products by themselves, the same
      * @param shareOfProductRate of LoRA's step: its operations over its seconds and the rate of the same round, median
      */
-    public record Result(Map<String, Medians> medians, double productRate, double shareOfProductRate) {}
+    public record Result(
+            Map<String, Medians> medians, double productRate, double ownProductRate, double shareOfProductRate) {}
 
     /** @param methods without LoRA, which is always first */
     public Result run(List<Method> methods, boolean bfloat16) {
@@ -81,6 +83,7 @@ public final class StepBench {
         List<BenchRun> inTurn = List.copyOf(runs.values());
         Seconds[][] taken = new Seconds[names.size()][rounds];
         double[] rates = new double[rounds];
+        double[] ownRates = new double[rounds];
         for (int round = -WARM_UP; round < rounds; round++) {
             for (int i = 0; i < taken.length; i++) {
                 Seconds seconds = inTurn.get(i).step();
@@ -89,6 +92,7 @@ public final class StepBench {
                 }
             }
             if (round >= 0) {
+                ownRates[round] = inTurn.get(0).ownProductRate();
                 rates[round] = BenchRun.productRate(Dtype.F32);
             }
         }
@@ -101,7 +105,7 @@ public final class StepBench {
         for (int round = 0; round < rounds; round++) {
             shares[round] = shape.loraStepFlops(rank) / (taken[0][round].total() * rates[round] * 1e9);
         }
-        return new Result(medians, median(rates), median(shares));
+        return new Result(medians, median(rates), median(ownRates), median(shares));
     }
 
     private static Medians medians(Seconds[] taken, Seconds[] lora) {
