@@ -22,7 +22,7 @@ import org.loft4j.tensor.Dtype;
  * @param weights of the model
  * @param adapter factors, and copies of modules that are trained in full beside them
  * @param optimizer its state
- * @param gradients of what is trained, and their squares while the norm is taken
+ * @param gradients of what is trained, and what autograd adds up beside those of a model that is trained itself
  * @param activations kept for the backward pass, over all layers
  * @param loss logits and their gradient, at the largest number of positions at a time
  * @param layer what one layer holds beside that, while it is computed or goes backward
