@@ -38,11 +38,6 @@ final class AblationPlan implements TaskExperiment.Plan {
     }
 
     @Override
-    public Map<String, List<Double>> rates() {
-        return TaskExperiment.rates(contenders(), settings);
-    }
-
-    @Override
     public Findings findings(TaskResults results) {
         LineChart chart = new LineChart("training loss, smoothed, first seed", "optimizer step", "loss");
         List<List<String>> rows = new ArrayList<>();

@@ -43,11 +43,6 @@ final class AlphaPlan implements TaskExperiment.Plan {
     }
 
     @Override
-    public Map<String, List<Double>> rates() {
-        return TaskExperiment.rates(contenders(), settings);
-    }
-
-    @Override
     public Findings findings(TaskResults results) {
         List<LineChart> charts = new ArrayList<>();
         LineChart accuracy = chart("test " + Metric.title(results.metric()), Metric.title(results.metric()));

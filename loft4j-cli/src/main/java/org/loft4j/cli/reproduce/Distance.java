@@ -77,8 +77,9 @@ final class Distance implements Experiment {
         return settings.ranksOr(settings.quick() ? new Integer[] {4} : new Integer[] {1, 4, 16});
     }
 
-    private List<Double> rates() {
-        return settings.learningRatesOr(Method.FULL.learningRate());
+    /** Full fine-tuning's own for a model of this width, for all. */
+    private List<Double> rates(RealTask task) throws IOException {
+        return settings.learningRatesOr(Method.FULL.learningRate(task.hiddenSize()));
     }
 
     @Override
@@ -93,6 +94,7 @@ final class Distance implements Experiment {
             return null;
         }
         List<DistanceRow> rows = new ArrayList<>();
+        List<Double> rates = rates(task);
         for (Part part : List.of(Part.METHODS, Part.OTHER_SEED)) {
             List<Contender> contenders = part == Part.METHODS ? methods() : full;
             List<Long> own = part == Part.METHODS ? seeds : others;
@@ -100,13 +102,13 @@ final class Distance implements Experiment {
                 Trial trial = result.trial();
                 if (contenders.contains(trial.contender())
                         && (trial.rank() == 0 || ranks().contains(trial.rank()))
-                        && rates().contains(trial.rate())
+                        && rates.contains(trial.rate())
                         && own.contains(trial.seed())) {
                     rows.add(DistanceRow.of(part, result, part.in(output)));
                 }
             }
         }
-        for (double rate : rates()) {
+        for (double rate : rates) {
             for (long seed : seeds) {
                 say.accept("best change of each rank, learning rate " + Trial.rateText(rate) + ", seed " + seed);
                 rows.addAll(DistanceRow.best(reference(rate, seed), rate, seed, ranks()));
@@ -114,7 +116,7 @@ final class Distance implements Experiment {
         }
         Map<String, Object> described = new LinkedHashMap<>(TaskExperiment.described(task, settings));
         described.put("seeds of the other run of full fine-tuning", others);
-        return new DistanceFindings(rows, rates(), task.metric(), described).findings();
+        return new DistanceFindings(rows, rates, task.metric(), described).findings();
     }
 
     /** Where the changes of the reference run lie. */
@@ -128,7 +130,7 @@ final class Distance implements Experiment {
         ComparisonSettings compared = new ComparisonSettings(
                 contenders,
                 ranks(),
-                ComparisonSettings.sameRates(contenders, rates()),
+                ComparisonSettings.sameRates(contenders, rates(task)),
                 seeds,
                 seeds.size(),
                 task.metric(),

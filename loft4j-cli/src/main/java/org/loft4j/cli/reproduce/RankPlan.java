@@ -31,11 +31,6 @@ final class RankPlan implements TaskExperiment.Plan {
     }
 
     @Override
-    public Map<String, List<Double>> rates() {
-        return TaskExperiment.rates(contenders(), settings);
-    }
-
-    @Override
     public Findings findings(TaskResults results) {
         List<List<String>> best = new ArrayList<>();
         LineChart score = chart(results.metric());

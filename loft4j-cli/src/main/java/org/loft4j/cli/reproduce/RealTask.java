@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.loft4j.cli.compare.ComparisonData;
+import org.loft4j.model.Models;
 import org.loft4j.nn.ModelOptions;
 
 /**
@@ -28,5 +29,10 @@ public record RealTask(
 
     public RealTask {
         described = Collections.unmodifiableMap(new LinkedHashMap<>(described));
+    }
+
+    /** On which the methods' own learning rates depend. */
+    long hiddenSize() throws IOException {
+        return Models.hiddenSize(model);
     }
 }

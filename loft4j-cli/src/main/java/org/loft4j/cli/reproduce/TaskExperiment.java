@@ -41,9 +41,6 @@ final class TaskExperiment implements Experiment {
 
         List<Integer> ranks();
 
-        /** Learning rates by the contender's name. */
-        Map<String, List<Double>> rates();
-
         /** What came out. */
         Findings findings(TaskResults results);
     }
@@ -77,7 +74,7 @@ final class TaskExperiment implements Experiment {
         ComparisonSettings compared = new ComparisonSettings(
                 plan.contenders(),
                 plan.ranks(),
-                plan.rates(),
+                rates(task),
                 seeds(settings),
                 seeds(settings).size(),
                 task.metric(),
@@ -100,6 +97,17 @@ final class TaskExperiment implements Experiment {
             return null;
         }
         return plan.findings(new TaskResults(task, taken(compared), described(task, settings)));
+    }
+
+    /** The learning rates of contenders: those that were asked for, else the method's own for a model of this width. */
+    private Map<String, List<Double>> rates(RealTask task) throws IOException {
+        long hiddenSize = task.hiddenSize();
+        Map<String, List<Double>> rates = new LinkedHashMap<>();
+        plan.contenders()
+                .forEach(contender -> rates.put(
+                        contender.name(),
+                        settings.learningRatesOr(contender.method().learningRate(hiddenSize))));
+        return rates;
     }
 
     /** The results of this call's contenders, rates and seeds alone, in their order: the directory may hold others. */
@@ -156,14 +164,6 @@ final class TaskExperiment implements Experiment {
         map.put("adapted layers", "all linear layers but the head, which is trained in full");
         map.put("seeds", seeds(settings));
         return map;
-    }
-
-    /** The learning rates of contenders: those that were asked for, else the method's own. */
-    static Map<String, List<Double>> rates(List<Contender> contenders, ReproduceSettings settings) {
-        Map<String, List<Double>> rates = new LinkedHashMap<>();
-        contenders.forEach(contender -> rates.put(
-                contender.name(), settings.learningRatesOr(contender.method().learningRate())));
-        return rates;
     }
 
     /** One line a run. */
