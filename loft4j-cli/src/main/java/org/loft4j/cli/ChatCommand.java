@@ -82,7 +82,7 @@ final class ChatCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value());
+        try (LoadedModel loaded = LoadedModel.openLanguageModel(model, device, loadIn.value());
                 Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
             ChatTemplate template = prompt.template(loaded.tokenizer());
             TextGenerator generator = new TextGenerator(Generator.of(loaded.model()), tokenizer);

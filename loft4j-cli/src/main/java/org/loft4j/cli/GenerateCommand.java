@@ -118,7 +118,7 @@ final class GenerateCommand implements Verb {
                         .map(text -> (Row) new PlainText(text, Origin.MEMORY))
                         .toList()
                 : DataFiles.read(data, Columns.auto());
-        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value());
+        try (LoadedModel loaded = LoadedModel.openLanguageModel(model, device, loadIn.value());
                 Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
             Prompts prompts = Prompts.of(rows, chat, prompt, loaded.tokenizer(), tokenizer);
             TextGenerator generator = new TextGenerator(Generator.of(loaded.model()), tokenizer);

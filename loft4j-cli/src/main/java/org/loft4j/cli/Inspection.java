@@ -12,6 +12,7 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.adapter.PeftFiles;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.ModelDirectory;
@@ -41,7 +42,7 @@ record Inspection(
     }
 
     private static final String CONFIG = "config.json";
-    private static final String ADAPTER_CONFIG = "adapter_config.json";
+    private static final String ADAPTER_CONFIG = PeftFiles.CONFIG;
     private static final String ADAPTER_WEIGHTS = "adapter_model.safetensors";
     private static final String RUN_STATE = "trainer_state.json";
 

@@ -72,6 +72,19 @@ record LoadedModel(
         }
     }
 
+    /** A model that writes text; another is refused before its numbers are read. */
+    static LoadedModel openLanguageModel(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
+        Path directory = directory(flags);
+        Path adapter = flags.adapter;
+        Path described = adapter != null ? adapter : directory;
+        Task task = TaskFile.exists(described) ? TaskFile.read(described).task() : Models.defaultTask(directory);
+        if (task != Task.CAUSAL_LM) {
+            throw new CheckpointException(
+                    described, "is for " + task.word() + ", and writes no text: that takes a language model");
+        }
+        return open(flags, place, loadIn);
+    }
+
     /** What an adapter brings in full cannot take the place of a matrix in fewer bits. */
     private static List<String> inFull(ModelFlags flags, LoadIn loadIn) throws IOException {
         return flags.adapter == null || loadIn == LoadIn.FULL

@@ -46,6 +46,19 @@ class GenerateEndToEndTest {
     }
 
     @Test
+    void aModelThatWritesNoTextIsRefusedAsSuch() {
+        for (String verb : new String[] {"generate", "chat"}) {
+            Captured call = verb.equals("chat")
+                    ? loft(verb, "--model", Fixtures.of("bert_cls"))
+                    : loft(verb, "--model", Fixtures.of("bert_cls"), "--text", "a");
+            assertTrue(
+                    call.err().contains("is for sequence-classification, and writes no text"),
+                    verb + ": " + call.err());
+            assertTrue(call.status() != 0, verb);
+        }
+    }
+
+    @Test
     void severalTextsAreOneBatchAndGiveTheirTextsInOrder() throws Exception {
         Captured call = loft(
                 "generate",

@@ -31,6 +31,8 @@ import org.loft4j.tensor.Tensors;
  * <p>The adapter owns its tensors. The model must outlive it.
  */
 public final class LoraAdapter implements AutoCloseable {
+    private static final System.Logger LOG = System.getLogger(LoraAdapter.class.getName());
+
     private final Model model;
     private final LoraConfig config;
     private final Map<String, LoraLinear> layers = new LinkedHashMap<>();
@@ -66,6 +68,7 @@ public final class LoraAdapter implements AutoCloseable {
         LoraConfig complete = withHead(model, config);
         Map<String, Linear> selected = ModuleSelection.select(model, complete, true);
         ModuleSelection.requireSaved(model, complete);
+        warnOfRanks(complete, selected);
         detachAny(model);
         LoraAdapter adapter = new LoraAdapter(model, complete);
         try (NativeScope scope = new NativeScope()) {
@@ -81,6 +84,21 @@ public final class LoraAdapter implements AutoCloseable {
         }
         adapter.attach();
         return adapter;
+    }
+
+    private static void warnOfRanks(LoraConfig config, Map<String, Linear> selected) {
+        List<Linear> exceeded = selected.values().stream()
+                .filter(layer -> config.rankOf(layer.path()) > Math.min(layer.inFeatures(), layer.outFeatures()))
+                .toList();
+        if (!exceeded.isEmpty()) {
+            Linear one = exceeded.get(0);
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "rank " + config.rankOf(one.path()) + " is more than the smaller side of " + exceeded.size()
+                            + " of "
+                            + selected.size() + " layers, such as " + one.path() + " (" + one.outFeatures() + "×"
+                            + one.inFeatures() + "): what is above it costs memory and changes nothing");
+        }
     }
 
     private static LoraConfig withHead(Model model, LoraConfig config) {

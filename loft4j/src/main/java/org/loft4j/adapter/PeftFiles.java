@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.Json;
+import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.nn.Linear;
@@ -33,7 +34,7 @@ public final class PeftFiles {
     public static final String WEIGHTS = "adapter_model.safetensors";
 
     /** The file of the settings. */
-    public static final String CONFIG = "adapter_config.json";
+    public static final String CONFIG = ModelDirectory.ADAPTER_CONFIG;
 
     private static final String PREFIX = "base_model.model.";
 
@@ -141,7 +142,7 @@ public final class PeftFiles {
             ModuleSelection.requireWritable(model, lora);
             Map<String, Linear> selected = ModuleSelection.select(model, lora, false);
             List<String> saved = ModuleSelection.savedNames(model, lora);
-            requireNames(file, expected(selected.keySet(), saved, lora.useDora()));
+            requireNames(file, expected(selected.keySet(), saved, lora.useDora()), config, model);
             Map<Linear, Factors> factors = new LinkedHashMap<>();
             for (Linear layer : selected.values()) {
                 long rank = lora.rankOf(layer.path());
@@ -187,7 +188,8 @@ public final class PeftFiles {
         return names;
     }
 
-    private static void requireNames(SafetensorsFile file, Set<String> expected) throws CheckpointException {
+    private static void requireNames(SafetensorsFile file, Set<String> expected, PeftConfig config, Model model)
+            throws CheckpointException {
         List<String> missing =
                 expected.stream().filter(name -> !file.names().contains(name)).toList();
         List<String> extra =
@@ -200,12 +202,16 @@ public final class PeftFiles {
             faults.add("tensors have no place by its settings and the model: " + list(extra));
         }
         if (!faults.isEmpty()) {
+            String trainedOn = config.metadata().baseModelNameOrPath();
+            Path opened = model.description().directory();
+            faults.add("is it an adapter of another model" + (trainedOn.isEmpty() ? "" : ", " + trainedOn)
+                    + (opened == null ? "?" : ", than " + opened + "?"));
             throw new CheckpointException(file.path(), String.join("; ", faults));
         }
     }
 
     private static String list(List<String> names) {
-        int shown = Math.min(names.size(), 20);
+        int shown = Math.min(names.size(), 4);
         String more = names.size() > shown ? " and " + (names.size() - shown) + " more" : "";
         return String.join(", ", names.subList(0, shown)) + more;
     }

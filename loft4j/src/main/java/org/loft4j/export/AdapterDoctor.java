@@ -14,6 +14,7 @@ import org.loft4j.export.Finding.Consumer;
 import org.loft4j.export.Finding.Severity;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.ModelDirectory;
 
 /**
  * Looks at an adapter in PEFT's layout with the eyes of the programs that are to load it. The rules are those of their sources
@@ -21,7 +22,7 @@ import org.loft4j.io.JsonObject;
  * {@code config/lora.py}; llama.cpp's {@code convert_lora_to_gguf.py} and {@code llama-adapter.cpp}).
  */
 public final class AdapterDoctor {
-    private static final String CONFIG = "adapter_config.json";
+    private static final String CONFIG = ModelDirectory.ADAPTER_CONFIG;
 
     /** What vLLM's {@code --max-lora-rank} takes. */
     private static final int[] MAX_RANKS = {8, 16, 32, 64, 128, 256, 320, 512};

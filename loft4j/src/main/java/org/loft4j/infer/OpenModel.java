@@ -41,7 +41,7 @@ record OpenModel(
     record Place(Path model, @Nullable Path adapter) {
         /** An adapter names its model, which must be on this machine; a model that was trained in full is one. */
         static Place of(Path trained) throws IOException {
-            if (!Files.isRegularFile(trained.resolve("adapter_config.json"))) {
+            if (!Files.isRegularFile(trained.resolve(PeftFiles.CONFIG))) {
                 return new Place(trained, null);
             }
             String name = TaskFile.exists(trained) ? TaskFile.read(trained).baseModel() : null;

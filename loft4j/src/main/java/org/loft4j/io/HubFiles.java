@@ -16,7 +16,7 @@ final class HubFiles {
     static final String CONFIG = "config.json";
     static final String TOKENIZER = "tokenizer.json";
     static final String PREPROCESSOR = "preprocessor_config.json";
-    static final String ADAPTER_CONFIG = "adapter_config.json";
+    static final String ADAPTER_CONFIG = ModelDirectory.ADAPTER_CONFIG;
     static final String ADAPTER_WEIGHTS = "adapter_model.safetensors";
 
     private static final List<String> BESIDE = List.of(

@@ -22,6 +22,9 @@ public final class ModelDirectory implements TensorSource {
     /** The file that says which shard holds which tensor. */
     public static final String INDEX = SINGLE + ".index.json";
 
+    /** The settings of an adapter, in whose directory there is no model. */
+    public static final String ADAPTER_CONFIG = "adapter_config.json";
+
     private static final Pattern SHARD = Pattern.compile("[^/\\\\:\\p{Cntrl}]+(/[^/\\\\:\\p{Cntrl}]+)*");
 
     private final Path directory;

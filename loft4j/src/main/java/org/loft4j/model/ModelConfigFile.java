@@ -1,6 +1,7 @@
 package org.loft4j.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -9,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.ModelDirectory;
 import org.loft4j.model.shared.ModelLimits;
 import org.loft4j.nn.Task;
 
@@ -31,6 +33,11 @@ final class ModelConfigFile {
     }
 
     static ModelConfigFile read(Path directory) throws CheckpointException {
+        Path adapter = directory.resolve(ModelDirectory.ADAPTER_CONFIG);
+        if (!Files.exists(directory.resolve(NAME)) && Files.exists(adapter)) {
+            throw new CheckpointException(
+                    directory, "holds an adapter and no model: give it as the adapter, and its model as the model");
+        }
         return new ModelConfigFile(Json.read(directory.resolve(NAME)));
     }
 

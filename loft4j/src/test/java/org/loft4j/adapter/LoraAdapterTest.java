@@ -17,6 +17,7 @@ import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.loft4j.ConfigException;
+import org.loft4j.Logged;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
@@ -43,6 +44,24 @@ class LoraAdapterTest {
                             "model.layers.1.mlp.down_proj"),
                     adapter.layers().keySet());
             assertEquals(4 * 2 * (TinyModel.HIDDEN + TinyModel.INNER), adapter.trainableElements());
+        }
+    }
+
+    @Test
+    void aRankAboveTheSmallerSideIsWarnedOf() {
+        try (Logged log = new Logged(LoraAdapter.class);
+                Model model = causal(Dtype.F32)) {
+            int side = Math.min(TinyModel.HIDDEN, TinyModel.INNER);
+            LoraAdapter.create(model, LoraConfig.of(side, 4, TargetModules.allLinear()), 1)
+                    .close();
+            assertEquals(List.of(), log.messages());
+            LoraAdapter.create(model, LoraConfig.of(side + 1, 4, TargetModules.allLinear()), 1)
+                    .close();
+            assertEquals(1, log.messages().size());
+            String said = log.messages().get(0);
+            assertTrue(
+                    said.startsWith("rank " + (side + 1) + " is more than the smaller side of 4 of 4 layers, such as"),
+                    said);
         }
     }
 

@@ -165,6 +165,9 @@ class PeftFilesTest {
         assertTrue(fault.contains("missing") && fault.contains(lost), fault);
         assertTrue(fault.contains("no place") && fault.contains("base_model.model.model.embed.weight"), fault);
         assertFalse(fault.contains(UP0), fault);
+        assertTrue(fault.endsWith("is it an adapter of another model, org/base?"), fault);
+        edit(tree -> tree.putNull("base_model_name_or_path"));
+        assertTrue(fault().endsWith("is it an adapter of another model?"), fault());
     }
 
     @Test

@@ -66,6 +66,14 @@ class ModelsTest {
     }
 
     @Test
+    void anAdapterIsNoModel() throws Exception {
+        Files.writeString(folder.resolve("adapter_config.json"), "{}");
+        String fault = assertThrows(CheckpointException.class, () -> Models.open(folder, CLASSIFIER))
+                .getMessage();
+        assertTrue(fault.contains(folder + ": holds an adapter and no model"), fault);
+    }
+
+    @Test
     void aTaskThatTheFamilyLacksIsRefused() {
         ConfigException fault = assertThrows(ConfigException.class, () -> Models.open(BERT, LANGUAGE_MODEL));
         assertTrue(fault.getMessage().startsWith("task causal-lm is not available for model_type bert"));

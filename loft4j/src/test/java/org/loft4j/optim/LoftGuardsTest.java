@@ -10,14 +10,12 @@ import static org.loft4j.optim.Matrices.tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.logging.Handler;
-import java.util.logging.LogRecord;
-import java.util.logging.Logger;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.loft4j.ConfigException;
+import org.loft4j.Logged;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -102,23 +100,7 @@ class LoftGuardsTest {
 
     @Test
     void epsIsWarnedOfOnceAndLookedAtOnePairAtATime() {
-        List<LogRecord> records = new ArrayList<>();
-        Handler handler = new Handler() {
-            @Override
-            public void publish(LogRecord logged) {
-                records.add(logged);
-            }
-
-            @Override
-            public void flush() {}
-
-            @Override
-            public void close() {}
-        };
-        Logger logger = Logger.getLogger(EpsWatch.class.getName());
-        logger.addHandler(handler);
-        logger.setUseParentHandlers(false);
-        try {
+        try (Logged log = new Logged(EpsWatch.class)) {
             EpsWatch watch = new EpsWatch(1e-4, 2);
             List<String> asked = new ArrayList<>();
             for (long t = 1; t <= 500; t++) {
@@ -131,15 +113,12 @@ class LoftGuardsTest {
                 }
             }
             assertEquals(List.of("1/0", "52/1", "103/0"), asked);
-            assertEquals(1, records.size());
-            String message = records.get(0).getMessage();
+            assertEquals(1, log.messages().size());
+            String message = log.messages().get(0);
             assertTrue(
                     message.startsWith(
                             "eps 1.0e-04 is larger than √V in 25 % of the entries looked at (pair0, step 103)"),
                     message);
-        } finally {
-            logger.removeHandler(handler);
-            logger.setUseParentHandlers(true);
         }
     }
 
