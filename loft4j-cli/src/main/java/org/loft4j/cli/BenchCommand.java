@@ -146,7 +146,7 @@ final class BenchCommand implements Verb {
         tree.put("seconds", seconds);
         tree.put("steps", result.medians());
         tree.put("product_gflops", result.productRate());
-        tree.put("own_product_gflops", result.ownProductRate());
+        tree.put("share_of_own_products", result.shareOfOwnProducts());
         tree.put("peak_resident_bytes", peaks);
         return tree;
     }
@@ -181,7 +181,7 @@ final class BenchCommand implements Verb {
         out.println("float32 products in between: " + number("%.0f", result.productRate())
                 + " GFLOP/s, of which LoRA's step reaches " + number("%.0f %%", 100 * result.shareOfProductRate())
                 + "; the products of its shapes by themselves reach "
-                + number("%.0f %%", 100 * result.ownProductRate() / result.productRate()));
+                + number("%.0f %%", 100 * result.shareOfOwnProducts()));
     }
 
     private static String number(String format, double value) {

@@ -44,11 +44,26 @@ record LoadedModel(
     }
 
     static LoadedModel open(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
+        return open(flags, place, loadIn, false);
+    }
+
+    /** A model that writes text; another is refused before its numbers are read. */
+    static LoadedModel openLanguageModel(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
+        return open(flags, place, loadIn, true);
+    }
+
+    private static LoadedModel open(ModelFlags flags, DeviceFlags place, LoadIn loadIn, boolean toWrite)
+            throws IOException {
         Path given = flags.model == null ? null : HubAccess.resolve(flags.verb, flags.model);
         Path described = flags.adapter != null ? flags.adapter : given;
         TaskFile trainedAs = described != null && TaskFile.exists(described) ? TaskFile.read(described) : null;
         Path directory = given != null ? given : base(flags, trainedAs);
         Task task = trainedAs == null ? Models.defaultTask(directory) : trainedAs.task();
+        if (toWrite && task != Task.CAUSAL_LM) {
+            throw new CheckpointException(
+                    trainedAs == null || described == null ? directory : described,
+                    "is for " + task.word() + ", and writes no text: that takes a language model");
+        }
         List<String> labels = trainedAs == null ? List.of() : trainedAs.labels();
         Pooling pooling = trainedAs == null ? null : trainedAs.pooling();
         Model model = Models.open(
@@ -70,19 +85,6 @@ record LoadedModel(
             model.close();
             throw e;
         }
-    }
-
-    /** A model that writes text; another is refused before its numbers are read. */
-    static LoadedModel openLanguageModel(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
-        Path directory = directory(flags);
-        Path adapter = flags.adapter;
-        Path described = adapter != null ? adapter : directory;
-        Task task = TaskFile.exists(described) ? TaskFile.read(described).task() : Models.defaultTask(directory);
-        if (task != Task.CAUSAL_LM) {
-            throw new CheckpointException(
-                    described, "is for " + task.word() + ", and writes no text: that takes a language model");
-        }
-        return open(flags, place, loadIn);
     }
 
     /** What an adapter brings in full cannot take the place of a matrix in fewer bits. */

@@ -6,7 +6,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
@@ -32,6 +34,7 @@ import org.loft4j.tensor.Tensors;
  */
 public final class LoraAdapter implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(LoraAdapter.class.getName());
+    private static final Set<String> WARNED = ConcurrentHashMap.newKeySet();
 
     private final Model model;
     private final LoraConfig config;
@@ -90,14 +93,17 @@ public final class LoraAdapter implements AutoCloseable {
         List<Linear> exceeded = selected.values().stream()
                 .filter(layer -> config.rankOf(layer.path()) > Math.min(layer.inFeatures(), layer.outFeatures()))
                 .toList();
-        if (!exceeded.isEmpty()) {
-            Linear one = exceeded.get(0);
-            LOG.log(
-                    System.Logger.Level.WARNING,
-                    "rank " + config.rankOf(one.path()) + " is more than the smaller side of " + exceeded.size()
-                            + " of "
-                            + selected.size() + " layers, such as " + one.path() + " (" + one.outFeatures() + "×"
-                            + one.inFeatures() + "): what is above it costs memory and changes nothing");
+        if (exceeded.isEmpty()) {
+            return;
+        }
+        Linear one = exceeded.get(0);
+        String warning = exceeded.size() + " of " + selected.size()
+                + " layers have a rank above their smaller side, such as "
+                + one.path() + ": " + config.rankOf(one.path()) + " of " + one.outFeatures() + "×" + one.inFeatures()
+                + "; what is above it costs memory and changes nothing";
+        // a comparison makes the same adapter for each of its runs
+        if (WARNED.add(warning)) {
+            LOG.log(System.Logger.Level.WARNING, warning);
         }
     }
 

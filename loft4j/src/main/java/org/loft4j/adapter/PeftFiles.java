@@ -138,23 +138,25 @@ public final class PeftFiles {
         }
         try (NativeScope scope = new NativeScope();
                 SafetensorsFile file = SafetensorsFile.open(directory.resolve(WEIGHTS))) {
+            String hint = ofAnotherModel(config.metadata(), model);
             LoraConfig lora = withHead(config, model, file.names());
             ModuleSelection.requireWritable(model, lora);
             Map<String, Linear> selected = ModuleSelection.select(model, lora, false);
             List<String> saved = ModuleSelection.savedNames(model, lora);
-            requireNames(file, expected(selected.keySet(), saved, lora.useDora()), config, model);
+            requireNames(file, expected(selected.keySet(), saved, lora.useDora()), hint);
             Map<Linear, Factors> factors = new LinkedHashMap<>();
             for (Linear layer : selected.values()) {
                 long rank = lora.rankOf(layer.path());
-                Tensor a = read(file, nameA(layer.path()), rank, layer.inFeatures());
-                Tensor b = read(file, nameB(layer.path()), layer.outFeatures(), rank);
-                Tensor magnitude = lora.useDora() ? read(file, nameMagnitude(layer.path()), layer.outFeatures()) : null;
+                Tensor a = read(file, hint, nameA(layer.path()), rank, layer.inFeatures());
+                Tensor b = read(file, hint, nameB(layer.path()), layer.outFeatures(), rank);
+                Tensor magnitude =
+                        lora.useDora() ? read(file, hint, nameMagnitude(layer.path()), layer.outFeatures()) : null;
                 factors.put(layer, new Factors(a, b, magnitude));
             }
             Map<String, Tensor> values = new LinkedHashMap<>();
             for (String name : saved) {
                 long[] shape = Shapes.of(model.weights().get(name));
-                values.put(name, read(file, PREFIX + name, shape));
+                values.put(name, read(file, hint, PREFIX + name, shape));
             }
             return LoraAdapter.of(model, lora, factors, values);
         } catch (ConfigException e) {
@@ -188,7 +190,7 @@ public final class PeftFiles {
         return names;
     }
 
-    private static void requireNames(SafetensorsFile file, Set<String> expected, PeftConfig config, Model model)
+    private static void requireNames(SafetensorsFile file, Set<String> expected, String hint)
             throws CheckpointException {
         List<String> missing =
                 expected.stream().filter(name -> !file.names().contains(name)).toList();
@@ -202,12 +204,21 @@ public final class PeftFiles {
             faults.add("tensors have no place by its settings and the model: " + list(extra));
         }
         if (!faults.isEmpty()) {
-            String trainedOn = config.metadata().baseModelNameOrPath();
-            Path opened = model.description().directory();
-            faults.add("is it an adapter of another model" + (trainedOn.isEmpty() ? "" : ", " + trainedOn)
-                    + (opened == null ? "?" : ", than " + opened + "?"));
-            throw new CheckpointException(file.path(), String.join("; ", faults));
+            throw new CheckpointException(file.path(), String.join("; ", faults) + hint);
         }
+    }
+
+    /** What may be the reason where an adapter does not fit: empty for the model that it names. */
+    private static String ofAnotherModel(PeftMetadata adapted, Model model) {
+        String trainedOn = adapted.baseModelNameOrPath();
+        String opened = PeftMetadata.of(model.description().directory()).baseModelNameOrPath();
+        if (trainedOn.equals(opened)) {
+            return "";
+        }
+        return trainedOn.isEmpty()
+                ? "; is it an adapter of another model?"
+                : "; it is an adapter of " + trainedOn
+                        + (opened.isEmpty() ? "" : ", and the model that was opened is " + opened);
     }
 
     private static String list(List<String> names) {
@@ -216,7 +227,8 @@ public final class PeftFiles {
         return String.join(", ", names.subList(0, shown)) + more;
     }
 
-    private static Tensor read(SafetensorsFile file, String name, long... shape) throws CheckpointException {
+    private static Tensor read(SafetensorsFile file, String hint, String name, long... shape)
+            throws CheckpointException {
         var info = file.info(name);
         if (!info.dtype().isFloating()) {
             throw new CheckpointException(
@@ -225,8 +237,8 @@ public final class PeftFiles {
         if (!Arrays.equals(info.shape(), shape)) {
             throw new CheckpointException(
                     file.path(),
-                    "tensor " + name + " must have shape " + Shapes.text(shape) + ", found "
-                            + Shapes.text(info.shape()));
+                    "tensor " + name + " must have shape " + Shapes.text(shape) + ", found " + Shapes.text(info.shape())
+                            + hint);
         }
         return file.read(name);
     }

@@ -85,7 +85,8 @@ public final class LanguageModelLoss {
      * @param labels as {@link #sum} takes them
      */
     public double backward(ModelInput input, Tensor labels, double scale) {
-        try (NativeScope scope = new NativeScope()) {
+        try (NativeScope scope = new NativeScope();
+                LaneSum ofHead = new LaneSum()) {
             Targets targets = Targets.of(model.hiddenStates(input), labels);
             Tensor hidden = targets.hidden();
             Tensor gradient = torch.empty_like(hidden);
@@ -94,13 +95,14 @@ public final class LanguageModelLoss {
             for (long start = 0; start < Math.max(1, targets.count()); start += chunk) {
                 try (NativeScope part = new NativeScope()) {
                     Targets some = targets.some(start, chunk).asLeaf(hidden.requires_grad());
-                    sum += headBackward(some, scale);
+                    sum += headBackward(some, scale, ofHead);
                     if (hidden.requires_grad()) {
                         gradient.narrow(0, start, some.count())
                                 .copy_(some.hidden().grad());
                     }
                 }
             }
+            ofHead.deliver();
             if (hidden.requires_grad()) {
                 backward(hidden, gradient);
             }
@@ -109,9 +111,9 @@ public final class LanguageModelLoss {
     }
 
     /** One part: returns its sum, and adds to the gradients of the head and of the hidden states. */
-    private double headBackward(Targets targets, double scale) {
+    private double headBackward(Targets targets, double scale, LaneSum ofHead) {
         Linear head = model.head();
-        Tensor weight = addedInPlace(head);
+        Tensor weight = addedByUs(head);
         Linear used = weight == null ? head : new Linear(head.path(), weight.detach(), head.bias());
         Tensor product = used.forward(targets.hidden());
         try (AutoGradMode frozen = new AutoGradMode(false)) {
@@ -125,7 +127,9 @@ public final class LanguageModelLoss {
             if (product.requires_grad()) {
                 backward(product, gradient);
             }
-            if (weight != null) {
+            if (weight != null && Lanes.inside()) {
+                ofHead.add(weight, gradient, targets.hidden());
+            } else if (weight != null) {
                 weight.grad().addmm_(gradient.t(), targets.hidden());
             }
             return sum;
@@ -133,15 +137,46 @@ public final class LanguageModelLoss {
     }
 
     /**
-     * The weight of the head, if it has a gradient already: autograd would make each part's as a matrix of its own before it
-     * is added. In a lane the gradient is not for us to write.
+     * The weight of the head, if there is something that its gradient can be added to: autograd would make each part's as a
+     * matrix of its own before it is added.
      */
-    private static @Nullable Tensor addedInPlace(Linear head) {
-        if (head.override() != null || !head.matrix().isWritable() || Lanes.inside()) {
+    private static @Nullable Tensor addedByUs(Linear head) {
+        if (head.override() != null || !head.matrix().isWritable()) {
             return null;
         }
         Tensor weight = head.weight();
-        return weight.requires_grad() && weight.is_leaf() && weight.grad().defined() ? weight : null;
+        boolean learns = weight.requires_grad() && weight.is_leaf();
+        return learns && (Lanes.inside() || weight.grad().defined()) ? weight : null;
+    }
+
+    /** The gradient of the head over all parts of a lane, whose gradients are not for us to write: it goes to autograd as one. */
+    private static final class LaneSum implements AutoCloseable {
+        private @Nullable Tensor weight;
+        private @Nullable Tensor sum;
+
+        void add(Tensor leaf, Tensor gradient, Tensor hidden) {
+            weight = leaf;
+            if (sum == null) {
+                sum = NativeScope.keep(gradient.t().mm(hidden));
+            } else {
+                sum.addmm_(gradient.t(), hidden);
+            }
+        }
+
+        void deliver() {
+            if (weight != null && sum != null) {
+                backward(weight, sum);
+            }
+            close();
+        }
+
+        @Override
+        public void close() {
+            if (sum != null) {
+                sum.close();
+                sum = null;
+            }
+        }
     }
 
     private static void backward(Tensor of, Tensor gradient) {

@@ -4,6 +4,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.tensor.NativeScope;
 
@@ -18,11 +20,35 @@ import org.loft4j.tensor.NativeScope;
  * </pre>
  */
 public final class AdamW implements Optimizer {
+    /** Elements of a large parameter that are one lane's work. */
+    private static final long RANGE = 1 << 20;
+
     /** A parameter with its moments. */
-    private record Slot(NamedParameter parameter, Moments moments) {}
+    private record Slot(NamedParameter parameter, Moments moments) {
+        /** In ranges, so that the largest parameter does not keep all others waiting. */
+        Stream<Part> parts() {
+            Tensor p = parameter.tensor();
+            if (p.is_cuda() || !p.is_contiguous()) {
+                return Stream.of(new Part(this, 0, p.numel()));
+            }
+            return LongStream.iterate(0, from -> from == 0 || from < p.numel(), from -> from + RANGE)
+                    .mapToObj(from -> new Part(this, from, Math.min(RANGE, p.numel() - from)));
+        }
+    }
+
+    /** Some elements of a parameter, in a row. */
+    private record Part(Slot slot, long from, long count) {
+        Tensor of(Tensor tensor) {
+            return count == tensor.numel() ? tensor : tensor.reshape(-1).narrow(0, from, count);
+        }
+
+        Tensor gradient() {
+            return of(Gradients.of(slot.parameter));
+        }
+    }
 
     private final List<Slot> slots = new ArrayList<>();
-    private final InLanes<Slot> inLanes;
+    private final InLanes<Part> inLanes;
     private final StepCounter steps = new StepCounter();
 
     public AdamW(List<NamedParameter> parameters, AdamWConfig config) {
@@ -31,20 +57,20 @@ public final class AdamW implements Optimizer {
                 slots.add(new Slot(parameter, new Moments(parameter.tensor().detach(), config)));
             }
         }
-        inLanes = new InLanes<>(slots, slot -> slot.parameter.tensor());
+        inLanes = new InLanes<>(slots.stream().flatMap(Slot::parts).toList(), part -> part.slot.parameter.tensor());
     }
 
     @Override
     public double squaredGradNorm() {
-        return inLanes.sum((slot, sum) -> Gradients.addSquaredNorm(slot.parameter, sum));
+        return inLanes.sum((part, sum) -> Gradients.addSquaredNorm(part.gradient(), sum));
     }
 
     @Override
     public void step(double learningRate, double gradScale) {
         long t = steps.next();
-        inLanes.each(slot -> {
-            Tensor p = slot.parameter.tensor().detach();
-            slot.moments.step(p, Gradients.of(slot.parameter), gradScale, t, learningRate);
+        inLanes.each(part -> {
+            Tensor p = part.of(part.slot.parameter.tensor().detach());
+            part.slot.moments.some(part::of).step(p, part.gradient(), gradScale, t, learningRate);
         });
     }
 

@@ -23,8 +23,7 @@ final class Gradients {
     }
 
     /** Adds {@code ‖g‖²}, without a tensor of the size of g. */
-    static void addSquaredNorm(NamedParameter parameter, NormSum sum) {
-        Tensor gradient = of(parameter);
+    static void addSquaredNorm(Tensor gradient, NormSum sum) {
         ScalarType wide = Dtype.of(gradient) == Dtype.F64 ? ScalarType.Double : ScalarType.Float;
         Tiles.elements(List.of(gradient), pieces -> sum.add(squaredNorm(pieces.get(0), wide)));
     }

@@ -2,6 +2,7 @@ package org.loft4j.optim;
 
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -28,18 +29,25 @@ final class Moments implements AutoCloseable {
         }
     }
 
-    /** {@code m ← β₁·m + (1 − β₁)·g}, {@code v ← β₂·v + (1 − β₂)·g²}. */
-    void accumulate(Tensor g) {
-        accumulate(m, v, g);
+    private Moments(AdamWConfig config, Tensor m, Tensor v) {
+        this.config = config;
+        this.m = m;
+        this.v = v;
     }
 
-    private void accumulate(Tensor m, Tensor v, Tensor g) {
+    /** Of some elements: views, which belong to the open scope. */
+    Moments some(UnaryOperator<Tensor> elements) {
+        return new Moments(config, elements.apply(m), elements.apply(v));
+    }
+
+    /** {@code m ← β₁·m + (1 − β₁)·g}, {@code v ← β₂·v + (1 − β₂)·g²}. */
+    void accumulate(Tensor g) {
         m.mul_(new Scalar(config.beta1())).add_(g, new Scalar(1 - config.beta1()));
         v.mul_(new Scalar(config.beta2())).addcmul_(g, g, new Scalar(1 - config.beta2()));
     }
 
     /** {@code √v / √(1 − β₂ᵗ) + ε}. */
-    private Tensor root(Tensor v, long t) {
+    private Tensor root(long t) {
         double secondBiasRoot = Math.sqrt(1 - Math.pow(config.beta2(), t));
         return v.sqrt().div_(new Scalar(secondBiasRoot)).add_(new Scalar(config.eps()));
     }
@@ -50,7 +58,7 @@ final class Moments implements AutoCloseable {
 
     /** {@code m/(1 − β₁ᵗ) ⊘ (√v / √(1 − β₂ᵗ) + ε)}. */
     Tensor quotient(long t) {
-        return m.div(root(v, t)).div_(new Scalar(firstBias(t)));
+        return m.div(root(t)).div_(new Scalar(firstBias(t)));
     }
 
     /**
@@ -58,18 +66,23 @@ final class Moments implements AutoCloseable {
      * {@code p ← p − η·quotient}; piece by piece, since each element goes its own way.
      */
     void step(Tensor p, Tensor g, double gradScale, long t, double learningRate) {
-        Scalar minusRate = new Scalar(-learningRate / firstBias(t));
         Tiles.elements(List.of(p, g, m, v), pieces -> {
-            Tensor weight = pieces.get(0);
-            Tensor gradient = gradScale == 1 ? pieces.get(1) : pieces.get(1).mul(new Scalar(gradScale));
-            Tensor first = pieces.get(2);
-            Tensor second = pieces.get(3);
-            if (config.weightDecay() != 0) {
-                weight.mul_(new Scalar(1 - learningRate * config.weightDecay()));
-            }
-            accumulate(first, second, gradient);
-            weight.addcdiv_(first, root(second, t), minusRate);
+            Tensor gradient = pieces.get(1);
+            new Moments(config, pieces.get(2), pieces.get(3))
+                    .step(
+                            pieces.get(0),
+                            gradScale == 1 ? gradient : gradient.mul(new Scalar(gradScale)),
+                            t,
+                            learningRate);
         });
+    }
+
+    private void step(Tensor p, Tensor g, long t, double learningRate) {
+        if (config.weightDecay() != 0) {
+            p.mul_(new Scalar(1 - learningRate * config.weightDecay()));
+        }
+        accumulate(g);
+        p.addcdiv_(m, root(t), new Scalar(-learningRate / firstBias(t)));
     }
 
     /** Adds both under the name of their tensor. */

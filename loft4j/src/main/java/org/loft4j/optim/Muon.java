@@ -65,7 +65,7 @@ public final class Muon implements Optimizer {
     public double squaredGradNorm() {
         try (NativeScope scope = new NativeScope()) {
             NormSum sum = new NormSum();
-            slots.forEach(slot -> Gradients.addSquaredNorm(slot.parameter, sum));
+            slots.forEach(slot -> Gradients.addSquaredNorm(Gradients.of(slot.parameter), sum));
             return sum.value();
         }
     }

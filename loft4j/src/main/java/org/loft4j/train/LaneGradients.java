@@ -3,7 +3,7 @@ package org.loft4j.train;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.bytedeco.pytorch.AutoGradMode;
+import java.util.LongSummaryStatistics;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorBase;
 import org.bytedeco.pytorch.VoidTensorHook;
@@ -18,8 +18,8 @@ import org.loft4j.tensor.Seeds;
 
 /**
  * The gradient of a batch. On the processor its rows are shared out over the {@link Lanes}. Autograd would add up what the
- * lanes find in the order in which they find it; so a hook puts each lane's share by, and at the end they are added in the
- * order of the rows. Each lane draws its random numbers for itself, so the result depends on the number of threads alone.
+ * lanes find in the order in which they find it; so a hook hands each gradient to {@link LaneSums}. Each lane draws its random
+ * numbers for itself, so the result depends on the number of threads alone.
  */
 final class LaneGradients implements AutoCloseable {
     /** Elements of all lanes that may wait to be added in any case: 4 MB. */
@@ -28,9 +28,12 @@ final class LaneGradients implements AutoCloseable {
     /** Else they may be this part of what is trained. */
     private static final long PART = 4;
 
+    /** All lanes may hold a gradient of the largest leaf at once, which together may be so many times the model. */
+    private static final long MOST_OF_LARGEST = 2;
+
     private final Model model;
     private final List<Tensor> leaves;
-    private final boolean onProcessor;
+    private final long mostLanes;
     private final long mostWaiting;
     private final List<Hook> hooks = new ArrayList<>();
     private final ThreadLocal<@Nullable Share> share = new ThreadLocal<>();
@@ -39,9 +42,12 @@ final class LaneGradients implements AutoCloseable {
     LaneGradients(Model model, List<Tensor> leaves) {
         this.model = model;
         this.leaves = List.copyOf(leaves);
-        this.onProcessor = model.description().device().kind() == DeviceSpec.Kind.CPU;
-        this.mostWaiting =
-                Math.max(LITTLE, leaves.stream().mapToLong(Tensor::numel).sum() / PART);
+        LongSummaryStatistics elements =
+                leaves.stream().mapToLong(Tensor::numel).summaryStatistics();
+        boolean onProcessor = model.description().device().kind() == DeviceSpec.Kind.CPU;
+        long most = Math.max(LITTLE, MOST_OF_LARGEST * model.weights().elements());
+        this.mostLanes = onProcessor ? most / Math.max(1, elements.getMax()) : 1;
+        this.mostWaiting = Math.max(LITTLE, elements.getSum() / PART);
     }
 
     /** Where the gradients of one lane go. */
@@ -62,21 +68,21 @@ final class LaneGradients implements AutoCloseable {
             hooks.add(new Hook(i));
         }
         double[] losses = new double[parts.size()];
-        try (LaneSums sums = new LaneSums(leaves.size(), parts.size(), mostWaiting / parts.size())) {
-            List<Tensor> before = leaves.stream().map(LaneGradients::take).toList();
+        try (LaneSums sums = new LaneSums(leaves, parts.size(), mostWaiting / parts.size())) {
             Lanes.run(parts.size(), i -> {
                 share.set(new Share(sums, i));
                 sums.begin();
                 try (RandomStream random = RandomStream.open(Seeds.derive(seed, "lane", i))) {
                     losses[i] = objective.backward(model, parts.get(i));
+                } catch (RuntimeException | Error e) {
+                    sums.fail();
+                    throw e;
                 } finally {
                     sums.end(i);
                     share.remove();
                 }
             });
-            for (int i = 0; i < leaves.size(); i++) {
-                put(leaves.get(i), before.get(i), sums.of(i));
-            }
+            sums.deliver();
         }
         return Arrays.stream(losses).sum();
     }
@@ -89,26 +95,7 @@ final class LaneGradients implements AutoCloseable {
     /** Fewer rows than lanes leave cores idle, which pays while not too many do. */
     private int lanes(long rows) {
         int lanes = Lanes.count();
-        return rows * 2 < lanes || !onProcessor ? 1 : (int) Math.min(lanes, rows);
-    }
-
-    /** The gradient, which the leaf then has no more. */
-    private static Tensor take(Tensor leaf) {
-        Tensor gradient = new Tensor(leaf.grad());
-        leaf.mutable_grad().reset();
-        return gradient;
-    }
-
-    /** In place of what autograd has added up in the order in which it came. */
-    private static void put(Tensor leaf, Tensor before, @Nullable Tensor found) {
-        try (AutoGradMode frozen = new AutoGradMode(false)) {
-            Tensor sum = !before.defined() ? found : found == null ? before : before.add_(found);
-            if (sum == null) {
-                leaf.mutable_grad().reset();
-            } else {
-                leaf.mutable_grad().put(sum);
-            }
-        }
+        return rows * 2 < lanes || lanes > mostLanes ? 1 : (int) Math.min(lanes, rows);
     }
 
     /** Hears of the gradient of one leaf before it is added up. */

@@ -8,13 +8,14 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.NativeScope;
 
 /**
- * The sums of what several lanes find for each of several leaves. The order of a sum does not depend on which lane is first:
- * it goes in rounds, one share of each lane after the other. A share whose turn it is goes into the sum at once; one that is
- * early waits for it, and where too much of a lane waits the lane does too, until the others have come up.
+ * The gradients of leaves as several lanes find them. The order of a sum does not depend on which lane is first: it goes in
+ * rounds, one share of each lane after the other. A share whose turn it is goes into the sum at once; one that is early waits
+ * for it, and where too much of a lane waits the lane does too, until the others have come up.
  */
 final class LaneSums implements AutoCloseable {
     private final List<Sum> sums;
@@ -23,12 +24,15 @@ final class LaneSums implements AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private int running;
+    private volatile boolean failed;
 
     /**
+     * Begins with the gradients that the leaves have, and takes these from them.
+     *
      * @param mostWaiting elements that may wait of each lane, the last share not counted
      */
-    LaneSums(int leaves, int lanes, long mostWaiting) {
-        this.sums = Stream.generate(() -> new Sum(lanes)).limit(leaves).toList();
+    LaneSums(List<Tensor> leaves, int lanes, long mostWaiting) {
+        this.sums = leaves.stream().map(leaf -> new Sum(leaf, lanes)).toList();
         this.mostWaiting = mostWaiting;
         this.waiting = new long[lanes];
     }
@@ -44,7 +48,7 @@ final class LaneSums implements AutoCloseable {
         sums.get(leaf).add(lane, share);
         locked(() -> {
             // the last that runs goes on: what all others wait for is still to come from it
-            while (waiting[lane] > mostWaiting && running > 1) {
+            while (waiting[lane] > mostWaiting && running > 1 && !failed) {
                 running--;
                 changed.awaitUninterruptibly();
                 running++;
@@ -52,16 +56,24 @@ final class LaneSums implements AutoCloseable {
         });
     }
 
-    /** After a lane's last share, or its failure. */
-    void end(int lane) {
-        sums.forEach(sum -> sum.end(lane));
-        locked(() -> running--);
+    /** A lane has ended in a fault: nobody waits for it, and there will be no sums. */
+    void fail() {
+        failed = true;
+        locked(() -> {});
     }
 
-    /** The sum of a leaf after all lanes have ended, null if none added anything; it goes when this is closed. */
-    @Nullable
-    Tensor of(int leaf) {
-        return sums.get(leaf).total;
+    /** After a lane's last share, or its fault. */
+    void end(int lane) {
+        try {
+            sums.forEach(sum -> sum.end(lane));
+        } finally {
+            locked(() -> running--);
+        }
+    }
+
+    /** Gives the leaves their sums, when all lanes have ended well. */
+    void deliver() {
+        sums.forEach(Sum::deliver);
     }
 
     private void locked(Runnable change) {
@@ -74,6 +86,7 @@ final class LaneSums implements AutoCloseable {
         }
     }
 
+    /** What was not delivered is lost, as after a fault: no leaf keeps a part of its sum. */
     @Override
     public void close() {
         sums.forEach(Sum::close);
@@ -81,16 +94,27 @@ final class LaneSums implements AutoCloseable {
 
     /** Of one leaf. */
     private final class Sum {
+        private final Tensor leaf;
         private final List<Deque<Tensor>> early;
         private final boolean[] ended;
         private int turn;
         private @Nullable Tensor total;
+        private boolean delivered;
 
-        Sum(int lanes) {
+        Sum(Tensor leaf, int lanes) {
+            this.leaf = leaf;
             this.early = Stream.generate(() -> (Deque<Tensor>) new ArrayDeque<Tensor>())
                     .limit(lanes)
                     .toList();
             this.ended = new boolean[lanes];
+            try (NativeScope scope = new NativeScope()) {
+                Tensor before = leaf.grad();
+                if (before.defined()) {
+                    // a handle of our own; grad() yields one that points into the leaf
+                    total = NativeScope.keep(new Tensor(before));
+                }
+                leaf.mutable_grad().reset();
+            }
         }
 
         synchronized void add(int lane, Tensor share) {
@@ -105,6 +129,9 @@ final class LaneSums implements AutoCloseable {
 
         /** Adds what is there, up to the first that must be waited for. */
         private void goOn() {
+            if (failed) {
+                return;
+            }
             try (NativeScope scope = new NativeScope();
                     AutoGradMode frozen = new AutoGradMode(false)) {
                 for (int missing = 0; missing < ended.length; turn = (turn + 1) % ended.length) {
@@ -123,7 +150,8 @@ final class LaneSums implements AutoCloseable {
         private void add(Tensor share) {
             try (share) {
                 if (total == null) {
-                    total = NativeScope.keep(share.clone());
+                    // in the layout of the leaf, as autograd has it
+                    total = NativeScope.keep(torch.empty_like(leaf).copy_(share));
                 } else {
                     total.add_(share);
                 }
@@ -132,10 +160,23 @@ final class LaneSums implements AutoCloseable {
             }
         }
 
-        void close() {
-            early.forEach(shares -> shares.forEach(Tensor::close));
+        /** In place of what autograd has added up in the order in which it came. */
+        void deliver() {
             if (total != null) {
-                total.close();
+                leaf.mutable_grad().put(total);
+                delivered = true;
+            }
+        }
+
+        void close() {
+            try (NativeScope scope = new NativeScope()) {
+                early.forEach(shares -> shares.forEach(Tensor::close));
+                if (total != null) {
+                    total.close();
+                }
+                if (!delivered) {
+                    leaf.mutable_grad().reset();
+                }
             }
         }
     }

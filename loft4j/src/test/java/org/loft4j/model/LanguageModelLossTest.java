@@ -21,7 +21,9 @@ import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Threads;
 
 /** The loss in parts against the loss of all logits: sum, and gradients of every weight, after two backward passes. */
 class LanguageModelLossTest {
@@ -82,11 +84,11 @@ class LanguageModelLossTest {
             TokenInput input = fixture.input();
             Tensor labels = fixture.read("labels");
             model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
-            double whole = 0;
+            double whole = Losses.causalLmSum(model.logits(input), labels).item_double();
             for (int i = 0; i < 2; i++) {
-                Tensor sum = Losses.causalLmSum(model.logits(input), labels);
-                whole = sum.item_double();
-                sum.mul(new Scalar(SCALE)).backward();
+                Losses.causalLmSum(model.logits(input), labels)
+                        .mul(new Scalar(SCALE))
+                        .backward();
             }
             Map<String, Tensor> expected = gradients(model.weights().asMap());
             for (long rows : new long[] {1, 3, 1000}) {
@@ -95,6 +97,15 @@ class LanguageModelLossTest {
                 assertEquals(whole, loss.backward(input, labels, SCALE), tolerance * whole);
                 double off = difference(expected, gradients(model.weights().asMap()));
                 assertTrue(off <= tolerance, rows + " rows: " + off);
+                try (Threads two = Threads.of(2)) {
+                    Lanes.run(2, lane -> {
+                        for (int i = 0; i < 2 * lane; i++) {
+                            assertEquals(whole, loss.backward(input, labels, SCALE), tolerance * whole);
+                        }
+                    });
+                }
+                double inLane = difference(expected, gradients(model.weights().asMap()));
+                assertTrue(inLane <= tolerance, rows + " rows, in a lane: " + inLane);
                 assertEquals(whole, loss.sum(input, labels), tolerance * whole);
             }
         }

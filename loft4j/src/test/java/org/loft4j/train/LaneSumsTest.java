@@ -2,8 +2,7 @@ package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNotNull;
-import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
@@ -17,6 +16,9 @@ import java.util.concurrent.TimeUnit;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -56,7 +58,7 @@ class LaneSumsTest {
 
     /** In rounds: the first share of each lane, then the second of each that has one. */
     private static double[] expected(List<List<Share>> all, int leaf) {
-        float[] sum = new float[SIZE];
+        float[] sum = leaf == 0 ? before() : new float[SIZE];
         boolean found = true;
         for (int round = 0; found; round++) {
             found = false;
@@ -90,62 +92,96 @@ class LaneSumsTest {
         }
     }
 
+    private static ExecutorService daemons(int threads) {
+        return Executors.newFixedThreadPool(threads, work -> {
+            Thread thread = new Thread(work);
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    /** The first has a gradient already. */
+    private static List<Tensor> leaves(int count) {
+        List<Tensor> leaves = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            leaves.add(Tensors.zeros(Dtype.F32, DeviceSpec.CPU, SIZE).set_requires_grad(true));
+        }
+        leaves.get(0).mutable_grad().put(Tensors.of(before(), SIZE));
+        return leaves;
+    }
+
+    private static float[] before() {
+        return values(new Random(5));
+    }
+
+    private static Tensor ones() {
+        return Tensors.of(new double[] {1}, 1).expand(SIZE).to(Dtype.F32.scalarType());
+    }
+
     @Test
     void theOrderIsThatOfTheLanes() throws Exception {
         long seed = System.nanoTime();
         System.out.println("seed " + seed);
-        ExecutorService threads = Executors.newFixedThreadPool(LANES);
-        long before = NativeScope.liveObjects();
+        ExecutorService threads = daemons(LANES);
+        long alive = LiveObjects.settled();
         try {
             for (int run = 0; run < 20; run++) {
                 List<List<Share>> all = shares(seed + run);
                 // from nothing may wait to all may
-                try (NativeScope scope = new NativeScope();
-                        LaneSums sums = new LaneSums(LEAVES, LANES, run % 4 * SIZE)) {
-                    List<Future<?>> lanes = new ArrayList<>();
-                    for (int i = 0; i < LANES; i++) {
-                        int lane = i;
-                        Random pause = new Random(seed * 31 + run * LANES + lane);
-                        lanes.add(threads.submit(() -> {
-                            addAll(sums, lane, all.get(lane), pause);
-                            return null;
-                        }));
-                    }
-                    for (Future<?> lane : lanes) {
-                        lane.get();
+                long most = run % 4 * SIZE;
+                try (NativeScope scope = new NativeScope()) {
+                    List<Tensor> leaves = leaves(LEAVES);
+                    try (LaneSums sums = new LaneSums(leaves, LANES, most)) {
+                        List<Future<?>> lanes = new ArrayList<>();
+                        for (int i = 0; i < LANES; i++) {
+                            int lane = i;
+                            Random pause = new Random(seed * 31 + run * LANES + lane);
+                            lanes.add(threads.submit(() -> {
+                                addAll(sums, lane, all.get(lane), pause);
+                                return null;
+                            }));
+                        }
+                        for (Future<?> lane : lanes) {
+                            lane.get();
+                        }
+                        sums.deliver();
                     }
                     for (int leaf = 0; leaf < LEAVES - 1; leaf++) {
-                        Tensor sum = sums.of(leaf);
-                        assertNotNull(sum);
-                        assertArrayEquals(expected(all, leaf), Tensors.toDoubles(sum), "run " + run + " leaf " + leaf);
+                        assertArrayEquals(
+                                expected(all, leaf),
+                                Tensors.toDoubles(leaves.get(leaf).grad()),
+                                "run " + run + " leaf " + leaf);
                     }
-                    assertNull(sums.of(LEAVES - 1), "nobody added to it");
+                    assertFalse(leaves.get(LEAVES - 1).grad().defined(), "nobody added to it");
                 }
             }
         } finally {
             threads.shutdown();
         }
-        assertEquals(before, NativeScope.liveObjects(), "nothing is left");
+        assertEquals(alive, LiveObjects.settled(), "nothing is left");
     }
 
     @Test
     void aLaneThatIsFarAheadWaits() throws Exception {
-        ExecutorService threads = Executors.newFixedThreadPool(1);
+        ExecutorService threads = daemons(1);
         try (NativeScope scope = new NativeScope();
-                LaneSums sums = new LaneSums(2, 2, SIZE - 1)) {
+                LaneSums sums = new LaneSums(leaves(2), 2, SIZE - 1)) {
             sums.begin();
+            CountDownLatch began = new CountDownLatch(1);
             CountDownLatch added = new CountDownLatch(1);
             Future<?> second = threads.submit(() -> {
                 sums.begin();
                 try (NativeScope inner = new NativeScope()) {
-                    sums.add(1, 0, Tensors.of(new float[SIZE], SIZE));
+                    began.countDown();
+                    sums.add(1, 0, ones());
                     added.countDown();
                 } finally {
                     sums.end(1);
                 }
             });
-            assertTrue(!added.await(300, TimeUnit.MILLISECONDS), "its share waits for the first lane's");
-            sums.add(0, 0, Tensors.of(new float[SIZE], SIZE));
+            began.await();
+            assertFalse(added.await(300, TimeUnit.MILLISECONDS), "its share waits for the first lane's");
+            sums.add(0, 0, ones());
             assertTrue(added.await(30, TimeUnit.SECONDS), "it goes on");
             second.get();
             sums.end(0);
@@ -155,14 +191,48 @@ class LaneSumsTest {
     }
 
     @Test
+    void nobodyWaitsForALaneThatFailed() throws Exception {
+        ExecutorService threads = daemons(1);
+        try (NativeScope scope = new NativeScope()) {
+            List<Tensor> leaves = leaves(1);
+            try (LaneSums sums = new LaneSums(leaves, 3, 0)) {
+                // the first and the third of three: what the second does not bring is never added
+                sums.begin();
+                CountDownLatch began = new CountDownLatch(1);
+                Future<?> third = threads.submit(() -> {
+                    sums.begin();
+                    try (NativeScope inner = new NativeScope()) {
+                        began.countDown();
+                        sums.add(2, 0, ones());
+                        sums.add(2, 0, ones());
+                    } finally {
+                        sums.end(2);
+                    }
+                });
+                began.await();
+                Thread.sleep(50);
+                sums.fail();
+                sums.end(0);
+                third.get(30, TimeUnit.SECONDS);
+            }
+            assertFalse(leaves.get(0).grad().defined(), "half a gradient is none");
+        } finally {
+            threads.shutdown();
+        }
+    }
+
+    @Test
     void nobodyWaitsForALaneThatNeverBegan() {
-        try (NativeScope scope = new NativeScope();
-                LaneSums sums = new LaneSums(1, 3, 0)) {
-            sums.begin();
-            sums.add(2, 0, Tensors.of(new float[] {1}, 1));
-            sums.add(2, 0, Tensors.of(new float[] {2}, 1));
-            sums.end(2);
-            assertNull(sums.of(0), "what the lanes before would have added comes first");
+        try (NativeScope scope = new NativeScope()) {
+            List<Tensor> leaves = leaves(2);
+            try (LaneSums sums = new LaneSums(leaves, 3, 0)) {
+                sums.begin();
+                sums.add(2, 1, ones());
+                sums.add(2, 1, ones());
+                sums.end(2);
+                sums.deliver();
+            }
+            assertFalse(leaves.get(1).grad().defined(), "what the lanes before would have added comes first");
         }
     }
 }

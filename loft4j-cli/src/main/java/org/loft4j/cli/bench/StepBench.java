@@ -42,11 +42,11 @@ public final class StepBench {
      *
      * @param medians by contestant; overLora is the median of the ratios to LoRA's step of the same round
      * @param productRate of a large square product, float32, in GFLOP/s: median of the rounds
-     * @param ownProductRate of the model's own products by themselves, the same
+     * @param shareOfOwnProducts what the model's own products by themselves reach of it, median of the rounds
      * @param shareOfProductRate of LoRA's step: its operations over its seconds and the rate of the same round, median
      */
     public record Result(
-            Map<String, Medians> medians, double productRate, double ownProductRate, double shareOfProductRate) {}
+            Map<String, Medians> medians, double productRate, double shareOfOwnProducts, double shareOfProductRate) {}
 
     /** @param methods without LoRA, which is always first */
     public Result run(List<Method> methods, boolean bfloat16) {
@@ -83,7 +83,7 @@ public final class StepBench {
         List<BenchRun> inTurn = List.copyOf(runs.values());
         Seconds[][] taken = new Seconds[names.size()][rounds];
         double[] rates = new double[rounds];
-        double[] ownRates = new double[rounds];
+        double[] ownShares = new double[rounds];
         for (int round = -WARM_UP; round < rounds; round++) {
             for (int i = 0; i < taken.length; i++) {
                 Seconds seconds = inTurn.get(i).step();
@@ -92,8 +92,9 @@ public final class StepBench {
                 }
             }
             if (round >= 0) {
-                ownRates[round] = inTurn.get(0).ownProductRate();
+                double own = inTurn.get(0).ownProductRate();
                 rates[round] = BenchRun.productRate(Dtype.F32);
+                ownShares[round] = own / rates[round];
             }
         }
         // LoRA is the first
@@ -105,7 +106,7 @@ public final class StepBench {
         for (int round = 0; round < rounds; round++) {
             shares[round] = shape.loraStepFlops(rank) / (taken[0][round].total() * rates[round] * 1e9);
         }
-        return new Result(medians, median(rates), median(ownRates), median(shares));
+        return new Result(medians, median(rates), median(ownShares), median(shares));
     }
 
     private static Medians medians(Seconds[] taken, Seconds[] lora) {
