@@ -85,7 +85,7 @@ class ImagesEndToEndTest {
                 "--rank",
                 "4",
                 "--epochs",
-                "30",
+                "60",
                 "--batch-size",
                 "8",
                 "--learning-rate",
