@@ -25,15 +25,17 @@ import org.loft4j.tensor.Threads;
 class LaneGradientsTest {
     /** Gradients by a number of threads, after two batches on top of each other. */
     private static List<double[]> gradients(int threads, Method method, double dropout, List<MiniBatch> batches) {
+        return gradients(threads, dropout, batches, TinyRun.config(method).build());
+    }
+
+    private static List<double[]> gradients(int threads, double dropout, List<MiniBatch> batches, TrainConfig config) {
         LoraConfig lora = new LoraConfig(4, 8, dropout, TargetModules.allLinear(), null, false, List.of());
         try (Threads some = Threads.of(threads);
                 Model model = TinyRun.model();
-                Trainable trainable =
-                        Trainable.create(model, lora, TinyRun.config(method).build());
+                Trainable trainable = Trainable.create(model, lora, config);
                 NativeScope scope = new NativeScope()) {
             trainable.setTraining(true);
-            Trainer trainer =
-                    new Trainer(model, trainable, TinyRun.config(method).build(), 10);
+            Trainer trainer = new Trainer(model, trainable, config, 10);
             List<double[]> all = new ArrayList<>();
             all.add(new double[] {trainer.findGradients(batches, 3)});
             if (trainable.adapter() != null) {
@@ -88,6 +90,14 @@ class LaneGradientsTest {
     void ofAWholeModelToo() throws Exception {
         List<MiniBatch> batches = padded(5);
         assertClose(gradients(1, Method.FULL, 0, batches), gradients(3, Method.FULL, 0, batches));
+    }
+
+    @Test
+    void andOneThatIsComputedAgainOnTheWayBack() throws Exception {
+        List<MiniBatch> batches = padded(5);
+        TrainConfig again =
+                TinyRun.config(Method.FULL).gradientCheckpointing(true).build();
+        assertClose(gradients(1, Method.FULL, 0, batches), gradients(3, 0, batches, again));
     }
 
     @Test
