@@ -6,9 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.SplittableRandom;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
@@ -33,9 +31,6 @@ import org.loft4j.tensor.Tensors;
  * <p>The adapter owns its tensors. The model must outlive it.
  */
 public final class LoraAdapter implements AutoCloseable {
-    private static final System.Logger LOG = System.getLogger(LoraAdapter.class.getName());
-    private static final Set<String> WARNED = ConcurrentHashMap.newKeySet();
-
     private final Model model;
     private final LoraConfig config;
     private final Map<String, LoraLinear> layers = new LinkedHashMap<>();
@@ -71,7 +66,7 @@ public final class LoraAdapter implements AutoCloseable {
         LoraConfig complete = withHead(model, config);
         Map<String, Linear> selected = ModuleSelection.select(model, complete, true);
         ModuleSelection.requireSaved(model, complete);
-        warnOfRanks(complete, selected);
+        ModuleSelection.warnOfRanks(complete, selected);
         detachAny(model);
         LoraAdapter adapter = new LoraAdapter(model, complete);
         try (NativeScope scope = new NativeScope()) {
@@ -87,24 +82,6 @@ public final class LoraAdapter implements AutoCloseable {
         }
         adapter.attach();
         return adapter;
-    }
-
-    private static void warnOfRanks(LoraConfig config, Map<String, Linear> selected) {
-        List<Linear> exceeded = selected.values().stream()
-                .filter(layer -> config.rankOf(layer.path()) > Math.min(layer.inFeatures(), layer.outFeatures()))
-                .toList();
-        if (exceeded.isEmpty()) {
-            return;
-        }
-        Linear one = exceeded.get(0);
-        String warning = exceeded.size() + " of " + selected.size()
-                + " layers have a rank above their smaller side, such as "
-                + one.path() + ": " + config.rankOf(one.path()) + " of " + one.outFeatures() + "×" + one.inFeatures()
-                + "; what is above it costs memory and changes nothing";
-        // a comparison makes the same adapter for each of its runs
-        if (WARNED.add(warning)) {
-            LOG.log(System.Logger.Level.WARNING, warning);
-        }
     }
 
     private static LoraConfig withHead(Model model, LoraConfig config) {

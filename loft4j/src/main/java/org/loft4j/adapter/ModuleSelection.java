@@ -6,6 +6,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Linear;
@@ -13,6 +14,9 @@ import org.loft4j.nn.Model;
 
 /** Finds the layers of a model that a configuration means. */
 final class ModuleSelection {
+    private static final System.Logger LOG = System.getLogger(ModuleSelection.class.getName());
+    private static final Set<String> WARNED = ConcurrentHashMap.newKeySet();
+
     private ModuleSelection() {}
 
     /**
@@ -49,6 +53,25 @@ final class ModuleSelection {
                     + "modules_to_save or layers_to_transform, so nothing would be trained");
         }
         return selected;
+    }
+
+    /** Says so, once, where a rank is more than a layer has use for. */
+    static void warnOfRanks(LoraConfig config, Map<String, Linear> selected) {
+        List<Linear> exceeded = selected.values().stream()
+                .filter(layer -> config.rankOf(layer.path()) > Math.min(layer.inFeatures(), layer.outFeatures()))
+                .toList();
+        if (exceeded.isEmpty()) {
+            return;
+        }
+        Linear one = exceeded.get(0);
+        String warning = exceeded.size() + " of " + selected.size()
+                + " layers have a rank above their smaller side, such as "
+                + one.path() + ": " + config.rankOf(one.path()) + " of " + one.outFeatures() + "×" + one.inFeatures()
+                + "; what is above it costs memory and changes nothing";
+        // a comparison makes the same adapter for each of its runs
+        if (WARNED.add(warning)) {
+            LOG.log(System.Logger.Level.WARNING, warning);
+        }
     }
 
     /**

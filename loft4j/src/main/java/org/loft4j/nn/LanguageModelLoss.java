@@ -86,7 +86,7 @@ public final class LanguageModelLoss {
      */
     public double backward(ModelInput input, Tensor labels, double scale) {
         try (NativeScope scope = new NativeScope();
-                LaneSum ofHead = new LaneSum()) {
+                HeadSum ofHead = new HeadSum()) {
             Targets targets = Targets.of(model.hiddenStates(input), labels);
             Tensor hidden = targets.hidden();
             Tensor gradient = torch.empty_like(hidden);
@@ -111,7 +111,7 @@ public final class LanguageModelLoss {
     }
 
     /** One part: returns its sum, and adds to the gradients of the head and of the hidden states. */
-    private double headBackward(Targets targets, double scale, LaneSum ofHead) {
+    private double headBackward(Targets targets, double scale, HeadSum ofHead) {
         Linear head = model.head();
         Tensor weight = addedByUs(head);
         Linear used = weight == null ? head : new Linear(head.path(), weight.detach(), head.bias());
@@ -150,7 +150,7 @@ public final class LanguageModelLoss {
     }
 
     /** The gradient of the head over all parts of a lane, whose gradients are not for us to write: it goes to autograd as one. */
-    private static final class LaneSum implements AutoCloseable {
+    private static final class HeadSum implements AutoCloseable {
         private @Nullable Tensor weight;
         private @Nullable Tensor sum;
 

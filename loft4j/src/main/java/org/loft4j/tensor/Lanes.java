@@ -43,6 +43,12 @@ public final class Lanes {
         return inside() ? 1 : Engine.threads();
     }
 
+    /** How many rows are shared out over: fewer rows than lanes leave cores idle, which pays while not too many do; else 1. */
+    public static int forRows(long rows) {
+        int lanes = count();
+        return rows * 2 < lanes ? 1 : (int) Math.min(lanes, rows);
+    }
+
     /** Whether the caller is one. */
     public static boolean inside() {
         return SHARING.get() > 1;

@@ -92,10 +92,9 @@ final class LaneGradients implements AutoCloseable {
         return !(model instanceof Decoder decoder) || decoder.outlives(part.length(), whole.length());
     }
 
-    /** Fewer rows than lanes leave cores idle, which pays while not too many do. */
     private int lanes(long rows) {
-        int lanes = Lanes.count();
-        return rows * 2 < lanes || lanes > mostLanes ? 1 : (int) Math.min(lanes, rows);
+        int lanes = Lanes.forRows(rows);
+        return lanes > mostLanes ? 1 : lanes;
     }
 
     /** Hears of the gradient of one leaf before it is added up. */

@@ -17,7 +17,6 @@ import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.loft4j.ConfigException;
-import org.loft4j.Logged;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
@@ -44,25 +43,6 @@ class LoraAdapterTest {
                             "model.layers.1.mlp.down_proj"),
                     adapter.layers().keySet());
             assertEquals(4 * 2 * (TinyModel.HIDDEN + TinyModel.INNER), adapter.trainableElements());
-        }
-    }
-
-    @Test
-    void aRankAboveTheSmallerSideIsWarnedOf() {
-        try (Logged log = new Logged(LoraAdapter.class);
-                Model model = causal(Dtype.F32)) {
-            int side = Math.min(TinyModel.HIDDEN, TinyModel.INNER);
-            LoraAdapter.create(model, LoraConfig.of(side, 4, TargetModules.allLinear()), 1)
-                    .close();
-            assertEquals(List.of(), log.messages());
-            for (int i = 0; i < 2; i++) {
-                LoraAdapter.create(model, LoraConfig.of(side + 1, 4, TargetModules.allLinear()), 1)
-                        .close();
-            }
-            assertEquals(1, log.messages().size(), "once");
-            String said = log.messages().get(0);
-            assertTrue(said.startsWith("4 of 4 layers have a rank above their smaller side, such as"), said);
-            assertTrue(said.contains(": " + (side + 1) + " of "), said);
         }
     }
 

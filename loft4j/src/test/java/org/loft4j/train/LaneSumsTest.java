@@ -3,7 +3,7 @@ package org.loft4j.train;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -13,6 +13,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -86,6 +87,19 @@ class LaneSumsTest {
             for (Share share : shares) {
                 Thread.sleep(pause.nextInt(3));
                 sums.add(lane, share.leaf, Tensors.of(share.values, SIZE));
+            }
+        } finally {
+            sums.end(lane);
+        }
+    }
+
+    /** A lane that adds to the first leaf. */
+    private static void addOnes(LaneSums sums, int lane, int shares, CountDownLatch began) {
+        sums.begin();
+        try (NativeScope scope = new NativeScope()) {
+            began.countDown();
+            for (int i = 0; i < shares; i++) {
+                sums.add(lane, 0, ones());
             }
         } finally {
             sums.end(lane);
@@ -168,22 +182,14 @@ class LaneSumsTest {
                 LaneSums sums = new LaneSums(leaves(2), 2, SIZE - 1)) {
             sums.begin();
             CountDownLatch began = new CountDownLatch(1);
-            CountDownLatch added = new CountDownLatch(1);
-            Future<?> second = threads.submit(() -> {
-                sums.begin();
-                try (NativeScope inner = new NativeScope()) {
-                    began.countDown();
-                    sums.add(1, 0, ones());
-                    added.countDown();
-                } finally {
-                    sums.end(1);
-                }
-            });
+            Future<?> second = threads.submit(() -> addOnes(sums, 1, 1, began));
             began.await();
-            assertFalse(added.await(300, TimeUnit.MILLISECONDS), "its share waits for the first lane's");
+            assertThrows(
+                    TimeoutException.class,
+                    () -> second.get(300, TimeUnit.MILLISECONDS),
+                    "its share waits for the first lane's");
             sums.add(0, 0, ones());
-            assertTrue(added.await(30, TimeUnit.SECONDS), "it goes on");
-            second.get();
+            second.get(30, TimeUnit.SECONDS);
             sums.end(0);
         } finally {
             threads.shutdown();
@@ -199,16 +205,7 @@ class LaneSumsTest {
                 // the first and the third of three: what the second does not bring is never added
                 sums.begin();
                 CountDownLatch began = new CountDownLatch(1);
-                Future<?> third = threads.submit(() -> {
-                    sums.begin();
-                    try (NativeScope inner = new NativeScope()) {
-                        began.countDown();
-                        sums.add(2, 0, ones());
-                        sums.add(2, 0, ones());
-                    } finally {
-                        sums.end(2);
-                    }
-                });
+                Future<?> third = threads.submit(() -> addOnes(sums, 2, 2, began));
                 began.await();
                 Thread.sleep(50);
                 sums.fail();

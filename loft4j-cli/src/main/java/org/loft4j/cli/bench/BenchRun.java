@@ -104,19 +104,13 @@ final class BenchRun implements AutoCloseable {
 
     /** The loss alone, its rows shared out as those of a step are. */
     private void forward(Batch batch) {
-        int lanes = lanes(batch.rows());
+        int lanes = Lanes.forRows(batch.rows());
         Lanes.run(lanes, i -> {
             long from = (long) batch.rows() * i / lanes;
             long count = (long) batch.rows() * (i + 1) / lanes - from;
             Tensor ids = Tensors.of(batch.inputIds(), shape.batchShape()).narrow(0, from, count);
             new LanguageModelLoss(model).sum(new TokenInput(ids, null), ids);
         });
-    }
-
-    /** As a step cuts its batch; one lane has all cores. */
-    private static int lanes(long rows) {
-        int lanes = Lanes.count();
-        return rows * 2 < lanes ? 1 : (int) Math.min(lanes, rows);
     }
 
     private void detach() {
@@ -154,7 +148,7 @@ final class BenchRun implements AutoCloseable {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
             List<Linear> linears = List.copyOf(model.linears().values());
-            int lanes = lanes(shape.batchShape()[0]);
+            int lanes = Lanes.forRows(shape.batchShape()[0]);
             long rows = shape.batchShape()[0] * shape.batchShape()[1] / lanes;
             long widest = linears.stream().mapToLong(Linear::inFeatures).max().orElseThrow();
             Tensor numbers = torch.randn(new long[] {rows * widest}, Tensors.options(Dtype.F32, DeviceSpec.CPU));
