@@ -67,6 +67,9 @@ public final class Attention {
             double dropout,
             double scale) {
         long heads = query.size(2);
+        if (causal && bias == null && dropout == 0 && CausalAttention.pays(query, key)) {
+            return CausalAttention.attend(query, shared(key, heads), shared(value, heads), scale);
+        }
         Tensor attended = torch.scaled_dot_product_attention(
                 query.transpose(1, 2),
                 shared(key, heads).transpose(1, 2),
@@ -115,7 +118,7 @@ public final class Attention {
     }
 
     /** What hides the keys behind each query, {@code (seq, seq)}. */
-    private static Tensor future(Tensor query) {
+    static Tensor future(Tensor query) {
         long[] shape = {query.size(1), query.size(1)};
         return torch.full(shape, new Scalar(Double.NEGATIVE_INFINITY), query.options())
                 .triu_(1);

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
@@ -29,6 +30,9 @@ import org.loft4j.tensor.Tensors;
 public final class LanguageModelLoss {
     /** Logits in memory at once, unless that were too few positions. */
     private static final long CHUNK = 1 << 23;
+
+    /** Logits whose gradient is taken at once, in the cache: 1 MB in float32. */
+    private static final long BLOCK = 1 << 18;
 
     /** A product with fewer rows would take much longer for each: the matrix comes through the caches for so few. */
     private static final long LEAST_ROWS = 256;
@@ -117,13 +121,24 @@ public final class LanguageModelLoss {
         Linear used = weight == null ? head : new Linear(head.path(), weight.detach(), head.bias());
         Tensor product = used.forward(targets.hidden());
         try (AutoGradMode frozen = new AutoGradMode(false)) {
-            Tensor logits = capped(product.detach());
-            Tensor logProbabilities = wide(logits).log_softmax(-1);
-            double sum = crossEntropy(logProbabilities, targets);
-            Tensor gradient = logProbabilities.exp_();
-            Tensor at = targets.labels().unsqueeze(1);
-            gradient.scatter_add_(1, at, torch.full_like(at, new Scalar(-1.0)).to(gradient.scalar_type()));
-            gradient = uncapped(gradient.mul_(new Scalar(scale)).to(product.scalar_type()), logits);
+            // what took the head over may need its output again
+            Tensor gradient = head.override() == null ? product.detach() : torch.empty_like(product);
+            double sum = 0;
+            long rows = blockRows(product);
+            for (long start = 0; start < targets.count(); start += rows) {
+                try (NativeScope block = new NativeScope()) {
+                    Targets some = targets.some(start, rows);
+                    Tensor logits = capped(product.detach().narrow(0, start, some.count()));
+                    Tensor logProbabilities = wide(logits).log_softmax(-1);
+                    sum += crossEntropy(logProbabilities, some);
+                    Tensor ofLogits = logProbabilities.exp_();
+                    Tensor at = some.labels().unsqueeze(1);
+                    ofLogits.scatter_add_(
+                            1, at, torch.full_like(at, new Scalar(-1.0)).to(ofLogits.scalar_type()));
+                    ofLogits = ofLogits.mul_(new Scalar(scale)).to(product.scalar_type());
+                    gradient.narrow(0, start, some.count()).copy_(uncapped(ofLogits, logits));
+                }
+            }
             if (product.requires_grad()) {
                 backward(product, gradient);
             }
@@ -134,6 +149,12 @@ public final class LanguageModelLoss {
             }
             return sum;
         }
+    }
+
+    /** On the processor what fits the cache, elsewhere all. */
+    private static long blockRows(Tensor logits) {
+        boolean onProcessor = DeviceSpec.of(logits).kind() == DeviceSpec.Kind.CPU;
+        return Math.max(1, onProcessor ? BLOCK / logits.size(1) : logits.size(0));
     }
 
     /**

@@ -7,6 +7,34 @@ import com.sun.jna.Platform;
 public final class NativeHeap {
     private NativeHeap() {}
 
+    /** What glibc's {@code malloc.h} calls M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD. */
+    private static final int TRIM_THRESHOLD = -1;
+
+    private static final int TOP_PAD = -2;
+    private static final int MMAP_THRESHOLD = -3;
+
+    /** As large as a heap of glibc's for a thread, and as its largest threshold. */
+    private static final int HEAP = 64 << 20;
+
+    private static final int LARGEST_THRESHOLD = 32 << 20;
+
+    /**
+     * Lets the C library keep what is freed until {@link #trim}, where it can be told to (glibc); else does nothing. A training
+     * step frees all that it needs and asks for it again in the next, and each page of it would be taken from the system anew.
+     */
+    public static void keepFreed() {
+        if (Platform.isLinux()) {
+            try {
+                Function mallopt = Function.getFunction("c", "mallopt");
+                mallopt.invokeInt(new Object[] {MMAP_THRESHOLD, LARGEST_THRESHOLD});
+                mallopt.invokeInt(new Object[] {TRIM_THRESHOLD, Integer.MAX_VALUE});
+                mallopt.invokeInt(new Object[] {TOP_PAD, HEAP});
+            } catch (UnsatisfiedLinkError e) {
+                // another C library than glibc
+            }
+        }
+    }
+
     /** Gives freed memory back to the system where the C library can be told to (glibc); else does nothing. */
     public static void trim() {
         if (Platform.isLinux()) {

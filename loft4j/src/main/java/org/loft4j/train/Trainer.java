@@ -5,6 +5,7 @@ import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Model;
 import org.loft4j.optim.Schedule;
 import org.loft4j.optim.StepReport;
+import org.loft4j.tensor.NativeHeap;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Seeds;
 
@@ -21,6 +22,7 @@ public final class Trainer {
         this.trainable = trainable;
         this.config = config;
         long warmup = Math.min(totalSteps, (long) Math.ceil(config.warmupRatio() * totalSteps));
+        NativeHeap.keepFreed();
         model.setGradientCheckpointing(config.gradientCheckpointing());
         this.schedule = new Schedule(config.schedule(), warmup, totalSteps);
     }

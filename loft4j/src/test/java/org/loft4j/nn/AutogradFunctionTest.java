@@ -1,0 +1,111 @@
+package org.loft4j.nn;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.Arrays;
+import java.util.List;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+class AutogradFunctionTest {
+    /** {@code y = a²·b}, whose gradient of a is said to be ten times as large as it is. */
+    private static Tensor apply(Tensor a, Tensor b) {
+        Tensor y;
+        try (AutoGradMode frozen = new AutoGradMode(false)) {
+            y = a.square().mul(b);
+        }
+        AutogradFunction.lead("no second derivative", y, List.of(a, b), List.of(a, b), (saved, gradient) -> {
+            Tensor ofA = gradient.mul(saved.get(0)).mul(saved.get(1)).mul(new Scalar(20.0));
+            return Arrays.asList(ofA, gradient.mul(saved.get(0).square()));
+        });
+        return y;
+    }
+
+    private static Tensor leaf(double... values) {
+        Tensor leaf = Tensors.of(values, values.length).clone();
+        leaf.set_requires_grad(true);
+        return leaf;
+    }
+
+    @Test
+    void theGradientsAreThoseThatItSays() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor a = leaf(2, -3);
+            Tensor b = leaf(5, 7);
+            Tensor y = apply(a, b);
+            assertArrayEquals(new double[] {20, 63}, Tensors.toDoubles(y.detach()));
+            y.mul(y).sum().backward();
+            assertArrayEquals(new double[] {8000, -52920}, Tensors.toDoubles(a.grad()), 1e-9);
+            assertArrayEquals(new double[] {160, 1134}, Tensors.toDoubles(b.grad()), 1e-9);
+        }
+    }
+
+    @Test
+    void whoAsksForNoGradientGetsNone() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor a = Tensors.of(new double[] {2}, 1);
+            Tensor b = leaf(5);
+            apply(a, b).sum().backward();
+            assertArrayEquals(new double[] {4}, Tensors.toDoubles(b.grad()));
+            assertThrows(IllegalArgumentException.class, () -> apply(a, a));
+        }
+    }
+
+    /** The graph outlives the scope of the forward pass, as graphs do. */
+    @Test
+    void theScopeOfTheForwardPassMayBeClosed() {
+        try (NativeScope outer = new NativeScope()) {
+            Tensor a = leaf(2);
+            Tensor loss;
+            try (NativeScope inner = new NativeScope()) {
+                loss = inner.toEnclosing(apply(apply(a, a), a).sum());
+            }
+            loss.backward();
+            // y = (a³)²·a with gradients 10·2·y·a and y²: ∂y = 20·8·2 = 320, of the inner one 20·4 + 4 = 84
+            assertArrayEquals(new double[] {320 * 84 + 64}, Tensors.toDoubles(a.grad()), 1e-9);
+        }
+    }
+
+    /** What belongs to a graph that is gone, walked or not, goes when the next function is built. */
+    @Test
+    void nothingIsLeftOfGraphsThatAreGone() {
+        long before = -1;
+        for (int i = 0; i < 6; i++) {
+            try (NativeScope scope = new NativeScope()) {
+                Tensor a = leaf(2);
+                Tensor y = apply(a, a);
+                apply(y, a);
+                if (i % 2 == 0) {
+                    y.sum().backward();
+                }
+            }
+            long now = NativeScope.liveObjects();
+            if (i == 1) {
+                before = now;
+            } else if (i > 1) {
+                assertEquals(before, now + (i % 2 == 0 ? 2 : 0), "live objects after turn " + i);
+            }
+        }
+    }
+
+    /** A graph that somebody keeps does not hide those behind it. */
+    @Test
+    void aGraphThatIsKeptStaysWhole() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor a = leaf(3);
+            Tensor kept = apply(a, a).sum();
+            for (int i = 0; i < 10; i++) {
+                Tensor b = leaf(i);
+                apply(b, b).sum().backward();
+            }
+            kept.backward();
+            assertArrayEquals(new double[] {20 * 9 + 9}, Tensors.toDoubles(a.grad()), 1e-12);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+package org.loft4j.nn;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorArrayRefOptional;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Lanes;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** Against attention from single operations, whose gradients are autograd's. */
+class CausalAttentionTest {
+    private static final double SCALE = 0.3;
+
+    private static Tensor random(Dtype dtype, long... shape) {
+        return torch.randn(shape, Tensors.options(dtype, DeviceSpec.CPU));
+    }
+
+    private static Tensor leaf(Tensor values) {
+        Tensor leaf = values.detach().clone();
+        leaf.set_requires_grad(true);
+        return leaf;
+    }
+
+    private static Tensor future(long length) {
+        return Attention.future(Tensors.empty(Dtype.F64, DeviceSpec.CPU, 1, length, 1, 1));
+    }
+
+    private static double relative(Tensor actual, Tensor expected) {
+        Tensor wide = expected.to(Dtype.F64.scalarType());
+        return actual.to(Dtype.F64.scalarType()).sub(wide).norm().item_double()
+                / wide.norm().item_double();
+    }
+
+    /** Lengths on both sides of a block's end; more heads than are computed at once; values narrower than keys is no case. */
+    @ParameterizedTest
+    @CsvSource({"1, 96, 3, 4", "2, 128, 2, 8", "3, 129, 1, 1", "1, 1000, 5, 2", "1, 1535, 3, 2"})
+    void itsValuesAndGradientsAreThoseOfSingleOperations(long batch, long length, long heads, long headDim) {
+        try (NativeScope scope = new NativeScope()) {
+            List<Tensor> expected = List.of(
+                    leaf(random(Dtype.F64, batch, length, heads, headDim)),
+                    leaf(random(Dtype.F64, batch, length, heads, headDim)),
+                    leaf(random(Dtype.F64, batch, length, heads, headDim)));
+            List<Tensor> actual =
+                    expected.stream().map(CausalAttentionTest::leaf).toList();
+            Tensor direction = random(Dtype.F64, batch, length, heads * headDim);
+            Tensor one = Attention.attendUnfused(
+                    expected.get(0), expected.get(1), expected.get(2), future(length), 0, SCALE, 0);
+            Tensor other = CausalAttention.attend(actual.get(0), actual.get(1), actual.get(2), SCALE);
+            assertTrue(relative(other, one) < 1e-14, "off by " + relative(other, one));
+            one.mul(direction).sum().backward();
+            other.mul(direction).sum().backward();
+            for (int i = 0; i < 3; i++) {
+                double off = relative(actual.get(i).grad(), expected.get(i).grad());
+                assertTrue(off < 1e-13, "gradient " + i + " is off by " + off);
+            }
+        }
+    }
+
+    /** Views of one tensor, as a fused projection yields, keys and values shared by groups, and a gradient that is a view. */
+    @Test
+    void itTakesViewsAndSharedKeys() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor values = random(Dtype.F64, 2, 100, 8, 6);
+            Tensor[] all = {leaf(values), leaf(values)};
+            Tensor direction = random(Dtype.F64, 24, 100, 2).transpose(0, 2);
+            for (int i = 0; i < 2; i++) {
+                int which = i;
+                Tensor query = all[i].narrow(2, 0, 4);
+                Tensor key = all[i].narrow(2, 4, 2);
+                Tensor value = all[i].narrow(2, 6, 2);
+                inALane(() -> {
+                    assertTrue(CausalAttention.pays(query, key));
+                    Tensor y = which == 0
+                            ? Attention.attend(query, key, value, null, true, 0, SCALE)
+                            : Attention.attendUnfused(query, key, value, future(100), 0, SCALE, 0);
+                    y.mul(direction).sum().backward();
+                });
+            }
+            double off = relative(all[0].grad(), all[1].grad());
+            assertTrue(off < 1e-13, "off by " + off);
+        }
+    }
+
+    /** Two lanes, so that each keeps to one core. */
+    private static void inALane(Runnable work) {
+        Lanes.run(2, i -> {
+            if (i == 0) {
+                work.run();
+            }
+        });
+    }
+
+    /** In float32 it is as near to float64 as libtorch's kernel is. */
+    @Test
+    void itIsAsExactAsTheFusedKernel() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor[] exact = new Tensor[3];
+            Tensor[] fused = new Tensor[3];
+            Tensor[] ours = new Tensor[3];
+            for (int i = 0; i < 3; i++) {
+                exact[i] = leaf(random(Dtype.F64, 2, 256, 4, 32));
+                fused[i] = leaf(exact[i].to(Dtype.F32.scalarType()));
+                ours[i] = leaf(fused[i]);
+            }
+            Tensor direction = random(Dtype.F64, 2, 256, 128);
+            Tensor narrow = direction.to(Dtype.F32.scalarType());
+            CausalAttention.attend(exact[0], exact[1], exact[2], SCALE)
+                    .mul(direction)
+                    .sum()
+                    .backward();
+            CausalAttention.attend(ours[0], ours[1], ours[2], SCALE)
+                    .mul(narrow)
+                    .sum()
+                    .backward();
+            // outside of a lane
+            Attention.attend(fused[0], fused[1], fused[2], null, true, 0, SCALE)
+                    .mul(narrow)
+                    .sum()
+                    .backward();
+            for (int i = 0; i < 3; i++) {
+                double off = relative(ours[i].grad(), exact[i].grad());
+                double bar = relative(fused[i].grad(), exact[i].grad());
+                assertTrue(off < 2 * bar, i + ": off by " + off + ", the fused kernel by " + bar);
+            }
+        }
+    }
+
+    @Test
+    void aValueAloneMayAskForItsGradient() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor query = random(Dtype.F64, 1, 100, 2, 3);
+            Tensor value = leaf(random(Dtype.F64, 1, 100, 2, 3));
+            Tensor same = leaf(value);
+            CausalAttention.attend(query, query, value, SCALE).square().sum().backward();
+            Attention.attendUnfused(query, query, same, future(100), 0, SCALE, 0)
+                    .square()
+                    .sum()
+                    .backward();
+            assertTrue(relative(value.grad(), same.grad()) < 1e-13);
+            assertFalse(query.grad().defined());
+        }
+    }
+
+    @Test
+    void aSecondWalkAddsUpAndASecondDerivativeIsRefused() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor query = leaf(random(Dtype.F64, 1, 100, 2, 3));
+            Tensor y = CausalAttention.attend(query, query, query, SCALE).sum();
+            y.backward(new Tensor(), new BoolOptional(true), false, new TensorArrayRefOptional());
+            Tensor once = query.grad().clone();
+            RuntimeException refused = assertThrows(
+                    RuntimeException.class,
+                    () -> y.backward(new Tensor(), new BoolOptional(true), true, new TensorArrayRefOptional()));
+            assertTrue(refused.getMessage().contains("second derivative"), refused.getMessage());
+            y.backward();
+            assertTrue(relative(query.grad(), once.add(once)) < 1e-14);
+            assertEquals(
+                    2, query.grad().sub(once).norm().item_double() / once.norm().item_double() * 2, 1e-12);
+        }
+    }
+}
