@@ -21,8 +21,8 @@ import org.loft4j.tensor.NativeScope;
  * hooks on the x write them over the zeros that arrive there.
  *
  * <p>Hooks and saved tensors must live as long as autograd's graph, whatever scopes are closed before. Nobody tells when a
- * graph goes, but it holds the witness: when it no longer does, all is freed, at the latest when the same thread next builds
- * such a function.
+ * graph goes, but it holds the witness: when it no longer does, all is freed. That is at the end of the walk; a graph that is
+ * never walked is found when the same thread next builds such a function.
  */
 final class AutogradFunction {
     /** Computes the gradients, outside autograd unless it switches that on. */
@@ -35,8 +35,7 @@ final class AutogradFunction {
         List<? extends @Nullable Tensor> gradients(List<Tensor> saved, Tensor gradient);
     }
 
-    /** Of each thread, in the order in which they were built. */
-    private static final ThreadLocal<Deque<AutogradFunction>> BUILT = ThreadLocal.withInitial(ArrayDeque::new);
+    private static final ThreadLocal<Mine> MINE = ThreadLocal.withInitial(Mine::new);
 
     /** Functions that are looked at when one is built, so that a graph that somebody keeps does not hide those behind it. */
     private static final int LOOKS = 2;
@@ -47,6 +46,28 @@ final class AutogradFunction {
     private final List<Tensor> saved = new ArrayList<>();
     private final List<VoidTensorHook> hooks = new ArrayList<>();
     private final List<@Nullable Tensor> gradients = new ArrayList<>();
+    private int awaited;
+
+    /** What a thread has built, oldest first. */
+    private static final class Mine {
+        private final Deque<AutogradFunction> built = new ArrayDeque<>();
+
+        /** How many backward passes of such functions it is in: then a graph may be on its way whose witness is gone already. */
+        private int walking;
+
+        private void freeTheDone() {
+            int kept = 0;
+            while (walking == 0 && kept < Math.min(LOOKS, built.size())) {
+                AutogradFunction oldest = built.removeFirst();
+                if (oldest.isDone()) {
+                    oldest.dispose();
+                } else {
+                    built.addLast(oldest);
+                    kept++;
+                }
+            }
+        }
+    }
 
     private AutogradFunction(String refusal, List<Tensor> saved, Tensor witness, Backward backward) {
         this.refusal = refusal;
@@ -56,7 +77,7 @@ final class AutogradFunction {
     }
 
     /**
-     * Leads the gradient of y to the inputs.
+     * Leads the gradient of y to the inputs, if autograd records and one of them requires it; else does nothing.
      *
      * @param refusal what is said of a second derivative, which there is none of
      * @param y just computed outside autograd; a small sum is added in place
@@ -64,25 +85,25 @@ final class AutogradFunction {
      * @param saved what the backward pass needs; y may be among it
      */
     static void lead(String refusal, Tensor y, List<Tensor> inputs, List<Tensor> saved, Backward backward) {
-        freeTheDone();
+        if (!GradMode.is_enabled() || inputs.stream().noneMatch(Tensor::requires_grad)) {
+            return;
+        }
+        Mine mine = MINE.get();
+        mine.freeTheDone();
         AutogradFunction function =
                 new AutogradFunction(refusal, saved, torch.full(new long[] {}, new Scalar(1.0), y.options()), backward);
-        Tensor path = null;
+        Tensor path = torch.full(new long[] {}, new Scalar(0.0), y.options());
         for (int i = 0; i < inputs.size(); i++) {
             function.gradients.add(null);
             if (inputs.get(i).requires_grad()) {
                 Tensor origin = torch.alias(inputs.get(i));
                 origin.register_hook(function.kept(function.new InputHook(i)));
-                Tensor nothing = origin.narrow(0, 0, 0).sum();
-                path = path == null ? nothing : path.add(nothing);
+                path = path.add(origin.narrow(0, 0, 0).sum());
             }
-        }
-        if (path == null) {
-            throw new IllegalArgumentException("no input requires a gradient");
         }
         y.add_(path.mul(function.witness));
         y.register_hook(function.kept(function.new OutputHook()));
-        BUILT.get().addLast(function);
+        mine.built.addLast(function);
     }
 
     private VoidTensorHook kept(VoidTensorHook hook) {
@@ -90,26 +111,12 @@ final class AutogradFunction {
         return hook;
     }
 
-    private static void freeTheDone() {
-        Deque<AutogradFunction> built = BUILT.get();
-        int kept = 0;
-        while (kept < Math.min(LOOKS, built.size())) {
-            AutogradFunction oldest = built.removeFirst();
-            if (oldest.isDone()) {
-                oldest.free();
-            } else {
-                built.addLast(oldest);
-                kept++;
-            }
-        }
-    }
-
     /** Whether no graph leads through here any longer: then nobody but us holds the witness. */
     private boolean isDone() {
         return witness.use_count() == 1;
     }
 
-    private void free() {
+    private void dispose() {
         forget();
         hooks.forEach(VoidTensorHook::close);
         gradients.forEach(AutogradFunction::release);
@@ -127,6 +134,16 @@ final class AutogradFunction {
         }
     }
 
+    private List<? extends @Nullable Tensor> walk(Tensor gradient) {
+        Mine mine = MINE.get();
+        mine.walking++;
+        try {
+            return backward.gradients(List.copyOf(saved), gradient);
+        } finally {
+            mine.walking--;
+        }
+    }
+
     /** What a hook is called with is a copy of the engine's handle, which it closes. */
     private final class OutputHook extends VoidTensorHook {
         @Override
@@ -136,8 +153,8 @@ final class AutogradFunction {
                     throw new IllegalStateException(refusal);
                 }
                 try (NativeScope scope = new NativeScope()) {
-                    List<? extends @Nullable Tensor> found =
-                            backward.gradients(List.copyOf(saved), new Tensor(arrival));
+                    awaited = hooks.size() - 1;
+                    List<? extends @Nullable Tensor> found = walk(new Tensor(arrival));
                     for (int i = 0; i < found.size(); i++) {
                         Tensor of = found.get(i);
                         release(gradients.set(i, of == null ? null : NativeScope.keep(of)));
@@ -164,8 +181,12 @@ final class AutogradFunction {
                         new Tensor(zeros).copy_(gradient);
                     }
                 }
-                if (isDone()) {
-                    forget();
+                awaited--;
+            }
+            if (isDone()) {
+                forget();
+                if (awaited == 0 && MINE.get().built.removeLastOccurrence(AutogradFunction.this)) {
+                    dispose();
                 }
             }
         }

@@ -3,7 +3,6 @@ package org.loft4j.nn;
 import java.util.List;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.AutoGradMode;
-import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -80,20 +79,17 @@ final class CausalAttention {
      * @return {@code (batch, seq, heads·headDim)}
      */
     static Tensor attend(Tensor query, Tensor key, Tensor value, double scale) {
-        List<Tensor> inputs = List.of(query, key, value);
         Tensor attended;
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             attended = new CausalAttention(query, scale).forward(query, key, value);
         }
-        if (GradMode.is_enabled() && inputs.stream().anyMatch(Tensor::requires_grad)) {
-            AutogradFunction.lead(
-                    "causal attention has no second derivative on the processor",
-                    attended,
-                    inputs,
-                    List.of(query, key, value, attended),
-                    (saved, gradient) -> new CausalAttention(saved.get(0), scale)
-                            .backward(saved.get(0), saved.get(1), saved.get(2), saved.get(3), gradient));
-        }
+        AutogradFunction.lead(
+                "causal attention has no second derivative on the processor",
+                attended,
+                List.of(query, key, value),
+                List.of(query, key, value, attended),
+                (saved, gradient) -> new CausalAttention(saved.get(0), scale)
+                        .backward(saved.get(0), saved.get(1), saved.get(2), saved.get(3), gradient));
         return attended.flatten(2, 3);
     }
 

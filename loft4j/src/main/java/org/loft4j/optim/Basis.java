@@ -19,46 +19,40 @@ final class Basis implements AutoCloseable {
 
     private final Factor factor;
     private final Damping damping;
-    private Tensor gram;
+    private final Tensor gram;
     /** {@code S} before the factor was written last, if it was. */
-    private @Nullable Tensor previousGram;
+    private final Tensor previousGram;
 
-    private Tensor inverse;
+    private final Tensor inverse;
+    private boolean written;
 
     Basis(LowRankPair pair, Factor factor, Damping damping) {
         this.factor = factor;
         this.damping = damping;
         try (NativeScope scope = new NativeScope()) {
-            Tensor gram = gramOf(factor.wide(pair));
-            this.gram = NativeScope.keep(gram);
-            this.inverse = NativeScope.keep(inverseOf(gram));
+            gram = NativeScope.keep(gramOf(factor.wide(pair)));
+            previousGram = NativeScope.keep(torch.zeros_like(gram));
+            inverse = NativeScope.keep(inverseOf(gram));
         }
     }
 
-    /** Takes the factor's present values. */
+    /**
+     * Takes the factor's present values. They go into the same memory: small tensors that stay, made anew in each step, would lie
+     * scattered over the memory that the next step's large ones need.
+     */
     void renew(LowRankPair pair) {
         try (NativeScope scope = new NativeScope()) {
-            Tensor newGram = NativeScope.keep(gramOf(factor.wide(pair)));
-            Tensor newInverse = NativeScope.keep(inverseOf(newGram));
-            dropPrevious();
-            previousGram = gram;
-            inverse.close();
-            gram = newGram;
-            inverse = newInverse;
+            previousGram.copy_(gram);
+            gram.copy_(gramOf(factor.wide(pair)));
+            inverse.copy_(inverseOf(gram));
+            written = true;
         }
     }
 
     /** Takes values that were loaded; what was before them is not known. */
     void reload(LowRankPair pair) {
         renew(pair);
-        dropPrevious();
-    }
-
-    private void dropPrevious() {
-        if (previousGram != null) {
-            previousGram.close();
-            previousGram = null;
-        }
+        written = false;
     }
 
     /** {@code S}, float64 {@code (r, r)}. */
@@ -69,7 +63,7 @@ final class Basis implements AutoCloseable {
     /** {@code S} before the factor was written last; null if it was not, or was loaded since. */
     @Nullable
     Tensor previousGram() {
-        return previousGram;
+        return written ? previousGram : null;
     }
 
     /** {@code S⁻¹}, float64 {@code (r, r)}. */
@@ -92,7 +86,7 @@ final class Basis implements AutoCloseable {
      * @param overlap {@code O = F·Fprevᵀ}
      */
     double turn(Tensor overlap) {
-        if (previousGram == null) {
+        if (!written) {
             return 0;
         }
         try (NativeScope scope = new NativeScope()) {
@@ -118,7 +112,7 @@ final class Basis implements AutoCloseable {
 
     @Override
     public void close() {
-        dropPrevious();
+        previousGram.close();
         gram.close();
         inverse.close();
     }

@@ -27,13 +27,21 @@ public final class Lanes {
     /** The number of threads of a product is one setting for the whole process. */
     private static final ReentrantLock ONE_AT_A_TIME = new ReentrantLock();
 
-    /** The threads beside the caller's, once they are needed: they live as long as the process. */
-    private static final class Pool {
-        private static final ExecutorService THREADS = Executors.newCachedThreadPool(work -> {
-            Thread thread = new Thread(work, "loft-lane");
-            thread.setDaemon(true);
-            return thread;
-        });
+    /**
+     * The threads beside the caller's, once they are needed: they live as long as the process. Each lane keeps its own, for the C
+     * library keeps what a thread has freed for that thread.
+     */
+    private static final List<ExecutorService> THREADS = new ArrayList<>();
+
+    private static ExecutorService thread(int lane) {
+        while (THREADS.size() < lane) {
+            THREADS.add(Executors.newSingleThreadExecutor(work -> {
+                Thread thread = new Thread(work, "loft-lane");
+                thread.setDaemon(true);
+                return thread;
+            }));
+        }
+        return THREADS.get(lane - 1);
     }
 
     private Lanes() {}
@@ -114,7 +122,7 @@ public final class Lanes {
         Throwable failure = null;
         try {
             for (int i = 1; i < lanes; i++) {
-                others.add(Pool.THREADS.submit(lane));
+                others.add(thread(i).submit(lane));
             }
             lane.run();
         } catch (RuntimeException | Error e) {

@@ -13,6 +13,7 @@ import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.Model;
+import org.loft4j.tensor.NativeHeap;
 import org.loft4j.tensor.NativeScope;
 
 /**
@@ -378,5 +379,7 @@ public final class TrainingRun implements AutoCloseable {
                 trainable) {
             batches.close();
         }
+        // what the trainer lets the heap keep from step to step
+        NativeHeap.trim();
     }
 }

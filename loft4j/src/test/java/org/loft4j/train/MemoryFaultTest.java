@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -19,12 +20,16 @@ import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.NativeMemoryException;
 import org.loft4j.data.Dataset;
 import org.loft4j.nn.Model;
+import org.loft4j.tensor.NativeScope;
 
 class MemoryFaultTest {
     @TempDir
     Path directory;
 
-    /** The process: after its first checkpoint it may have 16 MB more, and the next step needs several times that. */
+    /**
+     * The process: after its first checkpoint all that it has freed is taken, it may have 16 MB more, and the next step needs
+     * several times that.
+     */
     public static void main(String[] arguments) throws IOException {
         List<int[]> rows = new ArrayList<>();
         for (int i = 0; i < 4000; i++) {
@@ -63,9 +68,11 @@ class MemoryFaultTest {
 
     private static void limit() {
         try {
-            String status = Files.readString(Path.of("/proc/self/status"));
-            long kilobytes = Long.parseLong(status.replaceAll("(?s).*VmSize:\\s*([0-9]+) kB.*", "$1"));
-            String most = "--as=" + (kilobytes * 1024 + (16L << 20));
+            long before = size();
+            while (size() < before + (128L << 20)) {
+                NativeScope.keep(torch.empty(1 << 20));
+            }
+            String most = "--as=" + (size() + (16L << 20));
             String pid = "--pid=" + ProcessHandle.current().pid();
             assertEquals(
                     0,
@@ -73,6 +80,11 @@ class MemoryFaultTest {
         } catch (IOException | InterruptedException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    private static long size() throws IOException {
+        String status = Files.readString(Path.of("/proc/self/status"));
+        return Long.parseLong(status.replaceAll("(?s).*VmSize:\\s*([0-9]+) kB.*", "$1")) << 10;
     }
 
     @Test
