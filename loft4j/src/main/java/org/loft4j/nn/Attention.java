@@ -67,7 +67,7 @@ public final class Attention {
             double dropout,
             double scale) {
         long heads = query.size(2);
-        if (causal && bias == null && dropout == 0 && CausalAttention.pays(query, key)) {
+        if (causal && bias == null && dropout == 0 && CausalAttention.pays(query, key, value)) {
             return CausalAttention.attend(query, shared(key, heads), shared(value, heads), scale);
         }
         Tensor attended = torch.scaled_dot_product_attention(

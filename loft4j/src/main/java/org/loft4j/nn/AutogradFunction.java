@@ -1,9 +1,9 @@
 package org.loft4j.nn;
 
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -16,17 +16,17 @@ import org.loft4j.tensor.NativeScope;
 /**
  * A function whose gradient is computed here and not by autograd: what {@code torch.autograd.Function} is in PyTorch.
  *
- * <p>The function itself is computed outside autograd. What autograd sees is {@code y + witness·Σᵢ sum(xᵢ[:0])}, sums of no
- * numbers: they change nothing, but lead from y to each x. A hook on y computes the gradients when {@code ∂y} comes by, and
- * hooks on the x write them over the zeros that arrive there.
+ * <p>The function itself is computed outside autograd. What autograd sees is {@code y + witness·(life + Σᵢ sum(xᵢ[:0]))}, a zero
+ * and sums of no numbers: they change nothing, but lead from y to each x. A hook on y computes the gradients when {@code ∂y}
+ * comes by, and hooks on the x write them over the zeros that arrive there.
  *
- * <p>Hooks and saved tensors must live as long as autograd's graph, whatever scopes are closed before. Nobody tells when a
- * graph goes, but it holds the witness: when it no longer does, all is freed. That is at the end of the walk; a graph that is
- * never walked is found when the same thread next builds such a function.
+ * <p>Saved tensors must live as long as autograd keeps its own, and the hooks as long as its graph, whatever scopes are closed
+ * before. Nobody tells when they go, but two numbers do by who holds them: the witness is saved for the backward pass, and the
+ * leaf {@code life} belongs to a node of the graph. Saved tensors are freed at the end of the pass, the rest by {@link #sweep}.
  */
-final class AutogradFunction {
+public final class AutogradFunction {
     /** Computes the gradients, outside autograd unless it switches that on. */
-    interface Backward {
+    public interface Backward {
         /**
          * @param saved what was handed over, detached
          * @param gradient of y
@@ -35,7 +35,8 @@ final class AutogradFunction {
         List<? extends @Nullable Tensor> gradients(List<Tensor> saved, Tensor gradient);
     }
 
-    private static final ThreadLocal<Mine> MINE = ThreadLocal.withInitial(Mine::new);
+    /** All that may still be part of a graph, oldest first. */
+    private static final Queue<AutogradFunction> BUILT = new ConcurrentLinkedQueue<>();
 
     /** Functions that are looked at when one is built, so that a graph that somebody keeps does not hide those behind it. */
     private static final int LOOKS = 2;
@@ -43,56 +44,38 @@ final class AutogradFunction {
     private final String refusal;
     private final Backward backward;
     private final Tensor witness;
+    private final Tensor life;
     private final List<Tensor> saved = new ArrayList<>();
+    private final List<Long> versions = new ArrayList<>();
     private final List<VoidTensorHook> hooks = new ArrayList<>();
     private final List<@Nullable Tensor> gradients = new ArrayList<>();
-    private int awaited;
 
-    /** What a thread has built, oldest first. */
-    private static final class Mine {
-        private final Deque<AutogradFunction> built = new ArrayDeque<>();
-
-        /** How many backward passes of such functions it is in: then a graph may be on its way whose witness is gone already. */
-        private int walking;
-
-        private void freeTheDone() {
-            int kept = 0;
-            while (walking == 0 && kept < Math.min(LOOKS, built.size())) {
-                AutogradFunction oldest = built.removeFirst();
-                if (oldest.isDone()) {
-                    oldest.dispose();
-                } else {
-                    built.addLast(oldest);
-                    kept++;
-                }
-            }
-        }
-    }
-
-    private AutogradFunction(String refusal, List<Tensor> saved, Tensor witness, Backward backward) {
+    private AutogradFunction(String refusal, Tensor y, Backward backward) {
         this.refusal = refusal;
         this.backward = backward;
-        this.witness = NativeScope.keep(witness);
-        saved.forEach(tensor -> this.saved.add(NativeScope.keep(tensor.detach())));
+        this.witness = NativeScope.keep(torch.full(new long[] {}, new Scalar(1.0), y.options()));
+        this.life = NativeScope.keep(torch.full(new long[] {}, new Scalar(0.0), y.options()));
+        life.set_requires_grad(true);
     }
 
     /**
      * Leads the gradient of y to the inputs, if autograd records and one of them requires it; else does nothing.
      *
      * @param refusal what is said of a second derivative, which there is none of
-     * @param y just computed outside autograd; a small sum is added in place
+     * @param y just computed outside autograd; a zero is added in place
      * @param inputs of which those that require a gradient get one
      * @param saved what the backward pass needs; y may be among it
      */
-    static void lead(String refusal, Tensor y, List<Tensor> inputs, List<Tensor> saved, Backward backward) {
+    public static void lead(String refusal, Tensor y, List<Tensor> inputs, List<Tensor> saved, Backward backward) {
         if (!GradMode.is_enabled() || inputs.stream().noneMatch(Tensor::requires_grad)) {
             return;
         }
-        Mine mine = MINE.get();
-        mine.freeTheDone();
-        AutogradFunction function =
-                new AutogradFunction(refusal, saved, torch.full(new long[] {}, new Scalar(1.0), y.options()), backward);
-        Tensor path = torch.full(new long[] {}, new Scalar(0.0), y.options());
+        for (int i = 0; i < LOOKS; i++) {
+            look();
+        }
+        AutogradFunction function = new AutogradFunction(refusal, y, backward);
+        BUILT.add(function);
+        Tensor path = function.life;
         for (int i = 0; i < inputs.size(); i++) {
             function.gradients.add(null);
             if (inputs.get(i).requires_grad()) {
@@ -103,7 +86,11 @@ final class AutogradFunction {
         }
         y.add_(path.mul(function.witness));
         y.register_hook(function.kept(function.new OutputHook()));
-        mine.built.addLast(function);
+        for (Tensor tensor : saved) {
+            Tensor own = NativeScope.keep(tensor.detach());
+            function.saved.add(own);
+            function.versions.add(own._version());
+        }
     }
 
     private VoidTensorHook kept(VoidTensorHook hook) {
@@ -111,16 +98,28 @@ final class AutogradFunction {
         return hook;
     }
 
-    /** Whether no graph leads through here any longer: then nobody but us holds the witness. */
-    private boolean isDone() {
-        return witness.use_count() == 1;
+    /** Frees what belongs to graphs that are gone; {@link #lead} does so bit by bit. */
+    public static void sweep() {
+        for (int i = BUILT.size(); i > 0; i--) {
+            look();
+        }
     }
 
-    private void dispose() {
-        forget();
-        hooks.forEach(VoidTensorHook::close);
-        gradients.forEach(AutogradFunction::release);
-        witness.close();
+    /** At the oldest, which becomes the newest if its graph is there still. */
+    private static void look() {
+        AutogradFunction oldest = BUILT.poll();
+        if (oldest == null) {
+            return;
+        }
+        if (oldest.life.use_count() > 1) {
+            BUILT.add(oldest);
+            return;
+        }
+        oldest.forget();
+        oldest.hooks.forEach(VoidTensorHook::close);
+        oldest.gradients.forEach(AutogradFunction::release);
+        oldest.witness.close();
+        oldest.life.close();
     }
 
     private void forget() {
@@ -134,13 +133,18 @@ final class AutogradFunction {
         }
     }
 
-    private List<? extends @Nullable Tensor> walk(Tensor gradient) {
-        Mine mine = MINE.get();
-        mine.walking++;
-        try {
-            return backward.gradients(List.copyOf(saved), gradient);
-        } finally {
-            mine.walking--;
+    private void check() {
+        if (GradMode.is_enabled()) {
+            throw new IllegalStateException(refusal);
+        }
+        if (saved.size() < versions.size()) {
+            throw new IllegalStateException(
+                    "a second backward pass through the same graph: let the first one retain it");
+        }
+        for (int i = 0; i < saved.size(); i++) {
+            if (saved.get(i)._version() != versions.get(i)) {
+                throw new IllegalStateException("a tensor that a gradient needs has been changed in place since");
+            }
         }
     }
 
@@ -148,17 +152,13 @@ final class AutogradFunction {
     private final class OutputHook extends VoidTensorHook {
         @Override
         public void call(TensorBase arrival) {
-            try (arrival) {
-                if (GradMode.is_enabled()) {
-                    throw new IllegalStateException(refusal);
-                }
-                try (NativeScope scope = new NativeScope()) {
-                    awaited = hooks.size() - 1;
-                    List<? extends @Nullable Tensor> found = walk(new Tensor(arrival));
-                    for (int i = 0; i < found.size(); i++) {
-                        Tensor of = found.get(i);
-                        release(gradients.set(i, of == null ? null : NativeScope.keep(of)));
-                    }
+            try (arrival;
+                    NativeScope scope = new NativeScope()) {
+                check();
+                List<? extends @Nullable Tensor> found = backward.gradients(List.copyOf(saved), new Tensor(arrival));
+                for (int i = 0; i < found.size(); i++) {
+                    Tensor of = found.get(i);
+                    release(gradients.set(i, of == null ? null : NativeScope.keep(of)));
                 }
             }
         }
@@ -181,13 +181,9 @@ final class AutogradFunction {
                         new Tensor(zeros).copy_(gradient);
                     }
                 }
-                awaited--;
             }
-            if (isDone()) {
+            if (witness.use_count() == 1) {
                 forget();
-                if (awaited == 0 && MINE.get().built.removeLastOccurrence(AutogradFunction.this)) {
-                    dispose();
-                }
             }
         }
     }

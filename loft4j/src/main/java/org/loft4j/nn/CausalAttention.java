@@ -62,13 +62,14 @@ final class CausalAttention {
      * Whether this is the faster way: on the processor, in a thread that keeps to one core, unless sequences are very short or
      * very long. It does not depend on whether a gradient is wanted, so that what is computed twice has the same digits.
      */
-    static boolean pays(Tensor query, Tensor key) {
+    static boolean pays(Tensor query, Tensor key, Tensor value) {
         Dtype dtype = Dtype.of(query);
         long length = query.size(1);
         return (dtype == Dtype.F32 || dtype == Dtype.F64)
                 && DeviceSpec.of(query).kind() == DeviceSpec.Kind.CPU
                 && Lanes.count() == 1
                 && key.size(1) == length
+                && value.size(3) == query.size(3)
                 && SHORTEST <= length
                 && length < LONGEST;
     }

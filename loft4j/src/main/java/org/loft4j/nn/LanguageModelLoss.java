@@ -151,10 +151,10 @@ public final class LanguageModelLoss {
         }
     }
 
-    /** On the processor what fits the cache, elsewhere all. */
+    /** On the processor what fits the caches of the cores that work on it, elsewhere all. */
     private static long blockRows(Tensor logits) {
         boolean onProcessor = DeviceSpec.of(logits).kind() == DeviceSpec.Kind.CPU;
-        return Math.max(1, onProcessor ? BLOCK / logits.size(1) : logits.size(0));
+        return Math.max(1, onProcessor ? BLOCK * Lanes.count() / logits.size(1) : logits.size(0));
     }
 
     /**

@@ -13,6 +13,8 @@ public final class NativeHeap {
     private static final int TOP_PAD = -2;
     private static final int MMAP_THRESHOLD = -3;
 
+    private static final int NEVER = -1;
+
     /** As large as a heap of glibc's for a thread, and as its largest threshold. */
     private static final int HEAP = 64 << 20;
 
@@ -27,7 +29,7 @@ public final class NativeHeap {
             try {
                 Function mallopt = Function.getFunction("c", "mallopt");
                 mallopt.invokeInt(new Object[] {MMAP_THRESHOLD, LARGEST_THRESHOLD});
-                mallopt.invokeInt(new Object[] {TRIM_THRESHOLD, Integer.MAX_VALUE});
+                mallopt.invokeInt(new Object[] {TRIM_THRESHOLD, NEVER});
                 mallopt.invokeInt(new Object[] {TOP_PAD, HEAP});
             } catch (UnsatisfiedLinkError e) {
                 // another C library than glibc

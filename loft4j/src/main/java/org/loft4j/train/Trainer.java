@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import java.util.List;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.nn.AutogradFunction;
 import org.loft4j.nn.Model;
 import org.loft4j.optim.Schedule;
 import org.loft4j.optim.StepReport;
@@ -51,13 +52,17 @@ public final class Trainer {
         trainable.beginStep(config.seed(), step);
         BatchLoss objective = BatchLoss.over(model.task(), microBatches);
         double loss = 0;
-        for (int i = 0; i < microBatches.size(); i++) {
-            try (NativeScope scope = new NativeScope()) {
-                BatchTensors batch = BatchTensors.of(microBatches.get(i), model);
-                loss += trainable
-                        .gradients()
-                        .backward(objective, batch, Seeds.derive(config.seed(), "batch " + i, step));
+        try {
+            for (int i = 0; i < microBatches.size(); i++) {
+                try (NativeScope scope = new NativeScope()) {
+                    BatchTensors batch = BatchTensors.of(microBatches.get(i), model);
+                    loss += trainable
+                            .gradients()
+                            .backward(objective, batch, Seeds.derive(config.seed(), "batch " + i, step));
+                }
             }
+        } finally {
+            AutogradFunction.sweep();
         }
         return loss;
     }

@@ -378,8 +378,9 @@ public final class TrainingRun implements AutoCloseable {
         try (output;
                 trainable) {
             batches.close();
+        } finally {
+            // what the trainer lets the heap keep from step to step
+            NativeHeap.trim();
         }
-        // what the trainer lets the heap keep from step to step
-        NativeHeap.trim();
     }
 }

@@ -3,6 +3,8 @@ package org.loft4j.nn;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
 import java.util.List;
@@ -72,14 +74,12 @@ class AutogradFunctionTest {
         }
     }
 
-    /** What belongs to a graph goes with its walk, or when the next function is built. */
+    /** What belongs to a graph, walked or not, goes when it is gone. */
     @Test
     void nothingIsLeftOfGraphsThatAreGone() {
-        try (NativeScope scope = new NativeScope()) {
-            apply(leaf(1), leaf(1)).sum().backward();
-        }
+        AutogradFunction.sweep();
         long before = NativeScope.liveObjects();
-        for (boolean walked : new boolean[] {true, false, true}) {
+        for (boolean walked : new boolean[] {true, false}) {
             try (NativeScope scope = new NativeScope()) {
                 Tensor a = leaf(2);
                 Tensor y = apply(a, a);
@@ -88,14 +88,36 @@ class AutogradFunctionTest {
                 if (walked) {
                     z.sum().backward();
                 }
+                AutogradFunction.sweep();
+                assertTrue(NativeScope.liveObjects() > before);
             }
+            AutogradFunction.sweep();
+            assertEquals(before, NativeScope.liveObjects());
         }
+    }
+
+    @Test
+    void aSecondWalkThroughAGraphThatIsNotRetainedIsRefused() {
         try (NativeScope scope = new NativeScope()) {
-            for (int i = 0; i < 3; i++) {
-                apply(leaf(1), leaf(1)).sum().backward();
-            }
+            Tensor a = leaf(2);
+            Tensor y = apply(a, a).sum();
+            y.backward();
+            AutogradFunction.sweep();
+            RuntimeException refused = assertThrows(RuntimeException.class, y::backward);
+            assertTrue(refused.getMessage().contains("second backward pass"), refused.getMessage());
         }
-        assertEquals(before, NativeScope.liveObjects());
+    }
+
+    @Test
+    void aSavedTensorThatWasChangedIsNoticed() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor a = leaf(2);
+            Tensor b = Tensors.of(new double[] {3}, 1);
+            Tensor y = apply(a, b).sum();
+            b.mul_(new Scalar(2.0));
+            RuntimeException refused = assertThrows(RuntimeException.class, y::backward);
+            assertTrue(refused.getMessage().contains("changed in place"), refused.getMessage());
+        }
     }
 
     /** A backward pass in which such functions are built and walked, while others of the same walk are on their way. */

@@ -81,7 +81,7 @@ class CausalAttentionTest {
                 Tensor key = all[i].narrow(2, 4, 2);
                 Tensor value = all[i].narrow(2, 6, 2);
                 inALane(() -> {
-                    assertTrue(CausalAttention.pays(query, key));
+                    assertTrue(CausalAttention.pays(query, key, value));
                     Tensor y = which == 0
                             ? Attention.attend(query, key, value, null, true, 0, SCALE)
                             : Attention.attendUnfused(query, key, value, future(100), 0, SCALE, 0);
