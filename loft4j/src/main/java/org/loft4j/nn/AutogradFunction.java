@@ -74,7 +74,6 @@ public final class AutogradFunction {
             look();
         }
         AutogradFunction function = new AutogradFunction(refusal, y, backward);
-        BUILT.add(function);
         Tensor path = function.life;
         for (int i = 0; i < inputs.size(); i++) {
             function.gradients.add(null);
@@ -91,6 +90,8 @@ public final class AutogradFunction {
             function.saved.add(own);
             function.versions.add(own._version());
         }
+        // not before y leads to it: another thread may look
+        BUILT.add(function);
     }
 
     private VoidTensorHook kept(VoidTensorHook hook) {
