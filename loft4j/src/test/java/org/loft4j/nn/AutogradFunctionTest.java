@@ -7,7 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -135,6 +140,32 @@ class AutogradFunctionTest {
             // y = c²·b, c = a³: 20·8·3 = 480 for c, which has 20·4 + 4 = 84 for a; 64 for b
             assertArrayEquals(new double[] {5 * 480 * 84}, Tensors.toDoubles(a.grad()), 1e-9);
             assertArrayEquals(new double[] {5 * 64}, Tensors.toDoubles(b.grad()), 1e-9);
+        }
+    }
+
+    /** Each thread that builds one looks at those of the others. */
+    @Test
+    void threadsBuildSideBySide() throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(4);
+        try {
+            List<Callable<Double>> work = Collections.nCopies(4, () -> {
+                double worst = 0;
+                for (int turn = 1; turn <= 300; turn++) {
+                    try (NativeScope scope = new NativeScope()) {
+                        Tensor a = leaf(turn);
+                        apply(apply(a, a), a).sum().backward();
+                        // y = c²·a, c = a³: 20·c·a for c, which has 20·a² + a² for a; and c² for a
+                        double expected = 20 * Math.pow(turn, 4) * 21 * Math.pow(turn, 2) + Math.pow(turn, 6);
+                        worst = Math.max(worst, Math.abs(Tensors.toDoubles(a.grad())[0] - expected) / expected);
+                    }
+                }
+                return worst;
+            });
+            for (Future<Double> worst : threads.invokeAll(work)) {
+                assertTrue(worst.get() < 1e-12, "off by " + worst.get());
+            }
+        } finally {
+            threads.shutdown();
         }
     }
 
