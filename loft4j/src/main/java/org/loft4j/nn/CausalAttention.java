@@ -19,7 +19,7 @@ import org.loft4j.tensor.NativeScope;
  *
  * <pre>  ∂V += Pᵀ·∂O,  ∂S = P ⊙ (∂O·Vᵀ − rowsum(∂O ⊙ O)),  ∂Q = scale·∂S·K,  ∂K += scale·∂Sᵀ·Q</pre>
  *
- * libtorch's fused kernel does the same one head at a time, in products so small that much of its time goes into them.
+ * libtorch's fused kernel has the same equations and takes longer, most of all at 256 and 512 tokens (docs/performance.md).
  */
 final class CausalAttention {
     /** Queries at a time: with more of them, more of the keys are computed that they do not see. */

@@ -43,7 +43,7 @@ class CausalAttentionTest {
                 / wide.norm().item_double();
     }
 
-    /** Lengths on both sides of a block's end; more heads than are computed at once; values narrower than keys is no case. */
+    /** Lengths on both sides of a block's end, and more heads than are computed at once. */
     @ParameterizedTest
     @CsvSource({"1, 96, 3, 4", "2, 128, 2, 8", "3, 129, 1, 1", "1, 1000, 5, 2", "1, 1535, 3, 2"})
     void itsValuesAndGradientsAreThoseOfSingleOperations(long batch, long length, long heads, long headDim) {
