@@ -110,10 +110,13 @@ final class BenchCommand implements Verb {
     /** The median of a few processes: how the C library cuts its memory depends on which thread was first, and moves a peak by some percent. */
     private long peak(BenchModel shape, Method method, Dtype crossTerms) throws IOException {
         // on the larger model those percents are a tenth, and a process takes most of a minute
-        int processes = quick || shape == BenchModel.LARGE ? 1 : 7;
+        boolean once = quick || shape == BenchModel.LARGE;
+        int processes = once ? 1 : 7;
+        // what a step leaves behind moves the peaks of the next two or three
+        int steps = once ? 3 : 6;
         long[] peaks = new long[processes];
         for (int i = 0; i < processes; i++) {
-            peaks[i] = PeakProcess.peak(shape, method, rank, 3, crossTerms);
+            peaks[i] = PeakProcess.peak(shape, method, rank, steps, crossTerms);
         }
         Arrays.sort(peaks);
         return peaks[processes / 2];

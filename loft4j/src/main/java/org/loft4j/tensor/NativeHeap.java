@@ -20,17 +20,32 @@ public final class NativeHeap {
 
     private static final int LARGEST_THRESHOLD = 32 << 20;
 
+    /** glibc's own to begin with; it rises with what is freed, unless it is set. */
+    private static final int SMALLEST_THRESHOLD = 128 << 10;
+
+    /**
+     * Gives what is made from now on pages of its own, a tensor of 128 kB and more by itself, until {@link #keepFreed}: for what
+     * stays as long as a run does. Among what comes and goes with each step it would cut the room for that in pieces. Does nothing
+     * but with glibc.
+     */
+    public static void layApart() {
+        set(MMAP_THRESHOLD, SMALLEST_THRESHOLD);
+    }
+
     /**
      * Lets the C library keep what is freed until {@link #trim}, where it can be told to (glibc); else does nothing. A training
      * step frees all that it needs and asks for it again in the next, and each page of it would be taken from the system anew.
      */
     public static void keepFreed() {
+        set(MMAP_THRESHOLD, LARGEST_THRESHOLD);
+        set(TRIM_THRESHOLD, NEVER);
+        set(TOP_PAD, HEAP);
+    }
+
+    private static void set(int parameter, int value) {
         if (Platform.isLinux()) {
             try {
-                Function mallopt = Function.getFunction("c", "mallopt");
-                mallopt.invokeInt(new Object[] {MMAP_THRESHOLD, LARGEST_THRESHOLD});
-                mallopt.invokeInt(new Object[] {TRIM_THRESHOLD, NEVER});
-                mallopt.invokeInt(new Object[] {TOP_PAD, HEAP});
+                Function.getFunction("c", "mallopt").invokeInt(new Object[] {parameter, value});
             } catch (UnsatisfiedLinkError e) {
                 // another C library than glibc
             }

@@ -29,6 +29,7 @@ import org.loft4j.optim.AdamWConfig;
 import org.loft4j.optim.NamedParameter;
 import org.loft4j.optim.OptimizerGroups;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeHeap;
 import org.loft4j.tensor.NativeScope;
 
 /** The part of a model that a run trains, with the optimizers that move it. The model must outlive it. */
@@ -81,6 +82,7 @@ public final class Trainable implements AutoCloseable {
             throw new ConfigException("method " + config.method().word()
                     + " cannot train the magnitudes of use_dora: use method dora, or leave use_dora out");
         }
+        NativeHeap.layApart();
         // what adapter and optimizers keep leaves this scope; whatever else they touch on the way does not
         try (NativeScope scope = new NativeScope()) {
             return lora != null && config.method().usesAdapter() ? adapter(model, lora, config) : full(model, config);

@@ -11,7 +11,7 @@ import org.loft4j.nn.CausalDecoder;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.train.Method;
 
-/** The largest resident size of a process that takes a few steps with one method and does nothing else. */
+/** The largest resident size of a process that takes a few steps with one method and does nothing else, on the options of the launcher. */
 public final class PeakProcess {
     private PeakProcess() {}
 
@@ -26,6 +26,7 @@ public final class PeakProcess {
                 "-Xmx256m",
                 "-Xmn8m",
                 "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
                 "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
                 "-cp",
                 System.getProperty("java.class.path"),
