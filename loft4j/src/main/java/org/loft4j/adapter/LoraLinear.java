@@ -1,6 +1,8 @@
 package org.loft4j.adapter;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -74,14 +76,9 @@ public final class LoraLinear implements LinearForward {
         if (merged) {
             return layer.baseForward(x);
         }
-        long[] shape = Shapes.of(x);
-        int last = shape.length - 1;
-        if (last < 0 || shape[last] != layer.inFeatures()) {
-            throw new ShapeException(path() + " takes (…, " + layer.inFeatures() + "), got " + Shapes.text(shape));
-        }
+        Tensor rows = rows(x);
         // In two dimensions the base product owns its memory, so the adapter's product can be added in place: autograd
         // would copy the whole gradient for an in-place sum into a view. The scale rides on the product for nothing.
-        Tensor rows = last == 1 ? x : x.reshape(-1, shape[last]);
         boolean dropping = training && dropout > 0;
         Tensor dropped = Dropout.apply(rows, dropout, training);
         Tensor low = torch.mm(dropped, cast(probed(loraA, probeDirection, 0)).t());
@@ -96,10 +93,57 @@ public final class LoraLinear implements LinearForward {
                 y = torch.addcmul(y, y, excess);
             }
         }
-        if (last == 1) {
+        return shaped(y, x);
+    }
+
+    /**
+     * The products with the A of all of them are one product, forward and back: each of these thin products alone takes longer to
+     * lay out x than to multiply.
+     */
+    @Override
+    public List<Tensor> forwardAll(List<Linear> layers, Tensor x) {
+        List<LoraLinear> plain = layers.stream()
+                .map(Linear::override)
+                .filter(LoraLinear.class::isInstance)
+                .map(LoraLinear.class::cast)
+                .filter(LoraLinear::isPlain)
+                .toList();
+        if (plain.size() < layers.size()) {
+            return LinearForward.super.forwardAll(layers, x);
+        }
+        Tensor rows = rows(x);
+        Tensor stacked =
+                torch.cat(new TensorVector(plain.stream().map(LoraLinear::loraA).toArray(Tensor[]::new)), 0);
+        TensorVector low = torch.mm(rows, cast(stacked).t())
+                .split_with_sizes(plain.stream().mapToLong(LoraLinear::rank).toArray(), 1);
+        List<Tensor> all = new ArrayList<>();
+        for (LoraLinear layer : plain) {
+            all.add(layer.shaped(layer.addUpdate(layer.base.baseForward(rows), low.get(all.size())), x));
+        }
+        return all;
+    }
+
+    /** Whether {@code y = x·W0ᵀ + b + scale·(x·Aᵀ)·Bᵀ} is all there is. */
+    private boolean isPlain() {
+        return !merged && magnitude == null && !(training && (dropout > 0 || probeDirection != null));
+    }
+
+    private Tensor rows(Tensor x) {
+        long[] shape = Shapes.of(x);
+        int last = shape.length - 1;
+        if (last < 0 || shape[last] != base.inFeatures()) {
+            throw new ShapeException(path() + " takes (…, " + base.inFeatures() + "), got " + Shapes.text(shape));
+        }
+        return last == 1 ? x : x.reshape(-1, shape[last]);
+    }
+
+    /** The rows of y in the shape of x. */
+    private Tensor shaped(Tensor y, Tensor x) {
+        long[] shape = Shapes.of(x);
+        if (shape.length == 2) {
             return y;
         }
-        shape[last] = layer.outFeatures();
+        shape[shape.length - 1] = base.outFeatures();
         return y.view(shape);
     }
 

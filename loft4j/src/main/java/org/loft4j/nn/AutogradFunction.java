@@ -18,7 +18,7 @@ import org.loft4j.tensor.NativeScope;
  *
  * <p>The function itself is computed outside autograd. What autograd sees is {@code y + witness·(life + Σᵢ sum(xᵢ[:0]))}, a zero
  * and sums of no numbers: they change nothing, but lead from y to each x. A hook on y computes the gradients when {@code ∂y}
- * comes by, and hooks on the x write them over the zeros that arrive there.
+ * comes by, and hooks on the x put them in place of the zeros that arrive there.
  *
  * <p>Saved tensors must live as long as autograd keeps its own, and the hooks as long as its graph, whatever scopes are closed
  * before. Nobody tells when they go, but two numbers do by who holds them: the witness is saved for the backward pass, and the
@@ -30,7 +30,7 @@ public final class AutogradFunction {
         /**
          * @param saved what was handed over, detached
          * @param gradient of y
-         * @return one for each input, in its shape, or null where it is zero
+         * @return one for each input, in its shape and type, or null where it is zero
          */
         List<? extends @Nullable Tensor> gradients(List<Tensor> saved, Tensor gradient);
     }
@@ -179,7 +179,7 @@ public final class AutogradFunction {
                 Tensor gradient = gradients.set(index, null);
                 if (gradient != null) {
                     try (gradient) {
-                        new Tensor(zeros).copy_(gradient);
+                        zeros.set_data(gradient);
                     }
                 }
             }

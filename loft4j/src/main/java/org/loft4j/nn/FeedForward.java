@@ -28,7 +28,8 @@ public sealed interface FeedForward {
     record Gated(Linear gate, Linear up, Linear down, Activation activation) implements FeedForward {
         @Override
         public Tensor forward(Tensor x) {
-            return down.forward(activation.apply(gate.forward(x)).mul(up.forward(x)));
+            List<Tensor> both = Linear.forwardAll(List.of(gate, up), x);
+            return down.forward(activation.apply(both.get(0)).mul(both.get(1)));
         }
 
         @Override

@@ -20,8 +20,8 @@ public sealed interface HeadProjection {
     record Separate(Linear query, Linear key, Linear value) implements HeadProjection {
         @Override
         public Heads project(Tensor x, int headDim) {
-            return new Heads(
-                    heads(query.forward(x), headDim), heads(key.forward(x), headDim), heads(value.forward(x), headDim));
+            List<Tensor> all = Linear.forwardAll(linears(), x);
+            return new Heads(heads(all.get(0), headDim), heads(all.get(1), headDim), heads(all.get(2), headDim));
         }
 
         @Override

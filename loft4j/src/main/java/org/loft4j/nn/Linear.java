@@ -1,5 +1,6 @@
 package org.loft4j.nn;
 
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.Shapes;
@@ -41,6 +42,12 @@ public final class Linear {
 
     public Tensor forward(Tensor x) {
         return override == null ? baseForward(x) : override.forward(this, x);
+    }
+
+    /** Several layers on the same input, which may share what they do with it. */
+    public static List<Tensor> forwardAll(List<Linear> layers, Tensor x) {
+        LinearForward first = layers.get(0).override;
+        return first == null ? layers.stream().map(layer -> layer.forward(x)).toList() : first.forwardAll(layers, x);
     }
 
     /** The layer without whatever took it over. */

@@ -1,5 +1,6 @@
 package org.loft4j.nn;
 
+import java.util.List;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -30,13 +31,9 @@ public final class SelfAttention {
      * @param bias added to the scores, broadcast to {@code (batch, heads, seq, seq)}, or null
      */
     public Tensor forward(Tensor hidden, @Nullable Tensor bias, boolean training) {
+        List<Tensor> all = Linear.forwardAll(List.of(query, key, value), hidden);
         return Attention.attend(
-                split(query.forward(hidden)),
-                split(key.forward(hidden)),
-                split(value.forward(hidden)),
-                bias,
-                false,
-                training ? dropout : 0);
+                split(all.get(0)), split(all.get(1)), split(all.get(2)), bias, false, training ? dropout : 0);
     }
 
     public void forEachLinear(Consumer<Linear> action) {

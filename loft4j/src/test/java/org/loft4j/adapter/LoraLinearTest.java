@@ -1,0 +1,136 @@
+package org.loft4j.adapter;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.Test;
+import org.loft4j.nn.Linear;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Seeds;
+import org.loft4j.tensor.Tensors;
+
+/** Layers with adapters that are given the same input. */
+class LoraLinearTest {
+    private static final String FIRST = "model.layers.0.mlp.up_proj";
+    private static final String SECOND = "model.layers.1.mlp.up_proj";
+
+    @Test
+    void layersOnTheSameInputAreAsEachByItself() {
+        check(LoraConfig.of(2, 3, TargetModules.allLinear()), false, 2);
+    }
+
+    @Test
+    void dropoutDrawsForEachLayer() {
+        check(new LoraConfig(2, 3, 0.5, TargetModules.allLinear(), (String) null, false, List.of()), true, 2);
+    }
+
+    @Test
+    void magnitudesAndLayersWithoutAnAdapterStandAlone() {
+        check(LoraConfig.of(2, 3, TargetModules.allLinear()).withDora(true), false, 2);
+        check(LoraConfig.of(2, 3, TargetModules.regex(".*layers.0.*")), false, 1);
+        check(LoraConfig.of(2, 3, TargetModules.regex(".*layers.1.*")), false, 1);
+    }
+
+    @Test
+    void mergedLayersAreTheirWeightsAlone() {
+        try (TinyModel model = new TinyModel(Task.CAUSAL_LM, Dtype.F64, false, 5);
+                LoraAdapter adapter = adapter(model, LoraConfig.of(2, 3, TargetModules.allLinear()));
+                NativeScope scope = new NativeScope()) {
+            Tensor x = input(new Random(2));
+            List<Tensor> beside = Linear.forwardAll(both(model), x);
+            adapter.merge();
+            List<Tensor> merged = Linear.forwardAll(both(model), x);
+            for (int i = 0; i < 2; i++) {
+                assertEquals(0, difference(beside.get(i), merged.get(i)), 1e-12);
+            }
+        }
+    }
+
+    private static void check(LoraConfig config, boolean training, int adapted) {
+        try (TinyModel model = new TinyModel(Task.CAUSAL_LM, Dtype.F64, false, 5);
+                LoraAdapter adapter = adapter(model, config);
+                NativeScope scope = new NativeScope()) {
+            adapter.setTraining(training);
+            List<Tensor> together = gradients(model, adapter, true);
+            List<Tensor> apart = gradients(model, adapter, false);
+            assertEquals(2 + 1 + adapted * (config.useDora() ? 3 : 2), together.size());
+            for (int i = 0; i < together.size(); i++) {
+                assertTrue(apart.get(i).abs().sum().item_double() > 1e-3);
+                assertEquals(0, difference(together.get(i), apart.get(i)), 1e-12, "number " + i);
+            }
+        }
+    }
+
+    /** Outputs, then the gradients of the input and of what the adapters of the two layers hold. */
+    private static List<Tensor> gradients(TinyModel model, LoraAdapter adapter, boolean together) {
+        Random random = new Random(3);
+        Tensor x = input(random).set_requires_grad(true);
+        Seeds.manualSeed(4);
+        List<Tensor> y = together
+                ? Linear.forwardAll(both(model), x)
+                : both(model).stream().map(layer -> layer.forward(x)).toList();
+        Tensor loss = null;
+        for (Tensor one : y) {
+            Tensor part = one.mul(values(random, 2, 4, TinyModel.INNER)).sum();
+            loss = loss == null ? part : loss.add(part);
+        }
+        List<Tensor> leaves = new ArrayList<>(List.of(x));
+        for (String path : List.of(FIRST, SECOND)) {
+            LoraLinear layer = adapter.layers().get(path);
+            if (layer != null) {
+                leaves.addAll(List.of(layer.loraA(), layer.loraB()));
+                Tensor magnitude = layer.magnitude();
+                if (magnitude != null) {
+                    leaves.add(magnitude);
+                }
+            }
+        }
+        leaves.forEach(leaf -> leaf.mutable_grad().reset());
+        loss.backward();
+        List<Tensor> all = new ArrayList<>(y);
+        leaves.forEach(leaf -> all.add(leaf.grad().clone()));
+        return all;
+    }
+
+    private static List<Linear> both(TinyModel model) {
+        return List.of(model.linears().get(FIRST), model.linears().get(SECOND));
+    }
+
+    private static LoraAdapter adapter(TinyModel model, LoraConfig config) {
+        LoraAdapter adapter = LoraAdapter.create(model, config, 1);
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            Random random = new Random(7);
+            adapter.layers()
+                    .values()
+                    .forEach(layer ->
+                            layer.loraB().copy_(values(random, layer.loraB().size(0), layer.rank())));
+        }
+        return adapter;
+    }
+
+    private static Tensor input(Random random) {
+        return values(random, 2, 4, TinyModel.HIDDEN);
+    }
+
+    private static Tensor values(Random random, long... shape) {
+        long count = 1;
+        for (long size : shape) {
+            count *= size;
+        }
+        return Tensors.of(random.doubles(count, -1, 1).toArray(), shape);
+    }
+
+    private static double difference(Tensor a, Tensor b) {
+        return torch.sub(a, b, new Scalar(1.0)).abs().max().item_double();
+    }
+}
