@@ -111,7 +111,7 @@ final class BenchCommand implements Verb {
     private long peak(BenchModel shape, Method method, Dtype crossTerms) throws IOException {
         // on the larger model those percents are a tenth, and a process takes most of a minute
         boolean once = quick || shape == BenchModel.LARGE;
-        int processes = once ? 1 : 7;
+        int processes = once ? 1 : 5;
         // what a step leaves behind moves the peaks of the next two or three
         int steps = once ? 3 : 6;
         long[] peaks = new long[processes];
