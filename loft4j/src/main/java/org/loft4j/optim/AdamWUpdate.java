@@ -31,6 +31,11 @@ final class AdamWUpdate implements FactorUpdate {
     }
 
     @Override
+    public void rest(Tensor g, Resting factor, long t) {
+        second.rest(g, m, factor, t);
+    }
+
+    @Override
     public Tensor accumulate(Tensor g, long t) {
         m.mul_(new Scalar(config.beta1())).add_(g, new Scalar(1 - config.beta1()));
         second.accumulate(g, t);
@@ -50,7 +55,7 @@ final class AdamWUpdate implements FactorUpdate {
     @Override
     public void addState(String prefix, Map<String, Tensor> all) {
         all.put(prefix + ".exp_avg", m);
-        all.put(prefix + ".exp_avg_sq", second.state());
+        second.addState(prefix, all);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package org.loft4j.optim;
 
+import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -21,8 +22,8 @@ final class CrossTermDiagonal implements SecondMoment {
     }
 
     @Override
-    public Tensor state() {
-        return terms.state();
+    public void addState(String prefix, Map<String, Tensor> all) {
+        terms.addState(prefix, all);
     }
 
     @Override
@@ -38,14 +39,14 @@ final class CrossTermDiagonal implements SecondMoment {
     @Override
     public Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t) {
         double bound = QuotientBound.at(config, t);
-        Tensor v = algebra.diagonal(terms.state()).to(m.scalar_type()).clamp_min_(new Scalar(0.0));
+        Tensor v = algebra.diagonal(terms.packed()).to(m.scalar_type()).clamp_min_(new Scalar(0.0));
         return FactorMoment.quotient(config, m, v, t)
                 .clamp_(new ScalarOptional(new Scalar(-bound)), new ScalarOptional(new Scalar(bound)));
     }
 
     @Override
     public double epsShare(Tensor m, Tensor basis, long t) {
-        return SecondMoment.epsShare(config, m, algebra.diagonal(terms.state()).to(m.scalar_type()), t);
+        return SecondMoment.epsShare(config, m, algebra.diagonal(terms.packed()).to(m.scalar_type()), t);
     }
 
     @Override

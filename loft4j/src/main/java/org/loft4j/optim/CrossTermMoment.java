@@ -1,5 +1,6 @@
 package org.loft4j.optim;
 
+import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -24,9 +25,12 @@ final class CrossTermMoment implements SecondMoment {
     /** The map of packed columns that the next {@link #accumulate} applies first. */
     private @Nullable Tensor carrying;
 
+    private final @Nullable OvershootGuard guard;
+
     CrossTermMoment(LoftConfig config, Tensor like) {
         this.config = config;
         this.wide = like.scalar_type();
+        this.guard = OvershootGuard.of(config, like);
         this.algebra = new CrossTerms((int) like.size(0), DeviceSpec.of(like));
         try (NativeScope scope = new NativeScope()) {
             Tensor zeros =
@@ -35,9 +39,39 @@ final class CrossTermMoment implements SecondMoment {
         }
     }
 
-    @Override
-    public Tensor state() {
+    /** The cross terms, {@code (r(r+1)/2, length)}. */
+    Tensor packed() {
         return packed;
+    }
+
+    @Override
+    public void addState(String prefix, Map<String, Tensor> all) {
+        all.put(prefix + ".exp_avg_sq", packed);
+        if (guard != null) {
+            all.put(prefix + ".step_share", guard.share());
+        }
+    }
+
+    /** At full rank nothing is beyond the other factor's reach. */
+    @Override
+    public void rest(Tensor scaledGrad, Tensor m, Resting factor, long t) {
+        if (guard != null && m.size(0) < m.size(1)) {
+            guard.look(scaledGrad, m, power(factor.gram(m)), factor, t);
+        }
+    }
+
+    /** {@code Σⱼ V_ij = tr(P[i]·S)} for each i, {@code (length)}, with the history carried over. */
+    private Tensor power(Tensor gram) {
+        Tensor sum = torch.empty(new long[] {1, packed.size(1)}, gram.options(), null);
+        Tensor weights =
+                carrying == null ? algebra.paired(gram) : algebra.paired(gram).mm(carrying);
+        Tiles.along(
+                packed.size(1),
+                (from, count) -> torch.mm_out(
+                        sum.narrow(1, from, count),
+                        weights,
+                        packed.narrow(1, from, count).to(wide)));
+        return sum.select(0, 0);
     }
 
     @Override
@@ -80,6 +114,9 @@ final class CrossTermMoment implements SecondMoment {
                 t,
                 (row, column, d) ->
                         direction.narrow(0, row, d.size(0)).addmm_(d, projector.narrow(0, column, d.size(1))));
+        if (guard != null) {
+            direction.mul_(guard.share().unsqueeze(1));
+        }
         return direction.t();
     }
 
@@ -140,5 +177,8 @@ final class CrossTermMoment implements SecondMoment {
         dropCarrying();
         algebra.close();
         packed.close();
+        if (guard != null) {
+            guard.close();
+        }
     }
 }

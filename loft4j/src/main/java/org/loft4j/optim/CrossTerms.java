@@ -59,6 +59,17 @@ final class CrossTerms implements AutoCloseable {
                 .mul_(multiplicity.to(basis.scalar_type()));
     }
 
+    /**
+     * What packed matrices are multiplied by for their products with a symmetric one: {@code paired(S)·vech(P) = tr(P·S)}.
+     *
+     * @param s {@code (r, r)}
+     * @return {@code (1, r(r+1)/2)}
+     */
+    Tensor paired(Tensor s) {
+        Tensor entries = s.index_select(0, rowIndex).gather(1, columnIndex.unsqueeze(1));
+        return entries.mul_(multiplicity.to(s.scalar_type())).t();
+    }
+
     /** The diagonals of the packed matrices, {@code (r, length)}. */
     Tensor diagonal(Tensor packed) {
         return packed.index_select(

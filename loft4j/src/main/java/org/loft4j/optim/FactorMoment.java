@@ -1,5 +1,6 @@
 package org.loft4j.optim;
 
+import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -21,8 +22,8 @@ final class FactorMoment implements SecondMoment {
     }
 
     @Override
-    public Tensor state() {
-        return v;
+    public void addState(String prefix, Map<String, Tensor> all) {
+        all.put(prefix + ".exp_avg_sq", v);
     }
 
     @Override

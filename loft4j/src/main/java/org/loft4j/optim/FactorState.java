@@ -37,9 +37,17 @@ final class FactorState implements AutoCloseable {
         update.transport(c);
     }
 
-    /** The history takes in g̃, multiplied by the clipping coefficient; returns the momentum that a step is made of. */
-    Tensor accumulate(double gradScale, long t) {
-        Tensor momentum = update.accumulate(scaledGrad().mul_(new Scalar(gradScale)), t);
+    /**
+     * The history takes in g̃, multiplied by the clipping coefficient; returns the momentum that a step is made of.
+     *
+     * @param resting the factor, if it rests after it has moved
+     */
+    Tensor accumulate(double gradScale, @Nullable Resting resting, long t) {
+        Tensor g = scaledGrad().mul_(new Scalar(gradScale));
+        if (resting != null) {
+            update.rest(g, resting, t);
+        }
+        Tensor momentum = update.accumulate(g, t);
         dropScaledGrad();
         return momentum;
     }

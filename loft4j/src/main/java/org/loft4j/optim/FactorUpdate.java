@@ -17,6 +17,13 @@ interface FactorUpdate extends AutoCloseable {
     void transport(Tensor c);
 
     /**
+     * In a step in which the factor rests after it has moved, with what {@link #accumulate} will take in.
+     *
+     * @param scaledGrad g̃ of this step, {@code (r, length)}
+     */
+    default void rest(Tensor scaledGrad, Resting factor, long t) {}
+
+    /**
      * Takes in the scaled gradient g̃ of this step, {@code (r, length)}.
      *
      * @param t number of this step, from 1

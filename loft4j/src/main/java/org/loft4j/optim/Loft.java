@@ -13,7 +13,7 @@ import org.loft4j.ConfigException;
 public final class Loft {
     private Loft() {}
 
-    /** LoFT-AdamW, all six blocks but those left out. State: {@code (m + n)·(r + r(r+1)/2)} floats a pair. */
+    /** LoFT-AdamW, all six blocks but those left out. State: {@code (m + n)·(r + r(r+1)/2 + 1)} floats a pair. */
     public static Optimizer adamW(List<LowRankPair> pairs, LoftConfig config) {
         if (config.reference()) {
             return new PairOptimizer(pairs.stream()
@@ -27,7 +27,7 @@ public final class Loft {
      * LoFT in the tangent space of the products of rank r, which goes beyond the paper: both factors move in every step,
      * {@code ΔW = D_B·P_A + P_B·D_A·(I − P_A)}, where D_B and D_A are the AdamW quotients of {@code G·P_A} and of {@code P_B·G}.
      * What both factors could express is left to B, so that nothing is counted twice; at full rank A rests, and W moves as
-     * under AdamW. State: as {@link #adamW}; a step costs two of block 5 in place of one.
+     * under AdamW. State: {@code (m + n)·(r + r(r+1)/2)} floats a pair; a step costs two of block 5 in place of one.
      */
     public static Optimizer tangent(List<LowRankPair> pairs, LoftConfig config) {
         return adamW(pairs, config.withTangent(true));

@@ -143,7 +143,9 @@ final class LoftPair implements PairRule {
                 // (S + δ)⁻¹·S is not the identity
                 state(factor).transport(basis.inverse().mm(basis.gram()));
             }
-            momenta.put(factor, state(factor).accumulate(gradScale, t));
+            boolean rests = t > 1 && moves(factor, t - 1) && !moves(factor, t);
+            Resting resting = rests ? new Resting(factor.wide(pair), basis(factor), basis) : null;
+            momenta.put(factor, state(factor).accumulate(gradScale, resting, t));
         }
 
         watch.look(pair.name(), index, t, () -> epsShare(t));

@@ -116,7 +116,7 @@ final class PublishedLoftPair implements PairRule {
         for (Factor factor : Factor.values()) {
             String prefix = pair.name() + ".lora_" + factor;
             all.put(prefix + ".exp_avg", of(momenta, factor));
-            all.put(prefix + ".exp_avg_sq", of(seconds, factor).state());
+            of(seconds, factor).addState(prefix, all);
         }
         all.put(pair.name() + ".overlap", overlapOfB);
     }

@@ -1,5 +1,6 @@
 package org.loft4j.optim;
 
+import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
@@ -15,14 +16,17 @@ interface SecondMoment extends AutoCloseable {
                 : new FactorMoment(config, like);
     }
 
-    /** What is saved. */
-    Tensor state();
+    /** Adds what is saved. */
+    void addState(String prefix, Map<String, Tensor> all);
 
     /**
      * Carries the history over to the new basis: coordinates x become {@code C·x}, with {@code C: (r, r)} (blocks 3 and 4).
      * {@link #accumulate} follows in the same step.
      */
     void transport(Tensor c);
+
+    /** Before {@link #accumulate}: {@link FactorUpdate#rest}. */
+    default void rest(Tensor scaledGrad, Tensor m, Resting factor, long t) {}
 
     /** Takes in the scaled gradient g̃ of step t, {@code (r, length)}. */
     void accumulate(Tensor scaledGrad, long t);

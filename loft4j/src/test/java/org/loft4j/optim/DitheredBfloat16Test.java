@@ -149,7 +149,7 @@ class DitheredBfloat16Test {
             Tensor g = randn(R, N).to(Dtype.F64.scalarType());
             half.accumulate(g, 1);
             Tensor square = g.select(0, 0).square().mul(new Scalar(0.001));
-            double off = half.state()
+            double off = half.packed()
                     .select(0, 0)
                     .to(Dtype.F64.scalarType())
                     .sub(square)

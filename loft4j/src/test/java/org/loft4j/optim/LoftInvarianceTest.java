@@ -81,7 +81,7 @@ class LoftInvarianceTest {
                     double bound = QuotientBound.at(config, t);
                     double c1 = 1 - Math.pow(0.9, t);
                     double c2 = 1 - Math.pow(0.999, t);
-                    Tensor v = moment.state()
+                    Tensor v = moment.packed()
                             .t()
                             .mm(algebra.squared(basis))
                             .clamp_min(new Scalar(0.0))

@@ -1,5 +1,7 @@
 package org.loft4j.optim;
 
+import java.util.Arrays;
+
 /**
  * LoFT-AdamW in plain float64 arrays, written from the equations of the paper with full r×r cross terms and the whole m×n
  * quotient, each block under its own switch: slow, and with nothing in common with the code under test.
@@ -19,6 +21,9 @@ final class LoftTranscription {
     private final double[][] mB;
     private final double[][][] pA;
     private final double[][][] pB;
+    final double[] shareA;
+    final double[] shareB;
+    private boolean guarded = true;
     private int t;
     private double missedAverage;
     private double capturedAverage;
@@ -40,6 +45,16 @@ final class LoftTranscription {
         mB = new double[b.length][r];
         pA = new double[a[0].length][r][r];
         pB = new double[b.length][r][r];
+        shareA = new double[a[0].length];
+        shareB = new double[b.length];
+        Arrays.fill(shareA, 1);
+        Arrays.fill(shareB, 1);
+    }
+
+    /** Without the guard of rows that swing. */
+    LoftTranscription unguarded() {
+        guarded = false;
+        return this;
     }
 
     /** Sets the direction, of n entries, in which the next step sees the full gradient. */
@@ -92,21 +107,28 @@ final class LoftTranscription {
             assign(mB, mul(mB, cA));
             assign(mA, mul(cB, mA));
         }
-        assign(mB, add(scaled(mB, beta1), scaled(tB, 1 - beta1)));
-        assign(mA, add(scaled(mA, beta1), scaled(tA, 1 - beta1)));
         boolean calibrated = has(LoftBlock.SECOND_MOMENT);
-        for (int i = 0; i < m; i++) {
-            pB[i] = calibrated ? mul(mul(transpose(cA), pB[i]), cA) : pB[i];
-            for (int k = 0; k < r; k++) {
-                for (int l = 0; l < r; l++) {
-                    pB[i][k][l] = beta2 * pB[i][k][l] + (1 - beta2) * tB[i][k] * tB[i][l];
-                }
+        for (int i = 0; i < m && calibrated; i++) {
+            pB[i] = mul(mul(transpose(cA), pB[i]), cA);
+        }
+        for (int j = 0; j < n && calibrated; j++) {
+            pA[j] = mul(mul(cB, pA[j]), transpose(cB));
+        }
+        if (guarded && alternates && has(LoftBlock.PROJECTED_UPDATE) && t > 1) {
+            if (aMoves && r < m) {
+                look(shareB, tB, mB, pB, mul(a, transpose(a)), mul(mul(b, sBInv), transpose(b)));
+            } else if (bMoves && r < n) {
+                look(shareA, transpose(tA), transpose(mA), pA, mul(transpose(b), b), mul(mul(transpose(a), sAInv), a));
             }
         }
-        for (int j = 0; j < n; j++) {
-            pA[j] = calibrated ? mul(mul(cB, pA[j]), transpose(cB)) : pA[j];
-            for (int k = 0; k < r; k++) {
-                for (int l = 0; l < r; l++) {
+        assign(mB, add(scaled(mB, beta1), scaled(tB, 1 - beta1)));
+        assign(mA, add(scaled(mA, beta1), scaled(tA, 1 - beta1)));
+        for (int k = 0; k < r; k++) {
+            for (int l = 0; l < r; l++) {
+                for (int i = 0; i < m; i++) {
+                    pB[i][k][l] = beta2 * pB[i][k][l] + (1 - beta2) * tB[i][k] * tB[i][l];
+                }
+                for (int j = 0; j < n; j++) {
                     pA[j][k][l] = beta2 * pA[j][k][l] + (1 - beta2) * tA[k][j] * tA[l][j];
                 }
             }
@@ -123,6 +145,14 @@ final class LoftTranscription {
             // D·(I − P_A)
             stepA = add(stepA, scaled(mul(mul(mul(stepA, transpose(a)), sAInv), a), -1));
         }
+        for (int k = 0; k < r; k++) {
+            for (int i = 0; i < m; i++) {
+                stepB[i][k] *= shareB[i];
+            }
+            for (int j = 0; j < n; j++) {
+                stepA[k][j] *= shareA[j];
+            }
+        }
         if (bMoves) {
             assign(b, add(scaled(b, 1 - lr * decay), scaled(stepB, -rate / scale)));
         }
@@ -131,6 +161,32 @@ final class LoftTranscription {
             assign(a, add(scaled(a, 1 - lr * decayOfA), scaled(stepA, -rate / scale)));
         }
         return norm;
+    }
+
+    /**
+     * The guard of one factor, tall: its share of each row's step, its gradient and momentum, V's coordinates, the Gram matrix of the
+     * other factor, and the projection on what the other can reach.
+     */
+    private void look(double[] share, double[][] g, double[][] m, double[][][] p, double[][] gram, double[][] reached) {
+        double[][] ownG = add(g, scaled(mul(reached, g), -1));
+        double[][] ownM = scaled(add(m, scaled(mul(reached, m), -1)), 1 / (1 - Math.pow(beta1, t - 1)));
+        double c = (1 + beta1 * beta1) / (1 - beta1 * beta1);
+        for (int i = 0; i < share.length; i++) {
+            double along = 0;
+            double momentum = 0;
+            double gradient = 0;
+            double power = 0;
+            for (int k = 0; k < gram.length; k++) {
+                for (int l = 0; l < gram.length; l++) {
+                    along += ownG[i][k] * gram[k][l] * ownM[i][l];
+                    momentum += ownM[i][k] * gram[k][l] * ownM[i][l];
+                    gradient += g[i][k] * gram[k][l] * g[i][l];
+                    power += p[i][k][l] * gram[k][l] / (1 - Math.pow(beta2, t - 1));
+                }
+            }
+            boolean overshoots = Math.abs(along) > c * momentum && gradient < power / 400;
+            share[i] = overshoots ? 0.8 * share[i] : Math.min(1, share[i] / beta2);
+        }
     }
 
     private double kappa(double[][] missed, double[][] followed) {

@@ -1,10 +1,12 @@
 package org.loft4j.cli.report;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Properties;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.tensor.Engine;
 
@@ -14,7 +16,7 @@ public final class Machine {
 
     private Machine() {}
 
-    /** Processor, cores, threads of one operation, system, Java, libtorch, and this program, by name. */
+    /** Processor, cores, threads of one operation, system, Java, libtorch, and this program with its commit, by name. */
     public static Map<String, Object> described() {
         Map<String, Object> described = new LinkedHashMap<>();
         described.put("cpu", processor());
@@ -24,7 +26,22 @@ public final class Machine {
         described.put("java", System.getProperty("java.version"));
         described.put("libtorch", versionOf(Tensor.class));
         described.put("loft4j", versionOf(Machine.class));
+        described.put("commit", commit());
         return described;
+    }
+
+    /** Of the sources that this was built from, as the build has written it down. */
+    private static String commit() {
+        Properties git = new Properties();
+        try (InputStream in = Machine.class.getResourceAsStream("/org/loft4j/cli/git.properties")) {
+            if (in != null) {
+                git.load(in);
+            }
+        } catch (IOException e) {
+            // then it is not known
+        }
+        String commit = git.getProperty("git.commit.id.abbrev", "(not known)");
+        return Boolean.parseBoolean(git.getProperty("git.dirty")) ? commit + " with changes" : commit;
     }
 
     private static String versionOf(Class<?> type) {

@@ -14,14 +14,14 @@ import org.loft4j.train.Method;
 
 /** A method whose memory is counted: what its optimizer keeps for one m×n matrix at rank r, in floats. */
 enum MemoryMethod {
-    FULL("full AdamW", "full", "2·m·n", 2, 0, 0),
-    LORA("LoRA", "lora", "2·(m + n)·r", 0, 2, 0),
-    LOFT("LoFT", "loft", "(m + n)·(r + r(r+1)/2)", 0, 1.5, 0.5),
-    LOFT_SIMPLE("LoFT-simple", "loft-simple", "2·(m + n)·r", 0, 2, 0),
-    LOFT_MUON("LoFT-Muon", "loft-muon", "(m + n)·r", 0, 1, 0),
-    LORA_PRO("LoRA-Pro", "lora-pro", "2·m·n", 2, 0, 0),
+    FULL("full AdamW", "full", "2·m·n", 2, 0, 0, 0),
+    LORA("LoRA", "lora", "2·(m + n)·r", 0, 2, 0, 0),
+    LOFT("LoFT", "loft", "(m + n)·(r + r(r+1)/2 + 1)", 0, 1.5, 0.5, 1),
+    LOFT_SIMPLE("LoFT-simple", "loft-simple", "2·(m + n)·r", 0, 2, 0, 0),
+    LOFT_MUON("LoFT-Muon", "loft-muon", "(m + n)·r", 0, 1, 0, 0),
+    LORA_PRO("LoRA-Pro", "lora-pro", "2·m·n", 2, 0, 0, 0),
     /** Not built here: the layout of the authors' code, with whole r×r cross terms and a previous copy of both factors. */
-    PUBLISHED("LoFT, published code's layout", "loft-published-code", "(m + n)·(2r + r²)", 0, 2, 1);
+    PUBLISHED("LoFT, published code's layout", "loft-published-code", "(m + n)·(2r + r²)", 0, 2, 1, 0);
 
     private final String title;
     private final String word;
@@ -29,19 +29,23 @@ enum MemoryMethod {
     private final double matrices;
     private final double factors;
     private final double squares;
+    private final double rows;
 
     /**
      * @param matrices how often m·n floats
      * @param factors how often (m + n)·r floats
      * @param squares how often (m + n)·r² floats
+     * @param rows how often (m + n) floats
      */
-    MemoryMethod(String title, String word, String formula, double matrices, double factors, double squares) {
+    MemoryMethod(
+            String title, String word, String formula, double matrices, double factors, double squares, double rows) {
         this.title = title;
         this.word = word;
         this.formula = formula;
         this.matrices = matrices;
         this.factors = factors;
         this.squares = squares;
+        this.rows = rows;
     }
 
     String title() {
@@ -81,7 +85,7 @@ enum MemoryMethod {
 
     /** Floats of the optimizer's state for one matrix. */
     double stateFloats(long m, long n, long r) {
-        return matrices * m * n + (m + n) * (factors * r + squares * r * r);
+        return matrices * m * n + (m + n) * (factors * r + squares * r * r + rows);
     }
 
     /**

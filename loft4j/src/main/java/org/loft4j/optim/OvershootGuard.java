@@ -1,0 +1,83 @@
+package org.loft4j.optim;
+
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.NativeScope;
+
+/**
+ * Shortens the steps of single rows of B, or columns of A, that begin to swing, while the factors take turns.
+ *
+ * <p>What only one factor can reach moves in every second step, but the momentum takes in a gradient in each: two alike for one
+ * move, {@code β₁²} in place of {@code β₁}. With a curvature h the moves are stable while {@code η·h/√V < 2·(1 + β₁²)/(1 − β₁²)},
+ * half of AdamW's bound; and where gradients vanish, V, an average over all steps, falls until some row passes it. At the bound the
+ * shortest swing leaves, after a move, a gradient of {@code c = (1 + β₁²)/(1 − β₁²)} times the momentum that made it. So the
+ * moves of a row for which
+ *
+ * <pre>  |⟨g, m̂⟩| > c·‖m̂‖²  and  ‖g‖² < 1/400·Σⱼ V_ij</pre>
+ *
+ * are {@link #SHORTER} of what they were from then on, and come back by {@code 1/β₂} a look, as V forgets. g and m̂ are the parts
+ * that the other factor cannot reach; there are none at full rank. The second condition leaves alone what is mostly noise:
+ * its gradients are as large as √V, and its momentum may be small by chance.
+ */
+final class OvershootGuard implements AutoCloseable {
+    /** What a row that overshoots keeps of its moves. */
+    private static final double SHORTER = 0.8;
+
+    /** {@code ‖g‖²} of a row below this share of its V is not noise. */
+    private static final double QUIET = 1.0 / 400;
+
+    private final LoftConfig config;
+    private final Tensor share;
+
+    private OvershootGuard(LoftConfig config, Tensor wide) {
+        this.config = config;
+        try (NativeScope scope = new NativeScope()) {
+            share = NativeScope.keep(torch.ones(new long[] {wide.size(1)}, wide.options()));
+        }
+    }
+
+    /** Null where factors do not take turns, or take them as the published code does. */
+    static @Nullable OvershootGuard of(LoftConfig config, Tensor wide) {
+        boolean inTurns = config.has(LoftBlock.ALTERNATION) && !config.tangent();
+        return inTurns && !config.reference() && config.has(LoftBlock.PROJECTED_UPDATE)
+                ? new OvershootGuard(config, wide)
+                : null;
+    }
+
+    /**
+     * At the gradient that the factor's last move has led to.
+     *
+     * @param g scaled gradient of step t, {@code (r, length)}
+     * @param m first moment before it takes in g
+     * @param power {@code Σⱼ V_ij} for each i before V takes in g, {@code (length)}
+     */
+    void look(Tensor g, Tensor m, Tensor power, Resting factor, long t) {
+        double c1 = 1 - Math.pow(config.beta1(), t - 1);
+        double c2 = 1 - Math.pow(config.beta2(), t - 1);
+        double squaredBeta = config.beta1() * config.beta1();
+        double c = (1 + squaredBeta) / (1 - squaredBeta);
+        Tensor gram = factor.gram(g);
+        Tensor ownG = factor.own(g);
+        Tensor ownM = factor.own(m).div_(new Scalar(c1));
+        Tensor measured = gram.mm(ownM);
+        Tensor along = measured.mul(ownG).sum(0).abs_();
+        Tensor momentum = measured.mul_(ownM).sum(0);
+        Tensor gradient = gram.mm(g).mul_(g).sum(0);
+        Tensor overshoots =
+                along.gt(momentum.mul_(new Scalar(c))).logical_and(gradient.lt(power.mul(new Scalar(QUIET / c2))));
+        Tensor back = share.div(new Scalar(config.beta2())).clamp_max_(new Scalar(1.0));
+        share.copy_(torch.where(overshoots, share.mul(new Scalar(SHORTER)), back));
+    }
+
+    /** What each row keeps of its moves, {@code (length)}. */
+    Tensor share() {
+        return share;
+    }
+
+    @Override
+    public void close() {
+        share.close();
+    }
+}

@@ -1,0 +1,23 @@
+package org.loft4j.optim;
+
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * A factor that rests in a step after it has moved, wide {@code F: (r, length)}.
+ *
+ * @param f the factor
+ * @param own what F is to the other factor
+ * @param basis what the other factor is to F
+ */
+record Resting(Tensor f, Basis own, Basis basis) {
+    /** {@code X·(I − P_F)}: of coordinates {@code (r, length)}, what the other factor cannot reach. */
+    Tensor own(Tensor x) {
+        Tensor inverse = own.inverse().to(x.scalar_type());
+        return x.sub(x.mm(f.t()).mm(inverse).mm(f));
+    }
+
+    /** The metric of the coordinates, {@code S = K·Kᵀ}, in the type of x. */
+    Tensor gram(Tensor x) {
+        return basis.gram().to(x.scalar_type());
+    }
+}
