@@ -48,7 +48,7 @@ final class CrossTermMoment implements SecondMoment {
     public void addState(String prefix, Map<String, Tensor> all) {
         all.put(prefix + ".exp_avg_sq", packed);
         if (guard != null) {
-            all.put(prefix + ".step_share", guard.share());
+            guard.addState(prefix, all);
         }
     }
 

@@ -13,7 +13,7 @@ import org.loft4j.ConfigException;
 public final class Loft {
     private Loft() {}
 
-    /** LoFT-AdamW, all six blocks but those left out. State: {@code (m + n)·(r + r(r+1)/2 + 1)} floats a pair. */
+    /** LoFT-AdamW, all six blocks but those left out. State: {@code (m + n)·(r + r(r+1)/2 + 2)} floats a pair. */
     public static Optimizer adamW(List<LowRankPair> pairs, LoftConfig config) {
         if (config.reference()) {
             return new PairOptimizer(pairs.stream()

@@ -1,5 +1,6 @@
 package org.loft4j.optim;
 
+import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -12,29 +13,35 @@ import org.loft4j.tensor.NativeScope;
  * <p>What only one factor can reach moves in every second step, but the momentum takes in a gradient in each: two alike for one
  * move, {@code β₁²} in place of {@code β₁}. With a curvature h the moves are stable while {@code η·h/√V < 2·(1 + β₁²)/(1 − β₁²)},
  * half of AdamW's bound; and where gradients vanish, V, an average over all steps, falls until some row passes it. At the bound the
- * shortest swing leaves, after a move, a gradient of {@code c = (1 + β₁²)/(1 − β₁²)} times the momentum that made it. So the
- * moves of a row for which
+ * shortest swing leaves, after a move, a gradient of {@code c = (1 + β₁²)/(1 − β₁²)} times the momentum that made it. After each
+ * move
  *
- * <pre>  |⟨g, m̂⟩| > c·‖m̂‖²  and  ‖g‖² < 1/400·Σⱼ V_ij</pre>
+ * <pre>  x = |⟨g, m̂⟩| − c·‖m̂‖²,  q ← ¾·q + x</pre>
  *
- * are {@link #SHORTER} of what they were from then on, and come back by {@code 1/β₂} a look, as V forgets. g and m̂ are the parts
- * that the other factor cannot reach; there are none at full rank. The second condition leaves alone what is mostly noise:
- * its gradients are as large as √V, and its momentum may be small by chance.
+ * with the parts of g and m̂ that the other factor cannot reach, of which there are none at full rank. A row with {@code x > 0},
+ * {@code q > 0} and {@code ‖g‖² < 1/25·Σⱼ V_ij} makes moves of {@link #SHORTER} of their length from then on, which come back
+ * by {@code 1/β₂} at each look, as V forgets. Noise has gradients as large as √V, and a momentum that is small by chance is not
+ * so for long: it is left alone.
  */
 final class OvershootGuard implements AutoCloseable {
     /** What a row that overshoots keeps of its moves. */
     private static final double SHORTER = 0.8;
 
-    /** {@code ‖g‖²} of a row below this share of its V is not noise. */
-    private static final double QUIET = 1.0 / 400;
+    /** {@code ‖g‖²} of a row below this share of its V is not all noise. */
+    private static final double QUIET = 1.0 / 25;
+
+    /** What q keeps from look to look. */
+    private static final double KEPT = 0.75;
 
     private final LoftConfig config;
     private final Tensor share;
+    private final Tensor swing;
 
     private OvershootGuard(LoftConfig config, Tensor wide) {
         this.config = config;
         try (NativeScope scope = new NativeScope()) {
             share = NativeScope.keep(torch.ones(new long[] {wide.size(1)}, wide.options()));
+            swing = NativeScope.keep(torch.zeros_like(share));
         }
     }
 
@@ -65,8 +72,10 @@ final class OvershootGuard implements AutoCloseable {
         Tensor along = measured.mul(ownG).sum(0).abs_();
         Tensor momentum = measured.mul_(ownM).sum(0);
         Tensor gradient = gram.mm(g).mul_(g).sum(0);
+        Tensor x = along.sub_(momentum, new Scalar(c));
+        swing.mul_(new Scalar(KEPT)).add_(x);
         Tensor overshoots =
-                along.gt(momentum.mul_(new Scalar(c))).logical_and(gradient.lt(power.mul(new Scalar(QUIET / c2))));
+                torch.minimum(swing, x).gt(new Scalar(0.0)).logical_and(gradient.lt(power.mul(new Scalar(QUIET / c2))));
         Tensor back = share.div(new Scalar(config.beta2())).clamp_max_(new Scalar(1.0));
         share.copy_(torch.where(overshoots, share.mul(new Scalar(SHORTER)), back));
     }
@@ -76,8 +85,14 @@ final class OvershootGuard implements AutoCloseable {
         return share;
     }
 
+    void addState(String prefix, Map<String, Tensor> all) {
+        all.put(prefix + ".step_share", share);
+        all.put(prefix + ".swing", swing);
+    }
+
     @Override
     public void close() {
         share.close();
+        swing.close();
     }
 }

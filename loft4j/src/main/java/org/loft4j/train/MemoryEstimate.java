@@ -88,7 +88,7 @@ public record MemoryEstimate(
         double factors = (double) (m + n) * r;
         return switch (method) {
             case FULL, LORA_PRO -> 2.0 * m * n;
-            case LOFT -> factors + crossTerms(m, n, r) + m + n;
+            case LOFT -> factors + crossTerms(m, n, r) + 2.0 * (m + n);
             case LOFT_TANGENT -> factors + crossTerms(m, n, r);
             case LOFT_SGD, LOFT_LION, LOFT_MUON, ALTLORA, LORA_RITE -> factors;
             case LORA_FA -> 2.0 * m * r;

@@ -23,6 +23,8 @@ final class LoftTranscription {
     private final double[][][] pB;
     final double[] shareA;
     final double[] shareB;
+    private final double[] swingA;
+    private final double[] swingB;
     private boolean guarded = true;
     private int t;
     private double missedAverage;
@@ -47,6 +49,8 @@ final class LoftTranscription {
         pB = new double[b.length][r][r];
         shareA = new double[a[0].length];
         shareB = new double[b.length];
+        swingA = new double[a[0].length];
+        swingB = new double[b.length];
         Arrays.fill(shareA, 1);
         Arrays.fill(shareB, 1);
     }
@@ -116,9 +120,16 @@ final class LoftTranscription {
         }
         if (guarded && alternates && has(LoftBlock.PROJECTED_UPDATE) && t > 1) {
             if (aMoves && r < m) {
-                look(shareB, tB, mB, pB, mul(a, transpose(a)), mul(mul(b, sBInv), transpose(b)));
+                look(shareB, swingB, tB, mB, pB, mul(a, transpose(a)), mul(mul(b, sBInv), transpose(b)));
             } else if (bMoves && r < n) {
-                look(shareA, transpose(tA), transpose(mA), pA, mul(transpose(b), b), mul(mul(transpose(a), sAInv), a));
+                look(
+                        shareA,
+                        swingA,
+                        transpose(tA),
+                        transpose(mA),
+                        pA,
+                        mul(transpose(b), b),
+                        mul(mul(transpose(a), sAInv), a));
             }
         }
         assign(mB, add(scaled(mB, beta1), scaled(tB, 1 - beta1)));
@@ -167,7 +178,14 @@ final class LoftTranscription {
      * The guard of one factor, tall: its share of each row's step, its gradient and momentum, V's coordinates, the Gram matrix of the
      * other factor, and the projection on what the other can reach.
      */
-    private void look(double[] share, double[][] g, double[][] m, double[][][] p, double[][] gram, double[][] reached) {
+    private void look(
+            double[] share,
+            double[] swing,
+            double[][] g,
+            double[][] m,
+            double[][][] p,
+            double[][] gram,
+            double[][] reached) {
         double[][] ownG = add(g, scaled(mul(reached, g), -1));
         double[][] ownM = scaled(add(m, scaled(mul(reached, m), -1)), 1 / (1 - Math.pow(beta1, t - 1)));
         double c = (1 + beta1 * beta1) / (1 - beta1 * beta1);
@@ -184,7 +202,9 @@ final class LoftTranscription {
                     power += p[i][k][l] * gram[k][l] / (1 - Math.pow(beta2, t - 1));
                 }
             }
-            boolean overshoots = Math.abs(along) > c * momentum && gradient < power / 400;
+            double x = Math.abs(along) - c * momentum;
+            swing[i] = 0.75 * swing[i] + x;
+            boolean overshoots = x > 0 && swing[i] > 0 && gradient < power / 25;
             share[i] = overshoots ? 0.8 * share[i] : Math.min(1, share[i] / beta2);
         }
     }

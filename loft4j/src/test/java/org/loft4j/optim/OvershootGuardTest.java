@@ -41,7 +41,7 @@ class OvershootGuardTest {
         try (NativeScope scope = new NativeScope()) {
             LowRankPair pair = problem.pair(1);
             try (Optimizer loft = Loft.adamW(List.of(pair), LoftConfig.defaults())) {
-                for (int i = 0; i < 100; i++) {
+                for (int i = 0; i < 200; i++) {
                     problem.step(loft, pair);
                     problem.step(expected);
                     double[] share = Tensors.toDoubles(loft.state().get("w.lora_B.step_share"));
@@ -60,8 +60,8 @@ class OvershootGuardTest {
     @Test
     void alphaDoesNotMatterToIt() {
         try (NativeScope scope = new NativeScope()) {
-            Tensor one = after(new Problem(SEED, M, N, R), 1, 100);
-            Tensor sixteen = after(new Problem(SEED, M, N, R), 16, 100);
+            Tensor one = after(new Problem(SEED, M, N, R), 1, 200);
+            Tensor sixteen = after(new Problem(SEED, M, N, R), 16, 200);
             double off = one.sub(sixteen).norm().item_double() / one.norm().item_double();
             assertTrue(off <= 1e-9, "seed " + SEED + ": " + off);
         }
@@ -71,7 +71,7 @@ class OvershootGuardTest {
     void itLeavesNoiseAlone() {
         Random random = new Random(SEED);
         try (NativeScope scope = new NativeScope()) {
-            for (int rank : new int[] {2, 4, 16}) {
+            for (int rank : new int[] {1, 2, 4, 16}) {
                 LowRankPair pair = new LowRankPair("w", leaf(gaussian(random, rank, N)), leaf(new double[M][rank]), 1);
                 try (Optimizer loft = Loft.adamW(List.of(pair), LoftConfig.defaults())) {
                     for (int i = 0; i < 200; i++) {
@@ -80,7 +80,7 @@ class OvershootGuardTest {
                         }
                     }
                     double least = least(loft, "A") * least(loft, "B");
-                    assertTrue(least > 0.5, "seed " + SEED + ", rank " + rank + ": " + least);
+                    assertTrue(rank == 1 ? least > 0.5 : least == 1, "seed " + SEED + ", rank " + rank + ": " + least);
                 }
             }
         }

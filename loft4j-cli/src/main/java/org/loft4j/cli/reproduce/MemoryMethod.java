@@ -16,7 +16,7 @@ import org.loft4j.train.Method;
 enum MemoryMethod {
     FULL("full AdamW", "full", "2·m·n", 2, 0, 0, 0),
     LORA("LoRA", "lora", "2·(m + n)·r", 0, 2, 0, 0),
-    LOFT("LoFT", "loft", "(m + n)·(r + r(r+1)/2 + 1)", 0, 1.5, 0.5, 1),
+    LOFT("LoFT", "loft", "(m + n)·(r + r(r+1)/2 + 2)", 0, 1.5, 0.5, 2),
     LOFT_SIMPLE("LoFT-simple", "loft-simple", "2·(m + n)·r", 0, 2, 0, 0),
     LOFT_MUON("LoFT-Muon", "loft-muon", "(m + n)·r", 0, 1, 0, 0),
     LORA_PRO("LoRA-Pro", "lora-pro", "2·m·n", 2, 0, 0, 0),
