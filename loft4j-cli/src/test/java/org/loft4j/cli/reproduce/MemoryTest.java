@@ -18,11 +18,11 @@ class MemoryTest {
         assertTrue(measured.relativeDifference() <= 0.05, method + ": " + measured.relativeDifference());
     }
 
-    /** The figures of the specification for LLaMA-7B at rank 16: packed cross terms of 0.89 GiB against 1.67 and 2.7. */
+    /** The figures of the specification for LLaMA-7B at rank 16: packed cross terms of 0.89 GiB against 1.67 and 2.7; to 0.99 for LoFT come the two numbers a row of its guard. */
     @ParameterizedTest
     @CsvSource({
         "LORA, state_bytes, 0.209",
-        "LOFT, state_bytes, 0.99",
+        "LOFT, state_bytes, 1.006",
         "PUBLISHED, state_bytes, 1.88",
         "PUBLISHED, temporary_bytes, 2.69",
         "LORA_PRO, state_bytes, 33.5",
