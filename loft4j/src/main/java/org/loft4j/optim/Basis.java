@@ -71,6 +71,16 @@ final class Basis implements AutoCloseable {
         return inverse;
     }
 
+    /**
+     * {@code X·(I − P_F)}: of coordinates of this factor, what the other one cannot reach.
+     *
+     * @param x {@code (r, length)}
+     * @param wide the factor itself, {@code (r, length)}
+     */
+    Tensor beyondReach(Tensor x, Tensor wide) {
+        return x.sub(x.mm(wide.t()).mm(inverse.to(x.scalar_type())).mm(wide));
+    }
+
     /** The condition number of S; infinite for a singular matrix. */
     double condition() {
         try (NativeScope scope = new NativeScope()) {

@@ -170,9 +170,7 @@ final class LoftPair implements PairRule {
         Tensor k = factor.other().wide(pair);
         Tensor d = state(factor).direction(momentum, k, basis(factor.other()), t);
         if (config.tangent() && factor == Factor.A) {
-            Tensor a = Factor.A.wide(pair);
-            Tensor inverse = basis(Factor.A).inverse().to(d.scalar_type());
-            return d.sub(d.mm(a.t()).mm(inverse).mm(a));
+            return basis(Factor.A).beyondReach(d, Factor.A.wide(pair));
         }
         return d;
     }

@@ -10,10 +10,9 @@ import org.bytedeco.pytorch.Tensor;
  * @param basis what the other factor is to F
  */
 record Resting(Tensor f, Basis own, Basis basis) {
-    /** {@code X·(I − P_F)}: of coordinates {@code (r, length)}, what the other factor cannot reach. */
+    /** Of coordinates {@code (r, length)}, what the other factor cannot reach. */
     Tensor own(Tensor x) {
-        Tensor inverse = own.inverse().to(x.scalar_type());
-        return x.sub(x.mm(f.t()).mm(inverse).mm(f));
+        return own.beyondReach(x, f);
     }
 
     /** The metric of the coordinates, {@code S = K·Kᵀ}, in the type of x. */

@@ -11,7 +11,7 @@ import org.loft4j.nn.CausalDecoder;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.train.Method;
 
-/** The largest resident size of a process that takes a few steps with one method and does nothing else, on the options of the launcher. */
+/** The largest resident size of a process that takes a few steps with one method and does nothing else, compiled as under the launcher. */
 public final class PeakProcess {
     private PeakProcess() {}
 
