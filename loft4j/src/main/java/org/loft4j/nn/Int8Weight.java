@@ -29,14 +29,12 @@ public final class Int8Weight implements QuantizedWeight {
     private final Tensor scales;
     private final Dtype dtype;
     private final boolean storedTransposed;
-    private final TiledProduct product;
 
     private Int8Weight(Tensor codes, Tensor scales, Dtype dtype, boolean storedTransposed) {
         this.codes = NativeScope.keep(codes);
         this.scales = NativeScope.keep(scales);
         this.dtype = dtype;
         this.storedTransposed = storedTransposed;
-        this.product = new TiledProduct(this);
     }
 
     /** Rows that are quantised as they come. */
@@ -124,7 +122,7 @@ public final class Int8Weight implements QuantizedWeight {
 
     @Override
     public Tensor product(Tensor x, @Nullable Tensor bias) {
-        return product.apply(x, bias);
+        return TiledProduct.of(this, x, bias);
     }
 
     @Override
@@ -148,7 +146,6 @@ public final class Int8Weight implements QuantizedWeight {
 
     @Override
     public void close() {
-        product.close();
         codes.close();
         scales.close();
     }

@@ -39,7 +39,6 @@ public final class Nf4Weight implements QuantizedWeight {
     private final Tensor table;
     private final Dtype dtype;
     private final boolean storedTransposed;
-    private final TiledProduct product;
 
     /**
      * @param codes {@code (out, blocks·32)} bytes
@@ -56,7 +55,6 @@ public final class Nf4Weight implements QuantizedWeight {
         this.table = NativeScope.keep(NormalFloat.table(DeviceSpec.of(codes)));
         this.dtype = dtype;
         this.storedTransposed = storedTransposed;
-        this.product = new TiledProduct(this);
     }
 
     /** Rows that are quantised as they come; their constants follow once all are there. */
@@ -146,7 +144,7 @@ public final class Nf4Weight implements QuantizedWeight {
 
     @Override
     public Tensor product(Tensor x, @Nullable Tensor bias) {
-        return product.apply(x, bias);
+        return TiledProduct.of(this, x, bias);
     }
 
     @Override
@@ -213,7 +211,6 @@ public final class Nf4Weight implements QuantizedWeight {
 
     @Override
     public void close() {
-        product.close();
         for (Tensor tensor : new Tensor[] {codes, constants, scales, mean, table}) {
             tensor.close();
         }

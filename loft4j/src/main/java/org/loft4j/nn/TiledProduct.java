@@ -1,12 +1,9 @@
 package org.loft4j.nn;
 
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.List;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorBase;
-import org.bytedeco.pytorch.VoidTensorHook;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
@@ -16,31 +13,19 @@ import org.loft4j.tensor.Tensors;
 
 /**
  * {@code y = x·Wᵀ + b} with a matrix that is widened a tile at a time, and never kept for the backward pass: autograd would
- * hold the whole of it from the one to the other.
- *
- * <p>The product is computed outside autograd. What autograd sees is {@code y + sum(x[:, :0])}, a sum of no numbers: it
- * changes nothing, but leads from y to x. A hook on y takes up {@code ∂y} as it comes by, and a hook on x writes
- * {@code ∂x = ∂y·W} over the zeros that arrive there. One engine thread runs the four nodes in between in a row, since none
- * is created later and none waits for another, so what a thread has taken up belongs to the x that it reaches next.
+ * hold the whole of it from the one to the other. {@code ∂x = ∂y·W} is an {@link AutogradFunction}'s.
  *
  * <p>The forward pass goes by tiles of rows and the backward pass by tiles of columns, so each number of either is one dot
  * product, rounded once, as with a matrix that is stored as it is.
  */
-final class TiledProduct implements AutoCloseable {
+final class TiledProduct {
     /** Elements that are widened at once. */
     private static final long TILE = 1 << 20;
 
     /** Where a tile of columns may begin. */
     private static final long ALIGNMENT = 64;
 
-    private final QuantizedWeight weight;
-    private final Map<Long, Tensor> arrived = new ConcurrentHashMap<>();
-    private final VoidTensorHook onOutput = NativeScope.keep(new OutputHook());
-    private final VoidTensorHook onInput = NativeScope.keep(new InputHook());
-
-    TiledProduct(QuantizedWeight weight) {
-        this.weight = weight;
-    }
+    private TiledProduct() {}
 
     interface Tile {
         void visit(long start, long count);
@@ -63,7 +48,7 @@ final class TiledProduct implements AutoCloseable {
     }
 
     /** @param x {@code (…, in)} */
-    Tensor apply(Tensor x, @Nullable Tensor bias) {
+    static Tensor of(QuantizedWeight weight, Tensor x, @Nullable Tensor bias) {
         long[] shape = Shapes.of(x);
         int last = shape.length - 1;
         if (last < 0 || shape[last] != weight.in()) {
@@ -73,14 +58,14 @@ final class TiledProduct implements AutoCloseable {
         boolean learns = GradMode.is_enabled() && bias != null && bias.requires_grad();
         Tensor y = Tensors.empty(weight.dtype(), weight.device(), rows.size(0), weight.out());
         try (AutoGradMode frozen = new AutoGradMode(false)) {
-            multiply(rows, learns ? null : bias, y);
+            multiply(weight, rows, learns ? null : bias, y);
         }
-        if (GradMode.is_enabled() && rows.requires_grad()) {
-            Tensor origin = torch.alias(rows);
-            origin.register_hook(onInput);
-            y.add_(origin.narrow(1, 0, 0).sum());
-            y.register_hook(onOutput);
-        }
+        AutogradFunction.lead(
+                "a quantised layer has no second derivative: load the model unquantised",
+                y,
+                List.of(rows),
+                List.of(),
+                (none, gradient) -> List.of(ofInput(weight, gradient)));
         if (learns) {
             y.add_(bias);
         }
@@ -88,7 +73,7 @@ final class TiledProduct implements AutoCloseable {
         return last == 1 ? y : y.view(shape);
     }
 
-    private void multiply(Tensor rows, @Nullable Tensor bias, Tensor y) {
+    private static void multiply(QuantizedWeight weight, Tensor rows, @Nullable Tensor bias, Tensor y) {
         eachTile(weight.out(), weight.in(), 1, (start, count) -> {
             Tensor tile = weight.rows(start, count).t();
             Tensor part = y.narrow(1, start, count);
@@ -100,67 +85,13 @@ final class TiledProduct implements AutoCloseable {
         });
     }
 
-    /**
-     * What a hook is called with is a copy of the engine's handle, of which the scope around the step would become the owner:
-     * each hook closes its own, so that a gradient goes when the engine is done with it.
-     */
-    private final class OutputHook extends VoidTensorHook {
-        @Override
-        public void call(TensorBase arrival) {
-            try (arrival) {
-                if (GradMode.is_enabled()) {
-                    throw new IllegalStateException(
-                            "a quantised layer has no second derivative: load the model unquantised");
-                }
-                try (NativeScope scope = new NativeScope()) {
-                    Tensor gradient = NativeScope.keep(new Tensor(arrival));
-                    Tensor lost = arrived.put(key(gradient), gradient);
-                    if (lost != null) {
-                        lost.close();
-                    }
-                }
-            }
-        }
-    }
-
-    private final class InputHook extends VoidTensorHook {
-        @Override
-        public void call(TensorBase zeros) {
-            try (zeros;
-                    NativeScope scope = new NativeScope()) {
-                Tensor gradient = new Tensor(zeros);
-                Tensor taken = arrived.remove(key(gradient));
-                if (taken == null || taken.size(0) != gradient.size(0)) {
-                    throw new IllegalStateException("a gradient came back to a layer that none had left");
-                }
-                try (taken) {
-                    multiply(taken, gradient);
-                }
-            }
-        }
-    }
-
-    /** {@code ∂x = ∂y·W}. */
-    private void multiply(Tensor output, Tensor input) {
+    private static Tensor ofInput(QuantizedWeight weight, Tensor gradient) {
+        Tensor x = Tensors.empty(weight.dtype(), weight.device(), gradient.size(0), weight.in());
         eachTile(
                 weight.in(),
                 weight.out(),
                 ALIGNMENT,
-                (start, count) -> torch.mm_out(input.narrow(1, start, count), output, weight.columns(start, count)));
-    }
-
-    /** The engine has one thread for each accelerator, and works in the caller's thread for the CPU. */
-    private static long key(Tensor tensor) {
-        return tensor.is_cuda()
-                ? -1L - tensor.device().index()
-                : Thread.currentThread().getId();
-    }
-
-    @Override
-    public void close() {
-        onOutput.close();
-        onInput.close();
-        arrived.values().forEach(Tensor::close);
-        arrived.clear();
+                (start, count) -> torch.mm_out(x.narrow(1, start, count), gradient, weight.columns(start, count)));
+        return x;
     }
 }

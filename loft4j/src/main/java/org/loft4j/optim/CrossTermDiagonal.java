@@ -18,7 +18,7 @@ final class CrossTermDiagonal implements SecondMoment {
     CrossTermDiagonal(LoftConfig config, Tensor like) {
         this.config = config;
         this.terms = new CrossTermMoment(config, like);
-        this.algebra = new CrossTerms((int) like.size(0), DeviceSpec.of(like));
+        this.algebra = CrossTerms.of((int) like.size(0), DeviceSpec.of(like));
     }
 
     @Override
@@ -52,6 +52,5 @@ final class CrossTermDiagonal implements SecondMoment {
     @Override
     public void close() {
         terms.close();
-        algebra.close();
     }
 }

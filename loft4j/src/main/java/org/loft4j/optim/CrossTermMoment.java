@@ -31,7 +31,7 @@ final class CrossTermMoment implements SecondMoment {
         this.config = config;
         this.wide = like.scalar_type();
         this.guard = OvershootGuard.of(config, like);
-        this.algebra = new CrossTerms((int) like.size(0), DeviceSpec.of(like));
+        this.algebra = CrossTerms.of((int) like.size(0), DeviceSpec.of(like));
         try (NativeScope scope = new NativeScope()) {
             Tensor zeros =
                     torch.zeros(new long[] {CrossTerms.packedSize((int) like.size(0)), like.size(1)}, like.options());
@@ -175,7 +175,6 @@ final class CrossTermMoment implements SecondMoment {
     @Override
     public void close() {
         dropCarrying();
-        algebra.close();
         packed.close();
         if (guard != null) {
             guard.close();

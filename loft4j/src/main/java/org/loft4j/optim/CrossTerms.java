@@ -1,5 +1,7 @@
 package org.loft4j.optim;
 
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -12,7 +14,12 @@ import org.loft4j.tensor.Tensors;
  * Algebra of symmetric r×r matrices that are packed as their upper triangles, {@code vech(P)}: a column of
  * {@code r(r+1)/2} numbers. The second moment of LoFT is one such matrix for each row of B and each column of A (block 4).
  */
-final class CrossTerms implements AutoCloseable {
+final class CrossTerms {
+    private record Place(int rank, DeviceSpec device) {}
+
+    /** Made once for a rank and a device, and kept: all pairs use the same indices. */
+    private static final Map<Place, CrossTerms> MADE = new ConcurrentHashMap<>();
+
     /** Row and column of each packed entry, k ≤ l. */
     private final Tensor rowIndex;
 
@@ -22,7 +29,11 @@ final class CrossTerms implements AutoCloseable {
     /** 0 on the diagonal, 1 off it. */
     private final Tensor offDiagonal;
 
-    CrossTerms(int rank, DeviceSpec device) {
+    static CrossTerms of(int rank, DeviceSpec device) {
+        return MADE.computeIfAbsent(new Place(rank, device), place -> new CrossTerms(rank, device));
+    }
+
+    private CrossTerms(int rank, DeviceSpec device) {
         int packed = packedSize(rank);
         long[] rows = new long[packed];
         long[] columns = new long[packed];
@@ -95,13 +106,5 @@ final class CrossTerms implements AutoCloseable {
         Tensor straight = ofRow.index_select(1, rowIndex).mul_(ofColumn.index_select(1, columnIndex));
         Tensor crossed = ofRow.index_select(1, columnIndex).mul_(ofColumn.index_select(1, rowIndex));
         return straight.addcmul_(crossed, offDiagonal.t());
-    }
-
-    @Override
-    public void close() {
-        rowIndex.close();
-        columnIndex.close();
-        multiplicity.close();
-        offDiagonal.close();
     }
 }

@@ -110,7 +110,7 @@ final class LaneGradients implements AutoCloseable {
 
         @Override
         public void call(TensorBase arrival) {
-            // the handle is ours to close, as in nn.TiledProduct
+            // the handle is ours to close, as in nn.AutogradFunction
             try (arrival) {
                 Share mine = share.get();
                 if (mine != null) {

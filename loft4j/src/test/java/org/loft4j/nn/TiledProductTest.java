@@ -201,6 +201,7 @@ class TiledProductTest {
                     Tensor x = leaf(random(Dtype.F32, "x", 5, 128));
                     weight.product(x, null).sum().backward();
                 }
+                AutogradFunction.sweep();
                 if (step == 10) {
                     before = LiveObjects.settled();
                 }

@@ -68,8 +68,8 @@ class LoftInvarianceTest {
         System.out.println("LoftInvarianceTest seed " + seed);
         Seeds.manualSeed(seed);
         LoftConfig config = LoftConfig.defaults();
-        try (NativeScope scope = new NativeScope();
-                CrossTerms algebra = new CrossTerms(16, DeviceSpec.CPU)) {
+        CrossTerms algebra = CrossTerms.of(16, DeviceSpec.CPU);
+        try (NativeScope scope = new NativeScope()) {
             Tensor basis = randn(16, 512).to(Dtype.F32.scalarType());
             Tensor m = torch.zeros(new long[] {16, 256}, basis.options());
             double unclamped = 0;
