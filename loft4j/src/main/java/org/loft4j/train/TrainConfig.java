@@ -9,6 +9,7 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
+import org.loft4j.nn.Model;
 import org.loft4j.optim.LoftConfig;
 import org.loft4j.optim.Schedule;
 
@@ -135,6 +136,12 @@ public record TrainConfig(
     /** The defaults of a method, to be changed; the learning rate is that of hidden size 384: {@link Method#learningRate(long)}. */
     public static Builder builder(Method method) {
         return new Builder(method);
+    }
+
+    /** The defaults of a method for a model, whose width the learning rate goes with. */
+    public static Builder builder(Method method, Model model) {
+        return builder(method)
+                .learningRate(method.learningRate(model.description().hiddenSize()));
     }
 
     /** Whether a larger value of the metric is better. */

@@ -33,7 +33,8 @@ final class FineTune {
                 Tokenizer tokenizer = Tokenizer.open(base)) {
             Dataset train = Dataset.classification(rows, labels, tokenizer, 128);
             TrainData data = new TrainData(train, null, tokenizer.padId(), 128);
-            TrainConfig config = TrainConfig.builder(Method.LOFT).batchSize(32).build();
+            TrainConfig config =
+                    TrainConfig.builder(Method.LOFT, model).batchSize(32).build();
             LoraConfig lora = LoraConfig.of(8, 16, TargetModules.allLinear());
             try (TrainingRun run = TrainingRun.open(model, data, config, lora, output, OnExisting.REFUSE)) {
                 return run.run();

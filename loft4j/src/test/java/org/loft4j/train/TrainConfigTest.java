@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
+import org.loft4j.nn.Model;
 import org.loft4j.optim.LoftBlock;
 import org.loft4j.tensor.Dtype;
 
@@ -20,6 +21,15 @@ class TrainConfigTest {
         TrainConfig config = TrainConfig.builder(method).build();
         assertEquals(method.learningRate(), config.learningRate());
         assertEquals(method, Method.parse(method.word()));
+    }
+
+    @Test
+    void theRateIsThatOfTheModelsWidth() {
+        try (Model model = TinyRun.model()) {
+            assertEquals(16, model.description().hiddenSize());
+            assertEquals(7.2e-3, TrainConfig.builder(Method.LOFT, model).build().learningRate());
+            assertEquals(1e-3, TrainConfig.builder(Method.LORA, model).build().learningRate());
+        }
     }
 
     @Test
