@@ -68,7 +68,7 @@ public final class Attention {
             double scale) {
         long heads = query.size(2);
         if (causal && bias == null && dropout == 0 && CausalAttention.pays(query, key, value)) {
-            return CausalAttention.attend(query, shared(key, heads), shared(value, heads), scale);
+            return CausalAttention.attend(query, key, value, scale);
         }
         Tensor attended = torch.scaled_dot_product_attention(
                 query.transpose(1, 2),

@@ -14,7 +14,7 @@ import org.loft4j.tensor.NativeScope;
 
 /**
  * Causal attention on the processor with a backward pass of our own: a block of queries at a time, all heads at once, with the
- * keys that it sees and no others. As in FlashAttention (Dao et al. 2022, arXiv:2205.14135, algorithm 4) the probabilities are
+ * keys that it sees and no others. Heads that share a key and value head are more rows of the same products. As in FlashAttention (Dao et al. 2022, arXiv:2205.14135, algorithm 4) the probabilities are
  * not kept but computed again, and
  *
  * <pre>  ∂V += Pᵀ·∂O,  ∂S = P ⊙ (∂O·Vᵀ − rowsum(∂O ⊙ O)),  ∂Q = scale·∂S·K,  ∂K += scale·∂Sᵀ·Q</pre>
@@ -38,24 +38,29 @@ final class CausalAttention {
     private final Scalar one = new Scalar(1.0);
     private final long rows;
     private final long length;
-    private final long heads;
-    private final long headsAtOnce;
+    private final long keyHeads;
+    /** Heads of queries for each of keys and values. */
+    private final long group;
+
+    private final long keyHeadsAtOnce;
     private final Tensor hidden;
     private final Tensor scores;
 
-    /** @param query {@code (batch, seq, heads, headDim)}, for its shape and type */
-    private CausalAttention(Tensor query, double scale) {
+    /** Takes shapes and type of {@code (batch, seq, heads, headDim)} and {@code (batch, seq, keyHeads, headDim)}. */
+    private CausalAttention(Tensor query, Tensor key, double scale) {
         this.scale = new Scalar(scale);
         this.rows = query.size(0);
         this.length = query.size(1);
-        this.heads = query.size(2);
-        this.headsAtOnce = Math.min(heads, Math.max(1, SCORES / (ROWS * length)));
+        this.keyHeads = key.size(2);
+        this.group = query.size(2) / keyHeads;
+        this.keyHeadsAtOnce = Math.min(keyHeads, Math.max(1, SCORES / (group * ROWS * length)));
         this.hidden = Attention.future(query.narrow(1, 0, Math.min(ROWS, length)));
         this.scores = scratch();
     }
 
     private Tensor scratch() {
-        return torch.empty(new long[] {headsAtOnce * Math.min(ROWS, length) * length}, hidden.options(), null);
+        return torch.empty(
+                new long[] {keyHeadsAtOnce * group * Math.min(ROWS, length) * length}, hidden.options(), null);
     }
 
     /**
@@ -75,21 +80,22 @@ final class CausalAttention {
     }
 
     /**
-     * All are of the shape {@code (batch, seq, heads, headDim)}.
+     * Of queries {@code (batch, seq, heads, headDim)}, keys and values {@code (batch, seq, keyHeads, headDim)}, heads a multiple of
+     * keyHeads.
      *
      * @return {@code (batch, seq, heads·headDim)}
      */
     static Tensor attend(Tensor query, Tensor key, Tensor value, double scale) {
         Tensor attended;
         try (AutoGradMode frozen = new AutoGradMode(false)) {
-            attended = new CausalAttention(query, scale).forward(query, key, value);
+            attended = new CausalAttention(query, key, scale).forward(query, key, value);
         }
         AutogradFunction.lead(
                 "causal attention has no second derivative on the processor",
                 attended,
                 List.of(query, key, value),
                 List.of(query, key, value, attended),
-                (saved, gradient) -> new CausalAttention(saved.get(0), scale)
+                (saved, gradient) -> new CausalAttention(saved.get(0), saved.get(1), scale)
                         .backward(saved.get(0), saved.get(1), saved.get(2), saved.get(3), gradient));
         return attended.flatten(2, 3);
     }
@@ -97,13 +103,15 @@ final class CausalAttention {
     private Tensor forward(Tensor query, Tensor key, Tensor value) {
         Tensor attended = torch.empty_like(query);
         eachHeads(some -> {
-            Tensor q = some.of(query);
-            Tensor k = some.of(key);
-            Tensor v = some.of(value);
-            Tensor o = some.of(attended);
+            Tensor allQ = some.ofQueries(query);
+            Tensor k = some.ofKeys(key);
+            Tensor v = some.ofKeys(value);
+            Tensor allO = some.ofQueries(attended);
             eachBlock(block -> {
-                Tensor p = probabilities(block, block.queries(q), block.keys(k));
-                torch.bmm_out(block.queries(o), p, block.keys(v));
+                Tensor p = probabilities(block, block.rows(allQ), block.keys(k));
+                Tensor o = block.rows(allO);
+                torch.bmm_out(o, p, block.keys(v));
+                block.put(o, allO);
             });
         });
         return attended;
@@ -113,31 +121,33 @@ final class CausalAttention {
         Tensor ofAttended = gradient.reshape(query.sizes());
         Tensor rowSums = ofAttended.mul(attended).sum(new long[] {3}, true, new ScalarTypeOptional());
         Tensor ofQuery = torch.empty_like(query);
-        Tensor ofKey = torch.empty_like(query);
-        Tensor ofValue = torch.empty_like(query);
+        Tensor ofKey = torch.empty_like(key);
+        Tensor ofValue = torch.empty_like(value);
         Tensor ofScores = scratch();
         eachHeads(some -> {
-            Tensor allQ = some.of(query);
-            Tensor allK = some.of(key);
-            Tensor allV = some.of(value);
-            Tensor allDo = some.of(ofAttended);
-            Tensor allSums = some.of(rowSums);
-            Tensor allDq = some.of(ofQuery);
-            Tensor allDk = some.of(ofKey);
-            Tensor allDv = some.of(ofValue);
+            Tensor allQ = some.ofQueries(query);
+            Tensor allK = some.ofKeys(key);
+            Tensor allV = some.ofKeys(value);
+            Tensor allDo = some.ofQueries(ofAttended);
+            Tensor allSums = some.ofQueries(rowSums);
+            Tensor allDq = some.ofQueries(ofQuery);
+            Tensor allDk = some.ofKeys(ofKey);
+            Tensor allDv = some.ofKeys(ofValue);
             eachBlock(block -> {
                 // the first block sees all keys and writes their gradients, those after it add to them
                 Scalar before = block.end() == length ? zero : one;
-                Tensor q = block.queries(allQ);
+                Tensor q = block.rows(allQ);
                 Tensor k = block.keys(allK);
-                Tensor dO = block.queries(allDo);
+                Tensor dO = block.rows(allDo);
                 Tensor p = probabilities(block, q, k);
                 block.keys(allDv).baddbmm_(p.transpose(1, 2), dO, before, one);
-                Tensor dS = block.scores(ofScores, allQ.size(0));
+                Tensor dS = block.scores(ofScores, q);
                 dS.baddbmm_(dO, block.keys(allV).transpose(1, 2), zero, one)
-                        .sub_(block.queries(allSums))
+                        .sub_(block.rows(allSums))
                         .mul_(p);
-                block.queries(allDq).baddbmm_(dS, k, zero, scale);
+                Tensor dQ = block.rows(allDq);
+                dQ.baddbmm_(dS, k, zero, scale);
+                block.put(dQ, allDq);
                 block.keys(allDk).baddbmm_(dS.transpose(1, 2), q, before, scale);
             });
         });
@@ -146,25 +156,31 @@ final class CausalAttention {
 
     /** {@code P = softmax(scale·Q·Kᵀ)} of a block, in memory that the next block writes over. */
     private Tensor probabilities(Block block, Tensor q, Tensor k) {
-        Tensor p = block.scores(scores, q.size(0));
+        Tensor p = block.scores(scores, q);
         p.baddbmm_(q, k.transpose(1, 2), zero, scale);
         block.ownKeys(p).add_(block.square(hidden));
         return torch.softmax_out(p, p, 2);
     }
 
-    /** Some heads of a row of the batch. */
-    private record Heads(long row, long first, long count) {
-        /** {@code (count, seq, …)} of {@code (batch, seq, heads, …)} */
-        Tensor of(Tensor x) {
+    /** Some heads of keys in a row of the batch, and those of queries that look at them. */
+    private record Heads(long row, long first, long count, long group) {
+        /** {@code (count, seq, …)} of {@code (batch, seq, keyHeads, …)} */
+        Tensor ofKeys(Tensor x) {
             return x.select(0, row).narrow(1, first, count).transpose(0, 1);
+        }
+
+        /** {@code (count, group, seq, …)} of {@code (batch, seq, keyHeads·group, …)} */
+        Tensor ofQueries(Tensor x) {
+            Tensor some = x.select(0, row).narrow(1, first * group, count * group);
+            return some.unflatten(1, count, group).permute(1, 2, 0, 3);
         }
     }
 
     private void eachHeads(Consumer<Heads> visitor) {
         for (long row = 0; row < rows; row++) {
-            for (long first = 0; first < heads; first += headsAtOnce) {
+            for (long first = 0; first < keyHeads; first += keyHeadsAtOnce) {
                 try (NativeScope scope = new NativeScope()) {
-                    visitor.accept(new Heads(row, first, Math.min(headsAtOnce, heads - first)));
+                    visitor.accept(new Heads(row, first, Math.min(keyHeadsAtOnce, keyHeads - first), group));
                 }
             }
         }
@@ -179,24 +195,39 @@ final class CausalAttention {
 
     /** Some queries, and the keys that the last of them sees, which end where they do. */
     private record Block(long start, long end) {
-        /** {@code (heads, queries, …)} of {@code (heads, seq, …)} */
-        Tensor queries(Tensor x) {
-            return x.narrow(1, start, end - start);
+        /**
+         * The queries {@code (count, group·queries, …)} of {@code (count, group, seq, …)}: a view where a group is one head, else a
+         * copy, which {@link #put} writes back.
+         */
+        Tensor rows(Tensor x) {
+            return x.narrow(2, start, end - start).flatten(1, 2);
         }
 
-        /** {@code (heads, keys, …)} of {@code (heads, seq, …)} */
+        void put(Tensor rows, Tensor x) {
+            if (x.size(1) > 1) {
+                x.narrow(2, start, end - start).copy_(byHead(rows));
+            }
+        }
+
+        /** {@code (count, keys, …)} of {@code (count, seq, …)} */
         Tensor keys(Tensor x) {
             return x.narrow(1, 0, end);
         }
 
-        /** {@code (heads, queries, keys)} in memory that is at least as large */
-        Tensor scores(Tensor memory, long heads) {
-            return memory.narrow(0, 0, heads * (end - start) * end).view(heads, end - start, end);
+        /** {@code (count, group·queries, keys)} in memory that is at least as large, for the rows of queries */
+        Tensor scores(Tensor memory, Tensor rows) {
+            long count = rows.size(0);
+            long height = rows.size(1);
+            return memory.narrow(0, 0, count * height * end).view(count, height, end);
         }
 
-        /** {@code (heads, queries, queries)} of the scores: some of these keys are hidden */
+        /** {@code (count, group, queries, queries)} of the scores: some of these keys are hidden */
         Tensor ownKeys(Tensor scores) {
-            return scores.narrow(2, start, end - start);
+            return byHead(scores).narrow(3, start, end - start);
+        }
+
+        private Tensor byHead(Tensor rows) {
+            return rows.unflatten(1, rows.size(1) / (end - start), end - start);
         }
 
         /** {@code (queries, queries)} of a square that is at least as large */

@@ -43,15 +43,25 @@ class CausalAttentionTest {
                 / wide.norm().item_double();
     }
 
-    /** Lengths on both sides of a block's end, and more heads than are computed at once. */
+    /** Lengths on both sides of a block's end, more heads than are computed at once, and heads that share keys and values. */
     @ParameterizedTest
-    @CsvSource({"1, 96, 3, 4", "2, 128, 2, 8", "3, 129, 1, 1", "1, 1000, 5, 2", "1, 1535, 3, 2"})
-    void itsValuesAndGradientsAreThoseOfSingleOperations(long batch, long length, long heads, long headDim) {
+    @CsvSource({
+        "1, 96, 3, 3, 4",
+        "2, 128, 2, 2, 8",
+        "3, 129, 1, 1, 1",
+        "1, 1000, 5, 5, 2",
+        "1, 1535, 3, 3, 2",
+        "2, 130, 6, 2, 4",
+        "1, 1000, 6, 3, 2",
+        "1, 100, 8, 1, 2"
+    })
+    void itsValuesAndGradientsAreThoseOfSingleOperations(
+            long batch, long length, long heads, long keyHeads, long headDim) {
         try (NativeScope scope = new NativeScope()) {
             List<Tensor> expected = List.of(
                     leaf(random(Dtype.F64, batch, length, heads, headDim)),
-                    leaf(random(Dtype.F64, batch, length, heads, headDim)),
-                    leaf(random(Dtype.F64, batch, length, heads, headDim)));
+                    leaf(random(Dtype.F64, batch, length, keyHeads, headDim)),
+                    leaf(random(Dtype.F64, batch, length, keyHeads, headDim)));
             List<Tensor> actual =
                     expected.stream().map(CausalAttentionTest::leaf).toList();
             Tensor direction = random(Dtype.F64, batch, length, heads * headDim);
