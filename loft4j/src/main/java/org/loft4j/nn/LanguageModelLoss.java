@@ -34,6 +34,9 @@ public final class LanguageModelLoss {
     /** Logits whose gradient is taken at once, in the cache: 1 MB in float32. */
     private static final long BLOCK = 1 << 18;
 
+    /** A probability above it has all its digits, in float32 as well. */
+    private static final double SMALLEST = 1e-30;
+
     /** A product with fewer rows would take much longer for each: the matrix comes through the caches for so few. */
     private static final long LEAST_ROWS = 256;
 
@@ -123,20 +126,23 @@ public final class LanguageModelLoss {
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             // what took the head over may need its output again
             Tensor gradient = head.override() == null ? product.detach() : torch.empty_like(product);
+            Tensor factor = torch.scalar_tensor(new Scalar(scale), Tensors.options(Dtype.F64, DeviceSpec.of(product)));
             double sum = 0;
             long rows = blockRows(product);
             for (long start = 0; start < targets.count(); start += rows) {
                 try (NativeScope block = new NativeScope()) {
                     Targets some = targets.some(start, rows);
                     Tensor logits = capped(product.detach().narrow(0, start, some.count()));
-                    Tensor logProbabilities = wide(logits).log_softmax(-1);
-                    sum += crossEntropy(logProbabilities, some);
-                    Tensor ofLogits = logProbabilities.exp_();
+                    Tensor ofLogits = wide(logits).softmax(-1);
                     Tensor at = some.labels().unsqueeze(1);
-                    ofLogits.scatter_add_(
-                            1, at, torch.full_like(at, new Scalar(-1.0)).to(ofLogits.scalar_type()));
-                    ofLogits = ofLogits.mul_(new Scalar(scale)).to(product.scalar_type());
-                    gradient.narrow(0, start, some.count()).copy_(uncapped(ofLogits, logits));
+                    Tensor chosen = ofLogits.gather(1, at);
+                    // what is nearly zero has lost its digits, or is not a number
+                    boolean exact = chosen.min().item_double() > SMALLEST;
+                    sum += exact
+                            ? -total(chosen.log())
+                            : crossEntropy(wide(logits).log_softmax(-1), some);
+                    ofLogits.scatter_add_(1, at, torch.full_like(chosen, new Scalar(-1.0)));
+                    torch.mul_out(gradient.narrow(0, start, some.count()), uncapped(ofLogits, logits), factor);
                 }
             }
             if (product.requires_grad()) {
@@ -205,8 +211,11 @@ public final class LanguageModelLoss {
     }
 
     private static double crossEntropy(Tensor logProbabilities, Targets targets) {
-        Tensor chosen = logProbabilities.gather(1, targets.labels().unsqueeze(1));
-        return -chosen.to(Dtype.F64.scalarType()).sum().item_double();
+        return -total(logProbabilities.gather(1, targets.labels().unsqueeze(1)));
+    }
+
+    private static double total(Tensor x) {
+        return x.to(Dtype.F64.scalarType()).sum().item_double();
     }
 
     private static Tensor wide(Tensor logits) {

@@ -9,6 +9,7 @@ import java.util.Map;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.adapter.LoraAdapter;
@@ -108,6 +109,28 @@ class LanguageModelLossTest {
                 assertTrue(inLane <= tolerance, rows + " rows, in a lane: " + inLane);
                 assertEquals(whole, loss.sum(input, labels), tolerance * whole);
             }
+        }
+    }
+
+    /** Whose probability is zero in float32: the loss is finite all the same. */
+    @Test
+    void targetsThatTheModelRulesOutKeepTheirLoss() throws Exception {
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open("llama_gqa");
+                Decoder model = open(fixture, Dtype.F32)) {
+            TokenInput input = fixture.input();
+            Tensor labels = fixture.read("labels");
+            Tensor head = model.head().weight();
+            head.mul_(new Scalar(500.0)).set_requires_grad(true);
+            Tensor sum = Losses.causalLmSum(model.logits(input), labels);
+            double whole = sum.item_double();
+            assertTrue(whole > 120.0 * labels.numel(), "the sum is only " + whole);
+            sum.mul(new Scalar(SCALE)).backward();
+            Map<String, Tensor> leaves = Map.of("head", head);
+            Map<String, Tensor> expected = gradients(leaves);
+            assertEquals(whole, LanguageModelLoss.ofRows(model, 4).backward(input, labels, SCALE), 1e-6 * whole);
+            double off = difference(expected, gradients(leaves));
+            assertTrue(off <= 1e-6, "" + off);
         }
     }
 
