@@ -31,7 +31,7 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Causal attention of one layer, forward and back, in two lanes that have 512 tokens each: ours, and libtorch's fused kernel, to
+ * Causal attention of one layer, forward and back, in two lanes that have 1024 tokens each: ours, and libtorch's fused kernel, to
  * which keys and values go once for each head of queries.
  */
 @State(Scope.Benchmark)
@@ -42,14 +42,14 @@ import org.openjdk.jmh.annotations.Warmup;
 @Fork(1)
 public class AttentionBenchmark {
     private static final int LANES = 2;
-    private static final long TOKENS = 512;
+    private static final long TOKENS = 1024;
 
     /** Heads of queries / heads of keys and values × size of a head: the bench model, Qwen2.5-0.5B, Llama-3.2-1B, Llama-3-8B. */
     @Param({"8/8x64", "14/2x64", "32/8x64", "32/8x128"})
     public String heads = "8/8x64";
 
     /** Tokens of a row. */
-    @Param({"128", "256", "512"})
+    @Param({"128", "256", "512", "1024"})
     public long length;
 
     /** Whose attention. */

@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.loft4j.ShapeException;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
@@ -25,7 +26,7 @@ final class CausalAttention {
     /** Queries at a time: with more of them, more of the keys are computed that they do not see. */
     private static final long ROWS = 64;
 
-    /** Scores at a time, which stay in the cache: 1 MB in float32. */
+    /** Scores at a time, which stay in the cache: 1 MB in float32, unless those of one head of keys are more. */
     private static final long SCORES = 1 << 18;
 
     /** Below it the calls take longer than the products; from the other on libtorch takes larger blocks itself. */
@@ -86,6 +87,11 @@ final class CausalAttention {
      * @return {@code (batch, seq, heads·headDim)}
      */
     static Tensor attend(Tensor query, Tensor key, Tensor value, double scale) {
+        if (query.size(2) % key.size(2) != 0 || value.size(2) != key.size(2)) {
+            throw new ShapeException(
+                    "heads of queries must be a multiple of those of keys, and values have as many as keys, got "
+                            + query.size(2) + ", " + key.size(2) + " and " + value.size(2));
+        }
         Tensor attended;
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             attended = new CausalAttention(query, key, scale).forward(query, key, value);
@@ -109,7 +115,7 @@ final class CausalAttention {
             Tensor allO = some.ofQueries(attended);
             eachBlock(block -> {
                 Tensor p = probabilities(block, block.rows(allQ), block.keys(k));
-                Tensor o = block.rows(allO);
+                Tensor o = block.room(allO);
                 torch.bmm_out(o, p, block.keys(v));
                 block.put(o, allO);
             });
@@ -145,7 +151,7 @@ final class CausalAttention {
                 dS.baddbmm_(dO, block.keys(allV).transpose(1, 2), zero, one)
                         .sub_(block.rows(allSums))
                         .mul_(p);
-                Tensor dQ = block.rows(allDq);
+                Tensor dQ = block.room(allDq);
                 dQ.baddbmm_(dS, k, zero, scale);
                 block.put(dQ, allDq);
                 block.keys(allDk).baddbmm_(dS.transpose(1, 2), q, before, scale);
@@ -189,18 +195,24 @@ final class CausalAttention {
     /** The last queries come first. */
     private void eachBlock(Consumer<Block> visitor) {
         for (long start = (length - 1) / ROWS * ROWS; start >= 0; start -= ROWS) {
-            visitor.accept(new Block(start, Math.min(start + ROWS, length)));
+            try (NativeScope scope = new NativeScope()) {
+                visitor.accept(new Block(start, Math.min(start + ROWS, length)));
+            }
         }
     }
 
     /** Some queries, and the keys that the last of them sees, which end where they do. */
     private record Block(long start, long end) {
-        /**
-         * The queries {@code (count, group·queries, …)} of {@code (count, group, seq, …)}: a view where a group is one head, else a
-         * copy, which {@link #put} writes back.
-         */
+        /** The queries {@code (count, group·queries, …)} of {@code (count, group, seq, …)}. */
         Tensor rows(Tensor x) {
             return x.narrow(2, start, end - start).flatten(1, 2);
+        }
+
+        /** Room for such rows: where they lie in x, if a group is one head; else apart, from where {@link #put} brings them. */
+        Tensor room(Tensor x) {
+            return x.size(1) == 1
+                    ? rows(x)
+                    : torch.empty(new long[] {x.size(0), x.size(1) * (end - start), x.size(3)}, x.options(), null);
         }
 
         void put(Tensor rows, Tensor x) {

@@ -39,7 +39,10 @@ public final class NativeScope implements AutoCloseable {
         return tensor;
     }
 
-    /** Number of native objects that are alive and known to the JVM. Back at its baseline when nothing leaks. */
+    /**
+     * Number of native objects that are alive and known to the JVM. Back at its baseline when nothing leaks, but for tables that
+     * are made once and stay.
+     */
     public static long liveObjects() {
         return Pointer.totalCount();
     }

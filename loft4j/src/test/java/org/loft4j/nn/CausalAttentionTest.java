@@ -13,6 +13,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.ShapeException;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
@@ -51,7 +52,9 @@ class CausalAttentionTest {
         "3, 129, 1, 1, 1",
         "1, 1000, 5, 5, 2",
         "1, 1535, 3, 3, 2",
+        "1, 129, 6, 2, 4",
         "2, 130, 6, 2, 4",
+        "1, 1025, 8, 2, 2",
         "1, 1000, 6, 3, 2",
         "1, 100, 8, 1, 2"
     })
@@ -75,6 +78,18 @@ class CausalAttentionTest {
                 double off = relative(actual.get(i).grad(), expected.get(i).grad());
                 assertTrue(off < 1e-13, "gradient " + i + " is off by " + off);
             }
+        }
+    }
+
+    @Test
+    void headsThatDoNotGoTogetherAreRefused() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor six = random(Dtype.F32, 1, 128, 6, 8);
+            Tensor four = random(Dtype.F32, 1, 128, 4, 8);
+            Tensor two = random(Dtype.F32, 1, 128, 2, 8);
+            assertThrows(ShapeException.class, () -> CausalAttention.attend(six, four, four, SCALE));
+            assertThrows(ShapeException.class, () -> CausalAttention.attend(two, four, four, SCALE));
+            assertThrows(ShapeException.class, () -> CausalAttention.attend(four, four, two, SCALE));
         }
     }
 

@@ -121,9 +121,11 @@ class TiledProductTest {
                 QuantizedWeight weight =
                         QuantizedWeight.of(LoadIn.INT8, random(Dtype.F32, "w", 5, 6), Dtype.F32, false)) {
             Tensor bias = leaf(random(Dtype.F32, "bias", 5));
-            Tensor x = random(Dtype.F32, "x", 3, 6);
+            Tensor x = leaf(random(Dtype.F32, "x", 3, 6));
+            weight.product(x.detach(), bias).sum().backward();
             weight.product(x, bias).sum().backward();
-            assertEquals(3, bias.grad().select(0, 2).item_double());
+            assertEquals(6, bias.grad().select(0, 2).item_double());
+            assertTrue(relative(x.grad(), torch.ones(3, 5).mm(weight.dense())) < 1e-6);
         }
     }
 
