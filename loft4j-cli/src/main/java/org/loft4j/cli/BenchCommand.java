@@ -30,7 +30,7 @@ import picocli.CommandLine.Spec;
         name = "bench",
         description =
                 "Measures what a training step costs on this machine: LoRA, LoFT, DoRA and full fine-tuning in turn in"
-                        + " one process, and their peak memory, the median of seven processes each (of one for the larger"
+                        + " one process, and their peak memory, the median of five processes each (of one for the larger"
                         + " model). Runs on the processor.",
         footerHeading = "%nExamples:%n",
         footer = {"  loft bench", "  loft bench --quick --json", "  loft bench --size large --rank 16 --rounds 5"})
