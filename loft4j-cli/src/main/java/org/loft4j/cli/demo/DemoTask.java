@@ -11,7 +11,7 @@ import org.loft4j.train.TrainData;
 /**
  * The model and the sentences of the demo, for whoever else trains on them.
  *
- * @param model directory of MiniLM
+ * @param model directory of the encoder
  * @param labels of the two classes
  * @param training rows to learn from, and validation rows
  * @param test rows
@@ -24,9 +24,9 @@ public record DemoTask(Path model, List<String> labels, TrainData training, Data
      * @param say gets one line of text for each thing that takes long
      */
     public static DemoTask open(Path cache, boolean quick, Consumer<String> say) throws IOException {
-        DemoAssets assets = DemoAssets.prepare(cache, say);
-        DemoSettings settings =
-                new DemoSettings(List.of(Method.LOFT), 1, null, 1, quick, 0, "cpu", cache, Path.of("unused"));
+        DemoAssets assets = DemoAssets.prepare(cache, DemoModel.MINILM, say);
+        DemoSettings settings = new DemoSettings(
+                DemoModel.MINILM, List.of(Method.LOFT), 1, null, 1, quick, 0, "cpu", cache, Path.of("unused"));
         DemoData data = DemoData.read(assets.model(), assets.data(), settings);
         return new DemoTask(assets.model(), data.labels().names(), data.training(), data.test());
     }

