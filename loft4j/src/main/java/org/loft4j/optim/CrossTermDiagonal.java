@@ -4,7 +4,7 @@ import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.loft4j.tensor.DeviceSpec;
+import org.bytedeco.pytorch.global.torch;
 
 /**
  * LoFT-AdamW's second moment without block 5 (the projected update): the cross terms are kept and carried over, but the
@@ -13,12 +13,10 @@ import org.loft4j.tensor.DeviceSpec;
 final class CrossTermDiagonal implements SecondMoment {
     private final LoftConfig config;
     private final CrossTermMoment terms;
-    private final CrossTerms algebra;
 
     CrossTermDiagonal(LoftConfig config, Tensor like) {
         this.config = config;
         this.terms = new CrossTermMoment(config, like);
-        this.algebra = CrossTerms.of((int) like.size(0), DeviceSpec.of(like));
     }
 
     @Override
@@ -39,14 +37,20 @@ final class CrossTermDiagonal implements SecondMoment {
     @Override
     public Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t) {
         double bound = QuotientBound.at(config, t);
-        Tensor v = algebra.diagonal(terms.packed()).to(m.scalar_type()).clamp_min_(new Scalar(0.0));
+        Tensor v = diagonal(m).clamp_min_(new Scalar(0.0));
         return FactorMoment.quotient(config, m, v, t)
                 .clamp_(new ScalarOptional(new Scalar(-bound)), new ScalarOptional(new Scalar(bound)));
     }
 
     @Override
     public double epsShare(Tensor m, Tensor basis, long t) {
-        return SecondMoment.epsShare(config, m, algebra.diagonal(terms.packed()).to(m.scalar_type()), t);
+        return SecondMoment.epsShare(config, m, diagonal(m), t);
+    }
+
+    /** {@code diag(P[i])} for each i, {@code (r, length)}: {@code aᵀ·P[i]·a} for the unit vectors a. */
+    private Tensor diagonal(Tensor like) {
+        Tensor unit = torch.eye(like.size(0), like.options());
+        return terms.squared(unit).t().mm(terms.packed().to(like.scalar_type()));
     }
 
     @Override

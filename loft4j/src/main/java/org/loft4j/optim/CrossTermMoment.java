@@ -14,7 +14,8 @@ import org.loft4j.tensor.NativeScope;
  * The second moment of LoFT-AdamW (arXiv 2505.21289, blocks 4 and 5): for each column i of the factor the symmetric
  * matrix {@code P[i] = EMA(g̃[i]·g̃[i]ᵀ)}, packed, from which {@code V_ij = a_jᵀ·P[i]·a_j} for each column a_j of the basis. V, the
  * momentum in W-space and their quotient are formed, used and thrown away tile by tile; nothing of the size of W
- * is ever held.
+ * is ever held. P stays in the coordinates of an earlier basis for as long as the present one is near it
+ * ({@link KeptCoordinates}).
  */
 final class CrossTermMoment implements SecondMoment {
     private final LoftConfig config;
@@ -22,8 +23,8 @@ final class CrossTermMoment implements SecondMoment {
     private final Tensor packed;
     /** The type that is computed in. */
     private final ScalarType wide;
-    /** The map of packed columns that the next {@link #accumulate} applies first. */
-    private @Nullable Tensor carrying;
+
+    private final KeptCoordinates coordinates;
 
     private final @Nullable OvershootGuard guard;
 
@@ -31,6 +32,7 @@ final class CrossTermMoment implements SecondMoment {
         this.config = config;
         this.wide = like.scalar_type();
         this.guard = OvershootGuard.of(config, like);
+        this.coordinates = new KeptCoordinates((int) like.size(0), like);
         this.algebra = CrossTerms.of((int) like.size(0), DeviceSpec.of(like));
         try (NativeScope scope = new NativeScope()) {
             Tensor zeros =
@@ -39,14 +41,20 @@ final class CrossTermMoment implements SecondMoment {
         }
     }
 
-    /** The cross terms, {@code (r(r+1)/2, length)}. */
+    /** The cross terms as they are kept, {@code (r(r+1)/2, length)}. */
     Tensor packed() {
         return packed;
+    }
+
+    /** {@code vech₂} of each column a of the basis for the cross terms as they are kept: {@code vech(P[i])ᵀ·squared(a) = aᵀ·P[i]·a}. */
+    Tensor squared(Tensor basis) {
+        return algebra.squared(coordinates.dual(basis));
     }
 
     @Override
     public void addState(String prefix, Map<String, Tensor> all) {
         all.put(prefix + ".exp_avg_sq", packed);
+        coordinates.addState(prefix + ".exp_avg_sq", all);
         if (guard != null) {
             guard.addState(prefix, all);
         }
@@ -60,11 +68,11 @@ final class CrossTermMoment implements SecondMoment {
         }
     }
 
-    /** {@code Σⱼ V_ij = tr(P[i]·S)} for each i, {@code (length)}, with the history carried over. */
+    /** {@code Σⱼ V_ij = tr(P[i]·S)} for each i, {@code (length)}. */
     private Tensor power(Tensor gram) {
         Tensor sum = torch.empty(new long[] {1, packed.size(1)}, gram.options(), null);
-        Tensor weights =
-                carrying == null ? algebra.paired(gram) : algebra.paired(gram).mm(carrying);
+        // Qᵀ·S·Q
+        Tensor weights = algebra.paired(coordinates.dual(coordinates.dual(gram).t()));
         Tiles.along(
                 packed.size(1),
                 (from, count) -> torch.mm_out(
@@ -74,34 +82,31 @@ final class CrossTermMoment implements SecondMoment {
         return sum.select(0, 0);
     }
 
+    /** {@code P ← C·P·Cᵀ}: by other coordinates where they do, else in fact. */
     @Override
     public void transport(Tensor c) {
-        dropCarrying();
-        carrying = NativeScope.keep(algebra.congruence(c).to(wide));
+        if (!coordinates.move(c)) {
+            Tensor carry = algebra.congruence(c.mm(coordinates.map())).to(wide);
+            Tiles.along(packed.size(1), (from, count) -> {
+                Tensor own = packed.narrow(1, from, count);
+                own.copy_(carry.mm(own.to(wide)));
+            });
+            coordinates.renew();
+        }
     }
 
-    /** With the history carried over first; part by part, so that what is made stays in the cache. */
+    /** Part by part, so that what is made stays in the cache. */
     @Override
     public void accumulate(Tensor scaledGrad, long t) {
-        Tensor carry = carrying;
-        Tiles.along(scaledGrad.size(1), (from, count) -> {
+        Tensor g = coordinates.kept(scaledGrad);
+        Tiles.along(g.size(1), (from, count) -> {
             Tensor own = packed.narrow(1, from, count);
-            Tensor p = carry == null ? own.to(wide) : carry.mm(own.to(wide));
-            algebra.accumulate(p, scaledGrad.narrow(1, from, count), config.beta2());
+            Tensor p = own.to(wide);
+            algebra.accumulate(p, g.narrow(1, from, count), config.beta2());
             if (config.bfloat16CrossTerms()) {
                 own.copy_(DitheredBfloat16.round(p.to(ScalarType.Float), t));
-            } else if (carry != null) {
-                own.copy_(p);
             }
         });
-        dropCarrying();
-    }
-
-    private void dropCarrying() {
-        if (carrying != null) {
-            carrying.close();
-            carrying = null;
-        }
     }
 
     @Override
@@ -140,7 +145,7 @@ final class CrossTermMoment implements SecondMoment {
 
         // the corrections by c₁ and c₂ are linear, so they go into the small operands; a product is fastest where both
         // have side by side what is summed over
-        Tensor squared = algebra.squared(basis).div_(new Scalar(c2)).t().contiguous();
+        Tensor squared = squared(basis).div_(new Scalar(c2)).t().contiguous();
         Tensor corrected = basis.div(new Scalar(c1)).t().contiguous();
         Tensor memoryV = torch.empty(new long[] {Tiles.SIDE * Tiles.SIDE}, m.options(), null);
         Tensor memoryD = torch.empty(new long[] {Tiles.SIDE * Tiles.SIDE}, m.options(), null);
@@ -167,14 +172,14 @@ final class CrossTermMoment implements SecondMoment {
     public double epsShare(Tensor m, Tensor basis, long t) {
         try (NativeScope scope = new NativeScope()) {
             long count = Math.min(m.size(1), 32);
-            Tensor v = packed.narrow(1, 0, count).t().to(wide).mm(algebra.squared(basis));
+            Tensor v = packed.narrow(1, 0, count).t().to(wide).mm(squared(basis));
             return SecondMoment.epsShare(config, m.narrow(1, 0, count).t().mm(basis), v, t);
         }
     }
 
     @Override
     public void close() {
-        dropCarrying();
+        coordinates.close();
         packed.close();
         if (guard != null) {
             guard.close();

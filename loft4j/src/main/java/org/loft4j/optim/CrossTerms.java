@@ -4,7 +4,6 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.NativeScope;
@@ -81,12 +80,6 @@ final class CrossTerms {
         return entries.mul_(multiplicity.to(s.scalar_type())).t();
     }
 
-    /** The diagonals of the packed matrices, {@code (r, length)}. */
-    Tensor diagonal(Tensor packed) {
-        return packed.index_select(
-                0, torch.nonzero(offDiagonal.eq(new Scalar(0.0))).select(1, 0));
-    }
-
     /** {@code P[i] ← β₂·P[i] + (1 − β₂)·g̃[i]·g̃[i]ᵀ} for every column i of g̃, {@code (r, length)}. */
     void accumulate(Tensor packed, Tensor grad, double beta2) {
         packed.mul_(new Scalar(beta2))
@@ -101,10 +94,11 @@ final class CrossTerms {
      * @return {@code (r(r+1)/2, r(r+1)/2)}
      */
     Tensor congruence(Tensor c) {
-        Tensor ofRow = c.index_select(0, rowIndex);
-        Tensor ofColumn = c.index_select(0, columnIndex);
-        Tensor straight = ofRow.index_select(1, rowIndex).mul_(ofColumn.index_select(1, columnIndex));
-        Tensor crossed = ofRow.index_select(1, columnIndex).mul_(ofColumn.index_select(1, rowIndex));
-        return straight.addcmul_(crossed, offDiagonal.t());
+        // made as its transpose, since whole rows are copied fastest
+        Tensor ofRow = c.index_select(0, rowIndex).t().contiguous();
+        Tensor ofColumn = c.index_select(0, columnIndex).t().contiguous();
+        Tensor straight = ofRow.index_select(0, rowIndex).mul_(ofColumn.index_select(0, columnIndex));
+        Tensor crossed = ofRow.index_select(0, columnIndex).mul_(ofColumn.index_select(0, rowIndex));
+        return straight.addcmul_(crossed, offDiagonal).t();
     }
 }

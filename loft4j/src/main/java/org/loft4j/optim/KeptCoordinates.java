@@ -1,0 +1,75 @@
+package org.loft4j.optim;
+
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.loft4j.tensor.NativeScope;
+
+/**
+ * Coordinates in an earlier basis, in which a history may stay while the basis moves: {@code x = Q·y}, where x are coordinates in
+ * the basis of now and y those that are kept. For matrices {@code P = Q·P'·Qᵀ}, so {@code aᵀ·P·a = (Qᵀ·a)ᵀ·P'·(Qᵀ·a)}: to turn a few
+ * vectors takes the place of carrying over many matrices.
+ */
+final class KeptCoordinates implements AutoCloseable {
+    /** {@code ‖Q‖²} and {@code ‖Q⁻¹‖²} may be this many times those of the identity, so that little is lost to rounding. */
+    private static final double FARTHEST = 2;
+
+    /** Q and its inverse, float64 {@code (2, r, r)}. */
+    private final Tensor maps;
+
+    private final Tensor identity;
+
+    /** @param like a tensor of the device */
+    KeptCoordinates(int rank, Tensor like) {
+        try (NativeScope scope = new NativeScope()) {
+            identity = NativeScope.keep(torch.eye(rank, like.options()).to(ScalarType.Double));
+            maps = NativeScope.keep(torch.stack(new TensorVector(identity, identity)));
+        }
+    }
+
+    /** {@code Q ← C·Q}; false where that leads too far, and Q stays. */
+    boolean move(Tensor c) {
+        Tensor map = c.mm(map());
+        Tensor both = torch.stack(new TensorVector(map, torch.linalg_inv_ex(map).get0()));
+        double longest = both.square().sum(1, 2).max().item_double();
+        // of a singular map the inverse is not a number, or infinite
+        if (!(longest <= FARTHEST * identity.size(0))) {
+            return false;
+        }
+        maps.copy_(both);
+        return true;
+    }
+
+    /** From now on the coordinates of the basis of now; what was kept has been carried over by {@link #map}. */
+    void renew() {
+        maps.copy_(identity);
+    }
+
+    /** Q, float64 {@code (r, r)}. */
+    Tensor map() {
+        return maps.select(0, 0);
+    }
+
+    /** {@code Q⁻¹·x}: coordinates of now as they are kept. */
+    Tensor kept(Tensor x) {
+        return maps.select(0, 1).to(x.scalar_type()).mm(x);
+    }
+
+    /** {@code Qᵀ·a} for each column: its product with what is kept is that of a with what that is now. */
+    Tensor dual(Tensor a) {
+        return map().t().to(a.scalar_type()).mm(a);
+    }
+
+    /** Adds what is saved. */
+    void addState(String prefix, Map<String, Tensor> all) {
+        all.put(prefix + ".kept_in", maps);
+    }
+
+    @Override
+    public void close() {
+        identity.close();
+        maps.close();
+    }
+}

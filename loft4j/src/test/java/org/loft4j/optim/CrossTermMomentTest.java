@@ -1,0 +1,105 @@
+package org.loft4j.optim;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.HashMap;
+import java.util.Map;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Seeds;
+import org.loft4j.tensor.Tensors;
+
+/** Beside matrices that are carried over in full, in float64, whenever the basis moves. */
+class CrossTermMomentTest {
+    private static final long SEED = Long.getLong("tests.seed", 41L);
+    private static final int R = 5;
+    private static final int LENGTH = 7;
+    private static final double BETA = 0.999;
+
+    @BeforeEach
+    void seed() {
+        System.out.println("CrossTermMomentTest seed " + SEED);
+        Seeds.manualSeed(SEED);
+    }
+
+    /** @param turn size of a random move of the basis; a large one in every twentieth step */
+    @ParameterizedTest
+    @CsvSource({"F64, 0.02, 1e-12", "F64, 0.5, 1e-12", "F32, 0.02, 2e-5", "F32, 0.5, 2e-5"})
+    void vIsThatOfMatricesCarriedOver(Dtype dtype, double turn, double tolerance) {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor like = torch.zeros(new long[] {R, LENGTH}, Tensors.options(dtype, DeviceSpec.CPU));
+            Tensor full = torch.zeros(new long[] {LENGTH, R, R}, Tensors.options(Dtype.F64, DeviceSpec.CPU));
+            try (CrossTermMoment moment = new CrossTermMoment(LoftConfig.defaults(), like)) {
+                for (int t = 1; t <= 200; t++) {
+                    if (t > 1) {
+                        Tensor c = unit().add(randn(R, R), new Scalar(t % 20 == 0 ? 1.0 : turn));
+                        // the size of what is compared stays in range
+                        c.mul_(new Scalar(Math.sqrt(R) / c.norm().item_double()));
+                        moment.transport(c);
+                        full = c.matmul(full).matmul(c.t());
+                    }
+                    Tensor g = randn(R, LENGTH);
+                    moment.accumulate(g.to(dtype.scalarType()), t);
+                    Tensor rows = g.t();
+                    full = full.mul(new Scalar(BETA))
+                            .add(rows.unsqueeze(2).mul(rows.unsqueeze(1)), new Scalar(1 - BETA));
+                    Tensor a = randn(R, 11);
+                    Tensor v = moment.packed().t().mm(moment.squared(a.to(dtype.scalarType())));
+                    Tensor expected = a.unsqueeze(0).mul(full.matmul(a)).sum(1);
+                    double off =
+                            v.to(expected.scalar_type()).sub(expected).norm().item_double()
+                                    / expected.norm().item_double();
+                    assertTrue(off <= tolerance, "step " + t + ": off by " + off);
+                }
+            }
+        }
+    }
+
+    @Test
+    void whatTurnsLittleStaysWhereItIs() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor like = torch.zeros(new long[] {R, LENGTH}, Tensors.options(Dtype.F64, DeviceSpec.CPU));
+            try (CrossTermMoment moment = new CrossTermMoment(LoftConfig.defaults(), like)) {
+                moment.accumulate(randn(R, LENGTH), 1);
+                Tensor before = moment.packed().clone();
+                moment.transport(unit().add(randn(R, R), new Scalar(0.01)));
+                assertTrue(Tensors.bitEqual(before, moment.packed()));
+                moment.transport(unit().mul(new Scalar(3.0)));
+                assertTrue(!Tensors.bitEqual(before, moment.packed()), "three times as long is far");
+            }
+        }
+    }
+
+    /** The first time that a factor is written, nothing of the history is left: its basis was zero. */
+    @Test
+    void aBasisThatWasNothingLeavesNoHistory() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor like = torch.zeros(new long[] {R, LENGTH}, Tensors.options(Dtype.F32, DeviceSpec.CPU));
+            try (CrossTermMoment moment = new CrossTermMoment(LoftConfig.defaults(), like)) {
+                moment.accumulate(randn(R, LENGTH).to(like.scalar_type()), 1);
+                moment.transport(unit().mul(new Scalar(0.0)));
+                assertTrue(moment.packed().abs().max().item_double() == 0);
+                Map<String, Tensor> state = new HashMap<>();
+                moment.addState("w", state);
+                Tensor kept = state.get("w.exp_avg_sq.kept_in");
+                assertTrue(kept.select(0, 0).equal(unit()) && kept.select(0, 1).equal(unit()));
+            }
+        }
+    }
+
+    private static Tensor unit() {
+        return torch.eye(R, Tensors.options(Dtype.F64, DeviceSpec.CPU));
+    }
+
+    private static Tensor randn(int rows, int columns) {
+        return torch.randn(new long[] {rows, columns}, Tensors.options(Dtype.F64, DeviceSpec.CPU));
+    }
+}
