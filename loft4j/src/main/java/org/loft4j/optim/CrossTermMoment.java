@@ -143,20 +143,18 @@ final class CrossTermMoment implements SecondMoment {
         ScalarOptional low = new ScalarOptional(new Scalar(-bound));
         ScalarOptional high = new ScalarOptional(new Scalar(bound));
 
-        // the corrections by c₁ and c₂ are linear, so they go into the small operands; a product is fastest where both
-        // have side by side what is summed over
-        Tensor squared = squared(basis).div_(new Scalar(c2)).t().contiguous();
-        Tensor corrected = basis.div(new Scalar(c1)).t().contiguous();
         Tensor memoryV = torch.empty(new long[] {Tiles.SIDE * Tiles.SIDE}, m.options(), null);
         Tensor memoryD = torch.empty(new long[] {Tiles.SIDE * Tiles.SIDE}, m.options(), null);
-        Tiles.along(m.size(1), (row, height) -> {
-            Tensor stripP = packed.narrow(1, row, height).t().to(wide).contiguous();
-            Tensor stripM = m.narrow(1, row, height).t().contiguous();
-            Tiles.along(basis.size(1), (column, width) -> {
+        Tiles.along(basis.size(1), (column, width) -> {
+            // the corrections by c₁ and c₂ are linear, so they go into the small operands
+            Tensor a = basis.narrow(1, column, width);
+            Tensor squared = squared(a).div_(new Scalar(c2));
+            Tensor corrected = a.div(new Scalar(c1)).contiguous();
+            Tiles.along(m.size(1), (row, height) -> {
                 Tensor v = tile(memoryV, height, width);
                 Tensor d = tile(memoryD, height, width);
-                torch.mm_out(v, stripP, squared.narrow(0, column, width).t());
-                torch.mm_out(d, stripM, corrected.narrow(0, column, width).t());
+                torch.mm_out(v, packed.narrow(1, row, height).to(wide).t(), squared);
+                torch.mm_out(d, m.narrow(1, row, height).t(), corrected);
                 d.div_(v.clamp_min_(zero).sqrt_().add_(eps)).clamp_(low, high);
                 use.accept(row, column, d);
             });

@@ -16,12 +16,11 @@ import org.loft4j.tensor.NativeScope;
  * shortest swing leaves, after a move, a gradient of {@code c = (1 + β₁²)/(1 − β₁²)} times the momentum that made it. After each
  * move
  *
- * <pre>  x = |⟨g, m̂⟩| − c·‖m̂‖²,  q ← ¾·q + x</pre>
+ * <pre>  x = |⟨g, m̂⟩| − c·‖m̂‖² where ‖g‖² &lt; 1/25·Σⱼ V_ij, else 0,  q ← ¾·q + x</pre>
  *
- * with the parts of g and m̂ that the other factor cannot reach, of which there are none at full rank. A row with {@code x > 0},
- * {@code q > 0} and {@code ‖g‖² < 1/25·Σⱼ V_ij} makes moves of {@link #SHORTER} of their length from then on, which come back
- * by {@code 1/β₂} at each look, as V forgets. Noise has gradients as large as √V, and a momentum that is small by chance is not
- * so for long: it is left alone.
+ * with the parts of g and m̂ that the other factor cannot reach, of which there are none at full rank. A row with {@code x > 0} and
+ * {@code q > 0} makes moves of {@link #SHORTER} of their length from then on, which come back by {@code 1/β₂} at each look, as V
+ * forgets. Noise has gradients as large as √V, and a momentum that is small by chance is not so for long: it is left alone.
  */
 final class OvershootGuard implements AutoCloseable {
     /** What a row that overshoots keeps of its moves. */
@@ -61,23 +60,30 @@ final class OvershootGuard implements AutoCloseable {
      * @param power {@code Σⱼ V_ij} for each i before V takes in g, {@code (length)}
      */
     void look(Tensor g, Tensor m, Tensor power, Resting factor, long t) {
-        double c1 = 1 - Math.pow(config.beta1(), t - 1);
         double c2 = 1 - Math.pow(config.beta2(), t - 1);
+        Tensor gram = factor.gram(g);
+        Tensor quiet = gram.mm(g).mul_(g).sum(0).lt(power.mul(new Scalar(QUIET / c2)));
+        swing.mul_(new Scalar(KEPT));
+        Tensor back = share.div(new Scalar(config.beta2())).clamp_max_(new Scalar(1.0));
+        if (quiet.any().item_bool()) {
+            Tensor x = excess(g, m, gram, factor, t).mul_(quiet);
+            swing.add_(x);
+            Tensor overshoots = torch.minimum(swing, x).gt(new Scalar(0.0));
+            share.copy_(torch.where(overshoots, share.mul(new Scalar(SHORTER)), back));
+        } else {
+            share.copy_(back);
+        }
+    }
+
+    /** {@code |⟨g, m̂⟩| − c·‖m̂‖²} of each row, {@code (length)}. */
+    private Tensor excess(Tensor g, Tensor m, Tensor gram, Resting factor, long t) {
+        double c1 = 1 - Math.pow(config.beta1(), t - 1);
         double squaredBeta = config.beta1() * config.beta1();
         double c = (1 + squaredBeta) / (1 - squaredBeta);
-        Tensor gram = factor.gram(g);
-        Tensor ownG = factor.own(g);
         Tensor ownM = factor.own(m).div_(new Scalar(c1));
         Tensor measured = gram.mm(ownM);
-        Tensor along = measured.mul(ownG).sum(0).abs_();
-        Tensor momentum = measured.mul_(ownM).sum(0);
-        Tensor gradient = gram.mm(g).mul_(g).sum(0);
-        Tensor x = along.sub_(momentum, new Scalar(c));
-        swing.mul_(new Scalar(KEPT)).add_(x);
-        Tensor overshoots =
-                torch.minimum(swing, x).gt(new Scalar(0.0)).logical_and(gradient.lt(power.mul(new Scalar(QUIET / c2))));
-        Tensor back = share.div(new Scalar(config.beta2())).clamp_max_(new Scalar(1.0));
-        share.copy_(torch.where(overshoots, share.mul(new Scalar(SHORTER)), back));
+        Tensor along = measured.mul(factor.own(g)).sum(0).abs_();
+        return along.sub_(measured.mul_(ownM).sum(0), new Scalar(c));
     }
 
     /** What each row keeps of its moves, {@code (length)}. */

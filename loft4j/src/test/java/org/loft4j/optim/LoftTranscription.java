@@ -202,9 +202,9 @@ final class LoftTranscription {
                     power += p[i][k][l] * gram[k][l] / (1 - Math.pow(beta2, t - 1));
                 }
             }
-            double x = Math.abs(along) - c * momentum;
+            double x = gradient < power / 25 ? Math.abs(along) - c * momentum : 0;
             swing[i] = 0.75 * swing[i] + x;
-            boolean overshoots = x > 0 && swing[i] > 0 && gradient < power / 25;
+            boolean overshoots = x > 0 && swing[i] > 0;
             share[i] = overshoots ? 0.8 * share[i] : Math.min(1, share[i] / beta2);
         }
     }
