@@ -137,14 +137,15 @@ final class DemoCommand implements Verb {
         try (Interruption interruption = new Interruption(demo::requestStop)) {
             List<DemoRun> runs = demo.run();
             if (common.json) {
-                out.println(Json.text(runs.stream().map(DemoCommand::tree).toList()));
+                out.println(Json.text(runs.stream().map(this::tree).toList()));
             }
             return demo.isStopped() ? Interruption.STATUS : ExitCode.OK;
         }
     }
 
-    private static Map<String, Object> tree(DemoRun run) {
+    private Map<String, Object> tree(DemoRun run) {
         Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("model", Objects.requireNonNull(settings).model().word());
         tree.put("method", run.method().word());
         tree.putAll(run.test().values());
         tree.put("test_sentences", run.test().count());

@@ -25,8 +25,8 @@ final class CrossTermDiagonal implements SecondMoment {
     }
 
     @Override
-    public void transport(Tensor c) {
-        terms.transport(c);
+    public void transport(Tensor c, long t) {
+        terms.transport(c, t);
     }
 
     @Override
@@ -50,7 +50,7 @@ final class CrossTermDiagonal implements SecondMoment {
     /** {@code diag(P[i])} for each i, {@code (r, length)}: {@code aᵀ·P[i]·a} for the unit vectors a. */
     private Tensor diagonal(Tensor like) {
         Tensor unit = torch.eye(like.size(0), like.options());
-        return terms.squared(unit).t().mm(terms.packed().to(like.scalar_type()));
+        return terms.times(terms.squared(unit).t());
     }
 
     @Override

@@ -69,27 +69,30 @@ final class CrossTermMoment implements SecondMoment {
     }
 
     /** {@code Σⱼ V_ij = tr(P[i]·S)} for each i, {@code (length)}. */
-    private Tensor power(Tensor gram) {
-        Tensor sum = torch.empty(new long[] {1, packed.size(1)}, gram.options(), null);
+    Tensor power(Tensor gram) {
         // Qᵀ·S·Q
         Tensor weights = algebra.paired(coordinates.dual(coordinates.dual(gram).t()));
+        return times(weights).select(0, 0);
+    }
+
+    /** {@code weights·vech(P[i])} for each i and each row of weights, with the cross terms as they are kept. */
+    Tensor times(Tensor weights) {
+        Tensor product = torch.empty(new long[] {weights.size(0), packed.size(1)}, weights.options(), null);
         Tiles.along(
                 packed.size(1),
-                (from, count) -> torch.mm_out(
-                        sum.narrow(1, from, count),
-                        weights,
-                        packed.narrow(1, from, count).to(wide)));
-        return sum.select(0, 0);
+                (from, count) -> product.narrow(1, from, count)
+                        .copy_(weights.mm(packed.narrow(1, from, count).to(wide))));
+        return product;
     }
 
     /** {@code P ← C·P·Cᵀ}: by other coordinates where they do, else in fact. */
     @Override
-    public void transport(Tensor c) {
+    public void transport(Tensor c, long t) {
         if (!coordinates.move(c)) {
             Tensor carry = algebra.congruence(c.mm(coordinates.map())).to(wide);
             Tiles.along(packed.size(1), (from, count) -> {
                 Tensor own = packed.narrow(1, from, count);
-                own.copy_(carry.mm(own.to(wide)));
+                keep(own, carry.mm(own.to(wide)), t);
             });
             coordinates.renew();
         }
@@ -103,10 +106,13 @@ final class CrossTermMoment implements SecondMoment {
             Tensor own = packed.narrow(1, from, count);
             Tensor p = own.to(wide);
             algebra.accumulate(p, g.narrow(1, from, count), config.beta2());
-            if (config.bfloat16CrossTerms()) {
-                own.copy_(DitheredBfloat16.round(p.to(ScalarType.Float), t));
-            }
+            keep(own, p, t);
         });
+    }
+
+    /** @param p what is to be kept, which may be {@code own} itself; may be overwritten */
+    private void keep(Tensor own, Tensor p, long t) {
+        own.copy_(config.bfloat16CrossTerms() ? DitheredBfloat16.round(p.to(ScalarType.Float), t) : p);
     }
 
     @Override

@@ -27,7 +27,7 @@ final class FactorMoment implements SecondMoment {
     }
 
     @Override
-    public void transport(Tensor c) {
+    public void transport(Tensor c, long t) {
         // an elementwise second moment has no cross terms to carry over
     }
 

@@ -33,8 +33,8 @@ final class FactorState implements AutoCloseable {
     }
 
     /** Blocks 3 and 4: carries the history over, {@code m ← C·m} and {@code P[i] ← C·P[i]·Cᵀ}. */
-    void transport(Tensor c) {
-        update.transport(c);
+    void transport(Tensor c, long t) {
+        update.transport(c, t);
     }
 
     /**

@@ -13,8 +13,12 @@ interface FactorUpdate extends AutoCloseable {
         FactorUpdate of(LowRankPair pair, Factor factor);
     }
 
-    /** Carries the history over to the new basis: coordinates x become {@code C·x}, with {@code C: (r, r)} (blocks 3 and 4). */
-    void transport(Tensor c);
+    /**
+     * Carries the history over to the new basis: coordinates x become {@code C·x}, with {@code C: (r, r)} (blocks 3 and 4).
+     *
+     * @param t number of this step, from 1
+     */
+    void transport(Tensor c, long t);
 
     /**
      * In a step in which the factor rests after it has moved, with what {@link #accumulate} will take in.

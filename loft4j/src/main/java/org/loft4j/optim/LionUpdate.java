@@ -25,7 +25,7 @@ final class LionUpdate implements FactorUpdate {
     }
 
     @Override
-    public void transport(Tensor c) {
+    public void transport(Tensor c, long t) {
         momentum.transport(c);
     }
 

@@ -138,10 +138,10 @@ final class LoftPair implements PairRule {
         for (Factor factor : Factor.values()) {
             Basis basis = basis(factor.other());
             if (t > 1 && moves(factor.other(), t - 1)) {
-                state(factor).transport(basis.inverse().mm(overlap(factor.other())));
+                state(factor).transport(basis.inverse().mm(overlap(factor.other())), t);
             } else if (t > 1 && config.damping() instanceof Damping.Absolute) {
                 // (S + δ)⁻¹·S is not the identity
-                state(factor).transport(basis.inverse().mm(basis.gram()));
+                state(factor).transport(basis.inverse().mm(basis.gram()), t);
             }
             boolean rests = t > 1 && moves(factor, t - 1) && !moves(factor, t);
             Resting resting = rests ? new Resting(factor.wide(pair), basis(factor), basis) : null;

@@ -33,7 +33,7 @@ final class MuonUpdate implements FactorUpdate {
     }
 
     @Override
-    public void transport(Tensor c) {
+    public void transport(Tensor c, long t) {
         momentum.transport(c);
     }
 

@@ -65,8 +65,9 @@ final class OvershootGuard implements AutoCloseable {
         Tensor quiet = gram.mm(g).mul_(g).sum(0).lt(power.mul(new Scalar(QUIET / c2)));
         swing.mul_(new Scalar(KEPT));
         Tensor back = share.div(new Scalar(config.beta2())).clamp_max_(new Scalar(1.0));
-        if (quiet.any().item_bool()) {
-            Tensor x = excess(g, m, gram, factor, t).mul_(quiet);
+        // on a device the host would wait for the answer
+        if (g.is_cuda() || quiet.any().item_bool()) {
+            Tensor x = torch.where(quiet, excess(g, m, gram, factor, t), torch.zeros_like(swing));
             swing.add_(x);
             Tensor overshoots = torch.minimum(swing, x).gt(new Scalar(0.0));
             share.copy_(torch.where(overshoots, share.mul(new Scalar(SHORTER)), back));

@@ -21,9 +21,10 @@ interface SecondMoment extends AutoCloseable {
 
     /**
      * Carries the history over to the new basis: coordinates x become {@code C·x}, with {@code C: (r, r)} (blocks 3 and 4).
-     * {@link #accumulate} follows in the same step.
+     *
+     * @param t number of this step, from 1
      */
-    void transport(Tensor c);
+    void transport(Tensor c, long t);
 
     /** Before {@link #accumulate}: {@link FactorUpdate#rest}. */
     default void rest(Tensor scaledGrad, Tensor m, Resting factor, long t) {}

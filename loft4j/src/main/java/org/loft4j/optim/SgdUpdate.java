@@ -17,7 +17,7 @@ final class SgdUpdate implements FactorUpdate {
     }
 
     @Override
-    public void transport(Tensor c) {
+    public void transport(Tensor c, long t) {
         momentum.transport(c);
     }
 

