@@ -71,7 +71,7 @@ class DiskFaultsTest {
         }
         Path output = disk.resolve("run");
         Path ballast = disk.resolve("ballast");
-        Files.write(ballast, new byte[1_600_000]);
+        Files.write(ballast, new byte[2_600_000]);
         List<Long> saved = new ArrayList<>();
         TrainListener listener = new TrainListener() {
             @Override
@@ -103,7 +103,7 @@ class DiskFaultsTest {
         Path whole = directory.resolve("whole");
         TinyRun.train(CONFIG, whole, OnExisting.REFUSE);
         String disk = directory.resolve("disk").toString();
-        String said = onDiskOf("2m", "true", "full", disk, whole.toString());
+        String said = onDiskOf("3m", "true", "full", disk, whole.toString());
         assertTrue(said.contains("No space left on device"), said);
         assertTrue(said.contains("is complete and stays. Make room"), said);
         assertFalse(said.contains("after 0 checkpoints"), said);
