@@ -19,12 +19,10 @@ final class KeptCoordinates implements AutoCloseable {
     /** Q and its inverse, float64 {@code (2, r, r)}. */
     private final Tensor maps;
 
-    private final Tensor identity;
-
     /** @param like a tensor of the device */
     KeptCoordinates(int rank, Tensor like) {
         try (NativeScope scope = new NativeScope()) {
-            identity = NativeScope.keep(torch.eye(rank, like.options()).to(ScalarType.Double));
+            Tensor identity = torch.eye(rank, like.options()).to(ScalarType.Double);
             maps = NativeScope.keep(torch.stack(new TensorVector(identity, identity)));
         }
     }
@@ -35,7 +33,7 @@ final class KeptCoordinates implements AutoCloseable {
         Tensor both = torch.stack(new TensorVector(map, torch.linalg_inv_ex(map).get0()));
         double longest = both.square().sum(1, 2).max().item_double();
         // of a singular map the inverse is not a number, or infinite
-        if (!(longest <= FARTHEST * identity.size(0))) {
+        if (!(longest <= FARTHEST * maps.size(1))) {
             return false;
         }
         maps.copy_(both);
@@ -44,7 +42,7 @@ final class KeptCoordinates implements AutoCloseable {
 
     /** From now on the coordinates of the basis of now; what was kept has been carried over by {@link #map}. */
     void renew() {
-        maps.copy_(identity);
+        maps.copy_(torch.eye(maps.size(1), maps.options()));
     }
 
     /** Q, float64 {@code (r, r)}. */
@@ -69,7 +67,6 @@ final class KeptCoordinates implements AutoCloseable {
 
     @Override
     public void close() {
-        identity.close();
         maps.close();
     }
 }

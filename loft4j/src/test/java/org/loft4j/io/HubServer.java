@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -220,6 +221,8 @@ final class HubServer implements AutoCloseable {
             exchange.sendResponseHeaders(from > 0 ? 206 : 200, content.length - from);
             exchange.getResponseBody().write(content, from, Math.min(bytes, content.length - from));
             exchange.getResponseBody().flush();
+            // what is under way when a connection breaks may be lost with it, so it gets the time to arrive
+            LockSupport.parkNanos(200_000_000);
             // closing the exchange before all is written closes the connection
         };
     }
