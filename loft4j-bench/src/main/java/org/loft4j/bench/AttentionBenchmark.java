@@ -3,6 +3,7 @@ package org.loft4j.bench;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -31,8 +32,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Causal attention of one layer, forward and back, in two lanes that have 1024 tokens each: ours, and libtorch's fused kernel, to
- * which keys and values go once for each head of queries.
+ * Causal attention of one layer, forward and back or forward alone, in two lanes that have 1024 tokens each: ours, and libtorch's
+ * fused kernel, to which keys and values go once for each head of queries.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -55,6 +56,10 @@ public class AttentionBenchmark {
     /** Whose attention. */
     @Param({"ours", "fused"})
     public String kernel = "ours";
+
+    /** Of the heads. */
+    @Param("float32")
+    public String dtype = "float32";
 
     private record Layer(Tensor query, Tensor key, Tensor value, Tensor direction) {}
 
@@ -87,7 +92,8 @@ public class AttentionBenchmark {
         shape[1] = length;
         System.arraycopy(width, 0, shape, 2, width.length);
         try (NativeScope scope = new NativeScope()) {
-            return NativeScope.keep(torch.randn(shape, Tensors.options(Dtype.F32, DeviceSpec.CPU)));
+            Tensor exact = torch.randn(shape, Tensors.options(Dtype.F32, DeviceSpec.CPU));
+            return NativeScope.keep(exact.to(Dtype.parse("dtype", dtype).scalarType()));
         }
     }
 
@@ -98,6 +104,17 @@ public class AttentionBenchmark {
             try (NativeScope scope = new NativeScope()) {
                 Layer layer = layers.get(i);
                 attend(layer).backward(layer.direction, new BoolOptional(), false, new TensorArrayRefOptional());
+            }
+        });
+    }
+
+    /** One layer, as an evaluation or a prompt takes it. */
+    @Benchmark
+    public void forward() {
+        Lanes.run(LANES, i -> {
+            try (NativeScope scope = new NativeScope();
+                    AutoGradMode frozen = new AutoGradMode(false)) {
+                attend(layers.get(i)).numel();
             }
         });
     }

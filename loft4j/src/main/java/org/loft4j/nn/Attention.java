@@ -1,7 +1,6 @@
 package org.loft4j.nn;
 
 import org.bytedeco.pytorch.DoubleOptional;
-import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -52,7 +51,7 @@ public final class Attention {
             // the kernel draws from libtorch's generator
             return attendUnfused(query, key, value, causal ? future(query) : bias, dropout, scale, 0);
         }
-        if (isSlowBackward(query)) {
+        if (isSlowFused(query)) {
             return attendInHalf(query, key, value, bias, causal, dropout, scale);
         }
         return attendFused(query, key, value, bias, causal, dropout, scale);
@@ -67,7 +66,7 @@ public final class Attention {
             double dropout,
             double scale) {
         long heads = query.size(2);
-        if (causal && bias == null && dropout == 0 && CausalAttention.pays(query, key, value)) {
+        if (isOurs(query, key, value, bias, causal, dropout)) {
             return CausalAttention.attend(query, key, value, scale);
         }
         Tensor attended = torch.scaled_dot_product_attention(
@@ -82,19 +81,23 @@ public final class Attention {
         return attended.transpose(1, 2).flatten(2, 3);
     }
 
+    private static boolean isOurs(
+            Tensor query, Tensor key, Tensor value, @Nullable Tensor bias, boolean causal, double dropout) {
+        return causal && bias == null && dropout == 0 && CausalAttention.pays(query, key, value);
+    }
+
     /**
-     * Whether the backward pass of the fused kernel is the slow one: on the processor in a half type, where it takes 15 times as
-     * long as products and a softmax at 256 tokens, and 6 times at 1024.
+     * Whether the fused kernel is the slow one: on the processor in a half type, where products and a softmax, or the kernel in
+     * float32, take a tenth to a fiftieth of its time (docs/performance.md). A single query it does as fast as they.
      */
-    private static boolean isSlowBackward(Tensor query) {
+    private static boolean isSlowFused(Tensor query) {
         Dtype dtype = Dtype.of(query);
         return (dtype == Dtype.BF16 || dtype == Dtype.F16)
-                && GradMode.is_enabled()
-                && query.requires_grad()
+                && query.size(1) > 1
                 && DeviceSpec.of(query).kind() == DeviceSpec.Kind.CPU;
     }
 
-    /** The same result by another way: unfused where the scores are few, else by the kernel in float32. */
+    /** The same result by another way: in float32 where that is ours or the scores are many, else unfused. */
     private static Tensor attendInHalf(
             Tensor query,
             Tensor key,
@@ -104,7 +107,7 @@ public final class Attention {
             double dropout,
             double scale) {
         long scores = query.size(0) * query.size(1) * query.size(2) * key.size(1);
-        if (scores <= MOST_SCORES) {
+        if (scores <= MOST_SCORES && !isOurs(query, key, value, bias, causal, dropout)) {
             Tensor hidden = causal ? future(query) : bias;
             return attendUnfused(query, key, value, hidden, dropout, scale, 0);
         }

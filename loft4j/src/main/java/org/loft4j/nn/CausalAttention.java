@@ -9,7 +9,6 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.loft4j.ShapeException;
 import org.loft4j.tensor.DeviceSpec;
-import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 
@@ -66,13 +65,11 @@ final class CausalAttention {
 
     /**
      * Whether this is the faster way: on the processor, in a thread that keeps to one core, unless sequences are very short or
-     * very long. It does not depend on whether a gradient is wanted, so that what is computed twice has the same digits.
+     * very long. Heads of a half type are better made float32 for it. It does not depend on whether a gradient is wanted, so that what is computed twice has the same digits.
      */
     static boolean pays(Tensor query, Tensor key, Tensor value) {
-        Dtype dtype = Dtype.of(query);
         long length = query.size(1);
-        return (dtype == Dtype.F32 || dtype == Dtype.F64)
-                && DeviceSpec.of(query).kind() == DeviceSpec.Kind.CPU
+        return DeviceSpec.of(query).kind() == DeviceSpec.Kind.CPU
                 && Lanes.count() == 1
                 && key.size(1) == length
                 && value.size(3) == query.size(3)

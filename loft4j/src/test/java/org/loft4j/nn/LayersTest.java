@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
@@ -149,6 +150,10 @@ class LayersTest {
                 actual.mul(weights.to(Dtype.BF16.scalarType())).sum().backward();
                 double gradient = relative(half.grad(), exact.grad());
                 assertTrue(gradient < 2e-2, length + ": the gradient is off by " + gradient);
+                // an evaluation goes the way of the training, not the slow kernel's
+                try (AutoGradMode frozen = new AutoGradMode(false)) {
+                    assertTrue(Attention.attend(half, half, half, null, true, 0).equal(actual), length + " tokens");
+                }
             }
         }
     }
