@@ -39,17 +39,24 @@ record LoadedModel(
     /** Length in tokens to which texts are cut where the training said nothing. */
     private static final int MAX_LENGTH = 512;
 
+    /** For its weights. */
     static LoadedModel open(ModelFlags flags, DeviceFlags place) throws IOException {
-        return open(flags, place, LoadIn.FULL);
+        return open(flags, place, LoadIn.FULL, false);
     }
 
+    /** For its answers. */
     static LoadedModel open(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
-        return open(flags, place, loadIn, false);
+        return warned(open(flags, place, loadIn, false), flags);
     }
 
     /** A model that writes text; another is refused before its numbers are read. */
     static LoadedModel openLanguageModel(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
-        return open(flags, place, loadIn, true);
+        return warned(open(flags, place, loadIn, true), flags);
+    }
+
+    private static LoadedModel warned(LoadedModel opened, ModelFlags flags) {
+        DeviceFlags.warn(opened.model().description(), flags.verb.commandLine().getErr());
+        return opened;
     }
 
     private static LoadedModel open(ModelFlags flags, DeviceFlags place, LoadIn loadIn, boolean toWrite)

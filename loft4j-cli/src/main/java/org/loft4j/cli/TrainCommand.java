@@ -312,7 +312,9 @@ final class TrainCommand implements Verb {
     }
 
     private Model open(Path directory, ModelOptions options) throws IOException {
-        return fromScratch ? Models.initialise(directory, options) : Models.open(directory, options);
+        Model opened = fromScratch ? Models.initialise(directory, options) : Models.open(directory, options);
+        DeviceFlags.warn(opened.description(), err());
+        return opened;
     }
 
     private Examples encode(
