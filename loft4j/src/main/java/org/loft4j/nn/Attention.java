@@ -20,6 +20,9 @@ public final class Attention {
     /** Scores that are kept whole for the backward pass of one layer at most: 48 MB in all. */
     private static final long MOST_SCORES = 8L << 20;
 
+    /** Up to which making heads float32 for our attention and back takes longer than it saves. */
+    private static final long FEW_SCORES = 2L << 20;
+
     private Attention() {}
 
     /**
@@ -97,7 +100,7 @@ public final class Attention {
                 && DeviceSpec.of(query).kind() == DeviceSpec.Kind.CPU;
     }
 
-    /** The same result by another way: in float32 where that is ours or the scores are many, else unfused. */
+    /** The same result by another way: unfused where the scores are few, else in float32. */
     private static Tensor attendInHalf(
             Tensor query,
             Tensor key,
@@ -107,7 +110,7 @@ public final class Attention {
             double dropout,
             double scale) {
         long scores = query.size(0) * query.size(1) * query.size(2) * key.size(1);
-        if (scores <= MOST_SCORES && !isOurs(query, key, value, bias, causal, dropout)) {
+        if (scores <= (isOurs(query, key, value, bias, causal, dropout) ? FEW_SCORES : MOST_SCORES)) {
             Tensor hidden = causal ? future(query) : bias;
             return attendUnfused(query, key, value, hidden, dropout, scale, 0);
         }
