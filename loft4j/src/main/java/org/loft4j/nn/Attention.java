@@ -91,7 +91,7 @@ public final class Attention {
 
     /**
      * Whether the fused kernel is the slow one: on the processor in a half type, where products and a softmax, or the kernel in
-     * float32, take a tenth to a fiftieth of its time (docs/performance.md). A single query it does as fast as they.
+     * float32, take a twelfth to an eightieth of its time (docs/performance.md). A single query it does as fast as they.
      */
     private static boolean isSlowFused(Tensor query) {
         Dtype dtype = Dtype.of(query);
