@@ -45,7 +45,7 @@ final class DeviceFlags {
         if (half && model.device().kind() == DeviceSpec.Kind.CPU) {
             double own = ProductTime.overFloat32(dtype);
             if (own >= SLOW) {
-                err.println(slow(dtype, own, ProductTime.overFloat32(Dtype.BF16)));
+                err.println(slow(dtype, own, dtype == Dtype.BF16 ? own : ProductTime.overFloat32(Dtype.BF16)));
             }
         }
     }

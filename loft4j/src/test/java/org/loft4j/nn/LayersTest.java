@@ -13,6 +13,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -134,26 +135,35 @@ class LayersTest {
     /** The ways of attention in a half type, by the number of scores, against float64. */
     @Test
     void attentionInBfloat16HasTheGradientsOfFloat64WhateverItsLength() {
-        for (long length : new long[] {24, 1500}) {
-            try (NativeScope scope = new NativeScope()) {
-                long[] shape = {1, length, 4, 8};
-                Tensor half = torch.randn(shape, Tensors.options(Dtype.F32, DeviceSpec.CPU))
-                        .to(Dtype.BF16.scalarType());
-                Tensor exact = half.to(Dtype.F64.scalarType()).clone();
-                half.set_requires_grad(true);
-                exact.set_requires_grad(true);
-                Tensor weights = torch.randn(new long[] {1, length, 32}, Tensors.options(Dtype.F64, DeviceSpec.CPU));
-                Tensor expected = Attention.attend(exact, exact, exact, null, true, 0);
-                Tensor actual = Attention.attend(half, half, half, null, true, 0);
-                assertTrue(relative(actual, expected) < 1e-2, length + " is off by " + relative(actual, expected));
-                expected.mul(weights).sum().backward();
-                actual.mul(weights.to(Dtype.BF16.scalarType())).sum().backward();
-                double gradient = relative(half.grad(), exact.grad());
-                assertTrue(gradient < 2e-2, length + ": the gradient is off by " + gradient);
-                // an evaluation goes the way of the training, not the slow kernel's
-                try (AutoGradMode frozen = new AutoGradMode(false)) {
-                    assertTrue(Attention.attend(half, half, half, null, true, 0).equal(actual), length + " tokens");
-                }
+        checkAttentionInBfloat16(24);
+        checkAttentionInBfloat16(1500);
+    }
+
+    /** Where a thread keeps to its core, heads of many scores are made float32 for our own attention. */
+    @Test
+    void attentionInBfloat16HasTheGradientsOfFloat64InALane() {
+        Lanes.run(2, lane -> checkAttentionInBfloat16(lane == 0 ? 100 : 800));
+    }
+
+    private static void checkAttentionInBfloat16(long length) {
+        try (NativeScope scope = new NativeScope()) {
+            long[] shape = {1, length, 4, 8};
+            Tensor half = torch.randn(shape, Tensors.options(Dtype.F32, DeviceSpec.CPU))
+                    .to(Dtype.BF16.scalarType());
+            Tensor exact = half.to(Dtype.F64.scalarType()).clone();
+            half.set_requires_grad(true);
+            exact.set_requires_grad(true);
+            Tensor weights = torch.randn(new long[] {1, length, 32}, Tensors.options(Dtype.F64, DeviceSpec.CPU));
+            Tensor expected = Attention.attend(exact, exact, exact, null, true, 0);
+            Tensor actual = Attention.attend(half, half, half, null, true, 0);
+            assertTrue(relative(actual, expected) < 1e-2, length + " is off by " + relative(actual, expected));
+            expected.mul(weights).sum().backward();
+            actual.mul(weights.to(Dtype.BF16.scalarType())).sum().backward();
+            double gradient = relative(half.grad(), exact.grad());
+            assertTrue(gradient < 2e-2, length + ": the gradient is off by " + gradient);
+            // an evaluation goes the way of the training, not the slow kernel's
+            try (AutoGradMode frozen = new AutoGradMode(false)) {
+                assertTrue(Attention.attend(half, half, half, null, true, 0).equal(actual), length + " tokens");
             }
         }
     }
