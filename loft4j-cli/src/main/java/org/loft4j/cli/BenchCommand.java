@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,6 +11,7 @@ import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.bench.BenchModel;
+import org.loft4j.cli.bench.Contestant;
 import org.loft4j.cli.bench.PeakProcess;
 import org.loft4j.cli.bench.StepBench;
 import org.loft4j.cli.bench.StepBench.Medians;
@@ -86,18 +88,16 @@ final class BenchCommand implements Verb {
         int count = rounds > 0 ? rounds : quick ? 3 : 9;
         PrintWriter err = spec.commandLine().getErr();
         err.println("loft: " + shape.describe() + ", r = " + rank + ", " + count + " rounds");
+        List<Contestant> contestants = contestants();
         // memory first: the children then have the machine to themselves
         Map<String, Long> peaks = new LinkedHashMap<>();
-        List<Method> beside =
-                methods.stream().filter(method -> method != Method.LORA).toList();
-        peaks.put(Method.LORA.word(), peak(shape, Method.LORA, Dtype.F32));
-        for (Method method : quick ? List.of(Method.LOFT) : beside) {
-            peaks.put(method.word(), peak(shape, method, Dtype.F32));
+        for (Contestant contestant : contestants) {
+            boolean asked = !quick || contestant.method() == Method.LORA || contestant.method() == Method.LOFT;
+            if (asked && contestant.base() == Dtype.F32) {
+                peaks.put(contestant.name(), peak(shape, contestant));
+            }
         }
-        if (!quick && beside.contains(Method.LOFT)) {
-            peaks.put(StepBench.LOFT_HALF, peak(shape, Method.LOFT, Dtype.BF16));
-        }
-        StepBench.Result result = new StepBench(shape, rank, count).run(beside, true);
+        StepBench.Result result = new StepBench(shape, rank, count).run(contestants);
         PrintWriter out = spec.commandLine().getOut();
         if (common.json) {
             out.println(Json.text(tree(shape, count, result, peaks)));
@@ -107,8 +107,24 @@ final class BenchCommand implements Verb {
         return ExitCode.OK;
     }
 
+    private List<Contestant> contestants() {
+        List<Contestant> all = new ArrayList<>(List.of(Contestant.LORA));
+        methods.stream()
+                .filter(method -> method != Method.LORA)
+                .map(Contestant::of)
+                .forEach(all::add);
+        if (!quick && methods.contains(Method.LOFT)) {
+            all.add(Contestant.LOFT_BFLOAT16);
+        }
+        if (!quick) {
+            all.add(Contestant.LORA_CHECKPOINTING);
+        }
+        all.add(Contestant.LORA_BFLOAT16);
+        return all;
+    }
+
     /** The median of a few processes: how the C library cuts its memory depends on which thread was first, and moves a peak by some percent. */
-    private long peak(BenchModel shape, Method method, Dtype crossTerms) throws IOException {
+    private long peak(BenchModel shape, Contestant contestant) throws IOException {
         // on the larger model those percents are a tenth, and a process takes most of a minute
         boolean once = quick || shape == BenchModel.LARGE;
         int processes = once ? 1 : 5;
@@ -116,29 +132,30 @@ final class BenchCommand implements Verb {
         int steps = once ? 3 : 6;
         long[] peaks = new long[processes];
         for (int i = 0; i < processes; i++) {
-            peaks[i] = PeakProcess.peak(shape, method, rank, steps, crossTerms);
+            peaks[i] = PeakProcess.peak(shape, contestant, rank, steps);
         }
         Arrays.sort(peaks);
         return peaks[processes / 2];
     }
 
     /** LoFT's peak over LoRA's; null where LoFT was not measured. */
-    private static @Nullable Double memoryRatio(Map<String, Long> peaks, String name) {
-        Long loft = peaks.get(name);
-        Long lora = peaks.get(Method.LORA.word());
+    private static @Nullable Double memoryRatio(Map<String, Long> peaks, Contestant contestant) {
+        Long loft = peaks.get(contestant.name());
+        Long lora = peaks.get(Contestant.LORA.name());
         return loft == null || lora == null ? null : (double) loft / lora;
     }
 
     private Map<String, Object> tree(BenchModel shape, int count, StepBench.Result result, Map<String, Long> peaks) {
         Map<String, @Nullable Object> ratios = new LinkedHashMap<>();
-        ratios.put("loft_step_over_lora_step", median(result, Method.LOFT.word(), Medians::overLora));
-        ratios.put("loft_memory_over_lora_memory", memoryRatio(peaks, Method.LOFT.word()));
-        ratios.put("loft_bf16_cross_terms_memory_over_lora_memory", memoryRatio(peaks, StepBench.LOFT_HALF));
+        ratios.put("loft_step_over_lora_step", median(result, Contestant.of(Method.LOFT), Medians::overLora));
+        ratios.put("loft_memory_over_lora_memory", memoryRatio(peaks, Contestant.of(Method.LOFT)));
+        ratios.put("loft_bf16_cross_terms_memory_over_lora_memory", memoryRatio(peaks, Contestant.LOFT_BFLOAT16));
         ratios.put("share_of_product_rate", result.shareOfProductRate());
-        ratios.put("bf16_step_over_f32_step", median(result, StepBench.LORA_BF16, Medians::overLora));
+        ratios.put("bf16_step_over_f32_step", median(result, Contestant.LORA_BFLOAT16, Medians::overLora));
+        ratios.put("checkpointing_step_over_step", median(result, Contestant.LORA_CHECKPOINTING, Medians::overLora));
         Map<String, @Nullable Object> seconds = new LinkedHashMap<>();
         for (Method method : List.of(Method.LORA, Method.LOFT, Method.DORA, Method.FULL)) {
-            seconds.put(method.word(), median(result, method.word(), Medians::step));
+            seconds.put(method.word(), median(result, Contestant.of(method), Medians::step));
         }
         Map<String, Object> tree = new LinkedHashMap<>();
         tree.put("machine", Machine.described());
@@ -155,8 +172,9 @@ final class BenchCommand implements Verb {
     }
 
     /** Null where it was not measured. */
-    private static @Nullable Double median(StepBench.Result result, String name, ToDoubleFunction<Medians> part) {
-        Medians medians = result.medians().get(name);
+    private static @Nullable Double median(
+            StepBench.Result result, Contestant contestant, ToDoubleFunction<Medians> part) {
+        Medians medians = result.medians().get(contestant.name());
         return medians == null ? null : part.applyAsDouble(medians);
     }
 
@@ -175,8 +193,8 @@ final class BenchCommand implements Verb {
                     peak == null ? "" : Quantities.bytes(peak));
         });
         out.print(table);
-        Double memory = memoryRatio(peaks, Method.LOFT.word());
-        Double half = memoryRatio(peaks, StepBench.LOFT_HALF);
+        Double memory = memoryRatio(peaks, Contestant.of(Method.LOFT));
+        Double half = memoryRatio(peaks, Contestant.LOFT_BFLOAT16);
         if (memory != null) {
             out.println("LoFT's peak memory is " + number("%.3f", memory) + " × LoRA's"
                     + (half == null ? "" : ", with cross terms in bfloat16 " + number("%.3f", half)));

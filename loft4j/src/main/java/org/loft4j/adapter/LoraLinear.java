@@ -3,6 +3,7 @@ package org.loft4j.adapter;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -73,16 +74,26 @@ public final class LoraLinear implements LinearForward {
 
     @Override
     public Tensor forward(Linear layer, Tensor x) {
+        return merged ? layer.baseForward(x) : forward(layer, x, layer::baseForward);
+    }
+
+    /** What DoRA's m gets depends on the numbers that come out. */
+    @Override
+    public Tensor forGradient(Linear layer, Tensor x) {
         if (merged) {
-            return layer.baseForward(x);
+            return layer.baseForGradient(x);
         }
+        return forward(layer, x, magnitude == null ? layer::baseForGradient : layer::baseForward);
+    }
+
+    private Tensor forward(Linear layer, Tensor x, UnaryOperator<Tensor> baseProduct) {
         Tensor rows = rows(x);
         // In two dimensions the base product owns its memory, so the adapter's product can be added in place: autograd
         // would copy the whole gradient for an in-place sum into a view. The scale rides on the product for nothing.
         boolean dropping = training && dropout > 0;
         Tensor dropped = Dropout.apply(rows, dropout, training);
         Tensor low = torch.mm(dropped, cast(probed(loraA, probeDirection, 0)).t());
-        Tensor y = addUpdate(layer.baseForward(rows), low);
+        Tensor y = addUpdate(baseProduct.apply(rows), low);
         if (magnitude != null) {
             Tensor excess = cast(magnitude.excess());
             if (dropping) {

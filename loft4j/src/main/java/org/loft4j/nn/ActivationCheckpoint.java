@@ -23,6 +23,7 @@ import org.loft4j.tensor.RandomState;
  */
 public final class ActivationCheckpoint {
     private final Function<List<Tensor>, Tensor> layer;
+    private final Function<List<Tensor>, Tensor> again;
     private final List<Tensor> inputs;
     private final List<Boolean> asks;
     private final RandomState random;
@@ -36,8 +37,10 @@ public final class ActivationCheckpoint {
         return (int) Math.max(1, Math.round(Math.sqrt(layers / 20.0)));
     }
 
-    private ActivationCheckpoint(Function<List<Tensor>, Tensor> layer, List<Tensor> inputs) {
+    private ActivationCheckpoint(
+            Function<List<Tensor>, Tensor> layer, Function<List<Tensor>, Tensor> again, List<Tensor> inputs) {
         this.layer = layer;
+        this.again = again;
         this.inputs = List.copyOf(inputs);
         this.asks = inputs.stream().map(Tensor::requires_grad).toList();
         this.random = RandomState.of(DeviceSpec.of(inputs.get(0)));
@@ -45,7 +48,16 @@ public final class ActivationCheckpoint {
 
     /** {@code layer(x)}, computed again in the backward pass, before which the open scope must not be closed. */
     public static Tensor apply(UnaryOperator<Tensor> layer, Tensor x) {
-        return apply(inputs -> layer.apply(inputs.get(0)), List.of(x));
+        return apply(layer, layer, x);
+    }
+
+    /**
+     * The same where the last product of the second time can be spared: nobody looks at its numbers.
+     *
+     * @param again has the graph of {@code layer} and need not have its numbers, as {@link Linear#forGradient}
+     */
+    public static Tensor apply(UnaryOperator<Tensor> layer, UnaryOperator<Tensor> again, Tensor x) {
+        return apply(inputs -> layer.apply(inputs.get(0)), inputs -> again.apply(inputs.get(0)), List.of(x));
     }
 
     /**
@@ -54,7 +66,12 @@ public final class ActivationCheckpoint {
      * @param layer must be of its inputs alone, and of parameters; yields a tensor that is not one of them
      */
     public static Tensor apply(Function<List<Tensor>, Tensor> layer, List<Tensor> inputs) {
-        return GradMode.is_enabled() ? new ActivationCheckpoint(layer, inputs).forward() : layer.apply(inputs);
+        return apply(layer, layer, inputs);
+    }
+
+    private static Tensor apply(
+            Function<List<Tensor>, Tensor> layer, Function<List<Tensor>, Tensor> again, List<Tensor> inputs) {
+        return GradMode.is_enabled() ? new ActivationCheckpoint(layer, again, inputs).forward() : layer.apply(inputs);
     }
 
     private Tensor forward() {
@@ -90,7 +107,7 @@ public final class ActivationCheckpoint {
         Tensor y;
         random.restore();
         try (AutoGradMode recording = new AutoGradMode(true)) {
-            y = layer.apply(leaves);
+            y = again.apply(leaves);
         } finally {
             now.restore();
         }

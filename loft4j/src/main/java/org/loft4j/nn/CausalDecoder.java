@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.LongConsumer;
-import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -206,27 +205,39 @@ public final class CausalDecoder implements Decoder {
         kinds.forEach(kind -> passes.add(pass(kind, padding, past, columns, own, cache)));
         long end = padding.segments() == null ? past + columns : padding.length();
         Tensor hidden = embed(inputIds, past, end, own);
-        List<UnaryOperator<Tensor>> layers = new ArrayList<>();
+        List<Layer> layers = new ArrayList<>();
         for (int i = 0; i < parts.blocks().size(); i++) {
             LayerPass pass = passes.get(kinds.indexOf(parts.kinds().get(i)));
-            DecoderBlock block = parts.blocks().get(i);
-            layers.add(x -> block.forward(x, pass));
+            layers.add(new Layer(parts.blocks().get(i), pass));
         }
         int group = ActivationCheckpoint.group(layers.size());
         for (int from = 0; from < layers.size(); from += group) {
-            List<UnaryOperator<Tensor>> some = layers.subList(from, Math.min(from + group, layers.size()));
-            hidden = checkpointing ? ActivationCheckpoint.apply(x -> inTurn(some, x), hidden) : inTurn(some, hidden);
+            List<Layer> some = layers.subList(from, Math.min(from + group, layers.size()));
+            hidden = checkpointing
+                    ? ActivationCheckpoint.apply(x -> inTurn(some, x), x -> forGradient(some, x), hidden)
+                    : inTurn(some, hidden);
         }
         return parts.norm().forward(hidden);
     }
 
-    private static Tensor inTurn(List<UnaryOperator<Tensor>> layers, Tensor x) {
+    /** A block in a pass. */
+    private record Layer(DecoderBlock block, LayerPass pass) {}
+
+    private static Tensor inTurn(List<Layer> layers, Tensor x) {
         try (NativeScope scope = new NativeScope()) {
             Tensor hidden = x;
-            for (UnaryOperator<Tensor> layer : layers) {
-                hidden = layer.apply(hidden);
+            for (Layer layer : layers) {
+                hidden = layer.block().forward(hidden, layer.pass());
             }
             return scope.toEnclosing(hidden);
+        }
+    }
+
+    private static Tensor forGradient(List<Layer> layers, Tensor x) {
+        try (NativeScope scope = new NativeScope()) {
+            Layer last = layers.get(layers.size() - 1);
+            Tensor hidden = inTurn(layers.subList(0, layers.size() - 1), x);
+            return scope.toEnclosing(last.block().forGradient(hidden, last.pass()));
         }
     }
 

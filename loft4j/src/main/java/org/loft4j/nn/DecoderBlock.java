@@ -2,6 +2,7 @@ package org.loft4j.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.NativeScope;
@@ -26,10 +27,22 @@ public record DecoderBlock(
         double dropout) {
     /** Maps {@code (batch, seq, hidden)} to the same shape. */
     public Tensor forward(Tensor hidden, LayerPass pass) {
+        return forward(hidden, pass, feedForward::forward);
+    }
+
+    /**
+     * {@link #forward} where the gradients alone are asked for: {@link Linear#forGradient}. A norm behind the last product needs its
+     * numbers.
+     */
+    public Tensor forGradient(Tensor hidden, LayerPass pass) {
+        return forward(hidden, pass, feedForwardOutputNorm == null ? feedForward::forGradient : feedForward::forward);
+    }
+
+    private Tensor forward(Tensor hidden, LayerPass pass, UnaryOperator<Tensor> widening) {
         try (NativeScope scope = new NativeScope()) {
             Tensor attended = attention.forward(attentionNorm.forward(hidden), pass);
             Tensor middle = hidden.add(dropped(normed(attended, attentionOutputNorm), pass));
-            Tensor widened = feedForward.forward(feedForwardNorm.forward(middle));
+            Tensor widened = widening.apply(feedForwardNorm.forward(middle));
             return scope.toEnclosing(middle.add(dropped(normed(widened, feedForwardOutputNorm), pass)));
         }
     }

@@ -5,8 +5,21 @@ import org.bytedeco.pytorch.Tensor;
 
 /** The part of a transformer block that treats each position by itself. */
 public sealed interface FeedForward {
+    /** What the last layer gets, {@code (…, width)} for {@code (…, hidden)}. */
+    Tensor widened(Tensor x);
+
+    /** The last layer. */
+    Linear down();
+
     /** Maps {@code (…, hidden)} to the same shape. */
-    Tensor forward(Tensor x);
+    default Tensor forward(Tensor x) {
+        return down().forward(widened(x));
+    }
+
+    /** {@link #forward} where the gradients alone are asked for: {@link Linear#forGradient}. */
+    default Tensor forGradient(Tensor x) {
+        return down().forGradient(widened(x));
+    }
 
     /** Its layers in order of use. */
     List<Linear> linears();
@@ -14,8 +27,8 @@ public sealed interface FeedForward {
     /** {@code down(act(up(x)))}; Vaswani et al. 2017 (arXiv:1706.03762), equation 2. */
     record Plain(Linear up, Linear down, Activation activation) implements FeedForward {
         @Override
-        public Tensor forward(Tensor x) {
-            return down.forward(activation.apply(up.forward(x)));
+        public Tensor widened(Tensor x) {
+            return activation.apply(up.forward(x));
         }
 
         @Override
@@ -27,9 +40,9 @@ public sealed interface FeedForward {
     /** {@code down(act(gate(x)) ⊙ up(x))}; Shazeer 2020 (arXiv:2002.05202), equation 6. */
     record Gated(Linear gate, Linear up, Linear down, Activation activation) implements FeedForward {
         @Override
-        public Tensor forward(Tensor x) {
+        public Tensor widened(Tensor x) {
             List<Tensor> both = Linear.forwardAll(List.of(gate, up), x);
-            return down.forward(activation.apply(both.get(0)).mul(both.get(1)));
+            return activation.apply(both.get(0)).mul(both.get(1));
         }
 
         @Override
@@ -41,10 +54,10 @@ public sealed interface FeedForward {
     /** The same with gate and up in one matrix, the gate's rows first. */
     record FusedGated(Linear gateUp, Linear down, Activation activation) implements FeedForward {
         @Override
-        public Tensor forward(Tensor x) {
+        public Tensor widened(Tensor x) {
             Tensor both = gateUp.forward(x);
             long width = both.size(-1) / 2;
-            return down.forward(activation.apply(both.narrow(-1, 0, width)).mul(both.narrow(-1, width, width)));
+            return activation.apply(both.narrow(-1, 0, width)).mul(both.narrow(-1, width, width));
         }
 
         @Override

@@ -126,6 +126,11 @@ public final class Int8Weight implements QuantizedWeight {
     }
 
     @Override
+    public Tensor gradientOfInput(Tensor gradient) {
+        return TiledProduct.gradientOfInput(this, gradient);
+    }
+
+    @Override
     public Tensor rows(long start, long count) {
         return widen(codes.narrow(0, start, count), scales.narrow(0, start, count));
     }

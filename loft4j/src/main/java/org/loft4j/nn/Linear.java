@@ -4,6 +4,7 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.Shapes;
+import org.loft4j.tensor.Tensors;
 
 /** {@code y = x·Wᵀ + b} with {@code W: (out, in)}. An adapter takes the layer over by {@link #setForward}. */
 public final class Linear {
@@ -44,6 +45,14 @@ public final class Linear {
         return override == null ? baseForward(x) : override.forward(this, x);
     }
 
+    /**
+     * The layer where its gradients alone are asked for, as when it is the last of what is computed again for the backward pass
+     * ({@link ActivationCheckpoint}): what comes out has the graph of {@link #forward}, but need not have its numbers.
+     */
+    public Tensor forGradient(Tensor x) {
+        return override == null ? baseForGradient(x) : override.forGradient(this, x);
+    }
+
     /** Several layers on the same input, which may share what they do with it. */
     public static List<Tensor> forwardAll(List<Linear> layers, Tensor x) {
         LinearForward first = layers.get(0).override;
@@ -53,6 +62,23 @@ public final class Linear {
     /** The layer without whatever took it over. */
     public Tensor baseForward(Tensor x) {
         return weight.product(x, bias);
+    }
+
+    /** {@link #forGradient} without whatever took the layer over: zeros, and no product where the layer is frozen. */
+    public Tensor baseForGradient(Tensor x) {
+        if (weight.isWritable() && weight.dense().requires_grad() || bias != null && bias.requires_grad()) {
+            return baseForward(x);
+        }
+        long[] shape = Shapes.of(x);
+        shape[shape.length - 1] = outFeatures();
+        Tensor y = Tensors.empty(weight.dtype(), weight.device(), shape).zero_();
+        AutogradFunction.lead(
+                "a layer computed for its gradients alone has no second derivative",
+                y,
+                List.of(x),
+                List.of(),
+                (none, gradient) -> List.of(weight.gradientOfInput(gradient)));
+        return y;
     }
 
     /** {@code x·Wᵀ} of the layer itself, without the bias. */

@@ -148,6 +148,11 @@ public final class Nf4Weight implements QuantizedWeight {
     }
 
     @Override
+    public Tensor gradientOfInput(Tensor gradient) {
+        return TiledProduct.gradientOfInput(this, gradient);
+    }
+
+    @Override
     public Tensor rows(long start, long count) {
         return widen(codes.narrow(0, start, count), constants(start, count)).narrow(1, 0, in);
     }

@@ -65,7 +65,7 @@ final class TiledProduct {
                 y,
                 List.of(rows),
                 List.of(),
-                (none, gradient) -> List.of(ofInput(weight, gradient)));
+                (none, gradient) -> List.of(gradientOfInput(weight, gradient)));
         if (learns) {
             y.add_(bias);
         }
@@ -85,7 +85,8 @@ final class TiledProduct {
         });
     }
 
-    private static Tensor ofInput(QuantizedWeight weight, Tensor gradient) {
+    /** {@code ∂x = ∂y·W}. */
+    static Tensor gradientOfInput(QuantizedWeight weight, Tensor gradient) {
         Tensor x = Tensors.empty(weight.dtype(), weight.device(), gradient.size(0), weight.in());
         eachTile(
                 weight.in(),

@@ -43,6 +43,15 @@ public interface WeightMatrix {
     /** {@code x·Wᵀ + bias} for {@code x: (…, in)}. */
     Tensor product(Tensor x, @Nullable Tensor bias);
 
+    /**
+     * {@code ∂x = ∂y·W}.
+     *
+     * @param gradient of y, {@code (…, out)}
+     */
+    default Tensor gradientOfInput(Tensor gradient) {
+        return gradient.matmul(dense());
+    }
+
     /** Whether {@link #dense} is the stored memory, which a merge or an optimizer may change. */
     boolean isWritable();
 

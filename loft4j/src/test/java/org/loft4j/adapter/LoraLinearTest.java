@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -53,6 +54,72 @@ class LoraLinearTest {
                 assertEquals(0, difference(beside.get(i), merged.get(i)), 1e-12);
             }
         }
+    }
+
+    /** The product with a frozen W0 is spared; what is left is the adapter's, and the gradients are those of the whole. */
+    @Test
+    void forTheGradientsAloneTheFrozenProductIsSpared() {
+        try (TinyModel model = new TinyModel(Task.CAUSAL_LM, Dtype.F64, false, 5);
+                LoraAdapter adapter = adapter(model, LoraConfig.of(2, 3, TargetModules.regex(".*layers.0.*")));
+                NativeScope scope = new NativeScope()) {
+            Linear adapted = model.linears().get(FIRST);
+            LoraLinear layer = adapter.layers().get(FIRST);
+            List<Tensor> leaves = List.of(layer.loraA(), layer.loraB());
+            Tensor x = input(new Random(2));
+            assertEquals(
+                    0, difference(adapted.forGradient(x), x.matmul(layer.delta().t())), 1e-12);
+            assertSameGradients(adapted, leaves);
+
+            Linear bare = model.linears().get(SECOND);
+            assertEquals(0, bare.forGradient(x).abs().max().item_double());
+            assertSameGradients(bare, List.of());
+            adapter.merge();
+            assertEquals(0, adapted.forGradient(x).abs().max().item_double());
+            assertSameGradients(adapted, List.of());
+        }
+    }
+
+    @Test
+    void forTheGradientsAloneATrainedWeightAndAMagnitudeHaveTheirProduct() {
+        try (TinyModel model = new TinyModel(Task.CAUSAL_LM, Dtype.F64, false, 5);
+                LoraAdapter adapter = adapter(
+                        model,
+                        LoraConfig.of(2, 3, TargetModules.regex(".*layers.0.*")).withDora(true));
+                NativeScope scope = new NativeScope()) {
+            Linear adapted = model.linears().get(FIRST);
+            LoraLinear layer = adapter.layers().get(FIRST);
+            Tensor x = input(new Random(2));
+            assertEquals(0, difference(adapted.forGradient(x), adapted.forward(x)));
+            assertSameGradients(adapted, List.of(layer.loraA(), layer.loraB(), layer.magnitude()));
+
+            Linear trained = model.linears().get(SECOND);
+            trained.weight().set_requires_grad(true);
+            trained.bias().set_requires_grad(true);
+            assertEquals(0, difference(trained.forGradient(x), trained.forward(x)));
+            assertSameGradients(trained, List.of(trained.weight(), trained.bias()));
+        }
+    }
+
+    private static void assertSameGradients(Linear layer, List<Tensor> leaves) {
+        List<Tensor> whole = gradients(layer, leaves, layer::forward);
+        List<Tensor> alone = gradients(layer, leaves, layer::forGradient);
+        for (int i = 0; i < whole.size(); i++) {
+            assertTrue(whole.get(i).abs().sum().item_double() > 1e-3);
+            assertEquals(0, difference(whole.get(i), alone.get(i)), "number " + i);
+        }
+    }
+
+    /** Of the input, then of the leaves. */
+    private static List<Tensor> gradients(Linear layer, List<Tensor> leaves, UnaryOperator<Tensor> forward) {
+        Tensor x = input(new Random(2)).set_requires_grad(true);
+        List<Tensor> all = new ArrayList<>(List.of(x));
+        all.addAll(leaves);
+        all.forEach(leaf -> leaf.mutable_grad().reset());
+        forward.apply(x)
+                .mul(values(new Random(3), 2, 4, layer.outFeatures()))
+                .sum()
+                .backward();
+        return all.stream().map(leaf -> leaf.grad().clone()).toList();
     }
 
     private static void check(LoraConfig config, boolean training, int adapted) {

@@ -109,7 +109,7 @@ class ActivationCheckpointTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"gemma2_cap", "bert_cls", "deberta_v3_tok", "vit_cls"})
+    @ValueSource(strings = {"gemma2_cap", "llama_gqa", "gpt2", "bert_cls", "deberta_v3_tok", "vit_cls"})
     void adaptersOfAFrozenModelToo(String name) throws Exception {
         adapters(name, LoadIn.FULL, false);
         adapters(name, LoadIn.FULL, true);

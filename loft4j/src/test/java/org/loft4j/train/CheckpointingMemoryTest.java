@@ -26,9 +26,7 @@ import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeHeap;
 
-/**
- * Activation memory over layers with and without recomputed layers. As a program, {@code time LAYERS ROUNDS}, it tells the seconds.
- */
+/** Activation memory over layers with and without recomputed layers. */
 class CheckpointingMemoryTest {
     private static final int TOKENS = 1024;
 
@@ -99,7 +97,6 @@ class CheckpointingMemoryTest {
     }
 
     public static void main(String[] arguments) throws IOException {
-        boolean timed = arguments[0].equals("time");
         int layers = Integer.parseInt(arguments[1]);
         LoraConfig lora = LoraConfig.of(4, 4, TargetModules.allLinear());
         boolean checkpointing = Boolean.parseBoolean(arguments[0]);
@@ -107,25 +104,6 @@ class CheckpointingMemoryTest {
                 Trainable trainable = Trainable.create(model, lora, config(checkpointing))) {
             trainable.setTraining(true);
             List<Batch> batches = List.of(batch());
-            if (timed) {
-                double[][] seconds = new double[2][Integer.parseInt(arguments[2])];
-                for (int i = -2; i < 2 * seconds[0].length; i++) {
-                    int which = Math.floorMod(i, 2);
-                    Trainer trainer = new Trainer(model, trainable, config(which == 1), 100);
-                    long start = System.nanoTime();
-                    trainer.step(batches, 1);
-                    if (i >= 0) {
-                        seconds[which][i / 2] = (System.nanoTime() - start) / 1e9;
-                    }
-                }
-                java.util.Arrays.sort(seconds[0]);
-                java.util.Arrays.sort(seconds[1]);
-                double plain = seconds[0][seconds[0].length / 2];
-                double recomputed = seconds[1][seconds[1].length / 2];
-                System.out.printf(
-                        Locale.ROOT, "%.3f s, recomputed %.3f s: %.3f%n", plain, recomputed, recomputed / plain);
-                return;
-            }
             Trainer trainer = new Trainer(model, trainable, config(checkpointing), 10);
             giveBackWhatIsFreed();
             trainer.step(batches, 0);

@@ -23,7 +23,6 @@ import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 import org.loft4j.train.LoftSettings;
-import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.Trainable;
 import org.loft4j.train.Trainer;
@@ -49,22 +48,23 @@ final class BenchRun implements AutoCloseable {
 
     private final BenchModel shape;
     private final CausalDecoder model;
+    private final boolean checkpointing;
     private final Trainable trainable;
     private final Trainer trainer;
     private long taken;
 
-    /** @param crossTerms what LoFT's are kept in; without effect on other methods */
-    BenchRun(BenchModel shape, CausalDecoder model, Method method, int rank, Dtype crossTerms) {
+    BenchRun(BenchModel shape, CausalDecoder model, Contestant contestant, int rank) {
         this.shape = shape;
         this.model = model;
-        TrainConfig config = TrainConfig.builder(method)
+        this.checkpointing = contestant.checkpointing();
+        TrainConfig config = TrainConfig.builder(contestant.method())
                 .learningRate(1e-4)
                 .schedule(Schedule.Kind.CONSTANT)
                 .warmupRatio(0)
-                .loft(LoftSettings.defaults().withCrossTerms(crossTerms))
+                .loft(LoftSettings.defaults().withCrossTerms(contestant.crossTerms()))
                 .build();
         LoraConfig lora = LoraConfig.of(rank, rank, TargetModules.allLinear());
-        this.trainable = Trainable.create(model, method.usesAdapter() ? lora : null, config);
+        this.trainable = Trainable.create(model, contestant.method().usesAdapter() ? lora : null, config);
         this.trainer = new Trainer(model, trainable, config, 1);
         detach();
     }
@@ -76,6 +76,7 @@ final class BenchRun implements AutoCloseable {
             adapter.attach();
         }
         trainable.setTraining(true);
+        model.setGradientCheckpointing(checkpointing);
         try {
             List<Batch> batch = List.of(batch(taken));
             long start = System.nanoTime();
@@ -114,6 +115,7 @@ final class BenchRun implements AutoCloseable {
     }
 
     private void detach() {
+        model.setGradientCheckpointing(false);
         @Nullable LoraAdapter adapter = trainable.adapter();
         if (adapter != null) {
             adapter.detach();

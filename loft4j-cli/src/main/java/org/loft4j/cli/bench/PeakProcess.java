@@ -20,7 +20,7 @@ public final class PeakProcess {
      *
      * @throws IOException if the process fails, or the system does not tell
      */
-    public static long peak(BenchModel shape, Method method, int rank, int steps, Dtype crossTerms) throws IOException {
+    public static long peak(BenchModel shape, Contestant contestant, int rank, int steps) throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx256m",
@@ -32,14 +32,21 @@ public final class PeakProcess {
                 System.getProperty("java.class.path"),
                 PeakProcess.class.getName()));
         command.addAll(List.of(
-                shape.word(), method.word(), Integer.toString(rank), Integer.toString(steps), crossTerms.torchName()));
+                shape.word(),
+                contestant.method().word(),
+                contestant.base().torchName(),
+                contestant.crossTerms().torchName(),
+                Boolean.toString(contestant.checkpointing()),
+                Integer.toString(rank),
+                Integer.toString(steps)));
         Process child = new ProcessBuilder(command)
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         String out = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         try {
             if (child.waitFor() != 0) {
-                throw new IOException("the process that measures the memory of " + method.word() + " failed: " + out);
+                throw new IOException(
+                        "the process that measures the memory of " + contestant.name() + " failed: " + out);
             }
         } catch (InterruptedException e) {
             child.destroy();
@@ -49,14 +56,17 @@ public final class PeakProcess {
         return Long.parseLong(out.strip());
     }
 
-    /** Arguments: model, method, rank, steps, dtype of the cross terms. Prints bytes. */
+    /** Arguments: model, method, dtypes of base and cross terms, checkpointing, rank, steps. Prints bytes. */
     public static void main(String[] args) {
         BenchModel shape = BenchModel.parse("model", args[0]);
-        Dtype crossTerms = Dtype.parse("cross_terms", args[4]);
-        try (CausalDecoder model = shape.open(Dtype.F32);
-                BenchRun run =
-                        new BenchRun(shape, model, Method.parse(args[1]), Integer.parseInt(args[2]), crossTerms)) {
-            for (int i = 0; i < Integer.parseInt(args[3]); i++) {
+        Contestant contestant = new Contestant(
+                Method.parse(args[1]),
+                Dtype.parse("base", args[2]),
+                Dtype.parse("cross_terms", args[3]),
+                Boolean.parseBoolean(args[4]));
+        try (CausalDecoder model = shape.open(contestant.base());
+                BenchRun run = new BenchRun(shape, model, contestant, Integer.parseInt(args[5]))) {
+            for (int i = 0; i < Integer.parseInt(args[6]); i++) {
                 run.step();
             }
         }

@@ -2,6 +2,7 @@ package org.loft4j.cli.bench;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -9,19 +10,12 @@ import java.util.function.ToDoubleFunction;
 import org.loft4j.cli.bench.BenchRun.Seconds;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.tensor.Dtype;
-import org.loft4j.train.Method;
 
 /**
  * Times the steps of several contestants in turn (A B C A B C …) in this process, so that what else the machine does hits all of
  * them alike, and measures the rate of a product between the rounds.
  */
 public final class StepBench {
-    /** LoRA on a bfloat16 base, beside the methods. */
-    public static final String LORA_BF16 = "lora, bfloat16";
-
-    /** LoFT whose second moment is kept in bfloat16. */
-    public static final String LOFT_HALF = "loft, bfloat16 cross terms";
-
     private static final int WARM_UP = 2;
 
     private final BenchModel shape;
@@ -48,34 +42,28 @@ public final class StepBench {
     public record Result(
             Map<String, Medians> medians, double productRate, double shareOfOwnProducts, double shareOfProductRate) {}
 
-    /** @param methods without LoRA, which is always first */
-    public Result run(List<Method> methods, boolean bfloat16) {
+    /** @param contestants of which LoRA is the first */
+    public Result run(List<Contestant> contestants) {
         Map<String, BenchRun> runs = new LinkedHashMap<>();
-        List<CausalDecoder> models = new ArrayList<>();
+        Map<Dtype, CausalDecoder> shared = new EnumMap<>(Dtype.class);
+        List<CausalDecoder> own = new ArrayList<>();
         try {
-            CausalDecoder shared = add(models, Dtype.F32);
-            runs.put(Method.LORA.word(), new BenchRun(shape, shared, Method.LORA, rank, Dtype.F32));
-            for (Method method : methods) {
-                CausalDecoder model = method.usesAdapter() ? shared : add(models, Dtype.F32);
-                runs.put(method.word(), new BenchRun(shape, model, method, rank, Dtype.F32));
-            }
-            if (methods.contains(Method.LOFT)) {
-                runs.put(LOFT_HALF, new BenchRun(shape, shared, Method.LOFT, rank, Dtype.BF16));
-            }
-            if (bfloat16) {
-                runs.put(LORA_BF16, new BenchRun(shape, add(models, Dtype.BF16), Method.LORA, rank, Dtype.F32));
+            for (Contestant contestant : contestants) {
+                CausalDecoder model;
+                if (contestant.method().usesAdapter()) {
+                    model = shared.computeIfAbsent(contestant.base(), shape::open);
+                } else {
+                    model = shape.open(contestant.base());
+                    own.add(model);
+                }
+                runs.put(contestant.name(), new BenchRun(shape, model, contestant, rank));
             }
             return measure(runs);
         } finally {
             runs.values().forEach(BenchRun::close);
-            models.forEach(CausalDecoder::close);
+            shared.values().forEach(CausalDecoder::close);
+            own.forEach(CausalDecoder::close);
         }
-    }
-
-    private CausalDecoder add(List<CausalDecoder> models, Dtype dtype) {
-        CausalDecoder model = shape.open(dtype);
-        models.add(model);
-        return model;
     }
 
     private Result measure(Map<String, BenchRun> runs) {
