@@ -71,8 +71,15 @@ final class CrossTermMoment implements SecondMoment {
     /** {@code Σⱼ V_ij = tr(P[i]·S)} for each i, {@code (length)}. */
     Tensor power(Tensor gram) {
         // Qᵀ·S·Q
-        Tensor weights = algebra.paired(coordinates.dual(coordinates.dual(gram).t()));
-        return times(weights).select(0, 0);
+        Tensor weights =
+                algebra.paired(coordinates.dual(coordinates.dual(gram).t())).select(0, 0);
+        Tensor power = torch.empty(new long[] {packed.size(1)}, weights.options(), null);
+        // with one row on its left a general product takes many times as long
+        Tiles.along(
+                packed.size(1),
+                (from, count) -> power.narrow(0, from, count)
+                        .copy_(packed.narrow(1, from, count).to(wide).t().mv(weights)));
+        return power;
     }
 
     /** {@code weights·vech(P[i])} for each i and each row of weights, with the cross terms as they are kept. */

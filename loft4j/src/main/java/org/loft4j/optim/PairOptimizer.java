@@ -1,5 +1,6 @@
 package org.loft4j.optim;
 
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,7 +15,16 @@ final class PairOptimizer implements Optimizer {
 
     PairOptimizer(List<? extends PairRule> rules) {
         this.rules = List.copyOf(rules);
-        this.inLanes = new InLanes<>(this.rules, rule -> rule.pair().loraA());
+        // the largest first: at the end the lanes wait for each other no longer than a small one takes
+        List<PairRule> largestFirst = this.rules.stream()
+                .sorted(Comparator.comparingLong(PairOptimizer::entries).reversed())
+                .toList();
+        this.inLanes = new InLanes<>(largestFirst, rule -> rule.pair().loraA());
+    }
+
+    /** Of W, to which the work is in proportion. */
+    private static long entries(PairRule rule) {
+        return rule.pair().loraA().size(1) * rule.pair().loraB().size(0);
     }
 
     @Override
