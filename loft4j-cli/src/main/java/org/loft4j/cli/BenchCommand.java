@@ -19,6 +19,7 @@ import org.loft4j.cli.report.Machine;
 import org.loft4j.cli.report.Table;
 import org.loft4j.io.Json;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Engine;
 import org.loft4j.train.Method;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -32,8 +33,8 @@ import picocli.CommandLine.Spec;
         name = "bench",
         description =
                 "Measures what a training step costs on this machine: LoRA, LoFT, DoRA and full fine-tuning in turn in"
-                        + " one process, and their peak memory, the median of five processes each (of one for the larger"
-                        + " model). Runs on the processor.",
+                        + " one process, and their peak memory, the median of eleven processes for LoRA and LoFT and of five for"
+                        + " others (of one for the larger model). Runs on the processor.",
         footerHeading = "%nExamples:%n",
         footer = {"  loft bench", "  loft bench --quick --json", "  loft bench --size large --rank 16 --rounds 5"})
 final class BenchCommand implements Verb {
@@ -127,7 +128,9 @@ final class BenchCommand implements Verb {
     private long peak(BenchModel shape, Contestant contestant) throws IOException {
         // on the larger model those percents are a tenth, and a process takes most of a minute
         boolean once = quick || shape == BenchModel.LARGE;
-        int processes = once ? 1 : 5;
+        // a ratio is told of LoRA's and LoFT's
+        boolean compared = contestant.equals(Contestant.LORA) || contestant.method() == Method.LOFT;
+        int processes = once ? 1 : compared ? 11 : 5;
         // what a step leaves behind moves the peaks of the next two or three
         int steps = once ? 3 : 6;
         long[] peaks = new long[processes];
@@ -199,7 +202,11 @@ final class BenchCommand implements Verb {
             out.println("LoFT's peak memory is " + number("%.3f", memory) + " × LoRA's"
                     + (half == null ? "" : ", with cross terms in bfloat16 " + number("%.3f", half)));
         }
-        out.println("float32 products in between: " + number("%.0f", result.productRate())
+        out.println("float32 products in between"
+                + Engine.blasKernels()
+                        .map(kernels -> ", by OpenBLAS' kernels for " + kernels)
+                        .orElse("")
+                + ": " + number("%.0f", result.productRate())
                 + " GFLOP/s, of which LoRA's step reaches " + number("%.0f %%", 100 * result.shareOfProductRate())
                 + "; the products of its shapes by themselves reach "
                 + number("%.0f %%", 100 * result.shareOfOwnProducts()));

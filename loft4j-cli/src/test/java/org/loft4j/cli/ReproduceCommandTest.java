@@ -37,7 +37,7 @@ class ReproduceCommandTest {
         assertTrue(printed.get("max_relative_deviation").asDouble() <= 1e-10, call.out());
         assertEquals("[4,9]", printed.at("/settings/seeds").toString());
         assertEquals(3, printed.at("/settings/steps").asInt());
-        for (String key : new String[] {"cpu", "cores", "threads", "java", "libtorch", "commit"}) {
+        for (String key : new String[] {"cpu", "cores", "threads", "java", "libtorch", "blas_kernels", "commit"}) {
             assertTrue(printed.get("machine").has(key), key);
         }
         assertTrue(call.err().contains("LoFT-AdamW, decay 0.1"), call.err());

@@ -5,6 +5,7 @@ import com.sun.jna.NativeLibrary;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.bytedeco.javacpp.Loader;
 
 /**
@@ -12,23 +13,32 @@ import org.bytedeco.javacpp.Loader;
  * calling one may use. A library in its place that has no such setting is left alone.
  */
 final class Blas {
-    private static final String SET_THREADS = "openblas_set_num_threads";
-
-    private static final List<Function> SETTERS = Loader.getLoadedLibraries().entrySet().stream()
-            .filter(library -> library.getKey().startsWith("openblas"))
-            .map(Map.Entry::getValue)
-            .filter(path -> path != null && Path.of(path).isAbsolute())
-            .flatMap(path -> setter(path).stream())
-            .toList();
+    private static final List<Function> SETTERS = functions("openblas_set_num_threads");
 
     private Blas() {}
 
-    private static List<Function> setter(String path) {
+    private static List<Function> functions(String name) {
+        return Loader.getLoadedLibraries().entrySet().stream()
+                .filter(library -> library.getKey().startsWith("openblas"))
+                .map(Map.Entry::getValue)
+                .filter(path -> path != null && Path.of(path).isAbsolute())
+                .flatMap(path -> function(path, name).stream())
+                .toList();
+    }
+
+    private static List<Function> function(String path, String name) {
         try {
-            return List.of(NativeLibrary.getInstance(path).getFunction(SET_THREADS));
+            return List.of(NativeLibrary.getInstance(path).getFunction(name));
         } catch (LinkageError e) {
             return List.of();
         }
+    }
+
+    /** The kind of processor for which OpenBLAS has chosen its products; empty without OpenBLAS. */
+    static Optional<String> kernels() {
+        return functions("openblas_get_corename").stream()
+                .map(function -> function.invokeString(new Object[0], false))
+                .findFirst();
     }
 
     /** For products that begin from now on, in all threads. */

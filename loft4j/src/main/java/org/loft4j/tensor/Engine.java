@@ -2,6 +2,7 @@ package org.loft4j.tensor;
 
 import com.sun.jna.Function;
 import com.sun.jna.Platform;
+import java.util.Optional;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.global.torch;
 
@@ -46,6 +47,15 @@ public final class Engine {
     static void setThreads(int threads) {
         torch.set_num_threads(threads);
         Blas.setThreads(threads);
+    }
+
+    /**
+     * The kind of processor for which OpenBLAS, which computes float32 and float64 products on the processor, has chosen its
+     * kernels, such as {@code Haswell} (AVX2) or {@code Cooperlake} (AVX-512): its own choice, or that of
+     * {@code OPENBLAS_CORETYPE}. Empty where another library does.
+     */
+    public static Optional<String> blasKernels() {
+        return Blas.kernels();
     }
 
     /** Whether a CUDA device can be used by this process. */

@@ -16,7 +16,7 @@ public final class Machine {
 
     private Machine() {}
 
-    /** Processor, cores, threads of one operation, system, Java, libtorch, and this program with its commit, by name. */
+    /** Processor, cores, threads of one operation, system, Java, libtorch, kernels of its products, and this program with its commit, by name. */
     public static Map<String, Object> described() {
         Map<String, Object> described = new LinkedHashMap<>();
         described.put("cpu", processor());
@@ -25,6 +25,7 @@ public final class Machine {
         described.put("system", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
         described.put("java", System.getProperty("java.version"));
         described.put("libtorch", versionOf(Tensor.class));
+        described.put("blas_kernels", Engine.blasKernels().orElse("(not known)"));
         described.put("loft4j", versionOf(Machine.class));
         described.put("commit", commit());
         return described;
