@@ -107,13 +107,21 @@ class SteadyMemoryTest {
         assertEquals(before, NativeScope.liveObjects());
     }
 
-    /** 500 steps of LoFT in a process whose Java heap cannot grow, so that its resident size tells of native memory. */
+    /**
+     * 500 steps of LoFT in a process whose Java heap cannot grow, so that its resident size tells of native memory. As under the
+     * launcher nothing but scopes frees native objects there.
+     */
     @Test
     void theResidentSizeIsFlatOver500Steps(@TempDir Path directory) throws IOException {
         Process process = ChildJvm.start(
                 SteadyMemoryTest.class,
                 directory.resolve("child.log"),
-                List.of("-Xms96m", "-Xmx96m", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC"));
+                List.of(
+                        "-Xms96m",
+                        "-Xmx96m",
+                        "-XX:+AlwaysPreTouch",
+                        "-XX:+UseSerialGC",
+                        "-Dorg.bytedeco.javacpp.nopointergc=true"));
         try (BufferedReader lines = process.inputReader()) {
             String[] sizes = lines.lines().reduce("", (a, b) -> b).split(" ");
             assertEquals(2, sizes.length);

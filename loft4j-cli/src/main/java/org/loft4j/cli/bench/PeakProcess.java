@@ -28,6 +28,7 @@ public final class PeakProcess {
                 "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1",
                 "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
+                "-Dorg.bytedeco.javacpp.nopointergc=true",
                 "-cp",
                 System.getProperty("java.class.path"),
                 PeakProcess.class.getName()));
