@@ -1,22 +1,8 @@
 package org.loft4j.bench;
 
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
+import java.util.Collections;
 import java.util.concurrent.TimeUnit;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.optim.Loft;
-import org.loft4j.optim.LoftBlock;
-import org.loft4j.optim.LoftConfig;
-import org.loft4j.optim.LowRankPair;
-import org.loft4j.optim.Optimizer;
-import org.loft4j.tensor.DeviceSpec;
-import org.loft4j.tensor.Dtype;
-import org.loft4j.tensor.Lanes;
-import org.loft4j.tensor.NativeScope;
-import org.loft4j.tensor.Tensors;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -40,7 +26,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
-@Fork(1)
+@Fork(value = 1, jvmArgsAppend = "-Dorg.bytedeco.javacpp.nopointergc=true")
 public class FactorStepBenchmark {
     /** Outputs. */
     @Param({"512", "2048"})
@@ -62,62 +48,25 @@ public class FactorStepBenchmark {
     @Param({"1", "8"})
     public int pairs = 1;
 
-    private final List<Tensor> leaves = new ArrayList<>();
-    private final List<CubeStep> cubes = new ArrayList<>();
-    private @Nullable Optimizer optimizer;
+    private @Nullable Pairs all;
 
     /** Random factors with random gradients, which stay. */
     @Setup(Level.Trial)
     public void open() {
-        try (NativeScope scope = new NativeScope()) {
-            List<LowRankPair> all = new ArrayList<>();
-            for (int i = 0; i < pairs; i++) {
-                all.add(new LowRankPair("w" + i, leaf(r, n), leaf(m, r), 1));
-            }
-            switch (method) {
-                case "loft" -> optimizer = Loft.adamW(all, LoftConfig.defaults());
-                case "moments" ->
-                    optimizer = Loft.adamW(all, LoftConfig.defaults().without(LoftBlock.PROJECTED_UPDATE));
-                case "loft-simple" -> optimizer = Loft.simple(all, LoftConfig.defaults());
-                default -> all.forEach(pair -> cubes.add(new CubeStep(pair.loraA(), pair.loraB())));
-            }
-        }
-    }
-
-    private Tensor leaf(long rows, long columns) {
-        Tensor leaf =
-                NativeScope.keep(torch.randn(new long[] {rows, columns}, Tensors.options(Dtype.F32, DeviceSpec.CPU)));
-        leaf.set_requires_grad(true);
-        leaf.mutable_grad().put(torch.randn_like(leaf));
-        leaves.add(leaf);
-        return leaf;
+        all = new Pairs(method, Collections.nCopies(pairs, new Pairs.Shape(m, n)), r);
     }
 
     /** Norm and update, without the pass that makes the gradients. */
     @Benchmark
     public double step() {
-        try (NativeScope scope = new NativeScope()) {
-            if (!cubes.isEmpty()) {
-                double[] norms = new double[cubes.size()];
-                Lanes.run(cubes.size(), i -> norms[i] = cubes.get(i).step(1e-4));
-                return Arrays.stream(norms).sum();
-            }
-            Optimizer moved = java.util.Objects.requireNonNull(optimizer);
-            double norm = moved.squaredGradNorm();
-            moved.step(1e-4, 1);
-            return norm;
-        }
+        return java.util.Objects.requireNonNull(all).step();
     }
 
     /** Frees factors and state. */
     @TearDown(Level.Trial)
     public void close() {
-        if (optimizer != null) {
-            optimizer.close();
+        if (all != null) {
+            all.close();
         }
-        cubes.forEach(CubeStep::close);
-        cubes.clear();
-        leaves.forEach(Tensor::close);
-        leaves.clear();
     }
 }

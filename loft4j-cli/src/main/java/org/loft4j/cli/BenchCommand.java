@@ -95,9 +95,11 @@ final class BenchCommand implements Verb {
         for (Contestant contestant : contestants) {
             boolean asked = !quick || contestant.method() == Method.LORA || contestant.method() == Method.LOFT;
             if (asked && contestant.base() == Dtype.F32) {
+                err.println("loft: peak memory of " + contestant.name());
                 peaks.put(contestant.name(), peak(shape, contestant));
             }
         }
+        err.println("loft: steps");
         StepBench.Result result = new StepBench(shape, rank, count).run(contestants);
         PrintWriter out = spec.commandLine().getOut();
         if (common.json) {

@@ -318,9 +318,11 @@ public final class LoraAdapter implements AutoCloseable {
     /** Takes the adapter out of the model's weights again, bit for bit, and leaves it attached. */
     public void unmerge() {
         requireState("unmerge", State.MERGED);
-        for (LoraLinear layer : layers.values()) {
-            copy(layer.base().weight(), originals.get(layer.path()));
-            layer.setMerged(false);
+        try (NativeScope scope = new NativeScope()) {
+            for (LoraLinear layer : layers.values()) {
+                copy(layer.base().weight(), originals.get(layer.path()));
+                layer.setMerged(false);
+            }
         }
         originals.close();
         state = State.ATTACHED;

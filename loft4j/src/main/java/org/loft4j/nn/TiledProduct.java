@@ -85,14 +85,21 @@ final class TiledProduct {
         });
     }
 
-    /** {@code ∂x = ∂y·W}. */
+    /**
+     * {@code ∂x = ∂y·W}.
+     *
+     * @param gradient of y, {@code (…, out)}
+     */
     static Tensor gradientOfInput(QuantizedWeight weight, Tensor gradient) {
-        Tensor x = Tensors.empty(weight.dtype(), weight.device(), gradient.size(0), weight.in());
+        long[] shape = Shapes.of(gradient);
+        Tensor rows = gradient.reshape(-1, weight.out());
+        Tensor x = Tensors.empty(weight.dtype(), weight.device(), rows.size(0), weight.in());
         eachTile(
                 weight.in(),
                 weight.out(),
                 ALIGNMENT,
-                (start, count) -> torch.mm_out(x.narrow(1, start, count), gradient, weight.columns(start, count)));
-        return x;
+                (start, count) -> torch.mm_out(x.narrow(1, start, count), rows, weight.columns(start, count)));
+        shape[shape.length - 1] = weight.in();
+        return x.view(shape);
     }
 }

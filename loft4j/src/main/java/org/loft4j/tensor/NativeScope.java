@@ -41,7 +41,7 @@ public final class NativeScope implements AutoCloseable {
 
     /**
      * Number of native objects that are alive and known to the JVM. Back at its baseline when nothing leaks, but for tables that
-     * are made once and stay.
+     * are made once and stay. Zero under {@code org.bytedeco.javacpp.nopointergc}, which keeps no account of them.
      */
     public static long liveObjects() {
         return Pointer.totalCount();

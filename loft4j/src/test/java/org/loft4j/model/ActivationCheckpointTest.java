@@ -4,10 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraConfig;
@@ -121,17 +123,28 @@ class ActivationCheckpointTest {
         adapters("qwen2", LoadIn.INT8, true);
     }
 
+    /** Where the last layer has no adapter, its frozen matrix alone leads back. */
+    @ParameterizedTest
+    @EnumSource(LoadIn.class)
+    void adaptersOfAttentionAlone(LoadIn loadIn) throws Exception {
+        TargetModules attention = TargetModules.regex(".*(q_proj|v_proj)");
+        adapters("llama_gqa", loadIn, new LoraConfig(4, 8, 0.2, attention, null, false, List.of()));
+    }
+
     private static void adapters(String name, LoadIn loadIn, boolean dora) throws Exception {
+        adapters(
+                name,
+                loadIn,
+                new LoraConfig(4, 8, 0.2, TargetModules.allLinear(), null, false, List.of()).withDora(dora));
+    }
+
+    private static void adapters(String name, LoadIn loadIn, LoraConfig config) throws Exception {
         try (NativeScope scope = new NativeScope();
                 Fixture fixture = Fixture.open(name);
                 Model model = Models.open(
                         fixture.directory(),
                         ModelOptions.of(Models.defaultTask(fixture.directory())).withLoadIn(loadIn));
-                LoraAdapter adapter = LoraAdapter.create(
-                        model,
-                        new LoraConfig(4, 8, 0.2, TargetModules.allLinear(), null, false, java.util.List.of())
-                                .withDora(dora),
-                        3)) {
+                LoraAdapter adapter = LoraAdapter.create(model, config, 3)) {
             adapter.addProbes();
             adapter.drawProbes(1, 1);
             adapter.setTraining(true);
