@@ -12,8 +12,8 @@ import org.loft4j.nn.CausalDecoder;
 import org.loft4j.tensor.Dtype;
 
 /**
- * Times the steps of several contestants in turn (A B C, B C A, …) in this process, so that what else the machine does hits all of
- * them alike, and none is always the first after the product whose rate is measured between the rounds.
+ * Times the steps of several contestants in turn (A B C A B C …) in this process, so that what else the machine does hits all of
+ * them alike, and measures the rate of a product between the rounds.
  */
 public final class StepBench {
     private static final int WARM_UP = 2;
@@ -73,8 +73,9 @@ public final class StepBench {
         double[] rates = new double[rounds];
         double[] ownShares = new double[rounds];
         for (int round = -WARM_UP; round < rounds; round++) {
-            for (int turn = 0; turn < taken.length; turn++) {
-                int i = Math.floorMod(round + turn, taken.length);
+            // what comes first after the products and the pause behind them is not timed
+            inTurn.get(0).step();
+            for (int i = 0; i < taken.length; i++) {
                 Seconds seconds = inTurn.get(i).step();
                 if (round >= 0) {
                     taken[i][round] = seconds;
