@@ -73,8 +73,9 @@ public final class StepBench {
         double[] rates = new double[rounds];
         double[] ownShares = new double[rounds];
         for (int round = -WARM_UP; round < rounds; round++) {
-            // what comes first after the products and the pause behind them is not timed
-            inTurn.get(0).step();
+            // not timed: the first, too, comes after the one before it, and not after the products and the pause behind
+            // them
+            inTurn.get(inTurn.size() - 1).step();
             for (int i = 0; i < taken.length; i++) {
                 Seconds seconds = inTurn.get(i).step();
                 if (round >= 0) {
