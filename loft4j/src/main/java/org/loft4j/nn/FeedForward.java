@@ -1,6 +1,7 @@
 package org.loft4j.nn;
 
 import java.util.List;
+import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 
 /** The part of a transformer block that treats each position by itself. */
@@ -24,6 +25,11 @@ public sealed interface FeedForward {
     /** Its layers in order of use. */
     List<Linear> linears();
 
+    /** {@code activated ⊙ up}, in the memory of the first where no backward pass will ask for it. */
+    private static Tensor gated(Tensor activated, Tensor up) {
+        return GradMode.is_enabled() ? activated.mul(up) : activated.mul_(up);
+    }
+
     /** {@code down(act(up(x)))}; Vaswani et al. 2017 (arXiv:1706.03762), equation 2. */
     record Plain(Linear up, Linear down, Activation activation) implements FeedForward {
         @Override
@@ -42,7 +48,7 @@ public sealed interface FeedForward {
         @Override
         public Tensor widened(Tensor x) {
             List<Tensor> both = Linear.forwardAll(List.of(gate, up), x);
-            return activation.apply(both.get(0)).mul(both.get(1));
+            return gated(activation.apply(both.get(0)), both.get(1));
         }
 
         @Override
@@ -57,7 +63,7 @@ public sealed interface FeedForward {
         public Tensor widened(Tensor x) {
             Tensor both = gateUp.forward(x);
             long width = both.size(-1) / 2;
-            return activation.apply(both.narrow(-1, 0, width)).mul(both.narrow(-1, width, width));
+            return gated(activation.apply(both.narrow(-1, 0, width)), both.narrow(-1, width, width));
         }
 
         @Override
