@@ -93,8 +93,7 @@ final class BenchCommand implements Verb {
         // memory first: the children then have the machine to themselves
         Map<String, Long> peaks = new LinkedHashMap<>();
         for (Contestant contestant : contestants) {
-            boolean asked = !quick || contestant.method() == Method.LORA || contestant.method() == Method.LOFT;
-            if (asked && contestant.base() == Dtype.F32) {
+            if (isCompared(contestant) || !quick && contestant.base() == Dtype.F32) {
                 err.println("loft: peak memory of " + contestant.name());
                 peaks.put(contestant.name(), peak(shape, contestant));
             }
@@ -126,13 +125,16 @@ final class BenchCommand implements Verb {
         return all;
     }
 
+    /** Whether a ratio is told of its memory. */
+    private static boolean isCompared(Contestant contestant) {
+        return contestant.equals(Contestant.LORA) || contestant.method() == Method.LOFT;
+    }
+
     /** The median of a few processes: how the C library cuts its memory depends on which thread was first, and moves a peak by some percent. */
     private long peak(BenchModel shape, Contestant contestant) throws IOException {
         // on the larger model those percents are a tenth, and a process takes most of a minute
         boolean once = quick || shape == BenchModel.LARGE;
-        // a ratio is told of LoRA's and LoFT's
-        boolean compared = contestant.equals(Contestant.LORA) || contestant.method() == Method.LOFT;
-        int processes = once ? 1 : compared ? 11 : 5;
+        int processes = once ? 1 : isCompared(contestant) ? 11 : 5;
         // what a step leaves behind moves the peaks of the next two or three
         int steps = once ? 3 : 6;
         long[] peaks = new long[processes];

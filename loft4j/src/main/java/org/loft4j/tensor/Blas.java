@@ -9,8 +9,8 @@ import java.util.Optional;
 import org.bytedeco.javacpp.Loader;
 
 /**
- * The number of threads of OpenBLAS, which has a pool of its own beside libtorch's and does not ask how many threads the
- * calling one may use. A library in its place that has no such setting is left alone.
+ * What OpenBLAS computes with: the kernels that it has chosen, and its threads, a pool of its own beside libtorch's, which does not
+ * ask how many the calling one may use. A library in its place that has no such functions is left alone.
  */
 final class Blas {
     private static final List<Function> SETTERS = functions("openblas_set_num_threads");
