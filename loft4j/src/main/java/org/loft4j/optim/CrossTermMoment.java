@@ -64,21 +64,25 @@ final class CrossTermMoment implements SecondMoment {
     @Override
     public void rest(Tensor scaledGrad, Tensor m, Resting factor, long t) {
         if (guard != null && m.size(0) < m.size(1)) {
-            guard.look(scaledGrad, m, power(factor.gram(m)), factor, t);
+            guard.look(scaledGrad, m, power(factor.basis().gram()), factor, t);
         }
     }
 
-    /** {@code Σⱼ V_ij = tr(P[i]·S)} for each i, {@code (length)}. */
+    /**
+     * {@code Σⱼ V_ij = tr(P[i]·S)} for each i, {@code (length)}.
+     *
+     * @param gram S, float64 {@code (r, r)}
+     */
     Tensor power(Tensor gram) {
-        // Qᵀ·S·Q
-        Tensor weights =
-                algebra.paired(coordinates.dual(coordinates.dual(gram).t())).select(0, 0);
+        Tensor weights = algebra.paired(coordinates.dualGram(gram).to(wide)).select(0, 0);
         Tensor power = torch.empty(new long[] {packed.size(1)}, weights.options(), null);
         // with one row on its left a general product takes many times as long
         Tiles.along(
                 packed.size(1),
-                (from, count) -> power.narrow(0, from, count)
-                        .copy_(packed.narrow(1, from, count).to(wide).t().mv(weights)));
+                (from, count) -> torch.mv_out(
+                        power.narrow(0, from, count),
+                        packed.narrow(1, from, count).to(wide).t(),
+                        weights));
         return power;
     }
 
@@ -157,19 +161,21 @@ final class CrossTermMoment implements SecondMoment {
         ScalarOptional high = new ScalarOptional(new Scalar(bound));
 
         Tensor memoryV = torch.empty(new long[] {Tiles.SIDE * Tiles.SIDE}, m.options(), null);
-        Tensor memoryD = torch.empty(new long[] {Tiles.SIDE * Tiles.SIDE}, m.options(), null);
+        Tensor memoryD = torch.empty(new long[] {Tiles.strip(m) * Tiles.SIDE}, m.options(), null);
         Tiles.along(basis.size(1), (column, width) -> {
-            // the corrections by c₁ and c₂ are linear, so they go into the small operands
+            // the corrections by c₁ and c₂ go into the small operands
             Tensor a = basis.narrow(1, column, width);
-            Tensor squared = squared(a).div_(new Scalar(c2));
+            Tensor squared = squared(a.div(new Scalar(Math.sqrt(c2))));
             Tensor corrected = a.div(new Scalar(c1)).contiguous();
             Tiles.along(m.size(1), (row, height) -> {
                 Tensor v = tile(memoryV, height, width);
-                Tensor d = tile(memoryD, height, width);
                 torch.mm_out(v, packed.narrow(1, row, height).to(wide).t(), squared);
-                torch.mm_out(d, m.narrow(1, row, height).t(), corrected);
-                d.div_(v.clamp_min_(zero).sqrt_().add_(eps)).clamp_(low, high);
-                use.accept(row, column, d);
+                Tiles.strips(v, (from, strip) -> {
+                    Tensor d = tile(memoryD, strip.size(0), width);
+                    torch.mm_out(d, m.narrow(1, row + from, strip.size(0)).t(), corrected);
+                    d.div_(strip.clamp_min_(zero).sqrt_().add_(eps)).clamp_(low, high);
+                    use.accept(row + from, column, d);
+                });
             });
         });
     }

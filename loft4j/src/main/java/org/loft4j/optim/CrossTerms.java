@@ -4,6 +4,8 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.NativeScope;
@@ -23,6 +25,8 @@ final class CrossTerms {
     private final Tensor rowIndex;
 
     private final Tensor columnIndex;
+    /** Row of each entry in {@code (a, 2·a)}: the column, in the second half off the diagonal, where an entry occurs twice. */
+    private final Tensor doubledIndex;
     /** 1 on the diagonal, 2 off it: how often an entry occurs in the full matrix. */
     private final Tensor multiplicity;
     /** 0 on the diagonal, 1 off it. */
@@ -36,18 +40,21 @@ final class CrossTerms {
         int packed = packedSize(rank);
         long[] rows = new long[packed];
         long[] columns = new long[packed];
+        long[] doubled = new long[packed];
         double[] off = new double[packed];
         int at = 0;
         for (int k = 0; k < rank; k++) {
             for (int l = k; l < rank; l++) {
                 rows[at] = k;
                 columns[at] = l;
+                doubled[at] = k == l ? l : rank + l;
                 off[at++] = k == l ? 0 : 1;
             }
         }
         try (NativeScope scope = new NativeScope()) {
             rowIndex = NativeScope.keep(Tensors.of(rows, packed).to(device.torch(), ScalarType.Long));
             columnIndex = NativeScope.keep(Tensors.of(columns, packed).to(device.torch(), ScalarType.Long));
+            doubledIndex = NativeScope.keep(Tensors.of(doubled, packed).to(device.torch(), ScalarType.Long));
             offDiagonal = NativeScope.keep(Tensors.of(off, packed, 1).to(device.torch(), ScalarType.Double));
             multiplicity = NativeScope.keep(offDiagonal.add(new Scalar(1.0)));
         }
@@ -64,9 +71,8 @@ final class CrossTerms {
      * @return {@code (r(r+1)/2, columns)}
      */
     Tensor squared(Tensor basis) {
-        return basis.index_select(0, rowIndex)
-                .mul_(basis.index_select(0, columnIndex))
-                .mul_(multiplicity.to(basis.scalar_type()));
+        Tensor doubled = torch.cat(new TensorVector(basis, basis.mul(new Scalar(2.0))));
+        return basis.index_select(0, rowIndex).mul_(doubled.index_select(0, doubledIndex));
     }
 
     /**

@@ -61,11 +61,14 @@ final class LoftPair implements PairRule {
         Map<Factor, Tensor> projected = new EnumMap<>(Factor.class);
         for (Factor factor : Factor.values()) {
             Tensor grad = factor.wideGrad(pair);
-            projected.put(factor, state(factor).scale(grad, basis(factor.other()), pair.scale()));
-            // the idle factor adds zero to the norm, or NaN if its gradient is not finite
-            boolean raw = !config.has(LoftBlock.CLIPPING);
-            norm.add(
-                    raw ? grad.to(ScalarType.Double).square().sum() : grad.sum().mul(new Scalar(0.0)));
+            Tensor captured = state(factor).scale(grad, basis(factor.other()), pair.scale());
+            projected.put(factor, captured);
+            if (!config.has(LoftBlock.CLIPPING)) {
+                norm.add(grad.to(ScalarType.Double).square().sum());
+            } else if (!moves(factor, t)) {
+                // zero, or NaN if the idle factor's gradient is not finite
+                norm.add(captured.mul(new Scalar(0.0)));
+            }
         }
         if (config.has(LoftBlock.CLIPPING) || rateMatch != null) {
             Tensor captured = captured(t, projected);

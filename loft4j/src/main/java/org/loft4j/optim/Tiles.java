@@ -25,11 +25,32 @@ final class Tiles {
     /** Elements of a piece on which several passes follow each other. */
     private static final long PIECE = 1 << 17;
 
+    /**
+     * Rows of a tile for thin products and for passes over what they make: with r ≤ 16 OpenBLAS makes no copies for a product as
+     * small as that, and what it makes stays in the cache nearest to the core.
+     */
+    private static final long STRIP = 120;
+
+    /** Works on some rows of a tile. */
+    interface Strip {
+        void accept(long from, Tensor rows);
+    }
+
     private Tiles() {}
 
     /** A side of a matrix, tile by tile. */
     static void along(long length, Part body) {
         each(length, SIDE, body);
+    }
+
+    /** How many rows a strip has at most: on a device, where a call costs more than it saves, all of a tile. */
+    static long strip(Tensor tile) {
+        return tile.is_cuda() ? SIDE : STRIP;
+    }
+
+    /** A tile, some rows at a time. */
+    static void strips(Tensor tile, Strip body) {
+        each(tile.size(0), strip(tile), (from, count) -> body.accept(from, tile.narrow(0, from, count)));
     }
 
     /**
