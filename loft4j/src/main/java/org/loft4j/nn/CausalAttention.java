@@ -2,7 +2,7 @@ package org.loft4j.nn;
 
 import java.util.List;
 import java.util.function.Consumer;
-import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.AutoDispatchBelowADInplaceOrView;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -90,7 +90,7 @@ final class CausalAttention {
                             + query.size(2) + ", " + key.size(2) + " and " + value.size(2));
         }
         Tensor attended;
-        try (AutoGradMode frozen = new AutoGradMode(false)) {
+        try (AutoDispatchBelowADInplaceOrView noAutograd = new AutoDispatchBelowADInplaceOrView()) {
             attended = new CausalAttention(query, key, scale).forward(query, key, value);
         }
         AutogradFunction.lead(
@@ -98,8 +98,12 @@ final class CausalAttention {
                 attended,
                 List.of(query, key, value),
                 List.of(query, key, value, attended),
-                (saved, gradient) -> new CausalAttention(saved.get(0), saved.get(1), scale)
-                        .backward(saved.get(0), saved.get(1), saved.get(2), saved.get(3), gradient));
+                (saved, gradient) -> {
+                    try (AutoDispatchBelowADInplaceOrView noAutograd = new AutoDispatchBelowADInplaceOrView()) {
+                        return new CausalAttention(saved.get(0), saved.get(1), scale)
+                                .backward(saved.get(0), saved.get(1), saved.get(2), saved.get(3), gradient);
+                    }
+                });
         return attended.flatten(2, 3);
     }
 
