@@ -118,7 +118,7 @@ public final class AltLora {
                         .copy_(written.to(ScalarType.Double)
                                 .mm(f.to(ScalarType.Double).t()));
                 f.copy_(written);
-                of(bases, factor).renew(pair);
+                of(bases, factor).renew();
             }
         }
 
@@ -143,7 +143,7 @@ public final class AltLora {
 
         @Override
         public void reloaded() {
-            bases.values().forEach(basis -> basis.renew(pair));
+            bases.values().forEach(basis -> basis.renew());
         }
 
         private static <T> T of(Map<Factor, T> map, Factor factor) {

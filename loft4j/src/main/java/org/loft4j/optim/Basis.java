@@ -11,12 +11,15 @@ import org.loft4j.tensor.Tensors;
 
 /**
  * What one factor is to the other: the basis in which the other's coordinates are taken. Holds the Gram matrix
- * {@code S = F·Fᵀ} and its inverse, float64 whatever the dtype of the factor, renewed only when the factor is written.
+ * {@code S = F·Fᵀ} and its inverse, float64 whatever the dtype of the factor. Once the factor has been written they are made anew
+ * when one is asked for: in the optimizer's next look at the gradients, pair after pair, and not behind the tiles of block 5, which
+ * leave nothing of this code in the processor's caches.
  */
 final class Basis implements AutoCloseable {
     /** Eigenvalues below this share of the largest count as zero where a rank is asked for. */
     private static final double RANK_TOLERANCE = 1e-12;
 
+    private final LowRankPair pair;
     private final Factor factor;
     private final Damping damping;
     private final Tensor gram;
@@ -24,9 +27,11 @@ final class Basis implements AutoCloseable {
     private final Tensor previousGram;
 
     private final Tensor inverse;
+    private boolean stale;
     private boolean written;
 
     Basis(LowRankPair pair, Factor factor, Damping damping) {
+        this.pair = pair;
         this.factor = factor;
         this.damping = damping;
         try (NativeScope scope = new NativeScope()) {
@@ -36,38 +41,50 @@ final class Basis implements AutoCloseable {
         }
     }
 
+    /** The factor has been written. */
+    void renew() {
+        stale = true;
+        written = true;
+    }
+
+    /** The factor has been loaded; what was before is not known. */
+    void reload() {
+        stale = true;
+        written = false;
+    }
+
     /**
-     * Takes the factor's present values. They go into the same memory: small tensors that stay, made anew in each step, would lie
-     * scattered over the memory that the next step's large ones need.
+     * Takes the factor's present values if they are new. They go into the same memory: small tensors that stay, made anew in each
+     * step, would lie scattered over the memory that the next step's large ones need.
      */
-    void renew(LowRankPair pair) {
+    private void refresh() {
+        if (!stale) {
+            return;
+        }
         try (NativeScope scope = new NativeScope()) {
             previousGram.copy_(gram);
             gram.copy_(gramOf(factor.wide(pair)));
             inverse.copy_(inverseOf(gram));
-            written = true;
         }
-    }
-
-    /** Takes values that were loaded; what was before them is not known. */
-    void reload(LowRankPair pair) {
-        renew(pair);
-        written = false;
+        stale = false;
     }
 
     /** {@code S}, float64 {@code (r, r)}. */
     Tensor gram() {
+        refresh();
         return gram;
     }
 
     /** {@code S} before the factor was written last; null if it was not, or was loaded since. */
     @Nullable
     Tensor previousGram() {
+        refresh();
         return written ? previousGram : null;
     }
 
     /** {@code S⁻¹}, float64 {@code (r, r)}. */
     Tensor inverse() {
+        refresh();
         return inverse;
     }
 
@@ -78,13 +95,13 @@ final class Basis implements AutoCloseable {
      * @param wide the factor itself, {@code (r, length)}
      */
     Tensor beyondReach(Tensor x, Tensor wide) {
-        return x.sub(x.mm(wide.t()).mm(inverse.to(x.scalar_type())).mm(wide));
+        return x.sub(x.mm(wide.t()).mm(inverse().to(x.scalar_type())).mm(wide));
     }
 
     /** The condition number of S; infinite for a singular matrix. */
     double condition() {
         try (NativeScope scope = new NativeScope()) {
-            double[] values = Tensors.toDoubles(torch.linalg_eigvalsh(gram.cpu()));
+            double[] values = Tensors.toDoubles(torch.linalg_eigvalsh(gram().cpu()));
             return values[0] > 0 ? values[values.length - 1] / values[0] : Double.POSITIVE_INFINITY;
         }
     }
@@ -96,13 +113,14 @@ final class Basis implements AutoCloseable {
      * @param overlap {@code O = F·Fprevᵀ}
      */
     double turn(Tensor overlap) {
-        if (!written) {
+        Tensor previous = previousGram();
+        if (previous == null) {
             return 0;
         }
         try (NativeScope scope = new NativeScope()) {
-            Tensor before = SymmetricPowers.of(previousGram, RANK_TOLERANCE).inverseRoot();
+            Tensor before = SymmetricPowers.of(previous, RANK_TOLERANCE).inverseRoot();
             Tensor now = SymmetricPowers.of(gram, RANK_TOLERANCE).inverseRoot();
-            double rank = before.mm(previousGram).mm(before).trace().item_double();
+            double rank = before.mm(previous).mm(before).trace().item_double();
             double squaredCosines = now.mm(overlap).mm(before).square().sum().item_double();
             return rank < 0.5 ? 0 : Math.sqrt(Math.max(0, 1 - squaredCosines / rank));
         }

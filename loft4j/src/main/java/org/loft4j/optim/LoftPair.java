@@ -239,7 +239,7 @@ final class LoftPair implements PairRule {
         overlap(factor)
                 .copy_(written.to(ScalarType.Double).mm(f.to(ScalarType.Double).t()));
         f.copy_(written);
-        basis(factor).renew(pair);
+        basis(factor).renew();
     }
 
     /** Block 1. */
@@ -268,7 +268,7 @@ final class LoftPair implements PairRule {
 
     @Override
     public void reloaded() {
-        bases.values().forEach(basis -> basis.reload(pair));
+        bases.values().forEach(basis -> basis.reload());
     }
 
     private Tensor zeroOverlap() {

@@ -53,7 +53,7 @@ public final class LoraFa {
         @Override
         public void renew() {
             // A has moved only if it was loaded, which costs r×r work to find out and no more to redo
-            a.renew(pair);
+            a.renew();
         }
 
         @Override

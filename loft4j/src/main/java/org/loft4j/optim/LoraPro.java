@@ -139,8 +139,8 @@ public final class LoraPro {
 
         @Override
         public void reloaded() {
-            gramA.renew(pair);
-            gramB.renew(pair);
+            gramA.renew();
+            gramB.renew();
         }
 
         @Override

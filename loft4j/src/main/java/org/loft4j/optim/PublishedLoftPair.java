@@ -107,7 +107,7 @@ final class PublishedLoftPair implements PairRule {
         Tensor overlap =
                 written.to(ScalarType.Double).mm(f.to(ScalarType.Double).t());
         f.copy_(written);
-        of(bases, factor).renew(pair);
+        of(bases, factor).renew();
         return overlap;
     }
 
@@ -123,7 +123,7 @@ final class PublishedLoftPair implements PairRule {
 
     @Override
     public void reloaded() {
-        bases.values().forEach(basis -> basis.renew(pair));
+        bases.values().forEach(basis -> basis.renew());
     }
 
     private static <T> T of(Map<Factor, T> map, Factor factor) {

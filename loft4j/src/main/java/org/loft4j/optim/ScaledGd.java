@@ -49,8 +49,8 @@ public final class ScaledGd {
 
         @Override
         public void renew() {
-            a.renew(pair);
-            b.renew(pair);
+            a.renew();
+            b.renew();
         }
 
         @Override
