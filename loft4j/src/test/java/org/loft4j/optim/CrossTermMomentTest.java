@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.HashMap;
 import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.BeforeEach;
@@ -148,6 +149,41 @@ class CrossTermMomentTest {
                 Tensor kept = state.get("w.exp_avg_sq.kept_in");
                 assertTrue(kept.select(0, 0).equal(unit()) && kept.select(0, 1).equal(unit()));
             }
+        }
+    }
+
+    /** Sides that end within a tile, and within a strip of one. */
+    @Test
+    void tilesCoverTheQuotientOnce() {
+        int rows = 701;
+        int columns = 530;
+        double c1 = 1 - Math.pow(0.9, 3);
+        double c2 = 1 - Math.pow(BETA, 3);
+        LoftConfig config = LoftConfig.defaults();
+        try (NativeScope scope = new NativeScope()) {
+            Tensor a = randn(R, columns);
+            Tensor m = randn(R, rows);
+            Tensor g = randn(R, rows);
+            Tensor found = torch.zeros(new long[] {rows, columns}, a.options());
+            try (CrossTermMoment moment = new CrossTermMoment(config, m)) {
+                moment.accumulate(g, 1);
+                moment.forEachTile(
+                        m,
+                        a,
+                        3,
+                        (row, column, d) -> found.narrow(0, row, d.size(0))
+                                .narrow(1, column, d.size(1))
+                                .add_(d));
+            }
+            // of one gradient V is its square
+            Tensor root = g.t().mm(a).abs().mul(new Scalar(Math.sqrt((1 - BETA) / c2)));
+            double bound = QuotientBound.at(config, 3);
+            Tensor expected = m.t().mm(a)
+                    .div(new Scalar(c1))
+                    .div(root.add(new Scalar(config.eps())))
+                    .clamp(new ScalarOptional(new Scalar(-bound)), new ScalarOptional(new Scalar(bound)));
+            double off = found.sub(expected).abs().max().item_double();
+            assertTrue(off <= 1e-9, "off by " + off);
         }
     }
 
