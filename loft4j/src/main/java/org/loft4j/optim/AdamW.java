@@ -57,7 +57,8 @@ public final class AdamW implements Optimizer {
                 slots.add(new Slot(parameter, new Moments(parameter.tensor().detach(), config)));
             }
         }
-        inLanes = new InLanes<>(slots.stream().flatMap(Slot::parts).toList(), part -> part.slot.parameter.tensor());
+        inLanes = new InLanes<>(
+                slots.stream().flatMap(Slot::parts).toList(), part -> List.of(part.slot.parameter.tensor()));
     }
 
     @Override

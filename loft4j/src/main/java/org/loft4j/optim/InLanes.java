@@ -13,23 +13,30 @@ import org.loft4j.tensor.NativeScope;
 
 /**
  * What an optimizer moves, each independent of all others: side by side on the processor; all in a row on a device, which the
- * host does not wait for. No operation looks for what autograd would note of it, which takes a tenth of a short one.
+ * host does not wait for. No operation notes anything for autograd, which takes a tenth of a short one; only what is trained counts
+ * up its version, by which others tell that it has been written.
  */
 final class InLanes<T> {
     private final List<List<T>> parts;
+    private final Function<? super T, List<Tensor>> trained;
 
-    /** @param tensorOf tells where one lies */
-    InLanes(List<T> all, Function<? super T, Tensor> tensorOf) {
-        boolean onProcessor = all.stream().noneMatch(one -> tensorOf.apply(one).is_cuda());
+    /** @param trained tells which tensors one moves */
+    InLanes(List<T> all, Function<? super T, List<Tensor>> trained) {
+        boolean onProcessor =
+                all.stream().flatMap(one -> trained.apply(one).stream()).noneMatch(Tensor::is_cuda);
         this.parts = onProcessor ? all.stream().map(List::of).toList() : List.of(all);
+        this.trained = trained;
     }
 
-    /** Works on each, in a scope of its own. */
+    /** Writes each, in a scope of its own. */
     void each(Consumer<? super T> work) {
         run(part -> {
             for (T one : parts.get(part)) {
                 try (NativeScope scope = new NativeScope()) {
                     work.accept(one);
+                    for (Tensor written : trained.apply(one)) {
+                        written.unsafeGetTensorImpl().bump_version();
+                    }
                 }
             }
         });

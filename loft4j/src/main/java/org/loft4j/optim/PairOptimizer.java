@@ -19,7 +19,8 @@ final class PairOptimizer implements Optimizer {
         List<PairRule> largestFirst = this.rules.stream()
                 .sorted(Comparator.comparingLong(PairOptimizer::entries).reversed())
                 .toList();
-        this.inLanes = new InLanes<>(largestFirst, rule -> rule.pair().loraA());
+        this.inLanes = new InLanes<>(
+                largestFirst, rule -> List.of(rule.pair().loraA(), rule.pair().loraB()));
     }
 
     /** Of W, to which the work is in proportion. */
