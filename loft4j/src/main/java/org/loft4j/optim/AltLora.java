@@ -143,7 +143,7 @@ public final class AltLora {
 
         @Override
         public void reloaded() {
-            bases.values().forEach(basis -> basis.renew());
+            bases.values().forEach(Basis::renew);
         }
 
         private static <T> T of(Map<Factor, T> map, Factor factor) {

@@ -74,7 +74,8 @@ final class CrossTermMoment implements SecondMoment {
      * @param gram S, float64 {@code (r, r)}
      */
     Tensor power(Tensor gram) {
-        Tensor weights = algebra.paired(coordinates.dualGram(gram).to(wide)).select(0, 0);
+        Tensor q = coordinates.map();
+        Tensor weights = algebra.paired(q.t().mm(gram).mm(q).to(wide)).select(0, 0);
         Tensor power = torch.empty(new long[] {packed.size(1)}, weights.options(), null);
         // with one row on its left a general product takes many times as long
         Tiles.along(

@@ -60,12 +60,6 @@ final class KeptCoordinates implements AutoCloseable {
         return map().t().to(a.scalar_type()).mm(a);
     }
 
-    /** {@code Qᵀ·S·Q} of the basis' Gram matrix, float64. */
-    Tensor dualGram(Tensor gram) {
-        Tensor map = map();
-        return map.t().mm(gram).mm(map);
-    }
-
     /** Adds what is saved. */
     void addState(String prefix, Map<String, Tensor> all) {
         all.put(prefix + ".kept_in", maps);

@@ -268,7 +268,7 @@ final class LoftPair implements PairRule {
 
     @Override
     public void reloaded() {
-        bases.values().forEach(basis -> basis.reload());
+        bases.values().forEach(Basis::reload);
     }
 
     private Tensor zeroOverlap() {

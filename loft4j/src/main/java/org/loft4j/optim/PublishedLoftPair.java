@@ -123,7 +123,7 @@ final class PublishedLoftPair implements PairRule {
 
     @Override
     public void reloaded() {
-        bases.values().forEach(basis -> basis.renew());
+        bases.values().forEach(Basis::renew);
     }
 
     private static <T> T of(Map<Factor, T> map, Factor factor) {

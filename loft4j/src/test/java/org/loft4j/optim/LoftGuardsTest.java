@@ -14,6 +14,8 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.ConfigException;
 import org.loft4j.Logged;
 import org.loft4j.tensor.NativeScope;
@@ -144,6 +146,36 @@ class LoftGuardsTest {
                 assertEquals(0, told.epsShare());
                 move(dominated, pair, tensor(gaussian(random, M, N)));
                 assertEquals(1, dominated.diagnostics().get(0).epsShare());
+            }
+        }
+    }
+
+    /** Of the active factor and of the one at rest, whose basis is zero in the first step (B = 0) and is not in the others. */
+    @ParameterizedTest
+    @CsvSource({"1, 1", "1, 2", "1, 3", "3, 1", "3, 2", "3, 3", "16, 1", "16, 2", "16, 3"})
+    void aGradientThatIsNotFiniteShowsInTheNorm(int rank, int step) {
+        Random random = new Random(SEED);
+        int out = 40;
+        int in = 600;
+        try (NativeScope scope = new NativeScope()) {
+            Tensor a = leaf(gaussian(random, rank, in));
+            LowRankPair pair = new LowRankPair("w", a, leaf(new double[out][rank]), 2);
+            try (Optimizer loft = Loft.adamW(List.of(pair), LoftConfig.defaults())) {
+                for (int t = 1; t < step; t++) {
+                    move(loft, pair, tensor(gaussian(random, out, in)));
+                }
+                for (double bad : new double[] {Double.NaN, Double.POSITIVE_INFINITY}) {
+                    for (Factor factor : Factor.values()) {
+                        pair.loraA().mutable_grad().put(tensor(gaussian(random, rank, in)));
+                        pair.loraB().mutable_grad().put(tensor(gaussian(random, out, rank)));
+                        assertTrue(Double.isFinite(loft.squaredGradNorm()));
+                        factor.wideGrad(pair)
+                                .narrow(0, rank - 1, 1)
+                                .narrow(1, 7, 1)
+                                .fill_(new Scalar(bad));
+                        assertTrue(!Double.isFinite(loft.squaredGradNorm()), bad + " in lora_" + factor);
+                    }
+                }
             }
         }
     }
