@@ -124,7 +124,7 @@ final class TokenizerFile {
                     json.currentToken() == JsonToken.VALUE_NUMBER_INT
                             && json.getNumberType() == JsonParser.NumberType.INT
                             && json.getIntValue() >= 0,
-                    "the vocabulary must give a whole number from 0 to 2^31 - 1 for " + Quoted.text(token));
+                    () -> "the vocabulary must give a whole number from 0 to 2^31 - 1 for " + Quoted.text(token));
         }
     }
 
@@ -133,13 +133,13 @@ final class TokenizerFile {
             String token = merged(json);
             parts.require(
                     token.length() <= LONGEST_PIECE && token.getBytes(StandardCharsets.UTF_8).length <= LONGEST_PIECE,
-                    "a piece of the vocabulary has more than " + LONGEST_PIECE + " bytes: " + Quoted.text(token));
+                    () -> "a piece of the vocabulary has more than " + LONGEST_PIECE + " bytes: " + Quoted.text(token));
             JsonToken score = json.nextToken();
             parts.require(
                     score.isNumeric()
                             && Double.isFinite(json.getDoubleValue())
                             && json.nextToken() == JsonToken.END_ARRAY,
-                    "the vocabulary must give one finite number for " + Quoted.text(token));
+                    () -> "the vocabulary must give one finite number for " + Quoted.text(token));
         }
         parts.require(json.currentToken() == JsonToken.END_ARRAY, "\"vocab\" must hold pairs of a text and a number");
     }
@@ -159,7 +159,7 @@ final class TokenizerFile {
             }
             parts.require(
                     right.startsWith(prefix),
-                    "the merge with " + Quoted.text(right) + " must go on with continuing_subword_prefix "
+                    () -> "the merge with " + Quoted.text(right) + " must go on with continuing_subword_prefix "
                             + Quoted.text(prefix));
         }
     }

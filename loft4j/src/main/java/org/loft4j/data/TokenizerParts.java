@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.loft4j.CheckpointException;
 
 /**
@@ -37,7 +38,7 @@ final class TokenizerParts {
         if (node.isTextual()) {
             text(node.textValue());
         } else if (node.isNumber()) {
-            require(Double.isFinite(node.doubleValue()), "\"" + name + "\" holds a number that is not finite");
+            require(Double.isFinite(node.doubleValue()), () -> "\"" + name + "\" holds a number that is not finite");
         } else if (node.isArray()) {
             for (JsonNode element : node) {
                 walk(name, element);
@@ -144,8 +145,13 @@ final class TokenizerParts {
     }
 
     void require(boolean holds, String fault) throws CheckpointException {
+        require(holds, () -> fault);
+    }
+
+    /** For what is asked of each entry of a vocabulary: the message is made only where it is told. */
+    void require(boolean holds, Supplier<String> fault) throws CheckpointException {
         if (!holds) {
-            throw new CheckpointException(file, "is not a tokenizer that can be used: " + fault);
+            throw new CheckpointException(file, "is not a tokenizer that can be used: " + fault.get());
         }
     }
 }
