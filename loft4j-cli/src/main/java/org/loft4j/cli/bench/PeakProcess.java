@@ -13,6 +13,9 @@ import org.loft4j.train.Method;
 
 /** The largest resident size of a process that takes a few steps with one method and does nothing else, compiled as under the launcher. */
 public final class PeakProcess {
+    /** Of the launcher: which of libtorch's builds JavaCPP looks for. */
+    private static final String NATIVES = "org.bytedeco.javacpp.platform.extension";
+
     private PeakProcess() {}
 
     /**
@@ -28,10 +31,12 @@ public final class PeakProcess {
                 "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1",
                 "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
-                "-Dorg.bytedeco.javacpp.nopointergc=true",
-                "-cp",
-                System.getProperty("java.class.path"),
-                PeakProcess.class.getName()));
+                "-Dorg.bytedeco.javacpp.nopointergc=true"));
+        String natives = System.getProperty(NATIVES);
+        if (natives != null) {
+            command.add("-D" + NATIVES + "=" + natives);
+        }
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), PeakProcess.class.getName()));
         command.addAll(List.of(
                 shape.word(),
                 contestant.method().word(),
