@@ -1,6 +1,7 @@
 package org.loft4j.data;
 
 import java.util.Collection;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /** Pieces of data in messages: short, on one line, without control characters. */
@@ -9,6 +10,8 @@ final class Quoted {
     private static final int MOST = 20;
 
     private static final int LINE_LIMIT = 200;
+
+    private static final Pattern UNFIT = Pattern.compile("[\\p{Cntrl}\\p{Cf}\\p{Cs}\\u2028\\u2029]");
 
     private Quoted() {}
 
@@ -24,7 +27,7 @@ final class Quoted {
     }
 
     private static String clean(String text) {
-        return text.replaceAll("[\\p{Cntrl}\\p{Cf}\\p{Cs}\\u2028\\u2029]", "?");
+        return UNFIT.matcher(text).replaceAll("?");
     }
 
     static String list(Collection<String> names) {

@@ -36,8 +36,10 @@ public final class PeakProcess {
         if (natives != null) {
             command.add("-D" + NATIVES + "=" + natives);
         }
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), PeakProcess.class.getName()));
         command.addAll(List.of(
+                "-cp",
+                System.getProperty("java.class.path"),
+                PeakProcess.class.getName(),
                 shape.word(),
                 contestant.method().word(),
                 contestant.base().torchName(),
