@@ -26,8 +26,8 @@ final class Call {
     }
 
     static CommandLine commandLine(Supplier<HubEnvironment> hub, PrintWriter out, PrintWriter err, String... args) {
-        CommandLine root = new CommandLine(Loft.with(hub));
-        Call call = new Call(ConfigFile.of(args, ConfigKeys.of(root)));
+        CommandLine root = Loft.commandLine(hub, args);
+        Call call = new Call(ConfigFile.of(args));
         root.setOut(out)
                 .setErr(err)
                 .setUsageHelpWidth(width())

@@ -35,8 +35,9 @@ final class CompletionCommand implements Verb {
 
     @Override
     public int run() {
+        Loft loft = (Loft) spec.root().userObject();
         // zsh reads the script through its bashcompinit, which the script itself loads
-        spec.commandLine().getOut().print(AutoComplete.bash("loft", spec.root().commandLine()));
+        spec.commandLine().getOut().print(AutoComplete.bash("loft", Loft.commandLine(loft::hub)));
         return ExitCode.OK;
     }
 }

@@ -60,15 +60,15 @@ final class ConfigCommand implements Verb {
     @Override
     public int run() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
+        Loft loft = (Loft) spec.root().userObject();
         if (schema) {
-            out.println(Json.text(ConfigSchema.of(spec.root().commandLine())));
+            out.println(Json.text(ConfigSchema.of(Loft.commandLine(loft::hub))));
             return ExitCode.OK;
         }
         String[] args = words();
         PrintWriter err = spec.commandLine().getErr();
-        Loft loft = (Loft) spec.root().userObject();
         CommandLine root = Call.commandLine(loft::hub, out, err, args);
-        ConfigFile file = ConfigFile.of(args, ConfigKeys.of(root));
+        ConfigFile file = ConfigFile.of(args);
         ParseResult parsed = root.parseArgs(args);
         List<CommandLine> chain = parsed.asCommandLineList();
         CommandLine verb = chain.get(chain.size() - 1);

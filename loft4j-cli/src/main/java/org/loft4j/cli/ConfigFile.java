@@ -29,13 +29,13 @@ final class ConfigFile implements IDefaultValueProvider {
     private ConfigFile() {}
 
     /** Reads the file that the arguments name; without one there are no settings. */
-    static ConfigFile of(String[] args, ConfigKeys keys) {
+    static ConfigFile of(String... args) {
         ConfigFile config = new ConfigFile();
         for (int i = 0; i < args.length; i++) {
             if (args[i].startsWith("--config=")) {
-                config.read(Path.of(args[i].substring("--config=".length())), keys);
+                config.read(Path.of(args[i].substring("--config=".length())));
             } else if (args[i].equals("--config") && i + 1 < args.length) {
-                config.read(Path.of(args[i + 1]), keys);
+                config.read(Path.of(args[i + 1]));
             }
         }
         return config;
@@ -60,8 +60,9 @@ final class ConfigFile implements IDefaultValueProvider {
         return key == null ? null : values.get(key);
     }
 
-    private void read(Path file, ConfigKeys keys) {
+    private void read(Path file) {
         try {
+            ConfigKeys keys = ConfigKeys.all();
             JsonNode tree = new YAMLMapper(YAMLFactory.builder()
                             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                             .build())

@@ -6,6 +6,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.io.HubEnvironment;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
 
@@ -59,11 +60,20 @@ record ConfigKeys(Set<String> keys) {
         return OF_WHOLE_TEXTS.contains(key) ? WHOLE_TEXTS : ",";
     }
 
+    /** Read when they are asked for first: most calls have no file. */
+    private static final class All {
+        private static final ConfigKeys KEYS = read();
+
+        private static ConfigKeys read() {
+            Set<String> keys = new TreeSet<>();
+            visit(Loft.commandLine(HubEnvironment::ofUser), (key, option) -> keys.add(key));
+            return new ConfigKeys(keys);
+        }
+    }
+
     /** The keys of all verbs. */
-    static ConfigKeys of(CommandLine root) {
-        Set<String> keys = new TreeSet<>();
-        visit(root, (key, option) -> keys.add(key));
-        return new ConfigKeys(keys);
+    static ConfigKeys all() {
+        return All.KEYS;
     }
 
     /** Shows every option that has a key, verb by verb, those of verbs inside of verbs too. */

@@ -3,11 +3,15 @@ package org.loft4j.cli;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.loft4j.io.HubEnvironment;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /** The root command. */
@@ -27,8 +31,10 @@ import picocli.CommandLine.Option;
             "",
             "'loft VERB --help' says what a verb takes. Exit status: 0 done, 1 failed, 2 called wrongly,",
             "130 interrupted."
-        },
-        subcommands = {
+        })
+public final class Loft {
+    /** In the order of the help page. */
+    private static final List<Class<?>> VERBS = List.of(
             DemoCommand.class,
             TrainCommand.class,
             UiCommand.class,
@@ -49,9 +55,8 @@ import picocli.CommandLine.Option;
             BenchCommand.class,
             ConfigCommand.class,
             CompletionCommand.class,
-            HelpCommand.class
-        })
-public final class Loft {
+            HelpCommand.class);
+
     private final Supplier<HubEnvironment> hub;
 
     private Loft(Supplier<HubEnvironment> hub) {
@@ -63,9 +68,26 @@ public final class Loft {
         return hub.get();
     }
 
-    /** The root command of a call. */
-    static Loft with(Supplier<HubEnvironment> hub) {
-        return new Loft(hub);
+    /**
+     * The root command of a call, or of all calls where there are no words. To read all options of all verbs takes longer than
+     * to print a help page, so a verb is read in full where its name is among the words; of the others there is what the list of
+     * verbs shows.
+     */
+    static CommandLine commandLine(Supplier<HubEnvironment> hub, String... words) {
+        CommandLine root = new CommandLine(new Loft(hub));
+        // the words of a file (@FILE) are read later
+        boolean all = words.length == 0 || Stream.of(words).anyMatch(word -> word.startsWith("@"));
+        for (Class<?> type : VERBS) {
+            Command verb = type.getAnnotation(Command.class);
+            if (all || List.of(words).contains(verb.name())) {
+                root.addSubcommand(type);
+            } else {
+                CommandSpec listed = CommandSpec.create();
+                listed.usageMessage().header(verb.header()).description(verb.description());
+                root.addSubcommand(verb.name(), listed);
+            }
+        }
+        return root;
     }
 
     /** Runs one call and ends the process with its exit status. */
@@ -86,7 +108,8 @@ public final class Loft {
 
     /** The same with named models from elsewhere than the process's environment says. */
     static int run(Supplier<HubEnvironment> hub, PrintWriter out, PrintWriter err, String... args) {
-        return Call.commandLine(hub, out, err, args).execute(args.length == 0 ? new String[] {"--help"} : args);
+        String[] words = args.length == 0 ? new String[] {"--help"} : args;
+        return Call.commandLine(hub, out, err, words).execute(words);
     }
 
     /** The version that the build wrote into the jar. */

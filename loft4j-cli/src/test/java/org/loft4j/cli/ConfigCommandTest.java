@@ -62,9 +62,7 @@ class ConfigCommandTest {
     }
 
     private static Set<String> accepted() {
-        PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
-        Set<String> keys =
-                new TreeSet<>(ConfigKeys.of(Call.commandLine(nowhere, nowhere)).keys());
+        Set<String> keys = new TreeSet<>(ConfigKeys.all().keys());
         keys.addAll(ConfigKeys.aliases().keySet());
         keys.addAll(ConfigFile.HALF.keySet());
         return keys;
@@ -99,10 +97,7 @@ class ConfigCommandTest {
 
     private Set<String> unknown(String key) throws IOException {
         Path file = Files.writeString(directory.resolve("one.yaml"), key + ": x\n");
-        PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
-        ConfigKeys keys = ConfigKeys.of(Call.commandLine(nowhere, nowhere));
-        return new HashSet<>(
-                ConfigFile.of(new String[] {"--config", file.toString()}, keys).problems());
+        return new HashSet<>(ConfigFile.of("--config", file.toString()).problems());
     }
 
     @Test

@@ -8,13 +8,9 @@ import java.nio.file.Path;
 import java.util.List;
 import org.loft4j.ConfigException;
 import org.loft4j.hostile.HostileFormat;
-import org.loft4j.io.HubEnvironment;
-import picocli.CommandLine;
 
 /** The YAML of {@code --config}: no class is made of it, and no alias is followed. */
 class DamagedConfigFileTest implements HostileFormat {
-    private static final ConfigKeys KEYS = ConfigKeys.of(new CommandLine(Loft.with(HubEnvironment::ofUser)));
-
     @Override
     public List<Path> lay(Path folder) throws IOException {
         return List.of(Files.writeString(folder.resolve("run.yaml"), """
@@ -34,8 +30,8 @@ class DamagedConfigFileTest implements HostileFormat {
 
     @Override
     public void read(Path folder, Path damaged) {
-        List<String> problems = ConfigFile.of(new String[] {"train", "--config", damaged.toString()}, KEYS)
-                .problems();
+        List<String> problems =
+                ConfigFile.of("train", "--config", damaged.toString()).problems();
         for (String problem : problems) {
             assertTrue(problem.contains(damaged.toString()), problem);
         }

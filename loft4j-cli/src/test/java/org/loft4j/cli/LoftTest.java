@@ -4,10 +4,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
 
 class LoftTest {
     @TempDir
@@ -19,6 +23,22 @@ class LoftTest {
         assertEquals(0, call.status());
         assertTrue(call.out().contains("inspect"), call.out());
         assertEquals(call.out(), Captured.loft("--help").out());
+    }
+
+    @Test
+    void aCallKnowsAllVerbsThoughItReadsOnlyItsOwn() throws IOException {
+        PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
+        CommandLine all = Call.commandLine(nowhere, nowhere);
+        assertEquals(all.getUsageMessage(), Captured.loft("--help").out());
+        Map<String, CommandLine> verbs = all.getSubcommands();
+        verbs.forEach((name, verb) -> {
+            String page = verb.getUsageMessage();
+            assertEquals(page, Captured.loft(name, "--help").out());
+            assertEquals(page, Captured.loft("help", name).out());
+        });
+        Path words = Files.writeString(directory.resolve("words"), "adapters list --help");
+        String page = verbs.get("adapters").getSubcommands().get("list").getUsageMessage();
+        assertEquals(page, Captured.loft("@" + words).out());
     }
 
     @Test

@@ -55,8 +55,8 @@ class TrainCommandTest {
 
     private static TrainCommand parse(String... args) {
         PrintWriter nowhere = new PrintWriter(new StringWriter());
-        CommandLine root = Call.commandLine(nowhere, nowhere, args);
         String[] call = Stream.concat(Stream.of("train"), Arrays.stream(args)).toArray(String[]::new);
+        CommandLine root = Call.commandLine(nowhere, nowhere, call);
         root.parseArgs(call);
         return (TrainCommand) root.getSubcommands().get("train").getCommand();
     }
