@@ -5,7 +5,6 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 import org.loft4j.io.HubEnvironment;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -75,11 +74,12 @@ public final class Loft {
      */
     static CommandLine commandLine(Supplier<HubEnvironment> hub, String... words) {
         CommandLine root = new CommandLine(new Loft(hub));
+        List<String> called = List.of(words);
         // the words of a file (@FILE) are read later
-        boolean all = words.length == 0 || Stream.of(words).anyMatch(word -> word.startsWith("@"));
+        boolean all = called.isEmpty() || called.stream().anyMatch(word -> word.startsWith("@"));
         for (Class<?> type : VERBS) {
             Command verb = type.getAnnotation(Command.class);
-            if (all || List.of(words).contains(verb.name())) {
+            if (all || called.contains(verb.name())) {
                 root.addSubcommand(type);
             } else {
                 CommandSpec listed = CommandSpec.create();
