@@ -6,19 +6,25 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorBase;
 import org.bytedeco.pytorch.VoidTensorHook;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.DispatchKey;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Shapes;
 
 /**
  * A function whose gradient is computed here and not by autograd: what {@code torch.autograd.Function} is in PyTorch.
  *
- * <p>The function itself is computed outside autograd. What autograd sees is {@code y + witness·(life + Σᵢ sum(xᵢ[:0]))}, a zero
- * and sums of no numbers: they change nothing, but lead from y to each x. A hook on y computes the gradients when {@code ∂y}
- * comes by, and hooks on the x put them in place of the zeros that arrive there.
+ * <p>The function itself is computed outside autograd. What autograd sees is that {@code witness·(life + Σᵢ sum(xᵢ[:0]))}, a sum
+ * of no numbers, is added to no row of y: this changes nothing and costs nothing, but leads from y to each x. A hook on y computes
+ * the gradients when {@code ∂y} comes by, and hooks on the x put them in place of the zeros that arrive there. A single x of y's
+ * shape needs no zeros ({@link #inPlaceOf}): autograd sees x itself, whose numbers are exchanged for those of y, and whose gradient
+ * for that of x.
  *
  * <p>Saved tensors must live as long as autograd keeps its own, and the hooks as long as its graph, whatever scopes are closed
  * before. Nobody tells when they go, but two numbers do by who holds them: the witness is saved for the backward pass, and the
@@ -62,7 +68,7 @@ public final class AutogradFunction {
      * Leads the gradient of y to the inputs, if autograd records and one of them requires it; else does nothing.
      *
      * @param refusal what is said of a second derivative, which there is none of
-     * @param y just computed outside autograd; a zero is added in place
+     * @param y just computed outside autograd
      * @param inputs of which those that require a gradient get one
      * @param saved what the backward pass needs; y may be among it
      */
@@ -83,15 +89,60 @@ public final class AutogradFunction {
                 path = path.add(origin.narrow(0, 0, 0).sum());
             }
         }
-        y.add_(path.mul(function.witness));
+        function.addPath(y, path);
         y.register_hook(function.kept(function.new OutputHook()));
-        for (Tensor tensor : saved) {
+        function.save(saved);
+    }
+
+    /**
+     * The same for a function of one input whose result has its shape and type.
+     *
+     * @param y just computed outside autograd
+     * @return y, with the gradient led to x
+     */
+    public static Tensor inPlaceOf(Tensor x, String refusal, Tensor y, List<Tensor> saved, Backward backward) {
+        if (!GradMode.is_enabled() || !x.requires_grad()) {
+            return y;
+        }
+        for (int i = 0; i < LOOKS; i++) {
+            look();
+        }
+        AutogradFunction function = new AutogradFunction(refusal, y, backward);
+        Tensor exchanged = sameTo(x);
+        exchanged.register_hook(function.kept(function.new ExchangeHook()));
+        exchanged.set_data(y);
+        function.addPath(exchanged, function.life);
+        function.save(saved);
+        // a view, so that what arrives at x is nobody else's
+        return exchanged.view(exchanged.sizes());
+    }
+
+    /** x as autograd sees it, but no view of it: what is done to it later is not done to x. */
+    private static Tensor sameTo(Tensor x) {
+        torch.tls_set_dispatch_key_excluded(DispatchKey.ADInplaceOrView, true);
+        try {
+            return torch.alias(x);
+        } finally {
+            torch.tls_set_dispatch_key_excluded(DispatchKey.ADInplaceOrView, false);
+        }
+    }
+
+    /** Leads from y to where the path comes from. */
+    private void addPath(Tensor y, Tensor path) {
+        long[] noRows = Shapes.of(y);
+        noRows[0] = 0;
+        Tensor none = torch.empty(new long[] {0}, y.options().dtype(new ScalarTypeOptional(ScalarType.Long)), null);
+        y.index_add_(0, none, path.mul(witness).expand(noRows));
+    }
+
+    private void save(List<Tensor> tensors) {
+        for (Tensor tensor : tensors) {
             Tensor own = NativeScope.keep(tensor.detach());
-            function.saved.add(own);
-            function.versions.add(own._version());
+            saved.add(own);
+            versions.add(own._version());
         }
         // not before y leads to it: another thread may look
-        BUILT.add(function);
+        BUILT.add(this);
     }
 
     private VoidTensorHook kept(VoidTensorHook hook) {
@@ -126,6 +177,12 @@ public final class AutogradFunction {
     private void forget() {
         saved.forEach(Tensor::close);
         saved.clear();
+    }
+
+    private void forgetIfWalked() {
+        if (witness.use_count() == 1) {
+            forget();
+        }
     }
 
     private static void release(@Nullable Tensor tensor) {
@@ -183,9 +240,22 @@ public final class AutogradFunction {
                     }
                 }
             }
-            if (witness.use_count() == 1) {
-                forget();
+            forgetIfWalked();
+        }
+    }
+
+    /** By now autograd is past the witness. */
+    private final class ExchangeHook extends VoidTensorHook {
+        @Override
+        public void call(TensorBase arrival) {
+            try (arrival;
+                    NativeScope scope = new NativeScope()) {
+                check();
+                Tensor gradient = new Tensor(arrival);
+                Tensor of = backward.gradients(List.copyOf(saved), gradient).get(0);
+                arrival.set_data(of == null ? torch.zeros_like(gradient) : of);
             }
+            forgetIfWalked();
         }
     }
 }

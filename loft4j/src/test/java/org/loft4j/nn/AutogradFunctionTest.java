@@ -14,8 +14,10 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.junit.jupiter.api.Test;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -181,6 +183,86 @@ class AutogradFunctionTest {
             }
             kept.backward();
             assertArrayEquals(new double[] {20 * 9 + 9}, Tensors.toDoubles(a.grad()), 1e-12);
+        }
+    }
+
+    /** {@code y = x³}, whose gradient is said to be ten times as large as it is. */
+    private static Tensor cubed(Tensor x) {
+        Tensor y;
+        try (AutoGradMode frozen = new AutoGradMode(false)) {
+            y = x.pow(new Scalar(3.0));
+        }
+        return AutogradFunction.inPlaceOf(
+                x,
+                "no second derivative",
+                y,
+                List.of(x),
+                (saved, gradient) -> List.of(gradient.mul(saved.get(0).square()).mul(new Scalar(30.0))));
+    }
+
+    @Test
+    void theGradientTakesThePlaceOfThatOfTheInput() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor a = leaf(2, -3);
+            Tensor y = cubed(cubed(a));
+            assertArrayEquals(new double[] {512, -19683}, Tensors.toDoubles(y.detach()), 1e-9);
+            // the same gradient goes to y and to a
+            y.add(a).sum().backward();
+            assertArrayEquals(new double[] {1 + 900 * 64 * 4, 1 + 900 * 729 * 9}, Tensors.toDoubles(a.grad()), 1e-6);
+            assertArrayEquals(new double[] {2, -3}, Tensors.toDoubles(a.detach()));
+            assertFalse(cubed(a.detach()).requires_grad());
+        }
+    }
+
+    /** What is done in place to y is not done to x. */
+    @Test
+    void theInputIsAnotherTensor() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor a = leaf(2);
+            Tensor x = a.mul(new Scalar(1.0));
+            Tensor y = cubed(x);
+            y.mul_(new Scalar(2.0));
+            assertArrayEquals(new double[] {2}, Tensors.toDoubles(x.detach()));
+            y.sum().backward();
+            assertArrayEquals(new double[] {240}, Tensors.toDoubles(a.grad()), 1e-9);
+        }
+    }
+
+    @Test
+    void aGraphThatIsRetainedMayBeWalkedTwice() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor a = leaf(2);
+            Tensor y = cubed(cubed(a)).sum();
+            y.backward(new Tensor(), new BoolOptional(true), false, new TensorArrayRefOptional());
+            y.backward();
+            assertArrayEquals(new double[] {2 * 900 * 64 * 4}, Tensors.toDoubles(a.grad()), 1e-6);
+            RuntimeException refused = assertThrows(RuntimeException.class, y::backward);
+            assertTrue(refused.getMessage().contains("second time"), refused.getMessage());
+        }
+    }
+
+    /** Saved tensors go with the walk, the rest with the graph. */
+    @Test
+    void nothingIsLeftOfWhatTookThePlaceOfItsInput() {
+        AutogradFunction.sweep();
+        long before = NativeScope.liveObjects();
+        for (boolean walked : new boolean[] {true, false}) {
+            try (NativeScope scope = new NativeScope()) {
+                Tensor a = leaf(2);
+                Tensor y;
+                try (NativeScope forward = new NativeScope()) {
+                    y = forward.toEnclosing(cubed(cubed(a)).sum());
+                }
+                if (walked) {
+                    long built = NativeScope.liveObjects();
+                    try (NativeScope pass = new NativeScope()) {
+                        y.backward();
+                    }
+                    assertEquals(built - 2, NativeScope.liveObjects());
+                }
+            }
+            AutogradFunction.sweep();
+            assertEquals(before, NativeScope.liveObjects());
         }
     }
 }
