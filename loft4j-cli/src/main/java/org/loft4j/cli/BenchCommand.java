@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
         description =
                 "Measures what a training step costs on this machine: LoRA, LoFT, DoRA and full fine-tuning in turn in"
                         + " one process, and their peak memory, the median of eleven processes for LoRA and LoFT and of five for"
-                        + " others (of one for the larger model). Runs on the processor.",
+                        + " others (of five and one for the larger model). Runs on the processor.",
         footerHeading = "%nExamples:%n",
         footer = {"  loft bench", "  loft bench --quick --json", "  loft bench --size large --rank 16 --rounds 5"})
 final class BenchCommand implements Verb {
@@ -132,17 +132,17 @@ final class BenchCommand implements Verb {
 
     /** The median of a few processes: how the C library cuts its memory depends on which thread was first, and moves a peak by some percent. */
     private long peak(BenchModel shape, Contestant contestant) throws IOException {
-        // on the larger model those percents are a tenth, and a process takes most of a minute
-        boolean once = quick || shape == BenchModel.LARGE;
-        int processes = once ? 1 : isCompared(contestant) ? 11 : 5;
+        // on the larger model a process takes half a minute and more
+        boolean large = shape == BenchModel.LARGE;
+        int processes = isCompared(contestant) ? (large ? 5 : 11) : (large ? 1 : 5);
         // what a step leaves behind moves the peaks of the next two or three
-        int steps = once ? 3 : 6;
-        long[] peaks = new long[processes];
-        for (int i = 0; i < processes; i++) {
+        int steps = quick || large ? 3 : 6;
+        long[] peaks = new long[quick ? 1 : processes];
+        for (int i = 0; i < peaks.length; i++) {
             peaks[i] = PeakProcess.peak(shape, contestant, rank, steps);
         }
         Arrays.sort(peaks);
-        return peaks[processes / 2];
+        return peaks[peaks.length / 2];
     }
 
     /** LoFT's peak over LoRA's; null where LoFT was not measured. */
