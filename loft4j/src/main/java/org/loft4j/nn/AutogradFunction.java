@@ -119,11 +119,12 @@ public final class AutogradFunction {
 
     /** x as autograd sees it, but no view of it: what is done to it later is not done to x. */
     private static Tensor sameTo(Tensor x) {
+        boolean before = torch.tls_is_dispatch_key_excluded(DispatchKey.ADInplaceOrView);
         torch.tls_set_dispatch_key_excluded(DispatchKey.ADInplaceOrView, true);
         try {
             return torch.alias(x);
         } finally {
-            torch.tls_set_dispatch_key_excluded(DispatchKey.ADInplaceOrView, false);
+            torch.tls_set_dispatch_key_excluded(DispatchKey.ADInplaceOrView, before);
         }
     }
 
