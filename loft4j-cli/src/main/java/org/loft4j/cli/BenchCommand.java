@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
         description =
                 "Measures what a training step costs on this machine: LoRA, LoFT, DoRA and full fine-tuning in turn in"
                         + " one process, and their peak memory, the median of eleven processes for LoRA and LoFT and of five for"
-                        + " others (of five and one for the larger model). Runs on the processor.",
+                        + " others (of one for the larger model). Runs on the processor.",
         footerHeading = "%nExamples:%n",
         footer = {"  loft bench", "  loft bench --quick --json", "  loft bench --size large --rank 16 --rounds 5"})
 final class BenchCommand implements Verb {
@@ -132,9 +132,8 @@ final class BenchCommand implements Verb {
 
     /** The median of a few processes: how the C library cuts its memory depends on which thread was first, and moves a peak by some percent. */
     private long peak(BenchModel shape, Contestant contestant) throws IOException {
-        // on the larger model a process takes half a minute and more
         boolean large = shape == BenchModel.LARGE;
-        int processes = isCompared(contestant) ? (large ? 5 : 11) : (large ? 1 : 5);
+        int processes = isCompared(contestant) ? 11 : large ? 1 : 5;
         // what a step leaves behind moves the peaks of the next two or three
         int steps = quick || large ? 3 : 6;
         long[] peaks = new long[quick ? 1 : processes];
