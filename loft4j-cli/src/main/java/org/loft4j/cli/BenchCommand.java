@@ -133,15 +133,15 @@ final class BenchCommand implements Verb {
     /** The median of a few processes: how the C library cuts its memory depends on which thread was first, and moves a peak by some percent. */
     private long peak(BenchModel shape, Contestant contestant) throws IOException {
         boolean large = shape == BenchModel.LARGE;
-        int processes = isCompared(contestant) ? 11 : large ? 1 : 5;
+        int processes = quick || large && !isCompared(contestant) ? 1 : isCompared(contestant) ? 11 : 5;
         // what a step leaves behind moves the peaks of the next two or three
         int steps = quick || large ? 3 : 6;
-        long[] peaks = new long[quick ? 1 : processes];
-        for (int i = 0; i < peaks.length; i++) {
+        long[] peaks = new long[processes];
+        for (int i = 0; i < processes; i++) {
             peaks[i] = PeakProcess.peak(shape, contestant, rank, steps);
         }
         Arrays.sort(peaks);
-        return peaks[peaks.length / 2];
+        return peaks[processes / 2];
     }
 
     /** LoFT's peak over LoRA's; null where LoFT was not measured. */

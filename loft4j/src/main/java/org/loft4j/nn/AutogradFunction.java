@@ -68,16 +68,13 @@ public final class AutogradFunction {
      * Leads the gradient of y to the inputs, if autograd records and one of them requires it; else does nothing.
      *
      * @param refusal what is said of a second derivative, which there is none of
-     * @param y just computed outside autograd
+     * @param y just computed outside autograd, of at least one dimension
      * @param inputs of which those that require a gradient get one
      * @param saved what the backward pass needs; y may be among it
      */
     public static void lead(String refusal, Tensor y, List<Tensor> inputs, List<Tensor> saved, Backward backward) {
         if (!GradMode.is_enabled() || inputs.stream().noneMatch(Tensor::requires_grad)) {
             return;
-        }
-        for (int i = 0; i < LOOKS; i++) {
-            look();
         }
         AutogradFunction function = new AutogradFunction(refusal, y, backward);
         Tensor path = function.life;
@@ -97,15 +94,12 @@ public final class AutogradFunction {
     /**
      * The same for a function of one input whose result has its shape and type.
      *
-     * @param y just computed outside autograd
+     * @param y just computed outside autograd, of at least one dimension
      * @return y, with the gradient led to x
      */
     public static Tensor inPlaceOf(Tensor x, String refusal, Tensor y, List<Tensor> saved, Backward backward) {
         if (!GradMode.is_enabled() || !x.requires_grad()) {
             return y;
-        }
-        for (int i = 0; i < LOOKS; i++) {
-            look();
         }
         AutogradFunction function = new AutogradFunction(refusal, y, backward);
         Tensor exchanged = sameTo(x);
@@ -137,6 +131,9 @@ public final class AutogradFunction {
     }
 
     private void save(List<Tensor> tensors) {
+        for (int i = 0; i < LOOKS; i++) {
+            look();
+        }
         for (Tensor tensor : tensors) {
             Tensor own = NativeScope.keep(tensor.detach());
             saved.add(own);

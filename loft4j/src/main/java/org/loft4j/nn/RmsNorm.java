@@ -12,7 +12,6 @@ import org.loft4j.Checks;
 import org.loft4j.ShapeException;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
-import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 
 /**
@@ -20,7 +19,7 @@ import org.loft4j.tensor.Shapes;
  * {@code y = w ⊙ x / √(mean(x²) + eps)} over the last dimension. Half types are widened to float32 inside.
  *
  * <p>On the processor a frozen norm of more than a strip of numbers goes strip by strip, each of which stays in the cache,
- * forward and back. Of a smaller one libtorch's operations do the same.
+ * forward and back; a smaller one is left to libtorch's operations (docs/performance.md has what that costs).
  *
  * <p>Gemma stores {@code w − 1} and multiplies before it rounds to a half type.
  */
@@ -122,16 +121,7 @@ public final class RmsNorm implements Norm {
         return x.dim() == 2 ? x : x.reshape(-1, shape[0]);
     }
 
-    private interface Strip {
-        void visit(long start, long count);
-    }
-
-    private void eachStrip(long rows, Strip strip) {
-        long step = Math.max(1, STRIP / shape[0]);
-        for (long start = 0; start < rows; start += step) {
-            try (NativeScope scope = new NativeScope()) {
-                strip.visit(start, Math.min(step, rows - start));
-            }
-        }
+    private void eachStrip(long rows, TiledProduct.Tile strip) {
+        TiledProduct.eachTile(rows, shape[0], 1, STRIP, strip);
     }
 }

@@ -39,7 +39,12 @@ final class TiledProduct {
      * @param multiple what the start of every tile is a multiple of
      */
     static void eachTile(long length, long width, long multiple, Tile tile) {
-        long step = Math.max(1, TILE / Math.max(1, width) / multiple) * multiple;
+        eachTile(length, width, multiple, TILE, tile);
+    }
+
+    /** The same with so many elements in a tile at most, unless one row has more. */
+    static void eachTile(long length, long width, long multiple, long elements, Tile tile) {
+        long step = Math.max(1, elements / Math.max(1, width) / multiple) * multiple;
         for (long start = 0; start < length; start += step) {
             try (NativeScope scope = new NativeScope()) {
                 tile.visit(start, Math.min(step, length - start));
