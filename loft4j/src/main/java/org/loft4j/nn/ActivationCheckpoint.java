@@ -20,6 +20,9 @@ import org.loft4j.tensor.RandomState;
  *
  * <p>The layer is first computed outside autograd, then anew from its input, within autograd, when {@code ∂y} arrives: what
  * the layer trains gets its gradient there ({@link AutogradFunction}).
+ *
+ * <p>The last layer of a stack, or the last group, is better none: it goes back first, while all inputs are there, and what it
+ * would then make anew it may as well have kept.
  */
 public final class ActivationCheckpoint {
     private final Function<List<Tensor>, Tensor> layer;

@@ -213,7 +213,7 @@ public final class CausalDecoder implements Decoder {
         int group = ActivationCheckpoint.group(layers.size());
         for (int from = 0; from < layers.size(); from += group) {
             List<Layer> some = layers.subList(from, Math.min(from + group, layers.size()));
-            hidden = checkpointing
+            hidden = checkpointing && from + group < layers.size()
                     ? ActivationCheckpoint.apply(x -> inTurn(some, x), x -> forGradient(some, x), hidden)
                     : inTurn(some, hidden);
         }

@@ -51,8 +51,8 @@ public interface Model extends AutoCloseable {
     void setTraining(boolean training);
 
     /**
-     * Keeps of each layer only its input until the backward pass, where it is computed once more: less memory for a third more
-     * time, and the same gradients. Off in the initial state.
+     * Keeps of each layer but the last only its input until the backward pass, where it is computed once more: less memory for
+     * up to a third more time, and the same gradients. Off in the initial state.
      */
     void setGradientCheckpointing(boolean checkpointing);
 

@@ -12,7 +12,7 @@ public interface TextEncoder {
      * The last states {@code (batch, seq, hidden)} of a batch that has been checked.
      *
      * @param training whether dropout is on
-     * @param checkpointing whether each layer is an {@link ActivationCheckpoint}
+     * @param checkpointing whether each layer but the last is an {@link ActivationCheckpoint}
      */
     Tensor encode(TokenInput input, Padding padding, boolean training, boolean checkpointing);
 

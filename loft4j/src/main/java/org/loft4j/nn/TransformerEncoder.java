@@ -36,10 +36,12 @@ public final class TransformerEncoder implements TextEncoder {
     public Tensor encode(TokenInput input, Padding padding, boolean training, boolean checkpointing) {
         Tensor hidden = embeddings.forward(input, padding, training);
         Tensor bias = padding.keyBias(dtype);
-        for (Layer layer : layers) {
+        for (int i = 0; i < layers.size(); i++) {
+            Layer layer = layers.get(i);
             UnaryOperator<Tensor> whole = states ->
                     layer.around().forward(states, x -> layer.attention().forward(x, bias, training), training);
-            hidden = checkpointing ? ActivationCheckpoint.apply(whole, hidden) : whole.apply(hidden);
+            boolean again = checkpointing && i + 1 < layers.size();
+            hidden = again ? ActivationCheckpoint.apply(whole, hidden) : whole.apply(hidden);
         }
         return hidden;
     }

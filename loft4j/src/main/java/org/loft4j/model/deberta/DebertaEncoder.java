@@ -81,7 +81,7 @@ final class DebertaEncoder implements TextEncoder {
         Tensor hidden = first;
         for (int i = 0; i < layers.size(); i++) {
             Layer layer = layers.get(i);
-            hidden = checkpointing
+            hidden = checkpointing && i + 1 < layers.size()
                     ? checkpointed(layer, hidden, distances, bias, training)
                     : layer.around()
                             .forward(hidden, x -> layer.attention().forward(x, distances, bias, training), training);

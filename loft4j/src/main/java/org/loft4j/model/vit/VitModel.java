@@ -143,10 +143,12 @@ public final class VitModel implements Model {
         input.check(image.channels(), image.height(), image.width());
         Tensor pixels = input.pixelValues().to(description.dtype().scalarType());
         Tensor hidden = embeddings.forward(pixels, training);
-        for (Layer layer : layers) {
+        for (int i = 0; i < layers.size(); i++) {
+            Layer layer = layers.get(i);
             UnaryOperator<Tensor> whole = states ->
                     layer.around().forward(states, x -> layer.attention().forward(x, null, training), training);
-            hidden = checkpointing ? ActivationCheckpoint.apply(whole, hidden) : whole.apply(hidden);
+            boolean again = checkpointing && i + 1 < layers.size();
+            hidden = again ? ActivationCheckpoint.apply(whole, hidden) : whole.apply(hidden);
         }
         return norm.forward(hidden);
     }
