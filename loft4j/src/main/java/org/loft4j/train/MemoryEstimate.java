@@ -250,9 +250,12 @@ public record MemoryEstimate(
                     numbers += plan.config().method() == Method.DORA ? 2 * linear.outFeatures() : 0;
                 }
             }
-            // norms widen half types inside, and keep that
-            long widened = half ? 2 * layer.hidden() * FLOAT : 0;
-            return tokens * (numbers * size + widened) + scores * bytesOfScore(scores, true);
+            return tokens * (numbers * size + widened(layer)) + scores * bytesOfScore(scores, true);
+        }
+
+        /** Bytes a token: norms that are trained themselves widen half types inside, and keep that ({@link org.loft4j.nn.RmsNorm}). */
+        private long widened(LayerShapes layer) {
+            return half && plan.lora() == null ? 2 * layer.hidden() * FLOAT : 0;
         }
 
         /** Bytes that a score leaves behind where attention is not fused. */
@@ -264,10 +267,9 @@ public record MemoryEstimate(
         }
 
         private long made(LayerShapes layer, long tokens, long scores, boolean training) {
-            long widened = half ? 2 * layer.hidden() * FLOAT : 0;
             long dropped = training && plan.attention().sumDropout() ? 4 * layer.hidden() : 0;
             long ofScores = bytesOfScore(scores, training);
-            return tokens * ((layer.made() + dropped) * size + widened)
+            return tokens * ((layer.made() + dropped) * size + widened(layer))
                     + scores * (ofScores == 0 ? 0 : ofScores + 2L * size);
         }
 
