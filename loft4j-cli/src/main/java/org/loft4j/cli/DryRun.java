@@ -15,6 +15,7 @@ import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Model;
 import org.loft4j.train.MemoryEstimate;
+import org.loft4j.train.Method;
 import org.loft4j.train.RunLength;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
@@ -28,6 +29,17 @@ import org.loft4j.train.Trainer;
 final class DryRun {
     private static final int TRIED = 3;
 
+    /** Of the time that gradients take, beyond which a way back is named. */
+    private static final double UPDATE_BOUND = 0.1;
+
+    /**
+     * What the steps that were tried took.
+     *
+     * @param cell gradients, for a token or a place of padding
+     * @param update clipping and optimizer, a step
+     */
+    private record Tried(double cell, double update) {}
+
     private final TrainData data;
     private final TrainConfig config;
     private final BatchSizes sizes;
@@ -35,10 +47,10 @@ final class DryRun {
     private final MemoryEstimate memory;
     private final long trained;
     private final long parameters;
-    private final double secondsPerCell;
+    private final Tried tried;
 
     private DryRun(
-            TrainData data, TrainConfig config, MemoryEstimate memory, long trained, long parameters, double perCell) {
+            TrainData data, TrainConfig config, MemoryEstimate memory, long trained, long parameters, Tried tried) {
         this.data = data;
         this.config = config;
         this.sizes = BatchSizes.of(rows(data), config);
@@ -46,7 +58,7 @@ final class DryRun {
         this.memory = memory;
         this.trained = trained;
         this.parameters = parameters;
-        this.secondsPerCell = perCell;
+        this.tried = tried;
     }
 
     /** Rows that are not streamed. */
@@ -60,12 +72,12 @@ final class DryRun {
         try (Trainable trainable = Trainable.create(model, lora, config)) {
             long trained = trainable.elements();
             long all = model.weights().elements() + (config.method().usesAdapter() ? trained : 0);
-            return new DryRun(data, config, memory, trained, all, secondsPerCell(model, data, config, trainable));
+            return new DryRun(data, config, memory, trained, all, tryOut(model, data, config, trainable));
         }
     }
 
     /** Of the steps that are tried the first only warms up. */
-    private static double secondsPerCell(Model model, TrainData data, TrainConfig config, Trainable trainable)
+    private static Tried tryOut(Model model, TrainData data, TrainConfig config, Trainable trainable)
             throws IOException {
         BatchSizes sizes = BatchSizes.of(rows(data), config);
         RunLength length = RunLength.of(config, data.train());
@@ -74,7 +86,8 @@ final class DryRun {
         int accumulation = config.gradientAccumulationSteps();
         int steps = (int) length.stepsPerEpoch();
         long cells = 0;
-        long nanos = 0;
+        long ofGradients = 0;
+        long ofUpdates = 0;
         for (int tried = -1; tried < TRIED; tried++) {
             int from = (int) ((long) steps * Math.max(0, tried) / TRIED) * accumulation;
             int to = Math.min(sizes.batches().size(), from + accumulation);
@@ -83,24 +96,54 @@ final class DryRun {
                 micro.add(rows(data).trainingBatch(indices, data.padId(), config.seed(), 0));
             }
             long start = System.nanoTime();
-            trainer.step(micro, tried + 1);
+            double loss = trainer.findGradients(micro, tried + 1);
+            long found = System.nanoTime();
+            trainer.update(loss, tried + 1);
             if (tried >= 0) {
-                nanos += System.nanoTime() - start;
+                ofUpdates += System.nanoTime() - found;
+                ofGradients += found - start;
                 for (int i = from; i < to; i++) {
                     cells += sizes.cells()[i];
                 }
             }
         }
         trainable.setTraining(false);
-        return nanos / 1e9 / cells;
+        return new Tried(ofGradients / 1e9 / cells, ofUpdates / 1e9 / TRIED);
     }
 
     private double epochs() {
         return (double) length.totalSteps() / length.stepsPerEpoch();
     }
 
+    private double gradientSeconds() {
+        return tried.cell() * sizes.padded() / length.stepsPerEpoch();
+    }
+
     private double stepSeconds() {
-        return secondsPerCell * sizes.padded() / length.stepsPerEpoch();
+        return gradientSeconds() + tried.update();
+    }
+
+    /**
+     * An optimizer's time does not depend on the rows of a step, and LoFT's goes with the square of the rank.
+     *
+     * @param gradients and update: seconds of a step
+     * @return what brings the second to a tenth of the first; empty where it is no more
+     */
+    static String wayBack(double gradients, double update, TrainConfig config) {
+        double share = update / gradients;
+        if (share <= UPDATE_BOUND) {
+            return "";
+        }
+        int accumulation = (int) Math.ceil(config.gradientAccumulationSteps() * share / UPDATE_BOUND);
+        Method method = config.method();
+        boolean crossTerms = method == Method.LOFT || method == Method.LOFT_TANGENT;
+        return String.format(
+                Locale.ROOT,
+                ", of which the optimizer takes %.0f %%: with --accumulate %d, or as much larger a --batch-size, a tenth of"
+                        + " the rest%s",
+                100 * update / (gradients + update),
+                accumulation,
+                crossTerms ? ", or less by a lower --rank, or --method loft-simple" : "");
     }
 
     /** A forward pass takes a third of what a training step does for each token. */
@@ -112,7 +155,7 @@ final class DryRun {
         long every = config.evalSteps() > 0 ? config.evalSteps() : length.stepsPerEpoch();
         long evaluations = Math.max(1, (length.totalSteps() + every - 1) / every);
         long tokens = Arrays.stream(held.lengths()).asLongStream().sum();
-        return evaluations * tokens * secondsPerCell / 3;
+        return evaluations * tokens * tried.cell() / 3;
     }
 
     private double seconds() {
@@ -151,6 +194,7 @@ final class DryRun {
                 "time",
                 "about " + duration(seconds())
                         + String.format(Locale.ROOT, ": %.3g s a step, by %d steps tried", stepSeconds(), TRIED)
+                        + wayBack(gradientSeconds(), tried.update(), config)
                         + (held == null ? "" : ", and " + duration(evaluationSeconds()) + " for evaluations"));
         table.row("output", output + outputState(output) + "; nothing was written");
         return table.toString();
@@ -179,6 +223,7 @@ final class DryRun {
         tree.put("memory_bytes", memory.total());
         tree.put("memory_parts", memory.parts());
         tree.put("seconds_per_step", stepSeconds());
+        tree.put("seconds_per_update", tried.update());
         tree.put("evaluation_seconds", evaluationSeconds());
         tree.put("seconds", seconds());
         tree.put("output_dir", output.toString());

@@ -1,6 +1,8 @@
 package org.loft4j.cli.bench;
 
+import java.util.List;
 import java.util.Locale;
+import java.util.function.ToDoubleFunction;
 import org.loft4j.ConfigException;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
@@ -9,26 +11,24 @@ import org.loft4j.nn.CausalDecoder;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 
-/** A Llama with random weights that steps are timed on, and the batch it gets. */
-public enum BenchModel {
+/**
+ * A Llama with random weights that steps are timed on, and the batch it gets.
+ *
+ * @param word what {@code --size} calls it
+ * @param sequence tokens of a row
+ */
+public record BenchModel(String word, LlamaConfig config, int batch, int sequence) {
     /** Hidden 512, 8 layers, 8 heads, intermediate 1408, vocabulary 8192, batch 4×256. */
-    BENCH(LlamaConfig.of(8192, 512, 8, 8, 8, 1408, 256), 4, 256),
+    public static final BenchModel BENCH =
+            new BenchModel("bench", LlamaConfig.of(8192, 512, 8, 8, 8, 1408, 256), 4, 256);
+
     /** Hidden 2048, 4 layers, 16 heads, intermediate 5632, vocabulary 8192, batch 4×512. */
-    LARGE(LlamaConfig.of(8192, 2048, 4, 16, 16, 5632, 512), 4, 512);
-
-    private final LlamaConfig config;
-    private final int batch;
-    private final int sequence;
-
-    BenchModel(LlamaConfig config, int batch, int sequence) {
-        this.config = config;
-        this.batch = batch;
-        this.sequence = sequence;
-    }
+    public static final BenchModel LARGE =
+            new BenchModel("large", LlamaConfig.of(8192, 2048, 4, 16, 16, 5632, 512), 4, 512);
 
     /** Reads {@code bench} or {@code large}. */
     public static BenchModel parse(String field, String name) {
-        for (BenchModel model : values()) {
+        for (BenchModel model : List.of(BENCH, LARGE)) {
             if (model.word().equals(name.toLowerCase(Locale.ROOT))) {
                 return model;
             }
@@ -36,8 +36,42 @@ public enum BenchModel {
         throw new ConfigException(field + " must be bench or large, got " + name);
     }
 
-    public String word() {
-        return name().toLowerCase(Locale.ROOT);
+    /** The same model with other rows. */
+    public BenchModel withBatch(int rows) {
+        return new BenchModel(word, config, rows, sequence);
+    }
+
+    public long tokens() {
+        return (long) batch * sequence;
+    }
+
+    /** A frozen matrix with a pair of factors. */
+    public record Matrix(long outputs, long inputs) {
+        double elements() {
+            return (double) outputs * inputs;
+        }
+
+        /** Columns of both factors: m + n. */
+        double sides() {
+            return (double) outputs + inputs;
+        }
+    }
+
+    /** Those of one layer: attention's four, and three of the feed-forward block. */
+    List<Matrix> matricesOfALayer() {
+        DecoderConfig sizes = config.sizes();
+        long hidden = sizes.hiddenSize();
+        long queries = (long) sizes.heads() * sizes.headDim();
+        long keys = (long) sizes.keyValueHeads() * sizes.headDim();
+        long width = sizes.intermediateSize();
+        return List.of(
+                new Matrix(queries, hidden),
+                new Matrix(keys, hidden),
+                new Matrix(keys, hidden),
+                new Matrix(hidden, queries),
+                new Matrix(width, hidden),
+                new Matrix(width, hidden),
+                new Matrix(hidden, width));
     }
 
     /** The sizes in a line. */
@@ -68,17 +102,20 @@ public enum BenchModel {
      */
     double loraStepFlops(int rank) {
         DecoderConfig sizes = config.sizes();
-        double tokens = (double) batch * sequence;
         double hidden = sizes.hiddenSize();
-        double width = sizes.intermediateSize();
-        double projections = 4 * hidden * hidden;
-        double matrices = projections + 3 * hidden * width;
-        double frozen = 2 * tokens * (2 * sizes.layers() * matrices - 3 * hidden * hidden);
-        double factors = rank * (4 * (hidden + hidden) + 3 * (hidden + width));
-        double adapters = 2 * tokens * 3 * sizes.layers() * factors;
+        List<Matrix> matrices = matricesOfALayer();
+        double elements = sum(matrices, Matrix::elements);
+        double unasked = sum(matrices.subList(0, 3), Matrix::elements);
+        double frozen = 2.0 * tokens() * (2 * sizes.layers() * elements - unasked);
+        double adapters = 2.0 * tokens() * 3 * sizes.layers() * rank * sum(matrices, Matrix::sides);
         // scores and values: forward, and twice as much backward
-        double attention = 3.0 * sizes.layers() * 2 * 2 * tokens * sequence / 2 * hidden;
-        double head = 2 * tokens * 2 * hidden * sizes.vocabularySize();
+        double queries = (double) sizes.heads() * sizes.headDim();
+        double attention = 3.0 * sizes.layers() * 2 * 2 * tokens() * sequence / 2 * queries;
+        double head = 2.0 * tokens() * 2 * hidden * sizes.vocabularySize();
         return frozen + adapters + attention + head;
+    }
+
+    private static double sum(List<Matrix> matrices, ToDoubleFunction<Matrix> of) {
+        return matrices.stream().mapToDouble(of).sum();
     }
 }

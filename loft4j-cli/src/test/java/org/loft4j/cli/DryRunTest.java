@@ -1,0 +1,33 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import org.junit.jupiter.api.Test;
+import org.loft4j.train.Method;
+import org.loft4j.train.TrainConfig;
+
+class DryRunTest {
+    private static TrainConfig config(Method method, int accumulation) {
+        return TrainConfig.builder(method)
+                .gradientAccumulationSteps(accumulation)
+                .build();
+    }
+
+    @Test
+    void anOptimizerOfATenthIsNotSpokenOf() {
+        assertEquals("", DryRun.wayBack(2.0, 0.2, config(Method.LOFT, 1)));
+    }
+
+    /** 0.5 of 2.0 is a quarter: two and a half times as many rows, and in whole micro-batches three. */
+    @Test
+    void moreRowsAStepBringItBack() {
+        assertEquals(
+                ", of which the optimizer takes 20 %: with --accumulate 3, or as much larger a --batch-size, a tenth of the"
+                        + " rest, or less by a lower --rank, or --method loft-simple",
+                DryRun.wayBack(2.0, 0.5, config(Method.LOFT, 1)));
+        assertEquals(
+                ", of which the optimizer takes 20 %: with --accumulate 10, or as much larger a --batch-size, a tenth of"
+                        + " the rest",
+                DryRun.wayBack(2.0, 0.5, config(Method.FULL, 4)));
+    }
+}
