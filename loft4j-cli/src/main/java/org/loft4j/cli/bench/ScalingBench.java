@@ -78,6 +78,8 @@ public final class ScalingBench {
      */
     public static Result run(int rounds, Consumer<String> progress) {
         List<MatrixCost> matrices = new ArrayList<>();
+        // not kept: the first of all waits for libraries to be loaded and code to be compiled
+        cost(new Matrix(2048, 2048), RANK);
         for (int rank : RANKS) {
             progress.accept("one matrix of 2048×2048, r = " + rank);
             matrices.add(cost(new Matrix(2048, 2048), rank));
