@@ -43,8 +43,8 @@ final class LengthFlags {
     @Option(
             names = "--gradient-checkpointing",
             description =
-                    "Keep of each layer only its input until the backward pass, and compute it once more there: less memory for"
-                            + " about a third more time, with the same result.")
+                    "Keep of each layer but the last only its input until the backward pass, and compute it once more there:"
+                            + " less memory for up to a third more time, with the same result.")
     boolean gradientCheckpointing;
 
     @Option(

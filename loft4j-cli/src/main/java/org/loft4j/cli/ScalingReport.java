@@ -55,11 +55,11 @@ final class ScalingReport {
             steps.row(
                     "" + cost.model().config().sizes().hiddenSize(),
                     "" + cost.model().config().sizes().layers(),
-                    "" + cost.tokens(),
+                    "" + cost.model().tokens(),
                     String.format(Locale.ROOT, "%.3f", cost.lora()),
                     String.format(Locale.ROOT, "%.3f", fitted.loraStep(cost.model(), ScalingBench.RANK)),
                     percent(cost.overhead()),
-                    percent(fitted.predictedOverhead(cost)));
+                    percent(fitted.overhead(cost.model(), ScalingBench.RANK)));
         }
         text.append("\nA LoRA step at rank 16, within ")
                 .append(percent(fitted.loraStep().largestDeviation()))
@@ -112,11 +112,11 @@ final class ScalingReport {
         for (StepCost cost : measured.steps()) {
             Map<String, Object> one = new LinkedHashMap<>();
             one.put("model", cost.model().describe());
-            one.put("tokens", cost.tokens());
+            one.put("tokens", cost.model().tokens());
             one.put("lora", cost.lora());
             one.put("fitted", fitted.loraStep(cost.model(), ScalingBench.RANK));
             one.put("overhead", cost.overhead());
-            one.put("foretold", fitted.predictedOverhead(cost));
+            one.put("foretold", fitted.overhead(cost.model(), ScalingBench.RANK));
             steps.add(one);
         }
         List<Map<String, Object>> foretold = new ArrayList<>();

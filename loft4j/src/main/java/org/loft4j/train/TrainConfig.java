@@ -42,7 +42,7 @@ import org.loft4j.optim.Schedule;
  * @param metricForBest one of {@link #METRICS}, or the name of a {@link Metric} of the data
  * @param loadBestAtEnd whether the run ends with the weights of the best evaluation instead of the last weights
  * @param groupByLength whether rows of similar length share a batch, for less padding
- * @param gradientCheckpointing whether each layer is computed once more in the backward pass, to save memory
+ * @param gradientCheckpointing whether each layer but the last is computed once more in the backward pass, to save memory
  * @param divergenceFactor multiple of its best level above which the smoothed loss must not stay, above 1; 0 to let it run away
  * @param saveInBackground whether training goes on while a checkpoint is written, from a copy of all that it holds
  * @param loft what is changed about LoFT, for its methods

@@ -4,7 +4,6 @@ import java.util.List;
 import org.loft4j.cli.bench.BenchModel.Matrix;
 import org.loft4j.cli.bench.CostFit.Point;
 import org.loft4j.cli.bench.ScalingBench.MatrixCost;
-import org.loft4j.cli.bench.ScalingBench.StepCost;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.tensor.Engine;
@@ -134,10 +133,5 @@ public final class CostModel {
     /** Of a LoRA step. */
     public CostFit loraStep() {
         return loraStep;
-    }
-
-    /** As measured and as fitted from single matrices, which this is not. */
-    public double predictedOverhead(StepCost cost) {
-        return overhead(cost.model(), ScalingBench.RANK);
     }
 }

@@ -61,13 +61,13 @@ public final class ScalingBench {
      * @param lora seconds of a step
      * @param overhead of LoFT's optimizer over LoRA's, in parts of that
      */
-    public record StepCost(BenchModel model, double lora, double overhead) {
-        public long tokens() {
-            return model.tokens();
-        }
-    }
+    public record StepCost(BenchModel model, double lora, double overhead) {}
 
-    /** All that was measured. */
+    /**
+     * All that was measured.
+     *
+     * @param productRate of a large square product, float32, in GFLOP/s: the best of the models' runs
+     */
     public record Result(List<MatrixCost> matrices, List<StepCost> steps, double productRate) {}
 
     private ScalingBench() {}
