@@ -76,7 +76,7 @@ final class BenchCommand implements Verb {
             names = "--scaling",
             description =
                     "What LoFT takes beyond LoRA, over rank, size of the matrices, tokens, layers and width, and what"
-                            + " that foretells of models of 7 and 70 billion parameters, in place of all else. Takes some six"
+                            + " that foretells of models of 7 and 70 billion parameters, in place of all else. Takes six to ten"
                             + " minutes.")
     boolean scaling;
 

@@ -68,18 +68,19 @@ final class ScalingReport {
                                 + " foretell:\n\n")
                 .append(steps);
         text.append("\nForetold, LoFT beyond a LoRA step, and in memory:\n\n").append(foretold());
-        text.append("\nWhere that is more than ")
-                .append(percent(BOUND))
-                .append(", so many tokens a step bring it back (--batch-size, --accumulate); or a lower --rank,"
-                        + " or --method\nloft-simple, which has no cross terms; --loft-cross-terms bfloat16 halves"
-                        + " the memory.\n");
+        text.append("""
+
+                Where that is more than 10 %, so many tokens a step bring it back (--batch-size, --accumulate);
+                or a lower --rank, or --method loft-simple, which has no cross terms. --loft-cross-terms bfloat16
+                halves the memory.
+                """);
         return text.toString();
     }
 
     private Table foretold() {
         List<String> headings = new ArrayList<>(List.of("model", ">r"));
         TOKENS.forEach(tokens -> headings.add(">" + Quantities.count(tokens) + " tokens"));
-        headings.add(">tokens for " + percent(BOUND));
+        headings.add(">tokens for 10 %");
         headings.add(">memory");
         Table table = new Table(headings.toArray(String[]::new));
         for (BenchModel model : LARGE) {

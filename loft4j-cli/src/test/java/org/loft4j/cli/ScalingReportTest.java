@@ -50,7 +50,7 @@ class ScalingReportTest {
     @Test
     void whereTheOverheadIsLargeItSaysWhatBringsItBack() {
         String text = report().text();
-        assertTrue(text.contains("tokens for 10.0 %"), text);
+        assertTrue(text.contains("tokens for 10 %"), text);
         assertTrue(text.contains("70 B"), text);
         assertTrue(text.contains("--accumulate"), text);
         assertTrue(text.contains("loft-simple"), text);
