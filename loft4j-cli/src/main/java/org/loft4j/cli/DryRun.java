@@ -139,11 +139,11 @@ final class DryRun {
         boolean crossTerms = method == Method.LOFT || method == Method.LOFT_TANGENT;
         return String.format(
                 Locale.ROOT,
-                ", of which the optimizer takes %.0f %%: with --accumulate %d, or as much larger a --batch-size, a tenth of"
-                        + " the rest%s",
+                ", of which the optimizer takes %.0f %%; --accumulate %d, or a --batch-size so much larger, brings that to a"
+                        + " tenth of the rest%s",
                 100 * update / (gradients + update),
                 accumulation,
-                crossTerms ? ", or less by a lower --rank, or --method loft-simple" : "");
+                crossTerms ? ", a lower --rank or --method loft-simple makes it less" : "");
     }
 
     /** A forward pass takes a third of what a training step does for each token. */

@@ -22,12 +22,12 @@ class DryRunTest {
     @Test
     void moreRowsAStepBringItBack() {
         assertEquals(
-                ", of which the optimizer takes 20 %: with --accumulate 3, or as much larger a --batch-size, a tenth of the"
-                        + " rest, or less by a lower --rank, or --method loft-simple",
+                ", of which the optimizer takes 20 %; --accumulate 3, or a --batch-size so much larger, brings that to a tenth"
+                        + " of the rest, a lower --rank or --method loft-simple makes it less",
                 DryRun.wayBack(2.0, 0.5, config(Method.LOFT, 1)));
         assertEquals(
-                ", of which the optimizer takes 20 %: with --accumulate 10, or as much larger a --batch-size, a tenth of"
-                        + " the rest",
+                ", of which the optimizer takes 20 %; --accumulate 10, or a --batch-size so much larger, brings that to a"
+                        + " tenth of the rest",
                 DryRun.wayBack(2.0, 0.5, config(Method.FULL, 4)));
     }
 }
