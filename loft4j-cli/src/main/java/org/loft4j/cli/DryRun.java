@@ -126,8 +126,9 @@ final class DryRun {
     /**
      * An optimizer's time does not depend on the rows of a step, and LoFT's goes with the square of the rank.
      *
-     * @param gradients and update: seconds of a step
-     * @return what brings the second to a tenth of the first; empty where it is no more
+     * @param gradients seconds of a step
+     * @param update seconds of a step: clipping and optimizer
+     * @return what brings the second to a tenth of the first, for people; empty where it is no more
      */
     static String wayBack(double gradients, double update, TrainConfig config) {
         double share = update / gradients;

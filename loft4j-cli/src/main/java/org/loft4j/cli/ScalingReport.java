@@ -28,7 +28,7 @@ final class ScalingReport {
 
     ScalingReport(ScalingBench.Result measured) {
         this.measured = measured;
-        this.fitted = new CostModel(measured);
+        this.fitted = CostModel.of(measured);
     }
 
     private static BenchModel withTokens(BenchModel model, int tokens) {

@@ -131,20 +131,25 @@ final class CrossTermMoment implements SecondMoment {
     public Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t) {
         Tensor projector = basisInverse.mm(basis).t().contiguous();
         Tensor direction = torch.zeros(new long[] {m.size(1), m.size(0)}, m.options());
-        forEachTile(m, basis, t, (row, column, d) -> {
-            Tensor sum = direction.narrow(0, row, d.size(0));
-            Tensor some = projector.narrow(0, column, d.size(1));
-            if (m.size(0) == 1) {
-                // with one column on its right a general product takes many times as long
-                sum.select(1, 0).addmv_(d, some.select(1, 0));
-            } else {
-                sum.addmm_(d, some);
-            }
-        });
+        forEachTile(
+                m,
+                basis,
+                t,
+                (row, column, d) ->
+                        addProduct(direction.narrow(0, row, d.size(0)), d, projector.narrow(0, column, d.size(1))));
         if (guard != null) {
             direction.mul_(guard.share().unsqueeze(1));
         }
         return direction.t();
+    }
+
+    /** {@code sum ← sum + d·x}; with one column on its right a general product takes many times as long as one with a vector. */
+    private static void addProduct(Tensor sum, Tensor d, Tensor x) {
+        if (x.size(1) == 1) {
+            sum.select(1, 0).addmv_(d, x.select(1, 0));
+        } else {
+            sum.addmm_(d, x);
+        }
     }
 
     /** Takes the quotient D of the entries from the given row and column on. */

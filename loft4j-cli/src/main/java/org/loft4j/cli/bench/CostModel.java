@@ -13,8 +13,12 @@ import org.loft4j.tensor.Engine;
  * rank r, with {@code q = r(r+1)/2}: {@code m·n·(q + 2r)} multiplications of block 5, passes over its {@code m·n} elements,
  * {@code (m + n)·q} cross terms that take in a gradient, the algebra of r×r matrices, and a call; a step of LoRA by its operations,
  * its activations, its layers, and a call.
+ *
+ * @param loft LoFT's optimizer for one matrix
+ * @param adamW LoRA's optimizer for one matrix
+ * @param loraStep a step of LoRA
  */
-public final class CostModel {
+public record CostModel(CostFit loft, CostFit adamW, CostFit loraStep) {
     /** Llama 2 of 7 billion parameters, rows of 512 tokens. */
     public static final BenchModel SEVEN_BILLION =
             new BenchModel("7 B", LlamaConfig.of(32_000, 4096, 32, 32, 32, 11_008, 4096), 4, 512);
@@ -23,36 +27,28 @@ public final class CostModel {
     public static final BenchModel SEVENTY_BILLION =
             new BenchModel("70 B", LlamaConfig.of(32_000, 8192, 80, 64, 8, 28_672, 4096), 4, 512);
 
-    private final CostFit loft;
-    private final CostFit adamW;
-    private final CostFit loraStep;
-    private final int cores = Engine.threads();
-
     /** Fits all three. */
-    public CostModel(ScalingBench.Result measured) {
-        loft = CostFit.of(
-                List.of("multiply_add", "element", "cross_term", "cubed_rank", "matrix"),
-                measured.matrices().stream()
-                        .map(cost -> new Point(ofLoft(cost), cost.loft()))
-                        .toList());
-        adamW = CostFit.of(
-                List.of("number", "matrix"),
-                measured.matrices().stream()
-                        .map(cost -> new Point(ofAdamW(matrix(cost), cost.rank()), cost.adamW()))
-                        .toList());
-        loraStep = CostFit.of(
-                List.of("operation", "activation", "layer", "step"),
-                measured.steps().stream()
-                        .map(cost -> new Point(ofStep(cost.model(), ScalingBench.RANK), cost.lora()))
-                        .toList());
+    public static CostModel of(ScalingBench.Result measured) {
+        return new CostModel(
+                CostFit.of(
+                        List.of("multiply_add", "element", "cross_term", "cubed_rank", "matrix"),
+                        measured.matrices().stream()
+                                .map(cost -> new Point(ofLoft(matrix(cost), cost.rank()), cost.loft()))
+                                .toList()),
+                CostFit.of(
+                        List.of("number", "matrix"),
+                        measured.matrices().stream()
+                                .map(cost -> new Point(ofAdamW(matrix(cost), cost.rank()), cost.adamW()))
+                                .toList()),
+                CostFit.of(
+                        List.of("operation", "activation", "layer", "step"),
+                        measured.steps().stream()
+                                .map(cost -> new Point(ofStep(cost.model(), ScalingBench.RANK), cost.lora()))
+                                .toList()));
     }
 
     private static Matrix matrix(MatrixCost cost) {
         return new Matrix(cost.outputs(), cost.inputs());
-    }
-
-    private static double[] ofLoft(MatrixCost cost) {
-        return ofLoft(matrix(cost), cost.rank());
     }
 
     private static double crossTerms(double rank) {
@@ -83,7 +79,7 @@ public final class CostModel {
 
     /** Seconds of LoFT's optimizer for one matrix, while each core is at one. */
     public double loft(MatrixCost cost) {
-        return loft.seconds(ofLoft(cost));
+        return loft.seconds(ofLoft(matrix(cost), cost.rank()));
     }
 
     /** Seconds of a LoRA step. */
@@ -97,7 +93,7 @@ public final class CostModel {
         for (Matrix matrix : model.matricesOfALayer()) {
             ofALayer += loft.seconds(ofLoft(matrix, rank)) - adamW.seconds(ofAdamW(matrix, rank));
         }
-        return model.config().sizes().layers() * ofALayer / cores;
+        return model.config().sizes().layers() * ofALayer / Engine.threads();
     }
 
     /** What LoFT's step takes beyond LoRA's, in parts of that. */
@@ -118,20 +114,5 @@ public final class CostModel {
         double sides =
                 model.matricesOfALayer().stream().mapToDouble(Matrix::sides).sum();
         return 4 * model.config().sizes().layers() * sides * (crossTerms(rank) + 2 - rank);
-    }
-
-    /** Of LoFT's optimizer for one matrix. */
-    public CostFit loft() {
-        return loft;
-    }
-
-    /** Of LoRA's optimizer for one matrix. */
-    public CostFit adamW() {
-        return adamW;
-    }
-
-    /** Of a LoRA step. */
-    public CostFit loraStep() {
-        return loraStep;
     }
 }

@@ -1,7 +1,6 @@
 package org.loft4j.cli.bench;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
@@ -173,7 +172,6 @@ public final class ScalingBench {
                 taken[i] = (System.nanoTime() - start) / 2e9;
             }
         }
-        Arrays.sort(taken);
-        return taken[REPETITIONS / 2];
+        return StepBench.median(taken);
     }
 }

@@ -117,7 +117,7 @@ public final class StepBench {
         return median(Arrays.stream(taken).mapToDouble(part).toArray());
     }
 
-    private static double median(double[] values) {
+    static double median(double[] values) {
         double[] sorted = values.clone();
         Arrays.sort(sorted);
         int middle = sorted.length / 2;

@@ -32,7 +32,7 @@ class CostModelTest {
                 steps.add(new StepCost(model, model.loraStepFlops(16) * 1e-11, 0));
             }
         }
-        return new CostModel(new ScalingBench.Result(matrices, steps, 100));
+        return CostModel.of(new ScalingBench.Result(matrices, steps, 100));
     }
 
     @Test
