@@ -14,8 +14,8 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Model;
+import org.loft4j.train.LoftSettings;
 import org.loft4j.train.MemoryEstimate;
-import org.loft4j.train.Method;
 import org.loft4j.train.RunLength;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
@@ -136,15 +136,15 @@ final class DryRun {
             return "";
         }
         int accumulation = (int) Math.ceil(config.gradientAccumulationSteps() * share / UPDATE_BOUND);
-        Method method = config.method();
-        boolean crossTerms = method == Method.LOFT || method == Method.LOFT_TANGENT;
         return String.format(
                 Locale.ROOT,
                 ", of which the optimizer takes %.0f %%; --accumulate %d, or a --batch-size so much larger, brings that to a"
                         + " tenth of the rest%s",
                 100 * update / (gradients + update),
                 accumulation,
-                crossTerms ? ", a lower --rank or --method loft-simple makes it less" : "");
+                LoftSettings.hasCrossTerms(config.method())
+                        ? ", a lower --rank or --method loft-simple makes it less"
+                        : "");
     }
 
     /** A forward pass takes a third of what a training step does for each token. */

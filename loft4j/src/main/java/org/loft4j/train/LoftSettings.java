@@ -57,6 +57,11 @@ public record LoftSettings(
         return new LoftSettings(without, maxStep, reference, matchRate, dtype);
     }
 
+    /** Whether a method keeps cross terms, which grow with the square of the rank. */
+    public static boolean hasCrossTerms(Method method) {
+        return CROSS_TERMS.contains(method);
+    }
+
     boolean bfloat16CrossTerms() {
         return crossTerms == Dtype.BF16;
     }
@@ -98,7 +103,7 @@ public record LoftSettings(
         if (crossTerms != Dtype.F32 && crossTerms != Dtype.BF16) {
             problems.add("loft_cross_terms must be float32 or bfloat16, got " + crossTerms.torchName());
         }
-        if (bfloat16CrossTerms() && (reference || !CROSS_TERMS.contains(method))) {
+        if (bfloat16CrossTerms() && (reference || !hasCrossTerms(method))) {
             problems.add("loft_cross_terms is of methods that keep them, loft and loft-tangent, and the method is "
                     + method.word() + (reference ? " as published" : "") + ": leave it out");
         }
