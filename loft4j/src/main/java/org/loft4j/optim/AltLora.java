@@ -80,7 +80,7 @@ public final class AltLora {
                     }
                     Basis basis = new Basis(pair, factor, damping);
                     bases.put(factor, basis);
-                    overlaps.put(factor, NativeScope.keep(torch.zeros_like(basis.gram())));
+                    overlaps.put(factor, NativeScope.keep(Basis.zeros(pair)));
                 }
             }
         }

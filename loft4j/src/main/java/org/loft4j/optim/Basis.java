@@ -6,6 +6,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -27,7 +29,7 @@ final class Basis implements AutoCloseable {
     private final Tensor previousGram;
 
     private final Tensor inverse;
-    private boolean stale;
+    private boolean stale = true;
     private boolean written;
 
     Basis(LowRankPair pair, Factor factor, Damping damping) {
@@ -35,9 +37,10 @@ final class Basis implements AutoCloseable {
         this.factor = factor;
         this.damping = damping;
         try (NativeScope scope = new NativeScope()) {
-            gram = NativeScope.keep(gramOf(factor.wide(pair)));
-            previousGram = NativeScope.keep(torch.zeros_like(gram));
-            inverse = NativeScope.keep(inverseOf(gram));
+            // nothing is computed yet: what stays lies side by side, and not among what is made on the way
+            gram = NativeScope.keep(zeros(pair));
+            previousGram = NativeScope.keep(zeros(pair));
+            inverse = NativeScope.keep(zeros(pair));
         }
     }
 
@@ -124,6 +127,15 @@ final class Basis implements AutoCloseable {
             double squaredCosines = now.mm(overlap).mm(before).square().sum().item_double();
             return rank < 0.5 ? 0 : Math.sqrt(Math.max(0, 1 - squaredCosines / rank));
         }
+    }
+
+    /** Zeros of a Gram matrix' shape and type, {@code (r, r)}; they belong to the open scope. */
+    static Tensor zeros(LowRankPair pair) {
+        return Tensors.zeros(
+                Dtype.F64,
+                DeviceSpec.of(pair.loraA()),
+                pair.loraA().size(0),
+                pair.loraA().size(0));
     }
 
     private static Tensor gramOf(Tensor wide) {

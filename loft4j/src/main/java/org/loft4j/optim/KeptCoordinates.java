@@ -4,8 +4,11 @@ import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Shapes;
+import org.loft4j.tensor.Tensors;
 
 /**
  * Coordinates in an earlier basis, in which a history may stay while the basis moves: {@code x = Q·y}, where x are coordinates in
@@ -22,18 +25,19 @@ final class KeptCoordinates implements AutoCloseable {
     /** @param like a tensor of the device */
     KeptCoordinates(int rank, Tensor like) {
         try (NativeScope scope = new NativeScope()) {
-            Tensor identity = torch.eye(rank, like.options()).to(ScalarType.Double);
-            maps = NativeScope.keep(torch.stack(new TensorVector(identity, identity)));
+            maps = NativeScope.keep(Tensors.zeros(Dtype.F64, DeviceSpec.of(like), 2, rank, rank));
+            renew();
         }
     }
 
     /** {@code Q ← C·Q}; false where that leads too far, and Q stays. */
     boolean move(Tensor c) {
         Tensor map = c.mm(map());
-        Tensor both = torch.stack(new TensorVector(map, torch.linalg_inv_ex(map).get0()));
-        double longest = both.square().sum(1, 2).max().item_double();
+        Tensor inverse = torch.linalg_inv_ex(map).get0();
+        Tensor both = torch.cat(new TensorVector(map, inverse)).view(Shapes.of(maps));
+        double[] lengths = Tensors.toDoubles(both.mul(both).sum(1, 2));
         // of a singular map the inverse is not a number, or infinite
-        if (!(longest <= FARTHEST * maps.size(1))) {
+        if (!(Math.max(lengths[0], lengths[1]) <= FARTHEST * maps.size(1))) {
             return false;
         }
         maps.copy_(both);

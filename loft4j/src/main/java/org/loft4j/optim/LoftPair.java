@@ -45,8 +45,8 @@ final class LoftPair implements PairRule {
                 states.put(factor, new FactorState(config, update.of(pair, factor)));
                 bases.put(factor, new Basis(pair, factor, config.damping()));
             }
-            overlaps.put(Factor.A, zeroOverlap());
-            overlaps.put(Factor.B, takesTurns() ? overlap(Factor.A) : zeroOverlap());
+            overlaps.put(Factor.A, NativeScope.keep(Basis.zeros(pair)));
+            overlaps.put(Factor.B, takesTurns() ? overlap(Factor.A) : NativeScope.keep(Basis.zeros(pair)));
         }
     }
 
@@ -269,10 +269,6 @@ final class LoftPair implements PairRule {
     @Override
     public void reloaded() {
         bases.values().forEach(Basis::reload);
-    }
-
-    private Tensor zeroOverlap() {
-        return NativeScope.keep(basis(Factor.A).gram().mul(new Scalar(0.0)));
     }
 
     private FactorState state(Factor factor) {

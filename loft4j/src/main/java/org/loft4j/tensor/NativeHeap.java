@@ -62,4 +62,16 @@ public final class NativeHeap {
             }
         }
     }
+
+    /**
+     * Trims after 1, 2, 4, 8 … steps of a run. No two of them lay out their memory alike, and what only an earlier one needed would
+     * stay with the process under {@link #keepFreed}; the step that follows takes its pages anew.
+     *
+     * @param steps taken so far
+     */
+    public static void trimNowAndThen(long steps) {
+        if (Long.bitCount(steps) == 1) {
+            trim();
+        }
+    }
 }

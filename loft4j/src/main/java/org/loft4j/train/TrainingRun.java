@@ -46,6 +46,9 @@ public final class TrainingRun implements AutoCloseable {
     private final @Nullable Path startedFrom;
     private volatile @Nullable RunSaver saver;
     private long divergedBefore;
+    /** Steps in this process. */
+    private long taken;
+
     private long peakResidentBytes;
 
     private TrainingRun(
@@ -239,6 +242,7 @@ public final class TrainingRun implements AutoCloseable {
         }
         state.advance(result);
         pace.endStep(result.tokens());
+        NativeHeap.trimNowAndThen(++taken);
         return result;
     }
 

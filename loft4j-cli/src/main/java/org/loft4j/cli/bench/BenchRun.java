@@ -69,8 +69,18 @@ final class BenchRun implements AutoCloseable {
         detach();
     }
 
-    /** One step on fresh random tokens, as a run takes it: forward, loss, backward, clipping, update. */
+    /** One step, timed, and a pass without gradients beside it. */
     Seconds step() {
+        return step(true);
+    }
+
+    /** One step and nothing else: it leaves memory as a run does. */
+    void train() {
+        step(false);
+    }
+
+    /** On fresh random tokens, as a run takes it: forward, loss, backward, clipping, update. */
+    private Seconds step(boolean forwardBeside) {
         LoraAdapter adapter = trainable.adapter();
         if (adapter != null) {
             adapter.attach();
@@ -80,7 +90,9 @@ final class BenchRun implements AutoCloseable {
         try {
             List<Batch> batch = List.of(batch(taken));
             long start = System.nanoTime();
-            forward(batch.get(0));
+            if (forwardBeside) {
+                forward(batch.get(0));
+            }
             long forward = System.nanoTime();
             double loss = trainer.findGradients(batch, taken);
             long gradients = System.nanoTime();

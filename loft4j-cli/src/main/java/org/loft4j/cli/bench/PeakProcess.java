@@ -9,6 +9,7 @@ import java.util.OptionalLong;
 import org.loft4j.cli.report.PeakMemory;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeHeap;
 import org.loft4j.train.Method;
 
 /** The largest resident size of a process that takes a few steps with one method and does nothing else, compiled as under the launcher. */
@@ -74,8 +75,9 @@ public final class PeakProcess {
                 Boolean.parseBoolean(args[4]));
         try (CausalDecoder model = shape.open(contestant.base());
                 BenchRun run = new BenchRun(shape, model, contestant, Integer.parseInt(args[5]))) {
-            for (int i = 0; i < Integer.parseInt(args[6]); i++) {
-                run.step();
+            for (int i = 1; i <= Integer.parseInt(args[6]); i++) {
+                run.train();
+                NativeHeap.trimNowAndThen(i);
             }
         }
         OptionalLong peak = PeakMemory.peak();
