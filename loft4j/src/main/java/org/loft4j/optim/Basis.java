@@ -25,9 +25,6 @@ final class Basis implements AutoCloseable {
     private final Factor factor;
     private final Damping damping;
     private final Tensor gram;
-    /** {@code S} before the factor was written last, if it was. */
-    private final Tensor previousGram;
-
     private final Tensor inverse;
     private boolean stale = true;
     private boolean written;
@@ -39,7 +36,6 @@ final class Basis implements AutoCloseable {
         try (NativeScope scope = new NativeScope()) {
             // nothing is computed yet: what stays lies side by side, and not among what is made on the way
             gram = NativeScope.keep(zeros(pair));
-            previousGram = NativeScope.keep(zeros(pair));
             inverse = NativeScope.keep(zeros(pair));
         }
     }
@@ -65,7 +61,6 @@ final class Basis implements AutoCloseable {
             return;
         }
         try (NativeScope scope = new NativeScope()) {
-            previousGram.copy_(gram);
             gram.copy_(gramOf(factor.wide(pair)));
             inverse.copy_(inverseOf(gram));
         }
@@ -78,11 +73,15 @@ final class Basis implements AutoCloseable {
         return gram;
     }
 
-    /** {@code S} before the factor was written last; null if it was not, or was loaded since. */
+    /** {@code S} of the factor's present values, for who only looks on: what is held stays as it is. */
+    Tensor presentGram() {
+        return stale ? gramOf(factor.wide(pair)) : gram;
+    }
+
+    /** {@code S} before the factor was written last; null if it was not, or was loaded or asked for its Gram matrix since. */
     @Nullable
     Tensor previousGram() {
-        refresh();
-        return written ? previousGram : null;
+        return stale && written ? gram : null;
     }
 
     /** {@code S⁻¹}, float64 {@code (r, r)}. */
@@ -104,7 +103,8 @@ final class Basis implements AutoCloseable {
     /** The condition number of S; infinite for a singular matrix. */
     double condition() {
         try (NativeScope scope = new NativeScope()) {
-            double[] values = Tensors.toDoubles(torch.linalg_eigvalsh(gram().cpu()));
+            double[] values =
+                    Tensors.toDoubles(torch.linalg_eigvalsh(presentGram().cpu()));
             return values[0] > 0 ? values[values.length - 1] / values[0] : Double.POSITIVE_INFINITY;
         }
     }
@@ -122,7 +122,7 @@ final class Basis implements AutoCloseable {
         }
         try (NativeScope scope = new NativeScope()) {
             Tensor before = SymmetricPowers.of(previous, RANK_TOLERANCE).inverseRoot();
-            Tensor now = SymmetricPowers.of(gram, RANK_TOLERANCE).inverseRoot();
+            Tensor now = SymmetricPowers.of(presentGram(), RANK_TOLERANCE).inverseRoot();
             double rank = before.mm(previous).mm(before).trace().item_double();
             double squaredCosines = now.mm(overlap).mm(before).square().sum().item_double();
             return rank < 0.5 ? 0 : Math.sqrt(Math.max(0, 1 - squaredCosines / rank));
@@ -152,7 +152,6 @@ final class Basis implements AutoCloseable {
 
     @Override
     public void close() {
-        previousGram.close();
         gram.close();
         inverse.close();
     }

@@ -40,8 +40,9 @@ public sealed interface Damping {
     default Tensor invert(Tensor eigenvalues, Factor basis) {
         if (this instanceof Relative relative) {
             Tensor floor = eigenvalues.select(0, eigenvalues.size(0) - 1).mul(new Scalar(relative.delta));
-            // nan_to_num: a zero matrix is 0/0 everywhere, and its pseudo-inverse is zero
-            return eigenvalues.div(eigenvalues.square().add(floor.square())).nan_to_num();
+            Tensor squares = eigenvalues.mul(eigenvalues).add(floor.mul(floor));
+            // a zero matrix would be 0/0 everywhere, and its pseudo-inverse is zero
+            return eigenvalues.div(squares.clamp_min(new Scalar(Double.MIN_NORMAL)));
         }
         if (this instanceof PseudoInverse pseudo) {
             Tensor floor = eigenvalues.select(0, eigenvalues.size(0) - 1).mul(new Scalar(pseudo.rcond));

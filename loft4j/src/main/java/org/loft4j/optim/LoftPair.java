@@ -216,7 +216,7 @@ final class LoftPair implements PairRule {
         Tensor before = null;
         Tensor both = null;
         for (Factor factor : Factor.values()) {
-            Tensor gram = basis(factor).gram();
+            Tensor gram = basis(factor).presentGram();
             Tensor previous = moves(factor, t) ? basis(factor).previousGram() : gram;
             if (previous == null) {
                 return 0;
