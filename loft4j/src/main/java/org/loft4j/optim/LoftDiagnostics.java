@@ -1,7 +1,8 @@
 package org.loft4j.optim;
 
 /**
- * The state of one pair under LoFT after a step, for an observer that asks for it; costs r×r work and one tile of W.
+ * The state of one pair under LoFT after a step, for an observer that asks for it; costs the Gram matrix of the factor that moved, r×r
+ * work and one tile of W.
  *
  * @param pair name of the pair
  * @param conditionA condition number of A·Aᵀ, the square of A's; infinite where A has not full rank

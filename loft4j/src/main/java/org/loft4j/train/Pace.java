@@ -40,6 +40,11 @@ final class Pace {
         latest.addLast(new Step((nanos.getAsLong() - stepStart) / 1e9, tokens));
     }
 
+    /** That have ended in this process. */
+    long steps() {
+        return steps;
+    }
+
     double tokensPerSecond() {
         return latest.stream().mapToLong(Step::tokens).sum() / sumOfSeconds();
     }

@@ -46,9 +46,6 @@ public final class TrainingRun implements AutoCloseable {
     private final @Nullable Path startedFrom;
     private volatile @Nullable RunSaver saver;
     private long divergedBefore;
-    /** Steps in this process. */
-    private long taken;
-
     private long peakResidentBytes;
 
     private TrainingRun(
@@ -242,7 +239,7 @@ public final class TrainingRun implements AutoCloseable {
         }
         state.advance(result);
         pace.endStep(result.tokens());
-        NativeHeap.trimNowAndThen(++taken);
+        NativeHeap.trimNowAndThen(pace.steps());
         return result;
     }
 

@@ -3,12 +3,11 @@ package org.loft4j.tensor;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
+import org.loft4j.ProcessStatus;
 
 @EnabledOnOs(OS.LINUX)
 class NativeHeapTest {
@@ -29,24 +28,16 @@ class NativeHeapTest {
                 // free memory at the end of a heap stays
                 above = NativeScope.keep(Tensors.zeros(Dtype.U8, DeviceSpec.CPU, 1));
             }
-            long held = resident();
+            long held = ProcessStatus.bytes("VmRSS:");
             NativeHeap.trimNowAndThen(3);
-            long after3 = resident();
+            long after3 = ProcessStatus.bytes("VmRSS:");
             NativeHeap.trimNowAndThen(4);
-            long after4 = resident();
+            long after4 = ProcessStatus.bytes("VmRSS:");
             above.close();
             long most = PIECE * PIECES;
             String sizes = held + ", " + after3 + ", " + after4;
             assertTrue(after3 > held - most / 4, sizes);
             assertTrue(after4 < held - most / 2, sizes);
         }
-    }
-
-    private static long resident() throws IOException {
-        return Files.readAllLines(Path.of("/proc/self/status")).stream()
-                .filter(line -> line.startsWith("VmRSS:"))
-                .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", "")))
-                .findFirst()
-                .orElseThrow();
     }
 }

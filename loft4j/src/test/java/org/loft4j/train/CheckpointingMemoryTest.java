@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.ProcessStatus;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Batch;
@@ -109,23 +110,15 @@ class CheckpointingMemoryTest {
             trainer.step(batches, 0);
             trainer.step(batches, 1);
             NativeHeap.trim();
-            long before = status("VmRSS:");
+            long before = ProcessStatus.bytes("VmRSS:");
             Files.writeString(Path.of("/proc/self/clear_refs"), "5");
             trainer.step(batches, 2);
-            System.out.println(before + " " + status("VmHWM:"));
+            System.out.println(before + " " + ProcessStatus.bytes("VmHWM:"));
         }
     }
 
     /** Each tensor in pages of its own, so that the resident size is that of the tensors: M_MMAP_THRESHOLD of glibc's malloc.h. */
     private static void giveBackWhatIsFreed() {
         Function.getFunction("c", "mallopt").invokeInt(new Object[] {-3, 64 << 10});
-    }
-
-    private static long status(String field) throws IOException {
-        return Files.readAllLines(Path.of("/proc/self/status")).stream()
-                .filter(line -> line.startsWith(field))
-                .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", "")))
-                .findFirst()
-                .orElseThrow();
     }
 }

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.ProcessStatus;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
@@ -91,7 +92,7 @@ class LanguageModelLossMemoryTest {
             Tensor ids = ids();
             Tensor few = ids.narrow(1, 0, 2);
             new LanguageModelLoss(model).backward(new TokenInput(few, null), few, 1);
-            long before = status("VmRSS:");
+            long before = ProcessStatus.bytes("VmRSS:");
             Files.writeString(Path.of("/proc/self/clear_refs"), "5");
             if (arguments[0].equals("whole")) {
                 whole(model, ids);
@@ -99,7 +100,7 @@ class LanguageModelLossMemoryTest {
                 new LanguageModelLoss(model).backward(new TokenInput(ids, null), ids, 1);
             }
             assertTrue(adapter.isAttached());
-            System.out.println(before + " " + status("VmHWM:"));
+            System.out.println(before + " " + ProcessStatus.bytes("VmHWM:"));
         }
     }
 
@@ -145,13 +146,5 @@ class LanguageModelLossMemoryTest {
                     seconds[i][rounds / 2],
                     seconds[i][rounds / 2] / seconds[0][rounds / 2]);
         }
-    }
-
-    private static long status(String field) throws IOException {
-        return Files.readAllLines(Path.of("/proc/self/status")).stream()
-                .filter(line -> line.startsWith(field))
-                .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", "")))
-                .findFirst()
-                .orElseThrow();
     }
 }

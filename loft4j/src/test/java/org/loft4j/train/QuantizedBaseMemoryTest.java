@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.ProcessStatus;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
@@ -167,15 +168,15 @@ class QuantizedBaseMemoryTest {
         try (Decoder warm = open(tiny)) {
             step(warm, new long[] {1, 2, 3});
         }
-        long before = status("VmRSS:");
+        long before = ProcessStatus.bytes("VmRSS:");
         Files.writeString(Path.of("/proc/self/clear_refs"), "5");
         try (Decoder model = open(directory)) {
-            long reading = status("VmHWM:");
-            long loaded = status("VmRSS:");
+            long reading = ProcessStatus.bytes("VmHWM:");
+            long loaded = ProcessStatus.bytes("VmRSS:");
             Files.writeString(Path.of("/proc/self/clear_refs"), "5");
             double step = step(model, ids);
             double token = token(model);
-            long peak = status("VmHWM:");
+            long peak = ProcessStatus.bytes("VmHWM:");
             System.out.println(
                     model.weights().elements() + " " + model.weights().bytes() + " " + (loaded - before) + " "
                             + (reading - before) + " " + (peak - loaded) + " %.2f %.2f".formatted(step, token));
@@ -210,14 +211,6 @@ class QuantizedBaseMemoryTest {
             model.nextLogits(Tensors.of(new long[] {5}, 1, 1), null, cache);
             return (System.nanoTime() - start) / 1e9;
         }
-    }
-
-    private static long status(String field) throws IOException {
-        return Files.readAllLines(Path.of("/proc/self/status")).stream()
-                .filter(line -> line.startsWith(field))
-                .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", "")))
-                .findFirst()
-                .orElseThrow();
     }
 
     /** The table of tokens, 134 MB in bfloat16, is all but the whole of this model, and is never whole. */

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.loft4j.ProcessStatus;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.QuantizedWeight;
@@ -113,27 +114,19 @@ class QuantizedMemoryTest {
             x.set_requires_grad(true);
             warm.product(x, null).sum().backward();
         }
-        long before = status("VmRSS:");
+        long before = ProcessStatus.bytes("VmRSS:");
         List<QuantizedWeight> weights = new ArrayList<>();
         for (int layer = 0; layer < layers; layer++) {
             for (int i = 0; i < SHAPES.length; i++) {
                 weights.add(random(loadIn, SHAPES[i], 100L * layer + i));
             }
         }
-        long loaded = status("VmRSS:");
+        long loaded = ProcessStatus.bytes("VmRSS:");
         Files.writeString(Path.of("/proc/self/clear_refs"), "5");
         step(weights);
-        long peak = status("VmHWM:");
+        long peak = ProcessStatus.bytes("VmHWM:");
         long stored = weights.stream().mapToLong(QuantizedWeight::bytes).sum();
         System.out.println(stored + " " + (loaded - before) + " " + (peak - loaded));
-    }
-
-    private static long status(String field) throws IOException {
-        return Files.readAllLines(Path.of("/proc/self/status")).stream()
-                .filter(line -> line.startsWith(field))
-                .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", "")))
-                .findFirst()
-                .orElseThrow();
     }
 
     /** Nothing is allocated: the formats' own arithmetic. */
