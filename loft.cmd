@@ -28,5 +28,5 @@ if not exist "%TARGET%\loft.stamp" (
 if not defined OMP_WAIT_POLICY set "OMP_WAIT_POLICY=passive"
 rem The class path is longer than a line of cmd may be: Java reads it from a file of arguments.
 powershell -NoProfile -Command "$c = (Get-Content -Raw '%TARGET%\classpath').Trim(); Set-Content -Encoding ascii '%TARGET%\loft.args' ('-cp \"' + ('%TARGET%\loft4j-cli.jar;' + $c).Replace('\','\\') + '\"')"
-"%JAVA%" "@%TARGET%\loft.args" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djava.awt.headless=true -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.nopointergc=true -Dorg.bytedeco.javacpp.platform.extension= %LOFT_JAVA_OPTS% org.loft4j.cli.Loft %*
+"%JAVA%" "@%TARGET%\loft.args" -XX:+UseSerialGC -Xmn16m -XX:TieredStopAtLevel=1 -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djava.awt.headless=true -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.nopointergc=true -Dorg.bytedeco.javacpp.platform.extension= %LOFT_JAVA_OPTS% org.loft4j.cli.Loft %*
 exit /b %ERRORLEVEL%

@@ -1,6 +1,7 @@
 package org.loft4j.cli.bench;
 
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,11 +13,11 @@ import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeHeap;
 import org.loft4j.train.Method;
 
-/** The largest resident size of a process that takes a few steps with one method and does nothing else, compiled as under the launcher. */
+/**
+ * The largest resident size of a process that takes a few steps with one method and does nothing else, under the options of
+ * this Java machine: called by the launcher, those that every run has.
+ */
 public final class PeakProcess {
-    /** Of the launcher: which of libtorch's builds JavaCPP looks for. */
-    private static final String NATIVES = "org.bytedeco.javacpp.platform.extension";
-
     private PeakProcess() {}
 
     /**
@@ -25,18 +26,9 @@ public final class PeakProcess {
      * @throws IOException if the process fails, or the system does not tell
      */
     public static long peak(BenchModel shape, Contestant contestant, int rank, int steps) throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx256m",
-                "-Xmn8m",
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
-                "-Dorg.bytedeco.javacpp.nopointergc=true"));
-        String natives = System.getProperty(NATIVES);
-        if (natives != null) {
-            command.add("-D" + NATIVES + "=" + natives);
-        }
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
         command.addAll(List.of(
                 "-cp",
                 System.getProperty("java.class.path"),
