@@ -88,7 +88,7 @@ record LoadedModel(
             LoraAdapter adapter = flags.adapter == null ? null : PeftFiles.load(flags.adapter, model);
             requireHead(directory, model, adapter);
             return new LoadedModel(directory, flags.adapter, model, adapter, trainedAs);
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             model.close();
             throw e;
         }

@@ -27,8 +27,16 @@ final class InTurn {
         }
     }
 
-    /** Waits for who is at work, and closes once. */
+    /**
+     * Waits for who is at work, and closes once.
+     *
+     * @throws IllegalStateException if the caller is at work itself
+     */
     void close(Runnable release) {
+        if (lock.isHeldByCurrentThread()) {
+            throw new IllegalStateException("the " + name + " cannot be closed while it answers this very thread:"
+                    + " close it when the answer is there");
+        }
         lock.lock();
         try {
             if (!closed) {

@@ -80,7 +80,7 @@ record OpenModel(
             model = Models.open(place.model(), options);
             LoraAdapter adapter = place.adapter() == null ? null : PeftFiles.load(place.adapter(), model);
             return new OpenModel(texts, model, adapter, tokenizer, file);
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             tokenizer.close();
             if (model != null) {
                 model.close();

@@ -78,7 +78,7 @@ public final class TextGenerator implements AutoCloseable {
         try {
             ChatTemplate template = ChatTemplate.find(opened.texts()).orElse(null);
             return new TextGenerator(Generator.of(opened.model()), opened.tokenizer(), opened, template);
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             opened.close();
             throw e;
         }

@@ -238,7 +238,11 @@ public final class Padding {
 
     /** Half the smallest finite number: the scores that are added to it cannot push it over the edge. */
     private static double lowest(Dtype dtype) {
-        return dtype == Dtype.F16 ? -65504.0 / 2 : -Float.MAX_VALUE / 2.0;
+        return switch (dtype) {
+            case F16 -> -65504.0 / 2;
+            case BF16 -> -0x1.FEp127 / 2;
+            default -> -Float.MAX_VALUE / 2.0;
+        };
     }
 
     private Tensor onDevice(Tensor tensor) {

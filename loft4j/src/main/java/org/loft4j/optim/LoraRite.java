@@ -61,12 +61,19 @@ public final class LoraRite {
         /** R⁻¹ of F's own basis. */
         private final Tensor inverse;
 
-        State(Tensor wide) {
+        State(Tensor wide, Tensor other) {
             Tensor exact = wide.to(ScalarType.Double);
-            m = NativeScope.keep(torch.zeros(new long[] {wide.size(0), wide.size(1)}, wide.options()));
-            v = NativeScope.keep(torch.zeros(new long[] {wide.size(0), wide.size(0)}, exact.options()));
-            rotation = NativeScope.keep(torch.zeros_like(v));
+            long own = vectors(wide);
+            long history = vectors(other);
+            m = NativeScope.keep(torch.zeros(new long[] {history, wide.size(1)}, wide.options()));
+            v = NativeScope.keep(torch.zeros(new long[] {history, history}, exact.options()));
+            rotation = NativeScope.keep(torch.zeros(new long[] {own, own}, exact.options()));
             inverse = NativeScope.keep(pseudoInverse(qr(exact).get1()));
+        }
+
+        /** Of the orthonormal basis that a factor is: r, unless the matrix has a smaller side there. */
+        static long vectors(Tensor wide) {
+            return Math.min(wide.size(0), wide.size(1));
         }
 
         static T_TensorTensor_T qr(Tensor wide) {
@@ -96,7 +103,8 @@ public final class LoraRite {
             this.config = config;
             try (NativeScope scope = new NativeScope()) {
                 for (Factor factor : Factor.values()) {
-                    states.put(factor, new State(factor.wide(pair)));
+                    states.put(
+                            factor, new State(factor.wide(pair), factor.other().wide(pair)));
                 }
             }
         }

@@ -14,6 +14,8 @@ import org.bytedeco.pytorch.global.torch;
 public final class Engine {
     private static final System.Logger LOG = System.getLogger(Engine.class.getName());
 
+    private static volatile int threads;
+
     static {
         if (System.getenv("OMP_WAIT_POLICY") == null && Platform.isLinux()) {
             try {
@@ -25,9 +27,9 @@ public final class Engine {
             }
         }
         Loader.load(torch.class);
-        String threads = System.getProperty("loft.threads", System.getenv("OMP_NUM_THREADS"));
-        boolean given = threads != null && threads.matches("[1-9][0-9]{0,3}");
-        setThreads(given ? Integer.parseInt(threads) : torch.get_num_threads());
+        String asked = System.getProperty("loft.threads", System.getenv("OMP_NUM_THREADS"));
+        boolean given = asked != null && asked.matches("[1-9][0-9]{0,3}");
+        setThreads(given ? Integer.parseInt(asked) : torch.get_num_threads());
     }
 
     private Engine() {}
@@ -35,8 +37,14 @@ public final class Engine {
     /** Loads the natives. Calling it again does nothing. */
     public static void start() {}
 
-    /** Number of threads that one operation may use. */
+    /**
+     * Number of threads that one operation of the calling thread may use. A thread whose first operation came while {@link Lanes}
+     * were at work has taken over the one thread that each of them has: it is given as many as all others here.
+     */
     public static int threads() {
+        if (!Lanes.inside() && torch.get_num_threads() == 1 && threads > 1) {
+            torch.set_num_threads(threads);
+        }
         return torch.get_num_threads();
     }
 
@@ -44,9 +52,10 @@ public final class Engine {
      * Lets one operation use so many threads from now on: libtorch's, of the calling thread and of those that come after it, and
      * OpenBLAS', which are the whole process's. Left apart, the one wait for the other on the same cores.
      */
-    static void setThreads(int threads) {
-        torch.set_num_threads(threads);
-        Blas.setThreads(threads);
+    static void setThreads(int wanted) {
+        threads = wanted;
+        torch.set_num_threads(wanted);
+        Blas.setThreads(wanted);
     }
 
     /**

@@ -13,9 +13,9 @@ record BestSoFar(String metric, double value, long step, int evaluationsSince) {
         return new BestSoFar(metric, Double.NaN, 0, 0);
     }
 
-    /** Takes an evaluation into account. Equal is not better, and a score that is not a number never is. */
+    /** Takes an evaluation into account. Equal is not better, and a score that is not finite never is: a saved state has no word for it. */
     BestSoFar after(long evaluatedStep, double score) {
-        boolean better = !Double.isNaN(score)
+        boolean better = Double.isFinite(score)
                 && (step == 0 || (TrainConfig.largerIsBetter(metric) ? score > value : score < value));
         return better
                 ? new BestSoFar(metric, score, evaluatedStep, 0)

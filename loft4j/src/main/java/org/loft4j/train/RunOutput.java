@@ -53,7 +53,7 @@ final class RunOutput implements AutoCloseable {
                         + " holds a run already: resume it, let it be overwritten, or choose another directory");
             }
             return output;
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             output.close();
             throw e;
         }

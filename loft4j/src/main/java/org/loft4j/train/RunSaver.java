@@ -99,7 +99,12 @@ final class RunSaver implements AutoCloseable {
             }
         });
         inFlight = writing;
-        new Thread(writing, "loft-checkpoint-" + step).start();
+        try {
+            new Thread(writing, "loft-checkpoint-" + step).start();
+        } catch (OutOfMemoryError e) {
+            LOG.log(System.Logger.Level.WARNING, "no thread to save in the background: training waits for this save");
+            writing.run();
+        }
     }
 
     /** The copy, or null if there is no memory for it. */

@@ -91,17 +91,29 @@ final class StepBatches implements AutoCloseable {
     @Override
     public void close() throws IOException {
         background.shutdownNow();
-        try {
-            if (!background.awaitTermination(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-                LOG.log(
-                        System.Logger.Level.WARNING,
-                        "the rows of the next step are still being read, and are left open");
-                return;
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return;
+        if (hasEnded()) {
+            source.close();
+        } else {
+            LOG.log(System.Logger.Level.WARNING, "the rows of the next step are still being read, and are left open");
         }
-        source.close();
+    }
+
+    /** An interrupt waits: what the thread reads with is about to be closed. */
+    private boolean hasEnded() {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    return background.awaitTermination(end - System.nanoTime(), TimeUnit.NANOSECONDS);
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
     }
 }

@@ -129,11 +129,11 @@ public final class TrainingRun implements AutoCloseable {
             Trainable trainable = Trainable.create(model, lora, config);
             try {
                 return new TrainingRun(model, data, config, output, trainable, onExisting);
-            } catch (IOException | RuntimeException e) {
+            } catch (IOException | RuntimeException | Error e) {
                 trainable.close();
                 throw e;
             }
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             output.close();
             throw e;
         }

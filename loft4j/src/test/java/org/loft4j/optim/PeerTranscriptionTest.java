@@ -12,6 +12,7 @@ import java.util.Random;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -161,5 +162,32 @@ class PeerTranscriptionTest {
             }
         }
         return Math.sqrt(difference / Matrix.squaredNorm(expected));
+    }
+
+    /** A matrix whose smaller side is below the rank has a basis of as many vectors as that side. */
+    @ParameterizedTest
+    @CsvSource({"4, 9, 6", "9, 4, 6", "4, 4, 6", "1, 9, 3", "9, 1, 3"})
+    void loraRiteLearnsWithARankAboveTheSmallerSide(int m, int n, int r) {
+        long seed = Long.getLong("tests.seed", 6L);
+        System.out.println("PeerTranscriptionTest lora-rite above the side: seed " + seed);
+        Random random = new Random(seed);
+        double[][] target = Matrices.gaussian(random, m, n);
+        try (NativeScope scope = new NativeScope()) {
+            LowRankPair pair = pair(Matrices.gaussian(random, r, n), new double[m][r], 1);
+            double before = 0.5 * Matrix.squaredNorm(target);
+            try (OptimizerGroups groups = optimizer("lora-rite", pair, AdamWConfig.defaults())) {
+                for (int step = 0; step < 300; step++) {
+                    step(groups, pair, target, 0);
+                }
+            }
+            double after = Tensors.toDoubles(pair.loraB()
+                            .detach()
+                            .mm(pair.loraA().detach())
+                            .sub(Matrices.tensor(target))
+                            .square()
+                            .sum())[0]
+                    / 2;
+            assertTrue(after < 0.1 * before, "loss " + before + " fell to " + after);
+        }
     }
 }

@@ -103,4 +103,36 @@ class LanesTest {
         }
         assertEquals(before, NativeScope.liveObjects(), 3);
     }
+
+    /** libtorch gives a new thread the number of threads of whoever set it last: inside lanes that is one. */
+    @Test
+    void aThreadBornWhileLanesAreAtWorkHasAsManyThreadsAsAllOthers() throws Exception {
+        CountDownLatch born = new CountDownLatch(1);
+        CountDownLatch over = new CountDownLatch(1);
+        int[] seen = new int[2];
+        Thread thread = new Thread(() -> {
+            seen[0] = torch.get_num_threads();
+            born.countDown();
+            try {
+                assertTrue(over.await(30, TimeUnit.SECONDS));
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+            seen[1] = Lanes.count();
+        });
+        Lanes.run(3, i -> {
+            if (i == 0) {
+                thread.start();
+            }
+            try {
+                assertTrue(born.await(30, TimeUnit.SECONDS));
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        over.countDown();
+        thread.join();
+        assertEquals(1, seen[0], "what libtorch gave it");
+        assertEquals(3, seen[1], "what it has now");
+    }
 }

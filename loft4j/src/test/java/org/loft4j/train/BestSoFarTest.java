@@ -35,4 +35,12 @@ class BestSoFarTest {
         assertFalse(best.after(3, 0.9).exhausted(2));
         assertFalse(best.after(3, 1.2).exhausted(0));
     }
+
+    /** A saved state has no word for infinity: what it is read back as must not stand in the way of the next score. */
+    @Test
+    void aScoreThatIsNotFiniteIsNoBest() {
+        BestSoFar none = BestSoFar.none("perplexity").after(1, Double.POSITIVE_INFINITY);
+        assertEquals(0, none.step());
+        assertEquals(new BestSoFar("perplexity", 12, 2, 0), none.after(2, 12));
+    }
 }

@@ -132,4 +132,48 @@ class StepBatchesTest {
         assertTrue(source.closed);
         assertEquals(List.of(0L, 1L), source.made);
     }
+
+    /** What is being made with must not be closed under it, though the caller was interrupted. */
+    @Test
+    void anInterruptedCallerWaitsForWhatIsBeingMade() throws Exception {
+        CountDownLatch making = new CountDownLatch(1);
+        CountDownLatch closing = new CountDownLatch(1);
+        List<String> order = Collections.synchronizedList(new ArrayList<>());
+        BatchSource source = new BatchSource() {
+            @Override
+            public long batches() {
+                return 2;
+            }
+
+            @Override
+            public List<MiniBatch> get(long epoch, long batch) {
+                making.countDown();
+                // as native code does, it hears of no interrupt
+                while (closing.getCount() > 0) {
+                    Thread.onSpinWait();
+                }
+                order.add("made");
+                return List.of(new Batch(1, 1, new long[] {1}, new long[] {1}, new long[] {0}, 1, 1));
+            }
+
+            @Override
+            public void close() {
+                order.add("closed");
+            }
+        };
+        Thread caller = new Thread(() -> {
+            try (StepBatches batches = new StepBatches(source, new RunPlan(2, 2, Map.of()), 1)) {
+                batches.take(0);
+            } catch (IOException e) {
+                order.add(Thread.currentThread().isInterrupted() ? "interrupted" : "not interrupted");
+            }
+        });
+        caller.start();
+        assertTrue(making.await(30, TimeUnit.SECONDS));
+        caller.interrupt();
+        Thread.sleep(100);
+        closing.countDown();
+        caller.join();
+        assertEquals(List.of("made", "closed", "interrupted"), order);
+    }
 }

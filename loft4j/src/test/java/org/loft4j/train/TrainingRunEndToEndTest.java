@@ -27,6 +27,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
+import org.loft4j.data.BatchSource;
+import org.loft4j.data.Dataset;
+import org.loft4j.data.Examples;
+import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Model;
 import org.loft4j.optim.Schedule;
 import org.loft4j.tensor.NativeScope;
@@ -395,6 +399,53 @@ class TrainingRunEndToEndTest {
                     "given up after step 100 of 240: no step since step 1 had a finite loss and finite gradients;"
                             + " no checkpoint is from before that: resume with a lower learning rate to go on from the start",
                     result.summary());
+        }
+    }
+
+    /** JavaCPP reports with an error that there is no native memory: whoever asks for less then finds model and directory free. */
+    @Test
+    void aRunThatCannotBeOpenedForLackOfMemoryLeavesNothingBehind() throws IOException {
+        Dataset rows = TinyRun.counting(20, 1);
+        Examples tooLarge = new Examples() {
+            @Override
+            public int size() {
+                return rows.size();
+            }
+
+            @Override
+            public int[] lengths() {
+                return rows.lengths();
+            }
+
+            @Override
+            public String fingerprint() {
+                return rows.fingerprint();
+            }
+
+            @Override
+            public BatchSource batches(int batchSize, boolean groupByLength, long seed, long padId) {
+                throw new OutOfMemoryError("Physical memory usage is too high");
+            }
+
+            @Override
+            public MiniBatch batch(int[] indices, long padId) {
+                return rows.batch(indices, padId);
+            }
+
+            @Override
+            public MiniBatch trainingBatch(int[] indices, long padId, long seed, long epoch) {
+                return rows.batch(indices, padId);
+            }
+        };
+        TrainConfig config = TinyRun.config(Method.LORA).build();
+        try (Model model = TinyRun.model()) {
+            TrainData data = new TrainData(tooLarge, null, 0, 16);
+            assertThrows(
+                    OutOfMemoryError.class,
+                    () -> TrainingRun.open(model, data, config, TinyRun.lora(), directory, OnExisting.REFUSE));
+            assertTrue(model.linears().values().stream().allMatch(linear -> linear.override() == null));
+            TrainingRun.open(model, TinyRun.data(), config, TinyRun.lora(), directory, OnExisting.REFUSE)
+                    .close();
         }
     }
 }

@@ -108,9 +108,11 @@ final class TrialRunner {
 
     /** Weights that have gone bad end a run: in the trainer, or in a decomposition of libtorch's. Anything else is a fault. */
     private static boolean isOfTheNumbers(RuntimeException e) {
+        String message = String.valueOf(e.getMessage()).toLowerCase(Locale.ROOT);
         // what a smaller batch or a quieter machine would cure is no property of the method
-        boolean memory = String.valueOf(e.getMessage()).toLowerCase(Locale.ROOT).contains("memory");
-        return !memory && (e instanceof IllegalStateException || e.getClass() == RuntimeException.class);
+        return !message.contains("memory")
+                && (e instanceof IllegalStateException
+                        || e.getClass() == RuntimeException.class && message.contains("linalg"));
     }
 
     private @Nullable TrialResult train(

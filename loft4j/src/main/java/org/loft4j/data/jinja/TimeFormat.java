@@ -60,11 +60,11 @@ final class TimeFormat {
             case '%' -> "%";
             case 'n' -> "\n";
             case 't' -> "\t";
-            case 'e' -> String.format("%2d", time.getDayOfMonth());
+            case 'e' -> String.format(Locale.ROOT, "%2d", time.getDayOfMonth());
             case 'u' -> String.valueOf(time.getDayOfWeek().getValue());
             case 'w' -> String.valueOf(time.getDayOfWeek().getValue() % 7);
             case 's' -> String.valueOf(time.toEpochSecond());
-            case 'V' -> String.format("%02d", time.get(IsoFields.WEEK_OF_WEEK_BASED_YEAR));
+            case 'V' -> String.format(Locale.ROOT, "%02d", time.get(IsoFields.WEEK_OF_WEEK_BASED_YEAR));
             default -> throw new TemplateException("strftime_now does not know '%" + letter + "'");
         };
     }

@@ -6,8 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
+import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -105,5 +107,18 @@ class TemplateTest {
         assertEquals(
                 "'append' would change a list, which templates may not",
                 fault("{{ words.append(1) }}").getMessage());
+    }
+
+    /** A template's text must not depend on the machine that writes it. */
+    @Test
+    void digitsOfDatesAreThoseOfTheFormat() {
+        Locale before = Locale.getDefault();
+        Locale.setDefault(Locale.forLanguageTag("ar-EG-u-nu-arab"));
+        try {
+            ZonedDateTime day = ZonedDateTime.of(2026, 2, 5, 0, 0, 0, 0, ZoneOffset.UTC);
+            assertEquals(" 5 06 5", TimeFormat.format("%e %V %-d", day));
+        } finally {
+            Locale.setDefault(before);
+        }
     }
 }
