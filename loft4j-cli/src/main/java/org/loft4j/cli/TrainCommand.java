@@ -274,6 +274,8 @@ final class TrainCommand implements Verb {
     }
 
     private int dryRun(Model opened, TrainData encoded, TrainConfig config, MemoryEstimate memory) throws IOException {
+        err().println("loft: about " + Quantities.bytes(memory.total()) + " of memory: " + Budget.parts(memory));
+        err().flush();
         DryRun dry = DryRun.of(opened, encoded, config, method.adapter(adapter), memory);
         PrintWriter out = spec.commandLine().getOut();
         out.print(common.json ? Json.text(dry.tree(run.output)) + "\n" : dry.text(run.output));

@@ -1,6 +1,7 @@
 package org.loft4j.optim;
 
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -101,10 +102,11 @@ final class CrossTermMoment implements SecondMoment {
     @Override
     public void transport(Tensor c, long t) {
         if (!coordinates.move(c)) {
-            Tensor carry = algebra.congruence(c.mm(coordinates.map())).to(wide);
-            Tiles.along(packed.size(1), (from, count) -> {
+            UnaryOperator<Tensor> carry = algebra.carry(c.mm(coordinates.map()), wide);
+            long rank = c.size(0);
+            Tiles.along(packed.size(1), rank * rank, (from, count) -> {
                 Tensor own = packed.narrow(1, from, count);
-                keep(own, carry.mm(own.to(wide)), t);
+                keep(own, carry.apply(own.to(wide)), t);
             });
             coordinates.renew();
         }
@@ -114,7 +116,7 @@ final class CrossTermMoment implements SecondMoment {
     @Override
     public void accumulate(Tensor scaledGrad, long t) {
         Tensor g = coordinates.kept(scaledGrad);
-        Tiles.along(g.size(1), (from, count) -> {
+        Tiles.along(g.size(1), packed.size(0), (from, count) -> {
             Tensor own = packed.narrow(1, from, count);
             Tensor p = own.to(wide);
             algebra.accumulate(p, g.narrow(1, from, count), config.beta2());
@@ -172,7 +174,7 @@ final class CrossTermMoment implements SecondMoment {
 
         Tensor memoryV = torch.empty(new long[] {Tiles.SIDE * Tiles.SIDE}, m.options(), null);
         Tensor memoryD = torch.empty(new long[] {Tiles.strip(m) * Tiles.SIDE}, m.options(), null);
-        Tiles.along(basis.size(1), (column, width) -> {
+        Tiles.along(basis.size(1), packed.size(0), (column, width) -> {
             // the corrections by c₁ and c₂ go into the small operands
             Tensor a = basis.narrow(1, column, width);
             Tensor squared = squared(a.div(new Scalar(Math.sqrt(c2))));

@@ -2,6 +2,7 @@ package org.loft4j.optim;
 
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -16,6 +17,9 @@ import org.loft4j.tensor.Tensors;
  * {@code r(r+1)/2} numbers. The second moment of LoFT is one such matrix for each row of B and each column of A (block 4).
  */
 final class CrossTerms {
+    /** Up to this rank one product of {@code r(r+1)/2} rows takes no longer than two of r rows and the copies between them. */
+    private static final long AT_ONCE = 16;
+
     private record Place(int rank, DeviceSpec device) {}
 
     /** Made once for a rank and a device, and kept: all pairs use the same indices. */
@@ -25,6 +29,12 @@ final class CrossTerms {
     private final Tensor rowIndex;
 
     private final Tensor columnIndex;
+    /** Where each entry of the full matrix, row after row, is packed. */
+    private final Tensor fullIndex;
+
+    /** Where each packed entry is in the full matrix. */
+    private final Tensor packedIndex;
+
     /** Row of each entry in {@code (a, 2·a)}: the column, in the second half off the diagonal, where an entry occurs twice. */
     private final Tensor doubledIndex;
     /** 1 on the diagonal, 2 off it: how often an entry occurs in the full matrix. */
@@ -41,10 +51,15 @@ final class CrossTerms {
         long[] rows = new long[packed];
         long[] columns = new long[packed];
         long[] doubled = new long[packed];
+        long[] full = new long[rank * rank];
+        long[] places = new long[packed];
         double[] off = new double[packed];
         int at = 0;
         for (int k = 0; k < rank; k++) {
             for (int l = k; l < rank; l++) {
+                full[k * rank + l] = at;
+                full[l * rank + k] = at;
+                places[at] = (long) k * rank + l;
                 rows[at] = k;
                 columns[at] = l;
                 doubled[at] = k == l ? l : rank + l;
@@ -54,6 +69,8 @@ final class CrossTerms {
         try (NativeScope scope = new NativeScope()) {
             rowIndex = NativeScope.keep(Tensors.of(rows, packed).to(device.torch(), ScalarType.Long));
             columnIndex = NativeScope.keep(Tensors.of(columns, packed).to(device.torch(), ScalarType.Long));
+            fullIndex = NativeScope.keep(Tensors.of(full, full.length).to(device.torch(), ScalarType.Long));
+            packedIndex = NativeScope.keep(Tensors.of(places, packed).to(device.torch(), ScalarType.Long));
             doubledIndex = NativeScope.keep(Tensors.of(doubled, packed).to(device.torch(), ScalarType.Long));
             offDiagonal = NativeScope.keep(Tensors.of(off, packed, 1).to(device.torch(), ScalarType.Double));
             multiplicity = NativeScope.keep(offDiagonal.add(new Scalar(1.0)));
@@ -93,13 +110,36 @@ final class CrossTerms {
     }
 
     /**
+     * What carries packed matrices over, {@code P ↦ C·P·Cᵀ}, on columns of {@code vech(P)}: up to {@link #AT_ONCE} one product with
+     * the matrix T of {@link #congruence}, which has r⁴/4 numbers, above it one with C from each side.
+     *
+     * @param c {@code (r, r)}
+     * @param type that is computed in
+     */
+    UnaryOperator<Tensor> carry(Tensor c, ScalarType type) {
+        if (c.size(0) <= AT_ONCE) {
+            Tensor t = congruence(c).to(type);
+            return t::mm;
+        }
+        Tensor narrow = c.to(type);
+        return packed -> bothSides(narrow, packed);
+    }
+
+    private Tensor bothSides(Tensor c, Tensor packed) {
+        long r = c.size(0);
+        Tensor left = c.mm(packed.index_select(0, fullIndex).view(r, -1));
+        Tensor both = c.expand(r, r, r).bmm(left.view(r, r, -1));
+        return both.view(r * r, -1).index_select(0, packedIndex);
+    }
+
+    /**
      * The matrix T of {@code P ↦ C·P·Cᵀ} on packed columns: {@code T·vech(P) = vech(C·P·Cᵀ)}, with
      * {@code T[(k,l),(i,j)] = C_ki·C_lj + [i≠j]·C_kj·C_li}.
      *
      * @param c {@code (r, r)}
      * @return {@code (r(r+1)/2, r(r+1)/2)}
      */
-    Tensor congruence(Tensor c) {
+    private Tensor congruence(Tensor c) {
         // made as its transpose, since whole rows are copied fastest
         Tensor ofRow = c.index_select(0, rowIndex).t().contiguous();
         Tensor ofColumn = c.index_select(0, columnIndex).t().contiguous();

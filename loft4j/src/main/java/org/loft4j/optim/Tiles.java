@@ -31,6 +31,12 @@ final class Tiles {
      */
     private static final long STRIP = 120;
 
+    /** Elements that are made at once: 4 MB in float32. */
+    private static final long MOST = 1 << 20;
+
+    /** Below it a product reads its other operand too often. */
+    private static final long NARROWEST = 32;
+
     /** Works on some rows of a tile. */
     interface Strip {
         void accept(long from, Tensor rows);
@@ -41,6 +47,11 @@ final class Tiles {
     /** A side of a matrix, tile by tile. */
     static void along(long length, Part body) {
         each(length, SIDE, body);
+    }
+
+    /** The same where each place has so many rows beside it, of which no more than a piece is made at once. */
+    static void along(long length, long rows, Part body) {
+        each(length, Math.max(NARROWEST, Math.min(SIDE, MOST / rows / NARROWEST * NARROWEST)), body);
     }
 
     /** How many rows a strip has at most: on a device, where a call costs more than it saves, all of a tile. */

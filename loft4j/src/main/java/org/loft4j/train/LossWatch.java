@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +25,7 @@ final class LossWatch {
     private double weight;
     private double slowSum;
     private double slowWeight;
+    private double first = Double.NaN;
     private double start;
     private double best;
     private long bestStep;
@@ -38,6 +40,9 @@ final class LossWatch {
     void add(long step, double loss) {
         if (factor == 0) {
             return;
+        }
+        if (steps == 0) {
+            first = loss;
         }
         boolean settled = steps >= SETTLED;
         double entering = settled ? Math.min(loss, MOST * bound()) : loss;
@@ -77,6 +82,17 @@ final class LossWatch {
         return since == 0 || step - since + 1 < PATIENCE ? null : new Divergence(since, level(), best, bestStep, null);
     }
 
+    /**
+     * What the loss is now and was in the first step, before which nothing had been learnt, if it has risen; null if it has not.
+     * Where it rose within the first steps, its level at the start is of no use to tell that it ran away.
+     */
+    @Nullable
+    String rise() {
+        return steps < SETTLED || !(level() > first + MARGIN)
+                ? null
+                : String.format(Locale.ROOT, "%.4g, above the %.4g of the first step", level(), first);
+    }
+
     /** All that it remembers, for the state of the run. */
     Map<String, Object> tree() {
         Map<String, Object> tree = new LinkedHashMap<>();
@@ -85,6 +101,9 @@ final class LossWatch {
         tree.put("weight", weight);
         tree.put("slow_sum", slowSum);
         tree.put("slow_weight", slowWeight);
+        if (steps > 0) {
+            tree.put("first", first);
+        }
         tree.put("start", start);
         tree.put("best", best);
         tree.put("best_step", bestStep);
@@ -102,6 +121,7 @@ final class LossWatch {
         weight = tree.path("weight").asDouble();
         slowSum = tree.path("slow_sum").asDouble();
         slowWeight = tree.path("slow_weight").asDouble();
+        first = tree.path("first").asDouble(Double.NaN);
         start = tree.path("start").asDouble();
         best = tree.path("best").asDouble();
         bestStep = tree.path("best_step").asLong();

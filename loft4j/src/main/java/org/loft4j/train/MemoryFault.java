@@ -62,7 +62,7 @@ final class MemoryFault {
         largest(batches, text);
         text.append(
                 "\nless is needed with --gradient-checkpointing (may be set on resume), a smaller --batch-size with a"
-                        + " larger --accumulate, a smaller --max-length, or --load-in int8 or nf4 for an adapter");
+                        + " larger --accumulate, a smaller --max-length, and for an adapter with a lower --rank or --load-in 8bit or 4bit");
         if (standing != null) {
             text.append('\n').append(standing);
         }

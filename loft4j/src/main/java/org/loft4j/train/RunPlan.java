@@ -6,7 +6,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Examples;
@@ -23,8 +26,12 @@ import org.loft4j.tensor.Engine;
  * @param settings configuration, adapter, model and a checksum of the data, by name
  */
 record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings) {
+    private static final String ADAPTER = "adapter";
     private static final String BASE = "base_model";
     private static final System.Logger LOG = System.getLogger(RunPlan.class.getName());
+
+    /** Where the next component of a record begins, in its words. */
+    private static final Pattern COMPONENT = Pattern.compile(", (?=[a-zA-Z]+=)");
 
     /** What may be changed to go on from before a divergence. */
     private static final Set<String> REMEDIES = Set.of(
@@ -39,7 +46,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         RunLength length = RunLength.of(config, data.train());
         Map<String, Object> settings = new LinkedHashMap<>(config.toMap());
         var adapter = trainable.adapter();
-        settings.put("adapter", adapter == null ? "none" : adapter.config().toString());
+        settings.put(ADAPTER, adapter == null ? "none" : adapter.config().toString());
         settings.put("model_type", model.description().family());
         settings.put(
                 "model_dtype", model.weights().precision(model.description().dtype()));
@@ -96,7 +103,9 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
             if (free.contains(key) || TrainConfig.FREE_ON_RESUME.contains(key)) {
                 continue;
             }
-            String difference = key + " was " + before(saved, key) + " and is now " + settings.get(key);
+            String difference = key.equals(ADAPTER)
+                    ? ofAdapters(before(saved, key), String.valueOf(settings.get(key)))
+                    : key + " was " + before(saved, key) + " and is now " + settings.get(key);
             if (key.equals("threads")) {
                 LOG.log(System.Logger.Level.WARNING, difference + ": sums may round differently");
             } else if (key.equals(BASE) && before(saved, key).equals("missing")) {
@@ -111,5 +120,29 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
             throw new ConfigException("cannot resume from " + checkpoint + ": " + String.join("; ", differences)
                     + "; use the settings of the run, or another output directory");
         }
+    }
+
+    /** Those of their settings that differ; both are a record in words, {@code LoraConfig[rank=4, alpha=8.0, …]}. */
+    private static String ofAdapters(String before, String now) {
+        Map<String, String> was = components(before);
+        Map<String, String> is = components(now);
+        if (!was.keySet().equals(is.keySet())) {
+            return "adapter was " + before + " and is now " + now;
+        }
+        return is.keySet().stream()
+                .filter(name -> !Objects.equals(was.get(name), is.get(name)))
+                .map(name -> "the adapter's " + name + " was " + was.get(name) + " and is now " + is.get(name))
+                .collect(Collectors.joining("; "));
+    }
+
+    private static Map<String, String> components(String record) {
+        Map<String, String> components = new LinkedHashMap<>();
+        String inside = record.substring(record.indexOf('[') + 1);
+        for (String component :
+                COMPONENT.split(inside.endsWith("]") ? inside.substring(0, inside.length() - 1) : inside)) {
+            int equals = component.indexOf('=');
+            components.put(component.substring(0, Math.max(0, equals)), component.substring(equals + 1));
+        }
+        return components;
     }
 }

@@ -101,6 +101,12 @@ final class RunState {
         return watch.verdict(step);
     }
 
+    /** How the loss has risen since the first step, in words; null if it has not. */
+    @Nullable
+    String rise() {
+        return watch.rise();
+    }
+
     /** The first step of what may turn out to be a divergence: checkpoints from before it are still needed. 0 for none. */
     long suspectSince() {
         long rising = watch.suspectSince();

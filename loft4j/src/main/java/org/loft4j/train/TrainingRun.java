@@ -71,6 +71,7 @@ public final class TrainingRun implements AutoCloseable {
         this.alreadyFinished = resume && output.isFinished();
         this.startedFrom = resume && !alreadyFinished ? checkpoint() : null;
         if (alreadyFinished) {
+            plan.requireSame(output.directory());
             this.state = RunState.read(output.directory(), config);
         } else if (startedFrom != null) {
             this.state = RunState.read(startedFrom, config);
@@ -346,6 +347,13 @@ public final class TrainingRun implements AutoCloseable {
                     System.Logger.Level.WARNING,
                     model.description().directory() + " has changed under the run: " + String.join(", ", changes)
                             + "; the result belongs to what it held at the start");
+        }
+        String rise = state.rise();
+        if (rise != null) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "the loss has ended at " + rise + ": a lower learning_rate than " + config.learningRate()
+                            + " may be what it takes");
         }
         trainable.save(output.directory());
         output.copyTokenizer(model.description().directory());

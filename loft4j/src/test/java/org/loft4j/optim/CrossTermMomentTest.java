@@ -31,28 +31,40 @@ class CrossTermMomentTest {
         Seeds.manualSeed(SEED);
     }
 
-    /** @param turn size of a random move of the basis; a large one in every twentieth step */
+    /**
+     * @param r at 20 the cross terms are carried over from both sides, below by one product
+     * @param turn size of a random move of the basis; a large one in every twentieth step
+     */
     @ParameterizedTest
-    @CsvSource({"F64, 0.02, 1e-12", "F64, 0.5, 1e-12", "F32, 0.02, 2e-5", "F32, 0.5, 2e-5"})
-    void vIsThatOfMatricesCarriedOver(Dtype dtype, double turn, double tolerance) {
+    @CsvSource({
+        "6, F64, 0.02, 1e-12",
+        "6, F64, 0.5, 1e-12",
+        "6, F32, 0.02, 2e-5",
+        "6, F32, 0.5, 2e-5",
+        "20, F64, 0.02, 1e-12",
+        "20, F64, 0.5, 1e-12",
+        "20, F32, 0.02, 2e-5",
+        "20, F32, 0.5, 2e-5"
+    })
+    void vIsThatOfMatricesCarriedOver(int r, Dtype dtype, double turn, double tolerance) {
         try (NativeScope scope = new NativeScope()) {
-            Tensor like = torch.zeros(new long[] {R, LENGTH}, Tensors.options(dtype, DeviceSpec.CPU));
-            Tensor full = torch.zeros(new long[] {LENGTH, R, R}, Tensors.options(Dtype.F64, DeviceSpec.CPU));
+            Tensor like = torch.zeros(new long[] {r, LENGTH}, Tensors.options(dtype, DeviceSpec.CPU));
+            Tensor full = torch.zeros(new long[] {LENGTH, r, r}, Tensors.options(Dtype.F64, DeviceSpec.CPU));
             try (CrossTermMoment moment = new CrossTermMoment(LoftConfig.defaults(), like)) {
                 for (int t = 1; t <= 200; t++) {
                     if (t > 1) {
-                        Tensor c = unit().add(randn(R, R), new Scalar(t % 20 == 0 ? 1.0 : turn));
+                        Tensor c = unit(r).add(randn(r, r), new Scalar(t % 20 == 0 ? 1.0 : turn));
                         // the size of what is compared stays in range
-                        c.mul_(new Scalar(Math.sqrt(R) / c.norm().item_double()));
+                        c.mul_(new Scalar(Math.sqrt(r) / c.norm().item_double()));
                         moment.transport(c, t);
                         full = c.matmul(full).matmul(c.t());
                     }
-                    Tensor g = randn(R, LENGTH);
+                    Tensor g = randn(r, LENGTH);
                     moment.accumulate(g.to(dtype.scalarType()), t);
                     Tensor rows = g.t();
                     full = full.mul(new Scalar(BETA))
                             .add(rows.unsqueeze(2).mul(rows.unsqueeze(1)), new Scalar(1 - BETA));
-                    Tensor a = randn(R, 11);
+                    Tensor a = randn(r, 11);
                     Tensor v = moment.packed().t().mm(moment.squared(a.to(dtype.scalarType())));
                     Tensor expected = a.unsqueeze(0).mul(full.matmul(a)).sum(1);
                     // of each entry by itself, beside what it could be at most
@@ -188,7 +200,11 @@ class CrossTermMomentTest {
     }
 
     private static Tensor unit() {
-        return torch.eye(R, Tensors.options(Dtype.F64, DeviceSpec.CPU));
+        return unit(R);
+    }
+
+    private static Tensor unit(int r) {
+        return torch.eye(r, Tensors.options(Dtype.F64, DeviceSpec.CPU));
     }
 
     private static Tensor randn(int rows, int columns) {

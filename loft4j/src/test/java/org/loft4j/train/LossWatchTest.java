@@ -95,4 +95,22 @@ class LossWatchTest {
         second.restore(new ObjectMapper().valueToTree(first.tree()));
         assertEquals(verdict(whole, 331, 1000, course), verdict(second, 331, 1000, course));
     }
+
+    /** A rate that is far too high ruins the weights in the first step: all that comes after is level. */
+    @Test
+    void aLossThatRoseAtOnceIsToldAtTheEnd() {
+        LossWatch ruined = new LossWatch(2);
+        assertNull(verdict(ruined, 1, 390, step -> step == 1 ? 2.96 : 6.24));
+        assertEquals("6.240, above the 2.960 of the first step", ruined.rise());
+        LossWatch resumed = new LossWatch(2);
+        resumed.restore(new ObjectMapper().valueToTree(ruined.tree()));
+        assertEquals(ruined.rise(), resumed.rise());
+
+        LossWatch learning = new LossWatch(2);
+        verdict(learning, 1, 390, LossWatchTest::falling);
+        assertNull(learning.rise());
+        LossWatch few = new LossWatch(2);
+        verdict(few, 1, 5, step -> step);
+        assertNull(few.rise(), "five steps say nothing");
+    }
 }

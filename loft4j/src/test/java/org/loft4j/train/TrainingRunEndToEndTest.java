@@ -27,6 +27,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.BatchSource;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
@@ -446,6 +448,28 @@ class TrainingRunEndToEndTest {
             assertTrue(model.linears().values().stream().allMatch(linear -> linear.override() == null));
             TrainingRun.open(model, TinyRun.data(), config, TinyRun.lora(), directory, OnExisting.REFUSE)
                     .close();
+        }
+    }
+
+    /** As one that was stopped: nobody shall believe that the adapter there was trained with what was asked for now. */
+    @Test
+    void aFinishedRunIsResumedWithItsOwnSettingsAlone() throws IOException {
+        TrainConfig config = TinyRun.config(Method.LORA).maxSteps(2).build();
+        TinyRun.train(config, directory, OnExisting.REFUSE);
+        assertEquals(
+                TrainResult.Outcome.ALREADY_FINISHED,
+                TinyRun.train(config, directory, OnExisting.RESUME).outcome());
+        TrainConfig other = TinyRun.config(Method.LORA).maxSteps(3).build();
+        String refused = assertThrows(ConfigException.class, () -> TinyRun.train(other, directory, OnExisting.RESUME))
+                .getMessage();
+        assertTrue(refused.contains("max_steps was 2 and is now 3"), refused);
+        LoraConfig wider = new LoraConfig(8, 8, 0.1, TargetModules.allLinear(), null, false, List.of());
+        try (Model model = TinyRun.model()) {
+            String named = assertThrows(
+                            ConfigException.class,
+                            () -> TrainingRun.open(model, TinyRun.data(), config, wider, directory, OnExisting.RESUME))
+                    .getMessage();
+            assertTrue(named.contains("the adapter's rank was 4 and is now 8; use"), named);
         }
     }
 }
