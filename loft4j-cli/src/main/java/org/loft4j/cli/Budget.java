@@ -15,6 +15,9 @@ import org.loft4j.train.TrainConfig;
 
 /** Holds a run to the memory that it was given, before anything is read into it or written. */
 final class Budget {
+    /** A part that is less than this share of the whole is not worth a word. */
+    private static final long LITTLE = 100;
+
     private final Model shapes;
     private final MemoryPlan plan;
     private final TrainConfig.Builder config;
@@ -54,7 +57,7 @@ final class Budget {
     /** The parts that matter, the largest first. */
     static String parts(MemoryEstimate estimate) {
         return estimate.parts().entrySet().stream()
-                .filter(part -> part.getValue() >= estimate.total() / 100)
+                .filter(part -> part.getValue() >= estimate.total() / LITTLE)
                 .sorted(Map.Entry.<String, Long>comparingByValue().reversed())
                 .map(part -> part.getKey() + " " + Quantities.bytes(part.getValue()))
                 .collect(Collectors.joining(", "));
@@ -75,10 +78,20 @@ final class Budget {
         if (fewer) {
             remedies.add(new Remedy("--load-in 4bit", plan.with(now, LoadIn.NF4, plan.load())));
         }
+        MemoryEstimate estimate = MemoryEstimate.of(shapes, plan);
+        boolean copies = estimate.copy() > estimate.total() / LITTLE;
+        if (copies) {
+            TrainConfig waiting = config.gradientCheckpointing(now.gradientCheckpointing())
+                    .saveInBackground(false)
+                    .build();
+            remedies.add(new Remedy("--no-save-in-background", plan.with(waiting, plan.loadIn(), plan.load())));
+        }
         if (remedies.size() > 1) {
             MemoryPlan all = smaller == null ? plan : smaller.plan();
-            remedies.add(new Remedy(
-                    "all of these", all.with(checkpointing, fewer ? LoadIn.NF4 : plan.loadIn(), all.load())));
+            TrainConfig least = config.gradientCheckpointing(true)
+                    .saveInBackground(now.saveInBackground() && !copies)
+                    .build();
+            remedies.add(new Remedy("all of these", all.with(least, fewer ? LoadIn.NF4 : plan.loadIn(), all.load())));
         }
         return remedies;
     }

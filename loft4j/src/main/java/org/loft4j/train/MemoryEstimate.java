@@ -27,6 +27,7 @@ import org.loft4j.tensor.Dtype;
  * @param loss logits and their gradient, at the largest number of positions at a time
  * @param layer what one layer holds beside that, while it is computed or goes backward
  * @param evaluation what the largest batch of the evaluation holds
+ * @param copy what a save in the background copies, and training goes on beside
  */
 public record MemoryEstimate(
         long program,
@@ -37,7 +38,8 @@ public record MemoryEstimate(
         long activations,
         long loss,
         long layer,
-        long evaluation) {
+        long evaluation,
+        long copy) {
     /** The Java machine, its heap, and libtorch with its buffers. */
     private static final long PROGRAM = 350_000_000;
 
@@ -62,7 +64,7 @@ public record MemoryEstimate(
      */
     public long total() {
         long stepping = Math.max(activations + loss + layer, gradients + layer);
-        return program + weights + adapter + optimizer + Math.max(stepping, evaluation);
+        return program + weights + adapter + optimizer + copy + Math.max(stepping, evaluation);
     }
 
     /** The parts by name, for people. */
@@ -77,6 +79,7 @@ public record MemoryEstimate(
         parts.put("loss", loss);
         parts.put("layer", layer);
         parts.put("evaluation", evaluation);
+        parts.put("copy", copy);
         return parts;
     }
 
@@ -154,7 +157,12 @@ public record MemoryEstimate(
                     again ? inputs : kept,
                     loss(tokens),
                     own,
-                    evaluation(largest));
+                    evaluation(largest),
+                    plan.config().saveInBackground() ? saved(factors, savedInFull) + state : 0);
+        }
+
+        private long saved(long factors, long savedInFull) {
+            return plan.lora() == null ? weightBytes() : factors * wide + savedInFull * size;
         }
 
         private long weightBytes() {

@@ -148,4 +148,28 @@ class MemoryEstimateTest {
         assertTrue(half.weights() * 2 == plain.weights(), half + " " + plain);
         assertTrue(benchModel("loft", Dtype.F32, false).optimizer() > plain.optimizer());
     }
+
+    /** All that a checkpoint holds is copied, and the next steps are taken beside the copy. */
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void aSaveInTheBackgroundTakesWhatItsCopyTakes(Method method) {
+        LlamaConfig config = LlamaConfig.of(64, 96, 1, 4, 4, 160, 32);
+        LoraConfig lora = LoraConfig.of(2, 4, TargetModules.allLinear());
+        MemoryPlan plan = new MemoryPlan(
+                TrainConfig.builder(method).build(),
+                lora,
+                LoadIn.FULL,
+                new MemoryPlan.Load(1, 8, 0, 0),
+                new MemoryPlan.Attention(4, false, false));
+        TrainConfig waiting =
+                TrainConfig.builder(method).saveInBackground(false).build();
+        try (Model model = LlamaModel.random(config, DeviceSpec.CPU, Dtype.F32, 1)) {
+            MemoryEstimate copying = MemoryEstimate.of(model, plan);
+            long saved = method.usesAdapter() ? copying.adapter() : copying.weights();
+            assertEquals(saved + copying.optimizer(), copying.copy(), method.word());
+            MemoryEstimate without = MemoryEstimate.of(model, plan.with(waiting, LoadIn.FULL, plan.load()));
+            assertEquals(0, without.copy(), method.word());
+            assertEquals(copying.total() - copying.copy(), without.total(), method.word());
+        }
+    }
 }

@@ -35,6 +35,8 @@ final class MemoryProbe {
                 .batchSize(ROWS)
                 .learningRate(1e-4)
                 .gradientCheckpointing(checkpointing)
+                // no checkpoint is written here
+                .saveInBackground(false)
                 .build();
     }
 
