@@ -126,7 +126,7 @@ final class ExportCommand implements Verb {
         try (LoadedModel loaded = LoadedModel.open(model, place)) {
             if (loaded.model().task() != Task.CAUSAL_LM) {
                 throw new ConfigException("--to gguf takes a causal language model, and this is one for "
-                        + loaded.model().task());
+                        + loaded.model().task().word());
             }
             Objects.requireNonNull(loaded.adapter()).mergeAndClose();
             TensorMap merged =
