@@ -27,6 +27,16 @@ class MethodsPageTest {
 
     @ParameterizedTest
     @EnumSource(Method.class)
+    void thePageOfTheCommandLineNamesIt(Method method) throws IOException {
+        List<String> lists = Files.readAllLines(Path.of("..", "docs", "command-line.md")).stream()
+                .filter(line -> line.startsWith("`--method` is one of "))
+                .toList();
+        assertEquals(1, lists.size(), "lists of methods");
+        assertTrue(lists.get(0).matches(".* `" + method.word() + "`[,.].*"), lists.get(0));
+    }
+
+    @ParameterizedTest
+    @EnumSource(Method.class)
     void theHelpTextNamesIt(Method method) {
         Captured help = Captured.loft("train", "--help");
         String text = help.out().replaceAll("\\s+", " ");
