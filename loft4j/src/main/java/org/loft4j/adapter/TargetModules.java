@@ -114,6 +114,10 @@ public sealed interface TargetModules {
      */
     static TargetModules parse(String text) {
         String trimmed = text.strip();
+        if (trimmed.isEmpty()) {
+            // refused as such: an empty pattern would fit no layer of any model
+            return names(List.of());
+        }
         if (trimmed.toLowerCase(Locale.ROOT).equals(ALL_LINEAR)) {
             return allLinear();
         }

@@ -54,6 +54,8 @@ class TargetModulesTest {
         assertEquals(TargetModules.names("self_attn.q_proj"), TargetModules.parse("self_attn.q_proj"));
         assertEquals(TargetModules.regex(".*\\.(q|v)_proj"), TargetModules.parse(".*\\.(q|v)_proj"));
         assertThrows(ConfigException.class, () -> TargetModules.names(List.of()));
+        ConfigException empty = assertThrows(ConfigException.class, () -> TargetModules.parse(" "));
+        assertTrue(empty.getMessage().startsWith("target_modules must name at least one module"), empty.getMessage());
     }
 
     /** An adapter comes from anywhere, and so does its pattern. */
