@@ -1,5 +1,8 @@
 package org.loft4j.cli;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
 import picocli.AutoComplete;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -18,20 +21,24 @@ import picocli.CommandLine.Spec;
             "  loft completion zsh > ~/.loft-completion, and in .zshrc: source ~/.loft-completion"
         })
 final class CompletionCommand implements Verb {
-    /** The shells that read the script. */
-    enum Shell {
-        BASH,
-        ZSH
-    }
-
-    @Parameters(paramLabel = "SHELL", description = "bash or zsh.")
-    Shell shell = Shell.BASH;
+    @Parameters(paramLabel = "SHELL", completionCandidates = WordLists.Shells.class, description = "bash or zsh.")
+    String shell = "";
 
     @Mixin(name = "General")
     CommonOptions common;
 
     @Spec
     CommandSpec spec;
+
+    @Override
+    public void check(Problems problems) {
+        List<String> shells = new ArrayList<>();
+        new WordLists.Shells().forEach(shells::add);
+        // none at all is told of already
+        if (!shell.isEmpty() && !shells.contains(shell.toLowerCase(Locale.ROOT))) {
+            problems.add("SHELL must be one of " + String.join(", ", shells) + ", got " + shell);
+        }
+    }
 
     @Override
     public int run() {

@@ -92,6 +92,12 @@ final class WordLists {
         }
     }
 
+    static final class Shells extends Listed {
+        Shells() {
+            super(Stream.of("bash", "zsh"));
+        }
+    }
+
     static final class Scores extends Listed {
         Scores() {
             super(TrainConfig.METRICS.stream());

@@ -26,6 +26,7 @@ class CompletionCommandTest {
         assertTrue(completed("loft", "train", "--method", "").containsAll(List.of("loft", "lora-pro", "full")));
         assertEquals(List.of("cosine"), completed("loft", "train", "--schedule", "cos"));
         assertEquals(List.of("check"), completed("loft", "data", "ch"));
+        assertEquals(List.of("bash", "zsh"), completed("loft", "completion", ""));
         assertTrue(completed("loft", "adapters", "combine", "--").contains("--how"));
     }
 
@@ -58,6 +59,10 @@ class CompletionCommandTest {
         assertEquals(zsh.out(), Captured.loft("completion", "bash").out());
         Captured fish = Captured.loft("completion", "fish");
         assertEquals(2, fish.status());
-        assertTrue(fish.err().contains("BASH, ZSH") || fish.err().contains("bash"), fish.err());
+        assertEquals(
+                List.of(
+                        "loft completion: SHELL must be one of bash, zsh, got fish",
+                        "'loft completion --help' says what it takes."),
+                fish.err().lines().toList());
     }
 }
