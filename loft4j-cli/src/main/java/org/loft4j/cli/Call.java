@@ -2,15 +2,21 @@ package org.loft4j.cli;
 
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.loft4j.data.DataReference;
 import org.loft4j.io.HubEnvironment;
 import org.loft4j.io.ModelReference;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.MissingParameterException;
+import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Model.UsageMessageSpec;
 import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /** How a call is read, checked and run: settings from the file, all problems at once, help in groups. */
@@ -33,14 +39,49 @@ final class Call {
                 .setUsageHelpWidth(width())
                 .setUsageHelpLongOptionsMaxWidth(32)
                 .setDefaultValueProvider(call.config)
-                .setCaseInsensitiveEnumValuesAllowed(true)
-                .registerConverter(ModelReference.class, ModelReference::new)
-                .registerConverter(DataReference.class, DataReference::new)
                 .setExecutionStrategy(call::execute)
                 .setParameterExceptionHandler((e, raw) -> wrong(e.getCommandLine(), List.of(e.getMessage())))
                 .setExecutionExceptionHandler((e, command, parsed) -> Failure.report(e, command));
+        reading(root);
         walk(root);
         return root;
+    }
+
+    /** Makes a command read values as all of ours do. */
+    static CommandLine reading(CommandLine command) {
+        // each once: Java 17 aborts on an archive of classes if one and the same lambda of a picocli type stands in two
+        // places
+        ITypeConverter<Integer> integers = word -> number(word, Integer::valueOf, "a whole number");
+        ITypeConverter<Long> longs = word -> number(word, Long::valueOf, "a whole number");
+        ITypeConverter<Double> doubles = word -> number(word, Double::valueOf, "a number");
+        ITypeConverter<Boolean> booleans = Call::truth;
+        return command.setCaseInsensitiveEnumValuesAllowed(true)
+                .registerConverter(ModelReference.class, ModelReference::new)
+                .registerConverter(DataReference.class, DataReference::new)
+                .registerConverter(int.class, integers)
+                .registerConverter(Integer.class, integers)
+                .registerConverter(long.class, longs)
+                .registerConverter(Long.class, longs)
+                .registerConverter(double.class, doubles)
+                .registerConverter(Double.class, doubles)
+                .registerConverter(boolean.class, booleans)
+                .registerConverter(Boolean.class, booleans);
+    }
+
+    private static <T> T number(String word, Function<String, T> parser, String kind) {
+        try {
+            return parser.apply(word);
+        } catch (NumberFormatException e) {
+            throw new TypeConversionException(
+                    "'" + word + "' is " + (word.matches("[+-]?[0-9]+") ? "out of range" : "not " + kind));
+        }
+    }
+
+    private static boolean truth(String word) {
+        if (!word.equalsIgnoreCase("true") && !word.equalsIgnoreCase("false")) {
+            throw new TypeConversionException("'" + word + "' is neither true nor false");
+        }
+        return Boolean.parseBoolean(word);
     }
 
     private static void walk(CommandLine command) {
@@ -68,12 +109,16 @@ final class Call {
             LogLines.verbose();
         }
         Problems problems = new Problems();
-        if (!(last.getCommand() instanceof ConfigCommand)) {
+        chain.forEach(this::complete);
+        // loft config tells of the file itself, for the verb that it is asked about
+        boolean tells = last.getCommand() instanceof ConfigCommand;
+        if (!tells) {
             problems.addAll(config.problems());
+            warn(last, config);
         }
         for (CommandLine command : chain) {
             for (Exception error : command.getParseResult().errors()) {
-                problems.add(message(error));
+                problems.addAll(messages(error));
             }
         }
         Object command = last.getCommand();
@@ -83,20 +128,58 @@ final class Call {
             return wrong(last, problems.messages());
         }
         try {
-            verb.check(problems);
+            // of a file that cannot be read nobody knows what it would have set
+            if (tells || !config.isUnread()) {
+                verb.check(problems);
+            }
             return problems.messages().isEmpty() ? verb.run() : wrong(last, problems.messages());
         } catch (Exception e) {
             return Failure.report(e, last);
         }
     }
 
-    private static String message(Exception error) {
+    /** Sets what the file sets: picocli leaves defaults out where a word of the call is wrong. */
+    private void complete(CommandLine command) {
+        ParseResult parsed = command.getParseResult();
+        if (parsed.errors().isEmpty()) {
+            return;
+        }
+        for (OptionSpec option : command.getCommandSpec().options()) {
+            Object value = parsed.hasMatchedOption(option) ? null : config.value(option);
+            if (value != null) {
+                option.setValue(value);
+            }
+        }
+    }
+
+    private List<String> messages(Exception error) {
         String message = String.valueOf(error.getMessage());
         if (error instanceof UnmatchedArgumentException unmatched
                 && !unmatched.getSuggestions().isEmpty()) {
-            return message + "; did you mean " + unmatched.getSuggestions().get(0) + "?";
+            return List.of(
+                    message + "; did you mean " + unmatched.getSuggestions().get(0) + "?");
         }
-        return message;
+        if (error instanceof MissingParameterException missing
+                && message.startsWith("Missing required option")
+                && missing.getMissing().stream().anyMatch(config::mayGive)) {
+            return missing.getMissing().stream()
+                    .filter(argument -> !config.mayGive(argument))
+                    .map(Call::missing)
+                    .toList();
+        }
+        return List.of(message);
+    }
+
+    private static String missing(ArgSpec argument) {
+        return argument instanceof OptionSpec option
+                ? "Missing required option: '" + option.longestName() + "=" + option.paramLabel() + "'"
+                : "Missing required parameter: '" + argument.paramLabel() + "'";
+    }
+
+    /** Says which keys of a file a verb does not have. */
+    static void warn(CommandLine verb, ConfigFile config) {
+        String name = verb.getCommandSpec().qualifiedName();
+        config.ignored(verb).forEach(line -> verb.getErr().println(name + ": " + line));
     }
 
     /** Reports a call that cannot be honoured. */

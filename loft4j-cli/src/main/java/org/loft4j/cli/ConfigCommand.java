@@ -68,10 +68,10 @@ final class ConfigCommand implements Verb {
         String[] args = words();
         PrintWriter err = spec.commandLine().getErr();
         CommandLine root = Call.commandLine(loft::hub, out, err, args);
-        ConfigFile file = ConfigFile.of(args);
         ParseResult parsed = root.parseArgs(args);
         List<CommandLine> chain = parsed.asCommandLineList();
         CommandLine verb = chain.get(chain.size() - 1);
+        ConfigFile file = (ConfigFile) root.getDefaultValueProvider();
         List<String> problems = new ArrayList<>(file.problems());
         for (CommandLine command : chain) {
             for (Exception error : command.getParseResult().errors()) {
@@ -87,6 +87,7 @@ final class ConfigCommand implements Verb {
         if (!problems.isEmpty()) {
             return Call.wrong(spec.commandLine(), problems);
         }
+        Call.warn(verb, file);
         Map<String, Setting> settings = settings(verb, file);
         if (common.json || call.contains("--json")) {
             out.println(Json.text(settings));

@@ -7,24 +7,40 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.IDefaultValueProvider;
 import picocli.CommandLine.Model.ArgSpec;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.TypeConversionException;
 
 /** The YAML file of {@code --config}: each of its keys is the default of one option. */
 final class ConfigFile implements IDefaultValueProvider {
     /** Switches of Hugging Face's trainers for the half precisions, each with the dtype that it stands for. */
     static final Map<String, String> HALF = Map.of("bf16", "bfloat16", "fp16", "float16");
 
-    private final Map<String, String> values = new LinkedHashMap<>();
-    private final List<String> problems = new ArrayList<>();
+    /**
+     * What a key is set to.
+     *
+     * @param emptyList an option of many values is not given then
+     */
+    private record Setting(Path file, String text, boolean emptyList) {}
+
+    private final Map<String, Setting> settings = new LinkedHashMap<>();
+    private final Set<String> problems = new LinkedHashSet<>();
+    private boolean unread;
 
     private ConfigFile() {}
 
@@ -43,12 +59,50 @@ final class ConfigFile implements IDefaultValueProvider {
 
     /** Whether the file sets a key. */
     boolean has(String key) {
-        return values.containsKey(key);
+        return settings.containsKey(key);
     }
 
-    /** What is wrong with the file. */
+    /** Whether there is a file that cannot be read, so that nobody knows what it sets. */
+    boolean isUnread() {
+        return unread;
+    }
+
+    /** Whether an option is not missing from the call: the file sets it, or may do so. */
+    boolean mayGive(ArgSpec argument) {
+        return argument instanceof OptionSpec option && (unread || settings.containsKey(ConfigKeys.key(option)));
+    }
+
+    /** What is wrong with the file; of its values, those that were asked for. */
     List<String> problems() {
         return List.copyOf(problems);
+    }
+
+    /** Says of each key that a verb does not have which it is; a file may be shared by verbs. */
+    List<String> ignored(CommandLine verb) {
+        if (settings.isEmpty()) {
+            return List.of();
+        }
+        ConfigKeys known = ConfigKeys.of(verb);
+        String qualified = verb.getCommandSpec().qualifiedName();
+        String name = qualified.substring(qualified.indexOf(' ') + 1);
+        List<String> lines = new ArrayList<>();
+        Map<Path, List<String>> others = new LinkedHashMap<>();
+        settings.forEach((key, setting) -> {
+            if (known.keys().contains(key)) {
+                return;
+            }
+            String near = known.near(key);
+            if (near == null || settings.containsKey(near)) {
+                others.computeIfAbsent(setting.file, file -> new ArrayList<>()).add(key);
+            } else {
+                lines.add(setting.file + ": " + key + " is a key of "
+                        + String.join(", ", ConfigKeys.all().verbs().getOrDefault(key, Set.of())) + "; " + name
+                        + " ignores it: did you mean " + near + "?");
+            }
+        });
+        others.forEach((file, keys) ->
+                lines.add(file + ": " + name + " ignores keys of other verbs: " + String.join(", ", keys)));
+        return lines;
     }
 
     @Override
@@ -56,8 +110,36 @@ final class ConfigFile implements IDefaultValueProvider {
         if (!(argument instanceof OptionSpec option)) {
             return null;
         }
-        String key = ConfigKeys.key(option);
-        return key == null ? null : values.get(key);
+        Setting setting = settings.get(ConfigKeys.key(option));
+        return setting == null || value(option) == null ? null : setting.text;
+    }
+
+    /** What the file sets an option to; null where that is nothing, or nothing that can be read, which is a problem. */
+    @Nullable
+    Object value(OptionSpec option) {
+        Setting setting = settings.get(ConfigKeys.key(option));
+        if (setting == null || (setting.emptyList && option.isMultiValue())) {
+            return null;
+        }
+        // picocli goes no further than the first default that it cannot read, so each is read by itself
+        OptionSpec alone = OptionSpec.builder(option.longestName())
+                .type(option.type())
+                .auxiliaryTypes(option.auxiliaryTypes())
+                .converters(option.converters())
+                .splitRegex(option.splitRegex())
+                .arity(option.arity())
+                .defaultValue(setting.text)
+                .build();
+        try {
+            Call.reading(new CommandLine(CommandSpec.create().addOption(alone))).parseArgs();
+            return alone.getValue();
+        } catch (ParameterException e) {
+            String key = ConfigKeys.key(option);
+            String message = String.valueOf(
+                    e.getCause() instanceof TypeConversionException cause ? cause.getMessage() : e.getMessage());
+            problems.add(setting.file + ": " + (message.startsWith(key + " ") ? "" : key + ": ") + message);
+            return null;
+        }
     }
 
     private void read(Path file) {
@@ -70,45 +152,70 @@ final class ConfigFile implements IDefaultValueProvider {
             if (tree instanceof ObjectNode object) {
                 object.properties().forEach(entry -> take(file, entry.getKey(), entry.getValue(), keys));
             } else if (!tree.isMissingNode() && !tree.isNull()) {
-                problems.add(file + ": must hold keys and values");
+                unread(file + ": must hold keys and values");
             }
         } catch (JsonProcessingException e) {
-            problems.add(file + ", line "
-                    + (e.getLocation() == null ? 0 : e.getLocation().getLineNr()) + ": "
-                    + e.getOriginalMessage().lines().findFirst().orElse("is not YAML"));
+            unread(file + place(e) + ": "
+                    + e.getOriginalMessage()
+                            .lines()
+                            // between what was read and what is wrong with it there are excerpts, set in
+                            .filter(line -> !line.isBlank() && !line.startsWith(" "))
+                            .collect(Collectors.joining(": ")));
         } catch (IOException e) {
-            problems.add(file + ": cannot be read" + (Files.exists(file) ? "" : ", there is no such file"));
+            unread(file + ": cannot be read" + why(file, e));
         }
+    }
+
+    private void unread(String problem) {
+        problems.add(problem);
+        unread = true;
+    }
+
+    private static String place(JsonProcessingException e) {
+        return e.getLocation() == null
+                ? ""
+                : ", line " + e.getLocation().getLineNr() + ", column "
+                        + e.getLocation().getColumnNr();
+    }
+
+    private static String why(Path file, IOException e) {
+        if (!Files.exists(file)) {
+            return ", there is no such file";
+        }
+        return Files.isDirectory(file)
+                ? ", it is a directory"
+                : e instanceof CharacterCodingException ? ", it is not text in UTF-8" : "";
     }
 
     private void take(Path file, String written, JsonNode value, ConfigKeys keys) {
         if (HALF.containsKey(written)) {
             // Hugging Face's trainers have a switch for each of the half precisions
             if (value.asBoolean()) {
-                put(file, "dtype", HALF.getOrDefault(written, ""));
+                put("dtype", new Setting(file, HALF.getOrDefault(written, ""), false));
             }
             return;
         }
         String key = ConfigKeys.canonical(written);
         if (!keys.keys().contains(key)) {
-            problems.add(file + ": unknown key " + key + "; did you mean " + keys.nearest(key) + "?");
+            String nearest = keys.nearest(key);
+            problems.add(file + ": unknown key " + key + (nearest == null ? "" : "; did you mean " + nearest + "?"));
         } else if (value.isValueNode()) {
             if (!value.isNull()) {
-                put(file, key, value.asText());
+                put(key, new Setting(file, value.asText(), false));
             }
         } else if (value.isArray()) {
             List<String> elements = new ArrayList<>();
             value.forEach(element -> elements.add(element.asText()));
-            put(file, key, String.join(ConfigKeys.separator(key), elements));
+            put(key, new Setting(file, String.join(ConfigKeys.separator(key), elements), elements.isEmpty()));
         } else {
             problems.add(file + ": " + key + " must be a value or a list of values");
         }
     }
 
-    private void put(Path file, String key, String value) {
-        String before = values.put(key, value);
-        if (before != null && !before.equals(value)) {
-            problems.add(file + ": " + key + " is set twice, to " + before + " and to " + value);
+    private void put(String key, Setting setting) {
+        Setting before = settings.put(key, setting);
+        if (before != null && !before.text.equals(setting.text)) {
+            problems.add(setting.file + ": " + key + " is set twice, to " + before.text + " and to " + setting.text);
         }
     }
 }

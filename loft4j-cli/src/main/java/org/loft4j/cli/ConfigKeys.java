@@ -1,10 +1,13 @@
 package org.loft4j.cli;
 
+import java.util.Arrays;
 import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
+import java.util.TreeMap;
 import java.util.function.BiConsumer;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.io.HubEnvironment;
 import picocli.CommandLine;
@@ -13,8 +16,10 @@ import picocli.CommandLine.Model.OptionSpec;
 /**
  * The keys of a configuration file. An option's key is the name that Hugging Face's trainers and PEFT give to the setting;
  * where they have none, it is the option itself with underscores.
+ *
+ * @param verbs of each key, those that have it
  */
-record ConfigKeys(Set<String> keys) {
+record ConfigKeys(Map<String, Set<String>> verbs) {
     private static final Map<String, String> HUGGING_FACE = Map.ofEntries(
             Map.entry("--model", "model_name_or_path"),
             Map.entry("--output", "output_dir"),
@@ -65,9 +70,9 @@ record ConfigKeys(Set<String> keys) {
         private static final ConfigKeys KEYS = read();
 
         private static ConfigKeys read() {
-            Set<String> keys = new TreeSet<>();
-            visit(Loft.commandLine(HubEnvironment::ofUser), (key, option) -> keys.add(key));
-            return new ConfigKeys(keys);
+            ConfigKeys keys = new ConfigKeys(new TreeMap<>());
+            visit(Loft.commandLine(HubEnvironment::ofUser), keys::add);
+            return keys;
         }
     }
 
@@ -76,17 +81,37 @@ record ConfigKeys(Set<String> keys) {
         return All.KEYS;
     }
 
+    /** The keys of one verb. */
+    static ConfigKeys of(CommandLine verb) {
+        ConfigKeys keys = new ConfigKeys(new TreeMap<>());
+        visitOptions(verb, keys::add);
+        return keys;
+    }
+
     /** Shows every option that has a key, verb by verb, those of verbs inside of verbs too. */
     static void visit(CommandLine root, BiConsumer<String, OptionSpec> visitor) {
         for (CommandLine verb : root.getSubcommands().values()) {
-            for (OptionSpec option : verb.getCommandSpec().options()) {
-                String key = key(option);
-                if (key != null) {
-                    visitor.accept(key, option);
-                }
-            }
+            visitOptions(verb, visitor);
             visit(verb, visitor);
         }
+    }
+
+    private static void visitOptions(CommandLine verb, BiConsumer<String, OptionSpec> visitor) {
+        for (OptionSpec option : verb.getCommandSpec().options()) {
+            String key = key(option);
+            if (key != null) {
+                visitor.accept(key, option);
+            }
+        }
+    }
+
+    private void add(String key, OptionSpec option) {
+        String name = option.command().qualifiedName();
+        verbs.computeIfAbsent(key, k -> new LinkedHashSet<>()).add(name.substring(name.indexOf(' ') + 1));
+    }
+
+    Set<String> keys() {
+        return verbs.keySet();
     }
 
     /** Other names of keys, each with the key that it means. */
@@ -100,7 +125,7 @@ record ConfigKeys(Set<String> keys) {
         if (NONE.contains(name)) {
             return null;
         }
-        return HUGGING_FACE.getOrDefault(name, name.substring(2).replace('-', '_'));
+        return HUGGING_FACE.getOrDefault(name, underscored(name));
     }
 
     /** The key that this one means: itself, unless it is another name for it. */
@@ -108,11 +133,51 @@ record ConfigKeys(Set<String> keys) {
         return ALIASES.getOrDefault(key, key);
     }
 
-    /** The key that a wrong one was most likely meant to be. */
+    /** The key that a wrong one was most likely meant to be: nearly the same, or with a word in common; null if none is. */
+    @Nullable
     String nearest(String wrong) {
-        return keys.stream()
-                .min(Comparator.comparingInt(key -> distance(wrong, key)))
-                .orElse("");
+        return nearest(wrong, name -> isNear(wrong, name) || common(wrong, name) > 0);
+    }
+
+    /** The key that is nearly the same, or null if none is. */
+    @Nullable
+    String near(String wrong) {
+        return nearest(wrong, name -> isNear(wrong, name));
+    }
+
+    private @Nullable String nearest(String wrong, Predicate<String> likely) {
+        return names().entrySet().stream()
+                .filter(name -> likely.test(name.getKey()))
+                .min(Comparator.comparingLong((Map.Entry<String, String> name) -> -common(wrong, name.getKey()))
+                        .thenComparingInt(name -> distance(wrong, name.getKey())))
+                .map(Map.Entry::getValue)
+                .orElse(null);
+    }
+
+    /** All that a person may call the keys, options' names too, each with the key that it means. */
+    private Map<String, String> names() {
+        Map<String, String> names = new TreeMap<>();
+        HUGGING_FACE.forEach((option, key) -> names.put(underscored(option), key));
+        names.putAll(ALIASES);
+        keys().forEach(key -> names.put(key, key));
+        names.values().retainAll(keys());
+        return names;
+    }
+
+    private static boolean isNear(String a, String b) {
+        return distance(a, b) <= a.length() / 3;
+    }
+
+    /** Number of words that both have. */
+    private static long common(String a, String b) {
+        Set<String> words = Set.copyOf(Arrays.asList(b.split("_")));
+        return Arrays.stream(a.split("_"))
+                .filter(word -> word.length() > 2 && words.contains(word))
+                .count();
+    }
+
+    private static String underscored(String option) {
+        return option.substring(2).replace('-', '_');
     }
 
     /** Number of insertions, deletions and substitutions from one word to the other (Levenshtein). */

@@ -55,10 +55,18 @@ class ConfigCommandTest {
         Captured call = Captured.loft("config", "--config", file.toString(), "--rank", "x");
         assertEquals(2, call.status());
         assertTrue(call.err().contains("unknown key learning_rte; did you mean learning_rate?"), call.err());
-        assertTrue(call.err().contains("'much' is not a double"), call.err());
-        assertTrue(call.err().contains("'x' is not an int"), call.err());
+        assertTrue(call.err().contains("learning_rate: 'much' is not a number"), call.err());
+        assertTrue(call.err().contains("'x' is not a whole number"), call.err());
         assertEquals(2, Captured.loft("config", "nothing").status());
         assertEquals(2, Captured.loft("config", "train", "--epochs", "0").status());
+    }
+
+    @Test
+    void anEmptyListIsOneAgain() throws IOException {
+        Path file = Files.writeString(directory.resolve("run.yaml"), "sample_prompt: []\n");
+        Captured call = Captured.loft("config", "train", "--config", file.toString());
+        assertEquals(0, call.status(), call.err());
+        assertLine(call, "sample_prompt: \\[\\] +# file");
     }
 
     private static Set<String> accepted() {

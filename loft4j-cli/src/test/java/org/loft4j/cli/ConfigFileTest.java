@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -12,6 +13,8 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.io.ModelReference;
 import org.loft4j.optim.Schedule;
 import picocli.CommandLine;
@@ -60,6 +63,103 @@ class ConfigFileTest {
         Captured call = Captured.loft("inspect", "--config", file.toString(), directory.toString());
         assertEquals(1, call.status(), call.err());
         assertTrue(call.err().contains("nothing to inspect"), call.err());
+    }
+
+    @Test
+    void aKeyOfAnotherVerbIsNamedWithTheVerbsOwnThatIsNearIt() throws IOException {
+        Path file = write("learning_rates: 1e-5\nranks: 2\nmax_new_tokens: 5\nseeds: 7\nseed: 3\n");
+        String err = Captured.loft("train", "--config", file.toString()).err();
+        assertTrue(
+                err.contains("loft train: " + file + ": learning_rates is a key of compare; train ignores it:"
+                        + " did you mean learning_rate?"),
+                err);
+        assertTrue(err.contains("ranks is a key of compare, reproduce; train ignores it: did you mean r?"), err);
+        // seed is set, so seeds is not it mistyped
+        assertTrue(err.contains(file + ": train ignores keys of other verbs: max_new_tokens, seeds"), err);
+        assertFalse(err.contains("unknown"), err);
+        assertFalse(err.contains("ignores keys of other verbs: seed,"), err);
+        err = Captured.loft("config", "train", "--config", file.toString()).err();
+        assertTrue(err.contains("did you mean learning_rate?"), err);
+        Path own = write("seed: 3\nlearning_rate: 1e-3\nbf16: true\nmax_seq_length: 4\n");
+        assertFalse(Captured.loft("train", "--config", own.toString()).err().contains("ignores"), "keys of its own");
+    }
+
+    @Test
+    void aHintIsGivenWhereAKeyIsNear() throws IOException {
+        Path file = write("lora_rank: 4\nbogus: 1\nbatch_size: 2\n");
+        String err = Captured.loft("train", "--config", file.toString()).err();
+        assertTrue(err.contains("unknown key lora_rank; did you mean r?"), err);
+        assertTrue(err.lines().anyMatch(line -> line.endsWith("unknown key bogus")), err);
+        assertTrue(err.contains("unknown key batch_size; did you mean per_device_train_batch_size?"), err);
+    }
+
+    @Test
+    void anEmptyListIsAsIfNotGiven() throws IOException {
+        TrainCommand train = parse("sample_prompt: []\nmodules_to_save: []\nmodel: a\noutput_dir: run\n");
+        assertEquals(List.of(), train.watch.samplePrompts);
+        assertEquals(List.of(), train.adapter.inFull());
+        assertEquals(List.of(""), parse("sample_prompt: ['']\nmodel: a\noutput_dir: run\n").watch.samplePrompts);
+        // a single value cannot be a list of none
+        Path file = write("learning_rate: []\n");
+        String err = Captured.loft("train", "--config", file.toString()).err();
+        assertTrue(err.contains(file + ": learning_rate: '' is not a number"), err);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '#',
+            value = {
+                "r: four | r: 'four' is not a whole number",
+                "r: | r: '' is not a whole number",
+                "learning_rate: [1, 2] | learning_rate: '1,2' is not a number",
+                "eval_steps: 2.5 | eval_steps: '2.5' is not a whole number",
+                "num_train_epochs: 0.5 | num_train_epochs: '0.5' is not a whole number",
+                "seed: 99999999999999999999 | seed: '99999999999999999999' is out of range",
+                "group_by_length: perhaps | group_by_length: 'perhaps' is neither true nor false",
+                "method: lofty | method must be one of",
+            })
+    void aValueThatCannotBeReadIsNamedAndNoOtherSettingGetsLost(String line, String message) throws IOException {
+        Path file = write("model: a\ntrain_file: b.csv\noutput_dir: run\n" + line + "\n");
+        Captured call = Captured.loft("train", "--config", file.toString());
+        assertEquals(2, call.status());
+        assertTrue(call.err().contains("loft train: " + file + ": " + message), call.err());
+        assertTrue(call.err().contains("--data b.csv: there is no such file"), call.err());
+        assertFalse(call.err().contains("Missing"), call.err());
+    }
+
+    @Test
+    void allThatIsWrongInTheFileAndInTheCallIsToldAtOnce() throws IOException {
+        Path file = write("output_dir: run\nr: four\neval_steps: 2.5\n");
+        String err = Captured.loft("train", "--config", file.toString(), "--epochs", "x")
+                .err();
+        assertTrue(err.contains("r: 'four' is not"), err);
+        assertTrue(err.contains("eval_steps: '2.5' is not"), err);
+        assertTrue(err.contains("'--epochs': 'x' is not a whole number"), err);
+        assertTrue(err.contains("Missing required option: '--model=MODEL'"), err);
+        assertFalse(err.contains("--output"), err);
+    }
+
+    @Test
+    void ofAFileThatCannotBeReadNobodyKnowsWhatIsMissing() throws IOException {
+        Path none = directory.resolve("none.yaml");
+        unread(none, ": cannot be read, there is no such file");
+        unread(directory, ": cannot be read, it is a directory");
+        Path bytes = Files.write(directory.resolve("bytes.yaml"), new byte[] {(byte) 0xff, (byte) 0xfe});
+        unread(bytes, ": cannot be read, it is not text in UTF-8");
+        unread(write("- r\n"), ": must hold keys and values");
+        unread(
+                write("r: [1\nb: }\n"),
+                ", line 2, column 2: while parsing a flow sequence: expected ',' or ']', but got :");
+        unread(write("r: 3\nr: 4\n"), ", line 2, column 2: Duplicate field 'r'");
+    }
+
+    private static void unread(Path file, String problem) {
+        Captured call = Captured.loft("train", "--config", file.toString());
+        assertEquals(2, call.status());
+        assertEquals(
+                List.of("loft train: " + file + problem, "'loft train --help' says what it takes."),
+                call.err().lines().toList());
     }
 
     private TrainCommand parse(String yaml, String... more) throws IOException {
