@@ -91,22 +91,46 @@ final class ChatCommand implements Verb {
                     template.stopIds(tokenizer),
                     sampling.stop,
                     sampling.orRecommended(loaded.directory()));
-            talk(new Talk(generator, tokenizer, template, request, prompt.variables()), loaded.adapter());
+            long positions = loaded.model().description().maxPositions();
+            talk(new Talk(generator, tokenizer, template, request, prompt.variables(), positions), loaded.adapter());
         }
         return ExitCode.OK;
     }
 
-    /** What makes the answers. */
+    /**
+     * What makes the answers.
+     *
+     * @param positions the longest sequence that the model was made for, in tokens
+     */
     private record Talk(
             TextGenerator generator,
             Tokenizer tokenizer,
             ChatTemplate template,
             Request request,
-            Map<String, Object> variables) {
-        Answer answer(List<Message> messages, TextGenerator.TextListener listener) {
-            String text = template.render(messages, true, variables).text();
-            long[] ids = tokenizer.encode(text, false);
-            return generator.generate(List.of(ids), request, listener).get(0);
+            Map<String, Object> variables,
+            long positions) {
+        /**
+         * The prompt of a conversation, which loses its oldest exchanges until an answer fits behind it. An answer has room where
+         * it gets all its tokens, or half of the model's.
+         *
+         * @param first index of the oldest exchange, behind the system prompt
+         */
+        long[] prompt(List<Message> messages, int first) {
+            long room = Math.min(request.maxNewTokens(), positions / 2);
+            long[] ids = prompt(messages);
+            while (ids.length + room > positions && messages.size() > first + 1) {
+                messages.subList(first, first + 2).clear();
+                ids = prompt(messages);
+            }
+            return ids;
+        }
+
+        private long[] prompt(List<Message> messages) {
+            return tokenizer.encode(template.render(messages, true, variables).text(), false);
+        }
+
+        Answer answer(long[] prompt, TextGenerator.TextListener listener) {
+            return generator.generate(List.of(prompt), request, listener).get(0);
         }
     }
 
@@ -114,6 +138,7 @@ final class ChatCommand implements Verb {
         // not closed: standard input is not ours
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         List<Message> messages = beginning();
+        boolean shortened = false;
         while (true) {
             say("> ");
             String line = lines.readLine();
@@ -123,30 +148,50 @@ final class ChatCommand implements Verb {
             }
             if (line.strip().equals("/reset")) {
                 messages = beginning();
+                shortened = false;
             } else if (!line.isBlank()) {
-                messages.add(Message.of("user", line));
-                messages.add(Message.of("assistant", answer(talk, messages, adapter)));
+                List<Message> turns = new ArrayList<>(messages);
+                turns.add(Message.of("user", line));
+                long[] ids = talk.prompt(turns, beginning().size());
+                if (ids.length >= talk.positions()) {
+                    warn("this message alone takes " + ids.length
+                            + " tokens, system prompt and template included, and the"
+                            + " model reads fewer than " + talk.positions()
+                            + ": say it in fewer words; the conversation is as it was");
+                    continue;
+                }
+                int dropped = (messages.size() + 1 - turns.size()) / 2;
+                if (dropped > 0 && !shortened) {
+                    shortened = true;
+                    warn((dropped == 1
+                                    ? "the oldest exchange no longer fits"
+                                    : "the oldest " + dropped + " exchanges no longer fit")
+                            + " into the model's " + talk.positions() + " tokens and "
+                            + (dropped == 1 ? "is" : "are") + " left out, as later ones will be");
+                }
+                turns.add(Message.of("assistant", answer(talk, ids, adapter)));
+                messages = turns;
             }
         }
     }
 
-    private String answer(Talk talk, List<Message> messages, @Nullable LoraAdapter adapter) {
+    private String answer(Talk talk, long[] prompt, @Nullable LoraAdapter adapter) {
         Answer answer;
         if (compareBase && adapter != null) {
             adapter.detach();
-            Answer base = talk.answer(messages, (row, piece) -> {});
+            Answer base = talk.answer(prompt, (row, piece) -> {});
             adapter.attach();
-            answer = talk.answer(messages, (row, piece) -> {});
+            answer = talk.answer(prompt, (row, piece) -> {});
             int width = Integer.getInteger("loft.columns", 100);
             out().println(SideBySide.of("base", base.text(), "adapted", answer.text(), width));
         } else {
-            answer = talk.answer(messages, (row, piece) -> say(piece));
+            answer = talk.answer(prompt, (row, piece) -> say(piece));
             out().println();
         }
         if (answer.end() == TextGenerator.End.MAX_NEW_TOKENS) {
-            spec.commandLine()
-                    .getErr()
-                    .println("loft: cut off after " + answer.newTokens() + " tokens; --max-new-tokens allows more");
+            warn("cut off after " + answer.newTokens() + " tokens; --max-new-tokens allows more");
+        } else if (answer.end() == TextGenerator.End.MAX_POSITIONS) {
+            warn("cut off after " + answer.newTokens() + " tokens: the model's " + talk.positions() + " are full");
         }
         return answer.text();
     }
@@ -162,6 +207,10 @@ final class ChatCommand implements Verb {
     private void say(String piece) {
         out().print(piece);
         out().flush();
+    }
+
+    private void warn(String text) {
+        spec.commandLine().getErr().println("loft: " + text);
     }
 
     private PrintWriter out() {

@@ -10,6 +10,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -151,6 +152,49 @@ class GenerateEndToEndTest {
         assertTrue(call.err().contains("cut off after 3 tokens"), call.err());
     }
 
+    @Test
+    void aConversationThatOutgrowsTheModelLosesItsOldestExchanges() throws Exception {
+        String line = "Once upon a time there was a little girl who loved to play in the park with her big dog Max.\n";
+        Captured call = typed(line.repeat(12), "--max-new-tokens", "60", "--system", "Tell a story.");
+        assertEquals(0, call.status(), call.err());
+        assertEquals(13, call.out().split("> ", -1).length - 1, call.out());
+        List<String> told =
+                call.err().lines().filter(text -> text.contains("left out")).toList();
+        assertEquals(
+                List.of(
+                        "loft: the oldest exchange no longer fits into the model's 512 tokens and is left out, as later ones"
+                                + " will be"),
+                told);
+        // the last turn is asked with the system prompt and the exchanges before it that fit
+        Path template = folder.resolve("strict.jinja");
+        Files.writeString(
+                template,
+                "{% if messages[0].role != 'system' or messages[1].role != 'user' %}{{ raise_exception('order') }}{% endif %}"
+                        + Files.readString(model.resolve("chat_template.jinja")));
+        Captured strict = typed(
+                line.repeat(12), "--max-new-tokens", "60", "--system", "Tell a story.", "--chat-template", template);
+        assertEquals(call.out(), strict.out(), strict.err());
+    }
+
+    @Test
+    void aMessageThatIsTooLongByItselfLeavesTheConversationAsItWas() {
+        String turn = "Once upon a time\n";
+        String endless = "the big dog ".repeat(400) + "\n";
+        Captured without = typed(turn + turn, "--stop", " One day");
+        Captured with = typed(turn + endless + turn, "--stop", " One day");
+        assertEquals(0, with.status(), with.err());
+        assertTrue(with.err().contains("this message alone takes "), with.err());
+        assertTrue(with.err().contains("the model reads fewer than 512: say it in fewer words"), with.err());
+        assertEquals(without.out(), with.out().replace("> > ", "> "));
+    }
+
+    @Test
+    void anAnswerThatFillsTheModelSaysSo() {
+        Captured call = typed("the big dog ".repeat(126) + "\n", "--temperature", "0");
+        assertEquals(0, call.status(), call.err());
+        assertTrue(call.err().contains("cut off after 6 tokens: the model's 512 are full"), call.err());
+    }
+
     private Captured typed(String lines, Object... options) {
         InputStream before = System.in;
         System.setIn(new ByteArrayInputStream(lines.getBytes(StandardCharsets.UTF_8)));
@@ -222,6 +266,22 @@ class GenerateEndToEndTest {
         String text = loft("generate", "--adapter", run, "--text", "Once upon a time", "--compare-base")
                 .out();
         assertTrue(text.lines().anyMatch(line -> line.matches("base +│ adapted")), text);
+        Captured talk = typed(
+                "the big dog ".repeat(40).concat("\n").repeat(4),
+                "--adapter",
+                run,
+                "--compare-base",
+                "--temperature",
+                "0");
+        assertEquals(0, talk.status(), talk.err());
+        assertTrue(talk.err().contains("left out"), talk.err());
+        assertEquals(
+                4,
+                talk.out()
+                        .lines()
+                        .filter(line -> line.matches("(> )?base +│ adapted"))
+                        .count(),
+                talk.out());
     }
 
     private static Captured loft(Object... args) {
