@@ -5,7 +5,7 @@ import java.util.Locale;
 import java.util.function.LongSupplier;
 
 /**
- * The state of a run on one line: share done, loss, learning rate, tokens a second, resident memory, time left. On a terminal
+ * The state of a run on one line: share done, loss (an average of about the last ten steps), learning rate, tokens a second, resident memory, time left. On a terminal
  * the line is drawn over itself; elsewhere a plain line is printed now and then, so that a log file stays readable.
  */
 public final class ProgressLine implements TrainListener {
@@ -19,7 +19,8 @@ public final class ProgressLine implements TrainListener {
     private final boolean terminal;
     private final int columns;
     private final LongSupplier nanos;
-    private double smoothedLoss = Double.NaN;
+    private double weightedLoss;
+    private double weights;
     private long lastDrawn;
     private boolean drawn;
     private int skipped;
@@ -45,9 +46,9 @@ public final class ProgressLine implements TrainListener {
         if (event.skipped()) {
             reportSkipped(event.step());
         } else {
-            smoothedLoss = Double.isNaN(smoothedLoss)
-                    ? event.loss()
-                    : SMOOTHING * smoothedLoss + (1 - SMOOTHING) * event.loss();
+            // divided by the weights, the first steps do not count for more than those after them
+            weightedLoss = SMOOTHING * weightedLoss + (1 - SMOOTHING) * event.loss();
+            weights = SMOOTHING * weights + (1 - SMOOTHING);
         }
         long now = nanos.getAsLong();
         boolean last = event.step() == event.totalSteps();
@@ -103,7 +104,7 @@ public final class ProgressLine implements TrainListener {
                 "%d/%d  loss %.4f  lr %.2e  %,.0f %s/s  %s  %s left%s",
                 event.step(),
                 event.totalSteps(),
-                smoothedLoss,
+                weightedLoss / weights,
                 event.learningRate(),
                 event.tokensPerSecond(),
                 event.images() ? "img" : "tok",

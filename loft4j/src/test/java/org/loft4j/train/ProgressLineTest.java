@@ -76,6 +76,24 @@ class ProgressLineTest {
     }
 
     @Test
+    void theLossIsAnAverageInWhichTheFirstStepCountsForNoMoreThanItsShare() {
+        ProgressLine line = new ProgressLine(out, false, 80, () -> nanos);
+        line.onStep(event(1, 3));
+        line.onStep(event(2, Double.NaN));
+        line.onStep(event(200, 1));
+        assertTrue(printed().contains("1/200  loss 3.0000"), printed());
+        // (0.9 · 3 + 1) / 1.9
+        assertTrue(printed().contains("200/200  loss 1.9474"), printed());
+    }
+
+    @Test
+    void aRunThatBeginsWithSkippedStepsHasNoLossYet() {
+        ProgressLine line = new ProgressLine(out, false, 80, () -> nanos);
+        line.onStep(event(1, Double.NaN));
+        assertTrue(printed().contains("1/200  loss NaN"), printed());
+    }
+
+    @Test
     void anEvaluationGetsItsOwnLine() {
         ProgressLine line = new ProgressLine(out, true, 80, () -> nanos);
         line.onEvaluation(7, new Evaluation(0.25, Map.of("accuracy", 0.75), 4, 1), true);
