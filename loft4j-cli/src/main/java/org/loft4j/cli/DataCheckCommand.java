@@ -10,6 +10,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Columns;
+import org.loft4j.data.Conversation;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.Labels;
 import org.loft4j.data.Repetitions;
@@ -119,12 +120,23 @@ final class DataCheckCommand implements Verb {
             TrainingRows encoding = new TrainingRows(task, rows, null, labels, "");
             try (Tokenizer tokenizer = Tokenizer.open(directory)) {
                 ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows) : null;
+                if (task == Task.CAUSAL_LM
+                        && format == null
+                        && rows.stream().anyMatch(Conversation.class::isInstance)) {
+                    stops.add("the rows hold messages, but " + model
+                            + " has no chat template: name one (--chat-template FILE), or use a model that has one");
+                    return report(train, held, maxLength, stops);
+                }
                 CheckedRows.Encoder encoder =
                         (row, length) -> encoding.encode(List.of(row), tokenizer, format, length, false);
                 train = train.encoded(encoder, maxLength);
                 held = held == null ? null : held.encoded(encoder, maxLength);
             }
         }
+        return report(train, held, maxLength, stops);
+    }
+
+    private static DataReport report(CheckedRows train, @Nullable CheckedRows held, int maxLength, List<String> stops) {
         return new DataReport(
                 held == null ? List.of(train) : List.of(train, held),
                 maxLength,

@@ -147,6 +147,23 @@ class DataCheckTest {
     }
 
     @Test
+    void aModelWithoutATemplateIsOneFaultHoweverManyRowsNeedIt() throws IOException {
+        String model = language();
+        Files.delete(Path.of(model, "chat_template.jinja"));
+        Path chats = file(
+                "chats.jsonl",
+                ("{\"messages\": [{\"role\": \"user\", \"content\": \"q\"},"
+                                + " {\"role\": \"assistant\", \"content\": \"a\"}]}\n")
+                        .repeat(60));
+        Captured call = Captured.loft("data", "check", chats.toString(), "--model", model);
+        assertEquals(1, call.status(), call.err());
+        assertTrue(
+                call.out().contains("\nthe rows hold messages, but " + model + " has no chat template: name"),
+                call.out());
+        assertTrue(call.out().endsWith("\n1 fault stops a training on this data\n"), call.out());
+    }
+
+    @Test
     void aRunOnAQueryKeepsItInItsSettings() throws IOException {
         String model = TinyModels.encoder(directory.resolve("model")).toString();
         Path rows = TinyModels.colours(directory.resolve("rows.csv"), 12);
