@@ -117,6 +117,24 @@ class HandingOverTest {
     }
 
     @Test
+    void aWholeModelIsNoAdapter() {
+        for (String verb : new String[] {"export", "merge"}) {
+            Captured call = Captured.loft(
+                    verb,
+                    "--model",
+                    LLAMA,
+                    "--adapter",
+                    LLAMA,
+                    "--output",
+                    directory.resolve("out").toString());
+            assertEquals(1, call.status(), call.err());
+            assertTrue(
+                    call.err().contains(LLAMA + ": holds a whole model and no adapter: give it as --model"),
+                    call.err());
+        }
+    }
+
+    @Test
     void adaptersAreCombinedAndListed() throws IOException {
         Path both = directory.resolve("both");
         String other = Fixtures.of("llama_gqa_adapters").resolve("rslora").toString();

@@ -118,6 +118,9 @@ public final class PeftFiles {
      * @throws CheckpointException if the file is missing or faulty, or holds a setting that is not honoured
      */
     public static PeftConfig readConfig(Path directory) throws CheckpointException {
+        if (!exists(directory) && ModelDirectory.exists(directory) && Files.exists(directory.resolve("config.json"))) {
+            throw new CheckpointException(directory, "holds a whole model and no adapter: give it as --model");
+        }
         return PeftConfigReader.read(directory.resolve(CONFIG));
     }
 
