@@ -35,6 +35,9 @@ public final class AdapterDoctor {
 
     static final String MERGE = "merge it: loft merge --adapter DIR --output MERGED";
 
+    /** For what loft4j does not read. */
+    static final String MERGE_BY_PEFT = "merge it with PEFT: merge_and_unload, then save_pretrained";
+
     private final Path directory;
     private final JsonObject config;
     private final @Nullable Path base;
@@ -61,12 +64,20 @@ public final class AdapterDoctor {
         targets();
         baseModel();
         new AdapterTensors(directory, base, lists("modules_to_save"), notes).check();
-        notes.add(
-                Severity.CHANGE,
-                Consumer.LLAMA_CPP,
-                "llama.cpp reads GGUF",
-                "loft export --to gguf --adapter-only --adapter " + directory + " --output FILE");
+        if (!notes.refusedBy(Consumer.LLAMA_CPP)) {
+            notes.add(
+                    Severity.CHANGE,
+                    Consumer.LLAMA_CPP,
+                    "llama.cpp reads GGUF",
+                    "loft export --to gguf --adapter-only --adapter " + directory + " --output FILE");
+        }
         return notes.diagnosis("adapter");
+    }
+
+    /** What works where an adapter alone cannot become a GGUF. */
+    private String mergedGguf() {
+        return "merge it into a GGUF of the whole model: loft export --to gguf --adapter " + directory
+                + " --output FILE";
     }
 
     private boolean on(String key) {
@@ -101,21 +112,23 @@ public final class AdapterDoctor {
         }
         if (on("use_dora")) {
             notes.add(Severity.REFUSED, Consumer.VLLM, "use_dora: vLLM does not serve DoRA", MERGE);
-            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, "use_dora: a GGUF adapter has no magnitudes", MERGE);
+            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, "use_dora: a GGUF adapter has no magnitudes", mergedGguf());
         }
         if (lists("modules_to_save")) {
             String what = "modules_to_save " + config.node("modules_to_save");
             notes.add(Severity.REFUSED, Consumer.VLLM, what + ": vLLM takes factors alone", MERGE);
-            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, what + ": a GGUF adapter holds factors alone", MERGE);
+            notes.add(
+                    Severity.REFUSED, Consumer.LLAMA_CPP, what + ": a GGUF adapter holds factors alone", mergedGguf());
         }
         JsonNode bias = config.node("bias");
         if (bias != null && !bias.asText().equals("none")) {
-            notes.add(Severity.REFUSED, Consumer.VLLM, "bias is " + bias.asText() + ", and must be none", MERGE);
+            notes.add(
+                    Severity.REFUSED, Consumer.VLLM, "bias is " + bias.asText() + ", and must be none", MERGE_BY_PEFT);
             notes.add(
                     Severity.REFUSED,
                     Consumer.LLAMA_CPP,
                     "bias is " + bias.asText() + ", and biases are not converted",
-                    MERGE);
+                    MERGE_BY_PEFT);
         }
         ranks(rank);
         if (on("use_rslora")) {
@@ -130,7 +143,7 @@ public final class AdapterDoctor {
                     Severity.REFUSED,
                     Consumer.LLAMA_CPP,
                     "trainable_token_indices: rows of the embedding are not converted",
-                    MERGE);
+                    MERGE_BY_PEFT);
         }
         JsonNode task = config.node("task_type");
         if (task == null) {

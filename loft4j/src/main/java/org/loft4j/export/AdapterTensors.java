@@ -124,8 +124,8 @@ final class AdapterTensors {
                     embeddings ? Severity.NOTE : Severity.REFUSED,
                     Consumer.VLLM,
                     what + (embeddings ? ": vLLM leaves them out, and serves no new tokens" : ""),
-                    AdapterDoctor.MERGE);
-            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, what, AdapterDoctor.MERGE);
+                    AdapterDoctor.MERGE_BY_PEFT);
+            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, what, AdapterDoctor.MERGE_BY_PEFT);
         }
         if (source.names().stream().anyMatch(name -> name.contains("lora_embedding_"))) {
             notes.add(

@@ -20,6 +20,7 @@ public record Diagnosis(String kind, List<Finding> findings) {
     public enum Verdict {
         YES("yes"),
         AFTER("yes, after changes"),
+        UNKNOWN("not known"),
         NO("no");
 
         private final String words;
@@ -40,7 +41,9 @@ public record Diagnosis(String kind, List<Finding> findings) {
             if (finding.severity() == Severity.REFUSED) {
                 return Verdict.NO;
             }
-            if (finding.severity() == Severity.CHANGE) {
+            if (finding.severity() == Severity.UNKNOWN) {
+                verdict = Verdict.UNKNOWN;
+            } else if (finding.severity() == Severity.CHANGE && verdict == Verdict.YES) {
                 verdict = Verdict.AFTER;
             }
         }
@@ -54,10 +57,10 @@ public record Diagnosis(String kind, List<Finding> findings) {
                 .toList();
     }
 
-    /** Whether some program loads it as it is or after a change. */
+    /** Whether some program is known to load it as it is or after a change. */
     public boolean loadsSomewhere() {
         for (Consumer consumer : Consumer.values()) {
-            if (verdict(consumer) != Verdict.NO) {
+            if (verdict(consumer) == Verdict.YES || verdict(consumer) == Verdict.AFTER) {
                 return true;
             }
         }
@@ -76,6 +79,11 @@ public record Diagnosis(String kind, List<Finding> findings) {
             for (Consumer consumer : Consumer.values()) {
                 add(severity, consumer, what, remedy);
             }
+        }
+
+        boolean refusedBy(Consumer consumer) {
+            return findings.stream()
+                    .anyMatch(finding -> finding.consumer() == consumer && finding.severity() == Severity.REFUSED);
         }
 
         Diagnosis diagnosis(String kind) {

@@ -35,6 +35,8 @@ public record Finding(Severity severity, Consumer consumer, String what, String 
         NOTE,
         /** It loads once the remedy is done. */
         CHANGE,
+        /** It may load or not: nothing here knows. */
+        UNKNOWN,
         /** It does not load. */
         REFUSED;
 

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
@@ -123,6 +124,7 @@ class AdapterDoctorTest {
         Diagnosis extra = examine(Map.of(), Map.of("base_model.model.model.embed_tokens.weight", filled(8, 1)), null);
         assertEquals(Verdict.NO, extra.verdict(Consumer.LLAMA_CPP));
         assertTrue(says(extra, Consumer.VLLM, "new tokens"), extra.toString());
+        assertEquals(List.of("merge it with PEFT: merge_and_unload, then save_pretrained"), remedies(extra));
         Path base = new TinyCheckpoint(directory.resolve("base"), "llama").write().directory;
         Diagnosis unlike = examine(Map.of(), Map.of(LAYER + "lora_B.weight", filled(64, 1)), base);
         assertTrue(says(unlike, Consumer.PEFT, "(128, 64)"), unlike.toString());
@@ -135,23 +137,20 @@ class AdapterDoctorTest {
     }
 
     @Test
-    void modelDirectoriesAreJudgedToo() throws IOException {
-        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("model"), "qwen2");
-        checkpoint.config.put("architectures", new String[] {"Qwen2ForCausalLM"});
-        checkpoint.write();
-        Diagnosis sound = ModelDoctor.examine(checkpoint.directory);
-        assertEquals(Verdict.YES, sound.verdict(Consumer.VLLM), sound.toString());
-        assertEquals(Verdict.AFTER, sound.verdict(Consumer.LLAMA_CPP), sound.toString());
-        Json.write(
-                checkpoint.directory.resolve("tokenizer_config.json"),
-                Map.of("eos_token", "<|end|>", "pad_token", "<|end|>"));
-        Diagnosis trap = ModelDoctor.examine(checkpoint.directory);
-        assertTrue(says(trap, Consumer.PEFT, "pad_token is eos_token"), trap.toString());
-        assertTrue(says(trap, Consumer.VLLM, "no chat template"), trap.toString());
-        Json.write(
-                checkpoint.directory.resolve("model.safetensors.index.json"),
-                Map.of("weight_map", Map.of("a", "model-00001-of-00002.safetensors")));
-        Files.delete(checkpoint.directory.resolve("model.safetensors"));
-        assertFalse(ModelDoctor.examine(checkpoint.directory).loadsSomewhere());
+    void whatCannotBecomeAnAdapterInGgufIsToBeMergedIntoAModel() throws IOException {
+        Diagnosis dora = examine(Map.of("use_dora", true), Map.of(), null);
+        assertEquals(
+                List.of("merge it into a GGUF of the whole model: loft export --to gguf --adapter "
+                        + directory.resolve("adapter") + " --output FILE"),
+                remedies(dora));
+        Diagnosis bias = examine(Map.of("bias", "all"), Map.of(), null);
+        assertEquals(List.of("merge it with PEFT: merge_and_unload, then save_pretrained"), remedies(bias));
+    }
+
+    private static List<String> remedies(Diagnosis diagnosis) {
+        return diagnosis.of(Consumer.LLAMA_CPP).stream()
+                .filter(finding -> finding.severity() != Finding.Severity.NOTE)
+                .map(Finding::remedy)
+                .toList();
     }
 }
