@@ -22,6 +22,7 @@ import org.loft4j.export.Finding;
 import org.loft4j.export.Finding.Consumer;
 import org.loft4j.export.ModelDoctor;
 import org.loft4j.io.Json;
+import org.loft4j.model.Models;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -35,7 +36,7 @@ import picocli.CommandLine.Spec;
         name = "doctor",
         description =
                 "Says whether PEFT, vLLM and llama.cpp will load an adapter or a model, and what to change. Exit status 1 where"
-                        + " nothing will.",
+                        + " none is known to.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft doctor run",
@@ -69,8 +70,9 @@ final class DoctorCommand implements Verb {
         if (!Files.isDirectory(directory)) {
             throw new CheckpointException(directory, "there is no such directory");
         }
-        Diagnosis diagnosis =
-                PeftFiles.exists(directory) ? AdapterDoctor.examine(directory, base()) : ModelDoctor.examine(directory);
+        Diagnosis diagnosis = PeftFiles.exists(directory)
+                ? AdapterDoctor.examine(directory, base())
+                : ModelDoctor.examine(directory, Models::check);
         if (common.json) {
             spec.commandLine().getOut().println(Json.text(tree(diagnosis)));
         } else {

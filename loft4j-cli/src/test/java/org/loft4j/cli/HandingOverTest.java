@@ -107,6 +107,15 @@ class HandingOverTest {
         Captured table = Captured.loft("doctor", ADAPTER, "--model", LLAMA);
         assertEquals(0, table.status(), table.err());
         assertTrue(table.out().contains("llama.cpp  yes, after changes"), table.out());
+        Captured model = Captured.loft("doctor", LLAMA);
+        assertEquals(0, model.status(), model.out());
+        Path wrong = Files.createDirectories(directory.resolve("wrong"));
+        Files.copy(Path.of(LLAMA, "model.safetensors"), wrong.resolve("model.safetensors"));
+        String config = Files.readString(Path.of(LLAMA, "config.json"));
+        Files.writeString(wrong.resolve("config.json"), config.replace("\"hidden_size\": 64", "\"hidden_size\": 128"));
+        Captured damaged = Captured.loft("doctor", wrong.toString());
+        assertEquals(1, damaged.status(), damaged.out());
+        assertTrue(damaged.out().contains("must have shape"), damaged.out());
         Path broken = Files.createDirectories(directory.resolve("broken"));
         Files.writeString(broken.resolve("adapter_config.json"), "{\"peft_type\": \"LORA\"}");
         Captured none = Captured.loft("doctor", broken.toString(), "--json");

@@ -19,20 +19,35 @@ import org.loft4j.io.TensorSource;
 public final class ModelDoctor {
     private final Path directory;
     private final JsonObject config;
+    private final Comparison comparison;
     private final Notes notes = new Notes();
 
-    private ModelDoctor(Path directory, JsonObject config) {
+    private ModelDoctor(Path directory, JsonObject config, Comparison comparison) {
         this.directory = directory;
         this.config = config;
+        this.comparison = comparison;
+    }
+
+    /** Compares weights with config.json, which takes somebody who knows the families. */
+    @FunctionalInterface
+    public interface Comparison {
+        /**
+         * Looks at names and shapes.
+         *
+         * @throws ConfigException if what config.json describes is not known
+         * @throws CheckpointException if the weights are not those that config.json asks for
+         */
+        void check(Path directory) throws IOException;
     }
 
     /**
      * Examines a model directory.
      *
+     * @param comparison of its weights with its config.json
      * @throws CheckpointException if config.json cannot be read
      */
-    public static Diagnosis examine(Path directory) throws IOException {
-        return new ModelDoctor(directory, Json.read(directory.resolve("config.json"))).examine();
+    public static Diagnosis examine(Path directory, Comparison comparison) throws IOException {
+        return new ModelDoctor(directory, Json.read(directory.resolve("config.json")), comparison).examine();
     }
 
     private Diagnosis examine() throws IOException {
@@ -45,11 +60,14 @@ public final class ModelDoctor {
         }
         weights();
         tokenizer();
-        gguf();
+        // what is damaged is so for llama.cpp as well, and cannot be exported
+        if (!notes.refusedBy(Consumer.LLAMA_CPP)) {
+            gguf();
+        }
         return notes.diagnosis("model");
     }
 
-    private void weights() {
+    private void weights() throws IOException {
         try (ModelDirectory source = ModelDirectory.open(directory)) {
             boolean head = source.names().stream().anyMatch(name -> name.endsWith("lm_head.weight"));
             boolean tied = TextConfig.tied(config);
@@ -78,7 +96,29 @@ public final class ModelDoctor {
                         "remove the one that is old");
             }
         } catch (CheckpointException e) {
-            notes.all(Severity.REFUSED, String.valueOf(e.getMessage()), "");
+            notes.all(
+                    Severity.REFUSED,
+                    String.valueOf(e.getMessage()),
+                    ModelDirectory.exists(directory) ? "copy the file anew" : "");
+        }
+        if (!notes.refusedBy(Consumer.LLAMA_CPP)) {
+            shapes();
+        }
+    }
+
+    private void shapes() throws IOException {
+        try {
+            comparison.check(directory);
+        } catch (ConfigException e) {
+            String what = e.getMessage()
+                    + ": whether it loads, and whether its weights are those of config.json, is not known here";
+            notes.add(Severity.UNKNOWN, Consumer.PEFT, what, "look it up among the models of Transformers");
+            notes.add(Severity.UNKNOWN, Consumer.VLLM, what, "look it up among vLLM's supported models");
+        } catch (CheckpointException e) {
+            notes.all(
+                    Severity.REFUSED,
+                    String.valueOf(e.getMessage()),
+                    "take config.json and the weights from one and the same model");
         }
     }
 

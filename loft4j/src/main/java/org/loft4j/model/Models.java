@@ -166,6 +166,33 @@ public final class Models {
         }
     }
 
+    /**
+     * Does all that {@link #open} does for the directory's own task but read the numbers.
+     *
+     * @throws ConfigException if config.json describes no model that can be opened here
+     * @throws CheckpointException if the weights are not those that config.json asks for
+     */
+    public static void check(Path directory) throws IOException {
+        ModelConfigFile file = ModelConfigFile.read(directory);
+        try {
+            if (!FAMILIES.containsKey(file.family())) {
+                throw new ConfigException("model_type " + file.family() + " is unknown to loft4j");
+            }
+            ModelOptions nowhere =
+                    ModelOptions.of(defaultTask(directory)).withDtype(Dtype.F32).withDevice(DeviceSpec.META);
+            initialise(directory, nowhere).close();
+        } catch (CheckpointException e) {
+            throw new ConfigException(String.valueOf(e.getMessage()), e);
+        }
+        Family family = family(file);
+        ModelOptions options = ModelOptions.of(defaultTask(directory)).withDevice(DeviceSpec.META);
+        try (ModelDirectory source = ModelDirectory.open(directory)) {
+            family.opener()
+                    .open(new UnreadSource(source), file.json(), complete(family, file, options))
+                    .close();
+        }
+    }
+
     /** Width of the states between the layers of a directory's model, by its config.json alone. */
     public static long hiddenSize(Path directory) throws IOException {
         ModelOptions shapes = ModelOptions.of(defaultTask(directory)).withDtype(Dtype.F32);

@@ -132,6 +132,56 @@ class ModelsTest {
         assertArrayEquals(expected, llamaLogits(half), 0.2);
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "bert_cls",
+                "bert_tok",
+                "deberta_v2_cls_conv",
+                "deberta_v3_tok",
+                "distilbert_cls",
+                "gemma2_cap",
+                "gemma3_text",
+                "gpt2",
+                "llama_gqa",
+                "mistral_sw",
+                "phi3_longrope_short",
+                "qwen2",
+                "qwen3",
+                "roberta_cls",
+                "smollm3_sliding",
+                "vit_cls"
+            })
+    void theWeightsOfEveryFamilyAreComparedWithItsConfigWithoutTheirNumbers(String name) throws Exception {
+        Models.check(Fixture.directory(name));
+        Path fewer = copy(Fixture.directory(name), json -> {}, tensor -> tensor, Dtype.F32);
+        ObjectNode json = Json.read(fewer.resolve("config.json")).toTree();
+        String layers = json.has("n_layer") ? "n_layer" : json.has("n_layers") ? "n_layers" : "num_hidden_layers";
+        json.put(layers, json.get(layers).asInt() + 1);
+        json.remove("layer_types");
+        json.remove("no_rope_layers");
+        Json.write(fewer.resolve("config.json"), json);
+        String fault = assertThrows(CheckpointException.class, () -> Models.check(fewer))
+                .getMessage();
+        assertTrue(fault.contains("tensors that config.json asks for are missing"), fault);
+    }
+
+    @Test
+    void aCheckTellsWhatIsUnknownFromWhatIsDamaged() throws Exception {
+        Path unknown = copy(LLAMA, json -> json.put("model_type", "mamba"), name -> name, Dtype.F32);
+        assertEquals(
+                "model_type mamba is unknown to loft4j",
+                assertThrows(ConfigException.class, () -> Models.check(unknown)).getMessage());
+        Path setting = copy(LLAMA, json -> json.put("hidden_act", "quick_gelu"), name -> name, Dtype.F32);
+        assertThrows(ConfigException.class, () -> Models.check(setting));
+        Path nameless = copy(LLAMA, json -> json.remove("model_type"), name -> name, Dtype.F32);
+        assertThrows(ConfigException.class, () -> Models.check(nameless));
+        Path wide = copy(LLAMA, json -> json.put("intermediate_size", 256), name -> name, Dtype.F32);
+        String shape = assertThrows(CheckpointException.class, () -> Models.check(wide))
+                .getMessage();
+        assertTrue(shape.contains("must have shape (256, 64) by config.json, got (128, 64)"), shape);
+    }
+
     @Test
     void missingAndMisshapenTensorsAreNamed() throws Exception {
         Path gap = copy(LLAMA, json -> {}, name -> name.endsWith("up_proj.weight") ? "other." + name : name, Dtype.F32);

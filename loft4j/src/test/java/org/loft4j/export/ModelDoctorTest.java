@@ -1,0 +1,113 @@
+package org.loft4j.export;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.export.Diagnosis.Verdict;
+import org.loft4j.export.Finding.Consumer;
+import org.loft4j.export.Finding.Severity;
+import org.loft4j.io.Json;
+import org.loft4j.model.Models;
+
+class ModelDoctorTest {
+    @TempDir
+    Path directory;
+
+    private TinyCheckpoint checkpoint(String modelType) {
+        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("model"), modelType);
+        checkpoint.config.put("architectures", new String[] {"LlamaForCausalLM"});
+        return checkpoint;
+    }
+
+    private Diagnosis examine() throws IOException {
+        return ModelDoctor.examine(directory.resolve("model"), Models::check);
+    }
+
+    private static boolean says(Diagnosis diagnosis, Consumer consumer, String word) {
+        return diagnosis.of(consumer).stream()
+                .anyMatch(finding -> finding.what().contains(word));
+    }
+
+    private static List<Finding> refusals(Diagnosis diagnosis, Consumer consumer) {
+        return diagnosis.of(consumer).stream()
+                .filter(finding -> finding.severity() != Severity.NOTE)
+                .toList();
+    }
+
+    @Test
+    void soundModelsLoadAndTheirTrapsAreNamed() throws IOException {
+        checkpoint("llama").write();
+        Diagnosis sound = examine();
+        assertEquals(Verdict.YES, sound.verdict(Consumer.PEFT), sound.toString());
+        assertEquals(Verdict.YES, sound.verdict(Consumer.VLLM), sound.toString());
+        assertEquals(Verdict.AFTER, sound.verdict(Consumer.LLAMA_CPP), sound.toString());
+        Json.write(
+                directory.resolve("model").resolve("tokenizer_config.json"),
+                Map.of("eos_token", "<|end|>", "pad_token", "<|end|>"));
+        Diagnosis trap = examine();
+        assertTrue(says(trap, Consumer.PEFT, "pad_token is eos_token"), trap.toString());
+        assertTrue(says(trap, Consumer.VLLM, "no chat template"), trap.toString());
+        Json.write(
+                directory.resolve("model").resolve("model.safetensors.index.json"),
+                Map.of("weight_map", Map.of("a", "model-00001-of-00002.safetensors")));
+        Files.delete(directory.resolve("model").resolve("model.safetensors"));
+        assertFalse(examine().loadsSomewhere());
+    }
+
+    @Test
+    void whatIsUnknownHereIsNotCalledLoadable() throws IOException {
+        checkpoint("foobar").write();
+        Diagnosis unknown = examine();
+        assertEquals(Verdict.UNKNOWN, unknown.verdict(Consumer.PEFT), unknown.toString());
+        assertEquals(Verdict.UNKNOWN, unknown.verdict(Consumer.VLLM), unknown.toString());
+        assertEquals(Verdict.NO, unknown.verdict(Consumer.LLAMA_CPP), unknown.toString());
+        assertTrue(
+                says(unknown, Consumer.VLLM, "model_type foobar is unknown to loft4j: whether it loads"),
+                unknown.toString());
+        assertFalse(unknown.loadsSomewhere());
+    }
+
+    @Test
+    void weightsOfOtherShapesThanConfigJsonAsksForAreDamaged() throws IOException {
+        TinyCheckpoint checkpoint = checkpoint("llama");
+        checkpoint.config.put("hidden_size", 2 * TinyCheckpoint.HIDDEN);
+        checkpoint.write();
+        Diagnosis damaged = examine();
+        assertFalse(damaged.loadsSomewhere(), damaged.toString());
+        for (Consumer consumer : Consumer.values()) {
+            List<Finding> all = refusals(damaged, consumer);
+            assertEquals(1, all.size(), damaged.toString());
+            assertTrue(
+                    all.get(0)
+                            .what()
+                            .contains("embed_tokens.weight must have shape (12, 128) by config.json, got (12, 64)"),
+                    damaged.toString());
+            assertEquals(
+                    "take config.json and the weights from one and the same model",
+                    all.get(0).remedy());
+        }
+    }
+
+    @Test
+    void aTruncatedFileIsOneFaultForEachProgramAndToBeCopiedAnew() throws IOException {
+        checkpoint("llama").write();
+        Path weights = directory.resolve("model").resolve("model.safetensors");
+        byte[] bytes = Files.readAllBytes(weights);
+        Files.write(weights, Arrays.copyOf(bytes, bytes.length / 2));
+        Diagnosis damaged = examine();
+        for (Consumer consumer : Consumer.values()) {
+            List<Finding> all = refusals(damaged, consumer);
+            assertEquals(1, all.size(), damaged.toString());
+            assertEquals("copy the file anew", all.get(0).remedy());
+        }
+    }
+}
