@@ -10,8 +10,8 @@ import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.adapter.PeftMetadata;
+import org.loft4j.infer.UntrainedHead;
 import org.loft4j.io.HubException;
-import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
@@ -111,18 +111,14 @@ record LoadedModel(
     }
 
     /** A classifier whose head nobody has trained would answer at random. */
-    private static void requireHead(Path directory, Model model, @Nullable LoraAdapter adapter) throws IOException {
-        String head = model.head().path() + ".weight";
-        if (model.task().isClassification()
-                && (adapter == null || !adapter.savedModules().containsKey(head))) {
-            try (ModelDirectory weights = ModelDirectory.open(directory)) {
-                if (!weights.names().contains(head)) {
-                    throw new CheckpointException(
-                            directory,
-                            "has no " + head
-                                    + ": it is no classifier yet; train it, or give the --adapter DIR that has one");
-                }
-            }
+    private static void requireHead(Path directory, Model model, @Nullable LoraAdapter adapter)
+            throws CheckpointException {
+        String untrained = UntrainedHead.of(model, adapter);
+        if (untrained != null) {
+            throw new CheckpointException(
+                    directory,
+                    "has no " + untrained
+                            + ": it is no classifier yet; train it, or give the --adapter DIR that has one");
         }
     }
 

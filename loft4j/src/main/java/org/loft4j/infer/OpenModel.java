@@ -60,7 +60,7 @@ record OpenModel(
         }
     }
 
-    /** @throws ConfigException if it was trained for another task */
+    /** @throws ConfigException if it was trained for another task, or is to classify and was not trained to */
     static OpenModel open(Place place, Task task, DeviceSpec device, @Nullable Dtype dtype) throws IOException {
         Path trained = place.adapter() == null ? place.model() : place.adapter();
         TaskFile file = TaskFile.exists(trained) ? TaskFile.read(trained) : null;
@@ -79,6 +79,11 @@ record OpenModel(
         try {
             model = Models.open(place.model(), options);
             LoraAdapter adapter = place.adapter() == null ? null : PeftFiles.load(place.adapter(), model);
+            String untrained = UntrainedHead.of(model, adapter);
+            if (untrained != null) {
+                throw new ConfigException(trained + " has no " + untrained + ": it was not trained " + words(task)
+                        + "; train it, or open it with the directory of an adapter that has one");
+            }
             return new OpenModel(texts, model, adapter, tokenizer, file);
         } catch (IOException | RuntimeException | Error e) {
             tokenizer.close();

@@ -129,7 +129,9 @@ public final class TrainingRun implements AutoCloseable {
         try {
             Trainable trainable = Trainable.create(model, lora, config);
             try {
-                return new TrainingRun(model, data, config, output, trainable, onExisting);
+                TrainingRun run = new TrainingRun(model, data, config, output, trainable, onExisting);
+                run.tellOfNewParameters();
+                return run;
             } catch (IOException | RuntimeException | Error e) {
                 trainable.close();
                 throw e;
@@ -137,6 +139,16 @@ public final class TrainingRun implements AutoCloseable {
         } catch (IOException | RuntimeException | Error e) {
             output.close();
             throw e;
+        }
+    }
+
+    private void tellOfNewParameters() {
+        if (state.step() == 0 && !model.weights().created().isEmpty()) {
+            LOG.log(
+                    System.Logger.Level.INFO,
+                    "{1} of {0}: not in its files, or not in this shape, and so from random numbers",
+                    model.description().directory(),
+                    String.join(", ", model.weights().created()));
         }
     }
 

@@ -21,6 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.Logged;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.DataFiles;
@@ -32,6 +33,7 @@ import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
+import org.loft4j.model.shared.Parameters;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
@@ -181,16 +183,7 @@ class ClassifierEndToEndTest {
 
     @Test
     void aPoolerThatTheBaseModelLacksIsSavedWithTheAdapter() throws IOException {
-        try (ModelDirectory source = ModelDirectory.open(base);
-                NativeScope scope = new NativeScope()) {
-            var tensors = new LinkedHashMap<String, Tensor>();
-            for (String name : source.names()) {
-                if (!name.contains("pooler")) {
-                    tensors.put(name, source.read(name).clone());
-                }
-            }
-            SafetensorsWriter.write(base.resolve("model.safetensors"), tensors, Map.of());
-        }
+        without("pooler");
         TrainResult result = train(Method.LOFT, Pooling.POOLER);
         try (Classifier classifier = Classifier.open(base, output, DeviceSpec.CPU, null)) {
             assertEquals(result.bestEvaluation().get("accuracy"), accuracy(classifier), 1e-12);
@@ -200,6 +193,38 @@ class ClassifierEndToEndTest {
                 Json.read(output.resolve("adapter_config.json")).strings("modules_to_save").stream()
                         .sorted()
                         .toList());
+    }
+
+    /** The base model without the tensors whose names hold a word. */
+    private void without(String word) throws IOException {
+        try (ModelDirectory source = ModelDirectory.open(base);
+                NativeScope scope = new NativeScope()) {
+            var tensors = new LinkedHashMap<String, Tensor>();
+            for (String name : source.names()) {
+                if (!name.contains(word)) {
+                    tensors.put(name, source.read(name).clone());
+                }
+            }
+            SafetensorsWriter.write(base.resolve("model.safetensors"), tensors, Map.of());
+        }
+    }
+
+    @Test
+    void aModelWithoutAClassifierIsRefusedAndAnAdapterThatBringsOneIsOpenedWithoutAWord() throws IOException {
+        without("classifier");
+        String message =
+                assertThrows(ConfigException.class, () -> Classifier.open(base)).getMessage();
+        assertTrue(
+                message.startsWith(base + " has no classifier.weight: it was not trained to classify texts"), message);
+        try (Logged training = new Logged(TrainingRun.class)) {
+            train(Method.LOFT, Pooling.MEAN);
+            assertEquals(1, training.messages().size(), training.messages().toString());
+        }
+        try (Logged opening = new Logged(Parameters.class);
+                Classifier classifier = Classifier.open(output)) {
+            assertTrue(accuracy(classifier) >= 0.9);
+            assertEquals(List.of(), opening.messages());
+        }
     }
 
     @Test

@@ -172,8 +172,9 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
         for (ParameterSpec spec : part) {
             if (!reader.has(spec.name())) {
                 LOG.log(
-                        System.Logger.Level.INFO,
-                        "{0} has no {1}: it starts from random numbers and has to be trained",
+                        // no more: an adapter may bring it
+                        System.Logger.Level.DEBUG,
+                        "{0} has no {1}: it starts from random numbers",
                         reader.path(),
                         spec.name());
                 return false;
