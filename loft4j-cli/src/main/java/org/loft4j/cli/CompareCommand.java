@@ -17,6 +17,7 @@ import org.loft4j.cli.compare.Contender;
 import org.loft4j.cli.compare.Summary;
 import org.loft4j.cli.compare.SummaryFiles;
 import org.loft4j.cli.compare.SummaryTable;
+import org.loft4j.cli.report.Pasted;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
@@ -321,7 +322,7 @@ final class CompareCommand implements Verb {
     }
 
     private int end(Comparison.Outcome outcome) throws IOException {
-        String again = Terminal.command() + " compare --config " + output.resolve(TrainCommand.SETTINGS);
+        String again = Pasted.command() + " compare --config " + Pasted.quoted(output.resolve(TrainCommand.SETTINGS));
         switch (outcome) {
             case STOPPED -> {
                 err().println("stopped; to go on: " + again);
@@ -329,7 +330,8 @@ final class CompareCommand implements Verb {
             }
             case OTHERS_AT_WORK ->
                 err().println("nothing is left to take, other processes are still at work: the last of them writes the"
-                        + " summary; what there is by now: " + Terminal.command() + " compare --output " + output
+                        + " summary; what there is by now: " + Pasted.command() + " compare --output "
+                        + Pasted.quoted(output)
                         + " --report-only");
             case FINISHED -> report();
         }

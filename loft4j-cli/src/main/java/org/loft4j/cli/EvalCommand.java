@@ -130,6 +130,6 @@ final class EvalCommand implements Verb {
         Table table = new Table("score", ">value");
         evaluation.values().forEach((name, value) -> table.row(name, String.format(Locale.ROOT, "%.4f", value)));
         out.print(table);
-        out.println(Quantities.count(rows) + " rows in " + String.format(Locale.ROOT, "%.1f s", evaluation.seconds()));
+        out.println(Quantities.of(rows, "row") + " in " + String.format(Locale.ROOT, "%.1f s", evaluation.seconds()));
     }
 }

@@ -17,6 +17,11 @@ final class Quantities {
         return String.format(Locale.ROOT, "%,d", value);
     }
 
+    /** {@code 1 row}, {@code 2,048 rows}. */
+    static String of(long count, String one) {
+        return count(count) + " " + one + (count == 1 ? "" : "s");
+    }
+
     /** {@code 90.9 MB}: powers of ten. */
     static String bytes(long bytes) {
         if (bytes < 1000) {

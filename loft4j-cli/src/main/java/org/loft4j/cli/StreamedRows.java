@@ -50,7 +50,7 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
         List<Row> eval = evalFile != null ? DataFiles.read(evalFile, columns) : split ? scan.heldOut() : null;
         RowSource source = split ? all.where(row -> !TrainTestSplit.isHeldOut(row, evalShare, seed)) : all;
         Labels labels = task.isClassification() ? labels(scan, modelLabels) : null;
-        String shape = Quantities.count(scan.rows() + scan.heldOut().size()) + " rows of " + all.columns()
+        String shape = Quantities.of(scan.rows() + scan.heldOut().size(), "row") + " of " + all.columns()
                 + " (--format " + all.format().word() + ") in " + data.data.shown() + ", read as they are learnt";
         return new StreamedRows(source, scan, new TrainingRows(task, scan.first(), eval, labels, shape));
     }

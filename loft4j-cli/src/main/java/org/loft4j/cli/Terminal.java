@@ -11,11 +11,6 @@ import org.loft4j.train.ProgressLine;
 final class Terminal {
     private Terminal() {}
 
-    /** How the command line was called, for commands to paste. */
-    static String command() {
-        return System.getProperty("loft.command", "./loft");
-    }
-
     /** Whether standard output shows colours: on a terminal, unless NO_COLOR is set; or where FORCE_COLOR is. */
     static boolean colour() {
         String no = System.getenv("NO_COLOR");

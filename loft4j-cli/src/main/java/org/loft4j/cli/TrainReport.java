@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.report.Pasted;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.train.TrainConfig;
@@ -25,8 +26,9 @@ record TrainReport(String model, Path output, TrainConfig config) {
         long all = opened.weights().elements() + (config.method().usesAdapter() ? trained : 0);
         return config.method().word() + ": " + Quantities.count(trained) + " of " + Quantities.count(all)
                 + " parameters (" + Quantities.percent(trained, all) + "), "
-                + encoded.train().rows() + " rows, "
-                + training.totalSteps() + " steps on " + opened.description().device()
+                + Quantities.of(encoded.train().rows(), "row") + ", "
+                + Quantities.of(training.totalSteps(), "step") + " on "
+                + opened.description().device()
                 + (training.step() > 0 ? ", going on after step " + training.step() : "");
     }
 
@@ -42,7 +44,11 @@ record TrainReport(String model, Path output, TrainConfig config) {
     String end(TrainResult result, Model opened) {
         StringBuilder text = new StringBuilder(result.summary()).append('\n');
         if (result.skippedSteps() > 0) {
-            text.append(result.skippedSteps()).append(" steps were skipped: their gradients were not finite\n");
+            text.append(Quantities.of(result.skippedSteps(), "step"))
+                    .append(
+                            result.skippedSteps() == 1
+                                    ? " was skipped: its gradients were not finite\n"
+                                    : " were skipped: their gradients were not finite\n");
         }
         scores(text, "best evaluation (step " + result.bestStep() + ")", result.bestEvaluation());
         if (result.outcome() == TrainResult.Outcome.INTERRUPTED) {
@@ -54,11 +60,12 @@ record TrainReport(String model, Path output, TrainConfig config) {
                     .append("\n--divergence-factor 0 goes on whatever the loss does\n")
                     .toString();
         }
-        String trained =
-                config.method().usesAdapter() ? "--model " + model + " --adapter " + output : "--model " + output;
+        String trained = config.method().usesAdapter()
+                ? "--model " + Pasted.quoted(model) + " --adapter " + Pasted.quoted(output)
+                : "--model " + Pasted.quoted(output);
         String verb = opened.task() == Task.CAUSAL_LM ? "generate" : "predict";
         String example = opened.imageShape() == null ? " --text \"…\"\n" : " --image FILE\n";
-        return text.append("next: " + Terminal.command() + " ")
+        return text.append("next: " + Pasted.command() + " ")
                 .append(verb)
                 .append(' ')
                 .append(trained)
@@ -94,7 +101,7 @@ record TrainReport(String model, Path output, TrainConfig config) {
     }
 
     private String goOn(String settings) {
-        return "to go on: " + Terminal.command() + " train --config " + output.resolve(TrainCommand.SETTINGS)
-                + " --resume" + settings;
+        return "to go on: " + Pasted.command() + " train --config "
+                + Pasted.quoted(output.resolve(TrainCommand.SETTINGS)) + " --resume" + settings;
     }
 }

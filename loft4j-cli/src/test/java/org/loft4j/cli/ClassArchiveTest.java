@@ -14,6 +14,6 @@ class ClassArchiveTest {
         StringWriter err = new StringWriter();
         int status = ClassArchive.run(new PrintWriter(out, true), new PrintWriter(err, true));
         assertEquals(0, status, err::toString);
-        assertTrue((out + "" + err).contains("finished after 1 steps"), out + "" + err);
+        assertTrue((out + "" + err).contains("finished after 1 step;"), out + "" + err);
     }
 }

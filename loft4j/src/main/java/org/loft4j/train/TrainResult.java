@@ -51,7 +51,7 @@ public record TrainResult(
     /** One sentence for a person: what happened, and how to go on. */
     public String summary() {
         return switch (outcome) {
-            case FINISHED -> "finished after " + step + " steps; the result is in " + output;
+            case FINISHED -> "finished after " + steps() + "; the result is in " + output;
             case STOPPED_EARLY ->
                 "stopped early after " + step + " of " + totalSteps + " steps, the best evaluation was at step "
                         + bestStep + "; the result is in " + output;
@@ -59,8 +59,12 @@ public record TrainResult(
                 "stopped after step " + step + " of " + totalSteps + ", saved in " + checkpoint
                         + "; resume with the same settings and the same output directory to go on";
             case DIVERGED -> "given up after step " + step + " of " + totalSteps + ": " + divergedText();
-            case ALREADY_FINISHED -> "nothing to do: the run in " + output + " is finished (" + step + " steps)";
+            case ALREADY_FINISHED -> "nothing to do: the run in " + output + " is finished (" + steps() + ")";
         };
+    }
+
+    private String steps() {
+        return step + (step == 1 ? " step" : " steps");
     }
 
     private String divergedText() {

@@ -2,6 +2,7 @@ package org.loft4j.cli.demo;
 
 import java.nio.file.Path;
 import java.util.List;
+import org.loft4j.cli.report.Pasted;
 import org.loft4j.train.Method;
 
 /** What a person would want to do after the demo, as command lines to paste. */
@@ -12,24 +13,15 @@ final class NextCommands {
         Method method = settings.methods().get(0);
         Path run = settings.output().resolve(method.word());
         String trained = method.usesAdapter()
-                ? " --model " + quoted(assets.model()) + " --adapter " + quoted(run)
-                : " --model " + quoted(run);
+                ? " --model " + Pasted.quoted(assets.model()) + " --adapter " + Pasted.quoted(run)
+                : " --model " + Pasted.quoted(run);
         Path test = assets.data().resolve(SentencePair.Split.TEST.fileName());
         return List.of(
-                launcher() + " predict" + trained + " --text \"He should of called me yesterday.\"",
-                launcher() + " eval" + trained + " --data " + quoted(test),
+                Pasted.command() + " predict" + trained + " --text \"He should of called me yesterday.\"",
+                Pasted.command() + " eval" + trained + " --data " + Pasted.quoted(test),
                 method.usesAdapter()
-                        ? launcher() + " merge" + trained + " --output "
-                                + quoted(settings.output().resolve("merged"))
-                        : launcher() + " inspect " + quoted(run));
-    }
-
-    private static String launcher() {
-        return System.getProperty("os.name", "").startsWith("Windows") ? "loft" : "./loft";
-    }
-
-    private static String quoted(Path path) {
-        String text = path.toString();
-        return text.matches("[\\w@%+=:,./\\\\~-]+") ? text : '"' + text + '"';
+                        ? Pasted.command() + " merge" + trained + " --output "
+                                + Pasted.quoted(settings.output().resolve("merged"))
+                        : Pasted.command() + " inspect " + Pasted.quoted(run));
     }
 }
