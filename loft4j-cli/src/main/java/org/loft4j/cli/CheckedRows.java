@@ -98,6 +98,16 @@ record CheckedRows(String name, DataRows data, List<String> faults, TokenLengths
         return labels;
     }
 
+    /** What the rows are to be learnt for: an answer, a label or tags; empty where they are all text. */
+    String answer() {
+        return switch (data.format()) {
+            case TEXT -> "";
+            case LABEL -> "label";
+            case TAGS -> "tags";
+            default -> "answer";
+        };
+    }
+
     /** Turns of the assistant in which nothing is said and no tool called. */
     long emptyAnswers() {
         return data.rows().stream()

@@ -113,6 +113,8 @@ final class DataCheckCommand implements Verb {
         Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
         CheckedRows train = CheckedRows.read("training rows", files.isEmpty() ? List.of(data.data) : files, columns);
         CheckedRows held = evalData == null ? null : CheckedRows.read("held-out rows", List.of(evalData), columns);
+        TrainingRows.tellOfLabels(
+                task, asked, train.data().rows(), spec.commandLine().getErr());
         List<String> stops = new ArrayList<>();
         Labels labels = task.isClassification() ? labels(train, directory, stops) : null;
         if (labels != null || !task.isClassification()) {

@@ -38,9 +38,16 @@ record DataReport(
         for (CheckedRows part : parts) {
             part(part, text);
         }
-        repetitions("duplicates", repeated, "the same prompt with another answer", text);
+        String answer = parts.get(0).answer();
+        String asked = answer.equals("answer") ? "the same prompt" : "the same text";
+        String other = answer.equals("tags") ? " with other tags" : " with another " + answer;
+        repetitions("duplicates", repeated, answer.isEmpty() ? "" : asked + other, text);
         if (shared != null) {
-            repetitions("held-out rows that are training rows too", shared, "the same with another answer", text);
+            repetitions(
+                    "held-out rows that are training rows too",
+                    shared,
+                    answer.isEmpty() ? "" : "the same" + other,
+                    text);
         }
         for (CheckedRows part : parts) {
             part.faults().forEach(fault -> text.append(fault).append('\n'));
@@ -59,12 +66,12 @@ record DataReport(
     private void part(CheckedRows part, StringBuilder text) {
         text.append(part.name())
                 .append(": ")
-                .append(Quantities.count(part.data().rows().size()));
+                .append(Quantities.of(part.data().rows().size(), "row"));
         if (part.data().rows().isEmpty()) {
-            text.append(" rows\n");
+            text.append('\n');
             return;
         }
-        text.append(" rows of ").append(part.data().columns());
+        text.append(" of ").append(part.data().columns());
         text.append(" (--format ").append(part.data().format().word()).append(")\n");
         if (!part.lengths().isEmpty()) {
             TokenLengths lengths = part.lengths();
@@ -74,11 +81,15 @@ record DataReport(
             text.append(", max ").append(lengths.max()).append('\n');
             text.append("  lengths: ").append(lengths.line()).append('\n');
             text.append("  cut to ").append(maxLength).append(" tokens: ");
-            text.append(Quantities.count(part.cut().rows())).append(" rows");
+            text.append(Quantities.of(part.cut().rows(), "row"));
             if (part.cut().rows() > 0) {
-                text.append(", the answer itself in ")
-                        .append(Quantities.count(part.cut().completions()));
-                text.append("; ").append(Quantities.count(part.cut().tokens())).append(" tokens lost");
+                if (part.answer().equals("answer")) {
+                    text.append(", the answer itself in ")
+                            .append(Quantities.count(part.cut().completions()));
+                }
+                text.append("; ")
+                        .append(Quantities.of(part.cut().tokens(), "token"))
+                        .append(" lost");
             }
             text.append('\n');
         }
@@ -104,15 +115,19 @@ record DataReport(
         }
     }
 
+    /** @param otherName empty where rows have nothing else to differ in */
     private static void repetitions(String name, Repetitions found, String otherName, StringBuilder text) {
         text.append(name)
                 .append(": ")
                 .append(Quantities.count(found.same().size()))
                 .append(examples(found.same()));
-        text.append("\n  ").append(otherName).append(": ");
-        text.append(Quantities.count(found.other().size()))
-                .append(examples(found.other()))
-                .append('\n');
+        text.append('\n');
+        if (!otherName.isEmpty()) {
+            text.append("  ").append(otherName).append(": ");
+            text.append(Quantities.count(found.other().size()))
+                    .append(examples(found.other()))
+                    .append('\n');
+        }
     }
 
     private static String examples(List<Repetitions.Pair> pairs) {

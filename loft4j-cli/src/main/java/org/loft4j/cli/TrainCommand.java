@@ -218,6 +218,7 @@ final class TrainCommand implements Verb {
                 ? streamed.known()
                 : TrainingRows.read(task, data, eval.file, eval.share, known, run.seed);
         err().println("loft: " + rows.shape());
+        TrainingRows.tellOfLabels(task, asked, rows.train(), err());
         ModelOptions options = new ModelOptions(
                 task,
                 rows.labelNames(),

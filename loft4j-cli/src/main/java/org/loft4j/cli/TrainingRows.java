@@ -62,7 +62,7 @@ record TrainingRows(
     }
 
     private static String shape(DataRows read, DataReference data) {
-        return Quantities.count(read.rows().size()) + " rows of " + read.columns() + " (--format "
+        return Quantities.of(read.rows().size(), "row") + " of " + read.columns() + " (--format "
                 + read.format().word() + ") in " + data.shown();
     }
 
@@ -70,6 +70,14 @@ record TrainingRows(
     static Labels labels(List<Row> rows, List<String> modelLabels) throws IOException {
         Labels own = Labels.of(rows);
         return modelLabels.containsAll(own.names()) ? Labels.ofNames(modelLabels) : own;
+    }
+
+    /** Says of rows with labels that a language model learns their texts alone, where nobody has asked for that. */
+    static void tellOfLabels(Task task, @Nullable Task asked, List<Row> rows, PrintWriter err) {
+        if (asked == null && task == Task.CAUSAL_LM && !rows.isEmpty() && rows.get(0) instanceof LabeledText) {
+            err.println("loft: the labels are not learnt, for a language model learns texts alone;"
+                    + " --task sequence-classification learns them");
+        }
     }
 
     List<String> labelNames() {

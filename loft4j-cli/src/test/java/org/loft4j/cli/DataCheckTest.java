@@ -112,6 +112,40 @@ class DataCheckTest {
     }
 
     @Test
+    void rowsWithLabelsAreSpokenOfAsSuch() throws IOException {
+        String model = TinyModels.encoder(directory.resolve("model")).toString();
+        String row = "red ball red ball red ball,";
+        Path rows = file("rows.csv", "text,label\n" + row + "a\n" + row + "b\n");
+        String[] check = {"data", "check", rows.toString(), "--model", model, "--max-length", "4"};
+        Captured call = Captured.loft(check);
+        assertEquals(0, call.status(), call.err() + call.out());
+        assertTrue(call.out().contains("\n  the same text with another label: 1 ("), call.out());
+        assertTrue(call.out().contains("\n  cut to 4 tokens: 2 rows; "), call.out());
+        assertEquals("", call.err());
+        String language = language();
+        Path one = file("one.csv", "text\n" + row.replace(",", "\n"));
+        Captured single = Captured.loft("data", "check", one.toString(), "--model", language, "--max-length", "4");
+        assertTrue(single.out().startsWith("training rows: 1 row of "), single.out());
+        assertTrue(single.out().contains("\n  cut to 4 tokens: 1 row; "), single.out());
+        assertTrue(single.out().contains("\nduplicates: 0\nnothing here"), single.out());
+        assertEquals("", single.err());
+    }
+
+    @Test
+    void labelsThatALanguageModelDoesNotLearnAreTold() throws IOException {
+        Path rows = file("rows.csv", "text,label\na,red\nb,blue\n");
+        String model = language();
+        String told = Captured.loft("data", "check", rows.toString(), "--model", model)
+                .err();
+        assertTrue(told.contains("the labels are not learnt"), told);
+        assertTrue(told.contains("--task sequence-classification learns them"), told);
+        assertEquals(
+                "",
+                Captured.loft("data", "check", rows.toString(), "--model", model, "--task", "causal-lm")
+                        .err());
+    }
+
+    @Test
     void labelsAreCounted() throws IOException {
         String model = TinyModels.encoder(directory.resolve("model")).toString();
         Path rows = TinyModels.colours(directory.resolve("rows.csv"), 9);
