@@ -141,13 +141,18 @@ record LoadedModel(
         ModelReference base = new ModelReference(name);
         if (base.directory() == null && !base.isName()) {
             throw new CheckpointException(
-                    adapter, "its model " + name + " is no directory here; say where it is with --model MODEL");
+                    adapter,
+                    "its model " + name
+                            + " is no directory here (a path is that from the folder of the training); say where it is with --model MODEL");
         }
         try {
             return HubAccess.resolve(flags.verb, base);
         } catch (HubException e) {
             throw new CheckpointException(
-                    adapter, "its model " + e.getMessage() + "; or say where it is with --model MODEL", e);
+                    adapter,
+                    "its model " + base + " is not here (a path would be that from the folder of the training): "
+                            + e.getMessage() + "; or say where it is with --model MODEL",
+                    e);
         }
     }
 

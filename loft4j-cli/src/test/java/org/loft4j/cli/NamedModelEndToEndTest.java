@@ -135,7 +135,7 @@ class NamedModelEndToEndTest {
         Captured unknown = loft("predict", "--model", "models/MiniLM", "--text", "x");
         assertEquals(1, unknown.status());
         assertTrue(unknown.err().contains("127.0.0.1 knows no such model"), unknown.err());
-        assertTrue(unknown.err().contains("there is no directory models/MiniLM"), unknown.err());
+        assertTrue(unknown.err().contains("there is no directory models/MiniLM here; "), unknown.err());
         Captured neither = loft("predict", "--model", "./MiniLM", "--text", "x");
         assertEquals(2, neither.status());
         assertTrue(

@@ -53,7 +53,10 @@ record OpenModel(
             if (model == null) {
                 throw new CheckpointException(
                         trained,
-                        (name.isEmpty() ? "its model is not named" : "its model " + name + " is not on this machine")
+                        (name.isEmpty()
+                                        ? "its model is not named"
+                                        : "its model " + name
+                                                + " is not on this machine (a path is that from the folder of the training)")
                                 + ": open it with the directory of the model beside that of the adapter");
             }
             return new Place(model, trained);

@@ -144,7 +144,8 @@ final class HubClient {
                         || Thread.currentThread().isInterrupted()) {
                     String fault = "cannot get " + what + " from " + environment.endpoint() + ": " + reason(e);
                     throw unreachable
-                            ? HubException.unreachable(name, fault + "; is there a connection, or a proxy to name?", e)
+                            ? HubException.unreachable(
+                                    name, fault + "; check the connection, and the proxy where there is one", e)
                             : new HubException(name, fault, e);
                 }
                 pause(what, failures, e);

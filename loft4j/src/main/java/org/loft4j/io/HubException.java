@@ -38,9 +38,9 @@ public final class HubException extends IOException {
         return new HubException(name + ": " + fault, Kind.UNKNOWN, null);
     }
 
-    /** The same failure with a further hint. */
-    HubException and(String hint) {
-        return new HubException(getMessage() + "; " + hint, kind, this);
+    /** The same failure after what is to be said first. */
+    HubException after(String first) {
+        return new HubException(first + "; " + getMessage(), kind, this);
     }
 
     /** Whether there is no such model as far as the caller may know. */

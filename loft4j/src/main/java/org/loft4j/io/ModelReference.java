@@ -57,7 +57,7 @@ public record ModelReference(String text) {
         try {
             return hub.snapshot(name);
         } catch (HubException e) {
-            throw e.isUnknown() ? e.and("and there is no directory " + text) : e;
+            throw e.isUnknown() || e.isUnreachable() ? e.after("there is no directory " + text + " here") : e;
         }
     }
 

@@ -228,6 +228,18 @@ class ClassifierEndToEndTest {
     }
 
     @Test
+    void anAdaptersModelThatIsNotFoundMayHaveBeenRelative() throws IOException {
+        train(Method.LORA, Pooling.MEAN);
+        new TaskFile(Task.SEQUENCE_CLASSIFICATION, LABELS, Pooling.MEAN, 16, "models/Base").write(output);
+        String message = assertThrows(CheckpointException.class, () -> Classifier.open(output))
+                .getMessage();
+        assertTrue(
+                message.contains("its model models/Base is not on this machine (a path is that from the folder of the"
+                        + " training): open it with"),
+                message);
+    }
+
+    @Test
     void aLanguageModelsAdapterIsNotAClassifier() throws IOException {
         new TaskFile(Task.CAUSAL_LM, List.of(), null, 16, null).write(output);
         String message = assertThrows(ConfigException.class, () -> Classifier.open(base, output, DeviceSpec.CPU, null))

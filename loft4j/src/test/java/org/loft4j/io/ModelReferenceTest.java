@@ -1,9 +1,11 @@
 package org.loft4j.io;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.net.URI;
@@ -51,6 +53,17 @@ class ModelReferenceTest {
                 "nowhere is not a directory, and not the name of a model on the hub, such as HuggingFaceTB/SmolLM2-135M",
                 new ModelReference("nowhere").fault());
         assertThrows(ConfigException.class, () -> new ModelReference("./org/name").resolve(offline()));
+    }
+
+    @Test
+    void aDirectoryWithATypoIsSaidBeforeTheConnection() {
+        HubEnvironment nowhere =
+                new HubEnvironment(Path.of("target/no-cache"), URI.create("http://127.0.0.1:1"), null, false);
+        Hub hub = new Hub(nowhere, HubRetries.DEFAULT, HubListener.NONE);
+        String message = assertThrows(HubException.class, () -> new ModelReference("models/Typo").resolve(hub))
+                .getMessage();
+        assertTrue(message.startsWith("there is no directory models/Typo here; models/Typo: cannot get "), message);
+        assertFalse(message.contains("?"), message);
     }
 
     private Hub offline() {
