@@ -41,7 +41,8 @@ import picocli.CommandLine.Spec;
         name = "predict",
         description =
                 "Classifies texts: those of --text, of a file, or the lines of standard input; or images, those of --image."
-                        + " Prints label, probability and text.",
+                        + " Prints label, probability and text, with tabs between; within a text \\t, \\n, \\r and \\\\ stand for tab,"
+                        + " line ends and backslash.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft predict --model models/MiniLM --adapter run --text \"She have lost her keys.\"",
@@ -67,7 +68,8 @@ final class PredictCommand implements Verb {
             names = "--data",
             paramLabel = "FILE",
             description =
-                    "Texts to classify: .jsonl, .json, .csv, .tsv or .txt; labels in it are not read. Default: the lines of standard input.")
+                    "Texts to classify, as 'loft train' takes its rows: files, a pattern of files or a query; labels in them are not"
+                            + " read, and blank lines of .txt and of standard input are left out. Default: the lines of standard input.")
     @Nullable
     DataReference data;
 
@@ -215,9 +217,17 @@ final class PredictCommand implements Verb {
         for (int i = 0; i < judged.size(); i++) {
             out.print(i == 0 ? "" : "\n");
             judged.get(i)
-                    .forEach(word -> out.println(word.label() + "\t"
-                            + String.format(Locale.ROOT, "%.3f", word.probability()) + "\t" + word.word()));
+                    .forEach(word -> out.println(field(word.label()) + "\t"
+                            + String.format(Locale.ROOT, "%.3f", word.probability()) + "\t" + field(word.word())));
         }
+    }
+
+    /** Keeps a text within its field and its line. */
+    private static String field(String text) {
+        return text.replace("\\", "\\\\")
+                .replace("\t", "\\t")
+                .replace("\n", "\\n")
+                .replace("\r", "\\r");
     }
 
     private void print(
@@ -228,8 +238,9 @@ final class PredictCommand implements Verb {
         for (int i = 0; i < asked.size(); i++) {
             TextClassifier.Prediction prediction = predictions.get(i);
             if (!common.json) {
-                out.println(prediction.label() + "\t" + String.format(Locale.ROOT, "%.3f", prediction.probability())
-                        + "\t" + asked.get(i));
+                out.println(field(prediction.label()) + "\t"
+                        + String.format(Locale.ROOT, "%.3f", prediction.probability()) + "\t"
+                        + (kind.equals("text") ? field(asked.get(i)) : asked.get(i)));
                 continue;
             }
             Map<String, Double> probabilities = new LinkedHashMap<>();

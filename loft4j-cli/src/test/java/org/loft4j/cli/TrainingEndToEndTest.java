@@ -52,6 +52,10 @@ class TrainingEndToEndTest {
                         + prediction.get("probabilities").get("blue").asDouble(),
                 1e-6);
 
+        String tabbed = "red\tred \\ ball\nred";
+        Captured line = Captured.loft("predict", "--adapter", run.toString(), "--text", tabbed);
+        assertTrue(line.out().matches("red\t1?[.0-9]+\t\\Qred\\tred \\\\ ball\\nred\\E\\R"), line.out());
+
         Captured untrained = Captured.loft("predict", "--model", model.toString(), "--text", text);
         assertEquals(1, untrained.status());
         assertTrue(untrained.err().contains("has no classifier.weight"), untrained.err());
