@@ -46,7 +46,7 @@ class TrainCommandTest {
         assertEquals(2, call.status(), call.err());
         assertTrue(call.err().contains("method must be one of loft, "), call.err());
         assertTrue(call.err().contains(", full, got magic"), call.err());
-        assertTrue(call.err().contains("lora.rank must be at least 1, got 0"), call.err());
+        assertTrue(call.err().contains(" rank must be at least 1, got 0"), call.err());
         assertTrue(call.err().contains("per_device_train_batch_size must be at least 1, got 0"), call.err());
         assertTrue(call.err().contains("eval_share must lie in [0, 1), got 2"), call.err());
         assertTrue(call.err().contains("--seed"), call.err());

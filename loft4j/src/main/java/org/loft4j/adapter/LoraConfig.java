@@ -39,7 +39,7 @@ public record LoraConfig(
         Map<String, Integer> rankPattern,
         Map<String, Double> alphaPattern) {
     public LoraConfig {
-        Checks.atLeast("lora.rank", rank, 1);
+        Checks.atLeast("rank", rank, 1);
         Checks.positive("lora.alpha", alpha);
         Checks.fraction("lora.dropout", dropout);
         modulesToSave = List.copyOf(modulesToSave);

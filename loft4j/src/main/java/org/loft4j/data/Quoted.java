@@ -4,7 +4,7 @@ import java.util.Collection;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/** Pieces of data in messages: short, on one line, without control characters. */
+/** Pieces of data in messages: short, on one line, without control characters; tabs are shown as \\t. */
 final class Quoted {
     private static final int LIMIT = 60;
     private static final int MOST = 20;
@@ -27,7 +27,7 @@ final class Quoted {
     }
 
     private static String clean(String text) {
-        return UNFIT.matcher(text).replaceAll("?");
+        return UNFIT.matcher(text.replace("\t", "\\t")).replaceAll("?");
     }
 
     static String list(Collection<String> names) {

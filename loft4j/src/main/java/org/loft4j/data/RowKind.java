@@ -261,7 +261,7 @@ sealed interface RowKind {
             throws DataException {
         if (!present.contains(column)) {
             throw origin.fault(where + "has no \"" + column + "\"; it has " + Quoted.list(present)
-                    + (role.isEmpty() ? "" : " (" + role + "_column names another)"));
+                    + (role.isEmpty() ? "" : " (" + role + "_column, --" + role + "-column, names another)"));
         }
         return column;
     }

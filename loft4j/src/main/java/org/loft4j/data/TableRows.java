@@ -153,7 +153,8 @@ final class TableRows implements RowReading {
         if (header.size() == 1 && ONE_COLUMN.matcher(header.get(0)).find()) {
             throw origin.fault(
                     "the header " + Quoted.text(header.get(0)) + " is one column: the values must be separated by "
-                            + (separator == ',' ? "commas (.csv) or, in a .tsv file, tabs" : "tabs"));
+                            + (separator == ',' ? "commas (.csv) or, in a .tsv file, tabs" : "tabs")
+                            + hint(header.get(0)));
         }
         RowKind found =
                 RowKind.recognise(rows.columns(), header, "the header (the first line must name the columns) ", origin);
@@ -167,6 +168,14 @@ final class TableRows implements RowReading {
             }
         }
         return found;
+    }
+
+    /** What to do with values that are separated otherwise. */
+    private static String hint(String header) {
+        if (header.indexOf('\t') >= 0) {
+            return "; it looks tab-separated: name it .tsv";
+        }
+        return header.indexOf(';') >= 0 ? "; it looks separated by semicolons: write commas in their place" : "";
     }
 
     private Row row(RowKind kind, List<String> values, Origin origin) throws DataException {

@@ -34,7 +34,7 @@ public record DeviceSpec(Kind kind, int index) {
                 if (!Engine.cudaAvailable()) {
                     throw new ConfigException(
                             "device " + name
-                                    + " cannot be used: no CUDA device was found; build with -Pcuda on a machine with an NVIDIA driver, or pass --device cpu");
+                                    + " cannot be used: no CUDA device was found; on a machine with an NVIDIA driver start with LOFT_CUDA=1 ./loft, or build with -Pcuda; or pass --device cpu");
                 }
                 return new DeviceSpec(Kind.CUDA, name.length() > 4 ? Integer.parseInt(name.substring(5)) : 0);
         }

@@ -50,7 +50,8 @@ final class RunOutput implements AutoCloseable {
             boolean holdsRun = !output.checkpoints.steps().isEmpty() || Files.exists(directory.resolve(RunState.FILE));
             if (holdsRun && onExisting == OnExisting.REFUSE) {
                 throw new ConfigException("output_dir " + directory
-                        + " holds a run already: resume it, let it be overwritten, or choose another directory");
+                        + " holds a run already: resume it (--resume), let it be overwritten (--overwrite), or choose another"
+                        + " directory");
             }
             return output;
         } catch (IOException | RuntimeException | Error e) {

@@ -46,7 +46,7 @@ class LoraConfigTest {
 
     @Test
     void impossibleValuesAreNamed() {
-        assertTrue(refusal(() -> LoraConfig.of(0, 8, ALL)).contains("lora.rank must be at least 1, got 0"));
+        assertTrue(refusal(() -> LoraConfig.of(0, 8, ALL)).startsWith("rank must be at least 1, got 0"));
         assertTrue(refusal(() -> LoraConfig.of(1, 0, ALL)).contains("lora.alpha"));
         assertTrue(refusal(() -> new LoraConfig(1, 1, 1, ALL, (String) null, false, List.of()))
                 .contains("lora.dropout must lie in [0, 1), got 1.0"));

@@ -103,10 +103,10 @@ class DataFilesTest {
 
     @ParameterizedTest
     @CsvSource(quoteCharacter = '`', delimiter = '|', textBlock = """
-            {"label": 1}                      | has no "text"; it has "label" (text_column names another)
-            {"sentence": "a"}                 | has no "text"; it has "sentence" (text_column names another)
-            {}                                | has no "text"; it has nothing (text_column names another)
-            {"prompt": "a"}                   | has no "completion"; it has "prompt" (completion_column names another)
+            {"label": 1}                      | has no "text"; it has "label" (text_column, --text-column, names another)
+            {"sentence": "a"}                 | has no "text"; it has "sentence" (text_column, --text-column, names another)
+            {}                                | has no "text"; it has nothing (text_column, --text-column, names another)
+            {"prompt": "a"}                   | has no "completion"; it has "prompt" (completion_column, --completion-column, names another)
             {"prompt": "a", "completion": ""} | "completion" is empty
             {"text": 5}                       | "text" must be a string, found 5
             {"text": null}                    | "text" must be a string, found null
@@ -159,7 +159,7 @@ class DataFilesTest {
                 DataFiles.read(file, new Columns(null, null, "text", "sentence")));
         assertFault(
                 ", line 1: has no \"klass\"; it has \"text\", \"label\", \"sentence\", \"class\", \"prompt\", \"completion\""
-                        + " (label_column names another)",
+                        + " (label_column, --label-column, names another)",
                 file,
                 Columns.of("sentence", "klass"));
         assertThrows(ConfigException.class, () -> Columns.of("a", "a"));

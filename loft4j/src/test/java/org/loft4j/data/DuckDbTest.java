@@ -141,7 +141,7 @@ class DuckDbTest {
                 assertThrows(DataException.class, () -> DataFiles.read(torn)).getMessage());
         assertTrue(message.startsWith(torn + ": Invalid Input Error: "), message);
         assertEquals(
-                "query \"SELECT 1 AS other\": has no \"text\"; it has \"other\" (text_column names another)",
+                "query \"SELECT 1 AS other\": has no \"text\"; it has \"other\" (text_column, --text-column, names another)",
                 fault("SELECT 1 AS other"));
         assertEquals(
                 "query \"SELECT nothing\": Binder Error: Referenced column \"nothing\" was not found because the FROM"

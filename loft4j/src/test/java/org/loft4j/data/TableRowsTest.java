@@ -88,14 +88,19 @@ class TableRowsTest {
     void theHeaderIsRequired() {
         assertFault(
                 "line 1: the header (the first line must name the columns) has no \"text\"; it has \"I like it\", \"1\""
-                        + " (text_column names another)",
+                        + " (text_column, --text-column, names another)",
                 "I like it,1\n",
                 ',');
         assertFault("line 1: the header names \"text\" twice", "text,text\na,b\n", ',');
         assertFault(
                 "line 1: the header \"text;label\" is one column: the values must be separated by commas (.csv) or,"
-                        + " in a .tsv file, tabs",
+                        + " in a .tsv file, tabs; it looks separated by semicolons: write commas in their place",
                 "text;label\na;1\n",
+                ',');
+        assertFault(
+                "line 1: the header \"text\\tlabel\" is one column: the values must be separated by commas (.csv) or,"
+                        + " in a .tsv file, tabs; it looks tab-separated: name it .tsv",
+                "text\tlabel\na\t1\n",
                 ',');
     }
 

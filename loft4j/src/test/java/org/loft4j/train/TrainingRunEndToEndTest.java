@@ -262,7 +262,9 @@ class TrainingRunEndToEndTest {
         TinyRun.train(config, directory, OnExisting.REFUSE);
         String message = assertThrows(ConfigException.class, () -> TinyRun.train(config, directory, OnExisting.REFUSE))
                 .getMessage();
-        assertTrue(message.contains("holds a run already"), message);
+        assertTrue(
+                message.contains("holds a run already: resume it (--resume), let it be overwritten (--overwrite)"),
+                message);
         TrainConfig other = TinyRun.config(Method.LORA).epochs(1).seed(6).build();
         assertEquals(
                 TrainResult.Outcome.FINISHED,
