@@ -1,13 +1,10 @@
 package org.loft4j.cli;
 
 import java.io.PrintWriter;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.NotDirectoryException;
 import java.util.List;
 import org.loft4j.ConfigException;
+import org.loft4j.FileFault;
 import org.loft4j.NativeMemoryException;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
@@ -38,20 +35,8 @@ final class Failure {
     }
 
     private static String cause(Exception failure) {
-        if (failure instanceof NoSuchFileException e) {
-            return e.getFile() + ": there is no such file";
-        }
-        if (failure instanceof AccessDeniedException e) {
-            return e.getFile() + ": access denied";
-        }
-        if (failure instanceof FileAlreadyExistsException e) {
-            return e.getFile() + ": exists already";
-        }
-        if (failure instanceof NotDirectoryException e) {
-            return e.getFile() + ": is not a directory";
-        }
         if (failure instanceof FileSystemException e) {
-            return e.getFile() + ": " + e.getReason();
+            return e.getFile() + ": " + FileFault.of(e);
         }
         String message = failure.getMessage();
         if (failure instanceof NativeMemoryException && message != null) {

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
+import org.loft4j.FileFault;
 
 /**
  * The rows of files or of a query, read as they are asked for. Files must stay as they are: each opening compares their lengths and
@@ -60,7 +61,7 @@ public final class DataStream implements RowSource {
                 now.put(file, Files.size(file) + " bytes of " + Files.getLastModifiedTime(file));
             } catch (IOException e) {
                 SourceText.requireFile(file);
-                throw new DataException(file, "cannot be read: " + e);
+                throw new DataException(file, "cannot be read: " + FileFault.of(e));
             }
         }
         Map<Path, String> before = files;

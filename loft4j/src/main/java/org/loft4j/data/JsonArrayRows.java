@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import org.loft4j.DataException;
+import org.loft4j.FileFault;
 
 /** Rows out of one JSON array of objects. */
 final class JsonArrayRows implements RowReading {
@@ -26,7 +27,7 @@ final class JsonArrayRows implements RowReading {
         } catch (DataException e) {
             throw e;
         } catch (IOException e) {
-            throw new DataException(source.file(), "cannot be read: " + e);
+            throw new DataException(source.file(), "cannot be read: " + FileFault.of(e));
         }
     }
 
@@ -70,7 +71,7 @@ final class JsonArrayRows implements RowReading {
         } catch (DataException e) {
             throw e;
         } catch (IOException e) {
-            throw new DataException(source.file(), "cannot be read: " + e);
+            throw new DataException(source.file(), "cannot be read: " + FileFault.of(e));
         }
     }
 
@@ -85,7 +86,7 @@ final class JsonArrayRows implements RowReading {
         try {
             parser.close();
         } catch (IOException e) {
-            throw new DataException(source.file(), "cannot be closed: " + e);
+            throw new DataException(source.file(), "cannot be closed: " + FileFault.of(e));
         }
     }
 }

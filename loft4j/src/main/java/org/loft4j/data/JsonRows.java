@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
+import org.loft4j.FileFault;
 
 /** Rows out of JSON Lines, or out of one JSON array of objects. */
 final class JsonRows {
@@ -75,7 +76,7 @@ final class JsonRows {
         } catch (DataException e) {
             rows.fault(e);
         } catch (IOException e) {
-            throw origin.fault("cannot be read: " + e);
+            throw origin.fault("cannot be read: " + FileFault.of(e));
         }
     }
 

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
+import org.loft4j.FileFault;
 
 /** Values in the manner of CSV (RFC 4180), with commas or tabs between them. */
 final class QuotedRecords implements TableRows.Records {
@@ -39,7 +40,7 @@ final class QuotedRecords implements TableRows.Records {
         } catch (DataException e) {
             throw e;
         } catch (IOException e) {
-            throw new DataException(source.file(), "cannot be read: " + e);
+            throw new DataException(source.file(), "cannot be read: " + FileFault.of(e));
         }
         parser.setSchema(CsvSchema.emptySchema().withColumnSeparator(separator));
     }
@@ -73,7 +74,7 @@ final class QuotedRecords implements TableRows.Records {
         } catch (DataException e) {
             throw e;
         } catch (IOException e) {
-            throw new DataException(source.file(), "cannot be read: " + e);
+            throw new DataException(source.file(), "cannot be read: " + FileFault.of(e));
         }
     }
 
@@ -87,7 +88,7 @@ final class QuotedRecords implements TableRows.Records {
         try {
             parser.close();
         } catch (IOException e) {
-            throw new DataException(source.file(), "cannot be closed: " + e);
+            throw new DataException(source.file(), "cannot be closed: " + FileFault.of(e));
         }
     }
 }

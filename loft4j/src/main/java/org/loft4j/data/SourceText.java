@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.zip.ZipException;
 import org.loft4j.DataException;
+import org.loft4j.FileFault;
 import org.loft4j.data.image.GzipFile;
 
 /** The text of a data file, which may be longer than memory; unpacked where the name of the file ends in {@code .gz}. */
@@ -49,7 +50,7 @@ record SourceText(Path file, Bytes bytes) {
                     file, "is not a whole gzip file" + (e.getMessage() == null ? "" : ": " + e.getMessage()));
         } catch (IOException e) {
             requireFile(file);
-            throw new DataException(file, "cannot be read: " + e);
+            throw new DataException(file, "cannot be read: " + FileFault.of(e));
         }
     }
 
@@ -67,7 +68,7 @@ record SourceText(Path file, Bytes bytes) {
         } catch (DataException e) {
             throw e;
         } catch (IOException e) {
-            throw new DataException(file, "cannot be read: " + e);
+            throw new DataException(file, "cannot be read: " + FileFault.of(e));
         } catch (OutOfMemoryError e) {
             throw new DataException(file, "is too long for one text in memory: split it");
         }
@@ -88,7 +89,7 @@ record SourceText(Path file, Bytes bytes) {
         } catch (DataException e) {
             throw e;
         } catch (IOException e) {
-            throw new DataException(file, "cannot be read: " + e);
+            throw new DataException(file, "cannot be read: " + FileFault.of(e));
         }
     }
 

@@ -15,6 +15,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Function;
 import org.loft4j.CheckpointException;
+import org.loft4j.FileFault;
 
 /**
  * The ids that a model directory gives its special tokens. A token's text stands in tokenizer_config.json or
@@ -93,7 +94,7 @@ record SpecialTokens(
         } catch (JsonProcessingException e) {
             throw new CheckpointException(file, "is not valid JSON: " + Quoted.line(e.getOriginalMessage()), e);
         } catch (IOException e) {
-            throw new CheckpointException(file, "cannot be read: " + e, e);
+            throw new CheckpointException(file, "cannot be read: " + FileFault.of(e), e);
         }
     }
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.Reader;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
+import org.loft4j.FileFault;
 
 /** The lines of a text, one after the other; they end with LF or CR LF. An end of line at the end of a text begins no other. */
 final class TextLines implements AutoCloseable {
@@ -77,7 +78,7 @@ final class TextLines implements AutoCloseable {
         } catch (DataException e) {
             throw e;
         } catch (IOException e) {
-            throw new DataException(source.file(), "cannot be read: " + e);
+            throw new DataException(source.file(), "cannot be read: " + FileFault.of(e));
         }
     }
 
@@ -86,7 +87,7 @@ final class TextLines implements AutoCloseable {
         try {
             reader.close();
         } catch (IOException e) {
-            throw new DataException(source.file(), "cannot be closed: " + e);
+            throw new DataException(source.file(), "cannot be closed: " + FileFault.of(e));
         }
     }
 }

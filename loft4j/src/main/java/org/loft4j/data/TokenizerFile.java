@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.loft4j.CheckpointException;
+import org.loft4j.FileFault;
 
 /**
  * Reads tokenizer.json and makes sure that the native library can be given it: that one ends the whole process at what it does
@@ -69,7 +70,7 @@ final class TokenizerFile {
         } catch (JsonProcessingException e) {
             throw new CheckpointException(file, "is not valid JSON: " + Quoted.line(e.getOriginalMessage()), e);
         } catch (IOException e) {
-            throw new CheckpointException(file, "cannot be read: " + e, e);
+            throw new CheckpointException(file, "cannot be read: " + FileFault.of(e), e);
         }
     }
 

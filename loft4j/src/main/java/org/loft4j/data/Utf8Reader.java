@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.zip.ZipException;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
+import org.loft4j.FileFault;
 
 /**
  * UTF-8, decoded strictly and a piece at a time, with or without a byte order mark. All that comes before a fault is handed out
@@ -128,7 +129,7 @@ final class Utf8Reader extends Reader {
             throw new DataException(
                     file, "is not a whole gzip file" + (e.getMessage() == null ? "" : ": " + e.getMessage()));
         } catch (IOException e) {
-            throw new DataException(file, "cannot be read: " + e);
+            throw new DataException(file, "cannot be read: " + FileFault.of(e));
         } finally {
             bytes.flip();
         }

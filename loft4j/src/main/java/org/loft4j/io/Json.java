@@ -21,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.loft4j.CheckpointException;
+import org.loft4j.FileFault;
 
 /** JSON files: read strictly (no duplicate key, bounded depth and size), written atomically and for people to read. */
 public final class Json {
@@ -99,7 +100,9 @@ public final class Json {
             return new CheckpointException(file, "is not valid JSON: " + JsonFault.of(json), e);
         }
         return new CheckpointException(
-                file, e instanceof CharacterCodingException ? "is not UTF-8 text" : "cannot be read: " + e, e);
+                file,
+                e instanceof CharacterCodingException ? "is not UTF-8 text" : "cannot be read: " + FileFault.of(e),
+                e);
     }
 
     /** Writes maps, lists, strings, numbers, booleans, nulls or a Jackson tree, indented; keys keep their order. */

@@ -19,6 +19,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.FileFault;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -73,7 +74,7 @@ public final class SafetensorsFile implements TensorSource {
         } catch (CheckpointException e) {
             throw e;
         } catch (IOException e) {
-            throw new CheckpointException(file, "cannot be read: " + e, e);
+            throw new CheckpointException(file, "cannot be read: " + FileFault.of(e), e);
         }
     }
 
@@ -123,7 +124,7 @@ public final class SafetensorsFile implements TensorSource {
         } catch (CheckpointException e) {
             throw e;
         } catch (IOException e) {
-            throw fault(entry, "cannot be read: " + e, e);
+            throw fault(entry, "cannot be read: " + FileFault.of(e), e);
         }
     }
 

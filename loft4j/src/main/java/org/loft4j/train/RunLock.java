@@ -4,12 +4,14 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.FileFault;
 
 /** Holds a directory for one process. The system lets go of it when the process ends, however it ends. */
 public final class RunLock implements AutoCloseable {
@@ -43,9 +45,14 @@ public final class RunLock implements AutoCloseable {
         try {
             Files.createDirectories(directory);
             return FileChannel.open(directory.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        } catch (FileAlreadyExistsException e) {
+            throw new ConfigException(
+                    "output_dir " + directory + " cannot be made: " + e.getFile()
+                            + " is a file: choose another directory",
+                    e);
         } catch (FileSystemException e) {
             throw new ConfigException(
-                    "output_dir " + directory + " cannot be written to (" + e
+                    "output_dir " + directory + " cannot be written to (" + e.getFile() + ": " + FileFault.of(e)
                             + "): choose another directory, or make this one writable",
                     e);
         }
