@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -25,6 +26,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.io.HubEnvironment;
+import org.loft4j.model.TaskFile;
+import org.loft4j.nn.Task;
 
 /** From a name to an adapter that keeps the name, and back to the model by it. */
 class NamedModelEndToEndTest {
@@ -141,6 +144,19 @@ class NamedModelEndToEndTest {
         assertTrue(
                 neither.err().contains("--model ./MiniLM is not a directory, and not the name of a model"),
                 neither.err());
+    }
+
+    @Test
+    void thePathInAnAdapterIsThatFromTheFolderOfTheTraining() throws IOException {
+        Path adapter = Files.createDirectories(directory.resolve("adapter"));
+        new TaskFile(Task.SEQUENCE_CLASSIFICATION, List.of("a", "b"), null, 16, "models/Gone").write(adapter);
+        Captured call = loft("predict", "--adapter", adapter.toString(), "--text", "x");
+        assertEquals(1, call.status());
+        assertTrue(
+                call.err()
+                        .contains("its model models/Gone is not here (a path would be that from the folder of the"
+                                + " training): there is no directory models/Gone here; models/Gone: "),
+                call.err());
     }
 
     private Captured loft(String... args) {

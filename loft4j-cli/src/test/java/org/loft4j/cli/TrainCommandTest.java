@@ -3,11 +3,15 @@ package org.loft4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.train.Method;
@@ -37,6 +41,27 @@ class TrainCommandTest {
         assertEquals(Packing.EXAMPLES, parse("--packing", "examples").packing);
         assertEquals(Packing.BLOCKS, Packing.parse("true"));
         assertEquals(true, parse("--gradient-checkpointing").config().gradientCheckpointing());
+    }
+
+    @Test
+    void labelsThatALanguageModelDoesNotLearnAreTold(@TempDir Path folder) throws IOException {
+        Path rows = Files.writeString(folder.resolve("rows.csv"), "text,label\nOne day,a\n");
+        String[] train = {
+            "train",
+            "--model",
+            Fixtures.of("stories260K").toString(),
+            "--data",
+            rows.toString(),
+            "--max-steps",
+            "1",
+            "--output",
+            folder.resolve("a run").toString()
+        };
+        Captured call = Captured.loft(train);
+        assertEquals(0, call.status(), call.err());
+        assertTrue(call.err().contains("--task sequence-classification learns them"), call.err());
+        assertTrue(call.err().contains(", 1 row, 1 step on "), call.err());
+        assertTrue(call.out().contains("--adapter \"" + folder.resolve("a run") + "\""), call.out());
     }
 
     @Test
