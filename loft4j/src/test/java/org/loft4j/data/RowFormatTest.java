@@ -112,8 +112,8 @@ class RowFormatTest {
         var origin = new Origin(folder.resolve("a.csv"), 2);
         assertEquals(new PlainText("t", origin), row("a.csv", "text,label\nt,l\n", Columns.of(RowFormat.TEXT)));
         assertEquals(
-                "1: the header (the first line must name the columns) has no \"label\"; it has \"text\" (label_column"
-                        + " names another)",
+                "1: the header (the first line must name the columns) has no \"label\"; it has \"text\" (label_column,"
+                        + " --label-column, names another)",
                 fault("a.csv", "text\nt\n", Columns.of(RowFormat.LABEL)));
         assertEquals(
                 "1: has no \"messages\"; it has \"text\"",
