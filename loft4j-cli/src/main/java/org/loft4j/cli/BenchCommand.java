@@ -164,9 +164,9 @@ final class BenchCommand implements Verb {
     /** The median of a few processes: how the C library cuts its memory depends on which thread was first, and moves a peak by some percent. */
     private long peak(BenchModel shape, Contestant contestant) throws IOException {
         boolean large = shape.equals(BenchModel.LARGE);
-        int processes = quick || large && !isCompared(contestant) ? 1 : isCompared(contestant) ? 11 : 5;
+        int processes = large && (quick || !isCompared(contestant)) ? 1 : quick ? 3 : isCompared(contestant) ? 11 : 5;
         // what a step leaves behind moves the peaks of the next two or three
-        int steps = quick || large ? 3 : 6;
+        int steps = large ? 3 : quick ? 2 : 6;
         long[] peaks = new long[processes];
         for (int i = 0; i < processes; i++) {
             peaks[i] = PeakProcess.peak(shape, contestant, rank, steps);
