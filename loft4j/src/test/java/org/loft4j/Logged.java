@@ -12,7 +12,12 @@ public final class Logged extends Handler implements AutoCloseable {
     private final Logger logger;
 
     public Logged(Class<?> source) {
-        logger = Logger.getLogger(source.getName());
+        this(source.getName());
+    }
+
+    /** A class that its package keeps for itself. */
+    public Logged(String source) {
+        logger = Logger.getLogger(source);
         logger.addHandler(this);
         logger.setUseParentHandlers(false);
     }

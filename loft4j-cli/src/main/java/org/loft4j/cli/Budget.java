@@ -42,7 +42,7 @@ final class Budget {
             return;
         }
         List<String> remedies = new ArrayList<>();
-        for (Remedy remedy : remedies(most)) {
+        for (Remedy remedy : remedies(estimate, most)) {
             long then = MemoryEstimate.of(shapes, remedy.plan()).total();
             if (then < estimate.total()) {
                 remedies.add(remedy.options() + " (→ " + Quantities.bytes(then)
@@ -63,7 +63,7 @@ final class Budget {
                 .collect(Collectors.joining(", "));
     }
 
-    private List<Remedy> remedies(long most) {
+    private List<Remedy> remedies(MemoryEstimate estimate, long most) {
         List<Remedy> remedies = new ArrayList<>();
         TrainConfig now = plan.config();
         TrainConfig checkpointing = config.gradientCheckpointing(true).build();
@@ -78,7 +78,6 @@ final class Budget {
         if (fewer) {
             remedies.add(new Remedy("--load-in 4bit", plan.with(now, LoadIn.NF4, plan.load())));
         }
-        MemoryEstimate estimate = MemoryEstimate.of(shapes, plan);
         boolean copies = estimate.copy() > estimate.total() / LITTLE;
         if (copies) {
             TrainConfig waiting = config.gradientCheckpointing(now.gradientCheckpointing())

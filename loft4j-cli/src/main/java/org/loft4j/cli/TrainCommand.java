@@ -275,7 +275,8 @@ final class TrainCommand implements Verb {
     }
 
     private int dryRun(Model opened, TrainData encoded, TrainConfig config, MemoryEstimate memory) throws IOException {
-        err().println("loft: about " + Quantities.bytes(memory.total()) + " of memory: " + Budget.parts(memory));
+        // before the steps: they may be more than the machine can hold
+        err().println("loft: trying a few steps; a run takes about " + Quantities.bytes(memory.total()) + " of memory");
         err().flush();
         DryRun dry = DryRun.of(opened, encoded, config, method.adapter(adapter), memory);
         PrintWriter out = spec.commandLine().getOut();

@@ -18,6 +18,8 @@ import org.loft4j.nn.Task;
 
 /** Whether settings, model and data fit each other, before an hour has gone into finding out. */
 final class RunCheck {
+    private static final System.Logger LOG = System.getLogger(RunCheck.class.getName());
+
     private RunCheck() {}
 
     /** @throws ConfigException that names all misfits */
@@ -41,6 +43,17 @@ final class RunCheck {
         check(problems, "evaluation", data.eval(), model);
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
+        }
+    }
+
+    /** What a run begins to train from random numbers; said there, since an adapter that is opened may bring it. */
+    static void tellOfNewParameters(Model model) {
+        if (!model.weights().created().isEmpty()) {
+            LOG.log(
+                    System.Logger.Level.INFO,
+                    "{1} of {0}: not in its files, or not in this shape, and so from random numbers",
+                    model.description().directory(),
+                    String.join(", ", model.weights().created()));
         }
     }
 

@@ -130,7 +130,9 @@ public final class TrainingRun implements AutoCloseable {
             Trainable trainable = Trainable.create(model, lora, config);
             try {
                 TrainingRun run = new TrainingRun(model, data, config, output, trainable, onExisting);
-                run.tellOfNewParameters();
+                if (run.step() == 0) {
+                    RunCheck.tellOfNewParameters(model);
+                }
                 return run;
             } catch (IOException | RuntimeException | Error e) {
                 trainable.close();
@@ -139,16 +141,6 @@ public final class TrainingRun implements AutoCloseable {
         } catch (IOException | RuntimeException | Error e) {
             output.close();
             throw e;
-        }
-    }
-
-    private void tellOfNewParameters() {
-        if (state.step() == 0 && !model.weights().created().isEmpty()) {
-            LOG.log(
-                    System.Logger.Level.INFO,
-                    "{1} of {0}: not in its files, or not in this shape, and so from random numbers",
-                    model.description().directory(),
-                    String.join(", ", model.weights().created()));
         }
     }
 

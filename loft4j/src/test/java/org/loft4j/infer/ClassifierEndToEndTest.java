@@ -216,7 +216,7 @@ class ClassifierEndToEndTest {
                 assertThrows(ConfigException.class, () -> Classifier.open(base)).getMessage();
         assertTrue(
                 message.startsWith(base + " has no classifier.weight: it was not trained to classify texts"), message);
-        try (Logged training = new Logged(TrainingRun.class)) {
+        try (Logged training = new Logged("org.loft4j.train.RunCheck")) {
             train(Method.LOFT, Pooling.MEAN);
             assertEquals(1, training.messages().size(), training.messages().toString());
         }

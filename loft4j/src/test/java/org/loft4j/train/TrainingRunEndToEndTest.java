@@ -27,12 +27,6 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
-import org.loft4j.adapter.LoraConfig;
-import org.loft4j.adapter.TargetModules;
-import org.loft4j.data.BatchSource;
-import org.loft4j.data.Dataset;
-import org.loft4j.data.Examples;
-import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Model;
 import org.loft4j.optim.Schedule;
 import org.loft4j.tensor.NativeScope;
@@ -403,75 +397,6 @@ class TrainingRunEndToEndTest {
                     "given up after step 100 of 240: no step since step 1 had a finite loss and finite gradients;"
                             + " no checkpoint is from before that: resume with a lower learning rate to go on from the start",
                     result.summary());
-        }
-    }
-
-    /** JavaCPP reports with an error that there is no native memory: whoever asks for less then finds model and directory free. */
-    @Test
-    void aRunThatCannotBeOpenedForLackOfMemoryLeavesNothingBehind() throws IOException {
-        Dataset rows = TinyRun.counting(20, 1);
-        Examples tooLarge = new Examples() {
-            @Override
-            public int size() {
-                return rows.size();
-            }
-
-            @Override
-            public int[] lengths() {
-                return rows.lengths();
-            }
-
-            @Override
-            public String fingerprint() {
-                return rows.fingerprint();
-            }
-
-            @Override
-            public BatchSource batches(int batchSize, boolean groupByLength, long seed, long padId) {
-                throw new OutOfMemoryError("Physical memory usage is too high");
-            }
-
-            @Override
-            public MiniBatch batch(int[] indices, long padId) {
-                return rows.batch(indices, padId);
-            }
-
-            @Override
-            public MiniBatch trainingBatch(int[] indices, long padId, long seed, long epoch) {
-                return rows.batch(indices, padId);
-            }
-        };
-        TrainConfig config = TinyRun.config(Method.LORA).build();
-        try (Model model = TinyRun.model()) {
-            TrainData data = new TrainData(tooLarge, null, 0, 16);
-            assertThrows(
-                    OutOfMemoryError.class,
-                    () -> TrainingRun.open(model, data, config, TinyRun.lora(), directory, OnExisting.REFUSE));
-            assertTrue(model.linears().values().stream().allMatch(linear -> linear.override() == null));
-            TrainingRun.open(model, TinyRun.data(), config, TinyRun.lora(), directory, OnExisting.REFUSE)
-                    .close();
-        }
-    }
-
-    /** As one that was stopped: nobody shall believe that the adapter there was trained with what was asked for now. */
-    @Test
-    void aFinishedRunIsResumedWithItsOwnSettingsAlone() throws IOException {
-        TrainConfig config = TinyRun.config(Method.LORA).maxSteps(2).build();
-        TinyRun.train(config, directory, OnExisting.REFUSE);
-        assertEquals(
-                TrainResult.Outcome.ALREADY_FINISHED,
-                TinyRun.train(config, directory, OnExisting.RESUME).outcome());
-        TrainConfig other = TinyRun.config(Method.LORA).maxSteps(3).build();
-        String refused = assertThrows(ConfigException.class, () -> TinyRun.train(other, directory, OnExisting.RESUME))
-                .getMessage();
-        assertTrue(refused.contains("max_steps was 2 and is now 3"), refused);
-        LoraConfig wider = new LoraConfig(8, 8, 0.1, TargetModules.allLinear(), null, false, List.of());
-        try (Model model = TinyRun.model()) {
-            String named = assertThrows(
-                            ConfigException.class,
-                            () -> TrainingRun.open(model, TinyRun.data(), config, wider, directory, OnExisting.RESUME))
-                    .getMessage();
-            assertTrue(named.contains("the adapter's rank was 4 and is now 8; use"), named);
         }
     }
 }

@@ -15,7 +15,7 @@ class PastedTest {
     }
 
     @Test
-    @DisabledOnOs(OS.WINDOWS)
+    @DisabledOnOs(value = OS.WINDOWS, disabledReason = "its shell has quotes of its own")
     void whatMeansSomethingWithinQuotesIsEscaped() {
         assertEquals("\"a \\$b \\\"c\\\" \\\\d \\`e\"", Pasted.quoted("a $b \"c\" \\d `e"));
         assertEquals("\"~x\"", Pasted.quoted("~x"));
