@@ -6,8 +6,12 @@ import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
+import org.loft4j.tensor.Tensors;
 
 /** AdamW's two moments of one tensor, and the quotient that it makes of them. */
 final class Moments implements AutoCloseable {
@@ -15,7 +19,7 @@ final class Moments implements AutoCloseable {
     private final Tensor m;
     private final Tensor v;
 
-    /** Zero, in the shape, dtype and device of a tensor. */
+    /** Zero, in the shape and on the device of a tensor, and in its dtype; of one in float16, whose range squares would leave, bfloat16. */
     Moments(Tensor like, AdamWConfig config) {
         this(Shapes.of(like), like, config);
     }
@@ -24,8 +28,9 @@ final class Moments implements AutoCloseable {
     Moments(long[] shape, Tensor like, AdamWConfig config) {
         this.config = config;
         try (NativeScope scope = new NativeScope()) {
-            m = NativeScope.keep(torch.zeros(shape, like.options()));
-            v = NativeScope.keep(torch.zeros(shape, like.options()));
+            Dtype dtype = Dtype.of(like) == Dtype.F16 ? Dtype.BF16 : Dtype.of(like);
+            m = NativeScope.keep(torch.zeros(shape, Tensors.options(dtype, DeviceSpec.of(like))));
+            v = NativeScope.keep(torch.zeros_like(m));
         }
     }
 
@@ -63,17 +68,26 @@ final class Moments implements AutoCloseable {
 
     /**
      * One step of AdamW: {@code p ← (1 − η·λ)·p}, then the moments take in {@code gradScale·g}, then
-     * {@code p ← p − η·quotient}; piece by piece, since each element goes its own way.
+     * {@code p ← p − η·quotient}; piece by piece, since each element goes its own way. Half types are computed with in float32.
      */
     void step(Tensor p, Tensor g, double gradScale, long t, double learningRate) {
         Tiles.elements(List.of(p, g, m, v), pieces -> {
-            Tensor gradient = pieces.get(1);
-            new Moments(config, pieces.get(2), pieces.get(3))
+            boolean half = DitheredHalf.holds(p);
+            List<Tensor> exact = half
+                    ? pieces.stream().map(piece -> piece.to(ScalarType.Float)).toList()
+                    : pieces;
+            Tensor gradient = exact.get(1);
+            new Moments(config, exact.get(2), exact.get(3))
                     .step(
-                            pieces.get(0),
+                            exact.get(0),
                             gradScale == 1 ? gradient : gradient.mul(new Scalar(gradScale)),
                             t,
                             learningRate);
+            if (half) {
+                for (int kept : new int[] {0, 2, 3}) {
+                    DitheredHalf.write(pieces.get(kept), exact.get(kept), t);
+                }
+            }
         });
     }
 

@@ -95,10 +95,16 @@ public final class Trainable implements AutoCloseable {
                 .withRslora(lora.useRslora() || config.method() == Method.RSLORA);
         LoraAdapter adapter = LoraAdapter.create(model, shaped, config.seed());
         List<OptimizerGroups.Group> groups = new ArrayList<>();
-        groups.addAll(FactorOptimizers.groups(adapter, config));
-        List<NamedParameter> saved = new ArrayList<>();
-        adapter.savedModules().forEach((name, tensor) -> saved.add(new NamedParameter(name, tensor)));
-        addGroups(groups, "head", saved, config, config.headLearningRate());
+        try {
+            groups.addAll(FactorOptimizers.groups(adapter, config));
+            List<NamedParameter> saved = new ArrayList<>();
+            adapter.savedModules().forEach((name, tensor) -> saved.add(new NamedParameter(name, tensor)));
+            addGroups(groups, "head", saved, config, config.headLearningRate());
+        } catch (RuntimeException | Error e) {
+            groups.forEach(group -> group.optimizer().close());
+            adapter.close();
+            throw e;
+        }
         return new Trainable(model, adapter, new OptimizerGroups(groups), adapter.trainableElements());
     }
 
@@ -117,8 +123,9 @@ public final class Trainable implements AutoCloseable {
                     + " open the model without load_in, or train an adapter on it");
         }
         if (model.description().dtype() == Dtype.F16) {
-            throw new ConfigException("method full cannot train float16 weights, whose updates round to nothing;"
-                    + " open the model as float32 or bfloat16");
+            throw new ConfigException(
+                    "method full cannot train float16 weights, whose range is too small for their gradients;"
+                            + " open the model as float32 or bfloat16");
         }
         List<NamedParameter> body = new ArrayList<>();
         List<NamedParameter> head = new ArrayList<>();
