@@ -25,6 +25,8 @@ final class CrossTermMoment implements SecondMoment {
     /** The type that is computed in. */
     private final ScalarType wide;
 
+    private final Tiles tiles;
+
     private final KeptCoordinates coordinates;
 
     private final @Nullable OvershootGuard guard;
@@ -32,6 +34,7 @@ final class CrossTermMoment implements SecondMoment {
     CrossTermMoment(LoftConfig config, Tensor like) {
         this.config = config;
         this.wide = like.scalar_type();
+        this.tiles = Tiles.of(like);
         this.guard = OvershootGuard.of(config, like);
         this.coordinates = new KeptCoordinates((int) like.size(0), like);
         this.algebra = CrossTerms.of((int) like.size(0), DeviceSpec.of(like));
@@ -79,7 +82,7 @@ final class CrossTermMoment implements SecondMoment {
         Tensor weights = algebra.paired(q.t().mm(gram).mm(q).to(wide)).select(0, 0);
         Tensor power = torch.empty(new long[] {packed.size(1)}, weights.options(), null);
         // with one row on its left a general product takes many times as long
-        Tiles.along(
+        tiles.along(
                 packed.size(1),
                 (from, count) -> torch.mv_out(
                         power.narrow(0, from, count),
@@ -91,7 +94,7 @@ final class CrossTermMoment implements SecondMoment {
     /** {@code weights·vech(P[i])} for each i and each row of weights, with the cross terms as they are kept. */
     Tensor times(Tensor weights) {
         Tensor product = torch.empty(new long[] {weights.size(0), packed.size(1)}, weights.options(), null);
-        Tiles.along(
+        tiles.along(
                 packed.size(1),
                 (from, count) -> product.narrow(1, from, count)
                         .copy_(weights.mm(packed.narrow(1, from, count).to(wide))));
@@ -104,7 +107,7 @@ final class CrossTermMoment implements SecondMoment {
         if (!coordinates.move(c)) {
             UnaryOperator<Tensor> carry = algebra.carry(c.mm(coordinates.map()), wide);
             long rank = c.size(0);
-            Tiles.along(packed.size(1), rank * rank, (from, count) -> {
+            tiles.along(packed.size(1), rank * rank, (from, count) -> {
                 Tensor own = packed.narrow(1, from, count);
                 keep(own, carry.apply(own.to(wide)), t);
             });
@@ -116,7 +119,7 @@ final class CrossTermMoment implements SecondMoment {
     @Override
     public void accumulate(Tensor scaledGrad, long t) {
         Tensor g = coordinates.kept(scaledGrad);
-        Tiles.along(g.size(1), packed.size(0), (from, count) -> {
+        tiles.along(g.size(1), packed.size(0), (from, count) -> {
             Tensor own = packed.narrow(1, from, count);
             Tensor p = own.to(wide);
             algebra.accumulate(p, g.narrow(1, from, count), config.beta2());
@@ -172,17 +175,17 @@ final class CrossTermMoment implements SecondMoment {
         ScalarOptional low = new ScalarOptional(new Scalar(-bound));
         ScalarOptional high = new ScalarOptional(new Scalar(bound));
 
-        Tensor memoryV = torch.empty(new long[] {Tiles.SIDE * Tiles.SIDE}, m.options(), null);
-        Tensor memoryD = torch.empty(new long[] {Tiles.strip(m) * Tiles.SIDE}, m.options(), null);
-        Tiles.along(basis.size(1), packed.size(0), (column, width) -> {
+        Tensor memoryV = torch.empty(new long[] {tiles.area(m.size(1), basis.size(1))}, m.options(), null);
+        Tensor memoryD = torch.empty(new long[] {tiles.stripArea(m.size(1), basis.size(1))}, m.options(), null);
+        tiles.along(basis.size(1), packed.size(0), (column, width) -> {
             // the corrections by c₁ and c₂ go into the small operands
             Tensor a = basis.narrow(1, column, width);
             Tensor squared = squared(a.div(new Scalar(Math.sqrt(c2))));
             Tensor corrected = a.div(new Scalar(c1)).contiguous();
-            Tiles.along(m.size(1), (row, height) -> {
+            tiles.along(m.size(1), (row, height) -> {
                 Tensor v = tile(memoryV, height, width);
                 torch.mm_out(v, packed.narrow(1, row, height).to(wide).t(), squared);
-                Tiles.strips(v, (from, strip) -> {
+                tiles.strips(v, (from, strip) -> {
                     Tensor d = tile(memoryD, strip.size(0), width);
                     torch.mm_out(d, m.narrow(1, row + from, strip.size(0)).t(), corrected);
                     d.div_(strip.clamp_min_(zero).sqrt_().add_(eps)).clamp_(low, high);

@@ -40,9 +40,10 @@ final class LionUpdate implements FactorUpdate {
     public Tensor direction(Tensor c, Tensor k, Basis basis, long t) {
         Tensor projector = basis.inverse().to(c.scalar_type()).mm(k).t();
         Tensor direction = torch.zeros(new long[] {c.size(1), c.size(0)}, c.options());
-        Tiles.along(
+        Tiles tiles = Tiles.of(c);
+        tiles.along(
                 c.size(1),
-                (row, rows) -> Tiles.along(k.size(1), (column, columns) -> {
+                (row, rows) -> tiles.along(k.size(1), (column, columns) -> {
                     Tensor sign = c.narrow(1, row, rows)
                             .t()
                             .mm(k.narrow(1, column, columns))

@@ -9,8 +9,26 @@ import org.loft4j.tensor.NativeScope;
  * strips of whole rows, a product would read all of its second operand for a few rows.
  */
 final class Tiles {
-    /** Both sides of a tile: small enough for the processor's cache, large enough to be worth a call. */
-    static final long SIDE = 512;
+    /**
+     * The processor's: both sides small enough for its cache, large enough to be worth a call. Rows of a strip for thin products and
+     * passes over what they make: with r ≤ 16 OpenBLAS makes no copies for a product as small as that, and what it makes stays in the
+     * cache nearest to the core.
+     */
+    private static final Tiles PROCESSOR = new Tiles(512, 120, 1 << 20);
+
+    /** A device's, where a call costs more than a cache saves. */
+    private static final Tiles DEVICE = new Tiles(4096, 4096, 1 << 24);
+
+    /** Elements of a piece on which several passes follow each other. */
+    private static final long PIECE = 1 << 17;
+
+    /** Below it a product reads its other operand too often. */
+    private static final long NARROWEST = 32;
+
+    private final long side;
+    private final long strip;
+    /** Elements that are made at once. */
+    private final long most;
 
     /** Works on what lies in {@code [from, from + count)}, in a scope of its own. */
     interface Part {
@@ -22,46 +40,45 @@ final class Tiles {
         void accept(List<Tensor> pieces);
     }
 
-    /** Elements of a piece on which several passes follow each other. */
-    private static final long PIECE = 1 << 17;
-
-    /**
-     * Rows of a tile for thin products and for passes over what they make: with r ≤ 16 OpenBLAS makes no copies for a product as
-     * small as that, and what it makes stays in the cache nearest to the core.
-     */
-    private static final long STRIP = 120;
-
-    /** Elements that are made at once: 4 MB in float32. */
-    private static final long MOST = 1 << 20;
-
-    /** Below it a product reads its other operand too often. */
-    private static final long NARROWEST = 32;
-
     /** Works on some rows of a tile. */
     interface Strip {
         void accept(long from, Tensor rows);
     }
 
-    private Tiles() {}
+    private Tiles(long side, long strip, long most) {
+        this.side = side;
+        this.strip = strip;
+        this.most = most;
+    }
+
+    /** Those of where a tensor is. */
+    static Tiles of(Tensor tensor) {
+        return tensor.is_cuda() ? DEVICE : PROCESSOR;
+    }
+
+    /** Elements of the largest tile of a matrix. */
+    long area(long rows, long columns) {
+        return Math.min(side, rows) * Math.min(side, columns);
+    }
+
+    /** Elements of the largest strip. */
+    long stripArea(long rows, long columns) {
+        return Math.min(strip, rows) * Math.min(side, columns);
+    }
 
     /** A side of a matrix, tile by tile. */
-    static void along(long length, Part body) {
-        each(length, SIDE, body);
+    void along(long length, Part body) {
+        each(length, side, body);
     }
 
     /** The same where each place has so many rows beside it, of which no more than a piece is made at once. */
-    static void along(long length, long rows, Part body) {
-        each(length, Math.max(NARROWEST, Math.min(SIDE, MOST / rows / NARROWEST * NARROWEST)), body);
-    }
-
-    /** How many rows a strip has at most: on a device, where a call costs more than it saves, all of a tile. */
-    static long strip(Tensor tile) {
-        return tile.is_cuda() ? SIDE : STRIP;
+    void along(long length, long rows, Part body) {
+        each(length, Math.max(NARROWEST, Math.min(side, most / rows / NARROWEST * NARROWEST)), body);
     }
 
     /** A tile, some rows at a time. */
-    static void strips(Tensor tile, Strip body) {
-        each(tile.size(0), strip(tile), (from, count) -> body.accept(from, tile.narrow(0, from, count)));
+    void strips(Tensor tile, Strip body) {
+        each(tile.size(0), strip, (from, count) -> body.accept(from, tile.narrow(0, from, count)));
     }
 
     /**
