@@ -1,6 +1,5 @@
 package org.loft4j.adapter;
 
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -38,7 +37,7 @@ public final class LoraAdapter implements AutoCloseable {
     /** For each module saved in full: the model's values while attached, the adapter's while detached. */
     private final Weights exchanged = new Weights();
 
-    private final Weights originals = new Weights();
+    private final Merging merging;
     private final Weights probes = new Weights();
     private State state = State.DETACHED;
 
@@ -52,6 +51,7 @@ public final class LoraAdapter implements AutoCloseable {
     private LoraAdapter(Model model, LoraConfig config) {
         this.model = model;
         this.config = config;
+        this.merging = new Merging(layers.values());
     }
 
     /**
@@ -276,7 +276,8 @@ public final class LoraAdapter implements AutoCloseable {
 
     /**
      * Adds the adapter to the model's weights. The sum is computed in float32 (float64 for a float64 model) and rounded to
-     * the dtype of the model once. A copy of the weights is kept, so that {@link #unmerge} restores them bit for bit.
+     * the dtype of the model once. A copy of the weights is kept, so that {@link #unmerge} restores them bit for bit; where a
+     * merge fails half way, for want of memory say, they are as they were.
      *
      * @throws IllegalStateException if an adapter is merged already
      * @throws ConfigException if a layer shares its weight with another module, which the merge would change too, or if it is
@@ -286,7 +287,10 @@ public final class LoraAdapter implements AutoCloseable {
         return merge(true);
     }
 
-    /** Merges without a copy of the weights, and closes the adapter: the model stays merged, and needs no more memory. */
+    /**
+     * Merges without a copy of the weights, and closes the adapter: the model stays merged, and needs no more memory. Where this
+     * fails half way, some layers are merged for good, and the model is of no more use.
+     */
     public MergeReport mergeAndClose() {
         MergeReport report = merge(false);
         close();
@@ -295,36 +299,19 @@ public final class LoraAdapter implements AutoCloseable {
 
     private MergeReport merge(boolean keepOriginals) {
         requireState("merge", State.DETACHED, State.ATTACHED);
-        Merging.refuseQuantized(layers.values());
+        merging.refuseQuantized();
         attach();
-        Merging.refuseTied(model, layers.values());
-        if (keepOriginals) {
-            // All copies before the first write: if memory runs out, nothing has been merged.
-            try (NativeScope scope = new NativeScope()) {
-                layers.forEach((path, layer) ->
-                        originals.put(path, layer.base().weight().detach().clone()));
-            }
-        }
-        List<MergeReport.Layer> report = new ArrayList<>();
-        for (LoraLinear layer : layers.values()) {
-            report.add(Merging.merge(layer));
-            layer.setMerged(true);
-        }
+        merging.refuseTied(model);
+        MergeReport report = merging.merge(keepOriginals);
         freezeSaved();
         state = State.MERGED;
-        return new MergeReport(report);
+        return report;
     }
 
     /** Takes the adapter out of the model's weights again, bit for bit, and leaves it attached. */
     public void unmerge() {
         requireState("unmerge", State.MERGED);
-        try (NativeScope scope = new NativeScope()) {
-            for (LoraLinear layer : layers.values()) {
-                copy(layer.base().weight(), originals.get(layer.path()));
-                layer.setMerged(false);
-            }
-        }
-        originals.close();
+        merging.undo();
         state = State.ATTACHED;
         exchanged.asMap().keySet().forEach(name -> model.weights().get(name).set_requires_grad(true));
     }
@@ -346,7 +333,7 @@ public final class LoraAdapter implements AutoCloseable {
         state = State.CLOSED;
         factors.close();
         exchanged.close();
-        originals.close();
+        merging.close();
         probes.close();
     }
 

@@ -265,6 +265,10 @@ public final class LoraLinear implements LinearForward {
         this.merged = merged;
     }
 
+    boolean isMerged() {
+        return merged;
+    }
+
     void renewNorms() {
         if (magnitude != null) {
             magnitude.renew();

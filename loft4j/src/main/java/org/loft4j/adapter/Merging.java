@@ -9,15 +9,69 @@ import org.bytedeco.pytorch.Tensor;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.Weights;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 
-/** The arithmetic of merging one layer, and the check that a merge touches nothing else. */
-final class Merging {
-    private Merging() {}
+/** Writes adapters into the base weights and takes them out again, and checks that this touches nothing else. */
+final class Merging implements AutoCloseable {
+    private final Collection<LoraLinear> layers;
+    /** The base weights as they were, by the layers' paths. */
+    private final Weights originals = new Weights();
+
+    Merging(Collection<LoraLinear> layers) {
+        this.layers = layers;
+    }
+
+    /**
+     * Merges all layers.
+     *
+     * @param keepOriginals whether {@link #undo} can take them out again; if not, those merged before a failure stay so
+     */
+    MergeReport merge(boolean keepOriginals) {
+        try {
+            if (keepOriginals) {
+                // all copies before the first write: if memory runs out, then here, most likely
+                keepOriginals();
+            }
+            List<MergeReport.Layer> report = new ArrayList<>();
+            for (LoraLinear layer : layers) {
+                report.add(merge(layer));
+                layer.setMerged(true);
+            }
+            return new MergeReport(report);
+        } catch (RuntimeException | Error e) {
+            if (keepOriginals) {
+                undo();
+            }
+            throw e;
+        }
+    }
+
+    private void keepOriginals() {
+        try (NativeScope scope = new NativeScope()) {
+            for (LoraLinear layer : layers) {
+                originals.put(layer.path(), layer.base().weight().detach().clone());
+            }
+        }
+    }
+
+    /** Takes out, bit for bit, what is merged. */
+    void undo() {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            for (LoraLinear layer : layers) {
+                if (layer.isMerged()) {
+                    layer.base().weight().copy_(originals.get(layer.path()));
+                    layer.setMerged(false);
+                }
+            }
+        }
+        originals.close();
+    }
 
     /** Writes {@code W0 + ΔW} over the base weight. */
-    static MergeReport.Layer merge(LoraLinear layer) {
+    private static MergeReport.Layer merge(LoraLinear layer) {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
             Tensor weight = layer.base().weight();
@@ -47,7 +101,7 @@ final class Merging {
     }
 
     /** Refuses layers whose weight cannot be written to: their numbers are rounded already, and would be once more. */
-    static void refuseQuantized(Collection<LoraLinear> layers) {
+    void refuseQuantized() {
         for (LoraLinear layer : layers) {
             if (!layer.base().matrix().isWritable()) {
                 throw new ConfigException(layer.path() + " cannot be merged: its weight is quantised;"
@@ -57,7 +111,7 @@ final class Merging {
     }
 
     /** Refuses layers whose weight is also another parameter, such as an output embedding that is the input's too. */
-    static void refuseTied(Model model, Collection<LoraLinear> layers) {
+    void refuseTied(Model model) {
         try (NativeScope scope = new NativeScope()) {
             for (LoraLinear layer : layers) {
                 List<String> sharing = sharing(model, layer.base());
@@ -87,5 +141,10 @@ final class Merging {
             }
         }
         return sharing;
+    }
+
+    @Override
+    public void close() {
+        originals.close();
     }
 }
