@@ -20,6 +20,7 @@ import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.FileFault;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
@@ -151,7 +152,7 @@ final class Checkpoints {
             } catch (CheckpointException e) {
                 throw e;
             } catch (IOException e) {
-                throw new CheckpointException(file, "cannot be read: " + e, e);
+                throw new CheckpointException(file, "cannot be read: " + FileFault.of(e), e);
             }
         }
     }

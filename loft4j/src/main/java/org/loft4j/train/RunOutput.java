@@ -7,10 +7,12 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.adapter.PeftFiles;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
@@ -27,6 +29,12 @@ final class RunOutput implements AutoCloseable {
 
     /** How images are prepared. */
     private static final String PREPROCESSOR = "preprocessor_config.json";
+
+    private static final String CARD = "README.md";
+
+    /** What a run ends with, beside weights of a model and the files of its tokenizer; the page is written by whoever shows it. */
+    private static final Set<String> RESULT = Set.of(
+            PeftFiles.CONFIG, PeftFiles.WEIGHTS, "config.json", TaskFile.NAME, PREPROCESSOR, CARD, "report.html");
 
     private final Path directory;
     private final Checkpoints checkpoints;
@@ -47,8 +55,7 @@ final class RunOutput implements AutoCloseable {
         RunOutput output = new RunOutput(directory, RunLock.acquire(directory));
         try {
             output.checkpoints.removeLeftovers();
-            boolean holdsRun = !output.checkpoints.steps().isEmpty() || Files.exists(directory.resolve(RunState.FILE));
-            if (holdsRun && onExisting == OnExisting.REFUSE) {
+            if (output.holdsRun() && onExisting == OnExisting.REFUSE) {
                 throw new ConfigException("output_dir " + directory
                         + " holds a run already: resume it (--resume), let it be overwritten (--overwrite), or choose another"
                         + " directory");
@@ -60,14 +67,43 @@ final class RunOutput implements AutoCloseable {
         }
     }
 
-    /** Removes the run that the directory holds: to be called when the new one is sure to begin. */
-    void clear() throws IOException {
+    private boolean holdsRun() throws IOException {
+        return !checkpoints.steps().isEmpty() || Files.exists(directory.resolve(RunState.FILE));
+    }
+
+    /**
+     * Removes the run that the directory holds: to be called when the new one is sure to begin. Its result goes too, or until the
+     * new one has its own, and for ever if it has none, that of other settings would answer in its name.
+     *
+     * @param modelDirectory of the model that the new run starts from, which is left alone if it is this one
+     */
+    void clear(@Nullable Path modelDirectory) throws IOException {
+        if (holdsRun() && !is(modelDirectory)) {
+            try (Stream<Path> files = Files.list(directory)) {
+                for (Path file : files.filter(RunOutput::isResult).toList()) {
+                    Files.delete(file);
+                }
+            }
+        }
         Files.deleteIfExists(directory.resolve(RunState.FILE));
         checkpoints.removeAll();
         for (String log : LOGS) {
             Files.deleteIfExists(directory.resolve(log));
         }
         Checkpoints.delete(directory.resolve(EVENTS));
+    }
+
+    private static boolean isResult(Path file) {
+        String name = file.getFileName().toString();
+        return RESULT.contains(name)
+                || Tokenizer.FILES.contains(name)
+                || name.matches("model.*\\.safetensors(\\.index\\.json)?");
+    }
+
+    private boolean is(@Nullable Path modelDirectory) throws IOException {
+        return modelDirectory != null
+                && Files.isDirectory(modelDirectory)
+                && modelDirectory.toRealPath().equals(directory.toRealPath());
     }
 
     Path directory() {
@@ -111,14 +147,13 @@ final class RunOutput implements AutoCloseable {
 
     /** Copies the files of the tokenizer, or of the preparation of images, so that the result can be used without the base model's directory. */
     void copyTokenizer(@Nullable Path modelDirectory) throws IOException {
-        if (modelDirectory == null || !Files.isDirectory(modelDirectory)) {
+        if (modelDirectory == null || !Files.isDirectory(modelDirectory) || is(modelDirectory)) {
             return;
         }
         try (Stream<Path> files = Files.list(modelDirectory)) {
             for (Path file : files.toList()) {
                 String name = file.getFileName().toString();
-                boolean along = Tokenizer.FILES.contains(name) || name.equals(PREPROCESSOR);
-                if (along && !modelDirectory.toRealPath().equals(directory.toRealPath())) {
+                if (Tokenizer.FILES.contains(name) || name.equals(PREPROCESSOR)) {
                     AtomicFiles.write(directory.resolve(name), Files.readAllBytes(file));
                 }
             }
@@ -128,7 +163,7 @@ final class RunOutput implements AutoCloseable {
     /** Writes what prediction needs to know. */
     void describe(TaskFile task, String modelCard) throws IOException {
         task.write(directory);
-        AtomicFiles.write(directory.resolve("README.md"), modelCard.getBytes(StandardCharsets.UTF_8));
+        AtomicFiles.write(directory.resolve(CARD), modelCard.getBytes(StandardCharsets.UTF_8));
     }
 
     @Override

@@ -81,7 +81,7 @@ public final class TrainingRun implements AutoCloseable {
             this.state = RunState.of(config);
         }
         if (onExisting == OnExisting.OVERWRITE) {
-            output.clear();
+            output.clear(model.description().directory());
         } else if (!alreadyFinished) {
             output.checkpoints().setAsideAfter(state.step());
         }
