@@ -74,10 +74,18 @@ public final class AdapterDoctor {
         return notes.diagnosis("adapter");
     }
 
-    /** What works where an adapter alone cannot become a GGUF. */
+    /** What works where an adapter alone cannot become a GGUF; nothing does for a classifier. */
     private String mergedGguf() {
+        if (classifies()) {
+            return "";
+        }
         return "merge it into a GGUF of the whole model: loft export --to gguf --adapter " + directory
                 + " --output FILE";
+    }
+
+    private boolean classifies() {
+        JsonNode task = config.node("task_type");
+        return task != null && task.asText().endsWith("_CLS");
     }
 
     private boolean on(String key) {
@@ -158,7 +166,7 @@ public final class AdapterDoctor {
                     Consumer.PEFT,
                     "task_type " + task.asText() + " is unknown",
                     "use one of " + new TreeSet<>(TASKS));
-        } else if (task.asText().endsWith("_CLS")) {
+        } else if (classifies()) {
             notes.add(
                     Severity.REFUSED,
                     Consumer.LLAMA_CPP,

@@ -145,6 +145,12 @@ class AdapterDoctorTest {
                 remedies(dora));
         Diagnosis bias = examine(Map.of("bias", "all"), Map.of(), null);
         assertEquals(List.of("merge it with PEFT: merge_and_unload, then save_pretrained"), remedies(bias));
+        Diagnosis classifier =
+                examine(Map.of("task_type", "SEQ_CLS", "modules_to_save", new String[] {"classifier"}), Map.of(), null);
+        assertTrue(
+                classifier.findings().stream()
+                        .noneMatch(finding -> finding.remedy().contains("gguf")),
+                classifier.toString());
     }
 
     private static List<String> remedies(Diagnosis diagnosis) {
