@@ -21,7 +21,6 @@ import org.loft4j.cli.report.Pasted;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
-import org.loft4j.data.Dataset;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
@@ -81,11 +80,6 @@ final class CompareCommand implements Verb {
             completionCandidates = WordLists.Poolings.class,
             description = "How an encoder makes one vector of a text: pooler, cls, mean, or auto. Default: auto.")
     Pooling pooling = Pooling.AUTO;
-
-    @Option(
-            names = "--packing",
-            description = "Put the texts of a language model one after the other into blocks of --max-length tokens.")
-    boolean packing;
 
     @Option(
             names = "--eval-data",
@@ -172,6 +166,9 @@ final class CompareCommand implements Verb {
 
     @Mixin(name = "Data")
     DataFlags data;
+
+    @Mixin(name = "Packing")
+    PackingFlags packing;
 
     @Mixin(name = "Adapter")
     AdapterFlags adapter;
@@ -302,23 +299,20 @@ final class CompareCommand implements Verb {
             int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
             ChatFormat format = rows.task() == Task.CAUSAL_LM ? new ChatFlags().format(directory, rows.train()) : null;
             TrainData training = new TrainData(
-                    encode(rows, rows.train(), tokenizer, format, maxLength, "training"),
-                    encode(rows, Objects.requireNonNull(rows.eval()), tokenizer, format, maxLength, "validation"),
+                    packing.encode(rows, rows.train(), tokenizer, format, maxLength, "training", err()),
+                    packing.encode(
+                            rows,
+                            Objects.requireNonNull(rows.eval()),
+                            tokenizer,
+                            format,
+                            maxLength,
+                            "validation",
+                            err()),
                     tokenizer.padId(),
                     maxLength);
-            return new ComparisonData(training, encode(rows, test, tokenizer, format, maxLength, "test"));
+            return new ComparisonData(
+                    training, packing.encode(rows, test, tokenizer, format, maxLength, "test", err()));
         }
-    }
-
-    private Dataset encode(
-            TrainingRows rows,
-            List<Row> some,
-            Tokenizer tokenizer,
-            @Nullable ChatFormat format,
-            int maxLength,
-            String kind)
-            throws IOException {
-        return rows.encode(some, tokenizer, format, maxLength, packing, kind, err());
     }
 
     private int end(Comparison.Outcome outcome) throws IOException {

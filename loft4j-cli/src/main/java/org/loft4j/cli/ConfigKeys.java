@@ -42,6 +42,9 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
             Map.entry("--load-best", "load_best_model_at_end"),
             Map.entry("--resume", "resume_from_checkpoint"));
 
+    /** The verbs whose {@code --data} is not what a run learns from: one file of settings serves training and these. */
+    private static final Set<String> READING = Set.of("predict", "generate");
+
     /** Other names that the field has for a setting. */
     private static final Map<String, String> ALIASES = Map.ofEntries(
             Map.entry("torch_dtype", "dtype"),
@@ -124,6 +127,9 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
         String name = option.longestName();
         if (NONE.contains(name)) {
             return null;
+        }
+        if (name.equals("--data") && READING.contains(option.command().name())) {
+            return "test_file";
         }
         return HUGGING_FACE.getOrDefault(name, underscored(name));
     }

@@ -12,10 +12,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.cli.WatchedRun.Samples;
 import org.loft4j.data.ChatFormat;
-import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
-import org.loft4j.data.PackedDataset;
-import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.data.image.Augmentation;
@@ -85,19 +82,6 @@ final class TrainCommand implements Verb {
     Pooling pooling = Pooling.AUTO;
 
     @Option(
-            names = "--packing",
-            arity = "0..1",
-            fallbackValue = "blocks",
-            paramLabel = "HOW",
-            converter = Words.OfPacking.class,
-            completionCandidates = WordLists.Packings.class,
-            description =
-                    "How the rows of a language model share rows of --max-length tokens. blocks, which --packing alone means: texts"
-                            + " one after the other, cut into blocks. examples: whole rows of any kind, which see nothing of"
-                            + " each other; the loss is that of unpacked rows, without the cost of padding. Default: none.")
-    Packing packing = Packing.NONE;
-
-    @Option(
             names = "--from-scratch",
             description = "New weights of the sizes in config.json, in place of model.safetensors; with --method full.")
     boolean fromScratch;
@@ -111,6 +95,9 @@ final class TrainCommand implements Verb {
 
     @Mixin(name = "Data")
     DataFlags data;
+
+    @Mixin(name = "Packing")
+    PackingFlags packing;
 
     @Mixin(name = "Streaming")
     StreamFlags stream;
@@ -158,7 +145,7 @@ final class TrainCommand implements Verb {
     public void check(Problems problems) {
         ModelFlags.requireModel(problems, model);
         data.check(problems);
-        stream.check(problems, packing);
+        stream.check(problems, packing.packing);
         chat.check(problems);
         images.check(problems);
         eval.check(problems);
@@ -234,9 +221,10 @@ final class TrainCommand implements Verb {
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows.train()) : null;
             TrainingSet train = streamed != null
                     ? streamed.encode(tokenizer, format, maxLength, stream.shuffleBuffer())
-                    : encode(rows, rows.train(), tokenizer, format, maxLength, "training");
-            Examples held =
-                    rows.eval() == null ? null : encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out");
+                    : packing.encode(rows, rows.train(), tokenizer, format, maxLength, "training", err());
+            Examples held = rows.eval() == null
+                    ? null
+                    : packing.encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out", err());
             TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
             MemoryEstimate memory = memory(directory, options, load(encoded, config));
             // rows that are streamed are tokenized while the model learns
@@ -319,18 +307,6 @@ final class TrainCommand implements Verb {
         Model opened = fromScratch ? Models.initialise(directory, options) : Models.open(directory, options);
         DeviceFlags.warn(opened.description(), err());
         return opened;
-    }
-
-    private Examples encode(
-            TrainingRows rows,
-            List<Row> some,
-            Tokenizer tokenizer,
-            @Nullable ChatFormat format,
-            int maxLength,
-            String kind)
-            throws IOException {
-        Dataset dataset = rows.encode(some, tokenizer, format, maxLength, packing == Packing.BLOCKS, kind, err());
-        return packing == Packing.EXAMPLES ? new PackedDataset(dataset, maxLength) : dataset;
     }
 
     private int train(Model opened, TrainData encoded, TrainConfig config, @Nullable LoraConfig lora, Samples samples)

@@ -114,6 +114,9 @@ record TrainingRows(
     Dataset encode(List<Row> rows, Tokenizer tokenizer, @Nullable ChatFormat chat, int maxLength, boolean packed)
             throws IOException {
         if (labels != null) {
+            if (packed) {
+                throw new ConfigException("packing is for language models, but the data is for a classifier");
+            }
             return task == Task.TOKEN_CLASSIFICATION
                     ? Dataset.tokenClassification(rows, labels, tokenizer, maxLength)
                     : Dataset.classification(rows, labels, tokenizer, maxLength);

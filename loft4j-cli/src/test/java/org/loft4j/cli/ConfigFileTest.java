@@ -85,6 +85,17 @@ class ConfigFileTest {
     }
 
     @Test
+    void whatARunHasLearntFromIsNotWhatIsPredicted() throws IOException {
+        Path file = write("train_file: rows.csv\ntest_file: others.csv\n");
+        for (String verb : List.of("predict", "generate")) {
+            Captured call = Captured.loft("config", verb, "--config", file.toString());
+            assertTrue(call.out().contains("test_file: others.csv"), call.out());
+            assertFalse(call.out().contains("rows.csv"), call.out());
+            assertTrue(call.err().contains(verb + " ignores keys of other verbs: train_file"), call.err());
+        }
+    }
+
+    @Test
     void aHintIsGivenWhereAKeyIsNear() throws IOException {
         Path file = write("lora_rank: 4\nbogus: 1\nbatch_size: 2\n");
         String err = Captured.loft("train", "--config", file.toString()).err();

@@ -36,9 +36,9 @@ class TrainCommandTest {
 
     @Test
     void packingIsASwitchOrAWord() {
-        assertEquals(Packing.NONE, parse().packing);
-        assertEquals(Packing.BLOCKS, parse("--packing", "--max-length", "64").packing);
-        assertEquals(Packing.EXAMPLES, parse("--packing", "examples").packing);
+        assertEquals(Packing.NONE, parse().packing.packing);
+        assertEquals(Packing.BLOCKS, parse("--packing", "--max-length", "64").packing.packing);
+        assertEquals(Packing.EXAMPLES, parse("--packing", "examples").packing.packing);
         assertEquals(Packing.BLOCKS, Packing.parse("true"));
         assertEquals(true, parse("--gradient-checkpointing").config().gradientCheckpointing());
     }

@@ -1,7 +1,7 @@
 package org.loft4j.cli.compare;
 
 import org.loft4j.ConfigException;
-import org.loft4j.data.Dataset;
+import org.loft4j.data.Examples;
 import org.loft4j.train.TrainData;
 
 /**
@@ -10,7 +10,7 @@ import org.loft4j.train.TrainData;
  * @param training rows to learn from, and validation rows that choose among learning rates
  * @param test rows that the results are reported on
  */
-public record ComparisonData(TrainData training, Dataset test) {
+public record ComparisonData(TrainData training, Examples test) {
     public ComparisonData {
         if (training.eval() == null) {
             throw new ConfigException("a comparison needs validation data, by which the learning rates are chosen");
