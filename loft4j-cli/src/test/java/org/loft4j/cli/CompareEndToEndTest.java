@@ -209,4 +209,17 @@ class CompareEndToEndTest {
         }
         assertEquals(1, failures, summary.get("runs").toString());
     }
+
+    /** A file of settings that a training left serves a comparison, and says packing as that does. */
+    @Test
+    void packingIsAsInTraining() throws IOException {
+        Path settings = directory.resolve("config.yaml");
+        Files.writeString(settings, "packing: none\n");
+        Captured shown = Captured.loft("config", "compare", "--config", settings.toString());
+        assertTrue(shown.out().contains("packing: none"), shown.out() + shown.err());
+        Captured refused = Captured.loft(callOf(directory.resolve("compared"), List.of("--packing", "examples")));
+        assertEquals(2, refused.status());
+        assertTrue(refused.err().contains("packing is for language models"), refused.err());
+        assertFalse(Files.exists(directory.resolve("compared")), "refused, and yet begun");
+    }
 }
