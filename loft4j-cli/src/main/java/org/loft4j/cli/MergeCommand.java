@@ -11,13 +11,16 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.MergeReport;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.export.MergedModel;
+import org.loft4j.export.OwnPooling;
 import org.loft4j.io.Json;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedConfig;
+import org.loft4j.nn.Pooling;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -90,7 +93,15 @@ final class MergeCommand implements Verb {
                     MergedModel.of(loaded.model(), Objects.requireNonNull(loaded.adapter()), loaded.directory());
             NewDirectory.write(output, directory -> write(loaded, merged, directory));
             print(merged.report());
+            warnOfPooling(loaded.model().description().pooling());
             return ExitCode.OK;
+        }
+    }
+
+    private void warnOfPooling(@Nullable Pooling pooling) {
+        String fault = OwnPooling.fault(pooling == null ? null : pooling.name());
+        if (fault != null) {
+            spec.commandLine().getErr().println("loft: " + fault + "; " + OwnPooling.REMEDY);
         }
     }
 

@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -64,6 +65,7 @@ class TrainingEndToEndTest {
         Captured merge = Captured.loft("merge", "--adapter", run.toString(), "--output", merged.toString());
         assertEquals(0, merge.status(), merge.err());
         assertTrue(merge.out().contains("rounding to float32 lost nothing"), merge.out());
+        assertFalse(merge.err().contains("pooling"), merge.err());
         JsonNode after = json(Captured.loft("eval", "--model", merged.toString(), "--data", data.toString(), "--json"));
         assertEquals(scores.get("loss").asDouble(), after.get("loss").asDouble(), 1e-5);
 
@@ -74,7 +76,7 @@ class TrainingEndToEndTest {
 
     @Test
     void aDoraAdapterIsInspectedJudgedAndMerged() throws IOException {
-        json(train("--method", "dora", "--rank", "2", "--max-steps", "20", "--json"));
+        json(train("--method", "dora", "--pooling", "mean", "--rank", "2", "--max-steps", "20", "--json"));
         JsonNode contents = json(Captured.loft("inspect", run.toString(), "--json"));
         assertTrue(contents.get("config").get("use_dora").asBoolean(), contents.toString());
         Captured inspected = Captured.loft("inspect", run.toString());
@@ -85,6 +87,10 @@ class TrainingEndToEndTest {
         Path merged = directory.resolve("merged");
         Captured merge = Captured.loft("merge", "--adapter", run.toString(), "--output", merged.toString());
         assertEquals(0, merge.status(), merge.err());
+        assertEquals(1, merge.err().lines().count(), merge.err());
+        assertTrue(merge.err().startsWith("loft: pooling mean is loft4j's own"), merge.err());
+        assertTrue(
+                Captured.loft("doctor", merged.toString()).out().contains("train with --pooling pooler"), merge.err());
         JsonNode after = json(Captured.loft("eval", "--model", merged.toString(), "--data", data.toString(), "--json"));
         assertEquals(scores.get("loss").asDouble(), after.get("loss").asDouble(), 1e-5);
     }

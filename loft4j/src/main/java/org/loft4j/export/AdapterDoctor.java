@@ -63,6 +63,7 @@ public final class AdapterDoctor {
         settings();
         targets();
         baseModel();
+        pooling();
         new AdapterTensors(directory, base, lists("modules_to_save"), notes).check();
         if (!notes.refusedBy(Consumer.LLAMA_CPP)) {
             notes.add(
@@ -232,6 +233,14 @@ public final class AdapterDoctor {
                     Consumer.PEFT,
                     "layers_to_transform does not go with a regular expression",
                     "write the layers into the expression");
+        }
+    }
+
+    /** PEFT's files have no word for it. */
+    private void pooling() throws CheckpointException {
+        Path task = directory.resolve("loft_task.json");
+        if (Files.isRegularFile(task)) {
+            OwnPooling.check(Json.read(task).findString("pooling"), notes);
         }
     }
 

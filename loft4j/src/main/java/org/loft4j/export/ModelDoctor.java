@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -17,6 +18,10 @@ import org.loft4j.io.TensorSource;
 
 /** Looks at a model directory for what servers stumble over: weights, tokenizer, chat template, end and padding. */
 public final class ModelDoctor {
+    /** The families that a {@code classifier_pooling} is read for here, and here alone. */
+    private static final Set<String> ENCODERS =
+            Set.of("bert", "camembert", "deberta-v2", "distilbert", "roberta", "xlm-roberta");
+
     private final Path directory;
     private final JsonObject config;
     private final Comparison comparison;
@@ -58,6 +63,7 @@ public final class ModelDoctor {
                     "architectures is missing in config.json",
                     "name the class, such as LlamaForCausalLM");
         }
+        pooling();
         weights();
         tokenizer();
         // what is damaged is so for llama.cpp as well, and cannot be exported
@@ -65,6 +71,18 @@ public final class ModelDoctor {
             gguf();
         }
         return notes.diagnosis("model");
+    }
+
+    private void pooling() {
+        if (text("architectures").contains("ForSequenceClassification") && ENCODERS.contains(text("model_type"))) {
+            OwnPooling.check(text("classifier_pooling"), notes);
+        }
+    }
+
+    /** A value of config.json as it is written; empty where there is none. */
+    private String text(String key) {
+        JsonNode value = config.node(key);
+        return value == null ? "" : value.isTextual() ? value.textValue() : value.toString();
     }
 
     private void weights() throws IOException {
@@ -79,8 +97,7 @@ public final class ModelDoctor {
                                 + " is read and then replaced",
                         "");
             }
-            JsonNode classes = config.node("architectures");
-            boolean causal = classes != null && classes.toString().contains("ForCausalLM");
+            boolean causal = text("architectures").contains("ForCausalLM");
             if (causal && !head && !tied && config.keys().contains("tie_word_embeddings")) {
                 notes.all(
                         Severity.REFUSED,

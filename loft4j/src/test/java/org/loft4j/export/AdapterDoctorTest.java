@@ -114,6 +114,21 @@ class AdapterDoctorTest {
                 diagnosis.toString());
     }
 
+    @ParameterizedTest
+    @CsvSource({"mean, AFTER", "cls, AFTER", "pooler, YES", ", YES"})
+    void aPoolingThatOtherProgramsDoNotHaveIsNamed(@Nullable String pooling, Verdict expected) throws IOException {
+        Map<String, Object> task = new TreeMap<>();
+        task.put("pooling", pooling);
+        Path adapter = Files.createDirectories(directory.resolve("adapter"));
+        Json.write(adapter.resolve("loft_task.json"), task);
+        Diagnosis diagnosis = examine(Map.of("task_type", "SEQ_CLS"), Map.of(), null);
+        assertEquals(expected, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        assertEquals(
+                expected == Verdict.AFTER,
+                says(diagnosis, Consumer.VLLM, "pooling " + pooling + " is loft4j's own"),
+                diagnosis.toString());
+    }
+
     @Test
     void tensorsAreLookedAt() throws IOException {
         Diagnosis untrained = examine(Map.of(), Map.of(LAYER + "lora_B.weight", filled(256, 0)), null);

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +13,8 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.export.Diagnosis.Verdict;
 import org.loft4j.export.Finding.Consumer;
 import org.loft4j.export.Finding.Severity;
@@ -61,6 +64,32 @@ class ModelDoctorTest {
                 Map.of("weight_map", Map.of("a", "model-00001-of-00002.safetensors")));
         Files.delete(directory.resolve("model").resolve("model.safetensors"));
         assertFalse(examine().loadsSomewhere());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "mean, BertForSequenceClassification, AFTER",
+        "cls, BertForSequenceClassification, AFTER",
+        "pooler, BertForSequenceClassification, YES",
+        "mean, BertForTokenClassification, YES",
+    })
+    void aPoolingThatOtherProgramsDoNotHaveIsNamed(String pooling, String architecture, Verdict expected)
+            throws IOException {
+        Path fixtures = Path.of("src/test/resources/fixtures");
+        Path model = Files.createDirectories(directory.resolve("model"));
+        for (String file : List.of("bert_cls/model.safetensors", "tiny_wordpiece/tokenizer.json")) {
+            Files.copy(fixtures.resolve(file), model.resolve(Path.of(file).getFileName()));
+        }
+        ObjectNode config = Json.read(fixtures.resolve("bert_cls/config.json")).toTree();
+        config.put("classifier_pooling", pooling).putArray("architectures").add(architecture);
+        Json.write(model.resolve("config.json"), config);
+        Diagnosis diagnosis = examine();
+        assertEquals(expected, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        assertEquals(expected, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+        assertEquals(
+                expected == Verdict.AFTER,
+                says(diagnosis, Consumer.PEFT, "pooling " + pooling + " is loft4j's own"),
+                diagnosis.toString());
     }
 
     @Test
