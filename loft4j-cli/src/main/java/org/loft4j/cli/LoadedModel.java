@@ -86,7 +86,7 @@ record LoadedModel(
                         0));
         try {
             LoraAdapter adapter = flags.adapter == null ? null : PeftFiles.load(flags.adapter, model);
-            requireHead(directory, model, adapter);
+            requireHead(directory, flags.adapter, UntrainedHead.of(model, adapter));
             return new LoadedModel(directory, flags.adapter, model, adapter, trainedAs);
         } catch (IOException | RuntimeException | Error e) {
             model.close();
@@ -111,15 +111,20 @@ record LoadedModel(
     }
 
     /** A classifier whose head nobody has trained would answer at random. */
-    private static void requireHead(Path directory, Model model, @Nullable LoraAdapter adapter)
+    private static void requireHead(Path directory, @Nullable Path adapter, @Nullable String untrained)
             throws CheckpointException {
-        String untrained = UntrainedHead.of(model, adapter);
-        if (untrained != null) {
-            throw new CheckpointException(
-                    directory,
-                    "has no " + untrained
-                            + ": it is no classifier yet; train it, or give the --adapter DIR that has one");
+        if (untrained == null) {
+            return;
         }
+        String fault = "has no " + untrained;
+        if (adapter == null) {
+            throw new CheckpointException(
+                    directory, fault + ": it is no classifier yet; train it, or give the --adapter DIR that has one");
+        }
+        throw new CheckpointException(
+                adapter,
+                fault + ", nor has " + directory
+                        + ": it would answer at random; train it anew, or give the --model MODEL that has one");
     }
 
     /** The model that an adapter names: a directory, or a model on the hub. */

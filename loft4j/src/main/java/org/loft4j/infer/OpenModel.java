@@ -84,8 +84,13 @@ record OpenModel(
             LoraAdapter adapter = place.adapter() == null ? null : PeftFiles.load(place.adapter(), model);
             String untrained = UntrainedHead.of(model, adapter);
             if (untrained != null) {
-                throw new ConfigException(trained + " has no " + untrained + ": it was not trained " + words(task)
-                        + "; train it, or open it with the directory of an adapter that has one");
+                throw new ConfigException(trained + " has no " + untrained
+                        + (adapter == null
+                                ? ": it was not trained " + words(task)
+                                        + "; train it, or open it with the directory of an adapter that has one"
+                                : ", nor has " + place.model()
+                                        + ": it would answer at random; train it anew, or open it with a model that has"
+                                        + " one"));
             }
             return new OpenModel(texts, model, adapter, tokenizer, file);
         } catch (IOException | RuntimeException | Error e) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,7 +30,7 @@ import org.loft4j.data.Dataset;
 import org.loft4j.data.Labels;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
-import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
@@ -195,17 +196,39 @@ class ClassifierEndToEndTest {
                         .toList());
     }
 
+    /** As PEFT saves it where Transformers has drawn the pooler. */
+    @Test
+    void anAdapterWithoutThePoolerThatItsModelLacksIsRefused() throws IOException {
+        without("pooler");
+        train(Method.LORA, Pooling.POOLER);
+        without("pooler", output.resolve("adapter_model.safetensors"));
+        ObjectNode config = Json.read(output.resolve("adapter_config.json")).toTree();
+        config.putArray("modules_to_save").add("classifier");
+        Json.write(output.resolve("adapter_config.json"), config);
+        String message = assertThrows(ConfigException.class, () -> Classifier.open(base, output, DeviceSpec.CPU, null))
+                .getMessage();
+        assertTrue(
+                message.startsWith(
+                        output + " has no bert.pooler.dense.weight, nor has " + base + ": it would answer at random"),
+                message);
+    }
+
     /** The base model without the tensors whose names hold a word. */
     private void without(String word) throws IOException {
-        try (ModelDirectory source = ModelDirectory.open(base);
-                NativeScope scope = new NativeScope()) {
+        without(word, base.resolve("model.safetensors"));
+    }
+
+    private static void without(String word, Path file) throws IOException {
+        try (NativeScope scope = new NativeScope()) {
             var tensors = new LinkedHashMap<String, Tensor>();
-            for (String name : source.names()) {
-                if (!name.contains(word)) {
-                    tensors.put(name, source.read(name).clone());
+            try (SafetensorsFile source = SafetensorsFile.open(file)) {
+                for (String name : source.names()) {
+                    if (!name.contains(word)) {
+                        tensors.put(name, source.read(name).clone());
+                    }
                 }
             }
-            SafetensorsWriter.write(base.resolve("model.safetensors"), tensors, Map.of());
+            SafetensorsWriter.write(file, tensors, Map.of());
         }
     }
 
