@@ -195,7 +195,11 @@ public final class Models {
 
     /** Width of the states between the layers of a directory's model, by its config.json alone. */
     public static long hiddenSize(Path directory) throws IOException {
-        ModelOptions shapes = ModelOptions.of(defaultTask(directory)).withDtype(Dtype.F32);
+        Task task = defaultTask(directory);
+        // the width does not depend on the classes, and a training may bring others than the file names
+        ModelOptions shapes = ModelOptions.of(task)
+                .withLabels(task.isClassification() ? List.of("0", "1") : List.of())
+                .withDtype(Dtype.F32);
         try (NativeScope scope = new NativeScope();
                 Model model = outline(directory, shapes)) {
             return model.description().hiddenSize();
@@ -254,7 +258,10 @@ public final class Models {
         return family;
     }
 
-    /** The options with the labels of the file where they name none; refuses a task that the family has no head for. */
+    /**
+     * The options with the labels of the file where they name none; refuses a task that the family has no head for, and a single
+     * label for texts.
+     */
     private static ModelOptions complete(Family family, ModelConfigFile file, ModelOptions options)
             throws CheckpointException {
         if (!family.tasks().contains(options.task())) {
@@ -263,7 +270,13 @@ public final class Models {
                     + family.name() + " in " + file.json().file() + ": use " + possible);
         }
         boolean named = !options.labels().isEmpty() || !options.task().isClassification();
-        return named ? options : options.withLabels(file.labels());
+        ModelOptions complete = named ? options : options.withLabels(file.labels());
+        if (complete.task() == Task.SEQUENCE_CLASSIFICATION && complete.labels().size() == 1) {
+            throw new ConfigException("id2label must name at least 2 classes, got " + complete.labels() + " in "
+                    + file.json().file() + ": one output is a score and no class, so rerankers, reward models and"
+                    + " regression are not supported");
+        }
+        return complete;
     }
 
     private static Family roberta(String name) {

@@ -107,6 +107,30 @@ class ModelsTest {
         assertTrue(fault.getMessage().contains(key), fault.getMessage());
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"bert_cls", "llama_gqa"})
+    void aModelWithOneOutputIsNoClassifierOfTextsButABaseForOne(String name) throws Exception {
+        Path reranker = copy(
+                Fixture.directory(name),
+                json -> {
+                    json.putObject("id2label").put("0", "score");
+                    json.putArray("architectures").add("XForSequenceClassification");
+                },
+                tensor -> tensor,
+                Dtype.F32);
+        ConfigException fault = assertThrows(ConfigException.class, () -> Models.open(reranker, CLASSIFIER));
+        assertEquals(
+                "id2label must name at least 2 classes, got [score] in " + reranker.resolve("config.json")
+                        + ": one output is a score and no class, so rerankers, reward models and regression are not"
+                        + " supported",
+                fault.getMessage());
+        assertThrows(ConfigException.class, () -> Models.initialise(reranker, CLASSIFIER));
+        try (Model model = Models.open(reranker, CLASSIFIER.withLabels(List.of("no", "yes")))) {
+            assertEquals(2, model.head().outFeatures());
+        }
+        assertEquals(64, Models.hiddenSize(reranker));
+    }
+
     @Test
     void plainRotaryParametersOfNewerFilesAreRead() throws Exception {
         Path newer = copy(
