@@ -127,7 +127,7 @@ final class Verification {
     private void gradients(
             List<Difference> differences, String prefix, List<String> keys, @Nullable LoraAdapter adapter)
             throws IOException {
-        Map<String, Tensor> factors = adapter == null ? Map.of() : PeftFiles.tensors(adapter);
+        Map<String, Tensor> factors = adapter == null ? Map.of() : PeftFiles.tensors(adapter, model);
         Difference.Bound bound = new Difference.Bound(true, tolerances.gradients);
         for (String key : keys) {
             String name = key.substring(key.indexOf("grad.", prefix.length()) + "grad.".length());

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
@@ -93,6 +94,18 @@ final class ModuleSelection {
     /** The model's parameters that belong to the modules saved in full. */
     static List<String> savedNames(Model model, LoraConfig config) {
         return model.weights().asMap().keySet().stream().filter(config::saves).toList();
+    }
+
+    /** The parameter among them that is the matrix of a head without one of its own, as a tied input embedding is; null for none. */
+    static @Nullable String savedTied(Model model, LoraConfig config) {
+        Linear head = model.head();
+        if (!head.matrix().isWritable() || model.weights().find(head.path() + ".weight") != null) {
+            return null;
+        }
+        return savedNames(model, config).stream()
+                .filter(name -> model.weights().get(name).equals(head.weight()))
+                .findFirst()
+                .orElse(null);
     }
 
     /** Refuses modules to save that have no parameter in the model. */

@@ -9,5 +9,6 @@ import org.loft4j.nn.Task;
  * @param lora ranks, targets and what goes with them
  * @param task of the model that was adapted; null if the file does not say
  * @param metadata of the base model; its name is empty if the file does not say
+ * @param ensureWeightTying whether a matrix that is input and output embedding stays one where it is saved in full
  */
-public record PeftConfig(LoraConfig lora, @Nullable Task task, PeftMetadata metadata) {}
+public record PeftConfig(LoraConfig lora, @Nullable Task task, PeftMetadata metadata, boolean ensureWeightTying) {}

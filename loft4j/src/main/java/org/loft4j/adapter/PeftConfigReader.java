@@ -37,7 +37,8 @@ final class PeftConfigReader {
             "layers_to_transform",
             "layers_pattern",
             "bias",
-            "init_lora_weights");
+            "init_lora_weights",
+            "ensure_weight_tying");
 
     /** Settings that say how an adapter came to be, or tune what is off: its numbers are the same for every value. */
     private static final Set<String> WITHOUT_EFFECT = Set.of(
@@ -101,7 +102,7 @@ final class PeftConfigReader {
                 alphas());
         PeftMetadata metadata =
                 new PeftMetadata(json.stringOr("base_model_name_or_path", ""), json.findString("revision"));
-        return new PeftConfig(lora, task(), metadata);
+        return new PeftConfig(lora, task(), metadata, json.booleanOr("ensure_weight_tying", false));
     }
 
     private static boolean isOff(JsonNode value) {

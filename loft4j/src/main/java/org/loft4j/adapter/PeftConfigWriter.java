@@ -10,7 +10,10 @@ import org.loft4j.nn.Model;
 final class PeftConfigWriter {
     private PeftConfigWriter() {}
 
-    /** Sorted keys, as PEFT writes them; only keys that PEFT has known for long, since old versions refuse unknown ones. */
+    /**
+     * Sorted keys, as PEFT writes them; only keys that PEFT has known for long, since old versions refuse unknown ones, but where
+     * they would compute otherwise.
+     */
     static Map<String, @Nullable Object> settings(LoraConfig config, Model model, PeftMetadata metadata) {
         Map<String, @Nullable Object> settings = new TreeMap<>();
         settings.put("peft_type", "LORA");
@@ -27,6 +30,9 @@ final class PeftConfigWriter {
         settings.put("fan_in_fan_out", fanInFanOut(model, config));
         settings.put("init_lora_weights", true);
         settings.put("modules_to_save", config.modulesToSave().isEmpty() ? null : config.modulesToSave());
+        if (ModuleSelection.savedTied(model, config) != null) {
+            settings.put("ensure_weight_tying", true);
+        }
         settings.put("rank_pattern", config.rankPattern());
         Map<String, Object> alphas = new LinkedHashMap<>();
         config.alphaPattern().forEach((key, alpha) -> alphas.put(key, number(alpha)));

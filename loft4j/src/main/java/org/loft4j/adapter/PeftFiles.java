@@ -23,6 +23,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
+import org.loft4j.tensor.Tensors;
 
 /**
  * Adapters as Hugging Face's PEFT stores them, which is what Transformers, vLLM and llama.cpp load: {@code
@@ -55,7 +56,7 @@ public final class PeftFiles {
      */
     public static void save(Path directory, LoraAdapter adapter, Model model, PeftMetadata metadata)
             throws IOException {
-        SafetensorsWriter.write(directory.resolve(WEIGHTS), tensors(adapter), Map.of());
+        SafetensorsWriter.write(directory.resolve(WEIGHTS), tensors(adapter, model), Map.of());
         saveConfig(directory, adapter, model, metadata);
     }
 
@@ -87,7 +88,7 @@ public final class PeftFiles {
                     + adapter.layers().keySet() + ", got " + differences.keySet());
         }
         try (NativeScope scope = new NativeScope()) {
-            Map<String, Tensor> tensors = tensors(adapter);
+            Map<String, Tensor> tensors = tensors(adapter, model);
             differences.forEach((path, difference) -> {
                 tensors.put(nameA(path), difference.stackedA());
                 tensors.put(nameB(path), difference.stackedB());
@@ -97,8 +98,13 @@ public final class PeftFiles {
         Json.write(directory.resolve(CONFIG), PeftConfigWriter.settings(config, model, metadata));
     }
 
-    /** The tensors of an adapter under the names of the file; they belong to the adapter and the model. */
-    public static Map<String, Tensor> tensors(LoraAdapter adapter) {
+    /**
+     * The tensors of an adapter under the names of the file; they belong to the adapter and the model. A matrix that is input and
+     * output embedding has the names of both, for PEFT looks for both.
+     *
+     * @param model the model that the adapter is on
+     */
+    public static Map<String, Tensor> tensors(LoraAdapter adapter, Model model) {
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         adapter.layers().forEach((path, layer) -> {
             tensors.put(nameA(path), layer.loraA());
@@ -108,7 +114,13 @@ public final class PeftFiles {
                 tensors.put(nameMagnitude(path), magnitude);
             }
         });
-        adapter.savedModules().forEach((name, tensor) -> tensors.put(PREFIX + name, tensor));
+        String tied = ModuleSelection.savedTied(model, adapter.config());
+        adapter.savedModules().forEach((name, tensor) -> {
+            tensors.put(PREFIX + name, tensor);
+            if (name.equals(tied)) {
+                tensors.put(nameOfHead(model), tensor);
+            }
+        });
         return tensors;
     }
 
@@ -146,7 +158,16 @@ public final class PeftFiles {
             ModuleSelection.requireWritable(model, lora);
             Map<String, Linear> selected = ModuleSelection.select(model, lora, false);
             List<String> saved = ModuleSelection.savedNames(model, lora);
-            requireNames(file, expected(selected.keySet(), saved, lora.useDora()), hint);
+            Set<String> expected = expected(selected.keySet(), saved, lora.useDora());
+            String tied = ModuleSelection.savedTied(model, lora);
+            boolean both = tied != null && file.names().contains(nameOfHead(model));
+            if (both) {
+                expected.add(nameOfHead(model));
+            }
+            requireNames(file, expected, hint);
+            if (tied != null && !config.ensureWeightTying()) {
+                throw new CheckpointException(configFile, untied(tied));
+            }
             Map<Linear, Factors> factors = new LinkedHashMap<>();
             for (Linear layer : selected.values()) {
                 long rank = lora.rankOf(layer.path());
@@ -159,12 +180,30 @@ public final class PeftFiles {
             Map<String, Tensor> values = new LinkedHashMap<>();
             for (String name : saved) {
                 long[] shape = Shapes.of(model.weights().get(name));
-                values.put(name, read(file, hint, PREFIX + name, shape));
+                Tensor value = read(file, hint, PREFIX + name, shape);
+                if (both && name.equals(tied) && !Tensors.bitEqual(value, read(file, hint, nameOfHead(model), shape))) {
+                    throw new CheckpointException(
+                            file.path(),
+                            "tensor " + nameOfHead(model) + " must be equal to " + PREFIX + name
+                                    + ", which is the same matrix in this model");
+                }
+                values.put(name, value);
             }
             return LoraAdapter.of(model, lora, factors, values);
         } catch (ConfigException e) {
             throw new CheckpointException(configFile, String.valueOf(e.getMessage()), e);
         }
+    }
+
+    private static String nameOfHead(Model model) {
+        return PREFIX + model.head().path() + ".weight";
+    }
+
+    private static String untied(String tied) {
+        return "\"modules_to_save\" takes in " + tied + ", which is the output embedding as well, and"
+                + " \"ensure_weight_tying\" is not true: PEFT then replaces the input embedding alone, which cannot be done"
+                + " here; merge the adapter with PEFT, or set ensure_weight_tying to true if both were trained as one, as"
+                + " loft4j does";
     }
 
     /** PEFT adds the head to the modules saved in full of a classifier, whether the file lists it or not. */

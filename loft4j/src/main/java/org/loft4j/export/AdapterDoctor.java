@@ -128,6 +128,13 @@ public final class AdapterDoctor {
             notes.add(Severity.REFUSED, Consumer.VLLM, what + ": vLLM takes factors alone", MERGE);
             notes.add(
                     Severity.REFUSED, Consumer.LLAMA_CPP, what + ": a GGUF adapter holds factors alone", mergedGguf());
+            if (on("ensure_weight_tying")) {
+                notes.add(
+                        Severity.NOTE,
+                        Consumer.PEFT,
+                        "ensure_weight_tying: PEFT before 0.18 drops it, and keeps input and output embedding apart",
+                        "use PEFT 0.18 or newer");
+            }
         }
         JsonNode bias = config.node("bias");
         if (bias != null && !bias.asText().equals("none")) {

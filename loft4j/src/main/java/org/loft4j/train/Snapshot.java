@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
@@ -25,12 +26,14 @@ final class Snapshot implements Checkpoints.Content, AutoCloseable {
      */
     static Snapshot of(Map<String, Map<String, Tensor>> files, Checkpoints.Content rest) {
         Snapshot snapshot = new Snapshot(rest);
+        // a tied embedding has two names
+        Map<Tensor, Tensor> once = new IdentityHashMap<>();
         boolean whole = false;
         try {
             files.forEach((file, tensors) -> {
                 Map<String, Tensor> copies = new LinkedHashMap<>();
                 snapshot.files.put(file, copies);
-                tensors.forEach((name, tensor) -> copies.put(name, copy(tensor)));
+                tensors.forEach((name, tensor) -> copies.put(name, once.computeIfAbsent(tensor, Snapshot::copy)));
             });
             whole = true;
             return snapshot;
@@ -60,7 +63,10 @@ final class Snapshot implements Checkpoints.Content, AutoCloseable {
 
     @Override
     public void close() {
-        files.values().forEach(tensors -> tensors.values().forEach(Tensor::close));
+        files.values().stream()
+                .flatMap(tensors -> tensors.values().stream())
+                .distinct()
+                .forEach(Tensor::close);
         files.clear();
     }
 }

@@ -224,7 +224,9 @@ public final class Trainable implements AutoCloseable {
     }
 
     private Map<String, Tensor> trained() {
-        return adapter != null ? PeftFiles.tensors(adapter) : model.weights().asMap();
+        return adapter != null
+                ? PeftFiles.tensors(adapter, model)
+                : model.weights().asMap();
     }
 
     private void saveConfig(Path directory) throws IOException {

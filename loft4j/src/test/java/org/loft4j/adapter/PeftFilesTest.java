@@ -131,6 +131,7 @@ class PeftFilesTest {
             tree.putObject("a_third");
             tree.putArray("a_fourth");
             tree.put("peft_version", "0.20.0");
+            tree.put("ensure_weight_tying", true);
             tree.putObject("auto_mapping").put("base_model_class", "X");
         });
         try (Model model = model(Task.CAUSAL_LM);
@@ -213,6 +214,66 @@ class PeftFilesTest {
         }
     }
 
+    /** PEFT from 0.18 on asks for both names, and ties the sides by the key alone. */
+    @Test
+    void anEmbeddingThatIsTheOutputEmbeddingAsWellIsSavedForBoth() throws IOException {
+        LoraConfig config = LoraConfig.of(2, 4, TargetModules.allLinear()).withModulesToSave(List.of("embed"));
+        String input = "base_model.model.model.embed.weight";
+        String output = "base_model.model.lm_head.weight";
+        save(Task.CAUSAL_LM, config);
+        assertFalse(Json.read(directory.resolve(PeftFiles.CONFIG)).has("ensure_weight_tying"));
+        assertFalse(tensorNames().contains(output));
+        float[] before;
+        try (Model model = tied();
+                LoraAdapter adapter = trained(model, config)) {
+            before = logits(model);
+            PeftFiles.save(directory, adapter, model, BASE);
+        }
+        assertTrue(Json.read(directory.resolve(PeftFiles.CONFIG)).booleanOr("ensure_weight_tying", false));
+        assertTrue(
+                tensorNames().containsAll(List.of(input, output)), tensorNames().toString());
+        assertTrue(Arrays.equals(before, logitsOnTied()));
+
+        edit(tree -> tree.remove("ensure_weight_tying"));
+        String untied =
+                assertThrows(CheckpointException.class, this::logitsOnTied).getMessage();
+        assertTrue(
+                untied.contains(
+                        "\"modules_to_save\" takes in model.embed.weight, which is the output embedding as well"),
+                untied);
+        edit(tree -> tree.put("ensure_weight_tying", true));
+
+        try (NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = tensors();
+            tensors.put(output, tensors.get(output).neg());
+            SafetensorsWriter.write(directory.resolve(PeftFiles.WEIGHTS), tensors, Map.of());
+            String unequal =
+                    assertThrows(CheckpointException.class, this::logitsOnTied).getMessage();
+            assertTrue(unequal.contains(output + " must be equal to " + input), unequal);
+            tensors.remove(output);
+            SafetensorsWriter.write(directory.resolve(PeftFiles.WEIGHTS), tensors, Map.of());
+        }
+        assertTrue(Arrays.equals(before, logitsOnTied()));
+    }
+
+    private static Model tied() {
+        return new TinyModel(Task.CAUSAL_LM, Dtype.F32, true, 5);
+    }
+
+    private float[] logitsOnTied() throws IOException {
+        try (Model model = tied();
+                LoraAdapter adapter = PeftFiles.load(directory, model)) {
+            assertTrue(adapter.isAttached());
+            return logits(model);
+        }
+    }
+
+    private Set<String> tensorNames() throws IOException {
+        try (SafetensorsFile file = SafetensorsFile.open(directory.resolve(PeftFiles.WEIGHTS))) {
+            return file.names();
+        }
+    }
+
     private static LoraConfig rich() {
         return new LoraConfig(
                 2,
@@ -248,7 +309,7 @@ class PeftFilesTest {
         Random random = new Random(3);
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
-            for (Tensor tensor : PeftFiles.tensors(adapter).values()) {
+            for (Tensor tensor : PeftFiles.tensors(adapter, model).values()) {
                 double[] values = random.doubles(tensor.numel(), -0.4, 0.4).toArray();
                 tensor.copy_(Tensors.of(values, Shapes.of(tensor)));
             }

@@ -152,6 +152,15 @@ class AdapterDoctorTest {
     }
 
     @Test
+    void aTiedEmbeddingThatIsSavedTakesANewPeft() throws IOException {
+        Map<String, Object> tied =
+                Map.of("modules_to_save", new String[] {"embed_tokens"}, "ensure_weight_tying", true);
+        assertTrue(says(examine(tied, Map.of(), null), Consumer.PEFT, "PEFT before 0.18"));
+        Diagnosis nothingTied = examine(Map.of("ensure_weight_tying", true), Map.of(), null);
+        assertFalse(says(nothingTied, Consumer.PEFT, "PEFT before 0.18"), nothingTied.toString());
+    }
+
+    @Test
     void whatCannotBecomeAnAdapterInGgufIsToBeMergedIntoAModel() throws IOException {
         Diagnosis dora = examine(Map.of("use_dora", true), Map.of(), null);
         assertEquals(
