@@ -35,6 +35,8 @@ final class GgufParameters {
     }
 
     private void put(long vocabulary) throws CheckpointException {
+        config.requireFlag("is_causal", true);
+        config.requireFlag("use_bidirectional_attention", false);
         metadata.count(key + "vocab_size", vocabulary);
         metadata.count(key + "context_length", config.maxPositions());
         metadata.count(key + "embedding_length", config.hiddenSize());

@@ -286,11 +286,14 @@ class GgufModelTest {
         "gpt2, activation_function, relu",
         "gemma3_text, rope_scaling, yarn",
         "llama, quantization_config, x",
+        "qwen3, is_causal, false",
+        "gpt2, is_causal, false",
+        "llama, use_bidirectional_attention, true",
     })
     void whatLlamaCppWouldComputeOtherwiseIsRefused(String modelType, String key, String value) throws IOException {
         TinyCheckpoint checkpoint = tiny(modelType);
         Object set = key.equals("rope_scaling") ? Map.of("rope_type", value, "factor", 2.0) : value;
-        set = value.equals("true") ? (Object) true : value.equals("7") ? (Object) 7 : set;
+        set = value.matches("true|false") ? (Object) Boolean.valueOf(value) : value.equals("7") ? (Object) 7 : set;
         checkpoint.config.put(key, set);
         checkpoint.write();
         CheckpointException refused = assertThrows(CheckpointException.class, () -> export(checkpoint, null));

@@ -23,9 +23,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.Logged;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
@@ -129,6 +131,36 @@ class ModelsTest {
             assertEquals(2, model.head().outFeatures());
         }
         assertEquals(64, Models.hiddenSize(reranker));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "gemma2_cap",
+                "gemma3_text",
+                "gpt2",
+                "llama_gqa",
+                "mistral_sw",
+                "phi3_longrope_short",
+                "qwen2",
+                "qwen3",
+                "smollm3_sliding"
+            })
+    void aDecoderWhoseTokensSeeThoseBehindThemIsRefused(String name) throws Exception {
+        Path base = Fixture.directory(name);
+        Path embedder = copy(base, json -> json.put("is_causal", false), tensor -> tensor, Dtype.F32);
+        Path both = copy(base, json -> json.put("use_bidirectional_attention", true), tensor -> tensor, Dtype.F32);
+        Path causal = copy(base, json -> json.put("is_causal", true), tensor -> tensor, Dtype.F32);
+        ConfigException fault = assertThrows(ConfigException.class, () -> Models.open(embedder, LANGUAGE_MODEL));
+        assertTrue(fault.getMessage().startsWith("is_causal must be true, got false in"), fault.getMessage());
+        fault = assertThrows(ConfigException.class, () -> Models.open(both, LANGUAGE_MODEL));
+        assertTrue(
+                fault.getMessage().startsWith("use_bidirectional_attention must be false, got true in"),
+                fault.getMessage());
+        try (Logged log = new Logged(ConfigKeys.class);
+                Model model = Models.open(causal, LANGUAGE_MODEL)) {
+            assertEquals(List.of(), log.messages());
+        }
     }
 
     @Test

@@ -47,9 +47,7 @@ public record Gemma2Config(
                         "final_logit_softcapping",
                         "attention_bias",
                         "sliding_window",
-                        "layer_types",
-                        "use_bidirectional_attention"));
-        ConfigKeys.require(json, "use_bidirectional_attention", "false");
+                        "layer_types"));
         DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
         long window = LayerTypes.window(json, 4096);
         List<Boolean> sliding = LayerTypes.sliding(json, sizes.layers(), i -> i % 2 == 0);

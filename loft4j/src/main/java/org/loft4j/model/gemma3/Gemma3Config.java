@@ -48,9 +48,7 @@ public record Gemma3Config(
                         "sliding_window",
                         "sliding_window_pattern",
                         "layer_types",
-                        "rope_local_base_freq",
-                        "use_bidirectional_attention"));
-        ConfigKeys.require(json, "use_bidirectional_attention", "false");
+                        "rope_local_base_freq"));
         DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
         int pattern = json.intOr("sliding_window_pattern", json.intOr("_sliding_window_pattern", 6, 1), 1);
         long window = LayerTypes.window(json, 4096);

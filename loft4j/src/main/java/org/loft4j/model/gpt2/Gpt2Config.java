@@ -68,7 +68,7 @@ public record Gpt2Config(
 
     /** Reads config.json. The {@code summary_…} keys are of a head that is not built here. */
     public static Gpt2Config from(JsonObject json) throws CheckpointException {
-        ConfigKeys.check(
+        ConfigKeys.checkCausal(
                 json,
                 Set.of(
                         "vocab_size",

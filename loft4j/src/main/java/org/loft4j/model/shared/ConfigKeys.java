@@ -122,11 +122,20 @@ public final class ConfigKeys {
         }
     }
 
-    /** The same for a decoder: the keys of {@link DecoderConfig} and {@link Rope} are honoured besides. */
+    /** The same for a decoder with the keys of {@link DecoderConfig} and {@link Rope}, which are honoured besides. */
     public static void checkDecoder(JsonObject json, Set<String> honoured) {
         Set<String> all = new HashSet<>(DecoderConfig.KEYS);
         all.addAll(honoured);
+        checkCausal(json, all);
+    }
+
+    /** The same for any decoder: one whose tokens see those behind them, as models of embeddings have it, is refused. */
+    public static void checkCausal(JsonObject json, Set<String> honoured) {
+        Set<String> all = new HashSet<>(honoured);
+        all.addAll(Set.of("is_causal", "use_bidirectional_attention"));
         check(json, all);
+        require(json, "is_causal", "true");
+        require(json, "use_bidirectional_attention", "false");
     }
 
     /**
