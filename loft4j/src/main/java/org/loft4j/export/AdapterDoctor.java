@@ -15,6 +15,7 @@ import org.loft4j.export.Finding.Severity;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.ModelReference;
 
 /**
  * Looks at an adapter in PEFT's layout with the eyes of the programs that are to load it. The rules are those of their sources
@@ -251,6 +252,19 @@ public final class AdapterDoctor {
         }
     }
 
+    /** A model that is no name on the hub, or by chance has the shape of one, such as {@code models/MiniLM}. */
+    private void path(ModelReference named) {
+        boolean here = named.directory() != null;
+        if (here || !named.isName()) {
+            notes.add(
+                    Severity.NOTE,
+                    Consumer.PEFT,
+                    "base_model_name_or_path is a directory of this machine" + (here ? "" : " that does not exist")
+                            + ": " + named + (named.isName() ? ", elsewhere taken for a name on the hub" : ""),
+                    "set it to the model's name on the hub before others load it");
+        }
+    }
+
     private void baseModel() throws CheckpointException {
         String name = config.findString("base_model_name_or_path");
         if (name == null || name.isEmpty()) {
@@ -264,14 +278,8 @@ public final class AdapterDoctor {
                     Consumer.LLAMA_CPP,
                     "base_model_name_or_path is missing",
                     "give --model DIR to loft export");
-        } else if (name.startsWith("/") || name.startsWith(".") || name.matches("[A-Za-z]:\\\\.*")) {
-            boolean here = Files.isDirectory(Path.of(name));
-            notes.add(
-                    Severity.NOTE,
-                    Consumer.PEFT,
-                    "base_model_name_or_path is a directory of this machine" + (here ? "" : " that does not exist")
-                            + ": " + name,
-                    "set it to the model's name on the hub before others load it");
+        } else {
+            path(new ModelReference(name));
         }
         if (base == null) {
             notes.add(Severity.NOTE, Consumer.LLAMA_CPP, "the base model was not looked at", "give --model DIR");

@@ -129,6 +129,26 @@ class AdapterDoctorTest {
                 diagnosis.toString());
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "src/test | is a directory of this machine: src/test, elsewhere taken for a name on the hub",
+                "./models/MiniLM | is a directory of this machine that does not exist: ./models/MiniLM",
+                "my/models/MiniLM | is a directory of this machine that does not exist: my/models/MiniLM",
+                "some/base | ",
+            })
+    void aBaseModelOnThisMachineIsNamed(String base, @Nullable String what) throws IOException {
+        Diagnosis diagnosis = examine(Map.of("base_model_name_or_path", base), Map.of(), null);
+        assertEquals(Verdict.YES, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        assertEquals(
+                what == null ? List.of() : List.of("base_model_name_or_path " + what),
+                diagnosis.of(Consumer.PEFT).stream()
+                        .map(Finding::what)
+                        .filter(each -> each.startsWith("base_model_name_or_path"))
+                        .toList());
+    }
+
     @Test
     void tensorsAreLookedAt() throws IOException {
         Diagnosis untrained = examine(Map.of(), Map.of(LAYER + "lora_B.weight", filled(256, 0)), null);
