@@ -48,7 +48,7 @@ final class GgufParameters {
             gpt2();
             return;
         }
-        metadata.number(key + "attention.layer_norm_rms_epsilon", json.doubleOr("rms_norm_eps", 1e-6));
+        metadata.number(key + "attention.layer_norm_rms_epsilon", config.rmsNormEps());
         metadata.count(key + "attention.key_length", config.headDim());
         metadata.count(key + "attention.value_length", config.headDim());
         new RopeScaling(config).put(metadata);
@@ -72,7 +72,9 @@ final class GgufParameters {
 
     private void llama() throws CheckpointException {
         config.requireOneOf("hidden_act", "silu", SILU);
-        int window = json.intOr("sliding_window", 0, 1);
+        // Mistral's is there where the key is not, and is none where it is null
+        int absent = config.isMistral() && !config.isNull("sliding_window") ? 4096 : 0;
+        int window = json.intOr("sliding_window", absent, 1);
         if (window > 0) {
             metadata.count(key + "attention.sliding_window", window);
             if (window < config.maxPositions()) {

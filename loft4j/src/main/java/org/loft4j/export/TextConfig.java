@@ -43,6 +43,11 @@ final class TextConfig {
         return architecture == GgufArchitecture.GPT2;
     }
 
+    /** Mistral, which is llama to llama.cpp. */
+    boolean isMistral() throws CheckpointException {
+        return json.stringOr("model_type", "").equals("mistral");
+    }
+
     int hiddenSize() throws CheckpointException {
         return json.requireInt(gpt2() ? "n_embd" : "hidden_size", 1);
     }
@@ -56,16 +61,31 @@ final class TextConfig {
     }
 
     int keyValueHeads() throws CheckpointException {
-        // what Transformers assumes where the key is missing; null means as many as heads
+        // null means as many as heads
         boolean silent = !json.keys().contains("num_key_value_heads");
-        int absent = silent && architecture.isGemma()
-                ? 4
-                : silent && json.stringOr("model_type", "").equals("mistral") ? 8 : heads();
-        return gpt2() ? heads() : json.intOr("num_key_value_heads", absent, 1);
+        return gpt2() ? heads() : json.intOr("num_key_value_heads", silent ? silentKeyValueHeads() : heads(), 1);
+    }
+
+    /** What Transformers assumes where the key is missing. */
+    private int silentKeyValueHeads() throws CheckpointException {
+        return switch (architecture) {
+            case GEMMA2, GEMMA3 -> 4;
+            case QWEN2, QWEN3 -> 32;
+            default -> isMistral() ? 8 : heads();
+        };
     }
 
     int headDim() throws CheckpointException {
-        return json.intOr("head_dim", architecture.isGemma() ? 256 : hiddenSize() / heads(), 1);
+        int absent = switch (architecture) {
+            case GEMMA2, GEMMA3 -> 256;
+            case QWEN3 -> 128;
+            default -> hiddenSize() / heads();
+        };
+        return json.intOr("head_dim", absent, 1);
+    }
+
+    double rmsNormEps() throws CheckpointException {
+        return json.doubleOr("rms_norm_eps", architecture == GgufArchitecture.PHI3 ? 1e-5 : 1e-6);
     }
 
     int feedForward() throws CheckpointException {

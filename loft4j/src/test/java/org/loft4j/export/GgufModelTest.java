@@ -279,6 +279,25 @@ class GgufModelTest {
 
     @ParameterizedTest
     @CsvSource({
+        "phi3, rms_norm_eps, attention.layer_norm_rms_epsilon, 1.0E-5",
+        "llama, rms_norm_eps, attention.layer_norm_rms_epsilon, 1.0E-6",
+        "mistral, sliding_window, attention.sliding_window, 4096",
+        "llama, sliding_window, attention.sliding_window, null",
+        "qwen2, num_key_value_heads, attention.head_count_kv, 32",
+        "qwen3, num_key_value_heads, attention.head_count_kv, 32",
+        "qwen3, head_dim, attention.key_length, 128",
+        "qwen2, head_dim, attention.key_length, 16",
+    })
+    void whereConfigJsonIsSilentTheFamilysValueIsMeant(String modelType, String key, String written, String value)
+            throws IOException {
+        TinyCheckpoint checkpoint = tiny(modelType);
+        checkpoint.config.remove(key);
+        Map<String, Object> metadata = export(checkpoint.write(), null).metadata;
+        assertEquals(value, String.valueOf(metadata.get(metadata.get("general.architecture") + "." + written)));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
         "llama, hidden_act, gelu",
         "llama, rope_scaling, dynamic",
         "qwen2, use_sliding_window, true",
