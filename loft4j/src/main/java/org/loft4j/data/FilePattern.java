@@ -16,11 +16,12 @@ import java.util.stream.Stream;
 import org.loft4j.DataException;
 
 /**
- * Files by a pattern, as a shell has it: {@code *} and {@code ?} within a name, {@code **} across folders, {@code [ab]} and {@code
- * {a,b}}. Names that begin with a dot are left out.
+ * Files by a pattern, as a shell has it: {@code *} and {@code ?} within a name, {@code **} across folders, with a slash
+ * behind it across none too, {@code [ab]} and {@code {a,b}}. Names that begin with a dot are left out.
  */
 final class FilePattern {
     private static final Pattern SPECIAL = Pattern.compile("[*?\\[{]");
+    private static final Pattern ANY_FOLDERS = Pattern.compile("(?<=^|[/{,])(\\*\\*/)+");
 
     private FilePattern() {}
 
@@ -39,14 +40,14 @@ final class FilePattern {
             return List.of();
         }
         int folders = (int) rest.chars().filter(c -> c == '/').count();
-        PathMatcher matcher = matcher(text, root, rest);
+        List<PathMatcher> matchers = matchers(text, root, rest);
         // models' and data sets' caches hold links
         try (Stream<Path> all = Files.find(
                 root,
                 rest.contains("**") ? Integer.MAX_VALUE : folders + 1,
                 (path, attributes) -> attributes.isRegularFile(),
                 FileVisitOption.FOLLOW_LINKS)) {
-            return all.filter(path -> shown(root.relativize(path)) && matcher.matches(root.relativize(path)))
+            return all.filter(path -> matches(root.relativize(path), matchers))
                     .sorted(Comparator.comparing(Path::toString))
                     .toList();
         } catch (UncheckedIOException e) {
@@ -54,12 +55,34 @@ final class FilePattern {
         }
     }
 
-    private static PathMatcher matcher(String text, Path root, String rest) throws DataException {
+    private static List<PathMatcher> matchers(String text, Path root, String rest) throws DataException {
         try {
-            return root.getFileSystem().getPathMatcher("glob:" + rest);
+            return globs(rest).stream()
+                    .map(glob -> root.getFileSystem().getPathMatcher("glob:" + glob))
+                    .toList();
         } catch (PatternSyntaxException e) {
             throw new DataException(text, "there is no such file, and as a pattern it is wrong: " + e.getDescription());
         }
+    }
+
+    /** With and without each double star that a slash follows: in Java it wants a folder, in a shell it stands for none too. */
+    private static List<String> globs(String pattern) {
+        List<String> globs = List.of("");
+        int end = 0;
+        Matcher folders = ANY_FOLDERS.matcher(pattern);
+        while (folders.find()) {
+            String before = pattern.substring(end, folders.start());
+            globs = globs.stream()
+                    .flatMap(glob -> Stream.of(glob + before, glob + before + "**/"))
+                    .toList();
+            end = folders.end();
+        }
+        String after = pattern.substring(end);
+        return globs.stream().map(glob -> glob + after).toList();
+    }
+
+    private static boolean matches(Path path, List<PathMatcher> matchers) {
+        return shown(path) && matchers.stream().anyMatch(matcher -> matcher.matches(path));
     }
 
     private static boolean shown(Path path) {

@@ -79,6 +79,19 @@ class DataReferenceTest {
     }
 
     @Test
+    void aDoubleStarBeforeASlashStandsForNoFolderToo() throws IOException {
+        for (String name : List.of("a.txt", "bb.txt", "x/a.txt", "x/y/a.txt", "x/y/z/a.txt", ".git/a.txt")) {
+            file(name, "text\n");
+        }
+        List<String> everywhere = List.of("a.txt", "x/a.txt", "x/y/a.txt", "x/y/z/a.txt");
+        assertEquals(everywhere, names("**/a.txt"));
+        assertEquals(everywhere, names("**/**/?.txt"));
+        assertEquals(List.of("x/y/a.txt", "x/y/z/a.txt"), names("**/y/**/*.txt"));
+        assertEquals(List.of("x/a.txt", "x/y/a.txt", "x/y/z/a.txt"), names("x/**/**/a.txt"));
+        assertEquals(List.of("bb.txt", "x/y/a.txt", "x/y/z/a.txt"), names("{x/y/**/a,**/bb}.txt"));
+    }
+
+    @Test
     void aFileOfThatVeryNameIsMeant() throws IOException {
         file("a1.txt", "no\n");
         file("a[1].txt", "yes\n");
