@@ -13,7 +13,8 @@ import org.loft4j.DataException;
  * and doubled quotes.
  *
  * <p>Many TSV files do not quote at all and hold stray quotes. So a TSV file in which every line has as many values as the
- * header is read line by line, and only quotes around a whole value are taken off; any other is read as CSV with tabs.
+ * header is read line by line, and only quotes around a whole value are taken off; any other is read as CSV with tabs. In one
+ * column every line has as many, so that it is read line by line only if no line opens a quote that it does not close.
  */
 final class TableRows implements RowReading {
     /** What separates values elsewhere. */
@@ -97,7 +98,7 @@ final class TableRows implements RowReading {
             for (String line = lines.next(); line != null; line = lines.next()) {
                 if (!line.isEmpty()) {
                     long found = line.chars().filter(c -> c == '\t').count();
-                    if (tabs >= 0 && found != tabs) {
+                    if ((tabs >= 0 && found != tabs) || (found == 0 && opensQuote(line))) {
                         return false;
                     }
                     tabs = found;
@@ -105,6 +106,10 @@ final class TableRows implements RowReading {
             }
         }
         return true;
+    }
+
+    private static boolean opensQuote(String line) {
+        return line.startsWith("\"") && line.chars().filter(c -> c == '"').count() % 2 == 1;
     }
 
     /** A row is a line, and only quotes around a whole value are taken off. */

@@ -128,6 +128,26 @@ class TableRowsTest {
     }
 
     @Test
+    void oneColumnOfTsvMayQuoteLineEndsToo() throws DataException {
+        assertEquals(
+                List.of(
+                        new PlainText("two\n\nlines, \"quoted\"", new Origin(FILE, 2)),
+                        new PlainText("plain", new Origin(FILE, 5))),
+                read("text\n\"two\n\nlines, \"\"quoted\"\"\"\nplain\n", '\t'));
+    }
+
+    @Test
+    void oneColumnOfTsvMayHoldStrayQuotes() throws DataException {
+        assertEquals(
+                List.of(
+                        new PlainText("a 5\" disk", new Origin(FILE, 2)),
+                        new PlainText("\"a\" and \"b\"", new Origin(FILE, 3)),
+                        new PlainText("he left.\"", new Origin(FILE, 4)),
+                        new PlainText("whole", new Origin(FILE, 5))),
+                read("text\na 5\" disk\n\"a\" and \"b\"\nhe left.\"\n\"whole\"\n", '\t'));
+    }
+
+    @Test
     void brokenTsvIsAFaultOfItsLine() {
         assertFault(
                 "line 3: has 1 value, but the header names 2 columns: \"text\", \"label\"",
