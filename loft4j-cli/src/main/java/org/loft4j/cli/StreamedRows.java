@@ -51,7 +51,8 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
         RowSource source = split ? all.where(row -> !TrainTestSplit.isHeldOut(row, evalShare, seed)) : all;
         Labels labels = task.isClassification() ? labels(scan, modelLabels) : null;
         String shape = Quantities.of(scan.rows() + scan.heldOut().size(), "row") + " of " + all.columns()
-                + " (--format " + all.format().word() + ") in " + data.data.shown() + ", read as they are learnt";
+                + " (--format " + all.format().word() + ") in " + data.data.shown() + ", read as they are learnt"
+                + (split && labels != null ? TrainingRows.heldOutAlone(scan.labels(), scan.heldOut()) : "");
         return new StreamedRows(source, scan, new TrainingRows(task, scan.first(), eval, labels, shape));
     }
 

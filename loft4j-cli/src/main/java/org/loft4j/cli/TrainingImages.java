@@ -28,10 +28,10 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, Labels 
     /** @param modelLabels the classes that the model knows, which are kept if the images have no others */
     static TrainingImages read(DataFlags data, ImageFlags images, EvalFlags held, List<String> modelLabels, long seed)
             throws IOException {
-        LabeledImages train = images.read(DataFlags.images(data.data), data);
+        LabeledImages all = images.read(DataFlags.images(data.data), data);
+        LabeledImages train = all;
         LabeledImages eval = held.file == null ? null : images.readAll(DataFlags.images(held.file), data);
         if (eval == null && held.share > 0) {
-            LabeledImages all = train;
             eval = all.select(i -> TrainTestSplit.isHeldOut(all.identity(i), held.share, seed));
             train = all.select(i -> !TrainTestSplit.isHeldOut(all.identity(i), held.share, seed));
             if (eval.size() == 0 || train.size() == 0) {
@@ -39,7 +39,8 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, Labels 
                         + " images leaves none on one side: choose another share or name --eval-data");
             }
         }
-        Labels own = Labels.of(train, DataFlags.images(data.data));
+        // of all, since the split may hold out a class whole
+        Labels own = Labels.of(all, DataFlags.images(data.data));
         Labels labels = modelLabels.containsAll(own.names()) ? Labels.ofNames(modelLabels) : own;
         return new TrainingImages(train, eval, labels);
     }

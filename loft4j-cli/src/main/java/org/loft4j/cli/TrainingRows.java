@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.ChatFormat;
@@ -27,7 +29,7 @@ import org.loft4j.nn.Task;
  * @param train rows to learn from
  * @param eval held-out rows; null for none
  * @param labels of a classifier; null for a language model
- * @param shape what the rows were recognised as, in words
+ * @param shape what the rows were recognised as, in words, and which classes none to learn from has
  */
 record TrainingRows(
         Task task,
@@ -35,6 +37,8 @@ record TrainingRows(
         @Nullable List<Row> eval,
         @Nullable Labels labels,
         String shape) {
+    private static final int SHOWN = 5;
+
     /**
      * @param evalFile held-out rows; null for none
      * @param evalShare share of the rows to hold out where there is no such file; 0 for none
@@ -52,18 +56,33 @@ record TrainingRows(
         DataRows read = DataFiles.readRows(data.data, columns);
         List<Row> train = read.rows();
         List<Row> eval = evalFile == null ? null : DataFiles.read(evalFile, columns);
+        // before the split, which may hold out all rows of a class
+        Labels labels = task.isClassification() ? labels(train, modelLabels) : null;
+        String shape = shape(read, data.data);
         if (eval == null && evalShare > 0) {
             TrainTestSplit<Row> split = TrainTestSplit.byHash(train, evalShare, seed);
             train = split.train();
             eval = split.test();
+            shape += labels == null ? "" : heldOutAlone(Labels.namesIn(train), eval);
         }
-        Labels labels = task.isClassification() ? labels(train, modelLabels) : null;
-        return new TrainingRows(task, train, eval, labels, shape(read, data.data));
+        return new TrainingRows(task, train, eval, labels, shape);
     }
 
     private static String shape(DataRows read, DataReference data) {
         return Quantities.of(read.rows().size(), "row") + " of " + read.columns() + " (--format "
                 + read.format().word() + ") in " + data.shown();
+    }
+
+    /** Classes of held-out rows that none to learn from has, in words; empty if there are none. */
+    static String heldOutAlone(Set<String> learnt, List<Row> heldOut) throws IOException {
+        Set<String> alone = Labels.namesIn(heldOut);
+        alone.removeAll(learnt);
+        if (alone.isEmpty()) {
+            return "";
+        }
+        String some = alone.stream().limit(SHOWN).map(name -> '"' + name + '"').collect(Collectors.joining(", "));
+        return "; " + Quantities.of(alone.size(), "label") + (alone.size() == 1 ? " is" : " are")
+                + " in held-out rows alone: " + some + (alone.size() > SHOWN ? ", …" : "");
     }
 
     /** @param modelLabels the classes that the model knows, which are kept if the rows have no others */

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.loft4j.ConfigException;
@@ -43,6 +44,16 @@ public final class Labels {
      * @throws DataException if a row has no label, or all rows have the same
      */
     public static Labels of(List<? extends Row> rows) throws DataException {
+        Origin origin = rows.isEmpty() ? Origin.MEMORY : rows.get(0).origin().whole();
+        return found(namesIn(rows), origin);
+    }
+
+    /**
+     * The names that occur in rows, labels or tags.
+     *
+     * @throws DataException if a row has none
+     */
+    public static SortedSet<String> namesIn(List<? extends Row> rows) throws DataException {
         var found = new TreeSet<String>();
         for (Row row : rows) {
             if (row instanceof TaggedWords tagged) {
@@ -51,8 +62,7 @@ public final class Labels {
                 found.add(labeled(row).label());
             }
         }
-        Origin origin = rows.isEmpty() ? Origin.MEMORY : rows.get(0).origin().whole();
-        return found(found, origin);
+        return found;
     }
 
     /**
@@ -69,17 +79,19 @@ public final class Labels {
         return found(found, new Origin(file, 0));
     }
 
-    /** The labels that a pass over rows found. */
+    /** The labels that a pass over rows found, in those held out too. */
     public static Labels of(RowScan rows) throws DataException {
         for (Row row : rows.first()) {
             if (!(row instanceof TaggedWords)) {
                 labeled(row);
             }
         }
-        return found(new TreeSet<>(rows.labels()), rows.first().get(0).origin().whole());
+        SortedSet<String> found = namesIn(rows.heldOut());
+        found.addAll(rows.labels());
+        return found(found, rows.first().get(0).origin().whole());
     }
 
-    private static Labels found(TreeSet<String> found, Origin origin) throws DataException {
+    private static Labels found(SortedSet<String> found, Origin origin) throws DataException {
         if (found.size() < 2) {
             throw origin.fault("has only one label, " + Quoted.list(found) + ": there is nothing to tell apart");
         }

@@ -17,7 +17,7 @@ import org.loft4j.DataException;
  * @param rows how many there are to learn from
  * @param characters of all their texts
  * @param checksum of all that they say
- * @param labels of them, if they have labels or tags
+ * @param labels of those to learn from, if they have labels or tags
  * @param first the first of them, a hundred at most
  * @param heldOut rows that are not learnt from
  */

@@ -245,7 +245,8 @@ class StreamingDatasetTest {
         assertEquals(List.of("bad", "good", "neutral"), Labels.of(all).names());
         assertEquals("fine", RowText.question(all.first().get(0)));
         RowScan split = RowScan.of(rows, row -> RowText.question(row).equals("so"));
-        assertEquals(List.of("bad", "good"), Labels.of(split).names());
+        assertEquals(List.of("bad", "good"), List.copyOf(split.labels()));
+        assertEquals(List.of("bad", "good", "neutral"), Labels.of(split).names());
         assertEquals(3, split.rows());
         assertEquals("so", RowText.question(split.heldOut().get(0)));
         assertNotEquals(all.checksum(), split.checksum());

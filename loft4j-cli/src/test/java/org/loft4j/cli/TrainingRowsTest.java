@@ -1,0 +1,102 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.data.DataReference;
+import org.loft4j.data.LabeledText;
+import org.loft4j.data.TrainTestSplit;
+import org.loft4j.data.image.LabeledImages;
+import org.loft4j.nn.Task;
+
+/** Which classes a run knows where all rows of one are held out. */
+class TrainingRowsTest {
+    private static final double SHARE = 0.3;
+    private static final List<String> CLASSES = List.of("blue", "rare", "red");
+
+    @TempDir
+    Path folder;
+
+    private static DataFlags flags(Path data) {
+        DataFlags flags = new DataFlags();
+        flags.data = DataReference.of(data);
+        return flags;
+    }
+
+    private Path rows() throws IOException {
+        Path file = TinyModels.colours(folder.resolve("rows.csv"), 20);
+        return Files.writeString(file, Files.readString(file) + "seldom,rare\n");
+    }
+
+    /** A seed that holds the rare row out. */
+    private static long seed() {
+        LabeledText rare = new LabeledText("seldom", "rare");
+        return LongStream.range(0, 100)
+                .filter(seed -> TrainTestSplit.isHeldOut(rare, SHARE, seed))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @Test
+    void aClassThatIsHeldOutWholeIsKnownAndTold() throws IOException {
+        DataFlags data = flags(rows());
+        TrainingRows read = TrainingRows.read(Task.SEQUENCE_CLASSIFICATION, data, null, SHARE, List.of(), seed());
+        assertEquals(CLASSES, read.labelNames());
+        assertTrue(read.shape().endsWith("; 1 label is in held-out rows alone: \"rare\""), read.shape());
+        StreamedRows streamed = StreamedRows.read(Task.SEQUENCE_CLASSIFICATION, data, null, SHARE, List.of(), seed());
+        assertEquals(CLASSES, streamed.known().labelNames());
+        assertTrue(
+                streamed.known().shape().endsWith("; 1 label is in held-out rows alone: \"rare\""),
+                streamed.known().shape());
+        TrainingRows whole = TrainingRows.read(Task.SEQUENCE_CLASSIFICATION, data, null, 0, List.of(), 0);
+        assertTrue(whole.shape().endsWith("rows.csv"), whole.shape());
+    }
+
+    @Test
+    void onlySomeOfManyClassesAreNamed() throws IOException {
+        List<LabeledText> held = LongStream.range(0, 7)
+                .mapToObj(i -> new LabeledText("a", "c" + i))
+                .toList();
+        assertEquals(
+                "; 6 labels are in held-out rows alone: \"c0\", \"c2\", \"c3\", \"c4\", \"c5\", …",
+                TrainingRows.heldOutAlone(Set.of("c1"), List.copyOf(held)));
+    }
+
+    @Test
+    void theClassesOfAFileOfItsOwnAreNotLearnt() throws IOException {
+        Path train = TinyModels.colours(folder.resolve("train.csv"), 20);
+        TrainingRows read = TrainingRows.read(
+                Task.SEQUENCE_CLASSIFICATION, flags(train), DataReference.of(rows()), 0, List.of(), 0);
+        assertEquals(List.of("blue", "red"), read.labelNames());
+    }
+
+    @Test
+    void imagesOfAClassThatIsHeldOutWholeAreKnown() throws IOException {
+        for (String name : List.of("blue/1.png", "blue/2.png", "red/1.png", "red/2.png", "rare/1.png")) {
+            Path file = folder.resolve("images").resolve(name);
+            Files.createDirectories(file.getParent());
+            Files.writeString(file, name);
+        }
+        EvalFlags held = new EvalFlags();
+        held.share = SHARE;
+        LabeledImages all = LabeledImages.read(folder.resolve("images"));
+        long seed = LongStream.range(0, 1000)
+                .filter(s -> LongStream.range(0, all.size())
+                        .allMatch(i -> all.label((int) i).equals("rare")
+                                == TrainTestSplit.isHeldOut(all.identity((int) i), SHARE, s)))
+                .findFirst()
+                .orElseThrow();
+        TrainingImages read =
+                TrainingImages.read(flags(folder.resolve("images")), new ImageFlags(), held, List.of(), seed);
+        assertEquals(CLASSES, read.labels().names());
+        assertEquals(4, read.train().size());
+    }
+}
