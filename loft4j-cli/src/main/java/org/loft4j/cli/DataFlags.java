@@ -115,6 +115,6 @@ final class DataFlags {
             return Columns.auto();
         }
         String label = labelColumn != null ? labelColumn : labelled ? "label" : null;
-        return Columns.of(textColumn == null ? "text" : textColumn, label);
+        return Columns.of(textColumn, label);
     }
 }

@@ -17,7 +17,7 @@ import org.loft4j.data.TrainTestSplit;
 import org.loft4j.data.image.LabeledImages;
 import org.loft4j.nn.Task;
 
-/** Which classes a run knows where all rows of one are held out. */
+/** Which rows a run reads, and which classes it knows. */
 class TrainingRowsTest {
     private static final double SHARE = 0.3;
     private static final List<String> CLASSES = List.of("blue", "rare", "red");
@@ -76,6 +76,17 @@ class TrainingRowsTest {
         TrainingRows read = TrainingRows.read(
                 Task.SEQUENCE_CLASSIFICATION, flags(train), DataReference.of(rows()), 0, List.of(), 0);
         assertEquals(List.of("blue", "red"), read.labelNames());
+    }
+
+    @Test
+    void theLabelColumnOfWordsIsThatOfTheirTags() throws IOException {
+        DataFlags data = flags(
+                Files.writeString(
+                        folder.resolve("words.jsonl"),
+                        "{\"tokens\": [\"Ann\", \"runs\"], \"pos_tags\": [\"NNP\", \"VBZ\"], \"ner_tags\": [\"B-PER\", \"O\"]}\n"));
+        data.labelColumn = "pos_tags";
+        TrainingRows read = TrainingRows.read(Task.TOKEN_CLASSIFICATION, data, null, 0, List.of(), 0);
+        assertEquals(List.of("NNP", "VBZ"), read.labelNames());
     }
 
     @Test

@@ -11,7 +11,7 @@ import org.loft4j.ConfigException;
  * RowFormat#AUTO}, the kind of row is recognised from the usual names.
  *
  * @param text column of the text
- * @param label column of the label
+ * @param label column of the label or of the tags
  * @param prompt column of the prompt
  * @param completion column of the completion
  * @param format which columns make a row
@@ -42,8 +42,10 @@ public record Columns(
                             : text != null && !texts ? "text_column" : "label_column")
                     + ", or the format");
         }
+        // a label goes with the usual text where none is named, tags go with tokens
+        String labelled = label != null && text == null && format != RowFormat.TAGS ? "text" : text;
         var names = new LinkedHashSet<String>();
-        Arrays.asList(text, label, prompt, completion).stream()
+        Arrays.asList(labelled, label, prompt, completion).stream()
                 .filter(Objects::nonNull)
                 .forEach(name -> {
                     if (!names.add(name)) {
@@ -69,7 +71,7 @@ public record Columns(
         return AUTO;
     }
 
-    /** The column of the text, and, unless null, that of the label. */
+    /** The column of the text and that of the label; of the usual name where null. */
     public static Columns of(@Nullable String text, @Nullable String label) {
         return new Columns(text, label, null, null);
     }

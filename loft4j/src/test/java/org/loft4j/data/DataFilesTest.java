@@ -162,9 +162,22 @@ class DataFilesTest {
                         + " (label_column, --label-column, names another)",
                 file,
                 Columns.of("sentence", "klass"));
+        assertEquals(List.of(new LabeledText("t", "2", origin)), DataFiles.read(file, Columns.of(null, "class")));
         assertThrows(ConfigException.class, () -> Columns.of("a", "a"));
+        assertThrows(ConfigException.class, () -> Columns.of(null, "text"));
         assertThrows(ConfigException.class, () -> new Columns(null, null, "a", null));
         assertThrows(ConfigException.class, () -> new Columns("t", null, "a", "b"));
+    }
+
+    @Test
+    void theCallerMayNameTheTagsOfTokens() throws IOException {
+        Path file = file("a.jsonl", "{\"tokens\": [\"Ann\"], \"pos_tags\": [\"NNP\"], \"ner_tags\": [\"B-PER\"]}");
+        for (Columns columns :
+                List.of(Columns.of(null, "pos_tags"), new Columns(null, "pos_tags", null, null, RowFormat.TAGS))) {
+            assertEquals(
+                    List.of(new TaggedWords(List.of("Ann"), List.of("NNP"), new Origin(file, 1))),
+                    DataFiles.read(file, columns));
+        }
     }
 
     @Test
