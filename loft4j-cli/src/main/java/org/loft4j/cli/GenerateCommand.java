@@ -117,7 +117,7 @@ final class GenerateCommand implements Verb {
                 ? Objects.requireNonNull(texts).stream()
                         .map(text -> (Row) new PlainText(text, Origin.MEMORY))
                         .toList()
-                : DataFiles.read(data, Columns.auto());
+                : DataFiles.read(data, Columns.auto().questions());
         try (LoadedModel loaded = LoadedModel.openLanguageModel(model, device, loadIn.value());
                 Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
             Prompts prompts = Prompts.of(rows, chat, prompt, loaded.tokenizer(), tokenizer);

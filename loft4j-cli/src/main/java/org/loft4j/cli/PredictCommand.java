@@ -18,11 +18,9 @@ import org.loft4j.data.Columns;
 import org.loft4j.data.Conversation;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
-import org.loft4j.data.LabeledText;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.PromptCompletion;
 import org.loft4j.data.Row;
-import org.loft4j.data.TaggedWords;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.ImageClassifier;
 import org.loft4j.infer.TextClassifier;
@@ -175,9 +173,8 @@ final class PredictCommand implements Verb {
             return texts;
         }
         if (data != null) {
-            Columns columns = textColumn == null ? Columns.auto() : Columns.of(textColumn, null);
             List<String> read = new ArrayList<>();
-            for (Row row : DataFiles.read(data, columns)) {
+            for (Row row : DataFiles.read(data, Columns.of(textColumn, null).questions())) {
                 read.add(text(row));
             }
             return read;
@@ -190,12 +187,6 @@ final class PredictCommand implements Verb {
     private static String text(Row row) throws DataException {
         if (row instanceof Conversation) {
             throw row.origin().fault("is a conversation, and texts are classified: name their column (--text-column)");
-        }
-        if (row instanceof TaggedWords tagged) {
-            return String.join(" ", tagged.words());
-        }
-        if (row instanceof LabeledText labeled) {
-            return labeled.text();
         }
         return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
     }

@@ -10,7 +10,6 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Conversation;
-import org.loft4j.data.LabeledText;
 import org.loft4j.data.Message;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.PromptCompletion;
@@ -80,12 +79,6 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
     }
 
     private static String text(Row row) {
-        if (row instanceof LabeledText labeled) {
-            return labeled.text();
-        }
-        if (row instanceof PromptCompletion prompted) {
-            return prompted.prompt();
-        }
-        return row instanceof PlainText plain ? plain.text() : "";
+        return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
     }
 }

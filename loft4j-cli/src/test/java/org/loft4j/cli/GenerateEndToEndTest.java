@@ -140,6 +140,14 @@ class GenerateEndToEndTest {
     }
 
     @Test
+    void promptsNeedNoCompletion() throws Exception {
+        Path prompts = Files.writeString(folder.resolve("prompts.jsonl"), "{\"prompt\": \"Once upon a time\"}\n");
+        Captured call = loft("generate", "--model", model, "--data", prompts, "--stop", " One day");
+        assertEquals(0, call.status(), call.err());
+        assertEquals("Once upon a time" + ONCE + "\n", call.out());
+    }
+
+    @Test
     void aConversationGoesOnLineByLine() {
         Captured call = typed("Once upon a time\n/reset\nOnce upon a time\n/exit\n", "--stop", " One day");
         assertEquals(0, call.status(), call.err());

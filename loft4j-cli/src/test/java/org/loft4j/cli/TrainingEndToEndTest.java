@@ -57,6 +57,11 @@ class TrainingEndToEndTest {
         Captured line = Captured.loft("predict", "--adapter", run.toString(), "--text", tabbed);
         assertTrue(line.out().matches("red\t1?[.0-9]+\t\\Qred\\tred \\\\ ball\\nred\\E\\R"), line.out());
 
+        Path unlabelled = Files.writeString(directory.resolve("new.csv"), "text,label\n" + text + ",\n");
+        Captured rows = Captured.loft("predict", "--adapter", run.toString(), "--data", unlabelled.toString());
+        assertEquals(0, rows.status(), rows.err());
+        assertTrue(rows.out().matches("red\t1?[.0-9]+\t\\Q" + text + "\\E\\R"), rows.out());
+
         Captured untrained = Captured.loft("predict", "--model", model.toString(), "--text", text);
         assertEquals(1, untrained.status());
         assertTrue(untrained.err().contains("has no classifier.weight"), untrained.err());

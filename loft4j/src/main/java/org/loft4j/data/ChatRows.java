@@ -29,11 +29,14 @@ final class ChatRows {
         return new Conversation(list(object.path(key), key, origin), 0, variables(object, origin), origin);
     }
 
-    /** A row whose prompt and completion are both lists of messages. */
+    /** A row whose prompt and completion, if that is read, are lists of messages. */
     static Conversation prompted(JsonNode object, RowKind.Prompted kind, Origin origin) throws DataException {
         List<Message> all = new ArrayList<>(list(object.path(kind.prompt()), kind.prompt(), origin));
         int given = all.size();
-        all.addAll(list(object.path(kind.completion()), kind.completion(), origin));
+        String completion = kind.completion();
+        if (completion != null) {
+            all.addAll(list(object.path(completion), completion, origin));
+        }
         return new Conversation(all, given, variables(object, origin), origin);
     }
 

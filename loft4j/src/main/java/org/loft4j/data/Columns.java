@@ -15,13 +15,15 @@ import org.loft4j.ConfigException;
  * @param prompt column of the prompt
  * @param completion column of the completion
  * @param format which columns make a row
+ * @param answers whether rows have what is learnt: a label, tags, a completion or an output; else none of it is read, whatever it is
  */
 public record Columns(
         @Nullable String text,
         @Nullable String label,
         @Nullable String prompt,
         @Nullable String completion,
-        RowFormat format) {
+        RowFormat format,
+        boolean answers) {
     private static final Columns AUTO = new Columns(null, null, null, null);
 
     public Columns {
@@ -55,6 +57,16 @@ public record Columns(
                 });
     }
 
+    /** Columns of rows to learn from. */
+    public Columns(
+            @Nullable String text,
+            @Nullable String label,
+            @Nullable String prompt,
+            @Nullable String completion,
+            RowFormat format) {
+        this(text, label, prompt, completion, format, true);
+    }
+
     /** Named columns; the rest is recognised. */
     public Columns(
             @Nullable String text, @Nullable String label, @Nullable String prompt, @Nullable String completion) {
@@ -69,6 +81,11 @@ public record Columns(
     /** Columns that are recognised by their usual names. */
     public static Columns auto() {
         return AUTO;
+    }
+
+    /** The same columns of rows that are asked and not learnt: their text, their prompt, their words. */
+    public Columns questions() {
+        return new Columns(text, label, prompt, completion, format, false);
     }
 
     /** The column of the text and that of the label; of the usual name where null. */

@@ -143,10 +143,11 @@ final class JsonRows {
 
     private static Row row(RowKind kind, ObjectNode object, Origin origin) throws DataException {
         if (kind instanceof RowKind.Labeled labeled) {
+            String label = labeled.label();
             return RowCheck.labeled(
                     labeled,
                     string(object, labeled.text(), origin),
-                    label(object.get(labeled.label()), labeled.label(), origin),
+                    label == null ? "" : label(object.get(label), label, origin),
                     origin);
         } else if (kind instanceof RowKind.Tagged tagged) {
             return tagged(tagged, object, origin);
@@ -161,47 +162,64 @@ final class JsonRows {
                     instructed,
                     string(object, instructed.instruction(), origin),
                     alone ? "" : string(object, instructed.input(), origin),
-                    string(object, instructed.output(), origin),
+                    answer(object, instructed.output(), origin),
                     origin);
         } else if (kind instanceof RowKind.Prompted prompted) {
-            if (object.path(prompted.prompt()).isArray()
-                    || object.path(prompted.completion()).isArray()) {
+            if (prompted.columns().stream()
+                    .anyMatch(column -> object.path(column).isArray())) {
                 return ChatRows.prompted(object, prompted, origin);
             }
             return RowCheck.prompted(
                     prompted,
                     string(object, prompted.prompt(), origin),
-                    string(object, prompted.completion(), origin),
+                    answer(object, prompted.completion(), origin),
                     origin);
         }
         String text = ((RowKind.Plain) kind).text();
         return RowCheck.plain(text, string(object, text, origin), origin);
     }
 
-    private static TaggedWords tagged(RowKind.Tagged kind, ObjectNode object, Origin origin) throws DataException {
+    private static Row tagged(RowKind.Tagged kind, ObjectNode object, Origin origin) throws DataException {
         JsonNode words = object.get(kind.tokens());
-        JsonNode tags = object.get(kind.tags());
+        String column = kind.tags();
+        if (column == null) {
+            return RowCheck.plain(kind.tokens(), String.join(" ", words(words, kind.tokens(), origin)), origin);
+        }
+        JsonNode tags = object.get(column);
         if (words == null || !words.isArray() || tags == null || !tags.isArray() || words.size() != tags.size()) {
             throw origin.fault("must have an array of words in \"" + kind.tokens() + "\" and one of as many tags in \""
-                    + kind.tags() + "\", found " + size(words) + " and " + size(tags));
+                    + column + "\", found " + size(words) + " and " + size(tags));
+        }
+        List<String> labels = new ArrayList<>();
+        for (JsonNode tag : tags) {
+            labels.add(label(tag, column, origin));
+        }
+        return new TaggedWords(words(words, kind.tokens(), origin), labels, origin);
+    }
+
+    private static List<String> words(@Nullable JsonNode words, String key, Origin origin) throws DataException {
+        if (words == null || !words.isArray()) {
+            throw origin.fault("\"" + key + "\" must be an array of words, found " + describe(words));
         }
         if (words.isEmpty()) {
-            throw origin.fault("\"" + kind.tokens() + "\" must hold at least one word");
+            throw origin.fault("\"" + key + "\" must hold at least one word");
         }
         List<String> read = new ArrayList<>();
-        List<String> labels = new ArrayList<>();
-        for (int i = 0; i < words.size(); i++) {
-            if (!words.get(i).isTextual() || words.get(i).textValue().isBlank()) {
-                throw origin.fault("\"" + kind.tokens() + "\" must hold words, found " + describe(words.get(i)));
+        for (JsonNode word : words) {
+            if (!word.isTextual() || word.textValue().isBlank()) {
+                throw origin.fault("\"" + key + "\" must hold words, found " + describe(word));
             }
-            read.add(words.get(i).textValue());
-            labels.add(label(tags.get(i), kind.tags(), origin));
+            read.add(word.textValue());
         }
-        return new TaggedWords(read, labels, origin);
+        return read;
     }
 
     private static String size(@Nullable JsonNode node) {
         return node != null && node.isArray() ? String.valueOf(node.size()) : describe(node);
+    }
+
+    private static String answer(ObjectNode object, @Nullable String key, Origin origin) throws DataException {
+        return key == null ? "" : string(object, key, origin);
     }
 
     private static String string(ObjectNode object, String key, Origin origin) throws DataException {

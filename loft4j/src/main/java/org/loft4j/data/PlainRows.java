@@ -5,7 +5,9 @@ import org.loft4j.DataException;
 /** Rows out of plain text: each line that is not blank. */
 record PlainRows(TextLines lines, RowCollector rows) implements RowReading {
     static RowReading open(SourceText source, RowCollector rows) throws DataException {
-        if (!rows.columns().equals(Columns.auto()) && !rows.columns().equals(Columns.of(RowFormat.TEXT))) {
+        Columns asked = rows.columns();
+        boolean named = asked.text() != null || asked.label() != null || asked.prompt() != null;
+        if (named || (asked.format() != RowFormat.AUTO && asked.format() != RowFormat.TEXT)) {
             throw new DataException(source.file(), "is plain text and has no columns to name");
         }
         rows.begin(new RowKind.Plain("line"), source.at(1));

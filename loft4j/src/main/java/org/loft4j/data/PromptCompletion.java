@@ -5,7 +5,7 @@ package org.loft4j.data;
  *
  * @param prompt what is given to the model
  * @param turn what the user says where a chat template writes the prompt; mostly the prompt itself
- * @param completion what it should write
+ * @param completion what it should write; empty where rows are asked alone
  * @param origin where it was read
  */
 public record PromptCompletion(String prompt, String turn, String completion, Origin origin) implements Row {

@@ -1,20 +1,25 @@
 package org.loft4j.data;
 
+import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 
-/** The checks that every row passes, whatever the format of its file. */
+/** The checks that every row passes, whatever the format of its file. Of a column that is not read the value is empty. */
 final class RowCheck {
     private RowCheck() {}
 
     static Row labeled(RowKind.Labeled kind, String text, String label, Origin origin) throws DataException {
+        String column = kind.label();
+        if (column == null) {
+            return plain(kind.text(), text, origin);
+        }
         // blanks around a label are never meant: "spam" and " spam" would be two classes
         String name = label.strip();
-        return new LabeledText(filled(kind.text(), text, origin), filled(kind.label(), name, origin), origin);
+        return new LabeledText(filled(kind.text(), text, origin), filled(column, name, origin), origin);
     }
 
     static Row prompted(RowKind.Prompted kind, String prompt, String completion, Origin origin) throws DataException {
         return new PromptCompletion(
-                filled(kind.prompt(), prompt, origin), filled(kind.completion(), completion, origin), origin);
+                filled(kind.prompt(), prompt, origin), answer(kind.completion(), completion, origin), origin);
     }
 
     static Row instructed(RowKind.Instructed kind, String instruction, String input, String output, Origin origin)
@@ -24,12 +29,16 @@ final class RowCheck {
         return new PromptCompletion(
                 AlpacaPrompt.of(instruction, input),
                 AlpacaPrompt.turn(instruction, input),
-                filled(kind.output(), output, origin),
+                answer(kind.output(), output, origin),
                 origin);
     }
 
     static Row plain(String column, String text, Origin origin) throws DataException {
         return new PlainText(filled(column, text, origin), origin);
+    }
+
+    private static String answer(@Nullable String column, String value, Origin origin) throws DataException {
+        return column == null ? value : filled(column, value, origin);
     }
 
     private static String filled(String column, String value, Origin origin) throws DataException {

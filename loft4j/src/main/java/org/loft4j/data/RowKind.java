@@ -2,16 +2,22 @@ package org.loft4j.data;
 
 import java.util.Collection;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 
-/** Which kind of row a file holds, and in which columns: decided once, from the header or the first row. */
+/**
+ * Which kind of row a file holds, and in which columns: decided once, from the header or the first row. The column of what is
+ * learnt is null where it is not read.
+ */
 sealed interface RowKind {
     /** The columns that every row must have. */
     List<String> columns();
 
     /** How messages name the kind. */
-    String describe();
+    default String describe() {
+        return columns().stream().map(column -> '"' + column + '"').collect(Collectors.joining(" and "));
+    }
 
     /** How settings name the kind. */
     RowFormat format();
@@ -26,20 +32,15 @@ sealed interface RowKind {
         return false;
     }
 
-    record Labeled(String text, String label) implements RowKind {
+    record Labeled(String text, @Nullable String label) implements RowKind {
         @Override
         public List<String> columns() {
-            return List.of(text, label);
+            return both(text, label);
         }
 
         @Override
         public RowFormat format() {
             return RowFormat.LABEL;
-        }
-
-        @Override
-        public String describe() {
-            return "\"" + text + "\" and \"" + label + "\"";
         }
     }
 
@@ -60,10 +61,10 @@ sealed interface RowKind {
         }
     }
 
-    record Prompted(String prompt, String completion) implements RowKind {
+    record Prompted(String prompt, @Nullable String completion) implements RowKind {
         @Override
         public List<String> columns() {
-            return List.of(prompt, completion);
+            return both(prompt, completion);
         }
 
         @Override
@@ -74,11 +75,6 @@ sealed interface RowKind {
         @Override
         public List<String> optional() {
             return List.of("tools", "chat_template_kwargs");
-        }
-
-        @Override
-        public String describe() {
-            return "\"" + prompt + "\" and \"" + completion + "\"";
         }
     }
 
@@ -96,11 +92,6 @@ sealed interface RowKind {
         @Override
         public List<String> optional() {
             return List.of("tools", "chat_template_kwargs");
-        }
-
-        @Override
-        public String describe() {
-            return "\"" + messages + "\"";
         }
 
         @Override
@@ -126,20 +117,16 @@ sealed interface RowKind {
         }
 
         @Override
-        public String describe() {
-            return "\"" + conversations + "\"";
-        }
-
-        @Override
         public boolean nested() {
             return true;
         }
     }
 
-    record Instructed(String instruction, String input, String output) implements RowKind {
+    record Instructed(
+            String instruction, String input, @Nullable String output) implements RowKind {
         @Override
         public List<String> columns() {
-            return List.of(instruction, output);
+            return both(instruction, output);
         }
 
         @Override
@@ -151,17 +138,12 @@ sealed interface RowKind {
         public List<String> optional() {
             return List.of(input);
         }
-
-        @Override
-        public String describe() {
-            return "\"" + instruction + "\" and \"" + output + "\"";
-        }
     }
 
-    record Tagged(String tokens, String tags) implements RowKind {
+    record Tagged(String tokens, @Nullable String tags) implements RowKind {
         @Override
         public List<String> columns() {
-            return List.of(tokens, tags);
+            return both(tokens, tags);
         }
 
         @Override
@@ -170,14 +152,13 @@ sealed interface RowKind {
         }
 
         @Override
-        public String describe() {
-            return "\"" + tokens + "\" and \"" + tags + "\"";
-        }
-
-        @Override
         public boolean nested() {
             return true;
         }
+    }
+
+    private static List<String> both(String asked, @Nullable String answer) {
+        return answer == null ? List.of(asked) : List.of(asked, answer);
     }
 
     /** Names that data sets have for the tags of words. */
@@ -198,16 +179,18 @@ sealed interface RowKind {
                 new Instructed(
                         named("instruction", "", present, where, origin),
                         "input",
-                        named("output", "", present, where, origin));
+                        asked.answers() ? named("output", "", present, where, origin) : null);
             case PROMPT ->
                 new Prompted(
                         named(or(asked.prompt(), "prompt"), "prompt", present, where, origin),
-                        named(or(asked.completion(), "completion"), "completion", present, where, origin));
+                        asked.answers()
+                                ? named(or(asked.completion(), "completion"), "completion", present, where, origin)
+                                : null);
             case TAGS -> tagged(asked, present, where, origin);
             case LABEL ->
                 new Labeled(
                         named(or(asked.text(), "text"), "text", present, where, origin),
-                        named(or(asked.label(), "label"), "label", present, where, origin));
+                        asked.answers() ? named(or(asked.label(), "label"), "label", present, where, origin) : null);
             case TEXT, AUTO -> new Plain(named(or(asked.text(), "text"), "text", present, where, origin));
         };
     }
@@ -238,11 +221,14 @@ sealed interface RowKind {
             if (present.contains("prompt")) {
                 return RowFormat.PROMPT;
             }
-            if (instructed && !present.contains("text")) {
+            boolean asks = instructed || (!asked.answers() && present.contains("instruction"));
+            if (asks && !present.contains("text")) {
                 return RowFormat.ALPACA;
             }
         }
-        return asked.label() != null || present.contains("label") ? RowFormat.LABEL : RowFormat.TEXT;
+        // a label that is not read may be in some files and not in others
+        boolean labelled = asked.label() != null || present.contains("label") || !asked.answers();
+        return labelled ? RowFormat.LABEL : RowFormat.TEXT;
     }
 
     private static Tagged tagged(Columns asked, Collection<String> present, String where, Origin origin)
@@ -250,7 +236,7 @@ sealed interface RowKind {
         String usual = TAGS.stream().filter(present::contains).findFirst().orElse("tags");
         return new Tagged(
                 named("tokens", "", present, where, origin),
-                named(or(asked.label(), usual), "label", present, where, origin));
+                asked.answers() ? named(or(asked.label(), usual), "label", present, where, origin) : null);
     }
 
     private static String or(@Nullable String column, String usual) {

@@ -202,7 +202,7 @@ final class TableRows implements RowReading {
         return RowCheck.plain(text, value(text, values), origin);
     }
 
-    private String value(String column, List<String> values) {
-        return values.get(header.indexOf(column));
+    private String value(@Nullable String column, List<String> values) {
+        return column == null ? "" : values.get(header.indexOf(column));
     }
 }

@@ -89,6 +89,14 @@ class DuckDbTest {
     }
 
     @Test
+    void queriesForRowsThatAreOnlyAskedNeedNoAnswer() throws Exception {
+        DataReference query = new DataReference("SELECT 'p' AS prompt, NULL AS completion");
+        assertEquals(
+                List.of(new PromptCompletion("p", "", row(query.shown(), 1))),
+                DataFiles.read(query, Columns.auto().questions()));
+    }
+
+    @Test
     void aNameIsNoPatternAndAFolderNoColumn() throws Exception {
         write("a1.parquet", "SELECT 'other' AS text");
         Path file = write("a[1].parquet", "SELECT 'meant' AS text");

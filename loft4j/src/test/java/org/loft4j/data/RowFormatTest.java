@@ -123,6 +123,69 @@ class RowFormatTest {
         assertEquals("\"conversations\"", read.columns());
     }
 
+    private List<Row> asked(String name, String text) throws IOException {
+        return DataFiles.read(file(name, text), Columns.auto().questions());
+    }
+
+    @Test
+    void labelsOfRowsThatAreOnlyAskedAreNotRead() throws IOException {
+        var file = folder.resolve("a.jsonl");
+        assertEquals(
+                List.of(
+                        new PlainText("a", new Origin(file, 1)),
+                        new PlainText("b", new Origin(file, 2)),
+                        new PlainText("c", new Origin(file, 3)),
+                        new PlainText("d", new Origin(file, 4))),
+                asked(
+                        "a.jsonl",
+                        "{\"text\": \"a\", \"label\": null}\n{\"text\": \"b\", \"label\": 0.5}\n{\"text\": \"c\"}\n"
+                                + "{\"text\": \"d\", \"label\": [\"x\"]}\n"));
+        file("b.csv", "text,label\na,\n");
+        file("c.csv", "text\nb\n");
+        assertEquals(
+                List.of("a", "b"),
+                DataFiles.read(
+                                new DataReference(folder + "/{b,c}.csv"),
+                                Columns.auto().questions())
+                        .stream()
+                        .map(RowText::question)
+                        .toList());
+        assertEquals(List.of(new PlainText("a", new Origin(folder.resolve("d.txt"), 1))), asked("d.txt", "a\n"));
+        assertEquals(
+                List.of(new PlainText("Ann runs", new Origin(folder.resolve("e.jsonl"), 1))),
+                asked("e.jsonl", "{\"tokens\": [\"Ann\", \"runs\"], \"tags\": null}\n"));
+        assertEquals(
+                new PlainText("named", new Origin(folder.resolve("f.csv"), 2)),
+                row("f.csv", "label,text\nnamed,t\n", Columns.of("label", null).questions()));
+        assertEquals(
+                "1: has no \"text\"; it has \"label\" (text_column, --text-column, names another)",
+                fault("g.jsonl", "{\"label\": 1}", Columns.auto().questions()));
+        assertEquals(
+                "1: \"tokens\" must be an array of words, found the string \"a\"",
+                fault("h.jsonl", "{\"tokens\": \"a\"}", Columns.auto().questions()));
+    }
+
+    @Test
+    void promptsThatAreOnlyAskedNeedNoAnswer() throws IOException {
+        assertEquals(
+                List.of(new PromptCompletion("p", "", new Origin(folder.resolve("a.csv"), 2))),
+                asked("a.csv", "prompt\np\n"));
+        assertEquals(
+                List.of(new PromptCompletion("p", "", new Origin(folder.resolve("b.jsonl"), 1))),
+                asked("b.jsonl", "{\"prompt\": \"p\", \"completion\": []}\n"));
+        Conversation chat = (Conversation) asked("c.jsonl", "{\"prompt\": [{\"role\": \"user\", \"content\": \"q\"}]}")
+                .get(0);
+        assertEquals(List.of(Message.of("user", "q")), chat.messages());
+        PromptCompletion instructed = (PromptCompletion)
+                asked("d.jsonl", "{\"instruction\": \"Add.\"}").get(0);
+        assertEquals(AlpacaPrompt.of("Add.", ""), instructed.prompt());
+        assertEquals("Add.", instructed.turn());
+        assertEquals("", instructed.completion());
+        assertEquals(
+                List.of(new PlainText("t", new Origin(folder.resolve("e.jsonl"), 1))),
+                asked("e.jsonl", "{\"instruction\": \"i\", \"text\": \"t\"}"));
+    }
+
     @Test
     void wordsAndNamesThatDoNotGoTogetherAreRefused() {
         for (RowFormat format : RowFormat.values()) {
