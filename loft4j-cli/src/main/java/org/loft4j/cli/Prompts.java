@@ -42,7 +42,7 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
             if (template != null && (chat || row instanceof Conversation)) {
                 prompts.add(turn(row, template, flags, tokenizer));
             } else {
-                prompts.add(new Prompt(text(row), text(row), tokenizer.encode(text(row), true)));
+                prompts.add(new Prompt(text(row), text(row), tokenizer.encodePrompt(text(row))));
             }
         }
         return new Prompts(prompts, template == null ? tokenizer.stopIds() : template.stopIds(tokenizer));

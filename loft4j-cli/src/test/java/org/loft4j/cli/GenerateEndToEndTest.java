@@ -47,6 +47,15 @@ class GenerateEndToEndTest {
     }
 
     @Test
+    void anEndBehindTextsIsNotPutBehindAPrompt() throws Exception {
+        Path config = model.resolve("tokenizer_config.json");
+        Files.writeString(
+                config, Files.readString(config).replace("\"add_eos_token\": false", "\"add_eos_token\": true"));
+        Captured call = loft("generate", "--model", model, "--text", "Once upon a time", "--stop", " One day");
+        assertEquals("Once upon a time" + ONCE + "\n", call.out(), call.err());
+    }
+
+    @Test
     void aModelThatWritesNoTextIsRefusedAsSuch() {
         for (String verb : new String[] {"generate", "chat"}) {
             Captured call = verb.equals("chat")

@@ -110,6 +110,17 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     /**
+     * The ids of a text that a model is to continue, as training reads a prompt: with the special tokens before the text, and
+     * without those behind it, which would end it.
+     */
+    public long[] encodePrompt(String text) {
+        TokenizedText tokens = tokenize(text);
+        return Arrays.stream(tokens.ids(), 0, tokens.ids().length - tokens.trailing())
+                .asLongStream()
+                .toArray();
+    }
+
+    /**
      * The ids of a text with special tokens, of which at most {@code maxLength} are kept: the end of the text is cut, the special
      * tokens on both sides stay.
      */

@@ -91,7 +91,7 @@ public final class TextGenerator implements AutoCloseable {
      */
     public Answer complete(String prompt, int maxNewTokens, SamplingConfig sampling) {
         Request request = new Request(maxNewTokens, tokenizer.stopIds(), List.of(), sampling);
-        return generate(List.of(tokenizer.encode(prompt, true)), request, (row, piece) -> {})
+        return generate(List.of(tokenizer.encodePrompt(prompt)), request, (row, piece) -> {})
                 .get(0);
     }
 

@@ -254,6 +254,7 @@ class ChatDatasetTest {
         template(CHATML);
         assertArrayEquals(new long[] {256, 'a'}, tokenizer.encode("a", true));
         assertArrayEquals(new long[] {'a'}, tokenizer.encode("a", false));
+        assertArrayEquals(new long[] {256, 'a'}, tokenizer.encodePrompt("a"));
         Dataset plain = Dataset.causalLm(List.of(new PlainText("a")), tokenizer, 10);
         assertArrayEquals(new long[] {256, 'a', 258}, plain.get(0).ids());
         Path other = Files.createDirectory(directory.resolve("other"));
@@ -264,6 +265,7 @@ class ChatDatasetTest {
                 "</s>");
         try (Tokenizer ends = Tokenizer.open(other)) {
             assertArrayEquals(new long[] {'a', 257}, ends.encode("a", true));
+            assertArrayEquals(new long[] {'a'}, ends.encodePrompt("a"));
             Dataset once = Dataset.causalLm(List.of(new PlainText("a")), ends, 10);
             assertArrayEquals(new long[] {'a', 257}, once.get(0).ids());
         }

@@ -38,6 +38,13 @@ class TokenizerTest {
     }
 
     @Test
+    void aPromptHasWhatComesBeforeATextAndNotWhatComesBehind() throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.open(WORDPIECE)) {
+            assertArrayEquals(new long[] {1, 6}, tokenizer.encodePrompt("a"));
+        }
+    }
+
+    @Test
     void truncationCutsTheTextAndKeepsSpecialTokens() throws IOException {
         try (Tokenizer tokenizer = Tokenizer.open(WORDPIECE)) {
             String text = "the cat sat on the mat";
