@@ -2,7 +2,9 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.ChatTemplate;
@@ -63,6 +65,7 @@ final class ChatFlags {
         } else {
             read = ChatTemplate.find(modelDirectory).orElse(null);
         }
-        return read == null ? null : new ChatFormat(read, lossOn, chat, TemplateVariables.of(variables));
+        Map<String, @Nullable Object> told = new LinkedHashMap<>(TemplateVariables.of(variables));
+        return read == null ? null : new ChatFormat(read, lossOn, chat, told);
     }
 }

@@ -1,5 +1,6 @@
 package org.loft4j.data;
 
+import java.time.ZonedDateTime;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -12,15 +13,32 @@ import org.jspecify.annotations.Nullable;
  * @param lossOn where the loss is taken
  * @param wrapPrompts whether a plain prompt and its completion become a turn of the user and one of the assistant
  * @param variables what the template may read beside what a row says, such as {@code enable_thinking}
+ * @param moment what the template takes for now, whenever it is used
  */
 public record ChatFormat(
-        ChatTemplate template, LossOn lossOn, boolean wrapPrompts, Map<String, @Nullable Object> variables) {
+        ChatTemplate template,
+        LossOn lossOn,
+        boolean wrapPrompts,
+        Map<String, @Nullable Object> variables,
+        ZonedDateTime moment) {
     public ChatFormat {
+        template = template.at(moment);
         variables = Collections.unmodifiableMap(new LinkedHashMap<>(variables));
+    }
+
+    /** The moment is that of this call. */
+    public ChatFormat(
+            ChatTemplate template, LossOn lossOn, boolean wrapPrompts, Map<String, @Nullable Object> variables) {
+        this(template, lossOn, wrapPrompts, variables, ZonedDateTime.now());
     }
 
     /** The loss on every turn of the assistant; plain prompts stay plain. */
     public ChatFormat(ChatTemplate template) {
         this(template, LossOn.ASSISTANT, false, Map.of());
+    }
+
+    /** The same at another moment, such as that of a run which goes on. */
+    public ChatFormat at(ZonedDateTime other) {
+        return new ChatFormat(template, lossOn, wrapPrompts, variables, other);
     }
 }

@@ -28,10 +28,19 @@ public final class ChatTemplate {
     private final Path file;
     private final Map<String, Template> templates;
     private final Map<String, Object> specialTokens;
+    private final @Nullable ZonedDateTime moment;
+
+    private ChatTemplate(ChatTemplate other, ZonedDateTime moment) {
+        this.file = other.file;
+        this.templates = other.templates;
+        this.specialTokens = other.specialTokens;
+        this.moment = moment;
+    }
 
     private ChatTemplate(ChatTemplateFiles files) throws CheckpointException {
         this.file = files.file();
         this.specialTokens = files.specialTokens();
+        this.moment = null;
         Map<String, Template> parsed = new LinkedHashMap<>();
         for (Map.Entry<String, String> source : files.sources().entrySet()) {
             try {
@@ -66,6 +75,11 @@ public final class ChatTemplate {
     /** The template in a file of its own, with the special tokens of a model. */
     public static ChatTemplate read(Path templateFile, Path modelDirectory) throws IOException {
         return new ChatTemplate(ChatTemplateFiles.of(templateFile, modelDirectory));
+    }
+
+    /** The same for which it is always one moment: some templates write the date, and the tokens of a run must not change with it. */
+    ChatTemplate at(ZonedDateTime fixed) {
+        return new ChatTemplate(this, fixed);
     }
 
     /** Where the template was read. */
@@ -107,7 +121,7 @@ public final class ChatTemplate {
                     file + ": has no template named default; it has " + Quoted.list(templates.keySet()));
         }
         try {
-            return template.render(all, ZonedDateTime.now());
+            return template.render(all, moment == null ? ZonedDateTime.now() : moment);
         } catch (TemplateException e) {
             throw new ConfigException(file + ": " + complaint(name, e), e);
         }

@@ -2,12 +2,14 @@ package org.loft4j.data;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -247,6 +249,21 @@ class ChatDatasetTest {
         }
         Path table = Files.writeString(directory.resolve("rows.csv"), "messages\na\n");
         assertThrows(DataException.class, () -> DataFiles.read(table));
+    }
+
+    @Test
+    void aFormatIsOfOneMoment() throws IOException {
+        ChatFormat now = new ChatFormat(template("{{ strftime_now('%d %b %Y, %S.%f') }}" + CHATML));
+        assertEquals(now.template().prompt(TALK), now.template().prompt(TALK));
+        ChatFormat past = now.at(ZonedDateTime.parse("2024-02-29T12:00:05Z"));
+        Dataset dataset = encode(past, 1000, new Conversation(TALK));
+        String text = tokenizer.decode(dataset.get(0).ids(), false);
+        assertTrue(text.startsWith("29 Feb 2024, 05.000000<|im_start|>"), text);
+        assertEquals(
+                dataset.fingerprint(),
+                encode(past, 1000, new Conversation(TALK)).fingerprint());
+        assertNotEquals(
+                dataset.fingerprint(), encode(now, 1000, new Conversation(TALK)).fingerprint());
     }
 
     @Test
