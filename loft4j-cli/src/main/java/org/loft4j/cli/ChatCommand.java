@@ -84,7 +84,7 @@ final class ChatCommand implements Verb {
     public int run() throws IOException {
         try (LoadedModel loaded = LoadedModel.openLanguageModel(model, device, loadIn.value());
                 Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
-            ChatTemplate template = prompt.template(loaded.tokenizer());
+            ChatTemplate template = loaded.chatTemplate(prompt.template);
             TextGenerator generator = new TextGenerator(Generator.of(loaded.model()), tokenizer);
             Request request = new Request(
                     sampling.maxNewTokens,

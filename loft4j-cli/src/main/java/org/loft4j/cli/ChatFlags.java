@@ -54,6 +54,12 @@ final class ChatFlags {
     /** The format for some rows; null if none of them is a conversation, or the model has no template for them. */
     @Nullable
     ChatFormat format(Path modelDirectory, List<Row> rows) throws IOException {
+        return format(null, modelDirectory, rows);
+    }
+
+    /** The same with the template of a model's adapter. */
+    @Nullable
+    ChatFormat format(@Nullable Path adapterDirectory, Path modelDirectory, List<Row> rows) throws IOException {
         if (!chat && rows.stream().noneMatch(Conversation.class::isInstance)) {
             return null;
         }
@@ -61,9 +67,9 @@ final class ChatFlags {
         if (template != null) {
             read = ChatTemplate.read(template, modelDirectory);
         } else if (chat) {
-            read = ChatTemplate.open(modelDirectory);
+            read = ChatTemplate.open(adapterDirectory, modelDirectory);
         } else {
-            read = ChatTemplate.find(modelDirectory).orElse(null);
+            read = ChatTemplate.find(adapterDirectory, modelDirectory).orElse(null);
         }
         Map<String, @Nullable Object> told = new LinkedHashMap<>(TemplateVariables.of(variables));
         return read == null ? null : new ChatFormat(read, lossOn, chat, told);

@@ -10,9 +10,12 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Columns;
+import org.loft4j.data.Conversation;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
+import org.loft4j.data.LossOn;
 import org.loft4j.data.Origin;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.Row;
@@ -120,7 +123,7 @@ final class GenerateCommand implements Verb {
                 : DataFiles.read(data, Columns.auto().questions());
         try (LoadedModel loaded = LoadedModel.openLanguageModel(model, device, loadIn.value());
                 Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
-            Prompts prompts = Prompts.of(rows, chat, prompt, loaded.tokenizer(), tokenizer);
+            Prompts prompts = Prompts.of(rows, format(rows, loaded), prompt, tokenizer);
             TextGenerator generator = new TextGenerator(Generator.of(loaded.model()), tokenizer);
             Request request = new Request(sampling.maxNewTokens, prompts.stopIds(), sampling.stop, sampling.orGreedy());
             List<Map<String, Object>> trees = new ArrayList<>();
@@ -134,6 +137,13 @@ final class GenerateCommand implements Verb {
             }
         }
         return ExitCode.OK;
+    }
+
+    /** How turns are written; null where there are none. */
+    private @Nullable ChatFormat format(List<Row> rows, LoadedModel loaded) throws IOException {
+        return chat || rows.stream().anyMatch(Conversation.class::isInstance)
+                ? new ChatFormat(loaded.chatTemplate(prompt.template), LossOn.ASSISTANT, chat, Map.of())
+                : null;
     }
 
     private List<Map<String, Object>> batch(

@@ -10,6 +10,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.adapter.PeftMetadata;
+import org.loft4j.data.ChatTemplate;
 import org.loft4j.infer.UntrainedHead;
 import org.loft4j.io.HubException;
 import org.loft4j.io.ModelReference;
@@ -165,6 +166,11 @@ record LoadedModel(
     Path tokenizer() {
         boolean beside = Files.exists(directory.resolve("tokenizer.json"));
         return beside || adapterDirectory == null ? directory : adapterDirectory;
+    }
+
+    /** The chat template in a file, else the adapter's, else the model's. */
+    ChatTemplate chatTemplate(@Nullable Path file) throws IOException {
+        return file == null ? ChatTemplate.open(adapterDirectory, tokenizer()) : ChatTemplate.read(file, tokenizer());
     }
 
     /** Length in tokens to which texts are cut: as in training, and never more than the model was made for. */

@@ -14,6 +14,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.MergeReport;
+import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.export.MergedModel;
 import org.loft4j.export.OwnPooling;
@@ -21,6 +22,7 @@ import org.loft4j.io.Json;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedConfig;
 import org.loft4j.nn.Pooling;
+import org.loft4j.train.TemplateFile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -154,6 +156,7 @@ final class MergeCommand implements Verb {
                 }
             }
         }
+        TemplateFile.write(directory, ChatTemplate.source(Objects.requireNonNull(loaded.adapterDirectory())));
         TaskFile trainedAs = loaded.trainedAs();
         if (trainedAs != null) {
             trainedAs.write(directory);

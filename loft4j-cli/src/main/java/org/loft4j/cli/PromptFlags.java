@@ -1,11 +1,9 @@
 package org.loft4j.cli;
 
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.data.ChatTemplate;
 import picocli.CommandLine.Option;
 
 /** How turns of a conversation become a prompt. */
@@ -36,11 +34,6 @@ final class PromptFlags {
     void check(Problems problems) {
         ModelFlags.requireFile(problems, "--chat-template", template);
         TemplateVariables.check(problems, variables);
-    }
-
-    /** The template of the model, or the one in the file. */
-    ChatTemplate template(Path modelDirectory) throws IOException {
-        return template == null ? ChatTemplate.open(modelDirectory) : ChatTemplate.read(template, modelDirectory);
     }
 
     Map<String, Object> variables() {

@@ -1,14 +1,12 @@
 package org.loft4j.cli;
 
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.data.ChatTemplate;
+import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Conversation;
 import org.loft4j.data.Message;
 import org.loft4j.data.PlainText;
@@ -32,28 +30,30 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
      */
     record Prompt(String shown, String lead, long[] ids) {}
 
-    /** @param chat whether a text is a turn of the user; rows of messages are turns in any case */
-    static Prompts of(List<Row> rows, boolean chat, PromptFlags flags, Path directory, Tokenizer tokenizer)
-            throws IOException {
-        boolean turns = chat || rows.stream().anyMatch(Conversation.class::isInstance);
-        ChatTemplate template = turns ? flags.template(directory) : null;
+    /**
+     * @param format how turns are written, and whether a text is one; rows of messages are in any case. Null where there are none
+     * @param flags whose variables overrule those of the rows
+     */
+    static Prompts of(List<Row> rows, @Nullable ChatFormat format, PromptFlags flags, Tokenizer tokenizer) {
         List<Prompt> prompts = new ArrayList<>();
         for (Row row : rows) {
-            if (template != null && (chat || row instanceof Conversation)) {
-                prompts.add(turn(row, template, flags, tokenizer));
+            if (format != null && (format.wrapPrompts() || row instanceof Conversation)) {
+                prompts.add(turn(row, format, flags, tokenizer));
             } else {
                 prompts.add(new Prompt(text(row), text(row), tokenizer.encodePrompt(text(row))));
             }
         }
-        return new Prompts(prompts, template == null ? tokenizer.stopIds() : template.stopIds(tokenizer));
+        return new Prompts(
+                prompts,
+                format == null ? tokenizer.stopIds() : format.template().stopIds(tokenizer));
     }
 
-    private static Prompt turn(Row row, ChatTemplate template, PromptFlags flags, Tokenizer tokenizer) {
+    private static Prompt turn(Row row, ChatFormat format, PromptFlags flags, Tokenizer tokenizer) {
         List<Message> messages = new ArrayList<>();
         if (flags.system != null) {
             messages.add(Message.of("system", flags.system));
         }
-        Map<String, @Nullable Object> variables = new LinkedHashMap<>();
+        Map<String, @Nullable Object> variables = new LinkedHashMap<>(format.variables());
         if (row instanceof Conversation conversation) {
             messages.addAll(asked(conversation));
             variables.putAll(conversation.variables());
@@ -62,7 +62,7 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
             messages.add(Message.of("user", said));
         }
         variables.putAll(flags.variables());
-        String rendered = template.render(messages, true, variables).text();
+        String rendered = format.template().render(messages, true, variables).text();
         String shown = String.valueOf(messages.get(messages.size() - 1).fields().get("content"));
         // the template writes its special tokens itself
         return new Prompt(shown, "", tokenizer.encode(rendered, false));

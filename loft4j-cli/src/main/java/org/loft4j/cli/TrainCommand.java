@@ -233,7 +233,7 @@ final class TrainCommand implements Verb {
                     return dryRun(opened, encoded, config, memory);
                 }
                 Samples samples = task == Task.CAUSAL_LM
-                        ? Samples.of(watch, chat, format != null, opened, tokenizer, directory, run.output)
+                        ? Samples.of(watch, format, opened, tokenizer, run.output)
                         : Samples.NONE;
                 return train(opened, encoded, config, method.adapter(adapter), samples);
             }

@@ -7,6 +7,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.ui.ReportPage;
 import org.loft4j.cli.ui.UiServer;
+import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Origin;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.Row;
@@ -29,28 +30,21 @@ final class WatchedRun {
         /**
          * The samples of a language model.
          *
-         * @param asTurns whether a prompt is a turn of the user, by the template that the training uses
-         * @param modelDirectory where that template is, unless the flags name another
+         * @param format how the training writes conversations: a prompt is then a turn of the user; null where it has none
          */
         static Samples of(
-                WatchFlags watch,
-                ChatFlags chat,
-                boolean asTurns,
-                Model model,
-                Tokenizer tokenizer,
-                Path modelDirectory,
-                Path output) {
+                WatchFlags watch, @Nullable ChatFormat format, Model model, Tokenizer tokenizer, Path output) {
             if (watch.samplePrompts.isEmpty()) {
                 return NONE;
             }
-            PromptFlags flags = new PromptFlags();
-            flags.template = chat.template;
-            flags.variables = chat.variables;
+            ChatFormat turns = format == null
+                    ? null
+                    : new ChatFormat(format.template(), format.lossOn(), true, format.variables());
             return training -> {
                 List<Row> rows = watch.samplePrompts.stream()
                         .map(text -> (Row) new PlainText(text, Origin.MEMORY))
                         .toList();
-                Prompts prompts = Prompts.of(rows, asTurns, flags, modelDirectory, tokenizer);
+                Prompts prompts = Prompts.of(rows, turns, new PromptFlags(), tokenizer);
                 training.trainable().setTraining(false);
                 return new SampleWriter(output, prompts, model, tokenizer, watch.sampleTokens, training.step());
             };

@@ -25,31 +25,31 @@ import org.loft4j.data.jinja.TemplateException;
 public final class ChatTemplate {
     private static final String PROBE = "loft4j's answer";
 
-    private final Path file;
+    private final ChatTemplateFiles files;
     private final Map<String, Template> templates;
-    private final Map<String, Object> specialTokens;
     private final @Nullable ZonedDateTime moment;
 
-    private ChatTemplate(ChatTemplate other, ZonedDateTime moment) {
-        this.file = other.file;
-        this.templates = other.templates;
-        this.specialTokens = other.specialTokens;
+    private ChatTemplate(ChatTemplateFiles files, Map<String, Template> templates, @Nullable ZonedDateTime moment) {
+        this.files = files;
+        this.templates = templates;
         this.moment = moment;
     }
 
     private ChatTemplate(ChatTemplateFiles files) throws CheckpointException {
-        this.file = files.file();
-        this.specialTokens = files.specialTokens();
-        this.moment = null;
+        this(files, parsed(files), null);
+    }
+
+    private static Map<String, Template> parsed(ChatTemplateFiles files) throws CheckpointException {
         Map<String, Template> parsed = new LinkedHashMap<>();
         for (Map.Entry<String, String> source : files.sources().entrySet()) {
             try {
                 parsed.put(source.getKey(), Template.parse(source.getValue()));
             } catch (TemplateException e) {
-                throw new CheckpointException(file, complaint(source.getKey(), e), e);
+                String name = files.sources().size() > 1 ? source.getKey() : null;
+                throw new CheckpointException(files.file(), complaint(name, e), e);
             }
         }
-        this.templates = parsed;
+        return parsed;
     }
 
     /**
@@ -59,7 +59,17 @@ public final class ChatTemplate {
      * @throws CheckpointException if there is none, or it cannot be parsed
      */
     public static ChatTemplate open(Path modelDirectory) throws IOException {
-        return find(modelDirectory)
+        return open(null, modelDirectory);
+    }
+
+    /**
+     * The template that goes with an adapter: its own, else its model's.
+     *
+     * @param adapterDirectory null for none
+     * @throws CheckpointException if there is none, or it cannot be parsed
+     */
+    public static ChatTemplate open(@Nullable Path adapterDirectory, Path modelDirectory) throws IOException {
+        return find(adapterDirectory, modelDirectory)
                 .orElseThrow(() -> new CheckpointException(
                         modelDirectory,
                         "has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json):"
@@ -68,7 +78,12 @@ public final class ChatTemplate {
 
     /** The template of a model directory, if it has one. */
     public static Optional<ChatTemplate> find(Path modelDirectory) throws IOException {
-        ChatTemplateFiles files = ChatTemplateFiles.read(modelDirectory);
+        return find(null, modelDirectory);
+    }
+
+    /** The template of an adapter, else of its model, if one of them has one. */
+    public static Optional<ChatTemplate> find(@Nullable Path adapterDirectory, Path modelDirectory) throws IOException {
+        ChatTemplateFiles files = ChatTemplateFiles.read(adapterDirectory, modelDirectory);
         return files.sources().isEmpty() ? Optional.empty() : Optional.of(new ChatTemplate(files));
     }
 
@@ -79,12 +94,22 @@ public final class ChatTemplate {
 
     /** The same for which it is always one moment: some templates write the date, and the tokens of a run must not change with it. */
     ChatTemplate at(ZonedDateTime fixed) {
-        return new ChatTemplate(this, fixed);
+        return new ChatTemplate(files, templates, fixed);
+    }
+
+    /** The text of a directory's main template, whether or not it can be parsed; null if there is none. */
+    public static @Nullable String source(Path directory) throws IOException {
+        return ChatTemplateFiles.read(directory).main();
+    }
+
+    /** The text of the main template; null where all have other names. */
+    public @Nullable String source() {
+        return files.main();
     }
 
     /** Where the template was read. */
     public Path file() {
-        return file;
+        return files.file();
     }
 
     /** The names of all templates; one is {@code default} as a rule. */
@@ -94,7 +119,12 @@ public final class ChatTemplate {
 
     /** The text of a conversation, ending with what comes before an answer: what the model continues. */
     public String prompt(List<Message> messages) {
-        return render(messages, true, Map.of()).text();
+        return prompt(messages, Map.of());
+    }
+
+    /** @param variables what else the template may read */
+    public String prompt(List<Message> messages, Map<String, ? extends @Nullable Object> variables) {
+        return render(messages, true, variables).text();
     }
 
     /**
@@ -110,7 +140,7 @@ public final class ChatTemplate {
         Map<String, @Nullable Object> all = new LinkedHashMap<>();
         all.put("tools", null);
         all.put("documents", null);
-        all.putAll(specialTokens);
+        all.putAll(files.specialTokens());
         all.put("messages", messages.stream().map(Message::fields).toList());
         all.put("add_generation_prompt", addGenerationPrompt);
         all.putAll(variables);
@@ -118,18 +148,18 @@ public final class ChatTemplate {
         Template template = templates.get(name);
         if (template == null) {
             throw new ConfigException(
-                    file + ": has no template named default; it has " + Quoted.list(templates.keySet()));
+                    files.file() + ": has no template named default; it has " + Quoted.list(templates.keySet()));
         }
         try {
             return template.render(all, moment == null ? ZonedDateTime.now() : moment);
         } catch (TemplateException e) {
-            throw new ConfigException(file + ": " + complaint(name, e), e);
+            throw new ConfigException(files.file() + ": " + complaint(templates.size() > 1 ? name : null, e), e);
         }
     }
 
-    private String complaint(String name, TemplateException e) {
-        return "chat template" + (templates != null && templates.size() > 1 ? " \"" + name + "\"" : "") + ", line "
-                + e.line() + ": " + e.getMessage();
+    private static String complaint(@Nullable String name, TemplateException e) {
+        return "chat template" + (name == null ? "" : " \"" + name + "\"") + ", line " + e.line() + ": "
+                + e.getMessage();
     }
 
     /** All ids at which an answer ends: those of the model, and the token that this template puts behind an answer. */

@@ -48,6 +48,25 @@ record ChatTemplateFiles(Path file, Map<String, String> sources, Map<String, Obj
         return new ChatTemplateFiles(file, sources, specialTokens(directory));
     }
 
+    /** What an adapter says, where its main template is not its model's; else what the model says. Special tokens are the model's. */
+    static ChatTemplateFiles read(@Nullable Path adapterDirectory, Path modelDirectory) throws IOException {
+        ChatTemplateFiles base = read(modelDirectory);
+        if (adapterDirectory == null) {
+            return base;
+        }
+        ChatTemplateFiles own = read(adapterDirectory);
+        String main = own.main();
+        return main == null || main.equals(base.main())
+                ? base
+                : new ChatTemplateFiles(own.file, own.sources, base.specialTokens);
+    }
+
+    /** The main template; null where there are named ones alone, or none. */
+    @Nullable
+    String main() {
+        return sources.get(DEFAULT);
+    }
+
     static ChatTemplateFiles of(Path file, Path directory) throws IOException {
         if (!Files.isRegularFile(file)) {
             throw new CheckpointException(file, "there is no such file");

@@ -21,18 +21,25 @@ public final class Dataset implements Examples {
     // a classifier of words: the class of each token, NO_LOSS for those that are not the first of a word
     private final int @Nullable [][] tags;
     private final Truncations truncations;
+    private final @Nullable ChatFormat chatFormat;
 
     private Dataset(int[][] ids, int @Nullable [] classes, int[][] loss, Truncations truncations) {
-        this(ids, classes, loss, null, truncations);
+        this(ids, classes, loss, null, truncations, null);
     }
 
     private Dataset(
-            int[][] ids, int @Nullable [] classes, int[][] loss, int @Nullable [][] tags, Truncations truncations) {
+            int[][] ids,
+            int @Nullable [] classes,
+            int[][] loss,
+            int @Nullable [][] tags,
+            Truncations truncations,
+            @Nullable ChatFormat chatFormat) {
         this.tags = tags;
         this.ids = ids;
         this.classes = classes;
         this.loss = loss;
         this.truncations = truncations;
+        this.chatFormat = chatFormat;
     }
 
     /**
@@ -96,7 +103,7 @@ public final class Dataset implements Examples {
             }
             cuts.add(lost, false);
         }
-        return new Dataset(ids, null, new int[0][], tags, cuts.total());
+        return new Dataset(ids, null, new int[0][], tags, cuts.total(), null);
     }
 
     /**
@@ -135,7 +142,7 @@ public final class Dataset implements Examples {
         Checks.atLeast("max_length", maxLength, 2);
         var encoder = new CausalLmRows(tokenizer, maxLength, format);
         encoder.add(rows);
-        return new Dataset(encoder.ids(), null, encoder.loss(), encoder.truncations());
+        return new Dataset(encoder.ids(), null, encoder.loss(), null, encoder.truncations(), format);
     }
 
     /**
@@ -245,6 +252,11 @@ public final class Dataset implements Examples {
     /** What did not fit into the greatest length. */
     public Truncations truncations() {
         return truncations;
+    }
+
+    @Override
+    public @Nullable ChatFormat chatFormat() {
+        return chatFormat;
     }
 
     /** Number of rows and checksum of all ids and labels: two datasets with the same one hold the same. */

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 
@@ -89,6 +90,11 @@ public final class PackedDataset implements Examples {
     @Override
     public String fingerprint() {
         return dataset.fingerprint() + ", packed to " + rowLength;
+    }
+
+    @Override
+    public @Nullable ChatFormat chatFormat() {
+        return dataset.chatFormat();
     }
 
     @Override

@@ -2,6 +2,7 @@ package org.loft4j.data;
 
 import java.io.IOException;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.DataException;
@@ -83,6 +84,11 @@ public final class StreamingDataset implements TrainingSet {
     public String fingerprint() {
         return scan.rows() + " rows, crc32c " + Long.toHexString(scan.checksum()) + ", shuffled by " + shuffleBuffer
                 + ", the first as tokens: " + sample.fingerprint();
+    }
+
+    @Override
+    public @Nullable ChatFormat chatFormat() {
+        return sample.chatFormat();
     }
 
     @Override

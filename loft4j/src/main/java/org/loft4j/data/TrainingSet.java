@@ -1,5 +1,7 @@
 package org.loft4j.data;
 
+import org.jspecify.annotations.Nullable;
+
 /** What a run learns from: examples in memory, or rows that are read as they are needed. */
 public sealed interface TrainingSet permits Examples, StreamingDataset {
     /** How many there are in an epoch, of which batches are made. */
@@ -7,6 +9,11 @@ public sealed interface TrainingSet permits Examples, StreamingDataset {
 
     /** Number and checksum: two of the same one hold the same. */
     String fingerprint();
+
+    /** How conversations were written; null where there are none. */
+    default @Nullable ChatFormat chatFormat() {
+        return null;
+    }
 
     /**
      * The batches of a run. Which rows are in which is a function of these arguments, so that a resumed run finds them again.

@@ -76,7 +76,8 @@ public final class TextGenerator implements AutoCloseable {
             throws IOException {
         OpenModel opened = OpenModel.open(place, Task.CAUSAL_LM, device, dtype);
         try {
-            ChatTemplate template = ChatTemplate.find(opened.texts()).orElse(null);
+            ChatTemplate template =
+                    ChatTemplate.find(place.adapter(), opened.texts()).orElse(null);
             return new TextGenerator(Generator.of(opened.model()), opened.tokenizer(), opened, template);
         } catch (IOException | RuntimeException | Error e) {
             opened.close();

@@ -146,9 +146,13 @@ final class RunOutput implements AutoCloseable {
     }
 
     /** Copies the files of the tokenizer, or of the preparation of images, so that the result can be used without the base model's directory. */
-    void copyTokenizer(@Nullable Path modelDirectory) throws IOException {
+    private void copyTokenizer(@Nullable Path modelDirectory) throws IOException {
         if (modelDirectory == null || !Files.isDirectory(modelDirectory) || is(modelDirectory)) {
             return;
+        }
+        for (String name : Tokenizer.FILES) {
+            // those of an earlier run may be of another model
+            Files.deleteIfExists(directory.resolve(name));
         }
         try (Stream<Path> files = Files.list(modelDirectory)) {
             for (Path file : files.toList()) {
@@ -160,9 +164,10 @@ final class RunOutput implements AutoCloseable {
         }
     }
 
-    /** Writes what prediction needs to know. */
-    void describe(TaskFile task, String modelCard) throws IOException {
-        task.write(directory);
+    /** Writes what prediction needs beside the weights. */
+    void describe(@Nullable Path modelDirectory, RunNotes notes, String modelCard) throws IOException {
+        copyTokenizer(modelDirectory);
+        notes.write(directory);
         AtomicFiles.write(directory.resolve(CARD), modelCard.getBytes(StandardCharsets.UTF_8));
     }
 

@@ -10,7 +10,6 @@ import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
-import org.loft4j.model.TaskFile;
 
 /**
  * Saves a run as it goes: copies what a checkpoint holds, and has a thread of its own write the copy while training goes on. One
@@ -41,7 +40,7 @@ final class RunSaver implements AutoCloseable {
 
     private final Checkpoints checkpoints;
     private final Trainable trainable;
-    private final TaskFile task;
+    private final Checkpoints.Content notes;
     private final TrainConfig config;
     private final Before before;
     private final Listener listener;
@@ -49,18 +48,21 @@ final class RunSaver implements AutoCloseable {
     private @Nullable FutureTask<Path> inFlight;
     private long stepInFlight;
 
-    /** @param newest the complete checkpoint that the run goes on from; null for a new run */
+    /**
+     * @param notes what lies beside the weights
+     * @param newest the complete checkpoint that the run goes on from; null for a new run
+     */
     RunSaver(
             Checkpoints checkpoints,
             Trainable trainable,
-            TaskFile task,
+            Checkpoints.Content notes,
             TrainConfig config,
             @Nullable Path newest,
             Before before,
             Listener listener) {
         this.checkpoints = checkpoints;
         this.trainable = trainable;
-        this.task = task;
+        this.notes = notes;
         this.config = config;
         this.newest = newest;
         this.before = before;
@@ -126,7 +128,7 @@ final class RunSaver implements AutoCloseable {
             before.sync();
             Path checkpoint = checkpoints.write(step, directory -> {
                 tensors.writeTo(directory);
-                task.write(directory);
+                notes.writeTo(directory);
                 Json.write(directory.resolve(RunState.FILE), state);
             });
             newest = checkpoint;

@@ -11,7 +11,6 @@ import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
-import org.loft4j.model.TaskFile;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.NativeHeap;
 import org.loft4j.tensor.NativeScope;
@@ -43,6 +42,7 @@ public final class TrainingRun implements AutoCloseable {
     private final Pace pace = new Pace();
     private final boolean alreadyFinished;
     private final BaseFiles base;
+    private final RunNotes notes;
     private final @Nullable Path startedFrom;
     private volatile @Nullable RunSaver saver;
     private long divergedBefore;
@@ -62,6 +62,7 @@ public final class TrainingRun implements AutoCloseable {
         this.output = output;
         this.trainable = trainable;
         this.base = BaseFiles.of(model.description().directory());
+        this.notes = RunNotes.of(model, data);
         this.plan = RunPlan.of(config, model, trainable, data, base);
         this.batches = new StepBatches(
                 data.train().batches(config.batchSize(), config.groupByLength(), config.seed(), data.padId()),
@@ -213,7 +214,7 @@ public final class TrainingRun implements AutoCloseable {
         return new RunSaver(
                 output.checkpoints(),
                 trainable,
-                TaskFile.of(model, data.maxLength()),
+                notes::write,
                 config,
                 startedFrom,
                 recorder::sync,
@@ -360,9 +361,8 @@ public final class TrainingRun implements AutoCloseable {
                             + " may be what it takes");
         }
         trainable.save(output.directory());
-        output.copyTokenizer(model.description().directory());
-        TaskFile task = TaskFile.of(model, data.maxLength());
-        output.describe(task, ModelCard.text(model, trainable, task, config, plan, state));
+        String card = ModelCard.text(model, trainable, notes.task(), config, plan, state);
+        output.describe(model.description().directory(), notes, card);
         state.finish(early ? "stopped_early" : "finished");
         state.write(output.directory(), seconds(), plan);
         return result(early ? TrainResult.Outcome.STOPPED_EARLY : TrainResult.Outcome.FINISHED, null, null);

@@ -42,6 +42,21 @@ class ChatTemplateTest {
     }
 
     @Test
+    void anAdaptersTemplateGoesBeforeItsModels() throws IOException {
+        Path adapter = Files.createDirectory(directory.resolve("adapter"));
+        config("{\"bos_token\": \"<s>\", \"chat_template\": [{\"name\": \"default\", \"template\": \"base\"},"
+                + " {\"name\": \"tool_use\", \"template\": \"tools\"}]}");
+        assertEquals("base", ChatTemplate.open(adapter, directory).prompt(HELLO));
+        Path own = Files.writeString(adapter.resolve("chat_template.jinja"), "{{ bos_token }} own");
+        assertEquals("<s> own", ChatTemplate.open(adapter, directory).prompt(HELLO));
+        // a copy of the model's, which may have others beside it
+        Files.writeString(own, "base");
+        assertEquals(
+                List.of("default", "tool_use"),
+                ChatTemplate.open(adapter, directory).names());
+    }
+
+    @Test
     void toolsChooseTheirOwnTemplate() throws IOException {
         config("{\"chat_template\": [{\"name\": \"default\", \"template\": \"plain\"},"
                 + " {\"name\": \"tool_use\", \"template\": \"{{ tools | tojson }}\"}]}");

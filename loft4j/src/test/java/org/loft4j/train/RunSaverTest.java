@@ -59,7 +59,13 @@ class RunSaverTest {
 
     private RunSaver saver(TrainConfig config, RunSaver.Before before) {
         return new RunSaver(
-                new Checkpoints(directory), trainable, TaskFile.of(model, 16), config, null, before, (step, path) -> {
+                new Checkpoints(directory),
+                trainable,
+                TaskFile.of(model, 16)::write,
+                config,
+                null,
+                before,
+                (step, path) -> {
                     assertEquals(directory.resolve("checkpoint-" + step), path);
                     reported.add(step);
                     reporters.add(Thread.currentThread());

@@ -69,7 +69,7 @@ class SavingStallSlowTest {
                 RunSaver saver = new RunSaver(
                         new Checkpoints(output),
                         trainable,
-                        TaskFile.of(model, 64),
+                        TaskFile.of(model, 64)::write,
                         config,
                         null,
                         () -> {},

@@ -1,0 +1,119 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.data.Message;
+import org.loft4j.infer.SamplingConfig;
+import org.loft4j.infer.TextGenerator;
+
+/** A model that has learnt conversations is used as it was trained, though nobody says so again. */
+class ChatRunEndToEndTest {
+    private static final String TURNS = "{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}"
+            + "{{ eos_token }}{% endif %}{% endfor %}";
+    private static final String BASE = "{{ bos_token }}" + TURNS;
+    private static final String OWN =
+            "{{ bos_token }}{{ 'A tale. ' if tale else '' }}What the user says comes here: " + TURNS;
+
+    @TempDir
+    Path folder;
+
+    private Path model;
+    private Path rows;
+    private Path template;
+
+    @BeforeEach
+    void aModelAndRows() throws Exception {
+        model = Files.createDirectory(folder.resolve("stories"));
+        try (Stream<Path> files = Files.list(Fixtures.of("stories260K"))) {
+            for (Path file : files.toList()) {
+                Files.copy(file, model.resolve(file.getFileName().toString()));
+            }
+        }
+        Path config = model.resolve("tokenizer_config.json");
+        Files.writeString(
+                config,
+                Files.readString(config)
+                        .replaceFirst(
+                                "\\{", "{\"chat_template\": " + new ObjectMapper().writeValueAsString(BASE) + ","));
+        rows = Files.writeString(
+                folder.resolve("rows.jsonl"),
+                "{\"prompt\": \"Once upon a time\", \"completion\": \", there was a dog.\"}\n".repeat(8));
+        template = Files.writeString(folder.resolve("own.jinja"), OWN);
+    }
+
+    private Path train(String name, Object... options) {
+        Path run = folder.resolve(name);
+        Captured call = loft(Stream.concat(
+                        Stream.of("train", "--model", model, "--data", rows, "--output", run, "--epochs", "1"),
+                        Stream.of(options))
+                .toArray());
+        assertEquals(0, call.status(), call.err());
+        return run;
+    }
+
+    private static JsonNode json(Object... args) throws Exception {
+        Captured call = loft(Stream.concat(Stream.of(args), Stream.of("--json")).toArray());
+        assertEquals(0, call.status(), call.err());
+        return new ObjectMapper().readTree(call.out());
+    }
+
+    /** How many tokens a question takes, which tells how it was written. */
+    private static int tokens(Object... options) throws Exception {
+        return json(Stream.concat(
+                                Stream.of("generate", "--text", "Once upon a time", "--max-new-tokens", "1"),
+                                Stream.of(options))
+                        .toArray())
+                .get("prompt_tokens")
+                .asInt();
+    }
+
+    @Test
+    void theTemplateOfATrainingIsThatOfItsResult() throws Exception {
+        Path run = train("run", "--method", "lora", "--chat", "--chat-template", template);
+        int own = tokens("--model", model, "--chat", "--chat-template", template);
+        assertTrue(own > tokens("--model", model, "--chat"));
+        assertEquals(own, tokens("--adapter", run, "--chat"));
+        assertEquals(OWN, Files.readString(run.resolve("chat_template.jinja")));
+        assertFalse(Files.readString(run.resolve("tokenizer_config.json")).contains("chat_template"));
+        Path checkpoint;
+        try (Stream<Path> entries = Files.list(run)) {
+            checkpoint = entries.filter(entry -> entry.getFileName().toString().startsWith("checkpoint-"))
+                    .findFirst()
+                    .orElseThrow();
+        }
+        assertEquals(own, tokens("--adapter", checkpoint, "--chat"));
+        try (TextGenerator generator = TextGenerator.open(run)) {
+            var answer = generator.reply(List.of(Message.of("user", "Once upon a time")), 1, SamplingConfig.GREEDY);
+            assertEquals(own, answer.promptTokens());
+        }
+        Path merged = folder.resolve("merged");
+        Captured merge = loft("merge", "--model", model, "--adapter", run, "--output", merged);
+        assertEquals(0, merge.status(), merge.err());
+        assertEquals(own, tokens("--model", merged, "--chat"));
+        Path full = train("full", "--method", "full", "--chat", "--chat-template", template);
+        assertEquals(own, tokens("--model", full, "--chat"));
+    }
+
+    @Test
+    void anotherRunInItsPlaceHasTheModelsTemplateAgain() throws Exception {
+        train("run", "--method", "lora", "--chat", "--chat-template", template);
+        Path run = train("run", "--method", "lora", "--chat", "--overwrite");
+        assertFalse(Files.exists(run.resolve("chat_template.jinja")));
+        assertEquals(tokens("--model", model, "--chat"), tokens("--adapter", run, "--chat"));
+    }
+
+    private static Captured loft(Object... args) {
+        return Captured.loft(Stream.of(args).map(String::valueOf).toArray(String[]::new));
+    }
+}
