@@ -6,6 +6,7 @@ import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -92,7 +93,9 @@ final class ChatCommand implements Verb {
                     sampling.stop,
                     sampling.orRecommended(loaded.directory()));
             long positions = loaded.model().description().maxPositions();
-            talk(new Talk(generator, tokenizer, template, request, prompt.variables(), positions), loaded.adapter());
+            Map<String, @Nullable Object> variables = new LinkedHashMap<>(loaded.chatVariables());
+            variables.putAll(prompt.variables());
+            talk(new Talk(generator, tokenizer, template, request, variables, positions), loaded.adapter());
         }
         return ExitCode.OK;
     }
@@ -107,7 +110,7 @@ final class ChatCommand implements Verb {
             Tokenizer tokenizer,
             ChatTemplate template,
             Request request,
-            Map<String, Object> variables,
+            Map<String, @Nullable Object> variables,
             long positions) {
         /**
          * The prompt of a conversation, which loses its oldest exchanges until an answer fits behind it. An answer has room where
@@ -126,7 +129,7 @@ final class ChatCommand implements Verb {
         }
 
         private long[] prompt(List<Message> messages) {
-            return tokenizer.encode(template.render(messages, true, variables).text(), false);
+            return tokenizer.encode(template.prompt(messages, variables), false);
         }
 
         Answer answer(long[] prompt, TextGenerator.TextListener listener) {

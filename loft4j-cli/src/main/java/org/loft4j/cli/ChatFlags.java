@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.ChatFormat;
@@ -11,15 +12,19 @@ import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Conversation;
 import org.loft4j.data.LossOn;
 import org.loft4j.data.Row;
+import org.loft4j.model.TrainedChat;
 import picocli.CommandLine.Option;
 
 /** How conversations become text, and which part of them is learnt. */
 final class ChatFlags {
     @Option(
             names = "--chat",
+            negatable = true,
+            fallbackValue = "true",
             description = "Write rows of prompt and completion as a turn of the user and one of the assistant, by the"
-                    + " model's chat template. Default: as they stand.")
-    boolean chat;
+                    + " model's chat template. Default: as they stand; eval: as in training.")
+    @Nullable
+    Boolean chat;
 
     @Option(
             names = "--chat-template",
@@ -43,8 +48,9 @@ final class ChatFlags {
             completionCandidates = WordLists.LossParts.class,
             description =
                     "What is learnt of a conversation: assistant (each of its turns), last (its last turn), or all. Default:"
-                            + " assistant.")
-    LossOn lossOn = LossOn.ASSISTANT;
+                            + " assistant; eval: as in training.")
+    @Nullable
+    LossOn lossOn;
 
     void check(Problems problems) {
         ModelFlags.requireFile(problems, "--chat-template", template);
@@ -54,24 +60,46 @@ final class ChatFlags {
     /** The format for some rows; null if none of them is a conversation, or the model has no template for them. */
     @Nullable
     ChatFormat format(Path modelDirectory, List<Row> rows) throws IOException {
-        return format(null, modelDirectory, rows);
+        return format(null, modelDirectory, null, rows);
     }
 
-    /** The same with the template of a model's adapter. */
+    /** The same as the model was trained, unless this says otherwise. */
     @Nullable
-    ChatFormat format(@Nullable Path adapterDirectory, Path modelDirectory, List<Row> rows) throws IOException {
-        if (!chat && rows.stream().noneMatch(Conversation.class::isInstance)) {
+    ChatFormat format(LoadedModel model, List<Row> rows) throws IOException {
+        return format(model.adapterDirectory(), model.tokenizer(), model.trainedChat(), rows);
+    }
+
+    private @Nullable ChatFormat format(
+            @Nullable Path adapterDirectory, Path modelDirectory, @Nullable TrainedChat trained, List<Row> rows)
+            throws IOException {
+        boolean wraps = chat != null ? chat : trained != null && trained.wrapPrompts();
+        if (!wraps && rows.stream().noneMatch(Conversation.class::isInstance)) {
             return null;
         }
         ChatTemplate read;
         if (template != null) {
             read = ChatTemplate.read(template, modelDirectory);
-        } else if (chat) {
+        } else if (wraps) {
             read = ChatTemplate.open(adapterDirectory, modelDirectory);
         } else {
             read = ChatTemplate.find(adapterDirectory, modelDirectory).orElse(null);
         }
-        Map<String, @Nullable Object> told = new LinkedHashMap<>(TemplateVariables.of(variables));
-        return read == null ? null : new ChatFormat(read, lossOn, chat, told);
+        Map<String, @Nullable Object> told = new LinkedHashMap<>(trained == null ? Map.of() : trained.variables());
+        told.putAll(TemplateVariables.of(variables));
+        return read == null ? null : new ChatFormat(read, lossOn(trained), wraps, told);
+    }
+
+    private LossOn lossOn(@Nullable TrainedChat trained) {
+        if (lossOn != null) {
+            return lossOn;
+        }
+        return trained == null
+                ? LossOn.ASSISTANT
+                : LossOn.valueOf(trained.lossOn().toUpperCase(Locale.ROOT));
+    }
+
+    /** What is left to the defaults of a training, by key. */
+    Map<String, Object> resolved() {
+        return Map.of("chat", Boolean.TRUE.equals(chat), "loss_on", lossOn(null).word());
     }
 }

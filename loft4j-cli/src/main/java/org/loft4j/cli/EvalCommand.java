@@ -104,12 +104,7 @@ final class EvalCommand implements Verb {
             List<Row> rows = DataFiles.read(data.data, data.columns(task == Task.SEQUENCE_CLASSIFICATION));
             int maxLength = loaded.maxLength(data.maxLength);
             Dataset dataset = switch (task) {
-                case CAUSAL_LM ->
-                    Dataset.causalLm(
-                            rows,
-                            tokenizer,
-                            maxLength,
-                            chat.format(loaded.adapterDirectory(), loaded.tokenizer(), rows));
+                case CAUSAL_LM -> Dataset.causalLm(rows, tokenizer, maxLength, chat.format(loaded, rows));
                 case TOKEN_CLASSIFICATION -> Dataset.tokenClassification(rows, labels(loaded), tokenizer, maxLength);
                 default -> Dataset.classification(rows, labels(loaded), tokenizer, maxLength);
             };

@@ -26,6 +26,7 @@ import org.loft4j.infer.TextGenerator.Answer;
 import org.loft4j.infer.TextGenerator.Request;
 import org.loft4j.infer.TextGenerator.TextListener;
 import org.loft4j.io.Json;
+import org.loft4j.model.TrainedChat;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -61,8 +62,14 @@ final class GenerateCommand implements Verb {
     @Nullable
     DataReference data;
 
-    @Option(names = "--chat", description = "Give each text to the model as a turn of the user, by its chat template.")
-    boolean chat;
+    @Option(
+            names = "--chat",
+            negatable = true,
+            fallbackValue = "true",
+            description = "Give each text to the model as a turn of the user, by its chat template. Default: as in"
+                    + " training.")
+    @Nullable
+    Boolean chat;
 
     @Option(
             names = "--compare-base",
@@ -141,8 +148,10 @@ final class GenerateCommand implements Verb {
 
     /** How turns are written; null where there are none. */
     private @Nullable ChatFormat format(List<Row> rows, LoadedModel loaded) throws IOException {
-        return chat || rows.stream().anyMatch(Conversation.class::isInstance)
-                ? new ChatFormat(loaded.chatTemplate(prompt.template), LossOn.ASSISTANT, chat, Map.of())
+        TrainedChat trained = loaded.trainedChat();
+        boolean turns = chat != null ? chat : trained != null && trained.wrapPrompts();
+        return turns || rows.stream().anyMatch(Conversation.class::isInstance)
+                ? new ChatFormat(loaded.chatTemplate(prompt.template), LossOn.ASSISTANT, turns, loaded.chatVariables())
                 : null;
     }
 

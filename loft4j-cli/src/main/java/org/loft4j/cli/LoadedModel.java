@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -16,6 +17,7 @@ import org.loft4j.io.HubException;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
+import org.loft4j.model.TrainedChat;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
@@ -171,6 +173,18 @@ record LoadedModel(
     /** The chat template in a file, else the adapter's, else the model's. */
     ChatTemplate chatTemplate(@Nullable Path file) throws IOException {
         return file == null ? ChatTemplate.open(adapterDirectory, tokenizer()) : ChatTemplate.read(file, tokenizer());
+    }
+
+    /** How the training wrote conversations; null where it had none. */
+    @Nullable
+    TrainedChat trainedChat() {
+        return trainedAs == null ? null : trainedAs.chat();
+    }
+
+    /** What the chat template is told beside the messages: what it was told in training. */
+    Map<String, @Nullable Object> chatVariables() {
+        TrainedChat trained = trainedChat();
+        return trained == null ? Map.of() : trained.variables();
     }
 
     /** Length in tokens to which texts are cut: as in training, and never more than the model was made for. */

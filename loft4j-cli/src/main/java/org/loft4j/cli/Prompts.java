@@ -62,7 +62,7 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
             messages.add(Message.of("user", said));
         }
         variables.putAll(flags.variables());
-        String rendered = format.template().render(messages, true, variables).text();
+        String rendered = format.template().prompt(messages, variables);
         String shown = String.valueOf(messages.get(messages.size() - 1).fields().get("content"));
         // the template writes its special tokens itself
         return new Prompt(shown, "", tokenizer.encode(rendered, false));

@@ -65,7 +65,10 @@ final class Settings {
         if (value instanceof RowFormat format) {
             return format.word();
         }
-        if (value instanceof Pooling || value instanceof Schedule.Kind || value instanceof LossOn) {
+        if (value instanceof LossOn lossOn) {
+            return lossOn.word();
+        }
+        if (value instanceof Pooling || value instanceof Schedule.Kind) {
             return value.toString().toLowerCase(java.util.Locale.ROOT);
         }
         return value instanceof Number || value instanceof Boolean || value instanceof List ? value : value.toString();

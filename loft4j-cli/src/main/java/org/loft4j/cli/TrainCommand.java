@@ -348,8 +348,9 @@ final class TrainCommand implements Verb {
         return resolved;
     }
 
-    private static Map<String, Object> resolved(TrainConfig config, @Nullable LoraConfig lora) {
+    private Map<String, Object> resolved(TrainConfig config, @Nullable LoraConfig lora) {
         Map<String, Object> resolved = new LinkedHashMap<>(config.toMap());
+        resolved.putAll(chat.resolved());
         if (lora != null) {
             resolved.put("lora_alpha", lora.alpha());
         }

@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -111,6 +112,42 @@ class ChatRunEndToEndTest {
         Path run = train("run", "--method", "lora", "--chat", "--overwrite");
         assertFalse(Files.exists(run.resolve("chat_template.jinja")));
         assertEquals(tokens("--model", model, "--chat"), tokens("--adapter", run, "--chat"));
+    }
+
+    @Test
+    void aModelIsAskedAndJudgedAsItWasTrained() throws Exception {
+        Object[] as = {"--chat", "--chat-template", template, "--chat-template-kwargs", "tale=true"};
+        Object[] learnt = Stream.concat(Stream.of("--method", "lora", "--loss-on", "all"), Stream.of(as))
+                .toArray();
+        Path run = train("run", learnt);
+        int asked =
+                tokens(Stream.concat(Stream.of("--model", model), Stream.of(as)).toArray());
+        assertEquals(asked, tokens("--adapter", run));
+        assertEquals(tokens("--model", model), tokens("--adapter", run, "--no-chat"));
+        assertEquals(
+                tokens("--model", model, "--chat", "--chat-template", template),
+                tokens("--adapter", run, "--chat-template-kwargs", "tale=false"));
+        try (TextGenerator generator = TextGenerator.open(run)) {
+            var answer = generator.reply(List.of(Message.of("user", "Once upon a time")), 1, SamplingConfig.GREEDY);
+            assertEquals(asked, answer.promptTokens());
+        }
+        double loss = loss(run);
+        assertEquals(
+                loss,
+                loss(
+                        run,
+                        Stream.concat(Stream.of("--loss-on", "all"), Stream.of(as))
+                                .toArray()));
+        assertNotEquals(loss, loss(run, "--no-chat"));
+        assertNotEquals(loss, loss(run, "--loss-on", "last"));
+        assertNotEquals(loss, loss(run, "--chat-template-kwargs", "tale=false"));
+    }
+
+    private double loss(Path run, Object... options) throws Exception {
+        return json(Stream.concat(Stream.of("eval", "--adapter", run, "--data", rows), Stream.of(options))
+                        .toArray())
+                .get("loss")
+                .asDouble();
     }
 
     private static Captured loft(Object... args) {

@@ -149,7 +149,7 @@ class NamedModelEndToEndTest {
     @Test
     void thePathInAnAdapterIsThatFromTheFolderOfTheTraining() throws IOException {
         Path adapter = Files.createDirectories(directory.resolve("adapter"));
-        new TaskFile(Task.SEQUENCE_CLASSIFICATION, List.of("a", "b"), null, 16, "models/Gone").write(adapter);
+        new TaskFile(Task.SEQUENCE_CLASSIFICATION, List.of("a", "b"), null, 16, "models/Gone", null).write(adapter);
         Captured call = loft("predict", "--adapter", adapter.toString(), "--text", "x");
         assertEquals(1, call.status());
         assertTrue(

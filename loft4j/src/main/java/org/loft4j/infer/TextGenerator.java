@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -13,6 +14,7 @@ import org.loft4j.data.Message;
 import org.loft4j.data.StreamingDecoder;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Continuation.Stop;
+import org.loft4j.model.TaskFile;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -108,9 +110,18 @@ public final class TextGenerator implements AutoCloseable {
                     "the model has no chat template: continue a text, or put a chat_template.jinja beside its tokenizer");
         }
         // the template writes its special tokens itself
-        long[] prompt = tokenizer.encode(template.prompt(messages), false);
+        String text = template.prompt(messages, variables());
+        long[] prompt = tokenizer.encode(text, false);
         Request request = new Request(maxNewTokens, template.stopIds(tokenizer), List.of(), sampling);
         return generate(List.of(prompt), request, (row, piece) -> {}).get(0);
+    }
+
+    /** What the template was told in training beside the messages. */
+    private Map<String, @Nullable Object> variables() {
+        TaskFile trained = opened == null ? null : opened.trainedAs();
+        return trained == null || trained.chat() == null
+                ? Map.of()
+                : trained.chat().variables();
     }
 
     /**

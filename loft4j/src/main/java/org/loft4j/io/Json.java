@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
+import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.core.util.Separators;
@@ -20,6 +21,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.FileFault;
 
@@ -85,6 +88,16 @@ public final class Json {
             return object(origin, MAPPER.readTree(text));
         } catch (IOException e) {
             throw e instanceof CheckpointException known ? known : fault(origin, e);
+        }
+    }
+
+    static Map<String, @Nullable Object> values(Path file, ObjectNode tree) throws CheckpointException {
+        try {
+            return MAPPER.readerFor(new TypeReference<Map<String, @Nullable Object>>() {})
+                    .with(DeserializationFeature.USE_LONG_FOR_INTS)
+                    .readValue(tree);
+        } catch (IOException e) {
+            throw fault(file, e);
         }
     }
 

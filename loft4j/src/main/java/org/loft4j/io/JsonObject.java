@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -50,6 +51,11 @@ public final class JsonObject {
     /** A copy of the whole tree, to be changed and written elsewhere. */
     public ObjectNode toTree() {
         return tree.deepCopy();
+    }
+
+    /** The values as null, Boolean, Long, Double, String, List and Map. */
+    public Map<String, @Nullable Object> toMap() throws CheckpointException {
+        return Json.values(file, tree);
     }
 
     public long requireLong(String key) throws CheckpointException {

@@ -29,13 +29,15 @@ import org.loft4j.nn.Task;
  * @param pooling how the sequence becomes one vector; null where no sequence does
  * @param maxLength length in tokens to which rows were cut in training; of no meaning for images
  * @param baseModel directory or name of the model that was trained; null if unknown
+ * @param chat how conversations were written; null where there were none, or nobody knows
  */
 public record TaskFile(
         Task task,
         List<String> labels,
         @Nullable Pooling pooling,
         int maxLength,
-        @Nullable String baseModel) {
+        @Nullable String baseModel,
+        @Nullable TrainedChat chat) {
     /** The file's name. */
     public static final String NAME = "loft_task.json";
 
@@ -43,8 +45,12 @@ public record TaskFile(
         labels = List.copyOf(labels);
     }
 
-    /** What this model was made for. */
-    public static TaskFile of(Model model, int maxLength) {
+    /**
+     * What this model was made for.
+     *
+     * @param chat how conversations were written; null where there were none
+     */
+    public static TaskFile of(Model model, int maxLength, @Nullable TrainedChat chat) {
         ModelDescription description = model.description();
         Path directory = description.directory();
         HubName name = directory == null ? null : HubCache.nameOf(directory);
@@ -53,7 +59,8 @@ public record TaskFile(
                 description.labels(),
                 description.pooling(),
                 maxLength,
-                name != null ? name.toString() : directory == null ? null : directory.toString());
+                name != null ? name.toString() : directory == null ? null : directory.toString(),
+                chat);
     }
 
     public static boolean exists(Path directory) {
@@ -67,16 +74,20 @@ public record TaskFile(
                 json.strings("labels"),
                 pooling(json),
                 json.requireInt("max_length", 1),
-                json.findString("base_model"));
+                json.findString("base_model"),
+                TrainedChat.read(json));
     }
 
     public void write(Path directory) throws IOException {
-        Map<String, Object> tree = new LinkedHashMap<>();
+        Map<String, @Nullable Object> tree = new LinkedHashMap<>();
         tree.put("task", word(task));
         tree.put("labels", labels);
         tree.put("pooling", pooling == null ? null : pooling.name().toLowerCase(Locale.ROOT));
         tree.put("max_length", maxLength);
         tree.put("base_model", baseModel);
+        if (chat != null) {
+            chat.put(tree);
+        }
         Json.write(directory.resolve(NAME), tree);
     }
 

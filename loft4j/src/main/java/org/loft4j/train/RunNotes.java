@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.model.TaskFile;
+import org.loft4j.model.TrainedChat;
 import org.loft4j.nn.Model;
 
 /**
@@ -15,9 +16,12 @@ import org.loft4j.nn.Model;
 record RunNotes(TaskFile task, @Nullable String template) {
     static RunNotes of(Model model, TrainData data) {
         ChatFormat format = data.train().chatFormat();
+        if (format == null) {
+            return new RunNotes(TaskFile.of(model, data.maxLength(), null), null);
+        }
+        TrainedChat chat = new TrainedChat(format.wrapPrompts(), format.lossOn().word(), format.variables());
         return new RunNotes(
-                TaskFile.of(model, data.maxLength()),
-                format == null ? null : format.template().source());
+                TaskFile.of(model, data.maxLength(), chat), format.template().source());
     }
 
     void write(Path directory) throws IOException {

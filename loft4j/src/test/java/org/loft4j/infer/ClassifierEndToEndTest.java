@@ -162,7 +162,7 @@ class ClassifierEndToEndTest {
             assertEquals("cat", named.classify("the cat is on the mat .").label());
         }
         TaskFile task = TaskFile.read(output);
-        assertEquals(new TaskFile(Task.SEQUENCE_CLASSIFICATION, LABELS, Pooling.MEAN, 16, base.toString()), task);
+        assertEquals(new TaskFile(Task.SEQUENCE_CLASSIFICATION, LABELS, Pooling.MEAN, 16, base.toString(), null), task);
         assertTrue(Files.exists(output.resolve("tokenizer.json")));
         assertEquals(!method.usesAdapter(), Files.exists(output.resolve("config.json")));
     }
@@ -253,7 +253,7 @@ class ClassifierEndToEndTest {
     @Test
     void anAdaptersModelThatIsNotFoundMayHaveBeenRelative() throws IOException {
         train(Method.LORA, Pooling.MEAN);
-        new TaskFile(Task.SEQUENCE_CLASSIFICATION, LABELS, Pooling.MEAN, 16, "models/Base").write(output);
+        new TaskFile(Task.SEQUENCE_CLASSIFICATION, LABELS, Pooling.MEAN, 16, "models/Base", null).write(output);
         String message = assertThrows(CheckpointException.class, () -> Classifier.open(output))
                 .getMessage();
         assertTrue(
@@ -264,7 +264,7 @@ class ClassifierEndToEndTest {
 
     @Test
     void aLanguageModelsAdapterIsNotAClassifier() throws IOException {
-        new TaskFile(Task.CAUSAL_LM, List.of(), null, 16, null).write(output);
+        new TaskFile(Task.CAUSAL_LM, List.of(), null, 16, null, null).write(output);
         String message = assertThrows(ConfigException.class, () -> Classifier.open(base, output, DeviceSpec.CPU, null))
                 .getMessage();
         assertTrue(message.contains("was trained as a language model"), message);

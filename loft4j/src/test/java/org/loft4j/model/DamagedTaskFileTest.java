@@ -12,7 +12,7 @@ class DamagedTaskFileTest implements HostileFormat {
     public List<Path> lay(Path folder) throws IOException {
         return List.of(Files.writeString(folder.resolve(TaskFile.NAME), """
                 {"task": "sequence_classification", "labels": ["bad", "good"], "pooling": "mean", "max_length": 128,
-                 "base_model": "somewhere/base"}
+                 "base_model": "somewhere/base", "chat": true, "loss_on": "last", "chat_template_kwargs": {"a": [1]}}
                 """));
     }
 

@@ -61,7 +61,7 @@ class RunSaverTest {
         return new RunSaver(
                 new Checkpoints(directory),
                 trainable,
-                TaskFile.of(model, 16)::write,
+                TaskFile.of(model, 16, null)::write,
                 config,
                 null,
                 before,

@@ -69,7 +69,7 @@ class SavingStallSlowTest {
                 RunSaver saver = new RunSaver(
                         new Checkpoints(output),
                         trainable,
-                        TaskFile.of(model, 64)::write,
+                        TaskFile.of(model, 64, null)::write,
                         config,
                         null,
                         () -> {},

@@ -1,0 +1,46 @@
+package org.loft4j.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.CheckpointException;
+import org.loft4j.nn.Task;
+
+class TaskFileTest {
+    @TempDir
+    Path directory;
+
+    private void write(String text) throws IOException {
+        Files.writeString(directory.resolve(TaskFile.NAME), text);
+    }
+
+    @Test
+    void howConversationsWereWrittenIsReadBack() throws IOException {
+        TrainedChat chat = new TrainedChat(true, "last", Map.of("enable_thinking", false, "level", 3L));
+        TaskFile task = new TaskFile(Task.CAUSAL_LM, List.of(), null, 64, "models/Base", chat);
+        task.write(directory);
+        assertEquals(task, TaskFile.read(directory));
+    }
+
+    @Test
+    void aFileThatSaysNothingOfConversationsIsReadAsBefore() throws IOException {
+        write("{\"task\": \"causal_lm\", \"labels\": [], \"pooling\": null, \"max_length\": 64, \"base_model\": null}");
+        assertNull(TaskFile.read(directory).chat());
+    }
+
+    @Test
+    void aPartThatCannotBeLearntIsRefused() throws IOException {
+        write("{\"task\": \"causal_lm\", \"max_length\": 64, \"chat\": true, \"loss_on\": \"first\"}");
+        var fault = assertThrows(CheckpointException.class, () -> TaskFile.read(directory));
+        assertTrue(fault.getMessage().contains("must be one of all, assistant, last, found first"), fault.getMessage());
+    }
+}
