@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.ZonedDateTime;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -60,7 +61,14 @@ final class ChatFlags {
     /** The format for some rows; null if none of them is a conversation, or the model has no template for them. */
     @Nullable
     ChatFormat format(Path modelDirectory, List<Row> rows) throws IOException {
-        return format(null, modelDirectory, null, rows);
+        return format(modelDirectory, rows, ZonedDateTime.now());
+    }
+
+    /** @param moment what the template takes for now */
+    @Nullable
+    ChatFormat format(Path modelDirectory, List<Row> rows, ZonedDateTime moment) throws IOException {
+        ChatFormat format = format(null, modelDirectory, null, rows);
+        return format == null ? null : format.at(moment);
     }
 
     /** The same as the model was trained, unless this says otherwise. */

@@ -297,7 +297,9 @@ final class CompareCommand implements Verb {
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
             int most = (int) Math.min(Integer.MAX_VALUE, Models.maxPositions(directory));
             int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
-            ChatFormat format = rows.task() == Task.CAUSAL_LM ? new ChatFlags().format(directory, rows.train()) : null;
+            ChatFormat format = rows.task() == Task.CAUSAL_LM
+                    ? new ChatFlags().format(directory, rows.train(), Comparison.chatDate(output))
+                    : null;
             TrainData training = new TrainData(
                     packing.encode(rows, rows.train(), tokenizer, format, maxLength, "training", err()),
                     packing.encode(

@@ -1,7 +1,10 @@
 package org.loft4j.cli;
 
+import java.io.IOException;
 import java.nio.file.Path;
+import java.time.ZonedDateTime;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.train.ChatDate;
 import org.loft4j.train.OnExisting;
 import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Option;
@@ -132,6 +135,12 @@ final class RunFlags {
                 .earlyStoppingPatience(earlyStoppingPatience)
                 .saveInBackground(saveInBackground)
                 .divergenceFactor(divergenceFactor);
+    }
+
+    /** What chat templates take for now: a run that goes on keeps its date. */
+    ZonedDateTime chatDate() throws IOException {
+        ZonedDateTime kept = resume ? ChatDate.of(output) : null;
+        return kept == null ? ZonedDateTime.now() : kept;
     }
 
     OnExisting onExisting() {

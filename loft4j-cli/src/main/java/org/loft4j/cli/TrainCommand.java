@@ -218,7 +218,7 @@ final class TrainCommand implements Verb {
         int most = (int) Math.min(Integer.MAX_VALUE, Models.maxPositions(directory));
         int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
-            ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows.train()) : null;
+            ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows.train(), run.chatDate()) : null;
             TrainingSet train = streamed != null
                     ? streamed.encode(tokenizer, format, maxLength, stream.shuffleBuffer())
                     : packing.encode(rows, rows.train(), tokenizer, format, maxLength, "training", err());

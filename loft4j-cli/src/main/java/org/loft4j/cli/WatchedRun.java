@@ -39,7 +39,7 @@ final class WatchedRun {
             }
             ChatFormat turns = format == null
                     ? null
-                    : new ChatFormat(format.template(), format.lossOn(), true, format.variables());
+                    : new ChatFormat(format.template(), format.lossOn(), true, format.variables()).at(format.moment());
             return training -> {
                 List<Row> rows = watch.samplePrompts.stream()
                         .map(text -> (Row) new PlainText(text, Origin.MEMORY))

@@ -150,6 +150,72 @@ class ChatRunEndToEndTest {
                 .asDouble();
     }
 
+    /** Every moment another text, as a template that writes the date makes every day. */
+    private static final String TIMED = "{{ bos_token }}{{ strftime_now('%S.%f') }} " + TURNS;
+
+    @Test
+    void aRunThatGoesOnTakesTheDateOfItsBeginning() throws Exception {
+        Files.writeString(template, TIMED);
+        Object[] options = {"--method", "lora", "--chat", "--chat-template", template, "--batch-size", "2"};
+        Path run = train(
+                "run",
+                Stream.concat(Stream.of(options), Stream.of("--save-steps", "1"))
+                        .toArray());
+        String date = date(run.resolve("loft_task.json"));
+        Files.delete(run.resolve("trainer_state.json"));
+        Path last = run.resolve("checkpoint-4");
+        Files.move(last, last.resolveSibling("checkpoint-4.gone"));
+        Files.delete(run.resolve("loft_task.json"));
+        train(
+                "run",
+                Stream.concat(Stream.of(options), Stream.of("--save-steps", "1", "--resume"))
+                        .toArray());
+        assertEquals(date, date(run.resolve("loft_task.json")));
+        train("run", Stream.concat(Stream.of(options), Stream.of("--overwrite")).toArray());
+        assertNotEquals(date, date(run.resolve("loft_task.json")));
+    }
+
+    @Test
+    void aComparisonThatGoesOnTakesTheDateOfItsBeginning() throws Exception {
+        Files.writeString(model.resolve("chat_template.jinja"), TIMED);
+        Path talks = Files.writeString(
+                folder.resolve("talks.jsonl"),
+                ("{\"messages\": [{\"role\": \"user\", \"content\": \"Once\"},"
+                                + " {\"role\": \"assistant\", \"content\": \"upon a time\"}]}\n")
+                        .repeat(4));
+        Path output = folder.resolve("compared");
+        Object[] call = {
+            "compare",
+            "--model",
+            model,
+            "--data",
+            talks,
+            "--eval-data",
+            talks,
+            "--test-data",
+            talks,
+            "--methods",
+            "lora",
+            "--ranks",
+            "2",
+            "--learning-rates",
+            "1e-3",
+            "--epochs",
+            "1",
+            "--output",
+            output
+        };
+        assertEquals(0, loft(call).status());
+        String date = date(output.resolve("comparison.json"));
+        Captured again = loft(call);
+        assertEquals(0, again.status(), again.err());
+        assertEquals(date, date(output.resolve("comparison.json")));
+    }
+
+    private static String date(Path file) throws Exception {
+        return new ObjectMapper().readTree(file.toFile()).get("chat_date").asText();
+    }
+
     private static Captured loft(Object... args) {
         return Captured.loft(Stream.of(args).map(String::valueOf).toArray(String[]::new));
     }

@@ -3,6 +3,8 @@ package org.loft4j.io;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -109,6 +111,19 @@ public final class JsonObject {
     public @Nullable String findString(String key) throws CheckpointException {
         JsonNode value = node(key);
         return value == null ? null : asString(key, value);
+    }
+
+    /** A date and a time with their zone, as {@link ZonedDateTime} writes them. */
+    public @Nullable ZonedDateTime findMoment(String key) throws CheckpointException {
+        String value = findString(key);
+        if (value == null) {
+            return null;
+        }
+        try {
+            return ZonedDateTime.parse(value);
+        } catch (DateTimeParseException e) {
+            throw fault(key, "must be a moment such as 2026-01-31T12:00:00Z, found " + JsonFault.quote(value));
+        }
     }
 
     /** An array of strings; empty where the key is absent. */

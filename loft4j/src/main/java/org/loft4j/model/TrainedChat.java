@@ -1,5 +1,6 @@
 package org.loft4j.model;
 
+import java.time.ZonedDateTime;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -14,8 +15,13 @@ import org.loft4j.io.JsonObject;
  * @param wrapPrompts whether plain prompts were turns of the user
  * @param lossOn the part of a conversation that was learnt: all, assistant or last
  * @param variables what the template read beside what a row says
+ * @param date what the template took for now; null if unknown
  */
-public record TrainedChat(boolean wrapPrompts, String lossOn, Map<String, @Nullable Object> variables) {
+public record TrainedChat(
+        boolean wrapPrompts,
+        String lossOn,
+        Map<String, @Nullable Object> variables,
+        @Nullable ZonedDateTime date) {
     private static final List<String> LOSS_ON = List.of("all", "assistant", "last");
 
     public TrainedChat {
@@ -32,12 +38,17 @@ public record TrainedChat(boolean wrapPrompts, String lossOn, Map<String, @Nulla
             throw json.fault("loss_on", "must be one of " + String.join(", ", LOSS_ON) + ", found " + lossOn);
         }
         JsonObject variables = json.findObject("chat_template_kwargs");
-        return new TrainedChat(json.booleanOr("chat", false), lossOn, variables == null ? Map.of() : variables.toMap());
+        return new TrainedChat(
+                json.booleanOr("chat", false),
+                lossOn,
+                variables == null ? Map.of() : variables.toMap(),
+                json.findMoment("chat_date"));
     }
 
     void put(Map<String, @Nullable Object> tree) {
         tree.put("chat", wrapPrompts);
         tree.put("loss_on", lossOn);
         tree.put("chat_template_kwargs", variables);
+        tree.put("chat_date", date == null ? null : date.toString());
     }
 }

@@ -19,7 +19,8 @@ record RunNotes(TaskFile task, @Nullable String template) {
         if (format == null) {
             return new RunNotes(TaskFile.of(model, data.maxLength(), null), null);
         }
-        TrainedChat chat = new TrainedChat(format.wrapPrompts(), format.lossOn().word(), format.variables());
+        TrainedChat chat =
+                new TrainedChat(format.wrapPrompts(), format.lossOn().word(), format.variables(), format.moment());
         return new RunNotes(
                 TaskFile.of(model, data.maxLength(), chat), format.template().source());
     }

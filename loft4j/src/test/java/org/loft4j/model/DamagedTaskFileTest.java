@@ -12,7 +12,8 @@ class DamagedTaskFileTest implements HostileFormat {
     public List<Path> lay(Path folder) throws IOException {
         return List.of(Files.writeString(folder.resolve(TaskFile.NAME), """
                 {"task": "sequence_classification", "labels": ["bad", "good"], "pooling": "mean", "max_length": 128,
-                 "base_model": "somewhere/base", "chat": true, "loss_on": "last", "chat_template_kwargs": {"a": [1]}}
+                 "base_model": "somewhere/base", "chat": true, "loss_on": "last", "chat_template_kwargs": {"a": [1]},
+                 "chat_date": "2026-01-31T12:00:00Z[UTC]"}
                 """));
     }
 

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.ZonedDateTime;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -25,7 +26,8 @@ class TaskFileTest {
 
     @Test
     void howConversationsWereWrittenIsReadBack() throws IOException {
-        TrainedChat chat = new TrainedChat(true, "last", Map.of("enable_thinking", false, "level", 3L));
+        TrainedChat chat =
+                new TrainedChat(true, "last", Map.of("enable_thinking", false, "level", 3L), ZonedDateTime.now());
         TaskFile task = new TaskFile(Task.CAUSAL_LM, List.of(), null, 64, "models/Base", chat);
         task.write(directory);
         assertEquals(task, TaskFile.read(directory));
@@ -35,6 +37,14 @@ class TaskFileTest {
     void aFileThatSaysNothingOfConversationsIsReadAsBefore() throws IOException {
         write("{\"task\": \"causal_lm\", \"labels\": [], \"pooling\": null, \"max_length\": 64, \"base_model\": null}");
         assertNull(TaskFile.read(directory).chat());
+    }
+
+    @Test
+    void aDateThatIsNoneIsRefused() throws IOException {
+        write(
+                "{\"task\": \"causal_lm\", \"max_length\": 64, \"chat\": true, \"loss_on\": \"all\", \"chat_date\": \"today\"}");
+        var fault = assertThrows(CheckpointException.class, () -> TaskFile.read(directory));
+        assertTrue(fault.getMessage().contains("\"chat_date\" must be a moment such as"), fault.getMessage());
     }
 
     @Test

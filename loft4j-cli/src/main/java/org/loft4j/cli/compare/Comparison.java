@@ -2,13 +2,16 @@ package org.loft4j.cli.compare;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.ZonedDateTime;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.data.ChatFormat;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -67,6 +70,13 @@ public final class Comparison {
         this.results = new ResultStore(settings.output());
     }
 
+    /** What the chat template of the comparison in a directory takes for now: the moment of its first call, this one if there is none. */
+    public static ZonedDateTime chatDate(Path output) throws CheckpointException {
+        ZonedDateTime kept =
+                SummaryRule.exists(output) ? SummaryRule.read(output).chatDate() : null;
+        return kept == null ? ZonedDateTime.now() : kept;
+    }
+
     /** Ends the comparison after the step in progress. May be called from any thread. */
     public void requestStop() {
         stopped.set(true);
@@ -87,7 +97,7 @@ public final class Comparison {
             requireMetric(model.task());
             TrialSettings described = new TrialSettings(model, data);
             requireAgreement(described);
-            SummaryRule rule = new SummaryRule(settings.metric(), settings.sweep());
+            SummaryRule rule = new SummaryRule(settings.metric(), settings.sweep(), chatDate());
             rule.requireContinues(settings.output(), results);
             rule.write(settings.output());
             listener.onAgreement();
@@ -99,6 +109,11 @@ public final class Comparison {
                 runner.set(null);
             }
         }
+    }
+
+    private @Nullable ZonedDateTime chatDate() {
+        ChatFormat format = data.training().train().chatFormat();
+        return format == null ? null : format.moment();
     }
 
     private void requireMetric(Task task) {

@@ -3,29 +3,38 @@ package org.loft4j.cli.compare;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 
 /**
- * How the results of a directory are summed up, left beside them for a later call that has nothing else.
+ * How the results of a directory are summed up, and when they were begun; left beside them for later calls.
  *
  * @param metric of the validation data that chooses the learning rate
  * @param sweep seeds that every rate was tried with
+ * @param chatDate what the chat template takes for now; null where there are no conversations
  */
-record SummaryRule(String metric, List<Long> sweep) {
+record SummaryRule(
+        String metric, List<Long> sweep, @Nullable ZonedDateTime chatDate) {
     private static final String FILE = "comparison.json";
 
     void write(Path output) throws IOException {
         Map<String, Object> tree = new LinkedHashMap<>();
         tree.put("metric", metric);
         tree.put("sweep_seeds", sweep);
+        tree.put("chat_date", chatDate == null ? null : chatDate.toString());
         Json.write(output.resolve(FILE), tree);
+    }
+
+    static boolean exists(Path output) {
+        return Files.exists(output.resolve(FILE));
     }
 
     /**
@@ -34,7 +43,7 @@ record SummaryRule(String metric, List<Long> sweep) {
      * @throws ConfigException if there are results, and a seed of their sweep is not among these
      */
     void requireContinues(Path output, ResultStore results) throws IOException {
-        if (results.all().isEmpty() || !Files.exists(output.resolve(FILE))) {
+        if (results.all().isEmpty() || !exists(output)) {
             return;
         }
         List<Long> before = read(output).sweep();
@@ -48,13 +57,12 @@ record SummaryRule(String metric, List<Long> sweep) {
 
     /** @throws ConfigException if the directory holds no comparison */
     static SummaryRule read(Path output) throws CheckpointException {
-        Path file = output.resolve(FILE);
-        if (!Files.exists(file)) {
+        if (!exists(output)) {
             throw new ConfigException("output_dir " + output + " holds no comparison: it has no " + FILE);
         }
-        JsonObject json = Json.read(file);
+        JsonObject json = Json.read(output.resolve(FILE));
         List<Long> sweep = new ArrayList<>();
         json.toTree().path("sweep_seeds").forEach(seed -> sweep.add(seed.asLong()));
-        return new SummaryRule(json.requireString("metric"), sweep);
+        return new SummaryRule(json.requireString("metric"), sweep, json.findMoment("chat_date"));
     }
 }
