@@ -149,6 +149,10 @@ public final class ModelDoctor {
                     "copy the base model's tokenizer here");
             return;
         }
+        if (text("architectures").contains("Classification")) {
+            // it writes nothing that would have an end
+            return;
+        }
         TokenizerFiles files = TokenizerFiles.read(directory);
         String end = files.special("eos_token");
         String padding = files.special("pad_token");

@@ -90,6 +90,7 @@ class ModelDoctorTest {
                 expected == Verdict.AFTER,
                 says(diagnosis, Consumer.PEFT, "pooling " + pooling + " is loft4j's own"),
                 diagnosis.toString());
+        assertFalse(says(diagnosis, Consumer.VLLM, "chat template"), "a classifier does not converse");
     }
 
     @Test
