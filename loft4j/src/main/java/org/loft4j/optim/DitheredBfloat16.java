@@ -17,9 +17,13 @@ final class DitheredBfloat16 {
 
     /** @param exact float32, contiguous; overwritten */
     static Tensor round(Tensor exact, long t) {
-        double turn = t * GOLDEN;
-        int up = (int) ((turn - Math.floor(turn)) * DROPPED);
-        exact.view(ScalarType.Int).add_(new Scalar(up)).bitwise_and_(new Scalar(-DROPPED));
+        exact.view(ScalarType.Int).add_(new Scalar(point(t, DROPPED))).bitwise_and_(new Scalar(-DROPPED));
         return exact.to(ScalarType.BFloat16);
+    }
+
+    /** What is added at step t before what is below a multiple of {@code dropped} is cut off. */
+    static int point(long t, int dropped) {
+        double turn = t * GOLDEN;
+        return (int) ((turn - Math.floor(turn)) * dropped);
     }
 }

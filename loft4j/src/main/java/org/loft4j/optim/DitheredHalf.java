@@ -16,8 +16,6 @@ import org.loft4j.tensor.Tensors;
  * mean and no step moves all of one sign together.
  */
 final class DitheredHalf {
-    private static final double GOLDEN = (Math.sqrt(5) - 1) / 2;
-
     /** From one element to the next, of 2¹⁶: near √2 − 1, and odd, so that every point comes once. */
     private static final int STRIDE = 27145;
 
@@ -38,11 +36,9 @@ final class DitheredHalf {
     static void write(Tensor kept, Tensor exact, long t) {
         // digits of float32 that the type has not
         int dropped = 1 << (Dtype.of(kept) == Dtype.BF16 ? 16 : 13);
-        double turn = t * GOLDEN;
-        int start = (int) ((turn - Math.floor(turn)) * dropped);
         Tensor up = torch.arange(new Scalar(exact.numel()), Tensors.options(Dtype.I32, DeviceSpec.of(exact)))
                 .mul_(new Scalar(STRIDE))
-                .add_(new Scalar(start))
+                .add_(new Scalar(DitheredBfloat16.point(t, dropped)))
                 .bitwise_and_(new Scalar(dropped - 1));
         exact.view(ScalarType.Int).add_(up.view(Shapes.of(exact))).bitwise_and_(new Scalar(-dropped));
         kept.copy_(exact);

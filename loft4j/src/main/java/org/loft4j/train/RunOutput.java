@@ -150,10 +150,6 @@ final class RunOutput implements AutoCloseable {
         if (modelDirectory == null || !Files.isDirectory(modelDirectory) || is(modelDirectory)) {
             return;
         }
-        for (String name : Tokenizer.FILES) {
-            // those of an earlier run may be of another model
-            Files.deleteIfExists(directory.resolve(name));
-        }
         try (Stream<Path> files = Files.list(modelDirectory)) {
             for (Path file : files.toList()) {
                 String name = file.getFileName().toString();

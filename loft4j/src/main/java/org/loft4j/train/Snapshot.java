@@ -26,7 +26,7 @@ final class Snapshot implements Checkpoints.Content, AutoCloseable {
      */
     static Snapshot of(Map<String, Map<String, Tensor>> files, Checkpoints.Content rest) {
         Snapshot snapshot = new Snapshot(rest);
-        // a tied embedding has two names
+        // a tied embedding has two names; where two objects stand for one tensor, it is merely copied twice
         Map<Tensor, Tensor> once = new IdentityHashMap<>();
         boolean whole = false;
         try {

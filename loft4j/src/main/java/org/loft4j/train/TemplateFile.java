@@ -1,6 +1,5 @@
 package org.loft4j.train;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -25,10 +24,11 @@ public final class TemplateFile {
             return;
         }
         Path config = directory.resolve("tokenizer_config.json");
-        if (Files.isRegularFile(config)
-                && new ObjectMapper().readTree(config.toFile()) instanceof ObjectNode tree
-                && tree.remove("chat_template") != null) {
-            Json.write(config, tree);
+        if (Files.isRegularFile(config)) {
+            ObjectNode tree = Json.read(config).toTree();
+            if (tree.remove("chat_template") != null) {
+                Json.write(config, tree);
+            }
         }
         Files.deleteIfExists(directory.resolve("chat_template.json"));
         AtomicFiles.write(directory.resolve("chat_template.jinja"), source.getBytes(StandardCharsets.UTF_8));

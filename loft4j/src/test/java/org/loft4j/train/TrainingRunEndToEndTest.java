@@ -251,27 +251,6 @@ class TrainingRunEndToEndTest {
     }
 
     @Test
-    void aDirectoryWithARunIsNotOverwrittenUnasked() throws IOException {
-        TrainConfig config = TinyRun.config(Method.LORA).epochs(1).build();
-        TinyRun.train(config, directory, OnExisting.REFUSE);
-        String message = assertThrows(ConfigException.class, () -> TinyRun.train(config, directory, OnExisting.REFUSE))
-                .getMessage();
-        assertTrue(
-                message.contains("holds a run already: resume it (--resume), let it be overwritten (--overwrite)"),
-                message);
-        TrainConfig other = TinyRun.config(Method.LORA).epochs(1).seed(6).build();
-        assertEquals(
-                TrainResult.Outcome.FINISHED,
-                TinyRun.train(other, directory, OnExisting.OVERWRITE).outcome());
-        assertEquals(
-                4,
-                metrics(directory)
-                        .get(metrics(directory).size() - 1)
-                        .get("step")
-                        .asInt());
-    }
-
-    @Test
     void otherSettingsCannotGoOnWithARun() throws IOException {
         TrainConfig config = TinyRun.config(Method.LOFT).build();
         try (Model model = TinyRun.model();
