@@ -23,7 +23,7 @@ final class AdamWUpdate implements FactorUpdate {
     @Override
     public void transport(Tensor c, long t) {
         if (config.has(LoftBlock.FIRST_MOMENT)) {
-            m.copy_(c.to(m.scalar_type()).mm(m));
+            m.copy_(c.to(m).mm(m));
         }
         if (config.has(LoftBlock.SECOND_MOMENT)) {
             second.transport(c, t);

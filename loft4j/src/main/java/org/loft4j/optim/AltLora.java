@@ -78,9 +78,9 @@ public final class AltLora {
                     if (secondMoment) {
                         v.put(factor, NativeScope.keep(torch.zeros(shape, wide.options())));
                     }
-                    Basis basis = new Basis(pair, factor, damping);
-                    bases.put(factor, basis);
-                    overlaps.put(factor, NativeScope.keep(Basis.zeros(pair)));
+                    Tensor overlap = NativeScope.keep(Basis.zeros(pair));
+                    overlaps.put(factor, overlap);
+                    bases.put(factor, new Basis(pair, factor, damping, overlap));
                 }
             }
         }
@@ -101,12 +101,11 @@ public final class AltLora {
         public void step(long t, double learningRate, double gradScale) {
             for (Factor factor : List.of(Factor.A, Factor.B)) {
                 Tensor f = factor.wide(pair);
-                Tensor inverse = of(bases, factor.other()).inverse();
+                Basis basis = of(bases, factor.other());
                 Tensor grad = factor.wideGrad(pair).to(ScalarType.Double).mul(new Scalar(gradScale));
-                Tensor scaled = inverse.mm(grad).to(f.scalar_type());
-                Tensor carry = inverse.mm(of(overlaps, factor.other())).to(f.scalar_type());
+                Tensor scaled = basis.inverse().mm(grad).to(f.scalar_type());
                 Tensor moment = of(m, factor);
-                moment.copy_(carry.mm(moment).mul_(new Scalar(config.beta1())))
+                moment.copy_(basis.carry().to(f).mm(moment).mul_(new Scalar(config.beta1())))
                         .add_(scaled, new Scalar(1 - config.beta1()));
                 Tensor direction = moment.div(new Scalar(1 - Math.pow(config.beta1(), t)));
                 if (secondMoment) {
@@ -114,11 +113,7 @@ public final class AltLora {
                 }
                 Tensor written = f.mul(new Scalar(1 - learningRate * config.weightDecay()))
                         .sub_(direction, new Scalar(learningRate));
-                of(overlaps, factor)
-                        .copy_(written.to(ScalarType.Double)
-                                .mm(f.to(ScalarType.Double).t()));
-                f.copy_(written);
-                of(bases, factor).renew();
+                of(bases, factor).write(written);
             }
         }
 

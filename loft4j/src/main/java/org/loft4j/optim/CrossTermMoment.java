@@ -36,7 +36,7 @@ final class CrossTermMoment implements SecondMoment {
         this.wide = like.scalar_type();
         this.tiles = Tiles.of(like);
         this.guard = OvershootGuard.of(config, like);
-        this.coordinates = new KeptCoordinates((int) like.size(0), like);
+        this.coordinates = new KeptCoordinates((int) like.size(0));
         this.algebra = CrossTerms.of((int) like.size(0), DeviceSpec.of(like));
         try (NativeScope scope = new NativeScope()) {
             Tensor zeros =
@@ -78,7 +78,7 @@ final class CrossTermMoment implements SecondMoment {
      * @param gram S, float64 {@code (r, r)}
      */
     Tensor power(Tensor gram) {
-        Tensor q = coordinates.map();
+        Tensor q = coordinates.map().to(gram);
         Tensor weights = algebra.paired(q.t().mm(gram).mm(q).to(wide)).select(0, 0);
         Tensor power = torch.empty(new long[] {packed.size(1)}, weights.options(), null);
         // with one row on its left a general product takes many times as long
@@ -105,7 +105,7 @@ final class CrossTermMoment implements SecondMoment {
     @Override
     public void transport(Tensor c, long t) {
         if (!coordinates.move(c)) {
-            UnaryOperator<Tensor> carry = algebra.carry(c.mm(coordinates.map()), wide);
+            UnaryOperator<Tensor> carry = algebra.carry(c.mm(coordinates.map()), packed.device(), wide);
             long rank = c.size(0);
             tiles.along(packed.size(1), rank * rank, (from, count) -> {
                 Tensor own = packed.narrow(1, from, count);

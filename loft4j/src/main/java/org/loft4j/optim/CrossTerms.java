@@ -3,6 +3,7 @@ package org.loft4j.optim;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -113,15 +114,16 @@ final class CrossTerms {
      * What carries packed matrices over, {@code P ↦ C·P·Cᵀ}, on columns of {@code vech(P)}: up to {@link #AT_ONCE} one product with
      * the matrix T of {@link #congruence}, which has r⁴/4 numbers, above it one with C from each side.
      *
-     * @param c {@code (r, r)}
+     * @param c {@code (r, r)}, wherever it is
+     * @param device of the packed matrices
      * @param type that is computed in
      */
-    UnaryOperator<Tensor> carry(Tensor c, ScalarType type) {
+    UnaryOperator<Tensor> carry(Tensor c, Device device, ScalarType type) {
         if (c.size(0) <= AT_ONCE) {
-            Tensor t = congruence(c).to(type);
+            Tensor t = congruence(c.to(device, c.scalar_type())).to(type);
             return t::mm;
         }
-        Tensor narrow = c.to(type);
+        Tensor narrow = c.to(device, type);
         return packed -> bothSides(narrow, packed);
     }
 

@@ -16,6 +16,7 @@ interface FactorUpdate extends AutoCloseable {
     /**
      * Carries the history over to the new basis: coordinates x become {@code C·x}, with {@code C: (r, r)} (blocks 3 and 4).
      *
+     * @param c float64, on the processor
      * @param t number of this step, from 1
      */
     void transport(Tensor c, long t);

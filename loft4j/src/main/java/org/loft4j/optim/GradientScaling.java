@@ -1,5 +1,6 @@
 package org.loft4j.optim;
 
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
 /** What a method makes of the gradients of one pair before AdamW sees them; see {@link ScaledAdamWPair}. */
@@ -13,8 +14,18 @@ interface GradientScaling extends AutoCloseable {
      */
     Tensor scale(Factor factor, Tensor grad, long t);
 
-    /** Takes the present values of the factors. */
-    void renew();
+    /** Those that it asks. */
+    default List<Basis> bases() {
+        return List.of();
+    }
+
+    /** The factors that the method moves have been written. */
+    void written();
+
+    /** The factors have been loaded anew. */
+    default void reloaded() {
+        written();
+    }
 
     @Override
     void close();

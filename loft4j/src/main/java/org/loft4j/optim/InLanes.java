@@ -42,12 +42,16 @@ final class InLanes<T> {
         });
     }
 
-    /** The sum of what all add, in an order that does not depend on which lane is first. */
+    /** The sum of what all add, each in a scope of its own, in an order that does not depend on which lane is first. */
     double sum(BiConsumer<? super T, NormSum> work) {
         double[] sums = new double[parts.size()];
         run(part -> {
             NormSum sum = new NormSum();
-            parts.get(part).forEach(one -> work.accept(one, sum));
+            for (T one : parts.get(part)) {
+                try (NativeScope scope = new NativeScope()) {
+                    work.accept(one, sum);
+                }
+            }
             sums[part] = sum.value();
         });
         return Arrays.stream(sums).sum();

@@ -13,7 +13,8 @@ import org.loft4j.tensor.Tensors;
 /**
  * Coordinates in an earlier basis, in which a history may stay while the basis moves: {@code x = Q·y}, where x are coordinates in
  * the basis of now and y those that are kept. For matrices {@code P = Q·P'·Qᵀ}, so {@code aᵀ·P·a = (Qᵀ·a)ᵀ·P'·(Qᵀ·a)}: to turn a few
- * vectors takes the place of carrying over many matrices.
+ * vectors takes the place of carrying over many matrices. The maps are on the processor, wherever the factors are, since how far they
+ * have led is asked in every step.
  */
 final class KeptCoordinates implements AutoCloseable {
     /** {@code ‖Q‖²} and {@code ‖Q⁻¹‖²} may be this many times those of the identity, so that little is lost to rounding. */
@@ -22,15 +23,18 @@ final class KeptCoordinates implements AutoCloseable {
     /** Q and its inverse, float64 {@code (2, r, r)}. */
     private final Tensor maps;
 
-    /** @param like a tensor of the device */
-    KeptCoordinates(int rank, Tensor like) {
+    KeptCoordinates(int rank) {
         try (NativeScope scope = new NativeScope()) {
-            maps = NativeScope.keep(Tensors.zeros(Dtype.F64, DeviceSpec.of(like), 2, rank, rank));
+            maps = NativeScope.keep(Tensors.zeros(Dtype.F64, DeviceSpec.CPU, 2, rank, rank));
             renew();
         }
     }
 
-    /** {@code Q ← C·Q}; false where that leads too far, and Q stays. */
+    /**
+     * {@code Q ← C·Q}; false where that leads too far, and Q stays.
+     *
+     * @param c on the processor
+     */
     boolean move(Tensor c) {
         Tensor map = c.mm(map());
         Tensor inverse = torch.linalg_inv_ex(map).get0();
@@ -49,19 +53,19 @@ final class KeptCoordinates implements AutoCloseable {
         maps.copy_(torch.eye(maps.size(1), maps.options()));
     }
 
-    /** Q, float64 {@code (r, r)}. */
+    /** Q, float64 {@code (r, r)}, on the processor. */
     Tensor map() {
         return maps.select(0, 0);
     }
 
     /** {@code Q⁻¹·x}: coordinates of now as they are kept. */
     Tensor kept(Tensor x) {
-        return maps.select(0, 1).to(x.scalar_type()).mm(x);
+        return maps.select(0, 1).to(x).mm(x);
     }
 
     /** {@code Qᵀ·a} for each column: its product with what is kept is that of a with what that is now. */
     Tensor dual(Tensor a) {
-        return map().t().to(a.scalar_type()).mm(a);
+        return map().t().to(a).mm(a);
     }
 
     /** Adds what is saved. */

@@ -1,6 +1,7 @@
 package org.loft4j.optim;
 
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -41,18 +42,23 @@ final class LoftPair implements PairRule {
         this.config = config;
         this.rateMatch = config.matchRate() ? new RateMatch(pair.loraA()) : null;
         try (NativeScope scope = new NativeScope()) {
-            for (Factor factor : Factor.values()) {
-                states.put(factor, new FactorState(config, update.of(pair, factor)));
-                bases.put(factor, new Basis(pair, factor, config.damping()));
-            }
             overlaps.put(Factor.A, NativeScope.keep(Basis.zeros(pair)));
             overlaps.put(Factor.B, takesTurns() ? overlap(Factor.A) : NativeScope.keep(Basis.zeros(pair)));
+            for (Factor factor : Factor.values()) {
+                states.put(factor, new FactorState(config, update.of(pair, factor)));
+                bases.put(factor, new Basis(pair, factor, config.damping(), overlap(factor)));
+            }
         }
     }
 
     @Override
     public LowRankPair pair() {
         return pair;
+    }
+
+    @Override
+    public List<Basis> bases() {
+        return List.copyOf(bases.values());
     }
 
     /** Blocks 2 and 6. */
@@ -141,10 +147,10 @@ final class LoftPair implements PairRule {
         for (Factor factor : Factor.values()) {
             Basis basis = basis(factor.other());
             if (t > 1 && moves(factor.other(), t - 1)) {
-                state(factor).transport(basis.inverse().mm(overlap(factor.other())), t);
+                state(factor).transport(basis.carry(), t);
             } else if (t > 1 && config.damping() instanceof Damping.Absolute) {
                 // (S + δ)⁻¹·S is not the identity
-                state(factor).transport(basis.inverse().mm(basis.gram()), t);
+                state(factor).transport(basis.inverse().mm(basis.gram()).cpu(), t);
             }
             boolean rests = t > 1 && moves(factor, t - 1) && !moves(factor, t);
             Resting resting = rests ? new Resting(factor.wide(pair), basis(factor), basis) : null;
@@ -165,7 +171,7 @@ final class LoftPair implements PairRule {
                 written.put(factor, decayed.sub_(d, new Scalar(learningRate / pair.scale())));
             }
         });
-        written.forEach(this::write);
+        written.forEach((factor, next) -> basis(factor).write(next));
     }
 
     /** Block 5. In the tangent space A takes {@code D·(I − P_A)}: the rest is B's. */
@@ -204,7 +210,7 @@ final class LoftPair implements PairRule {
     public Optional<LoftDiagnostics> diagnostics(long t) {
         double turn = 0;
         for (Factor factor : Factor.values()) {
-            turn = moves(factor, t) ? Math.max(turn, basis(factor).turn(overlap(factor))) : turn;
+            turn = moves(factor, t) ? Math.max(turn, basis(factor).turn()) : turn;
         }
         return Optional.of(new LoftDiagnostics(
                 pair.name(), basis(Factor.A).condition(), basis(Factor.B).condition(), turn, epsShare(t), stepNorm(t)));
@@ -232,14 +238,6 @@ final class LoftPair implements PairRule {
                 .sum()
                 .item_double();
         return pair.scale() * Math.sqrt(Math.max(0, squared));
-    }
-
-    private void write(Factor factor, Tensor written) {
-        Tensor f = factor.wide(pair);
-        overlap(factor)
-                .copy_(written.to(ScalarType.Double).mm(f.to(ScalarType.Double).t()));
-        f.copy_(written);
-        basis(factor).renew();
     }
 
     /** Block 1. */

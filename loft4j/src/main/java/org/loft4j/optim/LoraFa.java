@@ -51,9 +51,18 @@ public final class LoraFa {
         }
 
         @Override
-        public void renew() {
-            // A has moved only if it was loaded, which costs r×r work to find out and no more to redo
-            a.renew();
+        public List<Basis> bases() {
+            return List.of(a);
+        }
+
+        @Override
+        public void written() {
+            // A never is
+        }
+
+        @Override
+        public void reloaded() {
+            a.reload();
         }
 
         @Override

@@ -86,6 +86,11 @@ public final class LoraPro {
         }
 
         @Override
+        public List<Basis> bases() {
+            return List.of(gramA, gramB);
+        }
+
+        @Override
         public void readGradients(long t, NormSum norm) {
             for (Factor factor : Factor.values()) {
                 norm.add(factor.wideGrad(pair).square().sum());

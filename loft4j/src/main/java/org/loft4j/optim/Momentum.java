@@ -20,7 +20,7 @@ final class Momentum implements AutoCloseable {
 
     void transport(Tensor c) {
         if (calibrated) {
-            m.copy_(c.to(m.scalar_type()).mm(m));
+            m.copy_(c.to(m).mm(m));
         }
     }
 

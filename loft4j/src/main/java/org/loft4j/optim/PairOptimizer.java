@@ -31,6 +31,7 @@ final class PairOptimizer implements Optimizer {
     @Override
     public double squaredGradNorm() {
         long t = steps.taken() + 1;
+        Basis.refresh(rules.stream().flatMap(rule -> rule.bases().stream()).toList());
         return inLanes.sum((rule, norm) -> rule.readGradients(t, norm));
     }
 

@@ -1,5 +1,6 @@
 package org.loft4j.optim;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -10,6 +11,11 @@ import org.bytedeco.pytorch.Tensor;
  */
 interface PairRule extends AutoCloseable {
     LowRankPair pair();
+
+    /** Those that {@link #readGradients} and {@link #step} ask: on a device they are made anew for all pairs at once. */
+    default List<Basis> bases() {
+        return List.of();
+    }
 
     /**
      * Reads the gradients.

@@ -86,7 +86,7 @@ final class PublishedLoftPair implements PairRule {
         CrossTermMoment second = of(seconds, factor);
         Tensor r = basis.inverse().mm(overlap);
         m.copy_(r.to(m.scalar_type()).mm(m));
-        second.transport(r.t(), t);
+        second.transport(r.t().cpu(), t);
 
         Tensor grad = factor.wideGrad(pair).to(ScalarType.Double).mul(new Scalar(gradScale));
         Tensor scaled = basis.inverse().mm(grad).to(m.scalar_type());

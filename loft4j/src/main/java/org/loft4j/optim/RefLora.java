@@ -60,6 +60,7 @@ public final class RefLora {
         private final int warmupSteps;
         private final Tensor s;
         private final Tensor inverse;
+        private boolean stale = true;
 
         Refactoring(LowRankPair pair, int warmupSteps) {
             this.pair = pair;
@@ -68,12 +69,12 @@ public final class RefLora {
                 Tensor a = exact(Factor.A);
                 s = NativeScope.keep(torch.zeros(new long[] {a.size(0), a.size(0)}, a.options()));
                 inverse = NativeScope.keep(torch.zeros_like(s));
-                renew();
             }
         }
 
         /** {@code S}, float64 {@code (r, r)}. */
         Tensor s() {
+            refresh();
             return s;
         }
 
@@ -82,11 +83,21 @@ public final class RefLora {
             if (t <= warmupSteps) {
                 return grad;
             }
+            refresh();
             return (factor == Factor.A ? inverse : s).mm(grad);
         }
 
         @Override
-        public void renew() {
+        public void written() {
+            stale = true;
+        }
+
+        /** Takes the factors' present values if they are new; through the warm-up nobody asks. */
+        private void refresh() {
+            if (!stale) {
+                return;
+            }
+            stale = false;
             Tensor a = exact(Factor.A);
             Tensor b = exact(Factor.B);
             T_TensorTensor_T ofA = torch.linalg_eigh(a.mm(a.t()));

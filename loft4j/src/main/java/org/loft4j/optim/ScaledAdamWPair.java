@@ -2,6 +2,7 @@ package org.loft4j.optim;
 
 import java.util.EnumMap;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -35,6 +36,11 @@ final class ScaledAdamWPair implements PairRule {
     }
 
     @Override
+    public List<Basis> bases() {
+        return scaling.bases();
+    }
+
+    @Override
     public void readGradients(long t, NormSum norm) {
         moving.forEach(factor -> norm.add(factor.wideGrad(pair).square().sum()));
     }
@@ -50,7 +56,7 @@ final class ScaledAdamWPair implements PairRule {
             Tensor f = factor.wide(pair);
             moments(factor).step(f, grad.to(f.scalar_type()), 1, t, learningRate);
         });
-        scaling.renew();
+        scaling.written();
     }
 
     @Override
@@ -60,7 +66,7 @@ final class ScaledAdamWPair implements PairRule {
 
     @Override
     public void reloaded() {
-        scaling.renew();
+        scaling.reloaded();
     }
 
     private Moments moments(Factor factor) {

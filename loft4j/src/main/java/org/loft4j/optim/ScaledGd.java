@@ -48,7 +48,12 @@ public final class ScaledGd {
         }
 
         @Override
-        public void renew() {
+        public List<Basis> bases() {
+            return List.of(a, b);
+        }
+
+        @Override
+        public void written() {
             a.renew();
             b.renew();
         }
