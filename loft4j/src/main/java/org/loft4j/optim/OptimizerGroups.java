@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 
 /** Optimizers that step together under one clipping norm (LoFT, block 6), each with its own learning rate. */
@@ -20,10 +21,24 @@ public final class OptimizerGroups implements AutoCloseable {
         }
     }
 
+    private static final String LOSS_SCALE = "loss_scale";
+
     private final List<Group> groups;
+    private final @Nullable LossScale lossScale;
 
     public OptimizerGroups(List<Group> groups) {
+        this(groups, null);
+    }
+
+    /** @param lossScale of what the gradients are taken; closed with this; null for the loss as it is */
+    public OptimizerGroups(List<Group> groups, @Nullable LossScale lossScale) {
         this.groups = List.copyOf(groups);
+        this.lossScale = lossScale;
+    }
+
+    /** What the loss is to be multiplied by before the backward pass: a power of two, 1 but for a {@link LossScale}. */
+    public double lossScale() {
+        return lossScale == null ? 1 : lossScale.value();
     }
 
     /**
@@ -37,13 +52,17 @@ public final class OptimizerGroups implements AutoCloseable {
         for (Group group : groups) {
             squared += group.optimizer.squaredGradNorm();
         }
-        double norm = Math.sqrt(squared);
+        double scale = lossScale();
+        double norm = Math.sqrt(squared) / scale;
+        if (lossScale != null) {
+            lossScale.after(Double.isFinite(norm));
+        }
         if (!Double.isFinite(norm)) {
             return new StepReport(norm, 1, true);
         }
         double coefficient = maxGradNorm > 0 ? Math.min(1, maxGradNorm / (norm + 1e-6)) : 1;
         for (Group group : groups) {
-            group.optimizer.step(group.learningRate * learningRateFactor, coefficient);
+            group.optimizer.step(group.learningRate * learningRateFactor, coefficient / scale);
         }
         return new StepReport(norm, coefficient, false);
     }
@@ -62,6 +81,9 @@ public final class OptimizerGroups implements AutoCloseable {
         for (Group group : groups) {
             group.optimizer.state().forEach((name, tensor) -> state.put(group.name + "/" + name, tensor));
         }
+        if (lossScale != null) {
+            state.put(LOSS_SCALE, lossScale.state());
+        }
         return state;
     }
 
@@ -77,10 +99,18 @@ public final class OptimizerGroups implements AutoCloseable {
             });
             group.optimizer.loadState(own);
         }
+        // a run of before there was one begins anew with it
+        Tensor saved = state.get(LOSS_SCALE);
+        if (lossScale != null && saved != null) {
+            SavedState.copyInto(Map.of(LOSS_SCALE, lossScale.state()), Map.of(LOSS_SCALE, saved));
+        }
     }
 
     @Override
     public void close() {
+        if (lossScale != null) {
+            lossScale.close();
+        }
         groups.forEach(group -> group.optimizer.close());
     }
 }

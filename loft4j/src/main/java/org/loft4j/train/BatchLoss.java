@@ -16,14 +16,15 @@ import org.loft4j.nn.Task;
  *
  * @param task which loss
  * @param count number of target tokens or examples in all batches
+ * @param lossScale multiplies the gradients, and not the loss that is told
  */
-record BatchLoss(Task task, long count) {
-    static BatchLoss over(Task task, List<? extends MiniBatch> batches) {
+record BatchLoss(Task task, long count, double lossScale) {
+    static BatchLoss over(Task task, List<? extends MiniBatch> batches, double lossScale) {
         long count = 0;
         for (MiniBatch batch : batches) {
             count += batch.targets();
         }
-        return new BatchLoss(task, count);
+        return new BatchLoss(task, count, lossScale);
     }
 
     /**
@@ -33,10 +34,11 @@ record BatchLoss(Task task, long count) {
     double backward(Model model, BatchTensors batch) {
         double scale = 1.0 / Math.max(1, count);
         if (task == Task.CAUSAL_LM) {
-            return scale * new LanguageModelLoss((Decoder) model).backward(batch.input(), batch.labels(), scale);
+            return scale
+                    * new LanguageModelLoss((Decoder) model).backward(batch.input(), batch.labels(), scale * lossScale);
         }
         Tensor share = sum(task, model.logits(batch.input()), batch.labels()).mul(new Scalar(scale));
-        share.backward();
+        share.mul(new Scalar(lossScale)).backward();
         return share.item_double();
     }
 

@@ -26,6 +26,7 @@ import org.loft4j.model.TrainedConfig;
 import org.loft4j.nn.Model;
 import org.loft4j.optim.AdamW;
 import org.loft4j.optim.AdamWConfig;
+import org.loft4j.optim.LossScale;
 import org.loft4j.optim.NamedParameter;
 import org.loft4j.optim.OptimizerGroups;
 import org.loft4j.tensor.Dtype;
@@ -105,7 +106,8 @@ public final class Trainable implements AutoCloseable {
             adapter.close();
             throw e;
         }
-        return new Trainable(model, adapter, new OptimizerGroups(groups), adapter.trainableElements());
+        LossScale lossScale = model.description().dtype() == Dtype.F16 ? new LossScale() : null;
+        return new Trainable(model, adapter, new OptimizerGroups(groups, lossScale), adapter.trainableElements());
     }
 
     /** A module that the checkpoint lacked has random values: it has to be trained, and nobody could read it again. */

@@ -45,12 +45,15 @@ public final class Trainer {
     /**
      * The first half of {@link #step}: leaves the gradient of the mean loss with what is trained.
      *
+     * <p>Under a {@link org.loft4j.optim.LossScale} the gradients are multiplied by it.
+     *
      * @return the mean loss
      */
     public double findGradients(List<? extends MiniBatch> microBatches, long step) {
         Seeds.manualSeed(Seeds.derive(config.seed(), "step", step));
         trainable.beginStep(config.seed(), step);
-        BatchLoss objective = BatchLoss.over(model.task(), microBatches);
+        BatchLoss objective =
+                BatchLoss.over(model.task(), microBatches, trainable.optimizer().lossScale());
         double loss = 0;
         try {
             for (int i = 0; i < microBatches.size(); i++) {
@@ -61,6 +64,10 @@ public final class Trainer {
                             .backward(objective, batch, Seeds.derive(config.seed(), "batch " + i, step));
                 }
             }
+        } catch (RuntimeException | Error e) {
+            // of the batches before: who goes on after a fault must not add to them
+            trainable.optimizer().zeroGrad();
+            throw e;
         } finally {
             AutogradFunction.sweep();
         }

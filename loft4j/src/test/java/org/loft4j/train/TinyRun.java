@@ -30,11 +30,15 @@ final class TinyRun {
     private TinyRun() {}
 
     static Model model() {
+        return model(Dtype.F32);
+    }
+
+    static Model model(Dtype dtype) {
         // weights large enough for a frozen model to have features, as a pretrained one has
         DecoderConfig sizes =
                 new DecoderConfig(VOCABULARY, 16, 2, 2, 1, 8, 24, 32, 1e-5, false, 0, 0.4, Activation.SILU, -1);
         LlamaConfig config = new LlamaConfig(sizes, Rope.plain(8, 10000), false, false, 0);
-        return LlamaModel.random(config, DeviceSpec.CPU, Dtype.F32, 11);
+        return LlamaModel.random(config, DeviceSpec.CPU, dtype, 11);
     }
 
     /** Sequences of 4 to 12 tokens, each the successor of the one before. */

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.LinkedHashMap;
@@ -178,6 +179,25 @@ class TrainerTest {
             assertSame(before, snapshot(model, trainable), 0);
             set(norm, finite);
             assertFalse(trainer.step(batches, 2).report().skipped());
+        }
+    }
+
+    /** One row is not shared out over lanes: what autograd had added up would stay. */
+    @Test
+    void whoGoesOnAfterAFaultStartsFromNothing() {
+        Dataset data = TinyRun.counting(8, 3);
+        Batch unknown = batch(Dataset.causalLmIds(List.of(new int[] {1, 2, TinyRun.VOCABULARY + 5, 3})), 0);
+        TrainConfig config = TrainConfig.builder(Method.LORA).build();
+        try (Model model = TinyRun.model();
+                Trainable trainable = Trainable.create(model, NO_DROPOUT, config);
+                Model untouched = TinyRun.model();
+                Trainable other = Trainable.create(untouched, NO_DROPOUT, config)) {
+            Trainer trainer = new Trainer(model, trainable, config, 10);
+            assertThrows(RuntimeException.class, () -> trainer.step(List.of(batch(data, 0), unknown), 0));
+            StepResult after = trainer.step(List.of(batch(data, 1)), 0);
+            StepResult expected = new Trainer(untouched, other, config, 10).step(List.of(batch(data, 1)), 0);
+            assertEquals(expected.report().gradNorm(), after.report().gradNorm());
+            assertSame(snapshot(untouched, other), snapshot(model, trainable), 0);
         }
     }
 
