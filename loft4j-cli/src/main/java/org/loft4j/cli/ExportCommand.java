@@ -12,6 +12,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.data.ChatTemplate;
 import org.loft4j.export.ExportReport;
 import org.loft4j.export.GgufAdapter;
 import org.loft4j.export.GgufModel;
@@ -116,7 +117,8 @@ final class ExportCommand implements Verb {
         if (model.adapter == null) {
             Path directory = LoadedModel.directory(model);
             try (ModelDirectory source = ModelDirectory.open(directory)) {
-                return GgufModel.write(source, new GgufModel.Options(directory, directory, type, tokenizerPre), output);
+                return GgufModel.write(
+                        source, new GgufModel.Options(directory, directory, type, tokenizerPre, null), output);
             }
         }
         DeviceFlags place = new DeviceFlags();
@@ -131,7 +133,9 @@ final class ExportCommand implements Verb {
             Objects.requireNonNull(loaded.adapter()).mergeAndClose();
             TensorMap merged =
                     new TensorMap(loaded.directory(), loaded.model().weights().asMap());
-            var options = new GgufModel.Options(loaded.directory(), loaded.tokenizer(), type, tokenizerPre);
+            String chatTemplate = ChatTemplate.source(Objects.requireNonNull(loaded.adapterDirectory()));
+            var options =
+                    new GgufModel.Options(loaded.directory(), loaded.tokenizer(), type, tokenizerPre, chatTemplate);
             return GgufModel.write(merged, options, output);
         }
     }

@@ -52,7 +52,9 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
         Labels labels = task.isClassification() ? labels(scan, modelLabels) : null;
         String shape = Quantities.of(scan.rows() + scan.heldOut().size(), "row") + " of " + all.columns()
                 + " (--format " + all.format().word() + ") in " + data.data.shown() + ", read as they are learnt"
-                + (split && labels != null ? TrainingRows.heldOutAlone(scan.labels(), scan.heldOut()) : "");
+                + (split && labels != null
+                        ? TrainingRows.heldOutAlone("rows", scan.labels(), Labels.namesIn(scan.heldOut()))
+                        : "");
         return new StreamedRows(source, scan, new TrainingRows(task, scan.first(), eval, labels, shape));
     }
 

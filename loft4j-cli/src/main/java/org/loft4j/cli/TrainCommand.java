@@ -279,6 +279,7 @@ final class TrainCommand implements Verb {
                     "--streaming is for rows of text; images are read as they are learnt in any case");
         }
         TrainingImages rows = TrainingImages.read(data, images, eval, Models.labels(directory), run.seed);
+        err().println("loft: " + rows.shape());
         ModelOptions options = new ModelOptions(
                 Task.IMAGE_CLASSIFICATION,
                 rows.labels().names(),

@@ -23,13 +23,15 @@ import org.loft4j.train.TrainData;
  * @param train images to learn from
  * @param eval held-out images; null for none
  * @param labels classes by index
+ * @param shape what was found, in words
  */
-record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, Labels labels) {
+record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, Labels labels, String shape) {
     /** @param modelLabels the classes that the model knows, which are kept if the images have no others */
     static TrainingImages read(DataFlags data, ImageFlags images, EvalFlags held, List<String> modelLabels, long seed)
             throws IOException {
         LabeledImages all = images.read(DataFlags.images(data.data), data);
         LabeledImages train = all;
+        String shape = Quantities.of(all.size(), "image") + " in " + data.data.shown();
         LabeledImages eval = held.file == null ? null : images.readAll(DataFlags.images(held.file), data);
         if (eval == null && held.share > 0) {
             eval = all.select(i -> TrainTestSplit.isHeldOut(all.identity(i), held.share, seed));
@@ -38,11 +40,12 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, Labels 
                 throw new ConfigException("holding out " + held.share + " of " + all.size()
                         + " images leaves none on one side: choose another share or name --eval-data");
             }
+            shape += TrainingRows.heldOutAlone("images", Labels.namesIn(train), Labels.namesIn(eval));
         }
         // of all, since the split may hold out a class whole
         Labels own = Labels.of(all, DataFlags.images(data.data));
         Labels labels = modelLabels.containsAll(own.names()) ? Labels.ofNames(modelLabels) : own;
-        return new TrainingImages(train, eval, labels);
+        return new TrainingImages(train, eval, labels, shape);
     }
 
     /** Ready for a model; prepared as its directory says. */

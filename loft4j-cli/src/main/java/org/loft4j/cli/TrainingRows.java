@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -63,7 +64,7 @@ record TrainingRows(
             TrainTestSplit<Row> split = TrainTestSplit.byHash(train, evalShare, seed);
             train = split.train();
             eval = split.test();
-            shape += labels == null ? "" : heldOutAlone(Labels.namesIn(train), eval);
+            shape += labels == null ? "" : heldOutAlone("rows", Labels.namesIn(train), Labels.namesIn(eval));
         }
         return new TrainingRows(task, train, eval, labels, shape);
     }
@@ -73,16 +74,20 @@ record TrainingRows(
                 + read.format().word() + ") in " + data.shown();
     }
 
-    /** Classes of held-out rows that none to learn from has, in words; empty if there are none. */
-    static String heldOutAlone(Set<String> learnt, List<Row> heldOut) throws IOException {
-        Set<String> alone = Labels.namesIn(heldOut);
+    /**
+     * Labels of what is held out that nothing to learn from has, in words; empty if there are none.
+     *
+     * @param things what is held out, such as rows
+     */
+    static String heldOutAlone(String things, Set<String> learnt, Set<String> heldOut) {
+        Set<String> alone = new TreeSet<>(heldOut);
         alone.removeAll(learnt);
         if (alone.isEmpty()) {
             return "";
         }
         String some = alone.stream().limit(SHOWN).map(name -> '"' + name + '"').collect(Collectors.joining(", "));
-        return "; " + Quantities.of(alone.size(), "label") + (alone.size() == 1 ? " is" : " are")
-                + " in held-out rows alone: " + some + (alone.size() > SHOWN ? ", …" : "");
+        return "; " + Quantities.of(alone.size(), "label") + (alone.size() == 1 ? " is" : " are") + " in held-out "
+                + things + " alone: " + some + (alone.size() > SHOWN ? ", …" : "");
     }
 
     /** @param modelLabels the classes that the model knows, which are kept if the rows have no others */

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.LabeledText;
+import org.loft4j.data.Labels;
 import org.loft4j.data.TrainTestSplit;
 import org.loft4j.data.image.LabeledImages;
 import org.loft4j.nn.Task;
@@ -67,7 +68,7 @@ class TrainingRowsTest {
                 .toList();
         assertEquals(
                 "; 6 labels are in held-out rows alone: \"c0\", \"c2\", \"c3\", \"c4\", \"c5\", …",
-                TrainingRows.heldOutAlone(Set.of("c1"), List.copyOf(held)));
+                TrainingRows.heldOutAlone("rows", Set.of("c1"), Labels.namesIn(held)));
     }
 
     @Test
@@ -90,7 +91,7 @@ class TrainingRowsTest {
     }
 
     @Test
-    void imagesOfAClassThatIsHeldOutWholeAreKnown() throws IOException {
+    void imagesOfAClassThatIsHeldOutWholeAreKnownAndTold() throws IOException {
         for (String name : List.of("blue/1.png", "blue/2.png", "red/1.png", "red/2.png", "rare/1.png")) {
             Path file = folder.resolve("images").resolve(name);
             Files.createDirectories(file.getParent());
@@ -109,5 +110,7 @@ class TrainingRowsTest {
                 TrainingImages.read(flags(folder.resolve("images")), new ImageFlags(), held, List.of(), seed);
         assertEquals(CLASSES, read.labels().names());
         assertEquals(4, read.train().size());
+        assertTrue(read.shape().startsWith("5 images in "), read.shape());
+        assertTrue(read.shape().endsWith("; 1 label is in held-out images alone: \"rare\""), read.shape());
     }
 }

@@ -72,11 +72,16 @@ public final class Labels {
      * @throws DataException if all images have the same
      */
     public static Labels of(LabeledImages images, Path file) throws DataException {
+        return found(namesIn(images), new Origin(file, 0));
+    }
+
+    /** The names of the classes that occur in images. */
+    public static SortedSet<String> namesIn(LabeledImages images) {
         var found = new TreeSet<String>();
         for (int i = 0; i < images.size(); i++) {
             found.add(images.label(i));
         }
-        return found(found, new Origin(file, 0));
+        return found;
     }
 
     /** The labels that a pass over rows found, in those held out too. */

@@ -52,12 +52,19 @@ public final class GgufModel {
      * @param tokenizer directory with tokenizer.json
      * @param type of the matrices; vectors and norms are float32; null for the type of the input embedding
      * @param tokenizerPre llama.cpp's name of the rule that cuts texts; null to recognise it
+     * @param chatTemplate that takes the place of the tokenizer's, such as an adapter's; null for the tokenizer's
      */
     public record Options(
             Path directory,
             Path tokenizer,
             @Nullable GgufType type,
-            @Nullable String tokenizerPre) {}
+            @Nullable String tokenizerPre,
+            @Nullable String chatTemplate) {
+        /** A model directory as it is. */
+        public static Options of(Path directory) {
+            return new Options(directory, directory, null, null, null);
+        }
+    }
 
     /**
      * Writes the file, atomically.
@@ -108,7 +115,7 @@ public final class GgufModel {
         metadata.count("general.file_type", type.fileType());
         metadata.count("general.quantization_version", 2);
         GgufParameters.put(config, rows, metadata, notes);
-        GgufVocabulary.put(options.tokenizer(), config, rows, options.tokenizerPre(), metadata);
+        GgufVocabulary.put(options, config, rows, metadata);
         return metadata;
     }
 

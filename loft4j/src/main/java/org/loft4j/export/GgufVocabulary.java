@@ -2,7 +2,6 @@ package org.loft4j.export;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -53,19 +52,18 @@ final class GgufVocabulary {
     }
 
     /**
-     * Puts the tokenizer of a directory.
+     * Puts the tokenizer, and the chat template.
      *
      * @param rows of the embedding, which is the number of tokens; ids that no token has are filled up
-     * @param pre llama.cpp's name of the rule that cuts texts; null to recognise it
      * @throws CheckpointException if there is no tokenizer.json, or it is of a kind that llama.cpp does not have
      * @throws ConfigException if the rule is not recognised
      */
-    static void put(Path directory, TextConfig config, int rows, @Nullable String pre, GgufMetadata metadata)
-            throws IOException {
-        new GgufVocabulary(TokenizerFiles.read(directory), config, rows).put(metadata, pre);
+    static void put(GgufModel.Options options, TextConfig config, int rows, GgufMetadata metadata) throws IOException {
+        new GgufVocabulary(TokenizerFiles.read(options.tokenizer()), config, rows)
+                .put(metadata, options.tokenizerPre(), options.chatTemplate());
     }
 
-    private void put(GgufMetadata metadata, @Nullable String pre) throws IOException {
+    private void put(GgufMetadata metadata, @Nullable String pre, @Nullable String chatTemplate) throws IOException {
         if (!model.stringOr("type", "BPE").equals("BPE")) {
             throw model.fault("type", "must be BPE to be exported, found " + model.findString("type"));
         }
@@ -92,7 +90,7 @@ final class GgufVocabulary {
         if (pieces) {
             metadata.flag(KEY + "add_space_prefix", addsSpace());
         }
-        putTemplates(metadata);
+        putTemplates(metadata, chatTemplate == null ? files.chatTemplates() : Map.of("default", chatTemplate));
     }
 
     private String pre() throws CheckpointException {
@@ -267,9 +265,9 @@ final class GgufVocabulary {
         }
     }
 
-    private void putTemplates(GgufMetadata metadata) throws IOException {
+    private static void putTemplates(GgufMetadata metadata, Map<String, String> templates) {
         List<String> others = new ArrayList<>();
-        for (Map.Entry<String, String> template : files.chatTemplates().entrySet()) {
+        for (Map.Entry<String, String> template : templates.entrySet()) {
             if (template.getKey().equals("default")) {
                 metadata.text("tokenizer.chat_template", template.getValue());
             } else {

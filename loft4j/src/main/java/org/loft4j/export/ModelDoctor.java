@@ -194,7 +194,7 @@ public final class ModelDoctor {
 
     private @Nullable String exportFault() throws IOException {
         try (TensorSource source = ModelDirectory.open(directory)) {
-            GgufModel.check(source, new GgufModel.Options(directory, directory, null, null));
+            GgufModel.check(source, GgufModel.Options.of(directory));
             return null;
         } catch (CheckpointException | ConfigException e) {
             return e.getMessage();

@@ -33,7 +33,7 @@ class GgufModelTest {
         Path file = directory.resolve("model.gguf");
         try (ModelDirectory source = ModelDirectory.open(checkpoint.directory)) {
             GgufModel.write(
-                    source, new GgufModel.Options(checkpoint.directory, checkpoint.directory, type, null), file);
+                    source, new GgufModel.Options(checkpoint.directory, checkpoint.directory, type, null, null), file);
         }
         return new GgufReader(file);
     }
@@ -203,11 +203,21 @@ class GgufModelTest {
     }
 
     @Test
+    void anotherChatTemplateTakesThePlaceOfTheTokenizers() throws IOException {
+        Path model = tiny("gpt2").write().directory;
+        Path file = directory.resolve("model.gguf");
+        try (ModelDirectory source = ModelDirectory.open(model)) {
+            GgufModel.write(source, new GgufModel.Options(model, model, null, null, "{{ learnt }}"), file);
+        }
+        assertEquals("{{ learnt }}", new GgufReader(file).metadata.get("tokenizer.chat_template"));
+    }
+
+    @Test
     void sentencePieceTokensGetScoresByTheOrderOfTheirMerges() throws IOException {
         Path stories = Path.of("src", "test", "resources", "fixtures", "stories260K");
         Path file = directory.resolve("stories.gguf");
         try (ModelDirectory source = ModelDirectory.open(stories)) {
-            GgufModel.write(source, new GgufModel.Options(stories, stories, null, null), file);
+            GgufModel.write(source, GgufModel.Options.of(stories), file);
         }
         GgufReader read = new GgufReader(file);
         Map<String, Object> metadata = read.metadata;
