@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraConfig;
 import org.loft4j.cli.compare.Comparison;
 import org.loft4j.cli.compare.ComparisonData;
 import org.loft4j.cli.compare.ComparisonSettings;
@@ -241,7 +242,7 @@ final class CompareCommand implements Verb {
                 sweepSeeds,
                 chosenMetric,
                 this::training,
-                rank -> adapter.lora(rank, 2.0 * rank, false),
+                (rank, rslora) -> adapter.lora(rank, LoraConfig.defaultAlpha(rank, rslora), rslora),
                 output,
                 keepWeights);
     }

@@ -22,7 +22,7 @@ final class MethodFlags {
             names = "--alpha",
             paramLabel = "ALPHA",
             description =
-                    "The adapter is scaled by alpha / rank. Default: twice the rank. With LoFT the result is the same whatever it is.")
+                    "The adapter is scaled by alpha / rank. Default: twice the rank; 8 for rsLoRA. With LoFT the result is the same whatever it is.")
     @Nullable
     Double alpha;
 
@@ -41,6 +41,8 @@ final class MethodFlags {
     }
 
     private LoraConfig lora(AdapterFlags place) {
-        return place.lora(rank, alpha == null ? 2.0 * rank : alpha, rslora || method == Method.RSLORA);
+        boolean byRoot = rslora || method == Method.RSLORA;
+        double ours = alpha == null ? LoraConfig.defaultAlpha(rank, byRoot) : alpha;
+        return place.lora(rank, ours, byRoot);
     }
 }

@@ -354,6 +354,8 @@ final class TrainCommand implements Verb {
         resolved.putAll(chat.resolved());
         if (lora != null) {
             resolved.put("lora_alpha", lora.alpha());
+            // method rslora is it whatever the option says
+            resolved.put("use_rslora", lora.useRslora());
         }
         return resolved;
     }

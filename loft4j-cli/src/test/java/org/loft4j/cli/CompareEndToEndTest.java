@@ -210,6 +210,38 @@ class CompareEndToEndTest {
         assertEquals(1, failures, summary.get("runs").toString());
     }
 
+    @Test
+    void whatIsRecordedOfAnAdapterIsWhatWasTrained() throws IOException {
+        Path output = directory.resolve("compared");
+        List<String> compared = List.of("--methods", "rslora,lora:rslora,lora", "--ranks", "2", "--keep-weights");
+        Captured call = Captured.loft(callOf(output, compared));
+        assertEquals(0, call.status(), call.err());
+        ObjectMapper json = new ObjectMapper();
+        int tried = 0;
+        for (String run : finished(output).keySet()) {
+            Path place = output.resolve("runs").resolve(run);
+            JsonNode recorded =
+                    json.readTree(place.resolve("result.json").toFile()).get("settings");
+            JsonNode adapter;
+            try (Stream<Path> files = Files.walk(place)) {
+                adapter = json.readTree(files.filter(file -> file.endsWith("adapter_config.json"))
+                        .findFirst()
+                        .orElseThrow()
+                        .toFile());
+            }
+            assertEquals(run.contains("rslora"), recorded.get("use_rslora").asBoolean(), run);
+            assertEquals(
+                    run.contains("rslora") ? 8 : 4, recorded.get("lora_alpha").asDouble(), run);
+            assertEquals(adapter.get("use_rslora"), recorded.get("use_rslora"), run);
+            assertEquals(
+                    adapter.get("lora_alpha").asDouble(),
+                    recorded.get("lora_alpha").asDouble(),
+                    run);
+            tried++;
+        }
+        assertEquals(6, tried);
+    }
+
     /** A file of settings that a training left serves a comparison, and says packing as that does. */
     @Test
     void packingIsAsInTraining() throws IOException {

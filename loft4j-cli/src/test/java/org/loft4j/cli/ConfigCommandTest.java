@@ -11,9 +11,11 @@ import java.io.PrintWriter;
 import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
@@ -43,6 +45,19 @@ class ConfigCommandTest {
         assertEquals("file", tree.at("/num_train_epochs/origin").asText());
         assertEquals("lora", tree.at("/method/value").asText());
         assertFalse(tree.at("/load_best_model_at_end/value").asBoolean(true));
+    }
+
+    @Test
+    void rsLoraIsNamedWithItsAlphaWhicheverWayItIsAskedFor() {
+        for (String[] way : new String[][] {{"--method", "rslora"}, {"--method", "lora", "--rslora"}}) {
+            Captured call =
+                    Captured.loft(Stream.concat(Stream.of("config", "train", "--rank", "64"), Arrays.stream(way))
+                            .toArray(String[]::new));
+            assertEquals(0, call.status(), call.err());
+            assertLine(call, "lora_alpha: 8\\.0 +# default");
+            assertLine(call, "use_rslora: true +# .*");
+        }
+        assertLine(Captured.loft("config", "train", "--rank", "64"), "lora_alpha: 128\\.0 +# default");
     }
 
     private static void assertLine(Captured call, String pattern) {

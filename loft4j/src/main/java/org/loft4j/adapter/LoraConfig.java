@@ -38,6 +38,8 @@ public record LoraConfig(
         List<String> modulesToSave,
         Map<String, Integer> rankPattern,
         Map<String, Double> alphaPattern) {
+    private static final double RSLORA_ALPHA = 8;
+
     public LoraConfig {
         Checks.atLeast("rank", rank, 1);
         Checks.positive("lora.alpha", alpha);
@@ -86,6 +88,14 @@ public record LoraConfig(
     /** No dropout, no exclusions, nothing saved along. */
     public static LoraConfig of(int rank, double alpha, TargetModules targetModules) {
         return new LoraConfig(rank, alpha, 0, targetModules, (String) null, false, List.of());
+    }
+
+    /**
+     * The alpha where nobody names one: twice the rank. For rsLoRA, whose scale is to fall with the root of the rank, a constant,
+     * which is PEFT's default and comes to LoRA's scale of 2 at rank 16.
+     */
+    public static double defaultAlpha(int rank, boolean useRslora) {
+        return useRslora ? RSLORA_ALPHA : 2.0 * rank;
     }
 
     /** The rank of the layer at this path. */

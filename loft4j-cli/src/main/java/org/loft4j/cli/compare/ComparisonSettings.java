@@ -7,7 +7,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
-import java.util.function.IntFunction;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.train.Method;
@@ -24,7 +23,7 @@ import org.loft4j.train.TrainConfig;
  * @param metric of the validation data that chooses the learning rate, one of {@link TrainConfig#METRICS}
  * @param training what the runs of a method have in common, in a new builder at each call; rate and seed come on top. Runs are
  *     judged after their last step
- * @param adapter what the adapters of a rank have in common
+ * @param adapter what the adapters of a rank have in common, alpha's default included
  * @param output directory of the runs and of the summary
  * @param keepWeights whether what was trained is kept
  */
@@ -36,9 +35,15 @@ public record ComparisonSettings(
         int sweepSeeds,
         String metric,
         Function<Method, TrainConfig.Builder> training,
-        IntFunction<LoraConfig> adapter,
+        Adapters adapter,
         Path output,
         boolean keepWeights) {
+    /** Makes the adapter of a rank, scaled by alpha / √rank for rsLoRA. */
+    @FunctionalInterface
+    public interface Adapters {
+        LoraConfig of(int rank, boolean rslora);
+    }
+
     public ComparisonSettings {
         contenders = List.copyOf(contenders);
         ranks = List.copyOf(ranks);
@@ -70,7 +75,7 @@ public record ComparisonSettings(
                         check(problems, () -> contender.training(training.apply(contender.method()), rate, 0)));
             }
             if (contender.method().usesAdapter()) {
-                ranks.forEach(rank -> check(problems, () -> contender.adapter(adapter.apply(Math.max(1, rank)))));
+                ranks.forEach(rank -> check(problems, () -> contender.adapter(adapter, Math.max(1, rank))));
             }
         }
         if (!problems.isEmpty()) {
@@ -133,6 +138,6 @@ public record ComparisonSettings(
 
     /** The adapter of a trial; not asked for where the method has none. */
     LoraConfig adapter(Trial trial) {
-        return trial.contender().adapter(adapter.apply(Math.max(1, trial.rank())));
+        return trial.contender().adapter(adapter, Math.max(1, trial.rank()));
     }
 }

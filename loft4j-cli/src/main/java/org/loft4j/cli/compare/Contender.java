@@ -66,6 +66,9 @@ public record Contender(String name, String title, Method method, Map<String, St
                 problems.add("methods: " + text + " has no adapter whose " + name + " could be set");
             }
         }
+        if (method == Method.RSLORA && "false".equals(options.get(ContenderOption.RSLORA.word()))) {
+            problems.add("methods: " + text + " takes from rslora what it is: use lora, or leave rslora=false out");
+        }
         if (method == null || !problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
         }
@@ -93,8 +96,9 @@ public record Contender(String name, String title, Method method, Map<String, St
     }
 
     /** The adapter, out of the one that all have in common at this rank. */
-    LoraConfig adapter(LoraConfig common) {
-        LoraConfig ours = common;
+    LoraConfig adapter(ComparisonSettings.Adapters common, int rank) {
+        boolean asked = ContenderOption.isOn(options.getOrDefault(ContenderOption.RSLORA.word(), "false"));
+        LoraConfig ours = common.of(rank, asked || method == Method.RSLORA);
         for (Map.Entry<String, String> option : options.entrySet()) {
             ours = ContenderOption.named(option.getKey()).adapt(ours, option.getValue());
         }

@@ -16,23 +16,18 @@ enum ContenderOption {
     ALPHA {
         @Override
         LoraConfig adapt(LoraConfig common, String value) {
-            return with(common, number(value), common.dropout(), common.useRslora());
+            return with(common, number(value), common.dropout());
         }
     },
     /** Dropout of the adapter's input. */
     DROPOUT {
         @Override
         LoraConfig adapt(LoraConfig common, String value) {
-            return with(common, common.alpha(), number(value), common.useRslora());
+            return with(common, common.alpha(), number(value));
         }
     },
-    /** Scaling by alpha / √rank. */
-    RSLORA {
-        @Override
-        LoraConfig adapt(LoraConfig common, String value) {
-            return with(common, common.alpha(), common.dropout(), yes(value));
-        }
-    },
+    /** Scaling by alpha / √rank: a {@link Contender} asks for such an adapter, since alpha's default goes with it. */
+    RSLORA,
     HEAD_LEARNING_RATE((config, value) -> config.headLearningRate(Double.parseDouble(value))),
     SCHEDULE((config, value) -> config.schedule(Schedule.Kind.parse(value))),
     WARMUP_RATIO((config, value) -> config.warmupRatio(Double.parseDouble(value))),
@@ -47,9 +42,9 @@ enum ContenderOption {
         config.loft(loft -> loft.withMaxStep(bound));
     }),
     /** Whether the learning rate is raised by what the factors do not capture. */
-    MATCH_RATE((config, value) -> config.loft(loft -> loft.withMatchRate(yes(value)))),
+    MATCH_RATE((config, value) -> config.loft(loft -> loft.withMatchRate(isOn(value)))),
     /** Whether LoFT does what the authors' published code does. */
-    REFERENCE((config, value) -> config.loft(loft -> loft.withReference(yes(value))));
+    REFERENCE((config, value) -> config.loft(loft -> loft.withReference(isOn(value))));
 
     private final BiConsumer<TrainConfig.Builder, String> training;
 
@@ -93,7 +88,8 @@ enum ContenderOption {
         }
     }
 
-    private static boolean yes(String value) {
+    /** Reads the value of an option that is on or off. */
+    static boolean isOn(String value) {
         return switch (value) {
             case "true" -> true;
             case "false" -> false;
@@ -111,14 +107,14 @@ enum ContenderOption {
         return new ConfigException("methods: " + word() + " must be a number, got " + value);
     }
 
-    private static LoraConfig with(LoraConfig common, double alpha, double dropout, boolean rslora) {
+    private static LoraConfig with(LoraConfig common, double alpha, double dropout) {
         return new LoraConfig(
                 common.rank(),
                 alpha,
                 dropout,
                 common.targetModules(),
                 common.excludeModules(),
-                rslora,
+                common.useRslora(),
                 common.useDora(),
                 common.modulesToSave(),
                 common.rankPattern(),

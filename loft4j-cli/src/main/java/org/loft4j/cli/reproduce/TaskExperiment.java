@@ -145,9 +145,10 @@ final class TaskExperiment implements Experiment {
         return settings.maxSteps() > 0 ? settings.maxSteps() : settings.quick() ? QUICK_STEPS : STEPS;
     }
 
-    /** On all linear layers; alpha is twice the rank where a contender does not say otherwise. */
-    static LoraConfig adapter(int rank) {
-        return LoraConfig.of(rank, 2.0 * rank, new TargetModules.AllLinear());
+    /** On all linear layers; alpha is the default where a contender does not say otherwise. */
+    static LoraConfig adapter(int rank, boolean rslora) {
+        return LoraConfig.of(rank, LoraConfig.defaultAlpha(rank, rslora), new TargetModules.AllLinear())
+                .withRslora(rslora);
     }
 
     /** What was run, by name. */

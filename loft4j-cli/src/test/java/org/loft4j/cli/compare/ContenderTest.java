@@ -15,15 +15,37 @@ import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
 
 class ContenderTest {
+    private static final ComparisonSettings.Adapters COMMON =
+            (rank, rslora) -> LoraConfig.of(rank, LoraConfig.defaultAlpha(rank, rslora), TargetModules.allLinear())
+                    .withRslora(rslora);
+
     @Test
     void settingsOfItsOwnAndALabel() {
         Contender contender = Contender.parse("lora:alpha=64:label=LoRA 64");
         assertEquals("lora_64", contender.name());
         assertEquals("LoRA 64", contender.title());
         assertEquals(Map.of("alpha", "64"), contender.options());
-        LoraConfig common = LoraConfig.of(4, 8, TargetModules.allLinear());
-        assertEquals(64, contender.adapter(common).alpha());
-        assertEquals(8, Contender.parse("lora").adapter(common).alpha());
+        assertEquals(64, contender.adapter(COMMON, 4).alpha());
+        assertEquals(8, Contender.parse("lora").adapter(COMMON, 4).alpha());
+    }
+
+    @Test
+    void rsLoraIsAskedForByMethodOrOptionAndKeepsItsAlphaAtEveryRank() {
+        for (String text : new String[] {"rslora", "lora:rslora", "rslora:rslora=true", "rslora:dropout=0.1"}) {
+            for (int rank : new int[] {1, 16, 256}) {
+                LoraConfig adapter = Contender.parse(text).adapter(COMMON, rank);
+                assertTrue(adapter.useRslora(), text);
+                assertEquals(8, adapter.alpha(), text);
+                assertEquals(8 / Math.sqrt(rank), adapter.scaleOf("any"), text);
+            }
+        }
+        assertEquals(
+                32, Contender.parse("lora:rslora=false").adapter(COMMON, 16).alpha());
+        assertEquals(16, Contender.parse("rslora:alpha=16").adapter(COMMON, 4).alpha());
+        ConfigException e = assertThrows(ConfigException.class, () -> Contender.parse("rslora:rslora=false"));
+        assertEquals(
+                "methods: rslora:rslora=false takes from rslora what it is: use lora, or leave rslora=false out",
+                e.getMessage());
     }
 
     @Test
@@ -48,10 +70,8 @@ class ContenderTest {
 
     @Test
     void whatIsOnOrOffIsTrueOrFalseAndAnAdapterIsNeededForAlpha() {
-        LoraConfig common = LoraConfig.of(4, 8, TargetModules.allLinear());
         Contender yes = Contender.parse("lora:rslora=yes");
-        assertThrows(ConfigException.class, () -> yes.adapter(common));
-        assertTrue(Contender.parse("lora:rslora").adapter(common).useRslora());
+        assertThrows(ConfigException.class, () -> yes.adapter(COMMON, 4));
         assertThrows(ConfigException.class, () -> Contender.parse("full:alpha=8"));
     }
 
