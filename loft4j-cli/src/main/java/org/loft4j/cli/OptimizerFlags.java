@@ -2,9 +2,12 @@ package org.loft4j.cli;
 
 import org.jspecify.annotations.Nullable;
 import org.loft4j.optim.LoftBlock;
+import org.loft4j.optim.LoraPlus;
+import org.loft4j.optim.RefLora;
 import org.loft4j.optim.Schedule;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.train.LoftSettings;
+import org.loft4j.train.PeerSettings;
 import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Option;
 
@@ -112,6 +115,18 @@ final class OptimizerFlags {
                     "What LoFT's second moment is kept in: float32, or bfloat16 for half of its memory. Default: ${DEFAULT-VALUE}.")
     String loftCrossTerms = "float32";
 
+    @Option(
+            names = "--lora-plus-ratio",
+            paramLabel = "RATIO",
+            description = "Of lora-plus: the learning rate of B, as a multiple of A's. Default: ${DEFAULT-VALUE}.")
+    double loraPlusRatio = LoraPlus.RATIO;
+
+    @Option(
+            names = "--reflora-warmup",
+            paramLabel = "STEPS",
+            description = "Of reflora: steps of LoRA before its own, at least 1. Default: ${DEFAULT-VALUE}.")
+    int refloraWarmup = RefLora.WARMUP_STEPS;
+
     void apply(TrainConfig.Builder config) {
         if (learningRate != null) {
             config.learningRate(learningRate);
@@ -126,7 +141,8 @@ final class OptimizerFlags {
                         loftMaxStep,
                         loftReference,
                         matchRate,
-                        Dtype.parse("loft_cross_terms", loftCrossTerms)));
+                        Dtype.parse("loft_cross_terms", loftCrossTerms)))
+                .peers(peers -> new PeerSettings(loraPlusRatio, refloraWarmup));
         if (beta1 != null) {
             config.beta1(beta1);
         }

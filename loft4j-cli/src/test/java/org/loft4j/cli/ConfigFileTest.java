@@ -50,6 +50,19 @@ class ConfigFileTest {
     }
 
     @Test
+    void settingsOfRivalsAreOptionsAndKeys() throws IOException {
+        String required = "model: somewhere\ntrain_file: rows.csv\noutput_dir: run\n";
+        TrainCommand plus = parse(required + "method: lora-plus\nlora_plus_ratio: 4\n");
+        assertEquals(4, plus.config().peers().loraPlusRatio());
+        TrainCommand reflora = parse(required + "method: reflora\nreflora_warmup: 20\n", "--reflora-warmup", "30");
+        assertEquals(30, reflora.config().peers().refLoraWarmup());
+        Path settings = write("method: reflora\nreflora_warmup: 20\n");
+        Captured printed = Captured.loft("config", "train", "--config", settings.toString());
+        assertTrue(printed.out().matches("(?s).*\\nreflora_warmup: 20 +# file\\n.*"), printed.out());
+        assertTrue(printed.out().matches("(?s).*\\nlora_plus_ratio: 16.0 +# default\\n.*"), printed.out());
+    }
+
+    @Test
     void oneSettingUnderTwoNamesIsAProblem() throws IOException {
         Path file = write("rank: 4\nr: 8\n");
         Captured call = Captured.loft("train", "--config", file.toString());

@@ -22,23 +22,18 @@ import org.loft4j.tensor.NativeScope;
  * g_A ← S⁻¹·g_A        g_B ← g_B·S,   then AdamW on both
  * </pre>
  *
- * as the authors' code does. S = 0 while B = 0, where the method does not exist: the first steps are LoRA's, by default 100
- * as in all published runs, so that a shorter run is LoRA throughout. The inverses of the roots σ are
+ * as the authors' code does. S = 0 while B = 0, where the method does not exist: the first steps are LoRA's, 100 in
+ * most published runs, so that a run that is no longer is LoRA throughout. The inverses of the roots σ are
  * {@code σ/(σ² + (1e-8·σmax)²)}; the authors add the epsilon of the dtype to σ.
  */
 public final class RefLora {
-    /** The steps at the start that are LoRA's. */
+    /** The steps at the start that are LoRA's in most published runs. */
     public static final int WARMUP_STEPS = 100;
 
     private RefLora() {}
 
-    /** After the usual warm-up. State: LoRA's, {@code 2·(m + n)·r} floats a pair. */
-    public static Optimizer of(List<LowRankPair> pairs, AdamWConfig config) {
-        return of(pairs, config, WARMUP_STEPS);
-    }
-
     /**
-     * After a given warm-up.
+     * After a warm-up. State: LoRA's, {@code 2·(m + n)·r} floats a pair.
      *
      * @param warmupSteps steps of LoRA before; at least one where B starts at zero, or nothing ever moves
      */

@@ -49,14 +49,16 @@ public final class FactorOptimizers {
                 List.of(
                         new Group("factors", factorwise(adapter, config), config.learningRate()),
                         new Group("magnitudes", magnitudes(adapter, config), config.learningRate()));
-            case LORA_PLUS -> LoraPlus.groups(pairs, adamW, config.learningRate());
+            case LORA_PLUS ->
+                LoraPlus.groups(
+                        pairs, adamW, config.learningRate(), config.peers().loraPlusRatio());
             case LORA_FA -> one(LoraFa.of(pairs, adamW), config);
             case SCALED_GD -> one(ScaledGd.of(pairs, adamW), config);
             case LORA_PRO -> one(LoraPro.of(pairs, adamW), config);
             case ALTLORA -> one(AltLora.of(pairs, adamW), config);
             case ALTLORA_PLUS -> one(AltLora.plus(pairs, adamW), config);
             case LORA_RITE -> one(LoraRite.of(pairs, adamW), config);
-            case REFLORA -> one(RefLora.of(pairs, adamW), config);
+            case REFLORA -> one(RefLora.of(pairs, adamW, config.peers().refLoraWarmup()), config);
             case FULL -> throw new IllegalArgumentException("full fine-tuning has no factors");
         };
     }

@@ -17,7 +17,7 @@ import org.loft4j.optim.LoraRite;
  * {@link #FULL} come from measurements on a small pretrained encoder and several tasks (docs/results.md). Three times as much
  * takes LoFT and LoFT-tangent to the majority class on CoLA at every rank, LoRA at most.
  *
- * <p>The rates of the rivals, from {@link #RSLORA} to {@link #REFLORA}, are starting points after their papers, not yet
+ * <p>The rates of the rivals, from {@link #RSLORA} to {@link #REFLORA}, are starting points for small models, not yet
  * measured at their best here.
  */
 public enum Method {
@@ -39,7 +39,7 @@ public enum Method {
     DORA("DoRA", 1e-3),
     /** LoRA with the scale alpha / √rank (Kalajdzievski 2023, arXiv 2312.03732), whatever the adapter's configuration says. */
     RSLORA("rsLoRA", 5e-4),
-    /** LoRA with a learning rate for B that is 16 times A's, which is the one given: {@link org.loft4j.optim.LoraPlus}. */
+    /** LoRA with a learning rate for B that is a multiple of A's, which is the one given: {@link org.loft4j.optim.LoraPlus}. */
     LORA_PLUS("LoRA+", 2e-4),
     /** B alone, its gradient projected by a frozen A: {@link org.loft4j.optim.LoraFa}. */
     LORA_FA("LoRA-FA", 1e-3),

@@ -33,6 +33,17 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
     /** Where the next component of a record begins, in its words. */
     private static final Pattern COMPONENT = Pattern.compile(", (?=[a-zA-Z]+=)");
 
+    /** The settings that may differ between a run and its resumption: they change neither weights nor metrics. */
+    private static final Set<String> FREE_ON_RESUME = Set.of(
+            "save_total_limit",
+            "gradient_checkpointing",
+            "divergence_factor",
+            "save_in_background",
+            "diagnostics_steps");
+
+    /** What settings were in runs from before there was a choice, which do not name them. */
+    private static final Map<String, Object> UNNAMED = PeerSettings.defaults().toMap();
+
     /** What may be changed to go on from before a divergence. */
     private static final Set<String> REMEDIES = Set.of(
             "learning_rate",
@@ -93,14 +104,14 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
 
     private static String before(JsonObject plan, String key) {
         JsonNode node = plan.node(key);
-        return node == null ? "missing" : node.asText();
+        return node == null ? String.valueOf(UNNAMED.getOrDefault(key, "missing")) : node.asText();
     }
 
     private void requireSame(Path checkpoint, Set<String> free) throws CheckpointException {
         JsonObject saved = Json.read(checkpoint.resolve(RunState.FILE)).requireObject("plan");
         List<String> differences = new ArrayList<>();
         for (String key : differences(checkpoint)) {
-            if (free.contains(key) || TrainConfig.FREE_ON_RESUME.contains(key)) {
+            if (free.contains(key) || FREE_ON_RESUME.contains(key)) {
                 continue;
             }
             String difference = key.equals(ADAPTER)

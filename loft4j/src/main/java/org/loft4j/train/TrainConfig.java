@@ -46,6 +46,7 @@ import org.loft4j.optim.Schedule;
  * @param divergenceFactor multiple of its best level above which the smoothed loss must not stay, above 1; 0 to let it run away
  * @param saveInBackground whether training goes on while a checkpoint is written, from a copy of all that it holds
  * @param loft what is changed about LoFT, for its methods
+ * @param peers what is changed about the methods beside it
  */
 public record TrainConfig(
         Method method,
@@ -76,18 +77,11 @@ public record TrainConfig(
         boolean gradientCheckpointing,
         double divergenceFactor,
         boolean saveInBackground,
-        LoftSettings loft) {
+        LoftSettings loft,
+        PeerSettings peers) {
     /** The scores of all tasks, each of which can choose the best evaluation; {@link Evaluation#metrics} says which a task has. */
     public static final List<String> METRICS =
             List.of("loss", "accuracy", "macro_f1", "matthews", "perplexity", "precision", "recall", "f1");
-
-    /** The settings that may differ between a run and its resumption: they change neither weights nor metrics. */
-    static final List<String> FREE_ON_RESUME = List.of(
-            "save_total_limit",
-            "gradient_checkpointing",
-            "divergence_factor",
-            "save_in_background",
-            "diagnostics_steps");
 
     public TrainConfig {
         List<String> problems = new ArrayList<>();
@@ -115,6 +109,7 @@ public record TrainConfig(
                     + divergenceFactor);
         }
         problems.addAll(loft.problems(method));
+        problems.addAll(peers.problems(method));
         // the data may bring scores of its own: RunCheck knows them
         if (!metricForBest.matches("[a-z][a-z0-9_]*")) {
             problems.add("metric_for_best_model must be the name of a score, such as " + String.join(", ", METRICS)
@@ -181,6 +176,7 @@ public record TrainConfig(
         map.put("divergence_factor", divergenceFactor);
         map.put("save_in_background", saveInBackground);
         map.putAll(loft.toMap(method));
+        map.putAll(peers.toMap());
         return map;
     }
 
@@ -215,6 +211,7 @@ public record TrainConfig(
         private double divergenceFactor = 2;
         private boolean saveInBackground = true;
         private LoftSettings loft = LoftSettings.defaults();
+        private PeerSettings peers = PeerSettings.defaults();
 
         private Builder(Method method) {
             this.method = method;
@@ -374,6 +371,12 @@ public record TrainConfig(
             return this;
         }
 
+        /** Changes some of what is changed about the methods beside LoFT. */
+        public Builder peers(UnaryOperator<PeerSettings> change) {
+            peers = change.apply(peers);
+            return this;
+        }
+
         /** @throws ConfigException that names every setting that is wrong */
         public TrainConfig build() {
             return new TrainConfig(
@@ -405,7 +408,8 @@ public record TrainConfig(
                     gradientCheckpointing,
                     divergenceFactor,
                     saveInBackground,
-                    loft);
+                    loft,
+                    peers);
         }
     }
 }

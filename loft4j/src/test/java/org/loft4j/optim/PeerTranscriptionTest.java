@@ -24,7 +24,7 @@ class PeerTranscriptionTest {
     private static OptimizerGroups optimizer(String method, LowRankPair pair, AdamWConfig config) {
         List<LowRankPair> pairs = List.of(pair);
         if (method.equals("lora-plus")) {
-            return new OptimizerGroups(LoraPlus.groups(pairs, config, RATE));
+            return new OptimizerGroups(LoraPlus.groups(pairs, config, RATE, LoraPlus.RATIO));
         }
         Optimizer optimizer = switch (method) {
             case "lora-fa" -> LoraFa.of(pairs, config);

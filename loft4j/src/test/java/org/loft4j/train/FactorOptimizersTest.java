@@ -1,5 +1,6 @@
 package org.loft4j.train;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,8 +10,12 @@ import org.junit.jupiter.api.Test;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
+import org.loft4j.data.Batch;
+import org.loft4j.data.Dataset;
 import org.loft4j.nn.Model;
 import org.loft4j.optim.OptimizerGroups.Group;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 class FactorOptimizersTest {
     private static final LoraConfig LORA = LoraConfig.of(4, 8, TargetModules.allLinear());
@@ -43,6 +48,55 @@ class FactorOptimizersTest {
                     groups.stream().map(Group::learningRate).toList());
             assertTrue(groups.get(0).optimizer().state().keySet().stream().noneMatch(name -> name.contains("lora_B")));
             assertEquals(1e-3, trainable.learningRate());
+        }
+    }
+
+    @Test
+    void loraPlusHasTheRatioThatIsAskedFor() {
+        TrainConfig config = TrainConfig.builder(Method.LORA_PLUS)
+                .learningRate(1e-3)
+                .peers(peers -> peers.withLoraPlusRatio(4))
+                .build();
+        try (Model model = TinyRun.model();
+                Trainable trainable = Trainable.create(model, LORA, config)) {
+            assertEquals(
+                    List.of(1e-3, 4e-3),
+                    trainable.optimizer().groups().stream()
+                            .map(Group::learningRate)
+                            .toList());
+        }
+    }
+
+    /** The first steps are LoRA's, and with a shorter warm-up fewer of them. */
+    @Test
+    void refLoraBeginsAfterItsWarmUp() {
+        double[] lora = afterThreeSteps(TrainConfig.builder(Method.LORA));
+        double[] usual = afterThreeSteps(TrainConfig.builder(Method.REFLORA));
+        double[] early =
+                afterThreeSteps(TrainConfig.builder(Method.REFLORA).peers(peers -> peers.withRefLoraWarmup(1)));
+        assertArrayEquals(lora, usual, 1e-6);
+        double moved = 0;
+        for (int i = 0; i < lora.length; i++) {
+            moved = Math.max(moved, Math.abs(early[i] - lora[i]));
+        }
+        assertTrue(moved > 1e-4, "a warm-up of one step differs from LoRA by " + moved);
+    }
+
+    /** B of the first layer. */
+    private static double[] afterThreeSteps(TrainConfig.Builder builder) {
+        TrainConfig config = builder.learningRate(1e-2).seed(5).build();
+        try (Model model = TinyRun.model();
+                Trainable trainable = Trainable.create(model, LORA, config);
+                NativeScope scope = new NativeScope()) {
+            trainable.setTraining(true);
+            Trainer trainer = new Trainer(model, trainable, config, 10);
+            Dataset rows = TinyRun.counting(12, 3);
+            for (int step = 0; step < 3; step++) {
+                int[] ofStep = {4 * step, 4 * step + 1, 4 * step + 2, 4 * step + 3};
+                trainer.step(List.of(Batch.collate(rows, ofStep, 0)), step);
+            }
+            LoraAdapter adapter = Objects.requireNonNull(trainable.adapter());
+            return Tensors.toDoubles(adapter.layers().values().iterator().next().loraB());
         }
     }
 

@@ -66,7 +66,10 @@ class TrainConfigTest {
     @Test
     void theRecordNamesEverySetting() {
         assertEquals(
-                TrainConfig.class.getRecordComponents().length - 1 + LoftSettings.class.getRecordComponents().length,
+                TrainConfig.class.getRecordComponents().length
+                        - 2
+                        + LoftSettings.class.getRecordComponents().length
+                        + PeerSettings.class.getRecordComponents().length,
                 TrainConfig.builder(Method.LORA).build().toMap().size());
     }
 
@@ -86,6 +89,39 @@ class TrainConfigTest {
         assertEquals(
                 1e-4, TrainConfig.builder(Method.LOFT).loft(reference).build().eps());
         assertEquals("loft_reference must go with method loft, got full", refused(Method.FULL, reference));
+    }
+
+    @Test
+    void settingsOfRivalsAreOfThemAloneAndWithinBounds() {
+        assertEquals(16.0, TrainConfig.builder(Method.LORA).build().toMap().get("lora_plus_ratio"));
+        assertEquals(100, TrainConfig.builder(Method.LORA).build().toMap().get("reflora_warmup"));
+        TrainConfig.Builder plus = TrainConfig.builder(Method.LORA_PLUS).peers(peers -> peers.withLoraPlusRatio(4));
+        assertEquals(4.0, plus.build().toMap().get("lora_plus_ratio"));
+        assertEquals(
+                1,
+                TrainConfig.builder(Method.REFLORA)
+                        .peers(peers -> peers.withRefLoraWarmup(1))
+                        .build()
+                        .toMap()
+                        .get("reflora_warmup"));
+        for (double wrong : new double[] {0, -1, Double.NaN, Double.POSITIVE_INFINITY}) {
+            assertEquals(
+                    "lora_plus_ratio must be greater than 0 and finite, got " + wrong,
+                    refused(Method.LORA_PLUS, new PeerSettings(wrong, 100)));
+        }
+        assertEquals(
+                "reflora_warmup must be at least 1, for B is zero at the start and would stay so, got 0",
+                refused(Method.REFLORA, new PeerSettings(16, 0)));
+        assertEquals(
+                "lora_plus_ratio is of lora-plus, and the method is lora: leave it out\n"
+                        + "reflora_warmup is of reflora, and the method is lora: leave it out",
+                refused(Method.LORA, new PeerSettings(8, 10)));
+    }
+
+    private static String refused(Method method, PeerSettings settings) {
+        TrainConfig.Builder builder = TrainConfig.builder(method).peers(peers -> settings);
+        return String.valueOf(
+                assertThrows(ConfigException.class, builder::build).getMessage());
     }
 
     private static String refused(Method method, LoftSettings settings) {

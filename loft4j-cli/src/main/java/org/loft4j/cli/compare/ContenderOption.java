@@ -33,6 +33,8 @@ enum ContenderOption {
     WARMUP_RATIO((config, value) -> config.warmupRatio(Double.parseDouble(value))),
     WEIGHT_DECAY((config, value) -> config.weightDecay(Double.parseDouble(value))),
     MAX_GRAD_NORM((config, value) -> config.maxGradNorm(Double.parseDouble(value))),
+    BETA1((config, value) -> config.beta1(Double.parseDouble(value))),
+    BETA2((config, value) -> config.beta2(Double.parseDouble(value))),
     EPS((config, value) -> config.eps(Double.parseDouble(value))),
     /** Blocks of LoFT that are left out, with + between them. */
     WITHOUT((config, value) -> config.loft(loft -> loft.withoutBlocks(LoftBlock.parseAll(value.replace('+', ','))))),
@@ -44,7 +46,17 @@ enum ContenderOption {
     /** Whether the learning rate is raised by what the factors do not capture. */
     MATCH_RATE((config, value) -> config.loft(loft -> loft.withMatchRate(isOn(value)))),
     /** Whether LoFT does what the authors' published code does. */
-    REFERENCE((config, value) -> config.loft(loft -> loft.withReference(isOn(value))));
+    REFERENCE((config, value) -> config.loft(loft -> loft.withReference(isOn(value)))),
+    /** LoRA+'s learning rate of B, as a multiple of A's. */
+    LORA_PLUS_RATIO((config, value) -> {
+        double ratio = Double.parseDouble(value);
+        config.peers(peers -> peers.withLoraPlusRatio(ratio));
+    }),
+    /** Steps of LoRA before RefLoRA's own. */
+    REFLORA_WARMUP((config, value) -> {
+        int steps = Integer.parseInt(value);
+        config.peers(peers -> peers.withRefLoraWarmup(steps));
+    });
 
     private final BiConsumer<TrainConfig.Builder, String> training;
 
@@ -104,7 +116,8 @@ enum ContenderOption {
     }
 
     private ConfigException notANumber(String value) {
-        return new ConfigException("methods: " + word() + " must be a number, got " + value);
+        String kind = this == REFLORA_WARMUP ? "whole number" : "number";
+        return new ConfigException("methods: " + word() + " must be a " + kind + ", got " + value);
     }
 
     private static LoraConfig with(LoraConfig common, double alpha, double dropout) {

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.train.PeerSettings;
 
 /** The finished runs of an output directory, each in a directory of its own. */
 final class ResultStore {
@@ -59,14 +60,15 @@ final class ResultStore {
 
     /**
      * Refuses to take a finished run for one with other settings. What one side does not know of is no difference: a newer
-     * version may have settings that an older one had not.
+     * version may have settings that an older one had not. Those of {@link PeerSettings} had their defaults then.
      *
      * @throws ConfigException that names each difference once, with the runs that have it
      */
     static void requireAgreement(Map<TrialResult, Map<String, Object>> planned) {
         Map<String, List<String>> differences = new LinkedHashMap<>();
+        Map<String, Object> unnamed = PeerSettings.defaults().toMap();
         planned.forEach((result, settings) -> settings.forEach((name, value) -> {
-            Object before = result.settings().get(name);
+            Object before = result.settings().getOrDefault(name, unnamed.get(name));
             if (before != null && !String.valueOf(before).equals(String.valueOf(value))) {
                 differences
                         .computeIfAbsent(name + " was " + before + " and is now " + value, key -> new ArrayList<>())

@@ -59,6 +59,25 @@ class ContenderTest {
     }
 
     @Test
+    void ratesOfMomentsAndSettingsOfRivals() {
+        TrainConfig plus = training("lora-plus:lora-plus-ratio=4:beta1=0.8:beta2=0.95");
+        assertEquals(4, plus.peers().loraPlusRatio());
+        assertEquals(0.8, plus.beta1());
+        assertEquals(0.95, plus.beta2());
+        assertEquals(20, training("reflora:reflora-warmup=20").peers().refLoraWarmup());
+        for (String wrong : new String[] {"lora:lora-plus-ratio=4", "reflora:reflora-warmup=0", "loft:beta2=1"}) {
+            assertThrows(ConfigException.class, () -> training(wrong), wrong);
+        }
+        ConfigException e = assertThrows(ConfigException.class, () -> training("reflora:reflora-warmup=1.5"));
+        assertEquals("methods: reflora-warmup must be a whole number, got 1.5", e.getMessage());
+    }
+
+    private static TrainConfig training(String text) {
+        Contender contender = Contender.parse(text);
+        return contender.training(TrainConfig.builder(contender.method()), 1e-3, 0);
+    }
+
+    @Test
     void everythingThatIsWrongIsSaidAtOnce() {
         ConfigException e = assertThrows(ConfigException.class, () -> Contender.parse("lorra:alfa=1:eps=1:eps=2"));
         String message = String.valueOf(e.getMessage());
