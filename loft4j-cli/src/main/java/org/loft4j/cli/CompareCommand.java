@@ -263,7 +263,13 @@ final class CompareCommand implements Verb {
         Path directory = HubAccess.resolve(spec, Objects.requireNonNull(model));
         Task task = asked != null ? asked : Models.defaultTask(directory);
         String chosenMetric = metric != null ? metric : task.isClassification() ? "accuracy" : "loss";
-        ComparisonSettings settings = settings(chosenMetric, Models.hiddenSize(directory));
+        long hiddenSize = Models.hiddenSize(directory);
+        ComparisonSettings settings = settings(chosenMetric, hiddenSize);
+        String warning =
+                LearningRates.parse(learningRates, optimizer.learningRate).warning(settings.contenders(), hiddenSize);
+        if (warning != null) {
+            err().println("loft: " + warning);
+        }
         List<String> known = task.isClassification() ? Models.labels(directory) : List.of();
         TrainingRows rows = TrainingRows.read(task, data, evalData, 0, known, 0);
         List<Row> test =

@@ -17,6 +17,9 @@ import org.loft4j.cli.compare.Trial;
  * @param named by the name of a contender or a method
  */
 record LearningRates(List<Double> common, Map<String, List<Double>> named) {
+    /** Hidden size above which defaults that go with the width and defaults that do not are too far apart to be compared. */
+    private static final long WIDE = 1024;
+
     /** @param single a rate for all that was given in the way of {@code loft train}; null for none */
     static LearningRates parse(List<String> texts, @Nullable Double single) {
         List<String> problems = new ArrayList<>();
@@ -54,11 +57,8 @@ record LearningRates(List<Double> common, Map<String, List<Double>> named) {
         Map<String, List<Double>> rates = new LinkedHashMap<>();
         List<String> unknown = new ArrayList<>(named.keySet());
         for (Contender contender : contenders) {
-            List<Double> own = null;
-            for (String name : List.of(contender.method().word(), contender.title(), contender.name())) {
-                own = named.getOrDefault(name, own);
-                unknown.remove(name);
-            }
+            unknown.removeAll(names(contender));
+            List<Double> own = own(contender);
             List<Double> fallback =
                     common.isEmpty() ? List.of(contender.method().learningRate(hiddenSize)) : common;
             rates.put(contender.name(), own == null ? fallback : own);
@@ -69,6 +69,41 @@ record LearningRates(List<Double> common, Map<String, List<Double>> named) {
                     + String.join(", ", contenders.stream().map(Contender::name).toList()));
         }
         return rates;
+    }
+
+    private static List<String> names(Contender contender) {
+        return List.of(contender.method().word(), contender.title(), contender.name());
+    }
+
+    private @Nullable List<Double> own(Contender contender) {
+        List<Double> own = null;
+        for (String name : names(contender)) {
+            own = named.getOrDefault(name, own);
+        }
+        return own;
+    }
+
+    /**
+     * What is to be said of defaults on a wide model where some go with the width and others, which are used, do not; null if
+     * there is nothing.
+     */
+    @Nullable
+    String warning(List<Contender> contenders, long hiddenSize) {
+        List<String> fixed = contenders.stream()
+                .filter(contender -> common.isEmpty() && own(contender) == null)
+                .filter(contender -> !contender.method().scalesWithWidth())
+                .map(Contender::title)
+                .toList();
+        List<String> scaled = contenders.stream()
+                .filter(contender -> contender.method().scalesWithWidth())
+                .map(Contender::title)
+                .toList();
+        if (hiddenSize <= WIDE || fixed.isEmpty() || scaled.isEmpty()) {
+            return null;
+        }
+        return "this model is " + hiddenSize + " wide: the default learning rate of " + String.join(", ", fixed)
+                + " is the same at every width, while that of " + String.join(", ", scaled)
+                + " falls with it; sweep it with --learning-rates before you compare";
     }
 
     /** The rates of a comparison as {@link #parse} reads them. */

@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -34,6 +35,20 @@ class LearningRatesTest {
         var rates = LearningRates.parse(List.of(), null).of(CONTENDERS, 4096);
         assertEquals(List.of(2.8e-5), rates.get("loft"));
         assertEquals(List.of(Method.LORA.learningRate()), rates.get("lora-64"));
+    }
+
+    @Test
+    void defaultsThatDoNotGoWithTheWidthAreToldOnAWideModel() {
+        LearningRates defaults = LearningRates.parse(List.of(), null);
+        String warning = String.valueOf(defaults.warning(CONTENDERS, 4096));
+        assertTrue(warning.contains("4096 wide: the default learning rate of LoRA-64 is the same"), warning);
+        assertTrue(warning.contains("while that of LoFT falls"), warning);
+        assertNull(defaults.warning(CONTENDERS, 1024));
+        assertNull(defaults.warning(List.of(Contender.of(Method.LORA), Contender.of(Method.DORA)), 4096));
+        assertNull(defaults.warning(List.of(Contender.of(Method.LOFT), Contender.of(Method.FULL)), 4096));
+        assertNull(LearningRates.parse(List.of("1e-4"), null).warning(CONTENDERS, 4096));
+        assertNull(LearningRates.parse(List.of("lora=1e-4,3e-4"), null).warning(CONTENDERS, 4096));
+        assertNull(LearningRates.parse(List.of(), 1e-4).warning(CONTENDERS, 4096));
     }
 
     @Test
