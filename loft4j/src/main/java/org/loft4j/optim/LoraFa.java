@@ -16,14 +16,15 @@ import org.loft4j.tensor.NativeScope;
  * g_B ← s⁻²·g_B·(A·Aᵀ + δ)⁻¹,  δ = 1e-8,  then AdamW on B
  * </pre>
  *
- * as in the paper's later versions and in PEFT. A gets no update, no decay and no state, and no longer asks for its gradient.
+ * as in the paper's later versions and in PEFT. A gets no update, no decay and no state, and asks for no gradient
+ * until the optimizer is closed.
  */
 public final class LoraFa {
     private static final double DELTA = 1e-8;
 
     private LoraFa() {}
 
-    /** Freezes the A of every pair. State: {@code 2·m·r} floats a pair. */
+    /** Freezes the A of every pair until it is closed. State: {@code 2·m·r} floats a pair. */
     public static Optimizer of(List<LowRankPair> pairs, AdamWConfig config) {
         List<PairRule> rules = new ArrayList<>();
         try (NativeScope scope = new NativeScope()) {
@@ -68,6 +69,11 @@ public final class LoraFa {
         @Override
         public void close() {
             a.close();
+            // whoever goes on with another optimizer wants A's gradient again; factors that were freed first want
+            // nothing
+            if (!pair.loraA().isNull()) {
+                pair.loraA().set_requires_grad(true);
+            }
         }
     }
 }

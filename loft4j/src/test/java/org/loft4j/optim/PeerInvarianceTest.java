@@ -120,6 +120,7 @@ class PeerInvarianceTest {
                 assertTrue(Tensors.bitEqual(Matrices.tensor(a), pair.loraA()));
                 assertTrue(pair.loraB().abs().max().item_double() > 1e-3);
             }
+            assertTrue(pair.loraA().requires_grad(), "whoever goes on with another optimizer has no gradient of A");
         }
     }
 }
