@@ -81,19 +81,19 @@ record LayerShapes(long hidden, List<Linear> all) {
 
     /**
      * Numbers a token that are kept for the backward pass. Always: the inputs of both norms, what attention reads and makes, and
-     * what the activation read. And the inputs of those layers whose weights or factors are trained.
+     * what the activation read. And the inputs of those layers that need them for a gradient of their weight or of A.
      */
-    long kept(Predicate<Linear> trained) {
+    long kept(Predicate<Linear> keepsInput) {
         List<Linear> attention = attention();
         boolean reads =
-                attention.stream().limit(Math.max(0, attention.size() - 1)).anyMatch(trained);
-        boolean widens = widening().stream().anyMatch(trained);
+                attention.stream().limit(Math.max(0, attention.size() - 1)).anyMatch(keepsInput);
+        boolean widens = widening().stream().anyMatch(keepsInput);
         return 2 * hidden
                 + 4 * heads()
                 + activated()
                 + (reads ? hidden : 0)
                 + (widens ? hidden : 0)
-                + (trained.test(last()) ? inner() : 0);
+                + (keepsInput.test(last()) ? inner() : 0);
     }
 
     /** Numbers a token that one forward pass through the layer makes, kept or not. */

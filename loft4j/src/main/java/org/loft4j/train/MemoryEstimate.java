@@ -153,7 +153,7 @@ public record MemoryEstimate(
                     weightBytes(),
                     factors * wide + savedInFull * size,
                     state,
-                    factors * wide + 2 * trained * size,
+                    movingElements(factors) * wide + 2 * trained * size,
                     again ? inputs : kept,
                     loss(tokens),
                     own,
@@ -224,6 +224,17 @@ public record MemoryEstimate(
                     .sum();
         }
 
+        /** Those of the factors that get a gradient: LoRA-FA freezes A. */
+        private long movingElements(long factors) {
+            LoraConfig lora = plan.lora();
+            if (lora == null || plan.config().method() != Method.LORA_FA) {
+                return factors;
+            }
+            return adapted.values().stream()
+                    .mapToLong(layer -> lora.rankOf(layer.path()) * layer.outFeatures())
+                    .sum();
+        }
+
         private long stateBytes() {
             LoraConfig lora = plan.lora();
             if (lora == null) {
@@ -246,15 +257,22 @@ public record MemoryEstimate(
             return plan.lora() == null || adapted.containsKey(linear.path());
         }
 
+        /** Whether the gradient of the weight, or of A, needs what a layer reads; a frozen A keeps nothing of it. */
+        private boolean keepsInput(Linear linear) {
+            return isTrained(linear) && plan.config().method() != Method.LORA_FA;
+        }
+
         private long kept(LayerShapes layer, long tokens, long scores) {
             LoraConfig lora = plan.lora();
-            long numbers = layer.kept(this::isTrained);
+            long numbers = layer.kept(this::keepsInput);
             if (plan.attention().sumDropout()) {
                 numbers += 2 * layer.hidden();
             }
             for (Linear linear : layer.all()) {
                 if (lora != null && isTrained(linear)) {
-                    numbers += lora.rankOf(linear.path()) + (lora.dropout() > 0 ? 2 * linear.inFeatures() : 0);
+                    // what dropout kept, and its result as A's product reads it
+                    long dropped = (keepsInput(linear) ? 2 : 1) * linear.inFeatures();
+                    numbers += lora.rankOf(linear.path()) + (lora.dropout() > 0 ? dropped : 0);
                     numbers += plan.config().method() == Method.DORA ? 2 * linear.outFeatures() : 0;
                 }
             }

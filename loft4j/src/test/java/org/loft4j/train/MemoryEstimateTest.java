@@ -65,9 +65,9 @@ class MemoryEstimateTest {
         assertTrue(Math.abs(estimate.total() / measured - 1) <= 0.15, said);
     }
 
-    /** Three of the twelve, each method, type and way once at least; the slow test has all. */
+    /** Four of the sixteen, each method, type and way once at least; the slow test has all. */
     @ParameterizedTest
-    @CsvSource({"lora, float32, false", "loft, bfloat16, true", "full, float32, true"})
+    @CsvSource({"lora, float32, false", "lora-fa, float32, false", "loft, bfloat16, true", "full, float32, true"})
     void theBenchModelWithinFifteenPercent(String method, String dtype, boolean checkpointing) throws Exception {
         isNearTheResidentPeak(method, dtype, checkpointing);
     }
@@ -80,7 +80,7 @@ class MemoryEstimateTest {
     }
 
     static Stream<Arguments> all() {
-        return Stream.of("lora", "loft", "full")
+        return Stream.of("lora", "lora-fa", "loft", "full")
                 .flatMap(method -> Stream.of("float32", "bfloat16")
                         .flatMap(dtype -> Stream.of(false, true).map(again -> Arguments.of(method, dtype, again))));
     }
@@ -108,6 +108,9 @@ class MemoryEstimateTest {
             // LoRA-FA keeps its A frozen
             if (method.usesAdapter() && method != Method.LORA_FA) {
                 assertEquals(trainable.elements() * 4, estimate.adapter(), 0.08 * real, method.word());
+            }
+            if (method.usesAdapter()) {
+                assertEquals(trainable.elements() * 4, estimate.gradients(), 0.08 * real, method.word());
             }
         }
     }
@@ -147,6 +150,20 @@ class MemoryEstimateTest {
         assertTrue(again.activations() < plain.activations() / 8, again + " " + plain);
         assertTrue(half.weights() * 2 == plain.weights(), half + " " + plain);
         assertTrue(benchModel("loft", Dtype.F32, false).optimizer() > plain.optimizer());
+    }
+
+    /** A that is frozen has neither gradient nor state, and keeps nothing of what a layer reads. */
+    @Test
+    void whatLoraFaSavesIsReckoned() {
+        MemoryEstimate lora = benchModel("lora", Dtype.F32, false);
+        MemoryEstimate frozen = benchModel("lora-fa", Dtype.F32, false);
+        long tokens = (long) MemoryProbe.ROWS * MemoryProbe.COLUMNS;
+        // eight layers: queries, keys and values read one vector, gate and up another, down the inner one
+        assertEquals(8 * tokens * (2 * 512 + 1408) * 4, lora.activations() - frozen.activations());
+        long elementsOfA = 8 * 16 * (6 * 512 + 1408);
+        assertEquals(4 * elementsOfA, lora.gradients() - frozen.gradients());
+        assertEquals(2 * 4 * elementsOfA, lora.optimizer() - frozen.optimizer());
+        assertEquals(lora.adapter(), frozen.adapter());
     }
 
     /** All that a checkpoint holds is copied, and the next steps are taken beside the copy. */
