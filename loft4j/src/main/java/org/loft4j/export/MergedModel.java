@@ -3,9 +3,11 @@ package org.loft4j.export;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
@@ -24,7 +26,8 @@ import org.loft4j.tensor.Shapes;
 
 /**
  * A model that an adapter was merged into, laid out as its base is on the disk: what the adapter has not changed is taken from
- * the base's files as it stands, bit for bit, and what it has is written under the base's name and in the base's type.
+ * the base's files as it stands, bit for bit, and what it has is written in the base's type. The names are those of the base's
+ * files, but where these lack the module of the base model and there is a head beside it: then all names are in full.
  */
 public final class MergedModel {
     private final Model model;
@@ -64,10 +67,10 @@ public final class MergedModel {
      */
     public List<String> writeWeights(Path directory, @Nullable Dtype dtype, long maxShardBytes) throws IOException {
         try (ModelDirectory source = ModelDirectory.open(base)) {
-            Map<String, String> changedByFile = changedByFile(source);
+            Map<String, Part> parts = parts(source);
             List<TensorInfo> infos = new ArrayList<>();
-            for (String name : names(source, changedByFile)) {
-                infos.add(info(source, name, changedByFile.get(name), dtype));
+            for (Map.Entry<String, Part> part : parts.entrySet()) {
+                infos.add(info(source, part.getKey(), part.getValue(), dtype));
             }
             Map<String, Dtype> types = new TreeMap<>();
             infos.forEach(info -> types.put(info.name(), info.dtype()));
@@ -75,10 +78,10 @@ public final class MergedModel {
                     directory,
                     infos,
                     name -> {
-                        String ours = changedByFile.get(name);
-                        Tensor tensor = ours == null
-                                ? source.read(name)
-                                : model.weights().get(ours).detach();
+                        Part part = Objects.requireNonNull(parts.get(name));
+                        Tensor tensor = part.stored() == null || part.isChanged()
+                                ? model.weights().get(part.ours()).detach()
+                                : source.read(part.stored());
                         Dtype type = types.getOrDefault(name, Dtype.of(tensor));
                         return Dtype.of(tensor) == type ? tensor : tensor.to(type.scalarType());
                     },
@@ -86,38 +89,62 @@ public final class MergedModel {
         }
     }
 
-    /** The model's name of each changed tensor by the file's, which may lack the module that the model lies in. */
-    private Map<String, String> changedByFile(TensorSource source) throws CheckpointException {
-        Map<String, String> byFile = new TreeMap<>();
-        for (String ours : changed) {
-            String theirs = source.names().contains(ours) ? ours : null;
-            for (String name : source.names()) {
-                if (theirs == null && (ours.endsWith("." + name) || name.endsWith("." + ours))) {
-                    theirs = name;
-                }
+    /**
+     * A tensor to write.
+     *
+     * @param ours its name in the model
+     * @param stored its name in the base's files; null if they lack it
+     * @param isChanged whether the model's values differ from the stored ones
+     */
+    private record Part(String ours, @Nullable String stored, boolean isChanged) {}
+
+    /** What is to be written, by the name that it gets: that of the base's files, or the model's if {@link #isMixed}. */
+    private Map<String, Part> parts(TensorSource source) {
+        List<Part> parts = new ArrayList<>();
+        Set<String> missing = new LinkedHashSet<>(changed);
+        for (String stored : source.names()) {
+            String ours = model.weights().nameOf(stored);
+            missing.remove(ours);
+            if (!isCopyOfTheInput(ours)) {
+                parts.add(new Part(ours, stored, changed.contains(ours)));
             }
-            byFile.put(theirs == null ? ours : theirs, ours);
         }
-        return byFile;
+        missing.forEach(ours -> parts.add(new Part(ours, null, true)));
+        boolean full = isMixed(parts);
+        Map<String, Part> byName = new LinkedHashMap<>();
+        for (Part part : parts) {
+            byName.put(full || part.stored() == null ? part.ours() : part.stored(), part);
+        }
+        return byName;
     }
 
-    private Set<String> names(TensorSource source, Map<String, String> changedByFile) throws CheckpointException {
-        Set<String> names = new LinkedHashSet<>(source.names());
-        names.addAll(changedByFile.keySet());
-        if (model.task() == Task.CAUSAL_LM && model.weights().find("lm_head.weight") == null) {
-            names.remove("lm_head.weight"); // a copy of the input embedding, which may have changed
-        }
-        return names;
+    /** An output embedding that is the input's, which may have changed. */
+    private boolean isCopyOfTheInput(String name) {
+        return name.equals("lm_head.weight")
+                && model.task() == Task.CAUSAL_LM
+                && model.weights().find(name) == null;
     }
 
-    private TensorInfo info(TensorSource source, String name, @Nullable String ours, @Nullable Dtype dtype)
+    /**
+     * Whether the files name what lies in the base model without its module and something else lies beside it, such as a head:
+     * Transformers 4 takes such a file for one of the base model alone, and refuses it for the head.
+     */
+    private static boolean isMixed(List<Part> parts) {
+        String module = parts.stream()
+                .filter(part -> part.stored() != null && part.ours().endsWith("." + part.stored()))
+                .map(part -> part.ours()
+                        .substring(0, part.ours().length() - part.stored().length()))
+                .findFirst()
+                .orElse(null);
+        return module != null && parts.stream().anyMatch(part -> !part.ours().startsWith(module));
+    }
+
+    private TensorInfo info(TensorSource source, String name, Part part, @Nullable Dtype dtype)
             throws CheckpointException {
-        boolean stored = source.names().contains(name);
-        TensorInfo before = stored ? source.info(name) : null;
-        long[] shape = before == null || ours != null
-                ? Shapes.of(model.weights().get(ours == null ? name : ours))
-                : before.shape();
-        Dtype kept = before != null ? before.dtype() : Dtype.of(model.weights().get(ours == null ? name : ours));
+        TensorInfo before = part.stored() == null ? null : source.info(part.stored());
+        long[] shape =
+                before == null || part.isChanged() ? Shapes.of(model.weights().get(part.ours())) : before.shape();
+        Dtype kept = before != null ? before.dtype() : Dtype.of(model.weights().get(part.ours()));
         Dtype type = dtype != null && kept.isFloating() ? dtype : kept;
         long elements = 1;
         for (long size : shape) {

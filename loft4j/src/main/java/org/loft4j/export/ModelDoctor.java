@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -21,6 +22,12 @@ public final class ModelDoctor {
     /** The families that a {@code classifier_pooling} is read for here, and here alone. */
     private static final Set<String> ENCODERS =
             Set.of("bert", "camembert", "deberta-v2", "distilbert", "roberta", "xlm-roberta");
+
+    /** What lies in a base model, by a name that lacks the base model's own. */
+    private static final Pattern BARE = Pattern.compile("(embeddings|embed_tokens|wte)\\..+");
+
+    /** What lies beside a base model. */
+    private static final Pattern HEAD = Pattern.compile("(classifier|pre_classifier|score|lm_head)\\..+");
 
     private final Path directory;
     private final JsonObject config;
@@ -104,6 +111,7 @@ public final class ModelDoctor {
                         "there is no lm_head.weight, and tie_word_embeddings is false",
                         "set it to true if the" + " model was trained so");
             }
+            mixture(source.names());
             if (Files.exists(directory.resolve(ModelDirectory.SINGLE))
                     && Files.exists(directory.resolve(ModelDirectory.INDEX))) {
                 notes.all(
@@ -121,6 +129,31 @@ public final class ModelDoctor {
         if (!notes.refusedBy(Consumer.LLAMA_CPP)) {
             shapes();
         }
+    }
+
+    /** A head beside tensors that are named as in a file of the base model alone, as loft4j once merged them. */
+    private void mixture(Set<String> names) {
+        String bare = first(names, BARE);
+        String head = first(names, HEAD);
+        if (bare != null && head != null) {
+            String what = bare + " is named as in a base model's own file, and " + head + " lies beside it: ";
+            String remedy = "merge it anew with loft merge, which writes the names in full";
+            notes.add(
+                    Severity.CHANGE,
+                    Consumer.PEFT,
+                    what + "Transformers 4 calls such a file corrupted and refuses it",
+                    remedy);
+            if (ENCODERS.contains(text("model_type"))) {
+                notes.add(Severity.CHANGE, Consumer.VLLM, what + "vLLM has no place for such names", remedy);
+            }
+        }
+    }
+
+    private static @Nullable String first(Set<String> names, Pattern pattern) {
+        return names.stream()
+                .filter(name -> pattern.matcher(name).matches())
+                .findFirst()
+                .orElse(null);
     }
 
     private void shapes() throws IOException {

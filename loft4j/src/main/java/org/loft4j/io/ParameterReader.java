@@ -3,6 +3,7 @@ package org.loft4j.io;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -36,6 +37,11 @@ public final class ParameterReader {
     /** Where the parameters are read from. */
     public Path path() {
         return source.path();
+    }
+
+    /** The names in the source by the canonical ones. */
+    public Map<String, String> spellings() {
+        return Collections.unmodifiableMap(onDisk);
     }
 
     /** Whether the source holds the parameter of this canonical name. */

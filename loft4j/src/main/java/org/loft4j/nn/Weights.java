@@ -16,6 +16,7 @@ public final class Weights implements AutoCloseable {
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
     private final Map<String, QuantizedWeight> quantized = new LinkedHashMap<>();
     private final Set<String> created = new LinkedHashSet<>();
+    private final Map<String, String> spellings = new LinkedHashMap<>();
 
     /** Keeps the tensor under the name; a tensor that had the name is freed. */
     public Tensor put(String name, Tensor tensor) {
@@ -98,6 +99,16 @@ public final class Weights implements AutoCloseable {
     /** The parameters that a checkpoint lacked: nobody can read them again, so whoever trains the model must save them. */
     public Set<String> created() {
         return Collections.unmodifiableSet(created);
+    }
+
+    /** Notes that a checkpoint spells a parameter's name in its own way, such as without the module around it. */
+    public void markSpelling(String inFile, String name) {
+        spellings.put(inFile, name);
+    }
+
+    /** The name here of what a checkpoint calls so, whether it was read or not. */
+    public String nameOf(String inFile) {
+        return spellings.getOrDefault(inFile, inFile);
     }
 
     /** Number of elements of all parameters, however they are stored. */

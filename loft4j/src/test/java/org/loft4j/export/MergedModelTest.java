@@ -1,6 +1,8 @@
 package org.loft4j.export;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -8,20 +10,30 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.PeftFiles;
+import org.loft4j.adapter.TargetModules;
 import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.ModelShards;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.io.TensorInfo;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
@@ -103,18 +115,23 @@ class MergedModelTest {
         }
     }
 
-    /** A base in bfloat16 with norms in float32 and names that lack the module around them. */
+    /** A base in bfloat16 with norms in float32 and names that lack the module around them, beside which nothing lies. */
     @Test
     void namesAndTypesAreThoseOfTheBase() throws IOException {
         Path base = Files.createDirectories(directory.resolve("base"));
-        Files.copy(LLAMA.resolve("config.json"), base.resolve("config.json"));
+        String config = Files.readString(LLAMA.resolve("config.json"));
+        String tied = config.replace("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true");
+        assertNotEquals(config, tied);
+        Files.writeString(base.resolve("config.json"), tied);
         try (NativeScope scope = new NativeScope();
                 ModelDirectory source = ModelDirectory.open(LLAMA)) {
             Map<String, Tensor> tensors = new LinkedHashMap<>();
             for (String name : source.names()) {
                 Tensor tensor = source.read(name);
                 boolean norm = name.contains("norm");
-                tensors.put(name.replaceFirst("^model\\.", ""), norm ? tensor : tensor.to(Dtype.BF16.scalarType()));
+                if (name.startsWith("model.")) {
+                    tensors.put(name.substring(6), norm ? tensor : tensor.to(Dtype.BF16.scalarType()));
+                }
             }
             SafetensorsWriter.write(base.resolve("model.safetensors"), tensors, Map.of());
         }
@@ -128,6 +145,66 @@ class MergedModelTest {
                 assertEquals(before.names(), after.names());
                 for (String name : before.names()) {
                     assertEquals(before.info(name), after.info(name));
+                }
+            }
+        }
+    }
+
+    /**
+     * Files of a base model alone, in shards: {@code embeddings.…} beside {@code classifier.weight} is refused by Transformers 4.
+     */
+    @ParameterizedTest
+    @CsvSource({
+        "bert_cls, bert., MEAN, bert.pooler.dense.weight",
+        "roberta_cls, roberta., AUTO, classifier.out_proj.weight",
+        "distilbert_cls, distilbert., AUTO, pre_classifier.weight",
+        "deberta_v2_cls, deberta., AUTO, pooler.dense.weight",
+        "vit_cls, vit., AUTO, classifier.weight",
+        "gpt2_cls, transformer., AUTO, score.weight",
+        "qwen2_cls, model., AUTO, score.weight",
+    })
+    void aHeadBesideNamesWithoutTheirModuleBringsThemInFull(
+            String fixture, String module, Pooling pooling, String expected) throws IOException {
+        Path whole = LLAMA.resolveSibling(fixture);
+        Path base = Files.createDirectories(directory.resolve("base"));
+        Path output = Files.createDirectories(directory.resolve("merged"));
+        for (Path each : List.of(base, output)) {
+            Files.copy(whole.resolve("config.json"), each.resolve("config.json"));
+        }
+        ModelOptions options = ModelOptions.of(Models.defaultTask(base)).withPooling(pooling);
+        try (NativeScope scope = new NativeScope()) {
+            try (ModelDirectory source = ModelDirectory.open(whole)) {
+                List<TensorInfo> infos = new ArrayList<>();
+                for (String name : source.names()) {
+                    if (name.startsWith(module)) {
+                        TensorInfo info = source.info(name);
+                        infos.add(new TensorInfo(
+                                name.substring(module.length()), info.dtype(), info.shape(), info.bytes()));
+                    }
+                }
+                ModelShards.write(base, infos, name -> source.read(module + name), 60_000);
+            }
+            try (Model model = Models.open(base, options);
+                    ModelDirectory before = ModelDirectory.open(base)) {
+                Set<String> created = model.weights().created();
+                assertFalse(created.isEmpty());
+                LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.of(2, 4, TargetModules.allLinear()), 1);
+                MergedModel.of(model, adapter, base).writeWeights(output, null, 60_000);
+                try (ModelDirectory after = ModelDirectory.open(output)) {
+                    Set<String> full = new TreeSet<>(created);
+                    for (String name : before.names()) {
+                        full.add(module + name);
+                        assertTrue(Tensors.bitEqual(before.read(name), after.read(module + name)), name);
+                    }
+                    assertEquals(full, after.names());
+                    assertTrue(full.contains(expected), full.toString());
+                }
+                try (Model again = Models.open(output, options)) {
+                    assertEquals(Set.of(), again.weights().created());
+                    model.weights()
+                            .asMap()
+                            .forEach((name, tensor) -> assertTrue(
+                                    Tensors.bitEqual(tensor, again.weights().get(name)), name));
                 }
             }
         }

@@ -11,6 +11,8 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,7 +21,10 @@ import org.loft4j.export.Diagnosis.Verdict;
 import org.loft4j.export.Finding.Consumer;
 import org.loft4j.export.Finding.Severity;
 import org.loft4j.io.Json;
+import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Models;
+import org.loft4j.tensor.NativeScope;
 
 class ModelDoctorTest {
     @TempDir
@@ -91,6 +96,33 @@ class ModelDoctorTest {
                 says(diagnosis, Consumer.PEFT, "pooling " + pooling + " is loft4j's own"),
                 diagnosis.toString());
         assertFalse(says(diagnosis, Consumer.VLLM, "chat template"), "a classifier does not converse");
+    }
+
+    /** As loft4j once merged classifiers into files of a base model alone. */
+    @ParameterizedTest
+    @CsvSource({"bert., AFTER", "'', YES"})
+    void aHeadBesideNamesWithoutTheirModuleIsToBeMergedAnew(String lost, Verdict expected) throws IOException {
+        Path fixtures = Path.of("src/test/resources/fixtures");
+        Path model = Files.createDirectories(directory.resolve("model"));
+        Files.copy(fixtures.resolve("tiny_wordpiece/tokenizer.json"), model.resolve("tokenizer.json"));
+        Files.copy(fixtures.resolve("bert_cls/config.json"), model.resolve("config.json"));
+        try (NativeScope scope = new NativeScope();
+                ModelDirectory source = ModelDirectory.open(fixtures.resolve("bert_cls"))) {
+            Map<String, Tensor> tensors = new TreeMap<>();
+            for (String name : source.names()) {
+                tensors.put(name.startsWith(lost) ? name.substring(lost.length()) : name, source.read(name));
+            }
+            SafetensorsWriter.write(model.resolve("model.safetensors"), tensors, Map.of());
+        }
+        Diagnosis diagnosis = examine();
+        for (Consumer consumer : List.of(Consumer.PEFT, Consumer.VLLM)) {
+            assertEquals(expected, diagnosis.verdict(consumer), diagnosis.toString());
+            assertEquals(
+                    expected == Verdict.AFTER,
+                    refusals(diagnosis, consumer).stream()
+                            .anyMatch(finding -> finding.remedy().startsWith("merge it anew")),
+                    diagnosis.toString());
+        }
     }
 
     @Test

@@ -73,6 +73,7 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
             }
             create(weights, created, type, options);
             created.forEach(spec -> weights.markCreated(spec.name()));
+            reader.spellings().forEach((name, inFile) -> weights.markSpelling(inFile, name));
             return weights;
         } catch (CheckpointException | RuntimeException e) {
             weights.close();
