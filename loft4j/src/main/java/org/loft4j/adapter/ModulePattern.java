@@ -10,6 +10,9 @@ import org.loft4j.ConfigException;
  * one gives up after so many steps as no honest one needs, whatever it looks like.
  */
 final class ModulePattern {
+    /** Name of the group that {@link #begins} gives back; a number would count the groups of the pattern itself. */
+    static final String BLOCK = "loftBlock";
+
     private static final int LONGEST = 10_000;
     /** Characters looked at for one path. Patterns of known adapters need some thousand. */
     private static final int MOST_STEPS = 5_000_000;
@@ -55,9 +58,9 @@ final class ModulePattern {
         return tried(path, Matcher::matches);
     }
 
-    /** The first group, where the path begins as the pattern says; else an empty text. */
+    /** The group {@link #BLOCK}, where the path begins as the pattern says; else an empty text. */
     String begins(String path) {
-        return tried(path, matcher -> matcher.lookingAt() ? matcher.group(1) : "");
+        return tried(path, matcher -> matcher.lookingAt() ? matcher.group(BLOCK) : "");
     }
 
     private interface Attempt<T> {

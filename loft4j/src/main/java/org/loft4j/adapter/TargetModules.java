@@ -82,7 +82,11 @@ public sealed interface TargetModules {
             }
             List<String> lists = layersPattern.isEmpty() ? List.of("[^.]*") : layersPattern;
             for (String list : lists) {
-                String block = ModulePattern.of("layers_pattern", "(?:.*\\.)?(?:", list, ")\\.(\\d{1,9})\\.")
+                String block = ModulePattern.of(
+                                "layers_pattern",
+                                "(?:.*\\.)?(?:",
+                                list,
+                                ")\\.(?<" + ModulePattern.BLOCK + ">\\d{1,9})\\.")
                         .begins(path);
                 if (!block.isEmpty()) {
                     return layers.contains(Integer.parseInt(block));

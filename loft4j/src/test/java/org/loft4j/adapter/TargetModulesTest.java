@@ -47,6 +47,16 @@ class TargetModulesTest {
         assertThrows(ConfigException.class, () -> new TargetModules.Names(List.of("q"), List.of(), List.of("layers")));
     }
 
+    /** Groups of the pattern are not taken for that of the number. */
+    @ParameterizedTest
+    @ValueSource(strings = {"(layers)", "(blocks)|layers", "(?<list>layers|blocks)", "(l)ayers|(\\d)"})
+    void aPatternOfLayersMayHaveGroups(String pattern) {
+        TargetModules named = new TargetModules.Names(List.of("q_proj"), List.of(1), List.of(pattern));
+        assertTrue(named.matches("model.layers.1.q_proj"));
+        assertFalse(named.matches("model.layers.2.q_proj"));
+        assertFalse(named.matches("model.experts.1.q_proj"));
+    }
+
     @Test
     void theCommandLinesWordsAreTold() {
         assertEquals(TargetModules.allLinear(), TargetModules.parse("all-linear"));
