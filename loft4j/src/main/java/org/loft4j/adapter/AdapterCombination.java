@@ -119,6 +119,9 @@ public final class AdapterCombination {
         SafetensorsFile file = SafetensorsFile.open(part.directory().resolve(PeftFiles.WEIGHTS));
         Set<String> paths = new TreeSet<>();
         for (String name : file.names()) {
+            if (PeftFiles.isBaseLayer(name, file.names())) {
+                continue;
+            }
             Matcher factor = FACTOR.matcher(name);
             if (!factor.matches()) {
                 throw new CheckpointException(file.path(), "tensor " + name + " is no factor of a linear layer");

@@ -11,6 +11,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -21,6 +23,8 @@ import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.WeightMatrix;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
@@ -41,11 +45,32 @@ public final class PeftFiles {
 
     private static final String MAGNITUDE = ".lora_magnitude_vector";
 
+    /** Twice what bfloat16 rounds off at most, relative; and what float16 takes for zero, in round figures. */
+    private static final double ROUNDING = 1.0 / 128;
+
+    private static final double SMALLEST = 1e-7;
+
+    private static final String BASE_LAYER = ".base_layer.weight";
+
     private PeftFiles() {}
 
     /** Whether the directory looks like an adapter's. */
     public static boolean exists(Path directory) {
         return Files.isRegularFile(directory.resolve(CONFIG));
+    }
+
+    /**
+     * Whether a tensor of a file is no part of its adapter but the frozen matrix of a layer that it adapts: PEFT stores that of
+     * an embedding, or of the output embedding, along.
+     *
+     * @param names of all tensors of the file
+     */
+    public static boolean isBaseLayer(String name, Set<String> names) {
+        if (!name.startsWith(PREFIX) || !name.endsWith(BASE_LAYER)) {
+            return false;
+        }
+        String path = name.substring(0, name.length() - BASE_LAYER.length());
+        return names.contains(path + ".lora_A.weight") || names.contains(path + ".lora_embedding_A");
     }
 
     /**
@@ -170,6 +195,7 @@ public final class PeftFiles {
             }
             Map<Linear, Factors> factors = new LinkedHashMap<>();
             for (Linear layer : selected.values()) {
+                requireSameBase(file, hint, layer);
                 long rank = lora.rankOf(layer.path());
                 Tensor a = read(file, hint, nameA(layer.path()), rank, layer.inFeatures());
                 Tensor b = read(file, hint, nameB(layer.path()), layer.outFeatures(), rank);
@@ -193,6 +219,38 @@ public final class PeftFiles {
         } catch (ConfigException e) {
             throw new CheckpointException(configFile, String.valueOf(e.getMessage()), e);
         }
+    }
+
+    /** Refuses a frozen matrix in the file that is another than the model's, up to rounding where the types differ. */
+    private static void requireSameBase(SafetensorsFile file, String hint, Linear layer) throws CheckpointException {
+        String name = PREFIX + layer.path() + BASE_LAYER;
+        if (!file.names().contains(name)) {
+            return;
+        }
+        WeightMatrix matrix = layer.matrix();
+        boolean turned = matrix.isStoredTransposed();
+        try (NativeScope scope = new NativeScope()) {
+            Tensor stored = turned
+                    ? read(file, hint, name, layer.inFeatures(), layer.outFeatures())
+                            .t()
+                    : read(file, hint, name, layer.outFeatures(), layer.inFeatures());
+            // a matrix in fewer bits has lost what could be compared
+            if (matrix.isWritable() && !isSame(stored, matrix.dense().detach().cpu())) {
+                throw new CheckpointException(
+                        file.path(),
+                        "tensor " + name
+                                + " is the frozen matrix that the adapter was trained on, and the model has another"
+                                + " one: open the model that it belongs to" + hint);
+            }
+        }
+    }
+
+    private static boolean isSame(Tensor stored, Tensor ours) {
+        if (Dtype.of(stored) == Dtype.of(ours)) {
+            return stored.equal(ours);
+        }
+        ScalarType common = Dtype.F32.scalarType();
+        return torch.allclose(stored.to(common), ours.to(common), ROUNDING, SMALLEST, false);
     }
 
     private static String nameOfHead(Model model) {
@@ -236,8 +294,9 @@ public final class PeftFiles {
             throws CheckpointException {
         List<String> missing =
                 expected.stream().filter(name -> !file.names().contains(name)).toList();
-        List<String> extra =
-                file.names().stream().filter(name -> !expected.contains(name)).toList();
+        List<String> extra = file.names().stream()
+                .filter(name -> !expected.contains(name) && !isBaseLayer(name, file.names()))
+                .toList();
         List<String> faults = new ArrayList<>();
         if (!missing.isEmpty()) {
             faults.add("tensors are missing that its settings and the model ask for: " + list(missing));

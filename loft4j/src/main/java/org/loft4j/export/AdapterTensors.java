@@ -13,6 +13,7 @@ import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.adapter.PeftFiles;
 import org.loft4j.export.Diagnosis.Notes;
 import org.loft4j.export.Finding.Consumer;
 import org.loft4j.export.Finding.Severity;
@@ -112,7 +113,9 @@ final class AdapterTensors {
             }
         });
         List<String> others = source.names().stream()
-                .filter(name -> !FACTOR.matcher(name).matches() && !name.contains("lora_magnitude_vector"))
+                .filter(name -> !FACTOR.matcher(name).matches()
+                        && !name.contains("lora_magnitude_vector")
+                        && !PeftFiles.isBaseLayer(name, source.names()))
                 .toList();
         if (!others.isEmpty() && !savesModules) {
             boolean embeddings =

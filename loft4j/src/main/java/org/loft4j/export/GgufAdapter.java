@@ -77,6 +77,9 @@ public final class GgufAdapter {
         TensorNames names = new TensorNames(config.architecture());
         Map<String, String> paths = new TreeMap<>();
         for (String name : file.names()) {
+            if (PeftFiles.isBaseLayer(name, file.names())) {
+                continue;
+            }
             Matcher factor = FACTOR.matcher(name);
             if (!factor.matches()) {
                 throw new CheckpointException(

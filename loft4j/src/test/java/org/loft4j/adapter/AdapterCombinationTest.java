@@ -56,6 +56,8 @@ class AdapterCombinationTest {
                 boolean query = path.equals(QUERY);
                 tensors.put("base_model.model." + path + ".lora_A.weight", matrix(rank, query ? 20 : 30));
                 tensors.put("base_model.model." + path + ".lora_B.weight", matrix(query ? 24 : 20, rank));
+                // PEFT stores it along where it is that of an embedding
+                tensors.put("base_model.model." + path + ".base_layer.weight", matrix(2, 2));
             }
             SafetensorsWriter.write(adapter.resolve("adapter_model.safetensors"), tensors, Map.of());
         }

@@ -51,6 +51,8 @@ class GgufAdapterTest {
             put(tensors, random, QUERY + ".lora_B", 128, 4);
             put(tensors, random, DOWN + ".lora_A", 2, 96);
             put(tensors, random, DOWN + ".lora_B", 64, 2);
+            // PEFT stores it along where it is that of an embedding
+            put(tensors, random, DOWN + ".base_layer", 64, 96);
             SafetensorsWriter.write(adapter.resolve("adapter_model.safetensors"), tensors, Map.of());
         }
         return adapter;
