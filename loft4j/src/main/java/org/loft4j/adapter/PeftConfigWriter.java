@@ -39,7 +39,9 @@ final class PeftConfigWriter {
         settings.put("alpha_pattern", alphas);
         TargetModules targets = ModuleSelection.written(model, config);
         settings.put("target_modules", modules(targets));
-        settings.put("exclude_modules", modules(config.excludeModules()));
+        if (config.excludeModules() != null) {
+            settings.put("exclude_modules", modules(config.excludeModules()));
+        }
         settings.put("layers_to_transform", null);
         settings.put("layers_pattern", null);
         if (targets instanceof TargetModules.Names names && !names.layers().isEmpty()) {
@@ -55,7 +57,7 @@ final class PeftConfigWriter {
                 .anyMatch(layer -> layer.matrix().isStoredTransposed());
     }
 
-    private static @Nullable Object modules(@Nullable TargetModules modules) {
+    private static @Nullable Object modules(TargetModules modules) {
         if (modules instanceof TargetModules.Names names) {
             return names.names();
         }

@@ -133,9 +133,19 @@ public final class AdapterDoctor {
                 notes.add(
                         Severity.NOTE,
                         Consumer.PEFT,
-                        "ensure_weight_tying: PEFT before 0.18 drops it, and keeps input and output embedding apart",
+                        "ensure_weight_tying: PEFT before 0.18 drops it, and keeps input and output embedding apart;"
+                                + " before 0.14 it refuses the file",
                         "use PEFT 0.18 or newer");
             }
+        }
+        if (config.keys().contains("exclude_modules")) {
+            notes.add(
+                    Severity.NOTE,
+                    Consumer.PEFT,
+                    "exclude_modules: PEFT before 0.14 does not know the key, and refuses the file",
+                    lists("exclude_modules")
+                            ? "use PEFT 0.14 or newer"
+                            : "use PEFT 0.14 or newer, or remove the key, which is not set");
         }
         JsonNode bias = config.node("bias");
         if (bias != null && !bias.asText().equals("none")) {

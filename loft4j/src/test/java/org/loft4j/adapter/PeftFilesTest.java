@@ -97,7 +97,7 @@ class PeftFilesTest {
         save(Task.SEQUENCE_CLASSIFICATION, LoraConfig.of(2, 4, TargetModules.allLinear()));
         assertEquals(
                 "{\"alpha_pattern\":{},\"base_model_name_or_path\":\"org/base\",\"bias\":\"none\","
-                        + "\"exclude_modules\":null,\"fan_in_fan_out\":false,\"inference_mode\":true,"
+                        + "\"fan_in_fan_out\":false,\"inference_mode\":true,"
                         + "\"init_lora_weights\":true,\"layers_pattern\":null,\"layers_to_transform\":null,"
                         + "\"lora_alpha\":4,\"lora_dropout\":0.0,\"modules_to_save\":[\"classifier\"],"
                         + "\"peft_type\":\"LORA\",\"r\":2,\"rank_pattern\":{},\"revision\":\"main\","

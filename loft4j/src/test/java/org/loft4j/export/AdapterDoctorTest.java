@@ -171,11 +171,33 @@ class AdapterDoctorTest {
         assertFalse(AdapterDoctor.examine(directory.resolve("adapter"), null).loadsSomewhere());
     }
 
+    /** PEFT stores it along where it is that of an embedding. */
+    @Test
+    void theFrozenMatrixOfAnAdaptedLayerIsNoFault() throws IOException {
+        Diagnosis diagnosis = examine(Map.of(), Map.of(LAYER + "base_layer.weight", filled(128 * 64, 1)), null);
+        assertEquals(Verdict.YES, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        assertEquals(Verdict.YES, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+        assertEquals(Verdict.AFTER, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
+        assertFalse(says(diagnosis, Consumer.PEFT, "are no factors"), diagnosis.toString());
+    }
+
+    @Test
+    void aKeyThatOldVersionsOfPeftRefuseIsNamed() throws IOException {
+        Map<String, Object> unset = new TreeMap<>();
+        unset.put("exclude_modules", null);
+        for (Map<String, Object> settings : List.of(unset, Map.<String, Object>of("exclude_modules", "lm_head"))) {
+            Diagnosis diagnosis = examine(settings, Map.of(), null);
+            assertTrue(says(diagnosis, Consumer.PEFT, "exclude_modules: PEFT before 0.14"), diagnosis.toString());
+            assertEquals(Verdict.YES, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        }
+        assertFalse(says(examine(Map.of(), Map.of(), null), Consumer.PEFT, "0.14"));
+    }
+
     @Test
     void aTiedEmbeddingThatIsSavedTakesANewPeft() throws IOException {
         Map<String, Object> tied =
                 Map.of("modules_to_save", new String[] {"embed_tokens"}, "ensure_weight_tying", true);
-        assertTrue(says(examine(tied, Map.of(), null), Consumer.PEFT, "PEFT before 0.18"));
+        assertTrue(says(examine(tied, Map.of(), null), Consumer.PEFT, "before 0.14 it refuses the file"));
         Diagnosis nothingTied = examine(Map.of("ensure_weight_tying", true), Map.of(), null);
         assertFalse(says(nothingTied, Consumer.PEFT, "PEFT before 0.18"), nothingTied.toString());
     }

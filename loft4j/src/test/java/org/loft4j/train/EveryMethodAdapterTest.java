@@ -53,7 +53,6 @@ class EveryMethodAdapterTest {
             "alpha_pattern",
             "base_model_name_or_path",
             "bias",
-            "exclude_modules",
             "fan_in_fan_out",
             "inference_mode",
             "init_lora_weights",
