@@ -115,7 +115,7 @@ public final class GgufModel {
         metadata.count("general.file_type", type.fileType());
         metadata.count("general.quantization_version", 2);
         GgufParameters.put(config, rows, metadata, notes);
-        GgufVocabulary.put(options, config, rows, metadata);
+        GgufVocabulary.put(options, config, rows, metadata, notes);
         return metadata;
     }
 

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -20,6 +21,7 @@ import org.loft4j.io.JsonObject;
  */
 final class GgufVocabulary {
     private static final String KEY = "tokenizer.ggml.";
+    private static final Set<String> LOOK_SPECIAL = Set.of("<pad>", "<mask>", "<2mass>", "[@BOS@]");
     private static final Pattern BYTE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
 
     /** Tokens that no pair makes are never to be the result of one. */
@@ -38,15 +40,18 @@ final class GgufVocabulary {
     private final JsonObject json;
     private final JsonObject model;
     private final TextConfig config;
+    private final List<String> notes;
     private final String[] tokens;
     private final int[] types;
     private final Map<String, Integer> ids = new HashMap<>();
 
-    private GgufVocabulary(TokenizerFiles files, TextConfig config, int rows) throws CheckpointException {
+    private GgufVocabulary(TokenizerFiles files, TextConfig config, int rows, List<String> notes)
+            throws CheckpointException {
         this.files = files;
         this.json = files.tokenizer();
         this.model = json.requireObject("model");
         this.config = config;
+        this.notes = notes;
         this.tokens = new String[rows];
         this.types = new int[rows];
     }
@@ -55,19 +60,41 @@ final class GgufVocabulary {
      * Puts the tokenizer, and the chat template.
      *
      * @param rows of the embedding, which is the number of tokens; ids that no token has are filled up
+     * @param notes gets the tokens that are left out
      * @throws CheckpointException if there is no tokenizer.json, or it is of a kind that llama.cpp does not have
      * @throws ConfigException if the rule is not recognised
      */
-    static void put(GgufModel.Options options, TextConfig config, int rows, GgufMetadata metadata) throws IOException {
-        new GgufVocabulary(TokenizerFiles.read(options.tokenizer()), config, rows)
+    static void put(
+            GgufModel.Options options, TextConfig config, int rows, GgufMetadata metadata, List<String> notes)
+            throws IOException {
+        new GgufVocabulary(TokenizerFiles.read(options.tokenizer()), config, rows, notes)
                 .put(metadata, options.tokenizerPre(), options.chatTemplate());
+    }
+
+    /** Whether a tokenizer of SentencePiece's words drops what is blank behind some of its special tokens. */
+    static boolean stripsRight(TokenizerFiles files) throws CheckpointException {
+        for (JsonNode token : added(files.tokenizer())) {
+            if (token.path("rstrip").asBoolean()) {
+                return isPieces(files.tokenizer().requireObject("model"));
+            }
+        }
+        return false;
+    }
+
+    private static boolean isPieces(JsonObject model) throws CheckpointException {
+        return model.booleanOr("byte_fallback", false);
+    }
+
+    private static Iterable<JsonNode> added(JsonObject json) {
+        JsonNode added = json.node("added_tokens");
+        return added == null ? List.of() : added;
     }
 
     private void put(GgufMetadata metadata, @Nullable String pre, @Nullable String chatTemplate) throws IOException {
         if (!model.stringOr("type", "BPE").equals("BPE")) {
             throw model.fault("type", "must be BPE to be exported, found " + model.findString("type"));
         }
-        boolean pieces = model.booleanOr("byte_fallback", false);
+        boolean pieces = isPieces(model);
         requireNormalizer(json.node("normalizer"));
         readTokens(pieces);
         metadata.text(KEY + "model", pieces ? "llama" : "gpt2");
@@ -109,15 +136,18 @@ final class GgufVocabulary {
             boolean isByte = pieces && BYTE.matcher(text).matches();
             set(text, entry.getValue().asInt(-1), isByte ? BYTE_TOKEN : NORMAL, text);
         }
-        JsonNode added = json.node("added_tokens");
-        for (JsonNode token : added == null ? List.<JsonNode>of() : added) {
+        for (JsonNode token : added(json)) {
             String text = token.path("content").asText();
+            int id = token.path("id").asInt(-1);
+            if (id >= tokens.length && !isEnd(text, id)) {
+                notes.add("the added token " + text + " is left out: its id " + id + " has no row in the embedding of "
+                        + tokens.length + ", so that the model cannot read it");
+                continue;
+            }
             boolean control = token.path("special").asBoolean() || looksSpecial(text);
-            set(
-                    text,
-                    token.path("id").asInt(-1),
-                    control ? CONTROL : USER_DEFINED,
-                    control ? text : text.replace('▁', ' '));
+            // SentencePiece's sign for a space; to a byte-level tokenizer it is a character as any other
+            boolean spaces = pieces && !control;
+            set(text, id, control ? CONTROL : USER_DEFINED, spaces ? text.replace('▁', ' ') : text);
         }
         String unknown = model.findString("unk_token");
         if (pieces && unknown != null && ids.containsKey(unknown)) {
@@ -129,6 +159,17 @@ final class GgufVocabulary {
                 types[i] = UNUSED;
             }
         }
+    }
+
+    /** Whether a token begins or ends texts, without which there are none. */
+    private boolean isEnd(String text, int id) throws CheckpointException {
+        for (String key : List.of("bos", "eos")) {
+            Integer configured = configured(key);
+            if (text.equals(files.special(key + "_token")) || (configured != null && configured == id)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void set(String text, int id, int type, String written) throws CheckpointException {
@@ -146,9 +187,9 @@ final class GgufVocabulary {
     /** Some files call tokens ordinary that are not to be printed; llama.cpp's converter goes by their looks as well. */
     private static boolean looksSpecial(String text) {
         return (text.startsWith("<|") && text.endsWith("|>"))
+                || (text.startsWith("<｜") && text.endsWith("｜>"))
                 || (text.startsWith("<unused") && text.endsWith(">"))
-                || text.equals("<pad>")
-                || text.equals("<mask>");
+                || LOOK_SPECIAL.contains(text);
     }
 
     private List<String> merges() throws CheckpointException {
@@ -202,11 +243,16 @@ final class GgufVocabulary {
         String text = files.special(token + "_token");
         Integer id = text == null ? null : ids.get(text);
         if (id == null) {
-            JsonNode value = config.json().node(key + "_token_id");
-            JsonNode first = value != null && value.isArray() ? value.get(0) : value;
-            id = first != null && first.isIntegralNumber() ? (Integer) first.intValue() : null;
+            id = configured(key);
         }
         return id != null && id >= 0 && id < tokens.length ? id : null;
+    }
+
+    /** The id of a token by config.json, the first where there are several. */
+    private @Nullable Integer configured(String key) {
+        JsonNode value = config.json().node(key + "_token_id");
+        JsonNode first = value != null && value.isArray() ? value.get(0) : value;
+        return first != null && first.isIntegralNumber() ? (Integer) first.intValue() : null;
     }
 
     private void putId(GgufMetadata metadata, String name, @Nullable Integer id) {

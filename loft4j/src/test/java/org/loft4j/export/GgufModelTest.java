@@ -190,7 +190,7 @@ class GgufModelTest {
         assertEquals("gpt2", metadata.get("tokenizer.ggml.model"));
         assertEquals("gpt-2", metadata.get("tokenizer.ggml.pre"));
         assertEquals(
-                List.of("a", "b", "c", "Ġ", "ab", "abc", "Ġa", "[PAD7]", "<|end|>", " word", "[PAD10]", "[PAD11]"),
+                List.of("a", "b", "c", "Ġ", "ab", "abc", "Ġa", "[PAD7]", "<|end|>", "▁word", "[PAD10]", "[PAD11]"),
                 metadata.get("tokenizer.ggml.tokens"));
         assertEquals(
                 List.of(1L, 1L, 1L, 1L, 1L, 1L, 1L, 5L, 3L, 4L, 5L, 5L), metadata.get("tokenizer.ggml.token_type"));

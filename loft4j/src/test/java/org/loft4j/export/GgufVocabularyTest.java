@@ -1,0 +1,96 @@
+package org.loft4j.export;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.GgufReader;
+import org.loft4j.io.Json;
+import org.loft4j.io.ModelDirectory;
+
+/** Tokens that were added to a tokenizer: which are written, as what, and how. */
+class GgufVocabularyTest {
+    /** Of an added token in the tokenizer of {@link TinyCheckpoint}. */
+    private static final int ID = 9;
+
+    @TempDir
+    Path directory;
+
+    private final List<String> notes = new ArrayList<>();
+
+    /** Exports a Llama whose tokenizer has another added token, that is not called special. */
+    private Map<String, Object> export(int id, String token, boolean pieces, Map<String, Object> config)
+            throws IOException {
+        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("model"), "llama");
+        checkpoint.config.putAll(config);
+        checkpoint.write();
+        Path file = checkpoint.directory.resolve("tokenizer.json");
+        ObjectNode tokenizer = Json.read(file).toTree();
+        ((ObjectNode) tokenizer.get("model")).put("byte_fallback", pieces);
+        ((ArrayNode) tokenizer.get("added_tokens"))
+                .addObject()
+                .put("id", id)
+                .put("content", token)
+                .put("special", false);
+        Json.write(file, tokenizer);
+        try (ModelDirectory source = ModelDirectory.open(checkpoint.directory)) {
+            var options = new GgufModel.Options(checkpoint.directory, checkpoint.directory, null, null);
+            ExportReport report = GgufModel.write(source, options, directory.resolve("model.gguf"));
+            notes.addAll(report.notes());
+            return new GgufReader(report.file()).metadata;
+        }
+    }
+
+    /** Gemma 3 of 1B and less name a token of images that their embedding has no row for. */
+    @Test
+    void anAddedTokenWithoutARowIsLeftOutAndNoted() throws IOException {
+        int rows = TinyCheckpoint.VOCABULARY;
+        Map<String, Object> metadata = export(rows, "<image_soft_token>", false, Map.of());
+        List<?> tokens = (List<?>) metadata.get("tokenizer.ggml.tokens");
+        assertEquals(rows, tokens.size());
+        assertTrue(
+                notes.contains(
+                        "the added token <image_soft_token> is left out: its id 12 has no row in the embedding of 12,"
+                                + " so that the model cannot read it"),
+                notes.toString());
+        String needed = assertThrows(
+                        CheckpointException.class,
+                        () -> export(rows, "<image_soft_token>", false, Map.of("eos_token_id", List.of(rows))))
+                .getMessage();
+        assertTrue(needed.contains("token <image_soft_token> has the id 12"), needed);
+        assertThrows(CheckpointException.class, () -> export(rows, "<|end|>", false, Map.of()));
+        assertThrows(CheckpointException.class, () -> export(-1, "<image_soft_token>", false, Map.of()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"<|a|>", "<｜fim▁begin｜>", "<unused7>", "<pad>", "<mask>", "<2mass>", "[@BOS@]"})
+    void whatLooksSpecialIsAControlTokenAsItIsWritten(String token) throws IOException {
+        for (boolean pieces : new boolean[] {false, true}) {
+            Map<String, Object> metadata = export(ID, token, pieces, Map.of());
+            assertEquals(token, ((List<?>) metadata.get("tokenizer.ggml.tokens")).get(ID));
+            assertEquals(3L, ((List<?>) metadata.get("tokenizer.ggml.token_type")).get(ID));
+        }
+    }
+
+    /** The lower one eighth block is SentencePiece's sign for a space, and a character of its own to all others. */
+    @ParameterizedTest
+    @CsvSource({"true, ' word'", "false, ▁word"})
+    void aSpaceIsASpaceWhereTheTokenizerHasASignForIt(boolean pieces, String written) throws IOException {
+        Map<String, Object> metadata = export(ID, "▁word", pieces, Map.of());
+        assertEquals(written, ((List<?>) metadata.get("tokenizer.ggml.tokens")).get(ID));
+        assertEquals(4L, ((List<?>) metadata.get("tokenizer.ggml.token_type")).get(ID));
+    }
+}
