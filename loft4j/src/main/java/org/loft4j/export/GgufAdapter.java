@@ -113,9 +113,9 @@ public final class GgufAdapter {
         GgufMetadata metadata = new GgufMetadata();
         metadata.text("general.architecture", config.architecture().key());
         metadata.text("general.type", "adapter");
-        metadata.text("general.name", GgufModel.name(adapter));
+        metadata.text("general.name", GgufName.of(adapter));
         metadata.count("general.base_model.count", 1);
-        metadata.text("general.base_model.0.name", GgufModel.name(base));
+        metadata.text("general.base_model.0.name", GgufName.of(base));
         metadata.count("general.file_type", type.fileType());
         metadata.count("general.quantization_version", 2);
         metadata.text("adapter.type", "lora");

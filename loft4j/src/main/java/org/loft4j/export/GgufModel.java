@@ -111,17 +111,12 @@ public final class GgufModel {
         GgufMetadata metadata = new GgufMetadata();
         metadata.text("general.architecture", config.architecture().key());
         metadata.text("general.type", "model");
-        metadata.text("general.name", name(options.directory()));
+        metadata.text("general.name", GgufName.of(options.directory(), config, options.tokenizer(), notes));
         metadata.count("general.file_type", type.fileType());
         metadata.count("general.quantization_version", 2);
         GgufParameters.put(config, rows, metadata, notes);
         GgufVocabulary.put(options, config, rows, metadata, notes);
         return metadata;
-    }
-
-    static String name(Path directory) {
-        Path last = directory.toAbsolutePath().normalize().getFileName();
-        return last == null ? "model" : last.toString();
     }
 
     private static GgufType typeOf(TensorSource source, TextConfig config) throws CheckpointException {
