@@ -77,10 +77,15 @@ final class GgufParameters {
         int window = json.intOr("sliding_window", absent, 1);
         if (window > 0) {
             metadata.count(key + "attention.sliding_window", window);
-            if (window < config.maxPositions()) {
-                notes.add("llama.cpp has no sliding window for this architecture: from " + window
-                        + " tokens on it attends to more than the model was trained with");
-            }
+        }
+        noteWindow(window);
+    }
+
+    /** llama.cpp reads the key and computes without a window. */
+    private void noteWindow(int window) throws CheckpointException {
+        if (window > 0 && window < config.maxPositions()) {
+            notes.add("llama.cpp has no sliding window for this architecture: from " + window
+                    + " tokens on it attends to more than the model was trained with");
         }
     }
 
@@ -92,8 +97,10 @@ final class GgufParameters {
 
     private void phi3() throws CheckpointException {
         config.requireOneOf("hidden_act", "silu", SILU);
+        int window = json.intOr("sliding_window", 0, 1);
         // 0 tells llama.cpp that there is none
-        metadata.count(key + "attention.sliding_window", json.intOr("sliding_window", 0, 1));
+        metadata.count(key + "attention.sliding_window", window);
+        noteWindow(window);
     }
 
     private void gemma2() throws CheckpointException {

@@ -57,7 +57,9 @@ final class TextConfig {
     }
 
     int heads() throws CheckpointException {
-        return json.requireInt(gpt2() ? "n_head" : "num_attention_heads", 1);
+        String key = gpt2() ? "n_head" : "num_attention_heads";
+        // Gemma 3 4B does not say, and Transformers assumes as many
+        return architecture.isGemma() ? json.intOr(key, 8, 1) : json.requireInt(key, 1);
     }
 
     int keyValueHeads() throws CheckpointException {

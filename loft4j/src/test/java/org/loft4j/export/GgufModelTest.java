@@ -30,12 +30,14 @@ class GgufModelTest {
     Path directory;
 
     private GgufReader export(TinyCheckpoint checkpoint, @Nullable GgufType type) throws IOException {
-        Path file = directory.resolve("model.gguf");
+        return new GgufReader(report(checkpoint, type).file());
+    }
+
+    private ExportReport report(TinyCheckpoint checkpoint, @Nullable GgufType type) throws IOException {
         try (ModelDirectory source = ModelDirectory.open(checkpoint.directory)) {
-            GgufModel.write(
-                    source, new GgufModel.Options(checkpoint.directory, checkpoint.directory, type, null, null), file);
+            var options = new GgufModel.Options(checkpoint.directory, checkpoint.directory, type, null, null);
+            return GgufModel.write(source, options, directory.resolve("model.gguf"));
         }
-        return new GgufReader(file);
     }
 
     private TinyCheckpoint tiny(String modelType) {
@@ -297,6 +299,8 @@ class GgufModelTest {
         "qwen3, num_key_value_heads, attention.head_count_kv, 32",
         "qwen3, head_dim, attention.key_length, 128",
         "qwen2, head_dim, attention.key_length, 16",
+        "gemma2, num_attention_heads, attention.head_count, 8",
+        "gemma3_text, num_attention_heads, attention.head_count, 8",
     })
     void whereConfigJsonIsSilentTheFamilysValueIsMeant(String modelType, String key, String written, String value)
             throws IOException {
@@ -304,6 +308,15 @@ class GgufModelTest {
         checkpoint.config.remove(key);
         Map<String, Object> metadata = export(checkpoint.write(), null).metadata;
         assertEquals(value, String.valueOf(metadata.get(metadata.get("general.architecture") + "." + written)));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"mistral, 127, true", "mistral, 128, false", "phi3, 127, true", "phi3, 128, false"})
+    void aWindowThatLlamaCppDoesNotComputeIsNoted(String modelType, int window, boolean noted) throws IOException {
+        TinyCheckpoint checkpoint = tiny(modelType);
+        checkpoint.config.put("sliding_window", window);
+        List<String> notes = report(checkpoint.write(), null).notes();
+        assertEquals(noted, notes.stream().anyMatch(note -> note.contains("from 127 tokens on")), notes.toString());
     }
 
     @ParameterizedTest
