@@ -123,8 +123,8 @@ final class ExportCommand implements Verb {
         }
         DeviceFlags place = new DeviceFlags();
         place.device = "cpu";
-        // the sum of weight and adapter would be rounded twice otherwise
-        place.dtype = type == GgufType.F32 ? "float32" : null;
+        // the sum of weight and adapter would be rounded twice otherwise, to the model's type and to the file's
+        place.dtype = type == null || type == GgufType.BF16 ? null : "float32";
         try (LoadedModel loaded = LoadedModel.open(model, place)) {
             if (loaded.model().task() != Task.CAUSAL_LM) {
                 throw new ConfigException("--to gguf takes a causal language model, and this is one for "

@@ -10,10 +10,20 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 /** What a person does when training is over: merge, export, ask the doctor, combine. */
 class HandingOverTest {
@@ -100,6 +110,52 @@ class HandingOverTest {
         assertEquals(1, merged.status());
         assertTrue(merged.err().contains("tokenizer.json"), merged.err());
         assertFalse(Files.exists(directory.resolve("m.gguf")));
+    }
+
+    /** What bfloat16 rounds off is there in float16: 1 + 2⁻¹⁰. */
+    @Test
+    void aSumIsRoundedOnceToTheTypeOfTheFile() throws IOException {
+        Path base = Files.createDirectories(directory.resolve("base"));
+        Path adapter = Files.createDirectories(directory.resolve("adapter"));
+        Path stories = Fixtures.of("stories260K");
+        String query = "model.layers.0.self_attn.q_proj";
+        for (String name : List.of("config.json", "tokenizer.json", "tokenizer_config.json")) {
+            Files.copy(stories.resolve(name), base.resolve(name));
+        }
+        try (NativeScope scope = new NativeScope();
+                ModelDirectory source = ModelDirectory.open(stories)) {
+            Map<String, Tensor> tensors = new TreeMap<>();
+            for (String name : source.names()) {
+                Tensor tensor = source.read(name).to(Dtype.BF16.scalarType());
+                tensors.put(name, name.startsWith(query) ? torch.ones_like(tensor) : tensor);
+            }
+            SafetensorsWriter.write(base.resolve("model.safetensors"), tensors, Map.of());
+            float[] small = new float[64];
+            Arrays.fill(small, 1f / 1024);
+            float[] ones = new float[64];
+            Arrays.fill(ones, 1);
+            Map<String, Tensor> factors = Map.of(
+                    "base_model.model." + query + ".lora_A.weight", Tensors.of(small, 1, 64),
+                    "base_model.model." + query + ".lora_B.weight", Tensors.of(ones, 64, 1));
+            SafetensorsWriter.write(adapter.resolve("adapter_model.safetensors"), factors, Map.of());
+        }
+        Files.writeString(
+                adapter.resolve("adapter_config.json"),
+                "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1, \"target_modules\": [\"layers.0.self_attn.q_proj\"]}");
+        for (String dtype : List.of("f16", "bf16")) {
+            Path plain = directory.resolve("plain-" + dtype);
+            Path merged = directory.resolve("merged-" + dtype);
+            export(plain, "--model", base.toString(), "--dtype", dtype);
+            export(merged, "--model", base.toString(), "--adapter", adapter.toString(), "--dtype", dtype);
+            assertEquals(dtype.equals("bf16"), Files.mismatch(plain, merged) < 0, dtype);
+        }
+    }
+
+    private static void export(Path output, String... options) {
+        Captured call = Captured.loft(Stream.of(Stream.of("export", "--output", output.toString()), Stream.of(options))
+                .flatMap(each -> each)
+                .toArray(String[]::new));
+        assertEquals(0, call.status(), call.err());
     }
 
     @Test
