@@ -15,8 +15,9 @@ import java.util.regex.Pattern;
 import org.loft4j.CheckpointException;
 
 /**
- * Downloads one blob. Its bytes are gathered in {@code ETAG.incomplete}, where a later attempt, or a later process, goes on;
- * the file gets its name only when size and checksum are right.
+ * Downloads one blob. Its bytes are gathered in {@code ETAG.loft.incomplete}, where a later attempt, or a later process, goes
+ * on; the file gets its name only when size and checksum are right. The Python library gathers them in {@code
+ * ETAG.incomplete}, which is left to it: its locks are flock's and Java's are fcntl's, and on Linux neither sees the other.
  */
 final class BlobDownload {
     /** Progress that starts the count of attempts anew. */
@@ -43,7 +44,7 @@ final class BlobDownload {
 
     /** Where the bytes of a blob are gathered. */
     static Path incomplete(Path blob) {
-        return blob.resolveSibling(blob.getFileName() + ".incomplete");
+        return blob.resolveSibling(blob.getFileName() + ".loft.incomplete");
     }
 
     /** Returns when the blob is there. */

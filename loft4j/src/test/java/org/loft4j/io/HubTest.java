@@ -182,9 +182,21 @@ class HubTest {
     @Test
     void piecesThatDoNotFitTogetherAreFetchedOnceMore() throws IOException {
         Files.createDirectories(incomplete().getParent());
-        Files.write(incomplete(), new byte[1000]); // by another program, of another file
+        Files.write(incomplete(), new byte[1000]); // of another file
         assertArrayEquals(WEIGHTS, Files.readAllBytes(hub().snapshot(NAME).resolve("model.safetensors")));
         assertEquals(Arrays.asList("bytes=1000-", null), ranges());
+    }
+
+    /** Its locks and ours do not see each other, so that it may write at the same time. */
+    @Test
+    void whatThePythonLibraryGathersIsLeftToIt() throws IOException {
+        byte[] half = Arrays.copyOf(WEIGHTS, WEIGHTS.length / 2);
+        Path theirs = incomplete().resolveSibling(HubServer.sha256(WEIGHTS) + ".incomplete");
+        Files.createDirectories(theirs.getParent());
+        Files.write(theirs, half);
+        assertArrayEquals(WEIGHTS, Files.readAllBytes(hub().snapshot(NAME).resolve("model.safetensors")));
+        assertArrayEquals(half, Files.readAllBytes(theirs));
+        assertFalse(Files.exists(incomplete()));
     }
 
     @Test
@@ -509,7 +521,7 @@ class HubTest {
     }
 
     private Path incomplete() {
-        return repository().resolve("blobs").resolve(HubServer.sha256(WEIGHTS) + ".incomplete");
+        return repository().resolve("blobs").resolve(HubServer.sha256(WEIGHTS) + ".loft.incomplete");
     }
 
     /** The ranges that were asked for of the weights, where they lie. */
