@@ -64,8 +64,7 @@ final class GgufVocabulary {
      * @throws CheckpointException if there is no tokenizer.json, or it is of a kind that llama.cpp does not have
      * @throws ConfigException if the rule is not recognised
      */
-    static void put(
-            GgufModel.Options options, TextConfig config, int rows, GgufMetadata metadata, List<String> notes)
+    static void put(GgufModel.Options options, TextConfig config, int rows, GgufMetadata metadata, List<String> notes)
             throws IOException {
         new GgufVocabulary(TokenizerFiles.read(options.tokenizer()), config, rows, notes)
                 .put(metadata, options.tokenizerPre(), options.chatTemplate());

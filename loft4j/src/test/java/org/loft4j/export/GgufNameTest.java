@@ -72,7 +72,7 @@ class GgufNameTest {
         ((ObjectNode) tokenizer.get("added_tokens").get(0)).put("rstrip", true);
         Json.write(file, tokenizer);
         try (ModelDirectory source = ModelDirectory.open(checkpoint.directory)) {
-            var options = new GgufModel.Options(checkpoint.directory, checkpoint.directory, null, null);
+            var options = GgufModel.Options.of(checkpoint.directory);
             ExportReport report = GgufModel.write(source, options, directory.resolve("model.gguf"));
             assertEquals(notes, report.notes());
             Map<String, Object> metadata = new GgufReader(report.file()).metadata;

@@ -47,7 +47,7 @@ class GgufVocabularyTest {
                 .put("special", false);
         Json.write(file, tokenizer);
         try (ModelDirectory source = ModelDirectory.open(checkpoint.directory)) {
-            var options = new GgufModel.Options(checkpoint.directory, checkpoint.directory, null, null);
+            var options = GgufModel.Options.of(checkpoint.directory);
             ExportReport report = GgufModel.write(source, options, directory.resolve("model.gguf"));
             notes.addAll(report.notes());
             return new GgufReader(report.file()).metadata;
