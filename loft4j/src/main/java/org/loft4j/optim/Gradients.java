@@ -25,7 +25,7 @@ final class Gradients {
     /** Adds {@code ‖g‖²}, without a tensor of the size of g. */
     static void addSquaredNorm(Tensor gradient, NormSum sum) {
         ScalarType wide = Dtype.of(gradient) == Dtype.F64 ? ScalarType.Double : ScalarType.Float;
-        Tiles.elements(List.of(gradient), pieces -> sum.add(squaredNorm(pieces.get(0), wide)));
+        Tiles.of(gradient).elements(List.of(gradient), pieces -> sum.add(squaredNorm(pieces.get(0), wide)));
     }
 
     private static Tensor squaredNorm(Tensor g, ScalarType wide) {

@@ -71,7 +71,7 @@ final class Moments implements AutoCloseable {
      * {@code p ← p − η·quotient}; piece by piece, since each element goes its own way. Half types are computed with in float32.
      */
     void step(Tensor p, Tensor g, double gradScale, long t, double learningRate) {
-        Tiles.elements(List.of(p, g, m, v), pieces -> {
+        Tiles.of(p).elements(List.of(p, g, m, v), pieces -> {
             boolean half = DitheredHalf.holds(p);
             List<Tensor> exact = half
                     ? pieces.stream().map(piece -> piece.to(ScalarType.Float)).toList()

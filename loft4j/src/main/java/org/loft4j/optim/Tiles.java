@@ -2,6 +2,7 @@ package org.loft4j.optim;
 
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.NativeScope;
 
 /**
@@ -14,13 +15,10 @@ final class Tiles {
      * passes over what they make: with r ≤ 16 OpenBLAS makes no copies for a product as small as that, and what it makes stays in the
      * cache nearest to the core.
      */
-    private static final Tiles PROCESSOR = new Tiles(512, 120, 1 << 20);
+    private static final Tiles PROCESSOR = new Tiles(512, 120, 1 << 20, 1 << 17);
 
     /** A device's, where a call costs more than a cache saves. */
-    private static final Tiles DEVICE = new Tiles(4096, 4096, 1 << 24);
-
-    /** Elements of a piece on which several passes follow each other. */
-    private static final long PIECE = 1 << 17;
+    private static final Tiles DEVICE = new Tiles(4096, 4096, 1 << 24, 1 << 24);
 
     /** Below it a product reads its other operand too often. */
     private static final long NARROWEST = 32;
@@ -29,6 +27,8 @@ final class Tiles {
     private final long strip;
     /** Elements that are made at once. */
     private final long most;
+    /** Elements on which several passes follow each other. */
+    private final long piece;
 
     /** Works on what lies in {@code [from, from + count)}, in a scope of its own. */
     interface Part {
@@ -45,15 +45,20 @@ final class Tiles {
         void accept(long from, Tensor rows);
     }
 
-    private Tiles(long side, long strip, long most) {
+    private Tiles(long side, long strip, long most, long piece) {
         this.side = side;
         this.strip = strip;
         this.most = most;
+        this.piece = piece;
     }
 
     /** Those of where a tensor is. */
     static Tiles of(Tensor tensor) {
-        return tensor.is_cuda() ? DEVICE : PROCESSOR;
+        return on(DeviceSpec.of(tensor).kind());
+    }
+
+    static Tiles on(DeviceSpec.Kind kind) {
+        return kind == DeviceSpec.Kind.CUDA ? DEVICE : PROCESSOR;
     }
 
     /** Elements of the largest tile of a matrix. */
@@ -82,19 +87,19 @@ final class Tiles {
     }
 
     /**
-     * The elements of tensors of one shape, in pieces that stay in the cache from one pass to the next. All at once where they do
-     * not lie in a row, or on a device, where a call costs more than it saves.
+     * The elements of tensors of one shape, in pieces that stay in the cache from one pass to the next, or on a device in such as
+     * make copies of them small beside what it holds. All at once where they do not lie in a row.
      */
-    static void elements(List<Tensor> tensors, Pieces body) {
+    void elements(List<Tensor> tensors, Pieces body) {
         Tensor first = tensors.get(0);
-        if (first.is_cuda() || first.numel() <= PIECE || !tensors.stream().allMatch(tensor -> tensor.is_contiguous())) {
+        if (first.numel() <= piece || !tensors.stream().allMatch(tensor -> tensor.is_contiguous())) {
             body.accept(tensors);
             return;
         }
         List<Tensor> flat = tensors.stream().map(tensor -> tensor.view(-1)).toList();
         each(
                 first.numel(),
-                PIECE,
+                piece,
                 (from, count) -> body.accept(flat.stream()
                         .map(tensor -> tensor.narrow(0, from, count))
                         .toList()));
