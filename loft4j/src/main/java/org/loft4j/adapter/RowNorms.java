@@ -6,6 +6,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.WeightMatrix;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -21,8 +22,11 @@ import org.loft4j.tensor.Tensors;
  * generating text computes it once.
  */
 final class RowNorms implements AutoCloseable {
-    /** Elements of the weight that are widened at once. */
+    /** Elements of the weight that are widened at once on the processor, and stay in its cache. */
     private static final long BLOCK = 1 << 20;
+
+    /** The same on a device, where a call costs more than a cache saves; in float64 that is 128 MB. */
+    private static final long DEVICE_BLOCK = 1 << 24;
 
     private static final ScalarType F64 = Dtype.F64.scalarType();
 
@@ -84,7 +88,9 @@ final class RowNorms implements AutoCloseable {
     private Tensor weightTimesA() {
         Tensor product = Tensors.empty(Dtype.F64, base.device(), base.out(), loraA.size(0));
         eachBlock(
-                base,
+                base.out(),
+                base.in(),
+                base.device(),
                 (start, rows) -> product.narrow(0, start, rows)
                         .copy_(base.rows(start, rows).to(loraA.scalar_type()).mm(loraA.t())));
         return product;
@@ -94,21 +100,25 @@ final class RowNorms implements AutoCloseable {
     static Tensor squares(WeightMatrix weight) {
         Tensor squares = Tensors.empty(Dtype.F64, weight.device(), weight.out());
         eachBlock(
-                weight,
+                weight.out(),
+                weight.in(),
+                weight.device(),
                 (start, rows) -> squares.narrow(0, start, rows)
                         .copy_(weight.rows(start, rows).to(F64).square().sum(1)));
         return squares;
     }
 
-    private interface Rows {
+    interface Rows {
         void visit(long start, long count);
     }
 
-    private static void eachBlock(WeightMatrix weight, Rows visitor) {
-        long block = Math.max(1, BLOCK / Math.max(1, weight.in()));
-        for (long start = 0; start < weight.out(); start += block) {
+    /** Visits all rows, so many elements of them at once as suits where they are, each block in a scope of its own. */
+    static void eachBlock(long out, long in, DeviceSpec device, Rows visitor) {
+        long elements = device.kind() == DeviceSpec.Kind.CUDA ? DEVICE_BLOCK : BLOCK;
+        long block = Math.max(1, elements / Math.max(1, in));
+        for (long start = 0; start < out; start += block) {
             try (NativeScope scope = new NativeScope()) {
-                visitor.visit(start, Math.min(block, weight.out() - start));
+                visitor.visit(start, Math.min(block, out - start));
             }
         }
     }

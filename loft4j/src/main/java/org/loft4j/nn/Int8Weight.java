@@ -57,7 +57,7 @@ public final class Int8Weight implements QuantizedWeight {
         @Override
         public void put(long first, Tensor part) {
             try (AutoGradMode frozen = new AutoGradMode(false)) {
-                TiledProduct.eachTile(part.size(0), part.size(1), 1, (start, count) -> {
+                TiledProduct.eachTile(part.size(0), part.size(1), 1, DeviceSpec.of(part), (start, count) -> {
                     Tensor rows = part.narrow(0, start, count).to(ScalarType.Float);
                     Tensor scale =
                             finite(rows.abs().amax(new long[] {1}, false)).div(new Scalar(LEVELS));

@@ -77,7 +77,7 @@ public final class Nf4Weight implements QuantizedWeight {
         @Override
         public void put(long first, Tensor part) {
             try (AutoGradMode frozen = new AutoGradMode(false)) {
-                TiledProduct.eachTile(part.size(0), in, 1, (start, count) -> {
+                TiledProduct.eachTile(part.size(0), in, 1, DeviceSpec.of(part), (start, count) -> {
                     Tensor rows = filled(part.narrow(0, start, count).to(ScalarType.Float), BLOCK)
                             .view(count, -1, BLOCK);
                     Tensor most = Int8Weight.finite(rows.abs().amax(new long[] {2}, false));

@@ -94,6 +94,7 @@ public sealed interface QuantizedWeight extends WeightMatrix, AutoCloseable perm
                 flat.size(0),
                 in(),
                 1,
+                device(),
                 (start, count) -> found.narrow(0, start, count).copy_(rows(flat.narrow(0, start, count))));
         long[] shape = Arrays.copyOf(Shapes.of(ids), Math.toIntExact(ids.dim()) + 1);
         shape[shape.length - 1] = in();

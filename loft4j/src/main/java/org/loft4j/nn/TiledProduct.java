@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
@@ -19,8 +20,11 @@ import org.loft4j.tensor.Tensors;
  * product, rounded once, as with a matrix that is stored as it is.
  */
 final class TiledProduct {
-    /** Elements that are widened at once. */
+    /** Elements that are widened at once on the processor, and stay in its cache. */
     private static final long TILE = 1 << 20;
+
+    /** The same on a device, where each of a tile's calls costs more than a cache saves. */
+    private static final long DEVICE_TILE = 1 << 26;
 
     /** Where a tile of columns may begin. */
     private static final long ALIGNMENT = 64;
@@ -37,9 +41,10 @@ final class TiledProduct {
      * @param length how many there are
      * @param width elements of one
      * @param multiple what the start of every tile is a multiple of
+     * @param device where what is visited is
      */
-    static void eachTile(long length, long width, long multiple, Tile tile) {
-        eachTile(length, width, multiple, TILE, tile);
+    static void eachTile(long length, long width, long multiple, DeviceSpec device, Tile tile) {
+        eachTile(length, width, multiple, device.kind() == DeviceSpec.Kind.CUDA ? DEVICE_TILE : TILE, tile);
     }
 
     /** The same with so many elements in a tile at most, unless one row has more. */
@@ -79,7 +84,7 @@ final class TiledProduct {
     }
 
     private static void multiply(QuantizedWeight weight, Tensor rows, @Nullable Tensor bias, Tensor y) {
-        eachTile(weight.out(), weight.in(), 1, (start, count) -> {
+        eachTile(weight.out(), weight.in(), 1, weight.device(), (start, count) -> {
             Tensor tile = weight.rows(start, count).t();
             Tensor part = y.narrow(1, start, count);
             if (bias == null) {
@@ -103,6 +108,7 @@ final class TiledProduct {
                 weight.in(),
                 weight.out(),
                 ALIGNMENT,
+                weight.device(),
                 (start, count) -> torch.mm_out(x.narrow(1, start, count), rows, weight.columns(start, count)));
         shape[shape.length - 1] = weight.in();
         return x.view(shape);

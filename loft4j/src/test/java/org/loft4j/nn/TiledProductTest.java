@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
@@ -30,13 +31,27 @@ class TiledProductTest {
     private static final long SEED = 7;
 
     private static Tensor random(Dtype dtype, String name, long... shape) {
-        return Tensors.empty(Dtype.F32, org.loft4j.tensor.DeviceSpec.CPU, shape)
+        return Tensors.empty(Dtype.F32, DeviceSpec.CPU, shape)
                 .normal_(
                         0,
                         1,
                         new org.bytedeco.pytorch.GeneratorOptional(
                                 ParameterSpec.generator(Seeds.derive(SEED, name, 0))))
                 .to(dtype.scalarType());
+    }
+
+    /** Of a 7 B model only the vectors of tokens are more than one tile there. */
+    @Test
+    void aDeviceTakesMoreAtOnce() {
+        List<Long> counts = new ArrayList<>();
+        TiledProduct.eachTile(
+                11008, 4096, 1, new DeviceSpec(DeviceSpec.Kind.CUDA, 0), (start, count) -> counts.add(count));
+        TiledProduct.eachTile(
+                32000, 4096, 64, new DeviceSpec(DeviceSpec.Kind.CUDA, 0), (start, count) -> counts.add(count));
+        assertEquals(List.of(11008L, 16384L, 15616L), counts);
+        counts.clear();
+        TiledProduct.eachTile(11008, 4096, 1, DeviceSpec.CPU, (start, count) -> counts.add(count));
+        assertEquals(43, counts.size());
     }
 
     private static Tensor leaf(Tensor values) {
