@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -47,12 +46,12 @@ public final class LoraPro {
      * @param s {@code (r, r)}, as t and c
      */
     static Tensor sylvester(Tensor s, Tensor t, Tensor c) {
-        T_TensorTensor_T ofS = torch.linalg_eigh(s);
-        T_TensorTensor_T ofT = torch.linalg_eigh(t);
-        Tensor sums = ofS.get0().unsqueeze(1).add(ofT.get0().unsqueeze(0));
-        Tensor inEigenvectors = ofS.get1().t().mm(c).mm(ofT.get1());
+        Eigen ofS = Eigen.of(s);
+        Eigen ofT = Eigen.of(t);
+        Tensor sums = ofS.values().unsqueeze(1).add(ofT.values().unsqueeze(0));
+        Tensor inEigenvectors = ofS.vectors().t().mm(c).mm(ofT.vectors());
         Tensor x = inEigenvectors.mul_(reciprocal(sums));
-        return ofS.get1().mm(x).mm(ofT.get1().t());
+        return ofS.vectors().mm(x).mm(ofT.vectors().t());
     }
 
     private static Tensor reciprocal(Tensor sums) {

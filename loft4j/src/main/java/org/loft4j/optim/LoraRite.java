@@ -81,7 +81,8 @@ public final class LoraRite {
         }
 
         static Tensor pseudoInverse(Tensor r) {
-            return torch.linalg_pinv(r, RANK_TOLERANCE);
+            // on the host for the reason that Eigen has: B = 0 at first
+            return torch.linalg_pinv(r.cpu(), RANK_TOLERANCE).to(r.device(), r.scalar_type());
         }
 
         @Override
@@ -158,9 +159,9 @@ public final class LoraRite {
 
         /** {@code V^−½}, with eigenvalues {@code 1/(√λ + ε)}. */
         private Tensor inverseRoot(Tensor v) {
-            T_TensorTensor_T eigh = torch.linalg_eigh(v);
-            Tensor roots = eigh.get0().clamp_min(new Scalar(0.0)).sqrt_().add_(new Scalar(config.eps()));
-            return eigh.get1().mul(roots.reciprocal()).mm(eigh.get1().t());
+            Eigen eigen = Eigen.of(v);
+            Tensor roots = eigen.values().clamp_min(new Scalar(0.0)).sqrt_().add_(new Scalar(config.eps()));
+            return eigen.vectors().mul(roots.reciprocal()).mm(eigen.vectors().t());
         }
 
         private void write(Factor factor, Tensor written) {

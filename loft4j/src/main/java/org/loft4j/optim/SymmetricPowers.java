@@ -1,9 +1,7 @@
 package org.loft4j.optim;
 
 import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /**
  * Powers of a symmetric positive semidefinite matrix {@code U·diag(λ)·Uᵀ}, by its eigenvalues. Lives within one scope.
@@ -13,9 +11,9 @@ import org.bytedeco.pytorch.global.torch;
  */
 record SymmetricPowers(Tensor root, Tensor inverseRoot) {
     static SymmetricPowers of(Tensor s, double tolerance) {
-        T_TensorTensor_T eigh = torch.linalg_eigh(s);
-        Tensor values = eigh.get0().clamp_min(new Scalar(0.0));
-        Tensor vectors = eigh.get1();
+        Eigen eigen = Eigen.of(s);
+        Tensor values = eigen.values().clamp_min(new Scalar(0.0));
+        Tensor vectors = eigen.vectors();
         Tensor floor = values.select(0, values.size(0) - 1).mul(new Scalar(tolerance));
         Tensor kept = values.gt(floor).to(values.scalar_type());
         // max(λ, smallest positive number): 0·∞ would be no number
