@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -28,6 +29,16 @@ class DeviceFlagsTest {
         assertEquals("", warned(Dtype.F32, DeviceSpec.CPU));
         assertEquals("", warned(Dtype.F64, DeviceSpec.CPU));
         assertEquals("", warned(Dtype.F16, new DeviceSpec(DeviceSpec.Kind.CUDA, 0)));
+    }
+
+    @Test
+    void aDeviceThatThereIsNotIsRefusedBeforeAnythingIsReadAndWithAllElseThatIsWrong() {
+        Captured call = Captured.loft(
+                "train", "--device=cuda:99", "--model=none", "--data=none.csv", "--output=none", "--max-memory=much");
+        assertEquals(2, call.status(), call.err());
+        assertTrue(call.err().contains("device cuda:99 cannot be used"), call.err());
+        assertTrue(call.err().contains("max_memory"), call.err());
+        assertTrue(Captured.loft("train", "--device=gpu").err().contains("auto, got gpu"));
     }
 
     private static String warned(Dtype dtype, DeviceSpec device) {

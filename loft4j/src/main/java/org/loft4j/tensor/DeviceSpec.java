@@ -1,5 +1,6 @@
 package org.loft4j.tensor;
 
+import java.util.function.IntSupplier;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -20,23 +21,46 @@ public record DeviceSpec(Kind kind, int index) {
         META
     }
 
-    /** Reads {@code cpu}, {@code cuda}, {@code cuda:1} or {@code auto} (CUDA where there is one). */
+    /**
+     * Reads {@code cpu}, {@code cuda}, {@code cuda:1} or {@code auto} (CUDA where there is one).
+     *
+     * @throws ConfigException if the name is none of these, or there is no such device
+     */
     public static DeviceSpec parse(String name) {
+        return parse(name, Engine::cudaDevices);
+    }
+
+    /** The same where there are so many CUDA devices, which is asked only if it matters. */
+    static DeviceSpec parse(String name, IntSupplier devices) {
         switch (name) {
             case "cpu":
                 return CPU;
             case "auto":
-                return Engine.cudaAvailable() ? new DeviceSpec(Kind.CUDA, 0) : CPU;
+                return devices.getAsInt() > 0 ? new DeviceSpec(Kind.CUDA, 0) : CPU;
             default:
                 if (!name.matches("cuda(:[0-9]{1,2})?")) {
                     throw new ConfigException("device must be cpu, cuda, cuda:N or auto, got " + name);
                 }
-                if (!Engine.cudaAvailable()) {
+                int index = name.length() > 4 ? Integer.parseInt(name.substring(5)) : 0;
+                int count = devices.getAsInt();
+                if (count == 0) {
                     throw new ConfigException(
                             "device " + name
                                     + " cannot be used: no CUDA device was found; on a machine with an NVIDIA driver start with LOFT_CUDA=1 ./loft, or build with -Pcuda; or pass --device cpu");
                 }
-                return new DeviceSpec(Kind.CUDA, name.length() > 4 ? Integer.parseInt(name.substring(5)) : 0);
+                if (index >= count) {
+                    throw new ConfigException("device " + name + " cannot be used: this process sees "
+                            + (count == 1 ? "cuda:0 alone" : "cuda:0 to cuda:" + (count - 1))
+                            + "; name one that there is, or pass --device cpu");
+                }
+                return new DeviceSpec(Kind.CUDA, index);
+        }
+    }
+
+    /** Waits until all that was asked of it is done: a device works on while the program goes on, and a clock must not be read then. */
+    public void await() {
+        if (kind == Kind.CUDA) {
+            torch.cuda_synchronize(index);
         }
     }
 

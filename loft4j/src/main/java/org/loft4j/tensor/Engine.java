@@ -69,6 +69,11 @@ public final class Engine {
 
     /** Whether a CUDA device can be used by this process. */
     public static boolean cudaAvailable() {
-        return torch.cuda_is_available();
+        return cudaDevices() > 0;
+    }
+
+    /** CUDA devices that this process can use. */
+    static int cudaDevices() {
+        return torch.cuda_device_count();
     }
 }
