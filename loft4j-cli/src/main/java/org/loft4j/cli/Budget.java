@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.train.MemoryEstimate;
 import org.loft4j.train.MemoryPlan;
 import org.loft4j.train.MemoryPlan.Load;
@@ -18,15 +19,18 @@ final class Budget {
     /** A part that is less than this share of the whole is not worth a word. */
     private static final long LITTLE = 100;
 
+    private final DeviceSpec device;
     private final Model shapes;
     private final MemoryPlan plan;
     private final TrainConfig.Builder config;
 
     /**
+     * @param device where the run shall take place: on one of CUDA's the bound is on that one's memory
      * @param shapes the model or its outline
      * @param config the settings of the plan, to be changed
      */
-    Budget(Model shapes, MemoryPlan plan, TrainConfig.Builder config) {
+    Budget(DeviceSpec device, Model shapes, MemoryPlan plan, TrainConfig.Builder config) {
+        this.device = device;
         this.shapes = shapes;
         this.plan = plan;
         this.config = config;
@@ -35,23 +39,37 @@ final class Budget {
     /** A change of the call, and the run that it makes. */
     private record Remedy(String options, MemoryPlan plan) {}
 
-    /** @throws ConfigException that says what takes the memory, and what each remedy would bring */
-    void check(long most) {
-        MemoryEstimate estimate = MemoryEstimate.of(shapes, plan);
+    /**
+     * The run's memory.
+     *
+     * @throws ConfigException that says what takes the memory, and what each remedy would bring, if it is more than {@code most}
+     */
+    MemoryEstimate check(long most) {
+        MemoryEstimate estimate = estimate(plan);
         if (estimate.total() <= most) {
-            return;
+            return estimate;
         }
         List<String> remedies = new ArrayList<>();
         for (Remedy remedy : remedies(estimate, most)) {
-            long then = MemoryEstimate.of(shapes, remedy.plan()).total();
+            long then = estimate(remedy.plan()).total();
             if (then < estimate.total()) {
                 remedies.add(remedy.options() + " (→ " + Quantities.bytes(then)
                         + (then <= most ? "" : ", still too much") + ")");
             }
         }
         throw new ConfigException("max_memory is " + Quantities.bytes(most) + ", and this run needs about "
-                + Quantities.bytes(estimate.total()) + ": " + parts(estimate)
+                + Quantities.bytes(estimate.total()) + place(device) + ": " + parts(estimate)
                 + (remedies.isEmpty() ? "" : "\ntry " + String.join("; ", remedies)));
+    }
+
+    private MemoryEstimate estimate(MemoryPlan of) {
+        MemoryEstimate estimate = MemoryEstimate.of(shapes, of);
+        return device.kind() == DeviceSpec.Kind.CUDA ? estimate.onDevice() : estimate;
+    }
+
+    /** Whose memory it is, for people; empty for that of the machine. */
+    static String place(DeviceSpec device) {
+        return device.kind() == DeviceSpec.Kind.CUDA ? " on " + device : "";
     }
 
     /** The parts that matter, the largest first. */
@@ -110,7 +128,7 @@ final class Budget {
                     "--batch-size " + rows + " --accumulate " + now.gradientAccumulationSteps() * divisor
                             + (load.evalRows() > rows ? " --eval-batch-size " + rows : ""),
                     plan.with(now, plan.loadIn(), less));
-            if (MemoryEstimate.of(shapes, remedy.plan()).total() <= most) {
+            if (estimate(remedy.plan()).total() <= most) {
                 break;
             }
         }

@@ -14,6 +14,7 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Model;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.train.LoftSettings;
 import org.loft4j.train.MemoryEstimate;
 import org.loft4j.train.RunLength;
@@ -45,17 +46,25 @@ final class DryRun {
     private final BatchSizes sizes;
     private final RunLength length;
     private final MemoryEstimate memory;
+    private final DeviceSpec device;
     private final long trained;
     private final long parameters;
     private final Tried tried;
 
     private DryRun(
-            TrainData data, TrainConfig config, MemoryEstimate memory, long trained, long parameters, Tried tried) {
+            TrainData data,
+            TrainConfig config,
+            MemoryEstimate memory,
+            DeviceSpec device,
+            long trained,
+            long parameters,
+            Tried tried) {
         this.data = data;
         this.config = config;
         this.sizes = BatchSizes.of(rows(data), config);
         this.length = RunLength.of(config, data.train());
         this.memory = memory;
+        this.device = device;
         this.trained = trained;
         this.parameters = parameters;
         this.tried = tried;
@@ -72,7 +81,8 @@ final class DryRun {
         try (Trainable trainable = Trainable.create(model, lora, config)) {
             long trained = trainable.elements();
             long all = model.weights().elements() + (config.method().usesAdapter() ? trained : 0);
-            return new DryRun(data, config, memory, trained, all, tryOut(model, data, config, trainable));
+            DeviceSpec device = model.description().device();
+            return new DryRun(data, config, memory, device, trained, all, tryOut(model, data, config, trainable));
         }
     }
 
@@ -83,6 +93,7 @@ final class DryRun {
         RunLength length = RunLength.of(config, data.train());
         Trainer trainer = new Trainer(model, trainable, config, length.totalSteps());
         trainable.setTraining(true);
+        DeviceSpec device = model.description().device();
         int accumulation = config.gradientAccumulationSteps();
         int steps = (int) length.stepsPerEpoch();
         long cells = 0;
@@ -95,12 +106,13 @@ final class DryRun {
             for (int[] indices : sizes.batches().subList(from, to)) {
                 micro.add(rows(data).trainingBatch(indices, data.padId(), config.seed(), 0));
             }
-            long start = System.nanoTime();
+            long start = now(device);
             double loss = trainer.findGradients(micro, tried + 1);
-            long found = System.nanoTime();
+            long found = now(device);
             trainer.update(loss, tried + 1);
+            long updated = now(device);
             if (tried >= 0) {
-                ofUpdates += System.nanoTime() - found;
+                ofUpdates += updated - found;
                 ofGradients += found - start;
                 for (int i = from; i < to; i++) {
                     cells += sizes.cells()[i];
@@ -109,6 +121,12 @@ final class DryRun {
         }
         trainable.setTraining(false);
         return new Tried(ofGradients / 1e9 / cells, ofUpdates / 1e9 / TRIED);
+    }
+
+    /** In nanoseconds, once the device has done what it was asked. */
+    private static long now(DeviceSpec device) {
+        device.await();
+        return System.nanoTime();
     }
 
     private double epochs() {
@@ -190,7 +208,9 @@ final class DryRun {
                 "trained",
                 Quantities.count(trained) + " of " + Quantities.count(parameters) + " parameters ("
                         + Quantities.percent(trained, parameters) + ")");
-        table.row("memory", "about " + Quantities.bytes(memory.total()) + ": " + Budget.parts(memory));
+        table.row(
+                "memory",
+                "about " + Quantities.bytes(memory.total()) + Budget.place(device) + ": " + Budget.parts(memory));
         table.row(
                 "time",
                 "about " + duration(seconds())

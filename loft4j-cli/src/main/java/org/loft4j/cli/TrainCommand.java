@@ -257,14 +257,14 @@ final class TrainCommand implements Verb {
                         directory, fromScratch && device.dtype() == null ? options.withDtype(Dtype.F32) : options)) {
             MemoryPlan plan = new MemoryPlan(
                     config(), method.adapter(adapter), loadIn.value(), load, MemoryPlan.Attention.of(directory));
-            new Budget(shapes, plan, settings()).check(run.maxMemory());
-            return MemoryEstimate.of(shapes, plan);
+            return new Budget(options.device(), shapes, plan, settings()).check(run.maxMemory());
         }
     }
 
     private int dryRun(Model opened, TrainData encoded, TrainConfig config, MemoryEstimate memory) throws IOException {
         // before the steps: they may be more than the machine can hold
-        err().println("loft: trying a few steps; a run takes about " + Quantities.bytes(memory.total()) + " of memory");
+        err().println("loft: trying a few steps; a run takes about " + Quantities.bytes(memory.total()) + " of memory"
+                + Budget.place(opened.description().device()));
         err().flush();
         DryRun dry = DryRun.of(opened, encoded, config, method.adapter(adapter), memory);
         PrintWriter out = spec.commandLine().getOut();

@@ -67,6 +67,11 @@ public record MemoryEstimate(
         return program + weights + adapter + optimizer + copy + Math.max(stepping, evaluation);
     }
 
+    /** What of it lies on a device: the program is on the host, and so is what a save copies. */
+    public MemoryEstimate onDevice() {
+        return new MemoryEstimate(0, weights, adapter, optimizer, gradients, activations, loss, layer, evaluation, 0);
+    }
+
     /** The parts by name, for people. */
     public Map<String, Long> parts() {
         Map<String, Long> parts = new LinkedHashMap<>();

@@ -8,6 +8,7 @@ import org.loft4j.data.Batch;
 import org.loft4j.data.ImageBatch;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Model;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.NativeScope;
 
 /** Says what took the memory, when there was not enough of it. */
@@ -18,6 +19,8 @@ final class MemoryFault {
             "can't allocate memory",
             "bad_alloc",
             "bad allocation",
+            // of cuBLAS, cuDNN and cuSOLVER
+            "_status_alloc_failed",
             // JavaCPP's own limit
             "physical memory usage");
 
@@ -51,14 +54,10 @@ final class MemoryFault {
             @Nullable String standing) {
         long weights = model.weights().bytes();
         long trained = trainable.optimizerBytes();
-        long resident = NativeScope.residentBytes();
         String first = String.valueOf(fault.getMessage()).lines().findFirst().orElse("");
         StringBuilder text = new StringBuilder();
         text.append("out of memory in ").append(doing).append(": ").append(first.strip());
-        text.append("\nthe process holds ").append(ProgressLine.size(resident));
-        text.append(": weights ").append(ProgressLine.size(weights));
-        text.append(", state of the optimizer ").append(ProgressLine.size(trained));
-        text.append(", the rest are activations, gradients and the JVM");
+        text.append('\n').append(account(model.description().device(), weights, trained));
         largest(batches, text);
         text.append(
                 "\nless is needed with --gradient-checkpointing (may be set on resume), a smaller --batch-size with a"
@@ -67,6 +66,19 @@ final class MemoryFault {
             text.append('\n').append(standing);
         }
         return new NativeMemoryException(text.toString(), fault);
+    }
+
+    /** What holds the memory. How much is taken of a device nobody tells, and the process's own size says nothing of that. */
+    static String account(DeviceSpec device, long weights, long optimizer) {
+        boolean onHost = device.kind() == DeviceSpec.Kind.CPU;
+        return (onHost
+                        ? "the process holds " + ProgressLine.size(NativeScope.residentBytes()) + ": weights "
+                        : device + " holds weights ")
+                + ProgressLine.size(weights)
+                + ", state of the optimizer " + ProgressLine.size(optimizer)
+                + (onHost
+                        ? ", the rest are activations, gradients and the JVM"
+                        : ", and beside them activations, gradients and what other processes have there");
     }
 
     private static void largest(List<MiniBatch> batches, StringBuilder text) {

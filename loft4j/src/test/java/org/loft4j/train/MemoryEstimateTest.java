@@ -187,6 +187,10 @@ class MemoryEstimateTest {
             MemoryEstimate without = MemoryEstimate.of(model, plan.with(waiting, LoadIn.FULL, plan.load()));
             assertEquals(0, without.copy(), method.word());
             assertEquals(copying.total() - copying.copy(), without.total(), method.word());
+            // of both a device has neither the program nor the copy
+            MemoryEstimate there = copying.onDevice();
+            assertEquals(without.total() - without.program(), there.total(), method.word());
+            assertEquals(without.onDevice(), there, method.word());
         }
     }
 }

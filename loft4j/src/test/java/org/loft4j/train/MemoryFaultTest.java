@@ -20,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.NativeMemoryException;
 import org.loft4j.data.Dataset;
 import org.loft4j.nn.Model;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.NativeScope;
 
 class MemoryFaultTest {
@@ -119,5 +120,17 @@ class MemoryFaultTest {
         assertTrue(MemoryFault.is(new RuntimeException(
                 "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory")));
         assertTrue(MemoryFault.is(new RuntimeException("CUDA out of memory. Tried to allocate 2.00 GiB")));
+        assertTrue(MemoryFault.is(
+                new RuntimeException("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")));
+    }
+
+    /** The process may be smaller than what it holds on a device. */
+    @Test
+    void ofADeviceItsOwnPartsAreTold() {
+        assertEquals(
+                "cuda:1 holds weights 13.5 GB, state of the optimizer 200 MB, and beside them activations, gradients and what"
+                        + " other processes have there",
+                MemoryFault.account(new DeviceSpec(DeviceSpec.Kind.CUDA, 1), 13_500_000_000L, 200_000_000L));
+        assertTrue(MemoryFault.account(DeviceSpec.CPU, 1, 1).startsWith("the process holds "));
     }
 }
