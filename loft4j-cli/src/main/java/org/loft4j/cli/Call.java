@@ -133,7 +133,7 @@ final class Call {
                 verb.check(problems);
             }
             return problems.messages().isEmpty() ? verb.run() : wrong(last, problems.messages());
-        } catch (Exception e) {
+        } catch (Exception | LinkageError e) {
             return Failure.report(e, last);
         }
     }

@@ -14,7 +14,7 @@ import picocli.CommandLine.ParameterException;
 final class Failure {
     private Failure() {}
 
-    static int report(Exception failure, CommandLine command) {
+    static int report(Throwable failure, CommandLine command) {
         PrintWriter err = command.getErr();
         boolean verbose = command.getParseResult().hasMatchedOption("--verbose");
         if (verbose) {
@@ -30,11 +30,15 @@ final class Failure {
     }
 
     /** Faults of files, which say themselves what is wrong. */
-    private static boolean expected(Exception failure) {
+    private static boolean expected(Throwable failure) {
         return failure instanceof java.io.IOException;
     }
 
-    private static String cause(Exception failure) {
+    private static String cause(Throwable failure) {
+        String missing = MissingLibrary.explain(failure);
+        if (missing != null) {
+            return missing;
+        }
         if (failure instanceof FileSystemException e) {
             return e.getFile() + ": " + FileFault.of(e);
         }
