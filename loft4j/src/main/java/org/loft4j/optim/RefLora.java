@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -95,15 +94,15 @@ public final class RefLora {
             stale = false;
             Tensor a = exact(Factor.A);
             Tensor b = exact(Factor.B);
-            T_TensorTensor_T ofA = torch.linalg_eigh(a.mm(a.t()));
-            Tensor rootA = ofA.get0().clamp_min(new Scalar(0.0)).sqrt_();
-            Tensor q = ofA.get1();
+            Eigen ofA = Eigen.of(a.mm(a.t()));
+            Tensor rootA = ofA.values().clamp_min(new Scalar(0.0)).sqrt_();
+            Tensor q = ofA.vectors();
             // (S_A^½·S_B·S_A^½) in the eigenvectors of S_A: N·Nᵀ with N = Λ_A^½·Qᵀ·Bᵀ
             Tensor n = q.mul(rootA).t().mm(b);
-            T_TensorTensor_T ofProduct = torch.linalg_eigh(n.mm(n.t()));
-            Tensor rootProduct = ofProduct.get0().clamp_min(new Scalar(0.0)).sqrt_();
-            Tensor left = q.mul(DAMPING.invert(rootA, Factor.A)).mm(ofProduct.get1());
-            Tensor leftInverse = q.mul(rootA).mm(ofProduct.get1());
+            Eigen ofProduct = Eigen.of(n.mm(n.t()));
+            Tensor rootProduct = ofProduct.values().clamp_min(new Scalar(0.0)).sqrt_();
+            Tensor left = q.mul(DAMPING.invert(rootA, Factor.A)).mm(ofProduct.vectors());
+            Tensor leftInverse = q.mul(rootA).mm(ofProduct.vectors());
             s.copy_(left.mul(rootProduct).mm(left.t()));
             inverse.copy_(leftInverse.mul(DAMPING.invert(rootProduct, Factor.A)).mm(leftInverse.t()));
         }
