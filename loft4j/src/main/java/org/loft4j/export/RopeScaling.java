@@ -7,14 +7,13 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.GgufMetadata;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.RopeKeys;
 
 /**
  * How the rotary embedding is stretched beyond the length of pre-training: llama.cpp takes it partly from keys, partly from
  * tensors of divisors of the frequencies. What it cannot compute as Transformers does is refused.
  */
 final class RopeScaling {
-    private static final String BASE = "rope_theta";
-
     private final TextConfig config;
     private final JsonObject json;
     private final @Nullable JsonObject rope;
@@ -22,26 +21,20 @@ final class RopeScaling {
     RopeScaling(TextConfig config) throws CheckpointException {
         this.config = config;
         this.json = config.json();
-        JsonObject parameters = json.findObject("rope_parameters");
-        JsonObject all = parameters != null ? parameters : json.findObject("rope_scaling");
-        JsonObject full = all == null ? null : all.findObject("full_attention");
-        this.rope = full != null ? full : all;
+        this.rope = config.rope();
     }
 
     private double base() throws CheckpointException {
-        double absent = config.architecture() == GgufArchitecture.GEMMA3 ? 1_000_000 : 10_000;
-        return json.doubleOr(BASE, rope == null ? absent : rope.doubleOr(BASE, absent));
+        return RopeKeys.theta(json, rope, config.architecture() == GgufArchitecture.GEMMA3 ? 1_000_000 : 10_000);
     }
 
     /** The base of Gemma 3's layers with a window. */
     private double localBase() throws CheckpointException {
-        JsonObject parameters = json.findObject("rope_parameters");
-        JsonObject sliding = parameters == null ? null : parameters.findObject("sliding_attention");
-        return sliding != null ? sliding.doubleOr(BASE, 10_000) : json.doubleOr("rope_local_base_freq", 10_000);
+        return RopeKeys.slidingTheta(json, RopeKeys.ofSlidingAttention(json), 10_000);
     }
 
     private String type() throws CheckpointException {
-        return rope == null ? "default" : rope.stringOr("rope_type", rope.stringOr("type", "default"));
+        return RopeKeys.type(rope);
     }
 
     void put(GgufMetadata metadata) throws CheckpointException {

@@ -3,9 +3,11 @@ package org.loft4j.export;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.RopeKeys;
 
 /** The part of config.json that describes the language model, under the names that most families use. */
 final class TextConfig {
@@ -103,11 +105,15 @@ final class TextConfig {
         };
     }
 
+    /** The object with the scaling of the rotation; in Gemma 3 that of the layers without a window. */
+    @Nullable
+    JsonObject rope() throws CheckpointException {
+        return architecture == GgufArchitecture.GEMMA3 ? RopeKeys.ofFullAttention(json) : RopeKeys.ofAllLayers(json);
+    }
+
     /** Dimensions of a head that are rotated. */
     int rotaryDim() throws CheckpointException {
-        JsonObject rope = json.findObject("rope_parameters");
-        double share =
-                json.doubleOr("partial_rotary_factor", rope == null ? 1 : rope.doubleOr("partial_rotary_factor", 1));
+        double share = RopeKeys.share(json, rope());
         if (share != 1 && architecture != GgufArchitecture.PHI3) {
             throw json.fault(
                     "partial_rotary_factor", "is " + share + ", which llama.cpp cannot do for " + architecture.key());

@@ -289,6 +289,40 @@ class GgufModelTest {
                 (float) Math.sqrt(1 + Math.log(2) / Math.log(64)), read.metadata.get("phi3.rope.scaling.attn_factor"));
     }
 
+    @Test
+    void theRotationIsReadAsTheModelReadsIt() throws IOException {
+        Map<String, Object> newer = Map.of("rope_type", "linear", "factor", 2.0, "rope_theta", 7000.0);
+        TinyCheckpoint qwen = tiny("qwen2");
+        qwen.config.remove("rope_theta");
+        qwen.config.put("rope_parameters", newer);
+        assertEquals(7000f, export(qwen.write(), null).metadata.get("qwen2.rope.freq_base"));
+        qwen.config.put("rope_scaling", Map.of("type", "linear", "factor", 2));
+        assertEquals(7000f, export(qwen.write(), null).metadata.get("qwen2.rope.freq_base"));
+        qwen.config.put("rope_scaling", Map.of("type", "linear", "factor", 4));
+        assertRefused(qwen, "\"rope_scaling\" and rope_parameters say different things");
+        qwen.config.remove("rope_scaling");
+        qwen.config.put("rope_theta", 50000.0);
+        assertRefused(qwen, "\"rope_parameters.rope_theta\" is 7000.0, but rope_theta beside it is 50000.0");
+        TinyCheckpoint llama = tiny("llama");
+        llama.config.put("rope_parameters", Map.of("full_attention", newer));
+        assertRefused(llama, "must be one object for all layers");
+        TinyCheckpoint gemma = tiny("gemma3_text");
+        gemma.config.remove("rope_theta");
+        gemma.config.put(
+                "rope_parameters", Map.of("full_attention", newer, "sliding_attention", Map.of("rope_theta", 900)));
+        Map<String, Object> metadata = export(gemma.write(), null).metadata;
+        assertEquals(7000f, metadata.get("gemma3.rope.freq_base"));
+        assertEquals(900f, metadata.get("gemma3.rope.freq_base_swa"));
+        assertEquals(2f, metadata.get("gemma3.rope.scaling.factor"));
+    }
+
+    private void assertRefused(TinyCheckpoint checkpoint, String why) throws IOException {
+        checkpoint.write();
+        String fault = assertThrows(CheckpointException.class, () -> export(checkpoint, null))
+                .getMessage();
+        assertTrue(fault.contains(why), fault);
+    }
+
     @ParameterizedTest
     @CsvSource({
         "phi3, rms_norm_eps, attention.layer_norm_rms_epsilon, 1.0E-5",

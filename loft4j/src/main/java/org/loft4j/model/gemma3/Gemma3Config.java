@@ -3,9 +3,9 @@ package org.loft4j.model.gemma3;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.RopeKeys;
 import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.DecoderAssembly.Placement;
 import org.loft4j.model.shared.DecoderConfig;
@@ -53,8 +53,10 @@ public record Gemma3Config(
         int pattern = json.intOr("sliding_window_pattern", json.intOr("_sliding_window_pattern", 6, 1), 1);
         long window = LayerTypes.window(json, 4096);
         List<Boolean> sliding = LayerTypes.sliding(json, sizes.layers(), i -> (i + 1) % pattern != 0);
-        Rope global = global(json, sizes);
-        Rope local = local(json, sizes);
+        JsonObject full = RopeKeys.ofFullAttention(json);
+        JsonObject windowed = RopeKeys.ofSlidingAttention(json);
+        Rope global = Rope.from(json, full, sizes, RopeKeys.theta(json, full, 1e6));
+        Rope local = Rope.from(json, windowed, sizes, RopeKeys.slidingTheta(json, windowed, 1e4));
         List<Placement> placement = new ArrayList<>();
         sliding.forEach(slides -> placement.add(slides ? new Placement(local, window) : new Placement(global, 0)));
         return new Gemma3Config(
@@ -66,37 +68,8 @@ public record Gemma3Config(
                 DecoderConfig.tokenClassifierDropout(json));
     }
 
-    private static Rope global(JsonObject json, DecoderConfig sizes) throws CheckpointException {
-        JsonObject newer = ofKind(json, "full_attention");
-        return newer != null
-                ? Rope.from(json, newer, sizes, null, 1e6)
-                : Rope.from(json, json.findObject("rope_scaling"), sizes, "rope_theta", 1e6);
-    }
-
-    private static Rope local(JsonObject json, DecoderConfig sizes) throws CheckpointException {
-        JsonObject newer = ofKind(json, "sliding_attention");
-        return newer != null
-                ? Rope.from(json, newer, sizes, null, 1e4)
-                : Rope.from(json, null, sizes, "rope_local_base_freq", 1e4);
-    }
-
-    /** Transformers 5 writes one object for each kind of block. */
-    private static @Nullable JsonObject ofKind(JsonObject json, String kind) throws CheckpointException {
-        JsonObject parameters = json.findObject("rope_parameters");
-        if (parameters == null) {
-            return null;
-        }
-        if (!parameters.has("full_attention") && !parameters.has("sliding_attention")) {
-            throw json.fault(
-                    "rope_parameters",
-                    "must have an object for each kind of layers, full_attention and sliding_attention, found "
-                            + parameters.keys());
-        }
-        return parameters.findObject(kind);
-    }
-
     /** The longest sequence of a model with this config.json. */
     public static long maxPositions(JsonObject json) throws CheckpointException {
-        return DecoderConfig.maxPositions(json, ABSENT.maxPositions());
+        return DecoderConfig.maxPositions(json, RopeKeys.ofFullAttention(json), ABSENT.maxPositions());
     }
 }

@@ -1,10 +1,12 @@
 package org.loft4j.model.shared;
 
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.RopeKeys;
 import org.loft4j.nn.Activation;
 
 /**
@@ -132,14 +134,17 @@ public record DecoderConfig(
      * files to which it was added by hand still state the old length.
      */
     public static long maxPositions(JsonObject json, long absent) throws CheckpointException {
+        return maxPositions(json, RopeKeys.ofAllLayers(json), absent);
+    }
+
+    /** The same where the layers that see all before them have a scaling of their own; null for none. */
+    public static long maxPositions(JsonObject json, @Nullable JsonObject scaling, long absent)
+            throws CheckpointException {
         long stated = json.longOr("max_position_embeddings", absent);
-        JsonObject older = json.findObject("rope_scaling");
-        JsonObject scaling = older == null ? json.findObject("rope_parameters") : older;
         if (scaling == null) {
             return stated;
         }
-        String type = scaling.stringOr("rope_type", scaling.stringOr("type", "default"));
-        return switch (type) {
+        return switch (RopeKeys.type(scaling)) {
             case "dynamic" -> (long) (stated * scaling.requireDouble("factor"));
             case "yarn" -> {
                 long original = scaling.longOr("original_max_position_embeddings", stated);

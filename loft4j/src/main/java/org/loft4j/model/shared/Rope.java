@@ -9,6 +9,7 @@ import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.RopeKeys;
 import org.loft4j.nn.RopeScaling;
 import org.loft4j.nn.RotaryEmbedding;
 import org.loft4j.tensor.DeviceSpec;
@@ -57,36 +58,27 @@ public record Rope(int dim, double theta, RopeScaling scaling) {
      * @param theta where the file does not say
      */
     public static Rope from(JsonObject json, DecoderConfig sizes, double theta) throws CheckpointException {
-        JsonObject parameters = json.findObject("rope_parameters");
-        JsonObject scaling = parameters == null ? json.findObject("rope_scaling") : parameters;
-        return from(json, scaling, sizes, parameters == null ? "rope_theta" : null, theta);
+        JsonObject scaling = RopeKeys.ofAllLayers(json);
+        return from(json, scaling, sizes, RopeKeys.theta(json, scaling, theta));
     }
 
     /**
      * Reads the settings of one kind of layers.
      *
-     * @param scaling the object with the scaling, and with the base where {@code thetaKey} is null; null for none
-     * @param thetaKey key of the base in config.json
+     * @param scaling the object with the scaling; null for none
+     * @param theta base of the wavelengths
      */
-    public static Rope from(
-            JsonObject json, @Nullable JsonObject scaling, DecoderConfig sizes, @Nullable String thetaKey, double theta)
+    public static Rope from(JsonObject json, @Nullable JsonObject scaling, DecoderConfig sizes, double theta)
             throws CheckpointException {
-        double base = thetaKey != null || scaling == null
-                ? json.doubleOr(thetaKey == null ? "rope_theta" : thetaKey, theta)
-                : scaling.doubleOr("rope_theta", json.doubleOr("rope_theta", theta));
-        double share = json.doubleOr("partial_rotary_factor", 1);
-        if (scaling != null) {
-            share = scaling.doubleOr("partial_rotary_factor", share);
-        }
         return new Rope(
-                (int) (sizes.headDim() * share),
-                base,
+                (int) (sizes.headDim() * RopeKeys.share(json, scaling)),
+                theta,
                 scaling == null ? new RopeScaling.None() : scaling(json, scaling, sizes));
     }
 
     private static RopeScaling scaling(JsonObject json, JsonObject scaling, DecoderConfig sizes)
             throws CheckpointException {
-        String type = scaling.stringOr("rope_type", scaling.stringOr("type", "default"));
+        String type = RopeKeys.type(scaling);
         long longest = sizes.maxPositions();
         return switch (type) {
             case "default" -> {

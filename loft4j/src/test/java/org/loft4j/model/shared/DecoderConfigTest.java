@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
@@ -64,6 +65,72 @@ class DecoderConfigTest {
         DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
         CheckpointException fault = assertThrows(CheckpointException.class, () -> Rope.from(json, sizes, 10000));
         assertTrue(fault.getMessage().contains("original_max_position_embeddings"), fault.getMessage());
+    }
+
+    private static final String LINEAR = "{\"type\": \"linear\", \"factor\": 2";
+
+    private static Rope rope(String more) throws CheckpointException {
+        JsonObject json = json(more);
+        return Rope.from(json, DecoderConfig.from(json, ABSENT), 10000);
+    }
+
+    @Test
+    void theBaseIsReadFromEitherPlaceAndMustBeOne() throws Exception {
+        String inside = ", \"rope_scaling\": " + LINEAR + ", \"rope_theta\": 5000}";
+        assertEquals(5000, rope(inside).theta());
+        assertEquals(5000, rope(inside + ", \"rope_theta\": 5000.0").theta());
+        assertEquals(10000, rope(", \"rope_scaling\": " + LINEAR + "}").theta());
+        for (String key : List.of("rope_scaling", "rope_parameters")) {
+            String fault = assertThrows(
+                            CheckpointException.class,
+                            () -> rope(", \"rope_theta\": 1e6" + inside.replace("rope_scaling", key)))
+                    .getMessage();
+            assertTrue(
+                    fault.contains("\"" + key + ".rope_theta\" is 5000.0, but rope_theta beside it is 1000000.0:"),
+                    fault);
+        }
+    }
+
+    @Test
+    void ofTwoObjectsNoneIsDroppedInSilence() throws Exception {
+        String older = ", \"rope_scaling\": " + LINEAR + "}";
+        String same = ", \"rope_parameters\": {\"rope_type\": \"linear\", \"factor\": 2.0, \"rope_theta\": 5000.0}";
+        assertEquals(new Rope(4, 5000, new RopeScaling.Linear(2)), rope(older + same));
+        assertEquals(128, DecoderConfig.maxPositions(json(older + same), 128));
+        String none = ", \"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 5000.0}";
+        for (String newer : List.of(none, same.replace("2.0", "4.0"), same.replace("2.0", "null"))) {
+            JsonObject json = json(older + newer);
+            DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
+            String fault = assertThrows(CheckpointException.class, () -> Rope.from(json, sizes, 10000))
+                    .getMessage();
+            assertTrue(fault.contains("\"rope_scaling\" and rope_parameters say different things"), fault);
+            assertThrows(CheckpointException.class, () -> DecoderConfig.maxPositions(json, 128));
+        }
+        assertThrows(CheckpointException.class, () -> rope(", \"rope_parameters\": {\"full_attention\": {}}"));
+    }
+
+    @Test
+    void gemmasLayersHaveTheSameRuleForEachKind() throws Exception {
+        String older = ", \"rope_scaling\": " + LINEAR + "}, \"rope_local_base_freq\": 700";
+        String full = "\"full_attention\": {\"rope_type\": \"linear\", \"factor\": 2, \"rope_theta\": 5000}";
+        String sliding = "\"sliding_attention\": {\"rope_type\": \"default\"}";
+        JsonObject both = json(older + ", \"rope_parameters\": {" + full + ", " + sliding + "}");
+        Gemma3Config read = Gemma3Config.from(both);
+        assertEquals(
+                new Rope(256, 700, new RopeScaling.None()),
+                read.placement().get(0).rope());
+        JsonObject all = json(older + ", \"layer_types\": [\"full_attention\", \"sliding_attention\"],"
+                + " \"rope_parameters\": {" + full + ", " + sliding + "}");
+        Rope global = Gemma3Config.from(all).placement().get(0).rope();
+        assertEquals(new Rope(256, 5000, new RopeScaling.Linear(2)), global);
+        JsonObject longer = json(", \"max_position_embeddings\": 32, \"rope_parameters\": {"
+                + full.replace("linear", "dynamic") + ", " + sliding + "}");
+        assertEquals(64, Gemma3Config.maxPositions(longer));
+        JsonObject torn = json(older + ", \"rope_parameters\": {" + full.replace("linear", "dynamic") + "}");
+        assertThrows(CheckpointException.class, () -> Gemma3Config.from(torn));
+        assertThrows(CheckpointException.class, () -> Gemma3Config.maxPositions(torn));
+        JsonObject bases = json(older + ", \"rope_parameters\": {\"sliding_attention\": {\"rope_theta\": 900}}");
+        assertThrows(CheckpointException.class, () -> Gemma3Config.from(bases));
     }
 
     @Test
