@@ -23,6 +23,7 @@ import org.loft4j.io.GgufType;
 import org.loft4j.io.GgufWriter;
 import org.loft4j.io.TensorInfo;
 import org.loft4j.io.TensorSource;
+import org.loft4j.io.TiedHead;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Tensors;
 
@@ -120,12 +121,17 @@ public final class GgufModel {
     }
 
     private static GgufType typeOf(TensorSource source, TextConfig config) throws CheckpointException {
+        Dtype dtype = source.info(embedding(source, config)).dtype();
+        return dtype == Dtype.BF16 ? GgufType.BF16 : dtype == Dtype.F16 ? GgufType.F16 : GgufType.F32;
+    }
+
+    /** The name of the input embedding in the source. */
+    private static String embedding(TensorSource source, TextConfig config) throws CheckpointException {
         TensorNames names = new TensorNames(config.architecture());
         for (String name : source.names()) {
             TensorPlace place = names.place(name);
             if (place != null && place.name().equals("token_embd.weight")) {
-                Dtype dtype = source.info(name).dtype();
-                return dtype == Dtype.BF16 ? GgufType.BF16 : dtype == Dtype.F16 ? GgufType.F16 : GgufType.F32;
+                return name;
             }
         }
         throw new CheckpointException(source.path(), "has no input embedding");
@@ -150,7 +156,9 @@ public final class GgufModel {
                                 + config.architecture().key());
             }
             if (place.name().equals("output.weight") && tied) {
-                continue; // a copy of the input embedding, which llama.cpp takes by itself
+                // llama.cpp takes the input embedding by itself
+                TiedHead.requireCopy(source, name, embedding(source, config));
+                continue;
             }
             tensors.add(tensor(source.info(name), place));
             written.add(place.name());

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Set;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +17,7 @@ import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.TensorSource;
+import org.loft4j.io.TiedHead;
 
 /** Looks at a model directory for what servers stumble over: weights, tokenizer, chat template, end and padding. */
 public final class ModelDoctor {
@@ -94,18 +96,13 @@ public final class ModelDoctor {
 
     private void weights() throws IOException {
         try (ModelDirectory source = ModelDirectory.open(directory)) {
-            boolean head = source.names().stream().anyMatch(name -> name.endsWith("lm_head.weight"));
+            String head = named(source, "lm_head.weight");
             boolean tied = TextConfig.tied(config);
-            if (tied && head) {
-                notes.add(
-                        Severity.NOTE,
-                        Consumer.PEFT,
-                        "tie_word_embeddings is true, but the file has a lm_head.weight, which"
-                                + " is read and then replaced",
-                        "");
+            if (tied && head != null) {
+                tiedHead(source, head);
             }
             boolean causal = text("architectures").contains("ForCausalLM");
-            if (causal && !head && !tied && config.keys().contains("tie_word_embeddings")) {
+            if (causal && head == null && !tied && config.keys().contains("tie_word_embeddings")) {
                 notes.all(
                         Severity.REFUSED,
                         "there is no lm_head.weight, and tie_word_embeddings is false",
@@ -152,6 +149,34 @@ public final class ModelDoctor {
     private static @Nullable String first(Set<String> names, Pattern pattern) {
         return names.stream()
                 .filter(name -> pattern.matcher(name).matches())
+                .findFirst()
+                .orElse(null);
+    }
+
+    /** Where two tensors are to be one; llama.cpp's part is told by the export. */
+    private void tiedHead(TensorSource source, String head) throws CheckpointException {
+        String embedding = named(source, "embed_tokens.weight", "wte.weight");
+        if (embedding == null) {
+            return;
+        }
+        if (TiedHead.isCopy(source, head, embedding)) {
+            notes.add(
+                    Severity.NOTE,
+                    Consumer.PEFT,
+                    head + " is a copy of " + embedding + ", to which it is tied: nothing needs it",
+                    "");
+            return;
+        }
+        String what = head + " is not " + embedding + ", although the two are tied: Transformers 4 drops the former,"
+                + " 5 keeps both";
+        String remedy = "set tie_word_embeddings to false to keep it, or remove it from the file";
+        notes.add(Severity.CHANGE, Consumer.PEFT, what, remedy);
+        notes.add(Severity.CHANGE, Consumer.VLLM, what, remedy);
+    }
+
+    private static @Nullable String named(TensorSource source, String... ends) {
+        return source.names().stream()
+                .filter(name -> Arrays.stream(ends).anyMatch(name::endsWith))
                 .findFirst()
                 .orElse(null);
     }

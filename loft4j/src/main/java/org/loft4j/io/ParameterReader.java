@@ -101,6 +101,11 @@ public final class ParameterReader {
         }
     }
 
+    /** Refuses an output embedding that is not a copy of the input embedding; see {@link TiedHead#requireCopy}. */
+    public void requireCopy(String head, String embedding) throws CheckpointException {
+        TiedHead.requireCopy(source, onDisk.getOrDefault(head, head), onDisk.getOrDefault(embedding, embedding));
+    }
+
     /** Reads one parameter, as the dtype and on the device asked for; it belongs to the open scope. */
     public Tensor read(String name, Dtype dtype, DeviceSpec device) throws CheckpointException {
         return source.read(onDisk.getOrDefault(name, name)).to(device.torch(), dtype.scalarType());

@@ -316,6 +316,19 @@ class GgufModelTest {
         assertEquals(2f, metadata.get("gemma3.rope.scaling.factor"));
     }
 
+    /** Random numbers, so that no head is a copy. */
+    @ParameterizedTest
+    @CsvSource({"llama, model.embed_tokens.weight", "gpt2, transformer.wte.weight"})
+    void aHeadThatIsTiedAndNoCopyIsNotDropped(String modelType, String embedding) throws IOException {
+        TinyCheckpoint checkpoint = tiny(modelType);
+        checkpoint.config.remove("tie_word_embeddings");
+        if (modelType.equals("llama")) {
+            checkpoint.config.put("tie_word_embeddings", true);
+        }
+        checkpoint.shapes.put("lm_head.weight", checkpoint.shapes.get(embedding));
+        assertRefused(checkpoint, "lm_head.weight is not " + embedding);
+    }
+
     private void assertRefused(TinyCheckpoint checkpoint, String why) throws IOException {
         checkpoint.write();
         String fault = assertThrows(CheckpointException.class, () -> export(checkpoint, null))

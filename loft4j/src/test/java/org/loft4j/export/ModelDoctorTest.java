@@ -25,6 +25,7 @@ import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Models;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 class ModelDoctorTest {
     @TempDir
@@ -69,6 +70,33 @@ class ModelDoctorTest {
                 Map.of("weight_map", Map.of("a", "model-00001-of-00002.safetensors")));
         Files.delete(directory.resolve("model").resolve("model.safetensors"));
         assertFalse(examine().loadsSomewhere());
+    }
+
+    @Test
+    void aHeadThatIsTiedIsComparedWithTheEmbedding() throws IOException {
+        TinyCheckpoint checkpoint = checkpoint("llama");
+        checkpoint.config.put("tie_word_embeddings", true);
+        checkpoint.write();
+        Diagnosis other = examine();
+        for (Consumer consumer : List.of(Consumer.PEFT, Consumer.VLLM)) {
+            assertEquals(Verdict.AFTER, other.verdict(consumer), other.toString());
+            assertTrue(
+                    says(other, consumer, "lm_head.weight is not model.embed_tokens.weight, although the two are tied"),
+                    other.toString());
+        }
+        assertEquals(Verdict.NO, other.verdict(Consumer.LLAMA_CPP), other.toString());
+        Path weights = directory.resolve("model").resolve("model.safetensors");
+        try (NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = new TreeMap<>();
+            checkpoint.values.forEach(
+                    (name, values) -> tensors.put(name, Tensors.of(values, checkpoint.shapes.get(name))));
+            tensors.put("lm_head.weight", tensors.get("model.embed_tokens.weight"));
+            SafetensorsWriter.write(weights, tensors, Map.of());
+        }
+        Diagnosis copy = examine();
+        assertEquals(Verdict.YES, copy.verdict(Consumer.PEFT), copy.toString());
+        assertTrue(says(copy, Consumer.PEFT, "lm_head.weight is a copy of model.embed_tokens.weight"), copy.toString());
+        assertEquals(Verdict.AFTER, copy.verdict(Consumer.LLAMA_CPP), copy.toString());
     }
 
     @ParameterizedTest

@@ -7,6 +7,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.ParameterReader;
 import org.loft4j.io.TensorSource;
 import org.loft4j.model.shared.Parameters;
 import org.loft4j.nn.CausalDecoder;
@@ -40,9 +41,12 @@ public final class Gpt2Model {
     public static CausalDecoder open(TensorSource source, JsonObject json, ModelOptions options)
             throws CheckpointException {
         Gpt2Config config = Gpt2Config.from(json);
+        ParameterReader reader = Gpt2Weights.reader(source);
+        if (config.tieWordEmbeddings()) {
+            Parameters.requireTied(reader, Gpt2Weights.HEAD + ".weight", Gpt2Weights.TOKENS, options);
+        }
         try (NativeScope scope = new NativeScope()) {
-            Weights weights =
-                    parameters(config, options).read(Gpt2Weights.reader(source), Gpt2Weights::isHarmless, options);
+            Weights weights = parameters(config, options).read(reader, Gpt2Weights::isHarmless, options);
             return assemble(config, weights, options, source.path());
         }
     }

@@ -19,7 +19,7 @@ final class Gpt2Weights {
     static final String TOKENS = "transformer.wte.weight";
     static final String POSITIONS = "transformer.wpe.weight";
     static final String NORM = "transformer.ln_f";
-    private static final String HEAD = "lm_head";
+    static final String HEAD = "lm_head";
     private static final String SCORE = "score";
     private static final String CLASSIFIER = "classifier";
 

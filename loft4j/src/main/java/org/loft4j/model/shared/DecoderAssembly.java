@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.io.ParameterReader;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.CausalDecoder.LayerKind;
@@ -91,8 +92,12 @@ public record DecoderAssembly(
     /** Reads the model from a checkpoint. */
     public CausalDecoder open(TensorSource source, ModelOptions options) throws CheckpointException {
         Parameters parameters = parameters(options);
+        ParameterReader reader = DecoderLayout.reader(source);
+        if (sizes.tieWordEmbeddings()) {
+            Parameters.requireTied(reader, DecoderLayout.HEAD + ".weight", DecoderLayout.EMBEDDING, options);
+        }
         try (NativeScope scope = new NativeScope()) {
-            Weights weights = parameters.read(DecoderLayout.reader(source), DecoderLayout::isHarmless, options);
+            Weights weights = parameters.read(reader, DecoderLayout::isHarmless, options);
             return assemble(weights, options, source.path());
         }
     }

@@ -42,7 +42,7 @@ public record DecoderLayout(
     public static final String EMBEDDING = "model.embed_tokens.weight";
     private static final String PREFIX = "model.";
     private static final String NORM = "model.norm.weight";
-    private static final String HEAD = "lm_head";
+    static final String HEAD = "lm_head";
     private static final String SCORE = "score";
 
     public DecoderLayout withBiases(boolean queryKeyValue, boolean output, boolean mlp) {

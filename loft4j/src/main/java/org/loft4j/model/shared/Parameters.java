@@ -15,6 +15,7 @@ import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
 import org.loft4j.nn.ParameterSpec.Role;
 import org.loft4j.nn.QuantizedWeight;
+import org.loft4j.nn.Task;
 import org.loft4j.nn.Weights;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -106,6 +107,20 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
                     }
                 }
             }
+        }
+    }
+
+    /**
+     * Refuses the checkpoint of a language model whose output embedding is to be the input embedding, and which holds another.
+     *
+     * @throws CheckpointException if their numbers differ
+     */
+    public static void requireTied(ParameterReader reader, String head, String embedding, ModelOptions options)
+            throws CheckpointException {
+        // without numbers there is nothing to compare, and a classifier has another head
+        boolean compares = options.task() == Task.CAUSAL_LM && !options.device().equals(DeviceSpec.META);
+        if (compares && reader.has(head) && reader.has(embedding)) {
+            reader.requireCopy(head, embedding);
         }
     }
 

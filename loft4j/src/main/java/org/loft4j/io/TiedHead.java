@@ -1,0 +1,62 @@
+package org.loft4j.io;
+
+import java.util.Arrays;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.CheckpointException;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+
+/**
+ * An output embedding in a file whose config.json says, or whose family takes for granted, that it is the input embedding.
+ * A copy does no harm. Of one with other numbers versions of Transformers make other models: 4 drops it, 5 keeps both.
+ */
+public final class TiedHead {
+    /** Numbers of each of the two that are read at once. */
+    private static final long READ = 1 << 22;
+
+    private TiedHead() {}
+
+    /**
+     * Refuses an output embedding that is not a copy.
+     *
+     * @param head name in the source
+     * @param embedding name of the input embedding in the source
+     * @throws CheckpointException if the two differ
+     */
+    public static void requireCopy(TensorSource source, String head, String embedding) throws CheckpointException {
+        if (!isCopy(source, head, embedding)) {
+            throw new CheckpointException(
+                    source.path(),
+                    head + " is not " + embedding + ", although tie_word_embeddings, or the family where config.json is"
+                            + " silent, makes one of them: Transformers 4 drops the former, and 5 keeps both; set"
+                            + " tie_word_embeddings to false to keep it, or remove it from the file");
+        }
+    }
+
+    /** Whether two tensors have one shape and the same numbers; some rows at a time, to the first that differ. */
+    public static boolean isCopy(TensorSource source, String head, String embedding) throws CheckpointException {
+        TensorInfo info = source.info(head);
+        long[] shape = info.shape();
+        if (shape.length == 0 || !Arrays.equals(shape, source.info(embedding).shape())) {
+            return false;
+        }
+        long row = info.elements() / Math.max(1, shape[0]);
+        long step = Math.max(1, READ / Math.max(1, row));
+        for (long start = 0; start < shape[0]; start += step) {
+            long count = Math.min(step, shape[0] - start);
+            try (NativeScope strip = new NativeScope()) {
+                if (!equal(source.read(head, start, count), source.read(embedding, start, count))) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    private static boolean equal(Tensor one, Tensor other) {
+        if (Dtype.of(one) == Dtype.of(other)) {
+            return one.equal(other);
+        }
+        return one.to(Dtype.F64.scalarType()).equal(other.to(Dtype.F64.scalarType()));
+    }
+}
