@@ -137,7 +137,7 @@ final class GenerateCommand implements Verb {
             List<Prompts.Prompt> all = prompts.prompts();
             for (int start = 0; start < all.size(); start += batchSize) {
                 List<Prompts.Prompt> some = all.subList(start, Math.min(all.size(), start + batchSize));
-                trees.addAll(batch(some, loaded.adapter(), generator, request));
+                trees.addAll(batch(start, some, loaded.adapter(), generator, request));
             }
             if (common.json) {
                 out().println(Json.text(trees.size() == 1 ? trees.get(0) : trees));
@@ -155,13 +155,18 @@ final class GenerateCommand implements Verb {
                 : null;
     }
 
+    /** @param first number of the first of the prompts among all */
     private List<Map<String, Object>> batch(
-            List<Prompts.Prompt> prompts, @Nullable LoraAdapter adapter, TextGenerator generator, Request request) {
+            int first,
+            List<Prompts.Prompt> prompts,
+            @Nullable LoraAdapter adapter,
+            TextGenerator generator,
+            Request request) {
         List<long[]> ids = prompts.stream().map(Prompts.Prompt::ids).toList();
         List<Answer> base = null;
         if (compareBase && adapter != null) {
             adapter.detach();
-            base = generator.generate(ids, request, (row, piece) -> {});
+            base = generator.generate(ids, first, request, (row, piece) -> {});
             adapter.attach();
         }
         boolean streams = prompts.size() == 1 && !common.json && base == null;
@@ -170,7 +175,7 @@ final class GenerateCommand implements Verb {
         }
         TextListener listener = streams ? (row, piece) -> say(piece) : (row, piece) -> {};
         long start = System.nanoTime();
-        List<Answer> answers = generator.generate(ids, request, listener);
+        List<Answer> answers = generator.generate(ids, first, request, listener);
         double seconds = (System.nanoTime() - start) / 1e9;
         List<Map<String, Object>> trees = new ArrayList<>();
         for (int i = 0; i < answers.size(); i++) {

@@ -10,11 +10,23 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.PeftFiles;
+import org.loft4j.adapter.PeftMetadata;
+import org.loft4j.adapter.TargetModules;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
 
 /** The verbs that write text, on a small trained language model. */
 class GenerateEndToEndTest {
@@ -107,6 +119,40 @@ class GenerateEndToEndTest {
         String first = drawn(1);
         assertEquals(first, drawn(1));
         assertTrue(!first.equals(drawn(2)), first);
+    }
+
+    /** The same prompt again and again, with an adapter that changes nothing beside it. */
+    @Test
+    void drawsFollowTheNumberOfTheTextWhateverTheBatch() throws Exception {
+        Path adapter = folder.resolve("adapter");
+        try (Model base = Models.open(model, ModelOptions.of(Task.CAUSAL_LM));
+                LoraAdapter fresh = LoraAdapter.create(base, LoraConfig.of(2, 4, TargetModules.names("q_proj")), 1)) {
+            PeftFiles.save(adapter, fresh, base, new PeftMetadata("stories"));
+        }
+        JsonNode all = continued(8, adapter);
+        Set<String> texts = new HashSet<>();
+        all.forEach(answer -> texts.add(answer.get("continuation").asText()));
+        assertEquals(5, texts.size(), all.toString());
+        for (int batch : new int[] {1, 3, 8}) {
+            JsonNode some = continued(batch, adapter);
+            for (int i = 0; i < 5; i++) {
+                assertEquals(all.get(i).get("continuation"), some.get(i).get("continuation"), "batches of " + batch);
+                assertEquals(
+                        some.get(i).get("base_continuation"), some.get(i).get("continuation"), "batches of " + batch);
+            }
+        }
+    }
+
+    private JsonNode continued(int batch, Path adapter) throws Exception {
+        List<Object> call = new ArrayList<>(List.of("generate", "--model", model, "--adapter", adapter));
+        for (int i = 0; i < 5; i++) {
+            call.addAll(List.of("--text", "Once upon a time"));
+        }
+        call.addAll(List.of("--temperature", 1, "--max-new-tokens", 20, "--compare-base", "--json"));
+        call.addAll(List.of("--eval-batch-size", batch));
+        Captured made = loft(call.toArray());
+        assertEquals(0, made.status(), made.err());
+        return new ObjectMapper().readTree(made.out());
     }
 
     private String drawn(int seed) {

@@ -59,18 +59,30 @@ public final class Generator {
                 .get(0);
     }
 
+    /** Continues prompts, the first of which is row 0. */
+    public List<Continuation> generate(
+            List<long[]> prompts, int maxNewTokens, Set<Long> stopIds, SamplingConfig sampling, Listener listener) {
+        return generate(prompts, 0, maxNewTokens, stopIds, sampling, listener);
+    }
+
     /**
      * Continues prompts. Of equal logits the lowest id wins. A continuation does not depend on what shares the batch, but for
      * the rounding of the products, and for a rotation whose frequencies follow the longest row (dynamic, longrope).
      *
      * @param prompts each of at least one id, and shorter than the model's longest sequence
+     * @param firstRow number of the first of them among all that are continued with this seed: what is drawn depends on it
      * @param maxNewTokens at least 1
      * @param stopIds ids that end a continuation; may be empty
-     * @param listener hears each new id as it comes
+     * @param listener hears each new id as it comes, with the number of the prompt in this call
      * @return one for each prompt, in their order
      */
     public List<Continuation> generate(
-            List<long[]> prompts, int maxNewTokens, Set<Long> stopIds, SamplingConfig sampling, Listener listener) {
+            List<long[]> prompts,
+            long firstRow,
+            int maxNewTokens,
+            Set<Long> stopIds,
+            SamplingConfig sampling,
+            Listener listener) {
         Checks.atLeast("max_new_tokens", maxNewTokens, 1);
         Checks.atLeast("number of prompts", prompts.size(), 1);
         long positions = model.description().maxPositions();
@@ -86,7 +98,7 @@ public final class Generator {
             long[] prompt = prompts.get(i);
             int limit = (int) Math.min(maxNewTokens, positions - prompt.length);
             Stop last = limit == maxNewTokens ? Stop.MAX_NEW_TOKENS : Stop.MAX_POSITIONS;
-            rows.add(new Row(i, new Sampler(sampling, i, prompt), limit, last));
+            rows.add(new Row(i, new Sampler(sampling, firstRow + i, prompt), limit, last));
         }
         try (KeyValueCache cache = new KeyValueCache()) {
             Columns columns = Columns.of(prompts);

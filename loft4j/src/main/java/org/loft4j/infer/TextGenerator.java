@@ -168,24 +168,30 @@ public final class TextGenerator implements AutoCloseable {
         void onText(int row, String piece);
     }
 
+    /** Continues prompts that are tokenized already, the first of which is row 0. */
+    public List<Answer> generate(List<long[]> prompts, Request request, TextListener listener) {
+        return generate(prompts, 0, request, listener);
+    }
+
     /**
      * Continues prompts that are tokenized already.
      *
+     * @param firstRow number of the first of them among all that are continued with this seed: what is drawn depends on it
      * @param listener called on this thread, while others wait for their turn
      * @return one for each prompt, in their order
      * @throws IllegalStateException if it was closed
      */
-    public List<Answer> generate(List<long[]> prompts, Request request, TextListener listener) {
-        return turns.use(() -> generateAlone(prompts, request, listener));
+    public List<Answer> generate(List<long[]> prompts, long firstRow, Request request, TextListener listener) {
+        return turns.use(() -> generateAlone(prompts, firstRow, request, listener));
     }
 
-    private List<Answer> generateAlone(List<long[]> prompts, Request request, TextListener listener) {
+    private List<Answer> generateAlone(List<long[]> prompts, long firstRow, Request request, TextListener listener) {
         Set<Long> stopIds = request.stopIds();
         List<Text> texts = new ArrayList<>();
         prompts.forEach(prompt ->
                 texts.add(new Text(new StreamingDecoder(tokenizer, prompt), new StopStrings(request.stopStrings()))));
-        List<Continuation> made =
-                generator.generate(prompts, request.maxNewTokens(), stopIds, request.sampling(), (row, id) -> {
+        List<Continuation> made = generator.generate(
+                prompts, firstRow, request.maxNewTokens(), stopIds, request.sampling(), (row, id) -> {
                     if (!stopIds.contains(id)) {
                         Text text = texts.get(row);
                         text.say(text.stops().add(text.decoder().add(id)), row, listener);

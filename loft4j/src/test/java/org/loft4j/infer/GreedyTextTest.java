@@ -134,6 +134,23 @@ class GreedyTextTest {
     }
 
     @Test
+    void drawsFollowTheNumberOfTheRow() throws Exception {
+        SamplingConfig config = new SamplingConfig(1, 0, 1, 0, 1, 3);
+        try (Model model = open("llama_gqa")) {
+            Generator generator = Generator.of(model);
+            List<long[]> same = List.of(PROMPTS.get(0), PROMPTS.get(0), PROMPTS.get(0));
+            List<Continuation> together = generator.generate(same, 20, Set.of(), config, (row, id) -> true);
+            assertNotEquals(together.get(0), together.get(1));
+            assertNotEquals(together.get(1), together.get(2));
+            List<Integer> heard = new ArrayList<>();
+            List<Continuation> last =
+                    generator.generate(same.subList(2, 3), 2, 20, Set.of(), config, (row, id) -> heard.add(row));
+            assertEquals(together.subList(2, 3), last);
+            assertEquals(Set.of(0), Set.copyOf(heard), "rows of the call are heard");
+        }
+    }
+
+    @Test
     void rowsEndOneByOne() throws Exception {
         try (Model model = open("llama_gqa")) {
             Generator generator = Generator.of(model);
