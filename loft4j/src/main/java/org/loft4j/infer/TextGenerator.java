@@ -93,9 +93,10 @@ public final class TextGenerator implements AutoCloseable {
      * @throws IllegalStateException if it was closed
      */
     public Answer complete(String prompt, int maxNewTokens, SamplingConfig sampling) {
-        Request request = new Request(maxNewTokens, tokenizer.stopIds(), List.of(), sampling);
-        return generate(List.of(tokenizer.encodePrompt(prompt)), request, (row, piece) -> {})
-                .get(0);
+        return turns.use(() -> {
+            Request request = new Request(maxNewTokens, tokenizer.stopIds(), List.of(), sampling);
+            return one(tokenizer.encodePrompt(prompt), request);
+        });
     }
 
     /**
@@ -109,11 +110,16 @@ public final class TextGenerator implements AutoCloseable {
             throw new ConfigException(
                     "the model has no chat template: continue a text, or put a chat_template.jinja beside its tokenizer");
         }
-        // the template writes its special tokens itself
-        String text = template.prompt(messages, variables());
-        long[] prompt = tokenizer.encode(text, false);
-        Request request = new Request(maxNewTokens, template.stopIds(tokenizer), List.of(), sampling);
-        return generate(List.of(prompt), request, (row, piece) -> {}).get(0);
+        return turns.use(() -> {
+            String text = template.prompt(messages, variables());
+            Request request = new Request(maxNewTokens, template.stopIds(tokenizer), List.of(), sampling);
+            // the template writes its special tokens itself
+            return one(tokenizer.encode(text, false), request);
+        });
+    }
+
+    private Answer one(long[] prompt, Request request) {
+        return generateAlone(List.of(prompt), 0, request, (row, piece) -> {}).get(0);
     }
 
     /** What the template was told in training beside the messages. */
