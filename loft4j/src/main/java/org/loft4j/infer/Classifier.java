@@ -45,7 +45,7 @@ public final class Classifier implements AutoCloseable {
 
     /**
      * Opens a trained classifier; labels, pooling and length are those of its training ({@code loft_task.json}), else those of
-     * the model's config.json.
+     * the model's config.json, and no text is longer than its tokenizer states ({@code model_max_length}).
      *
      * @param modelDirectory the base model, or a model that was trained in full
      * @param adapterDirectory the adapter on it; null for none
@@ -74,7 +74,7 @@ public final class Classifier implements AutoCloseable {
     }
 
     /**
-     * Classifies texts, and keeps their order. Texts are cut to the length of the training.
+     * Classifies texts, and keeps their order. Texts are cut to the length of the training, or of the model.
      *
      * @throws IllegalStateException if it was closed
      */

@@ -35,8 +35,6 @@ record OpenModel(
         @Nullable LoraAdapter adapter,
         Tokenizer tokenizer,
         @Nullable TaskFile trainedAs) implements AutoCloseable {
-    private static final int DEFAULT_LENGTH = 512;
-
     /** Where the parts of what a training left are. */
     record Place(Path model, @Nullable Path adapter) {
         /** An adapter names its model, which must be on this machine; a model that was trained in full is one. */
@@ -111,11 +109,15 @@ record OpenModel(
         };
     }
 
-    /** Length in tokens to which texts are cut: that of the training. */
+    /**
+     * Length in tokens to which texts are cut: that of the training, else what the model was made for, and no more than its
+     * tokenizer states.
+     */
     int maxLength() {
+        int most = (int) Math.min(Integer.MAX_VALUE, model.description().maxPositions());
         return trainedAs != null
                 ? trainedAs.maxLength()
-                : (int) Math.min(DEFAULT_LENGTH, model.description().maxPositions());
+                : Math.min(most, tokenizer.modelMaxLength().orElse(most));
     }
 
     @Override
