@@ -5,6 +5,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.logging.Handler;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
+import java.util.logging.SimpleFormatter;
 
 /** Hears what a class logs, in place of the console, until it is closed. */
 public final class Logged extends Handler implements AutoCloseable {
@@ -24,6 +25,11 @@ public final class Logged extends Handler implements AutoCloseable {
 
     public List<String> messages() {
         return records.stream().map(LogRecord::getMessage).toList();
+    }
+
+    /** What was logged, with its values in their places. */
+    public List<String> texts() {
+        return records.stream().map(new SimpleFormatter()::formatMessage).toList();
     }
 
     @Override

@@ -1,7 +1,12 @@
 package org.loft4j.infer;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.Json;
@@ -9,9 +14,47 @@ import org.loft4j.io.JsonObject;
 
 /** What a model's generation_config.json recommends. */
 public final class GenerationDefaults {
+    private static final System.Logger LOG = System.getLogger(GenerationDefaults.class.getName());
+
+    /** Keys that change what Transformers writes and are not honoured, each with the number that leaves all as it is. */
+    private static final Map<String, Double> NEUTRAL = Map.ofEntries(
+            Map.entry("diversity_penalty", 0.0),
+            Map.entry("encoder_no_repeat_ngram_size", 0.0),
+            Map.entry("encoder_repetition_penalty", 1.0),
+            Map.entry("epsilon_cutoff", 0.0),
+            Map.entry("eta_cutoff", 0.0),
+            Map.entry("guidance_scale", 1.0),
+            Map.entry("min_length", 0.0),
+            Map.entry("min_new_tokens", 0.0),
+            Map.entry("no_repeat_ngram_size", 0.0),
+            Map.entry("num_beam_groups", 1.0),
+            Map.entry("num_beams", 1.0),
+            Map.entry("penalty_alpha", 0.0),
+            Map.entry("typical_p", 1.0));
+
+    /** The same of keys that are off where they are absent, empty or false. */
+    private static final Set<String> OFF = Set.of(
+            "bad_words_ids",
+            "begin_suppress_tokens",
+            "constraints",
+            "dola_layers",
+            "exponential_decay_length_penalty",
+            "force_words_ids",
+            "forced_bos_token_id",
+            "forced_decoder_ids",
+            "forced_eos_token_id",
+            "sequence_bias",
+            "stop_strings",
+            "suppress_tokens",
+            "token_healing",
+            "watermarking_config");
+
     private GenerationDefaults() {}
 
-    /** The sampling of a model directory; greedy where its file says {@code do_sample: false}, or nothing. */
+    /**
+     * The sampling of a model directory: greedy where its file does not say {@code do_sample: true}, with the top-k, top-p and
+     * min-p that it states for whoever gives a temperature. What it asks for beyond that is named in a warning.
+     */
     public static SamplingConfig read(Path modelDirectory, long seed) throws CheckpointException {
         Path file = modelDirectory.resolve("generation_config.json");
         if (!Files.isRegularFile(file)) {
@@ -25,18 +68,42 @@ public final class GenerationDefaults {
     }
 
     private static SamplingConfig sampling(JsonObject json, long seed) throws CheckpointException {
-        double penalty = json.doubleOr("repetition_penalty", 1);
-        if (!json.booleanOr("do_sample", false)) {
-            return new SamplingConfig(0, 0, 1, 0, penalty, seed);
-        }
+        warn(json);
+        boolean draws = json.booleanOr("do_sample", false);
         // 50 and 1 are Transformers' own defaults; a top_k of null is none
         return new SamplingConfig(
-                json.doubleOr("temperature", 1),
-                json.keys().contains("top_k") ? json.intOr("top_k", 0, 0) : 50,
+                draws ? json.doubleOr("temperature", 1) : 0,
+                json.keys().contains("top_k") ? json.intOr("top_k", 0, 0) : draws ? 50 : 0,
                 json.doubleOr("top_p", 1),
                 json.doubleOr("min_p", 0),
-                penalty,
+                json.doubleOr("repetition_penalty", 1),
                 seed);
+    }
+
+    private static void warn(JsonObject json) {
+        List<String> ignored = new ArrayList<>();
+        for (String key : json.keys()) {
+            JsonNode value = json.node(key);
+            if (value != null && changesTheText(key, value)) {
+                ignored.add(value.isContainerNode() ? key : key + " = " + value);
+            }
+        }
+        if (!ignored.isEmpty()) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "{0} asks for what is not honoured here, so that texts are not those of Transformers: {1}",
+                    json.file(),
+                    String.join(", ", ignored));
+        }
+    }
+
+    private static boolean changesTheText(String key, JsonNode value) {
+        Double neutral = NEUTRAL.get(key);
+        if (neutral != null) {
+            return !value.isNumber() || value.doubleValue() != neutral;
+        }
+        boolean off = value.isContainerNode() ? value.isEmpty() : value.isBoolean() && !value.booleanValue();
+        return OFF.contains(key) && !off;
     }
 
     private static SamplingConfig withSeed(SamplingConfig sampling, long seed) {

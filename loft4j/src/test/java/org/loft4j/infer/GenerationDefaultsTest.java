@@ -4,9 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.Logged;
 
 class GenerationDefaultsTest {
     @TempDir
@@ -19,12 +22,47 @@ class GenerationDefaultsTest {
                 "{\"do_sample\": true} | 1 | 50",
                 "{\"do_sample\": true, \"top_k\": null, \"temperature\": 0.6} | 0.6 | 0",
                 "{\"do_sample\": true, \"top_k\": 20} | 1 | 20",
-                "{\"do_sample\": false, \"top_k\": 20, \"temperature\": 0.6} | 0 | 0",
+                "{\"do_sample\": false, \"top_k\": 20, \"temperature\": 0.6} | 0 | 20",
+                "{\"top_k\": 20, \"temperature\": 0.6} | 0 | 20",
+                "{\"do_sample\": false, \"temperature\": 0.6} | 0 | 0",
                 "{} | 0 | 0"
             })
     void whatTheFileLeavesOpenIsAsInTransformers(String json, double temperature, int topK) throws Exception {
         Files.writeString(folder.resolve("generation_config.json"), json);
         SamplingConfig sampling = GenerationDefaults.read(folder, 7);
         assertEquals(new SamplingConfig(temperature, topK, 1, 0, 1, 7), sampling);
+    }
+
+    @Test
+    void whatIsStatedIsThereForWhoGivesATemperature() throws Exception {
+        Files.writeString(
+                folder.resolve("generation_config.json"),
+                "{\"do_sample\": false, \"temperature\": 0.6, \"top_p\": 0.8, \"min_p\": 0.1}");
+        assertEquals(new SamplingConfig(0, 0, 0.8, 0.1, 1, 7), GenerationDefaults.read(folder, 7));
+    }
+
+    @Test
+    void whatIsNotHonouredIsNamedUnlessItChangesNothing() throws Exception {
+        Path file = folder.resolve("generation_config.json");
+        try (Logged log = new Logged(GenerationDefaults.class)) {
+            Files.writeString(
+                    file,
+                    "{\"num_beams\": 1, \"no_repeat_ngram_size\": 0, \"typical_p\": 1.0, \"min_length\": 0,"
+                            + " \"suppress_tokens\": [], \"bad_words_ids\": null, \"token_healing\": false,"
+                            + " \"max_new_tokens\": 50, \"eos_token_id\": [1, 2], \"transformers_version\": \"5\"}");
+            GenerationDefaults.read(folder, 7);
+            assertEquals(List.of(), log.messages());
+            Files.writeString(
+                    file,
+                    "{\"num_beams\": 4, \"no_repeat_ngram_size\": 3, \"typical_p\": 0.9, \"min_new_tokens\": 5,"
+                            + " \"bad_words_ids\": [[1]], \"penalty_alpha\": 0.6, \"forced_bos_token_id\": 0}");
+            GenerationDefaults.read(folder, 7);
+            assertEquals(
+                    List.of(file
+                            + " asks for what is not honoured here, so that texts are not those of Transformers:"
+                            + " num_beams = 4, no_repeat_ngram_size = 3, typical_p = 0.9, min_new_tokens = 5,"
+                            + " bad_words_ids, penalty_alpha = 0.6, forced_bos_token_id = 0"),
+                    log.texts());
+        }
     }
 }
