@@ -160,10 +160,32 @@ public final class Models {
         if (options.dtype() != null) {
             return initialise(directory, nowhere);
         }
+        Model wide = initialise(directory, nowhere);
+        Dtype stored;
         try (ModelDirectory source = ModelDirectory.open(directory)) {
-            String first = source.names().iterator().next();
-            return initialise(directory, nowhere.withDtype(source.info(first).dtype()));
+            stored = dtype(source, wide);
+        } catch (IOException | RuntimeException | Error e) {
+            wide.close();
+            throw e;
         }
+        if (stored == wide.description().dtype()) {
+            return wide;
+        }
+        wide.close();
+        return initialise(directory, nowhere.withDtype(stored));
+    }
+
+    /** The dtype of a file's first parameter, which is the model's; buffers that old versions saved have others. */
+    private static Dtype dtype(ModelDirectory source, Model model) throws CheckpointException {
+        String first = model.weights().asMap().keySet().iterator().next();
+        for (String name : source.names()) {
+            // a file's names may lack the module that the model lies in, or have one around them
+            boolean same = name.equals(first) || first.endsWith("." + name) || name.endsWith("." + first);
+            if (same && source.info(name).dtype().isFloating()) {
+                return source.info(name).dtype();
+            }
+        }
+        return model.description().dtype();
     }
 
     /**

@@ -35,6 +35,7 @@ import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -203,6 +204,28 @@ class ModelsTest {
         }
         double[] expected = llamaLogits(LLAMA);
         assertArrayEquals(expected, llamaLogits(half), 0.2);
+    }
+
+    /** Old files of GPT-2 begin with a mask. */
+    @Test
+    void anOutlineHasTheDtypeOfTheParametersAndNotThatOfABuffer() throws Exception {
+        String prefix = "transformer.";
+        Path half = copy(Fixture.directory("gpt2"), json -> {}, name -> name.substring(prefix.length()), Dtype.BF16);
+        try (NativeScope scope = new NativeScope();
+                ModelDirectory source = ModelDirectory.open(half)) {
+            Map<String, Tensor> tensors = new TreeMap<>();
+            for (String name : source.names()) {
+                tensors.put(name, source.read(name));
+            }
+            tensors.put("h.0.attn.bias", Tensors.zeros(Dtype.U8, DeviceSpec.CPU, 1, 1, 8, 8));
+            tensors.put("h.0.attn.masked_bias", Tensors.of(new float[] {-1e4f}, 1));
+            SafetensorsWriter.write(half.resolve("model.safetensors"), tensors, Map.of());
+        }
+        try (Model outline = Models.outline(half, LANGUAGE_MODEL);
+                Model model = Models.open(half, LANGUAGE_MODEL)) {
+            assertEquals(Dtype.BF16, outline.description().dtype());
+            assertEquals(model.weights().bytes(), outline.weights().bytes());
+        }
     }
 
     @ParameterizedTest
