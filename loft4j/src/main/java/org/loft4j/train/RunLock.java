@@ -2,23 +2,32 @@ package org.loft4j.train;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.HashSet;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.FileFault;
 
 /** Holds a directory for one process. The system lets go of it when the process ends, however it ends. */
 public final class RunLock implements AutoCloseable {
-    private final FileChannel channel;
+    /**
+     * The directories that this process holds. They must be known before the file is opened: POSIX lets go of all locks of a process
+     * on a file as soon as it closes the file by whichever channel, that of a call which was refused too.
+     */
+    private static final Set<Path> HELD = new HashSet<>();
 
-    private RunLock(FileChannel channel) {
+    private final FileChannel channel;
+    private final Path place;
+
+    private RunLock(FileChannel channel, Path place) {
         this.channel = channel;
+        this.place = place;
     }
 
     /** @throws ConfigException if another run holds the directory, or it cannot be written to */
@@ -33,18 +42,21 @@ public final class RunLock implements AutoCloseable {
 
     /** The lock on a directory, which is made where it is missing; null if someone else holds it. */
     public static @Nullable RunLock tryAcquire(Path directory) throws IOException {
-        FileChannel channel = open(directory);
-        if (tryLock(channel) == null) {
-            channel.close();
-            return null;
-        }
-        return new RunLock(channel);
-    }
-
-    private static FileChannel open(Path directory) throws IOException {
         try {
             Files.createDirectories(directory);
-            return FileChannel.open(directory.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+            Path place = directory.toRealPath();
+            synchronized (HELD) {
+                if (HELD.contains(place)) {
+                    return null;
+                }
+                FileChannel channel =
+                        FileChannel.open(place.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+                if (!isLocked(channel)) {
+                    return null;
+                }
+                HELD.add(place);
+                return new RunLock(channel, place);
+            }
         } catch (FileAlreadyExistsException e) {
             throw new ConfigException(
                     "output_dir " + directory + " cannot be made: " + e.getFile()
@@ -58,16 +70,28 @@ public final class RunLock implements AutoCloseable {
         }
     }
 
-    private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {
+    /** Locks the file, or closes the channel. */
+    private static boolean isLocked(FileChannel channel) throws IOException {
+        boolean locked = false;
         try {
-            return channel.tryLock();
+            locked = channel.tryLock() != null;
         } catch (OverlappingFileLockException e) {
-            return null;
+            // this process holds the directory by another name, which only a mount can give it
+        } finally {
+            if (!locked) {
+                channel.close();
+            }
         }
+        return locked;
     }
 
     @Override
     public void close() throws IOException {
-        channel.close();
+        synchronized (HELD) {
+            if (channel.isOpen()) {
+                HELD.remove(place);
+                channel.close();
+            }
+        }
     }
 }

@@ -1,10 +1,13 @@
 package org.loft4j.train;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -25,6 +28,36 @@ class RunLockTest {
             assertTrue(message.contains("is in use by another run"), message);
         }
         RunLock.acquire(output).close();
+    }
+
+    /** Another process that asks for the directory. */
+    public static void main(String[] arguments) throws IOException {
+        try (RunLock lock = RunLock.tryAcquire(Path.of(arguments[0]))) {
+            System.out.println(lock == null ? "refused" : "let in");
+        }
+    }
+
+    private String another(Path output) throws IOException, InterruptedException {
+        Path errors = directory.resolve("errors.log");
+        Process process = ChildJvm.plain(RunLockTest.class, errors, List.of("-Xshare:auto"), output.toString());
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, process.waitFor(), () -> "see " + errors);
+        return said.strip();
+    }
+
+    /** As POSIX has it, a process loses its lock on a file when it closes the file a second time. */
+    @Test
+    void whoeverIsRefusedDoesNotOpenTheDirectoryToOthers() throws Exception {
+        Path output = directory.resolve("out");
+        try (RunLock lock = RunLock.acquire(output)) {
+            assertEquals("refused", another(output));
+            assertNull(RunLock.tryAcquire(output));
+            assertNull(
+                    RunLock.tryAcquire(directory.resolve("../" + directory.getFileName() + "/out")),
+                    "the same by another name");
+            assertEquals("refused", another(output));
+        }
+        assertEquals("let in", another(output));
     }
 
     @Test
