@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -57,6 +58,40 @@ class EveryTaskEndToEndTest {
         assertEquals(0, call.status(), call.err());
         assertTrue(call.out().lines().anyMatch(line -> line.matches("B-PER\t0\\.\\d+\tTim")), call.out());
         assertEquals(6, call.out().lines().count());
+    }
+
+    /** Evaluations of such labels have no f1: a run would wait for one in vain. */
+    @ParameterizedTest
+    @ValueSource(strings = {"train", "compare"})
+    void scoresOfEntitiesChooseNothingWhereTagsAreNone(String verb) throws Exception {
+        Path rows = folder.resolve("tags.jsonl");
+        Files.writeString(
+                rows,
+                "{\"tokens\": [\"Lily\", \"saw\", \"Tim\"], \"tags\": [\"NOUN\", \"VERB\", \"NOUN\"]}\n".repeat(8));
+        Path output = folder.resolve("out");
+        String metric = verb.equals("train") ? "metric-for-best" : "metric";
+        String[] where = {"--output", output.toString(), "--" + metric, "f1"};
+        String[] more = verb.equals("train")
+                ? new String[0]
+                : new String[] {"--methods", "lora", "--learning-rates", "1e-3", "--test-data", rows.toString()};
+        String[] call = arguments(
+                where,
+                verb,
+                "--model",
+                STORIES.toString(),
+                "--data",
+                rows.toString(),
+                "--eval-data",
+                rows.toString(),
+                "--task",
+                "token-classification");
+        Captured captured = Captured.loft(arguments(more, call));
+        assertEquals(2, captured.status(), captured.err());
+        assertTrue(
+                captured.err().contains("must be one of loss, accuracy, macro_f1 for this task, got f1"),
+                captured.err());
+        assertTrue(captured.err().contains("no tags of entities"), captured.err());
+        assertFalse(Files.exists(output.resolve(TrainCommand.SETTINGS)), "refused, and yet begun");
     }
 
     @Test

@@ -6,8 +6,9 @@ import java.util.Set;
 
 /**
  * How many entities were found, by the measure of the CoNLL tasks (Tjong Kim Sang and De Meulder 2003): an entity counts when
- * its first and last word and its kind are right. Tags are {@code O}, {@code B-KIND} and {@code I-KIND}; an {@code I-} that
- * follows nothing of its kind begins an entity.
+ * its first and last word and its kind are right. Tags are {@code O}, {@code B-KIND} and {@code I-KIND}, or of IOBES also
+ * {@code E-KIND} for the last word and {@code S-KIND} for an only one; an {@code I-} or {@code E-} that follows no open entity of its
+ * kind begins one, as in seqeval's default mode.
  */
 final class EntityScore {
     private final List<String> labels;
@@ -22,8 +23,8 @@ final class EntityScore {
     /** Whether labels are tags of this scheme. */
     static boolean fits(List<String> labels) {
         return labels.contains("O")
-                && labels.stream().allMatch(label -> label.equals("O") || label.matches("[BI]-.+"))
-                && labels.stream().anyMatch(label -> label.startsWith("B-"));
+                && labels.stream().allMatch(label -> label.equals("O") || label.matches("[BIES]-.+"))
+                && labels.stream().anyMatch(label -> label.matches("[BS]-.+"));
     }
 
     /** An entity: its words are start … end − 1. */
@@ -43,9 +44,10 @@ final class EntityScore {
         Set<Entity> entities = new HashSet<>();
         int start = -1;
         String kind = "";
+        boolean open = false;
         for (int i = 0; i <= tags.size(); i++) {
             String tag = i < tags.size() ? labels.get(tags.get(i)) : "O";
-            boolean goesOn = start >= 0 && tag.equals("I-" + kind);
+            boolean goesOn = open && (tag.equals("I-" + kind) || tag.equals("E-" + kind));
             if (!goesOn && start >= 0) {
                 entities.add(new Entity(start, i, kind));
                 start = -1;
@@ -54,6 +56,8 @@ final class EntityScore {
                 start = i;
                 kind = tag.substring(2);
             }
+            // its last word ends an entity, whatever follows
+            open = start >= 0 && !tag.startsWith("E-") && !tag.startsWith("S-");
         }
         return entities;
     }

@@ -1,10 +1,14 @@
 package org.loft4j.train;
 
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 
 /**
@@ -23,17 +27,42 @@ public record Evaluation(
         long count,
         double seconds,
         @Nullable ConfusionMatrix confusion) {
+    private static final Set<String> ENTITY_SCORES = Set.of("precision", "recall", "f1");
+
     public Evaluation {
         scores = Collections.unmodifiableMap(new LinkedHashMap<>(scores));
     }
 
-    /** The names of all values that an evaluation of a task can have. */
-    public static List<String> metrics(Task task) {
-        return switch (task) {
+    /** The names of all values that an evaluation of a model has. */
+    public static List<String> metrics(Model model) {
+        return switch (model.task()) {
             case CAUSAL_LM -> List.of("loss", "perplexity");
-            case TOKEN_CLASSIFICATION -> List.of("loss", "accuracy", "macro_f1", "precision", "recall", "f1");
+            case TOKEN_CLASSIFICATION ->
+                EntityScore.fits(model.description().labels())
+                        ? List.of("loss", "accuracy", "macro_f1", "precision", "recall", "f1")
+                        : List.of("loss", "accuracy", "macro_f1");
             case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION -> List.of("loss", "accuracy", "macro_f1", "matthews");
         };
+    }
+
+    /**
+     * What is wrong with a setting that names a value of evaluations; null if nothing is.
+     *
+     * @param field the setting
+     * @param metric its value
+     * @param own names of values that the data's own metrics give
+     */
+    public static @Nullable String problem(String field, String metric, Model model, Collection<String> own) {
+        List<String> known = new ArrayList<>(metrics(model));
+        known.addAll(own);
+        if (known.contains(metric)) {
+            return null;
+        }
+        String entities = model.task() == Task.TOKEN_CLASSIFICATION && ENTITY_SCORES.contains(metric)
+                ? ": the model's labels are no tags of entities, which are O, B-KIND and I-KIND, with E-KIND and S-KIND or without;"
+                        + " choose another metric, or write the tags so"
+                : "";
+        return field + " must be one of " + String.join(", ", known) + " for this task, got " + metric + entities;
     }
 
     /** A result of which nobody knows which class was taken for which. */

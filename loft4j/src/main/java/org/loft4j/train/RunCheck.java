@@ -25,11 +25,13 @@ final class RunCheck {
     /** @throws ConfigException that names all misfits */
     static void check(Model model, TrainData data, TrainConfig config) {
         List<String> problems = new ArrayList<>();
-        List<String> metrics = new ArrayList<>(Evaluation.metrics(model.task()));
-        metrics.addAll(data.metrics().keySet());
-        if (!metrics.contains(config.metricForBest())) {
-            problems.add("metric_for_best_model must be one of " + String.join(", ", metrics) + " for this task, got "
-                    + config.metricForBest());
+        String metric = Evaluation.problem(
+                "metric_for_best_model",
+                config.metricForBest(),
+                model,
+                data.metrics().keySet());
+        if (metric != null) {
+            problems.add(metric);
         }
         if (data.eval() == null && config.earlyStoppingPatience() > 0) {
             problems.add("early_stopping_patience needs evaluation data");

@@ -79,7 +79,7 @@ public record TrainConfig(
         boolean saveInBackground,
         LoftSettings loft,
         PeerSettings peers) {
-    /** The scores of all tasks, each of which can choose the best evaluation; {@link Evaluation#metrics} says which a task has. */
+    /** The scores of all tasks, each of which can choose the best evaluation; {@link Evaluation#metrics} says which a model has. */
     public static final List<String> METRICS =
             List.of("loss", "accuracy", "macro_f1", "matthews", "perplexity", "precision", "recall", "f1");
 

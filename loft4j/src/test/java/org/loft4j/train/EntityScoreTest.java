@@ -35,15 +35,40 @@ class EntityScoreTest {
         assertEquals(0, score.precision() + score.recall() + score.f1(), 0);
     }
 
+    /** Expected entities as seqeval's default mode finds them, by its rules for where a chunk ends and begins. */
+    @Test
+    void ofIobesAnEntityEndsWithItsLastWord() {
+        List<String> labels = List.of("O", "B-PER", "I-PER", "E-PER", "S-PER", "B-LOC", "I-LOC", "E-LOC", "S-LOC");
+        assertTrue(EntityScore.fits(labels));
+        String[][] same = {
+            {"B-PER I-PER E-PER S-PER", "B-PER I-PER I-PER B-PER"},
+            {"S-PER S-PER O S-LOC", "B-PER B-PER O B-LOC"},
+            // an end or an inside that nothing leads up to begins an entity
+            {"E-PER E-PER O I-LOC E-LOC", "B-PER B-PER O B-LOC I-LOC"},
+            {"S-PER I-PER E-PER", "B-PER B-PER I-PER"},
+            {"B-PER E-LOC I-LOC", "B-PER B-LOC B-LOC"}
+        };
+        for (String[] pair : same) {
+            EntityScore score = new EntityScore(labels);
+            score.add(tags(labels, pair[1]), tags(labels, pair[0]));
+            assertEquals(1, score.f1(), 0, pair[0]);
+        }
+    }
+
     @Test
     void otherLabelsAreNoEntities() {
         assertTrue(EntityScore.fits(LABELS));
         assertFalse(EntityScore.fits(List.of("NOUN", "VERB")));
         assertFalse(EntityScore.fits(List.of("O", "I-PER")));
         assertFalse(EntityScore.fits(List.of("B-PER", "I-PER")));
+        assertFalse(EntityScore.fits(List.of("O", "B-PER", "L-PER", "U-PER")), "BILOU");
     }
 
     private static List<Integer> tags(String text) {
-        return Arrays.stream(text.split(" ")).map(LABELS::indexOf).toList();
+        return tags(LABELS, text);
+    }
+
+    private static List<Integer> tags(List<String> labels, String text) {
+        return Arrays.stream(text.split(" ")).map(labels::indexOf).toList();
     }
 }

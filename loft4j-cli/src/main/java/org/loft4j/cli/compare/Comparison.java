@@ -4,8 +4,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.ZonedDateTime;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -14,7 +14,6 @@ import org.loft4j.ConfigException;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
-import org.loft4j.nn.Task;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.RunLock;
 
@@ -94,7 +93,7 @@ public final class Comparison {
     public Outcome run() throws IOException {
         try (SharedModel shared = new SharedModel(directory, options)) {
             Model model = shared.with(settings.seeds().get(0));
-            requireMetric(model.task());
+            requireMetric(model);
             TrialSettings described = new TrialSettings(model, data);
             requireAgreement(described);
             SummaryRule rule = new SummaryRule(settings.metric(), settings.sweep(), chatDate());
@@ -116,11 +115,10 @@ public final class Comparison {
         return format == null ? null : format.moment();
     }
 
-    private void requireMetric(Task task) {
-        List<String> known = Evaluation.metrics(task);
-        if (!known.contains(settings.metric())) {
-            throw new ConfigException(
-                    "metric must be one of " + String.join(", ", known) + " for this task, got " + settings.metric());
+    private void requireMetric(Model model) {
+        String problem = Evaluation.problem("metric", settings.metric(), model, Set.of());
+        if (problem != null) {
+            throw new ConfigException(problem);
         }
     }
 
