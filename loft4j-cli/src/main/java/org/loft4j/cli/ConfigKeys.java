@@ -61,7 +61,8 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
     /** Stands between texts that may hold any character a person writes, commas too. */
     static final String WHOLE_TEXTS = "\u001f";
 
-    private static final Set<String> OF_WHOLE_TEXTS = Set.of("sample_prompt");
+    /** Of options that may be given several times, each time with a text that is read as a whole. */
+    private static final Set<String> OF_WHOLE_TEXTS = Set.of("sample_prompt", "learning_rates", "text", "stop");
 
     /** What stands between the elements of a list. */
     static String separator(String key) {

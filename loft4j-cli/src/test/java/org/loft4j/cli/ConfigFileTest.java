@@ -117,6 +117,35 @@ class ConfigFileTest {
         assertTrue(err.contains("unknown key batch_size; did you mean per_device_train_batch_size?"), err);
     }
 
+    /** Each element of a list is the option given once more, commas within it included. */
+    @Test
+    void aListOfTextsIsTheOptionGivenSeveralTimes() throws IOException {
+        Path file = write("""
+                learning_rates: ["lora=1e-3,3e-3", "1e-4,3e-4"]
+                text: ["Well, well", "No"]
+                stop: [","]
+                """);
+        CommandLine root = Call.commandLine(
+                new PrintWriter(new StringWriter()),
+                new PrintWriter(new StringWriter()),
+                "--config=" + file,
+                "compare",
+                "generate",
+                "predict");
+        CompareCommand compare = root.getSubcommands().get("compare").getCommand();
+        root.parseArgs("compare", "--output=x");
+        assertEquals(List.of("lora=1e-3,3e-3", "1e-4,3e-4"), compare.learningRates);
+        root.parseArgs("compare", "--output=x", "--learning-rates=lora=1e-3,3e-3", "--learning-rates=1e-2");
+        assertEquals(List.of("lora=1e-3,3e-3", "1e-2"), compare.learningRates);
+        GenerateCommand generate = root.getSubcommands().get("generate").getCommand();
+        root.parseArgs("generate", "--model=x");
+        assertEquals(List.of("Well, well", "No"), generate.texts);
+        assertEquals(List.of(","), generate.sampling.stop);
+        PredictCommand predict = root.getSubcommands().get("predict").getCommand();
+        root.parseArgs("predict", "--model=x");
+        assertEquals(List.of("Well, well", "No"), predict.texts);
+    }
+
     @Test
     void anEmptyListIsAsIfNotGiven() throws IOException {
         TrainCommand train = parse("sample_prompt: []\nmodules_to_save: []\nmodel: a\noutput_dir: run\n");
