@@ -141,7 +141,8 @@ final class GenerateCommand implements Verb {
                 trees.addAll(batch(start, some, loaded.adapter(), generator, request));
             }
             if (common.json) {
-                out().println(Json.text(trees.size() == 1 ? trees.get(0) : trees));
+                // of a file with one row too: what reads the output must not depend on how long the input is
+                out().println(Json.text(data == null && trees.size() == 1 ? trees.get(0) : trees));
             }
         }
         return ExitCode.OK;

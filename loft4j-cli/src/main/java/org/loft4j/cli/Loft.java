@@ -8,6 +8,7 @@ import java.util.function.Supplier;
 import org.loft4j.io.HubEnvironment;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
@@ -93,10 +94,18 @@ public final class Loft {
     /** Runs one call and ends the process with its exit status. */
     public static void main(String[] args) {
         LogLines.bind();
-        PrintWriter out = new PrintWriter(new OutputStreamWriter(System.out, StandardCharsets.UTF_8), true);
+        StandardOutput written = new StandardOutput();
+        PrintWriter out = new PrintWriter(new OutputStreamWriter(written, StandardCharsets.UTF_8), true);
         PrintWriter err = new PrintWriter(new OutputStreamWriter(System.err, StandardCharsets.UTF_8), true);
         int status = run(out, err, args);
         out.flush();
+        if (status == ExitCode.OK && written.isIncomplete()) {
+            status = ExitCode.SOFTWARE;
+            String complaint = written.complaint();
+            if (complaint != null) {
+                err.println("loft: " + complaint);
+            }
+        }
         err.flush();
         System.exit(status);
     }

@@ -114,6 +114,18 @@ class GenerateEndToEndTest {
         assertEquals(alone.get("continuation"), answers.get(1).get("continuation"));
     }
 
+    /** What reads the answers of a file need not know how many rows it had. */
+    @Test
+    void aFileOfOneRowGivesAnArrayToo() throws Exception {
+        Path rows = Files.writeString(folder.resolve("one.txt"), "One day, Timmy\n");
+        Captured call =
+                loft("generate", "--model", model, "--data", rows.toString(), "--json", "--max-new-tokens", "2");
+        assertEquals(0, call.status(), call.err());
+        JsonNode answers = new ObjectMapper().readTree(call.out());
+        assertTrue(answers.isArray(), call.out());
+        assertEquals("One day, Timmy", answers.get(0).get("prompt").asText());
+    }
+
     @Test
     void drawsRepeatWithTheirSeed() {
         String first = drawn(1);

@@ -6,10 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
@@ -80,6 +83,41 @@ class LoftTest {
         Captured verbose =
                 Captured.loft("inspect", "--verbose", directory.resolve("none").toString());
         assertTrue(verbose.err().contains("CheckpointException"), verbose.err());
+    }
+
+    private static ProcessBuilder help() {
+        return new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                Loft.class.getName(),
+                "--help");
+    }
+
+    private static String errors(Process process) throws IOException {
+        return new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+    }
+
+    @Test
+    @EnabledOnOs(value = OS.LINUX, disabledReason = "/dev/full is Linux's")
+    void outputThatCannotBeWrittenIsAFailure() throws Exception {
+        Process full = help().redirectOutput(Path.of("/dev/full").toFile()).start();
+        String err = errors(full);
+        assertEquals(1, full.waitFor(), err);
+        assertTrue(err.startsWith("loft: standard output could not be written: "), err);
+        assertEquals(1, err.lines().count(), err);
+    }
+
+    @Test
+    @EnabledOnOs(value = OS.LINUX, disabledReason = "other systems have other words for it")
+    void aReaderThatHasEnoughIsToldNothing() throws Exception {
+        ProcessBuilder builder = help();
+        builder.environment().put("LC_ALL", "C");
+        Process left = builder.start();
+        left.getInputStream().close();
+        String err = errors(left);
+        assertEquals(1, left.waitFor(), err);
+        assertEquals("", err);
     }
 
     @Test
