@@ -1,11 +1,13 @@
 package org.loft4j.cli.ui;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.NullNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -31,6 +33,9 @@ final class RunFeed {
     private final Path directory;
     private final String name;
     private final Map<String, LineTail> tails = new LinkedHashMap<>();
+    private final ParsedFile aboutFile;
+    private final ParsedFile stateFile;
+    private final ParsedFile settingsFile;
     private String told = "";
     private String started = "";
     private long lines;
@@ -38,13 +43,35 @@ final class RunFeed {
     RunFeed(Path directory, String name) {
         this.directory = directory;
         this.name = name;
+        this.aboutFile = new ParsedFile(
+                directory.resolve(RunAbout.FILE), file -> Json.read(file).toTree());
+        this.stateFile = new ParsedFile(directory.resolve("trainer_state.json"), RunFeed::state);
+        this.settingsFile = new ParsedFile(directory.resolve("config.yaml"), RunFeed::settings);
         FILES.forEach(file -> tails.put(file, new LineTail(directory.resolve(file))));
+    }
+
+    /** What is told of the trainer's state, which holds all that was logged as well. */
+    private static JsonNode state(Path file) throws IOException {
+        JsonNode whole = Json.read(file).toTree();
+        ObjectNode kept = JsonNodeFactory.instance.objectNode();
+        for (String key : List.of("finished", "plan")) {
+            if (whole.has(key)) {
+                kept.set(key, whole.get(key));
+            }
+        }
+        return kept;
+    }
+
+    private static JsonNode settings(Path file) throws IOException {
+        return Files.size(file) > LARGEST_SETTINGS
+                ? NullNode.getInstance()
+                : new YAMLMapper().readTree(Files.readString(file));
     }
 
     /** What is new; nothing at all when nothing is. A fault of reading is left to the next look. */
     List<UiEvent> poll() throws IOException {
         List<UiEvent> events = new ArrayList<>();
-        JsonNode about = tree(directory.resolve(RunAbout.FILE));
+        JsonNode about = aboutFile.tree();
         String startedNow = about == null ? "" : about.path("started").asText("");
         if (!startedNow.equals(started)) {
             // the run was taken up again or begun anew: its files may have been cut
@@ -54,12 +81,21 @@ final class RunFeed {
         List<UiEvent> news = new ArrayList<>();
         for (Map.Entry<String, LineTail> tail : tails.entrySet()) {
             LineTail.News next = tail.getValue().next();
+            List<JsonNode> parsed = next.lines().stream()
+                    .map(this::parsed)
+                    .filter(Objects::nonNull)
+                    .toList();
             if (tail.getKey().equals(METRICS)) {
-                lines = next.fromStart()
-                        ? next.lines().size()
-                        : lines + next.lines().size();
+                // those of this process: of the time before it nobody knows how long it was
+                long first = about == null ? 0 : about.path("first_step").asLong(0);
+                lines = (next.fromStart() ? 0 : lines)
+                        + parsed.stream()
+                                .filter(line -> line.path("step").asLong(0) > first)
+                                .count();
             }
-            addLines(news, tail.getKey(), next);
+            if (!next.lines().isEmpty()) {
+                addLines(news, tail.getKey(), parsed, next.fromStart());
+            }
         }
         String now = described(about);
         if (!now.equals(told)) {
@@ -70,19 +106,16 @@ final class RunFeed {
         return events;
     }
 
-    private void addLines(List<UiEvent> events, String file, LineTail.News news) throws IOException {
-        boolean fromStart = news.fromStart();
-        for (int from = 0; from < news.lines().size(); from += LINES_AN_EVENT) {
-            List<String> some = news.lines().subList(from, Math.min(news.lines().size(), from + LINES_AN_EVENT));
+    /** In one event at least: that lines replace those before is told of none too. */
+    private void addLines(List<UiEvent> events, String file, List<JsonNode> lines, boolean replaces)
+            throws IOException {
+        for (int from = 0; from == 0 || from < lines.size(); from += LINES_AN_EVENT) {
             Map<String, Object> data = new LinkedHashMap<>();
             data.put("id", id());
             data.put("file", file.substring(0, file.indexOf('.')));
-            data.put("from_start", fromStart);
-            data.put(
-                    "lines",
-                    some.stream().map(this::parsed).filter(Objects::nonNull).toList());
+            data.put("from_start", replaces && from == 0);
+            data.put("lines", lines.subList(from, Math.min(lines.size(), from + LINES_AN_EVENT)));
             events.add(new UiEvent("lines", Json.text(data)));
-            fromStart = false;
         }
     }
 
@@ -105,33 +138,16 @@ final class RunFeed {
         Instant written = Files.getLastModifiedTime(directory.resolve(METRICS)).toInstant();
         Duration age =
                 about == null || started.isEmpty() ? Duration.ZERO : Duration.between(Instant.parse(started), written);
-        RunStatus status = RunStatus.of(directory, about, written, age.dividedBy(Math.max(1, lines)));
+        JsonNode state = stateFile.tree();
+        RunStatus status = RunStatus.of(about, state, written, age.dividedBy(Math.max(1, lines)));
         run.put("status", status.name().toLowerCase(Locale.ROOT));
         if (status == RunStatus.QUIET || status == RunStatus.STOPPED) {
             run.put("last_write", written.toString());
         }
         run.put("about", about);
-        run.put("settings", settings());
+        // what loft train wrote down, else the plan of the trainer's state
+        JsonNode settings = settingsFile.tree();
+        run.put("settings", settings != null || state == null ? settings : state.get("plan"));
         return Json.text(run);
-    }
-
-    /** What {@code loft train} wrote down, else the plan of the trainer's state. */
-    private @Nullable JsonNode settings() {
-        Path written = directory.resolve("config.yaml");
-        try {
-            BasicFileAttributes attributes = Files.readAttributes(written, BasicFileAttributes.class);
-            return attributes.size() > LARGEST_SETTINGS ? null : new YAMLMapper().readTree(Files.readString(written));
-        } catch (IOException e) {
-            JsonNode state = tree(directory.resolve("trainer_state.json"));
-            return state == null ? null : state.get("plan");
-        }
-    }
-
-    private static @Nullable JsonNode tree(Path file) {
-        try {
-            return Files.isRegularFile(file) ? Json.read(file).toTree() : null;
-        } catch (CheckpointException e) {
-            return null;
-        }
     }
 }

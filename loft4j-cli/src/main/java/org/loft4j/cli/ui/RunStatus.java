@@ -1,15 +1,11 @@
 package org.loft4j.cli.ui;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.CheckpointException;
-import org.loft4j.io.Json;
 import org.loft4j.train.RunAbout;
 
 /** How a run stands, as far as its directory and the list of processes tell. */
@@ -33,11 +29,13 @@ enum RunStatus {
      * The status of a run.
      *
      * @param about what {@code run.json} holds; null if there is none
+     * @param state what {@code trainer_state.json} holds; null if there is none
      * @param lastWrite when the metrics were written last
      * @param interval the mean time between two lines of the metrics
      */
-    static RunStatus of(Path directory, @Nullable JsonNode about, Instant lastWrite, Duration interval) {
-        String finished = about == null || about.hasNonNull("ended") ? finished(directory) : null;
+    static RunStatus of(@Nullable JsonNode about, @Nullable JsonNode state, Instant lastWrite, Duration interval) {
+        boolean over = about == null || about.hasNonNull("ended");
+        String finished = over && state != null ? state.path("finished").asText(null) : null;
         if (finished != null) {
             return switch (finished) {
                 case "stopped_early" -> STOPPED_EARLY;
@@ -62,15 +60,6 @@ enum RunStatus {
             return STOPPED;
         }
         return quiet ? QUIET : RUNNING;
-    }
-
-    private static @Nullable String finished(Path directory) {
-        Path state = directory.resolve("trainer_state.json");
-        try {
-            return Files.exists(state) ? Json.read(state).findString("finished") : null;
-        } catch (CheckpointException e) {
-            return null;
-        }
     }
 
     /** Numbers of processes are used again, so that the start must agree as well. */

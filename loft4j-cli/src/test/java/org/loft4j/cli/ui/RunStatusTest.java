@@ -2,22 +2,25 @@ package org.loft4j.cli.ui;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 class RunStatusTest {
-    @TempDir
-    Path directory;
+    private static JsonNode json(String text) throws IOException {
+        return new ObjectMapper().readTree(text);
+    }
 
-    private RunStatus status(String about, Duration silence) throws IOException {
-        return RunStatus.of(
-                directory, new ObjectMapper().readTree(about), Instant.now().minus(silence), Duration.ofSeconds(10));
+    private static RunStatus status(String about, Duration silence) throws IOException {
+        return RunStatus.of(json(about), null, Instant.now().minus(silence), Duration.ofSeconds(10));
+    }
+
+    private static RunStatus status(@Nullable JsonNode about, String state) throws IOException {
+        return RunStatus.of(about, json(state), Instant.now(), Duration.ZERO);
     }
 
     @Test
@@ -44,12 +47,11 @@ class RunStatusTest {
         String ended = "{\"ended\": \"2026-01-01T00:00:00Z\", \"total_steps\": 10, \"last_step\": ";
         assertEquals(RunStatus.STOPPED, status(ended + "4}", Duration.ZERO));
         assertEquals(RunStatus.FINISHED, status(ended + "10}", Duration.ZERO));
-        Files.writeString(directory.resolve("trainer_state.json"), "{\"finished\": \"stopped_early\"}");
-        assertEquals(RunStatus.STOPPED_EARLY, status(ended + "4}", Duration.ZERO));
-        assertEquals(RunStatus.STOPPED_EARLY, RunStatus.of(directory, null, Instant.now(), Duration.ZERO));
-        Files.writeString(directory.resolve("trainer_state.json"), "{\"finished\": \"diverged\"}");
-        assertEquals(RunStatus.DIVERGED, status(ended + "4}", Duration.ZERO));
-        Files.writeString(directory.resolve("trainer_state.json"), "{}");
-        assertEquals(RunStatus.UNKNOWN, RunStatus.of(directory, null, Instant.now(), Duration.ZERO));
+        JsonNode stopped = json(ended + "4}");
+        assertEquals(RunStatus.STOPPED_EARLY, status(stopped, "{\"finished\": \"stopped_early\"}"));
+        assertEquals(RunStatus.STOPPED_EARLY, status((JsonNode) null, "{\"finished\": \"stopped_early\"}"));
+        assertEquals(RunStatus.DIVERGED, status(stopped, "{\"finished\": \"diverged\"}"));
+        assertEquals(RunStatus.UNKNOWN, status((JsonNode) null, "{}"));
+        assertEquals(RunStatus.UNKNOWN, status((JsonNode) null, "{\"finished\": null}"));
     }
 }
