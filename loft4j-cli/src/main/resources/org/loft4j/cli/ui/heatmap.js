@@ -58,10 +58,7 @@ export class HeatMap {
             }
         }
         context.putImageData(image, 0, 0);
-        this.names.replaceChildren(...(line >= LABELLED ? layers : []).map((layer, i) => element("span", {
-            title: layer, class: i === table.picked ? "picked" : null, onclick: () => this.onPick(i),
-            style: {height: line + "px", lineHeight: line + "px"},
-        }, table.short[i])));
+        this.label(line >= LABELLED ? layers : [], line);
         const value = known => number(log ? 10 ** known : known);
         this.idle = steps.length === 0 ? "" : "after step " + steps.at(-1) + (line < LABELLED ? ", " + layers.length + " layers" : "");
         this.hover.textContent = this.idle;
@@ -72,6 +69,18 @@ export class HeatMap {
             high < low ? "" : value(high), log ? " (logarithmic)" : "",
             element("i", {style: {background: colour("grid")}}), "no value");
         this.root.dataset.points = String(steps.length * layers.length);
+    }
+
+    /** The names beside the map, made anew when they have changed alone, or a click in between is lost. */
+    label(layers, line) {
+        const told = JSON.stringify([layers, line]);
+        if (told !== this.names.told) {
+            this.names.told = told;
+            this.names.replaceChildren(...layers.map((layer, i) => element("span", {
+                title: layer, onclick: () => this.onPick(i), style: {height: line + "px", lineHeight: line + "px"},
+            }, this.table.short[i])));
+        }
+        layers.forEach((_, i) => this.names.children[i].classList.toggle("picked", i === this.table.picked));
     }
 
     cell(event) {

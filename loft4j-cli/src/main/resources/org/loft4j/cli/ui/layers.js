@@ -65,13 +65,7 @@ export class Layers {
         this.choose(runs);
         const known = QUANTITIES.filter(([key]) => runs.some(run => run.looks.some(look => look[key])));
         const [key, title, log, hint] = known.find(([name]) => name === this.quantity) ?? known[0];
-        this.tabs.replaceChildren(...known.map(([name, label, , says]) => element("button", {
-            type: "button", title: says, "aria-pressed": String(name === key),
-            onclick: () => {
-                this.quantity = name;
-                this.draw();
-            },
-        }, label)));
+        this.offer(known, key);
         this.hint.textContent = hint + (this.picked ? "" : ". Click a layer to follow it.");
         const looks = this.run.looks.filter(look => look[key]);
         this.map.show({
@@ -82,9 +76,29 @@ export class Layers {
         this.lines(runs, key, title, log);
     }
 
+    /** The buttons of the quantities there are. Made anew when those have changed alone, or a click in between is lost. */
+    offer(known, chosen) {
+        const told = known.map(([name]) => name).join();
+        if (told !== this.tabs.told) {
+            this.tabs.told = told;
+            this.tabs.replaceChildren(...known.map(([name, label, , says]) => element("button", {
+                type: "button", title: says,
+                onclick: () => {
+                    this.quantity = name;
+                    this.draw();
+                },
+            }, label)));
+        }
+        known.forEach(([name], i) => this.tabs.children[i].setAttribute("aria-pressed", String(name === chosen)));
+    }
+
     choose(runs) {
         const before = this.choice.value;
-        this.choice.replaceChildren(...runs.map(run => element("option", {value: run.id}, run.name)));
+        const told = JSON.stringify(runs.map(run => [run.id, run.name]));
+        if (told !== this.choice.told) {
+            this.choice.told = told;
+            this.choice.replaceChildren(...runs.map(run => element("option", {value: run.id}, run.name)));
+        }
         this.run = runs.find(run => run.id === before) ?? runs[0];
         this.choice.value = this.run.id;
         this.choice.hidden = runs.length === 1;

@@ -5,6 +5,9 @@ const STATES = {
     running: "running", quiet: "no news", finished: "finished", stopped_early: "stopped early", stopped: "stopped", diverged: "diverged", unknown: "",
 };
 
+const HEAD = ["run", "method", "state", "progress", "time", "loss", "best evaluation"];
+const PROGRESS = HEAD.indexOf("progress");
+
 function left(run) {
     const status = run.info.status;
     if (status === "running" || status === "quiet") {
@@ -23,44 +26,63 @@ function metric(run) {
     return run.metrics.includes(named) ? named : "loss";
 }
 
-function row(run, store) {
+/** The row of a run, made once: what is being clicked or has the focus stays there while figures change. */
+function row(id, store) {
+    const swatch = element("button", {
+        type: "button", class: "swatch", title: "show or hide", onclick: () => store.toggle(store.runs.get(id)),
+    });
+    const cells = HEAD.map((_, i) => element("td", i === PROGRESS ? {class: "progress"} : {}));
+    cells[0].append(swatch, element("b", {title: id}));
+    return element("tr", {}, ...cells);
+}
+
+function fill(made, run) {
     const share = run.totalSteps > 0 ? run.step / run.totalSteps : 0;
     const best = run.best(metric(run));
     const status = run.info.status ?? "unknown";
-    return element("tr", {class: run.shown ? null : "off", "data-run": run.name, "data-status": status},
-        element("td", {},
-            element("button", {
-                type: "button", class: "swatch", "aria-pressed": String(run.shown), title: "show or hide",
-                style: {background: run.shown ? run.colour : "transparent", borderColor: run.colour},
-                onclick: () => store.toggle(run),
-            }), element("b", {title: run.id}, run.name)),
-        element("td", {}, run.about.method ?? ""),
-        element("td", {title: since(run.info.last_write)}, element("span", {class: "state " + status}, STATES[status] ?? status)),
-        element("td", {class: "progress"},
-            element("span", {class: "bar"}, element("span", {style: {width: 100 * Math.min(1, share) + "%", background: run.colour}})),
-            element("span", {}, `${run.step.toLocaleString("en")} / ${run.totalSteps.toLocaleString("en")}`)),
-        element("td", {}, left(run)),
-        element("td", {}, number(run.training.loss.at(-1))),
-        element("td", {}, best === null ? "–" : `${metric(run)} ${number(best.value)}`,
-            best === null ? null : element("small", {}, ` step ${best.step.toLocaleString("en")}`)));
+    made.className = run.shown ? "" : "off";
+    made.dataset.run = run.name;
+    made.dataset.status = status;
+    const [first, method, state, progress, time, loss, evaluation] = made.children;
+    const swatch = first.firstChild;
+    swatch.setAttribute("aria-pressed", String(run.shown));
+    Object.assign(swatch.style, {background: run.shown ? run.colour : "transparent", borderColor: run.colour});
+    first.lastChild.textContent = run.name;
+    method.textContent = run.about.method ?? "";
+    state.title = since(run.info.last_write) ?? "";
+    state.replaceChildren(element("span", {class: "state " + status}, STATES[status] ?? status));
+    progress.replaceChildren(
+        element("span", {class: "bar"}, element("span", {style: {width: 100 * Math.min(1, share) + "%", background: run.colour}})),
+        element("span", {}, `${run.step.toLocaleString("en")} / ${run.totalSteps.toLocaleString("en")}`));
+    time.textContent = left(run);
+    loss.textContent = number(run.training.loss.at(-1));
+    evaluation.replaceChildren(best === null ? "–" : `${metric(run)} ${number(best.value)}`,
+        ...best === null ? [] : [element("small", {}, ` step ${best.step.toLocaleString("en")}`)]);
 }
 
 export function drawRuns(root, store) {
-    if (store.all.length === 0) {
-        root.replaceChildren(element("p", {class: "empty"},
-            "No run yet. One shows here as soon as it has written its first line of metrics."));
-        return;
+    const told = JSON.stringify(store.all.map(run => run.id));
+    if (told !== root.told) {
+        root.told = told;
+        root.rows = new Map(store.all.map(run => [run.id, row(run.id, store)]));
+        root.replaceChildren(root.rows.size === 0
+            ? element("p", {class: "empty"}, "No run yet. One shows here as soon as it has written its first line of metrics.")
+            : element("div", {class: "wide panel"}, element("table", {},
+                element("thead", {}, element("tr", {}, ...HEAD.map(text => element("th", {}, text)))),
+                element("tbody", {}, ...root.rows.values()))));
     }
-    const head = ["run", "method", "state", "progress", "time", "loss", "best evaluation"];
-    root.replaceChildren(element("div", {class: "wide panel"}, element("table", {},
-        element("thead", {}, element("tr", {}, ...head.map(text => element("th", {}, text)))),
-        element("tbody", {}, ...store.all.map(run => row(run, store))))));
+    store.all.forEach(run => fill(root.rows.get(run.id), run));
 }
 
 export function drawResults(root, store) {
     const runs = store.shown.filter(run => run.evaluations.length > 0);
     const names = [...new Set(runs.flatMap(run => run.metrics))];
     root.hidden = runs.length === 0;
+    const told = JSON.stringify(runs.map(run => [run.id, run.name, run.evaluations.length, run.evaluations.at(-1)]));
+    if (root.hidden || told === root.told) {
+        return;
+    }
+    root.told = told;
     const cell = (run, name) => {
         const best = run.best(name);
         return element("td", {}, number(run.evaluations.at(-1)["eval_" + name]),

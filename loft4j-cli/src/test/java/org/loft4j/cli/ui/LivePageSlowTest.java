@@ -85,9 +85,20 @@ class LivePageSlowTest {
                     "samples.jsonl", "{\"step\":20,\"prompt\":\"Once\",\"text\":\"<img src=x onerror=alert(1)>\"}\n");
             browser.await("document.querySelector('#samples q')?.textContent === '<img src=x onerror=alert(1)>'");
 
+            // what is clicked or has the focus outlives the figures beside it
+            browser.evaluate(
+                    "for (const what of ['[data-run=first] .swatch', '.tabs button', '.bar option', '.names span', '#results table'])"
+                            + " document.querySelector(what).kept = true");
+            browser.evaluate("document.querySelector('[data-run=first] .swatch').focus()");
+            run.train(61, 62);
+            browser.await(POINTS.formatted("loss") + " === 126");
+            browser.await("['[data-run=first] .swatch', '.tabs button', '.bar option', '.names span', '#results table']"
+                    + ".every(what => document.querySelector(what).kept)");
+            browser.await("document.activeElement === document.querySelector('[data-run=first] .swatch')");
+
             RunFolder second = RunFolder.create(directory.resolve("runs/second"), 200);
             second.train(1, 30);
-            browser.await(POINTS.formatted("loss") + " === 122 + 60");
+            browser.await(POINTS.formatted("loss") + " === 126 + 60");
             browser.evaluate("document.querySelector('[data-run=first] .swatch').click()");
             browser.await(POINTS.formatted("loss") + " === 60");
             assertQuiet(browser);
