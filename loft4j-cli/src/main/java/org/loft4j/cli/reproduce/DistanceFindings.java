@@ -23,12 +23,14 @@ final class DistanceFindings {
     private final List<Double> rates;
     private final String metric;
     private final Map<String, Object> described;
+    private final long end;
 
     DistanceFindings(List<DistanceRow> rows, List<Double> rates, String metric, Map<String, Object> described) {
         this.rows = rows;
         this.rates = rates;
         this.metric = metric;
         this.described = described;
+        this.end = rows.stream().mapToLong(DistanceRow::lastStep).max().orElse(0);
     }
 
     Findings findings() {
@@ -51,8 +53,28 @@ final class DistanceFindings {
                 described,
                 tables,
                 new Figure("relative error and cosine over the steps, and cosine by layer after the last", charts(), 3),
-                List.of("Mean ± standard deviation over the seeds."),
+                notes(),
                 values);
+    }
+
+    private List<String> notes() {
+        List<String> notes = new ArrayList<>(List.of("Mean ± standard deviation over the seeds."));
+        List<String> given = rows.stream()
+                .filter(row -> !isWhole(row))
+                .map(row -> row.label() + ", learning rate " + Trial.rateText(row.rate()) + ", seed " + row.seed()
+                        + " (step " + row.lastStep() + ")")
+                .toList();
+        if (!given.isEmpty()) {
+            notes.add("What is told of the last step, " + end
+                    + ", leaves out those of which there is none, since the run or its"
+                    + " reference was given up before; looked at last: " + String.join("; ", given) + ".");
+        }
+        return notes;
+    }
+
+    /** Whether a row has what is told of the last step. */
+    private boolean isWhole(DistanceRow row) {
+        return row.lastStep() == end;
     }
 
     /** Rows of different seeds together. */
@@ -70,17 +92,18 @@ final class DistanceFindings {
         List<List<String>> cells = new ArrayList<>();
         for (List<DistanceRow> group : groups(null)) {
             DistanceRow first = group.get(0);
+            List<DistanceRow> whole = group.stream().filter(this::isWhole).toList();
             cells.add(List.of(
                     first.title(),
                     first.rank() == 0 ? "" : String.valueOf(first.rank()),
                     Trial.rateText(first.rate()),
-                    String.valueOf(group.size()),
-                    spread(group, UpdateDistance.Layer::relativeError),
-                    spread(group, UpdateDistance.Layer::cosine),
-                    spread(group, UpdateDistance.Layer::normRatio),
+                    whole.size() + (whole.size() < group.size() ? " of " + group.size() : ""),
+                    spread(whole, UpdateDistance.Layer::relativeError),
+                    spread(whole, UpdateDistance.Layer::cosine),
+                    spread(whole, UpdateDistance.Layer::normRatio),
                     TaskResults.spread(
                             metric,
-                            Sample.of(group.stream().map(DistanceRow::score).toList()))));
+                            Sample.of(whole.stream().map(DistanceRow::score).toList()))));
         }
         return new FindingsTable(
                 "After the last step",
@@ -100,13 +123,16 @@ final class DistanceFindings {
         Sample sample = Sample.of(group.stream()
                 .map(row -> figure.applyAsDouble(row.last().overall()))
                 .toList());
+        if (sample.count() == 0) {
+            return "–";
+        }
         return Numbers.fixed(sample.mean(), 3)
                 + (sample.count() < 2 ? "" : " ± " + Numbers.fixed(sample.deviation(), 3));
     }
 
     private FindingsTable overTime(double rate) {
         TreeSet<Long> steps = new TreeSet<>();
-        groups(rate).forEach(group -> steps.addAll(group.get(0).bySteps().keySet()));
+        groups(rate).forEach(group -> steps.addAll(steps(group)));
         List<String> headings = new ArrayList<>(List.of("method"));
         steps.forEach(step -> headings.add("step " + step));
         List<List<String>> cells = new ArrayList<>();
@@ -121,6 +147,13 @@ final class DistanceFindings {
         }
         return new FindingsTable(
                 "Relative error / cosine over the steps, learning rate " + Trial.rateText(rate), headings, cells);
+    }
+
+    /** At which one of the runs at least was looked at. */
+    private static TreeSet<Long> steps(List<DistanceRow> group) {
+        TreeSet<Long> steps = new TreeSet<>();
+        group.forEach(row -> steps.addAll(row.bySteps().keySet()));
+        return steps;
     }
 
     private static double mean(List<DistanceRow> group, long step, ToDoubleFunction<UpdateDistance.Layer> figure) {
@@ -145,17 +178,16 @@ final class DistanceFindings {
         for (List<DistanceRow> group : groups(rate)) {
             List<String> row = new ArrayList<>(List.of(group.get(0).label()));
             for (String kind : kinds) {
-                row.add(Numbers.fixed(
-                        group.stream()
-                                .mapToDouble(one -> new UpdateDistance(one.last().layers().stream()
-                                                .filter(layer ->
-                                                        kind(layer.path()).equals(kind))
-                                                .toList())
-                                        .overall()
-                                        .cosine())
-                                .average()
-                                .orElse(Double.NaN),
-                        2));
+                double cosine = group.stream()
+                        .filter(this::isWhole)
+                        .mapToDouble(one -> new UpdateDistance(one.last().layers().stream()
+                                        .filter(layer -> kind(layer.path()).equals(kind))
+                                        .toList())
+                                .overall()
+                                .cosine())
+                        .average()
+                        .orElse(Double.NaN);
+                row.add(Double.isNaN(cosine) ? "–" : Numbers.fixed(cosine, 2));
             }
             cells.add(row);
         }
@@ -196,14 +228,17 @@ final class DistanceFindings {
             }
             Curve errors = new Curve();
             Curve cosines = new Curve();
-            for (long step : first.bySteps().keySet()) {
+            for (long step : steps(group)) {
                 errors.add(step, mean(group, step, UpdateDistance.Layer::relativeError));
                 cosines.add(step, mean(group, step, UpdateDistance.Layer::cosine));
             }
             Curve byLayer = new Curve();
-            for (UpdateDistance.Layer layer : first.last().layers()) {
-                byLayer.add(1 + order.indexOf(layer.path()), layer.cosine());
-            }
+            group.stream()
+                    .filter(this::isWhole)
+                    .limit(1)
+                    .forEach(row -> row.last()
+                            .layers()
+                            .forEach(layer -> byLayer.add(1 + order.indexOf(layer.path()), layer.cosine())));
             int variant = first.rank() == 0 ? 1 : 0;
             error.line(first.label(), first.method(), variant, errors);
             cosine.line(first.label(), first.method(), variant, cosines);

@@ -90,9 +90,14 @@ record DistanceRow(
         return String.format(Locale.ROOT, "%s %d %s", name, rank, rate);
     }
 
-    /** The distances after the last step; there must be some. */
+    /** The distances after the last step that was looked at, which is not the run's last if it was given up; there must be some. */
     UpdateDistance last() {
         return Objects.requireNonNull(bySteps.get(bySteps.lastKey()));
+    }
+
+    /** The step of {@link #last}; 0 where nothing was looked at. */
+    long lastStep() {
+        return bySteps.isEmpty() ? 0 : bySteps.lastKey();
     }
 
     String label() {

@@ -1,0 +1,63 @@
+package org.loft4j.cli.reproduce;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+import org.loft4j.train.UpdateDistance;
+
+class DistanceFindingsTest {
+    /** @param errors relative errors after the steps 10, 20, … */
+    private static DistanceRow row(String method, long seed, double score, double... errors) {
+        TreeMap<Long, UpdateDistance> bySteps = new TreeMap<>();
+        for (int i = 0; i < errors.length; i++) {
+            UpdateDistance.Layer layer =
+                    new UpdateDistance.Layer("model.0.query", errors[i] * errors[i], 1 - errors[i], 1, 1);
+            bySteps.put(10L * (i + 1), new UpdateDistance(List.of(layer)));
+        }
+        return new DistanceRow(method, method, method, 4, 1e-3, seed, score, bySteps);
+    }
+
+    private static Findings of(DistanceRow... rows) {
+        return new DistanceFindings(List.of(rows), List.of(1e-3), "accuracy", Map.of()).findings();
+    }
+
+    @Test
+    void aRunThatWasGivenUpIsNotInWhatIsToldOfTheLastStep() {
+        Findings findings = of(
+                row("loft", 0, Double.NaN, 0.9),
+                row("loft", 1, 0.8, 0.5, 0.25),
+                row("lora", 0, 0.5, 0.5, 0.75),
+                row("lora", 1, 0.7, 0.5, 0.25),
+                row("lost", 0, Double.NaN, 0.9));
+        List<List<String>> last = findings.tables().get(0).rows();
+        assertEquals(List.of("loft", "4", "1e-3", "1 of 2", "0.250", "0.750", "1.000", "80.00"), last.get(0));
+        assertEquals(
+                List.of("2", "0.500 ± 0.354", "0.500 ± 0.354", "1.000 ± 0.000"),
+                last.get(1).subList(3, 7));
+        assertEquals(List.of("0 of 1", "–", "–", "–", "–"), last.get(2).subList(3, 8));
+        assertEquals(
+                List.of("method", "step 10", "step 20"),
+                findings.tables().get(1).headings());
+        assertEquals(
+                List.of("loft, rank 4", "0.70 / 0.30", "0.25 / 0.75"),
+                findings.tables().get(1).rows().get(0));
+        assertEquals("0.75", findings.tables().get(2).rows().get(0).get(1));
+        assertEquals("–", findings.tables().get(2).rows().get(2).get(1));
+        String note = findings.notes().get(1);
+        assertTrue(
+                note.endsWith("looked at last: loft, rank 4, learning rate 1e-3, seed 0 (step 10);"
+                        + " lost, rank 4, learning rate 1e-3, seed 0 (step 10)."),
+                note);
+    }
+
+    @Test
+    void whereAllCameToTheEndNothingIsNoted() {
+        assertEquals(
+                1,
+                of(row("loft", 0, 0.8, 0.5), row("loft", 1, 0.8, 0.5)).notes().size());
+    }
+}
