@@ -2,7 +2,6 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -323,8 +322,8 @@ final class TrainCommand implements Verb {
                         new Interruption.Deadline(
                                 run.stopDeadline,
                                 () -> late(report.late(run.stopDeadline, training.newestCheckpoint()))))) {
-            Files.createDirectories(run.output);
             Settings.write(run.output.resolve(SETTINGS), spec, resolved(config, lora));
+            training.begin();
             err().println(report.start(opened, encoded, training));
             training.addListener(Terminal.progress(err()));
             TrainResult result = WatchedRun.run(training, watch, samples, run.output, err());

@@ -5,6 +5,8 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.cli.report.Pasted;
 import org.loft4j.cli.ui.UiServer;
 import org.loft4j.nn.Task;
 import org.loft4j.train.TrainConfig;
@@ -72,14 +74,20 @@ final class WatchFlags {
         }
     }
 
-    /** The server, where one is wanted. */
+    /** The server, where one is wanted and can be had: no run ends, or is not begun, for want of a page. */
     @Nullable
-    UiServer serve(Path output, PrintWriter err) throws IOException {
+    UiServer serve(Path output, PrintWriter err) {
         if (ui == null) {
             return null;
         }
-        UiServer server = UiServer.start(List.of(output), ui);
-        err.println("loft: watch at " + server.address());
-        return server;
+        try {
+            UiServer server = UiServer.start(List.of(output), ui);
+            err.println("loft: watch at " + server.address());
+            return server;
+        } catch (ConfigException | IOException e) {
+            err.println("loft: the run goes on without a page, which " + Pasted.command() + " ui "
+                    + Pasted.quoted(output) + " serves as well: " + e.getMessage());
+            return null;
+        }
     }
 }

@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.cli.ui.ReportPage;
 import org.loft4j.cli.ui.UiServer;
 import org.loft4j.data.ChatFormat;
@@ -12,6 +13,7 @@ import org.loft4j.data.Origin;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.infer.Generator;
 import org.loft4j.nn.Model;
 import org.loft4j.train.TrainResult;
 import org.loft4j.train.TrainingRun;
@@ -28,9 +30,11 @@ final class WatchedRun {
         SampleWriter of(TrainingRun training) throws IOException;
 
         /**
-         * The samples of a language model.
+         * The samples of a language model. What they ask is made at once, so that one which cannot be asked keeps the run from
+         * being begun.
          *
          * @param format how the training writes conversations: a prompt is then a turn of the user; null where it has none
+         * @throws ConfigException if a prompt is too long for the model
          */
         static Samples of(
                 WatchFlags watch, @Nullable ChatFormat format, Model model, Tokenizer tokenizer, Path output) {
@@ -40,11 +44,19 @@ final class WatchedRun {
             ChatFormat turns = format == null
                     ? null
                     : new ChatFormat(format.template(), format.lossOn(), true, format.variables()).at(format.moment());
+            List<Row> rows = watch.samplePrompts.stream()
+                    .map(text -> (Row) new PlainText(text, Origin.MEMORY))
+                    .toList();
+            Prompts prompts = Prompts.of(rows, turns, new PromptFlags(), tokenizer);
+            try {
+                Generator.of(model)
+                        .check(prompts.prompts().stream()
+                                .map(Prompts.Prompt::ids)
+                                .toList());
+            } catch (ConfigException e) {
+                throw new ConfigException("--sample-prompt: " + e.getMessage(), e);
+            }
             return training -> {
-                List<Row> rows = watch.samplePrompts.stream()
-                        .map(text -> (Row) new PlainText(text, Origin.MEMORY))
-                        .toList();
-                Prompts prompts = Prompts.of(rows, turns, new PromptFlags(), tokenizer);
                 training.trainable().setTraining(false);
                 return new SampleWriter(output, prompts, model, tokenizer, watch.sampleTokens, training.step());
             };

@@ -53,6 +53,23 @@ public final class Generator {
         boolean onToken(int row, long id);
     }
 
+    /**
+     * Whether prompts can be continued, for who wants to know it before.
+     *
+     * @throws ConfigException if there is none, or one is empty or leaves no place for a token
+     */
+    public void check(List<long[]> prompts) {
+        Checks.atLeast("number of prompts", prompts.size(), 1);
+        long positions = model.description().maxPositions();
+        for (long[] prompt : prompts) {
+            Checks.atLeast("number of prompt ids", prompt.length, 1);
+            if (prompt.length >= positions) {
+                throw new ConfigException("a prompt must have fewer tokens than max_position_embeddings, " + positions
+                        + ", got " + prompt.length);
+            }
+        }
+    }
+
     /** Continues one prompt, always with the likeliest token. */
     public Continuation greedy(long[] prompt, int maxNewTokens, Set<Long> stopIds) {
         return generate(List.of(prompt), maxNewTokens, stopIds, SamplingConfig.GREEDY, (row, id) -> true)
@@ -84,15 +101,8 @@ public final class Generator {
             SamplingConfig sampling,
             Listener listener) {
         Checks.atLeast("max_new_tokens", maxNewTokens, 1);
-        Checks.atLeast("number of prompts", prompts.size(), 1);
+        check(prompts);
         long positions = model.description().maxPositions();
-        for (long[] prompt : prompts) {
-            Checks.atLeast("number of prompt ids", prompt.length, 1);
-            if (prompt.length >= positions) {
-                throw new ConfigException("a prompt must have fewer tokens than max_position_embeddings, " + positions
-                        + ", got " + prompt.length);
-            }
-        }
         List<Row> rows = new ArrayList<>();
         for (int i = 0; i < prompts.size(); i++) {
             long[] prompt = prompts.get(i);

@@ -19,7 +19,8 @@ import org.loft4j.data.Tokenizer;
  * The files of the model that a run starts from: length and checksum of each. Of a file above 16 MB the checksum is that of 64
  * pieces of 256 kB, the first and the last among them: other weights differ everywhere, and a start must not read 14 GB twice.
  */
-final class BaseFiles {
+public final class BaseFiles {
+    private static final System.Logger LOG = System.getLogger(BaseFiles.class.getName());
     private static final int PIECE = 256 << 10;
     private static final int PIECES = 64;
 
@@ -32,7 +33,7 @@ final class BaseFiles {
     }
 
     /** @param directory of the model; null for a model that was not read from one */
-    static BaseFiles of(@Nullable Path directory) throws IOException {
+    public static BaseFiles of(@Nullable Path directory) throws IOException {
         Map<String, String> files = new TreeMap<>();
         if (directory != null && Files.isDirectory(directory)) {
             try (Stream<Path> entries = Files.list(directory)) {
@@ -71,7 +72,7 @@ final class BaseFiles {
     }
 
     /** Configuration and weights in one line, to be compared on resume; the tokenizer shows in the data. */
-    String fingerprint() {
+    public String fingerprint() {
         StringBuilder text = new StringBuilder();
         files.forEach((name, value) -> {
             if (isOfModel(name)) {
@@ -79,6 +80,17 @@ final class BaseFiles {
             }
         });
         return text.isEmpty() ? "none" : text.toString();
+    }
+
+    /** Warns of a model that is no longer what the run has begun with. */
+    void tellOfChanges() throws IOException {
+        List<String> changes = changes();
+        if (!changes.isEmpty()) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    directory + " has changed under the run: " + String.join(", ", changes)
+                            + "; the result belongs to what it held at the start");
+        }
     }
 
     /** What has become of the files since then, one clause each; empty if nothing has. */

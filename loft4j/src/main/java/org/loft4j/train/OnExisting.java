@@ -6,6 +6,6 @@ public enum OnExisting {
     REFUSE,
     /** Go on from its newest whole checkpoint; start anew where there is none. */
     RESUME,
-    /** Remove its checkpoints and logs and start anew. */
+    /** Remove it when the new run begins, and start anew. */
     OVERWRITE
 }

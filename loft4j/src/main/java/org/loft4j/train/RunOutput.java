@@ -39,9 +39,11 @@ final class RunOutput implements AutoCloseable {
     private final Path directory;
     private final Checkpoints checkpoints;
     private final RunLock lock;
+    private boolean overwrites;
 
-    private RunOutput(Path directory, RunLock lock) {
+    private RunOutput(Path directory, RunLock lock, boolean overwrites) {
         this.directory = directory;
+        this.overwrites = overwrites;
         this.checkpoints = new Checkpoints(directory);
         this.lock = lock;
     }
@@ -52,7 +54,7 @@ final class RunOutput implements AutoCloseable {
      * @throws ConfigException if another process has it, or it holds a run and that is to be refused
      */
     static RunOutput open(Path directory, OnExisting onExisting) throws IOException {
-        RunOutput output = new RunOutput(directory, RunLock.acquire(directory));
+        RunOutput output = new RunOutput(directory, RunLock.acquire(directory), onExisting == OnExisting.OVERWRITE);
         try {
             output.checkpoints.removeLeftovers();
             if (output.holdsRun() && onExisting == OnExisting.REFUSE) {
@@ -72,12 +74,22 @@ final class RunOutput implements AutoCloseable {
     }
 
     /**
-     * Removes the run that the directory holds: to be called when the new one is sure to begin. Its result goes too, or until the
-     * new one has its own, and for ever if it has none, that of other settings would answer in its name.
+     * Removes the run that is to be overwritten, the first time that it is called: to be called when the new one is sure to begin.
      *
      * @param modelDirectory of the model that the new run starts from, which is left alone if it is this one
      */
-    void clear(@Nullable Path modelDirectory) throws IOException {
+    void begin(@Nullable Path modelDirectory) throws IOException {
+        if (overwrites) {
+            overwrites = false;
+            clear(modelDirectory);
+        }
+    }
+
+    /**
+     * Removes the run that the directory holds. Its result goes too, or until the new one has its own, and for ever if it has
+     * none, that of other settings would answer in its name.
+     */
+    private void clear(@Nullable Path modelDirectory) throws IOException {
         if (holdsRun() && !is(modelDirectory)) {
             try (Stream<Path> files = Files.list(directory)) {
                 for (Path file : files.filter(RunOutput::isResult).toList()) {

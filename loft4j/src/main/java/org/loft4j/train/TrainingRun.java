@@ -81,9 +81,7 @@ public final class TrainingRun implements AutoCloseable {
         } else {
             this.state = RunState.of(config);
         }
-        if (onExisting == OnExisting.OVERWRITE) {
-            output.clear(model.description().directory());
-        } else if (!alreadyFinished) {
+        if (resume && !alreadyFinished) {
             output.checkpoints().setAsideAfter(state.step());
         }
     }
@@ -175,6 +173,11 @@ public final class TrainingRun implements AutoCloseable {
         stopRequested.set(true);
     }
 
+    /** Removes the run that this one overwrites. {@link #run} does so; before it, who writes into the directory for the new run. */
+    public void begin() throws IOException {
+        output.begin(model.description().directory());
+    }
+
     /**
      * Trains to the end, until someone asks for a stop, or until the loss has run away.
      *
@@ -187,6 +190,7 @@ public final class TrainingRun implements AutoCloseable {
             return result(TrainResult.Outcome.ALREADY_FINISHED, null, null);
         }
         Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps());
+        begin();
         try (RunRecorder recorder =
                         new RunRecorder(output.directory(), state, plan, config, model, trainable, listeners);
                 RunSaver active = saver(recorder)) {
@@ -346,13 +350,7 @@ public final class TrainingRun implements AutoCloseable {
                 LOG.log(System.Logger.Level.WARNING, "the last weights are kept, the best are lost: " + e.getMessage());
             }
         }
-        List<String> changes = base.changes();
-        if (!changes.isEmpty()) {
-            LOG.log(
-                    System.Logger.Level.WARNING,
-                    model.description().directory() + " has changed under the run: " + String.join(", ", changes)
-                            + "; the result belongs to what it held at the start");
-        }
+        base.tellOfChanges();
         String rise = state.rise();
         if (rise != null) {
             LOG.log(

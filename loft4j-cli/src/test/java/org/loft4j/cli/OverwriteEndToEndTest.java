@@ -1,0 +1,89 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What is kept of a run where the next one in its place cannot start, and what does not keep one from starting. */
+class OverwriteEndToEndTest {
+    @TempDir
+    Path folder;
+
+    private Path data;
+    private Path run;
+
+    @BeforeEach
+    void aRunIsThere() throws IOException {
+        data = Files.writeString(
+                folder.resolve("tales.jsonl"), "{\"text\": \"Once upon a time, there was a pirate.\"}\n".repeat(16));
+        run = folder.resolve("run");
+        Captured call = train();
+        assertEquals(0, call.status(), call.err());
+    }
+
+    private Captured train(String... more) {
+        List<String> call = new ArrayList<>(
+                List.of("train", "--model", Fixtures.of("stories260K").toString(), "--data", data.toString()));
+        call.addAll(List.of("--max-steps", "2", "--output", run.toString()));
+        call.addAll(Arrays.asList(more));
+        return Captured.loft(call.toArray(String[]::new));
+    }
+
+    /** All files of the run with their content; the lock has none. */
+    private Map<String, String> files() throws IOException {
+        Map<String, String> files = new TreeMap<>();
+        try (Stream<Path> all = Files.walk(run)) {
+            for (Path file : all.filter(Files::isRegularFile).toList()) {
+                files.put(run.relativize(file).toString(), Arrays.toString(Files.readAllBytes(file)));
+            }
+        }
+        return files;
+    }
+
+    @Test
+    void aPromptThatIsTooLongCostsNoRun() throws IOException {
+        Map<String, String> before = files();
+        Captured call = train("--overwrite", "--sample-prompt", "Once upon a time ".repeat(200));
+        assertEquals(2, call.status(), call.err());
+        assertTrue(call.err().contains("--sample-prompt: a prompt must have fewer tokens than"), call.err());
+        assertEquals(before, files());
+    }
+
+    @Test
+    void settingsThatCannotBeWrittenCostNoRun() throws IOException {
+        // a directory that is not empty cannot be replaced by a file
+        Files.delete(run.resolve("config.yaml"));
+        Files.createDirectories(run.resolve("config.yaml/mine"));
+        Map<String, String> before = files();
+        assertNotEquals(0, train("--overwrite").status());
+        assertEquals(before, files());
+    }
+
+    @Test
+    void aPortThatIsTakenKeepsNoRunFromItsSteps() throws IOException {
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
+            String port = String.valueOf(taken.getLocalPort());
+            for (String how : new String[] {"--overwrite", "--resume"}) {
+                Captured call = train(how, "--ui", port);
+                assertEquals(0, call.status(), call.err());
+                assertTrue(call.err().contains("loft: the run goes on without a page"), call.err());
+                assertTrue(call.err().contains("port must be free, got " + port), call.err());
+            }
+        }
+    }
+}
