@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -194,6 +195,33 @@ class CompareEndToEndTest {
         Captured metric = Captured.loft(call(output, "--metric", "perplexity"));
         assertEquals(2, metric.status());
         assertTrue(metric.err().contains("loss, accuracy, macro_f1, matthews for this task"), metric.err());
+    }
+
+    /** A model trained further, or another one of the same sizes, does not stand in one table with the one before. */
+    @Test
+    void anotherModelInTheSameDirectoryIsRefused() throws IOException {
+        Path output = directory.resolve("compared");
+        List<String> small = List.of("--methods", "lora", "--ranks", "1", "--learning-rates", "1e-3");
+        summary(callOf(output, small));
+        Path weights = model.resolve("model.safetensors");
+        byte[] before = Files.readAllBytes(weights);
+        byte[] after = before.clone();
+        after[after.length - 3] ^= 1;
+        Files.write(weights, after);
+        String[] more = callOf(output, List.of("--methods", "lora,loft", "--ranks", "1", "--learning-rates", "1e-3"));
+        Captured other = Captured.loft(more);
+        assertEquals(2, other.status(), other.err());
+        assertTrue(other.err().contains("base_model was config.json "), other.err());
+        Files.write(weights, before);
+        // runs of a version that did not say what the model was stand for what their other settings say
+        Path result;
+        try (Stream<Path> runs = Files.list(output.resolve("runs"))) {
+            result = runs.findFirst().orElseThrow().resolve("result.json");
+        }
+        ObjectNode tree = (ObjectNode) new ObjectMapper().readTree(result.toFile());
+        assertNotNull(((ObjectNode) tree.get("settings")).remove("base_model"));
+        new ObjectMapper().writeValue(result.toFile(), tree);
+        assertEquals(4, summary(more).get("runs").size());
     }
 
     @Test

@@ -16,6 +16,8 @@ import org.loft4j.train.PeerSettings;
 final class ResultStore {
     static final String RESULT = "result.json";
 
+    private static final System.Logger LOG = System.getLogger(ResultStore.class.getName());
+
     private final Path runs;
     private final Map<Path, TrialResult> known = new LinkedHashMap<>();
 
@@ -60,7 +62,8 @@ final class ResultStore {
 
     /**
      * Refuses to take a finished run for one with other settings. What one side does not know of is no difference: a newer
-     * version may have settings that an older one had not. Those of {@link PeerSettings} had their defaults then.
+     * version may have settings that an older one had not. Those of {@link PeerSettings} had their defaults then; of what the base
+     * model was the user is told so.
      *
      * @throws ConfigException that names each difference once, with the runs that have it
      */
@@ -75,6 +78,16 @@ final class ResultStore {
                         .add(result.trial().name());
             }
         }));
+        List<String> silent = planned.keySet().stream()
+                .filter(result -> !result.settings().containsKey(TrialSettings.BASE))
+                .map(result -> result.trial().name())
+                .toList();
+        if (!silent.isEmpty()) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    silent.get(0) + (silent.size() > 1 ? " and " + (silent.size() - 1) + " more" : "")
+                            + ": made before runs said what their base model was: see to it that it is the same");
+        }
         if (!differences.isEmpty()) {
             List<String> lines = new ArrayList<>();
             differences.forEach((difference, names) -> lines.add(difference + " (" + names.get(0)

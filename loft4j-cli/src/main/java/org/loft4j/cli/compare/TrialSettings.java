@@ -1,5 +1,6 @@
 package org.loft4j.cli.compare;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -8,17 +9,22 @@ import org.loft4j.io.HubCache;
 import org.loft4j.io.HubName;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
+import org.loft4j.train.BaseFiles;
 import org.loft4j.train.TrainConfig;
 
 /** Everything that the result of a trial depends on, by Hugging Face's names where they have one. */
 final class TrialSettings {
+    /** The files of the model: what stands in a directory of the same name may be another one. */
+    static final String BASE = "base_model";
+
     private final Map<String, Object> common = new LinkedHashMap<>();
 
     /** What all trials on this model and this data have in common. */
-    TrialSettings(Model model, ComparisonData data) {
+    TrialSettings(Model model, ComparisonData data) throws IOException {
         ModelDescription description = model.description();
         Path directory = description.directory();
         common.put("model", directory == null ? "none" : named(directory));
+        common.put(BASE, BaseFiles.of(directory).fingerprint());
         common.put("model_type", description.family());
         common.put("model_dtype", model.weights().precision(description.dtype()));
         common.put("model_elements", model.weights().elements());
