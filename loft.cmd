@@ -8,25 +8,31 @@ set "TARGET=%HOME_DIR%loft4j-cli\target"
 set "JAVA=java"
 if defined JAVA_HOME set "JAVA=%JAVA_HOME%\bin\java.exe"
 "%JAVA%" -version >nul 2>&1
-if errorlevel 1 (
-    echo loft: needs Java 17 or newer: install a JDK, or set JAVA_HOME 1>&2
-    exit /b 1
-)
-if not exist "%TARGET%\loft.stamp" (
-    echo loft: building for the first time; minutes, while Maven fetches libtorch 1>&2
-    if not exist "%TARGET%" mkdir "%TARGET%"
-    pushd "%HOME_DIR%"
-    call mvn -B -q -pl loft4j-cli -am package -Dmaven.test.skip=true >"%TARGET%\loft-build.log" 2>&1
-    if errorlevel 1 (
-        popd
-        echo loft: the build failed; its output is in %TARGET%\loft-build.log 1>&2
-        exit /b 1
-    )
-    popd
-    echo cpu>"%TARGET%\loft.stamp"
-)
+if errorlevel 1 goto nojava
+if not exist "%TARGET%\loft.stamp" goto build
+:run
 if not defined OMP_WAIT_POLICY set "OMP_WAIT_POLICY=passive"
-rem The class path is longer than a line of cmd may be: Java reads it from a file of arguments.
-powershell -NoProfile -Command "$c = (Get-Content -Raw '%TARGET%\classpath').Trim(); Set-Content -Encoding ascii '%TARGET%\loft.args' ('-cp \"' + ('%TARGET%\loft4j-cli.jar;' + $c).Replace('\','\\') + '\"')"
+rem The class path is longer than a line of cmd may be: Java reads it from a file of arguments, in the system's own code page.
+powershell -NoProfile -Command "$t = $env:TARGET; $c = (Get-Content -Raw -Encoding UTF8 -LiteralPath ($t + '\classpath')).Trim(); Set-Content -Encoding Default -LiteralPath ($t + '\loft.args') ('-cp \"' + ($t + '\loft4j-cli.jar;' + $c).Replace('\','\\') + '\"')"
 "%JAVA%" "@%TARGET%\loft.args" -XX:+UseSerialGC -Xmn16m -XX:TieredStopAtLevel=1 -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djava.awt.headless=true -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.nopointergc=true -Dorg.bytedeco.javacpp.platform.extension= %LOFT_JAVA_OPTS% org.loft4j.cli.Loft %*
 exit /b %ERRORLEVEL%
+
+rem Not in blocks of brackets, which a bracket in the path of the checkout would close.
+:nojava
+echo loft: needs Java 17 or newer: install a JDK, or set JAVA_HOME 1>&2
+exit /b 1
+
+:build
+echo loft: building for the first time; minutes, while Maven fetches libtorch 1>&2
+if not exist "%TARGET%" mkdir "%TARGET%"
+pushd "%HOME_DIR%"
+call mvn -B -q -pl loft4j-cli -am package -Dmaven.test.skip=true >"%TARGET%\loft-build.log" 2>&1
+if errorlevel 1 goto failed
+popd
+echo cpu>"%TARGET%\loft.stamp"
+goto run
+
+:failed
+popd
+echo loft: the build failed; its output is in "%TARGET%\loft-build.log" 1>&2
+exit /b 1
