@@ -15,7 +15,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Which natives the launcher takes to be there, where Maven was called beside it. */
+/** Which natives the launcher runs with, where Maven was called beside it. */
 @EnabledOnOs(OS.LINUX)
 class LauncherNativesTest {
     private static final String PROCESSOR = "/repo/pytorch-2.10.0-1.5.13-linux-x86_64.jar";
@@ -35,8 +35,8 @@ class LauncherNativesTest {
         Files.writeString(directory.resolve("jdk/release"), "JAVA_VERSION=\"17.0.1\"\n");
         program(bin.resolve("java"), "echo java \"$@\"");
         program(bin.resolve("mvn"), "echo mvn \"$@\" >&2; exit 1");
-        Files.createFile(target.resolve("loft4j-cli.jar"));
-        Files.createFile(target.resolve("loft-17.0.1.jsa"));
+        Files.createDirectory(target.resolve("dist-1"));
+        Files.createFile(target.resolve("dist-1/loft-17.0.1.jsa"));
     }
 
     private static void program(Path file, String line) throws IOException {
@@ -44,10 +44,16 @@ class LauncherNativesTest {
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
     }
 
-    /** What the launcher called. */
-    private String call(String stamp, String classPath, String cuda) throws Exception {
-        Files.writeString(target.resolve("loft.stamp"), stamp + "\n");
-        Files.writeString(target.resolve("classpath"), classPath);
+    /**
+     * What the launcher called.
+     *
+     * @param built the natives of the last build
+     * @param beside the class path that Maven has left since
+     */
+    private String call(String built, String beside, String cuda) throws Exception {
+        Files.writeString(target.resolve("dist-1/classpath"), (built.equals("cuda") ? GPU : PROCESSOR) + "\n");
+        Files.writeString(target.resolve("loft.stamp"), built + " dist-1\n");
+        Files.writeString(target.resolve("classpath"), beside);
         ProcessBuilder process =
                 new ProcessBuilder("sh", directory.resolve("loft").toString(), "doctor", "x");
         process.environment().put("JAVA_HOME", directory.resolve("jdk").toString());
@@ -58,18 +64,19 @@ class LauncherNativesTest {
     }
 
     @Test
-    void theClassPathSaysWhichNativesThereAreAndNotTheStamp() throws Exception {
-        String onGpu = call("cpu", GPU, "");
-        assertTrue(onGpu.startsWith("java "), onGpu);
+    void whatMavenLeavesBesideItChangesNothing() throws Exception {
+        String onGpu = call("cuda", PROCESSOR, "");
+        assertTrue(onGpu.startsWith("java ") && onGpu.contains(GPU), onGpu);
         assertFalse(onGpu.contains(NO_SEARCH), onGpu);
-        String onProcessor = call("cuda", PROCESSOR, "");
+        String onProcessor = call("cpu", GPU, "");
         assertTrue(onProcessor.startsWith("java ") && onProcessor.contains(NO_SEARCH), onProcessor);
+        assertFalse(onProcessor.contains(GPU), onProcessor);
     }
 
     @Test
     void othersAreBuiltWhereOthersAreAskedFor() throws Exception {
-        assertTrue(call("cuda", PROCESSOR, "1").contains("-Pcuda"));
-        assertTrue(call("cpu", GPU, "0").contains("building again, for cpu"));
-        assertEquals(call("cpu", PROCESSOR, ""), call("cuda", PROCESSOR, "0"));
+        assertTrue(call("cpu", GPU, "1").contains("-Pcuda"));
+        assertTrue(call("cuda", PROCESSOR, "0").contains("building again, for cpu"));
+        assertEquals(call("cpu", PROCESSOR, ""), call("cpu", GPU, "0"));
     }
 }
