@@ -169,9 +169,9 @@ public final class Dataset implements Examples {
         return withLossOnAll(blocks.toArray(int[][]::new));
     }
 
-    /** Token ids of a language model that were made elsewhere, two at least of each example; the loss is taken on all of them. */
+    /** Token ids of a language model that were made elsewhere; the loss is taken on all of them. */
     public static Dataset causalLmIds(List<int[]> ids) {
-        return withLossOnAll(copies(ids, 2));
+        return withLossOnAll(copies(ids));
     }
 
     private static Dataset withLossOnAll(int[][] ids) {
@@ -185,12 +185,12 @@ public final class Dataset implements Examples {
         if (classes.length != ids.size()) {
             throw new ConfigException(ids.size() + " examples need as many classes, got " + classes.length);
         }
-        return new Dataset(copies(ids, 1), classes.clone(), new int[0][], new TruncationCount().total());
+        return new Dataset(copies(ids), classes.clone(), new int[0][], new TruncationCount().total());
     }
 
-    private static int[][] copies(List<int[]> ids, int fewest) {
-        for (int i = 0; i < ids.size(); i++) {
-            Checks.atLeast("number of tokens of example " + i, ids.get(i).length, fewest);
+    private static int[][] copies(List<int[]> ids) {
+        for (int[] example : ids) {
+            Checks.atLeast("number of tokens of an example", example.length, 1);
         }
         return ids.stream().map(int[]::clone).toArray(int[][]::new);
     }

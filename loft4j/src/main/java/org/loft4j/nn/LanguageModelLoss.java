@@ -11,7 +11,6 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
-import org.loft4j.ShapeException;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
@@ -249,9 +248,6 @@ public final class LanguageModelLoss {
     private record Targets(Tensor hidden, Tensor labels) {
         static Targets of(Tensor states, Tensor labels) {
             Shapes.require("labels", labels, states.size(0), states.size(1));
-            if (labels.size(1) < 2) {
-                throw new ShapeException("a language model is scored on sequences of at least 2 tokens, got 1");
-            }
             long[] values = Tensors.toLongs(labels);
             int columns = Math.toIntExact(labels.size(1));
             int[] at = IntStream.range(0, values.length)

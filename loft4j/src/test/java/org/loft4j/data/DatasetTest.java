@@ -128,17 +128,6 @@ class DatasetTest {
         assertThrows(ConfigException.class, () -> Dataset.causalLm(List.of(), stories, 1));
     }
 
-    /** One token has nothing before it and nothing behind it to predict. */
-    @Test
-    void idsMadeElsewhereHaveTwoTokensAtLeast() {
-        var fault = assertThrows(
-                ConfigException.class, () -> Dataset.causalLmIds(List.of(new int[] {1, 2}, new int[] {3})));
-        assertEquals("number of tokens of example 1 must be at least 2, got 1", fault.getMessage());
-        assertEquals(
-                1,
-                Dataset.classificationIds(List.of(new int[] {3}), new int[] {0}).size());
-    }
-
     @Test
     void blocksLoseNothing() throws IOException {
         var documents = List.of(new PlainText("Once upon a time"), new PlainText("Once upon"));

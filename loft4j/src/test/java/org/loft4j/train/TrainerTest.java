@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -154,6 +155,24 @@ class TrainerTest {
             assertEquals(0, step.loss());
             assertEquals(0, step.report().gradNorm());
             assertFalse(step.report().skipped());
+        }
+    }
+
+    /** An evaluation sorts rows by length: a whole batch of them is not rare. */
+    @Test
+    void rowsOfOneTokenPredictNothing() throws IOException {
+        Dataset longer = Dataset.causalLmIds(List.of(new int[] {1, 2, 3}, new int[] {4, 5}));
+        Dataset mixed =
+                Dataset.causalLmIds(List.of(new int[] {6}, new int[] {1, 2, 3}, new int[] {7}, new int[] {4, 5}));
+        TrainConfig config = TrainConfig.builder(Method.LORA).build();
+        try (Model model = TinyRun.model();
+                Trainable trainable = Trainable.create(model, NO_DROPOUT, config)) {
+            StepResult step = new Trainer(model, trainable, config, 4).step(List.of(batch(mixed, 0)), 0);
+            assertEquals(0, step.loss());
+            assertEquals(0, step.report().gradNorm());
+            Evaluation expected = new Evaluator(model, 0, 2).evaluate(longer);
+            assertEquals(
+                    expected.loss(), new Evaluator(model, 0, 2).evaluate(mixed).loss(), 1e-6);
         }
     }
 
