@@ -353,8 +353,10 @@ final class TrainCommand implements Verb {
         resolved.putAll(chat.resolved());
         if (lora != null) {
             resolved.put("lora_alpha", lora.alpha());
-            // method rslora is it whatever the option says
-            resolved.put("use_rslora", lora.useRslora());
+            if (method.method != Method.RSLORA) {
+                // of that one the method says it: another method may be asked of the same file
+                resolved.put("use_rslora", lora.useRslora());
+            }
         }
         return resolved;
     }

@@ -48,16 +48,28 @@ class ConfigCommandTest {
     }
 
     @Test
-    void rsLoraIsNamedWithItsAlphaWhicheverWayItIsAskedFor() {
+    void rsLoraHasItsAlphaWhicheverWayItIsAskedFor() {
         for (String[] way : new String[][] {{"--method", "rslora"}, {"--method", "lora", "--rslora"}}) {
             Captured call =
                     Captured.loft(Stream.concat(Stream.of("config", "train", "--rank", "64"), Arrays.stream(way))
                             .toArray(String[]::new));
             assertEquals(0, call.status(), call.err());
             assertLine(call, "lora_alpha: 8\\.0 +# default");
-            assertLine(call, "use_rslora: true +# .*");
         }
         assertLine(Captured.loft("config", "train", "--rank", "64"), "lora_alpha: 128\\.0 +# default");
+    }
+
+    /** Else each further method that is asked of the file would be rsLoRA, too. */
+    @Test
+    void ofMethodRsLoraTheMethodAloneSaysIt() throws IOException {
+        Path file = Files.writeString(
+                directory.resolve("rslora.yaml"),
+                Captured.loft("config", "train", "--method", "rslora").out());
+        Captured other = Captured.loft("config", "--config", file.toString(), "--method", "lora", "--json");
+        assertEquals(0, other.status(), other.err());
+        JsonNode tree = new ObjectMapper().readTree(other.out());
+        assertEquals("lora", tree.at("/method/value").asText());
+        assertFalse(tree.at("/use_rslora/value").asBoolean());
     }
 
     private static void assertLine(Captured call, String pattern) {

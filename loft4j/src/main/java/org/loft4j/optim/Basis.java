@@ -115,7 +115,10 @@ final class Basis implements AutoCloseable {
         try (NativeScope scope = new NativeScope()) {
             TensorVector there = new TensorVector();
             for (Basis basis : some) {
-                there.push_back(basis.gram.copy_(gramOf(basis.factor.wide(basis.pair))));
+                try (NativeScope each = new NativeScope()) {
+                    basis.gram.copy_(gramOf(basis.factor.wide(basis.pair)));
+                }
+                there.push_back(basis.gram);
                 there.push_back(basis.overlap == null ? basis.gram : basis.overlap);
             }
             Tensor here = torch.stack(there).cpu();

@@ -24,6 +24,9 @@ public final class BaseFiles {
     private static final int PIECE = 256 << 10;
     private static final int PIECES = 64;
 
+    /** How weights begin that lie in a model's directory and are not what it is read from: an adapter's, and a second form of some models. */
+    private static final List<String> NOT_READ = List.of("adapter_model", "consolidated");
+
     private final @Nullable Path directory;
     private final Map<String, String> files;
 
@@ -49,7 +52,9 @@ public final class BaseFiles {
     }
 
     private static boolean isOfModel(String name) {
-        return name.equals("config.json") || name.endsWith(".safetensors") || name.endsWith(".safetensors.index.json");
+        return name.equals("config.json")
+                || (name.endsWith(".safetensors") || name.endsWith(".safetensors.index.json"))
+                        && NOT_READ.stream().noneMatch(name::startsWith);
     }
 
     private static long checksum(Path file) throws IOException {

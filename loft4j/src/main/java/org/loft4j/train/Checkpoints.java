@@ -200,9 +200,11 @@ final class Checkpoints {
 
     /** Removes all checkpoints, those set aside too. */
     void removeAll() throws IOException {
+        // none must be left to go on from if not all can be deleted
         for (long step : steps()) {
-            remove(path(step));
+            takeAway(path(step));
         }
+        removeLeftovers();
         for (Path path : list(directory)) {
             if (SET_ASIDE.matcher(path.getFileName().toString()).matches()) {
                 delete(path);
@@ -219,14 +221,17 @@ final class Checkpoints {
         }
     }
 
-    /** A directory that is being removed must not look like a checkpoint meanwhile. */
     private void remove(Path checkpoint) throws IOException {
         if (Files.exists(checkpoint)) {
-            Path old = directory.resolve("." + checkpoint.getFileName() + ".old");
-            delete(old);
-            Files.move(checkpoint, old, StandardCopyOption.ATOMIC_MOVE);
-            delete(old);
+            delete(takeAway(checkpoint));
         }
+    }
+
+    /** A directory that is being removed must not look like a checkpoint meanwhile; returns what it is called now. */
+    private Path takeAway(Path checkpoint) throws IOException {
+        Path old = directory.resolve("." + checkpoint.getFileName() + ".old");
+        delete(old);
+        return Files.move(checkpoint, old, StandardCopyOption.ATOMIC_MOVE);
     }
 
     private static List<Path> list(Path directory) throws IOException {

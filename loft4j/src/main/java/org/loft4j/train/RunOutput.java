@@ -90,7 +90,9 @@ final class RunOutput implements AutoCloseable {
      * none, that of other settings would answer in its name.
      */
     private void clear(@Nullable Path modelDirectory) throws IOException {
-        if (holdsRun() && !is(modelDirectory)) {
+        boolean heldRun = holdsRun();
+        checkpoints.removeAll();
+        if (heldRun && !is(modelDirectory)) {
             try (Stream<Path> files = Files.list(directory)) {
                 for (Path file : files.filter(RunOutput::isResult).toList()) {
                     Files.delete(file);
@@ -98,7 +100,6 @@ final class RunOutput implements AutoCloseable {
             }
         }
         Files.deleteIfExists(directory.resolve(RunState.FILE));
-        checkpoints.removeAll();
         for (String log : LOGS) {
             Files.deleteIfExists(directory.resolve(log));
         }

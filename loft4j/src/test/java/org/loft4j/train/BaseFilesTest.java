@@ -45,6 +45,16 @@ class BaseFilesTest {
     }
 
     @Test
+    void weightsThatTheModelIsNotReadFromDoNotCount() throws IOException {
+        BaseFiles before = BaseFiles.of(directory);
+        Files.writeString(directory.resolve("adapter_model.safetensors"), "of a run in the same directory");
+        Files.writeString(directory.resolve("consolidated.safetensors"), "the same in another form");
+        assertEquals(before.fingerprint(), BaseFiles.of(directory).fingerprint());
+        Files.writeString(directory.resolve("model-00002-of-00002.safetensors"), "a part");
+        assertNotEquals(before.fingerprint(), BaseFiles.of(directory).fingerprint());
+    }
+
+    @Test
     void aChangeAtEitherEndIsSeen() throws IOException {
         for (long position : new long[] {0, (40L << 20) - 1}) {
             BaseFiles before = BaseFiles.of(directory);
