@@ -2,6 +2,7 @@ package org.loft4j.tensor;
 
 import com.sun.jna.Function;
 import com.sun.jna.Platform;
+import java.util.Locale;
 import java.util.Optional;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.global.torch;
@@ -9,14 +10,21 @@ import org.bytedeco.pytorch.global.torch;
 /**
  * Starts libtorch once, with the settings that it needs to be fast. OpenBLAS' threads and libgomp's spinning workers fight
  * for the same cores unless waiting is passive, and libgomp reads its environment only when it is loaded: so the variable
- * is set here, before the first native class is touched, unless the user has set it.
+ * is set here, before the first native class is touched, unless the user has set it. So is the limit that JavaCPP would put on
+ * the size of the process, four times the largest heap, and which it reads when it is loaded: weights lie outside the heap.
  */
 public final class Engine {
     private static final System.Logger LOG = System.getLogger(Engine.class.getName());
 
+    /** JavaCPP's property for the largest size of the process, in bytes; 0 for none. */
+    private static final String SIZE_LIMIT = "org.bytedeco.javacpp.maxPhysicalBytes";
+
     private static volatile int threads;
 
     static {
+        if (System.getProperty(SIZE_LIMIT) == null && System.getProperty(SIZE_LIMIT.toLowerCase(Locale.ROOT)) == null) {
+            System.setProperty(SIZE_LIMIT, "0");
+        }
         if (System.getenv("OMP_WAIT_POLICY") == null && Platform.isLinux()) {
             try {
                 Function.getFunction("c", "setenv").invokeInt(new Object[] {"OMP_WAIT_POLICY", "passive", 0});

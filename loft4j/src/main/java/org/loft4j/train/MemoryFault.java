@@ -13,6 +13,8 @@ import org.loft4j.tensor.NativeScope;
 
 /** Says what took the memory, when there was not enough of it. */
 final class MemoryFault {
+    private static final String SIZE_LIMIT = "physical memory usage";
+
     private static final List<String> SIGNS = List.of(
             "not enough memory",
             "out of memory",
@@ -22,16 +24,28 @@ final class MemoryFault {
             // of cuBLAS, cuDNN and cuSOLVER
             "_status_alloc_failed",
             // JavaCPP's own limit
-            "physical memory usage");
+            SIZE_LIMIT);
+
+    private static final String LESS =
+            "\nless is needed with --gradient-checkpointing (may be set on resume), a smaller --batch-size with a"
+                    + " larger --accumulate, a smaller --max-length, and for an adapter with a lower --rank or --load-in 8bit or 4bit";
+
+    private static final String LIMITED =
+            "\nthat limit is JavaCPP's and not the machine's: by default four times the largest heap (-Xmx), where JavaCPP is"
+                    + " loaded before loft4j; start Java with -Dorg.bytedeco.javacpp.maxPhysicalBytes=0, which is none";
 
     private MemoryFault() {}
 
     /** Whether libtorch, JavaCPP or the machine was out of memory; the heap of the JVM is another matter. */
     static boolean is(Throwable fault) {
+        return is(fault, SIGNS);
+    }
+
+    private static boolean is(Throwable fault, List<String> signs) {
         for (Throwable t = fault; t != null; t = t.getCause()) {
             String message = String.valueOf(t.getMessage()).toLowerCase(Locale.ROOT);
             boolean heap = t instanceof OutOfMemoryError && message.contains("java heap");
-            if (!heap && SIGNS.stream().anyMatch(message::contains)) {
+            if (!heap && signs.stream().anyMatch(message::contains)) {
                 return true;
             }
         }
@@ -59,9 +73,7 @@ final class MemoryFault {
         text.append("out of memory in ").append(doing).append(": ").append(first.strip());
         text.append('\n').append(account(model.description().device(), weights, trained));
         largest(batches, text);
-        text.append(
-                "\nless is needed with --gradient-checkpointing (may be set on resume), a smaller --batch-size with a"
-                        + " larger --accumulate, a smaller --max-length, and for an adapter with a lower --rank or --load-in 8bit or 4bit");
+        text.append(is(fault, List.of(SIZE_LIMIT)) ? LIMITED : LESS);
         if (standing != null) {
             text.append('\n').append(standing);
         }

@@ -124,6 +124,26 @@ class MemoryFaultTest {
                 new RuntimeException("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")));
     }
 
+    /** A smaller batch is of no use where four times a small heap is the limit. */
+    @Test
+    void ofJavaCppsOwnLimitItIsSaidHowToLiftIt() throws IOException {
+        try (Model model = TinyRun.model();
+                Trainable trainable = Trainable.create(
+                        model, TinyRun.lora(), TinyRun.config(Method.LORA).build())) {
+            String said = String.valueOf(MemoryFault.explain(
+                            new OutOfMemoryError(
+                                    "Physical memory usage is too high: physicalBytes (2500M) > maxPhysicalBytes (2G)"),
+                            "step 12",
+                            List.of(),
+                            model,
+                            trainable,
+                            null)
+                    .getMessage());
+            assertTrue(said.contains("-Dorg.bytedeco.javacpp.maxPhysicalBytes=0"), said);
+            assertFalse(said.contains("--batch-size"), said);
+        }
+    }
+
     /** The process may be smaller than what it holds on a device. */
     @Test
     void ofADeviceItsOwnPartsAreTold() {
