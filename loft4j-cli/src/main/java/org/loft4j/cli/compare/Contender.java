@@ -95,6 +95,11 @@ public record Contender(String name, String title, Method method, Map<String, St
         return common.learningRate(rate).seed(seed).build();
     }
 
+    /** Whether the scale of its adapters is left to the default of this version. */
+    boolean alphaIsDefault() {
+        return !options.containsKey(ContenderOption.ALPHA.word());
+    }
+
     /** The adapter, out of the one that all have in common at this rank. */
     LoraConfig adapter(ComparisonSettings.Adapters common, int rank) {
         boolean asked = ContenderOption.isOn(options.getOrDefault(ContenderOption.RSLORA.word(), "false"));

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.train.Method;
 import org.loft4j.train.PeerSettings;
 
 /** The finished runs of an output directory, each in a directory of its own. */
@@ -17,6 +18,9 @@ final class ResultStore {
     static final String RESULT = "result.json";
 
     private static final System.Logger LOG = System.getLogger(ResultStore.class.getName());
+
+    /** What settings were in runs from before there was a choice, which do not name them. */
+    private static final Map<String, Object> UNNAMED = PeerSettings.defaults().toMap();
 
     private final Path runs;
     private final Map<Path, TrialResult> known = new LinkedHashMap<>();
@@ -69,13 +73,17 @@ final class ResultStore {
      */
     static void requireAgreement(Map<TrialResult, Map<String, Object>> planned) {
         Map<String, List<String>> differences = new LinkedHashMap<>();
-        Map<String, Object> unnamed = PeerSettings.defaults().toMap();
+        List<String> outgrown = new ArrayList<>();
         planned.forEach((result, settings) -> settings.forEach((name, value) -> {
-            Object before = result.settings().getOrDefault(name, unnamed.get(name));
+            Object before = before(result, name);
             if (before != null && !String.valueOf(before).equals(String.valueOf(value))) {
                 differences
                         .computeIfAbsent(name + " was " + before + " and is now " + value, key -> new ArrayList<>())
                         .add(result.trial().name());
+                if (name.equals(TrialSettings.ALPHA)
+                        && result.trial().contender().alphaIsDefault()) {
+                    outgrown.add("runs/" + result.trial().name());
+                }
             }
         }));
         List<String> silent = planned.keySet().stream()
@@ -93,7 +101,18 @@ final class ResultStore {
             differences.forEach((difference, names) -> lines.add(difference + " (" + names.get(0)
                     + (names.size() > 1 ? " and " + (names.size() - 1) + " more" : "") + ")"));
             throw new ConfigException("output_dir holds runs with other settings: " + String.join("; ", lines)
-                    + "; use the settings of those runs, or another output directory");
+                    + (outgrown.isEmpty()
+                            ? "; use the settings of those runs, or another output directory"
+                            : "; the default of alpha has changed since: move " + String.join(", ", outgrown)
+                                    + " out of it, or use another output directory"
+                                    + (differences.size() > 1 ? "; else use the settings of those runs" : "")));
         }
+    }
+
+    /** What a setting was; null where nobody knows. Runs of rsLoRA were scaled by the root of the rank when they did not say so yet. */
+    private static @Nullable Object before(TrialResult result, String name) {
+        return name.equals(TrialSettings.RSLORA) && result.trial().contender().method() == Method.RSLORA
+                ? "true"
+                : result.settings().getOrDefault(name, UNNAMED.get(name));
     }
 }

@@ -17,6 +17,11 @@ final class TrialSettings {
     /** The files of the model: what stands in a directory of the same name may be another one. */
     static final String BASE = "base_model";
 
+    static final String ALPHA = "lora_alpha";
+
+    /** Whether an adapter is scaled by alpha / √rank. */
+    static final String RSLORA = "use_rslora";
+
     private final Map<String, Object> common = new LinkedHashMap<>();
 
     /** What all trials on this model and this data have in common. */
@@ -60,9 +65,9 @@ final class TrialSettings {
         if (trial.contender().method().usesAdapter()) {
             LoraConfig adapter = settings.adapter(trial);
             all.put("r", adapter.rank());
-            all.put("lora_alpha", adapter.alpha());
+            all.put(ALPHA, adapter.alpha());
             all.put("lora_dropout", adapter.dropout());
-            all.put("use_rslora", adapter.useRslora());
+            all.put(RSLORA, adapter.useRslora());
             all.put("target_modules", adapter.targetModules().toString());
             all.put("exclude_modules", String.valueOf(adapter.excludeModules()));
             all.put("modules_to_save", adapter.modulesToSave().toString());

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -12,9 +13,9 @@ import org.loft4j.cli.report.Curve;
 
 /** Which finished runs a comparison takes for its own. */
 class ResultStoreTest {
-    private static TrialResult result(Map<String, Object> settings) {
+    private static TrialResult result(String contender, long seed, Map<String, Object> settings) {
         return new TrialResult(
-                new Trial(Contender.parse("lora-plus"), 4, 1e-3, 0),
+                new Trial(Contender.parse(contender), 4, 1e-3, seed),
                 null,
                 settings,
                 Map.of("loss", 1.0),
@@ -28,7 +29,7 @@ class ResultStoreTest {
 
     @Test
     void whatAnOlderRunDoesNotNameIsNoDifferenceButForSettingsWhoseDefaultItHad() {
-        TrialResult older = result(Map.of("weight_decay", 0.0));
+        TrialResult older = result("lora-plus", 0, Map.of("weight_decay", 0.0));
         assertDoesNotThrow(() -> ResultStore.requireAgreement(
                 Map.of(older, Map.of("weight_decay", 0.0, "new_setting", 3, "lora_plus_ratio", 16.0))));
         ConfigException e = assertThrows(
@@ -38,5 +39,26 @@ class ResultStoreTest {
                 "output_dir holds runs with other settings: lora_plus_ratio was 16.0 and is now 8.0 (lora-plus-4-1e-3-s0);"
                         + " use the settings of those runs, or another output directory",
                 e.getMessage());
+    }
+
+    /** They were scaled by the root of the rank, and did not say so. */
+    @Test
+    void runsOfRsLoraFromBeforeAgreeButForTheDefaultOfAlphaWhichNoCallGivesBack() {
+        Map<String, Object> before = Map.of("use_rslora", "false", "lora_alpha", "8.0");
+        TrialResult first = result("rslora", 0, before);
+        TrialResult second = result("rslora", 1, before);
+        Map<String, Object> same = Map.of("use_rslora", true, "lora_alpha", 8.0);
+        assertDoesNotThrow(() -> ResultStore.requireAgreement(Map.of(first, same, second, same)));
+        Map<TrialResult, Map<String, Object>> planned = new LinkedHashMap<>();
+        planned.put(first, Map.of("use_rslora", true, "lora_alpha", 9.0));
+        planned.put(second, Map.of("use_rslora", true, "lora_alpha", 9.0));
+        ConfigException moved = assertThrows(ConfigException.class, () -> ResultStore.requireAgreement(planned));
+        assertEquals(
+                "output_dir holds runs with other settings: lora_alpha was 8.0 and is now 9.0 (rslora-4-1e-3-s0 and 1 more);"
+                        + " the default of alpha has changed since: move runs/rslora-4-1e-3-s0, runs/rslora-4-1e-3-s1 out of"
+                        + " it, or use another output directory",
+                moved.getMessage());
+        TrialResult lora = result("lora", 0, before);
+        assertThrows(ConfigException.class, () -> ResultStore.requireAgreement(Map.of(lora, same)));
     }
 }
