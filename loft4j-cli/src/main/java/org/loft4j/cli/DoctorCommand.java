@@ -3,7 +3,6 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -13,8 +12,10 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
 import org.loft4j.adapter.PeftFiles;
+import org.loft4j.adapter.PeftMetadata;
+import org.loft4j.cli.report.Pasted;
 import org.loft4j.cli.report.Table;
 import org.loft4j.export.AdapterDoctor;
 import org.loft4j.export.Diagnosis;
@@ -22,6 +23,8 @@ import org.loft4j.export.Finding;
 import org.loft4j.export.Finding.Consumer;
 import org.loft4j.export.ModelDoctor;
 import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -41,18 +44,22 @@ import picocli.CommandLine.Spec;
         footer = {
             "  loft doctor run",
             "  loft doctor run --model models/SmolLM2-135M",
-            "  loft doctor models/SmolLM2-135M"
+            "  loft doctor HuggingFaceTB/SmolLM2-135M"
         })
 final class DoctorCommand implements Verb {
-    @Parameters(paramLabel = "DIR", description = "Directory of an adapter or a model.")
-    Path directory;
+    @Parameters(
+            paramLabel = "MODEL",
+            description = "Directory of an adapter or a model, or the name of a model in the cache of the hub.")
+    ModelReference examined;
 
     @Option(
             names = "--model",
-            paramLabel = "DIR",
-            description = "The base model under an adapter. Default: the one that it names, where that is a directory.")
+            paramLabel = "MODEL",
+            description =
+                    "The base model under an adapter, a directory or a name likewise. Default: the one that the adapter"
+                            + " names, where that is on this machine.")
     @Nullable
-    Path model;
+    ModelReference model;
 
     @Mixin(name = "General")
     CommonOptions common;
@@ -62,37 +69,47 @@ final class DoctorCommand implements Verb {
 
     @Override
     public void check(Problems problems) {
-        ModelFlags.requireDirectory(problems, "--model", model);
+        String fault = examined.fault();
+        if (fault != null) {
+            problems.add(fault);
+        }
+        ModelFlags.requireModel(problems, model);
     }
 
     @Override
     public int run() throws IOException {
-        if (!Files.isDirectory(directory)) {
-            throw new CheckpointException(directory, "there is no such directory");
-        }
+        Path directory = here(examined);
         Diagnosis diagnosis = PeftFiles.exists(directory)
-                ? AdapterDoctor.examine(directory, base())
+                ? AdapterDoctor.examine(directory, model == null ? named(directory) : here(model))
                 : ModelDoctor.examine(directory, Models::check);
         if (common.json) {
-            spec.commandLine().getOut().println(Json.text(tree(diagnosis)));
+            spec.commandLine().getOut().println(Json.text(tree(directory, diagnosis)));
         } else {
             print(diagnosis);
         }
         return diagnosis.loadsSomewhere() ? ExitCode.OK : ExitCode.SOFTWARE;
     }
 
-    private @Nullable Path base() throws IOException {
-        if (model != null) {
-            return model;
+    /** Downloads nothing: what is to be looked at is there. */
+    private Path here(ModelReference reference) {
+        Path directory = HubAccess.find(spec, reference);
+        if (directory == null) {
+            throw new ConfigException(reference + " is not a directory, and not in the cache of the hub: "
+                    + Pasted.command() + " download " + reference);
         }
-        String name = Json.read(directory.resolve(PeftFiles.CONFIG)).findString("base_model_name_or_path");
-        try {
-            return name == null || name.isEmpty() || !Files.isRegularFile(Path.of(name, "config.json"))
-                    ? null
-                    : Path.of(name);
-        } catch (InvalidPathException e) {
-            return null;
+        return directory;
+    }
+
+    /** The base model that an adapter names; null where it is not on this machine. A directory has no revisions. */
+    private @Nullable Path named(Path adapter) throws IOException {
+        JsonObject config = Json.read(adapter.resolve(PeftFiles.CONFIG));
+        PeftMetadata metadata =
+                new PeftMetadata(config.stringOr("base_model_name_or_path", ""), config.findString("revision"));
+        Path found = new ModelReference(metadata.baseModelNameOrPath()).directory();
+        if (found == null) {
+            found = HubAccess.find(spec, new ModelReference(metadata.baseModel()));
         }
+        return found != null && Files.isRegularFile(found.resolve("config.json")) ? found : null;
     }
 
     private void print(Diagnosis diagnosis) {
@@ -105,7 +122,7 @@ final class DoctorCommand implements Verb {
                     .collect(Collectors.joining("; "));
             table.row(consumer.label(), diagnosis.verdict(consumer).words(), why);
         }
-        out.println(directory + ": " + diagnosis.kind());
+        out.println(examined + ": " + diagnosis.kind());
         out.print(table);
         Map<String, Set<String>> once = new LinkedHashMap<>();
         for (Finding finding : diagnosis.findings()) {
@@ -119,7 +136,7 @@ final class DoctorCommand implements Verb {
         once.forEach((text, consumers) -> out.println("  " + String.join(", ", consumers) + ": " + text));
     }
 
-    private Map<String, Object> tree(Diagnosis diagnosis) {
+    private Map<String, Object> tree(Path directory, Diagnosis diagnosis) {
         Map<String, Object> tree = new LinkedHashMap<>();
         tree.put("path", directory.toString());
         tree.put("kind", diagnosis.kind());

@@ -99,6 +99,16 @@ class NamedModelEndToEndTest {
         Captured inspected = loft("inspect", "--json", run.toString());
         assertEquals(0, inspected.status(), inspected.err());
         assertTrue(JSON.readTree(inspected.out()).has("base_parameters"), inspected.out());
+        Captured examined = loft("doctor", run.toString());
+        assertEquals(0, examined.status(), examined.err());
+        assertFalse(examined.out().contains("the base model was not looked at"), examined.out());
+        Captured model = loft("doctor", "org/tiny");
+        assertEquals(0, model.status(), model.err());
+        assertTrue(model.out().startsWith("org/tiny: "), model.out());
+        Captured absent = loft("doctor", "org/other");
+        assertEquals(2, absent.status());
+        assertTrue(absent.err().contains("not in the cache of the hub: "), absent.err());
+        assertTrue(absent.err().contains(" download org/other"), absent.err());
         Path merged = directory.resolve("merged");
         Captured merge = loft("merge", "--adapter", run.toString(), "--output", merged.toString());
         assertEquals(0, merge.status(), merge.err());
