@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -147,7 +148,8 @@ final class CompareCommand implements Verb {
             names = "--metric",
             paramLabel = "NAME",
             description =
-                    "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1, f1 or perplexity."
+                    "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1 or perplexity, and"
+                            + " f1, precision or recall of entities."
                             + " Default: accuracy for a classifier, loss for a language model.")
     @Nullable
     String metric;
@@ -171,6 +173,9 @@ final class CompareCommand implements Verb {
 
     @Mixin(name = "Packing")
     PackingFlags packing;
+
+    @Mixin(name = "Conversations")
+    ChatFlags chat;
 
     @Mixin(name = "Adapter")
     AdapterFlags adapter;
@@ -206,6 +211,7 @@ final class CompareCommand implements Verb {
         DataFlags.require(problems, "--eval-data", evalData);
         DataFlags.require(problems, "--test-data", testData);
         data.check(problems);
+        chat.check(problems);
         device.check(problems);
         ComparisonSettings settings = problems.of(() -> settings(metric == null ? "loss" : metric, 1));
         if (settings != null) {
@@ -288,10 +294,7 @@ final class CompareCommand implements Verb {
                 new CompareProgress(
                         err(),
                         chosenMetric,
-                        () -> Settings.write(
-                                output.resolve(TrainCommand.SETTINGS),
-                                spec,
-                                Map.of("learning_rates", LearningRates.words(settings), "metric", chosenMetric))));
+                        () -> Settings.write(output.resolve(TrainCommand.SETTINGS), spec, resolved(settings))));
         try (Interruption interruption = new Interruption(() -> {
             err().println("\nloft: finishing the step, then leaving; once more ends at once");
             comparison.requestStop();
@@ -301,12 +304,20 @@ final class CompareCommand implements Verb {
         }
     }
 
+    /** What the call left to defaults, by key. */
+    private Map<String, Object> resolved(ComparisonSettings settings) {
+        Map<String, Object> resolved = new LinkedHashMap<>(chat.resolved());
+        resolved.put("learning_rates", LearningRates.words(settings));
+        resolved.put("metric", settings.metric());
+        return resolved;
+    }
+
     private ComparisonData encode(Path directory, TrainingRows rows, List<Row> test) throws IOException {
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
             int most = (int) Math.min(Integer.MAX_VALUE, Models.maxPositions(directory));
             int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
             ChatFormat format = rows.task() == Task.CAUSAL_LM
-                    ? new ChatFlags().format(directory, rows.train(), Comparison.chatDate(output))
+                    ? chat.format(directory, rows.train(), Comparison.chatDate(output))
                     : null;
             TrainData training = new TrainData(
                     packing.encode(rows, rows.train(), tokenizer, format, maxLength, "training", err()),

@@ -219,4 +219,48 @@ class ChatRunEndToEndTest {
     private static Captured loft(Object... args) {
         return Captured.loft(Stream.of(args).map(String::valueOf).toArray(String[]::new));
     }
+
+    /** A kept adapter of a comparison says how it was trained, and rows that are written otherwise are other rows. */
+    @Test
+    void aComparisonWritesConversationsAsItIsTold() throws Exception {
+        Path output = folder.resolve("compared");
+        Object[] call = {
+            "compare",
+            "--model",
+            model,
+            "--data",
+            rows,
+            "--eval-data",
+            rows,
+            "--test-data",
+            rows,
+            "--methods",
+            "lora",
+            "--ranks",
+            "2",
+            "--max-steps",
+            "1",
+            "--keep-weights",
+            "--output",
+            output
+        };
+        Object[] as = {"--chat", "--chat-template", template, "--chat-template-kwargs", "tale=true"};
+        Captured first = loft(Stream.concat(Stream.of(call), Stream.of(as)).toArray());
+        assertEquals(0, first.status(), first.err());
+        Path kept;
+        try (Stream<Path> files = Files.walk(output)) {
+            kept = files.filter(file -> file.endsWith("adapter_config.json"))
+                    .findFirst()
+                    .orElseThrow()
+                    .getParent();
+        }
+        int asked =
+                tokens(Stream.concat(Stream.of("--model", model), Stream.of(as)).toArray());
+        assertEquals(asked, tokens("--adapter", kept));
+        Captured otherwise = loft(call);
+        assertEquals(2, otherwise.status(), otherwise.err());
+        assertTrue(otherwise.err().contains("train_data was "), otherwise.err());
+        Captured again = loft("compare", "--config", output.resolve("config.yaml"));
+        assertEquals(0, again.status(), again.err());
+    }
 }
