@@ -4,10 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.File;
 import java.io.IOException;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,6 +18,11 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -40,6 +47,7 @@ import org.loft4j.train.TrainingRun;
 
 /** The examples do what they say. */
 class ExamplesTest {
+    private static final Path SOURCES = Path.of("src/test/java/org/loft4j/examples");
     private static final Path FIXTURES = Path.of("src/test/resources/fixtures");
 
     @TempDir
@@ -94,6 +102,72 @@ class ExamplesTest {
                 assertEquals(alone.get(i % texts.size()), answers.get(i));
             }
         }
+    }
+
+    /** As a user starts it: the source alone, and no flags but a small heap. */
+    @Test
+    void aProgramOfOneFileAnswers() throws Exception {
+        Path run = trained();
+        String text = "the cat is on the mat";
+        String alone;
+        try (Classifier classifier = Classifier.open(run)) {
+            alone = classifier.classify(text).label() + " "
+                    + classifier.classify(text).probability();
+        }
+        String library = Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
+                .filter(entry -> !entry.endsWith("test-classes"))
+                .collect(Collectors.joining(File.pathSeparator));
+        Path log = directory.resolve("answer.log");
+        Process process = new ProcessBuilder(
+                        System.getProperty("java.home") + "/bin/java",
+                        "-Xmx64m",
+                        "-cp",
+                        library,
+                        SOURCES.resolve("Answer.java").toString(),
+                        run.toString(),
+                        text)
+                .redirectError(log.toFile())
+                .start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertTrue(process.waitFor(120, TimeUnit.SECONDS));
+        assertEquals(alone, said.strip(), () -> "see " + log);
+    }
+
+    @Test
+    void aTextIsContinuedAndAQuestionAnswered() throws IOException {
+        Path model = Files.createDirectory(directory.resolve("stories"));
+        try (Stream<Path> files = Files.list(FIXTURES.resolve("stories260K"))) {
+            for (Path file : files.toList()) {
+                Files.copy(file, model.resolve(file.getFileName()));
+            }
+        }
+        Files.writeString(
+                model.resolve("chat_template.jinja"),
+                "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}");
+        List<String> told = Tell.run(model, "Once upon a time", "Who was Ada Lovelace?");
+        assertTrue(told.get(0).length() > 10 && told.get(1).length() > 10, told.toString());
+    }
+
+    /** What the page on the library shows stands in these sources, which are run. */
+    @Test
+    void thePageShowsWhatIsRun() throws IOException {
+        List<String> sources = new ArrayList<>();
+        try (Stream<Path> files = Files.list(SOURCES)) {
+            for (Path file : files.toList()) {
+                sources.add(Files.readString(file).replaceAll("\\s", ""));
+            }
+        }
+        Matcher shown =
+                Pattern.compile("(?ms)^```java\\R(.*?)^```").matcher(Files.readString(Path.of("../docs/library.md")));
+        int found = 0;
+        while (shown.find()) {
+            String snippet = shown.group(1);
+            assertTrue(
+                    sources.stream().anyMatch(source -> source.contains(snippet.replaceAll("\\s", ""))),
+                    "in no example: " + snippet);
+            found++;
+        }
+        assertEquals(3, found);
     }
 
     @Test
