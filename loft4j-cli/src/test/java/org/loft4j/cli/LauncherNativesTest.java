@@ -29,7 +29,7 @@ class LauncherNativesTest {
 
     @BeforeEach
     void aBuildThatStandsAndProgramsThatSayHowTheyWereCalled() throws IOException {
-        target = Files.createDirectories(directory.resolve("loft4j-cli/target"));
+        target = Files.createDirectories(directory.toRealPath().resolve("loft4j-cli/target"));
         Files.copy(Path.of("../loft"), directory.resolve("loft"));
         Path bin = Files.createDirectories(directory.resolve("jdk/bin"));
         Files.writeString(directory.resolve("jdk/release"), "JAVA_VERSION=\"17.0.1\"\n");
@@ -51,7 +51,9 @@ class LauncherNativesTest {
      * @param beside the class path that Maven has left since
      */
     private String call(String built, String beside, String cuda) throws Exception {
-        Files.writeString(target.resolve("dist-1/classpath"), (built.equals("cuda") ? GPU : PROCESSOR) + "\n");
+        Files.writeString(
+                target.resolve("dist-1/classpath"),
+                target.resolve("dist-1/loft4j-cli.jar") + ":" + (built.equals("cuda") ? GPU : PROCESSOR) + "\n");
         Files.writeString(target.resolve("loft.stamp"), built + " dist-1\n");
         Files.writeString(target.resolve("classpath"), beside);
         ProcessBuilder process =

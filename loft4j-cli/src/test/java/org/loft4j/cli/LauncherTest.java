@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -43,6 +44,8 @@ class LauncherTest {
         "flock",
         "touch"
     };
+
+    private static final String UNWRITABLE = "loft: cannot build: nothing can be written to ";
 
     @TempDir
     Path directory;
@@ -97,6 +100,7 @@ class LauncherTest {
         builder.environment().remove("LOFT_CUDA");
         builder.environment().put("JAVA_HOME", directory.resolve("jdk").toString());
         builder.environment().put("PATH", tools.toString());
+        builder.directory(home.toFile());
         return builder.redirectErrorStream(true).redirectOutput(log.toFile()).start();
     }
 
@@ -106,10 +110,23 @@ class LauncherTest {
     }
 
     private static String end(Process process, Path log) throws Exception {
-        assertTrue(process.waitFor(60, TimeUnit.SECONDS), log + " waits for ever");
+        return end(process, log, 0);
+    }
+
+    private static String end(Process process, Path log, int status) throws Exception {
+        if (!process.waitFor(60, TimeUnit.SECONDS)) {
+            process.destroy();
+            fail(log + " waits for ever");
+        }
         String said = Files.readString(log, StandardCharsets.UTF_8);
-        assertEquals(0, process.exitValue(), said);
+        assertEquals(status, process.exitValue(), said);
         return said;
+    }
+
+    /** A call that fails. */
+    private String failing(String name) throws Exception {
+        Path log = directory.resolve(name);
+        return end(start(log), log, 1);
     }
 
     private int builds() throws IOException {
@@ -182,6 +199,80 @@ class LauncherTest {
         assertTrue(!Files.isSymbolicLink(target.resolve("loft.building")));
     }
 
+    /** What {@code kill -0} says of another user's process: nothing, as of one that is gone. */
+    @Test
+    void theLockOfAnotherUsersCallIsWaitedFor() throws Exception {
+        Files.deleteIfExists(tools.resolve("flock"));
+        script(tools.resolve("ps"), "echo \"$@\" >>asked\n[ $(grep -c 99999999 asked) -lt 2 ]\n");
+        Path target = Files.createDirectories(home.resolve("loft4j-cli/target"));
+        Files.createSymbolicLink(target.resolve("loft.building"), Path.of("99999999"));
+        String said = call("first");
+        assertTrue(said.startsWith("loft: waiting for process 99999999, which builds"), said);
+        assertEquals(List.of("-p 99999999", "-p 99999999"), Files.readAllLines(home.resolve("asked")));
+        assertEquals(1, builds());
+    }
+
+    @Test
+    void aBuildThatCannotBeLockedIsRefusedInALine() throws Exception {
+        Path target = Files.createDirectories(home.resolve("loft4j-cli/target"));
+        Path lock = Files.createDirectory(target.resolve("loft.lock"));
+        String said = failing("directory");
+        assertTrue(said.startsWith(UNWRITABLE + target), said);
+        Files.delete(lock);
+        Files.deleteIfExists(tools.resolve("flock"));
+        script(tools.resolve("ln"), "exit 1\n");
+        said = failing("full");
+        assertTrue(said.startsWith(UNWRITABLE + target), said);
+        assertEquals(1, said.lines().count(), said);
+    }
+
+    /** As on a network's file system without locks. */
+    @Test
+    void whereTheFileSystemHasNoLocksALinkIsTheLock() throws Exception {
+        script(tools.resolve("flock"), "exit 71\n");
+        ofSeveralCallsOneBuilds(true);
+        assertTrue(!Files.readString(directory.resolve("log0")).contains("waiting for another call"));
+        assertTrue(!Files.isSymbolicLink(home.resolve("loft4j-cli/target/loft.building")));
+    }
+
+    /** The archive of another Java, which lies where nothing can be written: its version names a folder that is not there. */
+    @Test
+    void anArchiveThatCannotBeWrittenIsDoneWithout() throws Exception {
+        call("first");
+        Files.writeString(directory.resolve("jdk/release"), "JAVA_VERSION=\"21/nowhere\"\n");
+        String said = call("other");
+        assertTrue(!said.contains("-XX:SharedArchiveFile") && said.contains("org.loft4j.cli.Loft"), said);
+        Files.writeString(directory.resolve("jdk/release"), "JAVA_VERSION=\"22\"\n");
+        Files.delete(home.resolve("loft4j-cli/target/loft.lock"));
+        Files.createDirectory(home.resolve("loft4j-cli/target/loft.lock"));
+        said = call("unlocked");
+        assertTrue(said.contains("org.loft4j.cli.Loft"), said);
+        assertEquals(1, builds());
+    }
+
+    @Test
+    void aCheckoutThatWasMovedRunsItsOwnJars() throws Exception {
+        call("first");
+        Path moved = home.resolveSibling("moved [1]");
+        Files.move(home, moved);
+        home = moved;
+        String said = call("second");
+        assertTrue(said.startsWith("loft: building again: what is there is of another place"), said);
+        assertTrue(classPath(said).get(0).startsWith(moved + "/"), said);
+        assertTrue(!call("third").contains("loft: "), "built once");
+        assertEquals(2, builds());
+    }
+
+    @Test
+    void whatAnOlderLauncherLeftIsBuiltAgainAndItsArchivesGo() throws Exception {
+        Path target = Files.createDirectories(home.resolve("loft4j-cli/target"));
+        Files.writeString(target.resolve("loft.stamp"), "cpu\n");
+        Path archive = Files.writeString(target.resolve("loft-17.0.1.jsa"), "");
+        String said = call("first");
+        assertTrue(said.startsWith("loft: building again: what is there is"), said);
+        assertTrue(!Files.exists(archive), "left");
+    }
+
     /** A bracket in the path of the checkout would end a block of brackets. */
     @Test
     void theOneForWindowsHasNoBlocks() throws IOException {
@@ -198,10 +289,8 @@ class LauncherTest {
         Path mvn = tools.resolve("mvn");
         String works = Files.readString(mvn);
         script(mvn, "echo broken\nexit 1\n");
-        Path log = directory.resolve("failing");
-        Process failing = start(log);
-        assertEquals(1, failing.waitFor());
-        assertTrue(Files.readString(log).contains("broken\nloft: the build failed"), Files.readString(log));
+        String said = failing("failing");
+        assertTrue(said.contains("broken\nloft: the build failed"), said);
         Files.writeString(mvn, works);
         assertTrue(call("again").contains("building again"));
         assertEquals(2, builds());
