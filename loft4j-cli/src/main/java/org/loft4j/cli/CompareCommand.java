@@ -123,7 +123,6 @@ final class CompareCommand implements Verb {
     @Option(
             names = "--learning-rates",
             paramLabel = "[NAME=]RATES",
-            split = ConfigKeys.WHOLE_TEXTS,
             description =
                     "Peak learning rates with commas between, for all methods; or, after NAME=, for the one of that name."
                             + " May be given several times. Default: each method's own default.")

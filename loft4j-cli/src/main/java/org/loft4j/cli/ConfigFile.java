@@ -34,9 +34,14 @@ final class ConfigFile implements IDefaultValueProvider {
     /**
      * What a key is set to.
      *
-     * @param emptyList an option of many values is not given then
+     * @param texts one value, or the elements of a list: for an option of many values each is the option given once
      */
-    private record Setting(Path file, String text, boolean emptyList) {}
+    private record Setting(Path file, List<String> texts, boolean isList) {
+        /** As one value; options of one value have commas between words. */
+        String text() {
+            return String.join(",", texts);
+        }
+    }
 
     private final Map<String, Setting> settings = new LinkedHashMap<>();
     private final Set<String> problems = new LinkedHashSet<>();
@@ -111,28 +116,49 @@ final class ConfigFile implements IDefaultValueProvider {
             return null;
         }
         Setting setting = settings.get(ConfigKeys.key(option));
-        return setting == null || value(option) == null ? null : setting.text;
+        Object value = setting == null ? null : value(option);
+        if (setting == null || value == null) {
+            return null;
+        }
+        if (setting.isList && option.isMultiValue()) {
+            // a default is one text to picocli, which no text between the elements could be taken apart again for
+            // certain
+            option.setValue(value);
+            return null;
+        }
+        return setting.text();
     }
 
     /** What the file sets an option to; null where that is nothing, or nothing that can be read, which is a problem. */
     @Nullable
     Object value(OptionSpec option) {
         Setting setting = settings.get(ConfigKeys.key(option));
-        if (setting == null || (setting.emptyList && option.isMultiValue())) {
+        if (setting == null) {
+            return null;
+        }
+        boolean several = setting.isList && option.isMultiValue();
+        if (several && setting.texts.isEmpty()) {
             return null;
         }
         // picocli goes no further than the first default that it cannot read, so each is read by itself
-        OptionSpec alone = OptionSpec.builder(option.longestName())
+        OptionSpec.Builder alone = OptionSpec.builder(option.longestName())
                 .type(option.type())
                 .auxiliaryTypes(option.auxiliaryTypes())
                 .converters(option.converters())
                 .splitRegex(option.splitRegex())
-                .arity(option.arity())
-                .defaultValue(setting.text)
-                .build();
+                .arity(option.arity());
+        String[] words = {};
+        if (several) {
+            words = setting.texts.stream()
+                    .map(text -> option.longestName() + "=" + text)
+                    .toArray(String[]::new);
+        } else {
+            alone.defaultValue(setting.text());
+        }
+        OptionSpec read = alone.build();
         try {
-            Call.reading(new CommandLine(CommandSpec.create().addOption(alone))).parseArgs();
-            return alone.getValue();
+            Call.reading(new CommandLine(CommandSpec.create().addOption(read))).parseArgs(words);
+            return read.getValue();
         } catch (ParameterException e) {
             String key = ConfigKeys.key(option);
             String message = String.valueOf(
@@ -191,7 +217,7 @@ final class ConfigFile implements IDefaultValueProvider {
         if (HALF.containsKey(written)) {
             // Hugging Face's trainers have a switch for each of the half precisions
             if (value.asBoolean()) {
-                put("dtype", new Setting(file, HALF.getOrDefault(written, ""), false));
+                put("dtype", new Setting(file, List.of(HALF.getOrDefault(written, "")), false));
             }
             return;
         }
@@ -201,12 +227,12 @@ final class ConfigFile implements IDefaultValueProvider {
             problems.add(file + ": unknown key " + key + (nearest == null ? "" : "; did you mean " + nearest + "?"));
         } else if (value.isValueNode()) {
             if (!value.isNull()) {
-                put(key, new Setting(file, value.asText(), false));
+                put(key, new Setting(file, List.of(value.asText()), false));
             }
         } else if (value.isArray()) {
             List<String> elements = new ArrayList<>();
             value.forEach(element -> elements.add(element.asText()));
-            put(key, new Setting(file, String.join(ConfigKeys.separator(key), elements), elements.isEmpty()));
+            put(key, new Setting(file, elements, true));
         } else {
             problems.add(file + ": " + key + " must be a value or a list of values");
         }
@@ -214,8 +240,9 @@ final class ConfigFile implements IDefaultValueProvider {
 
     private void put(String key, Setting setting) {
         Setting before = settings.put(key, setting);
-        if (before != null && !before.text.equals(setting.text)) {
-            problems.add(setting.file + ": " + key + " is set twice, to " + before.text + " and to " + setting.text);
+        if (before != null && !before.texts.equals(setting.texts)) {
+            problems.add(
+                    setting.file + ": " + key + " is set twice, to " + before.text() + " and to " + setting.text());
         }
     }
 }

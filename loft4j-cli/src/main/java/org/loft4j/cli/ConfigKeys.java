@@ -58,17 +58,6 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
     private static final Set<String> NONE =
             Set.of("--config", "--help", "--version", "--verbose", "--json", "--report-only", "--dry-run", "--schema");
 
-    /** Stands between texts that may hold any character a person writes, commas too. */
-    static final String WHOLE_TEXTS = "\u001f";
-
-    /** Of options that may be given several times, each time with a text that is read as a whole. */
-    private static final Set<String> OF_WHOLE_TEXTS = Set.of("sample_prompt", "learning_rates", "text", "stop");
-
-    /** What stands between the elements of a list. */
-    static String separator(String key) {
-        return OF_WHOLE_TEXTS.contains(key) ? WHOLE_TEXTS : ",";
-    }
-
     /** Read when they are asked for first: most calls have no file. */
     private static final class All {
         private static final ConfigKeys KEYS = read();

@@ -50,7 +50,6 @@ final class GenerateCommand implements Verb {
     @Option(
             names = "--text",
             paramLabel = "TEXT",
-            split = ConfigKeys.WHOLE_TEXTS,
             description = "A text to continue; may be given several times. This or --data is required.")
     @Nullable
     List<String> texts;

@@ -51,7 +51,6 @@ final class PredictCommand implements Verb {
     @Option(
             names = "--text",
             paramLabel = "TEXT",
-            split = ConfigKeys.WHOLE_TEXTS,
             description = "A text to classify; may be given several times. Default: the lines of standard input.")
     @Nullable
     List<String> texts;

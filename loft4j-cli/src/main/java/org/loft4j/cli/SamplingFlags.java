@@ -59,7 +59,6 @@ final class SamplingFlags {
     @Option(
             names = "--stop",
             paramLabel = "TEXT",
-            split = ConfigKeys.WHOLE_TEXTS,
             description =
                     "A text that ends the continuation and is not part of it; may be given several times. Default: none.")
     List<String> stop = List.of();

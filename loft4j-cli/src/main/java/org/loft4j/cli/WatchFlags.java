@@ -30,7 +30,6 @@ final class WatchFlags {
     @Option(
             names = "--sample-prompt",
             paramLabel = "TEXT",
-            split = ConfigKeys.WHOLE_TEXTS,
             description =
                     "A text that a language model goes on with after each evaluation, always with the likeliest token; may be"
                             + " given several times. Default: none.")

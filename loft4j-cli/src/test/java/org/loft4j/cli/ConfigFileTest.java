@@ -123,7 +123,9 @@ class ConfigFileTest {
         Path file = write("""
                 learning_rates: ["lora=1e-3,3e-3", "1e-4,3e-4"]
                 text: ["Well, well", "No"]
-                stop: [","]
+                stop: [",", '"', '"}', "\\x1f", '${none}']
+                image: [a.png, "b,c.png"]
+                modules_to_save: ['a"', 'b"', "c,d"]
                 """);
         CommandLine root = Call.commandLine(
                 new PrintWriter(new StringWriter()),
@@ -131,7 +133,8 @@ class ConfigFileTest {
                 "--config=" + file,
                 "compare",
                 "generate",
-                "predict");
+                "predict",
+                "train");
         CompareCommand compare = root.getSubcommands().get("compare").getCommand();
         root.parseArgs("compare", "--output=x");
         assertEquals(List.of("lora=1e-3,3e-3", "1e-4,3e-4"), compare.learningRates);
@@ -140,10 +143,32 @@ class ConfigFileTest {
         GenerateCommand generate = root.getSubcommands().get("generate").getCommand();
         root.parseArgs("generate", "--model=x");
         assertEquals(List.of("Well, well", "No"), generate.texts);
-        assertEquals(List.of(","), generate.sampling.stop);
+        assertEquals(List.of(",", "\"", "\"}", "\u001f", "${none}"), generate.sampling.stop);
         PredictCommand predict = root.getSubcommands().get("predict").getCommand();
         root.parseArgs("predict", "--model=x");
         assertEquals(List.of("Well, well", "No"), predict.texts);
+        assertEquals(List.of(Path.of("a.png"), Path.of("b,c.png")), predict.images);
+        root.parseArgs("predict", "--model=x", "--image=d.png");
+        assertEquals(List.of(Path.of("d.png")), predict.images);
+        TrainCommand train = root.getSubcommands().get("train").getCommand();
+        root.parseArgs("train");
+        // what takes commas takes them within an element too, as within each word of a call
+        assertEquals(List.of("a\"", "b\"", "c", "d"), train.adapter.modulesToSave);
+    }
+
+    @Test
+    void aListGivesAnOptionThatIsRequired() throws IOException {
+        Path file = write("adapter: [code=0.7, chat=0.3]\n");
+        Captured call = Captured.loft("adapters", "combine", "--config", file.toString(), "--output", "both");
+        assertEquals(
+                List.of(
+                        "loft adapters combine: --adapter code holds no adapter_config.json",
+                        "loft adapters combine: --adapter chat holds no adapter_config.json",
+                        "'loft adapters combine --help' says what it takes."),
+                call.err().lines().toList());
+        String printed = Captured.loft("config", "adapters", "combine", "--config", file.toString())
+                .out();
+        assertTrue(printed.matches("(?s).*adapter: +# file\n- code=0.7\n- chat=0.3\n.*"), printed);
     }
 
     @Test

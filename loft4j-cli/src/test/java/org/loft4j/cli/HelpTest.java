@@ -60,6 +60,7 @@ class HelpTest {
                 .map(verb -> DynamicTest.dynamicTest(verb.getCommandSpec().qualifiedName(), () -> {
                     String page = verb.getUsageMessage();
                     assertTrue(!page.contains("${"), page);
+                    assertTrue(page.chars().allMatch(c -> c == '\n' || !Character.isISOControl(c)), page);
                     page.lines().forEach(line -> assertTrue(line.length() <= 100, line));
                     // an example that the page would break could not be copied
                     Arrays.stream(verb.getCommandSpec().usageMessage().footer())
