@@ -4,23 +4,28 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.export.ExportReport;
 import org.loft4j.export.GgufAdapter;
 import org.loft4j.export.GgufModel;
+import org.loft4j.export.MergedTensors;
 import org.loft4j.io.GgufType;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelDirectory;
-import org.loft4j.io.TensorMap;
+import org.loft4j.io.ModelReference;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.Dtype;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -121,22 +126,34 @@ final class ExportCommand implements Verb {
                         source, new GgufModel.Options(directory, directory, type, tokenizerPre, null), output);
             }
         }
+        Path base = LoadedModel.directory(model);
+        // once found, it is not asked for again
+        model.model = new ModelReference(base.toString());
         DeviceFlags place = new DeviceFlags();
         place.device = "cpu";
-        // the sum of weight and adapter would be rounded twice otherwise, to the model's type and to the file's
-        place.dtype = type == null || type == GgufType.BF16 ? null : "float32";
+        place.dtype = type == null || type == GgufType.BF16 || isOfOneType(base) ? null : "float32";
         try (LoadedModel loaded = LoadedModel.open(model, place)) {
             if (loaded.model().task() != Task.CAUSAL_LM) {
                 throw new ConfigException("--to gguf takes a causal language model, and this is one for "
                         + loaded.model().task().word());
             }
-            Objects.requireNonNull(loaded.adapter()).mergeAndClose();
-            TensorMap merged =
-                    new TensorMap(loaded.directory(), loaded.model().weights().asMap());
-            String chatTemplate = ChatTemplate.source(Objects.requireNonNull(loaded.adapterDirectory()));
+            LoraAdapter adapter = Objects.requireNonNull(loaded.adapter());
+            Path files = Objects.requireNonNull(loaded.adapterDirectory());
             var options =
-                    new GgufModel.Options(loaded.directory(), loaded.tokenizer(), type, tokenizerPre, chatTemplate);
-            return GgufModel.write(merged, options, output);
+                    new GgufModel.Options(base, loaded.tokenizer(), type, tokenizerPre, ChatTemplate.source(files));
+            return GgufModel.write(new MergedTensors(base, loaded.model(), adapter, files), options, output);
+        }
+    }
+
+    /** Whether a model that is opened in the type of its first tensor has all numbers of its files. */
+    private static boolean isOfOneType(Path directory) throws IOException {
+        try (ModelDirectory source = ModelDirectory.open(directory)) {
+            Set<Dtype> types = new HashSet<>();
+            for (String name : source.names()) {
+                types.add(source.info(name).dtype());
+            }
+            types.removeIf(type -> !type.isFloating());
+            return types.size() == 1;
         }
     }
 

@@ -151,6 +151,39 @@ class HandingOverTest {
         }
     }
 
+    /** A norm in float32 beside matrices in bfloat16, under an adapter that changes nothing: all numbers are those of the files. */
+    @Test
+    void aBaseOfSeveralTypesKeepsTheNumbersOfItsFiles() throws IOException {
+        Path base = Files.createDirectories(directory.resolve("base"));
+        Path adapter = Files.createDirectories(directory.resolve("adapter"));
+        Path stories = Fixtures.of("stories260K");
+        for (String name : List.of("config.json", "tokenizer.json", "tokenizer_config.json")) {
+            Files.copy(stories.resolve(name), base.resolve(name));
+        }
+        try (NativeScope scope = new NativeScope();
+                ModelDirectory source = ModelDirectory.open(stories)) {
+            Map<String, Tensor> tensors = new TreeMap<>();
+            for (String name : source.names()) {
+                Tensor tensor = source.read(name);
+                tensors.put(name, name.endsWith("norm.weight") ? tensor : tensor.to(Dtype.BF16.scalarType()));
+            }
+            SafetensorsWriter.write(base.resolve("model.safetensors"), tensors, Map.of());
+            String query = "base_model.model.model.layers.0.self_attn.q_proj";
+            Map<String, Tensor> factors = Map.of(
+                    query + ".lora_A.weight", Tensors.of(new float[64], 1, 64),
+                    query + ".lora_B.weight", Tensors.of(new float[64], 64, 1));
+            SafetensorsWriter.write(adapter.resolve("adapter_model.safetensors"), factors, Map.of());
+        }
+        Files.writeString(
+                adapter.resolve("adapter_config.json"),
+                "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1, \"target_modules\": [\"layers.0.self_attn.q_proj\"]}");
+        Path plain = directory.resolve("plain");
+        Path merged = directory.resolve("merged");
+        export(plain, "--model", base.toString(), "--dtype", "f16");
+        export(merged, "--model", base.toString(), "--adapter", adapter.toString(), "--dtype", "f16");
+        assertEquals(-1, Files.mismatch(plain, merged));
+    }
+
     private static void export(Path output, String... options) {
         Captured call = Captured.loft(Stream.of(Stream.of("export", "--output", output.toString()), Stream.of(options))
                 .flatMap(each -> each)

@@ -297,11 +297,21 @@ public final class LoraAdapter implements AutoCloseable {
         return report;
     }
 
-    private MergeReport merge(boolean keepOriginals) {
+    /**
+     * Refuses what {@link #merge} would, and attaches the adapter.
+     *
+     * @throws ConfigException if a layer shares its weight with another module, which a merge would change too, or if it is
+     *     quantised
+     */
+    public void requireMergeable() {
         requireState("merge", State.DETACHED, State.ATTACHED);
         merging.refuseQuantized();
         attach();
         merging.refuseTied(model);
+    }
+
+    private MergeReport merge(boolean keepOriginals) {
+        requireMergeable();
         MergeReport report = merging.merge(keepOriginals);
         freezeSaved();
         state = State.MERGED;

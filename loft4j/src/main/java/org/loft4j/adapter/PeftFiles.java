@@ -221,6 +221,17 @@ public final class PeftFiles {
         }
     }
 
+    /**
+     * Reads a tensor of a module saved in full as the file has it; it belongs to the open scope.
+     *
+     * @param name of the tensor in the model
+     */
+    public static Tensor readSaved(Path directory, String name) throws CheckpointException {
+        try (SafetensorsFile file = SafetensorsFile.open(directory.resolve(WEIGHTS))) {
+            return file.read(PREFIX + name);
+        }
+    }
+
     /** Refuses a frozen matrix in the file that is another than the model's, up to rounding where the types differ. */
     private static void requireSameBase(SafetensorsFile file, String hint, Linear layer) throws CheckpointException {
         String name = PREFIX + layer.path() + BASE_LAYER;

@@ -1,0 +1,88 @@
+package org.loft4j.export;
+
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.LoraLinear;
+import org.loft4j.adapter.PeftFiles;
+import org.loft4j.io.TensorInfo;
+import org.loft4j.io.TensorMap;
+import org.loft4j.io.TensorSource;
+import org.loft4j.nn.Model;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+
+/**
+ * The tensors of a model and its adapter with the numbers that a merge into the model in float32 gives, each computed when it is
+ * read: the model stays as it is, in its own type, and one matrix at a time is in float32. What the adapter changes is read in
+ * float32, so that whoever writes it rounds it once; {@link #info} has the model's type of it.
+ */
+public final class MergedTensors implements TensorSource {
+    private final TensorMap base;
+    private final Map<String, LoraLinear> adapted = new HashMap<>();
+    private final Set<String> saved;
+    private final Path adapterFiles;
+
+    /**
+     * @param base what messages name, such as the model's directory
+     * @param adapter on the model, attached; both stay the caller's
+     * @param adapterFiles directory that the adapter was read from: its modules saved in full are read there again, since the
+     *     model has them in its own type
+     * @throws ConfigException if the adapter cannot be merged, as {@link LoraAdapter#requireMergeable} has it
+     */
+    public MergedTensors(Path base, Model model, LoraAdapter adapter, Path adapterFiles) {
+        adapter.requireMergeable();
+        this.base = new TensorMap(base, model.weights().asMap());
+        adapter.layers().forEach((path, layer) -> adapted.put(path + ".weight", layer));
+        this.saved = adapter.savedModules().keySet();
+        this.adapterFiles = adapterFiles;
+    }
+
+    @Override
+    public Path path() {
+        return base.path();
+    }
+
+    @Override
+    public Set<String> names() {
+        return base.names();
+    }
+
+    @Override
+    public TensorInfo info(String name) throws CheckpointException {
+        return base.info(name);
+    }
+
+    @Override
+    public Tensor read(String name) throws CheckpointException {
+        if (saved.contains(name)) {
+            return PeftFiles.readSaved(adapterFiles, name).to(Dtype.F32.scalarType());
+        }
+        LoraLinear layer = adapted.get(name);
+        return layer == null ? base.read(name) : merged(layer);
+    }
+
+    @Override
+    public Tensor read(String name, long start, long count) throws CheckpointException {
+        return read(name).narrow(0, start, count);
+    }
+
+    /** {@code W0 + ΔW} in the layout of the stored matrix. */
+    private static Tensor merged(LoraLinear layer) {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            Tensor sum = layer.delta().add_(layer.base().weight());
+            return scope.toEnclosing(layer.base().matrix().isStoredTransposed() ? sum.t() : sum);
+        }
+    }
+
+    /** Does nothing: model and adapter are not this object's. */
+    @Override
+    public void close() {}
+}
