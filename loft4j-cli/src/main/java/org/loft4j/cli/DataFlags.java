@@ -7,6 +7,7 @@ import org.loft4j.DataException;
 import org.loft4j.data.Columns;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.RowFormat;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The rows, and how they are read. */
@@ -21,51 +22,26 @@ final class DataFlags {
                             + " completion, or instruction, input and output, where only the answer is learnt; or, but in .csv and"
                             + " .tsv, messages or conversations, or tokens and tags of a text. Images: a folder"
                             + " with a folder for each class, a .csv with the columns image and label, or"
-                            + " images-idx3-ubyte(.gz) with its labels beside it. Required to train and to compare.")
+                            + " images-idx3-ubyte(.gz) with its labels beside it. Required to train, to compare and to evaluate.")
     DataReference data;
 
     @Option(
             names = "--max-length",
             paramLabel = "TOKENS",
-            description = "Longer rows are cut. Default: 512, or what the model was made for or trained with, if less.")
+            description =
+                    "Longer rows are cut. Default: as in training where there was one, else 512, or what the model"
+                            + " was made for, if less.")
     @Nullable
     Integer maxLength;
-
-    @Option(names = "--text-column", paramLabel = "NAME", description = "Column of the text. Default: text.")
-    @Nullable
-    String textColumn;
 
     @Option(names = "--label-column", paramLabel = "NAME", description = "Column of the label. Default: label.")
     @Nullable
     String labelColumn;
 
-    @Option(
-            names = "--prompt-column",
-            paramLabel = "NAME",
-            description = "Column of the prompt, with --completion-column. Default: prompt.")
-    @Nullable
-    String promptColumn;
-
-    @Option(
-            names = "--completion-column",
-            paramLabel = "NAME",
-            description = "Column of the completion, with --prompt-column. Default: completion.")
-    @Nullable
-    String completionColumn;
-
-    @Option(
-            names = "--format",
-            paramLabel = "FORMAT",
-            converter = Words.OfRowFormat.class,
-            completionCandidates = WordLists.RowFormats.class,
-            description =
-                    "Which columns make a row: text, label (text and label), prompt (prompt and completion), messages,"
-                            + " sharegpt (conversations), alpaca (instruction, input, output), tags (tokens and tags), or auto: what"
-                            + " their names say. Default: auto.")
-    RowFormat format = RowFormat.AUTO;
+    @Mixin
+    ColumnFlags columns = new ColumnFlags();
 
     void check(Problems problems) {
-
         if (data == null) {
             problems.add("Missing required option: '--data=FILE'");
         }
@@ -108,13 +84,8 @@ final class DataFlags {
 
     /** @param labelled whether the rows must have a label */
     Columns columns(boolean labelled) {
-        if (promptColumn != null || completionColumn != null || format != RowFormat.AUTO) {
-            return new Columns(textColumn, labelColumn, promptColumn, completionColumn, format);
-        }
-        if (textColumn == null && labelColumn == null) {
-            return Columns.auto();
-        }
-        String label = labelColumn != null ? labelColumn : labelled ? "label" : null;
-        return Columns.of(textColumn, label);
+        boolean named = columns.prompt != null || columns.completion != null || columns.format != RowFormat.AUTO;
+        boolean texts = !named && (columns.text != null || labelColumn != null);
+        return columns.learnt(labelColumn == null && texts && labelled ? "label" : labelColumn);
     }
 }

@@ -11,7 +11,6 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.data.ChatFormat;
-import org.loft4j.data.Columns;
 import org.loft4j.data.Conversation;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
@@ -57,8 +56,9 @@ final class GenerateCommand implements Verb {
     @Option(
             names = "--data",
             paramLabel = "FILE",
-            description = "Texts to continue: the rows' prompt, their text, or their messages up to the last answer;"
-                    + " .jsonl, .json, .csv, .tsv or .txt. This or --text is required.")
+            description =
+                    "Texts to continue, as 'loft train' takes its rows: files, a pattern of files or a query. Of a row"
+                            + " its prompt, its text, or its messages up to the last answer. This or --text is required.")
     @Nullable
     DataReference data;
 
@@ -81,6 +81,9 @@ final class GenerateCommand implements Verb {
             paramLabel = "ROWS",
             description = "Texts that go through the model at once. Default: ${DEFAULT-VALUE}.")
     int batchSize = 8;
+
+    @Mixin(name = "Rows")
+    ColumnFlags columns;
 
     @Mixin(name = "Conversation")
     PromptFlags prompt;
@@ -110,6 +113,7 @@ final class GenerateCommand implements Verb {
         sampling.check(problems);
         prompt.check(problems);
         DataFlags.require(problems, "--data", data);
+        problems.of(columns::asked);
         if ((texts == null) == (data == null)) {
             problems.add("either --text TEXT or --data FILE is needed");
         }
@@ -127,7 +131,7 @@ final class GenerateCommand implements Verb {
                 ? Objects.requireNonNull(texts).stream()
                         .map(text -> (Row) new PlainText(text, Origin.MEMORY))
                         .toList()
-                : DataFiles.read(data, Columns.auto().questions());
+                : DataFiles.read(data, columns.asked());
         try (LoadedModel loaded = LoadedModel.openLanguageModel(model, device, loadIn.value());
                 Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
             Prompts prompts = Prompts.of(rows, format(rows, loaded), prompt, tokenizer);

@@ -73,7 +73,7 @@ final class ImageFlags {
     /** The columns image and label; paths are relative to the table. */
     private static LabeledImages table(Path path, DataFlags data) throws IOException {
         Columns columns = Columns.of(
-                data.textColumn == null ? "image" : data.textColumn,
+                data.columns.text == null ? "image" : data.columns.text,
                 data.labelColumn == null ? "label" : data.labelColumn);
         List<Path> files = new ArrayList<>();
         List<String> labels = new ArrayList<>();

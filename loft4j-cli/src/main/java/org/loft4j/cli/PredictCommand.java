@@ -14,7 +14,6 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.DataException;
-import org.loft4j.data.Columns;
 import org.loft4j.data.Conversation;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
@@ -71,10 +70,6 @@ final class PredictCommand implements Verb {
     @Nullable
     DataReference data;
 
-    @Option(names = "--text-column", paramLabel = "NAME", description = "Column of the text. Default: text.")
-    @Nullable
-    String textColumn;
-
     @Option(
             names = "--max-length",
             paramLabel = "TOKENS",
@@ -88,6 +83,9 @@ final class PredictCommand implements Verb {
             paramLabel = "ROWS",
             description = "Texts that go through the model at once. Default: ${DEFAULT-VALUE}.")
     int batchSize = 32;
+
+    @Mixin(name = "Rows")
+    ColumnFlags columns;
 
     @Mixin(name = "Model")
     ModelFlags model;
@@ -109,6 +107,7 @@ final class PredictCommand implements Verb {
         model.check(problems);
         device.check(problems);
         DataFlags.require(problems, "--data", data);
+        problems.of(columns::asked);
         if (images != null && (texts != null || data != null)) {
             problems.add("--image excludes --text and --data");
         }
@@ -174,7 +173,7 @@ final class PredictCommand implements Verb {
         }
         if (data != null) {
             List<String> read = new ArrayList<>();
-            for (Row row : DataFiles.read(data, Columns.of(textColumn, null).questions())) {
+            for (Row row : DataFiles.read(data, columns.asked())) {
                 read.add(text(row));
             }
             return read;

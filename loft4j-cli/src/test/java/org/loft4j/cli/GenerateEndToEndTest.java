@@ -215,6 +215,31 @@ class GenerateEndToEndTest {
     }
 
     @Test
+    void columnsAndFormatsAreThoseOfTraining() throws Exception {
+        Path rows = Files.writeString(
+                folder.resolve("rows.jsonl"),
+                "{\"prompt\": \"Once upon a time\", \"text\": \"One day\", \"q\": \"The\"}\n");
+        Captured either = loft("generate", "--model", model, "--data", rows);
+        assertTrue(either.err().contains("has both \"text\" and \"prompt\""), either.err());
+        assertEquals("Once upon a time", asked("--format", "prompt"));
+        assertEquals("One day", asked("--text-column", "text"));
+        assertEquals("The", asked("--prompt-column", "q"));
+        assertEquals("The", asked("--prompt-column", "q", "--completion-column", "none"));
+        Captured wrong = loft("generate", "--model", model, "--data", rows, "--format", "alpaca", "--text-column", "q");
+        assertEquals(2, wrong.status());
+        assertTrue(wrong.err().contains("format alpaca has no column of that name"), wrong.err());
+    }
+
+    private String asked(String... columns) throws Exception {
+        List<Object> call = new ArrayList<>(List.of("generate", "--model", model, "--json", "--max-new-tokens", 1));
+        call.addAll(List.of("--data", folder.resolve("rows.jsonl")));
+        call.addAll(List.of(columns));
+        Captured made = loft(call.toArray());
+        assertEquals(0, made.status(), made.err());
+        return new ObjectMapper().readTree(made.out()).get(0).get("prompt").asText();
+    }
+
+    @Test
     void aConversationGoesOnLineByLine() {
         Captured call = typed("Once upon a time\n/reset\nOnce upon a time\n/exit\n", "--stop", " One day");
         assertEquals(0, call.status(), call.err());

@@ -62,6 +62,12 @@ class TrainingEndToEndTest {
         assertEquals(0, rows.status(), rows.err());
         assertTrue(rows.out().matches("red\t1?[.0-9]+\t\\Q" + text + "\\E\\R"), rows.out());
 
+        Path either = Files.writeString(
+                directory.resolve("new.jsonl"), "{\"text\": \"" + text + "\", \"prompt\": \"blue\"}\n");
+        Captured held =
+                Captured.loft("predict", "--adapter", run.toString(), "--data", either.toString(), "--format", "text");
+        assertEquals(rows.out(), held.out(), held.err());
+
         Captured untrained = Captured.loft("predict", "--model", model.toString(), "--text", text);
         assertEquals(1, untrained.status());
         assertTrue(untrained.err().contains("has no classifier.weight"), untrained.err());

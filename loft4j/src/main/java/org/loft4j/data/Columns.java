@@ -13,7 +13,7 @@ import org.loft4j.ConfigException;
  * @param text column of the text
  * @param label column of the label or of the tags
  * @param prompt column of the prompt
- * @param completion column of the completion
+ * @param completion column of the completion; where answers are not read, it need not be named beside the prompt
  * @param format which columns make a row
  * @param answers whether rows have what is learnt: a label, tags, a completion or an output; else none of it is read, whatever it is
  */
@@ -27,7 +27,7 @@ public record Columns(
     private static final Columns AUTO = new Columns(null, null, null, null);
 
     public Columns {
-        if ((prompt == null) != (completion == null)) {
+        if (prompt == null ? completion != null : answers && completion == null) {
             throw new ConfigException("prompt_column and completion_column belong together: name both or neither");
         }
         if (prompt != null && (text != null || label != null)) {

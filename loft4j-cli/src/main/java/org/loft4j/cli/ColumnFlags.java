@@ -1,0 +1,48 @@
+package org.loft4j.cli;
+
+import org.jspecify.annotations.Nullable;
+import org.loft4j.data.Columns;
+import org.loft4j.data.RowFormat;
+import picocli.CommandLine.Option;
+
+/** Which columns make a row. */
+final class ColumnFlags {
+    @Option(names = "--text-column", paramLabel = "NAME", description = "Column of the text. Default: text.")
+    @Nullable
+    String text;
+
+    @Option(
+            names = "--prompt-column",
+            paramLabel = "NAME",
+            description = "Column of the prompt; with --completion-column where the answer is read. Default: prompt.")
+    @Nullable
+    String prompt;
+
+    @Option(
+            names = "--completion-column",
+            paramLabel = "NAME",
+            description = "Column of the completion, with --prompt-column. Default: completion.")
+    @Nullable
+    String completion;
+
+    @Option(
+            names = "--format",
+            paramLabel = "FORMAT",
+            converter = Words.OfRowFormat.class,
+            completionCandidates = WordLists.RowFormats.class,
+            description =
+                    "Which columns make a row: text, label (text and label), prompt (prompt and completion), messages,"
+                            + " sharegpt (conversations), alpaca (instruction, input, output), tags (tokens and tags), or auto: what"
+                            + " their names say. Default: auto.")
+    RowFormat format = RowFormat.AUTO;
+
+    /** Those of rows to learn from. */
+    Columns learnt(@Nullable String label) {
+        return new Columns(text, label, prompt, completion, format);
+    }
+
+    /** Those of rows that are asked: what is learnt of them is not read, whatever it is. */
+    Columns asked() {
+        return new Columns(text, null, prompt, completion, format, false);
+    }
+}
