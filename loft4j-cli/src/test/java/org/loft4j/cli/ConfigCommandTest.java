@@ -18,6 +18,7 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.io.HubEnvironment;
 import picocli.CommandLine;
 
 class ConfigCommandTest {
@@ -163,5 +164,18 @@ class ConfigCommandTest {
             }
         }
         assertTrue(tried > 40, "words tried: " + tried);
+    }
+
+    /** The page on the command line has every key that is not the option itself, and every other name. */
+    @Test
+    void thePageHasTheKeys() throws IOException {
+        String page = Files.readString(Path.of("../docs/command-line.md"));
+        ConfigKeys.visit(Loft.commandLine(HubEnvironment::ofUser), (key, option) -> {
+            String name = option.longestName();
+            if (!key.equals(name.substring(2).replace('-', '_'))) {
+                assertTrue(page.contains("| `" + name + "` | `" + key + "` |") || key.equals("test_file"), name);
+            }
+        });
+        ConfigKeys.aliases().keySet().forEach(alias -> assertTrue(page.contains("`" + alias + "`"), alias));
     }
 }
