@@ -29,8 +29,7 @@ final class DataFlags {
             names = "--max-length",
             paramLabel = "TOKENS",
             description =
-                    "Longer rows are cut. Default: as in training where there was one, else 512, or what the model"
-                            + " was made for, if less.")
+                    "Longer rows are cut. Default: 512, or what the model was made for, if less; eval: as in training.")
     @Nullable
     Integer maxLength;
 
