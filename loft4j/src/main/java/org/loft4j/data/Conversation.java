@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,13 +27,30 @@ public record Conversation(List<Message> messages, int given, Map<String, @Nulla
         this(messages, 0, Map.of(), Origin.MEMORY);
     }
 
+    /** How many turns there are before the first answer: the prompt, where the row makes a difference. */
+    int asked() {
+        return given > 0 ? given : asked(messages);
+    }
+
+    /** How many turns there are before the first of the assistant that comes after one of the user, or of whoever asks. */
+    static int asked(List<Message> messages) {
+        int user = first(messages, 0, message -> message.role().equals("user"));
+        int asks = user < messages.size() ? user : first(messages, 0, message -> !message.isAnswer());
+        return first(messages, asks, Message::isAnswer);
+    }
+
+    private static int first(List<Message> messages, int from, Predicate<Message> wanted) {
+        int index = from;
+        while (index < messages.size() && !wanted.test(messages.get(index))) {
+            index++;
+        }
+        return index;
+    }
+
     /** What the first answer is an answer to. */
     String opening() {
         StringBuilder text = new StringBuilder();
-        for (Message message : messages) {
-            if (message.isAnswer()) {
-                break;
-            }
+        for (Message message : messages.subList(0, asked())) {
             text.append(message.fields()).append('\n');
         }
         return text.toString();

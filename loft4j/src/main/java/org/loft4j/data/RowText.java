@@ -30,11 +30,7 @@ final class RowText {
         }
         if (row instanceof Conversation conversation) {
             List<Message> messages = conversation.messages();
-            int start = 0;
-            while (start < messages.size() && !messages.get(start).isAnswer()) {
-                start++;
-            }
-            return messages.subList(start, messages.size()).toString();
+            return messages.subList(conversation.asked(), messages.size()).toString();
         }
         if (row instanceof TaggedWords tagged) {
             return String.join(" ", tagged.tags());

@@ -59,4 +59,17 @@ class RepetitionsTest {
         assertEquals(List.of(pair(10, 2)), found.same());
         assertEquals(List.of(pair(13, 1)), found.other());
     }
+
+    @Test
+    void aGreetingIsNoQuestion() {
+        Message greeting = Message.of("assistant", "Hello!");
+        List<Conversation> rows = List.of(
+                new Conversation(List.of(greeting, Message.of("user", "a"), Message.of("assistant", "A"))),
+                new Conversation(List.of(greeting, Message.of("user", "b"), Message.of("assistant", "B"))),
+                new Conversation(List.of(greeting, Message.of("user", "a"), Message.of("assistant", "C"))),
+                new Conversation(List.of(greeting, Message.of("user", "b"), Message.of("assistant", "B"))));
+        Repetitions found = Repetitions.within(rows);
+        assertEquals(1, found.same().size());
+        assertEquals(1, found.other().size());
+    }
 }

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -75,6 +76,38 @@ class TrainTestSplitTest {
         var all = TrainTestSplit.byHash(rows, 0.25, 3);
         assertTrue(all.test().containsAll(few.test()));
         assertTrue(all.train().containsAll(few.train()));
+    }
+
+    @Test
+    void conversationsThatAllBeginWithTheSameGreetingAreSplit() {
+        List<Conversation> rows = new ArrayList<>();
+        for (int i = 0; i < 1000; i++) {
+            Message question = Message.of("user", "question " + i / 2);
+            Message answer = Message.of("assistant", "answer " + i);
+            rows.add(new Conversation(List.of(Message.of("assistant", "Hello!"), question, answer)));
+        }
+        var split = TrainTestSplit.byHash(rows, 0.2, 7);
+        assertTrue(
+                Math.abs(split.test().size() - 200) < 60,
+                "held out: " + split.test().size());
+        for (int i = 0; i < rows.size(); i += 2) {
+            assertEquals(
+                    split.test().contains(rows.get(i)), split.test().contains(rows.get(i + 1)), "both ask the same");
+        }
+    }
+
+    @Test
+    void aPromptOfMessagesIsAllOfWhatIsAsked() {
+        List<Conversation> rows = new ArrayList<>();
+        for (int i = 0; i < 200; i++) {
+            List<Message> messages = List.of(
+                    Message.of("user", "Hello!"),
+                    Message.of("assistant", "Hello!"),
+                    Message.of("user", "question " + i),
+                    Message.of("assistant", "answer"));
+            rows.add(new Conversation(messages, 3, Map.of(), Origin.MEMORY));
+        }
+        assertFalse(TrainTestSplit.byHash(rows, 0.2, 7).test().isEmpty());
     }
 
     @Test
