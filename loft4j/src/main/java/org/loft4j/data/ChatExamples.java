@@ -18,7 +18,8 @@ import org.loft4j.data.jinja.Rendered;
  *
  * <p>Some templates write an earlier answer otherwise than the last one (Qwen 3 leaves out what it thought). The whole text then
  * shows such an answer in a form in which the model never gives it, so the answer gets a text of its own, which ends with it: that
- * is what the model sees when it is used.
+ * is what the model sees when it is used. So does an answer whose prompt is written otherwise once the answer is there (Mistral
+ * puts what the system says before the user's last turn only while nothing follows it): its text is the prompt and the answer.
  */
 final class ChatExamples {
     private final ChatFormat format;
@@ -115,15 +116,15 @@ final class ChatExamples {
         List<Message> turns = messages;
         while (!open.isEmpty()) {
             Answer last = open.lastEntry().getValue();
-            if (!text.startsWith(last.upTo())) {
+            if (!last.isIn(text)) {
                 turns = messages.subList(0, last.message() + 1);
-                text = format.template().render(turns, false, variables).text();
+                text = last.text();
             }
             List<Rendered.Span> spans = new ArrayList<>();
             List<Integer> learnt = new ArrayList<>();
             for (Answer answer : List.copyOf(open.values())) {
-                if (text.startsWith(answer.upTo())) {
-                    spans.add(new Rendered.Span(answer.start(), answer.upTo().length()));
+                if (answer.isIn(text)) {
+                    spans.add(new Rendered.Span(answer.start(), answer.end()));
                     learnt.add(answer.message());
                     open.remove(answer.message());
                 }
@@ -138,9 +139,15 @@ final class ChatExamples {
      *
      * @param message its index
      * @param start where it begins
-     * @param upTo the text up to its end, where it is the last
+     * @param end where it ends
+     * @param text the text in which it is the last turn
      */
-    private record Answer(int message, int start, String upTo) {}
+    private record Answer(int message, int start, int end, String text) {
+        /** Whether a text has it, and all before it, as the model sees it. */
+        boolean isIn(String whole) {
+            return whole.regionMatches(0, text, 0, end);
+        }
+    }
 
     private TreeMap<Integer, Answer> answers(
             Conversation row, List<Message> messages, IntPredicate learns, Map<String, @Nullable Object> variables)
@@ -148,17 +155,7 @@ final class ChatExamples {
         TreeMap<Integer, Answer> answers = new TreeMap<>();
         for (int i = messages.size() - 1; i >= 0; i--) {
             if (messages.get(i).isAnswer() && learns.test(i)) {
-                String upTo = format.template()
-                        .render(messages.subList(0, i + 1), false, variables)
-                        .text();
-                int start = start(row, messages.subList(0, i), upTo, variables);
-                int end = endOfTurn == null ? -1 : upTo.lastIndexOf(endOfTurn);
-                answers.put(
-                        i,
-                        new Answer(
-                                i,
-                                start,
-                                endOfTurn == null || end < start ? upTo : upTo.substring(0, end + endOfTurn.length())));
+                answers.put(i, answer(row, messages.subList(0, i + 1), variables));
                 if (format.lossOn() == LossOn.LAST) {
                     break;
                 }
@@ -167,24 +164,67 @@ final class ChatExamples {
         return answers;
     }
 
-    /** Where an answer begins: behind the prompt, or behind as much of its head as the template really writes. */
-    private int start(Conversation row, List<Message> before, String upTo, Map<String, @Nullable Object> variables)
+    /** The last turn. It begins behind the prompt, or behind as much of the prompt's end as the template really writes. */
+    private Answer answer(Conversation row, List<Message> turns, Map<String, @Nullable Object> variables)
             throws DataException {
-        String prompt = format.template().render(before, true, variables).text();
-        if (upTo.startsWith(prompt)) {
-            return prompt.length();
+        int last = turns.size() - 1;
+        List<Message> before = turns.subList(0, last);
+        String prompt = write(before, true, variables);
+        String text = write(turns, false, variables);
+        int start = prompt.length();
+        if (!text.startsWith(prompt)) {
+            String bare = write(before, false, variables);
+            if (text.startsWith(bare) && !bare.equals(prompt)) {
+                // an answer may begin as the rest of the prompt does, and "<b>" has nothing of "<think>"
+                String other = write(ChatTemplate.probe(turns, last), false, variables);
+                start = Math.max(bare.length(), Math.min(common(prompt, text), common(prompt, other)));
+            } else {
+                text = prompt + tail(row, turns, prompt, text, variables);
+            }
         }
-        String turns = format.template().render(before, false, variables).text();
-        if (!upTo.startsWith(turns) || turns.equals(prompt)) {
+        int mark = endOfTurn == null ? -1 : text.lastIndexOf(endOfTurn);
+        int end = endOfTurn == null || mark < start ? text.length() : mark + endOfTurn.length();
+        return new Answer(last, start, end, text);
+    }
+
+    /**
+     * The last turn as a text has it that does not begin with the prompt. Whatever the template does before: what both have behind
+     * the words of the turn before the last begins with the end of the prompt, and the rest is the answer.
+     */
+    private String tail(
+            Conversation row, List<Message> turns, String prompt, String text, Map<String, @Nullable Object> variables)
+            throws DataException {
+        int last = turns.size() - 1;
+        List<Message> other = ChatTemplate.probe(turns, last - 1);
+        String head = commonEnd(prompt, write(other.subList(0, last), true, variables));
+        String rest = commonEnd(text, write(other, false, variables));
+        if (!rest.startsWith(head)) {
             throw row.origin()
-                    .fault("message " + (before.size() + 1)
+                    .fault("message " + turns.size()
                             + ": the chat template does not write the turns before an answer as it writes them without it, so"
                             + " that the answer cannot be told from its prompt; try --loss-on all");
         }
-        int common = turns.length();
-        while (common < Math.min(prompt.length(), upTo.length()) && prompt.charAt(common) == upTo.charAt(common)) {
-            common++;
+        return rest.substring(head.length());
+    }
+
+    private String write(List<Message> turns, boolean asks, Map<String, @Nullable Object> variables) {
+        return format.template().render(turns, asks, variables).text();
+    }
+
+    private static int common(String a, String b) {
+        int length = 0;
+        while (length < Math.min(a.length(), b.length()) && a.charAt(length) == b.charAt(length)) {
+            length++;
         }
-        return common;
+        return length;
+    }
+
+    private static String commonEnd(String a, String b) {
+        int length = 0;
+        while (length < Math.min(a.length(), b.length())
+                && a.charAt(a.length() - 1 - length) == b.charAt(b.length() - 1 - length)) {
+            length++;
+        }
+        return a.substring(a.length() - length);
     }
 }

@@ -3,6 +3,7 @@ package org.loft4j.data;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.ZonedDateTime;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -160,6 +161,17 @@ public final class ChatTemplate {
     private static String complaint(@Nullable String name, TemplateException e) {
         return "chat template" + (name == null ? "" : " \"" + name + "\"") + ", line " + e.line() + ": "
                 + e.getMessage();
+    }
+
+    /** The turns, one of which says something else in the same form. */
+    static List<Message> probe(List<Message> turns, int index) {
+        Map<String, @Nullable Object> fields =
+                new LinkedHashMap<>(turns.get(index).fields());
+        boolean parts = fields.get("content") instanceof List;
+        fields.put("content", parts ? List.of(Map.of("type", "text", "text", PROBE)) : PROBE);
+        List<Message> probed = new ArrayList<>(turns);
+        probed.set(index, new Message(fields));
+        return probed;
     }
 
     /** All ids at which an answer ends: those of the model, and the token that this template puts behind an answer. */

@@ -1,0 +1,156 @@
+package org.loft4j.data;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.DataException;
+import org.loft4j.data.jinja.Rendered;
+
+class ChatExamplesTest {
+    private static final String END = "</s>";
+    /** What the system says stands before the user's last turn, if nothing follows it. */
+    private static final String SYSTEM_LAST =
+            "{% if messages[0].role == 'system' %}{% set told = messages[0].content %}"
+                    + "{% set turns = messages[1:] %}{% else %}{% set turns = messages %}{% endif %}<s>{% for m in turns %}"
+                    + "{% if m.role == 'user' %}[ASK]{% if loop.last and told is defined %}{{ told }}\n\n{% endif %}"
+                    + "{{ m.content }}[/ASK]{% else %} {{ m.content }}</s>{% endif %}{% endfor %}";
+    /** Asks for thoughts, and leaves them out of what was answered. */
+    private static final String ASKS_FOR_THOUGHTS = "{% for m in messages %}<{{ m.role }}>{{ m.content }}"
+            + "{% if m.role == 'assistant' %}</s>{% endif %}{% endfor %}"
+            + "{% if add_generation_prompt %}<assistant><think>\n{% endif %}";
+
+    private static final Message SYSTEM = Message.of("system", "Be brief.");
+
+    @TempDir
+    Path directory;
+
+    private ChatExamples examples(String template, LossOn lossOn) throws IOException {
+        Path file = Files.writeString(directory.resolve("chat.jinja"), template);
+        return new ChatExamples(new ChatFormat(ChatTemplate.read(file, directory), lossOn, false, Map.of()), END);
+    }
+
+    private List<String> learnt(String template, LossOn lossOn, Conversation row) throws IOException {
+        return examples(template, lossOn).of(row).stream()
+                .map(ChatExamplesTest::shown)
+                .toList();
+    }
+
+    private List<String> learnt(String template, Message... messages) throws IOException {
+        return learnt(template, LossOn.ASSISTANT, new Conversation(List.of(messages)));
+    }
+
+    /** The text with what is learnt between « and ». */
+    private static String shown(ChatExamples.Example example) {
+        StringBuilder text = new StringBuilder(example.text());
+        List<Rendered.Span> spans = example.spans();
+        for (int i = spans.size() - 1; i >= 0; i--) {
+            text.insert(spans.get(i).end(), '»').insert(spans.get(i).start(), '«');
+        }
+        return text.toString();
+    }
+
+    private static Message user(String content) {
+        return Message.of("user", content);
+    }
+
+    private static Message answer(String content) {
+        return Message.of("assistant", content);
+    }
+
+    @Test
+    void anAnswerWhosePromptIsWrittenOtherwiseWithItIsLearntBehindItsPrompt() throws IOException {
+        assertEquals(
+                List.of("<s>[ASK]Be brief.\n\nU[/ASK]« A</s>»"), learnt(SYSTEM_LAST, SYSTEM, user("U"), answer("A")));
+        assertEquals(
+                List.of(
+                        "<s>[ASK]Be brief.\n\nU[/ASK]« A</s>»",
+                        "<s>[ASK]U[/ASK] A</s>[ASK]Be brief.\n\nV[/ASK]« B</s>»"),
+                learnt(SYSTEM_LAST, SYSTEM, user("U"), answer("A"), user("V"), answer("B")));
+        assertEquals(
+                List.of("<s>[ASK]U[/ASK]« A</s>»[ASK]V[/ASK]« B</s>»"),
+                learnt(SYSTEM_LAST, user("U"), answer("A"), user("V"), answer("B")));
+    }
+
+    @Test
+    void soIsACompletionOfMessages() throws IOException {
+        List<Message> messages = List.of(SYSTEM, user("U"), answer("A"), user("V"), answer("B"));
+        assertEquals(
+                List.of("<s>[ASK]U[/ASK] A</s>[ASK]Be brief.\n\nV[/ASK]« B</s>»"),
+                learnt(SYSTEM_LAST, LossOn.ASSISTANT, new Conversation(messages, 4, Map.of(), Origin.MEMORY)));
+    }
+
+    @Test
+    void theOldestExchangesOfItAreLeftOutToo() throws IOException {
+        ChatExamples examples = examples(SYSTEM_LAST, LossOn.ASSISTANT);
+        Conversation row = new Conversation(List.of(SYSTEM, user("U"), answer("A"), user("V"), answer("B")));
+        ChatExamples.Example shorter = examples.shorter(row, examples.of(row).get(1));
+        assertNotNull(shorter);
+        assertEquals("<s>[ASK]Be brief.\n\nV[/ASK]« B</s>»", shown(shorter));
+        assertNull(examples.shorter(row, shorter));
+    }
+
+    @Test
+    void wordsThatLookLikeMarksMoveNoAnswer() throws IOException {
+        long seed = Long.getLong("tests.seed", System.nanoTime());
+        System.out.println("ChatExamplesTest seed " + seed);
+        Random random = new Random(seed);
+        for (int i = 0; i < 300; i++) {
+            String told = words(random);
+            String asked = words(random);
+            String answered = words(random);
+            assertEquals(
+                    List.of("<s>[ASK]" + told + "\n\n" + asked + "[/ASK]« " + answered + "</s>»"),
+                    learnt(SYSTEM_LAST, Message.of("system", told), user(asked), answer(answered)));
+        }
+    }
+
+    private static String words(Random random) {
+        List<String> all = List.of("[ASK]", "[/ASK]", " ", "\n", "a", "r", "answer", "</s>", "<s>");
+        StringBuilder text = new StringBuilder();
+        for (int i = random.nextInt(6); i > 0; i--) {
+            text.append(all.get(random.nextInt(all.size())));
+        }
+        return text.toString();
+    }
+
+    @Test
+    void turnsThatCannotBeToldFromTheAnswerAreAFault() {
+        String reversed = "{% for m in messages | reverse %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}"
+                + "{% if add_generation_prompt %}<assistant>{% endif %}";
+        var fault = assertThrows(DataException.class, () -> learnt(reversed, user("U"), answer("A")));
+        assertTrue(fault.getMessage().contains("message 2: the chat template does not write"), fault.getMessage());
+    }
+
+    @Test
+    void anAnswerBeginsAtItsFirstLetterThoughThePromptGoesOnAlike() throws IOException {
+        for (String content : List.of("<b>A</b>", "<thinking", "A", "")) {
+            assertEquals(
+                    List.of("<user>U<assistant>«" + content + "</s>»"),
+                    learnt(ASKS_FOR_THOUGHTS, user("U"), answer(content)));
+        }
+        assertEquals(
+                List.of("<user>U<assistant><think>\n«why</think>A</s>»"),
+                learnt(ASKS_FOR_THOUGHTS, user("U"), answer("<think>\nwhy</think>A")),
+                "the whole prompt is there");
+    }
+
+    @Test
+    void soDoesOneInParts() throws IOException {
+        String parts = ASKS_FOR_THOUGHTS.replace("{{ m.content }}", "{% for p in m.content %}{{ p.text }}{% endfor %}");
+        Message question = new Message(Map.of("role", "user", "content", List.of(Map.of("type", "text", "text", "U"))));
+        Message answer =
+                new Message(Map.of("role", "assistant", "content", List.of(Map.of("type", "text", "text", "<b>"))));
+        assertEquals(List.of("<user>U<assistant>«<b></s>»"), learnt(parts, question, answer));
+    }
+}
