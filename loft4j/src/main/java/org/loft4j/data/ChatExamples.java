@@ -20,6 +20,8 @@ import org.loft4j.data.jinja.Rendered;
  * shows such an answer in a form in which the model never gives it, so the answer gets a text of its own, which ends with it: that
  * is what the model sees when it is used. So does an answer whose prompt is written otherwise once the answer is there (Mistral
  * puts what the system says before the user's last turn only while nothing follows it): its text is the prompt and the answer.
+ *
+ * <p>What the assistant says before anybody has asked is no answer, and no loss is taken on it.
  */
 final class ChatExamples {
     private final ChatFormat format;
@@ -42,7 +44,8 @@ final class ChatExamples {
 
     /** The texts of a conversation; the last one holds its last answer. */
     List<Example> of(Conversation row) throws DataException {
-        return of(row, row.messages(), index -> index >= row.given());
+        int asked = row.asked();
+        return of(row, row.messages(), index -> index >= asked);
     }
 
     /**
@@ -87,7 +90,7 @@ final class ChatExamples {
             Rendered whole = format.template().render(messages, false, variables);
             List<Rendered.Span> marked = format.lossOn() == LossOn.ALL
                     ? List.of(new Rendered.Span(0, whole.text().length()))
-                    : row.given() == 0 ? whole.generated() : List.of();
+                    : row.given() == 0 ? marked(whole, messages, variables) : List.of();
             if (!marked.isEmpty()) {
                 int from = format.lossOn() == LossOn.LAST ? marked.size() - 1 : 0;
                 return List.of(new Example(whole.text(), messages, List.of(), marked.subList(from, marked.size())));
@@ -96,6 +99,19 @@ final class ChatExamples {
         } catch (ConfigException e) {
             throw row.origin().fault(String.valueOf(e.getMessage()));
         }
+    }
+
+    /** The answers that the template marks, without what is said before anybody has asked. */
+    private List<Rendered.Span> marked(
+            Rendered whole, List<Message> messages, Map<String, @Nullable Object> variables) {
+        List<Message> before = messages.subList(0, Conversation.asked(messages));
+        List<Rendered.Span> all = whole.generated();
+        if (before.stream().noneMatch(Message::isAnswer)) {
+            return all;
+        }
+        int unasked =
+                format.template().render(before, false, variables).generated().size();
+        return all.subList(Math.min(unasked, all.size()), all.size());
     }
 
     /** Puts every answer into the longest text that holds it as it was given. */
@@ -107,9 +123,10 @@ final class ChatExamples {
             Map<String, @Nullable Object> variables)
             throws DataException {
         if (open.isEmpty()) {
+            boolean unasked = row.given() == 0 && messages.stream().anyMatch(Message::isAnswer);
             throw row.origin()
                     .fault("has no answer to learn: no message " + (row.given() == 0 ? "" : "of the completion ")
-                            + "has the role \"assistant\"");
+                            + "has the role \"assistant\"" + (unasked ? " and comes after one of the user" : ""));
         }
         List<Example> examples = new ArrayList<>();
         String text = whole;

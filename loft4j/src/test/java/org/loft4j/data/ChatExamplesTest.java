@@ -25,12 +25,20 @@ class ChatExamplesTest {
                     + "{% set turns = messages[1:] %}{% else %}{% set turns = messages %}{% endif %}<s>{% for m in turns %}"
                     + "{% if m.role == 'user' %}[ASK]{% if loop.last and told is defined %}{{ told }}\n\n{% endif %}"
                     + "{{ m.content }}[/ASK]{% else %} {{ m.content }}</s>{% endif %}{% endfor %}";
+    /** Has a system turn of its own, and must have a first turn. */
+    private static final String DEFAULT_SYSTEM =
+            "{% if messages[0].role != 'system' %}<system>Be kind.</s>{% endif %}{% for m in messages %}<{{ m.role }}>"
+                    + "{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
+
+    private static final String MARKED = "{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}"
+            + "{% generation %}{{ m.content }}</s>{% endgeneration %}{% else %}{{ m.content }}</s>{% endif %}{% endfor %}";
     /** Asks for thoughts, and leaves them out of what was answered. */
     private static final String ASKS_FOR_THOUGHTS = "{% for m in messages %}<{{ m.role }}>{{ m.content }}"
             + "{% if m.role == 'assistant' %}</s>{% endif %}{% endfor %}"
             + "{% if add_generation_prompt %}<assistant><think>\n{% endif %}";
 
     private static final Message SYSTEM = Message.of("system", "Be brief.");
+    private static final Message GREETING = Message.of("assistant", "Hello!");
 
     @TempDir
     Path directory;
@@ -130,6 +138,48 @@ class ChatExamplesTest {
                 + "{% if add_generation_prompt %}<assistant>{% endif %}";
         var fault = assertThrows(DataException.class, () -> learnt(reversed, user("U"), answer("A")));
         assertTrue(fault.getMessage().contains("message 2: the chat template does not write"), fault.getMessage());
+    }
+
+    @Test
+    void whatTheAssistantSaysBeforeAnybodyAsksIsNotLearnt() throws IOException {
+        assertEquals(
+                List.of("<system>Be kind.</s><assistant>Hello!</s><user>U</s><assistant>«A</s>»"),
+                learnt(DEFAULT_SYSTEM, GREETING, user("U"), answer("A")));
+        assertEquals(
+                List.of("<system>Be brief.</s><assistant>Hello!</s><user>U</s><assistant>«A</s>»"),
+                learnt(DEFAULT_SYSTEM, SYSTEM, GREETING, user("U"), answer("A")));
+        assertEquals(
+                List.of("<assistant>Hello!</s><user>U</s><assistant>«A</s>»"),
+                learnt(MARKED, GREETING, user("U"), answer("A")));
+        for (String template : List.of(DEFAULT_SYSTEM, MARKED)) {
+            for (Message[] silent : new Message[][] {{GREETING}, {GREETING, user("U")}}) {
+                var fault = assertThrows(DataException.class, () -> learnt(template, silent));
+                assertTrue(
+                        fault.getMessage()
+                                .endsWith("no message has the role \"assistant\" and comes after one of the user"),
+                        fault.getMessage());
+            }
+        }
+    }
+
+    @Test
+    void theGreetingGoesFirstWhereTheConversationIsTooLong() throws IOException {
+        ChatExamples examples = examples(DEFAULT_SYSTEM, LossOn.ASSISTANT);
+        Conversation row = new Conversation(List.of(GREETING, user("U"), answer("A")));
+        ChatExamples.Example shorter = examples.shorter(row, examples.of(row).get(0));
+        assertNotNull(shorter);
+        assertEquals("<system>Be kind.</s><user>U</s><assistant>«A</s>»", shown(shorter));
+    }
+
+    @Test
+    void whereNoUserSpeaksTheSystemAsks() throws IOException {
+        assertEquals(List.of("<system>Be brief.</s><assistant>«Hello!</s>»"), learnt(DEFAULT_SYSTEM, SYSTEM, GREETING));
+        assertEquals(
+                List.of("<system>Be brief.</s><assistant>«Hello!</s>»"),
+                learnt(
+                        DEFAULT_SYSTEM,
+                        LossOn.ASSISTANT,
+                        new Conversation(List.of(SYSTEM, GREETING), 1, Map.of(), Origin.MEMORY)));
     }
 
     @Test
