@@ -1,5 +1,7 @@
 package org.loft4j.data;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -112,12 +114,27 @@ final class ChatRows {
         if (more.isObject()) {
             variables.putAll(PlainJson.map(more));
         }
-        JsonNode tools = object.path("tools");
+        JsonNode tools = tools(object.path("tools"), origin);
         if (tools.isArray() && !tools.isEmpty()) {
             variables.put("tools", PlainJson.of(tools));
         } else if (!tools.isMissingNode() && !tools.isNull() && !tools.isArray()) {
-            throw origin.fault("\"tools\" must be a list of functions");
+            throw origin.fault("\"tools\" must be a list of functions, or the JSON of one as text");
         }
         return variables;
+    }
+
+    /** Columns of Parquet have one shape, and functions have many: there they are text. */
+    private static JsonNode tools(JsonNode given, Origin origin) throws DataException {
+        if (!given.isTextual()) {
+            return given;
+        }
+        try {
+            return JsonRows.MAPPER
+                    .reader()
+                    .with(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                    .readTree(given.textValue());
+        } catch (JsonProcessingException e) {
+            throw origin.fault("\"tools\" is text that is not valid JSON: " + JsonRows.complaint(e));
+        }
     }
 }

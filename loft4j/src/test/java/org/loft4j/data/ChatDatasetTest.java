@@ -234,6 +234,27 @@ class ChatDatasetTest {
     }
 
     @Test
+    void toolsMayBeTheTextOfTheirJson() throws IOException {
+        for (String none : List.of("\"\"", "\" \"", "\"null\"", "\"[]\"", "null", "[]")) {
+            assertEquals(Map.of(), withTools(none).variables(), none);
+        }
+        assertEquals(
+                withTools("[{\"name\": \"f\", \"most\": 2.5}]").variables(),
+                withTools(ByteModel.json("[{\"name\": \"f\", \"most\": 2.5}]")).variables());
+        for (String wrong : List.of("[{", "{}", "f", "3", "\"[]\"", "[] []")) {
+            var fault = assertThrows(DataException.class, () -> withTools(ByteModel.json(wrong)), wrong);
+            assertTrue(fault.getMessage().contains("rows.jsonl, line 1: \"tools\" "), fault.getMessage());
+        }
+    }
+
+    private Conversation withTools(String tools) throws IOException {
+        Path file = directory.resolve("rows.jsonl");
+        Files.writeString(
+                file, "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}], \"tools\": " + tools + "}\n");
+        return (Conversation) DataFiles.read(file).get(0);
+    }
+
+    @Test
     void wrongMessagesAreFaults() throws IOException {
         Path file = directory.resolve("rows.jsonl");
         for (String wrong : List.of(
