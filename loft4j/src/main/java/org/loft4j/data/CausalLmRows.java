@@ -117,7 +117,7 @@ final class CausalLmRows {
     }
 
     private void addText(TokenizedText tokens, Origin origin) throws DataException {
-        int[] whole = concat(tokens.head(), tokens.content(), end(tokens));
+        int[] whole = concat(tokens.head(), tokens.content(), end(tokens, tokens.content()));
         int[] kept = Arrays.copyOf(whole, Math.min(whole.length, maxLength));
         if (kept.length < 2) {
             throw origin.fault("has fewer than two tokens: there is nothing to predict");
@@ -134,7 +134,7 @@ final class CausalLmRows {
             throw origin.fault(
                     "the tokenizer finds no tokens in the " + (question.length == 0 ? "prompt" : "completion"));
         }
-        int[] answer = concat(completion, end(prompt));
+        int[] answer = concat(completion, end(prompt, completion));
         int room = maxLength - head.length;
         int keptAnswer = Math.min(answer.length, Math.max(1, room - 1));
         int keptQuestion = Math.min(question.length, room - keptAnswer);
@@ -147,11 +147,16 @@ final class CausalLmRows {
         loss.add(new int[] {head.length + keptQuestion, head.length + keptQuestion + keptAnswer});
     }
 
-    /** The end token; where the tokenizer names none, the special tokens that it puts behind a text. */
-    private int[] end(TokenizedText text) {
-        return tokenizer.eosId().isPresent()
+    /**
+     * The end token; where the tokenizer names none, the special tokens that it puts behind a text. None where the content ends with
+     * it, as that of data made for one model does.
+     */
+    private int[] end(TokenizedText text, int[] content) {
+        int[] end = tokenizer.eosId().isPresent()
                 ? new int[] {Math.toIntExact(tokenizer.eosId().getAsLong())}
                 : text.tail();
+        boolean there = end.length > 0 && content.length > 0 && content[content.length - 1] == end[end.length - 1];
+        return there ? new int[0] : end;
     }
 
     private static int[] concat(int[]... parts) {

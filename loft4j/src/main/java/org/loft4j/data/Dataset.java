@@ -109,10 +109,10 @@ public final class Dataset implements Examples {
     /**
      * Texts to continue, one example a row.
      *
-     * <p>A plain text (or a labelled one, whose label is not used) is followed by the end token, if the tokenizer has one, and the loss
-     * is taken on all of it; beyond {@code maxLength} its end is cut, the end token with it.
+     * <p>A plain text (or a labelled one, whose label is not used) is followed by the end token, if the tokenizer has one and the text
+     * does not end with it already, and the loss is taken on all of it; beyond {@code maxLength} its end is cut, the end token with it.
      *
-     * <p>Of a prompt with completion the loss is taken on the completion and the end token behind it. The two are tokenized apart, as
+     * <p>Of a prompt with completion the loss is taken on the completion and one end token behind it. The two are tokenized apart, as
      * they are when the model is used: it then sees the tokens of the prompt alone. Beyond {@code maxLength} the prompt loses tokens from its
      * beginning (not the special ones), as its end is nearest to the answer; only where the completion alone is too long its end is
      * cut, and one token of the prompt stays.
@@ -127,8 +127,9 @@ public final class Dataset implements Examples {
      * Texts to continue and conversations.
      *
      * <p>A conversation is written by the chat template and tokenized as one text, without special tokens beside the template's. The
-     * loss is taken on the assistant's answers, each with the token that ends its turn. It is one example, unless the template
-     * writes earlier answers otherwise than they were given: such an answer is an example of its own, which ends with it. Beyond
+     * loss is taken on the assistant's answers, each with the token that ends its turn; not on what it says before the user's first
+     * turn. It is one example, unless the template writes earlier answers, or the turns before an answer, otherwise than they were
+     * given: such an answer is an example of its own, which ends with it. Beyond
      * {@code maxLength} the oldest exchanges are left out, whole, while an answer is left to learn; what is still too long is cut as
      * prompt and completion are.
      *

@@ -42,6 +42,19 @@ class DatasetTest {
     }
 
     @Test
+    void anEndThatTheDataHaveIsNotDoubled() throws IOException {
+        Dataset plain = Dataset.causalLm(List.of(new PlainText("the cat"), new PlainText("the cat</s>")), stories, 20);
+        assertEquals(2, plain.get(0).ids()[plain.length(0) - 1]);
+        assertExample(plain.get(0).ids(), plain.get(0).labels(), plain.get(1));
+        Dataset asked = Dataset.causalLm(
+                List.of(new PromptCompletion("the", "cat"), new PromptCompletion("the", "cat</s>")), stories, 20);
+        assertEquals(2, asked.get(0).ids()[asked.length(0) - 1]);
+        assertExample(asked.get(0).ids(), asked.get(0).labels(), asked.get(1));
+        Dataset other = Dataset.causalLm(List.of(new PlainText("cat"), new PlainText("cat[SEP]")), wordpiece, 20);
+        assertExample(other.get(0).ids(), other.get(0).labels(), other.get(1));
+    }
+
+    @Test
     void classificationKeepsBothEnds() throws IOException {
         var rows = List.of(new LabeledText("the cat", "yes"), new LabeledText("the cat sat on the mat", "no"));
         Dataset dataset = Dataset.classification(rows, LABELS, wordpiece, 5);
