@@ -10,7 +10,7 @@ import org.loft4j.ConfigException;
  * One turn of a conversation, with all that its row says of it: a chat template reads what it knows.
  *
  * @param fields {@code role} and, as a rule, {@code content}; also {@code tool_calls}, {@code reasoning_content}, {@code name} …:
- *     null, Boolean, Long, Double, String, List and Map
+ *     null, Boolean, Long, BigInteger, Double, String, List and Map
  */
 public record Message(Map<String, @Nullable Object> fields) {
     public Message {

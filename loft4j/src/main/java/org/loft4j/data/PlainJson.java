@@ -7,7 +7,10 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** JSON as the plain values that templates read: null, Boolean, Long, Double, String, List and Map, in the order of the file. */
+/**
+ * JSON as the plain values that templates read: null, Boolean, Long, BigInteger beyond it, Double, String, List and Map, in the order
+ * of the file.
+ */
 final class PlainJson {
     private PlainJson() {}
 
@@ -16,8 +19,8 @@ final class PlainJson {
             return node.textValue();
         } else if (node.isBoolean()) {
             return node.booleanValue();
-        } else if (node.isIntegralNumber() && node.canConvertToLong()) {
-            return node.longValue();
+        } else if (node.isIntegralNumber()) {
+            return node.canConvertToLong() ? (Object) node.longValue() : node.bigIntegerValue();
         } else if (node.isNumber()) {
             return node.doubleValue();
         } else if (node.isArray()) {

@@ -255,6 +255,18 @@ class ChatDatasetTest {
     }
 
     @Test
+    void wholeNumbersKeepAllTheirDigits() throws IOException {
+        String number = "-123456789012345678901234567890";
+        Conversation row = withTools("[{\"id\": " + number + "}]");
+        ChatTemplate template =
+                template("{{ tools | tojson }} {{ tools[0] }} {{ tools[0].id }}{% set id = tools[0].id %}"
+                        + " {{ id | int }} {{ id is number }} {{ id is integer }} {{ id | float }}");
+        assertEquals(
+                "[{\"id\": N}] {'id': N} N N True True -1.2345678901234568e+29".replace("N", number),
+                template.render(row.messages(), false, row.variables()).text());
+    }
+
+    @Test
     void wrongMessagesAreFaults() throws IOException {
         Path file = directory.resolve("rows.jsonl");
         for (String wrong : List.of(

@@ -68,7 +68,7 @@ final class JsonText {
             array(list, depth);
         } else if (value instanceof Tuple tuple) {
             array(tuple.values(), depth);
-        } else if (value == null || value instanceof Boolean || value instanceof Long) {
+        } else if (value == null || value instanceof Boolean || Values.isWhole(value)) {
             made.append(value);
         } else {
             throw Values.fault(value, "cannot be written as JSON");

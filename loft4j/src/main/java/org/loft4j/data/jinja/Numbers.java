@@ -18,7 +18,9 @@ final class Numbers {
             throw undefined.fault();
         } else if (value instanceof Double real) {
             return Double.isNaN(real) || Double.isInfinite(real) ? otherwise : (Object) (long) (double) real;
-        } else if (Values.isNumber(value)) {
+        } else if (Values.isWhole(value)) {
+            return value;
+        } else if (value instanceof Boolean) {
             return Values.integer(value);
         } else if (value instanceof String text) {
             try {
@@ -35,7 +37,7 @@ final class Numbers {
         Object otherwise = call.atMost(1, "default").get(0, "default", 0.0);
         if (value instanceof Undefined undefined) {
             throw undefined.fault();
-        } else if (Values.isNumber(value)) {
+        } else if (Values.isNumber(value) || Values.isWhole(value)) {
             return Values.real(value);
         }
         Double real = value instanceof String text ? parsed(text) : null;

@@ -1,6 +1,7 @@
 package org.loft4j.data.jinja;
 
 import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.math.MathContext;
 import java.math.RoundingMode;
 import java.util.ArrayList;
@@ -36,6 +37,11 @@ final class Values {
 
     static boolean isNumber(@Nullable Object value) {
         return value instanceof Long || value instanceof Double || value instanceof Boolean;
+    }
+
+    /** Python's int: a Long, or what is beyond it, which is written and not reckoned with. */
+    static boolean isWhole(@Nullable Object value) {
+        return value instanceof Long || value instanceof BigInteger;
     }
 
     static double real(@Nullable Object value) {
@@ -206,7 +212,7 @@ final class Values {
                 between = ", ";
             }
             made.append('}');
-        } else if (value instanceof Long) {
+        } else if (isWhole(value)) {
             made.append(value);
         } else {
             made.append(
