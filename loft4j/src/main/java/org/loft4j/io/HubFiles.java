@@ -6,11 +6,13 @@ import java.util.Collection;
 import java.util.List;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.loft4j.CheckpointException;
 
 /**
  * Which files of a repository make a model directory: the configuration, the tokenizer and the safetensors weights at its
- * root. Other formats of the same weights are left where they are, above all pickles, which run code when they are opened.
+ * root, and further chat templates in a folder of theirs. Other formats of the same weights are left where they are, above all
+ * pickles, which run code when they are opened.
  */
 final class HubFiles {
     static final String CONFIG = "config.json";
@@ -40,6 +42,7 @@ final class HubFiles {
             ADAPTER_CONFIG,
             "loft_task.json");
 
+    private static final Pattern TEMPLATE = Pattern.compile("additional_chat_templates/[^/]+\\.jinja");
     private static final Pattern SEGMENT = Pattern.compile("[^/\\\\:\\p{Cntrl}]+");
     private static final Pattern PICKLE = Pattern.compile("[^/]+\\.(bin|pt|pth|ckpt|pkl)");
 
@@ -47,7 +50,11 @@ final class HubFiles {
 
     /** The small files that lie beside the weights, as far as the repository has them. */
     static List<String> beside(Collection<String> listed) {
-        return BESIDE.stream().filter(listed::contains).toList();
+        Stream<String> templates = listed.stream()
+                .filter(file -> TEMPLATE.matcher(file).matches() && isInside(file))
+                .sorted();
+        return Stream.concat(BESIDE.stream().filter(listed::contains), templates)
+                .toList();
     }
 
     /**

@@ -86,6 +86,21 @@ class HubTest {
     }
 
     @Test
+    void furtherChatTemplatesComeToo() throws IOException {
+        server.with("chat_template.jinja", "a")
+                .with("additional_chat_templates/tool_use.jinja", "b")
+                .with("additional_chat_templates/old/tool_use.jinja", "c")
+                .with("additional_chat_templates/README.md", "d");
+        Path snapshot = hub().snapshot(NAME);
+        Path folder = snapshot.resolve("additional_chat_templates");
+        assertEquals(List.of("tool_use.jinja"), names(folder));
+        assertEquals("b", Files.readString(folder.resolve("tool_use.jinja")));
+        server.requests.clear();
+        assertEquals(snapshot, hub().snapshot(NAME));
+        assertEquals(List.of(), server.requests);
+    }
+
+    @Test
     void whatIsInTheCacheIsTakenWithoutAQuestion() throws IOException {
         Path first = hub().snapshot(NAME);
         server.requests.clear();
