@@ -41,12 +41,6 @@ final class Cost {
         return (1 + length(value)) * longest;
     }
 
-    /** The steps of a comparison with another value, at worst: lists may hold one another many times over. */
-    static long comparison(@Nullable Object value) {
-        boolean nested = value instanceof List || value instanceof Tuple || value instanceof Map;
-        return nested && length(value) > 0 ? Values.MOST_COMPARED : 1 + length(value);
-    }
-
     static long length(@Nullable Object value) {
         return value instanceof String text
                 ? text.length()

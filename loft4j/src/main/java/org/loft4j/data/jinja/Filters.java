@@ -133,7 +133,8 @@ final class Filters {
         StringBuilder made = new StringBuilder();
         String between = "";
         for (Object item : items(value, call)) {
-            String text = Values.text(attribute == null ? item : Selections.attribute(item, attribute));
+            String text = Values.text(
+                    attribute == null ? item : Selections.attribute(item, attribute, call.frame().rendering));
             call.frame().rendering.make((long) between.length() + text.length());
             made.append(between).append(text);
             between = separator;
@@ -142,9 +143,8 @@ final class Filters {
     }
 
     private static @Nullable Object extreme(@Nullable Object value, Arguments call, int sign) {
-        Comparator<@Nullable Object> order = (a, b) -> sign * Values.order(a, b);
+        Comparator<@Nullable Object> order = (a, b) -> sign * Values.order(a, b, call.frame().rendering);
         List<@Nullable Object> items = items(value, call);
-        Selections.work(items, call);
         return items.isEmpty() ? new Undefined("the sequence is empty") : Collections.max(items, order);
     }
 

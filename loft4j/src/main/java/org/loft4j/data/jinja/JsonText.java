@@ -52,11 +52,10 @@ final class JsonText {
         if (depth > DEEPEST) {
             throw new TemplateException("a value is nested more than " + DEEPEST + " levels deep");
         }
-        int before = made.length();
         if (value instanceof String text) {
             string(text);
         } else if (value instanceof Double number) {
-            made.append(
+            append(
                     Double.isNaN(number)
                             ? "NaN"
                             : Double.isInfinite(number)
@@ -69,36 +68,41 @@ final class JsonText {
         } else if (value instanceof Tuple tuple) {
             array(tuple.values(), depth);
         } else if (value == null || value instanceof Boolean || Values.isWhole(value)) {
-            made.append(value);
+            append(String.valueOf(value));
         } else {
             throw Values.fault(value, "cannot be written as JSON");
         }
-        rendering.make((long) made.length() - before);
+    }
+
+    /** Counts a text before it is taken in: what strangers put between elements may be long. */
+    private void append(String text) {
+        rendering.make(text.length());
+        made.append(text);
     }
 
     private void array(List<?> list, int depth) {
-        made.append('[');
+        append("[");
         boolean first = true;
         for (Object element : list) {
-            made.append(first ? "" : comma);
+            append(first ? "" : comma);
             first = false;
             newline(depth + 1);
             write(element, depth + 1);
         }
-        close(']', list.isEmpty(), depth);
+        close("]", list.isEmpty(), depth);
     }
 
     private void object(Map<?, ?> map, int depth) {
         Map<?, ?> ordered = map;
         if (sorted) {
-            TreeMap<Object, @Nullable Object> byKey = new TreeMap<>(Values::order);
+            TreeMap<Object, @Nullable Object> byKey = new TreeMap<>((a, b) -> Values.order(a, b, rendering));
             byKey.putAll(map);
             ordered = byKey;
         }
-        made.append('{');
+        append("{");
         boolean first = true;
         for (Map.Entry<?, ?> entry : ordered.entrySet()) {
-            made.append(first ? "" : comma);
+            append(first ? "" : comma);
             first = false;
             newline(depth + 1);
             Object key = entry.getKey();
@@ -106,26 +110,28 @@ final class JsonText {
                     key instanceof String text
                             ? text
                             : key == null ? "null" : key instanceof Boolean ? key.toString() : Values.text(key));
-            made.append(colon);
+            append(colon);
             write(entry.getValue(), depth + 1);
         }
-        close('}', map.isEmpty(), depth);
+        close("}", map.isEmpty(), depth);
     }
 
-    private void close(char bracket, boolean empty, int depth) {
+    private void close(String bracket, boolean empty, int depth) {
         if (!empty) {
             newline(depth);
         }
-        made.append(bracket);
+        append(bracket);
     }
 
     private void newline(int depth) {
         if (indent != null) {
+            rendering.make(1 + (long) indent.length() * depth);
             made.append('\n').append(indent.repeat(depth));
         }
     }
 
     private void string(String text) {
+        rendering.make(2L + text.length());
         made.append('"');
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);
@@ -139,7 +145,7 @@ final class JsonText {
                 case '\f' -> made.append("\\f");
                 default -> {
                     if (c < ' ' || ascii && c > '~') {
-                        made.append(String.format("\\u%04x", (int) c));
+                        append(String.format("\\u%04x", (int) c));
                     } else {
                         made.append(c);
                     }

@@ -43,7 +43,7 @@ final class LoopState {
 
     private Object changed(Arguments arguments) {
         Tuple now = new Tuple(arguments.values());
-        boolean changed = !Values.equal(last, now);
+        boolean changed = !Values.equal(last, now, arguments.frame().rendering);
         last = now;
         return changed;
     }

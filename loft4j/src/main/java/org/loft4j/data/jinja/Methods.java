@@ -80,7 +80,7 @@ final class Methods {
                 call -> {
                     Object wanted = call.required(0, "value");
                     for (int i = 0; i < list.size(); i++) {
-                        if (Values.equal(list.get(i), wanted)) {
+                        if (Values.equal(list.get(i), wanted, call.frame().rendering)) {
                             return (long) i;
                         }
                     }
@@ -90,7 +90,7 @@ final class Methods {
                 call -> {
                     Object wanted = call.required(0, "value");
                     return list.stream()
-                            .filter(value -> Values.equal(value, wanted))
+                            .filter(value -> Values.equal(value, wanted, call.frame().rendering))
                             .count();
                 };
             case "copy" -> call -> new ArrayList<@Nullable Object>(list);

@@ -72,7 +72,7 @@ final class Numbers {
         Object attribute = call.atMost(2, "attribute", "start").get(0, "attribute", null);
         Object total = call.get(1, "start", 0L);
         for (Object item : Filters.items(value, call)) {
-            Object part = attribute == null ? item : Selections.attribute(item, attribute);
+            Object part = attribute == null ? item : Selections.attribute(item, attribute, call.frame().rendering);
             total = Operators.apply("+", total, part, call.frame().rendering);
         }
         return total;

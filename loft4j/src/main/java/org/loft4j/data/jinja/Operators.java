@@ -136,16 +136,15 @@ final class Operators {
     }
 
     static boolean compare(String operator, @Nullable Object left, @Nullable Object right, Rendering rendering) {
-        rendering.work(Math.min(Cost.comparison(left), Cost.comparison(right)));
         return switch (operator) {
-            case "==" -> Values.equal(left, right);
-            case "!=" -> !Values.equal(left, right);
+            case "==" -> Values.equal(left, right, rendering);
+            case "!=" -> !Values.equal(left, right, rendering);
             case "in" -> contains(right, left, rendering);
             case "not in" -> !contains(right, left, rendering);
-            case "<" -> Values.order(left, right) < 0;
-            case "<=" -> Values.order(left, right) <= 0;
-            case ">" -> Values.order(left, right) > 0;
-            default -> Values.order(left, right) >= 0;
+            case "<" -> Values.order(left, right, rendering) < 0;
+            case "<=" -> Values.order(left, right, rendering) <= 0;
+            case ">" -> Values.order(left, right, rendering) > 0;
+            default -> Values.order(left, right, rendering) >= 0;
         };
     }
 
@@ -159,7 +158,6 @@ final class Operators {
         } else if (container instanceof Map<?, ?> map) {
             return map.containsKey(Values.key(value));
         }
-        rendering.work(Cost.length(container) * Cost.comparison(value));
-        return Values.list(container, rendering).stream().anyMatch(element -> Values.equal(element, value));
+        return Values.list(container, rendering).stream().anyMatch(element -> Values.equal(element, value, rendering));
     }
 }

@@ -1,7 +1,6 @@
 package org.loft4j.data.jinja;
 
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -12,7 +11,8 @@ final class Selections {
     private Selections() {}
 
     /** {@code a.b.0} of an element. */
-    static @Nullable Object attribute(@Nullable Object item, @Nullable Object path) {
+    static @Nullable Object attribute(@Nullable Object item, @Nullable Object path, Rendering rendering) {
+        rendering.work(Cost.length(item) + Cost.length(path));
         if (path instanceof Long index) {
             return Attributes.item(item, index);
         }
@@ -33,8 +33,7 @@ final class Selections {
         if (call.values().isEmpty()) {
             Object attribute = call.required(0, "attribute");
             for (Object item : chosenFrom(value, call)) {
-                call.frame().rendering.work(Cost.length(item));
-                Object found = attribute(item, attribute);
+                Object found = attribute(item, attribute, call.frame().rendering);
                 made.add(
                         found instanceof Undefined && call.named().containsKey("default")
                                 ? call.named().get("default")
@@ -68,8 +67,7 @@ final class Selections {
         Object attribute = call.required(0, "attribute");
         List<@Nullable Object> chosen = new ArrayList<>();
         for (Object item : chosenFrom(value, call)) {
-            call.frame().rendering.work(Cost.length(item));
-            if (holds(attribute(item, attribute), call, 1) == wanted) {
+            if (holds(attribute(item, attribute, call.frame().rendering), call, 1) == wanted) {
                 chosen.add(item);
             }
         }
@@ -95,24 +93,25 @@ final class Selections {
         boolean exact = call.flag(1, "case_sensitive", false);
         Object attribute = call.get(2, "attribute", null);
         List<@Nullable Object> items = Filters.items(value, call);
-        Comparator<@Nullable Object> order = (a, b) -> Values.order(key(a, attribute, exact), key(b, attribute, exact));
-        work(items, call);
+        Comparator<@Nullable Object> order = byKey(attribute, exact, call.frame().rendering);
         // reversed order keeps equal elements as they stand
         items.sort(reverse ? (a, b) -> order.compare(b, a) : order);
         return items;
     }
 
-    /** Counts what it takes to put values in order. */
-    static void work(Collection<?> items, Arguments call) {
-        long rounds = Long.SIZE - Long.numberOfLeadingZeros(items.size());
-        for (Object item : items) {
-            call.frame().rendering.work(rounds * Cost.comparison(item));
-        }
+    private static Comparator<@Nullable Object> byKey(@Nullable Object attribute, boolean exact, Rendering rendering) {
+        return (a, b) ->
+                Values.order(key(a, attribute, exact, rendering), key(b, attribute, exact, rendering), rendering);
     }
 
-    private static @Nullable Object key(@Nullable Object item, @Nullable Object attribute, boolean exact) {
-        Object key = attribute == null ? item : attribute(item, attribute);
-        return !exact && key instanceof String text ? Strings.lower(text) : key;
+    private static @Nullable Object key(
+            @Nullable Object item, @Nullable Object attribute, boolean exact, Rendering rendering) {
+        Object key = attribute == null ? item : attribute(item, attribute, rendering);
+        if (exact || !(key instanceof String text)) {
+            return key;
+        }
+        rendering.work(text.length());
+        return Strings.lower(text);
     }
 
     static Object dictsort(@Nullable Object value, Arguments call) {
@@ -124,8 +123,7 @@ final class Selections {
         }
         List<@Nullable Object> pairs = new ArrayList<>();
         map.forEach((key, held) -> pairs.add(Methods.pair(key, held)));
-        work(by == 0 ? map.keySet() : map.values(), call);
-        Comparator<@Nullable Object> order = (a, b) -> Values.order(key(a, by, exact), key(b, by, exact));
+        Comparator<@Nullable Object> order = byKey(by, exact, call.frame().rendering);
         pairs.sort(reverse ? (a, b) -> order.compare(b, a) : order);
         return pairs;
     }
@@ -133,12 +131,12 @@ final class Selections {
     static Object unique(@Nullable Object value, Arguments call) {
         boolean exact = call.atMost(2, "case_sensitive", "attribute").flag(0, "case_sensitive", false);
         Object attribute = call.get(1, "attribute", null);
+        Rendering rendering = call.frame().rendering;
         List<@Nullable Object> seen = new ArrayList<>();
         List<@Nullable Object> chosen = new ArrayList<>();
         for (Object item : Filters.items(value, call)) {
-            call.frame().rendering.work((1 + seen.size()) * Cost.comparison(item));
-            Object key = key(item, attribute, exact);
-            if (seen.stream().noneMatch(other -> Values.equal(other, key))) {
+            Object key = key(item, attribute, exact, rendering);
+            if (seen.stream().noneMatch(other -> Values.equal(other, key, rendering))) {
                 seen.add(key);
                 chosen.add(item);
             }

@@ -54,7 +54,7 @@ public final class Template {
             return new Rendered(frame.output.toString(), rendering.generated);
         } catch (TemplateException e) {
             throw e.line() > 0 ? e : new TemplateException(String.valueOf(e.getMessage()), rendering.line, e);
-        } catch (RuntimeException | StackOverflowError e) {
+        } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
             // what strangers write may do what nobody here has thought of
             throw new TemplateException("cannot be computed: " + e, rendering.line, e);
         }

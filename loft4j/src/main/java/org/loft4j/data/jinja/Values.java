@@ -13,7 +13,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Truth, equality, order and text of values, as Python has them. */
 final class Values {
-    static final int MOST_COMPARED = 100_000;
+    /** What it costs to compare two values, in the steps of {@link Rendering}. */
+    private static final int COMPARED = 32;
+
     private static final int LONGEST = 16 << 20;
 
     private Values() {}
@@ -80,42 +82,40 @@ final class Values {
         return value;
     }
 
-    static boolean equal(@Nullable Object a, @Nullable Object b) {
-        return equal(a, b, new int[] {MOST_COMPARED});
-    }
-
-    /** @param left how many values may still be compared: lists may hold one another many times over */
-    private static boolean equal(@Nullable Object a, @Nullable Object b, int[] left) {
-        if (--left[0] < 0) {
-            throw new TemplateException("a comparison goes through too much");
-        }
+    /** @param rendering counts every value that is looked at: lists may hold one another many times over */
+    static boolean equal(@Nullable Object a, @Nullable Object b, Rendering rendering) {
+        rendering.work(COMPARED);
         if (isNumber(a) && isNumber(b)) {
             return a instanceof Double || b instanceof Double ? real(a) == real(b) : integer(a) == integer(b);
         } else if (a instanceof Undefined && b instanceof Undefined) {
             return true;
         } else if (a instanceof String first && b instanceof String second) {
-            left[0] -= first.length() == second.length() ? first.length() / 64 : 0;
+            rendering.work(first.length() == second.length() ? first.length() : 0);
             return first.equals(second);
         } else if (a instanceof Tuple first && b instanceof Tuple second) {
-            return equal(first.values(), second.values(), left);
+            return equal(first.values(), second.values(), rendering);
         } else if (a instanceof List<?> first && b instanceof List<?> second) {
             Iterator<?> others = second.iterator();
-            return first.size() == second.size() && first.stream().allMatch(value -> equal(value, others.next(), left));
+            return first.size() == second.size()
+                    && first.stream().allMatch(value -> equal(value, others.next(), rendering));
         } else if (a instanceof Map<?, ?> first && b instanceof Map<?, ?> second) {
             return first.size() == second.size()
                     && first.entrySet().stream()
                             .allMatch(entry -> second.containsKey(entry.getKey())
-                                    && equal(entry.getValue(), second.get(entry.getKey()), left));
+                                    && equal(entry.getValue(), second.get(entry.getKey()), rendering));
         }
         return Objects.equals(a, b);
     }
 
-    static int order(@Nullable Object a, @Nullable Object b) {
+    /** @param rendering as for {@link #equal} */
+    static int order(@Nullable Object a, @Nullable Object b, Rendering rendering) {
+        rendering.work(COMPARED);
         if (isNumber(a) && isNumber(b)) {
             return a instanceof Double || b instanceof Double
                     ? Double.compare(real(a), real(b))
                     : Long.compare(integer(a), integer(b));
         } else if (a instanceof String first && b instanceof String second) {
+            rendering.work((long) first.length() + second.length());
             return byCodePoints(first, second);
         }
         List<?> first = elements(a);
@@ -124,8 +124,8 @@ final class Values {
             throw a instanceof Undefined ? fault(a, "") : fault(b, "cannot be compared with " + shortened(repr(a)));
         }
         for (int i = 0; i < Math.min(first.size(), second.size()); i++) {
-            if (!equal(first.get(i), second.get(i))) {
-                return order(first.get(i), second.get(i));
+            if (!equal(first.get(i), second.get(i), rendering)) {
+                return order(first.get(i), second.get(i), rendering);
             }
         }
         return Integer.compare(first.size(), second.size());

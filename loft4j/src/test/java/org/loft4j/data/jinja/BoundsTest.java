@@ -1,11 +1,15 @@
 package org.loft4j.data.jinja;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeout;
 
 import java.time.Duration;
 import java.time.ZonedDateTime;
+import java.util.AbstractList;
+import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -31,7 +35,15 @@ class BoundsTest {
                 "{% set s = 'é' * 999999 %}{% for i in range(99999) %}{% set x = s[999998] %}{% endfor %}",
                 "{{ ('z' * 999999) | batch(1) | list }}{{ range(99999) | list * 999 }}",
                 "{% set ns = namespace(a=[]) %}{% for i in range(9999) %}{% set ns.a = ns.a + [range(99999)] %}{% endfor %}",
-                "{% set x = 'a' * 4999999 %}{{ [x] * 9999 | sort }}"
+                "{% set x = 'a' * 4999999 %}{{ [x] * 9999 | sort }}",
+                "{% set x = 'A' * 4999999 %}{{ ([{'k': x}] * 9999) | sort(attribute='k') }}",
+                "{{ ([0] * 30000) | tojson(separators=('x' * 1000000, ':')) }}",
+                "{{ {'a': 1, 'b': 2, 'c': 3} | tojson(separators=(',', 'x' * 12000000)) }}",
+                "{% set x = [[[[[0] * 9999]]]] %}{{ x | tojson(indent='x' * 1000000) }}",
+                "{% set x = [0] * 90000 %}{% set b = [x] * 5000000 %}{{ b < b }}",
+                "{% set a = [[0] * 90000] %}{% set b = [a] * 5000000 %}{{ b.count(a) }}",
+                "{% set a = [0] * 90000 %}{% set b = [a] * 5000000 %}{{ b.index(a + [1]) }}{{ b.index([1] + a[1:]) }}"
+                        + "{{ a in b }}{{ b | max }}"
             })
     void aTemplateIsStopped(String source) {
         Template template = Template.parse(source);
@@ -39,5 +51,24 @@ class BoundsTest {
                 Duration.ofSeconds(5),
                 () -> assertThrows(
                         TemplateException.class, () -> template.render(Map.of(), ZonedDateTime.now()), source));
+    }
+
+    @Test
+    void aHeapThatIsFullIsAnErrorOfTheTemplate() {
+        List<Object> full = new AbstractList<>() {
+            @Override
+            public Object get(int index) {
+                throw new OutOfMemoryError("Java heap space");
+            }
+
+            @Override
+            public int size() {
+                return 1;
+            }
+        };
+        Template template = Template.parse("\n{{ x == [1] }}");
+        TemplateException fault =
+                assertThrows(TemplateException.class, () -> template.render(Map.of("x", full), ZonedDateTime.now()));
+        assertEquals(2, fault.line());
     }
 }
