@@ -8,8 +8,9 @@ import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Looks through the pattern of a stranger for what makes a backtracking engine try without end: a repetition of repetitions, and
- * many repetitions in a row. The patterns of known tokenizers and adapters have neither.
+ * Looks through the pattern of a stranger for what makes a backtracking engine try without end: a repetition of repetitions,
+ * many repetitions in a row, and many options, alternatives and short repetitions that multiply. The patterns of known tokenizers
+ * have none of them.
  */
 final class RegexCheck {
     private static final int LONGEST = 10_000;
@@ -18,6 +19,9 @@ final class RegexCheck {
     private static final int SHORT = 8;
 
     private static final int MOST_COUNTED = 1000;
+    /** Ways to go on, by options, short repetitions and alternatives: an engine may try all of them at each character. */
+    private static final double MOST_WAYS = 10_000;
+
     /** The native library reads groups, sets in sets and repetitions of one thing by recursion, and an option like a group. */
     private static final int MOST_GROUPS = 200;
 
@@ -32,17 +36,28 @@ final class RegexCheck {
     private int groups;
     private int deepestSet;
     private int mostQuantifiers;
+    /** How often the last thing is repeated at least. */
+    private double least;
 
-    /** A group: repetitions in its longest alternative up to here, and in the one that is being read. */
+    /** A group: repetitions in its longest alternative up to here, and in the one that is being read; ways likewise. */
     private static final class Group {
         private int most;
         private int here;
         private boolean alternatives;
+        private double waysBefore;
+        private double ways = 1;
 
         private void alternative() {
             most = Math.max(most, here);
             here = 0;
+            waysBefore += ways;
+            ways = 1;
             alternatives = true;
+        }
+
+        /** Ways through the whole of it. */
+        private double all() {
+            return waysBefore + ways;
         }
     }
 
@@ -101,8 +116,15 @@ final class RegexCheck {
                 return "repeats more than " + MOST_COUNTED + " times";
             }
             boolean repeated = times > SHORT;
-            if (closed != null && repeated && (closed.most > 0 || closed.alternatives)) {
+            double inside = closed == null ? 1 : closed.all();
+            if (closed != null && repeated && (closed.most > 0 || closed.alternatives || inside > 1)) {
                 return "repeats a repetition";
+            }
+            if (!repeated) {
+                open.element().ways *= (times - least + 1) * Math.pow(inside, times);
+            }
+            if (open.element().all() > MOST_WAYS) {
+                return "leaves more than " + (long) MOST_WAYS + " ways to try";
             }
             open.element().here += (repeated ? 1 : 0) + (closed == null ? 0 : closed.most);
             if (open.element().here > MOST_IN_A_ROW) {
@@ -124,6 +146,7 @@ final class RegexCheck {
     /** A set of characters, which may hold others. */
     private void set() {
         int depth = 1;
+        at += pattern.startsWith("^", at) ? 1 : 0;
         boolean first = true;
         while (at < pattern.length() && depth > 0) {
             char c = pattern.charAt(at++);
@@ -135,7 +158,7 @@ final class RegexCheck {
             } else if (c == ']' && !first) {
                 depth--;
             }
-            first = first && c == '^';
+            first = false;
         }
     }
 
@@ -143,6 +166,7 @@ final class RegexCheck {
     private long repetition() {
         long times = 1;
         int quantifiers = 0;
+        least = 1;
         while (at < pattern.length()) {
             char c = pattern.charAt(at);
             Matcher counted = COUNTED.matcher(pattern).region(at, pattern.length());
@@ -150,14 +174,16 @@ final class RegexCheck {
                 times = Long.MAX_VALUE;
                 at++;
             } else if (c == '?') {
+                least = 0;
                 at++;
             } else if (c == '{' && counted.lookingAt()) {
                 String most = counted.group(2).isEmpty() ? counted.group(1) : counted.group(3);
-                String least = counted.group(1);
+                String fewest = counted.group(1);
                 long number = most.isEmpty() ? Long.MAX_VALUE : most.length() > 6 ? 1_000_000 : Long.parseLong(most);
-                if (least.length() > 6 || !least.isEmpty() && Long.parseLong(least) > MOST_COUNTED) {
+                if (fewest.length() > 6 || !fewest.isEmpty() && Long.parseLong(fewest) > MOST_COUNTED) {
                     number = 1_000_000;
                 }
+                least *= fewest.isEmpty() ? 0 : Double.parseDouble(fewest);
                 times = times == 1 ? number : times == Long.MAX_VALUE ? times : Math.max(times, times * number);
                 at = counted.end();
             } else {

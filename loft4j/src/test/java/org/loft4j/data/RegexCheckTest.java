@@ -24,6 +24,8 @@ class RegexCheckTest {
                 "[一-龥぀-ゟ゠-ヿ]+",
                 "(a|b)?c",
                 " {2,}",
+                "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+                "\\p{Nd}{1,3}(?=(?:\\p{Nd}{3})+(?!\\p{Nd}))",
                 "\\p{N}{1,3}(?=(?:\\p{N}{3})*)"
             })
     void patternsOfKnownTokenizersAreSound(String pattern) {
@@ -45,6 +47,19 @@ class RegexCheckTest {
             })
     void patternsWithoutEndAreNot(String pattern) {
         assertNotNull(RegexCheck.fault(pattern));
+    }
+
+    /** None has a repetition without end: what multiplies is the number of ways to share out the characters. */
+    @Test
+    void waysThatMultiplyAreBounded() {
+        assertNotNull(RegexCheck.fault(".?".repeat(30) + "(?!)"));
+        assertNotNull(RegexCheck.fault("(?:a|b|ab)".repeat(100)));
+        assertNotNull(RegexCheck.fault(".{0,8}".repeat(20) + "(?!)"));
+        assertNotNull(RegexCheck.fault("(?:(?:.{0,8}){0,8}){0,8}(?!)"));
+        assertNotNull(RegexCheck.fault("(?:(?:a|ab){8}){8}c"));
+        assertNotNull(RegexCheck.fault("(?:aa?)*(?!)"));
+        assertNotNull(RegexCheck.fault("[^^]" + ".?".repeat(30) + "(?!)]"));
+        assertNull(RegexCheck.fault("[+-]?\\d{1,3}(?:st|nd|rd|th)?"));
     }
 
     @Test
