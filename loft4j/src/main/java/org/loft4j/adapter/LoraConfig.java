@@ -203,8 +203,9 @@ public record LoraConfig(
     }
 
     private static <T> T valueOf(String field, Map<String, T> patterns, String path, T otherwise) {
+        ModulePattern.Budget budget = new ModulePattern.Budget();
         for (Map.Entry<String, T> entry : patterns.entrySet()) {
-            if (endsWith(field, entry.getKey()).fits(path)) {
+            if (endsWith(field, entry.getKey()).fits(path, budget)) {
                 return entry.getValue();
             }
         }

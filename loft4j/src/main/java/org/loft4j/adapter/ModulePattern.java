@@ -14,17 +14,26 @@ final class ModulePattern {
     static final String BLOCK = "loftBlock";
 
     private static final int LONGEST = 10_000;
-    /** Characters looked at for one path. Patterns of known adapters need some thousand. */
+    /** Ways to match nothing at one place; patterns of known adapters have a handful. */
+    private static final double MOST_WAYS = 1000;
+    /** Characters looked at for one path, by all patterns of a list together. Those of known adapters need some thousand. */
     private static final int MOST_STEPS = 5_000_000;
 
     private final String field;
     private final String shown;
     private final Pattern pattern;
+    private final int ways;
 
-    private ModulePattern(String field, String shown, Pattern pattern) {
+    /** What the patterns of a list may still look at for one path. */
+    static final class Budget {
+        private long left = MOST_STEPS;
+    }
+
+    private ModulePattern(String field, String shown, Pattern pattern, int ways) {
         this.field = field;
         this.shown = shown;
         this.pattern = pattern;
+        this.ways = ways;
     }
 
     /**
@@ -42,7 +51,15 @@ final class ModulePattern {
                     + "; name the modules instead");
         }
         try {
-            return new ModulePattern(field, shown, Pattern.compile(before + pattern + after));
+            String whole = before + pattern + after;
+            Pattern compiled = Pattern.compile(whole);
+            double ways = EmptyWays.of(whole);
+            if (!(ways <= MOST_WAYS)) {
+                throw new ConfigException(
+                        field + " must not repeat what matches nothing, nor choose between such things, more" + " than "
+                                + (int) MOST_WAYS + " times, got " + shown + "; name the modules instead");
+            }
+            return new ModulePattern(field, shown, compiled, (int) ways);
         } catch (PatternSyntaxException e) {
             throw new ConfigException(
                     field + " must be a valid regular expression, got " + shown + ": " + e.getDescription(), e);
@@ -55,21 +72,26 @@ final class ModulePattern {
 
     /** Whether the whole path fits. */
     boolean fits(String path) {
-        return tried(path, Matcher::matches);
+        return fits(path, new Budget());
+    }
+
+    /** @param budget that of all patterns which are tried for this path */
+    boolean fits(String path, Budget budget) {
+        return tried(path, budget, Matcher::matches);
     }
 
     /** The group {@link #BLOCK}, where the path begins as the pattern says; else an empty text. */
     String begins(String path) {
-        return tried(path, matcher -> matcher.lookingAt() ? matcher.group(BLOCK) : "");
+        return tried(path, new Budget(), matcher -> matcher.lookingAt() ? matcher.group(BLOCK) : "");
     }
 
     private interface Attempt<T> {
         T by(Matcher matcher);
     }
 
-    private <T> T tried(String path, Attempt<T> attempt) {
+    private <T> T tried(String path, Budget budget, Attempt<T> attempt) {
         try {
-            return attempt.by(pattern.matcher(new CountedText(path, new int[1])));
+            return attempt.by(pattern.matcher(new CountedText(path, ways, budget)));
         } catch (TooManySteps | StackOverflowError e) {
             throw new ConfigException(
                     field + " must be a regular expression that ends, got " + shown + ", which tries more than "
@@ -87,10 +109,11 @@ final class ModulePattern {
         }
     }
 
-    private record CountedText(String text, int[] steps) implements CharSequence {
+    private record CountedText(String text, int ways, Budget budget) implements CharSequence {
         @Override
         public char charAt(int index) {
-            if (++steps[0] > MOST_STEPS) {
+            budget.left -= ways;
+            if (budget.left < 0) {
                 throw new TooManySteps();
             }
             return text.charAt(index);

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -79,6 +81,58 @@ class TargetModulesTest {
             TargetModules named = new TargetModules.Names(List.of("name"), List.of(1), List.of(pattern));
             assertThrows(ConfigException.class, () -> named.matches(path));
         });
+    }
+
+    /** The engine tries all of it without looking at a character, which is what the steps count. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "(?:^{2147483647}){2147483647}.*",
+                "^{100000}x",
+                "(?:(?:^{30}){30}){30}x",
+                "(?:a?){2147483647}(?!)",
+                "[\\])]?(?:(?:|){60}(?!))",
+                "{2147483647}{2147483647}x",
+                "(?i){2147483647}{2147483647}x",
+                "a|{2147483647}{2147483647}",
+                "a+{2147483647}{2147483647}",
+                "[^^](?:|){60}(?!)]",
+                "[^^]((?x)a{6 0}(?:|){60}(?!))",
+                "\\c[(?:|){60}(?!)]",
+                "(?x)#[\n(?:|){60}(?!)#]"
+            })
+    void whatMatchesNothingIsNotRepeatedWithoutEnd(String pattern) {
+        ConfigException fault = assertTimeoutPreemptively(
+                Duration.ofSeconds(5), () -> assertThrows(ConfigException.class, () -> TargetModules.regex(pattern)));
+        assertTrue(fault.getMessage().startsWith("a pattern of modules must not repeat"), fault.getMessage());
+    }
+
+    @Test
+    void choicesBetweenNothingAndNothingAreCounted() {
+        for (String choice :
+                List.of("(?:|)", "(?:^|\\b)", "(?:(?!x)|(?!y))", "^?", "(?:a*|b?)", "(?<n>)?", "(?:\\Q\\E|)")) {
+            assertThrows(ConfigException.class, () -> TargetModules.regex(".*" + choice.repeat(40) + "(?!)"), choice);
+        }
+        for (String honest : List.of(
+                "(?:layers\\.\\d{1,2}\\.)?[^.]{1,4000}(q|k|v)?_proj",
+                "^(?!.*head).*$",
+                "\\b(a|b|)c?",
+                ".*?[]x].*?(?:a|b)++([^^]+?)")) {
+            TargetModules.regex(honest.repeat(3));
+        }
+    }
+
+    @Test
+    void allKeysOfAListShareTheStepsOfAPath() {
+        Map<String, Integer> ranks = new LinkedHashMap<>();
+        for (int i = 0; i < 2000; i++) {
+            ranks.put(".*.*.*.*x!" + i, 1);
+        }
+        LoraConfig config =
+                new LoraConfig(1, 1, 0, TargetModules.allLinear(), null, false, false, List.of(), ranks, Map.of());
+        assertTimeoutPreemptively(
+                Duration.ofSeconds(5),
+                () -> assertThrows(ConfigException.class, () -> config.rankOf("model.layers.1.self_attn.q_proj.long")));
     }
 
     @Test
