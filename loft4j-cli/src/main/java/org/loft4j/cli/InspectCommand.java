@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.Shown;
 import org.loft4j.cli.report.Table;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Tokenizer;
@@ -43,6 +44,9 @@ import picocli.CommandLine.Spec;
             "  loft inspect --data chats.jsonl --model models/Llama --rows 2"
         })
 final class InspectCommand implements Verb {
+    /** Characters of the names of all shards. */
+    private static final int FILES_LIMIT = 4000;
+
     @Parameters(
             paramLabel = "PATH",
             arity = "0..*",
@@ -163,10 +167,11 @@ final class InspectCommand implements Verb {
 
     private void print(Inspection inspection, PrintWriter out) {
         out.println(inspection.path() + ": " + inspection.kind().name().toLowerCase(Locale.ROOT));
-        inspection.facts().forEach((key, value) -> out.println("  " + key + ": " + text(value)));
+        inspection.facts().forEach((key, value) -> out.println("  " + Shown.text(key) + ": " + text(value)));
         inspection.tensors().forEach((file, tensors) -> {
             out.println();
-            out.println(file + ": " + Quantities.count(elements(tensors)) + " elements in " + tensors.size()
+            out.println(Shown.text(file, FILES_LIMIT) + ": " + Quantities.count(elements(tensors)) + " elements in "
+                    + tensors.size()
                     + " tensors, " + dtypes(tensors).keySet().stream().collect(Collectors.joining(", ")) + ", "
                     + Quantities.bytes(
                             tensors.stream().mapToLong(TensorInfo::bytes).sum()));
@@ -192,7 +197,7 @@ final class InspectCommand implements Verb {
     private static Table each(List<TensorInfo> tensors) {
         Table table = new Table("tensor", "type", "shape", ">elements");
         tensors.forEach(tensor -> table.row(
-                tensor.name(),
+                Shown.text(tensor.name()),
                 tensor.dtype().torchName(),
                 Shapes.text(tensor.shape()),
                 Quantities.count(tensor.elements())));
@@ -203,7 +208,7 @@ final class InspectCommand implements Verb {
         Table table = new Table("tensor", "type", "shape", ">count", ">elements");
         TensorGroups.of(tensors)
                 .forEach(group -> table.row(
-                        group.name(),
+                        Shown.text(group.name()),
                         group.dtype(),
                         group.shape(),
                         Integer.toString(group.count()),
@@ -261,9 +266,9 @@ final class InspectCommand implements Verb {
     private static String text(Object value) {
         if (value instanceof JsonNode node && node.isContainerNode()) {
             List<String> parts = new ArrayList<>();
-            node.forEach(part -> parts.add(part.asText()));
+            node.forEach(part -> parts.add(Shown.text(part.asText())));
             return String.join(", ", parts);
         }
-        return value instanceof JsonNode node ? node.asText() : value.toString();
+        return Shown.text(value instanceof JsonNode node ? node.asText() : value.toString());
     }
 }

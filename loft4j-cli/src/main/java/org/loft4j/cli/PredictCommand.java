@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.DataException;
@@ -47,6 +48,8 @@ import picocli.CommandLine.Spec;
             "  cat lines.txt | loft predict --model merged"
         })
 final class PredictCommand implements Verb {
+    private static final Pattern CONTROL = Pattern.compile("\\p{Cc}");
+
     @Option(
             names = "--text",
             paramLabel = "TEXT",
@@ -213,11 +216,15 @@ final class PredictCommand implements Verb {
     }
 
     /** Keeps a text within its field and its line. */
-    private static String field(String text) {
-        return text.replace("\\", "\\\\")
+    static String field(String text) {
+        String escaped = text.replace("\\", "\\\\")
                 .replace("\t", "\\t")
                 .replace("\n", "\\n")
                 .replace("\r", "\\r");
+        // what else a terminal would take for an order
+        return CONTROL.matcher(escaped)
+                .replaceAll(
+                        found -> String.format("\\\\u%04x", (int) found.group().charAt(0)));
     }
 
     private void print(

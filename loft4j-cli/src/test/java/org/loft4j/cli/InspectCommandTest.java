@@ -51,6 +51,20 @@ class InspectCommandTest {
         assertEquals(1, tree.get("config").get("r").asInt());
     }
 
+    @Test
+    void whatAStrangerWroteGivesTheTerminalNoOrders() throws IOException {
+        Path file = directory.resolve("a.safetensors");
+        try (NativeScope scope = new NativeScope()) {
+            Tensor tensor = Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 2);
+            SafetensorsWriter.write(
+                    file, Map.of("w\u001b[2J\u009bx", tensor), Map.of("by\u0007", "me\u001b]0;t\u0007"));
+        }
+        for (String[] words : new String[][] {{"inspect", file.toString()}, {"inspect", "--all", file.toString()}}) {
+            Captured call = Captured.loft(words);
+            assertTrue(call.out().contains("w?[2J?x") && call.out().contains("by?: me?]0;t?"), call.out());
+        }
+    }
+
     private Path model() throws IOException {
         Path model = Files.createDirectory(directory.resolve("model"));
         Files.writeString(model.resolve("config.json"), "{\"model_type\": \"bert\"}");

@@ -10,12 +10,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.Shown;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsFile;
@@ -329,14 +331,14 @@ public final class PeftFiles {
         }
         return trainedOn.isEmpty()
                 ? "; is it an adapter of another model?"
-                : "; it is an adapter of " + trainedOn
-                        + (opened.isEmpty() ? "" : ", and the model that was opened is " + opened);
+                : "; it is an adapter of " + Shown.text(trainedOn)
+                        + (opened.isEmpty() ? "" : ", and the model that was opened is " + Shown.text(opened));
     }
 
     private static String list(List<String> names) {
         int shown = Math.min(names.size(), 4);
         String more = names.size() > shown ? " and " + (names.size() - shown) + " more" : "";
-        return String.join(", ", names.subList(0, shown)) + more;
+        return names.stream().limit(shown).map(Shown::text).collect(Collectors.joining(", ")) + more;
     }
 
     private static Tensor read(SafetensorsFile file, String hint, String name, long... shape)

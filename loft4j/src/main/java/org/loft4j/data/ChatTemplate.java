@@ -14,6 +14,7 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.Shown;
 import org.loft4j.data.jinja.Rendered;
 import org.loft4j.data.jinja.Template;
 import org.loft4j.data.jinja.TemplateException;
@@ -24,6 +25,7 @@ import org.loft4j.data.jinja.TemplateException;
  * text without adding any.
  */
 public final class ChatTemplate {
+    private static final int MESSAGE_LIMIT = 1000;
     private static final String PROBE = "loft4j's answer";
 
     private final ChatTemplateFiles files;
@@ -159,8 +161,8 @@ public final class ChatTemplate {
     }
 
     private static String complaint(@Nullable String name, TemplateException e) {
-        return "chat template" + (name == null ? "" : " \"" + name + "\"") + ", line " + e.line() + ": "
-                + e.getMessage();
+        return "chat template" + (name == null ? "" : " " + Quoted.text(name)) + ", line " + e.line() + ": "
+                + Shown.text(String.valueOf(e.getMessage()), MESSAGE_LIMIT);
     }
 
     /** The turns, one of which says something else in the same form. */

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.Shown;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.data.Tokenizer;
@@ -53,7 +54,7 @@ record OpenModel(
                         trained,
                         (name.isEmpty()
                                         ? "its model is not named"
-                                        : "its model " + name
+                                        : "its model " + Shown.text(name)
                                                 + " is not on this machine (a path is that from the folder of the training)")
                                 + ": open it with the directory of the model beside that of the adapter");
             }

@@ -43,7 +43,7 @@ final class HubFiles {
             "loft_task.json");
 
     private static final Pattern TEMPLATE = Pattern.compile("additional_chat_templates/[^/]+\\.jinja");
-    private static final Pattern SEGMENT = Pattern.compile("[^/\\\\:\\p{Cntrl}]+");
+    private static final Pattern SEGMENT = Pattern.compile("[^/\\\\:\\p{Cc}]+");
     private static final Pattern PICKLE = Pattern.compile("[^/]+\\.(bin|pt|pth|ckpt|pkl)");
 
     private HubFiles() {}

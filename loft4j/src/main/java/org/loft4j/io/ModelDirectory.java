@@ -25,7 +25,7 @@ public final class ModelDirectory implements TensorSource {
     /** The settings of an adapter, in whose directory there is no model. */
     public static final String ADAPTER_CONFIG = "adapter_config.json";
 
-    private static final Pattern SHARD = Pattern.compile("[^/\\\\:\\p{Cntrl}]+(/[^/\\\\:\\p{Cntrl}]+)*");
+    private static final Pattern SHARD = Pattern.compile("[^/\\\\:\\p{Cc}]+(/[^/\\\\:\\p{Cc}]+)*");
 
     private final Path directory;
     private final Map<String, SafetensorsFile> files;

@@ -6,6 +6,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.Shown;
 
 /**
  * A model as a person names it: a directory, or the name of a model on the hub. A directory that exists is always meant.
@@ -21,7 +22,7 @@ public record ModelReference(String text) {
         HubName name = HubName.find(text);
         return directory() != null || (name != null && name.hasOrganisation())
                 ? null
-                : text + " is not a directory, and not the name of a model on the hub, such as " + EXAMPLE;
+                : Shown.text(text) + " is not a directory, and not the name of a model on the hub, such as " + EXAMPLE;
     }
 
     /** Whether it has the shape of a name on the hub; {@code gpt2} has, too, for there are models without an organisation. */

@@ -9,8 +9,10 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.CheckpointException;
+import org.loft4j.Shown;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
@@ -118,7 +120,7 @@ public final class ParameterReader {
     }
 
     private static String shown(List<String> names) {
-        String first = String.join(", ", names.subList(0, Math.min(NAMES_SHOWN, names.size())));
+        String first = names.stream().limit(NAMES_SHOWN).map(Shown::text).collect(Collectors.joining(", "));
         return names.size() > NAMES_SHOWN ? first + ", …" : first;
     }
 }

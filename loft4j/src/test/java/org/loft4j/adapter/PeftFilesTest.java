@@ -153,6 +153,17 @@ class PeftFilesTest {
     }
 
     @Test
+    void whatAStrangerWroteGivesTheTerminalNoOrders() throws IOException {
+        save(Task.CAUSAL_LM, LoraConfig.of(2, 4, TargetModules.names("up_proj")));
+        refuses(
+                tree -> {
+                    tree.putArray("target_modules").add("down_proj");
+                    tree.put("base_model_name_or_path", "a\u001b[2J\u009bb");
+                },
+                "it is an adapter of a?[2J?b");
+    }
+
+    @Test
     void tensorsThatAreMissingOrExtraAreListed() throws IOException {
         save(Task.CAUSAL_LM, LoraConfig.of(2, 4, TargetModules.allLinear()));
         String lost = UP0.replace("lora_A", "lora_B");

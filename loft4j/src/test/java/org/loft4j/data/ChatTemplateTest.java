@@ -96,6 +96,10 @@ class ChatTemplateTest {
         assertEquals(
                 directory.resolve("tokenizer_config.json") + ": chat template, line 2: roles must alternate",
                 raised.getMessage());
+        config("{\"chat_template\": \"{{ raise_exception('a\\\\u001b[2Jb\\\\u009bc') }}\"}".replace("\\\\", "\\"));
+        var order = assertThrows(
+                ConfigException.class, () -> ChatTemplate.open(directory).prompt(HELLO));
+        assertTrue(order.getMessage().endsWith("line 1: a?[2Jb?c"), order.getMessage());
         config("{\"chat_template\": \"a\\n\\n{% for %}\"}");
         var wrong = assertThrows(CheckpointException.class, () -> ChatTemplate.open(directory));
         assertTrue(

@@ -52,6 +52,8 @@ class ModelReferenceTest {
         assertEquals(
                 "nowhere is not a directory, and not the name of a model on the hub, such as HuggingFaceTB/SmolLM2-135M",
                 new ModelReference("nowhere").fault());
+        assertTrue(
+                new ModelReference("a\u001b[2J\u009bb").fault().startsWith("a?[2J?b is not"), "an adapter may name it");
         assertThrows(ConfigException.class, () -> new ModelReference("./org/name").resolve(offline()));
     }
 
