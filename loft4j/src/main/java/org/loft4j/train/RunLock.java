@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
@@ -16,6 +17,8 @@ import org.loft4j.FileFault;
 
 /** Holds a directory for one process. The system lets go of it when the process ends, however it ends. */
 public final class RunLock implements AutoCloseable {
+    private static final System.Logger LOG = System.getLogger(RunLock.class.getName());
+
     /**
      * The directories that this process holds. They must be known before the file is opened: POSIX lets go of all locks of a process
      * on a file as soon as it closes the file by whichever channel, that of a call which was refused too.
@@ -42,6 +45,16 @@ public final class RunLock implements AutoCloseable {
 
     /** The lock on a directory, which is made where it is missing; null if someone else holds it. */
     public static @Nullable RunLock tryAcquire(Path directory) throws IOException {
+        return tryAcquire(directory, FileChannel::tryLock);
+    }
+
+    /** How a file is locked; a file system may have no locks, which is a fault of its own kind. */
+    interface Locking {
+        @Nullable
+        FileLock tryLock(FileChannel channel) throws IOException;
+    }
+
+    static @Nullable RunLock tryAcquire(Path directory, Locking locking) throws IOException {
         try {
             Files.createDirectories(directory);
             Path place = directory.toRealPath();
@@ -51,7 +64,7 @@ public final class RunLock implements AutoCloseable {
                 }
                 FileChannel channel =
                         FileChannel.open(place.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-                if (!isLocked(channel)) {
+                if (!isLocked(channel, place, locking)) {
                     return null;
                 }
                 HELD.add(place);
@@ -70,13 +83,21 @@ public final class RunLock implements AutoCloseable {
         }
     }
 
-    /** Locks the file, or closes the channel. */
-    private static boolean isLocked(FileChannel channel) throws IOException {
+    /** Locks the file, or closes the channel. Where there are no locks, other processes are not kept out, and a warning tells. */
+    private static boolean isLocked(FileChannel channel, Path place, Locking locking) throws IOException {
         boolean locked = false;
         try {
-            locked = channel.tryLock() != null;
+            locked = locking.tryLock(channel) != null;
         } catch (OverlappingFileLockException e) {
             // this process holds the directory by another name, which only a mount can give it
+        } catch (IOException e) {
+            // network file systems without a service of locks
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "{0} cannot be locked ({1}): nothing keeps another process from writing there at the same time",
+                    place,
+                    FileFault.of(e));
+            locked = true;
         } finally {
             if (!locked) {
                 channel.close();
