@@ -8,12 +8,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.concurrent.ThreadLocalRandom;
+import org.loft4j.FileFault;
 
 /**
  * Writes a file as a whole or not at all: into a temporary file beside it, forced to the disk, then renamed over the old one.
  * A reader, or a machine that loses power, sees the old content or the new one. A failure leaves the old file and nothing else.
  */
 public final class AtomicFiles {
+    private static final System.Logger LOG = System.getLogger(AtomicFiles.class.getName());
     private static final boolean WINDOWS = System.getProperty("os.name", "").startsWith("Windows");
 
     private AtomicFiles() {}
@@ -65,13 +67,16 @@ public final class AtomicFiles {
     }
 
     /**
-     * Forces a directory's list of names to the disk: a rename lasts only from then on. Does nothing on Windows, which has no
-     * such call.
+     * Forces a directory's list of names to the disk, as far as its file system can: a rename lasts only from then on. Windows
+     * has no such call, shared folders of virtual machines refuse it, and so do directories that cannot be read; what was
+     * written stays written.
      */
-    public static void forceDirectory(Path directory) throws IOException {
+    public static void forceDirectory(Path directory) {
         if (!WINDOWS) {
             try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
                 channel.force(true);
+            } catch (IOException e) {
+                LOG.log(System.Logger.Level.DEBUG, "{0} cannot be forced to the disk: {1}", directory, FileFault.of(e));
             }
         }
     }

@@ -1,6 +1,7 @@
 package org.loft4j.io;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -52,6 +53,12 @@ class AtomicFilesTest {
             assertArrayEquals(OLD, Files.readAllBytes(file));
             assertEquals(List.of(file), list(folder));
         }
+    }
+
+    /** As a shared folder of a virtual machine, or one that cannot be read: the file in it is written by then. */
+    @Test
+    void aDirectoryThatCannotBeForcedIsNoFault() {
+        assertDoesNotThrow(() -> AtomicFiles.forceDirectory(folder.resolve("none")));
     }
 
     @Test
