@@ -1,6 +1,7 @@
 package org.loft4j.io;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.ConnectException;
@@ -41,13 +42,19 @@ final class HubClient {
         URI address = URI.create(
                 environment.endpoint() + "/api/models/" + name.repository() + "/revision/" + encoded(name.revision()));
         return retrying(name, "the list of files", true, () -> {
-            try (InputStream body = requests.get(name, address, 0).body()) {
-                byte[] text = body.readNBytes(MAX_LISTING_BYTES + 1);
-                if (text.length > MAX_LISTING_BYTES) {
-                    throw new HubException(name, "the hub lists more than " + MAX_LISTING_BYTES + " bytes of files");
+            ByteArrayOutputStream text = new ByteArrayOutputStream();
+            try (WatchedBody body =
+                    new WatchedBody(requests.get(name, address, 0).body(), retries.silence())) {
+                byte[] buffer = new byte[1 << 14];
+                for (int count = body.read(buffer); count >= 0; count = body.read(buffer)) {
+                    text.write(buffer, 0, count);
+                    if (text.size() > MAX_LISTING_BYTES) {
+                        throw new HubException(
+                                name, "the hub lists more than " + MAX_LISTING_BYTES + " bytes of files");
+                    }
                 }
-                return listing(name, new String(text, StandardCharsets.UTF_8));
             }
+            return listing(name, text.toString(StandardCharsets.UTF_8));
         });
     }
 

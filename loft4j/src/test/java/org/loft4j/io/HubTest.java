@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -293,6 +294,21 @@ class HubTest {
         Path snapshot = new Hub(environment(null, false), impatient, HubListener.NONE).snapshot(NAME);
         assertArrayEquals(WEIGHTS, Files.readAllBytes(snapshot.resolve("model.safetensors")));
         assertEquals(2, server.bodies("model.safetensors"));
+    }
+
+    @Test
+    void aListOfFilesThatFallsSilentIsAskedForAgain() {
+        server.listingFaults.add((exchange, content) -> {
+            exchange.sendResponseHeaders(200, content.length);
+            exchange.getResponseBody().write(content, 0, 10);
+            exchange.getResponseBody().flush();
+            HubRetries.sleep(Duration.ofSeconds(20));
+        });
+        HubRetries impatient = new HubRetries(3, Duration.ofMillis(1), Duration.ofMillis(20), Duration.ofMillis(300));
+        Hub hub = new Hub(environment(null, false), impatient, HubListener.NONE);
+        assertTimeoutPreemptively(Duration.ofSeconds(15), () -> {
+            hub.snapshot(NAME);
+        });
     }
 
     @Test
