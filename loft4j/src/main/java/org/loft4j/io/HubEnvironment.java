@@ -12,31 +12,86 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.FileFault;
 
 /**
  * What the environment says of the Hugging Face hub, by the variables that Hugging Face's Python library reads.
- *
- * @param cache directory of the downloaded models: {@code HF_HUB_CACHE}, else {@code hub} in {@code HF_HOME}, else in
- *     {@code XDG_CACHE_HOME/huggingface}, else in {@code ~/.cache/huggingface}
- * @param endpoint {@code HF_ENDPOINT}, without a slash at its end
- * @param token {@code HF_TOKEN}, else what the file {@code token} in {@code HF_HOME} holds; null where there is none
- * @param offline whether {@code HF_HUB_OFFLINE} forbids to ask the hub
+ * The file of the token is read when the hub is asked, and not for what lies in the cache.
  */
-public record HubEnvironment(
-        Path cache, URI endpoint, @Nullable String token, boolean offline) {
+public final class HubEnvironment {
     private static final String ENDPOINT = "https://huggingface.co";
     private static final Set<String> YES = Set.of("1", "ON", "YES", "TRUE");
     private static final Pattern VARIABLE = Pattern.compile("\\$(?:([A-Za-z0-9_]+)|\\{([A-Za-z0-9_]+)})");
     private static final Pattern TOKEN = Pattern.compile("[\\x21-\\x7e]+");
 
-    public HubEnvironment {
+    private final Path cache;
+    private final URI endpoint;
+    private final @Nullable String token;
+    private final @Nullable Path tokenFile;
+    private final boolean offline;
+
+    /** @param token null for none */
+    public HubEnvironment(Path cache, URI endpoint, @Nullable String token, boolean offline) {
+        this(cache, endpoint, token, null, offline);
+    }
+
+    private HubEnvironment(
+            Path cache, URI endpoint, @Nullable String token, @Nullable Path tokenFile, boolean offline) {
         String scheme = endpoint.getScheme();
         if (endpoint.getHost() == null || !("https".equals(scheme) || "http".equals(scheme))) {
             throw new ConfigException("HF_ENDPOINT must be an address such as " + ENDPOINT + ", got " + endpoint);
         }
-        if (token != null && !TOKEN.matcher(token).matches()) {
+        this.cache = cache;
+        this.endpoint = endpoint;
+        this.token = token == null ? null : oneWord("HF_TOKEN", token);
+        this.tokenFile = tokenFile;
+        this.offline = offline;
+    }
+
+    private static String oneWord(String place, String token) {
+        if (!TOKEN.matcher(token).matches()) {
             throw new ConfigException(
-                    "HF_TOKEN must be one word of ASCII characters, as the hub's page of tokens shows it");
+                    place + " must be one word of ASCII characters, as the hub's page of tokens shows it");
+        }
+        return token;
+    }
+
+    /**
+     * Directory of the downloaded models: {@code HF_HUB_CACHE}, else {@code hub} in {@code HF_HOME}, else in
+     * {@code XDG_CACHE_HOME/huggingface}, else in {@code ~/.cache/huggingface}.
+     */
+    public Path cache() {
+        return cache;
+    }
+
+    /** {@code HF_ENDPOINT}, without a slash at its end. */
+    public URI endpoint() {
+        return endpoint;
+    }
+
+    /** Whether {@code HF_HUB_OFFLINE} forbids to ask the hub. */
+    public boolean offline() {
+        return offline;
+    }
+
+    /**
+     * {@code HF_TOKEN}, else what the file {@code token} in {@code HF_HOME} holds; null where there is none.
+     *
+     * @throws ConfigException if the file cannot be read, or holds no token
+     */
+    public @Nullable String token() {
+        if (token != null || tokenFile == null) {
+            return token;
+        }
+        try {
+            String text =
+                    Files.isRegularFile(tokenFile) ? Files.readString(tokenFile).strip() : "";
+            return text.isEmpty() ? null : oneWord("the token of the hub in " + tokenFile, text);
+        } catch (IOException e) {
+            throw new ConfigException(
+                    "the file " + tokenFile + ", which holds the token of the hub, cannot be read (" + FileFault.of(e)
+                            + "): make it readable, or set HF_TOKEN",
+                    e);
         }
     }
 
@@ -60,10 +115,13 @@ public record HubEnvironment(
         String file = set(variables, "HF_TOKEN_PATH");
         Path tokenFile = file == null ? home.resolve("token") : path(file, variables, userHome);
         String endpoint = set(variables, "HF_ENDPOINT");
+        boolean implicit = !isYes(variables, "HF_HUB_DISABLE_IMPLICIT_TOKEN");
+        String given = first(variables, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN");
         return new HubEnvironment(
                 cache,
                 uri(endpoint == null ? ENDPOINT : endpoint),
-                isYes(variables, "HF_HUB_DISABLE_IMPLICIT_TOKEN") ? null : token(variables, tokenFile),
+                implicit && given != null ? given.strip() : null,
+                implicit ? tokenFile : null,
                 isYes(variables, "HF_HUB_OFFLINE") || isYes(variables, "TRANSFORMERS_OFFLINE"));
     }
 
@@ -72,19 +130,6 @@ public record HubEnvironment(
             return URI.create(text.strip().replaceFirst("/+$", ""));
         } catch (IllegalArgumentException e) {
             throw new ConfigException("HF_ENDPOINT must be an address such as " + ENDPOINT + ", got " + text, e);
-        }
-    }
-
-    private static @Nullable String token(Map<String, String> variables, Path file) {
-        String given = first(variables, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN");
-        if (given != null) {
-            return given.strip();
-        }
-        try {
-            String text = Files.isRegularFile(file) ? Files.readString(file).strip() : "";
-            return text.isEmpty() ? null : text;
-        } catch (IOException e) {
-            throw new ConfigException("the file " + file + ", which holds the token of the hub, cannot be read", e);
         }
     }
 
@@ -122,6 +167,7 @@ public record HubEnvironment(
     @Override
     public String toString() {
         return "HubEnvironment[cache=" + cache + ", endpoint=" + endpoint + ", token="
-                + (token == null ? "none" : "set") + ", offline=" + offline + "]";
+                + (token != null ? "set" : tokenFile != null ? "of " + tokenFile : "none") + ", offline=" + offline
+                + "]";
     }
 }

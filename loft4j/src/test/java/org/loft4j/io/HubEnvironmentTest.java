@@ -52,6 +52,19 @@ class HubEnvironmentTest {
         assertThrows(ConfigException.class, () -> of(Map.of("HF_TOKEN", "two words")));
     }
 
+    /** What lies in the cache is opened without a token. */
+    @Test
+    void aTokenFileThatCannotBeReadIsAFaultOfThoseWhoAskForTheToken() throws IOException {
+        Path file = Files.write(home.resolve("token"), new byte[] {(byte) 0xff, (byte) 0xfe, 1});
+        HubEnvironment environment = of(Map.of("HF_TOKEN_PATH", file.toString()));
+        assertEquals(home.resolve(".cache/huggingface/hub"), environment.cache());
+        assertTrue(environment.toString().contains("token"), environment.toString());
+        ConfigException fault = assertThrows(ConfigException.class, environment::token);
+        assertTrue(fault.getMessage().contains(file.toString()), fault.getMessage());
+        Files.writeString(file, "two words");
+        assertThrows(ConfigException.class, environment::token);
+    }
+
     @Test
     void theEndpointHasNoSlashAtItsEnd() {
         assertEquals(URI.create("https://huggingface.co"), of(Map.of()).endpoint());
