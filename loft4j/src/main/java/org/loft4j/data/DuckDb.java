@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
-import java.sql.DriverManager;
+import java.sql.Driver;
 import java.sql.ResultSet;
 import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
@@ -26,6 +26,7 @@ import org.loft4j.DataException;
  * <p>The database is in memory, within bounds; it loads no extensions and reaches no network. One thread, so that rows have one order.
  */
 final class DuckDb implements AutoCloseable {
+    private static final String DRIVER = "org.duckdb.DuckDBDriver";
     private static final String MEMORY_LIMIT = "1GB";
 
     private final Connection connection;
@@ -53,19 +54,30 @@ final class DuckDb implements AutoCloseable {
         settings.put("threads", "1");
         settings.put("jdbc_stream_results", "true");
         try {
-            Connection connection = DriverManager.getConnection("jdbc:duckdb:", settings);
+            Connection connection = driver(source).connect("jdbc:duckdb:", settings);
             try (Statement statement = connection.createStatement()) {
                 statement.execute("SET lock_configuration = true");
+            } catch (SQLException e) {
+                connection.close();
+                throw e;
             }
             return new DuckDb(connection, spill);
         } catch (SQLException e) {
-            boolean missing = String.valueOf(e.getMessage()).contains("No suitable driver");
+            throw new DataException(source, complaint(e));
+        }
+    }
+
+    /** The driver that this class sees: a container that loads both may not tell DriverManager of it. */
+    private static Driver driver(String source) throws DataException {
+        try {
+            return (Driver) Class.forName(DRIVER, true, DuckDb.class.getClassLoader())
+                    .getDeclaredConstructor()
+                    .newInstance();
+        } catch (ClassNotFoundException e) {
             throw new DataException(
-                    source,
-                    missing
-                            ? "is read by DuckDB, which is not on the class path or does not run here: add"
-                                    + " org.duckdb:duckdb_jdbc"
-                            : complaint(e));
+                    source, "is read by DuckDB, which is not on the class path: add org.duckdb:duckdb_jdbc");
+        } catch (ReflectiveOperationException | LinkageError e) {
+            throw new DataException(source, "is read by DuckDB, which does not run here: " + e);
         }
     }
 

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.Driver;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -57,6 +58,19 @@ class DuckDbTest {
         assertEquals(
                 List.of(new LabeledText("x", "3", row(named, 1))),
                 DataFiles.read(named, Columns.of("review", "the \"stars\"")));
+    }
+
+    /** As in a container of servlets, which asks for the drivers of a program before its class path is known. */
+    @Test
+    void nobodyNeedsToHaveToldOfTheDriver() throws Exception {
+        Path file = write("a.parquet", "SELECT 'x' AS text");
+        Driver driver = DriverManager.getDriver("jdbc:duckdb:");
+        DriverManager.deregisterDriver(driver);
+        try {
+            assertEquals(1, DataFiles.read(file).size());
+        } finally {
+            DriverManager.registerDriver(driver);
+        }
     }
 
     @Test
