@@ -8,9 +8,11 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** What the runs under some directories have to tell, those that begin later among them. One thread uses it at a time. */
 final class Feed {
@@ -19,6 +21,7 @@ final class Feed {
 
     private final List<Path> roots;
     private final Map<Path, RunFeed> runs = new LinkedHashMap<>();
+    private final Set<String> ids = new HashSet<>();
     private long searched;
 
     Feed(List<Path> roots) {
@@ -56,7 +59,7 @@ final class Feed {
                     return FileVisitResult.SKIP_SUBTREE;
                 }
                 if (Files.isRegularFile(directory.resolve(RunFeed.METRICS))) {
-                    runs.computeIfAbsent(directory, run -> new RunFeed(run, name(root, run)));
+                    runs.computeIfAbsent(directory, run -> feed(run, name(root, run)));
                     return FileVisitResult.SKIP_SUBTREE;
                 }
                 return FileVisitResult.CONTINUE;
@@ -73,6 +76,15 @@ final class Feed {
                 return FileVisitResult.CONTINUE;
             }
         });
+    }
+
+    /** Its name tells it from the others, or its name and a number. */
+    private RunFeed feed(Path run, String name) {
+        String id = name;
+        for (int i = 2; !ids.add(id); i++) {
+            id = name + " " + i;
+        }
+        return new RunFeed(run, id, name);
     }
 
     /** The path below the root, or the root's own name. Comparisons have a folder of their own for the training of a trial. */

@@ -27,10 +27,12 @@ final class RunFeed {
     static final String METRICS = "metrics.jsonl";
 
     private static final List<String> FILES = List.of(METRICS, "diagnostics.jsonl", "samples.jsonl");
+    private static final List<String> PRIVATE = List.of("host", "pid", "process_started");
     private static final int LINES_AN_EVENT = 2000;
     private static final long LARGEST_SETTINGS = 1 << 20;
 
     private final Path directory;
+    private final String id;
     private final String name;
     private final Map<String, LineTail> tails = new LinkedHashMap<>();
     private final ParsedFile aboutFile;
@@ -40,8 +42,13 @@ final class RunFeed {
     private String started = "";
     private long lines;
 
-    RunFeed(Path directory, String name) {
+    /**
+     * @param id by which the page knows the run; where a run lies and whose machine it is are nobody's business who is sent a
+     *     report
+     */
+    RunFeed(Path directory, String id, String name) {
         this.directory = directory;
+        this.id = id;
         this.name = name;
         this.aboutFile = new ParsedFile(
                 directory.resolve(RunAbout.FILE), file -> Json.read(file).toTree());
@@ -111,7 +118,7 @@ final class RunFeed {
             throws IOException {
         for (int from = 0; from == 0 || from < lines.size(); from += LINES_AN_EVENT) {
             Map<String, Object> data = new LinkedHashMap<>();
-            data.put("id", id());
+            data.put("id", id);
             data.put("file", file.substring(0, file.indexOf('.')));
             data.put("from_start", replaces && from == 0);
             data.put("lines", lines.subList(from, Math.min(lines.size(), from + LINES_AN_EVENT)));
@@ -127,13 +134,9 @@ final class RunFeed {
         }
     }
 
-    private String id() {
-        return directory.toAbsolutePath().normalize().toString();
-    }
-
     private String described(@Nullable JsonNode about) throws IOException {
         Map<String, Object> run = new LinkedHashMap<>();
-        run.put("id", id());
+        run.put("id", id);
         run.put("name", name);
         Instant written = Files.getLastModifiedTime(directory.resolve(METRICS)).toInstant();
         Duration age =
@@ -144,7 +147,7 @@ final class RunFeed {
         if (status == RunStatus.QUIET || status == RunStatus.STOPPED) {
             run.put("last_write", written.toString());
         }
-        run.put("about", about);
+        run.put("about", about instanceof ObjectNode all ? all.deepCopy().remove(PRIVATE) : about);
         // what loft train wrote down, else the plan of the trainer's state
         JsonNode settings = settingsFile.tree();
         run.put("settings", settings != null || state == null ? settings : state.get("plan"));

@@ -9,10 +9,13 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.io.Json;
 
 class ReportPageTest {
     @TempDir
@@ -40,5 +43,27 @@ class ReportPageTest {
             }
         }
         assertEquals(4502, lines);
+    }
+
+    @Test
+    void aReportTellsNothingOfTheMachine() throws IOException {
+        for (String folder : List.of("one", "two")) {
+            RunFolder run = RunFolder.create(directory.resolve(folder + "/run"), 100);
+            run.train(1, 10);
+            Json.write(
+                    run.directory().resolve("run.json"),
+                    Map.of(
+                            "total_steps", 100,
+                            "started", "2026-01-01T00:00:00Z",
+                            "host", "somebodys-machine",
+                            "pid", 4711,
+                            "process_started", "2026-01-01T00:00:00Z"));
+        }
+        String html = ReportPage.html("two", List.of(directory.resolve("one/run"), directory.resolve("two/run")));
+        assertTrue(html.contains("\"total_steps\":100"));
+        for (String told : List.of(directory.toString(), "somebodys-machine", "4711", "process_started")) {
+            assertFalse(html.contains(told), told);
+        }
+        assertTrue(html.contains("\"id\":\"run\"") && html.contains("\"id\":\"run 2\""), "two of one name");
     }
 }

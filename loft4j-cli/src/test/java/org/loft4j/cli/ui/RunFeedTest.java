@@ -38,7 +38,7 @@ class RunFeedTest {
         Files.setLastModifiedTime(
                 directory.resolve("metrics.jsonl"), FileTime.from(Instant.now().minus(Duration.ofMinutes(3))));
         JsonNode described = new ObjectMapper()
-                .readTree(new RunFeed(directory, "run").poll().get(0).data());
+                .readTree(new RunFeed(directory, "run", "run").poll().get(0).data());
         assertEquals("running", described.get("status").asText());
     }
 
