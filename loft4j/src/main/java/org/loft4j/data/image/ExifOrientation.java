@@ -6,30 +6,18 @@ import java.nio.ByteOrder;
 
 /** How a JPEG's camera was held: tag 0x0112 of Exif 2.3, section 4.6.4. */
 final class ExifOrientation {
-    private static final int START_OF_IMAGE = 0xffd8;
     private static final int EXIF_SEGMENT = 0xffe1;
-    private static final int START_OF_SCAN = 0xffda;
     private static final int ORIENTATION = 0x0112;
 
     private ExifOrientation() {}
 
     /** From 1 (upright) to 8; 1 where the file does not say. */
-    static int of(byte[] file) {
+    static int of(JpegHeader file) {
         try {
-            ByteBuffer bytes = ByteBuffer.wrap(file);
-            if (file.length < 4 || Short.toUnsignedInt(bytes.getShort()) != START_OF_IMAGE) {
-                return 1;
-            }
-            while (bytes.remaining() > 4) {
-                int marker = Short.toUnsignedInt(bytes.getShort());
-                int length = Short.toUnsignedInt(bytes.getShort());
-                if (marker == START_OF_SCAN || marker >>> 8 != 0xff || length < 2) {
-                    return 1;
+            for (JpegHeader.Segment segment : file.segments()) {
+                if (segment.marker() == EXIF_SEGMENT && segment.begins("Exif")) {
+                    return inSegment(segment.body().slice(6, segment.body().limit() - 6));
                 }
-                if (marker == EXIF_SEGMENT && length > 16 && bytes.getInt(bytes.position()) == 0x45786966) {
-                    return inSegment(bytes.slice(bytes.position() + 6, length - 8));
-                }
-                bytes.position(bytes.position() + length - 2);
             }
             return 1;
         } catch (BufferUnderflowException | IndexOutOfBoundsException | IllegalArgumentException e) {

@@ -25,14 +25,25 @@ public final class ImageFile {
 
     private static final long PIXELS_A_BYTE = 64;
     private static final long MOST_PIXELS = 1 << 28;
-    private static final Set<String> ENDINGS = Set.of("png", "jpg", "jpeg", "gif", "bmp");
+    private static final Set<String> ENDINGS = Set.of("png", "jpg", "jpeg", "jfif", "gif", "bmp");
 
     private ImageFile() {}
 
-    /** Whether a file's name ends as one that can be decoded: png, jpg, jpeg, gif, bmp. */
+    /** Whether a file's name ends as one that can be decoded: png, jpg, jpeg, jfif, gif, bmp. */
     public static boolean isNamedAsOne(Path file) {
+        return ENDINGS.contains(ending(file));
+    }
+
+    /** What stands behind the last full stop of a file's name, in small letters; empty if there is none. */
+    static String ending(Path file) {
         String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
-        return ENDINGS.contains(name.substring(name.lastIndexOf('.') + 1));
+        int stop = name.lastIndexOf('.');
+        return stop < 0 ? "" : name.substring(stop + 1);
+    }
+
+    /** Those of files that can be decoded, in words. */
+    static String endings() {
+        return String.join(", ", ENDINGS.stream().sorted().toList());
     }
 
     /**
@@ -45,25 +56,24 @@ public final class ImageFile {
             throw new DataException(file, "has more than " + (LARGEST >> 20) + " MiB: make it smaller");
         }
         byte[] bytes = Files.readAllBytes(file);
-        BufferedImage decoded;
+        JpegHeader header = JpegHeader.of(bytes);
+        // the reference takes the stored colours as they are, whatever profile a file has
+        header.hideProfile();
+        Pixels decoded;
         try {
-            decoded = decoded(file, bytes);
+            decoded = decoded(file, bytes, header);
         } catch (DataException e) {
             throw e;
         } catch (IOException | RuntimeException e) {
             throw new DataException(file, "must be an image, but cannot be decoded: " + e.getMessage());
         }
         if (decoded == null) {
-            throw new DataException(
-                    file,
-                    "must be an image ("
-                            + String.join(", ", ENDINGS.stream().sorted().toList())
-                            + "), but is none that can be decoded");
+            throw new DataException(file, "must be an image (" + endings() + "), but is none that can be decoded");
         }
-        return ExifOrientation.upright(pixels(decoded), ExifOrientation.of(bytes));
+        return ExifOrientation.upright(decoded, ExifOrientation.of(header));
     }
 
-    private static @Nullable BufferedImage decoded(Path file, byte[] bytes) throws IOException {
+    private static @Nullable Pixels decoded(Path file, byte[] bytes, JpegHeader header) throws IOException {
         try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
             Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
             if (!readers.hasNext()) {
@@ -73,7 +83,9 @@ public final class ImageFile {
             try {
                 reader.setInput(in, true, true);
                 requireHonest(file, bytes.length, reader.getWidth(0), reader.getHeight(0));
-                return reader.read(0);
+                return header.isOfInks()
+                        ? Inks.pixels(reader.readRaster(0, null), header.isOfLuma())
+                        : pixels(reader.read(0));
             } finally {
                 reader.dispose();
             }
@@ -106,12 +118,14 @@ public final class ImageFile {
         int channels = bands >= 3 ? 3 : 1;
         byte[] values = new byte[height * width * channels];
         for (int c = 0; c < channels; c++) {
-            int excess = Math.max(0, image.getColorModel().getComponentSize(c) - 8);
+            int bits = image.getColorModel().getComponentSize(c);
+            int most = (1 << Math.min(bits, 8)) - 1;
+            int excess = Math.max(0, bits - 8);
             int[] row = new int[width];
             for (int y = 0; y < height; y++) {
                 raster.getSamples(0, y, width, 1, c, row);
                 for (int x = 0; x < width; x++) {
-                    values[(y * width + x) * channels + c] = (byte) (row[x] >> excess);
+                    values[(y * width + x) * channels + c] = (byte) ((row[x] >> excess) * 255 / most);
                 }
             }
         }

@@ -3,6 +3,9 @@ package org.loft4j.data.image;
 import java.awt.Color;
 import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
+import java.awt.image.DataBuffer;
+import java.awt.image.Raster;
+import java.awt.image.WritableRaster;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -11,7 +14,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.zip.GZIPOutputStream;
+import javax.imageio.IIOImage;
 import javax.imageio.ImageIO;
+import javax.imageio.ImageWriter;
+import javax.imageio.stream.ImageOutputStream;
 import org.loft4j.hostile.HostileFormat;
 
 /** Pictures of each format that can be decoded, and MNIST's. */
@@ -29,6 +35,7 @@ class DamagedImagesTest implements HostileFormat {
                 }
             }
         }
+        files.add(inks(folder.resolve("inks.jpg")));
         byte[] images = ByteBuffer.allocate(16 + 2 * 28 * 28)
                 .putInt(0x803)
                 .putInt(2)
@@ -53,6 +60,22 @@ class DamagedImagesTest implements HostileFormat {
         graphics.drawLine(0, 22, 36, 0);
         graphics.dispose();
         return image;
+    }
+
+    /** A JPEG of cyan, magenta, yellow and black. */
+    private static Path inks(Path file) throws IOException {
+        WritableRaster raster = Raster.createInterleavedRaster(DataBuffer.TYPE_BYTE, 37, 23, 4, null);
+        for (int i = 0; i < 37 * 23; i++) {
+            raster.setSample(i % 37, i / 37, i % 4, i & 0xff);
+        }
+        ImageWriter writer = ImageIO.getImageWritersByFormatName("jpeg").next();
+        try (ImageOutputStream out = ImageIO.createImageOutputStream(file.toFile())) {
+            writer.setOutput(out);
+            writer.write(new IIOImage(raster, null, null));
+        } finally {
+            writer.dispose();
+        }
+        return file;
     }
 
     private static byte[] packed(byte[] bytes) throws IOException {

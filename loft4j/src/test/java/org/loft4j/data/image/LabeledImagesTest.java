@@ -116,9 +116,9 @@ class LabeledImagesTest {
             shown.append(shown.isEmpty() ? "" : ":").append(value);
         }
         assertEquals(expected, shown.toString());
-        assertEquals(orientation, ExifOrientation.of(jpeg(orientation)));
+        assertEquals(orientation, ExifOrientation.of(JpegHeader.of(jpeg(orientation))));
         byte[] cut = java.util.Arrays.copyOf(jpeg(orientation), 25);
-        assertEquals(1, ExifOrientation.of(cut));
+        assertEquals(1, ExifOrientation.of(JpegHeader.of(cut)));
     }
 
     /** The beginning of a JPEG with an Exif segment. */

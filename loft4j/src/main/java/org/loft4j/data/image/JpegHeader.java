@@ -1,0 +1,93 @@
+package org.loft4j.data.image;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The segments that a JPEG has before its first scan (ITU-T T.81, annex B). */
+final class JpegHeader {
+    private static final int START_OF_IMAGE = 0xffd8;
+    private static final int START_OF_SCAN = 0xffda;
+    private static final int FILL = 0xffff;
+    private static final int PROFILE = 0xffe2;
+    private static final int ADOBE = 0xffee;
+
+    private final List<Segment> segments;
+
+    private JpegHeader(List<Segment> segments) {
+        this.segments = segments;
+    }
+
+    /**
+     * A part of the file.
+     *
+     * @param marker its two bytes
+     * @param body what stands behind its length; the file's own bytes
+     */
+    record Segment(int marker, ByteBuffer body) {
+        boolean begins(String text) {
+            byte[] start = text.getBytes(StandardCharsets.ISO_8859_1);
+            return body.limit() >= start.length
+                    && ByteBuffer.wrap(start).equals(body.duplicate().limit(start.length));
+        }
+
+        /** Start of frame; three markers among theirs are of tables and extensions. */
+        boolean isFrame() {
+            return marker >= 0xffc0 && marker <= 0xffcf && marker != 0xffc4 && marker != 0xffc8 && marker != 0xffcc;
+        }
+    }
+
+    /** As far as it is whole; of a file of another kind nothing. */
+    static JpegHeader of(byte[] file) {
+        List<Segment> segments = new ArrayList<>();
+        ByteBuffer bytes = ByteBuffer.wrap(file);
+        if (file.length < 4 || Short.toUnsignedInt(bytes.getShort()) != START_OF_IMAGE) {
+            return new JpegHeader(segments);
+        }
+        while (bytes.remaining() >= 4) {
+            int marker = Short.toUnsignedInt(bytes.getShort());
+            if (marker == FILL) {
+                bytes.position(bytes.position() - 1);
+                continue;
+            }
+            int length = Short.toUnsignedInt(bytes.getShort()) - 2;
+            if (marker == START_OF_SCAN || marker >>> 8 != 0xff || length < 0 || length > bytes.remaining()) {
+                break;
+            }
+            segments.add(new Segment(marker, bytes.slice(bytes.position(), length)));
+            bytes.position(bytes.position() + length);
+        }
+        return new JpegHeader(segments);
+    }
+
+    List<Segment> segments() {
+        return segments;
+    }
+
+    /** Makes the file's colour profile unreadable, in the file's own bytes: a decoder then leaves the stored colours alone. */
+    void hideProfile() {
+        for (Segment segment : segments) {
+            if (segment.marker() == PROFILE && segment.begins("ICC_PROFILE\0")) {
+                segment.body().put(0, (byte) 0);
+            }
+        }
+    }
+
+    /** Whether a pixel is of four inks: cyan, magenta, yellow and black. */
+    boolean isOfInks() {
+        return segments.stream()
+                .anyMatch(segment -> segment.isFrame()
+                        && segment.body().limit() > 5
+                        && segment.body().get(5) == 4);
+    }
+
+    /** Whether the first three of four inks are stored as luma and two differences, by Adobe's segment APP14. */
+    boolean isOfLuma() {
+        return segments.stream()
+                .anyMatch(segment -> segment.marker() == ADOBE
+                        && segment.begins("Adobe")
+                        && segment.body().limit() > 11
+                        && segment.body().get(11) != 0);
+    }
+}

@@ -1,0 +1,167 @@
+package org.loft4j.data.image;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.awt.color.ColorSpace;
+import java.awt.color.ICC_Profile;
+import java.awt.image.BufferedImage;
+import java.awt.image.DataBuffer;
+import java.awt.image.Raster;
+import java.awt.image.RenderedImage;
+import java.awt.image.WritableRaster;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.SplittableRandom;
+import java.util.zip.DeflaterOutputStream;
+import javax.imageio.IIOImage;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageTypeSpecifier;
+import javax.imageio.ImageWriteParam;
+import javax.imageio.ImageWriter;
+import javax.imageio.metadata.IIOMetadata;
+import javax.imageio.metadata.IIOMetadataNode;
+import javax.imageio.stream.ImageOutputStream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Which colours come out of a file. */
+class ImageFileTest {
+    private static final int JPEG_PROFILE = 0xffe2;
+    private static final int JPEG_ADOBE = 0xffee;
+
+    @TempDir
+    Path folder;
+
+    private static BufferedImage drawn(int type) {
+        BufferedImage image = new BufferedImage(24, 16, type);
+        SplittableRandom random = new SplittableRandom(3);
+        for (int i = 0; i < 24 * 16; i++) {
+            image.setRGB(i % 24, i / 24, 0x303030 + random.nextInt(0x808080));
+        }
+        return image;
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {ColorSpace.CS_LINEAR_RGB, ColorSpace.CS_sRGB, ColorSpace.CS_GRAY})
+    void theProfileOfAJpegChangesNoColour(int profile) throws IOException {
+        for (int type : new int[] {BufferedImage.TYPE_3BYTE_BGR, BufferedImage.TYPE_BYTE_GRAY}) {
+            byte[] plain = jpeg(drawn(type), null);
+            Pixels expected = ImageFile.read(Files.write(folder.resolve("plain.jpg"), plain));
+            ByteArrayOutputStream body = new ByteArrayOutputStream();
+            body.write("ICC_PROFILE\0\1\1".getBytes(StandardCharsets.ISO_8859_1));
+            body.write(ICC_Profile.getInstance(profile).getData());
+            Path file = Files.write(folder.resolve("profile.jpg"), with(plain, JPEG_PROFILE, body.toByteArray()));
+            Pixels read = ImageFile.read(file);
+            assertEquals(expected.channels(), read.channels());
+            assertArrayEquals(expected.values(), read.values());
+        }
+    }
+
+    @Test
+    void theProfileOfAPngChangesNoColour() throws IOException {
+        ByteArrayOutputStream packed = new ByteArrayOutputStream();
+        try (DeflaterOutputStream out = new DeflaterOutputStream(packed)) {
+            out.write(ICC_Profile.getInstance(ColorSpace.CS_LINEAR_RGB).getData());
+        }
+        IIOMetadataNode profile = new IIOMetadataNode("iCCP");
+        profile.setAttribute("profileName", "linear");
+        profile.setAttribute("compressionMethod", "deflate");
+        profile.setUserObject(packed.toByteArray());
+        BufferedImage image = drawn(BufferedImage.TYPE_3BYTE_BGR);
+        ImageWriter writer = ImageIO.getImageWritersByFormatName("png").next();
+        IIOMetadata metadata = writer.getDefaultImageMetadata(ImageTypeSpecifier.createFromRenderedImage(image), null);
+        IIOMetadataNode root = new IIOMetadataNode("javax_imageio_png_1.0");
+        root.appendChild(profile);
+        metadata.mergeTree("javax_imageio_png_1.0", root);
+        Path file = folder.resolve("profile.png");
+        write(writer, new IIOImage(image, null, metadata), null, file);
+        assertTrue(Files.readString(file, StandardCharsets.ISO_8859_1).contains("iCCP"));
+        int rgb = image.getRGB(5, 0);
+        Pixels read = ImageFile.read(file);
+        for (int c = 0; c < 3; c++) {
+            assertEquals(rgb >> 16 - 8 * c & 0xff, read.values()[15 + c] & 0xff);
+        }
+    }
+
+    /** Stored values and what {@link Inks} says Pillow makes of them, worked out by hand. */
+    @ParameterizedTest
+    @CsvSource({
+        "no Adobe segment, -1, 200:100:50:220, 173:86:43",
+        "CMYK, 0, 200:100:50:220, 173:86:43",
+        "YCCK, 2, 200:100:50:220, 142:0:90"
+    })
+    void fourInksAreReadAsPillowDoes(String name, int transform, String stored, String expected) throws IOException {
+        String[] inks = stored.split(":");
+        WritableRaster raster = Raster.createInterleavedRaster(DataBuffer.TYPE_BYTE, 16, 16, 4, null);
+        for (int i = 0; i < 4 * 256; i++) {
+            raster.setSample(i / 4 % 16, i / 64, i % 4, Integer.parseInt(inks[i % 4]));
+        }
+        byte[] plain = jpeg(null, raster);
+        byte[] body = {'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, (byte) transform};
+        Path file = Files.write(folder.resolve("inks.jpg"), transform < 0 ? plain : with(plain, JPEG_ADOBE, body));
+        Pixels read = ImageFile.read(file);
+        assertEquals(3, read.channels());
+        for (int c = 0; c < 3; c++) {
+            assertEquals(Integer.parseInt(expected.split(":")[c]), read.values()[300 + c] & 0xff, 1, name + ", " + c);
+        }
+    }
+
+    /** Five or six bits a channel, as Pillow spreads them: times 255 over the largest, without the fraction. */
+    @ParameterizedTest
+    @CsvSource({
+        BufferedImage.TYPE_USHORT_555_RGB + ", 31:16:1, 255:131:8",
+        BufferedImage.TYPE_USHORT_565_RGB + ", 31:32:1, 255:129:8"
+    })
+    void sixteenBitsAPixelAreAsBrightAsTwentyFour(int type, String stored, String expected) throws IOException {
+        BufferedImage image = new BufferedImage(1, 1, type);
+        for (int c = 0; c < 3; c++) {
+            image.getRaster().setSample(0, 0, c, Integer.parseInt(stored.split(":")[c]));
+        }
+        Path file = folder.resolve("x.bmp");
+        assertTrue(ImageIO.write(image, "bmp", file.toFile()));
+        byte[] read = ImageFile.read(file).values();
+        assertEquals(expected, (read[0] & 0xff) + ":" + (read[1] & 0xff) + ":" + (read[2] & 0xff));
+    }
+
+    private byte[] jpeg(@Nullable RenderedImage image, @Nullable Raster raster) throws IOException {
+        ImageWriter writer = ImageIO.getImageWritersByFormatName("jpeg").next();
+        ImageWriteParam finest = writer.getDefaultWriteParam();
+        finest.setCompressionMode(ImageWriteParam.MODE_EXPLICIT);
+        finest.setCompressionQuality(1);
+        Path file = folder.resolve("written.jpg");
+        write(writer, image == null ? new IIOImage(raster, null, null) : new IIOImage(image, null, null), finest, file);
+        return Files.readAllBytes(file);
+    }
+
+    private static void write(ImageWriter writer, IIOImage image, @Nullable ImageWriteParam param, Path file)
+            throws IOException {
+        Files.deleteIfExists(file);
+        try (ImageOutputStream out = ImageIO.createImageOutputStream(file.toFile())) {
+            writer.setOutput(out);
+            writer.write(null, image, param);
+        } finally {
+            writer.dispose();
+        }
+    }
+
+    /** A JPEG with one more segment at its beginning. */
+    private static byte[] with(byte[] jpeg, int marker, byte[] body) {
+        return ByteBuffer.allocate(jpeg.length + 4 + body.length)
+                .put(jpeg, 0, 2)
+                .putShort((short) marker)
+                .putShort((short) (body.length + 2))
+                .put(body)
+                .put(jpeg, 2, jpeg.length - 2)
+                .array();
+    }
+}
