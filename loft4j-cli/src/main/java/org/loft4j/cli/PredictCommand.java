@@ -18,6 +18,7 @@ import org.loft4j.DataException;
 import org.loft4j.data.Conversation;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
+import org.loft4j.data.Labels;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.PromptCompletion;
 import org.loft4j.data.Row;
@@ -231,22 +232,24 @@ final class PredictCommand implements Verb {
             String kind, List<String> asked, List<TextClassifier.Prediction> predictions, List<String> labels)
             throws IOException {
         PrintWriter out = spec.commandLine().getOut();
+        List<String> names = Labels.distinct(labels);
         List<Map<String, Object>> trees = new ArrayList<>();
         for (int i = 0; i < asked.size(); i++) {
             TextClassifier.Prediction prediction = predictions.get(i);
+            String label = names.get(prediction.probabilities().indexOf(prediction.probability()));
             if (!common.json) {
-                out.println(field(prediction.label()) + "\t"
+                out.println(field(label) + "\t"
                         + String.format(Locale.ROOT, "%.3f", prediction.probability()) + "\t"
                         + (kind.equals("text") ? field(asked.get(i)) : asked.get(i)));
                 continue;
             }
             Map<String, Double> probabilities = new LinkedHashMap<>();
-            for (int c = 0; c < labels.size(); c++) {
-                probabilities.put(labels.get(c), prediction.probabilities().get(c));
+            for (int c = 0; c < names.size(); c++) {
+                probabilities.put(names.get(c), prediction.probabilities().get(c));
             }
             Map<String, Object> tree = new LinkedHashMap<>();
             tree.put(kind, asked.get(i));
-            tree.put("label", prediction.label());
+            tree.put("label", label);
             tree.put("probability", prediction.probability());
             tree.put("probabilities", probabilities);
             trees.add(tree);

@@ -4,12 +4,16 @@ import java.math.BigInteger;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 import org.loft4j.data.image.LabeledImages;
@@ -28,9 +32,7 @@ public final class Labels {
     private Labels(List<String> names) {
         this.names = List.copyOf(names);
         for (int i = 0; i < names.size(); i++) {
-            if (indices.put(names.get(i), i) != null) {
-                throw new ConfigException("labels must differ, got " + Quoted.text(names.get(i)) + " twice");
-            }
+            indices.putIfAbsent(names.get(i), i);
         }
         if (names.size() < 2) {
             throw new ConfigException("a classifier needs at least 2 labels, got " + Quoted.list(names));
@@ -108,9 +110,21 @@ public final class Labels {
         return new Labels(names);
     }
 
-    /** The labels of a model, in the order of its outputs. */
+    /**
+     * The labels of a model, in the order of its outputs. Several may have one name, as ImageNet's two kinds of crane have: rows
+     * with that name are of the first.
+     */
     public static Labels ofNames(List<String> names) {
         return new Labels(names);
+    }
+
+    /** The names, with the index behind those that several classes have: {@code crane (517)}. */
+    public static List<String> distinct(List<String> names) {
+        Set<String> seen = new HashSet<>();
+        Set<String> several = names.stream().filter(name -> !seen.add(name)).collect(Collectors.toSet());
+        return IntStream.range(0, names.size())
+                .mapToObj(i -> several.contains(names.get(i)) ? names.get(i) + " (" + i + ")" : names.get(i))
+                .toList();
     }
 
     static LabeledText labeled(Row row) throws DataException {

@@ -39,7 +39,15 @@ class LabelsTest {
         assertEquals("rows.csv: has only one label, \"a\": there is nothing to tell apart", fault.getMessage());
         assertThrows(DataException.class, () -> Labels.of(List.of()));
         assertThrows(ConfigException.class, () -> Labels.ofNames(List.of("a")));
-        assertThrows(ConfigException.class, () -> Labels.ofNames(List.of("a", "b", "a")));
+    }
+
+    @Test
+    void classesOfAModelMayShareAName() {
+        Labels labels = Labels.ofNames(List.of("crane", "ferry", "crane", "owl"));
+        assertEquals(4, labels.size());
+        assertEquals(0, labels.index("crane"));
+        assertEquals(2, labels.index("2"));
+        assertEquals(List.of("crane (0)", "ferry", "crane (2)", "owl"), Labels.distinct(labels.names()));
     }
 
     @Test
