@@ -14,6 +14,7 @@ import org.loft4j.data.Labels;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.image.Augmentation;
+import org.loft4j.data.image.LabeledImages;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Task;
 import org.loft4j.train.Evaluation;
@@ -87,13 +88,14 @@ final class EvalCommand implements Verb {
     }
 
     private int judgeImages(LoadedModel loaded) throws IOException {
-        Labels labels = labels(loaded);
-        ImageDataset dataset = TrainingImages.dataset(
-                loaded.model(),
-                loaded.directory(),
-                images.read(DataFlags.images(data.data), data),
-                labels,
-                Augmentation.NONE);
+        LabeledImages chosen = images.read(DataFlags.images(data.data), data);
+        if (!chosen.leftOut().isEmpty()) {
+            PrintWriter err = spec.commandLine().getErr();
+            err.println("loft: " + Quantities.of(chosen.size(), "image") + TrainingImages.leftOut(chosen));
+            err.flush();
+        }
+        ImageDataset dataset =
+                TrainingImages.dataset(loaded.model(), loaded.directory(), chosen, labels(loaded), Augmentation.NONE);
         print(new Evaluator(loaded.model(), 0, batchSize).evaluate(dataset), dataset.size());
         return ExitCode.OK;
     }

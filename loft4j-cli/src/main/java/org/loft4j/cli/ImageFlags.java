@@ -31,7 +31,9 @@ final class ImageFlags {
     @Option(
             names = "--max-images",
             paramLabel = "COUNT",
-            description = "Of images: the first so many of those classes. Default: all.")
+            description =
+                    "Of images: so many of those classes, of an IDX file the first, else chosen by a hash of place and length"
+                            + " from all. Default: all.")
     @Nullable
     Integer count;
 
@@ -41,20 +43,25 @@ final class ImageFlags {
         }
     }
 
-    /** All images that were chosen, of training data. */
+    /** As many images of the chosen classes as are wanted. */
     LabeledImages read(Path path, DataFlags data) throws IOException {
-        LabeledImages chosen = readAll(path, data);
-        int most = count == null ? chosen.size() : count;
-        return chosen.select(i -> i < most);
+        return limited(readAll(path, data));
     }
 
-    /** All images of the chosen classes, of data to judge by. */
+    /** As many as are wanted. */
+    LabeledImages limited(LabeledImages all) {
+        return count == null ? all : all.atMost(count);
+    }
+
+    /** All images of the chosen classes. */
     LabeledImages readAll(Path path, DataFlags data) throws IOException {
-        LabeledImages all = isTable(path) ? table(path, data) : LabeledImages.read(path);
+        Set<String> wanted = new HashSet<>(classes == null ? List.of() : classes);
+        LabeledImages all = isTable(path)
+                ? table(path, data)
+                : LabeledImages.read(path, label -> wanted.isEmpty() || wanted.contains(label));
         if (classes == null) {
             return all;
         }
-        Set<String> wanted = new HashSet<>(classes);
         LabeledImages chosen = all.select(i -> wanted.contains(all.label(i)));
         for (int i = 0; i < chosen.size(); i++) {
             wanted.remove(chosen.label(i));

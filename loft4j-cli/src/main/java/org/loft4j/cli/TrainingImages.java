@@ -29,10 +29,15 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, Labels 
     /** @param modelLabels the classes that the model knows, which are kept if the images have no others */
     static TrainingImages read(DataFlags data, ImageFlags images, EvalFlags held, List<String> modelLabels, long seed)
             throws IOException {
-        LabeledImages all = images.read(DataFlags.images(data.data), data);
+        LabeledImages found = images.readAll(DataFlags.images(data.data), data);
+        LabeledImages all = images.limited(found);
         LabeledImages train = all;
-        String shape = Quantities.of(all.size(), "image") + " in " + data.data.shown();
+        String shape = Quantities.of(all.size(), "image")
+                + (all.size() < found.size() ? " of " + Quantities.count(found.size()) : "") + " in "
+                + data.data.shown()
+                + leftOut(found);
         LabeledImages eval = held.file == null ? null : images.readAll(DataFlags.images(held.file), data);
+        shape += eval == null || eval.leftOut().isEmpty() ? "" : "; of --eval-data" + leftOut(eval);
         if (eval == null && held.share > 0) {
             eval = all.select(i -> TrainTestSplit.isHeldOut(all.identity(i), held.share, seed));
             train = all.select(i -> !TrainTestSplit.isHeldOut(all.identity(i), held.share, seed));
@@ -42,10 +47,15 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, Labels 
             }
             shape += TrainingRows.heldOutAlone("images", Labels.namesIn(train), Labels.namesIn(eval));
         }
-        // of all, since the split may hold out a class whole
-        Labels own = Labels.of(all, DataFlags.images(data.data));
+        // of all, since the split may hold out a class whole, and --max-images leave one out
+        Labels own = Labels.of(found, DataFlags.images(data.data));
         Labels labels = modelLabels.containsAll(own.names()) ? Labels.ofNames(modelLabels) : own;
         return new TrainingImages(train, eval, labels, shape);
+    }
+
+    /** What is told of files that are no images; empty if there are none. */
+    static String leftOut(LabeledImages images) {
+        return images.leftOut().isEmpty() ? "" : "; left out, since they cannot be read: " + images.leftOut();
     }
 
     /** Ready for a model; prepared as its directory says. */

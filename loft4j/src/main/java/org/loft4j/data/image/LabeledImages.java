@@ -1,14 +1,26 @@
 package org.loft4j.data.image;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.FileSystemLoopException;
+import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.IntPredicate;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+import java.util.zip.CRC32C;
 import org.loft4j.DataException;
 
 /**
@@ -18,10 +30,13 @@ import org.loft4j.DataException;
 public final class LabeledImages {
     private final Source source;
     private final String[] labels;
+    private final String leftOut;
 
-    private LabeledImages(Source source, String[] labels) {
+    /** @param leftOut files that lie among the pictures and cannot be read, by their endings */
+    private LabeledImages(Source source, String[] labels, String leftOut) {
         this.source = source;
         this.labels = labels;
+        this.leftOut = leftOut;
     }
 
     /** Where the pictures are. */
@@ -93,14 +108,21 @@ public final class LabeledImages {
         }
     }
 
-    /**
-     * A folder with a folder for each class, or an IDX file with its labels beside it.
-     *
-     * @throws DataException if it is neither, or is empty
-     */
+    /** The pictures of all classes. */
     public static LabeledImages read(Path path) throws IOException {
+        return read(path, label -> true);
+    }
+
+    /**
+     * A folder with a folder for each class, whose pictures may lie in folders of their own, or an IDX file with its labels beside
+     * it.
+     *
+     * @param classes which folders are looked into; an IDX file is read whole
+     * @throws DataException if it is neither, is empty, or a class has files none of which can be read
+     */
+    public static LabeledImages read(Path path, Predicate<String> classes) throws IOException {
         if (Files.isDirectory(path)) {
-            return folder(path);
+            return folder(path, classes);
         }
         if (IdxFile.isNamedAsImages(path)) {
             return idx(path);
@@ -125,37 +147,76 @@ public final class LabeledImages {
             names[i] = Integer.toString(labels.values()[i] & 0xff);
         }
         int[] all = IntStream.range(0, names.length).toArray();
-        return new LabeledImages(new InMemory(path, images, all), names);
+        return new LabeledImages(new InMemory(path, images, all), names, "");
     }
 
-    private static LabeledImages folder(Path root) throws IOException {
+    private static LabeledImages folder(Path root, Predicate<String> classes) throws IOException {
         List<Path> files = new ArrayList<>();
         List<String> labels = new ArrayList<>();
-        for (Path label : sorted(root)) {
-            if (Files.isDirectory(label) && !isHidden(label)) {
-                for (Path file : sorted(label)) {
-                    if (Files.isRegularFile(file) && !isHidden(file) && ImageFile.isNamedAsOne(file)) {
-                        files.add(file);
-                        labels.add(label.getFileName().toString());
-                    }
-                }
+        List<Path> others = new ArrayList<>();
+        boolean none = true;
+        for (Path folder : sorted(root)) {
+            String label = folder.getFileName().toString();
+            if (!Files.isDirectory(folder) || label.startsWith(".")) {
+                continue;
             }
+            if (!classes.test(label)) {
+                none = false;
+                continue;
+            }
+            Map<Boolean, List<Path>> found =
+                    within(folder).stream().collect(Collectors.partitioningBy(ImageFile::isNamedAsOne));
+            List<Path> pictures = found.getOrDefault(true, List.of());
+            List<Path> unread = found.getOrDefault(false, List.of());
+            if (pictures.isEmpty() && !unread.isEmpty()) {
+                throw new DataException(
+                        folder,
+                        "has no image that can be read (" + ImageFile.endings() + "), but " + counted(unread)
+                                + ": convert them to png, or move the folder away");
+            }
+            files.addAll(pictures);
+            others.addAll(unread);
+            labels.addAll(Collections.nCopies(pictures.size(), label));
         }
-        if (files.isEmpty()) {
+        if (files.isEmpty() && none) {
             throw new DataException(
-                    root, "must have a folder for each class with png, jpg, gif or bmp files, has none");
+                    root, "must have a folder for each class with " + ImageFile.endings() + " files, has none");
         }
-        return new LabeledImages(new FilesOnDisk(root, files), labels.toArray(String[]::new));
+        return new LabeledImages(new FilesOnDisk(root, files), labels.toArray(String[]::new), counted(others));
+    }
+
+    /** All files below a folder, at any depth, in order; what is hidden and all that lies in it is left out. */
+    private static List<Path> within(Path folder) throws IOException {
+        try (Stream<Path> all = Files.walk(folder, FileVisitOption.FOLLOW_LINKS)) {
+            return all.filter(file -> Files.isRegularFile(file) && !isHidden(folder.relativize(file)))
+                    .sorted()
+                    .toList();
+        } catch (UncheckedIOException e) {
+            if (e.getCause() instanceof FileSystemLoopException loop) {
+                throw new DataException(folder, "has a link to a folder that the link lies in: " + loop.getFile());
+            }
+            throw e.getCause();
+        }
+    }
+
+    private static boolean isHidden(Path relative) {
+        return StreamSupport.stream(relative.spliterator(), false)
+                .anyMatch(part -> part.toString().startsWith("."));
+    }
+
+    /** {@code 3 .txt, 120 .webp}. */
+    private static String counted(List<Path> files) {
+        Map<String, Long> byEnding =
+                files.stream().collect(Collectors.groupingBy(ImageFile::ending, TreeMap::new, Collectors.counting()));
+        return byEnding.entrySet().stream()
+                .map(kind -> kind.getValue() + (kind.getKey().isEmpty() ? " without an ending" : " ." + kind.getKey()))
+                .collect(Collectors.joining(", "));
     }
 
     private static List<Path> sorted(Path folder) throws IOException {
         try (Stream<Path> entries = Files.list(folder)) {
             return entries.sorted().toList();
         }
-    }
-
-    private static boolean isHidden(Path path) {
-        return path.getFileName().toString().startsWith(".");
     }
 
     /**
@@ -170,7 +231,7 @@ public final class LabeledImages {
                 throw new DataException(file, "is no file, but " + root + " names it");
             }
         }
-        return new LabeledImages(new FilesOnDisk(root, List.copyOf(files)), labels.toArray(String[]::new));
+        return new LabeledImages(new FilesOnDisk(root, List.copyOf(files)), labels.toArray(String[]::new), "");
     }
 
     public int size() {
@@ -196,11 +257,44 @@ public final class LabeledImages {
         return source.name(index);
     }
 
+    /** Files that lie in the folders of the classes and cannot be read, in words by their endings; empty if there are none. */
+    public String leftOut() {
+        return leftOut;
+    }
+
     /** Some of the pictures, in their order. */
     public LabeledImages select(IntPredicate which) {
         int[] chosen = IntStream.range(0, size()).filter(which).toArray();
         return new LabeledImages(
                 source.select(chosen),
-                Arrays.stream(chosen).mapToObj(this::label).toArray(String[]::new));
+                Arrays.stream(chosen).mapToObj(this::label).toArray(String[]::new),
+                leftOut);
+    }
+
+    /**
+     * So many of the pictures, in their order. Of an IDX file, where the classes are mixed, the first; of files, whose order is
+     * that of the classes, those that a hash of place and length chooses: each class keeps about its share. Fewer are some of more.
+     */
+    public LabeledImages atMost(int count) {
+        if (count >= size()) {
+            return this;
+        }
+        if (source instanceof InMemory) {
+            return select(i -> i < count);
+        }
+        BitSet chosen = new BitSet();
+        IntStream.range(0, size())
+                .boxed()
+                .sorted(Comparator.comparingLong(this::place))
+                .limit(count)
+                .forEach(chosen::set);
+        return select(chosen::get);
+    }
+
+    private long place(int index) {
+        CRC32C crc = new CRC32C();
+        crc.update(identity(index));
+        // checksums of names that are alike are alike: the multiplier of Fibonacci hashing spreads them
+        return crc.getValue() * 0x9E3779B97F4A7C15L;
     }
 }

@@ -13,9 +13,15 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -38,6 +44,81 @@ class LabeledImagesTest {
         assertEquals("dog", images.label(1));
         assertEquals(1, images.select(i -> images.label(i).equals("cat")).size());
         assertArrayEquals(new byte[] {10, 20, 30, 40, 50, 60}, images.read(0).values());
+    }
+
+    @Test
+    void picturesLieAtAnyDepthAndWhatIsLeftOutIsCounted() throws IOException {
+        for (String name :
+                new String[] {"cat/1.png", "cat/old/2.jfif", "cat/old/.kept/3.png", "cat/.4.png", "dog/5.PNG"}) {
+            Files.createDirectories(folder.resolve(name).getParent());
+            write(coloured(), folder.resolve(name), name.endsWith("jfif") ? "jpg" : "png");
+        }
+        for (String name : new String[] {"cat/6.webp", "cat/old/7.WEBP", "dog/notes.txt", "dog/README", "8.webp"}) {
+            Files.writeString(folder.resolve(name), "no image");
+        }
+        LabeledImages images = LabeledImages.read(folder);
+        assertEquals(3, images.size());
+        assertEquals(List.of("cat", "cat", "dog"), List.of(images.label(0), images.label(1), images.label(2)));
+        assertEquals(folder.resolve("cat/old/2.jfif").toString(), images.name(1));
+        assertEquals(2, images.read(1).width());
+        assertEquals("1 without an ending, 1 .txt, 2 .webp", images.leftOut());
+        assertEquals(images.leftOut(), images.select(i -> i == 0).leftOut());
+    }
+
+    @Test
+    void aClassNoneOfWhichCanBeReadIsRefused() throws IOException {
+        for (String label : new String[] {"cat", "dog", "empty", "fox"}) {
+            Files.createDirectory(folder.resolve(label));
+        }
+        write(coloured(), folder.resolve("cat/1.png"), "png");
+        write(coloured(), folder.resolve("fox/1.png"), "png");
+        Files.writeString(folder.resolve("dog/1.webp"), "WEBP");
+        Files.writeString(folder.resolve("dog/2.webp"), "WEBP");
+        String fault = fault(folder);
+        assertTrue(fault.startsWith(folder.resolve("dog") + ": has no image that can be read"), fault);
+        assertTrue(fault.contains("but 2 .webp: convert them to png"), fault);
+        assertEquals(
+                2, LabeledImages.read(folder, label -> !label.equals("dog")).size());
+    }
+
+    @Test
+    @DisabledOnOs(value = OS.WINDOWS, disabledReason = "links need a privilege there")
+    void aLinkToAFolderAboveIsRefused() throws IOException {
+        Files.createDirectory(folder.resolve("cat"));
+        Files.createSymbolicLink(folder.resolve("cat/again"), folder);
+        assertTrue(fault(folder).contains("has a link to a folder that the link lies in"), fault(folder));
+    }
+
+    @Test
+    void someOfTheImagesAreOfAllClasses() throws IOException {
+        for (int i = 0; i < 300; i++) {
+            Path file = folder.resolve("class" + i / 100).resolve(i + ".png");
+            Files.createDirectories(file.getParent());
+            Files.writeString(file, "never decoded");
+        }
+        LabeledImages all = LabeledImages.read(folder);
+        LabeledImages some = all.atMost(60);
+        assertEquals(60, some.size());
+        for (int c = 0; c < 3; c++) {
+            String label = "class" + c;
+            int share = some.select(i -> some.label(i).equals(label)).size();
+            assertTrue(share > 8 && share < 32, label + " has " + share);
+        }
+        Set<String> more = names(all.atMost(90));
+        assertTrue(more.containsAll(names(some)));
+        assertEquals(names(some), names(LabeledImages.read(folder).atMost(60)));
+        assertEquals(300, all.atMost(1000).size());
+
+        idx(folder.resolve("images-idx3-ubyte"), 3, new int[] {4, 1, 1}, new byte[] {1, 2, 3, 4});
+        idx(folder.resolve("labels-idx1-ubyte"), 1, new int[] {4}, new byte[] {0, 1, 0, 1});
+        LabeledImages first =
+                LabeledImages.read(folder.resolve("images-idx3-ubyte")).atMost(2);
+        assertEquals(2, first.size());
+        assertArrayEquals(new byte[] {2}, first.read(1).values());
+    }
+
+    private static Set<String> names(LabeledImages images) {
+        return IntStream.range(0, images.size()).mapToObj(images::name).collect(Collectors.toSet());
     }
 
     @ParameterizedTest
