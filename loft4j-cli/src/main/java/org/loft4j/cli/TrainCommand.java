@@ -286,6 +286,7 @@ final class TrainCommand implements Verb {
                 device.dtype(),
                 device.device(),
                 loadIn.value(),
+                adapter.inFull(),
                 run.seed);
         long states = Models.maxPositions(directory);
         int held = rows.eval() == null

@@ -9,7 +9,9 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import javax.imageio.ImageIO;
@@ -151,6 +153,87 @@ class ImagesEndToEndTest {
                 directory.resolve("z").toString());
         assertEquals(1, unknown.status());
         assertTrue(unknown.err().contains("has no image of class purple"), unknown.err());
+    }
+
+    private Path base(Path data) throws IOException {
+        Path base = directory.resolve("base");
+        List<String> call =
+                new ArrayList<>(List.of("train", "--model", model.toString(), "--from-scratch", "--method", "full"));
+        call.addAll(List.of("--data", data.toString(), "--epochs", "1", "--output", base.toString(), "--json"));
+        json(Captured.loft(call.toArray(String[]::new)));
+        return base;
+    }
+
+    @Test
+    void aModuleThatIsTrainedStaysInFullOverAQuantisedBase() throws IOException {
+        Path shades = pictures("shades", "dark", "light");
+        String[] call = {
+            "train",
+            "--model",
+            base(shades).toString(),
+            "--data",
+            shades.toString(),
+            "--load-in",
+            "4bit",
+            "--modules-to-save",
+            "vit.encoder.layer.0.output.dense",
+            "--target-modules",
+            "query,value",
+            "--epochs",
+            "1",
+            "--output",
+            directory.resolve("run").toString(),
+            "--json"
+        };
+        assertEquals("finished", json(Captured.loft(call)).get("outcome").asText());
+    }
+
+    @Test
+    void classesOfOneNameAreJudgedAndToldApart() throws IOException {
+        Path shades = pictures("shades", "dark", "light");
+        Path base = base(shades);
+        // a model of others has no such file, whose labels would go before those of config.json
+        Files.delete(base.resolve("loft_task.json"));
+        Path config = base.resolve("config.json");
+        Files.writeString(config, Files.readString(config).replaceFirst(":\\s*\"dark\"", ": \"light\""));
+        Captured judged = Captured.loft(
+                "eval", "--model", base.toString(), "--data", shades.toString(), "--classes", "light", "--json");
+        assertEquals(16, json(judged).get("rows").asInt());
+        String image = shades.resolve("light/3.png").toString();
+        JsonNode prediction = json(Captured.loft("predict", "--model", base.toString(), "--image", image, "--json"))
+                .get("predictions")
+                .get(0);
+        assertEquals(2, prediction.get("probabilities").size(), prediction.toString());
+        assertTrue(prediction.get("probabilities").has("light (1)"), prediction.toString());
+        assertTrue(prediction.get("label").asText().startsWith("light ("), prediction.toString());
+    }
+
+    @Test
+    void whatIsLeftOutIsTold() throws IOException {
+        Path shades = pictures("shades", "dark", "light");
+        Files.writeString(shades.resolve("dark/x.webp"), "no image that can be read");
+        Captured trained = Captured.loft(
+                "train",
+                "--model",
+                model.toString(),
+                "--from-scratch",
+                "--method",
+                "full",
+                "--data",
+                shades.toString(),
+                "--max-images",
+                "20",
+                "--epochs",
+                "1",
+                "--output",
+                directory.resolve("base").toString());
+        assertEquals(0, trained.status(), trained.err());
+        assertTrue(trained.err().contains("loft: 20 images of 32 in "), trained.err());
+        assertTrue(trained.err().contains("; left out, since they cannot be read: 1 .webp"), trained.err());
+        Captured judged =
+                Captured.loft("eval", "--model", directory.resolve("base").toString(), "--data", shades.toString());
+        assertEquals(0, judged.status(), judged.err());
+        assertTrue(judged.err().contains("1 .webp"), judged.err());
     }
 
     /** Two classes of 16 pictures each: dark and light, or bright on the left and on the right. */
