@@ -91,7 +91,7 @@ final class EvalCommand implements Verb {
         LabeledImages chosen = images.read(DataFlags.images(data.data), data);
         if (!chosen.leftOut().isEmpty()) {
             PrintWriter err = spec.commandLine().getErr();
-            err.println("loft: " + Quantities.of(chosen.size(), "image") + TrainingImages.leftOut(chosen));
+            err.println("loft: " + Quantities.of(chosen.size(), "image") + TrainingImages.leftOut("", chosen));
             err.flush();
         }
         ImageDataset dataset =

@@ -35,9 +35,9 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, Labels 
         String shape = Quantities.of(all.size(), "image")
                 + (all.size() < found.size() ? " of " + Quantities.count(found.size()) : "") + " in "
                 + data.data.shown()
-                + leftOut(found);
+                + leftOut("", found);
         LabeledImages eval = held.file == null ? null : images.readAll(DataFlags.images(held.file), data);
-        shape += eval == null || eval.leftOut().isEmpty() ? "" : "; of --eval-data" + leftOut(eval);
+        shape += eval == null ? "" : leftOut(" of --eval-data", eval);
         if (eval == null && held.share > 0) {
             eval = all.select(i -> TrainTestSplit.isHeldOut(all.identity(i), held.share, seed));
             train = all.select(i -> !TrainTestSplit.isHeldOut(all.identity(i), held.share, seed));
@@ -53,9 +53,11 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, Labels 
         return new TrainingImages(train, eval, labels, shape);
     }
 
-    /** What is told of files that are no images; empty if there are none. */
-    static String leftOut(LabeledImages images) {
-        return images.leftOut().isEmpty() ? "" : "; left out, since they cannot be read: " + images.leftOut();
+    /** What is told of files that lie among images, somewhere, and cannot be read; empty if there are none. */
+    static String leftOut(String where, LabeledImages images) {
+        return images.leftOut().isEmpty()
+                ? ""
+                : "; left out" + where + ", since they cannot be read: " + images.leftOut();
     }
 
     /** Ready for a model; prepared as its directory says. */
