@@ -8,6 +8,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
 import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
@@ -25,6 +26,9 @@ final class TiledProduct {
 
     /** The same on a device, where each of a tile's calls costs more than a cache saves. */
     private static final long DEVICE_TILE = 1 << 26;
+
+    /** Elements that lanes widen at once, all of them together. */
+    private static final long IN_LANES = 1 << 23;
 
     /** Where a tile of columns may begin. */
     private static final long ALIGNMENT = 64;
@@ -49,11 +53,30 @@ final class TiledProduct {
 
     /** The same with so many elements in a tile at most, unless one row has more. */
     static void eachTile(long length, long width, long multiple, long elements, Tile tile) {
-        long step = Math.max(1, elements / Math.max(1, width) / multiple) * multiple;
+        long step = step(width, multiple, elements);
         for (long start = 0; start < length; start += step) {
             try (NativeScope scope = new NativeScope()) {
                 tile.visit(start, Math.min(step, length - start));
             }
+        }
+    }
+
+    private static long step(long width, long multiple, long elements) {
+        return Math.max(1, elements / Math.max(1, width) / multiple) * multiple;
+    }
+
+    /**
+     * Visits tiles that have nothing to do with each other, on the processor in lanes: looking codes up is the work of one thread.
+     * Where the smallest tiles of all lanes were too much memory, or are too few for them, one follows the other.
+     */
+    private static void eachTileInLanes(long length, long width, long multiple, DeviceSpec device, Tile tile) {
+        long step = step(width, multiple, Math.min(TILE, IN_LANES / Lanes.count()));
+        int tiles = Math.toIntExact((length + step - 1) / step);
+        int lanes = Lanes.forRows(tiles);
+        if (device.kind() == DeviceSpec.Kind.CUDA || lanes == 1 || lanes * step * width > IN_LANES) {
+            eachTile(length, width, multiple, device, tile);
+        } else {
+            Lanes.run(tiles, i -> tile.visit(i * step, Math.min(step, length - i * step)));
         }
     }
 
@@ -84,7 +107,7 @@ final class TiledProduct {
     }
 
     private static void multiply(QuantizedWeight weight, Tensor rows, @Nullable Tensor bias, Tensor y) {
-        eachTile(weight.out(), weight.in(), 1, weight.device(), (start, count) -> {
+        eachTileInLanes(weight.out(), weight.in(), 1, weight.device(), (start, count) -> {
             Tensor tile = weight.rows(start, count).t();
             Tensor part = y.narrow(1, start, count);
             if (bias == null) {
@@ -104,7 +127,7 @@ final class TiledProduct {
         long[] shape = Shapes.of(gradient);
         Tensor rows = gradient.reshape(-1, weight.out());
         Tensor x = Tensors.empty(weight.dtype(), weight.device(), rows.size(0), weight.in());
-        eachTile(
+        eachTileInLanes(
                 weight.in(),
                 weight.out(),
                 ALIGNMENT,

@@ -21,10 +21,12 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Seeds;
 import org.loft4j.tensor.Tensors;
+import org.loft4j.tensor.Threads;
 
 /** A quantised layer against a dense one that holds the same numbers. */
 class TiledProductTest {
@@ -52,6 +54,27 @@ class TiledProductTest {
         counts.clear();
         TiledProduct.eachTile(11008, 4096, 1, DeviceSpec.CPU, (start, count) -> counts.add(count));
         assertEquals(43, counts.size());
+    }
+
+    /** Which lane widens a tile changes nothing: inside a lane all tiles follow one another. */
+    @ParameterizedTest
+    @CsvSource({"INT8, F32", "NF4, F32", "INT8, BF16", "NF4, BF16"})
+    void lanesComputeWhatOneThreadDoes(LoadIn loadIn, Dtype dtype) {
+        try (Threads three = Threads.of(3);
+                NativeScope scope = new NativeScope();
+                QuantizedWeight weight = QuantizedWeight.of(loadIn, random(Dtype.F32, "w", 4100, 1100), dtype, false)) {
+            for (long rows : new long[] {1, 40}) {
+                Tensor x = random(dtype, "x", rows, 1100);
+                Tensor gradient = random(dtype, "gradient", rows, 4100);
+                Tensor y = weight.product(x, random(dtype, "bias", 4100));
+                Tensor gradX = weight.gradientOfInput(gradient);
+                // as many tasks as lanes: each is inside one
+                Lanes.run(3, i -> {
+                    assertTrue(torch.equal(y, weight.product(x, random(dtype, "bias", 4100))));
+                    assertTrue(torch.equal(gradX, weight.gradientOfInput(gradient)));
+                });
+            }
+        }
     }
 
     private static Tensor leaf(Tensor values) {
