@@ -25,7 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.io.SafetensorsFile;
-import org.loft4j.tensor.Engine;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -42,7 +42,7 @@ class CudaEndToEndTest {
 
     @BeforeEach
     void requireGpu() {
-        assumeTrue(Engine.cudaAvailable(), "no CUDA device");
+        assumeTrue(DeviceSpec.parse("auto").kind() == DeviceSpec.Kind.CUDA, "no CUDA device");
     }
 
     @ParameterizedTest

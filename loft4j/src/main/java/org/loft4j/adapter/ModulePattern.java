@@ -56,7 +56,7 @@ final class ModulePattern {
             double ways = EmptyWays.of(whole);
             if (!(ways <= MOST_WAYS)) {
                 throw new ConfigException(
-                        field + " must not repeat what matches nothing, nor choose between such things, more" + " than "
+                        field + " must not repeat what matches nothing, nor choose between such things, more than "
                                 + (int) MOST_WAYS + " times, got " + shown + "; name the modules instead");
             }
             return new ModulePattern(field, shown, compiled, (int) ways);

@@ -4,17 +4,12 @@ import java.util.Collection;
 import java.util.stream.Collectors;
 import org.loft4j.Shown;
 
-/** Pieces of data in messages: short, on one line, without control characters; tabs are shown as \\t. */
+/** Pieces of data in messages, in quotes, as {@link Shown} has them and shorter still. */
 final class Quoted {
     private static final int LIMIT = 60;
     private static final int MOST = 20;
 
     private Quoted() {}
-
-    /** What a parser complains of, without quotes. */
-    static String line(String complaint) {
-        return Shown.text(complaint);
-    }
 
     static String text(String text) {
         return '"' + Shown.text(text, LIMIT) + '"';

@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.function.Function;
 import org.loft4j.CheckpointException;
 import org.loft4j.FileFault;
+import org.loft4j.Shown;
 
 /**
  * The ids that a model directory gives its special tokens. A token's text stands in tokenizer_config.json or
@@ -92,7 +93,7 @@ record SpecialTokens(
         } catch (CheckpointException e) {
             throw e;
         } catch (JsonProcessingException e) {
-            throw new CheckpointException(file, "is not valid JSON: " + Quoted.line(e.getOriginalMessage()), e);
+            throw new CheckpointException(file, "is not valid JSON: " + Shown.text(e.getOriginalMessage()), e);
         } catch (IOException e) {
             throw new CheckpointException(file, "cannot be read: " + FileFault.of(e), e);
         }

@@ -22,6 +22,7 @@ import java.util.stream.Stream;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
+import org.loft4j.Shown;
 
 /**
  * The tokenizer of a model directory: Hugging Face's own, from tokenizer.json. Truncation and padding that the file may switch on
@@ -78,7 +79,7 @@ public final class Tokenizer implements AutoCloseable {
             tokenizer = HuggingFaceTokenizer.newInstance(in, Map.of("truncation", "false", "padding", "false"));
         } catch (RuntimeException e) {
             throw new CheckpointException(
-                    file, "is not a tokenizer that can be used: " + Quoted.line(String.valueOf(e.getMessage())), e);
+                    file, "is not a tokenizer that can be used: " + Shown.text(String.valueOf(e.getMessage())), e);
         }
         try {
             return new Tokenizer(modelDirectory, tokenizer);
@@ -88,7 +89,7 @@ public final class Tokenizer implements AutoCloseable {
         } catch (RuntimeException e) {
             tokenizer.close();
             throw new CheckpointException(
-                    file, "is not a tokenizer that can be used: " + Quoted.line(String.valueOf(e.getMessage())), e);
+                    file, "is not a tokenizer that can be used: " + Shown.text(String.valueOf(e.getMessage())), e);
         }
     }
 
@@ -329,7 +330,7 @@ public final class Tokenizer implements AutoCloseable {
     private ConfigException fault(String task, RuntimeException e) {
         return new ConfigException(
                 directory.resolve("tokenizer.json") + ": cannot " + task + ": "
-                        + Quoted.line(String.valueOf(e.getMessage())),
+                        + Shown.text(String.valueOf(e.getMessage())),
                 e);
     }
 

@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.loft4j.CheckpointException;
 import org.loft4j.FileFault;
+import org.loft4j.Shown;
 
 /**
  * Reads tokenizer.json and makes sure that the native library can be given it: that one ends the whole process at what it does
@@ -68,7 +69,7 @@ final class TokenizerFile {
         } catch (CharacterCodingException e) {
             throw new CheckpointException(file, "is not UTF-8 text", e);
         } catch (JsonProcessingException e) {
-            throw new CheckpointException(file, "is not valid JSON: " + Quoted.line(e.getOriginalMessage()), e);
+            throw new CheckpointException(file, "is not valid JSON: " + Shown.text(e.getOriginalMessage()), e);
         } catch (IOException e) {
             throw new CheckpointException(file, "cannot be read: " + FileFault.of(e), e);
         }

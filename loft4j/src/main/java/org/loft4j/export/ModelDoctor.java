@@ -106,7 +106,7 @@ public final class ModelDoctor {
                 notes.all(
                         Severity.REFUSED,
                         "there is no lm_head.weight, and tie_word_embeddings is false",
-                        "set it to true if the" + " model was trained so");
+                        "set it to true if the model was trained so");
             }
             mixture(source.names());
             if (Files.exists(directory.resolve(ModelDirectory.SINGLE))
@@ -167,11 +167,9 @@ public final class ModelDoctor {
                     "");
             return;
         }
-        String what = head + " is not " + embedding + ", although the two are tied: Transformers 4 drops the former,"
-                + " 5 keeps both";
-        String remedy = "set tie_word_embeddings to false to keep it, or remove it from the file";
-        notes.add(Severity.CHANGE, Consumer.PEFT, what, remedy);
-        notes.add(Severity.CHANGE, Consumer.VLLM, what, remedy);
+        String what = head + " is not " + embedding + ", although the two are tied: " + TiedHead.FATE;
+        notes.add(Severity.CHANGE, Consumer.PEFT, what, TiedHead.REMEDY);
+        notes.add(Severity.CHANGE, Consumer.VLLM, what, TiedHead.REMEDY);
     }
 
     private static @Nullable String named(TensorSource source, String... ends) {
@@ -231,7 +229,7 @@ public final class ModelDoctor {
                     Severity.NOTE,
                     Consumer.VLLM,
                     "there is no chat template: the chat endpoint refuses requests",
-                    "start vLLM with" + " --chat-template FILE");
+                    "start vLLM with --chat-template FILE");
             notes.add(
                     Severity.NOTE, Consumer.LLAMA_CPP, "there is no chat template: llama.cpp falls back on ChatML", "");
         }

@@ -3,7 +3,7 @@ package org.loft4j.io;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import org.loft4j.Shown;
 
-/** Text of files in messages: short, on one line, without control characters. */
+/** What JSON says in messages: a parser's complaint, and texts in quotes, as {@link Shown} has them. */
 final class JsonFault {
     private JsonFault() {}
 

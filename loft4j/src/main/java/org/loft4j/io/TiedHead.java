@@ -14,6 +14,11 @@ public final class TiedHead {
     /** Numbers of each of the two that are read at once. */
     private static final long READ = 1 << 22;
 
+    /** What becomes of a head that is no copy. */
+    public static final String FATE = "Transformers 4 drops the former, and 5 keeps both";
+
+    public static final String REMEDY = "set tie_word_embeddings to false to keep it, or remove it from the file";
+
     private TiedHead() {}
 
     /**
@@ -28,8 +33,7 @@ public final class TiedHead {
             throw new CheckpointException(
                     source.path(),
                     head + " is not " + embedding + ", although tie_word_embeddings, or the family where config.json is"
-                            + " silent, makes one of them: Transformers 4 drops the former, and 5 keeps both; set"
-                            + " tie_word_embeddings to false to keep it, or remove it from the file");
+                            + " silent, makes one of them: " + FATE + "; " + REMEDY);
         }
     }
 

@@ -5,7 +5,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -227,10 +226,11 @@ final class Basis implements AutoCloseable {
     }
 
     private Tensor inverseOf(Tensor gram) {
-        T_TensorTensor_T eigh = torch.linalg_eigh(gram);
-        Tensor values = eigh.get0().clamp_min(new Scalar(0.0));
-        Tensor vectors = eigh.get1();
-        return vectors.mul(damping.invert(values, factor)).mm(vectors.t());
+        Eigen eigen = Eigen.of(gram);
+        Tensor values = eigen.values().clamp_min(new Scalar(0.0));
+        return eigen.vectors()
+                .mul(damping.invert(values, factor))
+                .mm(eigen.vectors().t());
     }
 
     private void dropCarry() {

@@ -12,7 +12,10 @@ import org.bytedeco.pytorch.Tensor;
 interface PairRule extends AutoCloseable {
     LowRankPair pair();
 
-    /** Those that {@link #readGradients} and {@link #step} ask: on a device they are made anew for all pairs at once. */
+    /**
+     * Those that {@link #readGradients} and {@link #step} ask as the factors are before the step: on a device they are made anew for
+     * all pairs at once. Others are waited for one by one.
+     */
     default List<Basis> bases() {
         return List.of();
     }

@@ -30,21 +30,26 @@ final class PublishedLoftPair implements PairRule {
     private final Map<Factor, Tensor> momenta = new EnumMap<>(Factor.class);
     private final Map<Factor, CrossTermMoment> seconds = new EnumMap<>(Factor.class);
     private final Map<Factor, Basis> bases = new EnumMap<>(Factor.class);
-    /** {@code B·Bprevᵀ}, B wide, since the step of B before; float64 {@code (r, r)}. */
+    /** {@code F·Fprevᵀ} of each factor, wide, as it was written last; float64 {@code (r, r)}. */
+    private final Tensor overlapOfA;
+
     private final Tensor overlapOfB;
 
     PublishedLoftPair(LowRankPair pair, LoftConfig config) {
         this.pair = pair;
         this.config = config;
         try (NativeScope scope = new NativeScope()) {
+            overlapOfA = NativeScope.keep(Basis.zeros(pair));
+            overlapOfB = NativeScope.keep(Basis.zeros(pair));
             for (Factor factor : Factor.values()) {
                 Tensor wide = factor.wide(pair);
                 momenta.put(
                         factor, NativeScope.keep(torch.zeros(new long[] {wide.size(0), wide.size(1)}, wide.options())));
                 seconds.put(factor, new CrossTermMoment(config, wide));
-                bases.put(factor, new Basis(pair, factor, config.damping()));
+                Tensor overlap = factor == Factor.A ? overlapOfA : overlapOfB;
+                bases.put(factor, new Basis(pair, factor, config.damping(), overlap));
             }
-            overlapOfB = NativeScope.keep(of(bases, Factor.B).gram().clone());
+            overlapOfB.copy_(of(bases, Factor.B).gram());
         }
     }
 
@@ -72,10 +77,13 @@ final class PublishedLoftPair implements PairRule {
         boolean turnOfB = Factor.activeAt(t) == Factor.B;
         Basis b = of(bases, Factor.B);
         Tensor written = treat(Factor.A, turnOfB ? b.gram() : overlapOfB, t, learningRate, gradScale);
-        Tensor overlapOfA = written == null ? of(bases, Factor.A).gram() : write(Factor.A, written);
-        written = treat(Factor.B, overlapOfA, t, learningRate, gradScale);
         if (written != null) {
-            overlapOfB.copy_(write(Factor.B, written));
+            of(bases, Factor.A).write(written);
+        }
+        Tensor sinceA = written == null ? of(bases, Factor.A).gram() : overlapOfA;
+        written = treat(Factor.B, sinceA, t, learningRate, gradScale);
+        if (written != null) {
+            b.write(written);
         }
     }
 
@@ -99,16 +107,6 @@ final class PublishedLoftPair implements PairRule {
         Tensor d = second.direction(m, factor.other().wide(pair), inverse, t);
         Tensor decayed = factor.wide(pair).mul(new Scalar(1 - config.weightDecay()));
         return decayed.sub_(d, new Scalar(learningRate));
-    }
-
-    /** Writes a factor; returns {@code F·Fprevᵀ}. */
-    private Tensor write(Factor factor, Tensor written) {
-        Tensor f = factor.wide(pair);
-        Tensor overlap =
-                written.to(ScalarType.Double).mm(f.to(ScalarType.Double).t());
-        f.copy_(written);
-        of(bases, factor).renew();
-        return overlap;
     }
 
     @Override
@@ -135,6 +133,7 @@ final class PublishedLoftPair implements PairRule {
         momenta.values().forEach(Tensor::close);
         seconds.values().forEach(CrossTermMoment::close);
         bases.values().forEach(Basis::close);
+        overlapOfA.close();
         overlapOfB.close();
     }
 }

@@ -75,11 +75,6 @@ public final class Engine {
         return Blas.kernels();
     }
 
-    /** Whether a CUDA device can be used by this process. */
-    public static boolean cudaAvailable() {
-        return cudaDevices() > 0;
-    }
-
     /** CUDA devices that this process can use. */
     static int cudaDevices() {
         return torch.cuda_device_count();

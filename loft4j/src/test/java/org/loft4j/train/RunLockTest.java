@@ -2,7 +2,6 @@ package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -15,7 +14,6 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.ConfigException;
-import org.loft4j.Logged;
 
 class RunLockTest {
     @TempDir
@@ -60,27 +58,6 @@ class RunLockTest {
             assertEquals("refused", another(output));
         }
         assertEquals("let in", another(output));
-    }
-
-    /** Lustre without flock, NFS without its service of locks. */
-    @Test
-    void whereThereAreNoLocksTheProcessStillKeepsOutItself() throws IOException {
-        RunLock.Locking none = channel -> {
-            throw new IOException("No locks available");
-        };
-        Path output = directory.resolve("out");
-        try (Logged log = new Logged(RunLock.class);
-                RunLock lock = RunLock.tryAcquire(output, none)) {
-            assertNotNull(lock);
-            assertNull(RunLock.tryAcquire(output, none));
-            assertEquals(1, log.texts().size());
-            assertTrue(
-                    log.texts().get(0).startsWith(output + " cannot be locked (No locks available)"), "" + log.texts());
-        }
-        try (Logged log = new Logged(RunLock.class);
-                RunLock lock = RunLock.tryAcquire(output, none)) {
-            assertNotNull(lock);
-        }
     }
 
     @Test
