@@ -35,12 +35,7 @@ class ChatRunEndToEndTest {
 
     @BeforeEach
     void aModelAndRows() throws Exception {
-        model = Files.createDirectory(folder.resolve("stories"));
-        try (Stream<Path> files = Files.list(Fixtures.of("stories260K"))) {
-            for (Path file : files.toList()) {
-                Files.copy(file, model.resolve(file.getFileName().toString()));
-            }
-        }
+        model = Fixtures.copy("stories260K", folder.resolve("stories"));
         Path config = model.resolve("tokenizer_config.json");
         Files.writeString(
                 config,
@@ -184,32 +179,21 @@ class ChatRunEndToEndTest {
                                 + " {\"role\": \"assistant\", \"content\": \"upon a time\"}]}\n")
                         .repeat(4));
         Path output = folder.resolve("compared");
-        Object[] call = {
-            "compare",
-            "--model",
-            model,
-            "--data",
-            talks,
-            "--eval-data",
-            talks,
-            "--test-data",
-            talks,
-            "--methods",
-            "lora",
-            "--ranks",
-            "2",
-            "--learning-rates",
-            "1e-3",
-            "--epochs",
-            "1",
-            "--output",
-            output
-        };
+        Object[] call = comparison(talks, output, "--learning-rates", "1e-3", "--epochs", "1");
         assertEquals(0, loft(call).status());
         String date = date(output.resolve("comparison.json"));
         Captured again = loft(call);
         assertEquals(0, again.status(), again.err());
         assertEquals(date, date(output.resolve("comparison.json")));
+    }
+
+    /** The call that compares LoRA at rank 2 on rows that are learnt, judged and tested alike. */
+    private Object[] comparison(Path data, Path output, Object... more) {
+        Object[] call = {
+            "compare", "--model", model, "--data", data, "--eval-data", data, "--test-data", data, "--methods", "lora"
+        };
+        Object[] end = {"--ranks", "2", "--output", output};
+        return Stream.of(call, end, more).flatMap(Stream::of).toArray();
     }
 
     private static String date(Path file) throws Exception {
@@ -224,26 +208,7 @@ class ChatRunEndToEndTest {
     @Test
     void aComparisonWritesConversationsAsItIsTold() throws Exception {
         Path output = folder.resolve("compared");
-        Object[] call = {
-            "compare",
-            "--model",
-            model,
-            "--data",
-            rows,
-            "--eval-data",
-            rows,
-            "--test-data",
-            rows,
-            "--methods",
-            "lora",
-            "--ranks",
-            "2",
-            "--max-steps",
-            "1",
-            "--keep-weights",
-            "--output",
-            output
-        };
+        Object[] call = comparison(rows, output, "--max-steps", "1", "--keep-weights");
         Object[] as = {"--chat", "--chat-template", template, "--chat-template-kwargs", "tale=true"};
         Captured first = loft(Stream.concat(Stream.of(call), Stream.of(as)).toArray());
         assertEquals(0, first.status(), first.err());

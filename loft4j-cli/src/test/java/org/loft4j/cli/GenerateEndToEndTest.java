@@ -39,12 +39,7 @@ class GenerateEndToEndTest {
 
     @BeforeEach
     void aModelThatTellsStories() throws Exception {
-        model = Files.createDirectory(folder.resolve("stories"));
-        try (Stream<Path> files = Files.list(Fixtures.of("stories260K"))) {
-            for (Path file : files.toList()) {
-                Files.copy(file, model.resolve(file.getFileName().toString()));
-            }
-        }
+        model = Fixtures.copy("stories260K", folder.resolve("stories"));
         Files.writeString(
                 model.resolve("chat_template.jinja"),
                 "{{ bos_token }}{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}"

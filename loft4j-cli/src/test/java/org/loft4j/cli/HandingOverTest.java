@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.BiFunction;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -30,6 +31,8 @@ class HandingOverTest {
     private static final String LLAMA = Fixtures.of("llama_gqa").toString();
     private static final String ADAPTER =
             Fixtures.of("llama_gqa").resolve("adapter").toString();
+
+    private static final String QUERY = "model.layers.0.self_attn.q_proj";
 
     @TempDir
     Path directory;
@@ -115,33 +118,15 @@ class HandingOverTest {
     /** What bfloat16 rounds off is there in float16: 1 + 2⁻¹⁰. */
     @Test
     void aSumIsRoundedOnceToTheTypeOfTheFile() throws IOException {
-        Path base = Files.createDirectories(directory.resolve("base"));
-        Path adapter = Files.createDirectories(directory.resolve("adapter"));
-        Path stories = Fixtures.of("stories260K");
-        String query = "model.layers.0.self_attn.q_proj";
-        for (String name : List.of("config.json", "tokenizer.json", "tokenizer_config.json")) {
-            Files.copy(stories.resolve(name), base.resolve(name));
-        }
-        try (NativeScope scope = new NativeScope();
-                ModelDirectory source = ModelDirectory.open(stories)) {
-            Map<String, Tensor> tensors = new TreeMap<>();
-            for (String name : source.names()) {
-                Tensor tensor = source.read(name).to(Dtype.BF16.scalarType());
-                tensors.put(name, name.startsWith(query) ? torch.ones_like(tensor) : tensor);
-            }
-            SafetensorsWriter.write(base.resolve("model.safetensors"), tensors, Map.of());
-            float[] small = new float[64];
-            Arrays.fill(small, 1f / 1024);
-            float[] ones = new float[64];
-            Arrays.fill(ones, 1);
-            Map<String, Tensor> factors = Map.of(
-                    "base_model.model." + query + ".lora_A.weight", Tensors.of(small, 1, 64),
-                    "base_model.model." + query + ".lora_B.weight", Tensors.of(ones, 64, 1));
-            SafetensorsWriter.write(adapter.resolve("adapter_model.safetensors"), factors, Map.of());
-        }
-        Files.writeString(
-                adapter.resolve("adapter_config.json"),
-                "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1, \"target_modules\": [\"layers.0.self_attn.q_proj\"]}");
+        Path base = stories((name, tensor) -> {
+            Tensor half = tensor.to(Dtype.BF16.scalarType());
+            return name.startsWith(QUERY) ? torch.ones_like(half) : half;
+        });
+        float[] small = new float[64];
+        Arrays.fill(small, 1f / 1024);
+        float[] ones = new float[64];
+        Arrays.fill(ones, 1);
+        Path adapter = adapterOfQuery(small, ones);
         for (String dtype : List.of("f16", "bf16")) {
             Path plain = directory.resolve("plain-" + dtype);
             Path merged = directory.resolve("merged-" + dtype);
@@ -154,8 +139,19 @@ class HandingOverTest {
     /** A norm in float32 beside matrices in bfloat16, under an adapter that changes nothing: all numbers are those of the files. */
     @Test
     void aBaseOfSeveralTypesKeepsTheNumbersOfItsFiles() throws IOException {
+        Path base =
+                stories((name, tensor) -> name.endsWith("norm.weight") ? tensor : tensor.to(Dtype.BF16.scalarType()));
+        Path adapter = adapterOfQuery(new float[64], new float[64]);
+        Path plain = directory.resolve("plain");
+        Path merged = directory.resolve("merged");
+        export(plain, "--model", base.toString(), "--dtype", "f16");
+        export(merged, "--model", base.toString(), "--adapter", adapter.toString(), "--dtype", "f16");
+        assertEquals(-1, Files.mismatch(plain, merged));
+    }
+
+    /** A small trained model with other tensors, made of its own by their names. */
+    private Path stories(BiFunction<String, Tensor, Tensor> other) throws IOException {
         Path base = Files.createDirectories(directory.resolve("base"));
-        Path adapter = Files.createDirectories(directory.resolve("adapter"));
         Path stories = Fixtures.of("stories260K");
         for (String name : List.of("config.json", "tokenizer.json", "tokenizer_config.json")) {
             Files.copy(stories.resolve(name), base.resolve(name));
@@ -164,24 +160,26 @@ class HandingOverTest {
                 ModelDirectory source = ModelDirectory.open(stories)) {
             Map<String, Tensor> tensors = new TreeMap<>();
             for (String name : source.names()) {
-                Tensor tensor = source.read(name);
-                tensors.put(name, name.endsWith("norm.weight") ? tensor : tensor.to(Dtype.BF16.scalarType()));
+                tensors.put(name, other.apply(name, source.read(name)));
             }
             SafetensorsWriter.write(base.resolve("model.safetensors"), tensors, Map.of());
-            String query = "base_model.model.model.layers.0.self_attn.q_proj";
+        }
+        return base;
+    }
+
+    /** An adapter of rank 1 on one of its matrices. */
+    private Path adapterOfQuery(float[] a, float[] b) throws IOException {
+        Path adapter = Files.createDirectories(directory.resolve("adapter"));
+        try (NativeScope scope = new NativeScope()) {
             Map<String, Tensor> factors = Map.of(
-                    query + ".lora_A.weight", Tensors.of(new float[64], 1, 64),
-                    query + ".lora_B.weight", Tensors.of(new float[64], 64, 1));
+                    "base_model.model." + QUERY + ".lora_A.weight", Tensors.of(a, 1, a.length),
+                    "base_model.model." + QUERY + ".lora_B.weight", Tensors.of(b, b.length, 1));
             SafetensorsWriter.write(adapter.resolve("adapter_model.safetensors"), factors, Map.of());
         }
         Files.writeString(
                 adapter.resolve("adapter_config.json"),
                 "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1, \"target_modules\": [\"layers.0.self_attn.q_proj\"]}");
-        Path plain = directory.resolve("plain");
-        Path merged = directory.resolve("merged");
-        export(plain, "--model", base.toString(), "--dtype", "f16");
-        export(merged, "--model", base.toString(), "--adapter", adapter.toString(), "--dtype", "f16");
-        assertEquals(-1, Files.mismatch(plain, merged));
+        return adapter;
     }
 
     private static void export(Path output, String... options) {

@@ -47,15 +47,9 @@ class ImagesEndToEndTest {
     void fromScratchThenAdaptedToOtherClasses() throws IOException {
         Path shades = pictures("shades", "dark", "light");
         Path base = directory.resolve("base");
-        Captured trained = Captured.loft(
-                "train",
-                "--model",
-                model.toString(),
-                "--from-scratch",
-                "--method",
-                "full",
-                "--data",
-                shades.toString(),
+        Captured trained = fromScratch(
+                shades,
+                base,
                 "--epochs",
                 "20",
                 "--batch-size",
@@ -64,8 +58,6 @@ class ImagesEndToEndTest {
                 "3e-3",
                 "--augment",
                 "flip,shift",
-                "--output",
-                base.toString(),
                 "--json");
         assertEquals("finished", json(trained).get("outcome").asText());
         JsonNode scores =
@@ -124,44 +116,27 @@ class ImagesEndToEndTest {
         assertTrue(scratch.err().contains("--from-scratch needs --method full"), scratch.err());
 
         Files.writeString(shades.resolve("dark/0.png"), "no picture");
-        Captured broken = Captured.loft(
-                "train",
-                "--model",
-                model.toString(),
-                "--from-scratch",
-                "--method",
-                "full",
-                "--data",
-                shades.toString(),
-                "--output",
-                directory.resolve("y").toString());
+        Captured broken = fromScratch(shades, directory.resolve("y"));
         assertEquals(1, broken.status());
         assertTrue(broken.err().contains("0.png"), broken.err());
 
-        Captured unknown = Captured.loft(
-                "train",
-                "--model",
-                model.toString(),
-                "--from-scratch",
-                "--method",
-                "full",
-                "--data",
-                shades.toString(),
-                "--classes",
-                "dark,purple",
-                "--output",
-                directory.resolve("z").toString());
+        Captured unknown = fromScratch(shades, directory.resolve("z"), "--classes", "dark,purple");
         assertEquals(1, unknown.status());
         assertTrue(unknown.err().contains("has no image of class purple"), unknown.err());
     }
 
     private Path base(Path data) throws IOException {
         Path base = directory.resolve("base");
+        json(fromScratch(data, base, "--epochs", "1", "--json"));
+        return base;
+    }
+
+    private Captured fromScratch(Path data, Path output, String... more) {
         List<String> call =
                 new ArrayList<>(List.of("train", "--model", model.toString(), "--from-scratch", "--method", "full"));
-        call.addAll(List.of("--data", data.toString(), "--epochs", "1", "--output", base.toString(), "--json"));
-        json(Captured.loft(call.toArray(String[]::new)));
-        return base;
+        call.addAll(List.of("--data", data.toString(), "--output", output.toString()));
+        call.addAll(List.of(more));
+        return Captured.loft(call.toArray(String[]::new));
     }
 
     @Test
@@ -212,26 +187,12 @@ class ImagesEndToEndTest {
     void whatIsLeftOutIsTold() throws IOException {
         Path shades = pictures("shades", "dark", "light");
         Files.writeString(shades.resolve("dark/x.webp"), "no image that can be read");
-        Captured trained = Captured.loft(
-                "train",
-                "--model",
-                model.toString(),
-                "--from-scratch",
-                "--method",
-                "full",
-                "--data",
-                shades.toString(),
-                "--max-images",
-                "20",
-                "--epochs",
-                "1",
-                "--output",
-                directory.resolve("base").toString());
+        Path base = directory.resolve("base");
+        Captured trained = fromScratch(shades, base, "--max-images", "20", "--epochs", "1");
         assertEquals(0, trained.status(), trained.err());
         assertTrue(trained.err().contains("loft: 20 images of 32 in "), trained.err());
         assertTrue(trained.err().contains("; left out, since they cannot be read: 1 .webp"), trained.err());
-        Captured judged =
-                Captured.loft("eval", "--model", directory.resolve("base").toString(), "--data", shades.toString());
+        Captured judged = Captured.loft("eval", "--model", base.toString(), "--data", shades.toString());
         assertEquals(0, judged.status(), judged.err());
         assertTrue(judged.err().contains("1 .webp"), judged.err());
     }

@@ -37,9 +37,9 @@ record BatchLoss(Task task, long count, double lossScale) {
             return scale
                     * new LanguageModelLoss((Decoder) model).backward(batch.input(), batch.labels(), scale * lossScale);
         }
-        Tensor share = sum(task, model.logits(batch.input()), batch.labels()).mul(new Scalar(scale));
-        share.mul(new Scalar(lossScale)).backward();
-        return share.item_double();
+        Tensor share = sum(task, model.logits(batch.input()), batch.labels()).mul(new Scalar(scale * lossScale));
+        share.backward();
+        return share.item_double() / lossScale;
     }
 
     /** The sum over the batch, from the logits. */

@@ -187,61 +187,6 @@ class GgufModelTest {
     }
 
     @Test
-    void theTokenizerGoesAlong() throws IOException {
-        Map<String, Object> metadata = export(tiny("gpt2").write(), null).metadata;
-        assertEquals("gpt2", metadata.get("tokenizer.ggml.model"));
-        assertEquals("gpt-2", metadata.get("tokenizer.ggml.pre"));
-        assertEquals(
-                List.of("a", "b", "c", "Ġ", "ab", "abc", "Ġa", "[PAD7]", "<|end|>", "▁word", "[PAD10]", "[PAD11]"),
-                metadata.get("tokenizer.ggml.tokens"));
-        assertEquals(
-                List.of(1L, 1L, 1L, 1L, 1L, 1L, 1L, 5L, 3L, 4L, 5L, 5L), metadata.get("tokenizer.ggml.token_type"));
-        assertEquals(List.of("a b", "ab c", "Ġ a"), metadata.get("tokenizer.ggml.merges"));
-        assertEquals(8L, metadata.get("tokenizer.ggml.eos_token_id"));
-        assertEquals(8L, metadata.get("tokenizer.ggml.bos_token_id"));
-        assertEquals(true, metadata.get("tokenizer.ggml.add_bos_token"));
-        assertEquals(false, metadata.get("tokenizer.ggml.add_eos_token"));
-        assertEquals("{{ messages }}", metadata.get("tokenizer.chat_template"));
-    }
-
-    @Test
-    void anotherChatTemplateTakesThePlaceOfTheTokenizers() throws IOException {
-        Path model = tiny("gpt2").write().directory;
-        Path file = directory.resolve("model.gguf");
-        try (ModelDirectory source = ModelDirectory.open(model)) {
-            GgufModel.write(source, new GgufModel.Options(model, model, null, null, "{{ learnt }}"), file);
-        }
-        assertEquals("{{ learnt }}", new GgufReader(file).metadata.get("tokenizer.chat_template"));
-    }
-
-    @Test
-    void sentencePieceTokensGetScoresByTheOrderOfTheirMerges() throws IOException {
-        Path stories = Path.of("src", "test", "resources", "fixtures", "stories260K");
-        Path file = directory.resolve("stories.gguf");
-        try (ModelDirectory source = ModelDirectory.open(stories)) {
-            GgufModel.write(source, GgufModel.Options.of(stories), file);
-        }
-        GgufReader read = new GgufReader(file);
-        Map<String, Object> metadata = read.metadata;
-        assertEquals("llama", metadata.get("tokenizer.ggml.model"));
-        assertEquals(true, metadata.get("tokenizer.ggml.add_bos_token"));
-        assertEquals(true, metadata.get("tokenizer.ggml.add_space_prefix"));
-        List<?> tokens = (List<?>) metadata.get("tokenizer.ggml.tokens");
-        List<?> types = (List<?>) metadata.get("tokenizer.ggml.token_type");
-        List<?> scores = (List<?>) metadata.get("tokenizer.ggml.scores");
-        assertEquals(List.of(2L, 3L, 3L, 6L), types.subList(0, 4));
-        assertEquals("<0x0A>", tokens.get(13));
-        // SentencePiece numbers its pieces by score, so that the scores of pieces that are merged fall
-        float last = 1;
-        for (int i = 259; i < 400; i++) {
-            float score = (Float) scores.get(i);
-            assertTrue(score < last, i + ": " + score + " after " + last);
-            last = score;
-        }
-        assertFalse(read.tensors.containsKey("output.weight"));
-    }
-
-    @Test
     void llama3sScalingBecomesATensorOfDivisors() throws IOException {
         TinyCheckpoint checkpoint = tiny("llama");
         checkpoint.config.put("rope_theta", 500000.0);

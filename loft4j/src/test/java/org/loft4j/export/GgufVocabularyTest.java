@@ -1,6 +1,7 @@
 package org.loft4j.export;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -21,7 +22,7 @@ import org.loft4j.io.GgufReader;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelDirectory;
 
-/** Tokens that were added to a tokenizer: which are written, as what, and how. */
+/** The tokenizer and the chat template in a file; and tokens that were added: which are written, as what, and how. */
 class GgufVocabularyTest {
     /** Of an added token in the tokenizer of {@link TinyCheckpoint}. */
     private static final int ID = 9;
@@ -46,12 +47,67 @@ class GgufVocabularyTest {
                 .put("content", token)
                 .put("special", false);
         Json.write(file, tokenizer);
-        try (ModelDirectory source = ModelDirectory.open(checkpoint.directory)) {
-            var options = GgufModel.Options.of(checkpoint.directory);
+        return read(GgufModel.Options.of(checkpoint.directory)).metadata;
+    }
+
+    private GgufReader read(GgufModel.Options options) throws IOException {
+        try (ModelDirectory source = ModelDirectory.open(options.directory())) {
             ExportReport report = GgufModel.write(source, options, directory.resolve("model.gguf"));
             notes.addAll(report.notes());
-            return new GgufReader(report.file()).metadata;
+            return new GgufReader(report.file());
         }
+    }
+
+    private Path gpt2() throws IOException {
+        return new TinyCheckpoint(directory.resolve("gpt2"), "gpt2").write().directory;
+    }
+
+    @Test
+    void theTokenizerGoesAlong() throws IOException {
+        Map<String, Object> metadata = read(GgufModel.Options.of(gpt2())).metadata;
+        assertEquals("gpt2", metadata.get("tokenizer.ggml.model"));
+        assertEquals("gpt-2", metadata.get("tokenizer.ggml.pre"));
+        assertEquals(
+                List.of("a", "b", "c", "Ġ", "ab", "abc", "Ġa", "[PAD7]", "<|end|>", "▁word", "[PAD10]", "[PAD11]"),
+                metadata.get("tokenizer.ggml.tokens"));
+        assertEquals(
+                List.of(1L, 1L, 1L, 1L, 1L, 1L, 1L, 5L, 3L, 4L, 5L, 5L), metadata.get("tokenizer.ggml.token_type"));
+        assertEquals(List.of("a b", "ab c", "Ġ a"), metadata.get("tokenizer.ggml.merges"));
+        assertEquals(8L, metadata.get("tokenizer.ggml.eos_token_id"));
+        assertEquals(8L, metadata.get("tokenizer.ggml.bos_token_id"));
+        assertEquals(true, metadata.get("tokenizer.ggml.add_bos_token"));
+        assertEquals(false, metadata.get("tokenizer.ggml.add_eos_token"));
+        assertEquals("{{ messages }}", metadata.get("tokenizer.chat_template"));
+    }
+
+    @Test
+    void anotherChatTemplateTakesThePlaceOfTheTokenizers() throws IOException {
+        Path model = gpt2();
+        Map<String, Object> metadata = read(new GgufModel.Options(model, model, null, null, "{{ learnt }}")).metadata;
+        assertEquals("{{ learnt }}", metadata.get("tokenizer.chat_template"));
+    }
+
+    @Test
+    void sentencePieceTokensGetScoresByTheOrderOfTheirMerges() throws IOException {
+        Path stories = Path.of("src", "test", "resources", "fixtures", "stories260K");
+        GgufReader read = read(GgufModel.Options.of(stories));
+        Map<String, Object> metadata = read.metadata;
+        assertEquals("llama", metadata.get("tokenizer.ggml.model"));
+        assertEquals(true, metadata.get("tokenizer.ggml.add_bos_token"));
+        assertEquals(true, metadata.get("tokenizer.ggml.add_space_prefix"));
+        List<?> tokens = (List<?>) metadata.get("tokenizer.ggml.tokens");
+        List<?> types = (List<?>) metadata.get("tokenizer.ggml.token_type");
+        List<?> scores = (List<?>) metadata.get("tokenizer.ggml.scores");
+        assertEquals(List.of(2L, 3L, 3L, 6L), types.subList(0, 4));
+        assertEquals("<0x0A>", tokens.get(13));
+        // SentencePiece numbers its pieces by score, so that the scores of pieces that are merged fall
+        float last = 1;
+        for (int i = 259; i < 400; i++) {
+            float score = (Float) scores.get(i);
+            assertTrue(score < last, i + ": " + score + " after " + last);
+            last = score;
+        }
+        assertFalse(read.tensors.containsKey("output.weight"));
     }
 
     /** Gemma 3 of 1B and less name a token of images that their embedding has no row for. */

@@ -21,15 +21,12 @@ class HubLockTest {
     /** Lustre without flock, NFS without its service of locks: downloads go on, those of one process one by one. */
     @Test
     void whereThereAreNoLocksTheThreadsOfAProcessStillWait() throws Exception {
-        ProcessLock.Locking none = channel -> {
-            throw new IOException("No locks available");
-        };
         Path file = directory.resolve("locks/blob.lock");
         CountDownLatch waits = new CountDownLatch(1);
         try (Logged log = new Logged(ProcessLock.class)) {
-            HubLock held = HubLock.acquire(file, () -> {}, none);
+            HubLock held = HubLock.acquire(file, () -> {}, ProcessLockTest.NONE);
             CompletableFuture<Void> other = CompletableFuture.runAsync(() -> {
-                try (HubLock next = HubLock.acquire(file, waits::countDown, none)) {
+                try (HubLock next = HubLock.acquire(file, waits::countDown, ProcessLockTest.NONE)) {
                     // held in turn
                 } catch (IOException e) {
                     throw new java.io.UncheckedIOException(e);

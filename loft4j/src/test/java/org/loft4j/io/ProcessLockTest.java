@@ -13,21 +13,22 @@ import org.loft4j.Logged;
 
 /** Within one process; among several: RunLockTest of train. */
 class ProcessLockTest {
+    /** Of a file system without locks: Lustre without flock, NFS without its service of locks. */
+    static final ProcessLock.Locking NONE = channel -> {
+        throw new IOException("No locks available");
+    };
+
     @TempDir
     Path directory;
 
-    /** Lustre without flock, NFS without its service of locks. */
     @Test
     void whereThereAreNoLocksTheProcessStillKeepsOutItself() throws IOException {
-        ProcessLock.Locking none = channel -> {
-            throw new IOException("No locks available");
-        };
         Path file = directory.resolve("new/out.lock");
         for (int i = 0; i < 2; i++) {
             try (Logged log = new Logged(ProcessLock.class);
-                    ProcessLock lock = ProcessLock.tryAcquire(file, "one at a time", none)) {
+                    ProcessLock lock = ProcessLock.tryAcquire(file, "one at a time", NONE)) {
                 assertNotNull(lock);
-                assertNull(ProcessLock.tryAcquire(file, "one at a time", none));
+                assertNull(ProcessLock.tryAcquire(file, "one at a time", NONE));
                 assertEquals(List.of(file + " cannot be locked (No locks available): one at a time"), log.texts());
             }
         }
