@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param toFull difference of the test score to full fine-tuning's with the same seeds; null where nothing can be paired
  * @param collapsed how many of the runs take every test row for the same class
  * @param failed how many of the runs could not be trained to their end
+ * @param skipped steps of the others that a gradient that is not finite made void, as far as they are known
  */
 public record Standing(
         Trial.Entry entry,
@@ -39,7 +41,8 @@ public record Standing(
         long trained,
         @Nullable Sample toFull,
         int collapsed,
-        int failed) {
+        int failed,
+        long skipped) {
     /**
      * @param best the chosen rate
      * @param runs of the entry at that rate
@@ -69,7 +72,12 @@ public record Standing(
                 ordered.stream().mapToLong(run -> run.cost().trained()).max().orElse(0),
                 entry.contender().method().usesAdapter() ? paired(ordered, full, metric) : null,
                 (int) ordered.stream().filter(TrialResult::predictsOneClass).count(),
-                (int) ordered.stream().filter(run -> run.failure() != null).count());
+                (int) ordered.stream().filter(run -> run.failure() != null).count(),
+                ordered.stream()
+                        .map(TrialResult::skippedSteps)
+                        .filter(Objects::nonNull)
+                        .mapToLong(Long::longValue)
+                        .sum());
     }
 
     private static double mean(List<TrialResult> runs, java.util.function.ToDoubleFunction<TrialResult.Cost> figure) {

@@ -95,6 +95,7 @@ public final class SummaryFiles {
             row.put("to_full_pairs", toFull == null ? 0 : toFull.count());
             row.put("majority_class_runs", standing.collapsed());
             row.put("failed_runs", standing.failed());
+            row.put("skipped_steps", standing.skipped());
             rows.add(row);
         }
         return rows;
@@ -121,6 +122,7 @@ public final class SummaryFiles {
             scores.forEach(score -> row.put("validation_" + score, TrialResult.finite(result.validation(score))));
             scores.forEach(score -> row.put("test_" + score, TrialResult.finite(result.test(score))));
             row.put("predicts_one_class", result.predictsOneClass());
+            row.put("skipped_steps", result.skippedSteps());
             row.put("seconds", TrialResult.finite(result.cost().seconds()));
             row.put("wall_seconds", TrialResult.finite(result.cost().wallSeconds()));
             row.put("tokens_per_second", TrialResult.finite(result.cost().tokensPerSecond()));

@@ -81,6 +81,9 @@ public final class SummaryTable {
         if (standing.failed() > 0) {
             notes.add("failed" + (runs > 1 ? " (" + standing.failed() + " of " + runs + ")" : ""));
         }
+        if (standing.skipped() > 0) {
+            notes.add(standing.skipped() + (standing.skipped() == 1 ? " step" : " steps") + " skipped");
+        }
         return String.join(", ", notes);
     }
 
@@ -116,6 +119,9 @@ public final class SummaryTable {
             notes.add(
                     "To full fine-tuning: mean difference of runs with the same seed, and its 95 % confidence interval by"
                             + " Student's t.");
+        }
+        if (summary.standings().stream().anyMatch(standing -> standing.skipped() > 0)) {
+            notes.add("skipped: steps of all runs of the row that moved nothing, for their gradient was not finite.");
         }
         long failures = summary.results().stream()
                 .filter(result -> result.failure() != null)

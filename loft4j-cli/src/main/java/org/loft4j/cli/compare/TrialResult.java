@@ -25,6 +25,8 @@ import org.loft4j.train.Method;
  * @param validation loss and scores of the validation data after the last step
  * @param test the same of the test data
  * @param predictsOneClass whether all test rows were taken for the same class
+ * @param skippedSteps steps that a gradient that is not finite made void; null where nobody knows: of a run that failed, or one
+ *     from before they were counted
  * @param cost what it took
  * @param loss of each step's batch, over the steps
  * @param evaluations loss and scores of the validation data over the steps, each with its {@code step}
@@ -37,6 +39,7 @@ public record TrialResult(
         Map<String, Double> validation,
         Map<String, Double> test,
         boolean predictsOneClass,
+        @Nullable Long skippedSteps,
         Cost cost,
         Curve loss,
         List<Map<String, Double>> evaluations,
@@ -91,6 +94,7 @@ public record TrialResult(
         tree.put("validation", finite(validation));
         tree.put("test", finite(test));
         tree.put("predicts_one_class", predictsOneClass);
+        tree.put("skipped_steps", skippedSteps);
         tree.put("seconds", finite(cost.seconds()));
         tree.put("wall_seconds", cost.wallSeconds());
         tree.put("tokens_per_second", finite(cost.tokensPerSecond()));
@@ -153,6 +157,7 @@ public record TrialResult(
                 numbers(json.requireObject("validation").toTree()),
                 numbers(json.requireObject("test").toTree()),
                 json.booleanOr("predicts_one_class", false),
+                json.has("skipped_steps") ? json.requireLong("skipped_steps") : null,
                 new Cost(
                         json.doubleOr("seconds", Double.NaN),
                         json.doubleOr("wall_seconds", Double.NaN),

@@ -90,6 +90,7 @@ final class TrialRunner {
                     Map.of(),
                     Map.of(),
                     false,
+                    null,
                     new TrialResult.Cost(Double.NaN, secondsSince(start), Double.NaN, 0, 0),
                     new Curve(),
                     List.of(),
@@ -172,6 +173,7 @@ final class TrialRunner {
                     trained.lastEvaluation(),
                     test.values(),
                     confusion != null && confusion.predictsOneClass(),
+                    trained.skippedSteps(),
                     new TrialResult.Cost(
                             seconds,
                             secondsSince(start),

@@ -16,6 +16,10 @@ class SummaryTest {
     private final List<TrialResult> results = new ArrayList<>();
 
     private void run(String contender, int rank, double rate, long seed, double validation, double test) {
+        run(contender, rank, rate, seed, validation, test, 0);
+    }
+
+    private void run(String contender, int rank, double rate, long seed, double validation, double test, long skipped) {
         results.add(new TrialResult(
                 new Trial(Contender.parse(contender), rank, rate, seed),
                 null,
@@ -23,6 +27,7 @@ class SummaryTest {
                 Map.of("accuracy", validation, "loss", 1 - validation),
                 Map.of("accuracy", test, "loss", 1 - test),
                 false,
+                skipped,
                 new TrialResult.Cost(10, 12, 1000, 1, 1),
                 new Curve(),
                 List.of(),
@@ -101,5 +106,18 @@ class SummaryTest {
         assertTrue(text.contains("91.23"), text);
         assertTrue(text.contains("1e-3 ↑"), text);
         assertTrue(text.contains("a higher one may be better still"), text);
+    }
+
+    @Test
+    void stepsThatMovedNothingAreToldOf() {
+        run("lora", 4, 1e-3, 0, 0.9, 0.9, 2);
+        run("lora", 4, 1e-3, 1, 0.9, 0.9, 3);
+        run("loft", 4, 1e-3, 0, 0.9, 0.9);
+        Summary summary = Summary.of(results, "accuracy", List.of(0L));
+        String text = SummaryTable.text(summary);
+        assertTrue(text.lines().anyMatch(line -> line.contains("LoRA") && line.endsWith("5 steps skipped")), text);
+        assertEquals(1, text.split("steps skipped", -1).length - 1, text);
+        String tree = String.valueOf(SummaryFiles.tree(summary));
+        assertTrue(tree.contains("skipped_steps=5") && tree.contains("skipped_steps=3"), tree);
     }
 }
