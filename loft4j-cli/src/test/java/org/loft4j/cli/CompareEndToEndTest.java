@@ -197,6 +197,23 @@ class CompareEndToEndTest {
         assertTrue(metric.err().contains("loss, accuracy, macro_f1, matthews for this task"), metric.err());
     }
 
+    /** Its row would show what the other had brought. */
+    @Test
+    void aLabelThatWasAnotherOnesIsRefused() throws IOException {
+        Path output = directory.resolve("compared");
+        List<String> rest = List.of("--ranks", "1", "--learning-rates", "1e-3");
+        List<String> first = new ArrayList<>(List.of("--methods", "lora:alpha=64:label=x"));
+        first.addAll(rest);
+        summary(callOf(output, first));
+        List<String> second = new ArrayList<>(List.of("--methods", "loft:without=clipping:label=x"));
+        second.addAll(rest);
+        Captured other = Captured.loft(callOf(output, second));
+        assertEquals(2, other.status(), other.out());
+        assertTrue(
+                other.err().contains("of lora:alpha=64:label=x, and loft:without=clipping:label=x goes by the same"),
+                other.err());
+    }
+
     /** A model trained further, or another one of the same sizes, does not stand in one table with the one before. */
     @Test
     void anotherModelInTheSameDirectoryIsRefused() throws IOException {

@@ -123,6 +123,7 @@ public final class Comparison {
     }
 
     private void requireAgreement(TrialSettings described) throws IOException {
+        results.requireSame(settings.entries());
         Map<TrialResult, Map<String, Object>> planned = new LinkedHashMap<>();
         for (TrialResult result : results.all()) {
             // those of other methods too: all stand in one table

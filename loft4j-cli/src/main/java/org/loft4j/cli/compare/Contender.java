@@ -85,6 +85,13 @@ public record Contender(String name, String title, Method method, Map<String, St
         return new Contender(slug(name.toString()), title.toString(), method, options);
     }
 
+    /** As {@link #parse} reads it, its title as a label. */
+    String written() {
+        StringBuilder text = new StringBuilder(method.word());
+        options.forEach((key, value) -> text.append(':').append(key).append('=').append(value));
+        return text.append(':').append(LABEL).append('=').append(title).toString();
+    }
+
     private static String slug(String text) {
         return text.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9._+=-]+", "_");
     }

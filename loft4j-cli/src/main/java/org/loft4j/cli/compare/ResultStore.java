@@ -33,10 +33,40 @@ final class ResultStore {
         return runs.resolve(trial.name());
     }
 
-    /** The result of a trial; null while there is none. */
+    /**
+     * The result of a trial; null while there is none.
+     *
+     * @throws ConfigException if the directory of the trial holds another one's
+     */
     @Nullable
     TrialResult find(Trial trial) throws IOException {
-        return read(directory(trial).resolve(RESULT));
+        TrialResult result = read(directory(trial).resolve(RESULT));
+        if (result != null) {
+            requireSame(result.trial(), trial.entry());
+        }
+        return result;
+    }
+
+    /**
+     * Refuses what goes by the name of something else that has runs here, which would be shown in its place.
+     *
+     * @throws ConfigException that names the first of those runs
+     */
+    void requireSame(List<Trial.Entry> entries) throws IOException {
+        for (TrialResult result : all()) {
+            entries.forEach(entry -> requireSame(result.trial(), entry));
+        }
+    }
+
+    private static void requireSame(Trial there, Trial.Entry asked) {
+        Contender before = there.contender();
+        Contender now = asked.contender();
+        boolean sameName =
+                before.name().equals(now.name()) || there.entry().name().equals(asked.name());
+        if (sameName && !before.equals(now)) {
+            throw new ConfigException("output_dir holds runs/" + there.name() + " of " + before.written() + ", and "
+                    + now.written() + " goes by the same name: give it another label, or use another output directory");
+        }
     }
 
     private @Nullable TrialResult read(Path file) throws IOException {

@@ -1,13 +1,18 @@
 package org.loft4j.cli.compare;
 
+import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Curve;
 
@@ -61,5 +66,35 @@ class ResultStoreTest {
                 moved.getMessage());
         TrialResult lora = result("lora", 0, before);
         assertThrows(ConfigException.class, () -> ResultStore.requireAgreement(Map.of(lora, same)));
+    }
+
+    /** A label that was another one's, at another rank too, and a name that meets a rank. */
+    @Test
+    void whatGoesByTheNameOfSomethingElseIsRefused(@TempDir Path output) throws IOException {
+        TrialResult before = result("lora:alpha=64:label=x", 0, Map.of());
+        Path place = output.resolve("runs/x-4-1e-3-s0");
+        Files.createDirectories(place);
+        before.write(place.resolve("result.json"));
+        ResultStore results = new ResultStore(output);
+        assertEquals(before.trial(), results.all().get(0).trial());
+        for (String other : new String[] {"lora:alpha=32:label=x", "loft:label=x", "lora:alpha=64:label=X"}) {
+            Contender now = Contender.parse(other);
+            ConfigException e = assertThrows(
+                    ConfigException.class, () -> results.requireSame(List.of(new Trial.Entry(now, 8))), other);
+            assertEquals(
+                    "output_dir holds runs/x-4-1e-3-s0 of lora:alpha=64:label=x, and " + other
+                            + " goes by the same name: give it another label, or use another output directory",
+                    e.getMessage());
+            assertThrows(ConfigException.class, () -> results.find(new Trial(now, 4, 1e-3, 0)), other);
+        }
+        assertThrows(
+                ConfigException.class,
+                () -> results.requireSame(List.of(new Trial.Entry(Contender.parse("full:label=x-4"), 0))));
+        Contender same = Contender.parse("lora:label=x:alpha=64");
+        Contender next = Contender.parse("lora:alpha=32:label=y");
+        assertDoesNotThrow(() -> results.requireSame(List.of(new Trial.Entry(same, 8), new Trial.Entry(next, 4))));
+        assertEquals(
+                before.trial(),
+                requireNonNull(results.find(new Trial(same, 4, 1e-3, 0))).trial());
     }
 }
