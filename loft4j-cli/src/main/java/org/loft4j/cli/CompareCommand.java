@@ -281,6 +281,7 @@ final class CompareCommand implements Verb {
         List<Row> test =
                 DataFiles.read(Objects.requireNonNull(testData), data.columns(task == Task.SEQUENCE_CLASSIFICATION));
         ComparisonData encoded = encode(directory, rows, test);
+        encoded.warnings().forEach(line -> err().println("loft: " + line));
         Files.createDirectories(output);
         ModelOptions options = new ModelOptions(
                 task, rows.labelNames(), pooling, device.dtype(), device.device(), loadIn.value(), adapter.inFull(), 0);

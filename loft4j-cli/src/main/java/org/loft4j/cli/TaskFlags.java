@@ -154,12 +154,13 @@ final class TaskFlags {
                 Objects.requireNonNull(training.eval()).size() + " and "
                         + held.test().size());
         described.put("longest row in tokens", training.maxLength());
+        ComparisonData compared = new ComparisonData(training, held.test());
+        for (String line : compared.warnings()) {
+            verb.commandLine().getErr().println("loft: " + line);
+            described.merge("of the rows", line, (before, more) -> before + "; " + more);
+        }
         ModelOptions options = new ModelOptions(task, labels, pooling, Dtype.F32, DeviceSpec.CPU, 0);
         return new RealTask(
-                directory,
-                options,
-                new ComparisonData(training, held.test()),
-                task == Task.SEQUENCE_CLASSIFICATION ? "accuracy" : "loss",
-                described);
+                directory, options, compared, task == Task.SEQUENCE_CLASSIFICATION ? "accuracy" : "loss", described);
     }
 }

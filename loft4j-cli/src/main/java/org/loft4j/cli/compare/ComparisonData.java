@@ -1,5 +1,7 @@
 package org.loft4j.cli.compare;
 
+import java.util.List;
+import java.util.Objects;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Examples;
 import org.loft4j.train.TrainData;
@@ -18,5 +20,14 @@ public record ComparisonData(TrainData training, Examples test) {
         if (test.size() == 0) {
             throw new ConfigException("the test data has no row");
         }
+    }
+
+    Examples validation() {
+        return Objects.requireNonNull(training.eval());
+    }
+
+    /** What the user is to be warned of: rows that are the same where they should be others, say. */
+    public List<String> warnings() {
+        return SameRows.of(this).told();
     }
 }

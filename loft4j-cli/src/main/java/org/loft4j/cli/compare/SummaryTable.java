@@ -3,6 +3,7 @@ package org.loft4j.cli.compare;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.loft4j.cli.report.Table;
 
@@ -102,10 +103,16 @@ public final class SummaryTable {
     /** What a reader must know to read the table. */
     static List<String> footnotes(Summary summary) {
         List<String> notes = new ArrayList<>();
+        // all runs of a directory have the same data
+        SameRows rows = SameRows.of(
+                summary.results().isEmpty()
+                        ? Map.of()
+                        : summary.results().get(0).settings());
         notes.add(
                 "Mean ± standard deviation over the seeds, after the last step. Learning rates were chosen by the validation "
                         + Metric.title(summary.metric()) + " over the seeds " + summary.sweep()
-                        + "; the test data chose nothing.");
+                        + (rows.testIsNew() ? "; the test data chose nothing." : "."));
+        rows.told().forEach(line -> notes.add(Character.toUpperCase(line.charAt(0)) + line.substring(1) + "."));
         if (has(summary, BestRate.Edge.HIGHEST)) {
             notes.add("↑ the best learning rate is the highest that was tried: a higher one may be better still.");
         }

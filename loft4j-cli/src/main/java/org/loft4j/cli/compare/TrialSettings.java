@@ -17,6 +17,10 @@ final class TrialSettings {
     /** The files of the model: what stands in a directory of the same name may be another one. */
     static final String BASE = "base_model";
 
+    static final String TRAINING_ROWS = "train_data";
+    static final String VALIDATION_ROWS = "eval_data";
+    static final String TEST_ROWS = "test_data";
+
     static final String ALPHA = "lora_alpha";
 
     /** Whether an adapter is scaled by alpha / √rank. */
@@ -36,11 +40,9 @@ final class TrialSettings {
         common.put("pooling", String.valueOf(description.pooling()));
         common.put("device", description.device().toString());
         common.put("max_length", data.training().maxLength());
-        common.put("train_data", data.training().train().fingerprint());
-        common.put(
-                "eval_data",
-                java.util.Objects.requireNonNull(data.training().eval()).fingerprint());
-        common.put("test_data", data.test().fingerprint());
+        common.put(TRAINING_ROWS, data.training().train().fingerprint());
+        common.put(VALIDATION_ROWS, data.validation().fingerprint());
+        common.put(TEST_ROWS, data.test().fingerprint());
     }
 
     /** The last part of a path; of a snapshot from the hub that is the commit, and the model's name belongs before it. */

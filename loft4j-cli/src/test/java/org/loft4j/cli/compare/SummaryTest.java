@@ -15,6 +15,9 @@ import org.loft4j.cli.report.Curve;
 class SummaryTest {
     private final List<TrialResult> results = new ArrayList<>();
 
+    /** Of the data, by the names under which settings have them. */
+    private Map<String, Object> data = Map.of();
+
     private void run(String contender, int rank, double rate, long seed, double validation, double test) {
         run(contender, rank, rate, seed, validation, test, 0);
     }
@@ -23,7 +26,7 @@ class SummaryTest {
         results.add(new TrialResult(
                 new Trial(Contender.parse(contender), rank, rate, seed),
                 null,
-                Map.of(),
+                data,
                 Map.of("accuracy", validation, "loss", 1 - validation),
                 Map.of("accuracy", test, "loss", 1 - test),
                 false,
@@ -119,5 +122,31 @@ class SummaryTest {
         assertEquals(1, text.split("steps skipped", -1).length - 1, text);
         String tree = String.valueOf(SummaryFiles.tree(summary));
         assertTrue(tree.contains("skipped_steps=5") && tree.contains("skipped_steps=3"), tree);
+    }
+
+    private String footnotes() {
+        results.clear();
+        run("lora", 4, 1e-3, 0, 0.9, 0.9);
+        return String.join("\n", SummaryTable.footnotes(Summary.of(results, "accuracy", List.of(0L))));
+    }
+
+    @Test
+    void testDataThatChoseOrWereLearntAreSaidToBe() {
+        String chose = "The test data are the validation data,";
+        String learnt = "The test data are the training data:";
+        String nothing = "; the test data chose nothing.";
+        String before = footnotes();
+        assertTrue(before.contains(nothing), "a run from before data were named: " + before);
+        data = Map.of("train_data", "a", "eval_data", "b", "test_data", "c");
+        assertEquals(before, footnotes());
+        data = Map.of("train_data", "a", "eval_data", "b", "test_data", "b");
+        assertTrue(footnotes().contains(chose) && !footnotes().contains(nothing), footnotes());
+        data = Map.of("train_data", "a", "eval_data", "b", "test_data", "a");
+        assertTrue(footnotes().contains(learnt) && !footnotes().contains(nothing), footnotes());
+        data = Map.of("train_data", "a", "eval_data", "a", "test_data", "b");
+        assertTrue(
+                footnotes().contains("The validation data are the training data:")
+                        && footnotes().contains(nothing),
+                footnotes());
     }
 }
