@@ -240,6 +240,7 @@ final class CompareCommand implements Verb {
         if (perContender == null || !problems.messages().isEmpty()) {
             throw new ConfigException(String.join("\n", problems.messages()));
         }
+        List<Method> taking = contenders.stream().map(Contender::method).toList();
         return new ComparisonSettings(
                 contenders,
                 ranks,
@@ -247,15 +248,17 @@ final class CompareCommand implements Verb {
                 seeds,
                 sweepSeeds,
                 chosenMetric,
-                this::training,
+                method -> training(method, taking),
                 (rank, rslora) -> adapter.lora(rank, LoraConfig.defaultAlpha(rank, rslora), rslora),
                 output,
                 keepWeights);
     }
 
-    private TrainConfig.Builder training(Method method) {
+    /** What some methods alone have goes to those, be they of this call or of one before. */
+    private TrainConfig.Builder training(Method method, List<Method> taking) {
         TrainConfig.Builder config = TrainConfig.builder(method);
         optimizer.apply(config);
+        config.loft(loft -> loft.among(method, taking)).peers(peers -> peers.among(method, taking));
         length.apply(config);
         return config.saveSteps(saveSteps > 0 ? saveSteps : Long.MAX_VALUE);
     }

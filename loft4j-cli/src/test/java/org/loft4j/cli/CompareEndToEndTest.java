@@ -217,6 +217,31 @@ class CompareEndToEndTest {
                 other.err());
     }
 
+    /** Nor do finished runs of methods that have it not stand in the way. */
+    @Test
+    void whatSomeMethodsAloneHaveIsTheirsAndRefusedWhereNoneHasIt() throws IOException {
+        Path output = directory.resolve("compared");
+        summary(callOf(output, List.of("--methods", "lora", "--ranks", "1", "--learning-rates", "1e-3")));
+        List<String> more = new ArrayList<>(List.of("--methods", "loft,lora-plus", "--ranks", "1"));
+        more.addAll(List.of("--learning-rates", "1e-3", "--loft-cross-terms", "bfloat16", "--lora-plus-ratio", "8"));
+        assertEquals(6, summary(callOf(output, more)).get("runs").size());
+        ObjectMapper json = new ObjectMapper();
+        for (String run : finished(output).keySet()) {
+            Path result = output.resolve("runs").resolve(run).resolve("result.json");
+            JsonNode settings = json.readTree(result.toFile()).get("settings");
+            boolean isLoft = run.startsWith("loft");
+            boolean isPlus = run.startsWith("lora-plus");
+            assertEquals(
+                    isLoft ? "bfloat16" : "float32",
+                    settings.get("loft_cross_terms").asText(),
+                    run);
+            assertEquals(isPlus ? 8 : 16, settings.get("lora_plus_ratio").asInt(), run);
+        }
+        Captured refused = Captured.loft(callOf(output, List.of("--methods", "dora", "--lora-plus-ratio", "8")));
+        assertEquals(2, refused.status());
+        assertTrue(refused.err().contains("and the method is dora: leave it out"), refused.err());
+    }
+
     /** A model trained further, or another one of the same sizes, does not stand in one table with the one before. */
     @Test
     void anotherModelInTheSameDirectoryIsRefused() throws IOException {

@@ -1,11 +1,14 @@
 package org.loft4j.train;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.optim.LoftBlock;
 import org.loft4j.tensor.Dtype;
@@ -55,6 +58,28 @@ public record LoftSettings(
 
     public LoftSettings withCrossTerms(Dtype dtype) {
         return new LoftSettings(without, maxStep, reference, matchRate, dtype);
+    }
+
+    /**
+     * These settings for one of several methods that have them in common: what it has not and another one has is as in
+     * {@link #defaults}. What none has stays, to be refused.
+     */
+    public LoftSettings among(Method method, Collection<Method> all) {
+        boolean isLoft = isOf(method, all, one -> !one.loftBlocks().isEmpty());
+        return new LoftSettings(
+                without.stream()
+                        .filter(block ->
+                                isOf(method, all, one -> one.loftBlocks().contains(block)))
+                        .collect(Collectors.toSet()),
+                isLoft ? maxStep : 0,
+                reference && isOf(method, all, one -> one == Method.LOFT),
+                isLoft ? matchRate : null,
+                isOf(method, all, LoftSettings::hasCrossTerms) ? crossTerms : Dtype.F32);
+    }
+
+    /** Whether a method has something, or none of all. */
+    static boolean isOf(Method method, Collection<Method> all, Predicate<Method> has) {
+        return has.test(method) || all.stream().noneMatch(has);
     }
 
     /** Whether a method keeps cross terms, which grow with the square of the rank. */

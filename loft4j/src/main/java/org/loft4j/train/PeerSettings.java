@@ -1,6 +1,7 @@
 package org.loft4j.train;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +27,13 @@ public record PeerSettings(double loraPlusRatio, int refLoraWarmup) {
 
     public PeerSettings withRefLoraWarmup(int steps) {
         return new PeerSettings(loraPlusRatio, steps);
+    }
+
+    /** These settings for one of several methods that have them in common, as {@link LoftSettings#among} has it. */
+    public PeerSettings among(Method method, Collection<Method> all) {
+        return new PeerSettings(
+                LoftSettings.isOf(method, all, one -> one == Method.LORA_PLUS) ? loraPlusRatio : LoraPlus.RATIO,
+                LoftSettings.isOf(method, all, one -> one == Method.REFLORA) ? refLoraWarmup : RefLora.WARMUP_STEPS);
     }
 
     /** What is wrong with these settings, or asked of a method that does not have it; nothing if all is well. */

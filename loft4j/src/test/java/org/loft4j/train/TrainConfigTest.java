@@ -12,6 +12,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Model;
 import org.loft4j.optim.LoftBlock;
+import org.loft4j.optim.LoraPlus;
+import org.loft4j.optim.RefLora;
 import org.loft4j.tensor.Dtype;
 
 class TrainConfigTest {
@@ -116,6 +118,28 @@ class TrainConfigTest {
                 "lora_plus_ratio is of lora-plus, and the method is lora: leave it out\n"
                         + "reflora_warmup is of reflora, and the method is lora: leave it out",
                 refused(Method.LORA, new PeerSettings(8, 10)));
+    }
+
+    @Test
+    void ofSettingsInCommonEachMethodTakesWhatItHas() {
+        LoftSettings asked =
+                new LoftSettings(Set.of(LoftBlock.SECOND_MOMENT, LoftBlock.CLIPPING), 0.5, true, true, Dtype.BF16);
+        List<Method> all = List.of(Method.LOFT, Method.LOFT_SIMPLE, Method.LORA);
+        assertEquals(asked, asked.among(Method.LOFT, all));
+        assertEquals(
+                new LoftSettings(Set.of(LoftBlock.CLIPPING), 0.5, false, true, Dtype.F32),
+                asked.among(Method.LOFT_SIMPLE, all));
+        assertEquals(LoftSettings.defaults(), asked.among(Method.LORA, all));
+        // of a run of another call: what it has not is not asked of it
+        assertEquals(LoftSettings.defaults(), asked.among(Method.DORA, all));
+        assertEquals(asked, asked.among(Method.LORA, List.of(Method.LORA, Method.FULL)), "none has it");
+        PeerSettings peers = new PeerSettings(8, 10);
+        List<Method> one = List.of(Method.LORA, Method.LORA_PLUS);
+        assertEquals(new PeerSettings(8, 10), peers.among(Method.LORA_PLUS, one), "the warm-up is nobody's");
+        assertEquals(
+                new PeerSettings(8, RefLora.WARMUP_STEPS),
+                peers.among(Method.LORA_PLUS, List.of(Method.LORA_PLUS, Method.REFLORA)));
+        assertEquals(new PeerSettings(LoraPlus.RATIO, 10), peers.among(Method.LORA, one));
     }
 
     private static String refused(Method method, PeerSettings settings) {

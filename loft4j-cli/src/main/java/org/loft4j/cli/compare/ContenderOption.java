@@ -8,6 +8,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.optim.LoftBlock;
 import org.loft4j.optim.Schedule;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.train.TrainConfig;
 
 /** A setting that one contender may have for itself: named as on the command line of {@code loft train}. */
@@ -47,6 +48,11 @@ enum ContenderOption {
     MATCH_RATE((config, value) -> config.loft(loft -> loft.withMatchRate(isOn(value)))),
     /** Whether LoFT does what the authors' published code does. */
     REFERENCE((config, value) -> config.loft(loft -> loft.withReference(isOn(value)))),
+    /** What LoFT's second moment is kept in. */
+    CROSS_TERMS((config, value) -> {
+        Dtype dtype = Dtype.parse("methods: cross-terms", value);
+        config.loft(loft -> loft.withCrossTerms(dtype));
+    }),
     /** LoRA+'s learning rate of B, as a multiple of A's. */
     LORA_PLUS_RATIO((config, value) -> {
         double ratio = Double.parseDouble(value);

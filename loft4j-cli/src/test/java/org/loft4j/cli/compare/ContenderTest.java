@@ -11,6 +11,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.optim.LoftBlock;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
 
@@ -65,7 +66,10 @@ class ContenderTest {
         assertEquals(0.8, plus.beta1());
         assertEquals(0.95, plus.beta2());
         assertEquals(20, training("reflora:reflora-warmup=20").peers().refLoraWarmup());
-        for (String wrong : new String[] {"lora:lora-plus-ratio=4", "reflora:reflora-warmup=0", "loft:beta2=1"}) {
+        assertEquals(Dtype.BF16, training("loft:cross-terms=bfloat16").loft().crossTerms());
+        for (String wrong : new String[] {
+            "lora:lora-plus-ratio=4", "lora:cross-terms=bfloat16", "reflora:reflora-warmup=0", "loft:beta2=1"
+        }) {
             assertThrows(ConfigException.class, () -> training(wrong), wrong);
         }
         ConfigException e = assertThrows(ConfigException.class, () -> training("reflora:reflora-warmup=1.5"));
