@@ -104,7 +104,7 @@ final class Distance implements Experiment {
                         && (trial.rank() == 0 || ranks().contains(trial.rank()))
                         && rates.contains(trial.rate())
                         && own.contains(trial.seed())) {
-                    rows.add(DistanceRow.of(part, result, part.in(output)));
+                    rows.add(DistanceRow.of(part, result, task.metric(), part.in(output)));
                 }
             }
         }

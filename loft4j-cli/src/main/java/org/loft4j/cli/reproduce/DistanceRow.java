@@ -26,7 +26,7 @@ import org.loft4j.train.UpdateDistance;
  * @param rank 0 where there is none
  * @param rate peak learning rate of both runs
  * @param seed of the run
- * @param score of the test data; not a number where nothing was trained
+ * @param metric of the test data; not a number where nothing was trained
  * @param bySteps distances by step
  */
 record DistanceRow(
@@ -43,7 +43,8 @@ record DistanceRow(
 
     private static final String BEST = "best change of its rank";
 
-    static DistanceRow of(Distance.Part part, TrialResult result, Path output) throws IOException {
+    /** @param metric whose value of the test data is the row's score */
+    static DistanceRow of(Distance.Part part, TrialResult result, String metric, Path output) throws IOException {
         Trial trial = result.trial();
         Path log = output.resolve("runs").resolve(trial.name()).resolve(DistanceObserver.LOG);
         boolean other = part == Distance.Part.OTHER_SEED;
@@ -55,7 +56,7 @@ record DistanceRow(
                 trial.rank(),
                 trial.rate(),
                 trial.seed(),
-                result.test().getOrDefault("accuracy", result.test("loss")),
+                result.test(metric),
                 Files.exists(log) ? DistanceRecorder.read(log) : new TreeMap<>());
     }
 

@@ -3,10 +3,17 @@ package org.loft4j.cli.reproduce;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.cli.compare.Contender;
+import org.loft4j.cli.compare.Trial;
+import org.loft4j.cli.compare.TrialResult;
+import org.loft4j.cli.report.Curve;
 import org.loft4j.train.UpdateDistance;
 
 class DistanceFindingsTest {
@@ -52,6 +59,29 @@ class DistanceFindingsTest {
                 note.endsWith("looked at last: loft, rank 4, learning rate 1e-3, seed 0 (step 10);"
                         + " lost, rank 4, learning rate 1e-3, seed 0 (step 10)."),
                 note);
+    }
+
+    /** Words have an accuracy too, and their table another heading. */
+    @Test
+    void theScoreIsThatOfTheHeading(@TempDir Path output) throws IOException {
+        TrialResult result = new TrialResult(
+                new Trial(Contender.parse("lora"), 4, 1e-3, 0),
+                null,
+                Map.of(),
+                Map.of(),
+                Map.of("accuracy", 0.75, "loss", 0.5),
+                false,
+                0L,
+                new TrialResult.Cost(1, 1, 1, 1, 1),
+                new Curve(),
+                List.of(),
+                Map.of());
+        for (String metric : List.of("loss", "accuracy")) {
+            assertEquals(
+                    result.test(metric),
+                    DistanceRow.of(Distance.Part.METHODS, result, metric, output)
+                            .score());
+        }
     }
 
     @Test
