@@ -3,6 +3,7 @@ package org.loft4j.cli.demo;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
+import org.loft4j.cli.compare.Trial;
 import org.loft4j.cli.report.Table;
 
 /** The figures of the runs, as words and numbers for a table. */
@@ -19,7 +20,7 @@ final class DemoTable {
                 number("%.4f", score(run, "macro_f1")),
                 number("%.4f", run.test().loss()),
                 number("%,d", run.trained()),
-                number("%.0e", run.learningRate()).replace("e-0", "e-"),
+                Trial.rateText(run.learningRate()),
                 number("%.1f", run.seconds()),
                 number("%,d MB", run.peakBytes() / 1_000_000));
     }
