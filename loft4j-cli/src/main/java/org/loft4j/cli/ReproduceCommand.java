@@ -111,7 +111,8 @@ final class ReproduceCommand implements Verb {
     public int run() throws IOException {
         ExperimentName chosen = Objects.requireNonNull(experiment);
         Path directory = output == null ? Path.of("reproduce", chosen.word() + (quick ? "-quick" : "")) : output;
-        Experiment ready = chosen.with(Objects.requireNonNull(settings), task.source(quick), directory);
+        Experiment ready = chosen.with(
+                Objects.requireNonNull(settings), task.source(quick, chosen.comparison(directory)), directory);
         PrintWriter out = spec.commandLine().getOut();
         PrintWriter told = common.json ? spec.commandLine().getErr() : out;
         Reproduction reproduction = new Reproduction(chosen, ready, directory, told);

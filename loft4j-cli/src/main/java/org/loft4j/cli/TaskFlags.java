@@ -2,12 +2,14 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.ZonedDateTime;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.compare.Comparison;
 import org.loft4j.cli.compare.ComparisonData;
 import org.loft4j.cli.demo.CacheDirectory;
 import org.loft4j.cli.demo.DemoTask;
@@ -89,9 +91,14 @@ final class TaskFlags {
         }
     }
 
-    /** @param quick whether a part of the demo's held-out sentences is enough */
-    RealTask.Source source(boolean quick) {
-        return say -> model == null ? demo(quick, say) : own(model, HubAccess.resolve(verb, model));
+    /**
+     * @param quick whether a part of the demo's held-out sentences is enough
+     * @param comparison directory of the one that may have begun before, on another day
+     */
+    RealTask.Source source(boolean quick, Path comparison) {
+        return say -> model == null
+                ? demo(quick, say)
+                : own(model, HubAccess.resolve(verb, model), Comparison.chatDate(comparison));
     }
 
     private RealTask demo(boolean quick, Consumer<String> say) throws IOException {
@@ -107,7 +114,7 @@ final class TaskFlags {
                 new Held(demo.test(), described));
     }
 
-    private RealTask own(ModelReference named, Path directory) throws IOException {
+    private RealTask own(ModelReference named, Path directory, ZonedDateTime now) throws IOException {
         Task task = Models.defaultTask(directory);
         DataFlags flags = new DataFlags();
         flags.data = Objects.requireNonNull(data);
@@ -123,7 +130,7 @@ final class TaskFlags {
         described.put("model", shown + ", pooling " + pooling);
         described.put("task", name(flags.data) + ", " + name(Objects.requireNonNull(evalData)) + ", " + name(testData));
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
-            ChatFormat format = task == Task.CAUSAL_LM ? new ChatFlags().format(directory, rows.train()) : null;
+            ChatFormat format = task == Task.CAUSAL_LM ? new ChatFlags().format(directory, rows.train(), now) : null;
             TrainData training = new TrainData(
                     rows.encode(rows.train(), tokenizer, format, length, false),
                     rows.encode(Objects.requireNonNull(rows.eval()), tokenizer, format, length, false),

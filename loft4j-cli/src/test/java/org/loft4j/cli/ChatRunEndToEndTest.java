@@ -14,6 +14,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.data.Message;
 import org.loft4j.infer.SamplingConfig;
 import org.loft4j.infer.TextGenerator;
@@ -170,14 +172,53 @@ class ChatRunEndToEndTest {
         assertNotEquals(date, date(run.resolve("loft_task.json")));
     }
 
-    @Test
-    void aComparisonThatGoesOnTakesTheDateOfItsBeginning() throws Exception {
+    private Path talks() throws Exception {
         Files.writeString(model.resolve("chat_template.jinja"), TIMED);
-        Path talks = Files.writeString(
+        return Files.writeString(
                 folder.resolve("talks.jsonl"),
                 ("{\"messages\": [{\"role\": \"user\", \"content\": \"Once\"},"
                                 + " {\"role\": \"assistant\", \"content\": \"upon a time\"}]}\n")
                         .repeat(4));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"rank,.", "distance,reference"})
+    void anExperimentThatGoesOnTakesTheDateOfItsBeginning(String name, String comparison) throws Exception {
+        Path talks = talks();
+        Path output = folder.resolve("reproduced");
+        Object[] call = {
+            "reproduce",
+            name,
+            "--model",
+            model,
+            "--data",
+            talks,
+            "--eval-data",
+            talks,
+            "--test-data",
+            talks,
+            "--quick",
+            "--max-steps",
+            "2",
+            "--ranks",
+            "2",
+            "--learning-rate",
+            "1e-3",
+            "--output",
+            output
+        };
+        Captured first = loft(call);
+        assertEquals(0, first.status(), first.err());
+        Path file = output.resolve(comparison).resolve("comparison.json");
+        String date = date(file);
+        Captured again = loft(call);
+        assertEquals(0, again.status(), again.err());
+        assertEquals(date, date(file));
+    }
+
+    @Test
+    void aComparisonThatGoesOnTakesTheDateOfItsBeginning() throws Exception {
+        Path talks = talks();
         Path output = folder.resolve("compared");
         Object[] call = comparison(talks, output, "--learning-rates", "1e-3", "--epochs", "1");
         assertEquals(0, loft(call).status());

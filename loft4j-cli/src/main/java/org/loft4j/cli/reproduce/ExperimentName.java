@@ -49,6 +49,11 @@ public enum ExperimentName {
         return maker.make(settings, task, output);
     }
 
+    /** Where it leaves the first of its comparisons, whose date its conversations have on later days too. */
+    public Path comparison(Path output) {
+        return this == DISTANCE ? Distance.Part.REFERENCE.in(output) : output;
+    }
+
     /** Reads the word of {@link #word}. */
     public static ExperimentName parse(String word) {
         for (ExperimentName name : values()) {
