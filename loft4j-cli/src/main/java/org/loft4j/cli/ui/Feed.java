@@ -38,10 +38,8 @@ final class Feed {
             }
         }
         List<UiEvent> events = new ArrayList<>();
-        for (Map.Entry<Path, RunFeed> run : runs.entrySet()) {
-            if (Files.exists(run.getKey().resolve(RunFeed.METRICS))) {
-                events.addAll(run.getValue().poll());
-            }
+        for (RunFeed run : runs.values()) {
+            events.addAll(run.poll());
         }
         return events;
     }

@@ -6,7 +6,6 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,8 +37,8 @@ final class LineTail {
         skipping = false;
     }
 
-    /** The next lines, not always all of them; none if the file is missing. */
-    News next() throws IOException {
+    /** The next lines, not always all of them; none if the file is missing or cannot be read, which is then read anew. */
+    News next() {
         try {
             long size = Files.size(file);
             if (size < position) {
@@ -47,7 +46,7 @@ final class LineTail {
             }
             boolean fromStart = position == 0;
             return new News(size == position ? List.of() : read(), fromStart);
-        } catch (NoSuchFileException e) {
+        } catch (IOException e) {
             rewind();
             return new News(List.of(), true);
         }

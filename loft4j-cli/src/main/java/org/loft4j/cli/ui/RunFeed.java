@@ -8,6 +8,7 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -38,6 +39,8 @@ final class RunFeed {
     private final ParsedFile aboutFile;
     private final ParsedFile stateFile;
     private final ParsedFile settingsFile;
+    private final Map<String, @Nullable Object> described = new LinkedHashMap<>();
+    private RunStatus status = RunStatus.UNKNOWN;
     private String told = "";
     private String started = "";
     private long lines;
@@ -75,10 +78,20 @@ final class RunFeed {
                 : new YAMLMapper().readTree(Files.readString(file));
     }
 
-    /** What is new; nothing at all when nothing is. A fault of reading is left to the next look. */
+    /** What is new; nothing at all when nothing is. A fault of reading is left to the next look, and to the files it concerns. */
     List<UiEvent> poll() throws IOException {
+        Instant written;
+        try {
+            written = Files.getLastModifiedTime(directory.resolve(METRICS)).toInstant();
+        } catch (IOException e) {
+            return gone();
+        }
         List<UiEvent> events = new ArrayList<>();
         JsonNode about = aboutFile.tree();
+        if (about == null && !started.isEmpty()) {
+            // on its way out
+            return gone();
+        }
         String startedNow = about == null ? "" : about.path("started").asText("");
         if (!startedNow.equals(started)) {
             // the run was taken up again or begun anew: its files may have been cut
@@ -104,12 +117,30 @@ final class RunFeed {
                 addLines(news, tail.getKey(), parsed, next.fromStart());
             }
         }
-        String now = described(about);
+        describe(about, written);
+        tell(events);
+        events.addAll(news);
+        return events;
+    }
+
+    /** How the run stands, where that was not told yet. */
+    private void tell(List<UiEvent> events) throws IOException {
+        String now = Json.text(described);
         if (!now.equals(told)) {
             told = now;
             events.add(new UiEvent("run", now));
         }
-        events.addAll(news);
+    }
+
+    /** What was told of a run whose files have gone, with its end: a comparison clears the folder of a trial that is over. */
+    private List<UiEvent> gone() throws IOException {
+        List<UiEvent> events = new ArrayList<>();
+        if (status == RunStatus.RUNNING || status == RunStatus.QUIET) {
+            status = RunStatus.ofTrial(directory.resolveSibling("result.json"));
+            described.put("status", status.name().toLowerCase(Locale.ROOT));
+            described.remove("last_write");
+            tell(events);
+        }
         return events;
     }
 
@@ -134,23 +165,29 @@ final class RunFeed {
         }
     }
 
-    private String described(@Nullable JsonNode about) throws IOException {
-        Map<String, Object> run = new LinkedHashMap<>();
-        run.put("id", id);
-        run.put("name", name);
-        Instant written = Files.getLastModifiedTime(directory.resolve(METRICS)).toInstant();
-        Duration age =
-                about == null || started.isEmpty() ? Duration.ZERO : Duration.between(Instant.parse(started), written);
+    private void describe(@Nullable JsonNode about, Instant written) {
+        described.clear();
+        described.put("id", id);
+        described.put("name", name);
         JsonNode state = stateFile.tree();
-        RunStatus status = RunStatus.of(about, state, written, age.dividedBy(Math.max(1, lines)));
-        run.put("status", status.name().toLowerCase(Locale.ROOT));
+        status = RunStatus.of(about, state, written, age(about, written).dividedBy(Math.max(1, lines)));
+        described.put("status", status.name().toLowerCase(Locale.ROOT));
         if (status == RunStatus.QUIET || status == RunStatus.STOPPED) {
-            run.put("last_write", written.toString());
+            described.put("last_write", written.toString());
         }
-        run.put("about", about instanceof ObjectNode all ? all.deepCopy().remove(PRIVATE) : about);
+        described.put("about", about instanceof ObjectNode all ? all.deepCopy().remove(PRIVATE) : about);
         // what loft train wrote down, else the plan of the trainer's state
         JsonNode settings = settingsFile.tree();
-        run.put("settings", settings != null || state == null ? settings : state.get("plan"));
-        return Json.text(run);
+        described.put("settings", settings != null || state == null ? settings : state.get("plan"));
+    }
+
+    private Duration age(@Nullable JsonNode about, Instant written) {
+        try {
+            return about == null || started.isEmpty()
+                    ? Duration.ZERO
+                    : Duration.between(Instant.parse(started), written);
+        } catch (DateTimeException e) {
+            return Duration.ZERO;
+        }
     }
 }

@@ -1,11 +1,14 @@
 package org.loft4j.cli.ui;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.Json;
 import org.loft4j.train.RunAbout;
 
 /** How a run stands, as far as its directory and the list of processes tell. */
@@ -60,6 +63,15 @@ enum RunStatus {
             return STOPPED;
         }
         return quiet ? QUIET : RUNNING;
+    }
+
+    /** The end of a comparison's trial whose own files have gone, by its result. */
+    static RunStatus ofTrial(Path result) {
+        try {
+            return Json.read(result).has("failure") ? DIVERGED : FINISHED;
+        } catch (CheckpointException e) {
+            return STOPPED;
+        }
     }
 
     /** Numbers of processes are used again, so that the start must agree as well. */

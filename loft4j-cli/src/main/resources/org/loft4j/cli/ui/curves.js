@@ -39,7 +39,7 @@ export class Chart {
 
     /**
      * Shows lines: {run, steps, values, label, faint, dash, points, band}.
-     * A band is the index of the line up to which the space is filled.
+     * A band is the index of the line up to which the space is filled; where there are bands, no line may be without steps.
      */
     show(lines) {
         this.lines = lines.filter(line => line.steps.length > 0);

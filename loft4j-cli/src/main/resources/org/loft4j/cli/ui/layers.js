@@ -108,6 +108,10 @@ export class Layers {
         const lines = [];
         for (const run of runs) {
             const looks = run.looks.filter(look => look[key]);
+            if (looks.length === 0) {
+                // of a method without this quantity; the chart leaves such lines out, and bands count lines
+                continue;
+            }
             const steps = looks.map(look => look.step);
             const layer = run.layers.indexOf(this.picked);
             if (layer >= 0) {

@@ -105,6 +105,34 @@ class LivePageSlowTest {
         }
     }
 
+    /** The first run has not what is shown; the space between least and largest is filled in the second one's colour, #d55e00. */
+    @Test
+    void theBandOfTheLayersIsThatOfItsRun() throws Exception {
+        String names = "{\"step\":0,\"layers\":[\"model.0.q\",\"model.0.v\"]}\n";
+        run.append("diagnostics.jsonl", names + "{\"step\":10,\"update_norm\":[1.0,2.0]}\n");
+        RunFolder second = RunFolder.create(directory.resolve("runs/second"), 200);
+        second.train(1, 20);
+        second.append(
+                "diagnostics.jsonl",
+                names + "{\"step\":10,\"update_norm\":[1.0,2.0],\"turn\":[0.1,0.8]}\n"
+                        + "{\"step\":20,\"update_norm\":[1.5,2.5],\"turn\":[0.2,0.9]}\n");
+        try (UiServer server = UiServer.start(List.of(directory.resolve("runs")), 0, 50);
+                Chromium browser = chromium()) {
+            browser.open(server.address());
+            browser.await("document.querySelectorAll('.tabs button').length === 2");
+            browser.evaluate("document.querySelectorAll('.tabs button')[1].click()");
+            browser.await(POINTS.formatted("layers") + " === 6");
+            assertQuiet(browser);
+            // reading pixels again and again is complained of
+            browser.await("(() => { const canvas = document.querySelector('[data-chart=layers] canvas');"
+                    + " const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);"
+                    + " let filled = 0;"
+                    + " for (let i = 0; i < data.length; i += 4)"
+                    + " filled += data[i] > 190 && data[i + 2] < 40 && data[i + 3] > 30 && data[i + 3] < 60;"
+                    + " return filled > 1000; })()");
+        }
+    }
+
     @Test
     void theReportNeedsNoServer() throws Exception {
         run.train(21, 200);

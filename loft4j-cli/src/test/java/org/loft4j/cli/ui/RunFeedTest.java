@@ -2,6 +2,7 @@ package org.loft4j.cli.ui;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -13,10 +14,14 @@ import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.io.Json;
 
 class RunFeedTest {
@@ -40,6 +45,62 @@ class RunFeedTest {
         JsonNode described = new ObjectMapper()
                 .readTree(new RunFeed(directory, "run", "run").poll().get(0).data());
         assertEquals("running", described.get("status").asText());
+    }
+
+    /** {@code loft compare} clears the folder of a trial as soon as that is over, faster than anybody looks. */
+    @ParameterizedTest
+    @CsvSource({"{},finished", "{\"failure\":null},finished", "{\"failure\":\"not finite\"},diverged", ",stopped"})
+    void aTrialWhoseFolderIsClearedIsOver(@Nullable String result, String status) throws IOException {
+        RunFolder run = RunFolder.create(directory.resolve("trial/training"), 10);
+        run.train(1, 9);
+        Feed feed = new Feed(List.of(directory));
+        JsonNode before = described(feed.poll());
+        assertEquals("running", before.get("status").asText());
+        if (result != null) {
+            Files.writeString(directory.resolve("trial/result.json"), result);
+        }
+        Files.delete(run.directory().resolve("run.json"));
+        assertEquals(status, described(feed.poll()).get("status").asText());
+        Files.delete(run.directory().resolve("metrics.jsonl"));
+        assertEquals(List.of(), feed.poll());
+        run.about(10, null, 0);
+        run.train(1, 2);
+        JsonNode again = described(feed.poll());
+        assertEquals("running", again.get("status").asText());
+        Files.delete(run.directory().resolve("metrics.jsonl"));
+        JsonNode after = described(feed.poll());
+        assertEquals(status, after.get("status").asText());
+        assertEquals(again.get("about"), after.get("about"));
+        assertEquals(before.get("settings"), after.get("settings"));
+        assertEquals(List.of(), feed.poll());
+    }
+
+    private static JsonNode described(List<UiEvent> events) throws IOException {
+        UiEvent event = events.stream()
+                .filter(one -> one.name().equals("run"))
+                .findFirst()
+                .orElseThrow();
+        return new ObjectMapper().readTree(event.data());
+    }
+
+    @Test
+    void aRunThatCannotBeReadStopsNoOther() throws IOException {
+        RunFolder first = RunFolder.create(directory.resolve("first"), 10);
+        first.train(1, 2);
+        Files.createDirectories(directory.resolve("first/samples.jsonl/x"));
+        Files.writeString(directory.resolve("first/run.json"), "{\"started\":\"yesterday\"}");
+        RunFolder.create(directory.resolve("second"), 10).train(1, 3);
+        Feed feed = new Feed(List.of(directory));
+        List<String> told =
+                feed.poll().stream().map(event -> event.name() + event.data()).toList();
+        for (String run : List.of("first", "second")) {
+            for (String name : List.of("run", "lines")) {
+                assertTrue(
+                        told.stream().anyMatch(text -> text.startsWith(name) && text.contains('"' + run + '"')),
+                        run + " in " + told);
+            }
+        }
+        assertEquals(List.of(), feed.poll());
     }
 
     @Test
