@@ -35,7 +35,8 @@ final class SummaryCharts {
                             "validation " + Metric.title(metric) + suffix(rank), "learning rate", title())
                     .logX()
                     .marked();
-            standings(rank).forEach(standing -> add(chart, standing, overRates(standing.entry())));
+            standings(rank)
+                    .forEach(standing -> chart.line(standing.entry().contender().title(), overRates(standing.entry())));
             charts.add(chart);
         }
         boolean swept = summary.standings().stream().anyMatch(standing -> standing.edge() != BestRate.Edge.ALONE);
@@ -56,15 +57,17 @@ final class SummaryCharts {
             boolean several = false;
             for (Standing standing : standings(rank)) {
                 List<TrialResult> runs = summary.runs(standing);
+                String method = standing.entry().contender().title();
                 Curve trained = mean(runs.stream().map(TrialResult::loss).toList());
-                add(
-                        loss,
-                        standing,
+                loss.line(
+                        label(standing),
+                        method,
+                        0,
                         trained.smoothed(Math.max(1, SMOOTHING * trained.x().size())));
                 Curve judged = mean(
                         runs.stream().map(run -> run.evaluationCurve(metric)).toList());
                 several |= judged.x().size() > 1;
-                add(score, standing, judged);
+                score.line(label(standing), method, 0, judged);
             }
             charts.add(loss);
             if (several) {
@@ -135,19 +138,23 @@ final class SummaryCharts {
         return Metric.title(metric);
     }
 
-    private static void add(LineChart chart, Standing standing, Curve curve) {
-        chart.line(standing.entry().contender().title(), curve);
+    /** A line that is the mean of runs some of which have none says so. */
+    static String label(Standing standing) {
+        return standing.entry().contender().title()
+                + (standing.failed() > 0
+                        ? " (" + standing.failed() + " of " + standing.seeds().size() + " failed)"
+                        : "");
     }
 
-    /** Over the seeds that every rate was tried with; a run that failed has no point. */
-    private Curve overRates(Trial.Entry entry) {
+    /** Over the seeds that every rate was tried with; a rate at which one of them failed has no point, as it is never the best. */
+    Curve overRates(Trial.Entry entry) {
         TreeMap<Double, List<Double>> scores = new TreeMap<>();
         summary.results().stream()
                 .filter(result -> result.trial().entry().equals(entry))
                 .filter(result -> summary.sweep().contains(result.trial().seed()))
-                .filter(result -> Double.isFinite(result.validation(metric)))
                 .forEach(result -> scores.computeIfAbsent(result.trial().rate(), rate -> new ArrayList<>())
                         .add(result.validation(metric)));
+        scores.values().removeIf(values -> !values.stream().allMatch(Double::isFinite));
         Curve curve = new Curve();
         scores.forEach((rate, values) -> {
             Sample sample = Sample.of(values);

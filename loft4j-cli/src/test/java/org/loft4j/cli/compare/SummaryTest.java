@@ -37,6 +37,21 @@ class SummaryTest {
                 Map.of()));
     }
 
+    private void failed(String contender, int rank, double rate, long seed) {
+        results.add(new TrialResult(
+                new Trial(Contender.parse(contender), rank, rate, seed),
+                "not finite",
+                data,
+                Map.of(),
+                Map.of(),
+                false,
+                null,
+                new TrialResult.Cost(Double.NaN, 12, Double.NaN, 0, 0),
+                new Curve(),
+                List.of(),
+                Map.of()));
+    }
+
     private Standing standing(String contender, Long... sweep) {
         return Summary.of(results, "accuracy", List.of(sweep)).standings().stream()
                 .filter(row -> row.entry().contender().name().equals(contender))
@@ -148,5 +163,22 @@ class SummaryTest {
                 footnotes().contains("The validation data are the training data:")
                         && footnotes().contains(nothing),
                 footnotes());
+    }
+
+    @Test
+    void picturesHideNoFailedSeed() {
+        for (long seed = 0; seed < 2; seed++) {
+            run("lora", 4, 1e-4, seed, 0.8, 0.8);
+            run("lora", 4, 1e-3, seed, 0.7, 0.7);
+        }
+        run("lora", 4, 1e-2, 0, 0.9, 0.9);
+        failed("lora", 4, 1e-2, 1);
+        failed("lora", 4, 1e-4, 2);
+        Summary summary = Summary.of(results, "accuracy", List.of(0L, 1L));
+        Standing lora = summary.standings().get(0);
+        assertEquals(1e-4, lora.rate());
+        SummaryCharts charts = new SummaryCharts(summary);
+        assertEquals(List.of(1e-4, 1e-3), charts.overRates(lora.entry()).x());
+        assertEquals("LoRA (1 of 3 failed)", SummaryCharts.label(lora));
     }
 }
