@@ -44,12 +44,15 @@ public record TrainData(
     /**
      * The same with a score of one's own.
      *
-     * @param name of lower-case letters, digits and underscores; not that of another score
+     * @param name of lower-case letters, digits and underscores; not that of another score, nor {@code seconds}
      */
     public TrainData withMetric(String name, Metric metric) {
-        if (!name.matches("[a-z][a-z0-9_]*") || TrainConfig.METRICS.contains(name) || metrics.containsKey(name)) {
+        // under eval_seconds the log says how long an evaluation took
+        boolean taken = TrainConfig.METRICS.contains(name) || metrics.containsKey(name) || name.equals("seconds");
+        if (taken || !name.matches("[a-z][a-z0-9_]*")) {
             throw new ConfigException(
-                    "the name of a metric must be new, of lower-case letters, digits and underscores, got " + name);
+                    "the name of a metric must be new, of lower-case letters, digits and underscores, got " + name
+                            + (taken ? ", which is taken" : ""));
         }
         Map<String, Metric> more = new LinkedHashMap<>(metrics);
         more.put(name, metric);

@@ -275,7 +275,11 @@ class ExamplesTest {
     @Test
     void whatIsWrongIsSaid() {
         TrainData data = new TrainData(new OwnData(4, 24, 1), null, 0, 8);
-        assertThrows(ConfigException.class, () -> data.withMetric("loss", (model, evaluation) -> 0));
+        for (String taken : List.of("loss", "seconds")) {
+            ConfigException e =
+                    assertThrows(ConfigException.class, () -> data.withMetric(taken, (model, evaluation) -> 0), taken);
+            assertTrue(e.getMessage().endsWith("got " + taken + ", which is taken"), e.getMessage());
+        }
         TrainConfig config =
                 TrainConfig.builder(Method.LORA).metricForBest("mine").build();
         LoraConfig lora = LoraConfig.of(4, 8, TargetModules.allLinear());
