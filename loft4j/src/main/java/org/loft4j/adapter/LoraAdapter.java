@@ -163,7 +163,8 @@ public final class LoraAdapter implements AutoCloseable {
     }
 
     /**
-     * Draws the directions of the probes anew: independent signs, a function of the seed, the layer's path and the step alone.
+     * Draws the directions of the probes anew: independent signs, a function of the seed, the layer's path and the step alone, times
+     * the power of two next to 1/√in, which rounds nothing and makes them as long as a row of A, so that float16 holds both alike.
      * Does nothing if there are no probes.
      */
     public void drawProbes(long seed, long step) {
@@ -185,9 +186,10 @@ public final class LoraAdapter implements AutoCloseable {
 
     private static Tensor signs(long seed, long count) {
         SplittableRandom random = new SplittableRandom(seed);
+        float size = Math.scalb(1f, -(int) Math.round(Math.log(count) / Math.log(4)));
         float[] values = new float[Math.toIntExact(count)];
         for (int i = 0; i < values.length; i++) {
-            values[i] = random.nextBoolean() ? 1 : -1;
+            values[i] = random.nextBoolean() ? size : -size;
         }
         return Tensors.of(values, 1, count);
     }

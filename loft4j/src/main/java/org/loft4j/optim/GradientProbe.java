@@ -7,7 +7,8 @@ import org.loft4j.tensor.Shapes;
  * One random direction in which the full gradient of an adapted weight is seen: the layer computes {@code W + s·sink·ωᵀ},
  * so that autograd leaves {@code s·G·ω} on the sink, for the price of one more rank. The sink stays zero.
  *
- * @param direction ω as {@code (1, in)}, of independent entries with mean 0 and variance 1, drawn anew for each step
+ * @param direction ω as {@code (1, in)}, of independent entries of one distribution that is symmetric about 0, drawn anew for each
+ *     step; how long it is does not matter
  * @param sink {@code (out, 1)}, zero, a leaf that requires its gradient
  */
 public record GradientProbe(Tensor direction, Tensor sink) {

@@ -82,7 +82,10 @@ final class LoftPair implements PairRule {
                 norm.add(captured);
             }
             if (rateMatch != null) {
-                rateMatch.read(missed(t), captured);
+                Tensor missed = missed(t);
+                // as for an idle factor: in float16 the probe's gradient may overflow by itself
+                norm.add(missed.mul(new Scalar(0.0)));
+                rateMatch.read(missed, captured);
             }
         }
     }
@@ -103,8 +106,8 @@ final class LoftPair implements PairRule {
     /** {@code ‖P_B·G·P_A‖²_F = tr(S_B⁻¹·X·S_A⁻¹·Xᵀ)} with {@code X = Bᵀ·G·Aᵀ}, which both projections hold. */
     private Tensor common() {
         Tensor b = Factor.B.wide(pair).to(ScalarType.Double);
-        Tensor x = b.mm(state(Factor.B).scaledGrad().to(ScalarType.Double).t())
-                .mm(basis(Factor.A).gram());
+        Tensor x = b.mm(state(Factor.B).scaledGrad().to(ScalarType.Double).t());
+        x = x.mm(basis(Factor.A).gram());
         return basis(Factor.B)
                 .inverse()
                 .mm(x)
@@ -113,7 +116,7 @@ final class LoftPair implements PairRule {
                 .sum();
     }
 
-    /** {@code ‖(G − T)·ω‖²} in the direction of the probe. */
+    /** {@code in·‖(G − T)·ω‖² / ‖ω‖²} in the direction ω of the probe. */
     private Tensor missed(long t) {
         GradientProbe probe = pair.probe();
         if (probe == null) {
@@ -128,16 +131,16 @@ final class LoftPair implements PairRule {
         Tensor missed = grad.to(ScalarType.Double).div(new Scalar(pair.scale()));
         if (moves(Factor.B, t)) {
             // G·P_A·ω
-            Tensor a = pair.loraA().detach().to(ScalarType.Double);
+            Tensor seen = pair.loraA().detach().to(ScalarType.Double).mm(direction);
             missed = missed.sub(
-                    state(Factor.B).scaledGrad().to(ScalarType.Double).t().mm(a.mm(direction)));
+                    state(Factor.B).scaledGrad().to(ScalarType.Double).t().mm(seen));
         }
         if (moves(Factor.A, t)) {
             // P_B of what is left
             Tensor b = pair.loraB().detach().to(ScalarType.Double);
             missed = missed.sub(b.mm(basis(Factor.B).inverse()).mm(b.t().mm(missed)));
         }
-        return missed.square().sum();
+        return missed.square().sum().div_(direction.square().mean());
     }
 
     /** Both histories move on; the active factor is written, from the values at which the gradients were taken. */

@@ -17,8 +17,8 @@ import org.loft4j.tensor.NativeScope;
  * κ = ‖G‖_F / ‖T‖_F = √(1 + EMA‖G − T‖² / EMA‖T‖²),  1 ≤ κ ≤ 10,  at full rank κ = 1
  * </pre>
  *
- * {@code ‖G − T‖²} is estimated by {@code ‖(G − T)·ω‖²} in a random direction ω of unit variance, which has that mean (Hutchinson
- * 1989); the moving averages, which forget a tenth a step, steady it.
+ * {@code ‖G − T‖²} is estimated by {@code in·‖(G − T)·ω‖² / ‖ω‖²} in a random direction ω of in entries, which has that mean
+ * (Hutchinson 1989, where ω is of signs); the moving averages, which forget a tenth a step, steady it.
  */
 final class RateMatch implements AutoCloseable {
     private static final double KEEP = 0.9;
@@ -39,7 +39,7 @@ final class RateMatch implements AutoCloseable {
     /**
      * Takes in one step's gradient.
      *
-     * @param missed {@code ‖(G − T)·ω‖²}, a scalar
+     * @param missed {@code in·‖(G − T)·ω‖² / ‖ω‖²}, a scalar
      * @param captured {@code ‖T‖²_F}, a scalar
      */
     void read(Tensor missed, Tensor captured) {

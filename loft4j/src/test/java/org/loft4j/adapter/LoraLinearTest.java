@@ -41,6 +41,34 @@ class LoraLinearTest {
         check(LoraConfig.of(2, 3, TargetModules.regex(".*layers.1.*")), false, 1);
     }
 
+    /** The sink's gradient is s·G·ω; ω is of signs times a power of two, and about as long as a row of A. */
+    @Test
+    void aProbeSeesTheFullGradientInItsDirection() {
+        try (TinyModel model = new TinyModel(Task.CAUSAL_LM, Dtype.F64, false, 5);
+                LoraAdapter adapter = adapter(model, LoraConfig.of(2, 3, TargetModules.allLinear()));
+                NativeScope scope = new NativeScope()) {
+            adapter.addProbes();
+            adapter.drawProbes(7, 1);
+            adapter.setTraining(true);
+            LoraLinear layer = adapter.layers().get(FIRST);
+            Tensor x = input(new Random(2));
+            Tensor y = model.linears().get(FIRST).forward(x);
+            Tensor outer = values(new Random(3), 2, 4, y.size(-1));
+            y.mul(outer).sum().backward();
+            Tensor full = outer.reshape(-1, y.size(-1)).t().mm(x.reshape(-1, x.size(-1)));
+            Tensor seen = full.mm(layer.probeDirection().t()).mul(new Scalar(layer.scale()));
+            assertEquals(0, difference(seen, layer.probeSink().grad()), 1e-12);
+            for (LoraLinear each : adapter.layers().values()) {
+                double size = Math.abs(Tensors.toDoubles(each.probeDirection())[0]);
+                assertEquals(Math.scalb(1.0, Math.getExponent(size)), size);
+                assertTrue(
+                        each.probeDirection().abs().eq(new Scalar(size)).all().item_bool());
+                double length = size * Math.sqrt(each.base().inFeatures());
+                assertTrue(length > 0.7 && length < 1.42, each + ": " + length);
+            }
+        }
+    }
+
     @Test
     void mergedLayersAreTheirWeightsAlone() {
         try (TinyModel model = new TinyModel(Task.CAUSAL_LM, Dtype.F64, false, 5);

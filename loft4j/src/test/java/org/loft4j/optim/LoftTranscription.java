@@ -211,6 +211,10 @@ final class LoftTranscription {
 
     private double kappa(double[][] missed, double[][] followed) {
         double seen = 0;
+        double length = 0;
+        for (double entry : probe) {
+            length += entry * entry;
+        }
         for (double[] row : missed) {
             double dot = 0;
             for (int j = 0; j < row.length; j++) {
@@ -218,7 +222,7 @@ final class LoftTranscription {
             }
             seen += dot * dot;
         }
-        missedAverage = 0.9 * missedAverage + 0.1 * seen;
+        missedAverage = 0.9 * missedAverage + 0.1 * seen * probe.length / length;
         capturedAverage = 0.9 * capturedAverage + 0.1 * Math.pow(frobenius(followed), 2);
         return Math.min(10, Math.sqrt(1 + missedAverage / capturedAverage));
     }

@@ -2,12 +2,18 @@ package org.loft4j.optim;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.loft4j.optim.Matrices.gaussian;
+import static org.loft4j.optim.Matrices.tensor;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -71,6 +77,51 @@ class LossScaleTest {
                 assertEquals(1, groups.lossScale());
             }
         }
+    }
+
+    /** Some way above the factors' gradients, the probe's is the first to leave float16. */
+    @ParameterizedTest
+    @ValueSource(doubles = {Double.NaN, Double.POSITIVE_INFINITY})
+    void anOverflowOfAProbeAloneSkipsTheStepAndIsForgotten(double overflow) {
+        LoftConfig config = LoftConfig.defaults().withTangent(true).withMatchRate(true);
+        try (NativeScope scope = new NativeScope()) {
+            LowRankPair spared = probedPair();
+            LowRankPair pair = probedPair();
+            try (OptimizerGroups expected = loft(spared, config);
+                    OptimizerGroups groups = loft(pair, config)) {
+                Random random = new Random(3);
+                for (int i = 0; i < 4; i++) {
+                    Tensor gradient = tensor(gaussian(random, 5, 7));
+                    if (i == 0) {
+                        LowRankGradients.backward(pair, gradient.mul(new Scalar(groups.lossScale())));
+                        GradientProbe probe = Objects.requireNonNull(pair.probe());
+                        probe.sink().grad().select(0, 1).fill_(new Scalar(overflow));
+                        assertTrue(groups.step(1, 1).skipped());
+                        assertEquals(32768, groups.lossScale());
+                        groups.zeroGrad();
+                    }
+                    LowRankGradients.backward(spared, gradient.mul(new Scalar(expected.lossScale())));
+                    LowRankGradients.backward(pair, gradient.mul(new Scalar(groups.lossScale())));
+                    assertEquals(expected.step(1, 1), groups.step(1, 1));
+                    expected.zeroGrad();
+                    groups.zeroGrad();
+                }
+                assertTrue(Tensors.bitEqual(spared.loraA(), pair.loraA()), "A");
+                assertTrue(Tensors.bitEqual(spared.loraB(), pair.loraB()), "B");
+            }
+        }
+    }
+
+    private static LowRankPair probedPair() {
+        Random random = new Random(2);
+        GradientProbe probe = new GradientProbe(tensor(gaussian(random, 1, 7)), Matrices.leaf(new double[5][1]));
+        Tensor a = Matrices.leaf(gaussian(random, 2, 7));
+        return new LowRankPair("w", a, Matrices.leaf(gaussian(random, 5, 2)), 2, probe);
+    }
+
+    private static OptimizerGroups loft(LowRankPair pair, LoftConfig config) {
+        return new OptimizerGroups(
+                List.of(new OptimizerGroups.Group("all", Loft.adamW(List.of(pair), config), 1e-2)), new LossScale());
     }
 
     @Test
