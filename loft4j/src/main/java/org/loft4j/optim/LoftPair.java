@@ -107,7 +107,9 @@ final class LoftPair implements PairRule {
     private Tensor common() {
         Tensor b = Factor.B.wide(pair).to(ScalarType.Double);
         Tensor x = b.mm(state(Factor.B).scaledGrad().to(ScalarType.Double).t());
-        x = x.mm(basis(Factor.A).gram());
+        if (config.has(LoftBlock.GRADIENT_SCALING)) {
+            x = x.mm(basis(Factor.A).gram());
+        }
         return basis(Factor.B)
                 .inverse()
                 .mm(x)
@@ -132,6 +134,9 @@ final class LoftPair implements PairRule {
         if (moves(Factor.B, t)) {
             // G·P_A·ω
             Tensor seen = pair.loraA().detach().to(ScalarType.Double).mm(direction);
+            if (!config.has(LoftBlock.GRADIENT_SCALING)) {
+                seen = basis(Factor.A).inverse().mm(seen);
+            }
             missed = missed.sub(
                     state(Factor.B).scaledGrad().to(ScalarType.Double).t().mm(seen));
         }

@@ -63,6 +63,16 @@ class LoftParityTest {
         follow(m, n, r, maxNorm, config.withTangent(tangent).withMatchRate(matchRate));
     }
 
+    /** The clipping norm and the matched rate are those of the full gradient's parts, whatever the histories take in. */
+    @ParameterizedTest
+    @EnumSource(LoftBlock.class)
+    void soTheyDoThereWithoutOneBlock(LoftBlock block) {
+        LoftConfig config = LoftConfig.defaults().withWeightDecay(0.1).without(block);
+        follow(12, 9, 3, 1.5, config.withTangent(true));
+        follow(12, 9, 3, 1.5, config.withTangent(true).withMatchRate(true));
+        follow(9, 20, 4, 1.5, config.withMatchRate(true));
+    }
+
     private static void follow(int m, int n, int r, double maxNorm, LoftConfig config) {
         String what = "seed " + SEED + ", without " + config.without() + ", ";
         Random random = new Random(SEED);

@@ -92,12 +92,18 @@ final class LoftTranscription {
         double[][] across = mul(b, tA);
         double[][] both = mul(mul(along, transpose(a)), mul(sAInv, a));
         double[][] common = mul(b, mul(sBInv, mul(transpose(b), both)));
-        double[][] followed = config.tangent() ? add(add(along, across), scaled(common, -1)) : bMoves ? along : across;
-        if (config.tangent()) {
-            squared = Math.pow(frobenius(followed), 2);
+        double[][] either = add(add(along, across), scaled(common, -1));
+        double[][] followed = !alternates ? either : bMoves ? along : across;
+        double captured = Math.pow(frobenius(followed), 2);
+        if (!alternates && !config.tangent()) {
+            // both take their full step: what both can express counts twice
+            captured = Math.pow(frobenius(along), 2) + Math.pow(frobenius(across), 2);
+        }
+        if (config.tangent() && has(LoftBlock.CLIPPING)) {
+            squared = captured;
         }
         double norm = Math.sqrt(squared);
-        double rate = config.matchRate() ? lr * kappa(add(g, scaled(followed, -1)), followed) : lr;
+        double rate = config.matchRate() ? lr * kappa(add(g, scaled(followed, -1)), captured) : lr;
         double clip = maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1;
         if (!has(LoftBlock.GRADIENT_SCALING)) {
             tB = mul(g, transpose(a));
@@ -209,7 +215,7 @@ final class LoftTranscription {
         }
     }
 
-    private double kappa(double[][] missed, double[][] followed) {
+    private double kappa(double[][] missed, double captured) {
         double seen = 0;
         double length = 0;
         for (double entry : probe) {
@@ -223,7 +229,7 @@ final class LoftTranscription {
             seen += dot * dot;
         }
         missedAverage = 0.9 * missedAverage + 0.1 * seen * probe.length / length;
-        capturedAverage = 0.9 * capturedAverage + 0.1 * Math.pow(frobenius(followed), 2);
+        capturedAverage = 0.9 * capturedAverage + 0.1 * captured;
         return Math.min(10, Math.sqrt(1 + missedAverage / capturedAverage));
     }
 
