@@ -24,7 +24,12 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Batch;
 import org.loft4j.data.Dataset;
+import org.loft4j.data.PackedDataset;
+import org.loft4j.model.Models;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
 import org.loft4j.optim.LoftBlock;
 import org.loft4j.optim.LossScale;
 import org.loft4j.optim.OptimizerGroups;
@@ -37,6 +42,7 @@ import org.loft4j.tensor.Threads;
 /** Every method that trains an adapter, with all that can be asked of an adapter and of a step at once. */
 class EveryMethodTogetherTest {
     private static final Dataset DATA = TinyRun.counting(64, 3);
+    private static final PackedDataset PACKED = new PackedDataset(TinyRun.counting(64, 4), 24);
     private static final int STEPS = 6;
 
     @TempDir
@@ -81,9 +87,41 @@ class EveryMethodTogetherTest {
         return Stream.of(methods(), blocks, rates, others).flatMap(some -> some);
     }
 
-    static Stream<Arguments> waysAndTypes() {
-        return Stream.concat(
-                ways().map(way -> Arguments.of(way, Dtype.F32)), methods().map(way -> Arguments.of(way, Dtype.F16)));
+    private enum Base {
+        FLOAT32,
+        FLOAT16,
+        NF4,
+        INT8_OF_BFLOAT16;
+
+        Model open() throws IOException {
+            return switch (this) {
+                case FLOAT32 -> TinyRun.model();
+                case FLOAT16 -> TinyRun.model(Dtype.F16);
+                case NF4 -> quantized(Dtype.F32, LoadIn.NF4);
+                case INT8_OF_BFLOAT16 -> quantized(Dtype.BF16, LoadIn.INT8);
+            };
+        }
+
+        private static Model quantized(Dtype dtype, LoadIn loadIn) throws IOException {
+            return Models.open(
+                    Path.of("src/test/resources/fixtures/llama_gqa"),
+                    ModelOptions.of(Task.CAUSAL_LM)
+                            .withDtype(dtype)
+                            .withLoadIn(loadIn)
+                            .withInFull(lora(0).modulesToSave()));
+        }
+    }
+
+    static Stream<Arguments> waysAndBases() {
+        Stream<Arguments> quantized = Stream.of(
+                        Method.LOFT, Method.LOFT_TANGENT, Method.LORA, Method.DORA, Method.LORA_PRO)
+                .flatMap(method ->
+                        Stream.of(Base.NF4, Base.INT8_OF_BFLOAT16).map(base -> Arguments.of(new Way(method), base)));
+        return Stream.of(
+                        ways().map(way -> Arguments.of(way, Base.FLOAT32)),
+                        methods().map(way -> Arguments.of(way, Base.FLOAT16)),
+                        quantized)
+                .flatMap(some -> some);
     }
 
     static Stream<Arguments> halfTypes() {
@@ -105,18 +143,17 @@ class EveryMethodTogetherTest {
                 Map.of("v_proj", 2.0));
     }
 
-    /** Two micro-batches a step, which is taken again where the scale of the loss was too large; the losses. */
+    /** Two micro-batches a step, one of them packed, which is taken again where the scale of the loss was too large; the losses. */
     private static List<Double> train(Model model, Trainable trainable, TrainConfig config, int from, int to) {
         List<Double> losses = new ArrayList<>();
         trainable.setTraining(true);
         Trainer trainer = new Trainer(model, trainable, config, 10);
         for (int step = from; step < to; step++) {
-            int first = 8 * step;
-            Batch one = Batch.collate(DATA, new int[] {first, first + 1, first + 2}, 0);
-            Batch two = Batch.collate(DATA, new int[] {first + 3, first + 4, first + 5, first + 6, first + 7}, 0);
-            StepResult result = trainer.step(List.of(one, two), step);
+            Batch padded = Batch.collate(DATA, new int[] {5 * step, 5 * step + 1, 5 * step + 2}, 0);
+            List<Batch> batches = List.of(padded, PACKED.batch(new int[] {2 * step, 2 * step + 1}, 0));
+            StepResult result = trainer.step(batches, step);
             for (int again = 0; result.report().skipped() && again < 10; again++) {
-                result = trainer.step(List.of(one, two), step);
+                result = trainer.step(batches, step);
             }
             losses.add(result.loss());
         }
@@ -150,13 +187,13 @@ class EveryMethodTogetherTest {
     }
 
     @ParameterizedTest
-    @MethodSource("waysAndTypes")
-    void aRunGoesOnBitForBitAndLayersThatAreComputedAgainChangeNoBit(Way way, Dtype dtype) throws IOException {
+    @MethodSource("waysAndBases")
+    void aRunGoesOnBitForBitAndLayersThatAreComputedAgainChangeNoBit(Way way, Base base) throws IOException {
         TrainConfig config = way.config(false);
         LoraConfig lora = lora(0.2);
         try (Threads two = Threads.of(2)) {
             Map<String, double[]> whole;
-            try (Model model = TinyRun.model(dtype);
+            try (Model model = base.open();
                     Trainable trainable = Trainable.create(model, lora, config)) {
                 train(model, trainable, config, 0, 3);
                 trainable.save(directory);
@@ -169,7 +206,7 @@ class EveryMethodTogetherTest {
                     assertFalse(moves && Arrays.equals(values, whole.get(name)), name + " has not moved");
                 });
             }
-            try (Model model = TinyRun.model(dtype);
+            try (Model model = base.open();
                     Trainable trainable = Trainable.create(model, lora, config)) {
                 trainable.restore(directory);
                 trainable.restoreOptimizer(directory);
@@ -177,7 +214,7 @@ class EveryMethodTogetherTest {
                 assertSame(whole, snapshot(trainable));
             }
             TrainConfig again = way.config(true);
-            try (Model model = TinyRun.model(dtype);
+            try (Model model = base.open();
                     Trainable trainable = Trainable.create(model, lora, again)) {
                 train(model, trainable, again, 0, STEPS);
                 assertSame(whole, snapshot(trainable));
