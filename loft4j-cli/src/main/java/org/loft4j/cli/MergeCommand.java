@@ -22,6 +22,7 @@ import org.loft4j.io.Json;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedConfig;
 import org.loft4j.nn.Pooling;
+import org.loft4j.train.ClassifierPadding;
 import org.loft4j.train.TemplateFile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -109,7 +110,7 @@ final class MergeCommand implements Verb {
 
     private void write(LoadedModel loaded, MergedModel merged, Path directory) throws IOException {
         copyAlong(loaded, directory);
-        TrainedConfig.write(loaded.model(), directory);
+        TrainedConfig.write(loaded.model(), directory, ClassifierPadding.id(loaded.model(), loaded.tokenizer()));
         merged.writeWeights(directory, device.dtype(), Quantities.parseBytes("--max-shard-size", maxShardSize));
     }
 

@@ -149,6 +149,37 @@ class HandingOverTest {
         assertEquals(-1, Files.mismatch(plain, merged));
     }
 
+    /** Its tokenizer pads with the end. */
+    @Test
+    void aMergedClassifierSaysWhatTextsArePaddedWith() throws IOException {
+        Path base = stories((name, tensor) -> tensor);
+        Path adapter = adapterOfQuery(new float[64], new float[64]);
+        Files.writeString(
+                adapter.resolve("loft_task.json"),
+                "{\"task\": \"sequence_classification\", \"labels\": [\"no\", \"yes\"], \"max_length\": 16}");
+        Path weights = base.resolve("model.safetensors");
+        try (NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = new TreeMap<>();
+            try (ModelDirectory source = ModelDirectory.open(base)) {
+                for (String name : source.names()) {
+                    tensors.put(name, source.read(name).clone());
+                }
+            }
+            tensors.put("score.weight", Tensors.of(new float[128], 2, 64));
+            SafetensorsWriter.write(weights, tensors, Map.of());
+        }
+        Path merged = directory.resolve("merged");
+        Captured call = Captured.loft(
+                "merge", "--model", base.toString(), "--adapter", adapter.toString(), "--output", merged.toString());
+        assertEquals(0, call.status(), call.err());
+        JsonNode config =
+                new ObjectMapper().readTree(merged.resolve("config.json").toFile());
+        assertEquals(2, config.path("pad_token_id").asInt(-1), config.toString());
+        assertEquals(
+                "LlamaForSequenceClassification",
+                config.path("architectures").path(0).asText());
+    }
+
     /** A small trained model with other tensors, made of its own by their names. */
     private Path stories(BiFunction<String, Tensor, Tensor> other) throws IOException {
         Path base = Files.createDirectories(directory.resolve("base"));

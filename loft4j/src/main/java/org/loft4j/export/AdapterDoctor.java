@@ -295,7 +295,12 @@ public final class AdapterDoctor {
             notes.add(Severity.NOTE, Consumer.LLAMA_CPP, "the base model was not looked at", "give --model DIR");
             return;
         }
-        String family = Json.read(base.resolve("config.json")).stringOr("model_type", "");
+        JsonObject model = Json.read(base.resolve("config.json"));
+        JsonNode task = config.node("task_type");
+        if (task != null && task.asText().equals("SEQ_CLS")) {
+            MissingPadding.check(model, "set model.config.pad_token_id once it is loaded, or " + MERGE, notes);
+        }
+        String family = model.stringOr("model_type", "");
         if (!GgufArchitecture.knows(family)) {
             notes.add(
                     Severity.REFUSED,
@@ -307,9 +312,7 @@ public final class AdapterDoctor {
             notes.add(Severity.REFUSED, Consumer.VLLM, "vLLM's " + family + " takes no LoRA", MERGE);
         }
         JsonNode targets = config.node("target_modules");
-        if (targets != null
-                && targets.toString().contains("lm_head")
-                && TextConfig.tied(Json.read(base.resolve("config.json")))) {
+        if (targets != null && targets.toString().contains("lm_head") && TextConfig.tied(model)) {
             notes.add(
                     Severity.REFUSED,
                     Consumer.LLAMA_CPP,

@@ -82,10 +82,14 @@ public final class ModelDoctor {
         return notes.diagnosis("model");
     }
 
-    private void pooling() {
-        if (text("architectures").contains("ForSequenceClassification") && ENCODERS.contains(text("model_type"))) {
+    private void pooling() throws CheckpointException {
+        if (!text("architectures").contains("ForSequenceClassification")) {
+            return;
+        }
+        if (ENCODERS.contains(text("model_type"))) {
             OwnPooling.check(text("classifier_pooling"), notes);
         }
+        MissingPadding.check(config, "set it to the id that texts are padded with, which must not end them", notes);
     }
 
     /** A value of config.json as it is written; empty where there is none. */

@@ -23,8 +23,9 @@ public final class TrainedConfig {
      * Writes the configuration beside new weights. Does nothing for a model that was not read from a directory.
      *
      * @param directory where the weights are
+     * @param padId {@code pad_token_id} that the origin's lacks; negative for none
      */
-    public static void write(Model model, Path directory) throws IOException {
+    public static void write(Model model, Path directory, long padId) throws IOException {
         ModelDescription description = model.description();
         Path origin = description.directory();
         if (origin == null || !Files.isRegularFile(origin.resolve(NAME))) {
@@ -37,6 +38,9 @@ public final class TrainedConfig {
             config.remove("problem_type");
             putLabels(config, description.labels());
             putPooling(config, description.pooling());
+        }
+        if (padId >= 0) {
+            config.put("pad_token_id", padId);
         }
         putArchitecture(config, description.family(), model.task());
         Json.write(directory.resolve(NAME), config);

@@ -232,14 +232,11 @@ public final class Trainable implements AutoCloseable {
     }
 
     private void saveConfig(Path directory) throws IOException {
+        Path origin = model.description().directory();
         if (adapter != null) {
-            PeftFiles.saveConfig(
-                    directory,
-                    adapter,
-                    model,
-                    PeftMetadata.of(model.description().directory()));
+            PeftFiles.saveConfig(directory, adapter, model, PeftMetadata.of(origin));
         } else {
-            TrainedConfig.write(model, directory);
+            TrainedConfig.write(model, directory, ClassifierPadding.id(model, origin));
         }
     }
 

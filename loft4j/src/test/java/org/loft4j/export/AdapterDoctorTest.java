@@ -130,6 +130,17 @@ class AdapterDoctorTest {
     }
 
     @ParameterizedTest
+    @CsvSource({"SEQ_CLS, , AFTER", "SEQ_CLS, 3, YES", "TOKEN_CLS, , YES"})
+    void aBaseWithoutAPaddingTokenTakesNoBatchesOfTexts(String task, @Nullable Integer padId, Verdict expected)
+            throws IOException {
+        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), "llama");
+        base.config.put("pad_token_id", padId);
+        Diagnosis diagnosis = examine(Map.of("task_type", task), Map.of(), base.write().directory);
+        assertEquals(expected, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        assertEquals(expected == Verdict.AFTER, says(diagnosis, Consumer.PEFT, "no pad_token_id"));
+    }
+
+    @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             value = {

@@ -126,6 +126,25 @@ class ModelDoctorTest {
         assertFalse(says(diagnosis, Consumer.VLLM, "chat template"), "a classifier does not converse");
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "llama, LlamaForSequenceClassification, , AFTER",
+        "gpt2, GPT2ForSequenceClassification, -1, AFTER",
+        "llama, LlamaForSequenceClassification, 3, YES",
+        "llama, LlamaForTokenClassification, , YES",
+        "phi3, Phi3ForSequenceClassification, , YES",
+    })
+    void aClassifierOfTextsThatTakesNoBatchesInTransformersIsNamed(
+            String modelType, String architecture, Integer padId, Verdict expected) throws IOException {
+        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("model"), modelType);
+        checkpoint.config.put("architectures", new String[] {architecture});
+        checkpoint.config.put("pad_token_id", padId);
+        checkpoint.write();
+        Diagnosis diagnosis = examine();
+        assertEquals(
+                expected == Verdict.AFTER, says(diagnosis, Consumer.PEFT, "no pad_token_id"), diagnosis.toString());
+    }
+
     /** As loft4j once merged classifiers into files of a base model alone. */
     @ParameterizedTest
     @CsvSource({"bert., AFTER", "'', YES"})

@@ -1,0 +1,53 @@
+package org.loft4j.train;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.io.Json;
+import org.loft4j.nn.Decoder;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.Task;
+
+/**
+ * What the config.json of a classifier of texts over a decoder is to say of padding. Transformers reads the last token that is
+ * not {@code pad_token_id}, and where there is none it takes a text at a time ({@code modeling_layers.py}, {@code
+ * modeling_gpt2.py}); Qwen 2.5, Llama 3, Mistral and GPT-2 come without one.
+ */
+public final class ClassifierPadding {
+    private ClassifierPadding() {}
+
+    /**
+     * The id that texts are padded with, where config.json lacks it. To pass over it at the end of a text must leave the token
+     * that the training has read: it has to be a special token, and not one that the tokenizer puts behind every text.
+     *
+     * @param tokenizer directory of the tokenizer; null for none
+     * @return -1 where config.json has an id or needs none, and where there is no such id
+     */
+    public static long id(Model model, @Nullable Path tokenizer) throws IOException {
+        Path origin = model.description().directory();
+        boolean lacksOne = model.task() == Task.SEQUENCE_CLASSIFICATION
+                && model instanceof Decoder
+                && origin != null
+                && Json.read(origin.resolve("config.json")).longOr("pad_token_id", -1) < 0;
+        if (!lacksOne || tokenizer == null || !Files.isRegularFile(tokenizer.resolve("tokenizer.json"))) {
+            return -1;
+        }
+        try (Tokenizer opened = Tokenizer.open(tokenizer)) {
+            long id = opened.padId();
+            boolean known = id < model.description().vocabularySize();
+            return known && isPassedOver(id, opened) ? id : -1;
+        } catch (CheckpointException e) {
+            // who trains by tokens of another making needs none that can be read
+            return -1;
+        }
+    }
+
+    private static boolean isPassedOver(long id, Tokenizer tokenizer) {
+        long[] text = tokenizer.encode("a", true);
+        boolean special = tokenizer.decode(new long[] {id}, true).isEmpty();
+        return special && text.length > 0 && text[text.length - 1] != id;
+    }
+}
