@@ -72,9 +72,9 @@ final class GgufParameters {
 
     private void llama() throws CheckpointException {
         config.requireOneOf("hidden_act", "silu", SILU);
-        // Mistral's is there where the key is not, and is none where it is null
+        // Mistral's is there where the key is not, and is none where it is null or no layer has it
         int absent = config.isMistral() && !config.isNull("sliding_window") ? 4096 : 0;
-        int window = json.intOr("sliding_window", absent, 1);
+        int window = config.isMistral() && !config.slides() ? 0 : json.intOr("sliding_window", absent, 1);
         if (window > 0) {
             metadata.count(key + "attention.sliding_window", window);
         }

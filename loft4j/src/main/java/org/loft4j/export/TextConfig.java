@@ -2,6 +2,7 @@ package org.loft4j.export;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -149,6 +150,12 @@ final class TextConfig {
     /** Whether a key is there with the value {@code null}, which differs from its default. */
     boolean isNull(String key) {
         return json.keys().contains(key) && !json.has(key);
+    }
+
+    /** Whether a list of the layers' kinds, which may be absent, leaves a window to one of them. */
+    boolean slides() throws CheckpointException {
+        List<String> types = json.strings("layer_types");
+        return types.isEmpty() || types.contains("sliding_attention");
     }
 
     /** Refuses a list of the layers' kinds that is not the pattern llama.cpp computes; a list may be absent. */

@@ -311,6 +311,19 @@ class GgufModelTest {
         assertEquals(noted, notes.stream().anyMatch(note -> note.contains("from 127 tokens on")), notes.toString());
     }
 
+    /** A Mistral with a list is computed by it; a Llama's is not looked at. */
+    @ParameterizedTest
+    @CsvSource({"mistral, sliding, true", "mistral, full, false", "llama, full, true"})
+    void aWindowThatNoLayerHasIsNotWritten(String modelType, String last, boolean written) throws IOException {
+        TinyCheckpoint checkpoint = tiny(modelType);
+        checkpoint.config.put("sliding_window", 16);
+        checkpoint.config.put("layer_types", new String[] {"full_attention", last + "_attention"});
+        checkpoint.write();
+        assertEquals(written, export(checkpoint, null).metadata.containsKey("llama.attention.sliding_window"));
+        boolean noted = report(checkpoint, null).notes().stream().anyMatch(note -> note.contains("from 16 tokens on"));
+        assertEquals(written, noted);
+    }
+
     @ParameterizedTest
     @CsvSource({
         "llama, hidden_act, gelu",

@@ -1,5 +1,6 @@
 package org.loft4j.model.mistral;
 
+import java.util.List;
 import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
@@ -9,25 +10,32 @@ import org.loft4j.model.shared.LayerTypes;
 import org.loft4j.model.shared.Rope;
 
 /**
- * The shape of a Mistral model, as its config.json states it.
+ * The shape of a Mistral model, as its config.json states it. One with {@code layer_types} is a Ministral, as Transformers has
+ * it: the window is that of the layers which slide.
  *
  * @param sizes what all decoders state
  * @param rope rotary positions
- * @param slidingWindow {@code sliding_window}: how many tokens each sees, itself the last of them; 0 for all before it
+ * @param windows for each block how many tokens each sees, itself the last of them; 0 for all before it
  * @param classifierDropout before a classifier of tokens, while training
  */
-public record MistralConfig(DecoderConfig sizes, Rope rope, long slidingWindow, double classifierDropout) {
+public record MistralConfig(DecoderConfig sizes, Rope rope, List<Long> windows, double classifierDropout) {
     private static final DecoderConfig.Defaults ABSENT =
             new DecoderConfig.Defaults(8, 0, 131072, 1e-6, false, "hidden_act", "silu");
 
+    public MistralConfig {
+        windows = List.copyOf(windows);
+    }
+
     /** Reads config.json. */
     public static MistralConfig from(JsonObject json) throws CheckpointException {
-        ConfigKeys.checkDecoder(json, Set.of("sliding_window"));
+        ConfigKeys.checkDecoder(json, Set.of("sliding_window", "layer_types"));
         DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
+        long window = LayerTypes.window(json, 4096);
+        List<Boolean> sliding = LayerTypes.sliding(json, sizes.layers(), i -> true);
         return new MistralConfig(
                 sizes,
                 Rope.from(json, sizes, 10000),
-                LayerTypes.window(json, 4096),
+                sliding.stream().map(slides -> slides ? window : 0L).toList(),
                 DecoderConfig.tokenClassifierDropout(json));
     }
 

@@ -1,6 +1,5 @@
 package org.loft4j.model.mistral;
 
-import java.util.Collections;
 import java.util.List;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
@@ -39,12 +38,10 @@ public final class MistralModel {
     }
 
     private static DecoderAssembly assembly(MistralConfig config) {
-        Placement everywhere = new Placement(config.rope(), config.slidingWindow());
-        return DecoderAssembly.of(
-                        FAMILY,
-                        DecoderLayout.LLAMA,
-                        config.sizes(),
-                        Collections.nCopies(config.sizes().layers(), everywhere))
+        List<Placement> placement = config.windows().stream()
+                .map(window -> new Placement(config.rope(), window))
+                .toList();
+        return DecoderAssembly.of(FAMILY, DecoderLayout.LLAMA, config.sizes(), placement)
                 .withClassifierDropout(config.classifierDropout());
     }
 }
