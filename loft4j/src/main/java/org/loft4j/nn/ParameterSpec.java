@@ -40,7 +40,9 @@ public record ParameterSpec(String name, Initial initial, Role role, long... sha
         /** Ones: the weights of norms. */
         ONES,
         /** Zeros: biases. */
-        ZEROS
+        ZEROS,
+        /** Sines and cosines of the position, the row; Vaswani et al. 2017 (arXiv:1706.03762), section 3.5. */
+        SINUSOIDS
     }
 
     /** A parameter that is always kept in the dtype of the model. */
@@ -67,11 +69,24 @@ public record ParameterSpec(String name, Initial initial, Role role, long... sha
         return switch (initial) {
             case ONES -> torch.ones(shape, options);
             case ZEROS -> torch.zeros(shape, options);
+            case SINUSOIDS ->
+                sinusoids(Math.toIntExact(shape[0]), Math.toIntExact(shape[1])).to(device.torch(), dtype.scalarType());
             case NORMAL ->
                 Tensors.empty(Dtype.F32, DeviceSpec.CPU, shape)
                         .normal_(0, std, new GeneratorOptional(generator))
                         .to(device.torch(), dtype.scalarType());
         };
+    }
+
+    /** Each pair of columns is an angle, position / 10000^(2·pair / width): its sine, then its cosine. */
+    private static Tensor sinusoids(int positions, int width) {
+        float[] values = new float[Math.multiplyExact(positions, width)];
+        for (int i = 0; i < values.length; i++) {
+            int column = i % width;
+            double angle = i / width / Math.pow(10000, 2.0 * (column / 2) / width);
+            values[i] = (float) (column % 2 == 0 ? Math.sin(angle) : Math.cos(angle));
+        }
+        return Tensors.of(values, positions, width);
     }
 
     /** The shapes by name, in the order of the list. */

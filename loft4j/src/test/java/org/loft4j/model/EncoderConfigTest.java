@@ -35,7 +35,6 @@ class EncoderConfigTest {
                 "roberta_cls | classifier_pooling | \"cls\"",
                 "roberta_cls | problem_type | \"multi_label_classification\"",
                 "roberta_cls | pruned_heads | {\"0\": [1]}",
-                "distilbert_cls | sinusoidal_pos_embds | true",
                 "distilbert_cls | activation | \"gelu_10\"",
                 "distilbert_cls | problem_type | \"regression\"",
                 "deberta_v2_cls | pos_att_type | [\"p2p\"]",

@@ -5,7 +5,6 @@ import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
-import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.model.shared.HeadConfig;
 import org.loft4j.nn.Activation;
@@ -18,8 +17,10 @@ import org.loft4j.nn.Task;
  *
  * @param encoder its sizes, without token types
  * @param head its classifier, with {@code seq_classif_dropout} for texts and {@code dropout} for tokens
+ * @param sinusoids {@code sinusoidal_pos_embds}: what positions start from where no checkpoint has them; one that has them is
+ *     read, whatever they are
  */
-public record DistilBertConfig(EncoderConfig encoder, HeadConfig head) {
+public record DistilBertConfig(EncoderConfig encoder, HeadConfig head, boolean sinusoids) {
     private static final Set<String> KEYS = Set.of(
             "vocab_size",
             "dim",
@@ -46,8 +47,6 @@ public record DistilBertConfig(EncoderConfig encoder, HeadConfig head) {
      */
     public static DistilBertConfig from(JsonObject json, ModelOptions options) throws CheckpointException {
         EncoderConfig.check(json, KEYS);
-        // sinusoids are no parameters: nobody would train them, and not every file has them
-        ConfigKeys.require(json, "sinusoidal_pos_embds", "false");
         double dropout = json.doubleOr("dropout", 0.1);
         EncoderConfig encoder = new EncoderConfig(
                 json.requireLong("vocab_size"),
@@ -66,6 +65,8 @@ public record DistilBertConfig(EncoderConfig encoder, HeadConfig head) {
                 ? dropout
                 : Checks.fraction("seq_classif_dropout", json.doubleOr("seq_classif_dropout", 0.2));
         return new DistilBertConfig(
-                encoder, HeadConfig.from(json, options, before).withDenseHead());
+                encoder,
+                HeadConfig.from(json, options, before).withDenseHead(),
+                json.booleanOr("sinusoidal_pos_embds", false));
     }
 }

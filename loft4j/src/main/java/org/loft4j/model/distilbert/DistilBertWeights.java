@@ -46,7 +46,9 @@ final class DistilBertWeights {
 
     static Parameters parameters(DistilBertConfig config) {
         return new Parameters(
-                encoder(config.encoder()), head(config), config.encoder().initializerRange());
+                encoder(config.encoder(), config.sinusoids() ? Initial.SINUSOIDS : Initial.NORMAL),
+                head(config),
+                config.encoder().initializerRange());
     }
 
     /** The head of pretraining, and one that this task leaves out. */
@@ -54,11 +56,11 @@ final class DistilBertWeights {
         return name.startsWith("vocab_") || name.startsWith(DENSE + ".") || name.startsWith(CLASSIFIER + ".");
     }
 
-    private static List<ParameterSpec> encoder(EncoderConfig config) {
+    private static List<ParameterSpec> encoder(EncoderConfig config, Initial positions) {
         long hidden = config.hiddenSize();
         List<ParameterSpec> specs = new ArrayList<>();
         specs.add(ParameterSpec.tokens(WORDS, config.vocabularySize(), hidden));
-        specs.add(new ParameterSpec(POSITIONS, Initial.NORMAL, config.maxPositions(), hidden));
+        specs.add(new ParameterSpec(POSITIONS, positions, config.maxPositions(), hidden));
         specs.addAll(Parameters.layerNorm(EMBEDDING_NORM, hidden));
         for (int i = 0; i < config.layers(); i++) {
             for (String module : List.of("q_lin", "k_lin", "v_lin", "out_lin")) {
