@@ -52,15 +52,15 @@ final class TextConfig {
     }
 
     int hiddenSize() throws CheckpointException {
-        return json.requireInt(gpt2() ? "n_embd" : "hidden_size", 1);
+        return json.requireInt(gpt2() ? json.eitherKey("hidden_size", "n_embd") : "hidden_size", 1);
     }
 
     int layers() throws CheckpointException {
-        return json.requireInt(gpt2() ? "n_layer" : "num_hidden_layers", 1);
+        return json.requireInt(gpt2() ? json.eitherKey("num_hidden_layers", "n_layer") : "num_hidden_layers", 1);
     }
 
     int heads() throws CheckpointException {
-        String key = gpt2() ? "n_head" : "num_attention_heads";
+        String key = gpt2() ? json.eitherKey("num_attention_heads", "n_head") : "num_attention_heads";
         // Gemma 3 4B does not say, and Transformers assumes as many
         return architecture.isGemma() ? json.intOr(key, 8, 1) : json.requireInt(key, 1);
     }
@@ -99,7 +99,8 @@ final class TextConfig {
 
     int maxPositions() throws CheckpointException {
         return switch (architecture) {
-            case GPT2 -> json.intOr("n_positions", json.intOr("n_ctx", 1024, 1), 1);
+            case GPT2 ->
+                json.intOr(json.eitherKey("max_position_embeddings", "n_positions"), json.intOr("n_ctx", 1024, 1), 1);
             case GEMMA2 -> json.intOr("max_position_embeddings", 8192, 1);
             case GEMMA3 -> json.intOr("max_position_embeddings", 131072, 1);
             default -> json.requireInt("max_position_embeddings", 1);

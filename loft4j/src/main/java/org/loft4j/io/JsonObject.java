@@ -60,6 +60,21 @@ public final class JsonObject {
         return Json.values(file, tree);
     }
 
+    /**
+     * Which of two keys states a value for which a family has a name of its own, and Transformers reads the general one too
+     * ({@code attribute_map}); the own where neither is there.
+     *
+     * @throws CheckpointException if both are there and differ
+     */
+    public String eitherKey(String general, String own) throws CheckpointException {
+        if (has(general) && has(own) && !tree.get(general).equals(tree.get(own))) {
+            throw fault(
+                    general,
+                    "must be " + own + " where both are given, found " + tree.get(general) + " and " + tree.get(own));
+        }
+        return has(general) ? general : own;
+    }
+
     public long requireLong(String key) throws CheckpointException {
         return asLong(key, require(key, "a whole number"));
     }

@@ -311,6 +311,19 @@ class GgufModelTest {
         assertEquals(noted, notes.stream().anyMatch(note -> note.contains("from 127 tokens on")), notes.toString());
     }
 
+    @Test
+    void theGeneralNamesOfGpt2sSizesAreRead() throws IOException {
+        TinyCheckpoint own = tiny("gpt2");
+        Map<String, Object> metadata = export(own.write(), null).metadata;
+        Map.of(
+                        "n_embd", "hidden_size",
+                        "n_layer", "num_hidden_layers",
+                        "n_head", "num_attention_heads",
+                        "n_positions", "max_position_embeddings")
+                .forEach((mine, theirs) -> own.config.put(theirs, own.config.remove(mine)));
+        assertEquals(metadata, export(own.write(), null).metadata);
+    }
+
     /** A Mistral with a list is computed by it; a Llama's is not looked at. */
     @ParameterizedTest
     @CsvSource({"mistral, sliding, true", "mistral, full, false", "llama, full, true"})

@@ -13,7 +13,8 @@ import org.loft4j.nn.Task;
 
 /**
  * A DistilBERT classifier, as its config.json states it: {@code dim}, {@code n_layers}, {@code n_heads}, {@code hidden_dim},
- * {@code activation}, {@code dropout} and {@code attention_dropout} stand for BERT's keys.
+ * {@code activation}, {@code dropout} and {@code attention_dropout} stand for BERT's keys, the first three of which may be there
+ * in their place.
  *
  * @param encoder its sizes, without token types
  * @param head its classifier, with {@code seq_classif_dropout} for texts and {@code dropout} for tokens
@@ -26,6 +27,9 @@ public record DistilBertConfig(EncoderConfig encoder, HeadConfig head, boolean s
             "dim",
             "n_layers",
             "n_heads",
+            "hidden_size",
+            "num_hidden_layers",
+            "num_attention_heads",
             "hidden_dim",
             "max_position_embeddings",
             "activation",
@@ -50,9 +54,9 @@ public record DistilBertConfig(EncoderConfig encoder, HeadConfig head, boolean s
         double dropout = json.doubleOr("dropout", 0.1);
         EncoderConfig encoder = new EncoderConfig(
                 json.requireLong("vocab_size"),
-                json.requireLong("dim"),
-                json.requireInt("n_layers", 1),
-                json.requireInt("n_heads", 1),
+                json.requireLong(json.eitherKey("hidden_size", "dim")),
+                json.requireInt(json.eitherKey("num_hidden_layers", "n_layers"), 1),
+                json.requireInt(json.eitherKey("num_attention_heads", "n_heads"), 1),
                 json.requireLong("hidden_dim"),
                 EncoderConfig.maxPositions(json),
                 0,

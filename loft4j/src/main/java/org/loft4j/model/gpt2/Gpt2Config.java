@@ -10,7 +10,8 @@ import org.loft4j.model.shared.ModelLimits;
 import org.loft4j.nn.Activation;
 
 /**
- * The shape of a GPT-2 model, as its config.json states it.
+ * The shape of a GPT-2 model, as its config.json states it; {@code max_position_embeddings}, {@code hidden_size}, {@code
+ * num_hidden_layers} and {@code num_attention_heads} are other names of four of its keys.
  *
  * @param vocabularySize {@code vocab_size}
  * @param maxPositions {@code n_positions}: the longest sequence
@@ -77,6 +78,10 @@ public record Gpt2Config(
                         "n_embd",
                         "n_layer",
                         "n_head",
+                        "max_position_embeddings",
+                        "hidden_size",
+                        "num_hidden_layers",
+                        "num_attention_heads",
                         "n_inner",
                         "activation_function",
                         "layer_norm_epsilon",
@@ -96,13 +101,13 @@ public record Gpt2Config(
                         "summary_proj_to_labels",
                         "summary_first_dropout"));
         ConfigKeys.require(json, "add_cross_attention", "false");
-        long hidden = json.longOr("n_embd", 768);
+        long hidden = json.longOr(json.eitherKey("hidden_size", "n_embd"), 768);
         return new Gpt2Config(
                 json.requireLong("vocab_size"),
                 maxPositions(json),
                 hidden,
-                json.intOr("n_layer", 12, 1),
-                json.intOr("n_head", 12, 1),
+                json.intOr(json.eitherKey("num_hidden_layers", "n_layer"), 12, 1),
+                json.intOr(json.eitherKey("num_attention_heads", "n_head"), 12, 1),
                 json.longOr("n_inner", 4 * hidden),
                 Activation.parse("activation_function", json.stringOr("activation_function", "gelu_new")),
                 json.doubleOr("layer_norm_epsilon", 1e-5),
@@ -119,7 +124,7 @@ public record Gpt2Config(
 
     /** The longest sequence of a model with this config.json. */
     public static long maxPositions(JsonObject json) throws CheckpointException {
-        return json.longOr("n_positions", 1024);
+        return json.longOr(json.eitherKey("max_position_embeddings", "n_positions"), 1024);
     }
 
     /** The scale of the scores of one layer, counted from 0. */
