@@ -134,12 +134,17 @@ public final class GgufModel {
                 return name;
             }
         }
+        String head = config.tied() ? TiedHead.alone(source.names()) : null;
+        if (head != null) {
+            return head;
+        }
         throw new CheckpointException(source.path(), "has no input embedding");
     }
 
     private List<GgufTensor> tensors() throws CheckpointException {
         TensorNames names = new TensorNames(config.architecture());
         boolean tied = config.tied();
+        String both = tied ? TiedHead.alone(source.names()) : null;
         List<GgufTensor> tensors = new ArrayList<>();
         Set<String> written = new HashSet<>();
         int leftOut = 0;
@@ -148,7 +153,8 @@ public final class GgufModel {
                 leftOut++;
                 continue;
             }
-            TensorPlace place = names.place(name);
+            TensorPlace place =
+                    name.equals(both) ? new TensorPlace("token_embd.weight", Change.NONE) : names.place(name);
             if (place == null) {
                 throw new CheckpointException(
                         source.path(),

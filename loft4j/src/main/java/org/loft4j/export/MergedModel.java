@@ -27,7 +27,8 @@ import org.loft4j.tensor.Shapes;
 /**
  * A model that an adapter was merged into, laid out as its base is on the disk: what the adapter has not changed is taken from
  * the base's files as it stands, bit for bit, and what it has is written in the base's type. The names are those of the base's
- * files, but where these lack the module of the base model and there is a head beside it: then all names are in full.
+ * files, but where these lack the module of the base model and there is a head beside it, or have the output embedding for the
+ * input embedding: then all names are in full.
  */
 public final class MergedModel {
     private final Model model;
@@ -110,7 +111,7 @@ public final class MergedModel {
             }
         }
         missing.forEach(ours -> parts.add(new Part(ours, null, true)));
-        boolean full = isMixed(parts);
+        boolean full = isMixed(parts) || parts.stream().anyMatch(MergedModel::isHeadForBoth);
         Map<String, Part> byName = new LinkedHashMap<>();
         for (Part part : parts) {
             byName.put(full || part.stored() == null ? part.ours() : part.stored(), part);
@@ -123,6 +124,11 @@ public final class MergedModel {
         return name.equals("lm_head.weight")
                 && model.task() == Task.CAUSAL_LM
                 && model.weights().find(name) == null;
+    }
+
+    /** An output embedding that is read as the input embedding too: Transformers looks for that. */
+    private static boolean isHeadForBoth(Part part) {
+        return "lm_head.weight".equals(part.stored()) && !part.ours().equals(part.stored());
     }
 
     /**

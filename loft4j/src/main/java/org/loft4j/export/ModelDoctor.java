@@ -161,6 +161,12 @@ public final class ModelDoctor {
     private void tiedHead(TensorSource source, String head) throws CheckpointException {
         String embedding = named(source, "embed_tokens.weight", "wte.weight");
         if (embedding == null) {
+            String what = head
+                    + " stands for the input embedding as well: versions of Transformers 4 leave that one empty, and vLLM"
+                    + " finds none";
+            String remedy = "load it with Transformers 5 and save it with save_pretrained";
+            notes.add(Severity.CHANGE, Consumer.PEFT, what, remedy);
+            notes.add(Severity.CHANGE, Consumer.VLLM, what, remedy);
             return;
         }
         if (TiedHead.isCopy(source, head, embedding)) {

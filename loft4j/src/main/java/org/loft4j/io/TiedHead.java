@@ -1,7 +1,10 @@
 package org.loft4j.io;
 
 import java.util.Arrays;
+import java.util.Set;
+import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -11,6 +14,9 @@ import org.loft4j.tensor.NativeScope;
  * A copy does no harm. Of one with other numbers versions of Transformers make other models: 4 drops it, 5 keeps both.
  */
 public final class TiedHead {
+    private static final Pattern INPUT = Pattern.compile("(.+\\.)?(embed_tokens|wte)\\.weight");
+    private static final Pattern OUTPUT = Pattern.compile("(.+\\.)?lm_head\\.weight");
+
     /** Numbers of each of the two that are read at once. */
     private static final long READ = 1 << 22;
 
@@ -35,6 +41,20 @@ public final class TiedHead {
                     head + " is not " + embedding + ", although tie_word_embeddings, or the family where config.json is"
                             + " silent, makes one of them: " + FATE + "; " + REMEDY);
         }
+    }
+
+    /**
+     * The name of the output embedding where a file has no input embedding beside it, for which it stands where the two are tied:
+     * {@code save_model} of safetensors writes what has two names under the first of them by the alphabet. Null where it does not.
+     */
+    public static @Nullable String alone(Set<String> names) {
+        if (names.stream().anyMatch(name -> INPUT.matcher(name).matches())) {
+            return null;
+        }
+        return names.stream()
+                .filter(name -> OUTPUT.matcher(name).matches())
+                .findFirst()
+                .orElse(null);
     }
 
     /** Whether two tensors have one shape and the same numbers; some rows at a time, to the first that differ. */

@@ -12,6 +12,7 @@ import java.util.stream.Collectors;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.ModelDirectory;
+import org.loft4j.io.TiedHead;
 import org.loft4j.model.bert.BertModel;
 import org.loft4j.model.deberta.DebertaModel;
 import org.loft4j.model.distilbert.DistilBertModel;
@@ -178,6 +179,10 @@ public final class Models {
     /** The dtype of a file's first parameter, which is the model's; buffers that old versions saved have others. */
     private static Dtype dtype(ModelDirectory source, Model model) throws CheckpointException {
         String first = model.weights().asMap().keySet().iterator().next();
+        String tied = TiedHead.alone(source.names());
+        if (tied != null) {
+            return source.info(tied).dtype();
+        }
         for (String name : source.names()) {
             // a file's names may lack the module that the model lies in, or have one around them
             boolean same = name.equals(first) || first.endsWith("." + name) || name.endsWith("." + first);

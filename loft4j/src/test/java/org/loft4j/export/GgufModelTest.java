@@ -274,6 +274,20 @@ class GgufModelTest {
         assertRefused(checkpoint, "lm_head.weight is not " + embedding);
     }
 
+    @ParameterizedTest
+    @CsvSource({"llama, model.embed_tokens.weight", "gpt2, transformer.wte.weight"})
+    void aHeadAloneIsTheEmbeddingWhereTheTwoAreTied(String modelType, String embedding) throws IOException {
+        TinyCheckpoint checkpoint = tiny(modelType);
+        checkpoint.config.put("tie_word_embeddings", true);
+        checkpoint.shapes.put("lm_head.weight", checkpoint.shapes.remove(embedding));
+        GgufReader read = export(checkpoint.write(), null);
+        float[] head = checkpoint.values.get("lm_head.weight");
+        assertArrayEquals(head, read.tensors.get("token_embd.weight").values());
+        assertEquals(modelType.equals("gpt2"), read.tensors.containsKey("output.weight"));
+        checkpoint.config.put("tie_word_embeddings", false);
+        assertRefused(checkpoint, "has no input embedding");
+    }
+
     private void assertRefused(TinyCheckpoint checkpoint, String why) throws IOException {
         checkpoint.write();
         String fault = assertThrows(CheckpointException.class, () -> export(checkpoint, null))

@@ -115,6 +115,31 @@ class MergedModelTest {
         }
     }
 
+    /** What is written is named as Transformers looks for it. */
+    @Test
+    void anOutputEmbeddingThatStandsForBothBecomesTheInputs() throws IOException {
+        Path gpt2 = LLAMA.resolveSibling("gpt2");
+        Path base = Files.createDirectories(directory.resolve("base"));
+        Files.copy(gpt2.resolve("config.json"), base.resolve("config.json"));
+        try (NativeScope scope = new NativeScope();
+                ModelDirectory source = ModelDirectory.open(gpt2)) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            for (String name : source.names()) {
+                tensors.put(name.replace("transformer.wte", "lm_head"), source.read(name));
+            }
+            SafetensorsWriter.write(base.resolve("model.safetensors"), tensors, Map.of());
+            try (Model model = Models.open(base, ModelOptions.of(Task.CAUSAL_LM))) {
+                MergedModel merged = MergedModel.of(model, PeftFiles.load(gpt2.resolve("adapter"), model), base);
+                merged.writeWeights(directory, null, Long.MAX_VALUE);
+            }
+            try (ModelDirectory after = ModelDirectory.open(directory)) {
+                assertEquals(source.names(), after.names());
+                String embedding = "transformer.wte.weight";
+                assertTrue(Tensors.bitEqual(source.read(embedding), after.read(embedding)));
+            }
+        }
+    }
+
     /** A base in bfloat16 with norms in float32 and names that lack the module around them, beside which nothing lies. */
     @Test
     void namesAndTypesAreThoseOfTheBase() throws IOException {

@@ -99,6 +99,19 @@ class ModelDoctorTest {
         assertEquals(Verdict.AFTER, copy.verdict(Consumer.LLAMA_CPP), copy.toString());
     }
 
+    @Test
+    void aHeadThatStandsForTheEmbeddingToo() throws IOException {
+        TinyCheckpoint checkpoint = checkpoint("llama");
+        checkpoint.config.put("tie_word_embeddings", true);
+        checkpoint.shapes.put("lm_head.weight", checkpoint.shapes.remove("model.embed_tokens.weight"));
+        checkpoint.write();
+        Diagnosis diagnosis = examine();
+        for (Consumer consumer : Consumer.values()) {
+            assertEquals(Verdict.AFTER, diagnosis.verdict(consumer), diagnosis.toString());
+        }
+        assertTrue(says(diagnosis, Consumer.VLLM, "lm_head.weight stands for the input"), diagnosis.toString());
+    }
+
     @ParameterizedTest
     @CsvSource({
         "mean, BertForSequenceClassification, AFTER",

@@ -1,6 +1,7 @@
 package org.loft4j.model;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -22,6 +23,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -58,6 +60,43 @@ class TiedEmbeddingTest {
             doubled[i] *= 2;
         }
         assertArrayEquals(doubled, logits(other), "the head that the file holds");
+    }
+
+    /** As safetensors' own save_model writes them: of two names for a tensor it keeps the first by the alphabet. */
+    @ParameterizedTest
+    @CsvSource({
+        "llama3_rope_tied, model.embed_tokens.weight",
+        "gpt2, transformer.wte.weight",
+    })
+    void anOutputEmbeddingAloneIsTheInputEmbeddingToo(String name, String embedding) throws Exception {
+        Path base = Fixture.directory(name);
+        Path alone = Files.createTempDirectory(folder, "model");
+        Files.copy(base.resolve("config.json"), alone.resolve("config.json"));
+        try (NativeScope scope = new NativeScope();
+                ModelDirectory source = ModelDirectory.open(base)) {
+            Map<String, Tensor> tensors = new TreeMap<>();
+            for (String each : source.names()) {
+                Tensor half = source.read(each).to(Dtype.BF16.scalarType());
+                tensors.put(each.equals(embedding) ? "lm_head.weight" : each, half);
+            }
+            SafetensorsWriter.write(alone.resolve("model.safetensors"), tensors, Map.of());
+            tensors.put(embedding, tensors.remove("lm_head.weight"));
+            Path plain = Files.createTempDirectory(folder, "model");
+            Files.copy(base.resolve("config.json"), plain.resolve("config.json"));
+            SafetensorsWriter.write(plain.resolve("model.safetensors"), tensors, Map.of());
+            assertArrayEquals(logits(plain), logits(alone));
+        }
+        ModelOptions classifier = ModelOptions.of(Task.SEQUENCE_CLASSIFICATION).withLabels(List.of("no", "yes"));
+        Models.open(alone, classifier).close();
+        Models.check(alone);
+        try (Model outline = Models.outline(alone, LANGUAGE_MODEL)) {
+            assertEquals(Dtype.BF16, outline.description().dtype());
+        }
+        var json = Json.read(alone.resolve("config.json")).toTree().put("tie_word_embeddings", false);
+        Json.write(alone.resolve("config.json"), json);
+        String fault = assertThrows(CheckpointException.class, () -> Models.open(alone, LANGUAGE_MODEL))
+                .getMessage();
+        assertTrue(fault.contains("are missing: " + embedding), fault);
     }
 
     /** A copy of the directory with a multiple of the embedding as head; names lose a prefix. */

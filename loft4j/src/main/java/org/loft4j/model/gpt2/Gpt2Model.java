@@ -41,7 +41,7 @@ public final class Gpt2Model {
     public static CausalDecoder open(TensorSource source, JsonObject json, ModelOptions options)
             throws CheckpointException {
         Gpt2Config config = Gpt2Config.from(json);
-        ParameterReader reader = Gpt2Weights.reader(source);
+        ParameterReader reader = Gpt2Weights.reader(source, config.tieWordEmbeddings());
         if (config.tieWordEmbeddings()) {
             Parameters.requireTied(reader, Gpt2Weights.HEAD + ".weight", Gpt2Weights.TOKENS, options);
         }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.TensorSource;
+import org.loft4j.io.TiedHead;
 import org.loft4j.model.shared.Parameters;
 import org.loft4j.nn.LayerNorm;
 import org.loft4j.nn.Linear;
@@ -55,10 +56,16 @@ final class Gpt2Weights {
         return new Parameters(body, head, config.initializerRange());
     }
 
-    /** A reader of a file whose names may lack the prefix {@code transformer.}. */
-    static ParameterReader reader(TensorSource source) {
+    /**
+     * A reader of a file whose names may lack the prefix {@code transformer.}.
+     *
+     * @param tied whether an output embedding without an input embedding stands for both
+     */
+    static ParameterReader reader(TensorSource source, boolean tied) {
         boolean bare = source.names().stream().noneMatch(name -> name.startsWith(PREFIX));
-        return new ParameterReader(source, name -> bare && !isHead(name) ? PREFIX + name : name);
+        String both = tied ? TiedHead.alone(source.names()) : null;
+        return new ParameterReader(
+                source, name -> name.equals(both) ? TOKENS : bare && !isHead(name) ? PREFIX + name : name);
     }
 
     /** The causal masks that old versions saved, the copy of a tied output embedding, and the heads of other tasks. */

@@ -92,7 +92,7 @@ public record DecoderAssembly(
     /** Reads the model from a checkpoint. */
     public CausalDecoder open(TensorSource source, ModelOptions options) throws CheckpointException {
         Parameters parameters = parameters(options);
-        ParameterReader reader = DecoderLayout.reader(source);
+        ParameterReader reader = DecoderLayout.reader(source, sizes.tieWordEmbeddings());
         if (sizes.tieWordEmbeddings()) {
             Parameters.requireTied(reader, DecoderLayout.HEAD + ".weight", DecoderLayout.EMBEDDING, options);
         }

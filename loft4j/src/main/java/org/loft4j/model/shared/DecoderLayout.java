@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.TensorSource;
+import org.loft4j.io.TiedHead;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.FeedForward;
@@ -126,11 +127,20 @@ public record DecoderLayout(
         return new ParameterSpec(name, normsStoredLessOne ? Initial.ZEROS : Initial.ONES, size);
     }
 
-    /** A reader of a file whose names may lack the prefix {@code model.}. */
-    public static ParameterReader reader(TensorSource source) {
+    /**
+     * A reader of a file whose names may lack the prefix {@code model.}.
+     *
+     * @param tied whether an output embedding without an input embedding stands for both
+     */
+    static ParameterReader reader(TensorSource source, boolean tied) {
         boolean bare = source.names().stream().noneMatch(name -> name.startsWith(PREFIX));
-        return new ParameterReader(
-                source, name -> bare && !name.startsWith(HEAD) && !name.startsWith(SCORE + ".") ? PREFIX + name : name);
+        String both = tied ? TiedHead.alone(source.names()) : null;
+        return new ParameterReader(source, name -> {
+            if (name.equals(both)) {
+                return EMBEDDING;
+            }
+            return bare && !name.startsWith(HEAD) && !name.startsWith(SCORE + ".") ? PREFIX + name : name;
+        });
     }
 
     /** Buffers that old versions saved, the copy of a tied output embedding, and the heads of other tasks. */
