@@ -76,9 +76,12 @@ public final class ModelDirectory implements TensorSource {
     }
 
     private static String other(Path directory) {
-        return Files.exists(directory.resolve("pytorch_model.bin"))
-                ? "; pytorch_model.bin cannot be read: save the model with safe_serialization=True"
-                : "";
+        for (String pickled : new String[] {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
+            if (Files.exists(directory.resolve(pickled))) {
+                return "; " + pickled + " cannot be read: save the model with safe_serialization=True";
+            }
+        }
+        return "";
     }
 
     private static void openShards(

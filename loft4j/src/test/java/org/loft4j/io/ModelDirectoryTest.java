@@ -122,6 +122,8 @@ class ModelDirectoryTest {
     @Test
     void aDirectoryWithoutWeightsSaysWhatWouldHelp() throws Exception {
         assertFault("there is no model.safetensors");
+        Files.createFile(folder.resolve("pytorch_model.bin.index.json"));
+        assertFault("pytorch_model.bin.index.json cannot be read", "safe_serialization=True");
         Files.createFile(folder.resolve("pytorch_model.bin"));
         assertFault("pytorch_model.bin cannot be read", "safe_serialization=True");
         assertThrows(CheckpointException.class, () -> ModelDirectory.open(folder.resolve("none")));
