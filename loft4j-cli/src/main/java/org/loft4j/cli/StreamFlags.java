@@ -9,8 +9,9 @@ final class StreamFlags {
     @Option(
             names = "--streaming",
             description =
-                    "Read the rows of --data as they are learnt, for data larger than memory: one pass checks and counts"
-                            + " them, then each epoch reads them again. Held-out rows stay in memory.")
+                    "Read the rows of --data as they are learnt, for data larger than memory: first they are counted, and"
+                            + " tokenized once to check them, then each epoch reads them again. Held-out rows stay in"
+                            + " memory.")
     boolean streaming;
 
     @Option(

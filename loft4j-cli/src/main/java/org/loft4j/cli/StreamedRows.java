@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -9,6 +10,7 @@ import org.loft4j.data.Columns;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.DataStream;
+import org.loft4j.data.ExampleScan;
 import org.loft4j.data.Labels;
 import org.loft4j.data.Row;
 import org.loft4j.data.RowScan;
@@ -63,10 +65,20 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
         return modelLabels.containsAll(own.names()) ? Labels.ofNames(modelLabels) : own;
     }
 
-    /** The rows to learn from; {@code tokenizer} must stay open as long as they are used. */
-    StreamingDataset encode(Tokenizer tokenizer, @Nullable ChatFormat chat, int maxLength, int shuffleBuffer)
+    /**
+     * The rows to learn from, each of which is encoded once, so that none ends the run hours in; says what became of them.
+     *
+     * @param tokenizer must stay open as long as the rows are used
+     */
+    StreamingDataset encode(
+            Tokenizer tokenizer, @Nullable ChatFormat chat, int maxLength, int shuffleBuffer, PrintWriter err)
             throws IOException {
-        return new StreamingDataset(
-                source, scan, rows -> known.encode(rows, tokenizer, chat, maxLength, false), shuffleBuffer);
+        StreamingDataset.Encoder encoder = rows -> known.encode(rows, tokenizer, chat, maxLength, false);
+        StreamingDataset rows = new StreamingDataset(source, scan, encoder, shuffleBuffer);
+        err.println("loft: tokenizing each row once, so that one which cannot be learnt is known before the training");
+        err.flush();
+        ExampleScan all = ExampleScan.of(source, encoder);
+        TrainingRows.tell(all.rows(), all.examples(), all.truncations(), maxLength, "training", err);
+        return rows;
     }
 }

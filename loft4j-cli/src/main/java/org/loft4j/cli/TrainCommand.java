@@ -219,7 +219,7 @@ final class TrainCommand implements Verb {
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows.train(), run.chatDate()) : null;
             TrainingSet train = streamed != null
-                    ? streamed.encode(tokenizer, format, maxLength, stream.shuffleBuffer())
+                    ? streamed.encode(tokenizer, format, maxLength, stream.shuffleBuffer(), err())
                     : packing.encode(rows, rows.train(), tokenizer, format, maxLength, "training", err());
             Examples held = rows.eval() == null
                     ? null

@@ -119,16 +119,20 @@ record TrainingRows(
             PrintWriter err)
             throws IOException {
         Dataset dataset = encode(rows, tokenizer, chat, maxLength, packed);
-        if (!packed && dataset.size() > rows.size()) {
-            err.println("loft: " + rows.size() + " " + kind + " rows became " + dataset.size()
+        tell(rows.size(), packed ? 0 : dataset.size(), dataset.truncations(), maxLength, kind, err);
+        return dataset;
+    }
+
+    /** Says how many examples rows became where these are more, and how many had to be cut. */
+    static void tell(long rows, long examples, Truncations cut, int maxLength, String kind, PrintWriter err) {
+        if (examples > rows) {
+            err.println("loft: " + rows + " " + kind + " rows became " + examples
                     + " examples: the chat template writes earlier answers otherwise than it asks for them");
         }
-        Truncations cut = dataset.truncations();
         if (cut.rows() > 0) {
-            err.println("loft: " + cut.rows() + " of " + rows.size() + " " + kind + " rows were cut to " + maxLength
+            err.println("loft: " + cut.rows() + " of " + rows + " " + kind + " rows were cut to " + maxLength
                     + " tokens" + (cut.completions() > 0 ? ", the completion itself in " + cut.completions() : ""));
         }
-        return dataset;
     }
 
     /**

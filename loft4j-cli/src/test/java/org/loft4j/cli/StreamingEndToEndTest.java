@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
@@ -71,6 +72,29 @@ class StreamingEndToEndTest {
         assertEquals(0, call.status(), call.err());
         assertTrue(call.err().contains("60 rows of \"text\" without a label"), call.err());
         assertTrue(Files.readString(folder.resolve("run/metrics.jsonl")).contains("eval_loss"));
+    }
+
+    @Test
+    void aConversationThatCannotBeLearntIsToldBeforeTheTraining() throws Exception {
+        Path template = Files.writeString(
+                folder.resolve("chat.jinja"),
+                "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+                        + "{{ m.content }}{% endfor %}");
+        String good = "{\"messages\": [{\"role\": \"user\", \"content\": \"Once upon a time there was a\"},"
+                + " {\"role\": \"assistant\", \"content\": \" little girl\"}]}\n";
+        Path rows = Files.writeString(
+                folder.resolve("chats.jsonl"), good.repeat(120) + good.replace("\"user\"", "\"system\"") + good);
+        String[] more = {"--chat-template", template.toString(), "--max-steps", "1", "--max-length", "8"};
+        Captured refused = train(rows, more);
+        assertEquals(1, refused.status(), refused.err());
+        assertTrue(
+                refused.err().contains(rows + ", line 121: " + template + ": chat template, line 1: no system"),
+                refused.err());
+        assertFalse(Files.exists(folder.resolve("run")));
+        Files.writeString(rows, good.repeat(122));
+        Captured call = train(rows, more);
+        assertEquals(0, call.status(), call.err());
+        assertTrue(call.err().contains("122 of 122 training rows were cut to 8 tokens"), call.err());
     }
 
     @Test

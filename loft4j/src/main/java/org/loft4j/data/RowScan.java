@@ -12,7 +12,8 @@ import org.loft4j.DataException;
 
 /**
  * What one pass over rows found. It parses and checks every row, as reading data into memory does, so that a bad line is known
- * before training starts and not in its fifth hour; it keeps none but those held out.
+ * before training starts and not in its fifth hour; it keeps none but those held out. Whether each can be learnt shows when it is
+ * encoded: {@link ExampleScan}.
  *
  * @param rows how many there are to learn from
  * @param characters of all their texts

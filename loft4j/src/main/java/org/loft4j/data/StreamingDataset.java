@@ -12,8 +12,10 @@ import org.loft4j.DataException;
  *
  * <pre>
  * RowSource rows = DataFiles.stream(new DataReference("chats/*.jsonl"), Columns.auto());
- * TrainingSet train = new StreamingDataset(
- *         rows, RowScan.of(rows), some -&gt; Dataset.causalLm(some, tokenizer, 512), StreamingDataset.SHUFFLE_BUFFER);
+ * StreamingDataset.Encoder encoder = some -&gt; Dataset.causalLm(some, tokenizer, 512);
+ * TrainingSet train =
+ *         new StreamingDataset(rows, RowScan.of(rows), encoder, StreamingDataset.SHUFFLE_BUFFER);
+ * ExampleScan.of(rows, encoder); // so that no row ends the training that cannot be encoded
  * </pre>
  *
  * <p>Rows are shuffled in blocks as long as the buffer: the rows of a block among themselves, the blocks in the order of the data.

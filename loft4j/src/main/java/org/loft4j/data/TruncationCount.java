@@ -12,6 +12,12 @@ final class TruncationCount {
         tokens += lost;
     }
 
+    void add(Truncations more) {
+        rows += more.rows();
+        completions += more.completions();
+        tokens += more.tokens();
+    }
+
     Truncations total() {
         return new Truncations(rows, completions, tokens);
     }

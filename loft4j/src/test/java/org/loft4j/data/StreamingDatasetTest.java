@@ -269,6 +269,49 @@ class StreamingDatasetTest {
     }
 
     @Test
+    void allRowsAreEncodedOnceBeforeTheyAreLearnt() throws IOException {
+        Numbers rows = new Numbers(2500);
+        List<Integer> encoded = new ArrayList<>();
+        ExampleScan all = ExampleScan.of(rows, some -> {
+            encoded.add(some.size());
+            return encode(some);
+        });
+        assertEquals(new ExampleScan(2500, 2525, new Truncations(0, 0, 0)), all);
+        assertEquals(List.of(1000, 1000, 500), encoded);
+        assertEquals(0, rows.open);
+    }
+
+    @Test
+    void aRowThatCannotBeLearntIsFoundThoughItParses() throws IOException {
+        ByteModel.write(folder, "{\"eos_token\": \"</s>\"}", "</s>");
+        List<String> texts = IntStream.range(0, 150)
+                .mapToObj(i -> i == 130 ? "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}]}" : talk(i))
+                .toList();
+        Path file = Files.write(folder.resolve("chats.jsonl"), texts);
+        Path template =
+                Files.writeString(folder.resolve("t.jinja"), "{% for m in messages %}{{ m.content }}{% endfor %}");
+        ChatFormat format = new ChatFormat(ChatTemplate.read(template, folder));
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            StreamingDataset.Encoder encoder = some -> Dataset.causalLm(some, tokenizer, 4, format);
+            RowSource rows = DataFiles.stream(DataReference.of(file), Columns.auto());
+            assertEquals(150, RowScan.of(rows).rows());
+            String fault = String.valueOf(assertThrows(DataException.class, () -> ExampleScan.of(rows, encoder))
+                    .getMessage());
+            assertTrue(fault.startsWith(file + ", line 131: has no answer to learn"), fault);
+            Files.write(file, IntStream.range(0, 150).mapToObj(i -> talk(i)).toList());
+            // one digit, two digits and three beside the three characters of "qab"
+            assertEquals(
+                    new ExampleScan(150, 150, new Truncations(140, 0, 90 + 2 * 50)),
+                    ExampleScan.of(DataFiles.stream(DataReference.of(file), Columns.auto()), encoder));
+        }
+    }
+
+    private static String talk(int number) {
+        return "{\"messages\": [{\"role\": \"user\", \"content\": \"q" + number
+                + "\"}, {\"role\": \"assistant\", \"content\": \"ab\"}]}";
+    }
+
+    @Test
     void aSplitByHashIsThatOfMemory() throws IOException {
         List<String> texts = IntStream.range(0, 200).mapToObj(i -> "row " + i).toList();
         DataReference data = RowFiles.JSON_LINES.write(folder, texts);
