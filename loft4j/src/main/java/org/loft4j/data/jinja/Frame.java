@@ -9,12 +9,14 @@ final class Frame {
     final Rendering rendering;
     final StringBuilder output;
     private final @Nullable Frame parent;
+    private final boolean apart;
     private final Map<String, @Nullable Object> variables = new HashMap<>();
 
     Frame(Rendering rendering, StringBuilder output, @Nullable Frame parent) {
         this.rendering = rendering;
         this.output = output;
         this.parent = parent;
+        this.apart = parent != null && (parent.apart || output != parent.output);
     }
 
     /** A frame whose assignments end with it. */
@@ -39,6 +41,11 @@ final class Frame {
             }
         }
         return Undefined.name(name);
+    }
+
+    /** Notes that what was written from {@code start} on was generated; where a text that is kept apart will stand nobody knows. */
+    void generated(int start) {
+        rendering.generated(apart ? null : new Rendered.Span(start, output.length()));
     }
 
     void write(String text) {

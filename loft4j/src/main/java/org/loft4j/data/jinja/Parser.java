@@ -215,7 +215,7 @@ final class Parser {
         return frame -> {
             int start = frame.output.length();
             Statement.Flow flow = body.run(frame);
-            frame.rendering.generated.add(new Rendered.Span(start, frame.output.length()));
+            frame.generated(start);
             return flow;
         };
     }

@@ -3,6 +3,7 @@ package org.loft4j.data.jinja;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** One rendering of a template: where it is, what it may still spend. */
 final class Rendering {
@@ -14,8 +15,10 @@ final class Rendering {
     private static final long LONGEST_NANOS = 10_000_000_000L;
 
     final ZonedDateTime now;
-    final List<Rendered.Span> generated = new ArrayList<>();
     int line;
+
+    private final List<Rendered.Span> generated = new ArrayList<>();
+    private boolean misplaced;
 
     private final long started = System.nanoTime();
     private long steps;
@@ -26,6 +29,20 @@ final class Rendering {
 
     Rendering(ZonedDateTime now) {
         this.now = now;
+    }
+
+    /** @param span a part that was marked as generated; null where its place is not known */
+    void generated(Rendered.@Nullable Span span) {
+        if (span == null) {
+            misplaced = true;
+        } else {
+            generated.add(span);
+        }
+    }
+
+    /** The parts that were marked, in order; none where the place of one is not known, for the others would be half of them. */
+    List<Rendered.Span> generated() {
+        return misplaced ? List.of() : generated;
     }
 
     /** Counts one statement, iteration or call. */

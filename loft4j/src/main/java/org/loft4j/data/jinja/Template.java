@@ -51,7 +51,7 @@ public final class Template {
         Frame frame = globals.inner();
         try {
             body.run(frame);
-            return new Rendered(frame.output.toString(), rendering.generated);
+            return new Rendered(frame.output.toString(), rendering.generated());
         } catch (TemplateException e) {
             throw e.line() > 0 ? e : new TemplateException(String.valueOf(e.getMessage()), rendering.line, e);
         } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {

@@ -121,4 +121,28 @@ class TemplateTest {
             Locale.setDefault(before);
         }
     }
+
+    @Test
+    void placesOfGeneratedTextAreThoseOfTheWhole() {
+        String marked = "{% generation %}A{% endgeneration %}";
+        for (String plain : List.of(
+                "ab" + marked,
+                "{% for i in [1] %}ab{% if true %}" + marked + "{% endif %}{% endfor %}",
+                "ab{% with x = 1 %}" + marked + "{% endwith %}")) {
+            assertEquals(List.of(new Rendered.Span(2, 3)), generated(plain), plain);
+        }
+        for (String apart : List.of(
+                "{% macro f() %}" + marked + "{% endmacro %}ab{{ f() }}",
+                "{% macro f() %}{% for i in [1] %}" + marked + "{% endfor %}{% endmacro %}ab{{ f() }}",
+                "ab{% set x %}" + marked + "{% endset %}{{ x }}",
+                "ab{% filter lower %}" + marked + "{% endfilter %}",
+                "{% macro f() %}{{ caller() }}{% endmacro %}ab{% call f() %}" + marked + "{% endcall %}",
+                marked + "{% set x %}" + marked + "{% endset %}{{ x }}")) {
+            assertEquals(List.of(), generated(apart), apart);
+        }
+    }
+
+    private static List<Rendered.Span> generated(String source) {
+        return Template.parse(source).render(Map.of(), ZonedDateTime.now()).generated();
+    }
 }
