@@ -120,7 +120,9 @@ record RowInspection(int number, long line, List<Example> examples, Truncations 
     String text(boolean colour) {
         StringBuilder made = new StringBuilder("row " + number + (line > 0 ? ", line " + line : "") + ": ");
         if (examples.size() > 1) {
-            made.append(examples.size()).append(" examples, as the template writes earlier answers otherwise; ");
+            made.append(examples.size())
+                    .append(
+                            " examples, as the template writes earlier answers otherwise, or as they do not fit into one; ");
         }
         made.append(
                 cut.tokens() == 0

@@ -127,7 +127,8 @@ record TrainingRows(
     static void tell(long rows, long examples, Truncations cut, int maxLength, String kind, PrintWriter err) {
         if (examples > rows) {
             err.println("loft: " + rows + " " + kind + " rows became " + examples
-                    + " examples: the chat template writes earlier answers otherwise than it asks for them");
+                    + " examples: the chat template writes earlier answers otherwise than it asks for them, or answers of"
+                    + " one exchange do not fit into one");
         }
         if (cut.rows() > 0) {
             err.println("loft: " + cut.rows() + " of " + rows + " " + kind + " rows were cut to " + maxLength

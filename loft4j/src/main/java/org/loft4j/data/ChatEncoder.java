@@ -3,7 +3,6 @@ package org.loft4j.data;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 import org.loft4j.data.jinja.Rendered;
 
@@ -34,21 +33,18 @@ final class ChatEncoder {
     List<Made> encode(Conversation row) throws DataException {
         List<Made> all = new ArrayList<>();
         for (ChatExamples.Example example : examples.of(row)) {
-            all.add(encode(row, example));
+            all.addAll(encode(row, example));
         }
         return all;
     }
 
-    private Made encode(Conversation row, ChatExamples.Example whole) throws DataException {
+    private List<Made> encode(Conversation row, ChatExamples.Example whole) throws DataException {
         ChatTokens tokens = tokenizer.tokenizeWithPlaces(whole.text());
         int before = tokens.ids().length;
         ChatExamples.Example example = whole;
-        while (tokens.ids().length > maxLength) {
-            ChatExamples.@Nullable Example shorter = examples.shorter(row, example);
-            if (shorter == null) {
-                break;
-            }
-            example = shorter;
+        int most = before <= maxLength ? 0 : ChatExamples.exchanges(whole);
+        if (most > 0) {
+            example = examples.without(row, whole, tooMany(row, whole, most));
             tokens = tokenizer.tokenizeWithPlaces(example.text());
         }
         int[] loss = loss(tokens, example.spans());
@@ -56,6 +52,21 @@ final class ChatEncoder {
             throw row.origin().fault("the tokenizer finds no tokens in the answer");
         }
         return cut(tokens.ids(), loss, before);
+    }
+
+    /** How many of the oldest exchanges must go so that the others fit; {@code most} where even the last one does not. */
+    private int tooMany(Conversation row, ChatExamples.Example whole, int most) throws DataException {
+        int least = 1;
+        int enough = most;
+        while (least < enough) {
+            int middle = (least + enough) >>> 1;
+            if (tokenizer.encode(examples.textWithout(row, whole, middle), false).length <= maxLength) {
+                enough = middle;
+            } else {
+                least = middle + 1;
+            }
+        }
+        return enough;
     }
 
     private static int[] loss(ChatTokens tokens, List<Rendered.Span> spans) {
@@ -71,10 +82,36 @@ final class ChatEncoder {
         return bounds.stream().mapToInt(bound -> bound).toArray();
     }
 
-    /** What is still too long loses tokens of the prompt, from its beginning; only then the end of the answer. */
-    private Made cut(int[] ids, int[] loss, int before) {
+    /**
+     * What is still too long is one exchange, as a rule. Its answers share an example where they lie within the greatest length from
+     * the beginning, or within half of it from each other, so that half is left for the prompt of the first. The others have
+     * examples of their own.
+     */
+    private List<Made> cut(int[] ids, int[] loss, int before) {
         if (ids.length <= maxLength) {
-            return new Made(ids, loss, before - ids.length, false);
+            return List.of(new Made(ids, loss, before - ids.length, false));
+        }
+        List<Made> made = new ArrayList<>();
+        int lost = before - loss[loss.length - 1];
+        int first = 0;
+        while (first < loss.length) {
+            int next = first + 2;
+            while (next < loss.length
+                    && (loss[next + 1] <= maxLength || loss[next + 1] - loss[first] <= maxLength / 2)) {
+                next += 2;
+            }
+            // what comes behind an answer is nothing that it needs
+            made.add(end(Arrays.copyOf(ids, loss[next - 1]), Arrays.copyOfRange(loss, first, next), lost));
+            lost = 0;
+            first = next;
+        }
+        return made;
+    }
+
+    /** What ends with an answer loses tokens of the prompt, from its beginning; only then the end of the answer. */
+    private Made end(int[] ids, int[] loss, int lost) {
+        if (ids.length <= maxLength) {
+            return new Made(ids, loss, lost, false);
         }
         boolean begins =
                 tokenizer.bosId().isPresent() && ids[0] == tokenizer.bosId().getAsLong() && loss[0] > 0;
@@ -90,7 +127,7 @@ final class ChatEncoder {
                 .map(bound -> Math.min(kept.length, bound - dropped))
                 .toArray();
         boolean answerCut = loss[loss.length - 1] - dropped > kept.length;
-        return new Made(kept, nonEmpty(bounds), before - kept.length, answerCut);
+        return new Made(kept, nonEmpty(bounds), lost + ids.length - kept.length, answerCut);
     }
 
     private static int[] nonEmpty(int[] bounds) {

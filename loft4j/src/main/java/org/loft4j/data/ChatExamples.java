@@ -1,11 +1,11 @@
 package org.loft4j.data;
 
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.DataException;
@@ -48,34 +48,32 @@ final class ChatExamples {
         return of(row, row.messages(), index -> index >= asked);
     }
 
+    /** How many of the oldest exchanges can be left out while an answer is left to learn. */
+    static int exchanges(Example example) {
+        return beginnings(example).size();
+    }
+
+    /** The text that {@link #without} has, found without looking for all of its answers. */
+    String textWithout(Conversation row, Example example, int oldest) throws DataException {
+        if (example.learnt().isEmpty()) {
+            return without(row, example, oldest).text();
+        }
+        try {
+            return answer(row, rest(example, oldest), format.variables(row)).text();
+        } catch (ConfigException e) {
+            throw row.origin().fault(String.valueOf(e.getMessage()));
+        }
+    }
+
     /**
-     * The same without its oldest exchange: what the first user said, and all up to what he says next. System messages at the
-     * beginning stay.
+     * The same without its oldest exchanges, each of which is what a user says (or whoever comes first), and all up to what he says
+     * next. System messages at the beginning stay.
      *
-     * @return null if no answer would be left to learn
+     * @param oldest how many, from 1 to {@link #exchanges}
      */
-    @Nullable
-    Example shorter(Conversation row, Example example) throws DataException {
-        List<Message> messages = example.messages();
-        int kept = 0;
-        while (kept < messages.size()
-                && List.of("system", "developer").contains(messages.get(kept).role())) {
-            kept++;
-        }
-        int next = kept + 1;
-        while (next < messages.size() && !messages.get(next).role().equals("user")) {
-            next++;
-        }
-        boolean answered = next < messages.size()
-                && messages.subList(next, messages.size()).stream().anyMatch(Message::isAnswer)
-                && (example.learnt().isEmpty()
-                        || example.learnt().get(example.learnt().size() - 1) >= next);
-        if (!answered) {
-            return null;
-        }
-        List<Message> rest = new ArrayList<>(messages.subList(0, kept));
-        rest.addAll(messages.subList(next, messages.size()));
-        int dropped = next - kept;
+    Example without(Conversation row, Example example, int oldest) throws DataException {
+        List<Message> rest = rest(example, oldest);
+        int dropped = example.messages().size() - rest.size();
         List<Example> left = of(
                 row,
                 rest,
@@ -83,9 +81,39 @@ final class ChatExamples {
         return left.get(left.size() - 1);
     }
 
+    private static List<Message> rest(Example example, int oldest) {
+        List<Message> messages = example.messages();
+        List<Message> rest = new ArrayList<>(messages.subList(0, leading(messages)));
+        rest.addAll(messages.subList(beginnings(example).get(oldest - 1), messages.size()));
+        return rest;
+    }
+
+    /** Where the exchanges after the first begin that an answer to learn comes after. */
+    private static List<Integer> beginnings(Example example) {
+        List<Message> messages = example.messages();
+        List<Integer> learnt = example.learnt();
+        int last = learnt.isEmpty() ? messages.size() - 1 : learnt.get(learnt.size() - 1);
+        while (last >= 0 && !messages.get(last).isAnswer()) {
+            last--;
+        }
+        return IntStream.range(leading(messages) + 1, last + 1)
+                .filter(index -> messages.get(index).role().equals("user"))
+                .boxed()
+                .toList();
+    }
+
+    /** The number of system messages at the beginning. */
+    private static int leading(List<Message> messages) {
+        int count = 0;
+        while (count < messages.size()
+                && List.of("system", "developer").contains(messages.get(count).role())) {
+            count++;
+        }
+        return count;
+    }
+
     private List<Example> of(Conversation row, List<Message> messages, IntPredicate learns) throws DataException {
-        Map<String, @Nullable Object> variables = new LinkedHashMap<>(format.variables());
-        variables.putAll(row.variables());
+        Map<String, @Nullable Object> variables = format.variables(row);
         try {
             Rendered whole = format.template().render(messages, false, variables);
             List<Rendered.Span> marked = format.lossOn() == LossOn.ALL
@@ -93,7 +121,12 @@ final class ChatExamples {
                     : row.given() == 0 ? marked(whole, messages, variables) : List.of();
             if (!marked.isEmpty()) {
                 int from = format.lossOn() == LossOn.LAST ? marked.size() - 1 : 0;
-                return List.of(new Example(whole.text(), messages, List.of(), marked.subList(from, marked.size())));
+                boolean answered = messages.get(messages.size() - 1).isAnswer();
+                int end = answered
+                        ? whole.text().length()
+                        : marked.get(marked.size() - 1).end();
+                return List.of(new Example(
+                        whole.text().substring(0, end), messages, List.of(), marked.subList(from, marked.size())));
             }
             return split(row, messages, whole.text(), answers(row, messages, learns, variables), variables);
         } catch (ConfigException e) {
@@ -133,7 +166,8 @@ final class ChatExamples {
         List<Message> turns = messages;
         while (!open.isEmpty()) {
             Answer last = open.lastEntry().getValue();
-            if (!last.isIn(text)) {
+            // turns behind the last answer are never learnt, and would take room from its prompt
+            if (last.message() < turns.size() - 1 || !last.isIn(text)) {
                 turns = messages.subList(0, last.message() + 1);
                 text = last.text();
             }

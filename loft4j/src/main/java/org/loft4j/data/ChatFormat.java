@@ -37,6 +37,13 @@ public record ChatFormat(
         this(template, LossOn.ASSISTANT, false, Map.of());
     }
 
+    /** What the template may read of a conversation beside its messages: these variables, and those of the row before them. */
+    public Map<String, @Nullable Object> variables(Conversation row) {
+        Map<String, @Nullable Object> all = new LinkedHashMap<>(variables);
+        all.putAll(row.variables());
+        return all;
+    }
+
     /** The same at another moment, such as that of a run which goes on. */
     public ChatFormat at(ZonedDateTime other) {
         return new ChatFormat(template, lossOn, wrapPrompts, variables, other);

@@ -4,16 +4,20 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeout;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -179,6 +183,112 @@ class ChatDatasetTest {
         Dataset cut = encode(format, 8, talk(Message.of("user", "q"), Message.of("assistant", "a long answer")));
         assertEquals("[a long ]", learnt(cut, 0));
         assertEquals(1, cut.truncations().completions());
+    }
+
+    /** A call of a tool whose result is long, and the answer: one exchange. */
+    private static Conversation calls(int result, String... answers) {
+        List<Message> messages = new ArrayList<>(List.of(Message.of("system", "Be brief."), Message.of("user", "q")));
+        for (String answer : answers) {
+            messages.add(Message.of("tool", "r".repeat(result)));
+            messages.add(Message.of("assistant", answer));
+        }
+        messages.remove(2);
+        return new Conversation(messages);
+    }
+
+    @Test
+    void answersOfAnExchangeThatDoNotFitTogetherHaveTheirOwnPrompts() throws IOException {
+        ChatFormat format = new ChatFormat(template(CHATML));
+        Conversation row = calls(300, "call", "answer");
+        int whole = encode(format, 1000, row).length(0);
+        Dataset two = encode(format, 120, row);
+        assertEquals(2, two.size());
+        assertEquals("[call<|im_end|>]", learnt(two, 0));
+        assertEquals(
+                "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nq<|im_end|>\n"
+                        + "<|im_start|>assistant\ncall<|im_end|>",
+                tokenizer.decode(two.get(0).ids(), false),
+                "the whole prompt");
+        assertEquals("[answer<|im_end|>]", learnt(two, 1));
+        assertEquals(120, two.length(1));
+        assertTrue(tokenizer
+                .decode(two.get(1).ids(), false)
+                .endsWith("rrr<|im_end|>\n<|im_start|>assistant\nanswer<|im_end|>"));
+        assertEquals(new Truncations(1, 0, whole - 120), two.truncations());
+    }
+
+    @Test
+    void answersThatLieTogetherShareAnExample() throws IOException {
+        ChatFormat format = new ChatFormat(template(CHATML));
+        // the second one begins within the length, the third and the fourth are near each other
+        Dataset made = encode(format, 200, calls(30, "A", "B", "C".repeat(40), "D"));
+        assertEquals(2, made.size());
+        assertEquals("[A<|im_end|>][B<|im_end|>][" + "C".repeat(40) + "<|im_end|>]", learnt(made, 0));
+        assertEquals("[D<|im_end|>]", learnt(made, 1));
+        assertEquals("[A<|im_end|>][B<|im_end|>]", learnt(encode(format, 1000, calls(300, "A", "B")), 0));
+        Dataset pairs = encode(format, 200, calls(150, "A", "B", "C"));
+        assertEquals(List.of("[A<|im_end|>]", "[B<|im_end|>]", "[C<|im_end|>]"), all(pairs));
+    }
+
+    private List<String> all(Dataset dataset) {
+        return IntStream.range(0, dataset.size())
+                .mapToObj(i -> learnt(dataset, i))
+                .toList();
+    }
+
+    @Test
+    void turnsBehindTheLastAnswerTakeNoRoomFromItsPrompt() throws IOException {
+        ChatFormat format = new ChatFormat(template(CHATML));
+        Message[] answered = {Message.of("user", "q"), Message.of("assistant", "a")};
+        Dataset plain = encode(format, 40, talk(answered));
+        Dataset trailing =
+                encode(format, 40, talk(answered[0], answered[1], Message.of("user", "and so on ".repeat(9))));
+        assertArrayEquals(plain.get(0).ids(), trailing.get(0).ids());
+        assertEquals(new Truncations(0, 0, 0), trailing.truncations());
+    }
+
+    @Test
+    void noMoreExchangesAreLeftOutThanMust() throws IOException {
+        long seed = Long.getLong("tests.seed", System.nanoTime());
+        System.out.println("ChatDatasetTest seed " + seed);
+        Random random = new Random(seed);
+        List<ChatFormat> formats = List.of(new ChatFormat(template(CHATML)), new ChatFormat(template(MARKED)));
+        for (int i = 0; i < 40; i++) {
+            ChatFormat format = formats.get(i % 2);
+            List<Message> messages = new ArrayList<>();
+            for (int turn = random.nextInt(12); turn >= 0; turn--) {
+                messages.add(Message.of("user", "q".repeat(random.nextInt(20))));
+                messages.add(Message.of("assistant", "a".repeat(1 + random.nextInt(20))));
+            }
+            int maxLength = 60 + random.nextInt(300);
+            int[] expected = null;
+            for (int start = 0; start < messages.size() && expected == null; start += 2) {
+                Conversation rest = new Conversation(messages.subList(start, messages.size()));
+                long[] whole = encode(format, 100_000, rest).get(0).ids();
+                expected = whole.length <= maxLength
+                        ? Arrays.stream(whole).mapToInt(id -> (int) id).toArray()
+                        : null;
+            }
+            Dataset made = encode(format, maxLength, new Conversation(messages));
+            assertEquals(1, made.size(), () -> "-Dtests.seed=" + seed);
+            int[] ids =
+                    Arrays.stream(made.get(0).ids()).mapToInt(id -> (int) id).toArray();
+            if (expected != null) {
+                assertArrayEquals(expected, ids, () -> "-Dtests.seed=" + seed);
+            }
+        }
+    }
+
+    @Test
+    void aLongConversationIsShortenedWithoutTryingEveryLength() throws IOException {
+        ChatFormat format = new ChatFormat(template(CHATML));
+        List<Message> messages = new ArrayList<>();
+        for (int i = 0; i < 800; i++) {
+            messages.add(Message.of("user", "question " + i));
+            messages.add(Message.of("assistant", "answer " + i));
+        }
+        Dataset made = assertTimeout(Duration.ofSeconds(60), () -> encode(format, 300, new Conversation(messages)));
+        assertTrue(learnt(made, 0).endsWith("[answer 798<|im_end|>][answer 799<|im_end|>]"), learnt(made, 0));
     }
 
     @Test

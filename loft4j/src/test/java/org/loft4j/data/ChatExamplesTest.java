@@ -1,8 +1,6 @@
 package org.loft4j.data;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNotNull;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -102,10 +100,54 @@ class ChatExamplesTest {
     void theOldestExchangesOfItAreLeftOutToo() throws IOException {
         ChatExamples examples = examples(SYSTEM_LAST, LossOn.ASSISTANT);
         Conversation row = new Conversation(List.of(SYSTEM, user("U"), answer("A"), user("V"), answer("B")));
-        ChatExamples.Example shorter = examples.shorter(row, examples.of(row).get(1));
-        assertNotNull(shorter);
+        ChatExamples.Example last = examples.of(row).get(1);
+        assertEquals(1, ChatExamples.exchanges(last));
+        ChatExamples.Example shorter = examples.without(row, last, 1);
         assertEquals("<s>[ASK]Be brief.\n\nV[/ASK]« B</s>»", shown(shorter));
-        assertNull(examples.shorter(row, shorter));
+        assertEquals(shorter.text(), examples.textWithout(row, last, 1));
+        assertEquals(0, ChatExamples.exchanges(shorter));
+    }
+
+    @Test
+    void turnsBehindTheLastAnswerAreLeftOut() throws IOException {
+        for (Message behind : List.of(user("V"), Message.of("tool", "V"))) {
+            for (String template : List.of(DEFAULT_SYSTEM, MARKED)) {
+                assertEquals(
+                        List.of("<system>S</s><user>U</s><assistant>«A</s>»"),
+                        learnt(template, Message.of("system", "S"), user("U"), answer("A"), behind),
+                        template);
+            }
+            assertEquals(
+                    List.of("<system>S</s><user>U</s><assistant>A</s><user>V</s><assistant>«B</s>»"),
+                    learnt(
+                            DEFAULT_SYSTEM,
+                            LossOn.LAST,
+                            new Conversation(List.of(
+                                    Message.of("system", "S"),
+                                    user("U"),
+                                    answer("A"),
+                                    user("V"),
+                                    answer("B"),
+                                    behind))));
+        }
+        assertEquals(
+                List.of("«<system>S</s><user>U</s><assistant>A</s><user>V</s>»"),
+                learnt(
+                        DEFAULT_SYSTEM,
+                        LossOn.ALL,
+                        new Conversation(List.of(Message.of("system", "S"), user("U"), answer("A"), user("V")))));
+    }
+
+    @Test
+    void marksInAMacroAreNotTaken() throws IOException {
+        String macro =
+                "{% macro say(m) %}<{{ m.role }}>{% if m.role == 'assistant' %}{% generation %}{{ m.content }}</s>"
+                        + "{% endgeneration %}{% else %}{{ m.content }}</s>{% endif %}{% endmacro %}"
+                        + "{% for m in messages %}{{ say(m) }}{% endfor %}"
+                        + "{% if add_generation_prompt %}<assistant>{% endif %}";
+        assertEquals(
+                List.of("<user>U</s><assistant>«A</s>»<user>V</s><assistant>«B</s>»"),
+                learnt(macro, user("U"), answer("A"), user("V"), answer("B")));
     }
 
     @Test
@@ -166,9 +208,9 @@ class ChatExamplesTest {
     void theGreetingGoesFirstWhereTheConversationIsTooLong() throws IOException {
         ChatExamples examples = examples(DEFAULT_SYSTEM, LossOn.ASSISTANT);
         Conversation row = new Conversation(List.of(GREETING, user("U"), answer("A")));
-        ChatExamples.Example shorter = examples.shorter(row, examples.of(row).get(0));
-        assertNotNull(shorter);
-        assertEquals("<system>Be kind.</s><user>U</s><assistant>«A</s>»", shown(shorter));
+        ChatExamples.Example whole = examples.of(row).get(0);
+        assertEquals(1, ChatExamples.exchanges(whole));
+        assertEquals("<system>Be kind.</s><user>U</s><assistant>«A</s>»", shown(examples.without(row, whole, 1)));
     }
 
     @Test
