@@ -5,7 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
+import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Columns;
 import org.loft4j.data.Conversation;
 import org.loft4j.data.DataFiles;
@@ -26,8 +28,10 @@ import org.loft4j.data.Truncations;
  * @param faults what cannot be used: lines that cannot be read, then rows that the model cannot take
  * @param lengths of the examples that the rows become
  * @param cut what does not fit into the greatest length
+ * @param reshaped turns of conversations that the chat template takes in another form
  */
-record CheckedRows(String name, DataRows data, List<String> faults, TokenLengths lengths, Truncations cut) {
+record CheckedRows(
+        String name, DataRows data, List<String> faults, TokenLengths lengths, Truncations cut, long reshaped) {
     /** Encodes one row. */
     interface Encoder {
         Dataset encode(Row row, int maxLength) throws IOException;
@@ -55,16 +59,21 @@ record CheckedRows(String name, DataRows data, List<String> faults, TokenLengths
         if (all == null) {
             throw new IllegalArgumentException("no source");
         }
-        return new CheckedRows(name, all, faults, new TokenLengths(new int[0]), new Truncations(0, 0, 0));
+        return new CheckedRows(name, all, faults, new TokenLengths(new int[0]), new Truncations(0, 0, 0), 0);
     }
 
-    /** The same rows, encoded one by one. */
-    CheckedRows encoded(Encoder encoder, int maxLength) throws IOException {
+    /**
+     * The same rows, encoded one by one.
+     *
+     * @param chat how conversations are written; null where there are none
+     */
+    CheckedRows encoded(Encoder encoder, int maxLength, @Nullable ChatFormat chat) throws IOException {
         List<String> found = new ArrayList<>(faults);
         List<Integer> all = new ArrayList<>();
         long rows = 0;
         long completions = 0;
         long tokens = 0;
+        long reshaped = 0;
         for (Row row : data.rows()) {
             try {
                 int longest = 0;
@@ -78,11 +87,15 @@ record CheckedRows(String name, DataRows data, List<String> faults, TokenLengths
                     completions += lost.completions() > 0 ? 1 : 0;
                     tokens += lost.tokens();
                 }
+                if (chat != null && row instanceof Conversation turns) {
+                    reshaped += chat.template().reshaped(turns.messages(), chat.variables(turns));
+                }
             } catch (DataException e) {
                 found.add(String.valueOf(e.getMessage()));
             }
         }
-        return new CheckedRows(name, data, found, TokenLengths.of(all), new Truncations(rows, completions, tokens));
+        return new CheckedRows(
+                name, data, found, TokenLengths.of(all), new Truncations(rows, completions, tokens), reshaped);
     }
 
     /** The number of rows of each class, or of words with each tag. */
@@ -121,6 +134,15 @@ record CheckedRows(String name, DataRows data, List<String> faults, TokenLengths
         Object content = message.fields().get("content");
         return message.role().equals("assistant")
                 && message.fields().get("tool_calls") == null
-                && (content == null || (content instanceof String text && text.isBlank()));
+                && (content == null || isBlank(content));
+    }
+
+    private static boolean isBlank(Object content) {
+        return content instanceof List<?> parts
+                ? parts.stream()
+                        .allMatch(part -> part instanceof Map<?, ?> fields
+                                && fields.get("text") instanceof String text
+                                && text.isBlank())
+                : content instanceof String text && text.isBlank();
     }
 }

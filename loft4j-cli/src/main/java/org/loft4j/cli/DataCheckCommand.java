@@ -131,8 +131,8 @@ final class DataCheckCommand implements Verb {
                 }
                 CheckedRows.Encoder encoder =
                         (row, length) -> encoding.encode(List.of(row), tokenizer, format, length, false);
-                train = train.encoded(encoder, maxLength);
-                held = held == null ? null : held.encoded(encoder, maxLength);
+                train = train.encoded(encoder, maxLength, format);
+                held = held == null ? null : held.encoded(encoder, maxLength, format);
             }
         }
         return report(train, held, maxLength, stops);

@@ -98,6 +98,11 @@ record DataReport(
                     .append(Quantities.count(part.emptyAnswers()))
                     .append('\n');
         }
+        if (part.reshaped() > 0) {
+            text.append("  turns put into the form of the chat template: ")
+                    .append(Quantities.count(part.reshaped()))
+                    .append('\n');
+        }
         Map<String, Integer> labels = part.labels();
         if (!labels.isEmpty()) {
             int all = labels.values().stream().mapToInt(count -> count).sum();
@@ -159,6 +164,7 @@ record DataReport(
             one.put("answers_cut", part.cut().completions());
             one.put("tokens_cut", part.cut().tokens());
             one.put("empty_answers", part.emptyAnswers());
+            one.put("turns_reshaped", part.reshaped());
             if (!part.labels().isEmpty()) {
                 one.put("labels", part.labels());
             }

@@ -181,6 +181,28 @@ class DataCheckTest {
     }
 
     @Test
+    void turnsInAnotherFormThanTheTemplatesAreTold() throws IOException {
+        String user =
+                "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": ";
+        String text = "{\"type\": \"text\", \"text\": \"a\"}";
+        Path chats = file(
+                "chats.jsonl",
+                user + "[" + text + "]}]}\n" + user + "[" + text.replace("a", " ") + "]}]}\n" + user + "\"b\"}]}\n"
+                        + user + "null}]}\n" + user + "[" + text + ", {\"type\": \"image\"}]}]}\n");
+        Captured call = Captured.loft("data", "check", chats.toString(), "--model", language());
+        assertEquals(1, call.status(), call.err());
+        assertTrue(call.out().contains("\n  turns put into the form of the chat template: 2\n"), call.out());
+        assertTrue(call.out().contains("\n  empty answers: 2\n"), call.out());
+        assertTrue(
+                call.out().contains(chats + ", line 4: message 2 (assistant) has neither content nor tool_calls"),
+                call.out());
+        assertTrue(
+                call.out().contains(chats + ", line 5: message 2 (assistant) has a part of type \"image\""),
+                call.out());
+        assertTrue(call.out().endsWith("\n2 faults stop a training on this data\n"), call.out());
+    }
+
+    @Test
     void aModelWithoutATemplateIsOneFaultHoweverManyRowsNeedIt() throws IOException {
         String model = language();
         Files.delete(Path.of(model, "chat_template.jinja"));

@@ -11,6 +11,9 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -30,16 +33,22 @@ public final class ChatTemplate {
 
     private final ChatTemplateFiles files;
     private final Map<String, Template> templates;
+    private final Map<String, MessageForm> forms;
     private final @Nullable ZonedDateTime moment;
 
-    private ChatTemplate(ChatTemplateFiles files, Map<String, Template> templates, @Nullable ZonedDateTime moment) {
+    private ChatTemplate(
+            ChatTemplateFiles files,
+            Map<String, Template> templates,
+            Map<String, MessageForm> forms,
+            @Nullable ZonedDateTime moment) {
         this.files = files;
         this.templates = templates;
+        this.forms = forms;
         this.moment = moment;
     }
 
     private ChatTemplate(ChatTemplateFiles files) throws CheckpointException {
-        this(files, parsed(files), null);
+        this(files, parsed(files), new ConcurrentHashMap<>(), null);
     }
 
     private static Map<String, Template> parsed(ChatTemplateFiles files) throws CheckpointException {
@@ -97,7 +106,7 @@ public final class ChatTemplate {
 
     /** The same for which it is always one moment: some templates write the date, and the tokens of a run must not change with it. */
     ChatTemplate at(ZonedDateTime fixed) {
-        return new ChatTemplate(files, templates, fixed);
+        return new ChatTemplate(files, templates, forms, fixed);
     }
 
     /** The text of a directory's main template, whether or not it can be parsed; null if there is none. */
@@ -131,33 +140,99 @@ public final class ChatTemplate {
     }
 
     /**
-     * The text of a conversation.
+     * The text of a conversation. Content that is a list of texts is one text where the template does not write such lists, and
+     * arguments of a tool's call that are the JSON of an object are the object where it does not write them as they stand.
      *
      * @param addGenerationPrompt whether the head of the assistant's next turn ends it
      * @param variables what else the template may read: {@code tools}, {@code enable_thinking} …; {@code tools} also choose the
      *     template named tool_use, where there is one
-     * @throws ConfigException if the template does not take these messages; the message names file, line and cause
+     * @throws ConfigException if the template does not take these messages; the message names file, line and cause, or which of
+     *     the messages has no content
      */
     public Rendered render(
             List<Message> messages, boolean addGenerationPrompt, Map<String, ? extends @Nullable Object> variables) {
-        Map<String, @Nullable Object> all = new LinkedHashMap<>();
-        all.put("tools", null);
-        all.put("documents", null);
-        all.putAll(files.specialTokens());
-        all.put("messages", messages.stream().map(Message::fields).toList());
+        Named chosen = chosen(variables);
+        Map<String, @Nullable Object> all = known();
+        all.put("messages", chosen.shaped(messages));
         all.put("add_generation_prompt", addGenerationPrompt);
         all.putAll(variables);
-        String name = all.get("tools") != null && templates.containsKey("tool_use") ? "tool_use" : "default";
+        try {
+            return chosen.template().render(all, now());
+        } catch (TemplateException e) {
+            throw new ConfigException(
+                    files.file() + ": " + complaint(templates.size() > 1 ? chosen.name() : null, e), e);
+        }
+    }
+
+    /**
+     * How many of some messages {@link #render} puts into another form than they were given in: content in parts that becomes one
+     * text, arguments as text that become an object.
+     */
+    public int reshaped(List<Message> messages, Map<String, ? extends @Nullable Object> variables) {
+        List<Map<String, @Nullable Object>> shaped = chosen(variables).shaped(messages);
+        return (int) IntStream.range(0, shaped.size())
+                .filter(i -> shaped.get(i) != messages.get(i).fields())
+                .count();
+    }
+
+    /**
+     * One of the templates.
+     *
+     * @param form in which it takes messages, which may be another where there are tools
+     */
+    private record Named(String name, Template template, Supplier<MessageForm> form) {
+        List<Map<String, @Nullable Object>> shaped(List<Message> messages) {
+            return MessageForm.apply(messages, form);
+        }
+    }
+
+    private Named chosen(Map<String, ? extends @Nullable Object> variables) {
+        boolean tools = variables.get("tools") != null;
+        String name = tools && templates.containsKey("tool_use") ? "tool_use" : "default";
         Template template = templates.get(name);
         if (template == null) {
             throw new ConfigException(
                     files.file() + ": has no template named default; it has " + Quoted.list(templates.keySet()));
         }
-        try {
-            return template.render(all, moment == null ? ZonedDateTime.now() : moment);
-        } catch (TemplateException e) {
-            throw new ConfigException(files.file() + ": " + complaint(templates.size() > 1 ? name : null, e), e);
-        }
+        return new Named(name, template, () -> form(template, name, tools));
+    }
+
+    /** What a template may read whatever the messages are. */
+    private Map<String, @Nullable Object> known() {
+        Map<String, @Nullable Object> all = new LinkedHashMap<>();
+        all.put("tools", null);
+        all.put("documents", null);
+        all.putAll(files.specialTokens());
+        return all;
+    }
+
+    private ZonedDateTime now() {
+        return moment == null ? ZonedDateTime.now() : moment;
+    }
+
+    private MessageForm form(Template template, String name, boolean tools) {
+        return forms.computeIfAbsent(
+                tools ? name + " with tools" : name,
+                key -> MessageForm.of(messages -> {
+                    Map<String, @Nullable Object> all = known();
+                    all.put("add_generation_prompt", false);
+                    all.put("messages", messages);
+                    if (tools) {
+                        Map<String, Object> parameters = Map.of("type", "object", "properties", Map.of());
+                        all.put(
+                                "tools",
+                                List.of(Map.of(
+                                        "type",
+                                        "function",
+                                        "function",
+                                        Map.of("name", "f", "description", "f", "parameters", parameters))));
+                    }
+                    try {
+                        return template.render(all, now()).text();
+                    } catch (TemplateException e) {
+                        return "";
+                    }
+                }));
     }
 
     private static String complaint(@Nullable String name, TemplateException e) {

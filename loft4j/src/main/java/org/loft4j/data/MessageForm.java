@@ -1,0 +1,160 @@
+package org.loft4j.data;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+
+/**
+ * The form in which a template takes messages that come in more than one: content as a text or as a list of parts, arguments of a
+ * tool's call as an object or as its JSON. Most templates know one of the two and write the other as something that no model has
+ * seen, so what a template knows is found by letting it write a few words.
+ *
+ * @param parts whether it writes the text of a list of parts
+ * @param textArguments whether it writes arguments that are text as they stand
+ */
+record MessageForm(boolean parts, boolean textArguments) {
+    private static final String ASKED = "loft4j asks";
+    private static final String ANSWERED = "loft4j answers";
+    private static final String ARGUMENTS = "{\"loft4j\": \"calls\"}";
+
+    /** Who may be given what is no text: what a tool answers is whatever its template makes of it. */
+    private static final Set<String> SPEAKERS = Set.of("system", "developer", "user", "assistant");
+
+    /** @param write what the template makes of messages; empty where it takes none of the kind */
+    static MessageForm of(Function<List<Map<String, @Nullable Object>>, String> write) {
+        String parts = write.apply(List.of(turn("user", part(ASKED)), turn("assistant", part(ANSWERED))));
+        String text = write.apply(calling(ARGUMENTS));
+        String object = write.apply(calling(Map.of("loft4j", "calls")));
+        return new MessageForm(
+                isPlain(parts, ASKED) && isPlain(parts, ANSWERED),
+                text.contains(ARGUMENTS) || !object.contains("loft4j"));
+    }
+
+    /** Whether words stand in a text without the quotes of Python or JSON. */
+    private static boolean isPlain(String text, String words) {
+        return text.contains(words) && !text.contains("'" + words) && !text.contains("\"" + words);
+    }
+
+    private static List<Map<String, @Nullable Object>> calling(Object arguments) {
+        Map<String, @Nullable Object> calls = turn("assistant", "");
+        // nine letters and digits, which Mistral's templates ask for
+        calls.put(
+                "tool_calls",
+                List.of(Map.of(
+                        "id",
+                        "abcdefgh1",
+                        "type",
+                        "function",
+                        "function",
+                        Map.of("name", "f", "arguments", arguments))));
+        return List.of(turn("user", ASKED), calls);
+    }
+
+    private static Map<String, @Nullable Object> turn(String role, Object content) {
+        Map<String, @Nullable Object> turn = new LinkedHashMap<>();
+        turn.put("role", role);
+        turn.put("content", content);
+        return turn;
+    }
+
+    private static List<Object> part(String text) {
+        return List.of(Map.of("type", "text", "text", text));
+    }
+
+    /**
+     * Messages in the form of a template.
+     *
+     * @param form that of the template, asked for where it matters
+     * @throws ConfigException at a message without content, or with parts that are no text where the template writes texts alone
+     */
+    static List<Map<String, @Nullable Object>> apply(List<Message> messages, Supplier<MessageForm> form) {
+        List<Map<String, @Nullable Object>> all = new ArrayList<>(messages.size());
+        for (Message message : messages) {
+            Map<String, @Nullable Object> fields = message.fields();
+            String place = "message " + (all.size() + 1) + " (" + message.role() + ")";
+            Object calls = fields.get("tool_calls");
+            if (fields.containsKey("content") && fields.get("content") == null && isNothing(calls)) {
+                throw new ConfigException(
+                        place + " has neither content nor tool_calls: its content is null; a turn that"
+                                + " says nothing has \"\"");
+            }
+            Map<String, @Nullable Object> made = fields;
+            if (fields.get("content") instanceof List<?> content
+                    && content.stream().allMatch(MessageForm::isPart)
+                    && !form.get().parts()) {
+                made = with(made, "content", joined(content, place, SPEAKERS.contains(message.role())));
+            }
+            if (calls instanceof List<?> several && !form.get().textArguments()) {
+                List<@Nullable Object> parsed = new ArrayList<>();
+                several.forEach(call -> parsed.add(parsed(call)));
+                made = with(made, "tool_calls", parsed);
+            }
+            all.add(made);
+        }
+        return all;
+    }
+
+    private static boolean isNothing(@Nullable Object calls) {
+        return calls == null || calls instanceof List<?> list && list.isEmpty();
+    }
+
+    private static boolean isPart(@Nullable Object element) {
+        return element instanceof Map<?, ?> part && part.get("type") instanceof String;
+    }
+
+    /** Parts that are all text, a line each; where one is not and nobody speaks, the parts themselves. */
+    private static Object joined(List<?> content, String place, boolean speaks) {
+        List<String> texts = new ArrayList<>();
+        for (Object element : content) {
+            Map<?, ?> part = (Map<?, ?>) element;
+            if ("text".equals(part.get("type")) && part.get("text") instanceof String text) {
+                texts.add(text);
+            } else if (speaks) {
+                throw new ConfigException(place + " has a part of type " + Quoted.text(String.valueOf(part.get("type")))
+                        + ", and this chat template writes texts alone");
+            } else {
+                return content;
+            }
+        }
+        return String.join("\n", texts);
+    }
+
+    /** A tool's call with its arguments as an object, if they are the JSON of one. */
+    private static @Nullable Object parsed(@Nullable Object call) {
+        if (!(call instanceof Map<?, ?> fields)) {
+            return call;
+        }
+        if (fields.get("function") instanceof Map<?, ?> function) {
+            return with(fields, "function", parsed(function));
+        }
+        return fields.get("arguments") instanceof String text ? with(fields, "arguments", object(text)) : call;
+    }
+
+    private static Object object(String text) {
+        try {
+            JsonNode node = JsonRows.MAPPER
+                    .reader()
+                    .with(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                    .readTree(text);
+            return node.isObject() ? PlainJson.map(node) : text;
+        } catch (JsonProcessingException e) {
+            return text;
+        }
+    }
+
+    private static Map<String, @Nullable Object> with(Map<?, ?> fields, String key, @Nullable Object value) {
+        Map<String, @Nullable Object> copy = new LinkedHashMap<>();
+        fields.forEach((name, old) -> copy.put(String.valueOf(name), old));
+        copy.put(key, value);
+        return copy;
+    }
+}
