@@ -120,9 +120,9 @@ final class ConfigFile implements IDefaultValueProvider {
         if (setting == null || value == null) {
             return null;
         }
-        if (setting.isList && option.isMultiValue()) {
-            // a default is one text to picocli, which no text between the elements could be taken apart again for
-            // certain
+        // a default is one text to picocli, which no text between elements could be taken apart again for certain; and
+        // of a switch that the call gives picocli makes the opposite of its default
+        if ((setting.isList && option.isMultiValue()) || option.typeInfo().isBoolean()) {
             option.setValue(value);
             return null;
         }

@@ -9,15 +9,20 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.io.HubEnvironment;
 import org.loft4j.io.ModelReference;
 import org.loft4j.optim.Schedule;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.OptionSpec;
 
 class ConfigFileTest {
     @TempDir
@@ -115,6 +120,48 @@ class ConfigFileTest {
         assertTrue(err.contains("unknown key lora_rank; did you mean r?"), err);
         assertTrue(err.lines().anyMatch(line -> line.endsWith("unknown key bogus")), err);
         assertTrue(err.contains("unknown key batch_size; did you mean per_device_train_batch_size?"), err);
+    }
+
+    /** Picocli makes the opposite of its default of a switch. */
+    @Test
+    void aSwitchOfTheCallIsWhatItSaysWhateverTheFileSays() throws IOException {
+        Map<OptionSpec, String> switches = new LinkedHashMap<>();
+        ConfigKeys.visit(Loft.commandLine(HubEnvironment::ofUser), (key, option) -> {
+            if (option.typeInfo().isBoolean()) {
+                switches.put(option, key);
+            }
+        });
+        assertTrue(switches.size() > 25, switches.toString());
+        for (Map.Entry<OptionSpec, String> entry : switches.entrySet()) {
+            OptionSpec option = entry.getKey();
+            String name = option.longestName();
+            for (String set : List.of("true", "false")) {
+                Path file = write(entry.getValue() + ": " + set + "\n");
+                String said = option.command().qualifiedName() + " " + name + " over " + set;
+                assertEquals(true, given(option, file, name), said);
+                assertEquals(Boolean.valueOf(set), given(option, file), said);
+                if (option.negatable()) {
+                    assertEquals(false, given(option, file, "--no-" + name.substring(2)), said);
+                }
+            }
+        }
+    }
+
+    /** What an option is in a call of its verb with these words. */
+    private static Object given(OptionSpec option, Path file, String... words) {
+        PrintWriter nowhere = new PrintWriter(new StringWriter());
+        List<String> args =
+                new ArrayList<>(List.of(option.command().qualifiedName().split(" ")));
+        args.set(0, "--config=" + file);
+        CommandLine root = Call.commandLine(nowhere, nowhere, args.toArray(String[]::new));
+        args.remove(0);
+        CommandLine verb = root;
+        for (String name : args) {
+            verb = verb.getSubcommands().get(name);
+        }
+        args.addAll(List.of(words));
+        root.parseArgs(args.toArray(String[]::new));
+        return verb.getCommandSpec().findOption(option.longestName()).getValue();
     }
 
     /** Each element of a list is the option given once more, commas within it included. */
