@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -42,7 +43,9 @@ class LauncherTest {
         "sleep",
         "readlink",
         "flock",
-        "touch"
+        "touch",
+        "stty",
+        "cut"
     };
 
     private static final String UNWRITABLE = "loft: cannot build: nothing can be written to ";
@@ -82,6 +85,7 @@ class LauncherTest {
         Path java = Files.createDirectories(directory.resolve("jdk/bin"));
         Files.writeString(directory.resolve("jdk/release"), "JAVA_VERSION=\"17.0.1\"\n");
         script(java.resolve("java"), """
+                echo "LC_ALL=${LC_ALL:-}"
                 for word; do
                     echo "$word"
                     case $word in -XX:ArchiveClassesAtExit=*) : >"${word#*=}" ;; esac
@@ -95,9 +99,12 @@ class LauncherTest {
     }
 
     private Process start(Path log) throws IOException {
-        ProcessBuilder builder =
-                new ProcessBuilder("/bin/sh", home.resolve("loft").toString(), "--help");
-        builder.environment().remove("LOFT_CUDA");
+        return start(log, "/bin/sh", home.resolve("loft").toString(), "--help");
+    }
+
+    private Process start(Path log, String... call) throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(call);
+        List.of("LOFT_CUDA", "LC_ALL").forEach(builder.environment()::remove);
         builder.environment().put("JAVA_HOME", directory.resolve("jdk").toString());
         builder.environment().put("PATH", tools.toString());
         builder.directory(home.toFile());
@@ -271,6 +278,39 @@ class LauncherTest {
         String said = call("first");
         assertTrue(said.startsWith("loft: building again: what is there is"), said);
         assertTrue(!Files.exists(archive), "left");
+    }
+
+    /** In ASCII the words of a call would be lost on Java. */
+    @Test
+    void aCallWithoutALocaleIsReadAsUtf8() throws Exception {
+        call("built");
+        assertTrue(call("unasked").contains("LC_ALL=C.UTF-8\n"), "where nobody says which locale there is");
+        script(tools.resolve("locale"), "echo \"locale: Cannot set LC_CTYPE\" >&2\necho ANSI_X3.4-1968\n");
+        String said = call("ascii");
+        assertTrue(said.contains("LC_ALL=C.UTF-8\n") && !said.contains("Cannot set"), said);
+        for (String charset : new String[] {"UTF-8", "ISO-8859-1"}) {
+            script(tools.resolve("locale"), "[ \"$1\" = charmap ] && echo " + charset + "\n");
+            assertTrue(call(charset).contains("LC_ALL=\n"), charset);
+        }
+    }
+
+    @Test
+    void everyVerbIsToldOfTheTerminal() throws Exception {
+        Path pty = Path.of("/usr/bin/script");
+        assumeTrue(Files.isExecutable(pty), "no terminal can be had");
+        call("built");
+        for (String width : new String[] {"73", "0"}) {
+            Path log = directory.resolve("terminal " + width);
+            String call = "stty cols " + width + "; exec /bin/sh '" + home.resolve("loft") + "' inspect run";
+            String said = end(start(log, pty.toString(), "-qec", call, "/dev/null"), log);
+            assertTrue(said.contains("-Dloft.columns=" + (width.equals("0") ? "100" : width) + "\r\n"), said);
+            assertTrue(said.contains("-Dloft.terminal=true\r\n-"), said);
+            assertTrue(said.contains("-Dloft.colour=true\r\n-"), said);
+        }
+        String said = end(
+                start(directory.resolve("file"), "/bin/sh", home.resolve("loft").toString(), "inspect"),
+                directory.resolve("file"));
+        assertTrue(!said.contains("-Dloft.colour") && !said.contains("-Dloft.terminal"), said);
     }
 
     /** A bracket in the path of the checkout would end a block of brackets. */
