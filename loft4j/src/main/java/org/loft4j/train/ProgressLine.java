@@ -23,6 +23,7 @@ public final class ProgressLine implements TrainListener {
     private double weights;
     private long lastDrawn;
     private boolean drawn;
+    private boolean standing;
     private int skipped;
 
     /**
@@ -66,6 +67,16 @@ public final class ProgressLine implements TrainListener {
         note(text + (best ? "  (best)" : ""));
     }
 
+    /** Leaves the line, so that what is said next is not written behind it. */
+    @Override
+    public void onEnd() {
+        if (standing) {
+            standing = false;
+            out.print("\n");
+            out.flush();
+        }
+    }
+
     private void reportSkipped(long step) {
         skipped++;
         if (skipped <= SKIPS_SHOWN) {
@@ -78,6 +89,7 @@ public final class ProgressLine implements TrainListener {
     public void note(String text) {
         out.print((terminal ? "\r\u001b[K" : "") + text + "\n");
         out.flush();
+        standing = false;
         lastDrawn = nanos.getAsLong() - PLAIN_NANOS;
     }
 
@@ -88,6 +100,7 @@ public final class ProgressLine implements TrainListener {
         } else {
             out.print(line + "\n");
         }
+        standing = terminal && !last;
         out.flush();
     }
 

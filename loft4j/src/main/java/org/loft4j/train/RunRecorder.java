@@ -142,6 +142,7 @@ final class RunRecorder implements AutoCloseable {
         try (log;
                 board;
                 DiagnosticsLog layers = diagnostics) {
+            listeners.forEach(TrainListener::onEnd);
             about.ended(state.step());
         }
     }

@@ -16,4 +16,7 @@ public interface TrainListener {
 
     /** After each checkpoint is complete on disk, which may be some steps after the step that it holds. */
     default void onSave(long step, Path checkpoint) {}
+
+    /** Once no more steps are taken, whatever has ended them. */
+    default void onEnd() {}
 }

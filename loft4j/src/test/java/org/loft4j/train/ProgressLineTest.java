@@ -100,6 +100,27 @@ class ProgressLineTest {
         assertEquals("\r\u001b[Kevaluation at step 7:  loss 0.2500  accuracy 0.7500  (best)\n", printed());
     }
 
+    /** What is said of a run that has ended early is not written behind the line. */
+    @Test
+    void aLineThatStandsIsLeftAtTheEnd() {
+        ProgressLine line = new ProgressLine(out, true, 80, () -> nanos);
+        line.onEnd();
+        assertEquals("", printed());
+        line.onStep(event(7, 0.5));
+        assertFalse(printed().contains("\n"));
+        line.onEnd();
+        assertTrue(printed().endsWith("\u001b[K\n"), printed());
+        String before = printed();
+        line.onEnd();
+        line.note("a word");
+        line.onEnd();
+        assertEquals(before + "\r\u001b[Ka word\n", printed());
+        line.onStep(event(200, 0.5));
+        before = printed();
+        line.onEnd();
+        assertEquals(before, printed(), "the last step leaves the line itself");
+    }
+
     @Test
     void sizesAndDurations() {
         assertEquals("912 MB", ProgressLine.size(912_345_678));

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
 import org.junit.jupiter.api.Test;
@@ -211,6 +212,7 @@ class TrainingRunEndToEndTest {
         Path whole = directory.resolve("whole");
         TinyRun.train(config, whole, OnExisting.REFUSE);
         Path torn = directory.resolve("torn");
+        AtomicLong ended = new AtomicLong();
         try (Model model = TinyRun.model();
                 TrainingRun run = TinyRun.open(model, config, torn, OnExisting.REFUSE)) {
             run.addListener(new TrainListener() {
@@ -220,9 +222,15 @@ class TrainingRunEndToEndTest {
                         run.requestStop();
                     }
                 }
+
+                @Override
+                public void onEnd() {
+                    ended.addAndGet(run.step());
+                }
             });
             run.run();
         }
+        assertEquals(9, ended.get(), "told once that no more steps are taken");
         Path optimizer = torn.resolve("checkpoint-9/optimizer.safetensors");
         byte[] bytes = Files.readAllBytes(optimizer);
         Files.write(optimizer, Arrays.copyOf(bytes, bytes.length - 100));
