@@ -17,6 +17,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.train.LoftSettings;
 import org.loft4j.train.MemoryEstimate;
+import org.loft4j.train.OnExisting;
 import org.loft4j.train.RunLength;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
@@ -188,13 +189,13 @@ final class DryRun {
         return stepSeconds() * length.totalSteps() + evaluationSeconds();
     }
 
-    private static String outputState(Path output) {
-        return Files.exists(output.resolve(TrainCommand.SETTINGS))
+    private static String outputState(Path output) throws IOException {
+        return OnExisting.holdsRun(output)
                 ? " holds a run already: --resume goes on with it, --overwrite removes it"
                 : Files.exists(output) ? " exists" : " does not exist yet";
     }
 
-    String text(Path output) {
+    String text(Path output) throws IOException {
         Examples held = data.eval();
         Table table = new Table();
         table.row(
@@ -236,7 +237,7 @@ final class DryRun {
                         : String.format(Locale.ROOT, "%.1f h", seconds / 3600);
     }
 
-    Map<String, Object> tree(Path output) {
+    Map<String, Object> tree(Path output) throws IOException {
         Examples held = data.eval();
         Map<String, Object> tree = new LinkedHashMap<>();
         tree.put("rows", data.train().rows());
@@ -255,6 +256,8 @@ final class DryRun {
         tree.put("evaluation_seconds", evaluationSeconds());
         tree.put("seconds", seconds());
         tree.put("output_dir", output.toString());
+        tree.put("output_exists", Files.exists(output));
+        tree.put("output_holds_run", OnExisting.holdsRun(output));
         return tree;
     }
 

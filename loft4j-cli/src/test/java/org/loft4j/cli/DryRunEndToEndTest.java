@@ -51,6 +51,8 @@ class DryRunEndToEndTest {
                 >= told.path("tokens_per_epoch").asLong());
         assertTrue(told.path("seconds").asDouble() > 0);
         assertTrue(told.at("/memory_parts/activations").asLong() > 0);
+        assertFalse(told.path("output_exists").asBoolean(true));
+        assertFalse(told.path("output_holds_run").asBoolean(true));
         Captured run = train("--epochs", "2", "--accumulate", "2", "--eval-share", "0.2");
         assertEquals(0, run.status(), run.err());
         assertTrue(
@@ -61,6 +63,20 @@ class DryRunEndToEndTest {
                                 + Quantities.count(told.path("parameters").asLong()) + " parameters"),
                 run.err());
         assertTrue(run.err().contains(", " + told.path("total_steps").asLong() + " steps on"), run.err());
+        told = new ObjectMapper().readTree(train("--dry-run", "--json").out());
+        assertTrue(told.path("output_holds_run").asBoolean());
+    }
+
+    /** A run that is begun there is not refused. */
+    @Test
+    void settingsAloneAreNoRun() throws IOException {
+        Files.createDirectory(output);
+        Files.writeString(output.resolve("config.yaml"), "method: loft\n");
+        Captured dry = train("--dry-run");
+        assertTrue(dry.out().contains(output + " exists; nothing was written"), dry.out() + dry.err());
+        JsonNode told = new ObjectMapper().readTree(train("--dry-run", "--json").out());
+        assertTrue(told.path("output_exists").asBoolean());
+        assertFalse(told.path("output_holds_run").asBoolean(true));
     }
 
     @Test

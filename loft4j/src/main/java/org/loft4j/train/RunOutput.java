@@ -57,7 +57,7 @@ final class RunOutput implements AutoCloseable {
         RunOutput output = new RunOutput(directory, RunLock.acquire(directory), onExisting == OnExisting.OVERWRITE);
         try {
             output.checkpoints.removeLeftovers();
-            if (output.holdsRun() && onExisting == OnExisting.REFUSE) {
+            if (holdsRun(directory) && onExisting == OnExisting.REFUSE) {
                 throw new ConfigException("output_dir " + directory
                         + " holds a run already: resume it (--resume), let it be overwritten (--overwrite), or choose another"
                         + " directory");
@@ -69,8 +69,8 @@ final class RunOutput implements AutoCloseable {
         }
     }
 
-    private boolean holdsRun() throws IOException {
-        return !checkpoints.steps().isEmpty() || Files.exists(directory.resolve(RunState.FILE));
+    static boolean holdsRun(Path directory) throws IOException {
+        return !new Checkpoints(directory).steps().isEmpty() || Files.exists(directory.resolve(RunState.FILE));
     }
 
     /**
@@ -90,7 +90,7 @@ final class RunOutput implements AutoCloseable {
      * none, that of other settings would answer in its name.
      */
     private void clear(@Nullable Path modelDirectory) throws IOException {
-        boolean heldRun = holdsRun();
+        boolean heldRun = holdsRun(directory);
         checkpoints.removeAll();
         if (heldRun && !is(modelDirectory)) {
             try (Stream<Path> files = Files.list(directory)) {
