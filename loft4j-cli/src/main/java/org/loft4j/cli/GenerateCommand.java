@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Conversation;
@@ -141,6 +142,10 @@ final class GenerateCommand implements Verb {
             List<Prompts.Prompt> all = prompts.prompts();
             for (int start = 0; start < all.size(); start += batchSize) {
                 List<Prompts.Prompt> some = all.subList(start, Math.min(all.size(), start + batchSize));
+                if (start > 0 && out().checkError()) {
+                    // whoever read the output has left, or its disk is full: the exit status tells
+                    break;
+                }
                 trees.addAll(batch(start, some, loaded.adapter(), generator, request));
             }
             if (common.json) {
@@ -155,9 +160,21 @@ final class GenerateCommand implements Verb {
     private @Nullable ChatFormat format(List<Row> rows, LoadedModel loaded) throws IOException {
         TrainedChat trained = loaded.trainedChat();
         boolean turns = chat != null ? chat : trained != null && trained.wrapPrompts();
-        return turns || rows.stream().anyMatch(Conversation.class::isInstance)
-                ? new ChatFormat(loaded.chatTemplate(prompt.template), LossOn.ASSISTANT, turns, loaded.chatVariables())
-                : null;
+        if (turns || rows.stream().anyMatch(Conversation.class::isInstance)) {
+            return new ChatFormat(
+                    loaded.chatTemplate(prompt.template), LossOn.ASSISTANT, turns, loaded.chatVariables());
+        }
+        // those of a file may be meant for other calls
+        List<String> idle = PromptFlags.NAMES.stream()
+                .filter(spec.commandLine().getParseResult()::hasMatchedOption)
+                .toList();
+        if (!idle.isEmpty()) {
+            throw new ConfigException(String.join(", ", idle)
+                    + (idle.size() == 1 ? " is" : " are")
+                    + " for turns of a conversation, and the texts are continued as they"
+                    + " stand: --chat makes each a turn");
+        }
+        return null;
     }
 
     /** @param first number of the first of the prompts among all */

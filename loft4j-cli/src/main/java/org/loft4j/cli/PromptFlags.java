@@ -8,6 +8,9 @@ import picocli.CommandLine.Option;
 
 /** How turns of a conversation become a prompt. */
 final class PromptFlags {
+    /** The options here. */
+    static final List<String> NAMES = List.of("--system", "--chat-template", "--chat-template-kwargs");
+
     @Option(
             names = "--system",
             paramLabel = "TEXT",

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Standard output that remembers why it could not be written, which the writers above it do not tell. */
 final class StandardOutput extends OutputStream {
-    private final OutputStream out = new FileOutputStream(FileDescriptor.out);
+    private final FileOutputStream out = new FileOutputStream(FileDescriptor.out);
     private @Nullable IOException fault;
 
     @Override
@@ -35,6 +35,16 @@ final class StandardOutput extends OutputStream {
     @Nullable
     String complaint() {
         String why = fault == null ? null : String.valueOf(fault.getMessage());
-        return why == null || why.equals("Broken pipe") ? null : "standard output could not be written: " + why;
+        return why == null || isPipe() ? null : "standard output could not be written: " + why;
+    }
+
+    /** The system says in the user's language what ails a pipe; it alone has no position. */
+    private boolean isPipe() {
+        try {
+            out.getChannel().position();
+            return false;
+        } catch (IOException e) {
+            return true;
+        }
     }
 }
