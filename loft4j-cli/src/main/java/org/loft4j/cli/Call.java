@@ -36,6 +36,8 @@ final class Call {
         Call call = new Call(ConfigFile.of(args));
         root.setOut(out)
                 .setErr(err)
+                // a text may begin with @
+                .setExpandAtFiles(false)
                 .setUsageHelpWidth(width())
                 .setUsageHelpLongOptionsMaxWidth(32)
                 .setDefaultValueProvider(call.config)
@@ -110,6 +112,7 @@ final class Call {
         }
         Problems problems = new Problems();
         chain.forEach(this::complete);
+        Alternatives.settle(last, config);
         // loft config tells of the file itself, for the verb that it is asked about
         boolean tells = last.getCommand() instanceof ConfigCommand;
         if (!tells) {

@@ -310,7 +310,9 @@ final class CompareCommand implements Verb {
     /** What the call left to defaults, by key. */
     private Map<String, Object> resolved(ComparisonSettings settings) {
         Map<String, Object> resolved = new LinkedHashMap<>(chat.resolved());
-        resolved.put("learning_rates", LearningRates.words(settings));
+        if (learningRates.isEmpty()) {
+            resolved.put("learning_rates", LearningRates.words(settings));
+        }
         resolved.put("metric", settings.metric());
         return resolved;
     }

@@ -7,6 +7,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.io.Json;
 import picocli.CommandLine;
@@ -87,12 +89,14 @@ final class ConfigCommand implements Verb {
         if (!problems.isEmpty()) {
             return Call.wrong(spec.commandLine(), problems);
         }
+        Alternatives.settle(verb, file);
         Call.warn(verb, file);
-        Map<String, Setting> settings = settings(verb, file);
+        Map<String, Object> resolved = verb.getCommand() instanceof TrainCommand train ? train.resolved() : Map.of();
+        Map<String, Setting> settings = settings(verb, file, resolved);
         if (common.json || call.contains("--json")) {
             out.println(Json.text(settings));
         } else {
-            print(out, settings);
+            print(out, settings, open(verb, resolved));
         }
         return ExitCode.OK;
     }
@@ -109,8 +113,7 @@ final class ConfigCommand implements Verb {
         return words.toArray(String[]::new);
     }
 
-    private static Map<String, Setting> settings(CommandLine verb, ConfigFile file) {
-        Map<String, Object> resolved = verb.getCommand() instanceof TrainCommand train ? train.resolved() : Map.of();
+    private static Map<String, Setting> settings(CommandLine verb, ConfigFile file, Map<String, Object> resolved) {
         Map<String, Setting> settings = new LinkedHashMap<>();
         for (OptionSpec option : verb.getCommandSpec().options()) {
             String key = ConfigKeys.key(option);
@@ -127,8 +130,17 @@ final class ConfigCommand implements Verb {
         return settings;
     }
 
-    /** A file that {@code --config} reads, with the origins as comments. */
-    private static void print(PrintWriter out, Map<String, Setting> settings) throws IOException {
+    /** The keys of what a call leaves to others, where it is known what becomes of that. */
+    private static Set<String> open(CommandLine verb, Map<String, Object> resolved) {
+        return verb.getCommandSpec().options().stream()
+                .filter(option -> Settings.isOpen(option.getValue()))
+                .map(option -> String.valueOf(ConfigKeys.key(option)))
+                .filter(resolved::containsKey)
+                .collect(Collectors.toSet());
+    }
+
+    /** A file that {@code --config} reads, with the origins as comments; what is open is one as well. */
+    private static void print(PrintWriter out, Map<String, Setting> settings, Set<String> open) throws IOException {
         for (Map.Entry<String, Setting> entry : settings.entrySet()) {
             Setting setting = entry.getValue();
             if (setting.value() == null) {
@@ -136,7 +148,8 @@ final class ConfigCommand implements Verb {
                 continue;
             }
             // an entry is one line, but for a list, whose key is on the first
-            List<String> lines = Settings.yaml(Map.of(entry.getKey(), setting.value()))
+            String yaml = Settings.yaml(Map.of(entry.getKey(), setting.value()));
+            List<String> lines = (open.contains(entry.getKey()) ? Settings.comment(yaml) : yaml)
                     .lines()
                     .toList();
             out.println(String.format(Locale.ROOT, "%-46s # %s", lines.get(0), setting.origin()));

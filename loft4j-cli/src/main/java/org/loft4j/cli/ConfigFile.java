@@ -9,6 +9,7 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -54,9 +55,9 @@ final class ConfigFile implements IDefaultValueProvider {
         ConfigFile config = new ConfigFile();
         for (int i = 0; i < args.length; i++) {
             if (args[i].startsWith("--config=")) {
-                config.read(Path.of(args[i].substring("--config=".length())));
+                config.read(args[i].substring("--config=".length()));
             } else if (args[i].equals("--config") && i + 1 < args.length) {
-                config.read(Path.of(args[i + 1]));
+                config.read(args[i + 1]);
             }
         }
         return config;
@@ -65,6 +66,12 @@ final class ConfigFile implements IDefaultValueProvider {
     /** Whether the file sets a key. */
     boolean has(String key) {
         return settings.containsKey(key);
+    }
+
+    /** Takes back what the file sets an option to. */
+    void putAside(OptionSpec option) {
+        settings.remove(ConfigKeys.key(option));
+        option.setValue(option.initialValue());
     }
 
     /** Whether there is a file that cannot be read, so that nobody knows what it sets. */
@@ -168,6 +175,14 @@ final class ConfigFile implements IDefaultValueProvider {
         }
     }
 
+    private void read(String named) {
+        try {
+            read(Path.of(named));
+        } catch (InvalidPathException e) {
+            unread(named + ": no file can be named so: " + e.getReason());
+        }
+    }
+
     private void read(Path file) {
         try {
             ConfigKeys keys = ConfigKeys.all();
@@ -216,8 +231,11 @@ final class ConfigFile implements IDefaultValueProvider {
     private void take(Path file, String written, JsonNode value, ConfigKeys keys) {
         if (HALF.containsKey(written)) {
             // Hugging Face's trainers have a switch for each of the half precisions
-            if (value.asBoolean()) {
+            String word = value.asText();
+            if (word.equalsIgnoreCase("true")) {
                 put("dtype", new Setting(file, List.of(HALF.getOrDefault(written, "")), false));
+            } else if (!word.equalsIgnoreCase("false") && !value.isNull()) {
+                problems.add(file + ": " + written + ": '" + word + "' is neither true nor false");
             }
             return;
         }

@@ -20,11 +20,14 @@ import picocli.CommandLine.Model.OptionSpec;
  * @param verbs of each key, those that have it
  */
 record ConfigKeys(Map<String, Set<String>> verbs) {
+    private static final String TESTED = "test_file";
+
     private static final Map<String, String> HUGGING_FACE = Map.ofEntries(
             Map.entry("--model", "model_name_or_path"),
             Map.entry("--output", "output_dir"),
             Map.entry("--data", "train_file"),
             Map.entry("--eval-data", "validation_file"),
+            Map.entry("--test-data", TESTED),
             Map.entry("--shuffle-buffer", "shuffle_buffer_size"),
             Map.entry("--rank", "r"),
             Map.entry("--alpha", "lora_alpha"),
@@ -43,7 +46,7 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
             Map.entry("--resume", "resume_from_checkpoint"));
 
     /** The verbs whose {@code --data} is not what a run learns from: one file of settings serves training and these. */
-    private static final Set<String> READING = Set.of("predict", "generate");
+    private static final Set<String> READING = Set.of("eval", "predict", "generate");
 
     /** Other names that the field has for a setting. */
     private static final Map<String, String> ALIASES = Map.ofEntries(
@@ -52,6 +55,7 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
             Map.entry("rank", "r"),
             Map.entry("lora_r", "r"),
             Map.entry("alpha", "lora_alpha"),
+            Map.entry("test_data", TESTED),
             Map.entry("model", "model_name_or_path"));
 
     /** Options that say how to call, and are no settings. */
@@ -119,7 +123,7 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
             return null;
         }
         if (name.equals("--data") && READING.contains(option.command().name())) {
-            return "test_file";
+            return TESTED;
         }
         return HUGGING_FACE.getOrDefault(name, underscored(name));
     }

@@ -84,7 +84,7 @@ final class DataCheckCommand implements Verb {
             data.check(problems);
         } else {
             data.checkColumns(problems);
-            if (data.data != null) {
+            if (spec.commandLine().getParseResult().hasMatchedOption("--data")) {
                 problems.add("give the rows as FILE or as --data FILE, not both");
             }
         }

@@ -124,6 +124,7 @@ final class EvalCommand implements Verb {
         PrintWriter out = spec.commandLine().getOut();
         if (common.json) {
             Map<String, Object> tree = new LinkedHashMap<>(evaluation.values());
+            tree.put("data", data.data.toString());
             tree.put("rows", rows);
             tree.put("seconds", evaluation.seconds());
             out.println(Json.text(tree));
@@ -132,6 +133,7 @@ final class EvalCommand implements Verb {
         Table table = new Table("score", ">value");
         evaluation.values().forEach((name, value) -> table.row(name, String.format(Locale.ROOT, "%.4f", value)));
         out.print(table);
-        out.println(Quantities.of(rows, "row") + " in " + String.format(Locale.ROOT, "%.1f s", evaluation.seconds()));
+        out.println(Quantities.of(rows, "row") + " of " + data.data.shown() + " in "
+                + String.format(Locale.ROOT, "%.1f s", evaluation.seconds()));
     }
 }

@@ -20,6 +20,11 @@ record LearningRates(List<Double> common, Map<String, List<Double>> named) {
     /** Hidden size above which defaults that go with the width and defaults that do not are too far apart to be compared. */
     private static final long WIDE = 1024;
 
+    /** Whether there is a rate for whoever has none of his own. */
+    static boolean haveCommon(List<String> texts) {
+        return texts.stream().anyMatch(text -> !text.split(",", 2)[0].contains("="));
+    }
+
     /** @param single a rate for all that was given in the way of {@code loft train}; null for none */
     static LearningRates parse(List<String> texts, @Nullable Double single) {
         List<String> problems = new ArrayList<>();

@@ -76,11 +76,9 @@ public final class Loft {
     static CommandLine commandLine(Supplier<HubEnvironment> hub, String... words) {
         CommandLine root = new CommandLine(new Loft(hub));
         List<String> called = List.of(words);
-        // the words of a file (@FILE) are read later
-        boolean all = called.isEmpty() || called.stream().anyMatch(word -> word.startsWith("@"));
         for (Class<?> type : VERBS) {
             Command verb = type.getAnnotation(Command.class);
-            if (all || called.contains(verb.name())) {
+            if (called.isEmpty() || called.contains(verb.name())) {
                 root.addSubcommand(type);
             } else {
                 CommandSpec listed = CommandSpec.create();

@@ -9,6 +9,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.data.LossOn;
 import org.loft4j.data.RowFormat;
 import org.loft4j.io.AtomicFiles;
@@ -27,9 +29,10 @@ final class Settings {
     private Settings() {}
 
     /**
-     * Writes all settings of a call, defaults included.
+     * Writes all settings of a call, defaults included. What it left to its method, or to others, is told in comments: where a
+     * further call has another method, it is that one's to say.
      *
-     * @param resolved values that the call left open, by key
+     * @param resolved what became of settings, by key: in better words, or of those that the call left open
      */
     static void write(Path file, CommandSpec spec, Map<String, ?> resolved) throws IOException {
         Map<String, Object> tree = new LinkedHashMap<>();
@@ -40,14 +43,28 @@ final class Settings {
                 tree.put(key, plain(value));
             }
         }
-        resolved.forEach((key, value) -> tree.put(key, value));
-        AtomicFiles.write(file, yaml(tree).getBytes(StandardCharsets.UTF_8));
+        Map<String, Object> open = new LinkedHashMap<>();
+        resolved.forEach((key, value) -> (isOpen(tree.get(key)) ? open : tree).put(key, value));
+        tree.keySet().removeAll(open.keySet());
+        String told = open.isEmpty() ? "" : "# left open by the call:\n" + comment(yaml(open));
+        AtomicFiles.write(file, (yaml(tree) + told).getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Whether a call leaves it to others what a setting is. */
+    static boolean isOpen(@Nullable Object value) {
+        return value == null || value.equals(List.of());
+    }
+
+    /** Lines that a file only tells. */
+    static String comment(String yaml) {
+        return yaml.lines().map(line -> "# " + line + "\n").collect(Collectors.joining());
     }
 
     /** Settings as a file holds them. */
     static String yaml(Map<String, ?> tree) throws IOException {
         return YAMLMapper.builder()
                 .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
+                .disable(YAMLGenerator.Feature.SPLIT_LINES)
                 .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
                 .enable(YAMLGenerator.Feature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
                 .build()

@@ -105,12 +105,26 @@ class ConfigFileTest {
     @Test
     void whatARunHasLearntFromIsNotWhatIsPredicted() throws IOException {
         Path file = write("train_file: rows.csv\ntest_file: others.csv\n");
-        for (String verb : List.of("predict", "generate")) {
+        for (String verb : List.of("eval", "predict", "generate")) {
             Captured call = Captured.loft("config", verb, "--config", file.toString());
             assertTrue(call.out().contains("test_file: others.csv"), call.out());
             assertFalse(call.out().contains("rows.csv"), call.out());
             assertTrue(call.err().contains(verb + " ignores keys of other verbs: train_file"), call.err());
         }
+    }
+
+    @Test
+    void testRowsHaveOneKeyWhoeverReadsThem() throws IOException {
+        for (String line : List.of("test_file: others.csv", "test_data: others.csv")) {
+            for (String verb : List.of("eval", "compare", "reproduce")) {
+                Captured call = Captured.loft(
+                        "config", verb, "--config", write(line + "\n").toString());
+                assertTrue(call.out().matches("(?s).*\\btest_file: others.csv +# file\n.*"), verb + call.out());
+            }
+        }
+        Path file = write("train_file: rows.csv\nmodel: somewhere\n");
+        String err = Captured.loft("eval", "--config", file.toString()).err();
+        assertTrue(err.contains("Missing required option: '--data=FILE'"), err);
     }
 
     @Test
@@ -243,6 +257,7 @@ class ConfigFileTest {
                 "seed: 99999999999999999999 | seed: '99999999999999999999' is out of range",
                 "group_by_length: perhaps | group_by_length: 'perhaps' is neither true nor false",
                 "method: lofty | method must be one of",
+                "bf16: perhaps | bf16: 'perhaps' is neither true nor false",
             })
     void aValueThatCannotBeReadIsNamedAndNoOtherSettingGetsLost(String line, String message) throws IOException {
         Path file = write("model: a\ntrain_file: b.csv\noutput_dir: run\n" + line + "\n");
@@ -270,6 +285,8 @@ class ConfigFileTest {
         Path none = directory.resolve("none.yaml");
         unread(none, ": cannot be read, there is no such file");
         unread(directory, ": cannot be read, it is a directory");
+        String err = Captured.loft("train", "--config", "a\0b").err();
+        assertTrue(err.contains("loft train: a\0b: no file can be named so: Nul character"), err);
         Path bytes = Files.write(directory.resolve("bytes.yaml"), new byte[] {(byte) 0xff, (byte) 0xfe});
         unread(bytes, ": cannot be read, it is not text in UTF-8");
         unread(write("- r\n"), ": must hold keys and values");

@@ -9,6 +9,7 @@ import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -39,9 +40,23 @@ class LoftTest {
             assertEquals(page, Captured.loft(name, "--help").out());
             assertEquals(page, Captured.loft("help", name).out());
         });
-        Path words = Files.writeString(directory.resolve("words"), "adapters list --help");
         String page = verbs.get("adapters").getSubcommands().get("list").getUsageMessage();
-        assertEquals(page, Captured.loft("@" + words).out());
+        assertEquals(page, Captured.loft("adapters", "list", "--help").out());
+    }
+
+    @Test
+    void aTextMayBeginAsPicocliBeginsAFileOfWords() throws IOException {
+        Path words = Files.writeString(directory.resolve("words"), "--eval-batch-size 7");
+        for (String text : new String[] {"@" + words, "@@ -1,3 +1,3 @@"}) {
+            String told =
+                    Captured.loft("config", "predict", "--text", text, "--json").out();
+            assertTrue(told.contains(text), told);
+            CommandLine all =
+                    Call.commandLine(new PrintWriter(Writer.nullWriter()), new PrintWriter(Writer.nullWriter()));
+            all.parseArgs("predict", "--model=x", "--text", text);
+            PredictCommand predict = all.getSubcommands().get("predict").getCommand();
+            assertEquals(List.of(text), predict.texts);
+        }
     }
 
     @Test
@@ -108,12 +123,11 @@ class LoftTest {
         assertEquals(1, err.lines().count(), err);
     }
 
+    /** Whatever the system says of it, and in which language. */
     @Test
-    @EnabledOnOs(value = OS.LINUX, disabledReason = "other systems have other words for it")
+    @EnabledOnOs(value = OS.LINUX, disabledReason = "other systems may let a pipe have a position")
     void aReaderThatHasEnoughIsToldNothing() throws Exception {
-        ProcessBuilder builder = help();
-        builder.environment().put("LC_ALL", "C");
-        Process left = builder.start();
+        Process left = help().start();
         left.getInputStream().close();
         String err = errors(left);
         assertEquals(1, left.waitFor(), err);

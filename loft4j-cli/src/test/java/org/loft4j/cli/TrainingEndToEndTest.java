@@ -115,6 +115,10 @@ class TrainingEndToEndTest {
                 scores.get("loss").asDouble(),
                 1e-5,
                 result.toString());
+        assertEquals(data.toString(), scores.get("data").asText());
+        Path settings = Files.writeString(directory.resolve("eval.yaml"), "test_file: " + data + "\n");
+        Captured judged = Captured.loft("eval", "--model", run.toString(), "--config", settings.toString());
+        assertTrue(judged.out().contains(" rows of " + data + " in "), judged.out() + judged.err());
         Captured call = Captured.loft("predict", "--model", run.toString(), "--text", "blue blue blue ball");
         assertEquals(0, call.status(), call.err());
         assertTrue(call.out().matches("(?s)(red|blue)\t0\\.\\d{3}\tblue blue blue ball\\R"), call.out());
@@ -126,7 +130,8 @@ class TrainingEndToEndTest {
         Path settings = run.resolve("config.yaml");
         String yaml = Files.readString(settings);
         assertTrue(yaml.contains("target_modules: \"query,value\""), yaml);
-        assertTrue(yaml.contains("lora_alpha: 4.0"), yaml);
+        assertTrue(yaml.contains("# lora_alpha: 4.0\n"), yaml);
+        assertTrue(yaml.contains("\nlearning_rate: 0.01\n"), yaml);
         Path second = directory.resolve("second");
         JsonNode again =
                 json(Captured.loft("train", "--config", settings.toString(), "--output", second.toString(), "--json"));
@@ -180,7 +185,10 @@ class TrainingEndToEndTest {
                         .findFirst()
                         .orElseThrow());
         assertEquals(3.6e-3, step.get("learning_rate").asDouble(), 1e-12);
-        assertTrue(Files.readString(run.resolve("config.yaml")).contains("learning_rate: 0.0036"));
+        Path settings = run.resolve("config.yaml");
+        assertTrue(Files.readString(settings).contains("\n# learning_rate: 0.0036\n"), "told, and not set");
+        Captured other = Captured.loft("config", "--config", settings.toString(), "--method", "lora");
+        assertTrue(other.out().contains("# learning_rate: 0.001 "), other.out());
     }
 
     private Captured train(String... more) {

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
@@ -31,6 +32,7 @@ final class RunFeed {
     private static final List<String> PRIVATE = List.of("host", "pid", "process_started");
     private static final int LINES_AN_EVENT = 2000;
     private static final long LARGEST_SETTINGS = 1 << 20;
+    private static final Pattern COMMENT = Pattern.compile("(?m)^# (?=\\w+: )");
 
     private final Path directory;
     private final String id;
@@ -72,10 +74,12 @@ final class RunFeed {
         return kept;
     }
 
+    /** What the call left open is in comments. */
     private static JsonNode settings(Path file) throws IOException {
         return Files.size(file) > LARGEST_SETTINGS
                 ? NullNode.getInstance()
-                : new YAMLMapper().readTree(Files.readString(file));
+                : new YAMLMapper()
+                        .readTree(COMMENT.matcher(Files.readString(file)).replaceAll(""));
     }
 
     /** What is new; nothing at all when nothing is. A fault of reading is left to the next look, and to the files it concerns. */

@@ -104,6 +104,20 @@ class RunFeedTest {
     }
 
     @Test
+    void whatACallLeftOpenIsASettingToo() throws IOException {
+        RunFolder run = RunFolder.create(directory, 20);
+        run.train(1, 2);
+        Files.writeString(
+                directory.resolve("config.yaml"),
+                "method: loft\nr: 4\n# left open by the call:\n# learning_rate: 3.0E-4\n# chat: false\n");
+        JsonNode settings = new ObjectMapper()
+                .readTree(new RunFeed(directory, "run", "run").poll().get(0).data())
+                .get("settings");
+        assertEquals(4, settings.size(), settings.toString());
+        assertEquals(3e-4, settings.get("learning_rate").asDouble());
+    }
+
+    @Test
     void aFileIsParsedAgainWhenItHasChanged() throws IOException {
         Path file = directory.resolve("trainer_state.json");
         AtomicInteger times = new AtomicInteger();
