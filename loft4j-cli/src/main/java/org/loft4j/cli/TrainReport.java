@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.Pasted;
 import org.loft4j.nn.Model;
@@ -56,9 +57,12 @@ record TrainReport(String model, Path output, TrainConfig config) {
         }
         if (result.outcome() == TrainResult.Outcome.DIVERGED) {
             double lower = config.learningRate() / 3;
-            return text.append(goOn(String.format(Locale.ROOT, " --learning-rate %.1e", lower)))
-                    .append("\n--divergence-factor 0 goes on whatever the loss does\n")
-                    .toString();
+            text.append(goOn(String.format(Locale.ROOT, " --learning-rate %.1e", lower)))
+                    .append('\n');
+            return Objects.requireNonNull(result.divergence()).bySkipping()
+                    ? text.toString()
+                    : text.append("--divergence-factor 0 goes on whatever the loss does\n")
+                            .toString();
         }
         String trained = config.method().usesAdapter()
                 ? "--model " + Pasted.quoted(model) + " --adapter " + Pasted.quoted(output)

@@ -23,9 +23,14 @@ public record Divergence(
         return new Divergence(since, loss, best, bestStep, checkpoint);
     }
 
+    /** Whether the run was given up for steps that were skipped, one like the other: to go on regardless would bring more of them. */
+    public boolean bySkipping() {
+        return Double.isNaN(loss);
+    }
+
     /** What happened and since when, as one clause. */
     public String what() {
-        if (Double.isNaN(loss)) {
+        if (bySkipping()) {
             return "no step since step " + since + " had a finite loss and finite gradients";
         }
         return String.format(

@@ -145,6 +145,11 @@ final class RunOutput implements AutoCloseable {
                 : 0;
     }
 
+    /** Whether the run was given up for steps that were skipped, and not for its loss. */
+    boolean divergedBySkipping() throws CheckpointException {
+        return divergedSince() == Json.read(directory.resolve(RunState.FILE)).longOr("skipped_since", 0);
+    }
+
     /** Writes that the run was given up; the checkpoints stay. */
     void diverged(Map<String, Object> state, long since) throws IOException {
         Map<String, Object> tree = new LinkedHashMap<>(state);

@@ -92,6 +92,11 @@ final class RunState {
         }
     }
 
+    /** Lets steps that were skipped in a row be as many again before the run is given up. */
+    void forgiveSkipped() {
+        skippedSince = 0;
+    }
+
     /** Why the run had better end here, by itself; null while all is well. */
     @Nullable
     Divergence divergence() {

@@ -70,41 +70,22 @@ public final class TrainingRun implements AutoCloseable {
                 config.gradientAccumulationSteps());
         boolean resume = onExisting == OnExisting.RESUME;
         this.alreadyFinished = resume && output.isFinished();
-        this.startedFrom = resume && !alreadyFinished ? checkpoint() : null;
+        ResumePoint point = resume && !alreadyFinished ? ResumePoint.of(output, plan, config) : ResumePoint.START;
+        this.startedFrom = point.checkpoint();
+        this.divergedBefore = point.divergedSince();
         if (alreadyFinished) {
             plan.requireSame(output.directory());
             this.state = RunState.read(output.directory(), config);
-        } else if (startedFrom != null) {
-            this.state = RunState.read(startedFrom, config);
+        } else {
+            this.state = point.state(config);
+        }
+        if (startedFrom != null) {
             trainable.restore(startedFrom);
             trainable.restoreOptimizer(startedFrom);
-        } else {
-            this.state = RunState.of(config);
         }
         if (resume && !alreadyFinished) {
             output.checkpoints().setAsideAfter(state.step());
         }
-    }
-
-    /** The checkpoint to go on from: the newest whole one, or after a divergence the newest whole one from before. */
-    private @Nullable Path checkpoint() throws IOException {
-        long since = output.divergedSince();
-        if (since == 0 || (config.divergenceFactor() == 0 && !plan.hasRemedy(output.directory()))) {
-            Path newest = output.checkpoints().newest();
-            if (newest != null) {
-                plan.requireSame(newest);
-            }
-            divergedBefore = since;
-            return newest;
-        }
-        if (!plan.hasRemedy(output.directory())) {
-            throw new ConfigException("the run in " + output.directory() + " has diverged since step " + since
-                    + ": resume with a lower learning_rate to go on from before that, or with divergence_factor 0 to go on"
-                    + " regardless");
-        }
-        plan.requireSameButRemedies(output.directory());
-        divergedBefore = since;
-        return output.checkpoints().newestUpTo(since - 1);
     }
 
     /**
