@@ -84,13 +84,7 @@ class ChatRunEndToEndTest {
         assertEquals(own, tokens("--adapter", run, "--chat"));
         assertEquals(OWN, Files.readString(run.resolve("chat_template.jinja")));
         assertFalse(Files.readString(run.resolve("tokenizer_config.json")).contains("chat_template"));
-        Path checkpoint;
-        try (Stream<Path> entries = Files.list(run)) {
-            checkpoint = entries.filter(entry -> entry.getFileName().toString().startsWith("checkpoint-"))
-                    .findFirst()
-                    .orElseThrow();
-        }
-        assertEquals(own, tokens("--adapter", checkpoint, "--chat"));
+        assertEquals(own, tokens("--adapter", checkpoint(run), "--chat"));
         try (TextGenerator generator = TextGenerator.open(run)) {
             var answer = generator.reply(List.of(Message.of("user", "Once upon a time")), 1, SamplingConfig.GREEDY);
             assertEquals(own, answer.promptTokens());
@@ -101,6 +95,15 @@ class ChatRunEndToEndTest {
         assertEquals(own, tokens("--model", merged, "--chat"));
         Path full = train("full", "--method", "full", "--chat", "--chat-template", template);
         assertEquals(own, tokens("--model", full, "--chat"));
+        assertEquals(own, tokens("--model", checkpoint(full), "--chat"));
+    }
+
+    private static Path checkpoint(Path run) throws Exception {
+        try (Stream<Path> entries = Files.list(run)) {
+            return entries.filter(entry -> entry.getFileName().toString().startsWith("checkpoint-"))
+                    .findFirst()
+                    .orElseThrow();
+        }
     }
 
     @Test

@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -96,6 +97,26 @@ class ImagesEndToEndTest {
                 .get(0);
         assertEquals("right", prediction.get("label").asText());
         assertEquals(one.toString(), prediction.get("image").asText());
+    }
+
+    /** The checkpoint of a model that is trained in full is one that prepares images as the training did. */
+    @Test
+    void aCheckpointIsJudgedAsTheResultIs() throws IOException {
+        Path shades = pictures("shades", "dark", "light");
+        Files.writeString(
+                model.resolve("preprocessor_config.json"),
+                "{\"size\": 8, \"image_mean\": [0.1], \"image_std\": [0.05], \"image_processor_type\": \"ViTImageProcessor\"}");
+        Path base = directory.resolve("base");
+        json(fromScratch(shades, base, "--epochs", "1", "--batch-size", "8", "--save-steps", "4", "--json"));
+        JsonNode result = json(eval(base, shades));
+        JsonNode checkpoint = json(eval(base.resolve("checkpoint-4"), shades));
+        assertEquals(result.get("loss"), checkpoint.get("loss"));
+        Files.delete(base.resolve("preprocessor_config.json"));
+        assertNotEquals(result.get("loss"), json(eval(base, shades)).get("loss"), "prepared otherwise");
+    }
+
+    private static Captured eval(Path model, Path data) {
+        return Captured.loft("eval", "--model", model.toString(), "--data", data.toString(), "--json");
     }
 
     @Test

@@ -1,10 +1,12 @@
 package org.loft4j.train;
 
+import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -34,7 +36,11 @@ final class Checkpoints {
 
     private static final System.Logger LOG = System.getLogger(Checkpoints.class.getName());
     private static final Pattern NAME = Pattern.compile("checkpoint-([0-9]{1,18})");
-    private static final Pattern FILE_NAME = Pattern.compile("[\\w-][\\w.-]*");
+
+    /** A path of one step or two, which leads nowhere else. */
+    private static final Pattern FILE_NAME =
+            Pattern.compile("[^./\\\\:\\p{Cc}][^/\\\\:\\p{Cc}]*(/(?!\\.{1,2}$)[^/\\\\:\\p{Cc}]+)?");
+
     private static final Pattern LEFTOVER = Pattern.compile("\\.checkpoint-[0-9]{1,18}\\.(tmp|old)");
     private static final Pattern SET_ASIDE = Pattern.compile("checkpoint-[0-9]{1,18}\\.set-aside-[0-9]{1,9}");
 
@@ -67,8 +73,9 @@ final class Checkpoints {
             Files.createDirectories(side);
             content.writeTo(side);
             TreeMap<String, Object> files = new TreeMap<>();
-            for (Path file : list(side)) {
-                files.put(file.getFileName().toString(), List.of(Files.size(file), checksum(file)));
+            for (Path file : files(side)) {
+                String name = side.relativize(file).toString().replace(File.separatorChar, '/');
+                files.put(name, List.of(Files.size(file), checksum(file)));
             }
             Json.write(side.resolve(MANIFEST), Map.of("files", files));
             setAside(step);
@@ -135,10 +142,10 @@ final class Checkpoints {
     static void verify(Path checkpoint) throws CheckpointException {
         JsonObject files = Json.read(checkpoint.resolve(MANIFEST)).requireObject("files");
         for (String name : files.keys()) {
-            if (!FILE_NAME.matcher(name).matches()) {
+            Path file = file(checkpoint, name);
+            if (file == null) {
                 throw files.fault(name, "is no name of a file in a checkpoint");
             }
-            Path file = checkpoint.resolve(name);
             var entry = files.node(name);
             try {
                 if (entry == null
@@ -154,6 +161,14 @@ final class Checkpoints {
             } catch (IOException e) {
                 throw new CheckpointException(file, "cannot be read: " + FileFault.of(e), e);
             }
+        }
+    }
+
+    private static @Nullable Path file(Path checkpoint, String name) {
+        try {
+            return FILE_NAME.matcher(name).matches() ? checkpoint.resolve(name) : null;
+        } catch (InvalidPathException e) {
+            return null;
         }
     }
 
@@ -240,6 +255,13 @@ final class Checkpoints {
         }
         try (Stream<Path> entries = Files.list(directory)) {
             return entries.sorted().toList();
+        }
+    }
+
+    /** All files below a directory. */
+    private static List<Path> files(Path directory) throws IOException {
+        try (Stream<Path> entries = Files.walk(directory)) {
+            return entries.filter(Files::isRegularFile).toList();
         }
     }
 

@@ -11,21 +11,38 @@ import org.loft4j.nn.Model;
 /**
  * What is left beside the weights of a result and of a checkpoint, so that they are used as they were trained.
  *
+ * @param copied files of the base model; null for the checkpoints of an adapter, which are used with the base model
  * @param template the text of the one that conversations were written by; null where there were none
  */
-record RunNotes(TaskFile task, @Nullable String template) {
-    static RunNotes of(Model model, TrainData data) {
+record RunNotes(
+        TaskFile task,
+        @Nullable CopiedFiles copied,
+        @Nullable String template) {
+    /** The notes of checkpoints. Where all weights are trained, each is a model of its own. */
+    static RunNotes of(Model model, TrainData data, Method method) throws IOException {
+        CopiedFiles copied =
+                method.usesAdapter() ? null : CopiedFiles.of(model.description().directory());
         ChatFormat format = data.train().chatFormat();
         if (format == null) {
-            return new RunNotes(TaskFile.of(model, data.maxLength(), null), null);
+            return new RunNotes(TaskFile.of(model, data.maxLength(), null), copied, null);
         }
         TrainedChat chat =
                 new TrainedChat(format.wrapPrompts(), format.lossOn().word(), format.variables(), format.moment());
         return new RunNotes(
-                TaskFile.of(model, data.maxLength(), chat), format.template().source());
+                TaskFile.of(model, data.maxLength(), chat),
+                copied,
+                format.template().source());
+    }
+
+    /** The notes of the result, which can be used without the base model's tokenizer. */
+    RunNotes ofResult(@Nullable Path modelDirectory) throws IOException {
+        return copied != null ? this : new RunNotes(task, CopiedFiles.of(modelDirectory), template);
     }
 
     void write(Path directory) throws IOException {
+        if (copied != null) {
+            copied.write(directory);
+        }
         task.write(directory);
         TemplateFile.write(directory, template);
     }

@@ -13,7 +13,6 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.PeftFiles;
-import org.loft4j.data.Tokenizer;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
 import org.loft4j.model.TaskFile;
@@ -27,14 +26,11 @@ final class RunOutput implements AutoCloseable {
     /** All that tells of a run; samples are written by whoever makes them. */
     private static final List<String> LOGS = List.of(METRICS, DIAGNOSTICS, RunAbout.FILE, "samples.jsonl");
 
-    /** How images are prepared. */
-    private static final String PREPROCESSOR = "preprocessor_config.json";
-
     private static final String CARD = "README.md";
 
     /** What a run ends with, beside weights of a model and the files of its tokenizer; the page is written by whoever shows it. */
-    private static final Set<String> RESULT = Set.of(
-            PeftFiles.CONFIG, PeftFiles.WEIGHTS, "config.json", TaskFile.NAME, PREPROCESSOR, CARD, "report.html");
+    private static final Set<String> RESULT =
+            Set.of(PeftFiles.CONFIG, PeftFiles.WEIGHTS, "config.json", TaskFile.NAME, CARD, "report.html");
 
     private final Path directory;
     private final Checkpoints checkpoints;
@@ -98,6 +94,9 @@ final class RunOutput implements AutoCloseable {
                     Files.delete(file);
                 }
             }
+            for (Path file : CopiedFiles.in(directory)) {
+                Files.delete(directory.resolve(file));
+            }
         }
         Files.deleteIfExists(directory.resolve(RunState.FILE));
         for (String log : LOGS) {
@@ -108,9 +107,7 @@ final class RunOutput implements AutoCloseable {
 
     private static boolean isResult(Path file) {
         String name = file.getFileName().toString();
-        return RESULT.contains(name)
-                || Tokenizer.FILES.contains(name)
-                || name.matches("model.*\\.safetensors(\\.index\\.json)?");
+        return RESULT.contains(name) || name.matches("model.*\\.safetensors(\\.index\\.json)?");
     }
 
     private boolean is(@Nullable Path modelDirectory) throws IOException {
@@ -163,25 +160,10 @@ final class RunOutput implements AutoCloseable {
         Files.deleteIfExists(directory.resolve(RunState.FILE));
     }
 
-    /** Copies the files of the tokenizer, or of the preparation of images, so that the result can be used without the base model's directory. */
-    private void copyTokenizer(@Nullable Path modelDirectory) throws IOException {
-        if (modelDirectory == null || !Files.isDirectory(modelDirectory) || is(modelDirectory)) {
-            return;
-        }
-        try (Stream<Path> files = Files.list(modelDirectory)) {
-            for (Path file : files.toList()) {
-                String name = file.getFileName().toString();
-                if (Tokenizer.FILES.contains(name) || name.equals(PREPROCESSOR)) {
-                    AtomicFiles.write(directory.resolve(name), Files.readAllBytes(file));
-                }
-            }
-        }
-    }
-
     /** Writes what prediction needs beside the weights. */
     void describe(@Nullable Path modelDirectory, RunNotes notes, String modelCard) throws IOException {
-        copyTokenizer(modelDirectory);
-        notes.write(directory);
+        // where that is this one, an adapter finds them there
+        (is(modelDirectory) ? notes : notes.ofResult(modelDirectory)).write(directory);
         AtomicFiles.write(directory.resolve(CARD), modelCard.getBytes(StandardCharsets.UTF_8));
     }
 

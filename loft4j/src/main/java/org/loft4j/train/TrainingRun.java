@@ -62,7 +62,7 @@ public final class TrainingRun implements AutoCloseable {
         this.output = output;
         this.trainable = trainable;
         this.base = BaseFiles.of(model.description().directory());
-        this.notes = RunNotes.of(model, data);
+        this.notes = RunNotes.of(model, data, config.method());
         this.plan = RunPlan.of(config, model, trainable, data, base);
         this.batches = new StepBatches(
                 data.train().batches(config.batchSize(), config.groupByLength(), config.seed(), data.padId()),

@@ -15,6 +15,8 @@ import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.CheckpointException;
 
 class CheckpointsTest {
@@ -70,6 +72,27 @@ class CheckpointsTest {
                 assertThrows(CheckpointException.class, checkpoints::newest).getMessage();
         assertTrue(message.startsWith(directory + ": none of its checkpoints is whole ("), message);
         assertTrue(message.contains("start anew in another directory"), message);
+    }
+
+    @Test
+    void aFileInAFolderIsLookedAtLikeTheOthers() throws IOException {
+        Path checkpoint = checkpoints.write(11, side -> {
+            Files.writeString(side.resolve("weights"), "weights");
+            Files.writeString(Files.createDirectory(side.resolve("templates")).resolve("for tools.jinja"), "tools");
+        });
+        Checkpoints.verify(checkpoint);
+        Files.writeString(checkpoint.resolve("templates/for tools.jinja"), "Tools");
+        CheckpointException fault = assertThrows(CheckpointException.class, () -> Checkpoints.verify(checkpoint));
+        assertTrue(fault.getMessage().contains("for tools.jinja: has not the checksum"), fault.getMessage());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"..", "a/..", "../a", "/a", "a/../../b", "a/b/c", "a\\\\b", "a:b"})
+    void aListThatLeadsElsewhereIsNotFollowed(String name) throws IOException {
+        Path checkpoint = directory.resolve("checkpoint-10");
+        Files.writeString(checkpoint.resolve(Checkpoints.MANIFEST), "{\"files\": {\"" + name + "\": [7, 0]}}");
+        CheckpointException fault = assertThrows(CheckpointException.class, () -> Checkpoints.verify(checkpoint));
+        assertTrue(fault.getMessage().contains("is no name of a file"), fault.getMessage());
     }
 
     @Test
