@@ -114,6 +114,25 @@ class NightEndToEndTest {
     }
 
     @Test
+    void anotherPoolingOrOtherNamesOfTheClassesAreNotResumedOn() throws IOException {
+        assertEquals(
+                0, Captured.loft(train("--max-steps", "2", "--pooling", "mean")).status());
+        Captured pooled = Captured.loft(train("--max-steps", "2", "--pooling", "cls", "--resume"));
+        assertEquals(2, pooled.status());
+        assertTrue(pooled.err().contains("pooling was mean and is now cls;"), pooled.err());
+        // the rows are the same, and so are the numbers of their classes
+        Files.writeString(data, Files.readString(data).replace(",red\n", ",rose\n"));
+        Captured named = Captured.loft(train("--max-steps", "2", "--pooling", "mean", "--resume"));
+        assertEquals(2, named.status());
+        assertTrue(named.err().contains("labels were blue, red and are now blue, rose;"), named.err());
+        // a run of an earlier version says neither, and goes on
+        Path state = run.resolve("trainer_state.json");
+        Files.writeString(state, Files.readString(state).replaceAll("\"(pooling|labels|max_length)\": [^\n]*,\n", ""));
+        Captured older = Captured.loft(train("--max-steps", "2", "--pooling", "mean", "--resume"));
+        assertEquals(0, older.status(), older.err());
+    }
+
+    @Test
     void anotherBaseModelUnderTheSameNameIsNotResumedOn() throws IOException {
         assertEquals(
                 0, Captured.loft(train("--max-steps", "4", "--save-steps", "2")).status());

@@ -18,11 +18,15 @@ class StreamingEndToEndTest {
     Path folder;
 
     private Captured train(Path rows, String... more) {
+        return train(STORIES, rows, more);
+    }
+
+    private Captured train(Path model, Path rows, String... more) {
         return Captured.loft(Stream.concat(
                         Stream.of(
                                 "train",
                                 "--model",
-                                STORIES.toString(),
+                                model.toString(),
                                 "--data",
                                 rows.toString(),
                                 "--streaming",
@@ -72,6 +76,35 @@ class StreamingEndToEndTest {
         assertEquals(0, call.status(), call.err());
         assertTrue(call.err().contains("60 rows of \"text\" without a label"), call.err());
         assertTrue(Files.readString(folder.resolve("run/metrics.jsonl")).contains("eval_loss"));
+    }
+
+    /** Rows that are all alike to begin with, and short, show neither what cuts the later ones nor what makes tokens of them. */
+    @Test
+    void whatTheFirstRowsDoNotShowIsComparedOnResumeToo() throws Exception {
+        Path model = Fixtures.copy("stories260K", folder.resolve("stories"));
+        Path rows = Files.writeString(
+                folder.resolve("stories.jsonl"), "{\"prompt\": \"Once\", \"completion\": \" upon\"}\n".repeat(120));
+        Path template = Files.writeString(
+                folder.resolve("own.jinja"), "{% for m in messages %}{{ m.content }}{% endfor %}{{ tail }}");
+        String[] call = {"--max-steps", "2", "--chat", "--chat-template", template.toString()};
+        assertEquals(0, train(model, rows, with(call, "--max-length", "64")).status());
+        String[] again = with(call, "--resume", "--max-length");
+        assertEquals(0, train(model, rows, with(again, "64")).status());
+        Captured shorter = train(model, rows, with(again, "32"));
+        assertEquals(2, shorter.status());
+        assertTrue(shorter.err().contains("max_length was 64 and is now 32;"), shorter.err());
+        Captured other = train(model, rows, with(again, "64", "--chat-template-kwargs", "unused=1"));
+        assertEquals(2, other.status());
+        assertTrue(other.err().contains("chat_format was "), other.err());
+        Path config = model.resolve("tokenizer_config.json");
+        Files.writeString(config, Files.readString(config) + "\n");
+        Captured tokenizer = train(model, rows, with(again, "64"));
+        assertEquals(2, tokenizer.status());
+        assertTrue(tokenizer.err().contains("tokenizer was "), tokenizer.err());
+    }
+
+    private static String[] with(String[] call, String... more) {
+        return Stream.concat(Stream.of(call), Stream.of(more)).toArray(String[]::new);
     }
 
     @Test

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -76,15 +77,22 @@ public final class BaseFiles {
         return crc.getValue();
     }
 
-    /** Configuration and weights in one line, to be compared on resume; the tokenizer shows in the data. */
+    /** Configuration and weights in one line, to be compared on resume. */
     public String fingerprint() {
-        StringBuilder text = new StringBuilder();
-        files.forEach((name, value) -> {
-            if (isOfModel(name)) {
-                text.append(text.isEmpty() ? "" : ", ").append(name).append(' ').append(value);
-            }
-        });
-        return text.isEmpty() ? "none" : text.toString();
+        return line(true);
+    }
+
+    /** The same of the files of the tokenizer, for rows that are not all tokenized before the run begins: in others it shows. */
+    String tokenizer() {
+        return line(false);
+    }
+
+    private String line(boolean ofModel) {
+        String text = files.entrySet().stream()
+                .filter(file -> isOfModel(file.getKey()) == ofModel)
+                .map(file -> file.getKey() + ' ' + file.getValue())
+                .collect(Collectors.joining(", "));
+        return text.isEmpty() ? "none" : text;
     }
 
     /** Warns of a model that is no longer what the run has begun with. */

@@ -1,21 +1,30 @@
 package org.loft4j.train;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.Shown;
+import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Examples;
+import org.loft4j.data.StreamingDataset;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.Pooling;
 import org.loft4j.tensor.Engine;
 
 /**
@@ -23,11 +32,17 @@ import org.loft4j.tensor.Engine;
  *
  * @param stepsPerEpoch optimizer steps of one pass over the data
  * @param totalSteps optimizer steps of the run
- * @param settings configuration, adapter, model and a checksum of the data, by name
+ * @param settings configuration, adapter, model and a checksum of the data, by name; of rows that are read as they are learnt also
+ *     what makes tokens of them
  */
 record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings) {
     private static final String ADAPTER = "adapter";
     private static final String BASE = "base_model";
+    private static final String LABELS = "labels";
+
+    /** Beside {@link #BASE}, what earlier versions did not write down: a run of theirs goes on with a warning. */
+    private static final Set<String> ADDED = Set.of(BASE, "pooling", LABELS, "max_length", "tokenizer", "chat_format");
+
     private static final System.Logger LOG = System.getLogger(RunPlan.class.getName());
 
     /** Where the next component of a record begins, in its words. */
@@ -63,12 +78,33 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
                 "model_dtype", model.weights().precision(model.description().dtype()));
         settings.put("model_elements", model.weights().elements());
         settings.put(BASE, base.fingerprint());
+        Pooling pooling = model.description().pooling();
+        settings.put("pooling", pooling == null ? "none" : pooling.name().toLowerCase(Locale.ROOT));
+        List<String> labels = model.description().labels();
+        settings.put(LABELS, labels.isEmpty() ? "none" : String.join(", ", labels));
+        settings.put("max_length", data.maxLength());
         settings.put("device", model.description().device().toString());
         settings.put("threads", Engine.threads());
         settings.put("train_data", data.train().fingerprint());
+        if (data.train() instanceof StreamingDataset) {
+            // the checksum of such rows knows only of the first of them what they become
+            settings.put("tokenizer", base.tokenizer());
+            settings.put("chat_format", described(data.train().chatFormat()));
+        }
         Examples eval = data.eval();
         settings.put("eval_data", eval == null ? "none" : eval.fingerprint());
         return new RunPlan(length.stepsPerEpoch(), length.totalSteps(), settings);
+    }
+
+    /** What conversations are written by, in words; but for the date, which shows in the first rows if it shows at all. */
+    private static String described(@Nullable ChatFormat format) {
+        if (format == null) {
+            return "none";
+        }
+        CRC32C crc = new CRC32C();
+        crc.update(String.valueOf(format.template().source()).getBytes(StandardCharsets.UTF_8));
+        return "template of crc32c " + Long.toHexString(crc.getValue()) + " with " + new TreeMap<>(format.variables())
+                + ", loss on " + format.lossOn().word() + (format.wrapPrompts() ? ", prompts as turns" : "");
     }
 
     /** How many passes over the data are behind after a step. */
@@ -110,27 +146,40 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
     private void requireSame(Path checkpoint, Set<String> free) throws CheckpointException {
         JsonObject saved = Json.read(checkpoint.resolve(RunState.FILE)).requireObject("plan");
         List<String> differences = new ArrayList<>();
+        List<String> unknown = new ArrayList<>();
         for (String key : differences(checkpoint)) {
             if (free.contains(key) || FREE_ON_RESUME.contains(key)) {
                 continue;
             }
-            String difference = key.equals(ADAPTER)
-                    ? ofAdapters(before(saved, key), String.valueOf(settings.get(key)))
-                    : key + " was " + before(saved, key) + " and is now " + settings.get(key);
+            String difference = difference(key, before(saved, key));
             if (key.equals("threads")) {
                 LOG.log(System.Logger.Level.WARNING, difference + ": sums may round differently");
-            } else if (key.equals(BASE) && before(saved, key).equals("missing")) {
-                LOG.log(
-                        System.Logger.Level.WARNING,
-                        checkpoint + " does not say what the base model was: see to it that it is the same");
+            } else if (ADDED.contains(key) && saved.node(key) == null) {
+                unknown.add(key);
             } else {
                 differences.add(difference);
             }
+        }
+        if (!unknown.isEmpty()) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    checkpoint + " is of an earlier version and does not say what these were: "
+                            + String.join(", ", unknown) + "; see to it that they are the same");
         }
         if (!differences.isEmpty()) {
             throw new ConfigException("cannot resume from " + checkpoint + ": " + String.join("; ", differences)
                     + "; use the settings of the run, or another output directory");
         }
+    }
+
+    private String difference(String key, String before) {
+        String now = String.valueOf(settings.get(key));
+        return switch (key) {
+            case ADAPTER -> ofAdapters(before, now);
+            // of a thousand classes the first
+            case LABELS -> key + " were " + Shown.text(before) + " and are now " + Shown.text(now);
+            default -> key + " was " + before + " and is now " + now;
+        };
     }
 
     /** Those of their settings that differ; both are a record in words, {@code LoraConfig[rank=4, alpha=8.0, …]}. */
