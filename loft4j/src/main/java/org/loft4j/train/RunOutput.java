@@ -35,7 +35,8 @@ final class RunOutput implements AutoCloseable {
     private final Path directory;
     private final Checkpoints checkpoints;
     private final RunLock lock;
-    private boolean overwrites;
+    private final boolean overwrites;
+    private boolean begun;
 
     private RunOutput(Path directory, RunLock lock, boolean overwrites) {
         this.directory = directory;
@@ -70,14 +71,25 @@ final class RunOutput implements AutoCloseable {
     }
 
     /**
-     * Removes the run that is to be overwritten, the first time that it is called: to be called when the new one is sure to begin.
+     * Removes, the first time that it is called, the run that is to be overwritten, and what one tells that died before its first
+     * checkpoint: to be called when the new one is sure to begin.
      *
      * @param modelDirectory of the model that the new run starts from, which is left alone if it is this one
+     * @param step steps behind the run; what is told of them stays
      */
-    void begin(@Nullable Path modelDirectory) throws IOException {
+    void begin(@Nullable Path modelDirectory, long step) throws IOException {
+        if (begun) {
+            return;
+        }
+        begun = true;
         if (overwrites) {
-            overwrites = false;
             clear(modelDirectory);
+        }
+        // without the file that a run begins with, others of these names are not those of a run
+        if (overwrites || (step == 0 && Files.exists(directory.resolve(RunAbout.FILE)))) {
+            for (String log : LOGS) {
+                Files.deleteIfExists(directory.resolve(log));
+            }
         }
     }
 
@@ -99,9 +111,6 @@ final class RunOutput implements AutoCloseable {
             }
         }
         Files.deleteIfExists(directory.resolve(RunState.FILE));
-        for (String log : LOGS) {
-            Files.deleteIfExists(directory.resolve(log));
-        }
         Checkpoints.delete(directory.resolve(EVENTS));
     }
 

@@ -154,9 +154,12 @@ public final class TrainingRun implements AutoCloseable {
         stopRequested.set(true);
     }
 
-    /** Removes the run that this one overwrites. {@link #run} does so; before it, who writes into the directory for the new run. */
+    /**
+     * Removes the run that this one overwrites, and what is told of one that left no checkpoint. {@link #run} does so; before it,
+     * who writes into the directory for the new run.
+     */
     public void begin() throws IOException {
-        output.begin(model.description().directory());
+        output.begin(model.description().directory(), state.step());
     }
 
     /**
