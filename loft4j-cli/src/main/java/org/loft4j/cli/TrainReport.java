@@ -52,6 +52,9 @@ record TrainReport(String model, Path output, TrainConfig config) {
                                     : " were skipped: their gradients were not finite\n");
         }
         scores(text, "best evaluation (step " + result.bestStep() + ")", result.bestEvaluation());
+        if (result.resultStep() > 0 && result.resultStep() != result.bestStep()) {
+            scores(text, "evaluation of the result (step " + result.resultStep() + ")", result.lastEvaluation());
+        }
         if (result.outcome() == TrainResult.Outcome.INTERRUPTED) {
             return text.append(goOn("")).append('\n').toString();
         }
@@ -94,6 +97,7 @@ record TrainReport(String model, Path output, TrainConfig config) {
         tree.put("total_steps", result.totalSteps());
         tree.put("skipped_steps", result.skippedSteps());
         tree.put("best_step", result.bestStep());
+        tree.put("result_step", result.resultStep());
         tree.put("last_evaluation", result.lastEvaluation());
         tree.put("best_evaluation", result.bestEvaluation());
         tree.put("seconds", result.seconds());

@@ -34,6 +34,6 @@ class TrainReportTest {
         Divergence divergence = new Divergence(11, loss, 1.5, 9, null);
         Map<String, Double> none = Map.of();
         return new TrainResult(
-                TrainResult.Outcome.DIVERGED, 110, 200, 0, 0, none, none, 1, 1, Path.of("r"), null, divergence);
+                TrainResult.Outcome.DIVERGED, 110, 200, 0, 0, 0, none, none, 1, 1, Path.of("r"), null, divergence);
     }
 }

@@ -57,8 +57,7 @@ final class ModelCard {
             row(text, "rank", adapter.config().rank());
             row(text, "alpha", adapter.config().alpha());
         }
-        Map<String, Double> scores =
-                state.evaluationAt(config.loadBestAtEnd() ? state.best().step() : state.lastEvaluatedStep());
+        Map<String, Double> scores = state.evaluationAt(state.resultStep());
         if (!scores.isEmpty()) {
             text.append("\n| held-out score | value |\n|---|---|\n");
             scores.forEach((name, value) -> row(text, name, String.format(Locale.ROOT, "%.4f", value)));

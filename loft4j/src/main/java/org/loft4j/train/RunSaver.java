@@ -9,7 +9,9 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.data.MiniBatch;
 import org.loft4j.io.Json;
+import org.loft4j.nn.Model;
 
 /**
  * Saves a run as it goes: copies what a checkpoint holds, and has a thread of its own write the copy while training goes on. One
@@ -154,6 +156,23 @@ final class RunSaver implements AutoCloseable {
     String standing() {
         Path last = newest;
         return last == null ? "nothing has been saved yet" : last + " is complete and stays";
+    }
+
+    /** A fault of training itself, or what it says about memory, and of the checkpoints with it. */
+    RuntimeException explained(Throwable fault, String doing, List<MiniBatch> batches, Model model) {
+        if (MemoryFault.is(fault)) {
+            try {
+                // the checkpoint that is on its way shall be told of too
+                await();
+            } catch (IOException e) {
+                fault.addSuppressed(e);
+            }
+            return MemoryFault.explain(fault, doing, batches, model, trainable, standing());
+        }
+        if (fault instanceof Error error) {
+            throw error;
+        }
+        return (RuntimeException) fault;
     }
 
     /** Reports a save that has ended by now. */

@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -33,6 +34,7 @@ final class RunState {
     private long windowSteps;
     private BestSoFar best;
     private @Nullable String finished;
+    private long resultStep;
     private long skippedSince;
     private final LossWatch watch;
     private final List<Map<String, Object>> history = new ArrayList<>();
@@ -73,8 +75,14 @@ final class RunState {
         return finished;
     }
 
-    void finish(String how) {
+    /** The step whose weights are the result; 0 while there is none, and in runs from before it was written down. */
+    long resultStep() {
+        return resultStep;
+    }
+
+    void finish(String how, long stepOfResult) {
         finished = how;
+        resultStep = stepOfResult;
     }
 
     /** Counts a step. The loss of a skipped one does not enter the mean that is logged. */
@@ -167,8 +175,9 @@ final class RunState {
      *
      * @param secondsNow time spent on the run up to now, earlier processes included
      * @param plan what the run is, to be compared on resume
+     * @param checkpoints that are complete on the disk; at a step that is the best so far, its own is being written
      */
-    Map<String, Object> tree(double secondsNow, RunPlan plan) {
+    Map<String, Object> tree(double secondsNow, RunPlan plan, Checkpoints checkpoints) {
         Map<String, Object> tree = new LinkedHashMap<>();
         tree.put("global_step", step);
         tree.put("max_steps", plan.totalSteps());
@@ -176,7 +185,12 @@ final class RunState {
         tree.put("step_in_epoch", step % plan.stepsPerEpoch());
         tree.put("best_metric", RunLog.finite(best.value()));
         tree.put("best_global_step", best.step());
-        tree.put("best_model_checkpoint", best.step() == 0 ? null : "checkpoint-" + best.step());
+        Path bestCheckpoint = checkpoints.path(best.step());
+        tree.put(
+                "best_model_checkpoint",
+                best.step() > 0 && (best.step() == step || Files.isDirectory(bestCheckpoint))
+                        ? String.valueOf(bestCheckpoint.getFileName())
+                        : null);
         tree.put("evaluations_since_best", best.evaluationsSince());
         tree.put("skipped_steps", skippedSteps);
         tree.put("num_input_tokens_seen", tokens);
@@ -184,6 +198,7 @@ final class RunState {
         tree.put("window_loss", windowLoss);
         tree.put("window_steps", windowSteps);
         tree.put("finished", finished);
+        tree.put("result_step", resultStep);
         tree.put("plan", plan.settings());
         tree.put("skipped_since", skippedSince);
         tree.put("loss_watch", watch.tree());
@@ -192,8 +207,8 @@ final class RunState {
     }
 
     /** Writes {@link #tree}. */
-    void write(Path directory, double secondsNow, RunPlan plan) throws IOException {
-        Json.write(directory.resolve(FILE), tree(secondsNow, plan));
+    void write(Path directory, double secondsNow, RunPlan plan, Checkpoints checkpoints) throws IOException {
+        Json.write(directory.resolve(FILE), tree(secondsNow, plan, checkpoints));
     }
 
     /** Reads a state back. */
@@ -213,6 +228,7 @@ final class RunState {
                 json.requireLong("best_global_step"),
                 json.requireInt("evaluations_since_best", 0));
         state.finished = json.findString("finished");
+        state.resultStep = json.longOr("result_step", 0);
         state.skippedSince = json.longOr("skipped_since", 0);
         state.watch.restore(json.node("loss_watch"));
         JsonNode history = json.node("log_history");

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param totalSteps steps that the run was planned for
  * @param skippedSteps steps that a gradient that is not finite made void
  * @param bestStep step of the best evaluation; 0 if there was none
+ * @param resultStep step whose weights are the result: the best one's, or the last; 0 if there is none, or nobody knows any more
  * @param lastEvaluation loss and scores of the last evaluation; empty if there was none
  * @param bestEvaluation loss and scores of the best evaluation; empty if there was none
  * @param seconds of this process
@@ -27,6 +28,7 @@ public record TrainResult(
         long totalSteps,
         long skippedSteps,
         long bestStep,
+        long resultStep,
         Map<String, Double> lastEvaluation,
         Map<String, Double> bestEvaluation,
         double seconds,

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -185,7 +186,9 @@ public final class TrainingRun implements AutoCloseable {
                 Divergence divergence = isOver() ? null : state.divergence();
                 boolean stop = stopRequested.get() && !isOver();
                 if (stop || divergence != null || improved || isOver() || isDue(saveEvery())) {
-                    active.save(state.step(), state.tree(seconds(), plan), needed());
+                    // until the save before has ended, the best checkpoint may not be there
+                    active.await();
+                    active.save(state.step(), state.tree(seconds(), plan, output.checkpoints()), needed());
                 }
                 if (stop || divergence != null) {
                     active.await();
@@ -237,29 +240,12 @@ public final class TrainingRun implements AutoCloseable {
         return result;
     }
 
-    /** The fault itself, or what it says about memory. */
     private RuntimeException explained(Throwable fault, String doing, List<MiniBatch> batches) {
-        if (MemoryFault.is(fault)) {
-            RunSaver active = saver;
-            try {
-                // the checkpoint that is on its way shall be told of too
-                if (active != null) {
-                    active.await();
-                }
-            } catch (IOException e) {
-                fault.addSuppressed(e);
-            }
-            return MemoryFault.explain(
-                    fault, doing, batches, model, trainable, active == null ? null : active.standing());
-        }
-        if (fault instanceof Error error) {
-            throw error;
-        }
-        return (RuntimeException) fault;
+        return Objects.requireNonNull(saver).explained(fault, doing, batches, model);
     }
 
     private RunSaver.Needed needed() {
-        return new RunSaver.Needed(config.loadBestAtEnd() ? state.best().step() : 0, state.suspectSince());
+        return new RunSaver.Needed(state.best().step(), state.suspectSince());
     }
 
     private TrainResult interrupted() {
@@ -267,7 +253,7 @@ public final class TrainingRun implements AutoCloseable {
     }
 
     private TrainResult diverged(Divergence divergence) throws IOException {
-        output.diverged(state.tree(seconds(), plan), divergence.since());
+        output.diverged(state.tree(seconds(), plan, output.checkpoints()), divergence.since());
         Long good = output.checkpoints().lastBefore(divergence.since());
         Path checkpoint = good == null ? null : output.checkpoints().path(good);
         return result(TrainResult.Outcome.DIVERGED, checkpoint, divergence.from(checkpoint));
@@ -299,15 +285,17 @@ public final class TrainingRun implements AutoCloseable {
             recorder.training(result, pace, seconds(), resident);
         }
         recorder.diagnostics();
-        Examples eval = data.eval();
-        if (eval == null || !(last || isDue(evalEvery()))) {
-            return false;
-        }
+        return data.eval() != null && (last || isDue(evalEvery())) && evaluate(recorder);
+    }
+
+    /** Says whether this is the best evaluation so far. */
+    private boolean evaluate(RunRecorder recorder) throws IOException {
         trainable.setTraining(false);
+        Examples rows = Objects.requireNonNull(data.eval());
         Evaluation evaluation;
         try {
             evaluation =
-                    data.measured(model, new Evaluator(model, data.padId(), config.evalBatchSize()).evaluate(eval));
+                    data.measured(model, new Evaluator(model, data.padId(), config.evalBatchSize()).evaluate(rows));
         } catch (RuntimeException | OutOfMemoryError e) {
             throw explained(e, "the evaluation after step " + state.step(), List.of());
         }
@@ -324,16 +312,9 @@ public final class TrainingRun implements AutoCloseable {
     private TrainResult finish() throws IOException {
         trainable.setTraining(false);
         boolean early = state.step() < plan.totalSteps();
-        long best = state.best().step();
-        if (config.loadBestAtEnd() && best > 0 && best != state.step()) {
-            Path checkpoint = output.checkpoints().path(best);
-            try {
-                Checkpoints.verify(checkpoint);
-                trainable.restore(checkpoint);
-            } catch (CheckpointException e) {
-                LOG.log(System.Logger.Level.WARNING, "the last weights are kept, the best are lost: " + e.getMessage());
-            }
-        }
+        state.finish(
+                early ? "stopped_early" : "finished",
+                restoreBest() ? state.best().step() : state.step());
         base.tellOfChanges();
         String rise = state.rise();
         if (rise != null) {
@@ -345,9 +326,26 @@ public final class TrainingRun implements AutoCloseable {
         trainable.save(output.directory());
         String card = ModelCard.text(model, trainable, notes.task(), config, plan, state);
         output.describe(model.description().directory(), notes, card);
-        state.finish(early ? "stopped_early" : "finished");
-        state.write(output.directory(), seconds(), plan);
+        state.write(output.directory(), seconds(), plan, output.checkpoints());
         return result(early ? TrainResult.Outcome.STOPPED_EARLY : TrainResult.Outcome.FINISHED, null, null);
+    }
+
+    /** Whether the weights are now those of the best evaluation. */
+    private boolean restoreBest() throws IOException {
+        long best = state.best().step();
+        if (!config.loadBestAtEnd() || best == 0) {
+            return false;
+        }
+        try {
+            if (best != state.step()) {
+                Checkpoints.verify(output.checkpoints().path(best));
+                trainable.restore(output.checkpoints().path(best));
+            }
+            return true;
+        } catch (CheckpointException e) {
+            LOG.log(System.Logger.Level.WARNING, "the last weights are kept, the best are lost: " + e.getMessage());
+            return false;
+        }
     }
 
     private TrainResult result(
@@ -358,6 +356,7 @@ public final class TrainingRun implements AutoCloseable {
                 plan.totalSteps(),
                 state.skippedSteps(),
                 state.best().step(),
+                state.resultStep(),
                 state.evaluationAt(state.lastEvaluatedStep()),
                 state.evaluationAt(state.best().step()),
                 pace.seconds(),
