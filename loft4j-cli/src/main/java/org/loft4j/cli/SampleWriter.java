@@ -16,6 +16,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.RunLog;
 import org.loft4j.train.TrainListener;
+import org.loft4j.train.TrainingRun;
 
 /**
  * Writes what the model says to the same prompts, before its first step and after each evaluation, to {@code samples.jsonl}. The
@@ -31,15 +32,16 @@ final class SampleWriter implements TrainListener, AutoCloseable {
 
     /**
      * @param model in evaluation mode whenever this is told of an evaluation
-     * @param step steps behind the run; samples of later ones are cut off
+     * @param training the run, by whose steps the samples of later ones are cut off
      */
-    SampleWriter(Path directory, Prompts prompts, Model model, Tokenizer tokenizer, int tokens, long step)
+    SampleWriter(Path directory, Prompts prompts, Model model, Tokenizer tokenizer, int tokens, TrainingRun training)
             throws IOException {
         this.prompts = prompts;
         this.generator = new TextGenerator(Generator.of(model), tokenizer);
         this.request = new Request(tokens, prompts.stopIds(), List.of(), SamplingConfig.GREEDY);
-        this.log = RunLog.open(directory.resolve(FILE), step);
-        if (step == 0) {
+        // all samples but the first belong to an evaluation
+        this.log = RunLog.open(directory.resolve(FILE), training.step(), line -> training.evaluationPending());
+        if (training.step() == 0) {
             write(0);
         }
     }

@@ -58,7 +58,7 @@ final class WatchedRun {
             }
             return training -> {
                 training.trainable().setTraining(false);
-                return new SampleWriter(output, prompts, model, tokenizer, watch.sampleTokens, training.step());
+                return new SampleWriter(output, prompts, model, tokenizer, watch.sampleTokens, training);
             };
         }
     }

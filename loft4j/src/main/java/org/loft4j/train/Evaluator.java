@@ -5,10 +5,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Decoder;
@@ -33,6 +36,12 @@ public final class Evaluator {
 
     /** One pass over the rows without gradients; the caller has switched dropout off. Fails where an image cannot be decoded. */
     public Evaluation evaluate(Examples rows) throws IOException {
+        return Objects.requireNonNull(evaluate(rows, () -> false));
+    }
+
+    /** The same, which is given up before a batch if that is asked for: then null. */
+    @Nullable
+    Evaluation evaluate(Examples rows, BooleanSupplier givenUp) throws IOException {
         long start = System.nanoTime();
         Task task = model.task();
         int classes = Math.max(1, model.description().labels().size());
@@ -44,6 +53,9 @@ public final class Evaluator {
         long count = 0;
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             for (int[] indices : byLength(rows)) {
+                if (givenUp.getAsBoolean()) {
+                    return null;
+                }
                 MiniBatch batch = rows.batch(indices, padId);
                 try (NativeScope scope = new NativeScope()) {
                     BatchTensors tensors = BatchTensors.of(batch, model);

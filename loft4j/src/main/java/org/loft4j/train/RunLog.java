@@ -9,10 +9,12 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
 
 /**
  * The metrics of a run as JSON Lines, one object a line, each with its {@code step}. A line goes out in one write, and only
@@ -30,10 +32,15 @@ public final class RunLog implements AutoCloseable {
      * new run, the checkpoint's step for one that goes on. A torn last line goes too.
      */
     public static RunLog open(Path file, long lastStep) throws IOException {
+        return open(file, lastStep, line -> false);
+    }
+
+    /** The same, which also cuts off the lines of {@code lastStep} that will be told again: those of a pending evaluation. */
+    public static RunLog open(Path file, long lastStep, Predicate<JsonObject> pending) throws IOException {
         FileChannel channel =
                 FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
         try {
-            channel.truncate(lastStep == 0 ? 0 : bytesUpTo(file, lastStep));
+            channel.truncate(lastStep == 0 ? 0 : bytesUpTo(file, lastStep, pending));
             channel.position(channel.size());
             return new RunLog(channel);
         } catch (IOException e) {
@@ -42,13 +49,13 @@ public final class RunLog implements AutoCloseable {
         }
     }
 
-    /** The length of the file's beginning that is whole lines of steps up to {@code lastStep}. */
-    private static long bytesUpTo(Path file, long lastStep) throws IOException {
+    /** The length of the file's beginning that is whole lines of steps up to {@code lastStep}, without those that are pending. */
+    private static long bytesUpTo(Path file, long lastStep, Predicate<JsonObject> pending) throws IOException {
         byte[] content = Files.readAllBytes(file);
         int kept = 0;
         for (int end = 0; end < content.length; end++) {
             if (content[end] == '\n') {
-                if (stepOf(file, new String(content, kept, end - kept, StandardCharsets.UTF_8)) > lastStep) {
+                if (!isKept(file, new String(content, kept, end - kept, StandardCharsets.UTF_8), lastStep, pending)) {
                     break;
                 }
                 kept = end + 1;
@@ -57,11 +64,13 @@ public final class RunLog implements AutoCloseable {
         return kept;
     }
 
-    private static long stepOf(Path file, String line) {
+    private static boolean isKept(Path file, String line, long lastStep, Predicate<JsonObject> pending) {
         try {
-            return Json.parse(file, line).longOr("step", Long.MAX_VALUE);
+            JsonObject entry = Json.parse(file, line);
+            long step = entry.longOr("step", Long.MAX_VALUE);
+            return step < lastStep || (step == lastStep && !pending.test(entry));
         } catch (CheckpointException e) {
-            return Long.MAX_VALUE;
+            return false;
         }
     }
 

@@ -37,7 +37,10 @@ final class RunRecorder implements AutoCloseable {
         this.listeners = listeners;
         this.images = model.imageShape() != null;
         this.diagnosticsEvery = DiagnosticsLog.every(config, plan.totalSteps());
-        this.log = RunLog.open(directory.resolve(RunOutput.METRICS), state.step());
+        this.log = RunLog.open(
+                directory.resolve(RunOutput.METRICS),
+                state.step(),
+                line -> state.evaluationPending() && line.has("eval_loss"));
         DiagnosticsLog layers = null;
         try {
             layers = trainable.adapter() == null

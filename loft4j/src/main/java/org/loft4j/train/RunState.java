@@ -36,6 +36,7 @@ final class RunState {
     private @Nullable String finished;
     private long resultStep;
     private long skippedSince;
+    private boolean evaluationPending;
     private final LossWatch watch;
     private final List<Map<String, Object>> history = new ArrayList<>();
 
@@ -134,8 +135,18 @@ final class RunState {
         return mean;
     }
 
+    /** Whether the evaluation after this step was given up, and is to be made before the next step is taken. */
+    boolean evaluationPending() {
+        return evaluationPending;
+    }
+
+    void leaveEvaluation() {
+        evaluationPending = true;
+    }
+
     /** Takes an evaluation into account and says whether it is the best so far. */
     boolean evaluated(double score) {
+        evaluationPending = false;
         best = best.after(step, score);
         return best.step() == step;
     }
@@ -201,6 +212,7 @@ final class RunState {
         tree.put("result_step", resultStep);
         tree.put("plan", plan.settings());
         tree.put("skipped_since", skippedSince);
+        tree.put("evaluation_pending", evaluationPending);
         tree.put("loss_watch", watch.tree());
         tree.put("log_history", history.stream().map(RunLog::finite).toList());
         return tree;
@@ -230,6 +242,7 @@ final class RunState {
         state.finished = json.findString("finished");
         state.resultStep = json.longOr("result_step", 0);
         state.skippedSince = json.longOr("skipped_since", 0);
+        state.evaluationPending = json.booleanOr("evaluation_pending", false);
         state.watch.restore(json.node("loss_watch"));
         JsonNode history = json.node("log_history");
         if (history != null) {

@@ -140,6 +140,11 @@ public final class TrainingRun implements AutoCloseable {
         return state.step();
     }
 
+    /** Whether the evaluation after this step is still to be made: the stop that ended the run before came first. */
+    public boolean evaluationPending() {
+        return state.evaluationPending();
+    }
+
     public long totalSteps() {
         return plan.totalSteps();
     }
@@ -150,7 +155,10 @@ public final class TrainingRun implements AutoCloseable {
         return active == null ? startedFrom : active.newest();
     }
 
-    /** Lets the step in progress finish, saves, and ends the run. May be called from any thread. */
+    /**
+     * Lets the step in progress finish, saves, and ends the run. An evaluation is given up, and made when the run goes on. May be
+     * called from any thread.
+     */
     public void requestStop() {
         stopRequested.set(true);
     }
@@ -182,10 +190,13 @@ public final class TrainingRun implements AutoCloseable {
             saver = active;
             while (!isOver()) {
                 active.poll();
-                boolean improved = tell(recorder, step(trainer));
-                Divergence divergence = isOver() ? null : state.divergence();
-                boolean stop = stopRequested.get() && !isOver();
-                if (stop || divergence != null || improved || isOver() || isDue(saveEvery())) {
+                // its checkpoint is there already, and the evaluation is made again if it is gone on from once more
+                boolean saved = state.evaluationPending();
+                boolean improved = saved ? evaluate(recorder) : tell(recorder, step(trainer));
+                boolean givenUp = state.evaluationPending();
+                Divergence divergence = givenUp || isOver() ? null : state.divergence();
+                boolean stop = givenUp || (stopRequested.get() && !isOver());
+                if (!saved && (stop || divergence != null || improved || isOver() || isDue(saveEvery()))) {
                     // until the save before has ended, the best checkpoint may not be there
                     active.await();
                     active.save(state.step(), state.tree(seconds(), plan, output.checkpoints()), needed());
@@ -260,7 +271,8 @@ public final class TrainingRun implements AutoCloseable {
     }
 
     private boolean isOver() {
-        return state.step() >= plan.totalSteps() || state.best().exhausted(config.earlyStoppingPatience());
+        boolean ended = state.step() >= plan.totalSteps() || state.best().exhausted(config.earlyStoppingPatience());
+        return ended && !state.evaluationPending();
     }
 
     private boolean isDue(long every) {
@@ -288,14 +300,18 @@ public final class TrainingRun implements AutoCloseable {
         return data.eval() != null && (last || isDue(evalEvery())) && evaluate(recorder);
     }
 
-    /** Says whether this is the best evaluation so far. */
+    /** Says whether this is the best evaluation so far; once a stop is asked for, the rest of it is left for the resumed run. */
     private boolean evaluate(RunRecorder recorder) throws IOException {
         trainable.setTraining(false);
         Examples rows = Objects.requireNonNull(data.eval());
         Evaluation evaluation;
         try {
-            evaluation =
-                    data.measured(model, new Evaluator(model, data.padId(), config.evalBatchSize()).evaluate(rows));
+            evaluation = new Evaluator(model, data.padId(), config.evalBatchSize()).evaluate(rows, stopRequested::get);
+            if (evaluation == null) {
+                state.leaveEvaluation();
+                return false;
+            }
+            evaluation = data.measured(model, evaluation);
         } catch (RuntimeException | OutOfMemoryError e) {
             throw explained(e, "the evaluation after step " + state.step(), List.of());
         }

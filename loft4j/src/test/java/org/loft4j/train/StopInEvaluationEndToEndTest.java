@@ -1,0 +1,143 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.data.Dataset;
+import org.loft4j.data.Examples;
+import org.loft4j.data.MiniBatch;
+import org.loft4j.nn.Model;
+
+/** A stop that is asked for while held-out rows are judged waits for none of them, and costs the run none. */
+class StopInEvaluationEndToEndTest {
+    private static final TrainConfig CONFIG =
+            TinyRun.config(Method.LOFT).evalBatchSize(4).build();
+    private static final int LAST = 24;
+
+    @TempDir
+    Path directory;
+
+    private Path whole;
+    private Path stopped;
+
+    @BeforeEach
+    void anUndisturbedRun() throws IOException {
+        whole = directory.resolve("whole");
+        stopped = directory.resolve("stopped");
+        TinyRun.train(CONFIG, whole, OnExisting.REFUSE);
+    }
+
+    /** Three batches of four rows; as the second is collected, something may happen. */
+    private static final class HeldOut implements Examples {
+        private final Dataset rows = TinyRun.counting(12, 2);
+        private Runnable atSecond = () -> {};
+        private int batches;
+
+        @Override
+        public int size() {
+            return rows.size();
+        }
+
+        @Override
+        public int[] lengths() {
+            return rows.lengths();
+        }
+
+        @Override
+        public String fingerprint() {
+            return rows.fingerprint();
+        }
+
+        @Override
+        public MiniBatch batch(int[] indices, long padId) {
+            batches++;
+            if (batches % 3 == 2) {
+                atSecond.run();
+            }
+            return rows.batch(indices, padId);
+        }
+
+        @Override
+        public MiniBatch trainingBatch(int[] indices, long padId, long seed, long epoch) {
+            return batch(indices, padId);
+        }
+    }
+
+    /** Goes on until the evaluation after a step. */
+    private void stopInEvaluationAfter(long step) throws IOException {
+        HeldOut heldOut = new HeldOut();
+        try (Model model = TinyRun.model();
+                TrainingRun run = open(model, heldOut)) {
+            heldOut.atSecond = () -> {
+                if (run.step() == step) {
+                    run.requestStop();
+                }
+            };
+            TrainResult result = run.run();
+            assertEquals(TrainResult.Outcome.INTERRUPTED, result.outcome());
+            assertEquals(step, result.step());
+            assertEquals(stopped.resolve("checkpoint-" + step), result.checkpoint());
+            assertEquals(2, heldOut.batches % 3, "the third batch was judged");
+            assertTrue(run.evaluationPending());
+        }
+        assertEquals(step, lastEvaluated() + 4, "it was told of");
+    }
+
+    private TrainingRun open(Model model, HeldOut heldOut) throws IOException {
+        TrainData data = new TrainData(TinyRun.counting(50, 1), heldOut, 0, 16);
+        return TrainingRun.open(model, data, CONFIG, TinyRun.lora(), stopped, OnExisting.RESUME);
+    }
+
+    private long lastEvaluated() throws IOException {
+        List<String> lines = TrainingRunEndToEndTest.timeless(stopped);
+        return 4L * lines.stream().filter(line -> line.contains("eval_loss")).count();
+    }
+
+    private void dieAt(long step) throws IOException {
+        try (Model model = TinyRun.model();
+                TrainingRun run = open(model, new HeldOut())) {
+            run.addListener(new TrainListener() {
+                @Override
+                public void onStep(StepEvent event) {
+                    if (event.step() == step) {
+                        throw new IllegalStateException("as if killed");
+                    }
+                }
+            });
+            assertThrows(IllegalStateException.class, run::run);
+        }
+    }
+
+    @Test
+    void itIsMadeWhenTheRunGoesOnWhichEndsBitForBitWhereItWouldHaveEnded() throws IOException {
+        stopInEvaluationAfter(4);
+        stopInEvaluationAfter(4);
+        stopInEvaluationAfter(12);
+        // the evaluation has been told of, and the checkpoint that says so was never written
+        dieAt(13);
+        assertEquals(12, lastEvaluated());
+        stopInEvaluationAfter(LAST);
+        try (Model model = TinyRun.model();
+                TrainingRun run = open(model, new HeldOut())) {
+            assertEquals(LAST, run.step());
+            TrainResult end = run.run();
+            assertEquals(TrainResult.Outcome.FINISHED, end.outcome());
+            assertFalse(run.evaluationPending());
+            assertFalse(end.lastEvaluation().isEmpty());
+        }
+        TrainingRunEndToEndTest.assertSameResult(Method.LOFT, whole, stopped, LAST);
+        try (Stream<Path> entries = Files.list(stopped)) {
+            assertTrue(entries.noneMatch(path -> path.toString().contains("set-aside")), "none is written twice");
+        }
+    }
+}
