@@ -65,6 +65,15 @@ class RunLogTest {
         assertEquals("{\"step\":3,\"loss\":9.0}", lines.get(2));
     }
 
+    /** An evaluation that will be made again is told once, whatever came of it before. */
+    @Test
+    void aResumeCutsWhatIsPendingOfItsLastStep() throws IOException {
+        RunLog.open(file, 2, line -> line.has("loss")).close();
+        assertEquals(List.of("{\"step\":1,\"loss\":1.0}"), Files.readAllLines(file));
+        RunLog.open(file, 1, line -> line.has("eval_loss")).close();
+        assertEquals(1, Files.readAllLines(file).size());
+    }
+
     @Test
     void aTornLastLineGoes() throws IOException {
         Files.writeString(file, "{\"step\":3,\"lo", StandardOpenOption.APPEND);
