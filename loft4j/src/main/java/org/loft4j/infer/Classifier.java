@@ -13,7 +13,7 @@ import org.loft4j.tensor.Dtype;
 
 /**
  * Sorts texts into the classes that a model was trained for. Any number of threads may use it: they take turns, and one answer
- * uses all cores.
+ * uses all cores, on a thread of the classifier's own.
  *
  * <pre>
  * try (Classifier classifier = Classifier.open(Path.of("run"))) {
@@ -79,7 +79,10 @@ public final class Classifier implements AutoCloseable {
      * @throws IllegalStateException if it was closed
      */
     public List<Prediction> classify(List<String> some) {
-        return turns.use(() -> texts.classify(some));
+        return turns.use(() -> {
+            List<String> read = List.copyOf(some);
+            return turns.apart(() -> texts.classify(read));
+        });
     }
 
     /** Waits for the answer in progress, and frees the model. */

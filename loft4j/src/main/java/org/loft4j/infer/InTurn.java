@@ -1,21 +1,62 @@
 package org.loft4j.infer;
 
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.Engine;
 
-/** Lets one thread at a time use a model, first come, first served: a single answer keeps all cores busy as it is. */
+/**
+ * Lets one thread at a time use a model, first come, first served: a single answer keeps all cores busy as it is. The model
+ * works on a thread of its own while the one that asks waits, for OpenMP gives each thread that computes a team of native
+ * threads, one a core, and the C library gives it a heap, for as long as it lives.
+ */
 final class InTurn {
+    private static final Duration IDLE = Duration.ofMinutes(1);
+
     private final ReentrantLock lock = new ReentrantLock(true);
     private final String name;
+    private final ThreadPoolExecutor own;
+    private @Nullable Visit visit;
+    private volatile @Nullable Thread working;
     private boolean closed;
 
     /** @param name what is used, for messages */
     InTurn(String name) {
-        this.name = name;
+        this(name, IDLE);
     }
 
-    /** @throws IllegalStateException if it was closed */
+    /** @param idle after so long without work the thread ends, until there is some: not everyone closes */
+    InTurn(String name, Duration idle) {
+        this.name = name;
+        this.own = new ThreadPoolExecutor(
+                1, 1, idle.toMillis(), TimeUnit.MILLISECONDS, new LinkedBlockingQueue<>(), work -> {
+                    Thread thread = new Thread(work, "loft-" + name);
+                    thread.setDaemon(true);
+                    return thread;
+                });
+        own.allowCoreThreadTimeOut(true);
+    }
+
+    /**
+     * Works on the calling thread while others wait for their turn.
+     *
+     * @throws IllegalStateException if it was closed
+     */
     <T> T use(Supplier<T> work) {
+        if (isWorking()) {
+            // the model asks itself: whoever waits for it has the turn
+            return work.get();
+        }
         lock.lock();
         try {
             if (closed) {
@@ -27,24 +68,157 @@ final class InTurn {
         }
     }
 
+    /** Within {@link #use}: works on the model's thread while this one waits, an interrupt notwithstanding. */
+    <T> T apart(Supplier<T> work) {
+        if (isWorking()) {
+            return work.get();
+        }
+        Visit outer = visit;
+        try {
+            if (outer != null) {
+                // from what was handed back: the model's thread waits for that
+                return outer.asking().ask(outer.model(), work);
+            }
+            Visit first = new Visit(new Side(), new Side());
+            visit = first;
+            return first.asking().ask(own, () -> atWork(work));
+        } catch (Throwable fault) {
+            tellWhoAsked(fault);
+            throw fault;
+        } finally {
+            visit = outer;
+        }
+    }
+
+    /** Within {@link #apart}: works on the thread that asked while the model's waits. */
+    void back(Runnable work) {
+        Visit present = Objects.requireNonNull(visit);
+        present.model().ask(present.asking(), () -> {
+            work.run();
+            return true;
+        });
+    }
+
+    private <T> T atWork(Supplier<T> work) {
+        working = Thread.currentThread();
+        try {
+            // begun beside the lanes of a training it would stay on one core
+            Engine.threads();
+            return work.get();
+        } finally {
+            working = null;
+        }
+    }
+
+    private boolean isWorking() {
+        return Thread.currentThread() == working;
+    }
+
+    /** Lets a trace from the model's thread go on with the frames of this one. */
+    private static void tellWhoAsked(Throwable fault) {
+        StackTraceElement[] there = fault.getStackTrace();
+        boolean told = Arrays.stream(there)
+                .anyMatch(frame -> frame.getClassName().equals(InTurn.class.getName())
+                        && frame.getMethodName().equals("apart"));
+        if (!told) {
+            fault.setStackTrace(Stream.of(there, new Throwable().getStackTrace())
+                    .flatMap(Arrays::stream)
+                    .toArray(StackTraceElement[]::new));
+        }
+    }
+
     /**
      * Waits for who is at work, and closes once.
      *
      * @throws IllegalStateException if the caller is at work itself
      */
     void close(Runnable release) {
-        if (lock.isHeldByCurrentThread()) {
+        if (lock.isHeldByCurrentThread() || isWorking()) {
             throw new IllegalStateException("the " + name + " cannot be closed while it answers this very thread:"
                     + " close it when the answer is there");
         }
         lock.lock();
         try {
             if (!closed) {
+                closed = true;
+                own.shutdown();
                 release.run();
             }
-            closed = true;
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** The thread that asks and that of the model, of which one works and the other waits for it. */
+    private record Visit(Side asking, Side model) {}
+
+    /** One of two threads; as an executor, what the other has it do. */
+    private static final class Side implements Executor {
+        private static final Runnable DONE = () -> {};
+
+        // has room without an allocation, which may fail where memory has run out
+        private final BlockingQueue<Runnable> tasks = new ArrayBlockingQueue<>(1);
+
+        @Override
+        public void execute(Runnable task) {
+            tasks.add(task);
+        }
+
+        /** Has the other thread work, and does meanwhile what that hands back. */
+        <T> T ask(Executor other, Supplier<T> work) {
+            Outcome<T> outcome = new Outcome<>();
+            other.execute(() -> {
+                outcome.of(work);
+                execute(DONE);
+            });
+            for (Runnable task = next(); task != DONE; task = next()) {
+                task.run();
+            }
+            return outcome.get();
+        }
+
+        private Runnable next() {
+            boolean interrupted = false;
+            try {
+                while (true) {
+                    try {
+                        return tasks.take();
+                    } catch (InterruptedException e) {
+                        interrupted = true;
+                    }
+                }
+            } finally {
+                if (interrupted) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+        }
+    }
+
+    /** What work on the other thread ended in. */
+    private static final class Outcome<T> {
+        private @Nullable T value;
+        private @Nullable Throwable fault;
+
+        void of(Supplier<T> work) {
+            try {
+                value = work.get();
+            } catch (Throwable e) {
+                fault = e;
+            }
+        }
+
+        T get() {
+            if (fault != null) {
+                throw Outcome.<RuntimeException>unchecked(fault);
+            }
+            return Objects.requireNonNull(value);
+        }
+
+        /** Whatever it is: a listener in another language may throw checked exceptions too. */
+        @SuppressWarnings("unchecked")
+        private static <E extends Throwable> E unchecked(Throwable fault) throws E {
+            throw (E) fault;
         }
     }
 }

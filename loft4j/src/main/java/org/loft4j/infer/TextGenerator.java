@@ -21,7 +21,7 @@ import org.loft4j.tensor.Dtype;
 
 /**
  * Continues texts: tokens in, whole characters out, up to a stop string. Any number of threads may use it: they take turns, and
- * one answer uses all cores.
+ * one answer uses all cores, on a thread of the generator's own, which {@link #close} ends.
  *
  * <pre>
  * try (TextGenerator generator = TextGenerator.open(Path.of("run"))) {
@@ -119,7 +119,8 @@ public final class TextGenerator implements AutoCloseable {
     }
 
     private Answer one(long[] prompt, Request request) {
-        return generateAlone(List.of(prompt), 0, request, (row, piece) -> {}).get(0);
+        return turns.apart(() -> generateAlone(List.of(prompt), 0, request, (row, piece) -> {}))
+                .get(0);
     }
 
     /** What the template was told in training beside the messages. */
@@ -188,7 +189,11 @@ public final class TextGenerator implements AutoCloseable {
      * @throws IllegalStateException if it was closed
      */
     public List<Answer> generate(List<long[]> prompts, long firstRow, Request request, TextListener listener) {
-        return turns.use(() -> generateAlone(prompts, firstRow, request, listener));
+        return turns.use(() -> {
+            List<long[]> read = List.copyOf(prompts);
+            TextListener here = (row, piece) -> turns.back(() -> listener.onText(row, piece));
+            return turns.apart(() -> generateAlone(read, firstRow, request, here));
+        });
     }
 
     private List<Answer> generateAlone(List<long[]> prompts, long firstRow, Request request, TextListener listener) {

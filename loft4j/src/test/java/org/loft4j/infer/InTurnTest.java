@@ -1,23 +1,47 @@
 package org.loft4j.infer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.loft4j.tensor.Threads;
 
 class InTurnTest {
+    private final InTurn inTurn = new InTurn("generator");
+
+    @AfterEach
+    void close() {
+        inTurn.close(() -> {});
+    }
+
+    private Thread worker() {
+        return inTurn.use(() -> inTurn.apart(Thread::currentThread));
+    }
+
     @Test
     void whoIsAtWorkCannotCloseWhatItWorksWith() {
-        InTurn inTurn = new InTurn("generator");
         List<String> done = new ArrayList<>();
         String answer = inTurn.use(() -> {
             IllegalStateException refused =
                     assertThrows(IllegalStateException.class, () -> inTurn.close(() -> done.add("closed")));
             assertTrue(String.valueOf(refused.getMessage()).contains("generator"), refused.getMessage());
-            return "answer";
+            return inTurn.apart(() -> {
+                assertThrows(IllegalStateException.class, () -> inTurn.close(() -> done.add("closed")));
+                return "answer";
+            });
         });
         assertEquals("answer", answer);
         assertEquals(List.of(), done);
@@ -25,5 +49,162 @@ class InTurnTest {
         inTurn.close(() -> done.add("closed again"));
         assertEquals(List.of("closed"), done);
         assertThrows(IllegalStateException.class, () -> inTurn.use(() -> "late"));
+    }
+
+    /** What a model holds is freed once, whatever that ends in. */
+    @Test
+    void whatCannotBeClosedWellIsClosed() {
+        Thread worker = worker();
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> inTurn.close(() -> {
+                    throw new IllegalArgumentException("freed in part");
+                }));
+        inTurn.close(() -> {
+            throw new AssertionError("twice");
+        });
+        assertThrows(IllegalStateException.class, () -> inTurn.use(() -> "late"));
+        assertEnds(worker);
+    }
+
+    private static void assertEnds(Thread thread) {
+        try {
+            thread.join(60_000);
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+        assertFalse(thread.isAlive());
+    }
+
+    @Test
+    void theModelWorksOnOneThreadAndEachThatAsksHearsOnItsOwn() throws InterruptedException {
+        Set<Thread> workers = ConcurrentHashMap.newKeySet();
+        Set<Thread> heard = ConcurrentHashMap.newKeySet();
+        List<Thread> asking = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            asking.add(new Thread(() -> inTurn.use(() -> inTurn.apart(() -> {
+                inTurn.back(() -> heard.add(Thread.currentThread()));
+                return workers.add(Thread.currentThread());
+            }))));
+        }
+        asking.forEach(Thread::start);
+        for (Thread thread : asking) {
+            thread.join(60_000);
+        }
+        assertEquals(Set.copyOf(asking), heard);
+        assertEquals(Set.of(worker()), workers);
+        assertEquals("loft-generator", worker().getName());
+        assertTrue(worker().isDaemon());
+    }
+
+    /** A fault has its type, and the frames of both threads, each once. */
+    @Test
+    void faultsTellWhereAndForWhom() {
+        IllegalArgumentException fault = assertThrows(
+                IllegalArgumentException.class,
+                () -> inTurn.use(() -> inTurn.apart(() -> {
+                    throw new IllegalArgumentException("in the model");
+                })));
+        List<StackTraceElement> trace = Arrays.asList(fault.getStackTrace());
+        assertEquals(1, count(trace, "atWork"), trace.toString());
+        assertEquals(1, count(trace, "apart"), trace.toString());
+        assertEquals(1, count(trace, "faultsTellWhereAndForWhom"), trace.toString());
+    }
+
+    private static long count(List<StackTraceElement> trace, String method) {
+        return trace.stream()
+                .filter(frame -> frame.getMethodName().equals(method))
+                .count();
+    }
+
+    /** Those of a listener go through the model's thread, checked ones of other languages too, and stay what they are. */
+    @Test
+    void aFaultOfAListenerEndsTheWork() {
+        IOException fault = new IOException("the browser has gone");
+        StackTraceElement[] trace = fault.getStackTrace();
+        List<Object> seen = new ArrayList<>();
+        IOException caught = assertThrows(
+                IOException.class,
+                () -> inTurn.use(() -> inTurn.apart(() -> {
+                    try {
+                        inTurn.back(() -> InTurnTest.<RuntimeException>fail(fault));
+                        return "not reached";
+                    } finally {
+                        seen.add(Thread.currentThread());
+                    }
+                })));
+        assertSame(fault, caught);
+        assertEquals(List.of(worker()), seen);
+        assertEquals(trace.length, Arrays.asList(caught.getStackTrace()).indexOf(trace[trace.length - 1]) + 1);
+    }
+
+    @SuppressWarnings("unchecked")
+    private static <E extends Throwable> void fail(Throwable fault) throws E {
+        throw (E) fault;
+    }
+
+    @Test
+    void anInterruptDoesNotEndTheWorkAndIsSeenByListeners() {
+        List<Boolean> seen = new ArrayList<>();
+        Thread.currentThread().interrupt();
+        String answer = inTurn.use(() -> inTurn.apart(() -> {
+            inTurn.back(() -> seen.add(Thread.currentThread().isInterrupted()));
+            inTurn.back(() -> seen.add(Thread.interrupted()));
+            inTurn.back(() -> seen.add(Thread.currentThread().isInterrupted()));
+            return "answer";
+        }));
+        assertFalse(Thread.interrupted());
+        assertEquals("answer", answer);
+        assertEquals(List.of(true, true, false), seen);
+    }
+
+    /** A listener may ask for another answer, and so may the model. */
+    @Test
+    void whatIsHandedBackMayAskAgain() {
+        List<Object> seen = new ArrayList<>();
+        Thread here = Thread.currentThread();
+        String answer = inTurn.use(() -> inTurn.apart(() -> {
+            inTurn.back(() -> seen.add(inTurn.use(() -> inTurn.apart(() -> {
+                inTurn.back(() -> seen.add(Thread.currentThread()));
+                return Thread.currentThread();
+            }))));
+            seen.add(worker());
+            return "answer";
+        }));
+        assertEquals("answer", answer);
+        assertEquals(List.of(here, worker(), worker()), seen);
+        RuntimeException inner = assertThrows(
+                RuntimeException.class,
+                () -> inTurn.use(() -> inTurn.apart(() -> {
+                    inTurn.back(() -> inTurn.use(() -> inTurn.apart(() -> {
+                        throw new IllegalStateException("of the inner one");
+                    })));
+                    return "not reached";
+                })));
+        assertEquals("of the inner one", inner.getMessage());
+        assertEquals(worker(), worker());
+    }
+
+    @Test
+    void theThreadOfWhatNobodyClosesEnds() {
+        InTurn idle = new InTurn("classifier", Duration.ofMillis(20));
+        Thread first = idle.use(() -> idle.apart(Thread::currentThread));
+        assertEnds(first);
+        Thread second = idle.use(() -> idle.apart(Thread::currentThread));
+        assertNotSame(first, second);
+        assertEnds(second);
+    }
+
+    /** A thread whose first operation comes while a training's lanes are at work takes over the one thread that they have. */
+    @Test
+    void anAnswerUsesAllCoresWhateverWasAtWorkWhenItsThreadBegan() {
+        try (Threads cores = Threads.of(3)) {
+            int left = inTurn.use(() -> inTurn.apart(() -> {
+                torch.set_num_threads(1);
+                return torch.get_num_threads();
+            }));
+            assertEquals(1, left);
+            assertEquals(3, inTurn.use(() -> inTurn.apart(torch::get_num_threads)));
+        }
     }
 }
