@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.DataException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Conversation;
@@ -136,7 +137,9 @@ final class GenerateCommand implements Verb {
         try (LoadedModel loaded = LoadedModel.openLanguageModel(model, device, loadIn.value());
                 Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
             Prompts prompts = Prompts.of(rows, format(rows, loaded), prompt, tokenizer);
-            TextGenerator generator = new TextGenerator(Generator.of(loaded.model()), tokenizer);
+            Generator ids = Generator.of(loaded.model());
+            check(rows, prompts, ids);
+            TextGenerator generator = new TextGenerator(ids, tokenizer);
             Request request = new Request(sampling.maxNewTokens, prompts.stopIds(), sampling.stop, sampling.orGreedy());
             List<Map<String, Object>> trees = new ArrayList<>();
             List<Prompts.Prompt> all = prompts.prompts();
@@ -154,6 +157,21 @@ final class GenerateCommand implements Verb {
             }
         }
         return ExitCode.OK;
+    }
+
+    /** Refuses a prompt that cannot be continued before the first is, whose answer would be lost. */
+    private static void check(List<Row> rows, Prompts prompts, Generator generator) throws DataException {
+        for (int i = 0; i < rows.size(); i++) {
+            Origin origin = rows.get(i).origin();
+            try {
+                generator.check(List.of(prompts.prompts().get(i).ids()));
+            } catch (ConfigException e) {
+                if (origin.equals(Origin.MEMORY)) {
+                    throw e;
+                }
+                throw origin.fault(String.valueOf(e.getMessage()));
+            }
+        }
     }
 
     /** How turns are written; null where there are none. */

@@ -121,6 +121,20 @@ class GenerateEndToEndTest {
         assertEquals("One day, Timmy", answers.get(0).get("prompt").asText());
     }
 
+    /** The answers to the prompts before it would be lost. */
+    @Test
+    void aPromptThatCannotBeContinuedIsToldBeforeTheFirstToken() throws Exception {
+        Path rows = Files.writeString(
+                folder.resolve("long.jsonl"),
+                "{\"text\": \"One day, Timmy\"}\n{\"text\": \"" + "Once upon a time ".repeat(200) + "\"}\n");
+        Captured call = loft("generate", "--model", model, "--data", rows.toString(), "--eval-batch-size", "1");
+        assertTrue(call.status() != 0);
+        assertEquals("", call.out());
+        assertTrue(
+                call.err().contains(rows + ", line 2: a prompt must have fewer tokens than max_position_embeddings"),
+                call.err());
+    }
+
     @Test
     void drawsRepeatWithTheirSeed() {
         String first = drawn(1);
