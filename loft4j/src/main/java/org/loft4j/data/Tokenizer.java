@@ -262,14 +262,27 @@ public final class Tokenizer implements AutoCloseable {
     /** The special token that a text begins with, blanks aside. */
     OptionalLong firstSpecial(String text) {
         for (long id : ids(text, false).ids()) {
-            String shown = decode(new long[] {id}, false);
-            if (!shown.isBlank() && decode(new long[] {id}, true).isEmpty()) {
-                return OptionalLong.of(id);
-            } else if (!shown.isBlank()) {
-                return OptionalLong.empty();
+            if (!decode(new long[] {id}, false).isBlank()) {
+                return isSpecial(id) ? OptionalLong.of(id) : OptionalLong.empty();
             }
         }
         return OptionalLong.empty();
+    }
+
+    /** The special token that a text spells; empty for any other text. What is decoded without special tokens lacks it. */
+    public OptionalLong specialId(String text) {
+        long[] ids = encode(text, false);
+        // an unknown character is a special token, too, but does not spell it
+        return ids.length == 1
+                        && isSpecial(ids[0])
+                        && decode(ids, false).strip().equals(text.strip())
+                ? OptionalLong.of(ids[0])
+                : OptionalLong.empty();
+    }
+
+    private boolean isSpecial(long id) {
+        return !decode(new long[] {id}, false).isBlank()
+                && decode(new long[] {id}, true).isEmpty();
     }
 
     /** Many texts, with their special tokens, on all cores. */

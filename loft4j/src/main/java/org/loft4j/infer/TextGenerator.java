@@ -3,6 +3,7 @@ package org.loft4j.infer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -136,7 +137,7 @@ public final class TextGenerator implements AutoCloseable {
      *
      * @param maxNewTokens at least 1
      * @param stopIds ids that end a text and do not belong to it, as a rule {@link Tokenizer#stopIds}
-     * @param stopStrings strings that do the same; may be empty
+     * @param stopStrings strings that do the same, special tokens among them; may be empty
      * @param sampling how tokens are chosen
      */
     public record Request(int maxNewTokens, Set<Long> stopIds, List<String> stopStrings, SamplingConfig sampling) {
@@ -197,7 +198,11 @@ public final class TextGenerator implements AutoCloseable {
     }
 
     private List<Answer> generateAlone(List<long[]> prompts, long firstRow, Request request, TextListener listener) {
-        Set<Long> stopIds = request.stopIds();
+        // a special token is no part of the text, in which a stop string is looked for
+        Set<Long> spelled = new HashSet<>();
+        request.stopStrings().forEach(stop -> tokenizer.specialId(stop).ifPresent(spelled::add));
+        Set<Long> stopIds = new HashSet<>(spelled);
+        stopIds.addAll(request.stopIds());
         List<Text> texts = new ArrayList<>();
         prompts.forEach(prompt ->
                 texts.add(new Text(new StreamingDecoder(tokenizer, prompt), new StopStrings(request.stopStrings()))));
@@ -215,9 +220,13 @@ public final class TextGenerator implements AutoCloseable {
             Text text = texts.get(i);
             text.say(text.stops().add(text.decoder().finish()), i, listener);
             text.say(text.stops().finish(), i, listener);
-            End end = text.stops().isFound() ? End.STOP_STRING : end(made.get(i).stop());
-            answers.add(new Answer(
-                    text.said().toString(), prompts.get(i).length, made.get(i).ids().length, end));
+            long[] ids = made.get(i).ids();
+            long last = ids[ids.length - 1];
+            boolean stopped = spelled.contains(last) && !request.stopIds().contains(last);
+            End end = stopped || text.stops().isFound()
+                    ? End.STOP_STRING
+                    : end(made.get(i).stop());
+            answers.add(new Answer(text.said().toString(), prompts.get(i).length, ids.length, end));
         }
         return answers;
     }

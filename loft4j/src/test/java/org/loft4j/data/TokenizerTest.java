@@ -68,6 +68,18 @@ class TokenizerTest {
         }
     }
 
+    /** A character that the vocabulary lacks becomes one, too, but is another text. */
+    @Test
+    void aSpecialTokenIsKnownByItsText() throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.open(WORDPIECE)) {
+            assertEquals(OptionalLong.of(2), tokenizer.specialId("[SEP]"));
+            assertEquals(1, tokenizer.encode("日", false).length);
+            for (String other : List.of("日", "the", "[SEP][SEP]", "the [SEP]", "", " ")) {
+                assertEquals(OptionalLong.empty(), tokenizer.specialId(other), other);
+            }
+        }
+    }
+
     @Test
     void readsObjectValuedTokensAndAbsentLimits() throws IOException {
         try (Tokenizer tokenizer = Tokenizer.open(WORDPIECE)) {

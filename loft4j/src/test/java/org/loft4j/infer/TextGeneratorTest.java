@@ -1,6 +1,7 @@
 package org.loft4j.infer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
@@ -9,12 +10,23 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.AbstractList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.data.Message;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.infer.TextGenerator.Answer;
+import org.loft4j.infer.TextGenerator.End;
+import org.loft4j.infer.TextGenerator.Request;
 import org.loft4j.model.Fixture;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Decoder;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
 
 class TextGeneratorTest {
     @TempDir
@@ -94,5 +106,57 @@ class TextGeneratorTest {
                 IllegalStateException.class,
                 () -> generator.reply(List.of(Message.of("user", "Once")), 12, SamplingConfig.GREEDY));
         assertEquals("the generator is closed", reply.getMessage());
+    }
+
+    /** OpenMP would keep a team of threads for each thread that computes. */
+    @Test
+    void theModelHasOneThreadForAllThatAskAndTheyHearOnTheirOwn() throws Exception {
+        Set<Thread> computing = ConcurrentHashMap.newKeySet();
+        Set<Thread> heard = ConcurrentHashMap.newKeySet();
+        try (Model stories = Models.open(model, ModelOptions.of(Task.CAUSAL_LM));
+                Tokenizer tokenizer = Tokenizer.open(model);
+                TextGenerator generator = new TextGenerator(
+                        new Generator(ScriptedDecoder.of((Decoder) stories, i -> {
+                            computing.add(Thread.currentThread());
+                            return new float[] {0, 0, 0, i};
+                        })),
+                        tokenizer)) {
+            Request request = new Request(3, Set.of(), List.of(), SamplingConfig.GREEDY);
+            List<Thread> asking = Stream.generate(() -> new Thread(() -> generator.generate(
+                            List.of(new long[] {1}), request, (row, piece) -> heard.add(Thread.currentThread()))))
+                    .limit(3)
+                    .toList();
+            asking.forEach(Thread::start);
+            for (Thread thread : asking) {
+                thread.join(60_000);
+            }
+            assertEquals(1, computing.size(), computing.toString());
+            assertEquals(Set.copyOf(asking), heard);
+        }
+    }
+
+    /** The text, which a stop string is looked for in, has no special tokens. */
+    @Test
+    void aSpecialTokenMayBeAStopString() throws Exception {
+        try (Model stories = Models.open(model, ModelOptions.of(Task.CAUSAL_LM));
+                Tokenizer tokenizer = Tokenizer.open(model)) {
+            long word = tokenizer.encode("there", false)[0];
+            long begin = tokenizer.bosId().orElseThrow();
+            long end = tokenizer.eosId().orElseThrow();
+            String beginning = tokenizer.decode(new long[] {begin}, false);
+            for (long special : new long[] {begin, end}) {
+                Request request = new Request(5, Set.of(end), List.of("no", beginning), SamplingConfig.GREEDY);
+                try (TextGenerator generator = new TextGenerator(
+                        new Generator(ScriptedDecoder.saying((Decoder) stories, word, word, special, word, word, word)),
+                        tokenizer)) {
+                    List<long[]> prompts = List.of(new long[] {begin, word}, new long[] {begin});
+                    for (Answer answer : generator.generate(prompts, request, (row, piece) -> {})) {
+                        assertEquals(special == end ? End.STOP_ID : End.STOP_STRING, answer.end());
+                        assertEquals(3, answer.newTokens());
+                        assertFalse(answer.text().isEmpty());
+                    }
+                }
+            }
+        }
     }
 }
