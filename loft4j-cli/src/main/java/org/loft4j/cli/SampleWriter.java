@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.loft4j.NotFiniteException;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Generator;
 import org.loft4j.infer.SamplingConfig;
@@ -26,7 +27,8 @@ final class SampleWriter implements TrainListener, AutoCloseable {
     static final String FILE = "samples.jsonl";
 
     private final Prompts prompts;
-    private final TextGenerator generator;
+    private final Generator generator;
+    private final Tokenizer tokenizer;
     private final Request request;
     private final RunLog log;
 
@@ -37,7 +39,8 @@ final class SampleWriter implements TrainListener, AutoCloseable {
     SampleWriter(Path directory, Prompts prompts, Model model, Tokenizer tokenizer, int tokens, TrainingRun training)
             throws IOException {
         this.prompts = prompts;
-        this.generator = new TextGenerator(Generator.of(model), tokenizer);
+        this.generator = Generator.of(model);
+        this.tokenizer = tokenizer;
         this.request = new Request(tokens, prompts.stopIds(), List.of(), SamplingConfig.GREEDY);
         // all samples but the first belong to an evaluation
         this.log = RunLog.open(directory.resolve(FILE), training.step(), line -> training.evaluationPending());
@@ -57,13 +60,20 @@ final class SampleWriter implements TrainListener, AutoCloseable {
 
     private void write(long step) throws IOException {
         List<Prompts.Prompt> all = prompts.prompts();
-        List<Answer> answers =
-                generator.generate(all.stream().map(Prompts.Prompt::ids).toList(), request, (row, piece) -> {});
+        List<Answer> answers = List.of();
+        String fault = null;
+        // its thread goes with it: the memory of the process is the training's
+        try (TextGenerator texts = new TextGenerator(generator, tokenizer)) {
+            answers = texts.generate(all.stream().map(Prompts.Prompt::ids).toList(), request, (row, piece) -> {});
+        } catch (NotFiniteException e) {
+            // whether a run goes on that has diverged is not for samples to say
+            fault = e.getMessage();
+        }
         for (int i = 0; i < all.size(); i++) {
             Map<String, Object> entry = new LinkedHashMap<>();
             entry.put("step", step);
             entry.put("prompt", all.get(i).shown());
-            entry.put("text", answers.get(i).text());
+            entry.put("text", fault == null ? answers.get(i).text() : "(none: " + fault + ")");
             log.append(entry);
         }
     }

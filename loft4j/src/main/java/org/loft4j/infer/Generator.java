@@ -92,6 +92,7 @@ public final class Generator {
      * @param stopIds ids that end a continuation; may be empty
      * @param listener hears each new id as it comes, with the number of the prompt in this call
      * @return one for each prompt, in their order
+     * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
      */
     public List<Continuation> generate(
             List<long[]> prompts,
@@ -126,6 +127,9 @@ public final class Generator {
                 float[][] logits = read(columns, cache);
                 long[] next = new long[reading.size()];
                 for (int i = 0; i < next.length; i++) {
+                    if (reading.get(i).isOpen()) {
+                        FiniteLogits.require(logits[i], model.description());
+                    }
                     next[i] = reading.get(i).take(logits[i], stopIds, listener);
                 }
                 columns.add(next);

@@ -53,6 +53,7 @@ public final class ImageClassifier {
      * One prediction an image, in their order.
      *
      * @throws org.loft4j.DataException for a file that cannot be decoded
+     * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
      */
     public List<Prediction> classify(List<Path> files) throws IOException {
         List<Prediction> predictions = new ArrayList<>();
@@ -77,8 +78,7 @@ public final class ImageClassifier {
                 NoGradGuard noGrad = new NoGradGuard()) {
             Tensor pixels = Tensors.of(values, files.size(), shape.channels(), shape.height(), shape.width())
                     .to(model.description().device().torch(), Dtype.F32.scalarType());
-            return TextClassifier.predictions(
-                    model.logits(new ImageInput(pixels)), model.description().labels());
+            return TextClassifier.predictions(model.logits(new ImageInput(pixels)), model.description());
         }
     }
 }

@@ -12,6 +12,7 @@ import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Dtype;
@@ -58,7 +59,11 @@ public final class TextClassifier {
         }
     }
 
-    /** One prediction a text, in the order of the texts. */
+    /**
+     * One prediction a text, in the order of the texts.
+     *
+     * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
+     */
     public List<Prediction> classify(List<String> texts) {
         long[][] ids = texts.stream()
                 .map(text -> tokenizer.encodeTruncated(text, maxLength))
@@ -94,12 +99,13 @@ public final class TextClassifier {
                 NoGradGuard noGrad = new NoGradGuard()) {
             TokenInput input =
                     new TokenInput(onDevice(ids, rows.size(), columns), onDevice(mask, rows.size(), columns));
-            return predictions(model.logits(input), model.description().labels());
+            return predictions(model.logits(input), model.description());
         }
     }
 
-    /** What logits {@code (rows, labels)} say, one prediction a row. */
-    static List<Prediction> predictions(Tensor logits, List<String> labels) {
+    /** What logits {@code (rows, labels)} of a model say, one prediction a row. */
+    static List<Prediction> predictions(Tensor logits, ModelDescription model) {
+        List<String> labels = model.labels();
         double[] probabilities = Tensors.toDoubles(logits.softmax(-1, new ScalarTypeOptional(Dtype.F64.scalarType())));
         List<Prediction> predictions = new ArrayList<>();
         for (int start = 0; start < probabilities.length; start += labels.size()) {
@@ -109,6 +115,8 @@ public final class TextClassifier {
                 row.add(probabilities[start + i]);
                 best = row.get(i) > row.get(best) ? i : best;
             }
+            // of logits that are not finite no probability is a number
+            FiniteLogits.require(row.get(best), model);
             predictions.add(new Prediction(labels.get(best), row.get(best), row));
         }
         return predictions;

@@ -92,6 +92,7 @@ public final class TextGenerator implements AutoCloseable {
      * Continues one text, to the model's own end or so many tokens.
      *
      * @throws IllegalStateException if it was closed
+     * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
      */
     public Answer complete(String prompt, int maxNewTokens, SamplingConfig sampling) {
         return turns.use(() -> {

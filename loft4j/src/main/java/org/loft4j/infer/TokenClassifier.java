@@ -48,7 +48,11 @@ public final class TokenClassifier {
      */
     public record Word(String word, String label, double probability) {}
 
-    /** The words between blanks, each with its class; those beyond the longest text are left out. */
+    /**
+     * The words between blanks, each with its class; those beyond the longest text are left out.
+     *
+     * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
+     */
     public List<Word> classify(String text) {
         return classify(Arrays.stream(text.strip().split("\\s+"))
                 .filter(word -> !word.isEmpty())
@@ -73,6 +77,7 @@ public final class TokenClassifier {
                 for (int i = 1; i < labels.size(); i++) {
                     best = probabilities[from + i] > probabilities[from + best] ? i : best;
                 }
+                FiniteLogits.require(probabilities[from + best], model.description());
                 judged.add(new Word(words.get(word), labels.get(best), probabilities[from + best]));
             }
         }
