@@ -87,12 +87,13 @@ record LoadedModel(
                         loadIn,
                         inFull(flags, loadIn),
                         0));
+        LoraAdapter adapter = null;
         try {
-            LoraAdapter adapter = flags.adapter == null ? null : PeftFiles.load(flags.adapter, model);
+            adapter = flags.adapter == null ? null : PeftFiles.load(flags.adapter, model);
             requireHead(directory, flags.adapter, UntrainedHead.of(model, adapter));
             return new LoadedModel(directory, flags.adapter, model, adapter, trainedAs);
         } catch (IOException | RuntimeException | Error e) {
-            model.close();
+            close(adapter, model);
             throw e;
         }
     }
@@ -196,9 +197,13 @@ record LoadedModel(
 
     @Override
     public void close() {
-        if (adapter != null) {
-            adapter.close();
+        close(adapter, model);
+    }
+
+    private static void close(@Nullable LoraAdapter adapter, Model model) {
+        try (model;
+                adapter) {
+            // nothing but to close them
         }
-        model.close();
     }
 }

@@ -5,11 +5,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
@@ -67,21 +68,36 @@ public final class LoraAdapter implements AutoCloseable {
         Map<String, Linear> selected = ModuleSelection.select(model, complete, true);
         ModuleSelection.requireSaved(model, complete);
         ModuleSelection.warnOfRanks(complete, selected);
-        detachAny(model);
-        LoraAdapter adapter = new LoraAdapter(model, complete);
-        try (NativeScope scope = new NativeScope()) {
+        return attached(model, complete, adapter -> {
             selected.forEach((path, layer) -> {
                 int rank = complete.rankOf(path);
-                Tensor a = kaiming(Seeds.derive(seed, path + ".lora_A", 0), rank, layer.inFeatures());
+                Tensor a = Drawn.kaiming(Seeds.derive(seed, path + ".lora_A", 0), rank, layer.inFeatures());
                 Tensor b = Tensors.zeros(Dtype.F32, DeviceSpec.CPU, layer.outFeatures(), rank);
                 adapter.add(layer, new Factors(a, b, null));
             });
             for (String name : ModuleSelection.savedNames(model, complete)) {
                 adapter.exchanged.put(name, model.weights().get(name).detach().clone());
             }
+        });
+    }
+
+    /** A new adapter in place of the one that is attached, which stays so where this fails. */
+    private static LoraAdapter attached(Model model, LoraConfig config, Consumer<LoraAdapter> values) {
+        LoraAdapter before = detachAny(model);
+        LoraAdapter adapter = new LoraAdapter(model, config);
+        try {
+            try (NativeScope scope = new NativeScope()) {
+                values.accept(adapter);
+            }
+            adapter.attach();
+            return adapter;
+        } catch (RuntimeException | Error e) {
+            adapter.close();
+            if (before != null) {
+                before.attach();
+            }
+            throw e;
         }
-        adapter.attach();
-        return adapter;
     }
 
     private static LoraConfig withHead(Model model, LoraConfig config) {
@@ -101,28 +117,14 @@ public final class LoraAdapter implements AutoCloseable {
      * @param saved values of modules saved in full, by the model's own names
      */
     static LoraAdapter of(Model model, LoraConfig config, Map<Linear, Factors> factors, Map<String, Tensor> saved) {
-        detachAny(model);
-        LoraAdapter adapter = new LoraAdapter(model, config);
-        try (NativeScope scope = new NativeScope()) {
+        return attached(model, config, adapter -> {
             factors.forEach(adapter::add);
             saved.forEach((name, value) -> {
                 Tensor ours = model.weights().get(name);
                 adapter.exchanged.put(
                         name, value.to(ours.device(), ours.scalar_type()).clone());
             });
-        }
-        adapter.attach();
-        return adapter;
-    }
-
-    private static Tensor kaiming(long seed, int rank, long in) {
-        SplittableRandom random = new SplittableRandom(seed);
-        double bound = 1 / Math.sqrt(in);
-        float[] values = new float[Math.toIntExact(rank * in)];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) ((2 * random.nextDouble() - 1) * bound);
-        }
-        return Tensors.of(values, rank, in);
+        });
     }
 
     private void add(Linear layer, Factors values) {
@@ -173,7 +175,7 @@ public final class LoraAdapter implements AutoCloseable {
                 Tensor direction = layer.probeDirection();
                 if (direction != null) {
                     long in = layer.base().inFeatures();
-                    copy(direction, signs(Seeds.derive(seed, path + ".probe", step), in));
+                    copy(direction, Drawn.signs(Seeds.derive(seed, path + ".probe", step), in));
                 }
             });
         }
@@ -182,16 +184,6 @@ public final class LoraAdapter implements AutoCloseable {
     /** Computes DoRA's norms if a factor has changed since: else each of the threads that need them would wait for the first. */
     public void renewNorms() {
         layers.values().forEach(LoraLinear::renewNorms);
-    }
-
-    private static Tensor signs(long seed, long count) {
-        SplittableRandom random = new SplittableRandom(seed);
-        float size = Math.scalb(1f, -(int) Math.round(Math.log(count) / Math.log(4)));
-        float[] values = new float[Math.toIntExact(count)];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = random.nextBoolean() ? size : -size;
-        }
-        return Tensors.of(values, 1, count);
     }
 
     /** The adapted layers by module path, in the model's order. */
@@ -308,8 +300,8 @@ public final class LoraAdapter implements AutoCloseable {
     public void requireMergeable() {
         requireState("merge", State.DETACHED, State.ATTACHED);
         merging.refuseQuantized();
-        attach();
         merging.refuseTied(model);
+        attach();
     }
 
     private MergeReport merge(boolean keepOriginals) {
@@ -376,17 +368,21 @@ public final class LoraAdapter implements AutoCloseable {
         }
     }
 
-    private static void detachAny(Model model) {
+    /** Detaches the adapter that is attached, and returns it; null if none is. */
+    private static @Nullable LoraAdapter detachAny(Model model) {
+        LoraAdapter detached = null;
         for (Linear layer : model.linears().values()) {
             if (layer.override() instanceof LoraLinear other) {
                 if (other.adapter().isMerged()) {
                     throw new IllegalStateException("another adapter is merged into the model: unmerge it first");
                 }
-                other.adapter().detach();
+                detached = other.adapter();
+                detached.detach();
             } else if (layer.override() != null) {
                 throw new IllegalStateException(layer.path() + " is computed by something that is not an adapter");
             }
         }
+        return detached;
     }
 
     private void requireState(String action, State... allowed) {

@@ -60,7 +60,13 @@ public final class Classifier implements AutoCloseable {
     }
 
     private static Classifier open(OpenModel.Place place, DeviceSpec device, @Nullable Dtype dtype) throws IOException {
-        return new Classifier(OpenModel.open(place, Task.SEQUENCE_CLASSIFICATION, device, dtype));
+        OpenModel opened = OpenModel.open(place, Task.SEQUENCE_CLASSIFICATION, device, dtype);
+        try {
+            return new Classifier(opened);
+        } catch (RuntimeException | Error e) {
+            opened.close();
+            throw e;
+        }
     }
 
     /** The names of the classes by index. */

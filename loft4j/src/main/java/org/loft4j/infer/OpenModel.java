@@ -78,9 +78,10 @@ record OpenModel(
         Path texts = beside ? place.model() : trained;
         Tokenizer tokenizer = Tokenizer.open(texts);
         Model model = null;
+        LoraAdapter adapter = null;
         try {
             model = Models.open(place.model(), options);
-            LoraAdapter adapter = place.adapter() == null ? null : PeftFiles.load(place.adapter(), model);
+            adapter = place.adapter() == null ? null : PeftFiles.load(place.adapter(), model);
             String untrained = UntrainedHead.of(model, adapter);
             if (untrained != null) {
                 throw new ConfigException(trained + " has no " + untrained
@@ -93,10 +94,7 @@ record OpenModel(
             }
             return new OpenModel(texts, model, adapter, tokenizer, file);
         } catch (IOException | RuntimeException | Error e) {
-            tokenizer.close();
-            if (model != null) {
-                model.close();
-            }
+            close(adapter, model, tokenizer);
             throw e;
         }
     }
@@ -123,10 +121,15 @@ record OpenModel(
 
     @Override
     public void close() {
-        if (adapter != null) {
-            adapter.close();
+        close(adapter, model, tokenizer);
+    }
+
+    /** In this order, and each of them whatever the others end in. */
+    private static void close(@Nullable LoraAdapter adapter, @Nullable Model model, Tokenizer tokenizer) {
+        try (tokenizer;
+                model;
+                adapter) {
+            // nothing but to close them
         }
-        model.close();
-        tokenizer.close();
     }
 }

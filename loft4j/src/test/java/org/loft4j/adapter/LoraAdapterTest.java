@@ -17,6 +17,7 @@ import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.loft4j.ConfigException;
+import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
@@ -241,6 +242,36 @@ class LoraAdapterTest {
             assertTrue(refusal.contains("lm_head cannot be merged"), refusal);
             assertTrue(refusal.contains("model.embed.weight"), refusal);
             assertTrue(adapter.isAttached());
+        }
+    }
+
+    @Test
+    void aRefusedMergeOrAdapterLeavesTheOneThatIsAttached() {
+        try (Model model = new TinyModel(Task.CAUSAL_LM, Dtype.F32, true, 5);
+                LoraAdapter tied = LoraAdapter.create(model, LoraConfig.of(2, 4, TargetModules.names("lm_head")), 1);
+                LoraAdapter attached = LoraAdapter.create(model, ALL_LINEAR.withModulesToSave(List.of("embed")), 1)) {
+            randomise(attached, 22);
+            nudge(attached.savedModules(), 23);
+            float[] before = logits(model);
+            assertThrows(ConfigException.class, tied::requireMergeable);
+            assertTrue(attached.isAttached());
+            long objects = LiveObjects.settled();
+            try (NativeScope scope = new NativeScope()) {
+                Tensor a = Tensors.of(new float[2 * TinyModel.HIDDEN], 2, TinyModel.HIDDEN);
+                Tensor b = Tensors.of(new float[2 * TinyModel.INNER], TinyModel.INNER, 2);
+                Linear layer = model.linears().get("model.layers.0.mlp.up_proj");
+                assertThrows(
+                        RuntimeException.class,
+                        () -> LoraAdapter.of(
+                                model,
+                                ALL_LINEAR,
+                                Map.of(layer, new Factors(a, b, null)),
+                                Map.of("nowhere.weight", a)));
+            }
+            assertTrue(NativeScope.liveObjects() <= objects, "the factors of the refused one are freed");
+            assertTrue(attached.isAttached());
+            assertTrue(Arrays.equals(before, logits(model)));
+            assertTrue(model.weights().get("model.embed.weight").requires_grad());
         }
     }
 

@@ -40,6 +40,7 @@ import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.train.Method;
 import org.loft4j.train.OnExisting;
@@ -205,12 +206,15 @@ class ClassifierEndToEndTest {
         ObjectNode config = Json.read(output.resolve("adapter_config.json")).toTree();
         config.putArray("modules_to_save").add("classifier");
         Json.write(output.resolve("adapter_config.json"), config);
+        assertThrows(ConfigException.class, () -> Classifier.open(base, output, DeviceSpec.CPU, null));
+        long objects = LiveObjects.settled();
         String message = assertThrows(ConfigException.class, () -> Classifier.open(base, output, DeviceSpec.CPU, null))
                 .getMessage();
         assertTrue(
                 message.startsWith(
                         output + " has no bert.pooler.dense.weight, nor has " + base + ": it would answer at random"),
                 message);
+        assertTrue(NativeScope.liveObjects() <= objects, "model and adapter are freed");
     }
 
     /** The base model without the tensors whose names hold a word. */
