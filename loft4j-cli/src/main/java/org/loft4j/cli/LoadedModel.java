@@ -10,7 +10,6 @@ import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
-import org.loft4j.adapter.PeftMetadata;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.infer.UntrainedHead;
 import org.loft4j.io.HubException;
@@ -139,10 +138,7 @@ record LoadedModel(
         }
         String name = trainedAs == null ? null : trainedAs.baseModel();
         if (name == null) {
-            PeftMetadata metadata = PeftFiles.readConfig(adapter).metadata();
-            name = metadata.baseModelNameOrPath();
-            // a directory has no revisions, though its adapter may name one
-            name = new ModelReference(name).directory() != null ? name : metadata.baseModel();
+            name = PeftFiles.readConfig(adapter).metadata().reference();
         }
         if (name.isEmpty()) {
             throw new CheckpointException(adapter, "its model is not named; say where it is with --model MODEL");

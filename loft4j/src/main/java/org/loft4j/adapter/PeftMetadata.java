@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.io.HubCache;
 import org.loft4j.io.HubName;
+import org.loft4j.io.ModelReference;
 
 /**
  * What an adapter's files say of the model that it belongs to.
@@ -29,5 +30,10 @@ public record PeftMetadata(
     public String baseModel() {
         boolean plain = revision == null || revision.isEmpty() || baseModelNameOrPath.isEmpty();
         return plain ? baseModelNameOrPath : baseModelNameOrPath + "@" + revision;
+    }
+
+    /** Where to look for the model: {@link #baseModel}, but a directory that is here has no revisions, though it may be named with one. */
+    public String reference() {
+        return new ModelReference(baseModelNameOrPath).directory() != null ? baseModelNameOrPath : baseModel();
     }
 }

@@ -45,7 +45,7 @@ record OpenModel(
             }
             String name = TaskFile.exists(trained) ? TaskFile.read(trained).baseModel() : null;
             if (name == null) {
-                name = PeftFiles.readConfig(trained).metadata().baseModelNameOrPath();
+                name = PeftFiles.readConfig(trained).metadata().reference();
             }
             Hub hub = new Hub(HubEnvironment.ofUser(), HubRetries.DEFAULT, HubListener.NONE);
             Path model = new ModelReference(name).resolveCached(hub);

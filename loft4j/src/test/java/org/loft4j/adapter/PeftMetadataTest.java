@@ -25,4 +25,11 @@ class PeftMetadataTest {
         assertEquals(new PeftMetadata(cache.toString()), PeftMetadata.of(cache));
         assertEquals("", PeftMetadata.of(null).baseModel());
     }
+
+    @Test
+    void aRevisionBelongsToANameAndNotToADirectory() {
+        assertEquals("org/name@abcdef", new PeftMetadata("org/name", "abcdef").reference());
+        assertEquals("org/name", new PeftMetadata("org/name").reference());
+        assertEquals(cache.toString(), new PeftMetadata(cache.toString(), "main").reference());
+    }
 }

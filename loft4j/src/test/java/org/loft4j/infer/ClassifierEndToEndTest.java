@@ -266,6 +266,19 @@ class ClassifierEndToEndTest {
                 message);
     }
 
+    /** As PEFT's adapters are, which have no word of the training. */
+    @Test
+    void anAdaptersModelIsLookedForInItsRevision() throws IOException {
+        train(Method.LORA, Pooling.MEAN);
+        Files.delete(output.resolve(TaskFile.NAME));
+        ObjectNode config = Json.read(output.resolve("adapter_config.json")).toTree();
+        config.put("base_model_name_or_path", "nobody/nothing").put("revision", "abc");
+        Json.write(output.resolve("adapter_config.json"), config);
+        String message = assertThrows(CheckpointException.class, () -> Classifier.open(output))
+                .getMessage();
+        assertTrue(message.contains("its model nobody/nothing@abc is not on this machine"), message);
+    }
+
     @Test
     void aLanguageModelsAdapterIsNotAClassifier() throws IOException {
         new TaskFile(Task.CAUSAL_LM, List.of(), null, 16, null, null).write(output);
