@@ -11,6 +11,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.data.ChatTemplate;
+import org.loft4j.infer.HeadLabels;
 import org.loft4j.infer.UntrainedHead;
 import org.loft4j.io.HubException;
 import org.loft4j.io.ModelReference;
@@ -67,13 +68,16 @@ record LoadedModel(
         Path described = flags.adapter != null ? flags.adapter : given;
         TaskFile trainedAs = described != null && TaskFile.exists(described) ? TaskFile.read(described) : null;
         Path directory = given != null ? given : base(flags, trainedAs);
-        Task task = trainedAs == null ? Models.defaultTask(directory) : trainedAs.task();
+        Task named = trainedAs != null ? trainedAs.task() : taskOf(flags.adapter);
+        Task task = named == null ? Models.defaultTask(directory) : named;
         if (toWrite && task != Task.CAUSAL_LM) {
             throw new CheckpointException(
-                    trainedAs == null || described == null ? directory : described,
+                    named == null || described == null ? directory : described,
                     "is for " + task.word() + ", and writes no text: that takes a language model");
         }
-        List<String> labels = trainedAs == null ? List.of() : trainedAs.labels();
+        List<String> labels = trainedAs != null
+                ? trainedAs.labels()
+                : flags.adapter == null ? List.of() : HeadLabels.of(directory, flags.adapter, task);
         Pooling pooling = trainedAs == null ? null : trainedAs.pooling();
         Model model = Models.open(
                 directory,
@@ -95,6 +99,11 @@ record LoadedModel(
             close(adapter, model);
             throw e;
         }
+    }
+
+    /** The task that PEFT's own file names, for an adapter that no training here has left; null where it names none. */
+    private static @Nullable Task taskOf(@Nullable Path adapter) throws IOException {
+        return adapter == null ? null : PeftFiles.readConfig(adapter).task();
     }
 
     /** What an adapter brings in full cannot take the place of a matrix in fewer bits. */

@@ -43,7 +43,7 @@ public final class PeftFiles {
     /** The file of the settings. */
     public static final String CONFIG = ModelDirectory.ADAPTER_CONFIG;
 
-    private static final String PREFIX = "base_model.model.";
+    static final String PREFIX = "base_model.model.";
 
     private static final String MAGNITUDE = ".lora_magnitude_vector";
 

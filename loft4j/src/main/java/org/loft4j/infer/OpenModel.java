@@ -73,6 +73,8 @@ record OpenModel(
         if (file != null) {
             options = options.withLabels(file.labels());
             options = file.pooling() == null ? options : options.withPooling(file.pooling());
+        } else if (place.adapter() != null) {
+            options = options.withLabels(HeadLabels.of(place.model(), place.adapter(), task));
         }
         boolean beside = place.adapter() == null || Files.exists(place.model().resolve("tokenizer.json"));
         Path texts = beside ? place.model() : trained;

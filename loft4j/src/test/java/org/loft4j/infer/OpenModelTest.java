@@ -5,14 +5,20 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.io.Json;
+import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 class OpenModelTest {
     @TempDir
@@ -40,6 +46,36 @@ class OpenModelTest {
         try (OpenModel opened =
                 OpenModel.open(OpenModel.Place.of(folder), Task.SEQUENCE_CLASSIFICATION, DeviceSpec.CPU, null)) {
             assertEquals(length, opened.maxLength());
+        }
+    }
+
+    /** As PEFT leaves a classifier: no names of classes, and another number of them than the base's config.json has. */
+    @Test
+    void anAdapterOfPeftSaysHowManyClassesThereAre() throws Exception {
+        Path stories = Fixture.directory("stories260K");
+        String query = "base_model.model.model.layers.0.self_attn.q_proj.lora_";
+        try (NativeScope scope = new NativeScope()) {
+            SafetensorsWriter.write(
+                    folder.resolve("adapter_model.safetensors"),
+                    Map.of(
+                            query + "A.weight",
+                            Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 1, 64),
+                            query + "B.weight",
+                            Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 64, 1),
+                            "base_model.model.score.weight",
+                            Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 5, 64)),
+                    Map.of());
+        }
+        Files.writeString(
+                folder.resolve("adapter_config.json"),
+                "{\"peft_type\": \"LORA\", \"task_type\": \"SEQ_CLS\", \"r\": 1, \"lora_alpha\": 1,"
+                        + " \"target_modules\": [\"layers.0.self_attn.q_proj\"],"
+                        + " \"modules_to_save\": [\"classifier\", \"score\"]}");
+        OpenModel.Place place = new OpenModel.Place(stories, folder);
+        try (OpenModel opened = OpenModel.open(place, Task.SEQUENCE_CLASSIFICATION, DeviceSpec.CPU, null)) {
+            assertEquals(
+                    List.of("LABEL_0", "LABEL_1", "LABEL_2", "LABEL_3", "LABEL_4"),
+                    opened.model().description().labels());
         }
     }
 }
