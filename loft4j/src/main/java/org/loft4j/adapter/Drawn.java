@@ -19,7 +19,7 @@ final class Drawn {
         return Tensors.of(values, rank, in);
     }
 
-    /** Independent signs {@code (1, count)}. */
+    /** Independent signs {@code (1, count)}, times the power of two next to {@code 1/√count}. */
     static Tensor signs(long seed, long count) {
         SplittableRandom random = new SplittableRandom(seed);
         float size = Math.scalb(1f, -(int) Math.round(Math.log(count) / Math.log(4)));

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -34,20 +35,26 @@ public final class AdapterDoctor {
     private static final Set<String> TASKS =
             Set.of("CAUSAL_LM", "SEQ_CLS", "TOKEN_CLS", "SEQ_2_SEQ_LM", "QUESTION_ANS", "FEATURE_EXTRACTION");
 
-    static final String MERGE = "merge it: loft merge --adapter DIR --output MERGED";
+    /** Initialisations that PEFT can turn into one that leaves the base as it was. */
+    private static final Set<String> CONVERTIBLE = Set.of("pissa", "olora", "corda");
 
-    /** For what loft4j does not read. */
-    static final String MERGE_BY_PEFT = "merge it with PEFT: merge_and_unload, then save_pretrained";
+    /** Those that it cannot. */
+    private static final Set<String> FINAL = Set.of("loftq", "lora_ga");
 
     private final Path directory;
     private final JsonObject config;
     private final @Nullable Path base;
+    private final @Nullable JsonObject baseConfig;
+    private final AdapterRemedies remedies;
     private final Notes notes = new Notes();
 
-    private AdapterDoctor(Path directory, JsonObject config, @Nullable Path base) {
+    private AdapterDoctor(Path directory, @Nullable Path base) throws CheckpointException {
         this.directory = directory;
-        this.config = config;
+        this.config = Json.read(directory.resolve(CONFIG));
         this.base = base;
+        this.baseConfig = base == null ? null : Json.read(base.resolve("config.json"));
+        boolean quantised = baseConfig != null && TextConfig.isQuantised(baseConfig);
+        this.remedies = AdapterRemedies.of(directory, quantised, classifies());
     }
 
     /**
@@ -57,7 +64,7 @@ public final class AdapterDoctor {
      * @throws CheckpointException if adapter_config.json cannot be read
      */
     public static Diagnosis examine(Path directory, @Nullable Path base) throws IOException {
-        return new AdapterDoctor(directory, Json.read(directory.resolve(CONFIG)), base).examine();
+        return new AdapterDoctor(directory, base).examine();
     }
 
     private Diagnosis examine() throws IOException {
@@ -65,8 +72,14 @@ public final class AdapterDoctor {
         targets();
         baseModel();
         pooling();
-        new AdapterTensors(directory, base, lists("modules_to_save"), notes).check();
-        if (!notes.refusedBy(Consumer.LLAMA_CPP)) {
+        new AdapterTensors(directory, remedies.quantised() ? null : base, lists("modules_to_save"), notes).check();
+        if (!notes.refusedBy(Consumer.LLAMA_CPP) && remedies.unread() != null) {
+            notes.add(
+                    Severity.REFUSED,
+                    Consumer.LLAMA_CPP,
+                    "loft export does not read it: " + remedies.unread(),
+                    AdapterRemedies.BY_PEFT);
+        } else if (!notes.refusedBy(Consumer.LLAMA_CPP)) {
             notes.add(
                     Severity.CHANGE,
                     Consumer.LLAMA_CPP,
@@ -74,15 +87,6 @@ public final class AdapterDoctor {
                     "loft export --to gguf --adapter-only --adapter " + directory + " --output FILE");
         }
         return notes.diagnosis("adapter");
-    }
-
-    /** What works where an adapter alone cannot become a GGUF; nothing does for a classifier. */
-    private String mergedGguf() {
-        if (classifies()) {
-            return "";
-        }
-        return "merge it into a GGUF of the whole model: loft export --to gguf --adapter " + directory
-                + " --output FILE";
     }
 
     private boolean classifies() {
@@ -121,14 +125,21 @@ public final class AdapterDoctor {
                     Severity.REFUSED, "r, lora_alpha and target_modules must all be set", "write them into " + CONFIG);
         }
         if (on("use_dora")) {
-            notes.add(Severity.REFUSED, Consumer.VLLM, "use_dora: vLLM does not serve DoRA", MERGE);
-            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, "use_dora: a GGUF adapter has no magnitudes", mergedGguf());
+            notes.add(Severity.REFUSED, Consumer.VLLM, "use_dora: vLLM does not serve DoRA", remedies.merge());
+            notes.add(
+                    Severity.REFUSED,
+                    Consumer.LLAMA_CPP,
+                    "use_dora: a GGUF adapter has no magnitudes",
+                    remedies.mergedGguf());
         }
         if (lists("modules_to_save")) {
             String what = "modules_to_save " + config.node("modules_to_save");
-            notes.add(Severity.REFUSED, Consumer.VLLM, what + ": vLLM takes factors alone", MERGE);
+            notes.add(Severity.REFUSED, Consumer.VLLM, what + ": vLLM takes factors alone", remedies.merge());
             notes.add(
-                    Severity.REFUSED, Consumer.LLAMA_CPP, what + ": a GGUF adapter holds factors alone", mergedGguf());
+                    Severity.REFUSED,
+                    Consumer.LLAMA_CPP,
+                    what + ": a GGUF adapter holds factors alone",
+                    remedies.mergedGguf());
             if (on("ensure_weight_tying")) {
                 notes.add(
                         Severity.NOTE,
@@ -150,14 +161,18 @@ public final class AdapterDoctor {
         JsonNode bias = config.node("bias");
         if (bias != null && !bias.asText().equals("none")) {
             notes.add(
-                    Severity.REFUSED, Consumer.VLLM, "bias is " + bias.asText() + ", and must be none", MERGE_BY_PEFT);
+                    Severity.REFUSED,
+                    Consumer.VLLM,
+                    "bias is " + bias.asText() + ", and must be none",
+                    AdapterRemedies.BY_PEFT);
             notes.add(
                     Severity.REFUSED,
                     Consumer.LLAMA_CPP,
                     "bias is " + bias.asText() + ", and biases are not converted",
-                    MERGE_BY_PEFT);
+                    AdapterRemedies.BY_PEFT);
         }
         ranks(rank);
+        initialisation();
         if (on("use_rslora")) {
             notes.add(
                     Severity.CHANGE,
@@ -165,12 +180,24 @@ public final class AdapterDoctor {
                     "use_rslora: llama.cpp's own converter drops it and scales by alpha / r",
                     "convert with loft export --adapter-only, which keeps the scale");
         }
+        if (lists("layer_replication")) {
+            notes.add(
+                    Severity.REFUSED,
+                    Consumer.VLLM,
+                    "layer_replication: vLLM has the layers of the base alone",
+                    AdapterRemedies.BY_PEFT);
+        }
         if (lists("trainable_token_indices")) {
+            notes.add(
+                    Severity.REFUSED,
+                    Consumer.VLLM,
+                    "trainable_token_indices: vLLM takes factors alone",
+                    AdapterRemedies.BY_PEFT);
             notes.add(
                     Severity.REFUSED,
                     Consumer.LLAMA_CPP,
                     "trainable_token_indices: rows of the embedding are not converted",
-                    MERGE_BY_PEFT);
+                    AdapterRemedies.BY_PEFT);
         }
         JsonNode task = config.node("task_type");
         if (task == null) {
@@ -194,6 +221,23 @@ public final class AdapterDoctor {
         }
     }
 
+    /** Factors that began as a part of the base's weights, which are less that part in training. */
+    private void initialisation() {
+        JsonNode node = config.node("init_lora_weights");
+        String name = node == null ? "" : node.asText().toLowerCase(Locale.ROOT);
+        boolean convertible = CONVERTIBLE.stream().anyMatch(name::startsWith);
+        if (convertible || FINAL.contains(name)) {
+            String what = "init_lora_weights is " + name
+                    + ": the adapter belongs to a base that its start has changed, and not to the one on the disk";
+            String remedy = convertible
+                    ? "convert it where it was trained, by PEFT: save_pretrained(DIR,"
+                            + " path_initial_model_for_weight_conversion=INITIAL), with the adapter of before the training in INITIAL"
+                    : AdapterRemedies.BY_PEFT;
+            notes.add(Severity.REFUSED, Consumer.VLLM, what, remedy);
+            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, what, remedy);
+        }
+    }
+
     private void ranks(long rank) {
         long largest = rank;
         JsonNode pattern = config.node("rank_pattern");
@@ -210,7 +254,7 @@ public final class AdapterDoctor {
                         Severity.REFUSED,
                         Consumer.VLLM,
                         "rank " + largest + ": vLLM serves up to 512",
-                        "loft adapters combine --adapter DIR=1 --how svd --rank 512");
+                        remedies.orByPeft("loft adapters combine --adapter DIR=1 --how svd --rank 512"));
             } else {
                 notes.add(
                         Severity.CHANGE,
@@ -224,7 +268,8 @@ public final class AdapterDoctor {
                     Severity.CHANGE,
                     Consumer.VLLM,
                     "rank_pattern or alpha_pattern: vLLM scales every layer by lora_alpha / r and says nothing",
-                    "loft adapters combine --adapter DIR=1 --how cat, which writes the scales into the factors");
+                    remedies.orByPeft(
+                            "loft adapters combine --adapter DIR=1 --how cat, which writes the scales into the factors"));
             notes.add(
                     Severity.CHANGE,
                     Consumer.LLAMA_CPP,
@@ -291,16 +336,19 @@ public final class AdapterDoctor {
         } else {
             path(new ModelReference(name));
         }
-        if (base == null) {
+        if (baseConfig == null) {
             notes.add(Severity.NOTE, Consumer.LLAMA_CPP, "the base model was not looked at", "give --model DIR");
             return;
         }
-        JsonObject model = Json.read(base.resolve("config.json"));
         JsonNode task = config.node("task_type");
         if (task != null && task.asText().equals("SEQ_CLS")) {
-            MissingPadding.check(model, "set model.config.pad_token_id once it is loaded, or " + MERGE, notes);
+            MissingPadding.check(
+                    baseConfig, "set model.config.pad_token_id once it is loaded, or " + remedies.merge(), notes);
         }
-        String family = model.stringOr("model_type", "");
+        if (remedies.quantised()) {
+            notes.all(Severity.NOTE, "the base model is quantised: the adapter's shapes were not compared with it", "");
+        }
+        String family = baseConfig.stringOr("model_type", "");
         if (!GgufArchitecture.knows(family)) {
             notes.add(
                     Severity.REFUSED,
@@ -309,10 +357,10 @@ public final class AdapterDoctor {
                     "one of " + String.join(", ", GgufModel.modelTypes()) + " can");
         }
         if (Set.of("gpt2", "bert", "roberta", "distilbert", "deberta-v2", "vit").contains(family)) {
-            notes.add(Severity.REFUSED, Consumer.VLLM, "vLLM's " + family + " takes no LoRA", MERGE);
+            notes.add(Severity.REFUSED, Consumer.VLLM, "vLLM's " + family + " takes no LoRA", remedies.merge());
         }
         JsonNode targets = config.node("target_modules");
-        if (targets != null && targets.toString().contains("lm_head") && TextConfig.tied(model)) {
+        if (targets != null && targets.toString().contains("lm_head") && TextConfig.tied(baseConfig)) {
             notes.add(
                     Severity.REFUSED,
                     Consumer.LLAMA_CPP,

@@ -30,13 +30,17 @@ final class AdapterTensors {
     private static final Pattern FACTOR =
             Pattern.compile("base_model\\.model\\.(.+)\\.lora_(?:(A|B)\\.weight|embedding_(A|B))");
 
+    /** Frozen matrices that vLLM leaves aside; every other tensor that is no factor it refuses. */
+    private static final List<String> PASSED_OVER =
+            List.of(".embed_tokens.base_layer.weight", ".lm_head.base_layer.weight");
+
     private final Path directory;
     private final @Nullable Path base;
     private final boolean savesModules;
     private final Notes notes;
 
     /**
-     * @param base directory of the base model; null where it is not at hand
+     * @param base directory of the base model; null where it is not at hand, or its weights are quantised and have other shapes
      * @param savesModules whether the configuration names modules that are saved in full
      * @param notes gets what is found
      */
@@ -61,6 +65,10 @@ final class AdapterTensors {
             if (!"pt".equals(source.metadata().get("format"))) {
                 notes.add(Severity.NOTE, Consumer.PEFT, "the file's metadata does not say format: pt", "");
             }
+            if (!source.foreign().isEmpty()) {
+                foreign(source);
+                return;
+            }
             factors(source);
             if (base != null && ModelDirectory.exists(base)) {
                 againstBase(source);
@@ -69,6 +77,14 @@ final class AdapterTensors {
         } catch (CheckpointException e) {
             notes.all(Severity.REFUSED, String.valueOf(e.getMessage()), "copy the file anew");
         }
+    }
+
+    private void foreign(SafetensorsFile source) {
+        String what = ForeignTensors.text(source.foreign()) + ": whether it loads is not known here";
+        String remedy = "save it in float32, float16 or bfloat16";
+        notes.add(Severity.UNKNOWN, Consumer.PEFT, what, remedy);
+        notes.add(Severity.UNKNOWN, Consumer.VLLM, what, remedy);
+        notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, what, remedy);
     }
 
     private Map<String, Map<String, TensorInfo>> pairs(SafetensorsFile source) throws CheckpointException {
@@ -123,13 +139,19 @@ final class AdapterTensors {
             String what = others.size() + " tensors are no factors, such as " + others.get(0)
                     + (embeddings ? " (saved with the embeddings, as for new tokens)" : "");
             notes.add(Severity.NOTE, Consumer.PEFT, what, "");
-            notes.add(
-                    embeddings ? Severity.NOTE : Severity.REFUSED,
-                    Consumer.VLLM,
-                    what + (embeddings ? ": vLLM leaves them out, and serves no new tokens" : ""),
-                    AdapterDoctor.MERGE_BY_PEFT);
-            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, what, AdapterDoctor.MERGE_BY_PEFT);
+            notes.add(Severity.REFUSED, Consumer.VLLM, what, AdapterRemedies.BY_PEFT);
+            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, what, AdapterRemedies.BY_PEFT);
         }
+        source.names().stream()
+                .filter(name -> PeftFiles.isBaseLayer(name, source.names())
+                        && PASSED_OVER.stream().noneMatch(name::endsWith))
+                .findFirst()
+                .ifPresent(name -> notes.add(
+                        Severity.REFUSED,
+                        Consumer.VLLM,
+                        name + " is a frozen matrix of the base, and vLLM passes over those of embed_tokens and lm_head"
+                                + " alone",
+                        "remove it from the file"));
         if (source.names().stream().anyMatch(name -> name.contains("lora_embedding_"))) {
             notes.add(
                     Severity.REFUSED,
@@ -155,7 +177,11 @@ final class AdapterTensors {
                 TensorInfo b = entry.getValue().get("B");
                 if (found == null && !weight.equals("lm_head.weight")) {
                     unknown.add(entry.getKey());
-                } else if (found != null && a != null && b != null && !weight.contains("embed")) {
+                } else if (found != null
+                        && a != null
+                        && b != null
+                        && !weight.contains("embed")
+                        && !model.foreign().containsKey(found)) {
                     long[] shape = model.info(found).shape();
                     long in = a.shape()[1];
                     long out = b.shape()[0];

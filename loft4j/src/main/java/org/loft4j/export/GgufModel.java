@@ -76,15 +76,21 @@ public final class GgufModel {
      *     no place
      */
     public static ExportReport write(TensorSource source, Options options, Path file) throws IOException {
-        TextConfig config = TextConfig.read(options.directory());
+        TextConfig config = config(options);
         GgufType type = options.type() != null ? options.type() : typeOf(source, config);
         return new GgufModel(config, source, type).write(options, file);
     }
 
     /** Does all that {@link #write} does but write: throws where it would. */
     static void check(TensorSource source, Options options) throws IOException {
-        TextConfig config = TextConfig.read(options.directory());
+        TextConfig config = config(options);
         new GgufModel(config, source, GgufType.F32).metadata(options, new ArrayList<>());
+    }
+
+    private static TextConfig config(Options options) throws CheckpointException {
+        TextConfig config = TextConfig.read(options.directory());
+        config.requireFullWeights();
+        return config;
     }
 
     /** The {@code model_type}s that can be exported. */

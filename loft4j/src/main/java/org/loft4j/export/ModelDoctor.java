@@ -99,10 +99,15 @@ public final class ModelDoctor {
     }
 
     private void weights() throws IOException {
+        boolean comparable = true;
         try (ModelDirectory source = ModelDirectory.open(directory)) {
+            comparable = source.foreign().isEmpty();
+            if (!comparable) {
+                unknown(ForeignTensors.text(source.foreign()));
+            }
             String head = named(source, "lm_head.weight");
             boolean tied = TextConfig.tied(config);
-            if (tied && head != null) {
+            if (comparable && tied && head != null) {
                 tiedHead(source, head);
             }
             boolean causal = text("architectures").contains("ForCausalLM");
@@ -127,9 +132,15 @@ public final class ModelDoctor {
                     String.valueOf(e.getMessage()),
                     ModelDirectory.exists(directory) ? "copy the file anew" : "");
         }
-        if (!notes.refusedBy(Consumer.LLAMA_CPP)) {
+        if (comparable && !notes.refusedBy(Consumer.LLAMA_CPP)) {
             shapes();
         }
+    }
+
+    private void unknown(String fault) {
+        String what = fault + ": whether it loads, and whether its weights are those of config.json, is not known here";
+        notes.add(Severity.UNKNOWN, Consumer.PEFT, what, "look it up among the models of Transformers");
+        notes.add(Severity.UNKNOWN, Consumer.VLLM, what, "look it up among vLLM's supported models");
     }
 
     /** A head beside tensors that are named as in a file of the base model alone, as loft4j once merged them. */
@@ -193,10 +204,7 @@ public final class ModelDoctor {
         try {
             comparison.check(directory);
         } catch (ConfigException e) {
-            String what = e.getMessage()
-                    + ": whether it loads, and whether its weights are those of config.json, is not known here";
-            notes.add(Severity.UNKNOWN, Consumer.PEFT, what, "look it up among the models of Transformers");
-            notes.add(Severity.UNKNOWN, Consumer.VLLM, what, "look it up among vLLM's supported models");
+            unknown(String.valueOf(e.getMessage()));
         } catch (CheckpointException e) {
             notes.all(
                     Severity.REFUSED,

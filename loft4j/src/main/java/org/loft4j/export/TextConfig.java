@@ -12,26 +12,39 @@ import org.loft4j.io.RopeKeys;
 
 /** The part of config.json that describes the language model, under the names that most families use. */
 final class TextConfig {
+    private static final String QUANTISED = "quantization_config";
+
     private static final Set<String> TIED = Set.of("gpt2", "gemma2", "gemma3", "gemma3_text", "smollm3");
 
     private final GgufArchitecture architecture;
+    private final JsonObject root;
     private final JsonObject json;
 
-    private TextConfig(GgufArchitecture architecture, JsonObject json) {
+    private TextConfig(GgufArchitecture architecture, JsonObject root, JsonObject json) {
         this.architecture = architecture;
+        this.root = root;
         this.json = json;
     }
 
     static TextConfig read(Path directory) throws CheckpointException {
         JsonObject root = Json.read(directory.resolve("config.json"));
         GgufArchitecture architecture = GgufArchitecture.of(root.requireString("model_type"));
-        if (root.has("quantization_config")) {
+        JsonObject text = root.findObject("text_config");
+        return new TextConfig(architecture, root, text == null ? root : text);
+    }
+
+    /** Refuses a model whose weights are quantised; an adapter of such a one has numbers of its own. */
+    void requireFullWeights() throws CheckpointException {
+        if (isQuantised(root)) {
             throw root.fault(
-                    "quantization_config",
+                    QUANTISED,
                     "is set: a quantised checkpoint cannot be exported; export the one that it was made from");
         }
-        JsonObject text = root.findObject("text_config");
-        return new TextConfig(architecture, text == null ? root : text);
+    }
+
+    /** Whether a config.json is that of a model whose weights are quantised. */
+    static boolean isQuantised(JsonObject root) {
+        return root.has(QUANTISED);
     }
 
     GgufArchitecture architecture() {

@@ -142,6 +142,18 @@ public final class ModelDirectory implements TensorSource {
         return Collections.unmodifiableSet(files.keySet());
     }
 
+    /** The types of those tensors that cannot be read here, by name, as {@link SafetensorsFile#foreign} has them. */
+    public Map<String, String> foreign() {
+        Map<String, String> foreign = new TreeMap<>();
+        byName.forEach((name, file) -> {
+            String type = file.foreign().get(name);
+            if (type != null) {
+                foreign.put(name, type);
+            }
+        });
+        return foreign;
+    }
+
     @Override
     public TensorInfo info(String name) throws CheckpointException {
         return holder(name).info(name);

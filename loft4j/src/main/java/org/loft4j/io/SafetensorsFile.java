@@ -9,9 +9,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Collections;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeSet;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.LongOptional;
@@ -39,6 +41,7 @@ public final class SafetensorsFile implements TensorSource {
 
     private final Path file;
     private final SafetensorsHeader header;
+    private final Set<String> names;
     private final Identity identity;
     private volatile boolean closed;
 
@@ -56,6 +59,9 @@ public final class SafetensorsFile implements TensorSource {
     private SafetensorsFile(Path file, SafetensorsHeader header, Identity identity) {
         this.file = file;
         this.header = header;
+        Set<String> all = new TreeSet<>(header.entries().keySet());
+        all.addAll(header.foreign().keySet());
+        this.names = Collections.unmodifiableSet(all);
         this.identity = identity;
     }
 
@@ -85,7 +91,15 @@ public final class SafetensorsFile implements TensorSource {
 
     @Override
     public Set<String> names() {
-        return header.entries().keySet();
+        return names;
+    }
+
+    /**
+     * The types of those tensors that cannot be read here, by name: {@code F8_E4M3}, {@code I8} and others of the format that are
+     * no {@link Dtype}. To ask for one of them is refused.
+     */
+    public Map<String, String> foreign() {
+        return header.foreign();
     }
 
     /** The strings under {@code __metadata__}; empty where the file has none. */
@@ -199,6 +213,13 @@ public final class SafetensorsFile implements TensorSource {
 
     private SafetensorsHeader.Entry entry(String name) throws CheckpointException {
         var entry = header.entries().get(name);
+        String foreign = header.foreign().get(name);
+        if (foreign != null) {
+            throw new CheckpointException(
+                    file,
+                    "tensor " + JsonFault.quote(name) + ": it is " + foreign
+                            + ", which cannot be read here: take the model in bfloat16, float16 or float32");
+        }
         if (entry == null) {
             throw new CheckpointException(file, "there is no tensor " + JsonFault.quote(name));
         }

@@ -21,6 +21,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.tensor.Dtype;
@@ -32,9 +33,14 @@ import org.loft4j.tensor.Dtype;
  *
  * @param metadata the strings under {@code __metadata__}
  * @param entries tensors by name
+ * @param foreign the types of the tensors that cannot be read here, by name: those of the format that are no {@link Dtype}
  * @param dataStart offset in the file of the first byte of data
  */
-record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> entries, long dataStart) {
+record SafetensorsHeader(
+        Map<String, String> metadata,
+        SortedMap<String, Entry> entries,
+        SortedMap<String, String> foreign,
+        long dataStart) {
     /** Longest header that the format allows. */
     static final long MAX_BYTES = 100_000_000;
 
@@ -42,6 +48,23 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
     static final String METADATA = "__metadata__";
 
     private static final int MAX_DIMENSIONS = 64;
+
+    /** Bits of an element in the types of the format that are no {@link Dtype}. */
+    private static final Map<String, Integer> FOREIGN = Map.ofEntries(
+            Map.entry("F4", 4),
+            Map.entry("F6_E2M3", 6),
+            Map.entry("F6_E3M2", 6),
+            Map.entry("F8_E4M3", 8),
+            Map.entry("F8_E4M3FNUZ", 8),
+            Map.entry("F8_E5M2", 8),
+            Map.entry("F8_E5M2FNUZ", 8),
+            Map.entry("F8_E8M0", 8),
+            Map.entry("I8", 8),
+            Map.entry("I16", 16),
+            Map.entry("U16", 16),
+            Map.entry("U32", 32),
+            Map.entry("U64", 64),
+            Map.entry("C64", 64));
 
     /** A tensor and the offset in the file of its first byte. */
     record Entry(TensorInfo info, long position) {
@@ -84,12 +107,17 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
         return new Parser(file, dataStart, fileSize - dataStart).parse(channel, length);
     }
 
+    /** The bytes of a tensor, from an offset in the data. */
+    private record Extent(String name, long begin, long bytes) {}
+
     private static final class Parser {
         private final Path file;
         private final long dataStart;
         private final long dataBytes;
         private final Map<String, String> metadata = new TreeMap<>();
         private final TreeMap<String, Entry> entries = new TreeMap<>();
+        private final TreeMap<String, String> foreign = new TreeMap<>();
+        private final List<Extent> extents = new ArrayList<>();
 
         Parser(Path file, long dataStart, long dataBytes) {
             this.file = file;
@@ -110,7 +138,10 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
             }
             requireNoOverlapAndNoHole();
             return new SafetensorsHeader(
-                    Collections.unmodifiableMap(metadata), Collections.unmodifiableSortedMap(entries), dataStart);
+                    Collections.unmodifiableMap(metadata),
+                    Collections.unmodifiableSortedMap(entries),
+                    Collections.unmodifiableSortedMap(foreign),
+                    dataStart);
         }
 
         private void requireBrace(FileChannel channel, long length) throws IOException {
@@ -138,7 +169,7 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
                 if (name.equals(METADATA)) {
                     parseMetadata(json, value);
                 } else {
-                    entries.put(name, parseEntry(json, name, value));
+                    parseEntry(json, name, value);
                 }
             } catch (JsonProcessingException e) {
                 throw fault(name, "the header is not valid JSON: " + JsonFault.of(e));
@@ -164,11 +195,11 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
             }
         }
 
-        private Entry parseEntry(JsonParser json, String name, JsonToken value) throws IOException {
+        private void parseEntry(JsonParser json, String name, JsonToken value) throws IOException {
             if (value != JsonToken.START_OBJECT) {
                 throw fault(name, "expected an object with dtype, shape and data_offsets, found " + token(value));
             }
-            Dtype dtype = null;
+            String dtype = null;
             long[] shape = null;
             long[] offsets = null;
             while (json.nextToken() == JsonToken.FIELD_NAME) {
@@ -181,14 +212,14 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
                     default -> json.skipChildren();
                 }
             }
-            return entry(
+            addEntry(
                     name,
                     require(name, "dtype", dtype),
                     require(name, "shape", shape),
                     require(name, "data_offsets", offsets));
         }
 
-        private Entry entry(String name, Dtype dtype, long[] shape, long[] offsets) throws CheckpointException {
+        private void addEntry(String name, String dtype, long[] shape, long[] offsets) throws CheckpointException {
             if (offsets.length != 2) {
                 throw fault(name, "data_offsets must be two numbers, found " + offsets.length);
             }
@@ -200,19 +231,27 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
                         "data_offsets [" + begin + ", " + end + "] lie outside of the data, which has " + dataBytes
                                 + " bytes: the file is truncated or damaged");
             }
-            long bytes = bytes(name, dtype, shape);
+            Dtype ours = ours(dtype);
+            int bits = ours != null ? Byte.SIZE * ours.bytes() : FOREIGN.getOrDefault(dtype, Byte.SIZE);
+            long bytes = bytes(name, bits, shape);
             if (bytes != end - begin) {
                 throw fault(
                         name,
                         dtype + " of shape " + Arrays.toString(shape) + " takes " + bytes + " bytes, and data_offsets ["
                                 + begin + ", " + end + "] hold " + (end - begin));
             }
-            return new Entry(new TensorInfo(name, dtype, shape, bytes), dataStart + begin);
+            extents.add(new Extent(name, begin, bytes));
+            if (ours == null) {
+                foreign.put(name, dtype);
+            } else {
+                entries.put(name, new Entry(new TensorInfo(name, ours, shape, bytes), dataStart + begin));
+            }
         }
 
-        private long bytes(String name, Dtype dtype, long[] shape) throws CheckpointException {
+        private long bytes(String name, int bits, long[] shape) throws CheckpointException {
             boolean empty = false;
-            long product = dtype.bytes();
+            boolean whole = bits % Byte.SIZE == 0;
+            long product = whole ? bits / Byte.SIZE : bits;
             try {
                 for (long size : shape) {
                     empty |= size == 0;
@@ -221,22 +260,33 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
             } catch (ArithmeticException e) {
                 throw fault(name, "shape " + Arrays.toString(shape) + " overflows 64 bits");
             }
-            return empty ? 0 : product;
+            if (!whole && !empty && product % Byte.SIZE != 0) {
+                throw fault(name, "shape " + Arrays.toString(shape) + " is no whole number of bytes");
+            }
+            return empty ? 0 : whole ? product : product / Byte.SIZE;
         }
 
-        private Dtype dtype(JsonParser json, String name) throws IOException {
+        private static @Nullable Dtype ours(String dtype) {
+            for (Dtype ours : Dtype.values()) {
+                if (ours.name().equals(dtype)) {
+                    return ours;
+                }
+            }
+            return null;
+        }
+
+        private String dtype(JsonParser json, String name) throws IOException {
             if (json.currentToken() != JsonToken.VALUE_STRING) {
                 throw fault(name, "dtype must be a string, found " + token(json.currentToken()));
             }
             String found = json.getText();
-            for (Dtype dtype : Dtype.values()) {
-                if (dtype.name().equals(found)) {
-                    return dtype;
-                }
+            if (ours(found) != null || FOREIGN.containsKey(found)) {
+                return found;
             }
             throw fault(
                     name,
-                    "dtype must be one of " + Arrays.toString(Dtype.values()) + ", found " + JsonFault.quote(found));
+                    "dtype must be one of " + Arrays.toString(Dtype.values()) + " or " + new TreeSet<>(FOREIGN.keySet())
+                            + ", found " + JsonFault.quote(found));
         }
 
         private long[] naturals(JsonParser json, String name, String key, int limit) throws IOException {
@@ -262,23 +312,20 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
         }
 
         private void requireNoOverlapAndNoHole() throws CheckpointException {
-            List<Entry> order = new ArrayList<>(entries.values());
-            order.sort(Comparator.comparingLong(Entry::position)
-                    .thenComparingLong(entry -> entry.info().bytes()));
-            long end = dataStart;
-            for (Entry entry : order) {
-                if (entry.position() != end) {
+            extents.sort(Comparator.comparingLong(Extent::begin).thenComparingLong(Extent::bytes));
+            long end = 0;
+            for (Extent extent : extents) {
+                if (extent.begin() != end) {
                     throw fault(
-                            entry.info().name(),
-                            "its data begin at " + (entry.position() - dataStart) + ", and those before it end at "
-                                    + (end - dataStart) + ": tensors must neither overlap nor leave a hole");
+                            extent.name(),
+                            "its data begin at " + extent.begin() + ", and those before it end at " + end
+                                    + ": tensors must neither overlap nor leave a hole");
                 }
-                end += entry.info().bytes();
+                end += extent.bytes();
             }
-            if (end != dataStart + dataBytes) {
+            if (end != dataBytes) {
                 throw new CheckpointException(
-                        file,
-                        "the data have " + dataBytes + " bytes, and the tensors account for " + (end - dataStart));
+                        file, "the data have " + dataBytes + " bytes, and the tensors account for " + end);
             }
         }
 

@@ -92,6 +92,16 @@ class AdapterDoctorTest {
         "base_model_name_or_path, '', AFTER, YES, AFTER, base_model_name_or_path",
         "rank_pattern, x, YES, AFTER, AFTER, rank_pattern",
         "target_modules, '', NO, NO, NO, target_modules",
+        "init_lora_weights, pissa_niter_16, YES, NO, NO, path_initial_model_for_weight_conversion",
+        "init_lora_weights, olora, YES, NO, NO, path_initial_model_for_weight_conversion",
+        "init_lora_weights, CorDA, YES, NO, NO, path_initial_model_for_weight_conversion",
+        "init_lora_weights, loftq, YES, NO, NO, merge it with PEFT",
+        "init_lora_weights, gaussian, YES, YES, AFTER, --adapter-only",
+        "layer_replication, 4, YES, NO, NO, layer_replication",
+        "trainable_token_indices, 4, YES, NO, NO, trainable_token_indices",
+        "task_type, FEATURE_EXTRACTION, YES, YES, NO, loft export does not read it",
+        "task_type, QUESTION_ANS, YES, YES, NO, loft export does not read it",
+        "task_type, SEQ_2_SEQ_LM, YES, YES, NO, loft export does not read it",
     })
     void eachSettingIsJudgedByTheRulesOfEachProgram(
             String key, String value, Verdict peft, Verdict vllm, Verdict llama, String word) throws IOException {
@@ -168,6 +178,8 @@ class AdapterDoctorTest {
         Diagnosis broken = examine(Map.of(), Map.of(LAYER + "lora_A.weight", filled(128, Float.NaN)), null);
         assertTrue(says(broken, Consumer.VLLM, "NaN"), broken.toString());
         Diagnosis extra = examine(Map.of(), Map.of("base_model.model.model.embed_tokens.weight", filled(8, 1)), null);
+        assertEquals(Verdict.YES, extra.verdict(Consumer.PEFT));
+        assertEquals(Verdict.NO, extra.verdict(Consumer.VLLM));
         assertEquals(Verdict.NO, extra.verdict(Consumer.LLAMA_CPP));
         assertTrue(says(extra, Consumer.VLLM, "new tokens"), extra.toString());
         assertEquals(List.of("merge it with PEFT: merge_and_unload, then save_pretrained"), remedies(extra));
@@ -182,14 +194,67 @@ class AdapterDoctorTest {
         assertFalse(AdapterDoctor.examine(directory.resolve("adapter"), null).loadsSomewhere());
     }
 
-    /** PEFT stores it along where it is that of an embedding. */
-    @Test
-    void theFrozenMatrixOfAnAdaptedLayerIsNoFault() throws IOException {
-        Diagnosis diagnosis = examine(Map.of(), Map.of(LAYER + "base_layer.weight", filled(128 * 64, 1)), null);
+    /** PEFT stores it along where it is that of an embedding; vLLM passes over the two names that these mostly have. */
+    @ParameterizedTest
+    @CsvSource({
+        "base_model.model.lm_head., YES",
+        "base_model.model.model.embed_tokens., YES",
+        "base_model.model.model.layers.0.self_attn.q_proj., NO",
+    })
+    void theFrozenMatrixOfAnAdaptedLayerIsNoFault(String layer, Verdict vllm) throws IOException {
+        Map<String, float[]> tensors = Map.of(
+                layer + "lora_A.weight", filled(2 * 64, 1),
+                layer + "lora_B.weight", filled(128 * 2, 1),
+                layer + "base_layer.weight", filled(128 * 64, 1));
+        Diagnosis diagnosis = examine(Map.of(), tensors, null);
         assertEquals(Verdict.YES, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
-        assertEquals(Verdict.YES, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+        assertEquals(vllm, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
         assertEquals(Verdict.AFTER, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
         assertFalse(says(diagnosis, Consumer.PEFT, "are no factors"), diagnosis.toString());
+    }
+
+    /** Whose matrices are packed under names and shapes of their own. */
+    @Test
+    void anAdapterOfAQuantisedBaseIsNotComparedWithIt() throws IOException {
+        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("base"), "llama");
+        checkpoint.config.put("quantization_config", Map.of("quant_method", "bitsandbytes"));
+        Path base = checkpoint.write().directory;
+        for (int out : new int[] {64, 128}) {
+            Diagnosis diagnosis = examine(Map.of(), Map.of(LAYER + "lora_B.weight", filled(out * 2, 1)), base);
+            assertEquals(Verdict.YES, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+            assertEquals(Verdict.YES, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+            assertEquals(Verdict.AFTER, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
+            assertTrue(says(diagnosis, Consumer.VLLM, "the base model is quantised"), diagnosis.toString());
+        }
+        Diagnosis dora = examine(Map.of("use_dora", true), Map.of(), base);
+        for (Consumer consumer : List.of(Consumer.VLLM, Consumer.LLAMA_CPP)) {
+            assertTrue(
+                    dora.of(consumer).stream()
+                            .anyMatch(finding -> finding.remedy().contains("--model MODEL")),
+                    dora.toString());
+        }
+    }
+
+    @Test
+    void whatLoft4jDoesNotReadIsNotToBeMergedByIt() throws IOException {
+        Diagnosis diagnosis =
+                examine(Map.of("use_dora", true, "layer_replication", new int[][] {{0, 4}}, "r", 600), Map.of(), null);
+        assertTrue(
+                diagnosis.findings().stream()
+                        .noneMatch(finding -> finding.remedy().contains("loft ")),
+                diagnosis.toString());
+    }
+
+    @Test
+    void aTypeThatIsNotReadHereIsNotCalledDamaged() throws IOException {
+        examine(Map.of(), Map.of(), null);
+        Path weights = directory.resolve("adapter").resolve("adapter_model.safetensors");
+        Files.write(weights, ForeignFile.of(LAYER + "lora_A.weight", "F8_E4M3", 2, 64));
+        Diagnosis diagnosis = AdapterDoctor.examine(directory.resolve("adapter"), null);
+        assertEquals(Verdict.UNKNOWN, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        assertEquals(Verdict.UNKNOWN, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+        assertEquals(Verdict.NO, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
+        assertTrue(says(diagnosis, Consumer.PEFT, "are F8_E4M3, which loft4j does not read"), diagnosis.toString());
     }
 
     @Test

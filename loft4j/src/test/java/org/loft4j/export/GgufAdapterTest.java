@@ -133,4 +133,15 @@ class GgufAdapterTest {
         }
         assertFalse(Files.exists(directory.resolve("adapter.gguf")));
     }
+
+    @Test
+    void theBaseMayBeQuantised() throws IOException {
+        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), "llama");
+        base.config.put("quantization_config", Map.of("quant_method", "bitsandbytes"));
+        base.write();
+        Files.delete(base.directory.resolve("model.safetensors"));
+        Path file = directory.resolve("adapter.gguf");
+        GgufAdapter.write(adapter(Map.of()), base.directory, GgufType.F32, file);
+        assertEquals(4, new GgufReader(file).tensors.size());
+    }
 }

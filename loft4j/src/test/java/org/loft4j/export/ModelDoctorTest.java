@@ -219,6 +219,31 @@ class ModelDoctorTest {
         }
     }
 
+    /** Beside it, as in shards, lies what can be read. */
+    @ParameterizedTest
+    @CsvSource({"F8_E4M3, true", "F8_E4M3, false", "I8, true"})
+    void anIntactModelOfATypeThatIsNotReadHereIsNotCalledDamaged(String type, boolean named) throws IOException {
+        TinyCheckpoint checkpoint = checkpoint("llama");
+        if (named) {
+            checkpoint.config.put("quantization_config", Map.of("quant_method", "fp8"));
+        }
+        checkpoint.write();
+        Path model = directory.resolve("model");
+        String query = "model.layers.0.self_attn.q_proj.weight";
+        Files.move(model.resolve("model.safetensors"), model.resolve("model-00001-of-00002.safetensors"));
+        Files.write(model.resolve("model-00002-of-00002.safetensors"), ForeignFile.of(query, type, 64, 64));
+        Map<String, String> shards = new TreeMap<>();
+        checkpoint.values.keySet().forEach(name -> shards.put(name, "model-00001-of-00002.safetensors"));
+        shards.put(query, "model-00002-of-00002.safetensors");
+        Json.write(model.resolve("model.safetensors.index.json"), Map.of("weight_map", shards));
+        Diagnosis diagnosis = examine();
+        assertEquals(Verdict.UNKNOWN, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        assertEquals(Verdict.UNKNOWN, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+        assertEquals(Verdict.NO, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
+        assertTrue(
+                says(diagnosis, Consumer.VLLM, "1 tensors, such as " + query + ", are " + type), diagnosis.toString());
+    }
+
     @Test
     void aTruncatedFileIsOneFaultForEachProgramAndToBeCopiedAnew() throws IOException {
         checkpoint("llama").write();

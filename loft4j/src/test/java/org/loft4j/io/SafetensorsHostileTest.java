@@ -15,10 +15,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -72,10 +74,22 @@ class SafetensorsHostileTest {
                         "data_offsets is missing"),
                 bad(
                         "a dtype we lack",
-                        of("{" + tensor("w", "F8_E4M3", "[8]", "[0,8]") + "}", 8),
+                        of("{" + tensor("w", "F9_E4M4", "[8]", "[0,8]") + "}", 8),
                         "\"w\"",
-                        "F8_E4M3",
-                        "BF16"),
+                        "F9_E4M4",
+                        "BF16",
+                        "F8_E4M3"),
+                bad(
+                        "wrong size of a dtype that is not read",
+                        of("{" + tensor("w", "I16", "[8]", "[0,8]") + "}", 8),
+                        "\"w\"",
+                        "takes 16",
+                        "hold 8"),
+                bad(
+                        "a hole behind a tensor that is not read",
+                        of("{" + tensor("v", "I8", "[4]", "[0,4]") + "," + tensor("w", "U8", "[3]", "[5,8]") + "}", 8),
+                        "\"w\"",
+                        "leave a hole"),
                 bad("a dtype in lower case", of("{" + tensor("w", "f32", "[2]", "[0,8]") + "}", 8), "\"w\"", "\"f32\""),
                 bad("a dtype that is a number", of("{\"w\":{\"dtype\":4}}", 8), "\"w\"", "dtype must be a string"),
                 bad(
@@ -300,6 +314,24 @@ class SafetensorsHostileTest {
             assertTrue(String.valueOf(e.getMessage()).contains("\"w\": the file was changed"), e.getMessage());
             Files.delete(file);
             assertThrows(CheckpointException.class, () -> read.read("w"));
+        }
+    }
+
+    /** Types of the format that are not read here do no harm to the tensors beside them. */
+    @Test
+    void aTensorOfATypeThatIsNotReadIsRefusedWhenItIsAskedFor() throws Exception {
+        String header = "{" + tensor("f", "F8_E4M3", "[8]", "[0,8]") + "," + tensor("n", "F4", "[2,3]", "[8,11]") + ","
+                + tensor("w", "F32", "[2]", "[11,19]") + "}";
+        Path file = Files.write(folder.resolve("fp8.safetensors"), of(header, 19));
+        try (SafetensorsFile read = SafetensorsFile.open(file);
+                NativeScope scope = new NativeScope()) {
+            assertEquals(List.of("f", "n", "w"), List.copyOf(read.names()));
+            assertEquals(Map.of("f", "F8_E4M3", "n", "F4"), read.foreign());
+            assertEquals(2, read.read("w").numel());
+            for (Executable ask : List.<Executable>of(() -> read.read("f"), () -> read.info("f"))) {
+                var e = assertThrows(CheckpointException.class, ask);
+                assertTrue(String.valueOf(e.getMessage()).contains("\"f\": it is F8_E4M3"), e.getMessage());
+            }
         }
     }
 

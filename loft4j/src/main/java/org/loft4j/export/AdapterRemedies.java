@@ -1,0 +1,50 @@
+package org.loft4j.export;
+
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.adapter.PeftFiles;
+
+/**
+ * What can be done with an adapter that a program does not take as it is.
+ *
+ * @param directory of the adapter
+ * @param unread why loft4j does not read its settings, so that it neither merges nor exports; null where it does
+ * @param quantised whether the weights of its base are, so that nothing can be merged into them
+ * @param classifies whether it makes a classifier, which llama.cpp does not run
+ */
+record AdapterRemedies(Path directory, @Nullable String unread, boolean quantised, boolean classifies) {
+    /** For what loft4j does not read. */
+    static final String BY_PEFT = "merge it with PEFT: merge_and_unload, then save_pretrained";
+
+    static AdapterRemedies of(Path directory, boolean quantised, boolean classifies) {
+        try {
+            PeftFiles.readConfig(directory);
+            return new AdapterRemedies(directory, null, quantised, classifies);
+        } catch (CheckpointException e) {
+            return new AdapterRemedies(directory, e.getMessage(), quantised, classifies);
+        }
+    }
+
+    String merge() {
+        return orByPeft(
+                quantised
+                        ? "merge it into the model that its base was made from: loft merge --model MODEL --adapter DIR"
+                                + " --output MERGED"
+                        : "merge it: loft merge --adapter DIR --output MERGED");
+    }
+
+    /** What works where an adapter alone cannot become a GGUF; nothing does for a classifier. */
+    String mergedGguf() {
+        String model = quantised ? " --model MODEL, the one that its base was made from," : "";
+        return classifies
+                ? ""
+                : orByPeft("merge it into a GGUF of the whole model: loft export --to gguf" + model + " --adapter "
+                        + directory + " --output FILE");
+    }
+
+    /** A remedy of loft4j's, where it reads the adapter. */
+    String orByPeft(String remedy) {
+        return unread == null ? remedy : BY_PEFT;
+    }
+}
