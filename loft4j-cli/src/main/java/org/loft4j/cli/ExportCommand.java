@@ -4,12 +4,10 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +23,6 @@ import org.loft4j.io.Json;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.ModelReference;
 import org.loft4j.nn.Task;
-import org.loft4j.tensor.Dtype;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -131,7 +128,7 @@ final class ExportCommand implements Verb {
         model.model = new ModelReference(base.toString());
         DeviceFlags place = new DeviceFlags();
         place.device = "cpu";
-        place.dtype = type == null || type == GgufType.BF16 || isOfOneType(base) ? null : "float32";
+        place.dtype = type == null || type == GgufType.BF16 || StoredDtype.of(base) != null ? null : "float32";
         try (LoadedModel loaded = LoadedModel.open(model, place)) {
             if (loaded.model().task() != Task.CAUSAL_LM) {
                 throw new ConfigException("--to gguf takes a causal language model, and this is one for "
@@ -142,18 +139,6 @@ final class ExportCommand implements Verb {
             var options =
                     new GgufModel.Options(base, loaded.tokenizer(), type, tokenizerPre, ChatTemplate.source(files));
             return GgufModel.write(new MergedTensors(base, loaded.model(), adapter, files), options, output);
-        }
-    }
-
-    /** Whether a model that is opened in the type of its first tensor has all numbers of its files. */
-    private static boolean isOfOneType(Path directory) throws IOException {
-        try (ModelDirectory source = ModelDirectory.open(directory)) {
-            Set<Dtype> types = new HashSet<>();
-            for (String name : source.names()) {
-                types.add(source.info(name).dtype());
-            }
-            types.removeIf(type -> !type.isFloating());
-            return types.size() == 1;
         }
     }
 

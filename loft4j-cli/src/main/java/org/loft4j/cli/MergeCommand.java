@@ -13,15 +13,18 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.MergeReport;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.export.MergedModel;
 import org.loft4j.export.OwnPooling;
 import org.loft4j.io.Json;
+import org.loft4j.io.ModelReference;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedConfig;
 import org.loft4j.nn.Pooling;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.train.ClassifierPadding;
 import org.loft4j.train.TemplateFile;
 import picocli.CommandLine.Command;
@@ -90,15 +93,32 @@ final class MergeCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        try (LoadedModel loaded = LoadedModel.open(model, device)) {
+        try (LoadedModel loaded = LoadedModel.open(model, inFullPrecision())) {
             refuse(loaded.directory());
-            MergedModel merged =
-                    MergedModel.of(loaded.model(), Objects.requireNonNull(loaded.adapter()), loaded.directory());
+            LoraAdapter adapter = Objects.requireNonNull(loaded.adapter());
+            MergedModel merged = MergedModel.of(loaded.model(), adapter, loaded.directory(), device.dtype());
             NewDirectory.write(output, directory -> write(loaded, merged, directory));
             print(merged.report());
             warnOfPooling(loaded.model().description().pooling());
             return ExitCode.OK;
         }
+    }
+
+    /** The type in which the model has all numbers of its files, so that the sum alone is rounded to the one that is asked for. */
+    private DeviceFlags inFullPrecision() throws IOException {
+        Dtype asked = device.dtype();
+        if (asked == null) {
+            return device;
+        }
+        Path base = LoadedModel.directory(model);
+        // once found, it is not asked for again
+        model.model = new ModelReference(base.toString());
+        Dtype stored = StoredDtype.of(base);
+        boolean widest = asked == Dtype.F64 || stored == Dtype.F64;
+        DeviceFlags place = new DeviceFlags();
+        place.device = device.device;
+        place.dtype = (stored == asked ? asked : widest ? Dtype.F64 : Dtype.F32).torchName();
+        return place;
     }
 
     private void warnOfPooling(@Nullable Pooling pooling) {
@@ -110,8 +130,9 @@ final class MergeCommand implements Verb {
 
     private void write(LoadedModel loaded, MergedModel merged, Path directory) throws IOException {
         copyAlong(loaded, directory);
-        TrainedConfig.write(loaded.model(), directory, ClassifierPadding.id(loaded.model(), loaded.tokenizer()));
-        merged.writeWeights(directory, device.dtype(), Quantities.parseBytes("--max-shard-size", maxShardSize));
+        TrainedConfig.write(
+                loaded.model(), directory, device.dtype(), ClassifierPadding.id(loaded.model(), loaded.tokenizer()));
+        merged.writeWeights(directory, Quantities.parseBytes("--max-shard-size", maxShardSize));
     }
 
     private void refuse(Path base) throws IOException {

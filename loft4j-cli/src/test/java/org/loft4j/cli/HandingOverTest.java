@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.stream.Stream;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
@@ -134,6 +135,45 @@ class HandingOverTest {
             export(merged, "--model", base.toString(), "--adapter", adapter.toString(), "--dtype", dtype);
             assertEquals(dtype.equals("bf16"), Files.mismatch(plain, merged) < 0, dtype);
         }
+    }
+
+    /** 1 + 2⁻⁹ is 1 in bfloat16, whose next number is 1 + 2⁻⁷, and with as much and a little again more than half way to it. */
+    @Test
+    void aMergeRoundsTheSumAloneAndTellsAllThatIsLost() throws IOException {
+        float step = 1f / 512;
+        Path base = stories((name, tensor) ->
+                name.startsWith(QUERY) ? torch.ones_like(tensor).mul_(new Scalar(1 + step)) : tensor);
+        float[] small = new float[64];
+        Arrays.fill(small, 1.25f * step);
+        float[] ones = new float[64];
+        Arrays.fill(ones, 1);
+        Path adapter = adapterOfQuery(small, ones);
+        Path merged = directory.resolve("merged");
+        Captured call = Captured.loft(
+                "merge",
+                "--model",
+                base.toString(),
+                "--adapter",
+                adapter.toString(),
+                "--output",
+                merged.toString(),
+                "--dtype",
+                "bfloat16",
+                "--json");
+        assertEquals(0, call.status(), call.err());
+        JsonNode report = new ObjectMapper().readTree(call.out());
+        assertEquals(4 * step - 2.25 * step, report.get("max_abs_error").asDouble(), 1e-7, call.out());
+        assertEquals("BF16", report.at("/layers/0/dtype").asText(), call.out());
+        try (NativeScope scope = new NativeScope();
+                ModelDirectory after = ModelDirectory.open(merged)) {
+            Tensor query = after.read(QUERY + ".weight");
+            assertEquals(Dtype.BF16, Dtype.of(query));
+            assertEquals(Dtype.BF16, after.info("model.norm.weight").dtype());
+            assertTrue(query.eq(new Scalar(1 + 4 * step)).all().item_bool());
+        }
+        JsonNode config =
+                new ObjectMapper().readTree(merged.resolve("config.json").toFile());
+        assertEquals("bfloat16", config.get("torch_dtype").asText());
     }
 
     /** A norm in float32 beside matrices in bfloat16, under an adapter that changes nothing: all numbers are those of the files. */

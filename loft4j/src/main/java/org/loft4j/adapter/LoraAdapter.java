@@ -278,15 +278,17 @@ public final class LoraAdapter implements AutoCloseable {
      *     quantised
      */
     public MergeReport merge() {
-        return merge(true);
+        return merge(true, null);
     }
 
     /**
      * Merges without a copy of the weights, and closes the adapter: the model stays merged, and needs no more memory. Where this
      * fails half way, some layers are merged for good, and the model is of no more use.
+     *
+     * @param dtype that the sums are rounded to, no finer than the model's, which keeps them; null for the model's
      */
-    public MergeReport mergeAndClose() {
-        MergeReport report = merge(false);
+    public MergeReport mergeAndClose(@Nullable Dtype dtype) {
+        MergeReport report = merge(false, dtype);
         close();
         return report;
     }
@@ -304,9 +306,9 @@ public final class LoraAdapter implements AutoCloseable {
         attach();
     }
 
-    private MergeReport merge(boolean keepOriginals) {
+    private MergeReport merge(boolean keepOriginals, @Nullable Dtype dtype) {
         requireMergeable();
-        MergeReport report = merging.merge(keepOriginals);
+        MergeReport report = merging.merge(keepOriginals, dtype);
         freezeSaved();
         state = State.MERGED;
         return report;

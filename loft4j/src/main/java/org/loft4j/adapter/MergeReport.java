@@ -6,7 +6,7 @@ import org.loft4j.tensor.Dtype;
 
 /**
  * What a merge lost: the sum {@code W0 + ΔW} (see {@link LoraLinear#delta}) is computed in float32 (float64 for a float64 model) and then rounded to
- * the dtype of the model.
+ * the dtype of the model, or to the one that was asked for.
  *
  * @param layers one entry a merged layer, in the model's order
  */
@@ -16,10 +16,10 @@ public record MergeReport(List<Layer> layers) {
     }
 
     /**
-     * The rounding of one layer. All zero where the model's dtype is the dtype of the sum.
+     * The rounding of one layer. All zero where that dtype is the dtype of the sum.
      *
      * @param path module path
-     * @param dtype of the weight
+     * @param dtype that the weight was rounded to
      * @param maxAbsError largest difference of an element of the weight
      * @param relativeError Frobenius norm of the difference over that of the merged weight
      * @param relativeToUpdate Frobenius norm of the difference over that of {@code ΔW}: near 1 the rounding has eaten

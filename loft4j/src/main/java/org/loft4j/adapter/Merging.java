@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
@@ -27,8 +28,9 @@ final class Merging implements AutoCloseable {
      * Merges all layers.
      *
      * @param keepOriginals whether {@link #undo} can take them out again; if not, those merged before a failure stay so
+     * @param dtype that the sums are rounded to; null for that of each weight, which holds no finer ones
      */
-    MergeReport merge(boolean keepOriginals) {
+    MergeReport merge(boolean keepOriginals, @Nullable Dtype dtype) {
         try {
             if (keepOriginals) {
                 // all copies before the first write: if memory runs out, then here, most likely
@@ -36,7 +38,7 @@ final class Merging implements AutoCloseable {
             }
             List<MergeReport.Layer> report = new ArrayList<>();
             for (LoraLinear layer : layers) {
-                report.add(merge(layer));
+                report.add(merge(layer, dtype));
                 layer.setMerged(true);
             }
             return new MergeReport(report);
@@ -71,15 +73,16 @@ final class Merging implements AutoCloseable {
     }
 
     /** Writes {@code W0 + ΔW} over the base weight. */
-    private static MergeReport.Layer merge(LoraLinear layer) {
+    private static MergeReport.Layer merge(LoraLinear layer, @Nullable Dtype asked) {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
             Tensor weight = layer.base().weight();
-            boolean rounds = Dtype.of(weight) != Dtype.of(layer.loraA());
+            Dtype dtype = asked == null ? Dtype.of(weight) : asked;
+            boolean rounds = dtype != Dtype.of(layer.loraA()) || dtype != Dtype.of(weight);
             Tensor delta = layer.delta();
             double update = rounds ? delta.norm().item_double() : 0;
             Tensor sum = delta.add_(weight);
-            Tensor rounded = sum.to(weight.scalar_type());
+            Tensor rounded = sum.to(dtype.scalarType()).to(weight.scalar_type());
             double maxAbs = 0;
             double lost = 0;
             double relative = 0;
@@ -92,7 +95,7 @@ final class Merging implements AutoCloseable {
                 relativeToUpdate = ratio(lost, update);
             }
             weight.copy_(rounded);
-            return new MergeReport.Layer(layer.path(), Dtype.of(weight), maxAbs, relative, relativeToUpdate);
+            return new MergeReport.Layer(layer.path(), dtype, maxAbs, relative, relativeToUpdate);
         }
     }
 

@@ -26,19 +26,21 @@ import org.loft4j.tensor.Shapes;
 
 /**
  * A model that an adapter was merged into, laid out as its base is on the disk: what the adapter has not changed is taken from
- * the base's files as it stands, bit for bit, and what it has is written in the base's type. The names are those of the base's
- * files, but where these lack the module of the base model and there is a head beside it, or have the output embedding for the
- * input embedding: then all names are in full.
+ * the base's files as it stands, bit for bit, and what it has is written in the base's type, or all in one that is asked for. The
+ * names are those of the base's files, but where these lack the module of the base model and there is a head beside it, or have the
+ * output embedding for the input embedding: then all names are in full.
  */
 public final class MergedModel {
     private final Model model;
     private final Path base;
+    private final @Nullable Dtype dtype;
     private final MergeReport report;
     private final Set<String> changed;
 
-    private MergedModel(Model model, Path base, MergeReport report, Set<String> changed) {
+    private MergedModel(Model model, Path base, @Nullable Dtype dtype, MergeReport report, Set<String> changed) {
         this.model = model;
         this.base = base;
+        this.dtype = dtype;
         this.report = report;
         this.changed = changed;
     }
@@ -47,12 +49,13 @@ public final class MergedModel {
      * Merges an adapter, which is closed by that; the model stays merged.
      *
      * @param base directory that the model was read from
+     * @param dtype of all floating tensors that are written, no finer than the model's; null for that of each in the base's files
      */
-    public static MergedModel of(Model model, LoraAdapter adapter, Path base) {
+    public static MergedModel of(Model model, LoraAdapter adapter, Path base, @Nullable Dtype dtype) {
         Set<String> changed = new LinkedHashSet<>(adapter.savedModules().keySet());
         adapter.layers().keySet().forEach(path -> changed.add(path + ".weight"));
         changed.addAll(model.weights().created());
-        return new MergedModel(model, base, adapter.mergeAndClose(), changed);
+        return new MergedModel(model, base, dtype, adapter.mergeAndClose(dtype), changed);
     }
 
     public MergeReport report() {
@@ -62,16 +65,15 @@ public final class MergedModel {
     /**
      * Writes the weights.
      *
-     * @param dtype of all floating tensors; null for that of each in the base's files
      * @param maxShardBytes of a file's tensors
      * @return the names of the files
      */
-    public List<String> writeWeights(Path directory, @Nullable Dtype dtype, long maxShardBytes) throws IOException {
+    public List<String> writeWeights(Path directory, long maxShardBytes) throws IOException {
         try (ModelDirectory source = ModelDirectory.open(base)) {
             Map<String, Part> parts = parts(source);
             List<TensorInfo> infos = new ArrayList<>();
             for (Map.Entry<String, Part> part : parts.entrySet()) {
-                infos.add(info(source, part.getKey(), part.getValue(), dtype));
+                infos.add(info(source, part.getKey(), part.getValue()));
             }
             Map<String, Dtype> types = new TreeMap<>();
             infos.forEach(info -> types.put(info.name(), info.dtype()));
@@ -145,8 +147,7 @@ public final class MergedModel {
         return module != null && parts.stream().anyMatch(part -> !part.ours().startsWith(module));
     }
 
-    private TensorInfo info(TensorSource source, String name, Part part, @Nullable Dtype dtype)
-            throws CheckpointException {
+    private TensorInfo info(TensorSource source, String name, Part part) throws CheckpointException {
         TensorInfo before = part.stored() == null ? null : source.info(part.stored());
         long[] shape =
                 before == null || part.isChanged() ? Shapes.of(model.weights().get(part.ours())) : before.shape();

@@ -12,6 +12,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.Dtype;
 
 /** config.json of a model that was trained in full: the one of its origin, with what training has made of it. */
 public final class TrainedConfig {
@@ -23,9 +24,10 @@ public final class TrainedConfig {
      * Writes the configuration beside new weights. Does nothing for a model that was not read from a directory.
      *
      * @param directory where the weights are
+     * @param dtype that they are in; null for the model's
      * @param padId {@code pad_token_id} that the origin's lacks; negative for none
      */
-    public static void write(Model model, Path directory, long padId) throws IOException {
+    public static void write(Model model, Path directory, @Nullable Dtype dtype, long padId) throws IOException {
         ModelDescription description = model.description();
         Path origin = description.directory();
         if (origin == null || !Files.isRegularFile(origin.resolve(NAME))) {
@@ -33,7 +35,7 @@ public final class TrainedConfig {
         }
         ObjectNode config = Json.read(origin.resolve(NAME)).toTree();
         config.remove(List.of("dtype", "num_labels", "_num_labels"));
-        config.put("torch_dtype", description.dtype().torchName());
+        config.put("torch_dtype", (dtype == null ? description.dtype() : dtype).torchName());
         if (model.task().isClassification()) {
             config.remove("problem_type");
             putLabels(config, description.labels());

@@ -253,7 +253,7 @@ public final class Trainable implements AutoCloseable {
         if (adapter != null) {
             PeftFiles.saveConfig(directory, adapter, model, PeftMetadata.of(origin));
         } else {
-            TrainedConfig.write(model, directory, ClassifierPadding.id(model, origin));
+            TrainedConfig.write(model, directory, null, ClassifierPadding.id(model, origin));
         }
     }
 

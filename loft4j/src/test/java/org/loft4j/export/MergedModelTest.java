@@ -57,9 +57,9 @@ class MergedModelTest {
             LoraAdapter adapter = PeftFiles.load(LLAMA.resolve("adapter"), model);
             double[] unmerged = Tensors.toDoubles(logits(model));
             List<String> changed = adapter.layers().keySet().stream().toList();
-            MergedModel merged = MergedModel.of(model, adapter, LLAMA);
+            MergedModel merged = MergedModel.of(model, adapter, LLAMA, null);
             double[] inMemory = Tensors.toDoubles(logits(model));
-            List<String> files = merged.writeWeights(directory, null, 40_000);
+            List<String> files = merged.writeWeights(directory, 40_000);
             assertTrue(files.size() > 3, files.toString());
             assertEquals("model-00001-of-" + String.format("%05d", files.size() - 1) + ".safetensors", files.get(0));
             Files.copy(LLAMA.resolve("config.json"), directory.resolve("config.json"));
@@ -106,8 +106,8 @@ class MergedModelTest {
             tensors.put("lm_head.weight", source.read("transformer.wte.weight"));
             SafetensorsWriter.write(base.resolve("model.safetensors"), tensors, Map.of());
             try (Model model = Models.open(base, ModelOptions.of(Task.CAUSAL_LM))) {
-                MergedModel merged = MergedModel.of(model, PeftFiles.load(gpt2.resolve("adapter"), model), base);
-                merged.writeWeights(directory, null, Long.MAX_VALUE);
+                MergedModel merged = MergedModel.of(model, PeftFiles.load(gpt2.resolve("adapter"), model), base, null);
+                merged.writeWeights(directory, Long.MAX_VALUE);
             }
             try (ModelDirectory after = ModelDirectory.open(directory)) {
                 assertEquals(source.names(), after.names());
@@ -162,9 +162,9 @@ class MergedModelTest {
         }
         try (NativeScope scope = new NativeScope();
                 Model model = Models.open(base, ModelOptions.of(Task.CAUSAL_LM))) {
-            MergedModel merged = MergedModel.of(model, PeftFiles.load(LLAMA.resolve("adapter"), model), base);
+            MergedModel merged = MergedModel.of(model, PeftFiles.load(LLAMA.resolve("adapter"), model), base, null);
             assertTrue(merged.report().maxAbsError() > 0);
-            assertEquals(List.of("model.safetensors"), merged.writeWeights(directory, null, Long.MAX_VALUE));
+            assertEquals(List.of("model.safetensors"), merged.writeWeights(directory, Long.MAX_VALUE));
             try (ModelDirectory before = ModelDirectory.open(base);
                     ModelDirectory after = ModelDirectory.open(directory)) {
                 assertEquals(before.names(), after.names());
@@ -214,7 +214,7 @@ class MergedModelTest {
                 Set<String> created = model.weights().created();
                 assertFalse(created.isEmpty());
                 LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.of(2, 4, TargetModules.allLinear()), 1);
-                MergedModel.of(model, adapter, base).writeWeights(output, null, 60_000);
+                MergedModel.of(model, adapter, base, null).writeWeights(output, 60_000);
                 try (ModelDirectory after = ModelDirectory.open(output)) {
                     Set<String> full = new TreeSet<>(created);
                     for (String name : before.names()) {

@@ -87,7 +87,7 @@ class MergedTensorsTest {
                 Model wide = open(base, Dtype.F32);
                 Model narrow = open(base, dtype);
                 LoraAdapter adapter = PeftFiles.load(files, narrow)) {
-            PeftFiles.load(files, wide).mergeAndClose();
+            PeftFiles.load(files, wide).mergeAndClose(null);
             var merged = new MergedTensors(base, narrow, adapter, files);
             assertEquals(wide.weights().asMap().keySet(), merged.names());
             for (String name : merged.names()) {
