@@ -19,6 +19,7 @@ import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.export.MergedModel;
 import org.loft4j.export.OwnPooling;
+import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.TaskFile;
@@ -43,11 +44,9 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExamples:%n",
         footer = {"  loft merge --model models/MiniLM --adapter run --output merged"})
 final class MergeCommand implements Verb {
-    /** What lies beside the weights of a model and stays as it is. */
-    private static final List<String> ALONG = Stream.concat(
-                    Tokenizer.FILES.stream(),
-                    Stream.of("preprocessor_config.json", "processor_config.json", "generation_config.json"))
-            .toList();
+    /** What lies beside the weights of a model and its tokenizer, and stays as it is. */
+    private static final List<String> ALONG =
+            List.of("preprocessor_config.json", "processor_config.json", "generation_config.json");
 
     /** Weights that a merge may have left before, in one file or several. */
     private static final Pattern WEIGHTS = Pattern.compile("model(-\\d+-of-\\d+)?\\.safetensors(\\.index\\.json)?");
@@ -148,12 +147,15 @@ final class MergeCommand implements Verb {
                     "--output " + output + " holds a model already: choose another directory, or --overwrite");
         }
         if (Files.isDirectory(output)) {
-            try (Stream<Path> files = Files.list(output)) {
-                Path other = files.filter(file -> !isOurs(String.valueOf(file.getFileName())))
+            List<Path> tokenizer = Tokenizer.filesIn(output);
+            try (Stream<Path> files = Files.walk(output)) {
+                Path other = files.filter(Files::isRegularFile)
+                        .map(output::relativize)
+                        .filter(file -> !tokenizer.contains(file) && !isOurs(file.toString()))
                         .findFirst()
                         .orElse(null);
                 if (other != null) {
-                    throw new ConfigException("--output " + output + " holds " + other.getFileName()
+                    throw new ConfigException("--output " + output + " holds " + other
                             + ", which is no part of a merged model: choose another directory");
                 }
             }
@@ -169,12 +171,13 @@ final class MergeCommand implements Verb {
 
     private void copyAlong(LoadedModel loaded, Path directory) throws IOException {
         Path tokenizer = loaded.tokenizer();
-        for (String name : ALONG) {
-            for (Path from : Stream.of(tokenizer, loaded.directory()).distinct().toList()) {
-                Path file = from.resolve(name);
-                if (Files.isRegularFile(file)) {
-                    Files.copy(file, directory.resolve(name));
-                    break;
+        for (Path from : Stream.of(tokenizer, loaded.directory()).distinct().toList()) {
+            Stream<Path> along = ALONG.stream().map(Path::of).filter(file -> Files.isRegularFile(from.resolve(file)));
+            for (Path file :
+                    Stream.concat(Tokenizer.filesIn(from).stream(), along).toList()) {
+                Path to = directory.resolve(file);
+                if (!Files.exists(to)) {
+                    AtomicFiles.write(to, Files.readAllBytes(from.resolve(file)));
                 }
             }
         }

@@ -69,6 +69,34 @@ class HandingOverTest {
     }
 
     @Test
+    void furtherChatTemplatesComeAlong() throws IOException {
+        Path base = Fixtures.copy("stories260K", directory.resolve("with-templates"));
+        Path folder = Files.createDirectory(base.resolve("additional_chat_templates"));
+        Files.writeString(folder.resolve("tool_use.jinja"), "tools");
+        Path adapter = adapterOfQuery(new float[64], new float[64]);
+        Path merged = directory.resolve("merged");
+        String[] call = {
+            "merge",
+            "--model",
+            base.toString(),
+            "--adapter",
+            adapter.toString(),
+            "--output",
+            merged.toString(),
+            "--overwrite"
+        };
+        for (int i = 0; i < 2; i++) {
+            Captured merge = Captured.loft(call);
+            assertEquals(0, merge.status(), merge.err());
+            assertEquals("tools", Files.readString(merged.resolve("additional_chat_templates/tool_use.jinja")));
+        }
+        Files.writeString(merged.resolve("additional_chat_templates/notes.txt"), "mine");
+        Captured refused = Captured.loft(call);
+        assertEquals(2, refused.status());
+        assertTrue(refused.err().contains("notes.txt"), refused.err());
+    }
+
+    @Test
     void modelsAndAdaptersAreExported() throws IOException {
         Path file = directory.resolve("stories.gguf");
         Captured model = Captured.loft(

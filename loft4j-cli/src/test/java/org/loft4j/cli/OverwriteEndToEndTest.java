@@ -37,8 +37,10 @@ class OverwriteEndToEndTest {
     }
 
     private Captured train(String... more) {
-        List<String> call = new ArrayList<>(
-                List.of("train", "--model", Fixtures.of("stories260K").toString(), "--data", data.toString()));
+        List<String> call = new ArrayList<>(List.of("train", "--data", data.toString()));
+        if (!List.of(more).contains("--model")) {
+            call.addAll(List.of("--model", Fixtures.of("stories260K").toString()));
+        }
         call.addAll(List.of("--max-steps", "2", "--output", run.toString()));
         call.addAll(Arrays.asList(more));
         return Captured.loft(call.toArray(String[]::new));
@@ -72,6 +74,20 @@ class OverwriteEndToEndTest {
         Map<String, String> before = files();
         assertNotEquals(0, train("--overwrite").status());
         assertEquals(before, files());
+    }
+
+    /** Templates in a folder of theirs are a part of the result, and go with it. */
+    @Test
+    void furtherChatTemplatesAreThoseOfTheModel() throws IOException {
+        Path model = Fixtures.copy("stories260K", folder.resolve("model"));
+        Files.createDirectory(model.resolve("additional_chat_templates"));
+        Path template = Path.of("additional_chat_templates", "tool_use.jinja");
+        Files.writeString(model.resolve(template), "tools");
+        assertEquals(0, train("--overwrite", "--model", model.toString()).status());
+        assertEquals("tools", Files.readString(run.resolve(template)));
+        Files.delete(model.resolve(template));
+        assertEquals(0, train("--overwrite", "--model", model.toString()).status());
+        assertTrue(Files.notExists(run.resolve(template)));
     }
 
     @Test

@@ -22,7 +22,8 @@ import org.loft4j.CheckpointException;
  */
 record ChatTemplateFiles(Path file, Map<String, String> sources, Map<String, Object> specialTokens) {
     private static final String DEFAULT = "default";
-    private static final List<String> FOLDERS = List.of("additional_chat_templates", "chat_templates");
+    private static final String ADDITIONAL = "additional_chat_templates";
+    private static final List<String> FOLDERS = List.of(ADDITIONAL, "chat_templates");
     private static final long LARGEST = 4L << 20;
 
     static ChatTemplateFiles read(Path directory) throws IOException {
@@ -43,7 +44,10 @@ record ChatTemplateFiles(Path file, Map<String, String> sources, Map<String, Obj
             sources.put(DEFAULT, text(own));
         }
         for (String folder : FOLDERS) {
-            addFolder(directory.resolve(folder), sources);
+            for (Path further : further(directory, folder)) {
+                String name = String.valueOf(further.getFileName());
+                sources.put(name.substring(0, name.length() - ".jinja".length()), text(directory.resolve(further)));
+            }
         }
         return new ChatTemplateFiles(file, sources, specialTokens(directory));
     }
@@ -94,19 +98,20 @@ record ChatTemplateFiles(Path file, Map<String, String> sources, Map<String, Obj
         }
     }
 
-    private static void addFolder(Path folder, Map<String, String> sources) throws IOException {
-        if (!Files.isDirectory(folder)) {
-            return;
+    /** The templates that lie beside the main one, by their paths in the directory; Transformers writes them into this folder. */
+    static List<Path> additional(Path directory) throws IOException {
+        return further(directory, ADDITIONAL);
+    }
+
+    private static List<Path> further(Path directory, String folder) throws IOException {
+        if (!Files.isDirectory(directory.resolve(folder))) {
+            return List.of();
         }
-        List<Path> files;
-        try (Stream<Path> found = Files.list(folder)) {
-            files = found.filter(file -> file.toString().endsWith(".jinja"))
+        try (Stream<Path> found = Files.list(directory.resolve(folder))) {
+            return found.filter(file -> file.toString().endsWith(".jinja") && Files.isRegularFile(file))
                     .sorted()
+                    .map(directory::relativize)
                     .toList();
-        }
-        for (Path file : files) {
-            String name = String.valueOf(file.getFileName());
-            sources.put(name.substring(0, name.length() - ".jinja".length()), text(file));
         }
     }
 

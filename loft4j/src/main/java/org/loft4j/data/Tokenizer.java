@@ -42,6 +42,7 @@ public final class Tokenizer implements AutoCloseable {
             "merges.txt",
             "tokenizer.model",
             "spiece.model",
+            "spm.model",
             "sentencepiece.bpe.model",
             "chat_template.jinja",
             "chat_template.json");
@@ -56,6 +57,13 @@ public final class Tokenizer implements AutoCloseable {
         this.tokenizer = tokenizer;
         this.special = SpecialTokens.read(directory, this::idOf);
         this.specialCount = tokenize("").ids().length;
+    }
+
+    /** Those of {@link #FILES} that lie in a directory, and the chat templates in a folder of theirs, by their paths in it. */
+    public static List<Path> filesIn(Path directory) throws IOException {
+        Stream<Path> plain = FILES.stream().map(Path::of).filter(file -> Files.isRegularFile(directory.resolve(file)));
+        return Stream.concat(plain, ChatTemplateFiles.additional(directory).stream())
+                .toList();
     }
 
     /**

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
@@ -13,6 +14,8 @@ import org.loft4j.io.JsonObject;
 
 /** The files of a tokenizer as Transformers lays them out: what is asked for is looked up where Transformers looks first. */
 final class TokenizerFiles {
+    private static final String ENDING = ".jinja";
+
     private final Path directory;
     private final JsonObject tokenizer;
     private final @Nullable JsonObject settings;
@@ -70,19 +73,35 @@ final class TokenizerFiles {
         return settings == null || !settings.has(key) ? null : (Boolean) settings.booleanOr(key, false);
     }
 
-    /** Chat templates by name, {@code default} first; empty where there is none. */
+    /** Chat templates by name, the main one as {@code default}; empty where there is none. */
     Map<String, String> chatTemplates() throws IOException {
         Map<String, String> templates = new LinkedHashMap<>();
-        Path file = directory.resolve("chat_template.jinja");
+        JsonObject other = optional(directory, "chat_template.json");
         JsonNode value = settings == null ? null : settings.node("chat_template");
-        if (Files.isRegularFile(file)) {
-            templates.put("default", Files.readString(file));
-        } else if (value != null && value.isTextual()) {
+        if (value == null && other != null) {
+            value = other.node("chat_template");
+        }
+        if (value != null && value.isTextual()) {
             templates.put("default", value.textValue());
         } else if (value != null && value.isArray()) {
             for (JsonNode entry : value) {
                 templates.put(
                         entry.path("name").asText(), entry.path("template").asText());
+            }
+        }
+        Path file = directory.resolve("chat_template.jinja");
+        if (Files.isRegularFile(file)) {
+            templates.put("default", Files.readString(file));
+        }
+        Path folder = directory.resolve("additional_chat_templates");
+        if (Files.isDirectory(folder)) {
+            try (Stream<Path> files = Files.list(folder)) {
+                for (Path each : files.sorted().toList()) {
+                    String name = String.valueOf(each.getFileName());
+                    if (name.endsWith(ENDING)) {
+                        templates.put(name.substring(0, name.length() - ENDING.length()), Files.readString(each));
+                    }
+                }
             }
         }
         return templates;

@@ -31,11 +31,10 @@ record CopiedFiles(Map<Path, byte[]> contents) {
     }
 
     /** Those that a directory holds, by their paths in it. */
-    static List<Path> in(Path directory) {
-        return Stream.concat(Tokenizer.FILES.stream(), Stream.of(ImageProcessorFile.NAME))
-                .map(Path::of)
-                .filter(file -> Files.isRegularFile(directory.resolve(file)))
-                .toList();
+    static List<Path> in(Path directory) throws IOException {
+        Stream<Path> images = Stream.of(Path.of(ImageProcessorFile.NAME))
+                .filter(file -> Files.isRegularFile(directory.resolve(file)));
+        return Stream.concat(Tokenizer.filesIn(directory).stream(), images).toList();
     }
 
     void write(Path directory) throws IOException {

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.ChatTemplate;
+import org.loft4j.data.Tokenizer;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
 
@@ -31,6 +32,11 @@ public final class TemplateFile {
             }
         }
         Files.deleteIfExists(directory.resolve("chat_template.json"));
+        for (Path file : Tokenizer.filesIn(directory)) {
+            if (file.getNameCount() > 1) {
+                Files.delete(directory.resolve(file));
+            }
+        }
         AtomicFiles.write(directory.resolve("chat_template.jinja"), source.getBytes(StandardCharsets.UTF_8));
     }
 }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -78,6 +79,21 @@ class GgufVocabularyTest {
         assertEquals(true, metadata.get("tokenizer.ggml.add_bos_token"));
         assertEquals(false, metadata.get("tokenizer.ggml.add_eos_token"));
         assertEquals("{{ messages }}", metadata.get("tokenizer.chat_template"));
+    }
+
+    @Test
+    void chatTemplatesAreLookedUpInEveryFileThatMayHoldThem() throws IOException {
+        Path model = gpt2();
+        Files.writeString(model.resolve("tokenizer_config.json"), "{}");
+        Files.writeString(model.resolve("chat_template.json"), "{\"chat_template\": \"main\"}");
+        Path folder = Files.createDirectory(model.resolve("additional_chat_templates"));
+        Files.writeString(folder.resolve("tool_use.jinja"), "tools");
+        Map<String, Object> metadata = read(GgufModel.Options.of(model)).metadata;
+        assertEquals("main", metadata.get("tokenizer.chat_template"));
+        assertEquals("tools", metadata.get("tokenizer.chat_template.tool_use"));
+        assertEquals(List.of("tool_use"), metadata.get("tokenizer.chat_templates"));
+        Files.writeString(model.resolve("chat_template.jinja"), "own");
+        assertEquals("own", read(GgufModel.Options.of(model)).metadata.get("tokenizer.chat_template"));
     }
 
     @Test

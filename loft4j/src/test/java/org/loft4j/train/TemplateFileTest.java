@@ -27,6 +27,11 @@ class TemplateFileTest {
 
     @Test
     void theTemplateIsTheOnlyOneThere() throws IOException {
+        Path folder = Files.createDirectory(directory.resolve("additional_chat_templates"));
+        Files.writeString(folder.resolve("rag.jinja"), "documents");
+        assertEquals(
+                List.of("default", "tool_use", "rag"),
+                ChatTemplate.open(directory).names());
         TemplateFile.write(directory, "{{ bos_token }} own");
         ChatTemplate template = ChatTemplate.open(directory);
         assertEquals(List.of("default"), template.names());
