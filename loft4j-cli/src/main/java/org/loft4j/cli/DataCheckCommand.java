@@ -96,7 +96,7 @@ final class DataCheckCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        Path directory = HubAccess.resolve(spec, model);
+        Path directory = HubAccess.any(spec, model);
         boolean described = Files.exists(directory.resolve("config.json"));
         Task task = asked != null ? asked : described ? Models.defaultTask(directory) : Task.CAUSAL_LM;
         if (task == Task.IMAGE_CLASSIFICATION) {

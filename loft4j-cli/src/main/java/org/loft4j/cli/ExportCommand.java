@@ -114,10 +114,11 @@ final class ExportCommand implements Verb {
         if (adapterOnly) {
             Path adapter = Objects.requireNonNull(model.adapter);
             GgufType chosen = type == null ? GgufType.F32 : type;
-            return GgufAdapter.write(adapter, LoadedModel.directory(model), chosen, output);
+            return GgufAdapter.write(adapter, LoadedModel.directory(model, HubAccess::described), chosen, output);
         }
         if (model.adapter == null) {
-            Path directory = LoadedModel.directory(model);
+            // there are models that can be exported and not opened
+            Path directory = LoadedModel.directory(model, HubAccess::any);
             try (ModelDirectory source = ModelDirectory.open(directory)) {
                 return GgufModel.write(
                         source, new GgufModel.Options(directory, directory, type, tokenizerPre, null), output);

@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.io.Hub;
 import org.loft4j.io.HubRetries;
 import org.loft4j.io.ModelReference;
+import org.loft4j.model.Models;
 import picocli.CommandLine.Model.CommandSpec;
 
 /** How a verb gets at models that are named and not given as a directory. */
@@ -21,10 +22,25 @@ final class HubAccess {
                 Terminal.downloads(verb.commandLine().getErr()));
     }
 
-    /** The directory of a model, downloaded if need be. */
+    /** Where a verb gets a model from. */
+    @FunctionalInterface
+    interface Way {
+        Path of(CommandSpec verb, ModelReference model) throws IOException;
+    }
+
+    /** The directory of a model that is to be opened, downloaded if need be: not where its config.json says that it cannot be. */
     static Path resolve(CommandSpec verb, ModelReference model) throws IOException {
-        Path directory = model.directory();
-        return directory != null ? directory : model.resolve(of(verb));
+        return model.resolve(name -> of(verb).snapshot(name, Models::requireKnown));
+    }
+
+    /** The directory of any model, downloaded if need be. */
+    static Path any(CommandSpec verb, ModelReference model) throws IOException {
+        return model.resolve(name -> of(verb).snapshot(name));
+    }
+
+    /** The directory of a model with its small files at least, which are downloaded if need be. */
+    static Path described(CommandSpec verb, ModelReference model) throws IOException {
+        return model.resolve(name -> of(verb).described(name));
     }
 
     /** The directory of a model as far as it is on this machine; null otherwise. */

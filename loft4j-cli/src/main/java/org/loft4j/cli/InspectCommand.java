@@ -142,7 +142,7 @@ final class InspectCommand implements Verb {
         }
         PrintWriter out = spec.commandLine().getOut();
         List<Map<String, Object>> trees = new ArrayList<>();
-        Path base = model == null ? null : HubAccess.resolve(spec, model);
+        Path base = model == null ? null : HubAccess.any(spec, model);
         for (String path : paths) {
             Inspection inspection =
                     Inspection.of(place(path), base, named -> HubAccess.find(spec, new ModelReference(named)));
@@ -162,7 +162,7 @@ final class InspectCommand implements Verb {
     private Path place(String text) throws IOException {
         ModelReference reference = new ModelReference(text);
         boolean named = !Files.exists(Path.of(text)) && reference.fault() == null;
-        return named ? HubAccess.resolve(spec, reference) : Path.of(text);
+        return named ? HubAccess.any(spec, reference) : Path.of(text);
     }
 
     private void print(Inspection inspection, PrintWriter out) {

@@ -67,7 +67,7 @@ record LoadedModel(
         Path given = flags.model == null ? null : HubAccess.resolve(flags.verb, flags.model);
         Path described = flags.adapter != null ? flags.adapter : given;
         TaskFile trainedAs = described != null && TaskFile.exists(described) ? TaskFile.read(described) : null;
-        Path directory = given != null ? given : base(flags, trainedAs);
+        Path directory = given != null ? given : base(flags, trainedAs, HubAccess::resolve);
         Task named = trainedAs != null ? trainedAs.task() : taskOf(flags.adapter);
         Task task = named == null ? Models.defaultTask(directory) : named;
         if (toWrite && task != Task.CAUSAL_LM) {
@@ -115,11 +115,16 @@ record LoadedModel(
 
     /** The directory of the base model: the one that was given, else the one that the adapter names. */
     static Path directory(ModelFlags flags) throws IOException {
+        return directory(flags, HubAccess::resolve);
+    }
+
+    /** Likewise, got in a way of one's own. */
+    static Path directory(ModelFlags flags, HubAccess.Way way) throws IOException {
         if (flags.model != null) {
-            return HubAccess.resolve(flags.verb, flags.model);
+            return way.of(flags.verb, flags.model);
         }
         Path adapter = flags.adapter;
-        return base(flags, adapter != null && TaskFile.exists(adapter) ? TaskFile.read(adapter) : null);
+        return base(flags, adapter != null && TaskFile.exists(adapter) ? TaskFile.read(adapter) : null, way);
     }
 
     /** A classifier whose head nobody has trained would answer at random. */
@@ -140,7 +145,7 @@ record LoadedModel(
     }
 
     /** The model that an adapter names: a directory, or a model on the hub. */
-    private static Path base(ModelFlags flags, @Nullable TaskFile trainedAs) throws IOException {
+    private static Path base(ModelFlags flags, @Nullable TaskFile trainedAs, HubAccess.Way way) throws IOException {
         Path adapter = flags.adapter;
         if (adapter == null) {
             throw new ConfigException("--model MODEL is needed");
@@ -160,7 +165,7 @@ record LoadedModel(
                             + " is no directory here (a path is that from the folder of the training); say where it is with --model MODEL");
         }
         try {
-            return HubAccess.resolve(flags.verb, base);
+            return way.of(flags.verb, base);
         } catch (HubException e) {
             throw new CheckpointException(
                     adapter,

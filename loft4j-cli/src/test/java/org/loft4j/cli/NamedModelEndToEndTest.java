@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
@@ -21,10 +22,13 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.io.HubEnvironment;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.Task;
@@ -134,6 +138,56 @@ class NamedModelEndToEndTest {
         Captured wrong = loft("download", "not a name");
         assertEquals(2, wrong.status());
         assertTrue(wrong.err().contains("is not the name of a model on the hub"), wrong.err());
+    }
+
+    /** Of the base of an adapter that is exported by itself config.json says all that is needed. */
+    @Test
+    void weightsThatNobodyReadsAreNotDownloaded() throws IOException {
+        model = Fixtures.copy("llama_gqa", directory.resolve("llama"));
+        Path snapshot = directory.resolve("cache/models--org--tiny/snapshots").resolve(COMMIT);
+        String adapter = Fixtures.of("llama_gqa").resolve("adapter").toString();
+        String file = directory.resolve("adapter.gguf").toString();
+        Captured exported =
+                loft("export", "--model", "org/tiny", "--adapter", adapter, "--adapter-only", "--output", file);
+        assertEquals(0, exported.status(), exported.err());
+        assertTrue(Files.exists(snapshot.resolve("config.json")));
+        assertFalse(Files.exists(snapshot.resolve("model.safetensors")));
+        int asked = requests.get();
+        assertEquals(
+                0,
+                loft(
+                                "export",
+                                "--model",
+                                "org/tiny",
+                                "--adapter",
+                                adapter,
+                                "--adapter-only",
+                                "--output",
+                                file,
+                                "--overwrite")
+                        .status());
+        assertEquals(asked, requests.get(), "it was there");
+        assertEquals(0, loft("download", "org/tiny").status());
+        assertTrue(Files.exists(snapshot.resolve("model.safetensors")));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"bert, gptq, quantization_config must be absent", "other, , model_type must be one of"})
+    void aModelThatCannotBeOpenedIsRefusedBeforeItsWeightsAreDownloaded(
+            String family, @Nullable String quantised, String fault) throws IOException {
+        ObjectNode config = (ObjectNode) json(model.resolve("config.json"));
+        config.put("model_type", family);
+        if (quantised != null) {
+            config.putObject("quantization_config").put("quant_method", quantised);
+        }
+        Files.writeString(model.resolve("config.json"), config.toString());
+        Path snapshot = directory.resolve("cache/models--org--tiny/snapshots").resolve(COMMIT);
+        Captured predicted = loft("predict", "--model", "org/tiny", "--text", "x");
+        assertEquals(2, predicted.status(), predicted.err());
+        assertTrue(predicted.err().contains(fault), predicted.err());
+        assertFalse(Files.exists(snapshot.resolve("model.safetensors")));
+        assertEquals(0, loft("download", "org/tiny").status());
+        assertTrue(Files.exists(snapshot.resolve("model.safetensors")));
     }
 
     @Test

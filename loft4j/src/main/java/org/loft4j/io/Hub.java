@@ -14,10 +14,23 @@ import org.jspecify.annotations.Nullable;
  * there only when its size and its checksum are right.
  */
 public final class Hub {
+    private static final Check ANY = directory -> {};
+
     private final HubEnvironment environment;
     private final HubCache cache;
     private final HubRetries retries;
     private final HubListener listener;
+
+    /** Looks at a model before its weights are downloaded. */
+    @FunctionalInterface
+    public interface Check {
+        /**
+         * Refuses a model by throwing.
+         *
+         * @param directory with the small files
+         */
+        void check(Path directory) throws IOException;
+    }
 
     public Hub(HubEnvironment environment, HubRetries retries, HubListener listener) {
         this.environment = environment;
@@ -38,6 +51,15 @@ public final class Hub {
      * @throws HubException if it cannot be got
      */
     public Path snapshot(HubName name) throws IOException {
+        return snapshot(name, ANY);
+    }
+
+    /**
+     * Likewise, but that a model whose small files do not pass is left there, before its weights are downloaded.
+     *
+     * @param check of a model that is not in the cache
+     */
+    public Path snapshot(HubName name, Check check) throws IOException {
         Path cached = cache.find(name);
         if (cached != null) {
             return cached;
@@ -48,7 +70,7 @@ public final class Hub {
             return weights;
         }
         try {
-            return download(name);
+            return download(name, check);
         } catch (HubException e) {
             if (weights != null && e.isUnreachable()) {
                 return weights;
@@ -64,17 +86,20 @@ public final class Hub {
      * @throws HubException if it cannot be got
      */
     public Path download(HubName name) throws IOException {
-        if (environment.offline()) {
-            throw new HubException(
-                    name,
-                    "is not complete in the cache " + environment.cache()
-                            + ", and HF_HUB_OFFLINE forbids to download it: unset it, or name a directory");
-        }
-        HubClient client = new HubClient(environment, retries, listener);
+        return download(name, ANY);
+    }
+
+    private Path download(HubName name, Check check) throws IOException {
+        HubClient client = client(name);
         HubClient.Listing listing = client.list(name);
         List<String> first = new ArrayList<>(HubFiles.beside(listing.files()));
-        first.addAll(HubFiles.weights(name, listing.files()));
+        List<String> weights = HubFiles.weights(name, listing.files());
         Path snapshot = cache.snapshot(name, listing.commit());
+        if (check != ANY) {
+            fetch(client, name, listing, first);
+            check.check(snapshot);
+        }
+        first.addAll(weights);
         fetch(client, name, listing, first);
         Path index = snapshot.resolve(ModelDirectory.INDEX);
         if (first.contains(ModelDirectory.INDEX)) {
@@ -91,6 +116,35 @@ public final class Hub {
         cache.writeRef(name, listing.commit());
         listener.onEnd(name);
         return snapshot;
+    }
+
+    /**
+     * The directory of a model with its small files at least, config.json among them: that in the cache, or one that is
+     * downloaded without its weights.
+     *
+     * @throws HubException if it cannot be got
+     */
+    public Path described(HubName name) throws IOException {
+        Path cached = cache.findConfig(name);
+        if (cached != null) {
+            return cached;
+        }
+        HubClient client = client(name);
+        HubClient.Listing listing = client.list(name);
+        fetch(client, name, listing, HubFiles.beside(listing.files()));
+        cache.writeRef(name, listing.commit());
+        listener.onEnd(name);
+        return cache.snapshot(name, listing.commit());
+    }
+
+    private HubClient client(HubName name) throws HubException {
+        if (environment.offline()) {
+            throw new HubException(
+                    name,
+                    "is not complete in the cache " + environment.cache()
+                            + ", and HF_HUB_OFFLINE forbids to download it: unset it, or name a directory");
+        }
+        return new HubClient(environment, retries, listener);
     }
 
     /** Gets those of the files that the snapshot lacks. */

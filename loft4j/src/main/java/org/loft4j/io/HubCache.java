@@ -54,6 +54,14 @@ public final class HubCache {
         return snapshot != null && isComplete(snapshot) ? snapshot : null;
     }
 
+    /** The snapshot of a revision that has its config.json at least; null if there is none. */
+    @Nullable
+    Path findConfig(HubName name) {
+        String commit = commit(name);
+        Path snapshot = commit == null ? null : snapshot(name, commit);
+        return snapshot != null && Files.exists(snapshot.resolve(HubFiles.CONFIG)) ? snapshot : null;
+    }
+
     /** The snapshot of a revision that has its weights at least; null if there is none. */
     @Nullable
     Path findWeights(HubName name) {

@@ -47,6 +47,18 @@ public record ModelReference(String text) {
      * @throws HubException if it cannot be got from the hub
      */
     public Path resolve(Hub hub) throws IOException {
+        return resolve(hub::snapshot);
+    }
+
+    /** A way to get a model of the hub. */
+    @FunctionalInterface
+    public interface Source {
+        /** The directory of a model, or a part of it. */
+        Path get(HubName name) throws IOException;
+    }
+
+    /** Likewise, where a name is got in another of the hub's ways. */
+    public Path resolve(Source hub) throws IOException {
         Path directory = directory();
         if (directory != null) {
             return directory;
@@ -56,7 +68,7 @@ public record ModelReference(String text) {
             throw new ConfigException("model " + fault());
         }
         try {
-            return hub.snapshot(name);
+            return hub.get(name);
         } catch (HubException e) {
             throw e.isUnknown() || e.isUnreachable() ? e.after("there is no directory " + text + " here") : e;
         }

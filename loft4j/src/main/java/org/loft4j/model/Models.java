@@ -1,6 +1,7 @@
 package org.loft4j.model;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,6 +35,7 @@ import org.loft4j.model.qwen3.Qwen3Config;
 import org.loft4j.model.qwen3.Qwen3Model;
 import org.loft4j.model.roberta.RobertaConfig;
 import org.loft4j.model.roberta.RobertaModel;
+import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.model.smollm3.SmolLm3Config;
 import org.loft4j.model.smollm3.SmolLm3Model;
@@ -217,6 +219,20 @@ public final class Models {
             family.opener()
                     .open(new UnreadSource(source), file.json(), complete(family, file, options))
                     .close();
+        }
+    }
+
+    /**
+     * Refuses a model that {@link #open} would refuse for every task, by its config.json alone. A directory without one, such as an
+     * adapter's, passes.
+     *
+     * @throws ConfigException for an unknown family and quantised weights
+     */
+    public static void requireKnown(Path directory) throws CheckpointException {
+        if (Files.exists(directory.resolve("config.json"))) {
+            ModelConfigFile file = ModelConfigFile.read(directory);
+            family(file);
+            ConfigKeys.requireFullWeights(file.json());
         }
     }
 

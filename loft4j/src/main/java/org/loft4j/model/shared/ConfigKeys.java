@@ -90,18 +90,23 @@ public final class ConfigKeys {
 
     private ConfigKeys() {}
 
-    /**
-     * Refuses quantised weights, and warns of settings that are neither in the list nor known to be without effect.
-     *
-     * @param honoured the family's own keys, those that {@link #require} has checked among them
-     */
-    public static void check(JsonObject json, Set<String> honoured) {
+    /** Refuses quantised weights. */
+    public static void requireFullWeights(JsonObject json) {
         JsonNode quantised = json.node("quantization_config");
         if (quantised != null) {
             throw new ConfigException("quantization_config must be absent, got "
                     + quantised.path("quant_method").asText("one") + " in " + json.file()
                     + ": quantised weights cannot be read; take the model's original, and load it in 8 or 4 bits");
         }
+    }
+
+    /**
+     * Refuses quantised weights, and warns of settings that are neither in the list nor known to be without effect.
+     *
+     * @param honoured the family's own keys, those that {@link #require} has checked among them
+     */
+    public static void check(JsonObject json, Set<String> honoured) {
+        requireFullWeights(json);
         require(json, "is_encoder_decoder", "false");
         require(json, "problem_type", "single_label_classification");
         List<String> unknown = new ArrayList<>();
