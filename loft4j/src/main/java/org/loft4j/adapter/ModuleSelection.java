@@ -77,7 +77,8 @@ final class ModuleSelection {
 
     /**
      * The targets as a file should name them. {@code all-linear} becomes names, since other programs know another set of
-     * layers or not the word: the last components of the paths where they mean the same layers, else the paths.
+     * layers or not the word: the last components of the paths where they mean the same layers, else the paths. A name that fits
+     * within a module saved in full is another: old versions of PEFT would adapt that layer, and leave its trained values out.
      */
     static TargetModules written(Model model, LoraConfig config) {
         if (!(config.targetModules() instanceof TargetModules.AllLinear)) {
@@ -85,8 +86,9 @@ final class ModuleSelection {
         }
         Set<String> paths = select(model, config, true).keySet();
         TargetModules names = TargetModules.names(List.copyOf(suffixes(paths)));
+        TargetModules exclude = config.excludeModules();
         boolean same = model.linears().keySet().stream()
-                .filter(path -> names.matches(path) && !excluded(config, path))
+                .filter(path -> names.matches(path) && (exclude == null || !exclude.matches(path)))
                 .allMatch(paths::contains);
         return same ? names : TargetModules.names(List.copyOf(paths));
     }

@@ -3,10 +3,16 @@ package org.loft4j.adapter;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.Logged;
+import org.loft4j.model.Fixture;
+import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
 
@@ -27,6 +33,25 @@ class ModuleSelectionTest {
             String said = log.messages().get(0);
             assertTrue(said.startsWith("4 of 4 layers have a rank above their smaller side, such as"), said);
             assertTrue(said.contains(": " + (side + 1) + " of "), said);
+        }
+    }
+
+    /** RoBERTa's head has a layer of the name that layers of its blocks have; Qwen's has not. */
+    @ParameterizedTest
+    @CsvSource({"roberta_cls, classifier, classifier.dense", "qwen2_cls, score, ''"})
+    void theNamesThatAreWrittenMeanNoLayerOfAModuleSavedInFull(String fixture, String head, String alike)
+            throws IOException {
+        try (Model model = Models.open(Fixture.directory(fixture), ModelOptions.of(Task.SEQUENCE_CLASSIFICATION))) {
+            LoraConfig config = LoraConfig.of(2, 4, TargetModules.allLinear()).alsoSaving(head);
+            TargetModules written = ModuleSelection.written(model, config);
+            List<String> selected =
+                    List.copyOf(ModuleSelection.select(model, config, true).keySet());
+            assertEquals(
+                    selected,
+                    model.linears().keySet().stream().filter(written::matches).toList());
+            boolean paths = ((TargetModules.Names) written).names().equals(selected);
+            assertEquals(!alike.isEmpty(), paths, written.toString());
+            assertEquals(!alike.isEmpty(), model.linears().containsKey(alike));
         }
     }
 }
