@@ -133,12 +133,12 @@ public final class AdapterCombination {
 
     private static void requireOneBase(List<Open> parts) {
         Set<String> bases = new TreeSet<>();
-        parts.forEach(part -> bases.add(part.config().metadata().baseModelNameOrPath()));
+        parts.forEach(part -> bases.add(part.config().metadata().baseModel()));
         bases.remove("");
         if (bases.size() > 1) {
-            throw new ConfigException(
-                    "adapters to combine must be on one base model, got " + String.join(" and ", bases)
-                            + "; if these are one model, write the same name into each " + PeftFiles.CONFIG);
+            throw new ConfigException("adapters to combine must be on one base model, got "
+                    + String.join(" and ", bases)
+                    + "; if these are one model, write the same name and revision into each " + PeftFiles.CONFIG);
         }
     }
 
@@ -271,11 +271,20 @@ public final class AdapterCombination {
     }
 
     /** The settings of the first part, with what has changed. */
-    private Map<String, Object> settings(Set<String> paths) throws CheckpointException {
+    private Map<String, @Nullable Object> settings(Set<String> paths) throws CheckpointException {
         ObjectNode first = Json.read(parts.get(0).part().directory().resolve(PeftFiles.CONFIG))
                 .toTree();
-        Map<String, Object> settings = new TreeMap<>();
+        Map<String, @Nullable Object> settings = new TreeMap<>();
         first.properties().forEach(entry -> settings.put(entry.getKey(), entry.getValue()));
+        // the first may not name its base
+        parts.stream()
+                .map(part -> part.config().metadata())
+                .filter(metadata -> !metadata.baseModel().isEmpty())
+                .findFirst()
+                .ifPresent(metadata -> {
+                    settings.put("base_model_name_or_path", metadata.baseModelNameOrPath());
+                    settings.put("revision", metadata.revision());
+                });
         settings.put("r", rank);
         settings.put("lora_alpha", rank);
         settings.put("use_rslora", false);

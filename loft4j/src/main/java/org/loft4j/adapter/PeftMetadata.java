@@ -28,7 +28,8 @@ public record PeftMetadata(
 
     /** The model as one word: a directory, or {@code org/name@revision}; empty if it is not named. */
     public String baseModel() {
-        boolean plain = revision == null || revision.isEmpty() || baseModelNameOrPath.isEmpty();
+        boolean newest = revision == null || revision.isEmpty() || revision.equals(HubName.MAIN);
+        boolean plain = newest || baseModelNameOrPath.isEmpty();
         return plain ? baseModelNameOrPath : baseModelNameOrPath + "@" + revision;
     }
 

@@ -175,6 +175,20 @@ class AdapterCombinationTest {
     }
 
     @Test
+    void theBaseIsThatOfThePartThatNamesIt() throws IOException {
+        Path unnamed = adapter("unnamed", 2, Map.of("base_model_name_or_path", ""), QUERY);
+        Path named = adapter("named", 2, Map.of("revision", "abc123"), QUERY);
+        Path both = directory.resolve("both");
+        AdapterCombination.write(List.of(new Part(unnamed, 1), new Part(named, 1)), How.CAT, null, both);
+        assertEquals(
+                new PeftMetadata("some/base", "abc123"),
+                PeftFiles.readConfig(both).metadata());
+        Path newest = adapter("newest", 2, Map.of("revision", "main"), QUERY);
+        Path silent = adapter("silent", 2, Map.of(), QUERY);
+        AdapterCombination.write(List.of(new Part(newest, 1), new Part(silent, 1)), How.CAT, null, both);
+    }
+
+    @Test
     void whatCannotBeCombinedIsRefused() throws IOException {
         Path first = adapter("first", 2, Map.of(), QUERY);
         Path wider = adapter("wider", 3, Map.of(), QUERY);
@@ -183,6 +197,8 @@ class AdapterCombinationTest {
         assertRefused("one rank", How.LINEAR, first, wider);
         assertRefused("DoRA", How.CAT, first, dora);
         assertRefused("one base model", How.CAT, first, other);
+        Path older = adapter("older", 2, Map.of("revision", "abc123"), QUERY);
+        assertRefused("some/base and some/base@abc123", How.CAT, first, older);
         assertThrows(
                 ConfigException.class,
                 () -> AdapterCombination.write(List.of(new Part(first, 1)), How.CAT, 4, directory.resolve("x")));
