@@ -17,7 +17,6 @@ import org.loft4j.nn.Model;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.RunLog;
 import org.loft4j.train.TrainListener;
-import org.loft4j.train.TrainingRun;
 
 /**
  * Writes what the model says to the same prompts, before its first step and after each evaluation, to {@code samples.jsonl}. The
@@ -34,17 +33,25 @@ final class SampleWriter implements TrainListener, AutoCloseable {
 
     /**
      * @param model in evaluation mode whenever this is told of an evaluation
-     * @param training the run, by whose steps the samples of later ones are cut off
+     * @param step steps behind the run: samples of later ones are cut off
+     * @param evaluationPending whether the evaluation after that step is still to be made: its samples are cut off too
      */
-    SampleWriter(Path directory, Prompts prompts, Model model, Tokenizer tokenizer, int tokens, TrainingRun training)
+    SampleWriter(
+            Path directory,
+            Prompts prompts,
+            Model model,
+            Tokenizer tokenizer,
+            int tokens,
+            long step,
+            boolean evaluationPending)
             throws IOException {
         this.prompts = prompts;
         this.generator = Generator.of(model);
         this.tokenizer = tokenizer;
         this.request = new Request(tokens, prompts.stopIds(), List.of(), SamplingConfig.GREEDY);
         // all samples but the first belong to an evaluation
-        this.log = RunLog.open(directory.resolve(FILE), training.step(), line -> training.evaluationPending());
-        if (training.step() == 0) {
+        this.log = RunLog.open(directory.resolve(FILE), step, line -> evaluationPending);
+        if (step == 0) {
             write(0);
         }
     }

@@ -58,7 +58,14 @@ final class WatchedRun {
             }
             return training -> {
                 training.trainable().setTraining(false);
-                return new SampleWriter(output, prompts, model, tokenizer, watch.sampleTokens, training);
+                return new SampleWriter(
+                        output,
+                        prompts,
+                        model,
+                        tokenizer,
+                        watch.sampleTokens,
+                        training.step(),
+                        training.evaluationPending());
             };
         }
     }

@@ -30,7 +30,7 @@ class SampleWriterTest {
                 Tokenizer tokenizer = Tokenizer.open(stories)) {
             Prompts prompts = new Prompts(
                     List.of(new Prompts.Prompt("Once", "Once", tokenizer.encodePrompt("Once"))), tokenizer.stopIds());
-            try (SampleWriter samples = new SampleWriter(folder, prompts, model, tokenizer, 3, 0)) {
+            try (SampleWriter samples = new SampleWriter(folder, prompts, model, tokenizer, 3, 0, false)) {
                 try (AutoGradMode frozen = new AutoGradMode(false)) {
                     model.weights().get("model.norm.weight").fill_(new Scalar(Double.NaN));
                 }

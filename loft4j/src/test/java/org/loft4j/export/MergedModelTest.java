@@ -129,8 +129,8 @@ class MergedModelTest {
             }
             SafetensorsWriter.write(base.resolve("model.safetensors"), tensors, Map.of());
             try (Model model = Models.open(base, ModelOptions.of(Task.CAUSAL_LM))) {
-                MergedModel merged = MergedModel.of(model, PeftFiles.load(gpt2.resolve("adapter"), model), base);
-                merged.writeWeights(directory, null, Long.MAX_VALUE);
+                MergedModel merged = MergedModel.of(model, PeftFiles.load(gpt2.resolve("adapter"), model), base, null);
+                merged.writeWeights(directory, Long.MAX_VALUE);
             }
             try (ModelDirectory after = ModelDirectory.open(directory)) {
                 assertEquals(source.names(), after.names());
