@@ -26,6 +26,7 @@ final class Alternatives {
             if (options.stream().anyMatch(option -> given(verb, option))) {
                 options.stream()
                         .filter(option -> !given(verb, option) && file.has(String.valueOf(ConfigKeys.key(option))))
+                        .filter(option -> !isForSome(option))
                         .forEach(file::putAside);
             }
         }
@@ -35,6 +36,11 @@ final class Alternatives {
     private static boolean given(CommandLine verb, OptionSpec option) {
         return verb.getParseResult().hasMatchedOption(option)
                 && !Objects.equals(option.getValue(), option.initialValue());
+    }
+
+    /** Rates of which some are of single methods are not thrown away; the verb says that they exclude the one of the call. */
+    private static boolean isForSome(OptionSpec option) {
+        return option.longestName().equals("--learning-rates") && LearningRates.haveNamed(option.getValue());
     }
 
     /** Rates of some methods leave a rate for all the others in place. */

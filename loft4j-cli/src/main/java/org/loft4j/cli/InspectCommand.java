@@ -85,7 +85,7 @@ final class InspectCommand implements Verb {
         chat.check(problems);
         if (data.data == null && paths.isEmpty()) {
             problems.add("Missing required parameter: 'PATH', or '--data=FILE' with '--model=MODEL'");
-        } else if (data.data != null) {
+        } else if (showsRows()) {
             data.check(problems);
             if (!paths.isEmpty()) {
                 problems.add("--data shows rows, and takes no PATH beside it");
@@ -100,8 +100,14 @@ final class InspectCommand implements Verb {
         }
     }
 
+    /** Paths take the place of the rows that a configuration file names. */
+    private boolean showsRows() {
+        return data.data != null
+                && (paths.isEmpty() || spec.commandLine().getParseResult().hasMatchedOption("--data"));
+    }
+
     private int inspectRows(ModelReference reference) throws IOException {
-        Path directory = HubAccess.resolve(spec, reference);
+        Path directory = HubAccess.described(spec, reference);
         Task task = Files.exists(directory.resolve("config.json")) ? Models.defaultTask(directory) : Task.CAUSAL_LM;
         boolean classifier = task == Task.SEQUENCE_CLASSIFICATION;
         TrainingRows all = TrainingRows.read(task, data, null, 0, classifier ? Models.labels(directory) : List.of(), 0);
@@ -137,7 +143,7 @@ final class InspectCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        if (data.data != null && model != null) {
+        if (model != null && showsRows()) {
             return inspectRows(model);
         }
         PrintWriter out = spec.commandLine().getOut();

@@ -25,6 +25,11 @@ record LearningRates(List<Double> common, Map<String, List<Double>> named) {
         return texts.stream().anyMatch(text -> !text.split(",", 2)[0].contains("="));
     }
 
+    /** Whether there is a rate for one by its name. */
+    static boolean haveNamed(List<String> texts) {
+        return texts.stream().anyMatch(text -> text.contains("="));
+    }
+
     /** @param single a rate for all that was given in the way of {@code loft train}; null for none */
     static LearningRates parse(List<String> texts, @Nullable Double single) {
         List<String> problems = new ArrayList<>();

@@ -8,6 +8,7 @@ import picocli.CommandLine.Option;
 final class StreamFlags {
     @Option(
             names = "--streaming",
+            negatable = true,
             description =
                     "Read the rows of --data as they are learnt, for data larger than memory: first they are counted, and"
                             + " tokenized once to check them, then each epoch reads them again. Held-out rows stay in"

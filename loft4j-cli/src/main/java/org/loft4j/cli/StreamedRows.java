@@ -66,19 +66,21 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
     }
 
     /**
-     * The rows to learn from, each of which is encoded once, so that none ends the run hours in; says what became of them.
+     * The rows to learn from.
      *
      * @param tokenizer must stay open as long as the rows are used
      */
-    StreamingDataset encode(
-            Tokenizer tokenizer, @Nullable ChatFormat chat, int maxLength, int shuffleBuffer, PrintWriter err)
+    StreamingDataset encode(Tokenizer tokenizer, @Nullable ChatFormat chat, int maxLength, int shuffleBuffer)
             throws IOException {
-        StreamingDataset.Encoder encoder = rows -> known.encode(rows, tokenizer, chat, maxLength, false);
-        StreamingDataset rows = new StreamingDataset(source, scan, encoder, shuffleBuffer);
+        return new StreamingDataset(
+                source, scan, rows -> known.encode(rows, tokenizer, chat, maxLength, false), shuffleBuffer);
+    }
+
+    /** Encodes each row once, so that none ends the run hours in, and says what became of them. */
+    static void check(StreamingDataset rows, int maxLength, PrintWriter err) throws IOException {
         err.println("loft: tokenizing each row once, so that one which cannot be learnt is known before the training");
         err.flush();
-        ExampleScan all = ExampleScan.of(source, encoder);
+        ExampleScan all = rows.scanExamples();
         TrainingRows.tell(all.rows(), all.examples(), all.truncations(), maxLength, "training", err);
-        return rows;
     }
 }

@@ -12,6 +12,7 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.cli.WatchedRun.Samples;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Examples;
+import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.data.image.Augmentation;
@@ -219,7 +220,7 @@ final class TrainCommand implements Verb {
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows.train(), run.chatDate()) : null;
             TrainingSet train = streamed != null
-                    ? streamed.encode(tokenizer, format, maxLength, stream.shuffleBuffer(), err())
+                    ? streamed.encode(tokenizer, format, maxLength, stream.shuffleBuffer())
                     : packing.encode(rows, rows.train(), tokenizer, format, maxLength, "training", err());
             Examples held = rows.eval() == null
                     ? null
@@ -314,28 +315,33 @@ final class TrainCommand implements Verb {
             throws IOException {
         watch.warn(opened.task(), err());
         TrainReport report = new TrainReport(model.toString(), run.output, config);
-        try (TrainingRun training = TrainingRun.open(opened, encoded, config, lora, run.output, run.onExisting());
-                Interruption interruption = new Interruption(
-                        () -> {
-                            err().println("\nloft: finishing the step, then saving; once more ends at once");
-                            training.requestStop();
-                        },
-                        new Interruption.Deadline(
-                                run.stopDeadline,
-                                () -> late(report.late(run.stopDeadline, training.newestCheckpoint()))))) {
-            Settings.write(run.output.resolve(SETTINGS), spec, resolved(config, lora));
-            training.begin();
-            err().println(report.start(opened, encoded, training));
-            training.addListener(Terminal.progress(err()));
-            TrainResult result = WatchedRun.run(training, watch, samples, run.output, err());
-            PrintWriter out = spec.commandLine().getOut();
-            out.print(common.json ? Json.text(report.tree(result)) + "\n" : report.end(result, opened));
-            out.flush();
-            return switch (result.outcome()) {
-                case INTERRUPTED -> Interruption.STATUS;
-                case DIVERGED -> ExitCode.SOFTWARE;
-                default -> ExitCode.OK;
-            };
+        try (TrainingRun training = TrainingRun.open(opened, encoded, config, lora, run.output, run.onExisting())) {
+            // of a run that goes on they were looked at when it began
+            if (encoded.train() instanceof StreamingDataset rows && training.step() == 0) {
+                StreamedRows.check(rows, encoded.maxLength(), err());
+            }
+            try (Interruption interruption = new Interruption(
+                    () -> {
+                        err().println("\nloft: finishing the step, then saving; once more ends at once");
+                        training.requestStop();
+                    },
+                    new Interruption.Deadline(
+                            run.stopDeadline,
+                            () -> late(report.late(run.stopDeadline, training.newestCheckpoint()))))) {
+                Settings.write(run.output.resolve(SETTINGS), spec, resolved(config, lora));
+                training.begin();
+                err().println(report.start(opened, encoded, training));
+                training.addListener(Terminal.progress(err()));
+                TrainResult result = WatchedRun.run(training, watch, samples, run.output, err());
+                PrintWriter out = spec.commandLine().getOut();
+                out.print(common.json ? Json.text(report.tree(result)) + "\n" : report.end(result, opened));
+                out.flush();
+                return switch (result.outcome()) {
+                    case INTERRUPTED -> Interruption.STATUS;
+                    case DIVERGED -> ExitCode.SOFTWARE;
+                    default -> ExitCode.OK;
+                };
+            }
         }
     }
 

@@ -54,6 +54,7 @@ class AlternativesTest {
                 "train | validation_file: v.csv | --eval-share 0 | validation_file",
                 "compare | learning_rate: 3e-4 | --learning-rates lora=1e-3,3e-3 | learning_rate",
                 "compare | learning_rates: lora=1e-3 | --learning-rate 3e-4 | learning_rates",
+                "compare | learning_rates: [1e-3, loft=5e-4] | --learning-rate 3e-4 | learning_rates",
                 "train | train_file: t.csv | --eval-data v.csv | train_file",
             })
     void whatGoesWithItStays(String verb, String line, String words, String kept) throws IOException {
@@ -76,6 +77,27 @@ class AlternativesTest {
         assertTrue(err.contains("none.csv: there is no such file"), err);
         err = Captured.loft("data", "check", "none.csv", "--data", "t.csv").err();
         assertTrue(err.contains("not both"), err);
+    }
+
+    @Test
+    void aSwitchOfAFileIsTakenBack() throws IOException {
+        String[] packed = call("train", "streaming: true", "--packing examples");
+        assertTrue(Captured.loft(packed).err().contains("--packing and --streaming exclude each other"));
+        String[] whole = call("train", "streaming: true", "--packing examples --no-streaming");
+        String err = Captured.loft(whole).err();
+        assertTrue(err.contains("Missing required option"), err);
+        assertFalse(err.contains("exclude each other"), err);
+    }
+
+    @Test
+    void aPathToInspectTakesThePlaceOfTheRowsOfAFile() throws IOException {
+        Path file = write("train_file: t.csv\nmodel_name_or_path: some/model\n");
+        String err =
+                Captured.loft("inspect", "none", "--config", file.toString()).err();
+        assertFalse(err.contains("takes no PATH"), err);
+        err = Captured.loft("inspect", "none", "--data", "t.csv", "--model", "m")
+                .err();
+        assertTrue(err.contains("takes no PATH"), err);
     }
 
     private Path write(String yaml) throws IOException {

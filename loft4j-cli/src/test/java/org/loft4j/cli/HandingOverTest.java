@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -75,25 +76,22 @@ class HandingOverTest {
         Files.writeString(folder.resolve("tool_use.jinja"), "tools");
         Path adapter = adapterOfQuery(new float[64], new float[64]);
         Path merged = directory.resolve("merged");
-        String[] call = {
-            "merge",
-            "--model",
-            base.toString(),
-            "--adapter",
-            adapter.toString(),
-            "--output",
-            merged.toString(),
-            "--overwrite"
-        };
         for (int i = 0; i < 2; i++) {
-            Captured merge = Captured.loft(call);
+            Captured merge = merge(base, adapter, merged, "--overwrite");
             assertEquals(0, merge.status(), merge.err());
             assertEquals("tools", Files.readString(merged.resolve("additional_chat_templates/tool_use.jinja")));
         }
         Files.writeString(merged.resolve("additional_chat_templates/notes.txt"), "mine");
-        Captured refused = Captured.loft(call);
+        Captured refused = merge(base, adapter, merged, "--overwrite");
         assertEquals(2, refused.status());
         assertTrue(refused.err().contains("notes.txt"), refused.err());
+    }
+
+    private static Captured merge(Path base, Path adapter, Path output, String... more) {
+        List<String> call = new ArrayList<>(List.of("merge", "--model", base.toString(), "--adapter"));
+        call.addAll(List.of(adapter.toString(), "--output", output.toString()));
+        call.addAll(List.of(more));
+        return Captured.loft(call.toArray(String[]::new));
     }
 
     @Test
@@ -177,17 +175,7 @@ class HandingOverTest {
         Arrays.fill(ones, 1);
         Path adapter = adapterOfQuery(small, ones);
         Path merged = directory.resolve("merged");
-        Captured call = Captured.loft(
-                "merge",
-                "--model",
-                base.toString(),
-                "--adapter",
-                adapter.toString(),
-                "--output",
-                merged.toString(),
-                "--dtype",
-                "bfloat16",
-                "--json");
+        Captured call = merge(base, adapter, merged, "--dtype", "bfloat16", "--json");
         assertEquals(0, call.status(), call.err());
         JsonNode report = new ObjectMapper().readTree(call.out());
         assertEquals(4 * step - 2.25 * step, report.get("max_abs_error").asDouble(), 1e-7, call.out());

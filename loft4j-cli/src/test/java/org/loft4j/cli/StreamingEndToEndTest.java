@@ -123,11 +123,18 @@ class StreamingEndToEndTest {
         assertTrue(
                 refused.err().contains(rows + ", line 121: " + template + ": chat template, line 1: no system"),
                 refused.err());
-        assertFalse(Files.exists(folder.resolve("run")));
+        assertFalse(Files.exists(folder.resolve("run/config.yaml")));
         Files.writeString(rows, good.repeat(122));
         Captured call = train(rows, more);
         assertEquals(0, call.status(), call.err());
         assertTrue(call.err().contains("122 of 122 training rows were cut to 8 tokens"), call.err());
+        Captured again = train(rows, more);
+        assertEquals(2, again.status());
+        assertTrue(again.err().contains("holds a run already"), again.err());
+        assertFalse(again.err().contains("tokenizing each row"), "what is refused is refused first: " + again.err());
+        Captured resumed = train(rows, with(more, "--resume"));
+        assertEquals(0, resumed.status(), resumed.err());
+        assertFalse(resumed.err().contains("tokenizing each row"), resumed.err());
     }
 
     @Test

@@ -2,6 +2,7 @@ package org.loft4j.data;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import org.loft4j.DataException;
 import org.loft4j.data.jinja.Rendered;
@@ -25,7 +26,7 @@ final class ChatEncoder {
      *
      * @param ids its tokens
      * @param loss {@code start, end, start, end …} of the tokens that are learnt
-     * @param lost tokens that did not fit
+     * @param lost tokens of the row that no example of it holds, told with the first of them
      * @param answerCut whether the end of an answer is among them
      */
     record Made(int[] ids, int[] loss, int lost, boolean answerCut) {}
@@ -83,35 +84,42 @@ final class ChatEncoder {
     }
 
     /**
-     * What is still too long is one exchange, as a rule. Its answers share an example where they lie within the greatest length from
-     * the beginning, or within half of it from each other, so that half is left for the prompt of the first. The others have
-     * examples of their own.
+     * What is still too long is one exchange, as a rule. Its answers that end within the greatest length share an example, with their
+     * whole prompt; of the others those do that lie within half of it from each other, so that half is left for the prompt of the
+     * first.
      */
     private List<Made> cut(int[] ids, int[] loss, int before) {
         if (ids.length <= maxLength) {
             return List.of(new Made(ids, loss, before - ids.length, false));
         }
         List<Made> made = new ArrayList<>();
-        int lost = before - loss[loss.length - 1];
+        BitSet covered = new BitSet(ids.length);
         int first = 0;
         while (first < loss.length) {
+            boolean whole = loss[first + 1] <= maxLength;
             int next = first + 2;
             while (next < loss.length
-                    && (loss[next + 1] <= maxLength || loss[next + 1] - loss[first] <= maxLength / 2)) {
+                    && (whole ? loss[next + 1] <= maxLength : loss[next + 1] - loss[first] <= maxLength / 2)) {
                 next += 2;
             }
             // what comes behind an answer is nothing that it needs
-            made.add(end(Arrays.copyOf(ids, loss[next - 1]), Arrays.copyOfRange(loss, first, next), lost));
-            lost = 0;
+            made.add(end(Arrays.copyOf(ids, loss[next - 1]), Arrays.copyOfRange(loss, first, next), covered));
             first = next;
         }
+        Made one = made.get(0);
+        made.set(0, new Made(one.ids(), one.loss(), before - covered.cardinality(), one.answerCut()));
         return made;
     }
 
-    /** What ends with an answer loses tokens of the prompt, from its beginning; only then the end of the answer. */
-    private Made end(int[] ids, int[] loss, int lost) {
+    /**
+     * What ends with an answer loses tokens of the prompt, from its beginning; only then the end of the answer.
+     *
+     * @param covered takes the places of those that are left
+     */
+    private Made end(int[] ids, int[] loss, BitSet covered) {
         if (ids.length <= maxLength) {
-            return new Made(ids, loss, lost, false);
+            covered.set(0, ids.length);
+            return new Made(ids, loss, 0, false);
         }
         boolean begins =
                 tokenizer.bosId().isPresent() && ids[0] == tokenizer.bosId().getAsLong() && loss[0] > 0;
@@ -123,11 +131,13 @@ final class ChatEncoder {
         int[] kept = new int[Math.min(maxLength, head + keptPrompt + keptAnswer)];
         System.arraycopy(ids, 0, kept, 0, head);
         System.arraycopy(ids, head + dropped, kept, head, kept.length - head);
+        covered.set(0, head);
+        covered.set(head + dropped, dropped + kept.length);
         int[] bounds = Arrays.stream(loss)
                 .map(bound -> Math.min(kept.length, bound - dropped))
                 .toArray();
         boolean answerCut = loss[loss.length - 1] - dropped > kept.length;
-        return new Made(kept, nonEmpty(bounds), lost + ids.length - kept.length, answerCut);
+        return new Made(kept, nonEmpty(bounds), 0, answerCut);
     }
 
     private static int[] nonEmpty(int[] bounds) {

@@ -24,7 +24,8 @@ import org.loft4j.ConfigException;
 record MessageForm(boolean parts, boolean textArguments) {
     private static final String ASKED = "loft4j asks";
     private static final String ANSWERED = "loft4j answers";
-    private static final String ARGUMENTS = "{\"loft4j\": \"calls\"}";
+    private static final String CALLS = "loft4j calls";
+    private static final String ARGUMENTS = "{\"with\": \"" + CALLS + "\"}";
 
     /** Who may be given what is no text: what a tool answers is whatever its template makes of it. */
     private static final Set<String> SPEAKERS = Set.of("system", "developer", "user", "assistant");
@@ -32,11 +33,12 @@ record MessageForm(boolean parts, boolean textArguments) {
     /** @param write what the template makes of messages; empty where it takes none of the kind */
     static MessageForm of(Function<List<Map<String, @Nullable Object>>, String> write) {
         String parts = write.apply(List.of(turn("user", part(ASKED)), turn("assistant", part(ANSWERED))));
-        String text = write.apply(calling(ARGUMENTS));
-        String object = write.apply(calling(Map.of("loft4j", "calls")));
+        // some templates write calls of turns without content alone
+        String text = write.apply(calling("", ARGUMENTS)) + write.apply(calling(null, ARGUMENTS));
+        Map<String, String> arguments = Map.of("with", CALLS);
+        String object = write.apply(calling("", arguments)) + write.apply(calling(null, arguments));
         return new MessageForm(
-                isPlain(parts, ASKED) && isPlain(parts, ANSWERED),
-                text.contains(ARGUMENTS) || !object.contains("loft4j"));
+                isPlain(parts, ASKED) && isPlain(parts, ANSWERED), text.contains(ARGUMENTS) || !object.contains(CALLS));
     }
 
     /** Whether words stand in a text without the quotes of Python or JSON. */
@@ -44,8 +46,8 @@ record MessageForm(boolean parts, boolean textArguments) {
         return text.contains(words) && !text.contains("'" + words) && !text.contains("\"" + words);
     }
 
-    private static List<Map<String, @Nullable Object>> calling(Object arguments) {
-        Map<String, @Nullable Object> calls = turn("assistant", "");
+    private static List<Map<String, @Nullable Object>> calling(@Nullable String content, Object arguments) {
+        Map<String, @Nullable Object> calls = turn("assistant", content);
         // nine letters and digits, which Mistral's templates ask for
         calls.put(
                 "tool_calls",
@@ -59,7 +61,7 @@ record MessageForm(boolean parts, boolean textArguments) {
         return List.of(turn("user", ASKED), calls);
     }
 
-    private static Map<String, @Nullable Object> turn(String role, Object content) {
+    private static Map<String, @Nullable Object> turn(String role, @Nullable Object content) {
         Map<String, @Nullable Object> turn = new LinkedHashMap<>();
         turn.put("role", role);
         turn.put("content", content);
@@ -91,12 +93,10 @@ record MessageForm(boolean parts, boolean textArguments) {
             if (fields.get("content") instanceof List<?> content
                     && content.stream().allMatch(MessageForm::isPart)
                     && !form.get().parts()) {
-                made = with(made, "content", joined(content, place, SPEAKERS.contains(message.role())));
+                made = withIfOther(made, "content", joined(content, place, SPEAKERS.contains(message.role())));
             }
             if (calls instanceof List<?> several && !form.get().textArguments()) {
-                List<@Nullable Object> parsed = new ArrayList<>();
-                several.forEach(call -> parsed.add(parsed(call)));
-                made = with(made, "tool_calls", parsed);
+                made = withIfOther(made, "tool_calls", parsed(several));
             }
             all.add(made);
         }
@@ -128,15 +128,26 @@ record MessageForm(boolean parts, boolean textArguments) {
         return String.join("\n", texts);
     }
 
-    /** A tool's call with its arguments as an object, if they are the JSON of one. */
+    /** Calls with their arguments as objects; the list itself if no arguments are the JSON of one. */
+    private static List<?> parsed(List<?> calls) {
+        List<@Nullable Object> parsed = new ArrayList<>();
+        boolean other = false;
+        for (Object call : calls) {
+            Object made = parsed(call);
+            other |= made != call;
+            parsed.add(made);
+        }
+        return other ? parsed : calls;
+    }
+
     private static @Nullable Object parsed(@Nullable Object call) {
         if (!(call instanceof Map<?, ?> fields)) {
             return call;
         }
         if (fields.get("function") instanceof Map<?, ?> function) {
-            return with(fields, "function", parsed(function));
+            return withIfOther(fields, "function", parsed(function));
         }
-        return fields.get("arguments") instanceof String text ? with(fields, "arguments", object(text)) : call;
+        return fields.get("arguments") instanceof String text ? withIfOther(fields, "arguments", object(text)) : call;
     }
 
     private static Object object(String text) {
@@ -151,7 +162,12 @@ record MessageForm(boolean parts, boolean textArguments) {
         }
     }
 
-    private static Map<String, @Nullable Object> with(Map<?, ?> fields, String key, @Nullable Object value) {
+    /** A copy with that value, or the fields themselves if they have it already, the very object. */
+    @SuppressWarnings({"unchecked", "ReferenceEquality"})
+    private static Map<String, @Nullable Object> withIfOther(Map<?, ?> fields, String key, @Nullable Object value) {
+        if (fields.get(key) == value) {
+            return (Map<String, @Nullable Object>) fields;
+        }
         Map<String, @Nullable Object> copy = new LinkedHashMap<>();
         fields.forEach((name, old) -> copy.put(String.valueOf(name), old));
         copy.put(key, value);

@@ -13,9 +13,9 @@ import org.loft4j.DataException;
  * <pre>
  * RowSource rows = DataFiles.stream(new DataReference("chats/*.jsonl"), Columns.auto());
  * StreamingDataset.Encoder encoder = some -&gt; Dataset.causalLm(some, tokenizer, 512);
- * TrainingSet train =
+ * StreamingDataset train =
  *         new StreamingDataset(rows, RowScan.of(rows), encoder, StreamingDataset.SHUFFLE_BUFFER);
- * ExampleScan.of(rows, encoder); // so that no row ends the training that cannot be encoded
+ * train.scanExamples(); // so that no row ends the training that cannot be encoded
  * </pre>
  *
  * <p>Rows are shuffled in blocks as long as the buffer: the rows of a block among themselves, the blocks in the order of the data.
@@ -69,6 +69,15 @@ public final class StreamingDataset implements TrainingSet {
                     + " characters on average, and half of the heap (-Xmx) has room for " + room
                     + " of them: lower it, or raise -Xmx");
         }
+    }
+
+    /**
+     * Encodes all rows once, so that none ends the training that cannot be: it takes as long as tokenizing them.
+     *
+     * @throws DataException at the first rows that cannot be encoded
+     */
+    public ExampleScan scanExamples() throws IOException {
+        return ExampleScan.of(source, encoder);
     }
 
     /** The first rows as examples, by which the whole is judged before it is read. */

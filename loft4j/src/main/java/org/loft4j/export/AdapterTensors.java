@@ -80,11 +80,12 @@ final class AdapterTensors {
     }
 
     private void foreign(SafetensorsFile source) {
-        String what = ForeignTensors.text(source.foreign()) + ": whether it loads is not known here";
+        String foreign = ForeignTensors.text(source.foreign());
+        String what = foreign + ": whether it loads is not known here";
         String remedy = "save it in float32, float16 or bfloat16";
         notes.add(Severity.UNKNOWN, Consumer.PEFT, what, remedy);
         notes.add(Severity.UNKNOWN, Consumer.VLLM, what, remedy);
-        notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, what, remedy);
+        notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, foreign + ", and loft export reads none of it", remedy);
     }
 
     private Map<String, Map<String, TensorInfo>> pairs(SafetensorsFile source) throws CheckpointException {

@@ -31,6 +31,7 @@ public final class ClassifierPadding {
         boolean lacksOne = model.task() == Task.SEQUENCE_CLASSIFICATION
                 && model instanceof Decoder
                 && origin != null
+                && Files.isRegularFile(origin.resolve("config.json"))
                 && Json.read(origin.resolve("config.json")).longOr("pad_token_id", -1) < 0;
         if (!lacksOne || tokenizer == null || !Files.isRegularFile(tokenizer.resolve("tokenizer.json"))) {
             return -1;

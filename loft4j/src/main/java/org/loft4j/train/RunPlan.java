@@ -82,7 +82,9 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         settings.put("pooling", pooling == null ? "none" : pooling.name().toLowerCase(Locale.ROOT));
         List<String> labels = model.description().labels();
         settings.put(LABELS, labels.isEmpty() ? "none" : String.join(", ", labels));
-        settings.put("max_length", data.maxLength());
+        if (model.imageShape() == null) {
+            settings.put("max_length", data.maxLength());
+        }
         settings.put("device", model.description().device().toString());
         settings.put("threads", Engine.threads());
         settings.put("train_data", data.train().fingerprint());

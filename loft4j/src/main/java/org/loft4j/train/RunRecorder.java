@@ -40,7 +40,7 @@ final class RunRecorder implements AutoCloseable {
         this.log = RunLog.open(
                 directory.resolve(RunOutput.METRICS),
                 state.step(),
-                line -> state.evaluationPending() && line.has("eval_loss"));
+                line -> state.evaluationPending() && line.keys().contains("eval_loss"));
         DiagnosticsLog layers = null;
         try {
             layers = trainable.adapter() == null

@@ -19,7 +19,7 @@ import org.loft4j.tensor.NativeScope;
  * @param train rows to learn from
  * @param eval held-out rows; null for none
  * @param padId token id that fills up short rows
- * @param maxLength length in tokens to which rows were cut, for the record; of no meaning for images
+ * @param maxLength length in tokens to which rows were cut, which a resume must have too; of no meaning for images
  * @param metrics scores of one's own beside the task's, by name
  */
 public record TrainData(

@@ -1,6 +1,7 @@
 package org.loft4j.train;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -43,14 +44,18 @@ public final class Trainable implements AutoCloseable {
     private final long elements;
     private final LaneGradients gradients;
     private final NativeHeap.Training heap;
+    /** What config.json of a model that is trained in full is to say of padding, as it was at the start; negative for nothing. */
+    private final long padId;
 
     private Trainable(
             Model model,
             @Nullable LoraAdapter adapter,
             OptimizerGroups optimizer,
             long elements,
-            NativeHeap.Training heap) {
+            NativeHeap.Training heap,
+            long padId) {
         this.heap = heap;
+        this.padId = padId;
         this.model = model;
         this.adapter = adapter;
         this.optimizer = optimizer;
@@ -119,7 +124,8 @@ public final class Trainable implements AutoCloseable {
             throw e;
         }
         LossScale lossScale = model.description().dtype() == Dtype.F16 ? new LossScale() : null;
-        return new Trainable(model, adapter, new OptimizerGroups(groups, lossScale), adapter.trainableElements(), heap);
+        return new Trainable(
+                model, adapter, new OptimizerGroups(groups, lossScale), adapter.trainableElements(), heap, -1);
     }
 
     /** A module that the checkpoint lacked has random values: it has to be trained, and nobody could read it again. */
@@ -149,11 +155,17 @@ public final class Trainable implements AutoCloseable {
             boolean ofHead = onTop.stream().anyMatch(module -> name.startsWith(module + "."));
             (ofHead ? head : body).add(new NamedParameter(name, tensor));
         });
+        long padId;
+        try {
+            padId = ClassifierPadding.id(model, model.description().directory());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
         List<OptimizerGroups.Group> groups = new ArrayList<>();
         addGroups(groups, "model", body, config, config.learningRate());
         addGroups(groups, "head", head, config, config.headLearningRate());
         return new Trainable(
-                model, null, new OptimizerGroups(groups), model.weights().elements(), heap);
+                model, null, new OptimizerGroups(groups), model.weights().elements(), heap, padId);
     }
 
     /** Two groups where there is a decay: vectors (biases and norms) are not pulled to zero. */
@@ -253,7 +265,7 @@ public final class Trainable implements AutoCloseable {
         if (adapter != null) {
             PeftFiles.saveConfig(directory, adapter, model, PeftMetadata.of(origin));
         } else {
-            TrainedConfig.write(model, directory, null, ClassifierPadding.id(model, origin));
+            TrainedConfig.write(model, directory, null, padId);
         }
     }
 

@@ -214,17 +214,17 @@ class ChatDatasetTest {
         assertTrue(tokenizer
                 .decode(two.get(1).ids(), false)
                 .endsWith("rrr<|im_end|>\n<|im_start|>assistant\nanswer<|im_end|>"));
-        assertEquals(new Truncations(1, 0, whole - 120), two.truncations());
+        assertEquals(new Truncations(1, 0, whole - 120 - two.length(0)), two.truncations());
     }
 
     @Test
     void answersThatLieTogetherShareAnExample() throws IOException {
         ChatFormat format = new ChatFormat(template(CHATML));
-        // the second one begins within the length, the third and the fourth are near each other
-        Dataset made = encode(format, 200, calls(30, "A", "B", "C".repeat(40), "D"));
-        assertEquals(2, made.size());
-        assertEquals("[A<|im_end|>][B<|im_end|>][" + "C".repeat(40) + "<|im_end|>]", learnt(made, 0));
-        assertEquals("[D<|im_end|>]", learnt(made, 1));
+        // the first two end within the length, the third and the fourth do not
+        Dataset made = encode(format, 150, calls(30, "A", "B", "C".repeat(20), "D"));
+        assertEquals(
+                List.of("[A<|im_end|>][B<|im_end|>]", "[" + "C".repeat(20) + "<|im_end|>][D<|im_end|>]"), all(made));
+        assertTrue(tokenizer.decode(made.get(0).ids(), false).startsWith("<|im_start|>system\nBe brief."));
         assertEquals("[A<|im_end|>][B<|im_end|>]", learnt(encode(format, 1000, calls(300, "A", "B")), 0));
         Dataset pairs = encode(format, 200, calls(150, "A", "B", "C"));
         assertEquals(List.of("[A<|im_end|>]", "[B<|im_end|>]", "[C<|im_end|>]"), all(pairs));
@@ -321,77 +321,15 @@ class ChatDatasetTest {
     }
 
     @Test
-    void rowsAreReadFromJson() throws IOException {
-        Path file = directory.resolve("rows.jsonl");
-        Files.writeString(
-                file,
-                "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": null,"
-                        + " \"tool_calls\": [{\"function\": {\"name\": \"f\", \"arguments\": {\"b\": 1, \"a\": 2.5}}}]}],"
-                        + " \"tools\": [{\"type\": \"function\"}], \"chat_template_kwargs\": {\"enable_thinking\": false}}\n");
-        Conversation row = (Conversation) DataFiles.read(file).get(0);
-        assertEquals(2, row.messages().size());
-        assertEquals(
-                "[{function={name=f, arguments={b=1, a=2.5}}}]",
-                String.valueOf(row.messages().get(1).fields().get("tool_calls")));
-        assertEquals(false, row.variables().get("enable_thinking"));
-        assertEquals("[{type=function}]", String.valueOf(row.variables().get("tools")));
-
-        Files.writeString(
-                file,
-                "{\"prompt\": [{\"role\": \"user\", \"content\": \"q\"}],"
-                        + " \"completion\": [{\"role\": \"assistant\", \"content\": \"a\"}]}\n");
-        assertEquals(1, ((Conversation) DataFiles.read(file).get(0)).given());
-    }
-
-    @Test
-    void toolsMayBeTheTextOfTheirJson() throws IOException {
-        for (String none : List.of("\"\"", "\" \"", "\"null\"", "\"[]\"", "null", "[]")) {
-            assertEquals(Map.of(), withTools(none).variables(), none);
-        }
-        assertEquals(
-                withTools("[{\"name\": \"f\", \"most\": 2.5}]").variables(),
-                withTools(ByteModel.json("[{\"name\": \"f\", \"most\": 2.5}]")).variables());
-        for (String wrong : List.of("[{", "{}", "f", "3", "\"[]\"", "[] []")) {
-            var fault = assertThrows(DataException.class, () -> withTools(ByteModel.json(wrong)), wrong);
-            assertTrue(fault.getMessage().contains("rows.jsonl, line 1: \"tools\" "), fault.getMessage());
-        }
-    }
-
-    private Conversation withTools(String tools) throws IOException {
-        Path file = directory.resolve("rows.jsonl");
-        Files.writeString(
-                file, "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}], \"tools\": " + tools + "}\n");
-        return (Conversation) DataFiles.read(file).get(0);
-    }
-
-    @Test
     void wholeNumbersKeepAllTheirDigits() throws IOException {
         String number = "-123456789012345678901234567890";
-        Conversation row = withTools("[{\"id\": " + number + "}]");
+        Conversation row = ChatRowsTest.withTools(directory, "[{\"id\": " + number + "}]");
         ChatTemplate template =
                 template("{{ tools | tojson }} {{ tools[0] }} {{ tools[0].id }}{% set id = tools[0].id %}"
                         + " {{ id | int }} {{ id is number }} {{ id is integer }} {{ id | float }}");
         assertEquals(
                 "[{\"id\": N}] {'id': N} N N True True -1.2345678901234568e+29".replace("N", number),
                 template.render(row.messages(), false, row.variables()).text());
-    }
-
-    @Test
-    void wrongMessagesAreFaults() throws IOException {
-        Path file = directory.resolve("rows.jsonl");
-        for (String wrong : List.of(
-                "\"text\"",
-                "[]",
-                "[3]",
-                "[{\"content\": \"a\"}]",
-                "[{\"role\": \"user\"}]",
-                "[{\"role\": \"user\", \"content\": \"\\u0000\"}]")) {
-            Files.writeString(file, "{\"messages\": " + wrong + "}");
-            var fault = assertThrows(DataException.class, () -> DataFiles.read(file), wrong);
-            assertTrue(fault.getMessage().contains("rows.jsonl, line 1: \"messages\""), fault.getMessage());
-        }
-        Path table = Files.writeString(directory.resolve("rows.csv"), "messages\na\n");
-        assertThrows(DataException.class, () -> DataFiles.read(table));
     }
 
     @Test

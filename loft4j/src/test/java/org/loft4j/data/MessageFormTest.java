@@ -39,6 +39,11 @@ class MessageFormTest {
     private static final String ITEMS =
             CALLS.replace("ARGUMENTS", "{% for k, v in c.arguments.items() %}{{ k }}={{ v }}{% endfor %}");
 
+    /** Calls of turns without content alone, their arguments as text: DeepSeek-R1's distillates do so. */
+    private static final String BARE = "{% for m in messages %}{% if m['content'] is none %}"
+            + "{% for c in m['tool_calls'] %}{{ '<call>' + c['function']['name'] + ' ' + c['function']['arguments'] }}"
+            + "{% endfor %}{% else %}<{{ m['role'] }}>{{ m['content'] }}{% endif %}{% endfor %}";
+
     @TempDir
     Path directory;
 
@@ -98,6 +103,30 @@ class MessageFormTest {
             assertEquals("<assistant>f " + ByteModel.json(text(other)), write(AS_JSON, call(other)), "no object");
         }
         assertEquals("<assistant>", write(TRIMS, call("\"{}\"").replace("null", "\"\"")), "calls are not written");
+    }
+
+    @Test
+    void callsMayBeThoseOfTurnsWithoutContentAlone() throws IOException {
+        String arguments = "\"{\\\"b\\\":  1}\"";
+        assertEquals("<user>q<call>f {\"b\":  1}", write(BARE, user("\"q\"") + "," + call(arguments)));
+    }
+
+    @Test
+    void turnsThatStayAsTheyAreAreNotCounted() throws IOException {
+        String clean = call("{\"b\": 1}") + "," + call("\"no JSON\"") + ",{\"role\": \"assistant\", \"content\": \"a\","
+                + " \"tool_calls\": []}";
+        for (String template : List.of(AS_JSON, ITEMS.replace(".items()", " | items"), TRIMS)) {
+            assertEquals(0, reshaped(template, clean), template);
+        }
+        assertEquals(1, reshaped(AS_JSON, clean + "," + call("\"{}\"")));
+        String image = "[{\"type\": \"image\", \"url\": \"b\"}]";
+        assertEquals(0, reshaped(TRIMS, user(image).replace("user", "tool")));
+    }
+
+    private int reshaped(String template, String messages) throws IOException {
+        Path file = Files.writeString(directory.resolve("rows.jsonl"), "{\"messages\": [" + messages + "]}\n");
+        Conversation row = (Conversation) DataFiles.read(file).get(0);
+        return template(template).reshaped(row.messages(), row.variables());
     }
 
     private static String call(String arguments) {

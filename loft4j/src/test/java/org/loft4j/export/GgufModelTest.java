@@ -29,14 +29,15 @@ class GgufModelTest {
     @TempDir
     Path directory;
 
-    private GgufReader export(TinyCheckpoint checkpoint, @Nullable GgufType type) throws IOException {
+    private static GgufReader export(TinyCheckpoint checkpoint, @Nullable GgufType type) throws IOException {
         return new GgufReader(report(checkpoint, type).file());
     }
 
-    private ExportReport report(TinyCheckpoint checkpoint, @Nullable GgufType type) throws IOException {
+    /** Exports it to {@code model.gguf} beside it. */
+    static ExportReport report(TinyCheckpoint checkpoint, @Nullable GgufType type) throws IOException {
         try (ModelDirectory source = ModelDirectory.open(checkpoint.directory)) {
             var options = new GgufModel.Options(checkpoint.directory, checkpoint.directory, type, null, null);
-            return GgufModel.write(source, options, directory.resolve("model.gguf"));
+            return GgufModel.write(source, options, checkpoint.directory.resolveSibling("model.gguf"));
         }
     }
 
@@ -293,62 +294,6 @@ class GgufModelTest {
         String fault = assertThrows(CheckpointException.class, () -> export(checkpoint, null))
                 .getMessage();
         assertTrue(fault.contains(why), fault);
-    }
-
-    @ParameterizedTest
-    @CsvSource({
-        "phi3, rms_norm_eps, attention.layer_norm_rms_epsilon, 1.0E-5",
-        "llama, rms_norm_eps, attention.layer_norm_rms_epsilon, 1.0E-6",
-        "mistral, sliding_window, attention.sliding_window, 4096",
-        "llama, sliding_window, attention.sliding_window, null",
-        "qwen2, num_key_value_heads, attention.head_count_kv, 32",
-        "qwen3, num_key_value_heads, attention.head_count_kv, 32",
-        "qwen3, head_dim, attention.key_length, 128",
-        "qwen2, head_dim, attention.key_length, 16",
-        "gemma2, num_attention_heads, attention.head_count, 8",
-        "gemma3_text, num_attention_heads, attention.head_count, 8",
-    })
-    void whereConfigJsonIsSilentTheFamilysValueIsMeant(String modelType, String key, String written, String value)
-            throws IOException {
-        TinyCheckpoint checkpoint = tiny(modelType);
-        checkpoint.config.remove(key);
-        Map<String, Object> metadata = export(checkpoint.write(), null).metadata;
-        assertEquals(value, String.valueOf(metadata.get(metadata.get("general.architecture") + "." + written)));
-    }
-
-    @ParameterizedTest
-    @CsvSource({"mistral, 127, true", "mistral, 128, false", "phi3, 127, true", "phi3, 128, false"})
-    void aWindowThatLlamaCppDoesNotComputeIsNoted(String modelType, int window, boolean noted) throws IOException {
-        TinyCheckpoint checkpoint = tiny(modelType);
-        checkpoint.config.put("sliding_window", window);
-        List<String> notes = report(checkpoint.write(), null).notes();
-        assertEquals(noted, notes.stream().anyMatch(note -> note.contains("from 127 tokens on")), notes.toString());
-    }
-
-    @Test
-    void theGeneralNamesOfGpt2sSizesAreRead() throws IOException {
-        TinyCheckpoint own = tiny("gpt2");
-        Map<String, Object> metadata = export(own.write(), null).metadata;
-        Map.of(
-                        "n_embd", "hidden_size",
-                        "n_layer", "num_hidden_layers",
-                        "n_head", "num_attention_heads",
-                        "n_positions", "max_position_embeddings")
-                .forEach((mine, theirs) -> own.config.put(theirs, own.config.remove(mine)));
-        assertEquals(metadata, export(own.write(), null).metadata);
-    }
-
-    /** A Mistral with a list is computed by it; a Llama's is not looked at. */
-    @ParameterizedTest
-    @CsvSource({"mistral, sliding, true", "mistral, full, false", "llama, full, true"})
-    void aWindowThatNoLayerHasIsNotWritten(String modelType, String last, boolean written) throws IOException {
-        TinyCheckpoint checkpoint = tiny(modelType);
-        checkpoint.config.put("sliding_window", 16);
-        checkpoint.config.put("layer_types", new String[] {"full_attention", last + "_attention"});
-        checkpoint.write();
-        assertEquals(written, export(checkpoint, null).metadata.containsKey("llama.attention.sliding_window"));
-        boolean noted = report(checkpoint, null).notes().stream().anyMatch(note -> note.contains("from 16 tokens on"));
-        assertEquals(written, noted);
     }
 
     @ParameterizedTest

@@ -80,10 +80,12 @@ public record Standing(
                         .sum());
     }
 
+    /** Of the runs that tell it: one that was stopped behind its last step has taken none when it goes on, and tells no seconds. */
     private static double mean(List<TrialResult> runs, java.util.function.ToDoubleFunction<TrialResult.Cost> figure) {
         return runs.stream()
                 .filter(run -> run.failure() == null)
                 .mapToDouble(run -> figure.applyAsDouble(run.cost()))
+                .filter(Double::isFinite)
                 .average()
                 .orElse(Double.NaN);
     }

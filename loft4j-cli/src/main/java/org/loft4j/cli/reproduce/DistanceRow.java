@@ -26,7 +26,7 @@ import org.loft4j.train.UpdateDistance;
  * @param rank 0 where there is none
  * @param rate peak learning rate of both runs
  * @param seed of the run
- * @param metric of the test data; not a number where nothing was trained
+ * @param score of the test data, by the metric of the task; not a number where nothing was trained
  * @param bySteps distances by step
  */
 record DistanceRow(

@@ -50,9 +50,8 @@ enum RunStatus {
             return UNKNOWN;
         }
         if (about.hasNonNull("ended")) {
-            boolean whole = about.path("last_step").asLong(-1)
-                    >= about.path("total_steps").asLong(Long.MAX_VALUE);
-            return whole ? FINISHED : STOPPED;
+            // also after the last step: its evaluation, or the result, is still to be made
+            return STOPPED;
         }
         Duration silence = Duration.between(lastWrite, Instant.now());
         Duration expected = interval.multipliedBy(5);

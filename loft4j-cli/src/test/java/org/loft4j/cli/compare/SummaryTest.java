@@ -139,6 +139,27 @@ class SummaryTest {
         assertTrue(tree.contains("skipped_steps=5") && tree.contains("skipped_steps=3"), tree);
     }
 
+    /** As one is that was stopped behind its last step. */
+    @Test
+    void aRunThatTellsNoSecondsTakesThoseOfTheOthersNotAway() {
+        run("lora", 4, 1e-3, 0, 0.9, 0.9);
+        TrialResult timed = results.get(0);
+        results.add(new TrialResult(
+                new Trial(Contender.parse("lora"), 4, 1e-3, 1),
+                null,
+                data,
+                timed.validation(),
+                timed.test(),
+                false,
+                0L,
+                new TrialResult.Cost(Double.NaN, 1, Double.NaN, 1, 1),
+                new Curve(),
+                List.of(),
+                Map.of()));
+        assertEquals(10, standing("lora", 0L).seconds());
+        assertEquals(1000, standing("lora", 0L).tokensPerSecond());
+    }
+
     private String footnotes() {
         results.clear();
         run("lora", 4, 1e-3, 0, 0.9, 0.9);

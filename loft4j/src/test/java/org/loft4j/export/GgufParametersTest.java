@@ -1,0 +1,83 @@
+package org.loft4j.export;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.io.GgufReader;
+
+class GgufParametersTest {
+    @TempDir
+    Path directory;
+
+    private TinyCheckpoint tiny(String modelType) {
+        return new TinyCheckpoint(directory.resolve(modelType), modelType);
+    }
+
+    private static Map<String, Object> metadata(TinyCheckpoint checkpoint) throws IOException {
+        return new GgufReader(GgufModelTest.report(checkpoint, null).file()).metadata;
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "phi3, rms_norm_eps, attention.layer_norm_rms_epsilon, 1.0E-5",
+        "llama, rms_norm_eps, attention.layer_norm_rms_epsilon, 1.0E-6",
+        "mistral, sliding_window, attention.sliding_window, 4096",
+        "llama, sliding_window, attention.sliding_window, null",
+        "qwen2, num_key_value_heads, attention.head_count_kv, 32",
+        "qwen3, num_key_value_heads, attention.head_count_kv, 32",
+        "qwen3, head_dim, attention.key_length, 128",
+        "qwen2, head_dim, attention.key_length, 16",
+        "gemma2, num_attention_heads, attention.head_count, 8",
+        "gemma3_text, num_attention_heads, attention.head_count, 8",
+    })
+    void whereConfigJsonIsSilentTheFamilysValueIsMeant(String modelType, String key, String written, String value)
+            throws IOException {
+        TinyCheckpoint checkpoint = tiny(modelType);
+        checkpoint.config.remove(key);
+        Map<String, Object> metadata = metadata(checkpoint.write());
+        assertEquals(value, String.valueOf(metadata.get(metadata.get("general.architecture") + "." + written)));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"mistral, 127, true", "mistral, 128, false", "phi3, 127, true", "phi3, 128, false"})
+    void aWindowThatLlamaCppDoesNotComputeIsNoted(String modelType, int window, boolean noted) throws IOException {
+        TinyCheckpoint checkpoint = tiny(modelType);
+        checkpoint.config.put("sliding_window", window);
+        List<String> notes = GgufModelTest.report(checkpoint.write(), null).notes();
+        assertEquals(noted, notes.stream().anyMatch(note -> note.contains("from 127 tokens on")), notes.toString());
+    }
+
+    @Test
+    void theGeneralNamesOfGpt2sSizesAreRead() throws IOException {
+        TinyCheckpoint own = tiny("gpt2");
+        Map<String, Object> metadata = metadata(own.write());
+        Map.of(
+                        "n_embd", "hidden_size",
+                        "n_layer", "num_hidden_layers",
+                        "n_head", "num_attention_heads",
+                        "n_positions", "max_position_embeddings")
+                .forEach((mine, theirs) -> own.config.put(theirs, own.config.remove(mine)));
+        assertEquals(metadata, metadata(own.write()));
+    }
+
+    /** A Mistral with a list is computed by it; a Llama's is not looked at. */
+    @ParameterizedTest
+    @CsvSource({"mistral, sliding, true", "mistral, full, false", "llama, full, true"})
+    void aWindowThatNoLayerHasIsNotWritten(String modelType, String last, boolean written) throws IOException {
+        TinyCheckpoint checkpoint = tiny(modelType);
+        checkpoint.config.put("sliding_window", 16);
+        checkpoint.config.put("layer_types", new String[] {"full_attention", last + "_attention"});
+        checkpoint.write();
+        assertEquals(written, metadata(checkpoint).containsKey("llama.attention.sliding_window"));
+        boolean noted = GgufModelTest.report(checkpoint, null).notes().stream()
+                .anyMatch(note -> note.contains("from 16 tokens on"));
+        assertEquals(written, noted);
+    }
+}
