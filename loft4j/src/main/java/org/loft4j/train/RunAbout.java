@@ -39,18 +39,23 @@ public final class RunAbout {
                         .startInstant()
                         .map(Instant::toString)
                         .orElse(null));
-        write(null, step);
+        write(null, step, false);
     }
 
-    /** Says that this process has left the run after a step. */
-    void ended(long step) throws IOException {
-        write(Instant.now(), step);
+    /**
+     * Says that this process has left the run after a step.
+     *
+     * @param evaluationPending whether its evaluation is still to be made
+     */
+    void ended(long step, boolean evaluationPending) throws IOException {
+        write(Instant.now(), step, evaluationPending);
     }
 
-    private void write(@Nullable Instant ended, long step) throws IOException {
+    private void write(@Nullable Instant ended, long step, boolean evaluationPending) throws IOException {
         Map<String, Object> tree = new LinkedHashMap<>(known);
         tree.put("ended", ended == null ? null : ended.toString());
         tree.put("last_step", ended == null ? null : step);
+        tree.put("evaluation_pending", evaluationPending);
         Json.write(file, tree);
     }
 

@@ -146,7 +146,7 @@ final class RunRecorder implements AutoCloseable {
                 board;
                 DiagnosticsLog layers = diagnostics) {
             listeners.forEach(TrainListener::onEnd);
-            about.ended(state.step());
+            about.ended(state.step(), state.evaluationPending());
         }
     }
 }

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.io.Json;
 import org.loft4j.nn.Model;
 
 /** A stop that is asked for while held-out rows are judged waits for none of them, and costs the run none. */
@@ -91,6 +92,7 @@ class StopInEvaluationEndToEndTest {
             assertTrue(run.evaluationPending());
         }
         assertEquals(step, lastEvaluated() + 4, "it was told of");
+        assertTrue(Json.read(stopped.resolve(RunAbout.FILE)).booleanOr("evaluation_pending", false));
     }
 
     private TrainingRun open(Model model, HeldOut heldOut) throws IOException {

@@ -50,8 +50,10 @@ enum RunStatus {
             return UNKNOWN;
         }
         if (about.hasNonNull("ended")) {
-            // also after the last step: its evaluation, or the result, is still to be made
-            return STOPPED;
+            boolean whole = about.path("last_step").asLong(-1)
+                            >= about.path("total_steps").asLong(Long.MAX_VALUE)
+                    && !about.path("evaluation_pending").asBoolean(false);
+            return whole ? FINISHED : STOPPED;
         }
         Duration silence = Duration.between(lastWrite, Instant.now());
         Duration expected = interval.multipliedBy(5);

@@ -46,8 +46,9 @@ class RunStatusTest {
     void theEndIsWhatTheRunSays() throws IOException {
         String ended = "{\"ended\": \"2026-01-01T00:00:00Z\", \"total_steps\": 10, \"last_step\": ";
         assertEquals(RunStatus.STOPPED, status(ended + "4}", Duration.ZERO));
-        assertEquals(RunStatus.STOPPED, status(ended + "10}", Duration.ZERO), "in its last evaluation");
-        assertEquals(RunStatus.FINISHED, status(json(ended + "10}"), "{\"finished\": \"finished\"}"));
+        assertEquals(RunStatus.FINISHED, status(ended + "10}", Duration.ZERO));
+        assertEquals(RunStatus.FINISHED, status(ended + "10, \"evaluation_pending\": false}", Duration.ZERO));
+        assertEquals(RunStatus.STOPPED, status(ended + "10, \"evaluation_pending\": true}", Duration.ZERO));
         JsonNode stopped = json(ended + "4}");
         assertEquals(RunStatus.STOPPED_EARLY, status(stopped, "{\"finished\": \"stopped_early\"}"));
         assertEquals(RunStatus.STOPPED_EARLY, status((JsonNode) null, "{\"finished\": \"stopped_early\"}"));
