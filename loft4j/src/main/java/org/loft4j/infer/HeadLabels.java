@@ -3,7 +3,6 @@ package org.loft4j.infer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.LongStream;
 import org.loft4j.CheckpointException;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.adapter.PeftHead;
@@ -16,7 +15,7 @@ public final class HeadLabels {
     private HeadLabels() {}
 
     /**
-     * {@code LABEL_0}, {@code LABEL_1} … as Transformers names classes without names, where the adapter's head has another number
+     * Labels without names, where the adapter's head has another number
      * of them than the base's config.json; empty where that file's are right.
      *
      * @param base directory of the model
@@ -31,8 +30,6 @@ public final class HeadLabels {
                     "its head has " + classes + " rows, and at most " + ModelLimits.MOST_LABELS
                             + " classes can be told apart");
         }
-        return classes == 0 || classes == Models.labels(base).size()
-                ? List.of()
-                : LongStream.range(0, classes).mapToObj(i -> "LABEL_" + i).toList();
+        return classes == 0 || classes == Models.labels(base).size() ? List.of() : Models.unnamedLabels(classes);
     }
 }

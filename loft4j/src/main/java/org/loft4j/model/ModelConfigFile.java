@@ -65,17 +65,14 @@ final class ModelConfigFile {
     /** The names of {@code id2label} by index; where there are none, as many as {@code num_labels} says, or two. */
     List<String> labels() throws CheckpointException {
         JsonNode map = json.node("id2label");
-        List<String> labels = new ArrayList<>();
         if (map == null) {
             int count = json.intOr("num_labels", 2, 1);
             if (count > ModelLimits.MOST_LABELS) {
                 throw json.fault("num_labels", "must be at most " + ModelLimits.MOST_LABELS + ", found " + count);
             }
-            for (int i = 0; i < count; i++) {
-                labels.add("LABEL_" + i);
-            }
-            return labels;
+            return Models.unnamedLabels(count);
         }
+        List<String> labels = new ArrayList<>();
         for (int i = 0; i < map.size(); i++) {
             JsonNode label = map.get(Integer.toString(i));
             if (label == null || !label.isTextual()) {

@@ -10,6 +10,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.LongStream;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.ModelDirectory;
@@ -272,6 +273,11 @@ public final class Models {
     /** The names of the classes by index, as config.json lists them. */
     public static List<String> labels(Path directory) throws IOException {
         return ModelConfigFile.read(directory).labels();
+    }
+
+    /** {@code LABEL_0}, {@code LABEL_1} …, as Transformers names classes without names. */
+    public static List<String> unnamedLabels(long count) {
+        return LongStream.range(0, count).mapToObj(i -> "LABEL_" + i).toList();
     }
 
     /** The longest sequence that a directory's model was made for, in tokens. */

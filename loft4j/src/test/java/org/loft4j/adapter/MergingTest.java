@@ -5,19 +5,24 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
+import org.loft4j.ConfigException;
+import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
-/** A merge that fails; what one does that succeeds is in {@link LoraAdapterTest}. */
+/** A merge that fails or is refused; what one does that succeeds is in {@link LoraAdapterTest}. */
 class MergingTest {
     @Test
     void aMergeThatFailsHalfWayLeavesTheWeightsAsTheyWere() {
@@ -38,6 +43,49 @@ class MergingTest {
             model.weights()
                     .asMap()
                     .forEach((name, weight) -> assertArrayEquals(before.get(name), Tensors.toFloats(weight), name));
+        }
+    }
+
+    @Test
+    void aTiedWeightIsNotMerged() {
+        try (Model model = new TinyModel(Task.CAUSAL_LM, Dtype.F32, true, 5);
+                LoraAdapter adapter =
+                        LoraAdapter.create(model, LoraConfig.of(2, 4, TargetModules.names("lm_head")), 1)) {
+            String refusal = assertThrows(ConfigException.class, adapter::merge).getMessage();
+            assertTrue(refusal.contains("lm_head cannot be merged"), refusal);
+            assertTrue(refusal.contains("model.embed.weight"), refusal);
+            assertTrue(adapter.isAttached());
+        }
+    }
+
+    @Test
+    void aRefusedMergeOrAdapterLeavesTheOneThatIsAttached() {
+        try (Model model = new TinyModel(Task.CAUSAL_LM, Dtype.F32, true, 5);
+                LoraAdapter tied = LoraAdapter.create(model, LoraConfig.of(2, 4, TargetModules.names("lm_head")), 1);
+                LoraAdapter attached =
+                        LoraAdapter.create(model, LoraAdapterTest.ALL_LINEAR.withModulesToSave(List.of("embed")), 1)) {
+            LoraAdapterTest.randomise(attached, 22);
+            LoraAdapterTest.nudge(attached.savedModules(), 23);
+            float[] before = LoraAdapterTest.logits(model);
+            assertThrows(ConfigException.class, tied::requireMergeable);
+            assertTrue(attached.isAttached());
+            long objects = LiveObjects.settled();
+            try (NativeScope scope = new NativeScope()) {
+                Tensor a = Tensors.of(new float[2 * TinyModel.HIDDEN], 2, TinyModel.HIDDEN);
+                Tensor b = Tensors.of(new float[2 * TinyModel.INNER], TinyModel.INNER, 2);
+                Linear layer = model.linears().get("model.layers.0.mlp.up_proj");
+                assertThrows(
+                        RuntimeException.class,
+                        () -> LoraAdapter.of(
+                                model,
+                                LoraAdapterTest.ALL_LINEAR,
+                                Map.of(layer, new Factors(a, b, null)),
+                                Map.of("nowhere.weight", a)));
+            }
+            assertTrue(NativeScope.liveObjects() <= objects, "the factors of the refused one are freed");
+            assertTrue(attached.isAttached());
+            assertTrue(Arrays.equals(before, LoraAdapterTest.logits(model)));
+            assertTrue(model.weights().get("model.embed.weight").requires_grad());
         }
     }
 }

@@ -13,9 +13,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
-import org.loft4j.data.MiniBatch;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Model;
 
@@ -39,38 +37,16 @@ class StopInEvaluationEndToEndTest {
     }
 
     /** Three batches of four rows; as the second is collected, something may happen. */
-    private static final class HeldOut implements Examples {
-        private final Dataset rows = TinyRun.counting(12, 2);
+    private static final class HeldOut {
+        private final Examples rows = new OverheardExamples(TinyRun.counting(12, 2), () -> {}, this::hear);
         private Runnable atSecond = () -> {};
         private int batches;
 
-        @Override
-        public int size() {
-            return rows.size();
-        }
-
-        @Override
-        public int[] lengths() {
-            return rows.lengths();
-        }
-
-        @Override
-        public String fingerprint() {
-            return rows.fingerprint();
-        }
-
-        @Override
-        public MiniBatch batch(int[] indices, long padId) {
+        private void hear() {
             batches++;
             if (batches % 3 == 2) {
                 atSecond.run();
             }
-            return rows.batch(indices, padId);
-        }
-
-        @Override
-        public MiniBatch trainingBatch(int[] indices, long padId, long seed, long epoch) {
-            return batch(indices, padId);
         }
     }
 
@@ -96,7 +72,7 @@ class StopInEvaluationEndToEndTest {
     }
 
     private TrainingRun open(Model model, HeldOut heldOut) throws IOException {
-        TrainData data = new TrainData(TinyRun.counting(50, 1), heldOut, 0, 16);
+        TrainData data = new TrainData(TinyRun.counting(50, 1), heldOut.rows, 0, 16);
         return TrainingRun.open(model, data, CONFIG, TinyRun.lora(), stopped, OnExisting.RESUME);
     }
 
