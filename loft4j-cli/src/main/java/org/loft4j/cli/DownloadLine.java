@@ -27,6 +27,8 @@ final class DownloadLine implements HubListener {
     private long received;
     private long started;
     private long drawn;
+    /** Whether a line stands on the terminal that has no end yet. */
+    private boolean open;
 
     DownloadLine(PrintWriter err, boolean terminal, int columns, LongSupplier nanos) {
         this.err = err;
@@ -69,6 +71,16 @@ final class DownloadLine implements HubListener {
         note(file + ": another process downloads it; waiting");
     }
 
+    /** What went wrong is told below the line that says how far it came. */
+    @Override
+    public void onFailure(HubName name) {
+        if (open) {
+            open = false;
+            err.print("\n");
+            err.flush();
+        }
+    }
+
     @Override
     public void onEnd(HubName name) {
         note(name + ": all files are there and checked");
@@ -99,12 +111,14 @@ final class DownloadLine implements HubListener {
     }
 
     private void draw(String line) {
+        open = terminal;
         err.print(terminal ? "\r" + line.substring(0, Math.min(line.length(), columns - 1)) + "\u001b[K" : line + "\n");
         err.flush();
     }
 
     /** A line of its own, above the line that is redrawn. */
     private void note(String line) {
+        open = false;
         err.print((terminal ? "\r\u001b[K" : "") + line + "\n");
         err.flush();
     }

@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -41,5 +42,18 @@ class DownloadLineTest {
                         + " 50% 500.0 kB of 1.0 MB  25.0 kB/s  0:20 left  a\n"
                         + "a: no connection; trying again in 2 s\n",
                 out.toString());
+    }
+
+    @Test
+    void aFailureIsToldBelowTheLine() {
+        DownloadLine line = new DownloadLine(new PrintWriter(out), true, 120, nanos::get);
+        line.onStart(NAME, 2, 4_000_000);
+        nanos.set(1_000_000_000L);
+        line.onBytes("a", 1_000_000, 2_000_000);
+        line.onFailure(NAME);
+        assertTrue(out.toString().endsWith("a\u001b[K\n"), out.toString());
+        line.onRetry("a", "no connection", Duration.ofSeconds(2));
+        line.onFailure(NAME);
+        assertTrue(out.toString().endsWith("again in 2 s\n"), out.toString());
     }
 }

@@ -165,10 +165,18 @@ public final class Hub {
         }
         requireSpace(name, bytes);
         listener.onStart(name, missing.size(), bytes);
-        for (HubFile file : missing) {
-            Path blob = cache.blob(name, file.etag());
-            new BlobDownload(client, retries, listener, file, blob).run(cache.lock(name, file.etag()));
-            HubCache.link(blob, snapshot.resolve(file.path()));
+        boolean all = false;
+        try {
+            for (HubFile file : missing) {
+                Path blob = cache.blob(name, file.etag());
+                new BlobDownload(client, retries, listener, file, blob).run(cache.lock(name, file.etag()));
+                HubCache.link(blob, snapshot.resolve(file.path()));
+            }
+            all = true;
+        } finally {
+            if (!all) {
+                listener.onFailure(name);
+            }
         }
     }
 

@@ -31,6 +31,9 @@ public interface HubListener {
     /** Another process downloads the file; this one waits for it. */
     default void onWait(String file) {}
 
+    /** A download that has started ends before all is there; an exception tells why. */
+    default void onFailure(HubName name) {}
+
     /** All files are there. */
     default void onEnd(HubName name) {}
 }

@@ -237,6 +237,22 @@ class HubFaultsTest {
     }
 
     @Test
+    void aDownloadThatFailsIsToldOf() {
+        for (int i = 0; i < 3; i++) {
+            server.bodyFaults.add(HubServer.status(502));
+        }
+        List<String> told = new ArrayList<>();
+        HubListener listener = new HubListener() {
+            @Override
+            public void onFailure(HubName name) {
+                told.add(name.toString());
+            }
+        };
+        assertThrows(HubException.class, () -> new Hub(tiny.environment(null, false), QUICK, listener).snapshot(NAME));
+        assertEquals(List.of(NAME.toString()), told);
+    }
+
+    @Test
     void refusalsSayWhatToDoAndAreNotTriedAgain() {
         server.listingFaults.add(HubServer.status(401));
         server.listingFaults.add(HubServer.status(403, "X-Error-Code", "GatedRepo"));
