@@ -12,6 +12,15 @@ final class ColumnFlags {
     String text;
 
     @Option(
+            names = "--text-pair-column",
+            paramLabel = "NAME",
+            description =
+                    "Column of a second text, which a classifier reads behind the first, as the hypothesis to a premise."
+                            + " Default: text_pair where there is one beside text.")
+    @Nullable
+    String textPair;
+
+    @Option(
             names = "--prompt-column",
             paramLabel = "NAME",
             description = "Column of the prompt; with --completion-column where the answer is read. Default: prompt.")
@@ -38,11 +47,11 @@ final class ColumnFlags {
 
     /** Those of rows to learn from. */
     Columns learnt(@Nullable String label) {
-        return new Columns(text, label, prompt, completion, format);
+        return new Columns(text, textPair, label, prompt, completion, format, true);
     }
 
     /** Those of rows that are asked: what is learnt of them is not read, whatever it is. */
     Columns asked() {
-        return new Columns(text, null, prompt, completion, format, false);
+        return new Columns(text, textPair, null, prompt, completion, format, false);
     }
 }

@@ -21,7 +21,6 @@ import org.loft4j.cli.compare.SummaryFiles;
 import org.loft4j.cli.compare.SummaryTable;
 import org.loft4j.cli.report.Pasted;
 import org.loft4j.data.ChatFormat;
-import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
@@ -281,8 +280,10 @@ final class CompareCommand implements Verb {
         }
         List<String> known = task.isClassification() ? Models.labels(directory) : List.of();
         TrainingRows rows = TrainingRows.read(task, data, evalData, 0, known, 0);
-        List<Row> test =
-                DataFiles.read(Objects.requireNonNull(testData), data.columns(task == Task.SEQUENCE_CLASSIFICATION));
+        List<Row> test = TrainingRows.heldOut(
+                Objects.requireNonNull(testData),
+                data.columns(task == Task.SEQUENCE_CLASSIFICATION),
+                rows.train().get(0));
         ComparisonData encoded = encode(directory, rows, test);
         encoded.warnings().forEach(line -> err().println("loft: " + line));
         Files.createDirectories(output);

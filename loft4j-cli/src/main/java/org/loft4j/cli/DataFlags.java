@@ -84,7 +84,7 @@ final class DataFlags {
     /** @param labelled whether the rows must have a label */
     Columns columns(boolean labelled) {
         boolean named = columns.prompt != null || columns.completion != null || columns.format != RowFormat.AUTO;
-        boolean texts = !named && (columns.text != null || labelColumn != null);
+        boolean texts = !named && (columns.text != null || columns.textPair != null || labelColumn != null);
         return columns.learnt(labelColumn == null && texts && labelled ? "label" : labelColumn);
     }
 }

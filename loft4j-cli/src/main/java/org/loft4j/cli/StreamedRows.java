@@ -49,7 +49,9 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
             throw new ConfigException("holding out " + evalShare + " of " + scan.rows()
                     + " rows leaves none held out: choose another share or name a file");
         }
-        List<Row> eval = evalFile != null ? DataFiles.read(evalFile, columns) : split ? scan.heldOut() : null;
+        List<Row> eval = evalFile != null
+                ? TrainingRows.heldOut(evalFile, columns, scan.first().get(0))
+                : split ? scan.heldOut() : null;
         RowSource source = split ? all.where(row -> !TrainTestSplit.isHeldOut(row, evalShare, seed)) : all;
         Labels labels = task.isClassification() ? labels(scan, modelLabels) : null;
         String shape = Quantities.of(scan.rows() + scan.heldOut().size(), "row") + " of " + all.columns()

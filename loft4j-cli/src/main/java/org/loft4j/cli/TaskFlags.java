@@ -15,7 +15,6 @@ import org.loft4j.cli.demo.CacheDirectory;
 import org.loft4j.cli.demo.DemoTask;
 import org.loft4j.cli.reproduce.RealTask;
 import org.loft4j.data.ChatFormat;
-import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
@@ -120,8 +119,10 @@ final class TaskFlags {
         flags.data = Objects.requireNonNull(data);
         List<String> known = task == Task.SEQUENCE_CLASSIFICATION ? Models.labels(directory) : List.of();
         TrainingRows rows = TrainingRows.read(task, flags, evalData, 0, known, 0);
-        List<Row> test =
-                DataFiles.read(Objects.requireNonNull(testData), flags.columns(task == Task.SEQUENCE_CLASSIFICATION));
+        List<Row> test = TrainingRows.heldOut(
+                Objects.requireNonNull(testData),
+                flags.columns(task == Task.SEQUENCE_CLASSIFICATION),
+                rows.train().get(0));
         int length = (int) Math.min(Models.maxPositions(directory), maxLength == null ? 512 : maxLength);
         Map<String, Object> described = new LinkedHashMap<>();
         Path given = named.directory();

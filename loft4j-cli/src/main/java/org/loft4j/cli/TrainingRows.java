@@ -56,7 +56,7 @@ record TrainingRows(
         Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
         DataRows read = DataFiles.readRows(data.data, columns);
         List<Row> train = read.rows();
-        List<Row> eval = evalFile == null ? null : DataFiles.read(evalFile, columns);
+        List<Row> eval = evalFile == null ? null : heldOut(evalFile, columns, train.get(0));
         // before the split, which may hold out all rows of a class
         Labels labels = task.isClassification() ? labels(train, modelLabels) : null;
         String shape = shape(read, data.data);
@@ -67,6 +67,29 @@ record TrainingRows(
             shape += labels == null ? "" : heldOutAlone("rows", Labels.namesIn(train), Labels.namesIn(eval));
         }
         return new TrainingRows(task, train, eval, labels, shape);
+    }
+
+    /**
+     * Rows to evaluate on, from a file of their own.
+     *
+     * @param learnt one of the rows to learn from
+     * @throws DataException if they are pairs of texts where those are not, or the other way round
+     */
+    static List<Row> heldOut(DataReference file, Columns columns, Row learnt) throws IOException {
+        List<Row> rows = DataFiles.read(file, columns);
+        if (isPair(learnt) != isPair(rows.get(0))) {
+            throw rows.get(0)
+                    .origin()
+                    .fault((isPair(learnt)
+                                    ? "holds one text, and the rows to learn from hold pairs of texts"
+                                    : "holds a pair of texts, and the rows to learn from hold one text")
+                            + ": name the columns (--text-column, --text-pair-column)");
+        }
+        return rows;
+    }
+
+    private static boolean isPair(Row row) {
+        return row instanceof LabeledText text && text.textPair() != null;
     }
 
     private static String shape(DataRows read, DataReference data) {
@@ -157,10 +180,11 @@ record TrainingRows(
         for (Row row : rows) {
             if (row instanceof PlainText text) {
                 texts.add(text);
-            } else if (row instanceof LabeledText text) {
+            } else if (row instanceof LabeledText text && text.textPair() == null) {
                 texts.add(new PlainText(text.text(), text.origin()));
             } else {
-                throw new ConfigException("packing is for rows of text, not for prompts and conversations");
+                throw new ConfigException(
+                        "packing is for rows of text, not for prompts, conversations and pairs of texts");
             }
         }
         return Dataset.blocks(texts, tokenizer, maxLength);

@@ -15,6 +15,7 @@ import org.loft4j.Checks;
  * @param tokens number of tokens without padding
  * @param targets how many predictions the mean loss is taken over: the rows of a classifier; for a language model the labelled
  *     tokens from the second of each row on, since a token is predicted from those before it; for a classifier of words the labelled tokens
+ * @param tokenTypeIds 0 for the tokens of a first text and 1 for those of a second, 0 at padding, (rows, columns); null where all are 0
  * @param segments lengths of the examples that lie end to end in the one row; null where each row is one
  */
 public record Batch(
@@ -25,11 +26,12 @@ public record Batch(
         long[] labels,
         long tokens,
         long targets,
+        long @Nullable [] tokenTypeIds,
         int @Nullable [] segments)
         implements MiniBatch {
     public Batch(
             int rows, int columns, long[] inputIds, long[] attentionMask, long[] labels, long tokens, long targets) {
-        this(rows, columns, inputIds, attentionMask, labels, tokens, targets, null);
+        this(rows, columns, inputIds, attentionMask, labels, tokens, targets, null, null);
     }
 
     /** Collects the examples with the given indices. */
@@ -41,6 +43,7 @@ public record Batch(
         var ids = new long[cells];
         var mask = new long[cells];
         var labels = new long[dataset.isClassification() ? rows : cells];
+        var types = dataset.isTyped() ? new long[cells] : null;
         Arrays.fill(ids, padId);
         Arrays.fill(labels, Encoded.NO_LOSS);
         long tokens = 0;
@@ -49,12 +52,15 @@ public record Batch(
             int length = example.ids().length;
             System.arraycopy(example.ids(), 0, ids, row * columns, length);
             Arrays.fill(mask, row * columns, row * columns + length, 1);
+            if (types != null && example.tokenTypeIds() != null) {
+                System.arraycopy(example.tokenTypeIds(), 0, types, row * columns, length);
+            }
             int at = dataset.isClassification() ? row : row * columns;
             System.arraycopy(example.labels(), 0, labels, at, example.labels().length);
             tokens += length;
         }
         long targets = dataset.isClassification() ? rows : targets(labels, columns, dataset.isTagged() ? 0 : 1);
-        return new Batch(rows, columns, ids, mask, labels, tokens, targets);
+        return new Batch(rows, columns, ids, mask, labels, tokens, targets, types, null);
     }
 
     /** The examples of a language model with the given indices end to end, none of whose first tokens is predicted. */
@@ -74,7 +80,7 @@ public record Batch(
             labels[at] = Encoded.NO_LOSS;
             at += example.ids().length;
         }
-        return new Batch(1, columns, ids, mask, labels, columns, targets(labels, columns, 1), segments);
+        return new Batch(1, columns, ids, mask, labels, columns, targets(labels, columns, 1), null, segments);
     }
 
     /** @param first column of the first prediction: a next token is predicted from those before it, a class is not */

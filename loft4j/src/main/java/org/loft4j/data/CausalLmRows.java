@@ -51,6 +51,11 @@ final class CausalLmRows {
                     .fault("holds words with tags, which a language model does not learn: train a classifier of words"
                             + " (--task token-classification)");
         }
+        if (row instanceof TextPair || (row instanceof LabeledText labeled && labeled.textPair() != null)) {
+            throw row.origin()
+                    .fault("holds a pair of texts, which a language model does not learn: train a classifier (--task"
+                            + " sequence-classification), or name the column of one text (--text-column)");
+        }
         if (row instanceof Conversation && format == null) {
             throw row.origin()
                     .fault("holds messages, but the model has no chat template: name one (--chat-template FILE), or"

@@ -11,6 +11,7 @@ import org.loft4j.ConfigException;
  * RowFormat#AUTO}, the kind of row is recognised from the usual names.
  *
  * @param text column of the text
+ * @param textPair column of a second text, which is read behind the first; null for none, or that of the usual name
  * @param label column of the label or of the tags
  * @param prompt column of the prompt
  * @param completion column of the completion; where answers are not read, it need not be named beside the prompt
@@ -19,6 +20,7 @@ import org.loft4j.ConfigException;
  */
 public record Columns(
         @Nullable String text,
+        @Nullable String textPair,
         @Nullable String label,
         @Nullable String prompt,
         @Nullable String completion,
@@ -30,24 +32,29 @@ public record Columns(
         if (prompt == null ? completion != null : answers && completion == null) {
             throw new ConfigException("prompt_column and completion_column belong together: name both or neither");
         }
-        if (prompt != null && (text != null || label != null)) {
+        if (prompt != null && (text != null || textPair != null || label != null)) {
             throw new ConfigException(
-                    "prompt_column and completion_column exclude text_column and label_column: name one of the pairs");
+                    "prompt_column and completion_column exclude text_column, text_pair_column and label_column: name the ones"
+                            + " or the others");
         }
         boolean texts = format == RowFormat.AUTO || format == RowFormat.TEXT || format == RowFormat.LABEL;
         if ((text != null && !texts)
+                || (textPair != null && !(texts && format != RowFormat.TEXT))
                 || (label != null && !(texts && format != RowFormat.TEXT) && format != RowFormat.TAGS)
                 || (prompt != null && format != RowFormat.AUTO && format != RowFormat.PROMPT)) {
             throw new ConfigException("format " + format.word() + " has no column of that name: leave out "
                     + (prompt != null
                             ? "prompt_column and completion_column"
-                            : text != null && !texts ? "text_column" : "label_column")
+                            : text != null && !texts
+                                    ? "text_column"
+                                    : textPair != null ? "text_pair_column" : "label_column")
                     + ", or the format");
         }
         // a label goes with the usual text where none is named, tags go with tokens
-        String labelled = label != null && text == null && format != RowFormat.TAGS ? "text" : text;
+        String labelled =
+                (label != null || textPair != null) && text == null && format != RowFormat.TAGS ? "text" : text;
         var names = new LinkedHashSet<String>();
-        Arrays.asList(labelled, label, prompt, completion).stream()
+        Arrays.asList(labelled, textPair, label, prompt, completion).stream()
                 .filter(Objects::nonNull)
                 .forEach(name -> {
                     if (!names.add(name)) {
@@ -64,7 +71,7 @@ public record Columns(
             @Nullable String prompt,
             @Nullable String completion,
             RowFormat format) {
-        this(text, label, prompt, completion, format, true);
+        this(text, null, label, prompt, completion, format, true);
     }
 
     /** Named columns; the rest is recognised. */
@@ -85,7 +92,7 @@ public record Columns(
 
     /** The same columns of rows that are asked and not learnt: their text, their prompt, their words. */
     public Columns questions() {
-        return new Columns(text, label, prompt, completion, format, false);
+        return new Columns(text, textPair, label, prompt, completion, format, false);
     }
 
     /** The column of the text and that of the label; of the usual name where null. */

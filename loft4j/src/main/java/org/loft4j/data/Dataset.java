@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +16,8 @@ import org.loft4j.DataException;
 /** Tokenized examples, ready for batches. */
 public final class Dataset implements Examples {
     private final int[][] ids;
+    // where token type 1 begins in each example; null where there are no pairs of texts
+    private final int @Nullable [] secondFrom;
     // a classifier's classes, else where the loss of each example is taken: start, end, start, end … in tokens
     private final int @Nullable [] classes;
     private final int[][] loss;
@@ -24,11 +27,12 @@ public final class Dataset implements Examples {
     private final @Nullable ChatFormat chatFormat;
 
     private Dataset(int[][] ids, int @Nullable [] classes, int[][] loss, Truncations truncations) {
-        this(ids, classes, loss, null, truncations, null);
+        this(ids, null, classes, loss, null, truncations, null);
     }
 
     private Dataset(
             int[][] ids,
+            int @Nullable [] secondFrom,
             int @Nullable [] classes,
             int[][] loss,
             int @Nullable [][] tags,
@@ -36,6 +40,7 @@ public final class Dataset implements Examples {
             @Nullable ChatFormat chatFormat) {
         this.tags = tags;
         this.ids = ids;
+        this.secondFrom = secondFrom;
         this.classes = classes;
         this.loss = loss;
         this.truncations = truncations;
@@ -44,32 +49,54 @@ public final class Dataset implements Examples {
 
     /**
      * Texts with the index of their class. What exceeds {@code maxLength} tokens is cut from the end of the text; the special tokens
-     * on both sides stay.
+     * on both sides stay. Of a pair of texts the longer one is cut first.
      *
      * @throws DataException if a row has no label, an unknown one, or a text without tokens
      */
     public static Dataset classification(List<? extends Row> rows, Labels labels, Tokenizer tokenizer, int maxLength)
             throws IOException {
         tokenizer.requireRoom(maxLength);
-        var texts = new ArrayList<String>();
+        var texts = new ArrayList<LabeledText>();
         var classes = new int[rows.size()];
         for (int i = 0; i < classes.length; i++) {
             LabeledText row = Labels.labeled(rows.get(i));
             classes[i] = labels.index(row);
-            texts.add(row.text());
+            texts.add(row);
         }
-        List<TokenizedText> tokenized = tokenizer.tokenize(texts);
+        boolean pairs = texts.stream().anyMatch(row -> row.textPair() != null);
+        if (pairs) {
+            tokenizer.requireRoomForPair(maxLength);
+        }
         var ids = new int[classes.length][];
+        var secondFrom = new int[classes.length];
         var cuts = new TruncationCount();
+        List<Optional<EncodedText>> encoded = texts.parallelStream()
+                .map(row -> Optional.ofNullable(encoded(row, tokenizer, maxLength)))
+                .toList();
         for (int i = 0; i < ids.length; i++) {
-            TokenizedText text = tokenized.get(i);
-            if (text.content().length == 0) {
-                throw rows.get(i).origin().fault("the tokenizer finds no tokens in the text");
-            }
-            ids[i] = text.truncate(maxLength).ids();
-            cuts.add(text.ids().length - ids[i].length, false);
+            boolean pair = texts.get(i).textPair() != null;
+            Origin origin = texts.get(i).origin();
+            EncodedText text = encoded.get(i)
+                    .orElseThrow(() -> origin.fault(
+                            "the tokenizer finds no tokens in " + (pair ? "one of the texts" : "the text")));
+            ids[i] = text.ids();
+            secondFrom[i] = text.secondFrom();
+            cuts.add(text.lost(), false);
         }
-        return new Dataset(ids, classes, new int[0][], cuts.total());
+        return new Dataset(ids, pairs ? secondFrom : null, classes, new int[0][], null, cuts.total(), null);
+    }
+
+    /** Null where a text has no tokens. */
+    private static @Nullable EncodedText encoded(LabeledText row, Tokenizer tokenizer, int maxLength) {
+        if (row.textPair() != null) {
+            return tokenizer.tokenize(row.text(), row.textPair(), maxLength);
+        }
+        TokenizedText text = tokenizer.tokenize(row.text());
+        if (text.content().length == 0) {
+            return null;
+        }
+        int[] kept = text.truncate(maxLength).ids();
+        return new EncodedText(kept, kept.length, text.ids().length - kept.length);
     }
 
     /**
@@ -103,7 +130,7 @@ public final class Dataset implements Examples {
             }
             cuts.add(lost, false);
         }
-        return new Dataset(ids, null, new int[0][], tags, cuts.total(), null);
+        return new Dataset(ids, null, null, new int[0][], tags, cuts.total(), null);
     }
 
     /**
@@ -143,7 +170,7 @@ public final class Dataset implements Examples {
         Checks.atLeast("max_length", maxLength, 2);
         var encoder = new CausalLmRows(tokenizer, maxLength, format);
         encoder.add(rows);
-        return new Dataset(encoder.ids(), null, encoder.loss(), null, encoder.truncations(), format);
+        return new Dataset(encoder.ids(), null, null, encoder.loss(), null, encoder.truncations(), format);
     }
 
     /**
@@ -211,6 +238,11 @@ public final class Dataset implements Examples {
         return tags != null;
     }
 
+    /** Whether examples may have tokens of type 1, as pairs of texts have. */
+    boolean isTyped() {
+        return secondFrom != null;
+    }
+
     /** A copy of one example. */
     public Encoded get(int index) {
         long[] tokens = Arrays.stream(ids[index]).asLongStream().toArray();
@@ -218,7 +250,10 @@ public final class Dataset implements Examples {
             return new Encoded(tokens, Arrays.stream(tags[index]).asLongStream().toArray());
         }
         if (classes != null) {
-            return new Encoded(tokens, new long[] {classes[index]});
+            return new Encoded(
+                    tokens,
+                    new long[] {classes[index]},
+                    secondFrom == null ? null : EncodedText.tokenTypeIds(tokens.length, secondFrom[index]));
         }
         var labels = new long[tokens.length];
         Arrays.fill(labels, Encoded.NO_LOSS);
@@ -268,6 +303,9 @@ public final class Dataset implements Examples {
             Encoded row = get(i);
             update(crc, row.ids());
             update(crc, row.labels());
+            if (row.tokenTypeIds() != null) {
+                update(crc, row.tokenTypeIds());
+            }
         }
         return size() + " rows, crc32c " + Long.toHexString(crc.getValue());
     }

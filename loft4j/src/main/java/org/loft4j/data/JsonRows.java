@@ -143,10 +143,12 @@ final class JsonRows {
 
     private static Row row(RowKind kind, ObjectNode object, Origin origin) throws DataException {
         if (kind instanceof RowKind.Labeled labeled) {
+            String pair = labeled.textPair();
             String label = labeled.label();
             return RowCheck.labeled(
                     labeled,
                     string(object, labeled.text(), origin),
+                    pair == null ? "" : string(object, pair, origin),
                     label == null ? "" : label(object.get(label), label, origin),
                     origin);
         } else if (kind instanceof RowKind.Tagged tagged) {

@@ -7,14 +7,17 @@ import org.loft4j.DataException;
 final class RowCheck {
     private RowCheck() {}
 
-    static Row labeled(RowKind.Labeled kind, String text, String label, Origin origin) throws DataException {
+    static Row labeled(RowKind.Labeled kind, String text, String textPair, String label, Origin origin)
+            throws DataException {
+        String pair = kind.textPair() == null ? null : filled(kind.textPair(), textPair, origin);
         String column = kind.label();
         if (column == null) {
-            return plain(kind.text(), text, origin);
+            String first = filled(kind.text(), text, origin);
+            return pair == null ? new PlainText(first, origin) : new TextPair(first, pair, origin);
         }
         // blanks around a label are never meant: "spam" and " spam" would be two classes
         String name = label.strip();
-        return new LabeledText(filled(kind.text(), text, origin), filled(column, name, origin), origin);
+        return new LabeledText(filled(kind.text(), text, origin), pair, filled(column, name, origin), origin);
     }
 
     static Row prompted(RowKind.Prompted kind, String prompt, String completion, Origin origin) throws DataException {

@@ -2,7 +2,9 @@ package org.loft4j.data;
 
 import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 
@@ -32,10 +34,13 @@ sealed interface RowKind {
         return false;
     }
 
-    record Labeled(String text, @Nullable String label) implements RowKind {
+    record Labeled(
+            String text,
+            @Nullable String textPair,
+            @Nullable String label) implements RowKind {
         @Override
         public List<String> columns() {
-            return both(text, label);
+            return Stream.of(text, textPair, label).filter(Objects::nonNull).toList();
         }
 
         @Override
@@ -190,6 +195,7 @@ sealed interface RowKind {
             case LABEL ->
                 new Labeled(
                         named(or(asked.text(), "text"), "text", present, where, origin),
+                        pair(asked, present, where, origin),
                         asked.answers() ? named(or(asked.label(), "label"), "label", present, where, origin) : null);
             case TEXT, AUTO -> new Plain(named(or(asked.text(), "text"), "text", present, where, origin));
         };
@@ -203,7 +209,7 @@ sealed interface RowKind {
         if (asked.text() == null && present.contains("tokens") && !present.contains("text")) {
             return RowFormat.TAGS;
         }
-        if (asked.text() == null && asked.label() == null) {
+        if (asked.text() == null && asked.textPair() == null && asked.label() == null) {
             if (present.contains("messages")) {
                 return RowFormat.MESSAGES;
             }
@@ -227,8 +233,18 @@ sealed interface RowKind {
             }
         }
         // a label that is not read may be in some files and not in others
-        boolean labelled = asked.label() != null || present.contains("label") || !asked.answers();
+        boolean labelled =
+                asked.label() != null || asked.textPair() != null || present.contains("label") || !asked.answers();
         return labelled ? RowFormat.LABEL : RowFormat.TEXT;
+    }
+
+    /** The column of the second text, if there is one; of the usual name only beside the usual text. */
+    private static @Nullable String pair(Columns asked, Collection<String> present, String where, Origin origin)
+            throws DataException {
+        if (asked.textPair() != null) {
+            return named(asked.textPair(), "text_pair", present, where, origin);
+        }
+        return asked.text() == null && present.contains("text_pair") ? "text_pair" : null;
     }
 
     private static Tagged tagged(Columns asked, Collection<String> present, String where, Origin origin)
@@ -247,7 +263,9 @@ sealed interface RowKind {
             throws DataException {
         if (!present.contains(column)) {
             throw origin.fault(where + "has no \"" + column + "\"; it has " + Quoted.list(present)
-                    + (role.isEmpty() ? "" : " (" + role + "_column, --" + role + "-column, names another)"));
+                    + (role.isEmpty()
+                            ? ""
+                            : " (" + role + "_column, --" + role.replace('_', '-') + "-column, names another)"));
         }
         return column;
     }

@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /** A row as what is asked and what is answered, so that rows can be told apart. */
 final class RowText {
@@ -12,7 +13,10 @@ final class RowText {
     /** What the row gives to the model. */
     static String question(Row row) {
         if (row instanceof LabeledText labeled) {
-            return labeled.text();
+            return both(labeled.text(), labeled.textPair());
+        }
+        if (row instanceof TextPair pair) {
+            return both(pair.text(), pair.textPair());
         }
         if (row instanceof Conversation conversation) {
             return conversation.opening();
@@ -21,6 +25,11 @@ final class RowText {
             return String.join(" ", tagged.words());
         }
         return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
+    }
+
+    /** A pair of texts as one; another than any single text, which has no NUL. */
+    private static String both(String text, @Nullable String textPair) {
+        return textPair == null ? text : text + '\0' + textPair;
     }
 
     /** What the model should make of it; empty where the row is all text. */

@@ -185,7 +185,12 @@ final class TableRows implements RowReading {
 
     private Row row(RowKind kind, List<String> values, Origin origin) throws DataException {
         if (kind instanceof RowKind.Labeled labeled) {
-            return RowCheck.labeled(labeled, value(labeled.text(), values), value(labeled.label(), values), origin);
+            return RowCheck.labeled(
+                    labeled,
+                    value(labeled.text(), values),
+                    value(labeled.textPair(), values),
+                    value(labeled.label(), values),
+                    origin);
         } else if (kind instanceof RowKind.Prompted prompted) {
             return RowCheck.prompted(
                     prompted, value(prompted.prompt(), values), value(prompted.completion(), values), origin);

@@ -19,6 +19,7 @@ import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
@@ -51,6 +52,7 @@ public final class Tokenizer implements AutoCloseable {
     private final HuggingFaceTokenizer tokenizer;
     private final SpecialTokens special;
     private final int specialCount;
+    private volatile @Nullable PairTemplate pairs;
 
     private Tokenizer(Path directory, HuggingFaceTokenizer tokenizer) throws CheckpointException {
         this.directory = directory;
@@ -140,6 +142,22 @@ public final class Tokenizer implements AutoCloseable {
                 .toArray();
     }
 
+    /**
+     * A pair of texts with the special tokens around and between them, and without labels: at most {@code maxLength} tokens, the
+     * longer text cut first.
+     *
+     * @throws ConfigException if one of the texts has no tokens
+     */
+    public Encoded encodeTruncated(TextPair pair, int maxLength) {
+        requireRoomForPair(maxLength);
+        EncodedText encoded = tokenize(pair.text(), pair.textPair(), maxLength);
+        if (encoded == null) {
+            throw new ConfigException("the tokenizer finds no tokens in one of the texts " + Quoted.text(pair.text())
+                    + " and " + Quoted.text(pair.textPair()));
+        }
+        return new Encoded(Arrays.stream(encoded.ids()).asLongStream().toArray(), new long[0], encoded.tokenTypeIds());
+    }
+
     /** The text of some ids. A piece of a character that ids at the end leave incomplete becomes U+FFFD. */
     public String decode(long[] ids, boolean skipSpecialTokens) {
         for (long id : ids) {
@@ -198,6 +216,49 @@ public final class Tokenizer implements AutoCloseable {
                 "max_length (this tokenizer adds " + specialCount + " special tokens)", maxLength, specialCount + 1L);
     }
 
+    /** The same of a pair of texts. */
+    void requireRoomForPair(int maxLength) {
+        int specials = pairTemplate().specials();
+        Checks.atLeast(
+                "max_length (this tokenizer adds " + specials + " special tokens to a pair)", maxLength, specials + 2L);
+    }
+
+    /** A pair of texts in at most so many tokens; null if one of them has no tokens. */
+    @Nullable
+    EncodedText tokenize(String text, String textPair, int maxLength) {
+        int[] first = toInts(ids(text, false).ids());
+        int[] second = toInts(ids(textPair, false).ids());
+        return first.length == 0 || second.length == 0 ? null : pairTemplate().encode(first, second, maxLength);
+    }
+
+    /** Found by a pair of letters, with which a tokenizer does nothing else. */
+    private PairTemplate pairTemplate() {
+        PairTemplate known = pairs;
+        if (known == null) {
+            int[] first = toInts(ids("a", false).ids());
+            int[] second = toInts(ids("b", false).ids());
+            long encoding = TokenizersLibrary.LIB.encodeDual(tokenizer.getHandle(), "a", "b", true);
+            try {
+                known = asConfigured(PairTemplate.of(
+                        first,
+                        second,
+                        new Ids(
+                                        TokenizersLibrary.LIB.getTokenIds(encoding),
+                                        TokenizersLibrary.LIB.getSpecialTokenMask(encoding))
+                                .text(),
+                        toInts(TokenizersLibrary.LIB.getTypeIds(encoding))));
+            } finally {
+                TokenizersLibrary.LIB.deleteEncoding(encoding);
+            }
+            if (known == null) {
+                throw new ConfigException(
+                        directory.resolve("tokenizer.json") + ": makes of a pair of texts what is not known here");
+            }
+            pairs = known;
+        }
+        return known;
+    }
+
     TokenizedText tokenize(String text) {
         return asConfigured(ids(text, true).text());
     }
@@ -216,6 +277,23 @@ public final class Tokenizer implements AutoCloseable {
                 .flatMapToInt(Arrays::stream)
                 .toArray();
         return new TokenizedText(ids, head.length, tail.length);
+    }
+
+    /** The same around and between the two texts of a pair. */
+    private @Nullable PairTemplate asConfigured(@Nullable PairTemplate pair) {
+        if (pair == null) {
+            return null;
+        }
+        int[] ended = edge(pair.middle(), special.eos(), special.addEos(), true);
+        int[] middle = edge(ended, special.bos(), special.addBos(), false);
+        boolean typed = pair.secondFrom() >= 0;
+        return new PairTemplate(
+                edge(pair.head(), special.bos(), special.addBos(), true),
+                middle,
+                edge(pair.tail(), special.eos(), special.addEos(), false),
+                typed
+                        ? Math.min(middle.length, pair.secondFrom() + (ended.length > pair.middle().length ? 1 : 0))
+                        : -1);
     }
 
     private static int[] edge(int[] found, OptionalLong token, Optional<Boolean> wanted, boolean first) {

@@ -6,6 +6,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.data.TextPair;
 import org.loft4j.infer.TextClassifier.Prediction;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
@@ -88,6 +89,25 @@ public final class Classifier implements AutoCloseable {
         return turns.use(() -> {
             List<String> read = List.copyOf(some);
             return turns.apart(() -> texts.classify(read));
+        });
+    }
+
+    /** Classifies a pair of texts, such as a question and an answer, with a model that was trained on pairs. */
+    public Prediction classify(String text, String textPair) {
+        return classifyPairs(List.of(new TextPair(text, textPair))).get(0);
+    }
+
+    /**
+     * Classifies pairs of texts, and keeps their order. Of a pair that is longer than those of the training the longer text is cut
+     * first.
+     *
+     * @throws ConfigException if a text has no tokens
+     * @throws IllegalStateException if it was closed
+     */
+    public List<Prediction> classifyPairs(List<TextPair> some) {
+        return turns.use(() -> {
+            List<TextPair> read = List.copyOf(some);
+            return turns.apart(() -> texts.classifyPairs(read));
         });
     }
 

@@ -10,6 +10,8 @@ import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
+import org.loft4j.data.Encoded;
+import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
@@ -19,7 +21,7 @@ import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
-/** Says of texts which class they belong to. */
+/** Says of texts, or of pairs of texts, which class they belong to. */
 public final class TextClassifier {
     private final Model model;
     private final Tokenizer tokenizer;
@@ -65,20 +67,35 @@ public final class TextClassifier {
      * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
      */
     public List<Prediction> classify(List<String> texts) {
-        long[][] ids = texts.stream()
-                .map(text -> tokenizer.encodeTruncated(text, maxLength))
-                .toArray(long[][]::new);
-        // texts of similar length share a batch, for less padding
-        int[] order = IntStream.range(0, ids.length)
+        return judge(texts.stream()
+                .map(text -> new Encoded(tokenizer.encodeTruncated(text, maxLength), new long[0]))
+                .toList());
+    }
+
+    /**
+     * One prediction a pair of texts, in the order of the pairs. A pair that is too long loses tokens at the end of the longer text.
+     *
+     * @throws ConfigException if a text has no tokens
+     * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
+     */
+    public List<Prediction> classifyPairs(List<TextPair> pairs) {
+        return judge(pairs.stream()
+                .map(pair -> tokenizer.encodeTruncated(pair, maxLength))
+                .toList());
+    }
+
+    private List<Prediction> judge(List<Encoded> rows) {
+        // rows of similar length share a batch, for less padding
+        int[] order = IntStream.range(0, rows.size())
                 .boxed()
-                .sorted(Comparator.comparingInt(i -> ids[i].length))
+                .sorted(Comparator.comparingInt(i -> rows.get(i).ids().length))
                 .mapToInt(i -> i)
                 .toArray();
-        Prediction[] predictions = new Prediction[ids.length];
+        Prediction[] predictions = new Prediction[rows.size()];
         for (int start = 0; start < order.length; start += batchSize) {
             int[] batch = Arrays.copyOfRange(order, start, Math.min(order.length, start + batchSize));
             List<Prediction> some =
-                    predict(Arrays.stream(batch).mapToObj(i -> ids[i]).toList());
+                    predict(Arrays.stream(batch).mapToObj(rows::get).toList());
             for (int i = 0; i < batch.length; i++) {
                 predictions[batch[i]] = some.get(i);
             }
@@ -86,19 +103,27 @@ public final class TextClassifier {
         return Arrays.asList(predictions);
     }
 
-    private List<Prediction> predict(List<long[]> rows) {
-        int columns = rows.stream().mapToInt(row -> row.length).max().orElse(0);
+    private List<Prediction> predict(List<Encoded> rows) {
+        int columns = rows.stream().mapToInt(row -> row.ids().length).max().orElse(0);
         long[] ids = new long[rows.size() * columns];
         long[] mask = new long[ids.length];
+        long[] types = new long[ids.length];
         Arrays.fill(ids, tokenizer.padId());
         for (int i = 0; i < rows.size(); i++) {
-            System.arraycopy(rows.get(i), 0, ids, i * columns, rows.get(i).length);
-            Arrays.fill(mask, i * columns, i * columns + rows.get(i).length, 1);
+            Encoded row = rows.get(i);
+            System.arraycopy(row.ids(), 0, ids, i * columns, row.ids().length);
+            Arrays.fill(mask, i * columns, i * columns + row.ids().length, 1);
+            if (row.tokenTypeIds() != null) {
+                System.arraycopy(row.tokenTypeIds(), 0, types, i * columns, row.ids().length);
+            }
         }
+        boolean typed = rows.stream().anyMatch(row -> row.tokenTypeIds() != null);
         try (NativeScope scope = new NativeScope();
                 NoGradGuard noGrad = new NoGradGuard()) {
-            TokenInput input =
-                    new TokenInput(onDevice(ids, rows.size(), columns), onDevice(mask, rows.size(), columns));
+            TokenInput input = new TokenInput(
+                    onDevice(ids, rows.size(), columns),
+                    onDevice(mask, rows.size(), columns),
+                    typed ? onDevice(types, rows.size(), columns) : null);
             return predictions(model.logits(input), model.description());
         }
     }

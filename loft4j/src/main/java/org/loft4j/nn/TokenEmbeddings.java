@@ -55,7 +55,7 @@ public final class TokenEmbeddings {
     public void check(TokenInput input, long longest) {
         input.check(tables.words().out());
         Tensor types = tables.types();
-        if (types != null && input.tokenTypeIds() != null) {
+        if (types != null && types.size(0) > 1 && input.tokenTypeIds() != null) {
             TokenInput.requireBelow("token_type_ids", input.tokenTypeIds(), types.size(0));
         }
         if (input.inputIds().size(1) > longest) {
@@ -69,7 +69,7 @@ public final class TokenEmbeddings {
         Tensor sum = tables.words().lookup(input.inputIds(), -1);
         Tensor rest = null;
         if (tables.types() != null) {
-            rest = input.tokenTypeIds() == null
+            rest = input.tokenTypeIds() == null || tables.types().size(0) == 1
                     ? tables.types().narrow(0, 0, 1)
                     : torch.embedding(tables.types(), input.tokenTypeIds());
         }

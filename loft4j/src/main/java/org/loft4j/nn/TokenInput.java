@@ -12,7 +12,7 @@ import org.loft4j.tensor.Tensors;
  *
  * @param inputIds token ids, int64 {@code (batch, seq)}
  * @param attentionMask int64 {@code (batch, seq)}, 1 for a token and 0 for padding; null when nothing is padded
- * @param tokenTypeIds int64 {@code (batch, seq)}; null for zeros
+ * @param tokenTypeIds int64 {@code (batch, seq)}; null for zeros. A model without token types, or with one of them, leaves them aside
  * @param segments lengths of the sequences that lie end to end in a single row: each has positions of its own and sees
  *     nothing of the others; null where each row is one sequence
  */

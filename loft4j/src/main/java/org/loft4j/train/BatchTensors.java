@@ -17,7 +17,7 @@ import org.loft4j.tensor.Tensors;
 /**
  * A batch on the device of the model; belongs to the open scope.
  *
- * @param input ids, and a mask where something is padded; or pixels
+ * @param input ids, a mask where something is padded, and token types of pairs; or pixels
  * @param labels int64 {@code (batch)} for classification, {@code (batch, seq)} where each token has one
  */
 record BatchTensors(ModelInput input, Tensor labels) {
@@ -42,6 +42,7 @@ record BatchTensors(ModelInput input, Tensor labels) {
                     TokenInput.packed(on(device, Tensors.of(batch.inputIds(), 1, batch.columns())), segments),
                     on(device, Tensors.of(batch.labels(), 1, batch.columns())));
         }
+        long[] types = batch.tokenTypeIds();
         boolean padded = batch.tokens() < (long) batch.rows() * batch.columns();
         Tensor ids = on(device, Tensors.of(batch.inputIds(), batch.rows(), batch.columns()));
         Tensor labels = model.task().isOneLabelEach()
@@ -50,7 +51,8 @@ record BatchTensors(ModelInput input, Tensor labels) {
         return new BatchTensors(
                 new TokenInput(
                         ids,
-                        padded ? on(device, Tensors.of(batch.attentionMask(), batch.rows(), batch.columns())) : null),
+                        padded ? on(device, Tensors.of(batch.attentionMask(), batch.rows(), batch.columns())) : null,
+                        types == null ? null : on(device, Tensors.of(types, batch.rows(), batch.columns()))),
                 on(device, labels));
     }
 
@@ -94,9 +96,11 @@ record BatchTensors(ModelInput input, Tensor labels) {
         }
         TokenInput tokens = TokenInput.of(input);
         Tensor ids = tokens.inputIds().narrow(0, from, count);
+        Tensor types =
+                tokens.tokenTypeIds() == null ? null : tokens.tokenTypeIds().narrow(0, from, count);
         Tensor whole = tokens.attentionMask();
         if (whole == null) {
-            return new BatchTensors(new TokenInput(ids, null), of);
+            return new BatchTensors(new TokenInput(ids, null, types), of);
         }
         // the longest of these rows may be shorter than that of all
         Tensor mask = whole.narrow(0, from, count);
@@ -104,7 +108,11 @@ record BatchTensors(ModelInput input, Tensor labels) {
         Tensor shortened = of.dim() == 1 ? of : of.narrow(1, 0, longest);
         boolean padded = mask.sum().item_long() < count * longest;
         return new BatchTensors(
-                new TokenInput(ids.narrow(1, 0, longest), padded ? mask.narrow(1, 0, longest) : null), shortened);
+                new TokenInput(
+                        ids.narrow(1, 0, longest),
+                        padded ? mask.narrow(1, 0, longest) : null,
+                        types == null ? null : types.narrow(1, 0, longest)),
+                shortened);
     }
 
     /** A part ends with the example that brings it to its share of the tokens. */
