@@ -33,6 +33,45 @@ class EveryTaskEndToEndTest {
         assertEquals("blue", predicted.get(0).get("label").asText());
     }
 
+    /** Whether two colours are the same is in neither text alone; the second is told to be the ball's. */
+    @Test
+    void pairsOfTextsAreClassified() throws Exception {
+        Path rows = folder.resolve("pairs.csv");
+        StringBuilder csv = new StringBuilder("first,second,label\n");
+        for (int i = 0; i < 64; i++) {
+            String colour = i % 2 == 0 ? "red" : "blue";
+            String other = i % 2 == 0 ? "blue" : "red";
+            csv.append((other + " ").repeat(1 + i % 3) + "box," + (colour + " ").repeat(1 + i % 4) + "ball," + colour)
+                    .append('\n');
+        }
+        Files.writeString(rows, csv);
+        String[] columns = {"--text-column", "first", "--text-pair-column", "second"};
+        Path run = train(STORIES, rows, "sequence-classification", "lora", columns);
+        JsonNode scores = json(adapter(run), arguments(columns, "eval", "--data", rows.toString()));
+        assertTrue(scores.get("accuracy").asDouble() > 0.95, scores.toString());
+        JsonNode predicted = json(adapter(run), arguments(columns, "predict", "--data", rows.toString()))
+                .get("predictions");
+        assertEquals(64, predicted.size());
+        assertEquals("blue box", predicted.get(0).get("text").asText());
+        assertEquals("red ball", predicted.get(0).get("text_pair").asText());
+        assertEquals("red", predicted.get(0).get("label").asText());
+        Captured plain = Captured.loft(
+                arguments(adapter(run), "predict", "--text", "red box", "--text-pair", "blue blue ball"));
+        assertEquals(0, plain.status(), plain.err());
+        assertTrue(plain.out().matches("blue\\t0\\.\\d+\\tred box\\tblue blue ball\\R"), plain.out());
+        Path single = TinyModels.colours(folder.resolve("colours.csv"), 8);
+        Captured apart = Captured.loft(arguments(
+                new String[] {"--eval-data", single.toString(), "--output", folder.resolve("x").toString()},
+                "train",
+                "--model",
+                STORIES.toString(),
+                "--task",
+                "sequence-classification",
+                "--data",
+                Files.writeString(folder.resolve("p.csv"), "text,text_pair,label\na,b,c\n").toString()));
+        assertTrue(apart.err().contains("and the rows to learn from hold pairs of texts"), apart.err());
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"decoder", "encoder"})
     void wordsAreTagged(String kind) throws Exception {
@@ -122,9 +161,10 @@ class EveryTaskEndToEndTest {
         assertTrue(unknown.err().contains("token-classification"), unknown.err());
     }
 
-    private Path train(Path model, Path rows, String task, String method) {
+    private Path train(Path model, Path rows, String task, String method, String... more) {
         Path run = folder.resolve("run");
-        Captured call = Captured.loft(
+        Captured call = Captured.loft(arguments(
+                more,
                 "train",
                 "--model",
                 model.toString(),
@@ -145,7 +185,7 @@ class EveryTaskEndToEndTest {
                 "--batch-size",
                 "8",
                 "--output",
-                run.toString());
+                run.toString()));
         assertEquals(0, call.status(), call.err());
         return run;
     }
