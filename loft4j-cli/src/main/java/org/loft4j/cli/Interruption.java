@@ -1,19 +1,25 @@
 package org.loft4j.cli;
 
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import sun.misc.Signal;
 import sun.misc.SignalHandler;
 
 /**
- * Lets Ctrl-C and a polite kill end a run at its next step; the second one ends the process at once. Who sends a polite kill
- * sends SIGKILL after a while, so that one has a deadline; a person at the keyboard decides for himself.
+ * Lets Ctrl-C, a polite kill and the end of the terminal end a run at its next step; a second Ctrl-C or kill ends the process at
+ * once. Who sends a polite kill sends SIGKILL after a while, so that one has a deadline; a person at the keyboard decides for
+ * himself. A terminal that ends is as a polite kill, but for this: the system and the shell both tell of it, so that it counts
+ * once however often it comes. What the process was started to ignore, as with {@code nohup}, stays ignored.
  */
 final class Interruption implements AutoCloseable {
     /** Exit status of a process that was interrupted. */
     static final int STATUS = 130;
 
-    private static final List<String> SIGNALS = List.of("INT", "TERM");
+    private static final String HANG_UP = "HUP";
+
+    private static final List<String> SIGNALS = List.of("INT", "TERM", HANG_UP);
 
     /**
      * What becomes of a run that was politely killed and has not ended in time.
@@ -25,7 +31,10 @@ final class Interruption implements AutoCloseable {
         static final Deadline NONE = new Deadline(0, () -> {});
     }
 
-    private final SignalHandler[] before = new SignalHandler[SIGNALS.size()];
+    /** Those that were there before, by signal; without those that cannot be had. */
+    private final Map<Signal, SignalHandler> before = new LinkedHashMap<>();
+
+    private final AtomicBoolean begun = new AtomicBoolean();
     private final AtomicBoolean asked = new AtomicBoolean();
     private volatile boolean closed;
 
@@ -36,16 +45,24 @@ final class Interruption implements AutoCloseable {
 
     Interruption(Runnable first, Deadline deadline) {
         SignalHandler handler = signal -> {
-            if (asked.getAndSet(true)) {
+            if (!signal.getName().equals(HANG_UP) && asked.getAndSet(true)) {
                 Runtime.getRuntime().halt(STATUS);
             }
-            if (signal.getName().equals("TERM") && deadline.seconds() > 0) {
+            if (begun.getAndSet(true)) {
+                return;
+            }
+            if (!signal.getName().equals("INT") && deadline.seconds() > 0) {
                 start(deadline);
             }
             first.run();
         };
-        for (int i = 0; i < before.length; i++) {
-            before[i] = Signal.handle(new Signal(SIGNALS.get(i)), handler);
+        for (String name : SIGNALS) {
+            try {
+                Signal signal = new Signal(name);
+                before.put(signal, Signal.handle(signal, handler));
+            } catch (IllegalArgumentException e) {
+                // Windows has no HUP, and under -Xrs Java leaves all of them to the system
+            }
         }
     }
 
@@ -71,8 +88,6 @@ final class Interruption implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
-        for (int i = 0; i < before.length; i++) {
-            Signal.handle(new Signal(SIGNALS.get(i)), before[i]);
-        }
+        before.forEach(Signal::handle);
     }
 }

@@ -81,8 +81,8 @@ final class RunFlags {
             names = "--stop-deadline",
             paramLabel = "SECONDS",
             description =
-                    "How long after SIGTERM the step in progress may take to be finished and saved, before the process"
-                            + " ends with the checkpoint it has; 0 for as long as it takes. Default: ${DEFAULT-VALUE}.")
+                    "How long after SIGTERM or SIGHUP the step in progress may take to be finished and saved, before the"
+                            + " process ends with the checkpoint it has; 0 for as long as it takes. Default: ${DEFAULT-VALUE}.")
     int stopDeadline = 25;
 
     @Option(names = "--resume", description = "Go on with the run that the output directory holds, if it holds one.")

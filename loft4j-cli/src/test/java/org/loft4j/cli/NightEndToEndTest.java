@@ -16,6 +16,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What the command line says of a run that does not come to its end. */
@@ -43,7 +45,12 @@ class NightEndToEndTest {
 
     /** A process of its own, to be sent a signal after its first checkpoint. */
     private Process start(String... more) throws IOException {
-        List<String> command = new ArrayList<>();
+        return start(List.of(), more);
+    }
+
+    /** @param before words of the command before that of Java */
+    private Process start(List<String> before, String... more) throws IOException {
+        List<String> command = new ArrayList<>(before);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("-Xmx512m", "-XX:TieredStopAtLevel=1"));
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Loft.class.getName()));
@@ -76,6 +83,49 @@ class NightEndToEndTest {
         String said = endOf(process, 130);
         assertTrue(said.contains("finishing the step, then saving"), said);
         assertTrue(said.contains("to go on: "), said);
+    }
+
+    /** The system and the shell both send the signal. */
+    @Test
+    @DisabledOnOs(value = OS.WINDOWS, disabledReason = "it has no such signal")
+    void aTerminalThatEndsFinishesTheStepAndSaves() throws Exception {
+        Process process = start("--max-steps", "100000", "--save-steps", "5");
+        awaitFile(run.resolve("checkpoint-5"), process);
+        hangUp(process);
+        hangUp(process);
+        String said = endOf(process, 130);
+        assertTrue(said.contains("finishing the step, then saving"), said);
+        assertTrue(said.contains("to go on: "), said);
+    }
+
+    @Test
+    @DisabledOnOs(value = OS.WINDOWS, disabledReason = "it has no such signal")
+    void aRunThatIgnoresTheEndOfTheTerminalGoesOn() throws Exception {
+        Process process = start(
+                List.of("/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh"),
+                "--max-steps",
+                "400",
+                "--epochs",
+                "100",
+                "--save-steps",
+                "5");
+        awaitFile(run.resolve("checkpoint-5"), process);
+        hangUp(process);
+        endOf(process, 0);
+    }
+
+    private static void hangUp(Process process) throws Exception {
+        Process kill = new ProcessBuilder("kill", "-HUP", String.valueOf(process.pid())).start();
+        assertEquals(0, kill.waitFor(), "the process had ended");
+    }
+
+    @Test
+    void whereJavaLeavesSignalsToTheSystemARunIsARun() throws Exception {
+        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+        List<String> command = new ArrayList<>(List.of(java, "-Xrs", "-Xmx512m", "-cp"));
+        command.addAll(List.of(System.getProperty("java.class.path"), Loft.class.getName()));
+        command.addAll(List.of(train("--max-steps", "2")));
+        endOf(new ProcessBuilder(command).redirectErrorStream(true).start(), 0);
     }
 
     @Test
