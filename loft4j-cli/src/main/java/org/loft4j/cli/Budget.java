@@ -1,5 +1,7 @@
 package org.loft4j.cli;
 
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -46,9 +48,34 @@ final class Budget {
      */
     MemoryEstimate check(long most) {
         MemoryEstimate estimate = estimate(plan);
-        if (estimate.total() <= most) {
-            return estimate;
+        if (estimate.total() > most) {
+            throw new ConfigException("max_memory is " + Quantities.bytes(most) + ", and " + needs(estimate, most));
         }
+        return estimate;
+    }
+
+    /**
+     * What is to be said of a run that needs more than the machine has; null where it fits, and on a device of CUDA, whose
+     * memory this is not.
+     *
+     * @param machine bytes, as {@link #ofMachine} tells them
+     */
+    @Nullable
+    String warning(MemoryEstimate estimate, long machine) {
+        return device.kind() == DeviceSpec.Kind.CUDA || estimate.total() <= machine
+                ? null
+                : "the machine has " + Quantities.bytes(machine) + " of memory, and " + needs(estimate, machine);
+    }
+
+    /** Bytes of memory that this process may take: those of the container where there is one; the largest number if nobody knows. */
+    static long ofMachine() {
+        return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
+                ? system.getTotalMemorySize()
+                : Long.MAX_VALUE;
+    }
+
+    /** What takes the memory, and what each remedy would bring. */
+    private String needs(MemoryEstimate estimate, long most) {
         List<String> remedies = new ArrayList<>();
         for (Remedy remedy : remedies(estimate, most)) {
             long then = estimate(remedy.plan()).total();
@@ -57,9 +84,8 @@ final class Budget {
                         + (then <= most ? "" : ", still too much") + ")");
             }
         }
-        throw new ConfigException("max_memory is " + Quantities.bytes(most) + ", and this run needs about "
-                + Quantities.bytes(estimate.total()) + place(device) + ": " + parts(estimate)
-                + (remedies.isEmpty() ? "" : "\ntry " + String.join("; ", remedies)));
+        return "this run needs about " + Quantities.bytes(estimate.total()) + place(device) + ": " + parts(estimate)
+                + (remedies.isEmpty() ? "" : "\ntry " + String.join("; ", remedies));
     }
 
     private MemoryEstimate estimate(MemoryPlan of) {

@@ -250,14 +250,21 @@ final class TrainCommand implements Verb {
         return new Load(config.batchSize(), encoded.maxLength(), rows, encoded.maxLength());
     }
 
-    /** By the shapes alone, so that a run that is too large is refused before its weights are read. */
+    /** By the shapes alone, so that a run that is too large is refused, or warned of, before its weights are read. */
     private MemoryEstimate memory(Path directory, ModelOptions options, Load load) throws IOException {
         try (NativeScope scope = new NativeScope();
                 Model shapes = Models.outline(
                         directory, fromScratch && device.dtype() == null ? options.withDtype(Dtype.F32) : options)) {
             MemoryPlan plan = new MemoryPlan(
                     config(), method.adapter(adapter), loadIn.value(), load, MemoryPlan.Attention.of(directory));
-            return new Budget(options.device(), shapes, plan, settings()).check(run.maxMemory());
+            Budget budget = new Budget(options.device(), shapes, plan, settings());
+            MemoryEstimate estimate = budget.check(run.maxMemory());
+            String warning = budget.warning(estimate, Budget.ofMachine());
+            if (warning != null) {
+                err().println("loft: " + warning);
+                err().flush();
+            }
+            return estimate;
         }
     }
 

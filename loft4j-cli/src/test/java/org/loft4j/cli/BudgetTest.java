@@ -2,9 +2,12 @@ package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
@@ -24,6 +27,14 @@ class BudgetTest {
     private static final DeviceSpec CUDA = new DeviceSpec(DeviceSpec.Kind.CUDA, 1);
 
     private static MemoryEstimate check(DeviceSpec device, long most) {
+        return with(device, budget -> budget.check(most));
+    }
+
+    private static @Nullable String warning(DeviceSpec device, long machine) {
+        return with(device, budget -> budget.warning(budget.check(Long.MAX_VALUE), machine));
+    }
+
+    private static <T> T with(DeviceSpec device, Function<Budget, T> asked) {
         TrainConfig.Builder config = TrainConfig.builder(Method.LOFT);
         MemoryPlan plan = new MemoryPlan(
                 config.build(),
@@ -32,7 +43,7 @@ class BudgetTest {
                 new MemoryPlan.Load(8, 32, 0, 0),
                 new MemoryPlan.Attention(4, false, false));
         try (Model shapes = LlamaModel.random(LlamaConfig.of(64, 96, 1, 4, 4, 160, 32), DeviceSpec.CPU, Dtype.F32, 1)) {
-            return new Budget(device, shapes, plan, config).check(most);
+            return asked.apply(new Budget(device, shapes, plan, config));
         }
     }
 
@@ -61,5 +72,16 @@ class BudgetTest {
         String here = refusal(DeviceSpec.CPU);
         assertFalse(here.contains(" on "), here);
         assertTrue(here.contains("program"), here);
+    }
+
+    @Test
+    void aRunThatTheMachineHasNoMemoryForIsWarnedOf() {
+        String warning = String.valueOf(warning(DeviceSpec.CPU, 100_000_000));
+        assertTrue(warning.startsWith("the machine has 100.0 MB of memory, and this run needs about 35"), warning);
+        assertTrue(warning.contains("\ntry --batch-size 1 --accumulate 8 (→ 35"), warning);
+        assertTrue(warning.contains(", still too much)"), warning);
+        assertNull(warning(DeviceSpec.CPU, 1_000_000_000));
+        assertNull(warning(CUDA, 1), "the memory is the device's");
+        assertTrue(Budget.ofMachine() > 100_000_000);
     }
 }

@@ -103,6 +103,17 @@ class DryRunEndToEndTest {
         assertEquals(0, train("--max-memory", "1GB", "--max-steps", "1").status());
     }
 
+    /** Of rows that are streamed a batch is reckoned with as large as it may be. */
+    @Test
+    void aRunThatNeedsMoreThanTheMachineHasIsWarnedOfAndBegins() {
+        Captured run = train("--streaming", "--batch-size", "100000000", "--max-steps", "1");
+        assertEquals(0, run.status(), run.err());
+        assertTrue(run.err().contains("loft: the machine has "), run.err());
+        assertTrue(run.err().contains("\ntry --gradient-checkpointing (→ "), run.err());
+        Captured small = train("--max-steps", "1", "--overwrite");
+        assertFalse(small.err().contains("the machine has"), small.err());
+    }
+
     private List<String> listing() throws IOException {
         try (Stream<Path> files = Files.walk(directory)) {
             return files.map(Path::toString).sorted().toList();
