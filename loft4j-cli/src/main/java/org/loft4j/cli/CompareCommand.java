@@ -205,7 +205,7 @@ final class CompareCommand implements Verb {
         require(problems, "--model=MODEL", model);
         require(problems, "--eval-data=FILE", evalData);
         require(problems, "--test-data=FILE", testData);
-        ModelFlags.requireModel(problems, model);
+        ModelFlags.requireModel(problems, spec, model);
         DataFlags.require(problems, "--eval-data", evalData);
         DataFlags.require(problems, "--test-data", testData);
         data.check(problems);

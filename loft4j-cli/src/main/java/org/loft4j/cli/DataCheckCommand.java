@@ -90,7 +90,7 @@ final class DataCheckCommand implements Verb {
         }
         files.forEach(file -> DataFlags.require(problems, "FILE", file));
         DataFlags.require(problems, "--eval-data", evalData);
-        ModelFlags.requireModel(problems, model);
+        ModelFlags.requireModel(problems, spec, model);
         chat.check(problems);
     }
 

@@ -73,7 +73,7 @@ final class DoctorCommand implements Verb {
         if (fault != null) {
             problems.add(fault);
         }
-        ModelFlags.requireModel(problems, model);
+        ModelFlags.requireModel(problems, spec, model);
     }
 
     @Override

@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.io.Hub;
+import org.loft4j.io.HubCache;
+import org.loft4j.io.HubEnvironment;
 import org.loft4j.io.HubRetries;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
@@ -15,11 +17,19 @@ final class HubAccess {
 
     /** The hub in the environment of this call; its downloads show on standard error. */
     static Hub of(CommandSpec verb) {
-        Loft call = (Loft) verb.root().userObject();
         return new Hub(
-                call.hub(),
+                environment(verb),
                 HubRetries.DEFAULT,
                 Terminal.downloads(verb.commandLine().getErr()));
+    }
+
+    private static HubEnvironment environment(CommandSpec verb) {
+        return ((Loft) verb.root().userObject()).hub();
+    }
+
+    /** What is wrong with a model's name as far as can be told without asking the hub; null if nothing is. */
+    static @Nullable String fault(CommandSpec verb, ModelReference model) {
+        return model.fault(name -> new HubCache(environment(verb).cache()).holds(name));
     }
 
     /** Where a verb gets a model from. */

@@ -94,7 +94,7 @@ final class InspectCommand implements Verb {
                 problems.add("--data needs --model MODEL: a row looks different to each model");
             }
         }
-        ModelFlags.requireModel(problems, model);
+        ModelFlags.requireModel(problems, spec, model);
         if (rows < 1) {
             problems.add("--rows must be at least 1, got " + rows);
         }
@@ -167,7 +167,7 @@ final class InspectCommand implements Verb {
     /** What exists is a path, and so is what has no name's shape; the rest is a name. */
     private Path place(String text) throws IOException {
         ModelReference reference = new ModelReference(text);
-        boolean named = !Files.exists(Path.of(text)) && reference.fault() == null;
+        boolean named = !Files.exists(Path.of(text)) && HubAccess.fault(spec, reference) == null;
         return named ? HubAccess.any(spec, reference) : Path.of(text);
     }
 

@@ -36,13 +36,13 @@ final class ModelFlags {
         if (model == null && adapter == null) {
             problems.add("--model MODEL is needed, or --adapter DIR with an adapter that names its model");
         }
-        requireModel(problems, model);
+        requireModel(problems, verb, model);
         requireDirectory(problems, "--adapter", adapter);
     }
 
     /** Asks no hub: that is left for when the call is known to be sound. */
-    static void requireModel(Problems problems, @Nullable ModelReference model) {
-        String fault = model == null ? null : model.fault();
+    static void requireModel(Problems problems, CommandSpec verb, @Nullable ModelReference model) {
+        String fault = model == null ? null : HubAccess.fault(verb, model);
         if (fault != null) {
             problems.add("--model " + fault);
         }

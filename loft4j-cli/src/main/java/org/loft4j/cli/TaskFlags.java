@@ -81,7 +81,7 @@ final class TaskFlags {
             problems.add(
                     "--model, --data, --eval-data and --test-data go together: give all four, or none for the demo's task");
         }
-        ModelFlags.requireModel(problems, model);
+        ModelFlags.requireModel(problems, verb, model);
         DataFlags.require(problems, "--data", data);
         DataFlags.require(problems, "--eval-data", evalData);
         DataFlags.require(problems, "--test-data", testData);

@@ -143,7 +143,7 @@ final class TrainCommand implements Verb {
 
     @Override
     public void check(Problems problems) {
-        ModelFlags.requireModel(problems, model);
+        ModelFlags.requireModel(problems, spec, model);
         data.check(problems);
         stream.check(problems, packing.packing);
         chat.check(problems);

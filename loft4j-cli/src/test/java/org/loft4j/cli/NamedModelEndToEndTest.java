@@ -140,6 +140,21 @@ class NamedModelEndToEndTest {
         assertTrue(wrong.err().contains("is not the name of a model on the hub"), wrong.err());
     }
 
+    @Test
+    void aNameWithoutAnOwnerIsThatOfADownloadedModel() throws IOException {
+        Captured unknown = loft("doctor", "tiny");
+        assertEquals(2, unknown.status());
+        assertTrue(
+                unknown.err().contains("tiny is not a directory, and a model on the hub is named with"), unknown.err());
+        assertEquals(0, loft("download", "org/tiny").status());
+        Path cache = directory.resolve("cache");
+        Files.move(cache.resolve("models--org--tiny"), cache.resolve("models--tiny"));
+        Captured known = loft("doctor", "tiny");
+        assertEquals(0, known.status(), known.err());
+        Captured predicted = loft("predict", "--model", "tiny", "--text", "red ball");
+        assertFalse(predicted.err().contains("owner"), predicted.err());
+    }
+
     /** Of the base of an adapter that is exported by itself config.json says all that is needed. */
     @Test
     void weightsThatNobodyReadsAreNotDownloaded() throws IOException {

@@ -47,6 +47,11 @@ public final class HubCache {
         return root.resolve(".locks").resolve(name.folder()).resolve(etag + ".lock");
     }
 
+    /** Whether there is anything of a model. */
+    public boolean holds(HubName name) {
+        return Files.isDirectory(repository(name));
+    }
+
     /** The snapshot of a revision that has all that a model directory needs; null if there is none. */
     public @Nullable Path find(HubName name) {
         String commit = commit(name);

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.Shown;
@@ -17,12 +18,28 @@ public record ModelReference(String text) {
     /** A name that a message can show. */
     public static final String EXAMPLE = "HuggingFaceTB/SmolLM2-135M";
 
-    /** What is wrong with it as far as can be told without asking the hub; null if nothing is. */
+    /** What is wrong with it as far as can be told without asking the hub and without a cache; null if nothing is. */
     public @Nullable String fault() {
+        return fault(name -> false);
+    }
+
+    /**
+     * What is wrong with it as far as can be told without asking the hub; null if nothing is. A name without an owner, as models of
+     * the hub's first days had, is taken for a directory that is missing unless such a model has been downloaded.
+     *
+     * @param downloaded whether the cache holds anything of a model
+     */
+    public @Nullable String fault(Predicate<HubName> downloaded) {
         HubName name = HubName.find(text);
-        return directory() != null || (name != null && name.hasOrganisation())
-                ? null
-                : Shown.text(text) + " is not a directory, and not the name of a model on the hub, such as " + EXAMPLE;
+        if (directory() != null || (name != null && (name.hasOrganisation() || downloaded.test(name)))) {
+            return null;
+        }
+        return Shown.text(text) + " is not a directory, and "
+                + (name == null
+                        ? "not the name of a model on the hub, such as " + EXAMPLE
+                        : "a model on the hub is named with its owner, such as " + EXAMPLE
+                                + "; old names have one too, as google-bert/bert-base-uncased, openai-community/gpt2 and"
+                                + " FacebookAI/roberta-base");
     }
 
     /** Whether it has the shape of a name on the hub; {@code gpt2} has, too, for there are models without an organisation. */

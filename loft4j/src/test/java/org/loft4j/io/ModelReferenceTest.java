@@ -50,11 +50,23 @@ class ModelReferenceTest {
             assertNotNull(new ModelReference(text).fault(), text);
         }
         assertEquals(
-                "nowhere is not a directory, and not the name of a model on the hub, such as HuggingFaceTB/SmolLM2-135M",
-                new ModelReference("nowhere").fault());
+                "a/b/c is not a directory, and not the name of a model on the hub, such as HuggingFaceTB/SmolLM2-135M",
+                new ModelReference("a/b/c").fault());
         assertTrue(
                 new ModelReference("a\u001b[2J\u009bb").fault().startsWith("a?[2J?b is not"), "an adapter may name it");
         assertThrows(ConfigException.class, () -> new ModelReference("./org/name").resolve(offline()));
+    }
+
+    @Test
+    void aNameWithoutAnOwnerIsOneWhereTheModelHasBeenDownloaded() throws IOException {
+        HubCache cache = new HubCache(directory);
+        ModelReference reference = new ModelReference("gpt2");
+        String fault = String.valueOf(reference.fault(cache::holds));
+        assertTrue(fault.startsWith("gpt2 is not a directory, and a model on the hub is named with its owner"), fault);
+        assertTrue(fault.contains("openai-community/gpt2"), fault);
+        Files.createDirectories(directory.resolve("models--gpt2"));
+        assertNull(reference.fault(cache::holds));
+        assertNotNull(reference.fault());
     }
 
     @Test
