@@ -63,7 +63,8 @@ final class AdaptersCombineCommand implements Verb {
 
     @Override
     public void check(Problems problems) {
-        for (String text : adapters) {
+        // null where the call lacks them
+        for (String text : adapters == null ? List.<String>of() : adapters) {
             Part part = problems.of(() -> part(text));
             if (part != null && !PeftFiles.exists(part.directory())) {
                 problems.add("--adapter " + part.directory() + " holds no " + PeftFiles.CONFIG);
@@ -72,7 +73,7 @@ final class AdaptersCombineCommand implements Verb {
         if (rank != null && how != How.SVD) {
             problems.add("--rank goes with --how svd");
         }
-        if (Files.exists(output)) {
+        if (output != null && Files.exists(output)) {
             problems.add("--output " + output + " exists: choose another directory");
         }
     }

@@ -133,11 +133,23 @@ final class Call {
         try {
             // of a file that cannot be read nobody knows what it would have set
             if (tells || !config.isUnread()) {
-                verb.check(problems);
+                check(verb, problems);
             }
             return problems.messages().isEmpty() ? verb.run() : wrong(last, problems.messages());
         } catch (Exception | LinkageError e) {
             return Failure.report(e, last);
+        }
+    }
+
+    /** A verb looks at settings that a wrong call may not have made: what is wrong with the call is then what is to be told. */
+    private static void check(Verb verb, Problems problems) {
+        boolean sound = problems.messages().isEmpty();
+        try {
+            verb.check(problems);
+        } catch (RuntimeException e) {
+            if (sound) {
+                throw e;
+            }
         }
     }
 

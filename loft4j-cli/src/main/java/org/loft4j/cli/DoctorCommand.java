@@ -69,7 +69,8 @@ final class DoctorCommand implements Verb {
 
     @Override
     public void check(Problems problems) {
-        String fault = examined.fault();
+        // null where the call lacks it
+        String fault = examined == null ? null : HubAccess.fault(spec, examined);
         if (fault != null) {
             problems.add(fault);
         }

@@ -96,6 +96,10 @@ final class ExportCommand implements Verb {
         if (adapterOnly && model.adapter == null) {
             problems.add("--adapter-only needs --adapter DIR");
         }
+        if (output == null) {
+            // the call lacks it
+            return;
+        }
         if (Files.isDirectory(output)) {
             problems.add(
                     "--output " + output + " is a directory: name the file, such as " + output.resolve("model.gguf"));

@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -9,6 +10,7 @@ import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -16,6 +18,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
+import org.loft4j.io.HubEnvironment;
 
 class LoftTest {
     @TempDir
@@ -79,6 +82,46 @@ class LoftTest {
     }
 
     @Test
+    @Test
+    void everyVerbTellsWhatACallLacks() {
+        List<List<String>> verbs = verbs(Loft.commandLine(HubEnvironment::ofUser), List.of());
+        assertTrue(verbs.size() > 20, verbs.toString());
+        for (List<String> verb : verbs) {
+            PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
+            CommandLine all = Call.commandLine(nowhere, nowhere);
+            List<CommandLine> chain = all.parseArgs(verb.toArray(String[]::new)).asCommandLineList();
+            CommandLine last = chain.get(chain.size() - 1);
+            Problems problems = new Problems();
+            boolean lacks = !last.getParseResult().errors().isEmpty();
+            if (!lacks) {
+                ((Verb) last.getCommand()).check(problems);
+            }
+            if (lacks || !problems.messages().isEmpty()) {
+                Captured call = Captured.loft(verb.toArray(String[]::new));
+                assertEquals(2, call.status(), verb + ": " + call.err());
+                assertFalse(call.err().contains("Exception"), call.err());
+            }
+        }
+        assertTrue(Captured.loft("doctor").err().contains("Missing required parameter: 'MODEL'"));
+        assertTrue(Captured.loft("export").err().contains("Missing required option: '--output=FILE'"));
+        String combine = Captured.loft("adapters", "combine", "--rank=2").err();
+        assertTrue(combine.contains("'--adapter=DIR=WEIGHT'") && combine.contains("--how svd"), combine);
+    }
+
+    /** The words of each verb that does something. */
+    private static List<List<String>> verbs(CommandLine command, List<String> words) {
+        List<List<String>> verbs = new ArrayList<>();
+        command.getSubcommands().forEach((name, verb) -> {
+            List<String> longer = new ArrayList<>(words);
+            longer.add(name);
+            if (verb.getCommand() instanceof Verb) {
+                verbs.add(longer);
+            }
+            verbs.addAll(verbs(verb, longer));
+        });
+        return verbs;
+    }
+
     void aWordThatIsNoNumberIsToldWithoutWordsOfJava() {
         String err = Captured.loft(
                         "train", "--epochs", "0.5", "--beta1", "nan", "--eval-steps", "2.5", "--seed", "1".repeat(30))
