@@ -85,7 +85,10 @@ final class AdaptersCombineCommand implements Verb {
             parts.add(part(text));
         }
         int[] result = new int[1];
-        NewDirectory.write(output, directory -> result[0] = AdapterCombination.write(parts, how, rank, directory));
+        NewDirectory.write(
+                output,
+                PeftFiles.CONFIG,
+                directory -> result[0] = AdapterCombination.write(parts, how, rank, directory));
         if (common.json) {
             Map<String, Object> tree = new LinkedHashMap<>();
             tree.put("output", output.toString());

@@ -96,7 +96,7 @@ final class MergeCommand implements Verb {
             refuse(loaded.directory());
             LoraAdapter adapter = Objects.requireNonNull(loaded.adapter());
             MergedModel merged = MergedModel.of(loaded.model(), adapter, loaded.directory(), device.dtype());
-            NewDirectory.write(output, directory -> write(loaded, merged, directory));
+            NewDirectory.write(output, "config.json", directory -> write(loaded, merged, directory));
             print(merged.report());
             warnOfPooling(loaded.model().description().pooling());
             return ExitCode.OK;
@@ -148,25 +148,27 @@ final class MergeCommand implements Verb {
         }
         if (Files.isDirectory(output)) {
             List<Path> tokenizer = Tokenizer.filesIn(output);
-            try (Stream<Path> files = Files.walk(output)) {
-                Path other = files.filter(Files::isRegularFile)
-                        .map(output::relativize)
-                        .filter(file -> !tokenizer.contains(file) && !isOurs(file.toString()))
-                        .findFirst()
-                        .orElse(null);
-                if (other != null) {
-                    throw new ConfigException("--output " + output + " holds " + other
-                            + ", which is no part of a merged model: choose another directory");
-                }
+            Path other = NewDirectory.files(output).stream()
+                    .filter(file -> !tokenizer.contains(file) && !isOurs(output, file))
+                    .findFirst()
+                    .orElse(null);
+            if (other != null) {
+                throw new ConfigException("--output " + output + " holds " + other
+                        + ", which is no part of a merged model: choose another directory");
             }
+        } else if (Files.exists(output)) {
+            throw new ConfigException("--output " + output + " is a file: choose a directory");
         }
     }
 
-    private static boolean isOurs(String name) {
-        return ALONG.contains(name)
-                || name.equals("config.json")
-                || name.equals(TaskFile.NAME)
-                || WEIGHTS.matcher(name).matches();
+    private static boolean isOurs(Path output, Path file) {
+        String name = file.toString();
+        return NewDirectory.isUnfinished(file)
+                || (Files.isRegularFile(output.resolve(file))
+                        && (ALONG.contains(name)
+                                || name.equals("config.json")
+                                || name.equals(TaskFile.NAME)
+                                || WEIGHTS.matcher(name).matches()));
     }
 
     private void copyAlong(LoadedModel loaded, Path directory) throws IOException {

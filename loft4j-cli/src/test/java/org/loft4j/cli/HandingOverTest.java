@@ -87,6 +87,25 @@ class HandingOverTest {
         assertTrue(refused.err().contains("notes.txt"), refused.err());
     }
 
+    @Test
+    void aMergeLooksAndWritesThroughALink() throws IOException {
+        Path disk = Files.createDirectories(directory.resolve("disk"));
+        Path merged = Files.createSymbolicLink(directory.resolve("merged"), disk);
+        Files.writeString(disk.resolve("notes.txt"), "mine");
+        Captured refused = merge(Path.of(LLAMA), Path.of(ADAPTER), merged);
+        assertEquals(2, refused.status());
+        assertTrue(refused.err().contains("notes.txt"), refused.err());
+        Files.delete(disk.resolve("notes.txt"));
+        // as a merge that was killed leaves it
+        Files.writeString(Files.createDirectory(disk.resolve(".loft-1f.tmp")).resolve("model.safetensors"), "half");
+        Captured merge = merge(Path.of(LLAMA), Path.of(ADAPTER), merged);
+        assertEquals(0, merge.status(), merge.err());
+        assertTrue(Files.isSymbolicLink(merged) && Files.exists(disk.resolve("model.safetensors")));
+        assertFalse(Files.exists(disk.resolve(".loft-1f.tmp")));
+        Captured file = merge(Path.of(LLAMA), Path.of(ADAPTER), disk.resolve("config.json"));
+        assertTrue(file.err().contains("config.json is a file: choose a directory"), file.err());
+    }
+
     private static Captured merge(Path base, Path adapter, Path output, String... more) {
         List<String> call = new ArrayList<>(List.of("merge", "--model", base.toString(), "--adapter"));
         call.addAll(List.of(adapter.toString(), "--output", output.toString()));
