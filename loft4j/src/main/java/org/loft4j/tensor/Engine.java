@@ -37,7 +37,9 @@ public final class Engine {
         Loader.load(torch.class);
         String asked = System.getProperty("loft.threads", System.getenv("OMP_NUM_THREADS"));
         boolean given = asked != null && asked.matches("[1-9][0-9]{0,3}");
-        setThreads(given ? Integer.parseInt(asked) : torch.get_num_threads());
+        // Java knows what a container may take of the processor, libtorch does not
+        int most = Runtime.getRuntime().availableProcessors();
+        setThreads(given ? Integer.parseInt(asked) : Math.min(torch.get_num_threads(), most));
     }
 
     private Engine() {}
