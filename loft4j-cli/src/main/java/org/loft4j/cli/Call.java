@@ -136,7 +136,7 @@ final class Call {
                 check(verb, problems);
             }
             return problems.messages().isEmpty() ? verb.run() : wrong(last, problems.messages());
-        } catch (Exception | LinkageError e) {
+        } catch (Exception | LinkageError | OutOfMemoryError e) {
             return Failure.report(e, last);
         }
     }

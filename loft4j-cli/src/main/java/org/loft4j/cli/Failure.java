@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import java.io.PrintWriter;
 import java.nio.file.FileSystemException;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.FileFault;
 import org.loft4j.NativeMemoryException;
@@ -24,6 +25,11 @@ final class Failure {
             return Call.wrong(
                     command, String.valueOf(failure.getMessage()).lines().toList());
         }
+        String full = fullHeap(failure, command);
+        if (full != null) {
+            err.println(command.getCommandSpec().qualifiedName() + ": " + full);
+            return ExitCode.SOFTWARE;
+        }
         err.println(command.getCommandSpec().qualifiedName() + ": " + cause(failure)
                 + (verbose || expected(failure) ? "" : " (--verbose shows the trace)"));
         return ExitCode.SOFTWARE;
@@ -32,6 +38,22 @@ final class Failure {
     /** Faults of files, which say themselves what is wrong. */
     private static boolean expected(Throwable failure) {
         return failure instanceof java.io.IOException;
+    }
+
+    /** What to do where Java's own memory is at an end; null for another fault. */
+    private static @Nullable String fullHeap(Throwable failure, CommandLine command) {
+        for (Throwable t = failure; t != null; t = t.getCause()) {
+            String message = String.valueOf(t.getMessage());
+            if (t instanceof OutOfMemoryError && (message.contains("Java heap") || message.contains("GC overhead"))) {
+                long most = Runtime.getRuntime().maxMemory();
+                boolean streams = command.getCommandSpec().findOption("--streaming") != null
+                        && !command.getParseResult().hasMatchedOption("--streaming");
+                return "Java's heap of " + Quantities.bytes(most)
+                        + " is full: give it more, as with LOFT_JAVA_OPTS=-Xmx" + Math.max(2, most >> 29) + "g"
+                        + (streams ? ", or take --streaming, which holds a part of the rows" : "");
+            }
+        }
+        return null;
     }
 
     private static String cause(Throwable failure) {

@@ -13,12 +13,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
-import picocli.CommandLine;
 import org.loft4j.io.HubEnvironment;
+import picocli.CommandLine;
 
 class LoftTest {
     @TempDir
@@ -82,7 +83,6 @@ class LoftTest {
     }
 
     @Test
-    @Test
     void everyVerbTellsWhatACallLacks() {
         List<List<String>> verbs = verbs(Loft.commandLine(HubEnvironment::ofUser), List.of());
         assertTrue(verbs.size() > 20, verbs.toString());
@@ -122,6 +122,7 @@ class LoftTest {
         return verbs;
     }
 
+    @Test
     void aWordThatIsNoNumberIsToldWithoutWordsOfJava() {
         String err = Captured.loft(
                         "train", "--epochs", "0.5", "--beta1", "nan", "--eval-steps", "2.5", "--seed", "1".repeat(30))
@@ -141,6 +142,23 @@ class LoftTest {
         Captured verbose =
                 Captured.loft("inspect", "--verbose", directory.resolve("none").toString());
         assertTrue(verbose.err().contains("CheckpointException"), verbose.err());
+    }
+
+    @Test
+    void aFullHeapIsALineThatSaysHowToGiveMore() throws IOException {
+        Supplier<HubEnvironment> full = () -> {
+            throw new OutOfMemoryError("Java heap space");
+        };
+        String data = TinyModels.colours(directory.resolve("rows.csv"), 8).toString();
+        String output = directory.resolve("run").toString();
+        Captured train = Captured.loft(full, "train", "--model=some/model", "--data", data, "--output", output);
+        assertEquals(1, train.status());
+        assertEquals(1, train.err().lines().count(), train.err());
+        assertTrue(train.err().contains(" is full: give it more, as with LOFT_JAVA_OPTS=-Xmx"), train.err());
+        assertTrue(train.err().contains(", or take --streaming"), train.err());
+        Captured doctor = Captured.loft(full, "doctor", "some/model");
+        assertTrue(doctor.err().contains("LOFT_JAVA_OPTS=-Xmx"), doctor.err());
+        assertFalse(doctor.err().contains("--streaming"), doctor.err());
     }
 
     private static ProcessBuilder help() {

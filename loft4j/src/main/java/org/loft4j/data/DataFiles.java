@@ -78,7 +78,8 @@ public final class DataFiles {
         } catch (OutOfMemoryError e) {
             throw new DataException(
                     data.shown(),
-                    "its rows do not fit into memory: give Java a larger heap (-Xmx), or take a part of them");
+                    "its rows do not fit into memory: give Java a larger heap (-Xmx, which ./loft takes from LOFT_JAVA_OPTS),"
+                            + " stream them, or take a part of them");
         }
         RowKind kind = collector.kind();
         return new DataRows(

@@ -67,7 +67,7 @@ public final class StreamingDataset implements TrainingSet {
         if (Math.min(shuffleBuffer, scan.rows()) > room) {
             throw new ConfigException("shuffle_buffer_size " + shuffleBuffer + " is too large: rows have " + mean
                     + " characters on average, and half of the heap (-Xmx) has room for " + room
-                    + " of them: lower it, or raise -Xmx");
+                    + " of them: lower it, or raise -Xmx, which ./loft takes from LOFT_JAVA_OPTS");
         }
     }
 
