@@ -97,7 +97,7 @@ public final class HubEnvironment {
 
     /** The environment of this process. */
     public static HubEnvironment ofUser() {
-        return of(System.getenv(), Path.of(System.getProperty("user.home", ".")));
+        return of(System.getenv(), UserHome.get());
     }
 
     /**

@@ -3,6 +3,7 @@ package org.loft4j.cli.demo;
 import java.nio.file.Path;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.io.UserHome;
 
 /** Where files are kept that can be made or fetched again. */
 public final class CacheDirectory {
@@ -13,8 +14,7 @@ public final class CacheDirectory {
      * {@code ~/.cache/loft4j}.
      */
     public static Path ofUser() {
-        return resolve(
-                System.getenv(), System.getProperty("os.name", ""), Path.of(System.getProperty("user.home", ".")));
+        return resolve(System.getenv(), System.getProperty("os.name", ""), UserHome.get());
     }
 
     static Path resolve(Map<String, String> environment, String osName, Path home) {
