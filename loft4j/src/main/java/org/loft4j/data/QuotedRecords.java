@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 import org.loft4j.FileFault;
 
-/** Values in the manner of CSV (RFC 4180), with commas or tabs between them. */
+/** Values in the manner of CSV (RFC 4180), with commas, semicolons or tabs between them. */
 final class QuotedRecords implements TableRows.Records {
     private static final CsvFactory FACTORY = CsvFactory.builder()
             .enable(CsvParser.Feature.WRAP_AS_ARRAY)
@@ -69,7 +69,7 @@ final class QuotedRecords implements TableRows.Records {
             return null;
         } catch (JsonProcessingException e) {
             // what follows cannot be told apart any more
-            throw origin().fault("is not valid " + (separator == ',' ? "CSV" : "TSV") + ": "
+            throw origin().fault("is not valid " + (separator == '\t' ? "TSV" : "CSV") + ": "
                     + e.getOriginalMessage().lines().findFirst().orElse(""));
         } catch (DataException e) {
             throw e;

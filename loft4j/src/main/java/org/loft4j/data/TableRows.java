@@ -10,7 +10,8 @@ import org.loft4j.DataException;
 
 /**
  * Rows out of CSV (RFC 4180) or TSV. The first line names the columns. A value in double quotes may hold separators, line ends
- * and doubled quotes.
+ * and doubled quotes. Spreadsheets write semicolons in place of the commas of CSV where the comma is that of decimals: they are
+ * what separates where the first line has one, and no comma, outside of quotes.
  *
  * <p>Many TSV files do not quote at all and hold stray quotes. So a TSV file in which every line has as many values as the
  * header is read line by line, and only quotes around a whole value are taken off; any other is read as CSV with tabs. In one
@@ -46,7 +47,7 @@ final class TableRows implements RowReading {
     static RowReading open(SourceText source, RowCollector rows, char separator) throws DataException {
         Records records = separator == '\t' && oneLineEach(source)
                 ? new PlainRecords(source.lines())
-                : new QuotedRecords(source, separator);
+                : new QuotedRecords(source, separator == ',' && hasSemicolonsAlone(source) ? ';' : separator);
         return new TableRows(rows, separator, records);
     }
 
@@ -90,6 +91,23 @@ final class TableRows implements RowReading {
         rows.begin(found, records.origin());
         kind = found;
         return true;
+    }
+
+    private static boolean hasSemicolonsAlone(SourceText source) throws DataException {
+        try (TextLines lines = source.lines()) {
+            String line = lines.nextFilled();
+            boolean quoted = false;
+            boolean found = false;
+            for (int i = 0; line != null && i < line.length(); i++) {
+                char c = line.charAt(i);
+                quoted ^= c == '"';
+                if (!quoted && c == ',') {
+                    return false;
+                }
+                found |= !quoted && c == ';';
+            }
+            return found;
+        }
     }
 
     private static boolean oneLineEach(SourceText source) throws DataException {
@@ -176,11 +194,15 @@ final class TableRows implements RowReading {
     }
 
     /** What to do with values that are separated otherwise. */
-    private static String hint(String header) {
+    private String hint(String header) {
         if (header.indexOf('\t') >= 0) {
             return "; it looks tab-separated: name it .tsv";
         }
-        return header.indexOf(';') >= 0 ? "; it looks separated by semicolons: write commas in their place" : "";
+        if (header.indexOf(';') < 0) {
+            return "";
+        }
+        return "; it looks separated by semicolons: "
+                + (separator == '\t' ? "name it .csv" : "take off the quotes around the line");
     }
 
     private Row row(RowKind kind, List<String> values, Origin origin) throws DataException {

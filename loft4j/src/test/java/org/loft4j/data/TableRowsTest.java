@@ -94,14 +94,29 @@ class TableRowsTest {
         assertFault("line 1: the header names \"text\" twice", "text,text\na,b\n", ',');
         assertFault(
                 "line 1: the header \"text;label\" is one column: the values must be separated by commas (.csv) or,"
-                        + " in a .tsv file, tabs; it looks separated by semicolons: write commas in their place",
-                "text;label\na;1\n",
+                        + " in a .tsv file, tabs; it looks separated by semicolons: take off the quotes around the line",
+                "\"text;label\"\na;1\n",
                 ',');
+        assertFault(
+                "line 1: the header \"text;label\" is one column: the values must be separated by tabs; it looks"
+                        + " separated by semicolons: name it .csv",
+                "text;label\na;1\n",
+                '\t');
         assertFault(
                 "line 1: the header \"text\\tlabel\" is one column: the values must be separated by commas (.csv) or,"
                         + " in a .tsv file, tabs; it looks tab-separated: name it .tsv",
                 "text\tlabel\na\t1\n",
                 ',');
+    }
+
+    @Test
+    void csvMayHaveSemicolonsInPlaceOfCommas() throws DataException {
+        List<Row> expected = List.of(row("a, b", "1,5", 2), row("c; d", "2", 3));
+        assertEquals(expected, read("text;label\na, b;1,5\n\"c; d\";2\n", ','));
+        assertEquals(
+                List.of(row("a", "1", 4)), read("\n\n\"label, of it\";text;label\nx;a;1\n", ','), "a comma in quotes");
+        assertEquals(List.of(row("a", "1", 2)), read("text,label,\"a;b\"\na,1,x\n", ','), "a semicolon in quotes");
+        assertEquals(List.of(row("a", "1", 2)), read("text,label,a;b\na,1,x\n", ','), "both");
     }
 
     @Test
