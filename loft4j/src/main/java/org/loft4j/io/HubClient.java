@@ -152,7 +152,10 @@ final class HubClient {
                     String fault = "cannot get " + what + " from " + environment.endpoint() + ": " + reason(e);
                     throw unreachable
                             ? HubException.unreachable(
-                                    name, fault + "; check the connection, and the proxy where there is one", e)
+                                    name,
+                                    fault + "; "
+                                            + ProxyAdvice.of(System.getenv(), System.getProperty("https.proxyHost")),
+                                    e)
                             : new HubException(name, fault, e);
                 }
                 pause(what, failures, e);
