@@ -84,7 +84,7 @@ final class ChatCommand implements Verb {
     @Override
     public int run() throws IOException {
         try (LoadedModel loaded = LoadedModel.openLanguageModel(model, device, loadIn.value());
-                Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
+                Tokenizer tokenizer = loaded.openTokenizer()) {
             ChatTemplate template = loaded.chatTemplate(prompt.template);
             TextGenerator generator = new TextGenerator(Generator.of(loaded.model()), tokenizer);
             Request request = new Request(

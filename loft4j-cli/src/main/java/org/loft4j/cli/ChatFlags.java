@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Conversation;
@@ -74,7 +75,7 @@ final class ChatFlags {
     /** The same as the model was trained, unless this says otherwise. */
     @Nullable
     ChatFormat format(LoadedModel model, List<Row> rows) throws IOException {
-        return format(model.adapterDirectory(), model.tokenizer(), model.trainedChat(), rows);
+        return format(model.adapterDirectory(), model.directory(), model.trainedChat(), rows);
     }
 
     private @Nullable ChatFormat format(
@@ -86,7 +87,7 @@ final class ChatFlags {
         }
         ChatTemplate read;
         if (template != null) {
-            read = ChatTemplate.read(template, modelDirectory);
+            read = ChatTemplate.read(template, AdaptersTokenizer.directory(modelDirectory, adapterDirectory));
         } else if (wraps) {
             read = ChatTemplate.open(adapterDirectory, modelDirectory);
         } else {

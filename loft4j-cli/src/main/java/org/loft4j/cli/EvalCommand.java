@@ -101,7 +101,7 @@ final class EvalCommand implements Verb {
     }
 
     private int judgeTexts(LoadedModel loaded) throws IOException {
-        try (Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
+        try (Tokenizer tokenizer = loaded.openTokenizer()) {
             Task task = loaded.model().task();
             List<Row> rows = DataFiles.read(data.data, data.columns(task == Task.SEQUENCE_CLASSIFICATION));
             int maxLength = loaded.maxLength(data.maxLength);

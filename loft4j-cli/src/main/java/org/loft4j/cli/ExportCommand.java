@@ -13,7 +13,6 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
-import org.loft4j.data.ChatTemplate;
 import org.loft4j.export.ExportReport;
 import org.loft4j.export.GgufAdapter;
 import org.loft4j.export.GgufModel;
@@ -141,8 +140,7 @@ final class ExportCommand implements Verb {
             }
             LoraAdapter adapter = Objects.requireNonNull(loaded.adapter());
             Path files = Objects.requireNonNull(loaded.adapterDirectory());
-            var options =
-                    new GgufModel.Options(base, loaded.tokenizer(), type, tokenizerPre, ChatTemplate.source(files));
+            var options = new GgufModel.Options(base, loaded.tokenizer(), type, tokenizerPre, loaded.templateToWrite());
             return GgufModel.write(new MergedTensors(base, loaded.model(), adapter, files), options, output);
         }
     }

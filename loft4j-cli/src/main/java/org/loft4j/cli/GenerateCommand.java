@@ -135,7 +135,7 @@ final class GenerateCommand implements Verb {
                         .toList()
                 : DataFiles.read(data, columns.asked());
         try (LoadedModel loaded = LoadedModel.openLanguageModel(model, device, loadIn.value());
-                Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
+                Tokenizer tokenizer = loaded.openTokenizer()) {
             Prompts prompts = Prompts.of(rows, format(rows, loaded), prompt, tokenizer);
             Generator ids = Generator.of(loaded.model());
             check(rows, prompts, ids);

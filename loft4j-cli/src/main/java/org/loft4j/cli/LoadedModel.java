@@ -1,7 +1,6 @@
 package org.loft4j.cli;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -10,7 +9,9 @@ import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
+import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.ChatTemplate;
+import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.HeadLabels;
 import org.loft4j.infer.UntrainedHead;
 import org.loft4j.io.HubException;
@@ -92,6 +93,8 @@ record LoadedModel(
                         0));
         LoraAdapter adapter = null;
         try {
+            AdaptersTokenizer.check(
+                    directory, flags.adapter, model.description().vocabularySize());
             adapter = flags.adapter == null ? null : PeftFiles.load(flags.adapter, model);
             requireHead(directory, flags.adapter, UntrainedHead.of(model, adapter));
             return new LoadedModel(directory, flags.adapter, model, adapter, trainedAs);
@@ -175,15 +178,25 @@ record LoadedModel(
         }
     }
 
-    /** The directory with the tokenizer: the model's, or the adapter's where the model has none. */
+    /** The directory with the tokenizer: the adapter's where it has one, else the model's. */
     Path tokenizer() {
-        boolean beside = Files.exists(directory.resolve("tokenizer.json"));
-        return beside || adapterDirectory == null ? directory : adapterDirectory;
+        return AdaptersTokenizer.directory(directory, adapterDirectory);
+    }
+
+    Tokenizer openTokenizer() throws IOException {
+        return AdaptersTokenizer.open(directory, adapterDirectory);
     }
 
     /** The chat template in a file, else the adapter's, else the model's. */
     ChatTemplate chatTemplate(@Nullable Path file) throws IOException {
-        return file == null ? ChatTemplate.open(adapterDirectory, tokenizer()) : ChatTemplate.read(file, tokenizer());
+        return file == null ? ChatTemplate.open(adapterDirectory, directory) : ChatTemplate.read(file, tokenizer());
+    }
+
+    /** The text of the chat template that is to stand beside the tokenizer's files; null where it stands there already, or nowhere. */
+    @Nullable
+    String templateToWrite() throws IOException {
+        String own = adapterDirectory == null ? null : ChatTemplate.source(adapterDirectory);
+        return own != null || tokenizer().equals(directory) ? own : ChatTemplate.source(directory);
     }
 
     /** How the training wrote conversations; null where it had none. */

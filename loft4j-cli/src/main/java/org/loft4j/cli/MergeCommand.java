@@ -15,7 +15,6 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.MergeReport;
-import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.export.MergedModel;
 import org.loft4j.export.OwnPooling;
@@ -173,21 +172,26 @@ final class MergeCommand implements Verb {
 
     private void copyAlong(LoadedModel loaded, Path directory) throws IOException {
         Path tokenizer = loaded.tokenizer();
-        for (Path from : Stream.of(tokenizer, loaded.directory()).distinct().toList()) {
-            Stream<Path> along = ALONG.stream().map(Path::of).filter(file -> Files.isRegularFile(from.resolve(file)));
-            for (Path file :
-                    Stream.concat(Tokenizer.filesIn(from).stream(), along).toList()) {
-                Path to = directory.resolve(file);
-                if (!Files.exists(to)) {
-                    AtomicFiles.write(to, Files.readAllBytes(from.resolve(file)));
+        // not those of two tokenizers: they would contradict each other
+        for (Path file : Tokenizer.filesIn(tokenizer)) {
+            copy(tokenizer, file, directory);
+        }
+        for (String name : ALONG) {
+            for (Path from : List.of(tokenizer, loaded.directory())) {
+                if (Files.isRegularFile(from.resolve(name)) && !Files.exists(directory.resolve(name))) {
+                    copy(from, Path.of(name), directory);
                 }
             }
         }
-        TemplateFile.write(directory, ChatTemplate.source(Objects.requireNonNull(loaded.adapterDirectory())));
+        TemplateFile.write(directory, loaded.templateToWrite());
         TaskFile trainedAs = loaded.trainedAs();
         if (trainedAs != null) {
             trainedAs.write(directory);
         }
+    }
+
+    private static void copy(Path from, Path file, Path to) throws IOException {
+        AtomicFiles.write(to.resolve(file), Files.readAllBytes(from.resolve(file)));
     }
 
     private void print(MergeReport report) throws IOException {

@@ -155,7 +155,7 @@ final class PredictCommand implements Verb {
 
     private void classifyTexts(LoadedModel loaded) throws IOException {
         List<String> asked = read();
-        try (Tokenizer tokenizer = Tokenizer.open(loaded.tokenizer())) {
+        try (Tokenizer tokenizer = loaded.openTokenizer()) {
             if (loaded.model().task() == Task.TOKEN_CLASSIFICATION) {
                 TokenClassifier words = new TokenClassifier(loaded.model(), tokenizer, loaded.maxLength(maxLength));
                 printWords(asked, asked.stream().map(words::classify).toList());

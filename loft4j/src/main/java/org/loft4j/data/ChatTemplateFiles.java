@@ -52,7 +52,10 @@ record ChatTemplateFiles(Path file, Map<String, String> sources, Map<String, Obj
         return new ChatTemplateFiles(file, sources, specialTokens(directory));
     }
 
-    /** What an adapter says, where its main template is not its model's; else what the model says. Special tokens are the model's. */
+    /**
+     * What an adapter says, where its main template is not its model's; else what the model says. Special tokens are those of the
+     * tokenizer that goes with the adapter.
+     */
     static ChatTemplateFiles read(@Nullable Path adapterDirectory, Path modelDirectory) throws IOException {
         ChatTemplateFiles base = read(modelDirectory);
         if (adapterDirectory == null) {
@@ -60,9 +63,10 @@ record ChatTemplateFiles(Path file, Map<String, String> sources, Map<String, Obj
         }
         ChatTemplateFiles own = read(adapterDirectory);
         String main = own.main();
-        return main == null || main.equals(base.main())
-                ? base
-                : new ChatTemplateFiles(own.file, own.sources, base.specialTokens);
+        ChatTemplateFiles chosen = main == null || main.equals(base.main()) ? base : own;
+        boolean ownTokens = !own.specialTokens.isEmpty()
+                && AdaptersTokenizer.directory(modelDirectory, adapterDirectory).equals(adapterDirectory);
+        return new ChatTemplateFiles(chosen.file, chosen.sources, ownTokens ? own.specialTokens : base.specialTokens);
     }
 
     /** The main template; null where there are named ones alone, or none. */

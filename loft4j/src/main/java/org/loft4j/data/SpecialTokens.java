@@ -42,12 +42,19 @@ record SpecialTokens(
     private static final long LARGEST = 32L << 20;
     private static final ObjectMapper MAPPER = new ObjectMapper();
 
-    /** @param vocabulary the id of a token's text, empty if it is no token */
-    static SpecialTokens read(Path directory, Function<String, OptionalLong> vocabulary) throws CheckpointException {
+    /**
+     * Reads them.
+     *
+     * @param directory of the tokenizer
+     * @param modelDirectory whose config.json and generation_config.json are read where {@code directory} has none
+     * @param vocabulary the id of a token's text, empty if it is no token
+     */
+    static SpecialTokens read(Path directory, Path modelDirectory, Function<String, OptionalLong> vocabulary)
+            throws CheckpointException {
         JsonNode tokenizer = json(directory.resolve("tokenizer_config.json"));
         JsonNode map = json(directory.resolve("special_tokens_map.json"));
-        JsonNode config = json(directory.resolve("config.json"));
-        JsonNode generation = json(directory.resolve("generation_config.json"));
+        JsonNode config = json(ofModel(directory, modelDirectory, "config.json"));
+        JsonNode generation = json(ofModel(directory, modelDirectory, "generation_config.json"));
 
         OptionalLong bos = first(
                 token("bos_token", vocabulary, tokenizer, map),
@@ -75,6 +82,11 @@ record SpecialTokens(
                 length(tokenizer),
                 flag(tokenizer.path("add_bos_token")),
                 flag(tokenizer.path("add_eos_token")));
+    }
+
+    private static Path ofModel(Path directory, Path modelDirectory, String name) {
+        Path beside = directory.resolve(name);
+        return Files.exists(beside) ? beside : modelDirectory.resolve(name);
     }
 
     private static Optional<Boolean> flag(JsonNode value) {

@@ -54,10 +54,10 @@ public final class Tokenizer implements AutoCloseable {
     private final int specialCount;
     private volatile @Nullable PairTemplate pairs;
 
-    private Tokenizer(Path directory, HuggingFaceTokenizer tokenizer) throws CheckpointException {
+    private Tokenizer(Path directory, Path modelDirectory, HuggingFaceTokenizer tokenizer) throws CheckpointException {
         this.directory = directory;
         this.tokenizer = tokenizer;
-        this.special = SpecialTokens.read(directory, this::idOf);
+        this.special = SpecialTokens.read(directory, modelDirectory, this::idOf);
         this.specialCount = tokenize("").ids().length;
     }
 
@@ -74,7 +74,12 @@ public final class Tokenizer implements AutoCloseable {
      * @throws CheckpointException if there is no tokenizer.json, or it or one of the files beside it cannot be used
      */
     public static Tokenizer open(Path modelDirectory) throws IOException {
-        Path file = modelDirectory.resolve("tokenizer.json");
+        return open(modelDirectory, modelDirectory);
+    }
+
+    /** @param modelDirectory whose config.json and generation_config.json are read where there are none beside the tokenizer */
+    static Tokenizer open(Path directory, Path modelDirectory) throws IOException {
+        Path file = directory.resolve("tokenizer.json");
         if (!Files.isRegularFile(file)) {
             throw new CheckpointException(
                     file,
@@ -92,7 +97,7 @@ public final class Tokenizer implements AutoCloseable {
                     file, "is not a tokenizer that can be used: " + Shown.text(String.valueOf(e.getMessage())), e);
         }
         try {
-            return new Tokenizer(modelDirectory, tokenizer);
+            return new Tokenizer(directory, modelDirectory, tokenizer);
         } catch (IOException e) {
             tokenizer.close();
             throw e;

@@ -45,23 +45,34 @@ final class TokenizerFile {
 
     private final TokenizerParts parts;
     private String prefix = "";
+    private long largest = -1;
 
     private TokenizerFile(Path file) {
         this.parts = new TokenizerParts(file);
     }
 
+    /** One more than the largest id of the vocabulary and the added tokens. */
+    static long ids(Path file) throws CheckpointException {
+        TokenizerFile reader = new TokenizerFile(file);
+        reader.whole(file);
+        return reader.largest + 1;
+    }
+
     /** The bytes of the file, looked through. */
     static byte[] read(Path file) throws CheckpointException {
+        return new TokenizerFile(file).whole(file);
+    }
+
+    private byte[] whole(Path file) throws CheckpointException {
         try {
             if (Files.size(file) > LARGEST) {
                 throw new CheckpointException(file, "has more than " + (LARGEST >> 20) + " MiB: not a tokenizer");
             }
             byte[] bytes = Files.readAllBytes(file);
-            TokenizerFile reader = new TokenizerFile(file);
-            reader.read(bytes);
-            if (!reader.prefix.isEmpty()) {
+            read(bytes);
+            if (!prefix.isEmpty()) {
                 // merges may stand before the prefix that they are cut by
-                reader.read(bytes);
+                read(bytes);
             }
             return bytes;
         } catch (CheckpointException e) {
@@ -90,6 +101,10 @@ final class TokenizerFile {
                 } else {
                     JsonNode part = MAPPER.readTree(json);
                     parts.check(key, part);
+                    if (key.equals("added_tokens")) {
+                        part.forEach(token ->
+                                largest = Math.max(largest, token.path("id").asLong(-1)));
+                    }
                 }
             }
             parts.require(model, "\"model\" is missing");
@@ -127,11 +142,13 @@ final class TokenizerFile {
                             && json.getNumberType() == JsonParser.NumberType.INT
                             && json.getIntValue() >= 0,
                     () -> "the vocabulary must give a whole number from 0 to 2^31 - 1 for " + Quoted.text(token));
+            largest = Math.max(largest, json.getIntValue());
         }
     }
 
     private void scores(JsonParser json) throws IOException {
-        while (json.nextToken() == JsonToken.START_ARRAY) {
+        for (long id = 0; json.nextToken() == JsonToken.START_ARRAY; id++) {
+            largest = Math.max(largest, id);
             String token = merged(json);
             parts.require(
                     token.length() <= LONGEST_PIECE && token.getBytes(StandardCharsets.UTF_8).length <= LONGEST_PIECE,

@@ -9,6 +9,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.Shown;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
+import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Hub;
 import org.loft4j.io.HubEnvironment;
@@ -26,12 +27,10 @@ import org.loft4j.tensor.Dtype;
 /**
  * A model as a training left it, with its tokenizer.
  *
- * @param texts the directory with tokenizer and chat template
  * @param adapter attached to the model; null where there is none
  * @param trainedAs what the training left word of; null where nothing did
  */
 record OpenModel(
-        Path texts,
         Model model,
         @Nullable LoraAdapter adapter,
         Tokenizer tokenizer,
@@ -76,13 +75,13 @@ record OpenModel(
         } else if (place.adapter() != null) {
             options = options.withLabels(HeadLabels.of(place.model(), place.adapter(), task));
         }
-        boolean beside = place.adapter() == null || Files.exists(place.model().resolve("tokenizer.json"));
-        Path texts = beside ? place.model() : trained;
-        Tokenizer tokenizer = Tokenizer.open(texts);
+        Tokenizer tokenizer = AdaptersTokenizer.open(place.model(), place.adapter());
         Model model = null;
         LoraAdapter adapter = null;
         try {
             model = Models.open(place.model(), options);
+            AdaptersTokenizer.check(
+                    place.model(), place.adapter(), model.description().vocabularySize());
             adapter = place.adapter() == null ? null : PeftFiles.load(place.adapter(), model);
             String untrained = UntrainedHead.of(model, adapter);
             if (untrained != null) {
@@ -94,7 +93,7 @@ record OpenModel(
                                         + ": it would answer at random; train it anew, or open it with a model that has"
                                         + " one"));
             }
-            return new OpenModel(texts, model, adapter, tokenizer, file);
+            return new OpenModel(model, adapter, tokenizer, file);
         } catch (IOException | RuntimeException | Error e) {
             close(adapter, model, tokenizer);
             throw e;

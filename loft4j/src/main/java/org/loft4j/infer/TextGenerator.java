@@ -80,7 +80,7 @@ public final class TextGenerator implements AutoCloseable {
         OpenModel opened = OpenModel.open(place, Task.CAUSAL_LM, device, dtype);
         try {
             ChatTemplate template =
-                    ChatTemplate.find(place.adapter(), opened.texts()).orElse(null);
+                    ChatTemplate.find(place.adapter(), place.model()).orElse(null);
             return new TextGenerator(Generator.of(opened.model()), opened.tokenizer(), opened, template);
         } catch (IOException | RuntimeException | Error e) {
             opened.close();

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Decoder;
@@ -28,15 +29,17 @@ public final class ClassifierPadding {
      */
     public static long id(Model model, @Nullable Path tokenizer) throws IOException {
         Path origin = model.description().directory();
-        boolean lacksOne = model.task() == Task.SEQUENCE_CLASSIFICATION
-                && model instanceof Decoder
-                && origin != null
-                && Files.isRegularFile(origin.resolve("config.json"))
-                && Json.read(origin.resolve("config.json")).longOr("pad_token_id", -1) < 0;
-        if (!lacksOne || tokenizer == null || !Files.isRegularFile(tokenizer.resolve("tokenizer.json"))) {
+        if (origin == null || tokenizer == null || !Files.isRegularFile(tokenizer.resolve("tokenizer.json"))) {
             return -1;
         }
-        try (Tokenizer opened = Tokenizer.open(tokenizer)) {
+        boolean lacksOne = model.task() == Task.SEQUENCE_CLASSIFICATION
+                && model instanceof Decoder
+                && Files.isRegularFile(origin.resolve("config.json"))
+                && Json.read(origin.resolve("config.json")).longOr("pad_token_id", -1) < 0;
+        if (!lacksOne) {
+            return -1;
+        }
+        try (Tokenizer opened = AdaptersTokenizer.open(origin, tokenizer)) {
             long id = opened.padId();
             boolean known = id < model.description().vocabularySize();
             return known && isPassedOver(id, opened) ? id : -1;

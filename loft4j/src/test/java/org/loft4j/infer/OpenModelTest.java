@@ -1,15 +1,20 @@
 package org.loft4j.infer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Fixture;
@@ -76,6 +81,21 @@ class OpenModelTest {
             assertEquals(
                     List.of("LABEL_0", "LABEL_1", "LABEL_2", "LABEL_3", "LABEL_4"),
                     opened.model().description().labels());
+            assertEquals(OptionalLong.of(2), opened.tokenizer().eosId());
         }
+        // its tokenizer is its own where it has one
+        ObjectNode tokenizer = Json.read(stories.resolve("tokenizer.json")).toTree();
+        Json.write(folder.resolve("tokenizer.json"), tokenizer);
+        Json.write(folder.resolve("tokenizer_config.json"), Map.of("eos_token", "<unk>"));
+        try (OpenModel opened = OpenModel.open(place, Task.SEQUENCE_CLASSIFICATION, DeviceSpec.CPU, null)) {
+            assertEquals(OptionalLong.of(0), opened.tokenizer().eosId());
+        }
+        ((ObjectNode) tokenizer.withArray("added_tokens").get(2)).put("id", 512);
+        Json.write(folder.resolve("tokenizer.json"), tokenizer);
+        String message = assertThrows(
+                        CheckpointException.class,
+                        () -> OpenModel.open(place, Task.SEQUENCE_CLASSIFICATION, DeviceSpec.CPU, null))
+                .getMessage();
+        assertTrue(message.contains("this tokenizer has 513 ids, and the model 512 rows"), message);
     }
 }
