@@ -99,15 +99,8 @@ final class DownloadLine implements HubListener {
                 Quantities.bytes(Math.max(0, received)),
                 Quantities.bytes(total),
                 Quantities.bytes((long) Math.max(0, rate)),
-                rate > 0 ? duration((total - received) / rate) : "?",
+                rate > 0 ? Quantities.duration((total - received) / rate) : "?",
                 file);
-    }
-
-    private static String duration(double seconds) {
-        long whole = Math.max(0, Math.round(seconds));
-        return whole < 3600
-                ? String.format(Locale.ROOT, "%d:%02d", whole / 60, whole % 60)
-                : String.format(Locale.ROOT, "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60);
     }
 
     private void draw(String line) {

@@ -1,16 +1,13 @@
 package org.loft4j.cli;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -26,7 +23,6 @@ import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.ImageClassifier;
 import org.loft4j.infer.TextClassifier;
 import org.loft4j.infer.TokenClassifier;
-import org.loft4j.io.Json;
 import org.loft4j.nn.Task;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -41,7 +37,7 @@ import picocli.CommandLine.Spec;
         description =
                 "Classifies texts: those of --text, of a file, or the lines of standard input; or images, those of --image."
                         + " Prints label, probability and text, with tabs between; within a text \\t, \\n, \\r and \\\\ stand for tab,"
-                        + " line ends and backslash.",
+                        + " line ends and backslash. What is done is printed while the rest is read and classified.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft predict --model models/MiniLM --adapter run --text \"She have lost her keys.\"",
@@ -50,6 +46,9 @@ import picocli.CommandLine.Spec;
         })
 final class PredictCommand implements Verb {
     private static final Pattern CONTROL = Pattern.compile("\\p{Cc}");
+
+    /** Batches that are sorted by length together, so that they have less padding, and printed together. */
+    private static final int MOST_BATCHES = 16;
 
     @Option(
             names = "--text",
@@ -106,6 +105,8 @@ final class PredictCommand implements Verb {
     @Spec
     CommandSpec spec;
 
+    private boolean printed;
+
     @Override
     public void check(Problems problems) {
         model.check(problems);
@@ -146,45 +147,116 @@ final class PredictCommand implements Verb {
                             : "the model does not classify images, but texts: give them with --text");
         }
         ImageClassifier classifier = new ImageClassifier(loaded.model(), loaded.directory(), batchSize);
-        print(
-                "image",
-                images.stream().map(Path::toString).toList(),
-                classifier.classify(images),
-                loaded.model().description().labels());
+        List<String> labels = loaded.model().description().labels();
+        List<String> names = images.stream().map(Path::toString).toList();
+        try (AskedTexts asked = AskedTexts.of("--image", names, name -> true)) {
+            classify(
+                    asked,
+                    names.size(),
+                    some -> classifier.classify(some.stream().map(Path::of).toList()),
+                    (some, predictions, json) -> print("image", some, predictions, labels, json));
+        }
     }
 
     private void classifyTexts(LoadedModel loaded) throws IOException {
-        List<String> asked = read();
         try (Tokenizer tokenizer = loaded.openTokenizer()) {
+            int length = loaded.maxLength(maxLength);
             if (loaded.model().task() == Task.TOKEN_CLASSIFICATION) {
-                TokenClassifier words = new TokenClassifier(loaded.model(), tokenizer, loaded.maxLength(maxLength));
-                printWords(asked, asked.stream().map(words::classify).toList());
+                TokenClassifier words = new TokenClassifier(loaded.model(), tokenizer, length);
+                long count = count(text -> true);
+                try (AskedTexts asked = read(text -> true)) {
+                    classify(
+                            asked,
+                            count,
+                            some -> some.stream().map(words::classify).toList(),
+                            this::printWords);
+                }
                 return;
             }
-            TextClassifier classifier =
-                    new TextClassifier(loaded.model(), tokenizer, loaded.maxLength(maxLength), batchSize);
-            print(
-                    "text",
-                    asked,
-                    classifier.classify(asked),
-                    loaded.model().description().labels());
+            TextClassifier classifier = new TextClassifier(loaded.model(), tokenizer, length, batchSize);
+            List<String> labels = loaded.model().description().labels();
+            long count = count(classifier::hasTokens);
+            try (AskedTexts asked = read(classifier::hasTokens)) {
+                classify(
+                        asked,
+                        count,
+                        classifier::classify,
+                        (some, predictions, json) -> print("text", some, predictions, labels, json));
+            }
         }
     }
 
-    private List<String> read() throws IOException {
+    /** What a model says of some texts, one for each. */
+    private interface Classification<T> {
+        List<T> of(List<String> some) throws IOException;
+    }
+
+    /** Prints that. */
+    private interface Printing<T> {
+        /** @param json null where words are printed */
+        void of(List<String> some, List<T> predictions, @Nullable JsonElements json) throws IOException;
+    }
+
+    /** The first are printed soon, later ones more at a time. */
+    private <T> void classify(AskedTexts asked, long total, Classification<T> classification, Printing<T> printing)
+            throws IOException {
+        PrintWriter out = spec.commandLine().getOut();
+        JsonElements json = common.json ? new JsonElements(out, "{\"predictions\":[", "]}") : null;
+        RowsLine line = Terminal.rows(spec.commandLine().getErr(), total);
+        try {
+            long done = 0;
+            int most = batchSize;
+            List<String> some = asked.next(most);
+            // whoever read the output may leave, or its disk be full: the exit status tells
+            while (!some.isEmpty() && !out.checkError()) {
+                List<T> predictions = classification.of(some);
+                line.clear();
+                printing.of(some, predictions, json);
+                out.flush();
+                done += some.size();
+                if (!isTyped()) {
+                    line.done(done);
+                }
+                most = Math.min(2 * most, MOST_BATCHES * batchSize);
+                some = asked.next(most);
+            }
+        } finally {
+            line.clear();
+        }
+        if (json != null) {
+            json.end();
+        }
+    }
+
+    /** Whether a person types the texts. */
+    private boolean isTyped() {
+        return texts == null && images == null && data == null && Terminal.keyboard();
+    }
+
+    private AskedTexts read(Predicate<String> usable) throws IOException {
         if (texts != null) {
-            return texts;
+            return AskedTexts.of("--text", texts, usable);
         }
         if (data != null) {
-            List<String> read = new ArrayList<>();
-            for (Row row : DataFiles.read(data, columns.asked())) {
-                read.add(text(row));
-            }
-            return read;
+            return AskedTexts.of(DataFiles.stream(data, columns.asked()), PredictCommand::text, usable);
         }
-        // not closed: standard input is not ours
-        BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        return lines.lines().filter(line -> !line.isBlank()).toList();
+        if (isTyped()) {
+            spec.commandLine().getErr().println("loft: lines are read from the keyboard; Ctrl-D ends them");
+        }
+        return AskedTexts.ofLines(System.in, usable);
+    }
+
+    /**
+     * How many texts there are, and whether all of them can be used, where that can be told before the first is classified: a query
+     * would have to be asked twice.
+     */
+    private long count(Predicate<String> usable) throws IOException {
+        if (texts == null && (data == null || data.isQuery())) {
+            return RowsLine.UNKNOWN;
+        }
+        try (AskedTexts all = read(usable)) {
+            return all.count();
+        }
     }
 
     private static String text(Row row) throws DataException {
@@ -195,21 +267,19 @@ final class PredictCommand implements Verb {
     }
 
     /** A word a line, with a blank line between two texts, as the CoNLL tasks have it. */
-    private void printWords(List<String> asked, List<List<TokenClassifier.Word>> judged) throws IOException {
+    private void printWords(List<String> asked, List<List<TokenClassifier.Word>> judged, @Nullable JsonElements json)
+            throws IOException {
         PrintWriter out = spec.commandLine().getOut();
-        if (common.json) {
-            List<Map<String, Object>> trees = new ArrayList<>();
-            for (int i = 0; i < asked.size(); i++) {
+        for (int i = 0; i < judged.size(); i++) {
+            if (json != null) {
                 Map<String, Object> tree = new LinkedHashMap<>();
                 tree.put("text", asked.get(i));
                 tree.put("words", judged.get(i));
-                trees.add(tree);
+                json.add(tree);
+                continue;
             }
-            out.println(Json.text(Map.of("predictions", trees)));
-            return;
-        }
-        for (int i = 0; i < judged.size(); i++) {
-            out.print(i == 0 ? "" : "\n");
+            out.print(printed ? "\n" : "");
+            printed = true;
             judged.get(i)
                     .forEach(word -> out.println(field(word.label()) + "\t"
                             + String.format(Locale.ROOT, "%.3f", word.probability()) + "\t" + field(word.word())));
@@ -229,15 +299,18 @@ final class PredictCommand implements Verb {
     }
 
     private void print(
-            String kind, List<String> asked, List<TextClassifier.Prediction> predictions, List<String> labels)
+            String kind,
+            List<String> asked,
+            List<TextClassifier.Prediction> predictions,
+            List<String> labels,
+            @Nullable JsonElements json)
             throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         List<String> names = Labels.distinct(labels);
-        List<Map<String, Object>> trees = new ArrayList<>();
         for (int i = 0; i < asked.size(); i++) {
             TextClassifier.Prediction prediction = predictions.get(i);
             String label = names.get(prediction.probabilities().indexOf(prediction.probability()));
-            if (!common.json) {
+            if (json == null) {
                 out.println(field(label) + "\t"
                         + String.format(Locale.ROOT, "%.3f", prediction.probability()) + "\t"
                         + (kind.equals("text") ? field(asked.get(i)) : asked.get(i)));
@@ -252,10 +325,7 @@ final class PredictCommand implements Verb {
             tree.put("label", label);
             tree.put("probability", prediction.probability());
             tree.put("probabilities", probabilities);
-            trees.add(tree);
-        }
-        if (common.json) {
-            out.println(Json.text(Map.of("predictions", trees)));
+            json.add(tree);
         }
     }
 }

@@ -37,6 +37,14 @@ final class Quantities {
         return String.format(Locale.ROOT, "%.1f %s", scaled, units[unit]);
     }
 
+    /** {@code 0:07}, {@code 12:30}, {@code 3:05:00}. */
+    static String duration(double seconds) {
+        long whole = Math.max(0, Math.round(seconds));
+        return whole < 3600
+                ? String.format(Locale.ROOT, "%d:%02d", whole / 60, whole % 60)
+                : String.format(Locale.ROOT, "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60);
+    }
+
     /** Reads {@code 5GB}, {@code 500 MB} or {@code 4GiB}; without a unit, bytes. */
     static long parseBytes(String field, String text) {
         Matcher size = SIZE.matcher(text.strip());

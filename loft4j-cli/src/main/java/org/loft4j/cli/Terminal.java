@@ -34,6 +34,25 @@ final class Terminal {
                 err, Boolean.getBoolean("loft.terminal"), Integer.getInteger("loft.columns", 100), System::nanoTime);
     }
 
+    /**
+     * A line that shows how many rows are done, in the same manner.
+     *
+     * @param total rows in all, or {@link RowsLine#UNKNOWN}
+     */
+    static RowsLine rows(PrintWriter err, long total) {
+        return new RowsLine(
+                err,
+                Boolean.getBoolean("loft.terminal"),
+                Integer.getInteger("loft.columns", 100),
+                total,
+                System::nanoTime);
+    }
+
+    /** Whether standard input is a person's keyboard. */
+    static boolean keyboard() {
+        return Boolean.getBoolean("loft.keyboard");
+    }
+
     /** UTF-8 bytes of whole characters, written on. */
     private static final class WriterStream extends OutputStream {
         private final PrintWriter writer;

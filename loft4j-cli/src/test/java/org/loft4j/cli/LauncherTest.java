@@ -306,11 +306,16 @@ class LauncherTest {
             assertTrue(said.contains("-Dloft.columns=" + (width.equals("0") ? "100" : width) + "\r\n"), said);
             assertTrue(said.contains("-Dloft.terminal=true\r\n-"), said);
             assertTrue(said.contains("-Dloft.colour=true\r\n-"), said);
+            assertTrue(said.contains("-Dloft.keyboard=true\r\n-"), said);
+            call = "exec /bin/sh '" + home.resolve("loft") + "' inspect run </dev/null";
+            said = end(start(log, pty.toString(), "-qec", call, "/dev/null"), log);
+            assertTrue(said.contains("-Dloft.terminal=true") && !said.contains("-Dloft.keyboard"), said);
         }
         String said = end(
                 start(directory.resolve("file"), "/bin/sh", home.resolve("loft").toString(), "inspect"),
                 directory.resolve("file"));
         assertTrue(!said.contains("-Dloft.colour") && !said.contains("-Dloft.terminal"), said);
+        assertTrue(!said.contains("-Dloft.keyboard"), said);
     }
 
     /** A bracket in the path of the checkout would end a block of brackets. */

@@ -27,6 +27,8 @@ public final class TextClassifier {
     private final Tokenizer tokenizer;
     private final int maxLength;
     private final int batchSize;
+    // a tokenizer that puts special tokens around a text has tokens for every text
+    private final boolean addsTokens;
 
     /**
      * The model in evaluation mode and the tokenizer stay the caller's.
@@ -46,6 +48,7 @@ public final class TextClassifier {
         this.tokenizer = tokenizer;
         this.maxLength = maxLength;
         this.batchSize = batchSize;
+        this.addsTokens = tokenizer.encode("", true).length > 0;
     }
 
     /**
@@ -61,9 +64,15 @@ public final class TextClassifier {
         }
     }
 
+    /** Whether the tokenizer makes at least one token of a text, without which nothing can be said of it. */
+    public boolean hasTokens(String text) {
+        return addsTokens || tokenizer.encode(text, true).length > 0;
+    }
+
     /**
      * One prediction a text, in the order of the texts.
      *
+     * @throws ConfigException at a text without tokens; the message has its index
      * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
      */
     public List<Prediction> classify(List<String> texts) {
@@ -75,7 +84,7 @@ public final class TextClassifier {
     /**
      * One prediction a pair of texts, in the order of the pairs. A pair that is too long loses tokens at the end of the longer text.
      *
-     * @throws ConfigException if a text has no tokens
+     * @throws ConfigException at a pair of which a text has no tokens
      * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
      */
     public List<Prediction> classifyPairs(List<TextPair> pairs) {
@@ -85,6 +94,12 @@ public final class TextClassifier {
     }
 
     private List<Prediction> judge(List<Encoded> rows) {
+        for (int i = 0; i < rows.size(); i++) {
+            if (rows.get(i).ids().length == 0) {
+                throw new ConfigException("a text without tokens cannot be classified: the one with index " + i + " of "
+                        + rows.size() + ", counted from 0");
+            }
+        }
         // rows of similar length share a batch, for less padding
         int[] order = IntStream.range(0, rows.size())
                 .boxed()

@@ -168,6 +168,24 @@ class ClassifierEndToEndTest {
         assertEquals(!method.usesAdapter(), Files.exists(output.resolve("config.json")));
     }
 
+    /** Beside others such a text was judged by its padding. */
+    @Test
+    void aTextWithoutTokensIsRefusedWhateverIsBesideIt() throws IOException {
+        Path tokenizer = base.resolve("tokenizer.json");
+        try (Classifier classifier = Classifier.open(base)) {
+            assertEquals(3, classifier.classify("").probabilities().size(), "special tokens are tokens");
+        }
+        Json.write(tokenizer, Json.read(tokenizer).toTree().putNull("post_processor"));
+        try (Classifier classifier = Classifier.open(base)) {
+            String message = assertThrows(
+                            ConfigException.class, () -> classifier.classify(List.of("the cat", "", "a mat")))
+                    .getMessage();
+            assertEquals(
+                    "a text without tokens cannot be classified: the one with index 1 of 3, counted from 0", message);
+            assertThrows(ConfigException.class, () -> classifier.classify(""));
+        }
+    }
+
     @Test
     void aModelTrainedInFullIsAModelDirectory() throws IOException {
         train(Method.FULL, Pooling.CLS);

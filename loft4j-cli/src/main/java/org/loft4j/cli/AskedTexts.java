@@ -1,0 +1,144 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.DataException;
+import org.loft4j.data.Origin;
+import org.loft4j.data.Row;
+import org.loft4j.data.RowCursor;
+import org.loft4j.data.RowSource;
+
+/** The texts that are to be classified, given out some at a time: what they come from need not fit into memory. */
+final class AskedTexts implements AutoCloseable {
+    private final Source source;
+    private final Predicate<String> usable;
+    private @Nullable IOException fault;
+
+    /**
+     * A text that is asked about.
+     *
+     * @param origin where it was read
+     */
+    record Asked(String text, Origin origin) {}
+
+    /** Gives texts one by one. */
+    interface Source {
+        /** The next; null behind the last. */
+        @Nullable
+        Asked next() throws IOException;
+
+        /** Whether the next, or the end, is here already. */
+        default boolean isReady() throws IOException {
+            return true;
+        }
+
+        default void close() throws IOException {}
+    }
+
+    /** The text of a row. */
+    @FunctionalInterface
+    interface Reading {
+        String text(Row row) throws DataException;
+    }
+
+    private AskedTexts(Source source, Predicate<String> usable) {
+        this.source = source;
+        this.usable = usable;
+    }
+
+    /**
+     * Texts of a call.
+     *
+     * @param option that gave them, for messages
+     * @param usable whether the tokenizer makes at least one token of a text
+     */
+    static AskedTexts of(String option, List<String> texts, Predicate<String> usable) {
+        Iterator<String> left = texts.iterator();
+        long[] number = {0};
+        return new AskedTexts(
+                () -> left.hasNext() ? new Asked(left.next(), new Origin(option, ++number[0], Origin.Unit.ROW)) : null,
+                usable);
+    }
+
+    /** Texts of rows. */
+    static AskedTexts of(RowSource rows, Reading reading, Predicate<String> usable) throws IOException {
+        RowCursor cursor = rows.open();
+        return new AskedTexts(
+                new Source() {
+                    @Override
+                    public @Nullable Asked next() throws IOException {
+                        Row row = cursor.next();
+                        return row == null ? null : new Asked(reading.text(row), row.origin());
+                    }
+
+                    @Override
+                    public void close() throws IOException {
+                        cursor.close();
+                    }
+                },
+                usable);
+    }
+
+    /** The lines of a stream that are not blank, as they come. The stream stays open. */
+    static AskedTexts ofLines(InputStream stream, Predicate<String> usable) {
+        return new AskedTexts(new ComingLines(stream, "standard input"), usable);
+    }
+
+    /** How many there are. The first that cannot be used ends it. */
+    long count() throws IOException {
+        long count = 0;
+        while (one() != null) {
+            count++;
+        }
+        return count;
+    }
+
+    /**
+     * The next texts: as many as are here already and no more than {@code most}, but at least one; empty behind the last. What
+     * comes before one that cannot be used is given out first.
+     *
+     * @throws IOException at one that cannot be used: where it is, and what is wrong
+     */
+    List<String> next(int most) throws IOException {
+        if (fault != null) {
+            throw fault;
+        }
+        List<String> some = new ArrayList<>();
+        try {
+            while (some.size() < most && (some.isEmpty() || source.isReady())) {
+                String text = one();
+                if (text == null) {
+                    break;
+                }
+                some.add(text);
+            }
+        } catch (IOException e) {
+            if (some.isEmpty()) {
+                throw e;
+            }
+            fault = e;
+        }
+        return some;
+    }
+
+    private @Nullable String one() throws IOException {
+        Asked next = source.next();
+        if (next == null) {
+            return null;
+        }
+        if (!usable.test(next.text())) {
+            throw next.origin().fault("the tokenizer finds no tokens in the text");
+        }
+        return next.text();
+    }
+
+    @Override
+    public void close() throws IOException {
+        source.close();
+    }
+}

@@ -1,0 +1,55 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.PipedInputStream;
+import java.io.PipedOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.loft4j.DataException;
+
+class AskedTextsTest {
+    private static AskedTexts lines(String text) {
+        return AskedTexts.ofLines(
+                new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)), line -> !line.startsWith("#"));
+    }
+
+    @Test
+    void linesEndAsTextsOfAllSystemsDo() throws IOException {
+        try (AskedTexts asked = lines("a\r\n\r\n \tb\rc\n\n\té\n😀")) {
+            assertEquals(List.of("a", " \tb", "c"), asked.next(3));
+            assertEquals(List.of("\té"), asked.next(3), "the last may go on");
+            assertEquals(List.of("😀"), asked.next(3));
+            assertEquals(List.of(), asked.next(3));
+            assertEquals(List.of(), asked.next(3));
+        }
+    }
+
+    @Test
+    void whatComesBeforeATextThatCannotBeUsedIsGivenOutFirst() throws IOException {
+        try (AskedTexts asked = lines("a\n\nb\n#c\nd\n")) {
+            assertEquals(List.of("a", "b"), asked.next(10));
+            String message =
+                    assertThrows(DataException.class, () -> asked.next(10)).getMessage();
+            assertEquals("standard input, line 4: the tokenizer finds no tokens in the text", message);
+        }
+    }
+
+    /** Half a line is not waited for while there are whole ones. */
+    @Test
+    @Timeout(60)
+    void linesThatAreHereAreNotHeldBack() throws IOException {
+        try (PipedOutputStream typed = new PipedOutputStream();
+                AskedTexts asked = AskedTexts.ofLines(new PipedInputStream(typed), line -> true)) {
+            typed.write("a\nb\nhalf of ".getBytes(StandardCharsets.UTF_8));
+            assertEquals(List.of("a", "b"), asked.next(10));
+            typed.write("it\n".getBytes(StandardCharsets.UTF_8));
+            assertEquals(List.of("half of it"), asked.next(10));
+        }
+    }
+}
