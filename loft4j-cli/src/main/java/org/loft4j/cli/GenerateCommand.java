@@ -141,19 +141,27 @@ final class GenerateCommand implements Verb {
             check(rows, prompts, ids);
             TextGenerator generator = new TextGenerator(ids, tokenizer);
             Request request = new Request(sampling.maxNewTokens, prompts.stopIds(), sampling.stop, sampling.orGreedy());
-            List<Map<String, Object>> trees = new ArrayList<>();
             List<Prompts.Prompt> all = prompts.prompts();
+            // of a file with one row too: what reads the output must not depend on how long the input is
+            boolean single = data == null && all.size() == 1;
+            JsonElements json = common.json && !single ? new JsonElements(out(), "[", "]") : null;
             for (int start = 0; start < all.size(); start += batchSize) {
                 List<Prompts.Prompt> some = all.subList(start, Math.min(all.size(), start + batchSize));
                 if (start > 0 && out().checkError()) {
                     // whoever read the output has left, or its disk is full: the exit status tells
                     break;
                 }
-                trees.addAll(batch(start, some, loaded.adapter(), generator, request));
+                for (Map<String, Object> tree : batch(start, some, loaded.adapter(), generator, request)) {
+                    if (json != null) {
+                        json.add(tree);
+                    } else {
+                        out().println(Json.text(tree));
+                    }
+                }
+                out().flush();
             }
-            if (common.json) {
-                // of a file with one row too: what reads the output must not depend on how long the input is
-                out().println(Json.text(data == null && trees.size() == 1 ? trees.get(0) : trees));
+            if (json != null) {
+                json.end();
             }
         }
         return ExitCode.OK;
@@ -195,7 +203,12 @@ final class GenerateCommand implements Verb {
         return null;
     }
 
-    /** @param first number of the first of the prompts among all */
+    /**
+     * Continues some prompts, and prints the texts where no JSON is wanted.
+     *
+     * @param first number of the first of the prompts among all
+     * @return what is to be printed as JSON
+     */
     private List<Map<String, Object>> batch(
             int first,
             List<Prompts.Prompt> prompts,
@@ -216,7 +229,7 @@ final class GenerateCommand implements Verb {
         TextListener listener = streams ? (row, piece) -> say(piece) : (row, piece) -> {};
         long start = System.nanoTime();
         List<Answer> answers = generator.generate(ids, first, request, listener);
-        double seconds = (System.nanoTime() - start) / 1e9;
+        double seconds = (System.nanoTime() - start) / 1e9 / answers.size();
         List<Map<String, Object>> trees = new ArrayList<>();
         for (int i = 0; i < answers.size(); i++) {
             Answer before = base == null ? null : base.get(i);
@@ -249,6 +262,7 @@ final class GenerateCommand implements Verb {
         return spec.commandLine().getOut();
     }
 
+    /** @param seconds the text's share of those of its batch */
     private static Map<String, Object> tree(String prompt, Answer answer, @Nullable Answer base, double seconds) {
         Map<String, Object> tree = new LinkedHashMap<>();
         tree.put("prompt", prompt);

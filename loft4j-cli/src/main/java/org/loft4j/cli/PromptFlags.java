@@ -14,7 +14,9 @@ final class PromptFlags {
     @Option(
             names = "--system",
             paramLabel = "TEXT",
-            description = "What the model is told before the conversation. Default: what its template says by itself.")
+            description =
+                    "What the model is told before the conversation, in place of a row's own system turn. Default:"
+                            + " what its template says by itself.")
     @Nullable
     String system;
 

@@ -21,6 +21,9 @@ import org.loft4j.data.Tokenizer;
  * @param stopIds at which a continuation ends
  */
 record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
+    /** Who speaks before a conversation. */
+    private static final Set<String> TELLING = Set.of("system", "developer");
+
     /**
      * One prompt.
      *
@@ -55,7 +58,7 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
         }
         Map<String, @Nullable Object> variables = new LinkedHashMap<>(format.variables());
         if (row instanceof Conversation conversation) {
-            messages.addAll(asked(conversation));
+            messages.addAll(asked(conversation, !messages.isEmpty()));
             variables.putAll(conversation.variables());
         } else {
             String said = row instanceof PromptCompletion prompted ? prompted.turn() : text(row);
@@ -63,19 +66,24 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
         }
         variables.putAll(flags.variables());
         String rendered = format.template().prompt(messages, variables);
-        String shown = String.valueOf(messages.get(messages.size() - 1).fields().get("content"));
+        String shown = messages.get(messages.size() - 1).text();
         // the template writes its special tokens itself
         return new Prompt(shown, "", tokenizer.encode(rendered, false));
     }
 
-    /** The turns before the last answer. */
-    private static List<Message> asked(Conversation conversation) {
+    /**
+     * The turns before the last answer.
+     *
+     * @param told whether the call says what the model is told before the conversation, in place of the row
+     */
+    private static List<Message> asked(Conversation conversation, boolean told) {
         List<Message> messages = conversation.messages();
         int end = messages.size();
         while (end > 1 && messages.get(end - 1).role().equals("assistant")) {
             end--;
         }
-        return messages.subList(0, end);
+        boolean tells = end > 1 && TELLING.contains(messages.get(0).role());
+        return messages.subList(told && tells ? 1 : 0, end);
     }
 
     private static String text(Row row) {

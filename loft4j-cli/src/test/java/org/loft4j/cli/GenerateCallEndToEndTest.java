@@ -3,6 +3,8 @@ package org.loft4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
@@ -14,6 +16,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.io.HubEnvironment;
 
 /** What {@code loft generate} makes of its call and of whoever reads it. */
@@ -35,9 +39,34 @@ class GenerateCallEndToEndTest {
         assertEquals(0, quiet.status(), quiet.err());
     }
 
-    /** As {@code head} does, which has enough after some lines. */
+    /** The seconds of each were those of all in its batch. */
     @Test
-    void rowsThatNobodyReadsAreNotContinued() throws Exception {
+    void theSecondsOfTheTextsOfABatchAreItsOwn() throws Exception {
+        Path rows = Files.writeString(folder.resolve("rows.txt"), "Once upon a time\n".repeat(16));
+        long start = System.nanoTime();
+        Captured call = Captured.loft(
+                "generate",
+                "--model",
+                MODEL,
+                "--data",
+                rows.toString(),
+                "--max-new-tokens",
+                "200",
+                "--eval-batch-size",
+                "16",
+                "--json");
+        double wall = (System.nanoTime() - start) / 1e9;
+        double told = 0;
+        for (JsonNode answer : new ObjectMapper().readTree(call.out())) {
+            told += answer.get("seconds").asDouble();
+        }
+        assertTrue(told > 0 && told <= wall, told + " of " + wall + " s");
+    }
+
+    /** As {@code head} does, which has enough after some lines. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void rowsThatNobodyReadsAreNotContinued(boolean json) throws Exception {
         Path rows = Files.writeString(folder.resolve("rows.txt"), "Once upon a time\n".repeat(40));
         AtomicInteger lines = new AtomicInteger();
         Writer reader = new Writer() {
@@ -58,19 +87,21 @@ class GenerateCallEndToEndTest {
             public void close() {}
         };
         PrintWriter err = new PrintWriter(Writer.nullWriter());
-        List<Integer> batches = new ArrayList<>();
+        AtomicInteger continued = new AtomicInteger();
         PrintWriter out = new PrintWriter(reader) {
             @Override
-            public void println(String line) {
-                batches.add(lines.get());
-                super.println(line);
+            public void write(String text, int offset, int length) {
+                continued.addAndGet(text.contains("Once upon a time") ? 1 : 0);
+                super.write(text, offset, length);
             }
         };
-        String[] call = {
-            "generate", "--model", MODEL, "--data", rows.toString(), "--max-new-tokens", "2", "--eval-batch-size", "4"
-        };
-        Loft.run(HubEnvironment::ofUser, out, err, call);
-        assertEquals(8, batches.size(), "rows that were continued");
+        List<String> call = new ArrayList<>(List.of("generate", "--model", MODEL, "--data", rows.toString()));
+        call.addAll(List.of("--max-new-tokens", "2", "--eval-batch-size", "4"));
+        if (json) {
+            call.add("--json");
+        }
+        Loft.run(HubEnvironment::ofUser, out, err, call.toArray(String[]::new));
+        assertEquals(8, continued.get(), "rows that were continued");
     }
 
     private static Captured loft(String[] call, String... more) {

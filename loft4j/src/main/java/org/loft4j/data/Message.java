@@ -2,7 +2,9 @@ package org.loft4j.data;
 
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 
@@ -31,6 +33,25 @@ public record Message(Map<String, @Nullable Object> fields) {
     /** Whose turn it is: system, user, assistant, tool. */
     public String role() {
         return String.valueOf(fields.get("role"));
+    }
+
+    /**
+     * What is said, as one text: of content in parts those that are text, a line each, and the kind of the others in brackets;
+     * empty where there is none.
+     */
+    public String text() {
+        Object content = fields.get("content");
+        if (!(content instanceof List<?> parts)) {
+            return content == null ? "" : content.toString();
+        }
+        return parts.stream().map(Message::text).collect(Collectors.joining("\n"));
+    }
+
+    private static String text(@Nullable Object part) {
+        if (part instanceof Map<?, ?> fields) {
+            return fields.get("text") instanceof String text ? text : "[" + fields.get("type") + "]";
+        }
+        return String.valueOf(part);
     }
 
     boolean isAnswer() {

@@ -1,0 +1,72 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.data.ChatFormat;
+import org.loft4j.data.ChatTemplate;
+import org.loft4j.data.Conversation;
+import org.loft4j.data.LossOn;
+import org.loft4j.data.Message;
+import org.loft4j.data.Tokenizer;
+
+class PromptsTest {
+    private static final Path MODEL = Fixtures.of("stories260K");
+
+    @TempDir
+    Path folder;
+
+    private Prompts.Prompt prompt(PromptFlags flags, Message... messages) throws IOException {
+        Path template = Files.writeString(
+                folder.resolve("template.jinja"),
+                "{% for m in messages %}{{ m.role }}: {% if m.content is string %}{{ m.content }}{% else %}"
+                        + "{% for p in m.content %}{{ p.text }}{% endfor %}{% endif %}; {% endfor %}");
+        ChatFormat format = new ChatFormat(ChatTemplate.read(template, MODEL), LossOn.ASSISTANT, false, Map.of());
+        try (Tokenizer tokenizer = Tokenizer.open(MODEL)) {
+            return Prompts.of(List.of(new Conversation(List.of(messages))), format, flags, tokenizer)
+                    .prompts()
+                    .get(0);
+        }
+    }
+
+    private static String text(Prompts.Prompt prompt) throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.open(MODEL)) {
+            return tokenizer.decode(prompt.ids(), true).strip();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"system", "developer"})
+    void whatTheCallTellsTheModelTakesThePlaceOfWhatTheRowTellsIt(String role) throws IOException {
+        PromptFlags flags = new PromptFlags();
+        Message own = Message.of(role, "Be brief.");
+        Message question = Message.of("user", "Who?");
+        Message answer = Message.of("assistant", "She.");
+        assertEquals(role + ": Be brief.; user: Who?;", text(prompt(flags, own, question, answer)));
+        flags.system = "Be kind.";
+        assertEquals("system: Be kind.; user: Who?;", text(prompt(flags, own, question, answer)));
+        assertEquals("system: Be kind.; user: Who?;", text(prompt(flags, question)));
+    }
+
+    @Test
+    void contentInPartsIsShownAsItsTexts() throws IOException {
+        Map<String, Object> fields = new LinkedHashMap<>();
+        fields.put("role", "user");
+        fields.put(
+                "content",
+                List.of(Map.of("type", "text", "text", "Who is it,"), Map.of("type", "text", "text", "and where?")));
+        assertEquals(
+                "Who is it,\nand where?",
+                prompt(new PromptFlags(), new Message(fields)).shown());
+        assertEquals("Hi", prompt(new PromptFlags(), Message.of("user", "Hi")).shown());
+    }
+}
