@@ -96,7 +96,7 @@ final class EvalCommand implements Verb {
         }
         ImageDataset dataset =
                 TrainingImages.dataset(loaded.model(), loaded.directory(), chosen, labels(loaded), Augmentation.NONE);
-        print(new Evaluator(loaded.model(), 0, batchSize).evaluate(dataset), dataset.size());
+        print(new Evaluator(loaded.model(), 0, batchSize).evaluate(dataset), dataset.size(), Map.of());
         return ExitCode.OK;
     }
 
@@ -111,7 +111,17 @@ final class EvalCommand implements Verb {
                 default -> Dataset.classification(rows, labels(loaded), tokenizer, maxLength);
             };
             Evaluation evaluation = new Evaluator(loaded.model(), tokenizer.padId(), batchSize).evaluate(dataset);
-            print(evaluation, rows.size());
+            long cut = dataset.truncations().rows();
+            if (cut > 0) {
+                PrintWriter err = spec.commandLine().getErr();
+                err.println("loft: " + cut + " of " + rows.size() + " rows were cut to " + maxLength
+                        + " tokens (--max-length)");
+                err.flush();
+            }
+            Map<String, Object> length = new LinkedHashMap<>();
+            length.put("max_length", maxLength);
+            length.put("rows_cut", cut);
+            print(evaluation, rows.size(), length);
             return ExitCode.OK;
         }
     }
@@ -120,12 +130,14 @@ final class EvalCommand implements Verb {
         return Labels.ofNames(loaded.model().description().labels());
     }
 
-    private void print(Evaluation evaluation, int rows) throws IOException {
+    /** @param length what is said as JSON of the length to which rows were cut */
+    private void print(Evaluation evaluation, int rows, Map<String, Object> length) throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         if (common.json) {
             Map<String, Object> tree = new LinkedHashMap<>(evaluation.values());
             tree.put("data", data.data.toString());
             tree.put("rows", rows);
+            tree.putAll(length);
             tree.put("seconds", evaluation.seconds());
             out.println(Json.text(tree));
             return;

@@ -42,6 +42,14 @@ class TrainingEndToEndTest {
         JsonNode scores = json(Captured.loft("eval", "--adapter", run.toString(), "--data", data.toString(), "--json"));
         assertTrue(scores.get("accuracy").asDouble() > 0.95, scores.toString());
 
+        String[] shortened = {
+            "eval", "--adapter", run.toString(), "--data", data.toString(), "--max-length", "8", "--json"
+        };
+        Captured cut = Captured.loft(shortened);
+        assertEquals(64, json(cut).get("rows_cut").asInt());
+        assertEquals(8, json(cut).get("max_length").asInt());
+        assertTrue(cut.err().contains("64 of 64 rows were cut to 8 tokens (--max-length)"), cut.err());
+
         String text = "red red red ball";
         String[] predict = {"predict", "--adapter", run.toString(), "--text", text, "--json"};
         JsonNode prediction = json(Captured.loft(predict)).get("predictions").get(0);
