@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.data.ChatTemplate;
@@ -30,7 +31,7 @@ import picocli.CommandLine.Spec;
         name = "chat",
         description =
                 "Talks with a model, turn by turn, through its chat template. Each line that is typed is a turn; /reset"
-                        + " begins anew, /exit or the end of the input ends. Tokens are drawn as the model's generation_config.json"
+                        + " begins anew, /exit or the end of the input ends, Ctrl-C ends an answer. Tokens are drawn as the model's generation_config.json"
                         + " recommends, unless the options say otherwise.",
         footerHeading = "%nExamples:%n",
         footer = {
@@ -172,24 +173,38 @@ final class ChatCommand implements Verb {
                             + " into the model's " + talk.positions() + " tokens and "
                             + (dropped == 1 ? "is" : "are") + " left out, as later ones will be");
                 }
-                turns.add(Message.of("assistant", answer(talk, ids, adapter)));
-                messages = turns;
+                String answer = answer(talk, ids, adapter);
+                if (answer != null) {
+                    turns.add(Message.of("assistant", answer));
+                    messages = turns;
+                }
             }
         }
     }
 
-    private String answer(Talk talk, long[] prompt, @Nullable LoraAdapter adapter) {
+    /** The answer to a prompt, or what there is of it when it is stopped; null for nothing. */
+    private @Nullable String answer(Talk talk, long[] prompt, @Nullable LoraAdapter adapter) {
         Answer answer;
-        if (compareBase && adapter != null) {
-            adapter.detach();
-            Answer base = talk.answer(prompt, (row, piece) -> {});
-            adapter.attach();
-            answer = talk.answer(prompt, (row, piece) -> {});
-            int width = Integer.getInteger("loft.columns", 100);
-            out().println(SideBySide.of("base", base.text(), "adapted", answer.text(), width));
-        } else {
-            answer = talk.answer(prompt, (row, piece) -> say(piece));
+        StringBuilder said = new StringBuilder();
+        try (AnswerStop stop = new AnswerStop()) {
+            if (compareBase && adapter != null) {
+                Answer base = ofBase(talk, prompt, adapter, stop);
+                answer = talk.answer(prompt, (row, piece) -> stop.check());
+                int width = Integer.getInteger("loft.columns", 100);
+                out().println(SideBySide.of("base", base.text(), "adapted", answer.text(), width));
+            } else {
+                answer = talk.answer(prompt, (row, piece) -> {
+                    said.append(piece);
+                    say(piece);
+                    stop.check();
+                });
+                out().println();
+            }
+        } catch (CancellationException e) {
             out().println();
+            warn("stopped; " + (said.isEmpty() ? "the conversation is as it was" : "the conversation goes on")
+                    + ", and Ctrl-C at the prompt ends it");
+            return said.isEmpty() ? null : said.toString();
         }
         if (answer.end() == TextGenerator.End.MAX_NEW_TOKENS) {
             warn("cut off after " + answer.newTokens() + " tokens; --max-new-tokens allows more");
@@ -197,6 +212,15 @@ final class ChatCommand implements Verb {
             warn("cut off after " + answer.newTokens() + " tokens: the model's " + talk.positions() + " are full");
         }
         return answer.text();
+    }
+
+    private static Answer ofBase(Talk talk, long[] prompt, LoraAdapter adapter, AnswerStop stop) {
+        adapter.detach();
+        try {
+            return talk.answer(prompt, (row, piece) -> stop.check());
+        } finally {
+            adapter.attach();
+        }
     }
 
     private List<Message> beginning() {
