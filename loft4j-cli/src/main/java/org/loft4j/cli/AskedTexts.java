@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.function.Predicate;
@@ -20,11 +21,12 @@ final class AskedTexts implements AutoCloseable {
     private @Nullable IOException fault;
 
     /**
-     * A text that is asked about.
+     * A text that is asked about, or a pair of texts.
      *
+     * @param textPair null where there is one text
      * @param origin where it was read
      */
-    record Asked(String text, Origin origin) {}
+    record Asked(String text, @Nullable String textPair, Origin origin) {}
 
     /** Gives texts one by one. */
     interface Source {
@@ -40,10 +42,10 @@ final class AskedTexts implements AutoCloseable {
         default void close() throws IOException {}
     }
 
-    /** The text of a row. */
+    /** What is asked in a row. */
     @FunctionalInterface
     interface Reading {
-        String text(Row row) throws DataException;
+        Asked of(Row row) throws DataException;
     }
 
     private AskedTexts(Source source, Predicate<String> usable) {
@@ -55,13 +57,21 @@ final class AskedTexts implements AutoCloseable {
      * Texts of a call.
      *
      * @param option that gave them, for messages
+     * @param pairs a second text for each; null for none
      * @param usable whether the tokenizer makes at least one token of a text
      */
-    static AskedTexts of(String option, List<String> texts, Predicate<String> usable) {
+    static AskedTexts of(
+            String option, List<String> texts, @Nullable List<String> pairs, Predicate<String> usable) {
         Iterator<String> left = texts.iterator();
+        Iterator<String> second = pairs == null ? Collections.emptyIterator() : pairs.iterator();
         long[] number = {0};
         return new AskedTexts(
-                () -> left.hasNext() ? new Asked(left.next(), new Origin(option, ++number[0], Origin.Unit.ROW)) : null,
+                () -> left.hasNext()
+                        ? new Asked(
+                                left.next(),
+                                second.hasNext() ? second.next() : null,
+                                new Origin(option, ++number[0], Origin.Unit.ROW))
+                        : null,
                 usable);
     }
 
@@ -73,7 +83,7 @@ final class AskedTexts implements AutoCloseable {
                     @Override
                     public @Nullable Asked next() throws IOException {
                         Row row = cursor.next();
-                        return row == null ? null : new Asked(reading.text(row), row.origin());
+                        return row == null ? null : reading.of(row);
                     }
 
                     @Override
@@ -104,18 +114,18 @@ final class AskedTexts implements AutoCloseable {
      *
      * @throws IOException at one that cannot be used: where it is, and what is wrong
      */
-    List<String> next(int most) throws IOException {
+    List<Asked> next(int most) throws IOException {
         if (fault != null) {
             throw fault;
         }
-        List<String> some = new ArrayList<>();
+        List<Asked> some = new ArrayList<>();
         try {
             while (some.size() < most && (some.isEmpty() || source.isReady())) {
-                String text = one();
-                if (text == null) {
+                Asked next = one();
+                if (next == null) {
                     break;
                 }
-                some.add(text);
+                some.add(next);
             }
         } catch (IOException e) {
             if (some.isEmpty()) {
@@ -126,15 +136,17 @@ final class AskedTexts implements AutoCloseable {
         return some;
     }
 
-    private @Nullable String one() throws IOException {
+    private @Nullable Asked one() throws IOException {
         Asked next = source.next();
         if (next == null) {
             return null;
         }
-        if (!usable.test(next.text())) {
-            throw next.origin().fault("the tokenizer finds no tokens in the text");
+        String pair = next.textPair();
+        if (!usable.test(next.text()) || (pair != null && !usable.test(pair))) {
+            throw next.origin()
+                    .fault("the tokenizer finds no tokens in " + (pair == null ? "the text" : "one of the texts"));
         }
-        return next.text();
+        return next;
     }
 
     @Override

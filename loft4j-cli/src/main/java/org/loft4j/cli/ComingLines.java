@@ -42,7 +42,7 @@ final class ComingLines implements AskedTexts.Source {
         }
         String next = line;
         line = null;
-        return next == null ? null : new AskedTexts.Asked(next, new Origin(name, number, Origin.Unit.LINE));
+        return next == null ? null : new AskedTexts.Asked(next, null, new Origin(name, number, Origin.Unit.LINE));
     }
 
     private void read() throws IOException {

@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -12,6 +13,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.DataException;
+import org.loft4j.cli.AskedTexts.Asked;
 import org.loft4j.data.Conversation;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
@@ -19,6 +21,7 @@ import org.loft4j.data.Labels;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.PromptCompletion;
 import org.loft4j.data.Row;
+import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.ImageClassifier;
 import org.loft4j.infer.TextClassifier;
@@ -36,7 +39,7 @@ import picocli.CommandLine.Spec;
         name = "predict",
         description =
                 "Classifies texts: those of --text, of a file, or the lines of standard input; or images, those of --image."
-                        + " Prints label, probability and text, with tabs between; within a text \\t, \\n, \\r and \\\\ stand for tab,"
+                        + " Prints label, probability and text, with tabs between, and the second text of a pair; within a text \\t, \\n, \\r and \\\\ stand for tab,"
                         + " line ends and backslash. What is done is printed while the rest is read and classified.",
         footerHeading = "%nExamples:%n",
         footer = {
@@ -56,6 +59,13 @@ final class PredictCommand implements Verb {
             description = "A text to classify; may be given several times. Default: the lines of standard input.")
     @Nullable
     List<String> texts;
+
+    @Option(
+            names = "--text-pair",
+            paramLabel = "TEXT",
+            description = "The second text of a pair, once for each --text, in their order. Default: none.")
+    @Nullable
+    List<String> pairs;
 
     @Option(
             names = "--image",
@@ -119,6 +129,10 @@ final class PredictCommand implements Verb {
         if (texts != null && data != null) {
             problems.add("--text and --data exclude each other");
         }
+        if (pairs != null && (texts == null || texts.size() != pairs.size())) {
+            problems.add("--text-pair must be given as often as --text, got " + pairs.size() + " and "
+                    + (texts == null ? 0 : texts.size()));
+        }
         if (maxLength != null && maxLength < 1) {
             problems.add("max_length must be at least 1, got " + maxLength);
         }
@@ -149,11 +163,12 @@ final class PredictCommand implements Verb {
         ImageClassifier classifier = new ImageClassifier(loaded.model(), loaded.directory(), batchSize);
         List<String> labels = loaded.model().description().labels();
         List<String> names = images.stream().map(Path::toString).toList();
-        try (AskedTexts asked = AskedTexts.of("--image", names, name -> true)) {
+        try (AskedTexts asked = AskedTexts.of("--image", names, null, name -> true)) {
             classify(
                     asked,
                     names.size(),
-                    some -> classifier.classify(some.stream().map(Path::of).toList()),
+                    some -> classifier.classify(
+                            some.stream().map(one -> Path.of(one.text())).toList()),
                     (some, predictions, json) -> print("image", some, predictions, labels, json));
         }
     }
@@ -168,7 +183,7 @@ final class PredictCommand implements Verb {
                     classify(
                             asked,
                             count,
-                            some -> some.stream().map(words::classify).toList(),
+                            some -> some.stream().map(one -> words.classify(one.text())).toList(),
                             this::printWords);
                 }
                 return;
@@ -180,21 +195,34 @@ final class PredictCommand implements Verb {
                 classify(
                         asked,
                         count,
-                        classifier::classify,
+                        some -> judge(classifier, some),
                         (some, predictions, json) -> print("text", some, predictions, labels, json));
             }
         }
     }
 
+    /** All of them are pairs, or none: rows are of one kind. */
+    private static List<TextClassifier.Prediction> judge(TextClassifier classifier, List<Asked> some) {
+        List<TextPair> pairs = new ArrayList<>();
+        for (Asked one : some) {
+            if (one.textPair() != null) {
+                pairs.add(new TextPair(one.text(), one.textPair()));
+            }
+        }
+        return pairs.isEmpty()
+                ? classifier.classify(some.stream().map(Asked::text).toList())
+                : classifier.classifyPairs(pairs);
+    }
+
     /** What a model says of some texts, one for each. */
     private interface Classification<T> {
-        List<T> of(List<String> some) throws IOException;
+        List<T> of(List<Asked> some) throws IOException;
     }
 
     /** Prints that. */
     private interface Printing<T> {
         /** @param json null where words are printed */
-        void of(List<String> some, List<T> predictions, @Nullable JsonElements json) throws IOException;
+        void of(List<Asked> some, List<T> predictions, @Nullable JsonElements json) throws IOException;
     }
 
     /** The first are printed soon, later ones more at a time. */
@@ -206,7 +234,7 @@ final class PredictCommand implements Verb {
         try {
             long done = 0;
             int most = batchSize;
-            List<String> some = asked.next(most);
+            List<Asked> some = asked.next(most);
             // whoever read the output may leave, or its disk be full: the exit status tells
             while (!some.isEmpty() && !out.checkError()) {
                 List<T> predictions = classification.of(some);
@@ -235,10 +263,10 @@ final class PredictCommand implements Verb {
 
     private AskedTexts read(Predicate<String> usable) throws IOException {
         if (texts != null) {
-            return AskedTexts.of("--text", texts, usable);
+            return AskedTexts.of("--text", texts, pairs, usable);
         }
         if (data != null) {
-            return AskedTexts.of(DataFiles.stream(data, columns.asked()), PredictCommand::text, usable);
+            return AskedTexts.of(DataFiles.stream(data, columns.asked()), PredictCommand::asked, usable);
         }
         if (isTyped()) {
             spec.commandLine().getErr().println("loft: lines are read from the keyboard; Ctrl-D ends them");
@@ -259,21 +287,25 @@ final class PredictCommand implements Verb {
         }
     }
 
-    private static String text(Row row) throws DataException {
+    private static Asked asked(Row row) throws DataException {
+        if (row instanceof TextPair pair) {
+            return new Asked(pair.text(), pair.textPair(), pair.origin());
+        }
         if (row instanceof Conversation) {
             throw row.origin().fault("is a conversation, and texts are classified: name their column (--text-column)");
         }
-        return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
+        String text = row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
+        return new Asked(text, null, row.origin());
     }
 
     /** A word a line, with a blank line between two texts, as the CoNLL tasks have it. */
-    private void printWords(List<String> asked, List<List<TokenClassifier.Word>> judged, @Nullable JsonElements json)
+    private void printWords(List<Asked> asked, List<List<TokenClassifier.Word>> judged, @Nullable JsonElements json)
             throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         for (int i = 0; i < judged.size(); i++) {
             if (json != null) {
                 Map<String, Object> tree = new LinkedHashMap<>();
-                tree.put("text", asked.get(i));
+                tree.put("text", asked.get(i).text());
                 tree.put("words", judged.get(i));
                 json.add(tree);
                 continue;
@@ -300,7 +332,7 @@ final class PredictCommand implements Verb {
 
     private void print(
             String kind,
-            List<String> asked,
+            List<Asked> asked,
             List<TextClassifier.Prediction> predictions,
             List<String> labels,
             @Nullable JsonElements json)
@@ -309,11 +341,13 @@ final class PredictCommand implements Verb {
         List<String> names = Labels.distinct(labels);
         for (int i = 0; i < asked.size(); i++) {
             TextClassifier.Prediction prediction = predictions.get(i);
+            String text = asked.get(i).text();
+            String pair = asked.get(i).textPair();
             String label = names.get(prediction.probabilities().indexOf(prediction.probability()));
             if (json == null) {
                 out.println(field(label) + "\t"
                         + String.format(Locale.ROOT, "%.3f", prediction.probability()) + "\t"
-                        + (kind.equals("text") ? field(asked.get(i)) : asked.get(i)));
+                        + (kind.equals("text") ? field(text) : text) + (pair == null ? "" : "\t" + field(pair)));
                 continue;
             }
             Map<String, Double> probabilities = new LinkedHashMap<>();
@@ -321,7 +355,10 @@ final class PredictCommand implements Verb {
                 probabilities.put(names.get(c), prediction.probabilities().get(c));
             }
             Map<String, Object> tree = new LinkedHashMap<>();
-            tree.put(kind, asked.get(i));
+            tree.put(kind, text);
+            if (pair != null) {
+                tree.put("text_pair", pair);
+            }
             tree.put("label", label);
             tree.put("probability", prediction.probability());
             tree.put("probabilities", probabilities);

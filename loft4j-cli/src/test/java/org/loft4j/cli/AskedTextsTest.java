@@ -14,6 +14,10 @@ import org.junit.jupiter.api.Timeout;
 import org.loft4j.DataException;
 
 class AskedTextsTest {
+    private static List<String> texts(AskedTexts asked, int most) throws IOException {
+        return asked.next(most).stream().map(AskedTexts.Asked::text).toList();
+    }
+
     private static AskedTexts lines(String text) {
         return AskedTexts.ofLines(
                 new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)), line -> !line.startsWith("#"));
@@ -22,18 +26,18 @@ class AskedTextsTest {
     @Test
     void linesEndAsTextsOfAllSystemsDo() throws IOException {
         try (AskedTexts asked = lines("a\r\n\r\n \tb\rc\n\n\té\n😀")) {
-            assertEquals(List.of("a", " \tb", "c"), asked.next(3));
-            assertEquals(List.of("\té"), asked.next(3), "the last may go on");
-            assertEquals(List.of("😀"), asked.next(3));
-            assertEquals(List.of(), asked.next(3));
-            assertEquals(List.of(), asked.next(3));
+            assertEquals(List.of("a", " \tb", "c"), texts(asked, 3));
+            assertEquals(List.of("\té"), texts(asked, 3), "the last may go on");
+            assertEquals(List.of("😀"), texts(asked, 3));
+            assertEquals(List.of(), texts(asked, 3));
+            assertEquals(List.of(), texts(asked, 3));
         }
     }
 
     @Test
     void whatComesBeforeATextThatCannotBeUsedIsGivenOutFirst() throws IOException {
         try (AskedTexts asked = lines("a\n\nb\n#c\nd\n")) {
-            assertEquals(List.of("a", "b"), asked.next(10));
+            assertEquals(List.of("a", "b"), texts(asked, 10));
             String message =
                     assertThrows(DataException.class, () -> asked.next(10)).getMessage();
             assertEquals("standard input, line 4: the tokenizer finds no tokens in the text", message);
@@ -47,9 +51,9 @@ class AskedTextsTest {
         try (PipedOutputStream typed = new PipedOutputStream();
                 AskedTexts asked = AskedTexts.ofLines(new PipedInputStream(typed), line -> true)) {
             typed.write("a\nb\nhalf of ".getBytes(StandardCharsets.UTF_8));
-            assertEquals(List.of("a", "b"), asked.next(10));
+            assertEquals(List.of("a", "b"), texts(asked, 10));
             typed.write("it\n".getBytes(StandardCharsets.UTF_8));
-            assertEquals(List.of("half of it"), asked.next(10));
+            assertEquals(List.of("half of it"), texts(asked, 10));
         }
     }
 }
