@@ -28,8 +28,8 @@ final class CausalLmRows {
         for (Row row : rows) {
             all.add(asConversation(row));
         }
-        List<TokenizedText> texts =
-                tokenizer.tokenize(all.stream().map(CausalLmRows::given).toList());
+        List<TokenizedText> texts = tokenizer.tokenizeContinued(
+                all.stream().map(CausalLmRows::given).toList());
         List<int[]> completions = tokenizer.tokenizeContent(
                 all.stream().map(CausalLmRows::completion).toList());
         List<Chat> chats = chats(all);
@@ -154,14 +154,22 @@ final class CausalLmRows {
 
     /**
      * The end token; where the tokenizer names none, the special tokens that it puts behind a text. None where the content ends with
-     * it, as that of data made for one model does.
+     * it, blanks aside, as that of data made for one model does.
      */
     private int[] end(TokenizedText text, int[] content) {
         int[] end = tokenizer.eosId().isPresent()
                 ? new int[] {Math.toIntExact(tokenizer.eosId().getAsLong())}
                 : text.tail();
-        boolean there = end.length > 0 && content.length > 0 && content[content.length - 1] == end[end.length - 1];
-        return there ? new int[0] : end;
+        return end.length > 0 && lastFilled(content) == end[end.length - 1] ? new int[0] : end;
+    }
+
+    /** The last token that is more than blanks: a template may put a line end behind the end of a turn. -1 if there is none. */
+    private int lastFilled(int[] content) {
+        int last = content.length - 1;
+        while (last >= 0 && tokenizer.decode(new long[] {content[last]}, false).isBlank()) {
+            last--;
+        }
+        return last < 0 ? -1 : content[last];
     }
 
     private static int[] concat(int[]... parts) {

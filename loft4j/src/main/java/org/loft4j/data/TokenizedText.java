@@ -1,6 +1,7 @@
 package org.loft4j.data;
 
 import java.util.Arrays;
+import java.util.OptionalLong;
 
 /**
  * The ids of one text and how many at either end are special tokens that the tokenizer put around it.
@@ -20,6 +21,23 @@ record TokenizedText(int[] ids, int leading, int trailing) {
 
     int[] tail() {
         return Arrays.copyOfRange(ids, ids.length - trailing, ids.length);
+    }
+
+    /** The same without the token before the text, where that is the beginning and the text begins with it itself. */
+    TokenizedText beginningOnce(OptionalLong beginning) {
+        boolean doubled = beginning.isPresent()
+                && leading > 0
+                && ids.length - trailing > leading
+                && ids[leading - 1] == beginning.getAsLong()
+                && ids[leading] == beginning.getAsLong();
+        return doubled ? new TokenizedText(without(leading - 1), leading - 1, trailing) : this;
+    }
+
+    private int[] without(int place) {
+        int[] rest = new int[ids.length - 1];
+        System.arraycopy(ids, 0, rest, 0, place);
+        System.arraycopy(ids, place + 1, rest, place, rest.length - place);
+        return rest;
     }
 
     /** Cuts the end of the text, never the special tokens; {@code length} must leave room for one token of text. */

@@ -127,10 +127,10 @@ public final class Tokenizer implements AutoCloseable {
 
     /**
      * The ids of a text that a model is to continue, as training reads a prompt: with the special tokens before the text, and
-     * without those behind it, which would end it.
+     * without those behind it, which would end it. A text that begins with the beginning, as a template writes it, gets no second one.
      */
     public long[] encodePrompt(String text) {
-        TokenizedText tokens = tokenize(text);
+        TokenizedText tokens = tokenize(text).beginningOnce(bosId());
         return Arrays.stream(tokens.ids(), 0, tokens.ids().length - tokens.trailing())
                 .asLongStream()
                 .toArray();
@@ -379,6 +379,13 @@ public final class Tokenizer implements AutoCloseable {
     /** Many texts, with their special tokens, on all cores. */
     List<TokenizedText> tokenize(List<String> texts) {
         return texts.parallelStream().map(this::tokenize).toList();
+    }
+
+    /** The same for a model that continues them: a text that begins with the beginning itself gets no second one. */
+    List<TokenizedText> tokenizeContinued(List<String> texts) {
+        return texts.parallelStream()
+                .map(text -> tokenize(text).beginningOnce(bosId()))
+                .toList();
     }
 
     /** Many texts, without special tokens, on all cores. */

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -69,7 +70,7 @@ class ChatDatasetTest {
         return ChatTemplate.open(directory);
     }
 
-    private Dataset encode(ChatFormat format, int maxLength, Row... rows) throws IOException {
+    private Dataset encode(@Nullable ChatFormat format, int maxLength, Row... rows) throws IOException {
         return Dataset.causalLm(List.of(rows), tokenizer, maxLength, format);
     }
 
@@ -108,6 +109,18 @@ class ChatDatasetTest {
         assertEquals("[日本 👍🏽<|im_end|>][B<|im_end|>]", learnt(dataset, 0));
         assertEquals(
                 1, Arrays.stream(dataset.get(0).ids()).filter(id -> id == 256).count(), "one beginning");
+    }
+
+    @Test
+    void aTextThatATemplateHasWrittenHasOneBeginningAndOneEnd() throws IOException {
+        String written = template("{{ bos_token }}" + CHATML)
+                .render(TALK, false, Map.of())
+                .text();
+        assertTrue(written.endsWith("<|im_end|>\n"), written);
+        Dataset text = encode(null, 1000, new PlainText(written), new PromptCompletion("<s>a", "b<|im_end|> \n"));
+        assertArrayEquals(tokenizer.encode(written, false), text.get(0).ids());
+        assertArrayEquals(
+                tokenizer.encode("<s>ab<|im_end|> \n", false), text.get(1).ids());
     }
 
     @Test

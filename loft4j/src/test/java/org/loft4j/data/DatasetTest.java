@@ -55,6 +55,19 @@ class DatasetTest {
     }
 
     @Test
+    void aBeginningThatTheDataHaveIsNotDoubled() throws IOException {
+        Dataset plain =
+                Dataset.causalLm(List.of(new PlainText("the cat"), new PlainText("<s>the cat</s>")), stories, 20);
+        assertEquals(1, plain.get(0).ids()[0]);
+        assertExample(plain.get(0).ids(), plain.get(0).labels(), plain.get(1));
+        Dataset asked = Dataset.causalLm(
+                List.of(new PromptCompletion("the", "cat"), new PromptCompletion("<s>the", "cat")), stories, 20);
+        assertExample(asked.get(0).ids(), asked.get(0).labels(), asked.get(1));
+        assertArrayEquals(stories.encodePrompt("the cat"), stories.encodePrompt("<s>the cat"));
+        assertEquals(1, stories.encodePrompt("").length);
+    }
+
+    @Test
     void classificationKeepsBothEnds() throws IOException {
         var rows = List.of(new LabeledText("the cat", "yes"), new LabeledText("the cat sat on the mat", "no"));
         Dataset dataset = Dataset.classification(rows, LABELS, wordpiece, 5);
