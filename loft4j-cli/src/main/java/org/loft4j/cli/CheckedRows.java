@@ -1,10 +1,13 @@
 package org.loft4j.cli;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 import org.loft4j.data.ChatFormat;
@@ -28,13 +31,23 @@ import org.loft4j.data.Truncations;
  * @param faults what cannot be used: lines that cannot be read, then rows that the model cannot take
  * @param lengths of the examples that the rows become
  * @param cut what does not fit into the greatest length
+ * @param altered answers that the chat template does not write as they were given
  * @param reshaped turns of conversations that the chat template takes in another form
  */
 record CheckedRows(
-        String name, DataRows data, List<String> faults, TokenLengths lengths, Truncations cut, long reshaped) {
-    /** Encodes one row. */
+        String name,
+        DataRows data,
+        List<String> faults,
+        TokenLengths lengths,
+        Truncations cut,
+        long altered,
+        long reshaped) {
+    /** What is encoded at once; the blocks are shared out over the cores. */
+    private static final int BLOCK = 64;
+
+    /** Encodes some rows. */
     interface Encoder {
-        Dataset encode(Row row, int maxLength) throws IOException;
+        Dataset encode(List<Row> rows, int maxLength) throws IOException;
     }
 
     /** Reads all that can be read; the rows are not encoded yet. */
@@ -59,43 +72,90 @@ record CheckedRows(
         if (all == null) {
             throw new IllegalArgumentException("no source");
         }
-        return new CheckedRows(name, all, faults, new TokenLengths(new int[0]), new Truncations(0, 0, 0), 0);
+        return new CheckedRows(name, all, faults, new TokenLengths(new int[0]), new Truncations(0, 0, 0), 0, 0);
     }
 
     /**
-     * The same rows, encoded one by one.
+     * The same rows, encoded in blocks.
      *
      * @param chat how conversations are written; null where there are none
      */
     CheckedRows encoded(Encoder encoder, int maxLength, @Nullable ChatFormat chat) throws IOException {
-        List<String> found = new ArrayList<>(faults);
-        List<Integer> all = new ArrayList<>();
-        long rows = 0;
-        long completions = 0;
-        long tokens = 0;
-        long reshaped = 0;
-        for (Row row : data.rows()) {
-            try {
-                int longest = 0;
-                for (int length : encoder.encode(row, Integer.MAX_VALUE).lengths()) {
-                    all.add(length);
-                    longest = Math.max(longest, length);
-                }
-                if (longest > maxLength) {
-                    Truncations lost = encoder.encode(row, maxLength).truncations();
-                    rows += lost.rows() > 0 ? 1 : 0;
-                    completions += lost.completions() > 0 ? 1 : 0;
-                    tokens += lost.tokens();
-                }
-                if (chat != null && row instanceof Conversation turns) {
-                    reshaped += chat.template().reshaped(turns.messages(), chat.variables(turns));
-                }
-            } catch (DataException e) {
-                found.add(String.valueOf(e.getMessage()));
-            }
+        List<Row> rows = data.rows();
+        List<Found> all;
+        try {
+            all = IntStream.range(0, (rows.size() + BLOCK - 1) / BLOCK)
+                    .parallel()
+                    .mapToObj(block -> rows.subList(block * BLOCK, Math.min(rows.size(), (block + 1) * BLOCK)))
+                    .map(block -> found(block, encoder, maxLength, chat))
+                    .toList();
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
         }
+        Found whole = new Found();
+        all.forEach(whole::add);
+        List<String> told = new ArrayList<>(faults);
+        told.addAll(whole.faults);
         return new CheckedRows(
-                name, data, found, TokenLengths.of(all), new Truncations(rows, completions, tokens), reshaped);
+                name,
+                data,
+                told,
+                TokenLengths.of(whole.lengths),
+                new Truncations(whole.rows, whole.completions, whole.tokens),
+                whole.altered,
+                whole.reshaped);
+    }
+
+    /** What was found in some of the rows. */
+    private static final class Found {
+        private final List<String> faults = new ArrayList<>();
+        private final List<Integer> lengths = new ArrayList<>();
+        private long rows;
+        private long completions;
+        private long tokens;
+        private long altered;
+        private long reshaped;
+
+        void add(Found more) {
+            faults.addAll(more.faults);
+            lengths.addAll(more.lengths);
+            rows += more.rows;
+            completions += more.completions;
+            tokens += more.tokens;
+            altered += more.altered;
+            reshaped += more.reshaped;
+        }
+    }
+
+    /** A block that has a fault is looked at in halves, until it is a row. */
+    private static Found found(List<Row> rows, Encoder encoder, int maxLength, @Nullable ChatFormat chat) {
+        Found found = new Found();
+        try {
+            Dataset whole = encoder.encode(rows, Integer.MAX_VALUE);
+            boolean cuts = Arrays.stream(whole.lengths()).anyMatch(length -> length > maxLength);
+            Truncations lost = cuts ? encoder.encode(rows, maxLength).truncations() : whole.truncations();
+            Arrays.stream(whole.lengths()).forEach(found.lengths::add);
+            found.rows = lost.rows();
+            found.completions = lost.completions();
+            found.tokens = lost.tokens();
+            found.altered = whole.altered();
+            for (Row row : rows) {
+                if (chat != null && row instanceof Conversation turns) {
+                    found.reshaped += chat.template().reshaped(turns.messages(), chat.variables(turns));
+                }
+            }
+            return found;
+        } catch (DataException e) {
+            if (rows.size() > 1) {
+                Found halves = found(rows.subList(0, rows.size() / 2), encoder, maxLength, chat);
+                halves.add(found(rows.subList(rows.size() / 2, rows.size()), encoder, maxLength, chat));
+                return halves;
+            }
+            found.faults.add(String.valueOf(e.getMessage()));
+            return found;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** The number of rows of each class, or of words with each tag. */

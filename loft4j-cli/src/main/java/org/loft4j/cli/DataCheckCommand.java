@@ -129,8 +129,7 @@ final class DataCheckCommand implements Verb {
                             + " has no chat template: name one (--chat-template FILE), or use a model that has one");
                     return report(train, held, maxLength, stops);
                 }
-                CheckedRows.Encoder encoder =
-                        (row, length) -> encoding.encode(List.of(row), tokenizer, format, length, false);
+                CheckedRows.Encoder encoder = (some, length) -> encoding.encode(some, tokenizer, format, length, false);
                 train = train.encoded(encoder, maxLength, format);
                 held = held == null ? null : held.encoded(encoder, maxLength, format);
             }

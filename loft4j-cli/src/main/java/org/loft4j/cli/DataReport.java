@@ -98,6 +98,12 @@ record DataReport(
                     .append(Quantities.count(part.emptyAnswers()))
                     .append('\n');
         }
+        if (part.altered() > 0) {
+            text.append(
+                            "  answers of which the chat template leaves out a part, or of the prompt before, such as <think>: ")
+                    .append(Quantities.count(part.altered()))
+                    .append("; --chat-template takes another template\n");
+        }
         if (part.reshaped() > 0) {
             text.append("  turns put into the form of the chat template: ")
                     .append(Quantities.count(part.reshaped()))
@@ -164,6 +170,7 @@ record DataReport(
             one.put("answers_cut", part.cut().completions());
             one.put("tokens_cut", part.cut().tokens());
             one.put("empty_answers", part.emptyAnswers());
+            one.put("answers_altered", part.altered());
             one.put("turns_reshaped", part.reshaped());
             if (!part.labels().isEmpty()) {
                 one.put("labels", part.labels());

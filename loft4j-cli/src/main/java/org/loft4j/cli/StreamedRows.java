@@ -83,6 +83,6 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
         err.println("loft: tokenizing each row once, so that one which cannot be learnt is known before the training");
         err.flush();
         ExampleScan all = rows.scanExamples();
-        TrainingRows.tell(all.rows(), all.examples(), all.truncations(), maxLength, "training", err);
+        TrainingRows.tell(all.rows(), all.examples(), all.truncations(), all.altered(), maxLength, "training", err);
     }
 }

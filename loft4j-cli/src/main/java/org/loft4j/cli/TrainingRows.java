@@ -142,12 +142,20 @@ record TrainingRows(
             PrintWriter err)
             throws IOException {
         Dataset dataset = encode(rows, tokenizer, chat, maxLength, packed);
-        tell(rows.size(), packed ? 0 : dataset.size(), dataset.truncations(), maxLength, kind, err);
+        tell(
+                rows.size(),
+                packed ? 0 : dataset.size(),
+                dataset.truncations(),
+                dataset.altered(),
+                maxLength,
+                kind,
+                err);
         return dataset;
     }
 
-    /** Says how many examples rows became where these are more, and how many had to be cut. */
-    static void tell(long rows, long examples, Truncations cut, int maxLength, String kind, PrintWriter err) {
+    /** Says how many examples rows became where these are more, how many had to be cut, and which answers are altered. */
+    static void tell(
+            long rows, long examples, Truncations cut, long altered, int maxLength, String kind, PrintWriter err) {
         if (examples > rows) {
             err.println("loft: " + rows + " " + kind + " rows became " + examples
                     + " examples: the chat template writes earlier answers otherwise than it asks for them, or answers of"
@@ -156,6 +164,12 @@ record TrainingRows(
         if (cut.rows() > 0) {
             err.println("loft: " + cut.rows() + " of " + rows + " " + kind + " rows were cut to " + maxLength
                     + " tokens" + (cut.completions() > 0 ? ", the completion itself in " + cut.completions() : ""));
+        }
+        if (altered > 0) {
+            err.println(
+                    "loft: the chat template leaves out part of " + Quantities.of(altered, "answer") + " of the " + kind
+                            + " rows, or of the prompt before, such as <think>: so they are not learnt as they will be asked for;"
+                            + " --chat-template takes another template");
         }
     }
 

@@ -286,4 +286,50 @@ class DataCheckTest {
         assertEquals("3 █ ▄ ▄ 7", two.line());
         assertEquals("4 █ 4", TokenLengths.of(List.of(4)).line());
     }
+
+    @Test
+    void answersOfWhichTheTemplateLeavesOutAPartAreTold() throws IOException {
+        String model = language();
+        Path template = file(
+                "strips.jinja",
+                "{% for m in messages %}{{ m.content.split('</think>')[-1] }}{% if m.role == 'assistant' %}{{ eos_token }}"
+                        + "{% endif %}{% endfor %}");
+        Path rows = file(
+                "thoughts.jsonl",
+                "{\"messages\": [{\"role\": \"user\", \"content\": \"Once\"},"
+                        + " {\"role\": \"assistant\", \"content\": \"<think>why</think>upon\"}]}\n");
+        Captured kept = Captured.loft("data", "check", rows.toString(), "--model", model);
+        assertFalse(kept.out().contains("leaves out a part"), kept.out());
+        Captured call = Captured.loft(
+                "data", "check", rows.toString(), "--model", model, "--chat-template", template.toString());
+        assertTrue(
+                call.out()
+                        .contains(
+                                "  answers of which the chat template leaves out a part, or of the prompt before, such as"
+                                        + " <think>: 1; --chat-template takes another template\n"),
+                call.out());
+        assertEquals(0, call.status(), call.out());
+        Captured json = Captured.loft(
+                "data", "check", rows.toString(), "--model", model, "--chat-template", template.toString(), "--json");
+        assertEquals(1, json(json).at("/training_rows/answers_altered").intValue());
+    }
+
+    @Test
+    void aBlockWithFaultsIsReadToItsEnd() throws IOException {
+        String fine =
+                "{\"messages\": [{\"role\": \"user\", \"content\": \"Once\"}, {\"role\": \"assistant\", \"content\": \"upon\"}]}\n";
+        String unanswered = "{\"messages\": [{\"role\": \"user\", \"content\": \"Once\"}]}\n";
+        Path rows = file("rows.jsonl", (fine.repeat(3) + unanswered).repeat(50));
+        Captured call = Captured.loft("data", "check", rows.toString(), "--model", language(), "--json");
+        JsonNode part = json(call).path("training_rows");
+        assertEquals(50, part.path("faults").size());
+        for (int i = 0; i < 50; i++) {
+            assertTrue(part.path("faults").get(i).textValue().contains("line " + (4 * i + 4) + ": "), part.toString());
+        }
+        assertEquals(
+                150,
+                IntStream.range(0, part.at("/tokens/histogram").size())
+                        .map(bin -> part.at("/tokens/histogram").get(bin).intValue())
+                        .sum());
+    }
 }

@@ -15,6 +15,7 @@ final class CausalLmRows {
     private final List<int[]> loss = new ArrayList<>();
     private final TruncationCount cuts = new TruncationCount();
     private final @Nullable ChatFormat format;
+    private long altered;
 
     /** @param format how conversations are written; null where there are none */
     CausalLmRows(Tokenizer tokenizer, int maxLength, @Nullable ChatFormat format) {
@@ -103,6 +104,7 @@ final class CausalLmRows {
             loss.add(made.loss());
             lost += made.lost();
             cut |= made.answerCut();
+            altered += made.altered();
         }
         cuts.add(lost, cut);
     }
@@ -182,6 +184,11 @@ final class CausalLmRows {
 
     int[][] loss() {
         return loss.toArray(int[][]::new);
+    }
+
+    /** Answers that the chat template does not write as they were given, or asked for. */
+    long altered() {
+        return altered;
     }
 
     Truncations truncations() {

@@ -28,8 +28,9 @@ final class ChatEncoder {
      * @param loss {@code start, end, start, end …} of the tokens that are learnt
      * @param lost tokens of the row that no example of it holds, told with the first of them
      * @param answerCut whether the end of an answer is among them
+     * @param altered answers that the template does not write as they were given, or asked for; told with the first too
      */
-    record Made(int[] ids, int[] loss, int lost, boolean answerCut) {}
+    record Made(int[] ids, int[] loss, int lost, boolean answerCut, int altered) {}
 
     List<Made> encode(Conversation row) throws DataException {
         List<Made> all = new ArrayList<>();
@@ -52,7 +53,7 @@ final class ChatEncoder {
         if (loss.length == 0 || loss[loss.length - 1] < 2) {
             throw row.origin().fault("the tokenizer finds no tokens in the answer");
         }
-        return cut(tokens.ids(), loss, before);
+        return cut(tokens.ids(), loss, before, whole.altered());
     }
 
     /** How many of the oldest exchanges must go so that the others fit; {@code most} where even the last one does not. */
@@ -88,9 +89,9 @@ final class ChatEncoder {
      * whole prompt; of the others those do that lie within half of it from each other, so that half is left for the prompt of the
      * first.
      */
-    private List<Made> cut(int[] ids, int[] loss, int before) {
+    private List<Made> cut(int[] ids, int[] loss, int before, int altered) {
         if (ids.length <= maxLength) {
-            return List.of(new Made(ids, loss, before - ids.length, false));
+            return List.of(new Made(ids, loss, before - ids.length, false, altered));
         }
         List<Made> made = new ArrayList<>();
         BitSet covered = new BitSet(ids.length);
@@ -107,7 +108,7 @@ final class ChatEncoder {
             first = next;
         }
         Made one = made.get(0);
-        made.set(0, new Made(one.ids(), one.loss(), before - covered.cardinality(), one.answerCut()));
+        made.set(0, new Made(one.ids(), one.loss(), before - covered.cardinality(), one.answerCut(), altered));
         return made;
     }
 
@@ -119,7 +120,7 @@ final class ChatEncoder {
     private Made end(int[] ids, int[] loss, BitSet covered) {
         if (ids.length <= maxLength) {
             covered.set(0, ids.length);
-            return new Made(ids, loss, 0, false);
+            return new Made(ids, loss, 0, false, 0);
         }
         boolean begins =
                 tokenizer.bosId().isPresent() && ids[0] == tokenizer.bosId().getAsLong() && loss[0] > 0;
@@ -137,7 +138,7 @@ final class ChatEncoder {
                 .map(bound -> Math.min(kept.length, bound - dropped))
                 .toArray();
         boolean answerCut = loss[loss.length - 1] - dropped > kept.length;
-        return new Made(kept, nonEmpty(bounds), 0, answerCut);
+        return new Made(kept, nonEmpty(bounds), 0, answerCut, 0);
     }
 
     private static int[] nonEmpty(int[] bounds) {

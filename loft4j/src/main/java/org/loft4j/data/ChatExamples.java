@@ -21,7 +21,8 @@ import org.loft4j.data.jinja.Rendered;
  * is what the model sees when it is used. So does an answer whose prompt is written otherwise once the answer is there (Mistral
  * puts what the system says before the user's last turn only while nothing follows it): its text is the prompt and the answer.
  *
- * <p>What the assistant says before anybody has asked is no answer, and no loss is taken on it.
+ * <p>What the assistant says before anybody has asked is no answer, and no loss is taken on it; nor is any on an answer that says so
+ * itself ({@link Message#isLearnt}).
  */
 final class ChatExamples {
     private final ChatFormat format;
@@ -39,8 +40,9 @@ final class ChatExamples {
      * @param messages the turns in it
      * @param learnt the indices of the answers among them; empty where the template marks its answers, or all is learnt
      * @param spans the answers, {@code [start, end)} in characters, in order
+     * @param altered how many of the answers the template does not write as they were given, or not behind the prompt that asks for them
      */
-    record Example(String text, List<Message> messages, List<Integer> learnt, List<Rendered.Span> spans) {}
+    record Example(String text, List<Message> messages, List<Integer> learnt, List<Rendered.Span> spans, int altered) {}
 
     /** The texts of a conversation; the last one holds its last answer. */
     List<Example> of(Conversation row) throws DataException {
@@ -121,12 +123,16 @@ final class ChatExamples {
                     : row.given() == 0 ? marked(whole, messages, variables) : List.of();
             if (!marked.isEmpty()) {
                 int from = format.lossOn() == LossOn.LAST ? marked.size() - 1 : 0;
-                boolean answered = messages.get(messages.size() - 1).isAnswer();
+                boolean answered = messages.get(messages.size() - 1).isLearnt();
                 int end = answered
                         ? whole.text().length()
                         : marked.get(marked.size() - 1).end();
                 return List.of(new Example(
-                        whole.text().substring(0, end), messages, List.of(), marked.subList(from, marked.size())));
+                        whole.text().substring(0, end),
+                        messages,
+                        List.of(),
+                        marked.subList(from, marked.size()),
+                        altered(messages, whole.text())));
             }
             return split(row, messages, whole.text(), answers(row, messages, learns, variables), variables);
         } catch (ConfigException e) {
@@ -134,9 +140,39 @@ final class ChatExamples {
         }
     }
 
-    /** The answers that the template marks, without what is said before anybody has asked. */
+    private static List<Message> answers(List<Message> messages) {
+        return messages.subList(Conversation.asked(messages), messages.size()).stream()
+                .filter(Message::isAnswer)
+                .toList();
+    }
+
+    /** How many of the answers that are learnt are not in a text as they were given. */
+    private int altered(List<Message> messages, String text) {
+        List<Message> answers =
+                answers(messages).stream().filter(Message::isLearnt).toList();
+        int from = format.lossOn() == LossOn.LAST ? Math.max(0, answers.size() - 1) : 0;
+        return (int) answers.subList(from, answers.size()).stream()
+                .filter(answer -> !answer.isIn(text))
+                .count();
+    }
+
+    /** The answers to learn that the template marks, without what is said before anybody has asked; none where they are not clear. */
     private List<Rendered.Span> marked(
             Rendered whole, List<Message> messages, Map<String, @Nullable Object> variables) {
+        List<Rendered.Span> asked = asked(whole, messages, variables);
+        List<Message> answers = answers(messages);
+        if (answers.stream().allMatch(Message::isLearnt)) {
+            return asked;
+        }
+        return answers.size() == asked.size()
+                ? IntStream.range(0, answers.size())
+                        .filter(i -> answers.get(i).isLearnt())
+                        .mapToObj(asked::get)
+                        .toList()
+                : List.of();
+    }
+
+    private List<Rendered.Span> asked(Rendered whole, List<Message> messages, Map<String, @Nullable Object> variables) {
         List<Message> before = messages.subList(0, Conversation.asked(messages));
         List<Rendered.Span> all = whole.generated();
         if (before.stream().noneMatch(Message::isAnswer)) {
@@ -157,6 +193,11 @@ final class ChatExamples {
             throws DataException {
         if (open.isEmpty()) {
             boolean unasked = row.given() == 0 && messages.stream().anyMatch(Message::isAnswer);
+            if (messages.subList(row.asked(), messages.size()).stream().anyMatch(Message::isAnswer)) {
+                throw row.origin()
+                        .fault(
+                                "has no answer to learn: every message of the assistant has \"weight\" 0, or \"train\" false");
+            }
             throw row.origin()
                     .fault("has no answer to learn: no message " + (row.given() == 0 ? "" : "of the completion ")
                             + "has the role \"assistant\"" + (unasked ? " and comes after one of the user" : ""));
@@ -173,14 +214,16 @@ final class ChatExamples {
             }
             List<Rendered.Span> spans = new ArrayList<>();
             List<Integer> learnt = new ArrayList<>();
+            int altered = 0;
             for (Answer answer : List.copyOf(open.values())) {
                 if (answer.isIn(text)) {
                     spans.add(new Rendered.Span(answer.start(), answer.end()));
                     learnt.add(answer.message());
+                    altered += answer.altered() ? 1 : 0;
                     open.remove(answer.message());
                 }
             }
-            examples.add(0, new Example(text, turns, learnt, spans));
+            examples.add(0, new Example(text, turns, learnt, spans, altered));
         }
         return examples;
     }
@@ -192,8 +235,9 @@ final class ChatExamples {
      * @param start where it begins
      * @param end where it ends
      * @param text the text in which it is the last turn
+     * @param altered whether the template leaves out some of it, or of the prompt before it
      */
-    private record Answer(int message, int start, int end, String text) {
+    private record Answer(int message, int start, int end, String text, boolean altered) {
         /** Whether a text has it, and all before it, as the model sees it. */
         boolean isIn(String whole) {
             return whole.regionMatches(0, text, 0, end);
@@ -205,7 +249,7 @@ final class ChatExamples {
             throws DataException {
         TreeMap<Integer, Answer> answers = new TreeMap<>();
         for (int i = messages.size() - 1; i >= 0; i--) {
-            if (messages.get(i).isAnswer() && learns.test(i)) {
+            if (messages.get(i).isLearnt() && learns.test(i)) {
                 answers.put(i, answer(row, messages.subList(0, i + 1), variables));
                 if (format.lossOn() == LossOn.LAST) {
                     break;
@@ -235,7 +279,8 @@ final class ChatExamples {
         }
         int mark = endOfTurn == null ? -1 : text.lastIndexOf(endOfTurn);
         int end = endOfTurn == null || mark < start ? text.length() : mark + endOfTurn.length();
-        return new Answer(last, start, end, text);
+        boolean altered = start < prompt.length() || !turns.get(last).isIn(text);
+        return new Answer(last, start, end, text, altered);
     }
 
     /**

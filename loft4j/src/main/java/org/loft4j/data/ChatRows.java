@@ -65,7 +65,15 @@ final class ChatRows {
                         + Quoted.list(SHAREGPT_ROLES.keySet()));
             }
             check(place, turn.path("value"), origin);
-            messages.add(Message.of(role, turn.path("value").textValue()));
+            Map<String, @Nullable Object> fields = new LinkedHashMap<>();
+            fields.put("role", role);
+            fields.put("content", turn.path("value").textValue());
+            for (String mark : List.of("weight", "train")) {
+                if (turn.hasNonNull(mark)) {
+                    fields.put(mark, PlainJson.of(turn.path(mark)));
+                }
+            }
+            messages.add(message(fields, place, origin));
         }
         JsonNode system = object.path("system");
         if (system.isTextual()
@@ -94,9 +102,22 @@ final class ChatRows {
                 throw origin.fault(place + " has no \"content\"");
             }
             check(place, element, origin);
-            messages.add(new Message(PlainJson.map(element)));
+            messages.add(message(PlainJson.map(element), place, origin));
         }
         return messages;
+    }
+
+    private static Message message(Map<String, @Nullable Object> fields, String place, Origin origin)
+            throws DataException {
+        Message message = new Message(fields);
+        Object weight = fields.get("weight");
+        boolean known = weight == null
+                || weight instanceof Number number && (number.doubleValue() == 0 || number.doubleValue() == 1);
+        if (message.isAnswer() && !known) {
+            throw origin.fault(place + " has the \"weight\" " + Quoted.text(String.valueOf(weight))
+                    + ": 1 is learnt, 0 is not, and there is nothing between");
+        }
+        return message;
     }
 
     private static void check(String place, JsonNode value, Origin origin) throws DataException {

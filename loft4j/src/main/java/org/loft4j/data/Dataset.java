@@ -25,9 +25,10 @@ public final class Dataset implements Examples {
     private final int @Nullable [][] tags;
     private final Truncations truncations;
     private final @Nullable ChatFormat chatFormat;
+    private final long altered;
 
     private Dataset(int[][] ids, int @Nullable [] classes, int[][] loss, Truncations truncations) {
-        this(ids, null, classes, loss, null, truncations, null);
+        this(ids, null, classes, loss, null, truncations, null, 0);
     }
 
     private Dataset(
@@ -37,7 +38,8 @@ public final class Dataset implements Examples {
             int[][] loss,
             int @Nullable [][] tags,
             Truncations truncations,
-            @Nullable ChatFormat chatFormat) {
+            @Nullable ChatFormat chatFormat,
+            long altered) {
         this.tags = tags;
         this.ids = ids;
         this.secondFrom = secondFrom;
@@ -45,6 +47,7 @@ public final class Dataset implements Examples {
         this.loss = loss;
         this.truncations = truncations;
         this.chatFormat = chatFormat;
+        this.altered = altered;
     }
 
     /**
@@ -83,7 +86,7 @@ public final class Dataset implements Examples {
             secondFrom[i] = text.secondFrom();
             cuts.add(text.lost(), false);
         }
-        return new Dataset(ids, pairs ? secondFrom : null, classes, new int[0][], null, cuts.total(), null);
+        return new Dataset(ids, pairs ? secondFrom : null, classes, new int[0][], null, cuts.total(), null, 0);
     }
 
     /** Null where a text has no tokens. */
@@ -130,7 +133,7 @@ public final class Dataset implements Examples {
             }
             cuts.add(lost, false);
         }
-        return new Dataset(ids, null, null, new int[0][], tags, cuts.total(), null);
+        return new Dataset(ids, null, null, new int[0][], tags, cuts.total(), null, 0);
     }
 
     /**
@@ -170,7 +173,8 @@ public final class Dataset implements Examples {
         Checks.atLeast("max_length", maxLength, 2);
         var encoder = new CausalLmRows(tokenizer, maxLength, format);
         encoder.add(rows);
-        return new Dataset(encoder.ids(), null, null, encoder.loss(), null, encoder.truncations(), format);
+        return new Dataset(
+                encoder.ids(), null, null, encoder.loss(), null, encoder.truncations(), format, encoder.altered());
     }
 
     /**
@@ -288,6 +292,14 @@ public final class Dataset implements Examples {
     /** What did not fit into the greatest length. */
     public Truncations truncations() {
         return truncations;
+    }
+
+    /**
+     * The number of answers that the chat template does not write as they were given, such as without what was thought, or not behind
+     * the whole prompt that asks for them: the model is asked otherwise than it has learnt.
+     */
+    public long altered() {
+        return altered;
     }
 
     @Override

@@ -14,8 +14,9 @@ import org.loft4j.DataException;
  * @param rows how many were encoded
  * @param examples how many these became
  * @param truncations what did not fit into the greatest length
+ * @param altered answers that the chat template does not write as they were given ({@link Dataset#altered})
  */
-public record ExampleScan(long rows, long examples, Truncations truncations) {
+public record ExampleScan(long rows, long examples, Truncations truncations, long altered) {
     /** What is encoded at once, on all cores: as many rows, and about as many characters. */
     private static final int ROWS = 1000;
 
@@ -29,6 +30,7 @@ public record ExampleScan(long rows, long examples, Truncations truncations) {
     public static ExampleScan of(RowSource source, StreamingDataset.Encoder encoder) throws IOException {
         long rows = 0;
         long examples = 0;
+        long altered = 0;
         TruncationCount cuts = new TruncationCount();
         List<Row> some = new ArrayList<>();
         try (RowCursor cursor = source.open()) {
@@ -44,12 +46,13 @@ public record ExampleScan(long rows, long examples, Truncations truncations) {
                 rows += some.size();
                 examples += encoded.size();
                 cuts.add(encoded.truncations());
+                altered += encoded.altered();
                 some.clear();
                 if (Thread.currentThread().isInterrupted()) {
                     throw new InterruptedIOException("stopped while encoding " + source.name());
                 }
             }
         }
-        return new ExampleScan(rows, examples, cuts.total());
+        return new ExampleScan(rows, examples, cuts.total(), altered);
     }
 }

@@ -1,5 +1,6 @@
 package org.loft4j.data;
 
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -56,5 +57,36 @@ public record Message(Map<String, @Nullable Object> fields) {
 
     boolean isAnswer() {
         return role().equals("assistant");
+    }
+
+    /** Whether it is an answer to learn: not one with {@code weight: 0}, as OpenAI's rows have it, or {@code train: false}. */
+    boolean isLearnt() {
+        boolean without = fields.get("weight") instanceof Number weight && weight.doubleValue() == 0
+                || Boolean.FALSE.equals(fields.get("train"));
+        return isAnswer() && !without;
+    }
+
+    /** Whether a text has all that it says and thinks, blanks aside. */
+    boolean isIn(String text) {
+        List<String> said = new ArrayList<>();
+        if (fields.get("content") instanceof List<?> parts) {
+            for (Object part : parts) {
+                add(said, part instanceof Map<?, ?> one ? one.get("text") : null);
+            }
+        }
+        add(said, fields.get("content"));
+        add(said, fields.get("reasoning_content"));
+        return said.stream().allMatch(words -> text.contains(words.strip()))
+                || said.stream().map(Message::withoutBlanks).allMatch(withoutBlanks(text)::contains);
+    }
+
+    private static void add(List<String> said, @Nullable Object words) {
+        if (words instanceof String text) {
+            said.add(text);
+        }
+    }
+
+    private static String withoutBlanks(String text) {
+        return text.replaceAll("\\s+", "");
     }
 }

@@ -245,4 +245,65 @@ class ChatExamplesTest {
                 new Message(Map.of("role", "assistant", "content", List.of(Map.of("type", "text", "text", "<b>"))));
         assertEquals(List.of("<user>U<assistant>«<b></s>»"), learnt(parts, question, answer));
     }
+
+    /** Leaves out what an answer says before it has thought, as DeepSeek's distilled models do, and asks for thoughts. */
+    private static final String STRIPS = ASKS_FOR_THOUGHTS.replace(
+            "{{ m.content }}", "{{ m.content.split('</think>')[-1] if m.role == 'assistant' else m.content }}");
+
+    private int altered(String template, LossOn lossOn, Message... messages) throws IOException {
+        return examples(template, lossOn).of(new Conversation(List.of(messages))).stream()
+                .mapToInt(ChatExamples.Example::altered)
+                .sum();
+    }
+
+    @Test
+    void answersThatTheTemplateDoesNotWriteAsTheyWereGivenAreCounted() throws IOException {
+        Message thoughtful = answer("<think>\nwhy</think>\n\nA");
+        for (LossOn lossOn : List.of(LossOn.ASSISTANT, LossOn.LAST, LossOn.ALL)) {
+            assertEquals(1, altered(STRIPS, lossOn, user("U"), thoughtful), lossOn.toString());
+            assertEquals(0, altered(DEFAULT_SYSTEM, lossOn, user("U"), thoughtful, user("V"), answer("B")));
+        }
+        assertEquals(2, altered(STRIPS, LossOn.ASSISTANT, user("U"), thoughtful, user("V"), thoughtful));
+        assertEquals(1, altered(STRIPS, LossOn.LAST, user("U"), thoughtful, user("V"), thoughtful));
+        assertEquals(
+                1,
+                altered(STRIPS, LossOn.ASSISTANT, user("U"), answer("A")),
+                "without the thoughts that are asked for");
+        assertEquals(0, altered(ASKS_FOR_THOUGHTS, LossOn.ASSISTANT, user("U"), thoughtful));
+        assertEquals(
+                0,
+                altered(
+                        DEFAULT_SYSTEM.replace("m.content", "m.content | trim | replace('\\n\\n', '\\n')"),
+                        LossOn.ASSISTANT,
+                        user("U"),
+                        answer(" <think>\nwhy</think>\n\nA\n")),
+                "blanks are no part of it");
+        Message reasoning = new Message(Map.of("role", "assistant", "content", "A", "reasoning_content", "why"));
+        assertEquals(1, altered(DEFAULT_SYSTEM, LossOn.ASSISTANT, user("U"), reasoning));
+        assertEquals(1, altered(MARKED, LossOn.ASSISTANT, user("U"), reasoning));
+        assertEquals(0, altered(MARKED, LossOn.LAST, user("U"), reasoning, user("V"), answer("B")));
+    }
+
+    private static Message unlearnt(String content, String mark, Object value) {
+        return new Message(Map.of("role", "assistant", "content", content, mark, value));
+    }
+
+    @Test
+    void anAnswerWithoutWeightIsNotLearnt() throws IOException {
+        for (Message first :
+                List.of(unlearnt("A", "weight", 0L), unlearnt("A", "weight", 0.0), unlearnt("A", "train", false))) {
+            for (String template : List.of(DEFAULT_SYSTEM, MARKED)) {
+                assertEquals(
+                        List.of("<system>S</s><user>U</s><assistant>A</s><user>V</s><assistant>«B</s>»"),
+                        learnt(template, Message.of("system", "S"), user("U"), first, user("V"), answer("B")));
+            }
+            DataException fault = assertThrows(DataException.class, () -> learnt(DEFAULT_SYSTEM, user("U"), first));
+            assertTrue(
+                    String.valueOf(fault.getMessage()).contains("every message of the assistant has \"weight\" 0"),
+                    fault.getMessage());
+        }
+        assertEquals(
+                List.of("<system>S</s><user>U</s><assistant>«A</s>»"),
+                learnt(DEFAULT_SYSTEM, Message.of("system", "S"), user("U"), unlearnt("A", "weight", 1L)));
+    }
 }

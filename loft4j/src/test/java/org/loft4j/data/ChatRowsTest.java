@@ -79,4 +79,26 @@ class ChatRowsTest {
         Path table = Files.writeString(directory.resolve("rows.csv"), "messages\na\n");
         assertThrows(DataException.class, () -> DataFiles.read(table));
     }
+
+    @Test
+    void theWeightOfAnAnswerIsOneOrNothing() throws IOException {
+        Path file = directory.resolve("weights.jsonl");
+        Files.writeString(
+                file,
+                "{\"conversations\": [{\"from\": \"human\", \"value\": \"q\", \"weight\": null},"
+                        + " {\"from\": \"gpt\", \"value\": \"a\", \"weight\": 0.0},"
+                        + " {\"from\": \"gpt\", \"value\": \"b\", \"train\": false},"
+                        + " {\"from\": \"gpt\", \"value\": \"c\", \"weight\": 1}]}\n");
+        List<Message> turns = ((Conversation) DataFiles.read(file).get(0)).messages();
+        assertEquals(
+                List.of(false, false, false, true),
+                turns.stream().map(Message::isLearnt).toList());
+        for (String rows : List.of(
+                "{\"conversations\": [{\"from\": \"gpt\", \"value\": \"a\", \"weight\": 0.5}]}",
+                "{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"weight\": \"no\"}]}")) {
+            Files.writeString(file, rows);
+            var fault = assertThrows(DataException.class, () -> DataFiles.read(file), rows);
+            assertTrue(fault.getMessage().contains("[0] has the \"weight\" "), fault.getMessage());
+        }
+    }
 }
