@@ -287,8 +287,9 @@ final class CompareCommand implements Verb {
         ComparisonData encoded = encode(directory, rows, test);
         encoded.warnings().forEach(line -> err().println("loft: " + line));
         Files.createDirectories(output);
-        ModelOptions options = new ModelOptions(
-                task, rows.labelNames(), pooling, device.dtype(), device.device(), loadIn.value(), adapter.inFull(), 0);
+        rows.tellOfClasses(err());
+        ModelOptions options = rows.options(new ModelOptions(
+                task, List.of(), pooling, device.dtype(), device.device(), loadIn.value(), adapter.inFull(), 0));
         Comparison comparison = new Comparison(
                 settings,
                 directory,

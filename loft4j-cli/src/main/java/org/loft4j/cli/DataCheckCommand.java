@@ -116,10 +116,11 @@ final class DataCheckCommand implements Verb {
         TrainingRows.tellOfLabels(
                 task, asked, train.data().rows(), spec.commandLine().getErr());
         List<String> stops = new ArrayList<>();
-        Labels labels = task.isClassification() ? labels(train, directory, stops) : null;
-        if (labels != null || !task.isClassification()) {
+        LearntClasses classes = task.isClassification() ? classes(train, directory, stops) : null;
+        if (classes != null || !task.isClassification()) {
             List<Row> rows = train.data().rows();
-            TrainingRows encoding = new TrainingRows(task, rows, null, labels, "");
+            TrainingRows encoding = new TrainingRows(task, rows, null, classes, "");
+            encoding.tellOfClasses(spec.commandLine().getErr());
             try (Tokenizer tokenizer = Tokenizer.open(directory)) {
                 ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows) : null;
                 if (task == Task.CAUSAL_LM
@@ -148,12 +149,13 @@ final class DataCheckCommand implements Verb {
                 stops);
     }
 
-    private static @Nullable Labels labels(CheckedRows train, Path directory, List<String> stops) throws IOException {
+    private static @Nullable LearntClasses classes(CheckedRows train, Path directory, List<String> stops)
+            throws IOException {
         if (train.data().rows().isEmpty()) {
             return null;
         }
         try {
-            return TrainingRows.labels(train.data().rows(), Models.labels(directory));
+            return LearntClasses.of(Labels.of(train.data().rows()), Models.labels(directory));
         } catch (DataException e) {
             stops.add(String.valueOf(e.getMessage()));
             return null;

@@ -53,18 +53,15 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
                 ? TrainingRows.heldOut(evalFile, columns, scan.first().get(0))
                 : split ? scan.heldOut() : null;
         RowSource source = split ? all.where(row -> !TrainTestSplit.isHeldOut(row, evalShare, seed)) : all;
-        Labels labels = task.isClassification() ? labels(scan, modelLabels) : null;
+        LearntClasses classes =
+                task.isClassification() ? LearntClasses.of(Labels.of(scan), modelLabels) : null;
         String shape = Quantities.of(scan.rows() + scan.heldOut().size(), "row") + " of " + all.columns()
                 + " (--format " + all.format().word() + ") in " + data.data.shown() + ", read as they are learnt"
-                + (split && labels != null
+                + (split && classes != null
                         ? TrainingRows.heldOutAlone("rows", scan.labels(), Labels.namesIn(scan.heldOut()))
                         : "");
-        return new StreamedRows(source, scan, new TrainingRows(task, scan.first(), eval, labels, shape));
-    }
-
-    private static Labels labels(RowScan scan, List<String> modelLabels) throws IOException {
-        Labels own = Labels.of(scan);
-        return modelLabels.containsAll(own.names()) ? Labels.ofNames(modelLabels) : own;
+        return new StreamedRows(
+                source, scan, new TrainingRows(task, scan.first(), eval, classes, shape));
     }
 
     /**

@@ -107,8 +107,7 @@ final class TaskFlags {
         described.put("task", "does this sentence contain an error? LanguageTool 6.6, the demo's sentences");
         return task(
                 demo.model(),
-                Task.SEQUENCE_CLASSIFICATION,
-                demo.labels(),
+                options(Task.SEQUENCE_CLASSIFICATION).withLabels(demo.labels()),
                 demo.training(),
                 new Held(demo.test(), described));
     }
@@ -119,6 +118,7 @@ final class TaskFlags {
         flags.data = Objects.requireNonNull(data);
         List<String> known = task == Task.SEQUENCE_CLASSIFICATION ? Models.labels(directory) : List.of();
         TrainingRows rows = TrainingRows.read(task, flags, evalData, 0, known, 0);
+        rows.tellOfClasses(verb.commandLine().getErr());
         List<Row> test = TrainingRows.heldOut(
                 Objects.requireNonNull(testData),
                 flags.columns(task == Task.SEQUENCE_CLASSIFICATION),
@@ -139,8 +139,7 @@ final class TaskFlags {
                     length);
             return task(
                     directory,
-                    task,
-                    rows.labelNames(),
+                    rows.options(options(task)),
                     training,
                     new Held(rows.encode(test, tokenizer, format, length, false), described));
         }
@@ -154,7 +153,11 @@ final class TaskFlags {
     /** The test rows, and words on the task. */
     private record Held(org.loft4j.data.Dataset test, Map<String, Object> described) {}
 
-    private RealTask task(Path directory, Task task, List<String> labels, TrainData training, Held held) {
+    private ModelOptions options(Task task) {
+        return new ModelOptions(task, List.of(), pooling, Dtype.F32, DeviceSpec.CPU, 0);
+    }
+
+    private RealTask task(Path directory, ModelOptions options, TrainData training, Held held) {
         Map<String, Object> described = held.described();
         described.put("training rows", training.train().rows());
         described.put(
@@ -167,8 +170,11 @@ final class TaskFlags {
             verb.commandLine().getErr().println("loft: " + line);
             described.merge("of the rows", line, (before, more) -> before + "; " + more);
         }
-        ModelOptions options = new ModelOptions(task, labels, pooling, Dtype.F32, DeviceSpec.CPU, 0);
         return new RealTask(
-                directory, options, compared, task == Task.SEQUENCE_CLASSIFICATION ? "accuracy" : "loss", described);
+                directory,
+                options,
+                compared,
+                options.task() == Task.SEQUENCE_CLASSIFICATION ? "accuracy" : "loss",
+                described);
     }
 }

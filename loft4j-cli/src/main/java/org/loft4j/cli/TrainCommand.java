@@ -204,17 +204,9 @@ final class TrainCommand implements Verb {
         TrainingRows rows = streamed != null
                 ? streamed.known()
                 : TrainingRows.read(task, data, eval.file, eval.share, known, run.seed);
-        err().println("loft: " + rows.shape());
+        rows.tellShape(err());
         TrainingRows.tellOfLabels(task, asked, rows.train(), err());
-        ModelOptions options = new ModelOptions(
-                task,
-                rows.labelNames(),
-                pooling,
-                device.dtype(),
-                device.device(),
-                loadIn.value(),
-                adapter.inFull(),
-                run.seed);
+        ModelOptions options = rows.options(options(task));
         int most = (int) Math.min(Integer.MAX_VALUE, Models.maxPositions(directory));
         int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
@@ -287,15 +279,9 @@ final class TrainCommand implements Verb {
         }
         TrainingImages rows = TrainingImages.read(data, images, eval, Models.labels(directory), run.seed);
         err().println("loft: " + rows.shape());
-        ModelOptions options = new ModelOptions(
-                Task.IMAGE_CLASSIFICATION,
-                rows.labels().names(),
-                pooling,
-                device.dtype(),
-                device.device(),
-                loadIn.value(),
-                adapter.inFull(),
-                run.seed);
+        ModelOptions options = options(Task.IMAGE_CLASSIFICATION)
+                .withLabels(rows.classes().labels().names())
+                .withNewClasses(rows.classes().anew());
         long states = Models.maxPositions(directory);
         int held = rows.eval() == null
                 ? 0
@@ -310,6 +296,11 @@ final class TrainCommand implements Verb {
                     ? dryRun(opened, encoded, config, memory)
                     : train(opened, encoded, config, method.adapter(adapter), Samples.NONE);
         }
+    }
+
+    private ModelOptions options(Task task) {
+        return new ModelOptions(
+                task, List.of(), pooling, device.dtype(), device.device(), loadIn.value(), adapter.inFull(), run.seed);
     }
 
     private Model open(Path directory, ModelOptions options) throws IOException {

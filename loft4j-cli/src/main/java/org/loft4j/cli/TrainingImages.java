@@ -22,10 +22,10 @@ import org.loft4j.train.TrainData;
  *
  * @param train images to learn from
  * @param eval held-out images; null for none
- * @param labels classes by index
+ * @param classes to tell apart
  * @param shape what was found, in words
  */
-record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, Labels labels, String shape) {
+record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, LearntClasses classes, String shape) {
     /** @param modelLabels the classes that the model knows, which are kept if the images have no others */
     static TrainingImages read(DataFlags data, ImageFlags images, EvalFlags held, List<String> modelLabels, long seed)
             throws IOException {
@@ -48,9 +48,9 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, Labels 
             shape += TrainingRows.heldOutAlone("images", Labels.namesIn(train), Labels.namesIn(eval));
         }
         // of all, since the split may hold out a class whole, and --max-images leave one out
-        Labels own = Labels.of(found, DataFlags.images(data.data));
-        Labels labels = modelLabels.containsAll(own.names()) ? Labels.ofNames(modelLabels) : own;
-        return new TrainingImages(train, eval, labels, shape);
+        LearntClasses classes = LearntClasses.of(Labels.of(found, DataFlags.images(data.data)), modelLabels);
+        return new TrainingImages(
+                train, eval, classes, shape + (classes.told().isEmpty() ? "" : "; " + classes.told()));
     }
 
     /** What is told of files that lie among images, somewhere, and cannot be read; empty if there are none. */
@@ -62,10 +62,10 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, Labels 
 
     /** Ready for a model; prepared as its directory says. */
     TrainData encode(Model model, Path directory, Augmentation augmentation) throws IOException {
-        ImageDataset held = eval == null ? null : dataset(model, directory, eval, labels, Augmentation.NONE);
+        ImageDataset held = eval == null ? null : dataset(model, directory, eval, classes.labels(), Augmentation.NONE);
         // an image has as many states whatever the run: its length is that of the model
         int states = (int) model.description().maxPositions();
-        return new TrainData(dataset(model, directory, train, labels, augmentation), held, 0, states);
+        return new TrainData(dataset(model, directory, train, classes.labels(), augmentation), held, 0, states);
     }
 
     static ImageDataset dataset(

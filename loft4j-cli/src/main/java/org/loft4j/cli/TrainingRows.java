@@ -22,6 +22,7 @@ import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainTestSplit;
 import org.loft4j.data.Truncations;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 
 /**
@@ -29,14 +30,14 @@ import org.loft4j.nn.Task;
  *
  * @param train rows to learn from
  * @param eval held-out rows; null for none
- * @param labels of a classifier; null for a language model
+ * @param classes of a classifier; null for a language model
  * @param shape what the rows were recognised as, in words, and which classes none to learn from has
  */
 record TrainingRows(
         Task task,
         List<Row> train,
         @Nullable List<Row> eval,
-        @Nullable Labels labels,
+        @Nullable LearntClasses classes,
         String shape) {
     private static final int SHOWN = 5;
 
@@ -58,15 +59,17 @@ record TrainingRows(
         List<Row> train = read.rows();
         List<Row> eval = evalFile == null ? null : heldOut(evalFile, columns, train.get(0));
         // before the split, which may hold out all rows of a class
-        Labels labels = task.isClassification() ? labels(train, modelLabels) : null;
+        LearntClasses classes = task.isClassification()
+                ? LearntClasses.of(Labels.of(train), modelLabels)
+                : null;
         String shape = shape(read, data.data);
         if (eval == null && evalShare > 0) {
             TrainTestSplit<Row> split = TrainTestSplit.byHash(train, evalShare, seed);
             train = split.train();
             eval = split.test();
-            shape += labels == null ? "" : heldOutAlone("rows", Labels.namesIn(train), Labels.namesIn(eval));
+            shape += classes == null ? "" : heldOutAlone("rows", Labels.namesIn(train), Labels.namesIn(eval));
         }
-        return new TrainingRows(task, train, eval, labels, shape);
+        return new TrainingRows(task, train, eval, classes, shape);
     }
 
     /**
@@ -113,12 +116,6 @@ record TrainingRows(
                 + things + " alone: " + some + (alone.size() > SHOWN ? ", …" : "");
     }
 
-    /** @param modelLabels the classes that the model knows, which are kept if the rows have no others */
-    static Labels labels(List<Row> rows, List<String> modelLabels) throws IOException {
-        Labels own = Labels.of(rows);
-        return modelLabels.containsAll(own.names()) ? Labels.ofNames(modelLabels) : own;
-    }
-
     /** Says of rows with labels that a language model learns their texts alone, where nobody has asked for that. */
     static void tellOfLabels(Task task, @Nullable Task asked, List<Row> rows, PrintWriter err) {
         if (asked == null && task == Task.CAUSAL_LM && !rows.isEmpty() && rows.get(0) instanceof LabeledText) {
@@ -128,7 +125,24 @@ record TrainingRows(
     }
 
     List<String> labelNames() {
-        return labels == null ? List.of() : labels.names();
+        return classes == null ? List.of() : classes.labels().names();
+    }
+
+    /** How the model is opened for them. */
+    ModelOptions options(ModelOptions others) {
+        return others.withLabels(labelNames()).withNewClasses(classes != null && classes.anew());
+    }
+
+    /** Says what was read, and what becomes of the classes that the model knows. */
+    void tellShape(PrintWriter err) {
+        err.println("loft: " + shape);
+        tellOfClasses(err);
+    }
+
+    void tellOfClasses(PrintWriter err) {
+        if (classes != null && !classes.told().isEmpty()) {
+            err.println("loft: " + classes.told());
+        }
     }
 
     /** Encodes rows, and says how many of them had to be cut. */
@@ -179,7 +193,8 @@ record TrainingRows(
      */
     Dataset encode(List<Row> rows, Tokenizer tokenizer, @Nullable ChatFormat chat, int maxLength, boolean packed)
             throws IOException {
-        if (labels != null) {
+        if (classes != null) {
+            Labels labels = classes.labels();
             if (packed) {
                 throw new ConfigException("packing is for language models, but the data is for a classifier");
             }

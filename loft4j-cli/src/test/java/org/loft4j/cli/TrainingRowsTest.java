@@ -108,7 +108,7 @@ class TrainingRowsTest {
                 .orElseThrow();
         TrainingImages read =
                 TrainingImages.read(flags(folder.resolve("images")), new ImageFlags(), held, List.of(), seed);
-        assertEquals(CLASSES, read.labels().names());
+        assertEquals(CLASSES, read.classes().labels().names());
         assertEquals(4, read.train().size());
         assertTrue(read.shape().startsWith("5 images in "), read.shape());
         assertTrue(read.shape().endsWith("; 1 label is in held-out images alone: \"rare\""), read.shape());

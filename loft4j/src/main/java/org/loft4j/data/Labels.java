@@ -6,6 +6,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -27,12 +28,16 @@ public final class Labels {
 
     private final List<String> names;
     private final Map<String, Integer> indices = new HashMap<>();
+    // without case; -1 for what several names are then
+    private final Map<String, Integer> caseless = new HashMap<>();
     private final boolean numeric;
 
     private Labels(List<String> names) {
         this.names = List.copyOf(names);
         for (int i = 0; i < names.size(); i++) {
-            indices.putIfAbsent(names.get(i), i);
+            if (indices.putIfAbsent(names.get(i), i) == null) {
+                caseless.merge(names.get(i).toLowerCase(Locale.ROOT), i, (first, other) -> -1);
+            }
         }
         if (names.size() < 2) {
             throw new ConfigException("a classifier needs at least 2 labels, got " + Quoted.list(names));
@@ -144,13 +149,17 @@ public final class Labels {
     }
 
     /**
-     * The index of a name. A whole number is an index where the names themselves are no numbers: data with 0 and 1 fits a model
-     * with {@code negative} and {@code positive}.
+     * The index of a name, whatever its case where one name alone is meant. A whole number is an index where the names themselves are
+     * no numbers: data with 0 and 1 fits a model with {@code negative} and {@code positive}.
      */
     public OptionalInt find(String name) {
         Integer index = indices.get(name);
         if (index != null) {
             return OptionalInt.of(index);
+        }
+        int other = caseless.getOrDefault(name.toLowerCase(Locale.ROOT), -1);
+        if (other >= 0) {
+            return OptionalInt.of(other);
         }
         if (!numeric && name.matches("[0-9]{1,6}") && Integer.parseInt(name) < names.size()) {
             return OptionalInt.of(Integer.parseInt(name));

@@ -16,6 +16,8 @@ import org.loft4j.tensor.Dtype;
  * @param loadIn how the matrices of its linear layers and its tokens are kept; other than {@link LoadIn#FULL} they are frozen
  * @param inFull modules that stay in the model's dtype whatever loadIn says, by the last parts of their paths: those that an
  *     adapter saves in full, and so trains
+ * @param newClasses whether the layer that tells the classes apart is drawn anew though the checkpoint has one for as many: it was
+ *     trained for other classes
  * @param seed of what the checkpoint lacks, such as a new classification head
  */
 public record ModelOptions(
@@ -26,10 +28,24 @@ public record ModelOptions(
         DeviceSpec device,
         LoadIn loadIn,
         List<String> inFull,
+        boolean newClasses,
         long seed) {
     public ModelOptions {
         labels = List.copyOf(labels);
         inFull = List.copyOf(inFull);
+    }
+
+    /** What the checkpoint has of its head is kept. */
+    public ModelOptions(
+            Task task,
+            List<String> labels,
+            Pooling pooling,
+            @Nullable Dtype dtype,
+            DeviceSpec device,
+            LoadIn loadIn,
+            List<String> inFull,
+            long seed) {
+        this(task, labels, pooling, dtype, device, loadIn, inFull, false, seed);
     }
 
     /** No module is kept from {@code loadIn}. */
@@ -56,31 +72,35 @@ public record ModelOptions(
     }
 
     public ModelOptions withLabels(List<String> newLabels) {
-        return new ModelOptions(task, newLabels, pooling, dtype, device, loadIn, inFull, seed);
+        return new ModelOptions(task, newLabels, pooling, dtype, device, loadIn, inFull, newClasses, seed);
     }
 
     public ModelOptions withPooling(Pooling newPooling) {
-        return new ModelOptions(task, labels, newPooling, dtype, device, loadIn, inFull, seed);
+        return new ModelOptions(task, labels, newPooling, dtype, device, loadIn, inFull, newClasses, seed);
     }
 
     public ModelOptions withDtype(@Nullable Dtype newDtype) {
-        return new ModelOptions(task, labels, pooling, newDtype, device, loadIn, inFull, seed);
+        return new ModelOptions(task, labels, pooling, newDtype, device, loadIn, inFull, newClasses, seed);
     }
 
     public ModelOptions withDevice(DeviceSpec newDevice) {
-        return new ModelOptions(task, labels, pooling, dtype, newDevice, loadIn, inFull, seed);
+        return new ModelOptions(task, labels, pooling, dtype, newDevice, loadIn, inFull, newClasses, seed);
     }
 
     public ModelOptions withSeed(long newSeed) {
-        return new ModelOptions(task, labels, pooling, dtype, device, loadIn, inFull, newSeed);
+        return new ModelOptions(task, labels, pooling, dtype, device, loadIn, inFull, newClasses, newSeed);
     }
 
     public ModelOptions withLoadIn(LoadIn newLoadIn) {
-        return new ModelOptions(task, labels, pooling, dtype, device, newLoadIn, inFull, seed);
+        return new ModelOptions(task, labels, pooling, dtype, device, newLoadIn, inFull, newClasses, seed);
     }
 
     public ModelOptions withInFull(List<String> modules) {
-        return new ModelOptions(task, labels, pooling, dtype, device, loadIn, modules, seed);
+        return new ModelOptions(task, labels, pooling, dtype, device, loadIn, modules, newClasses, seed);
+    }
+
+    public ModelOptions withNewClasses(boolean anew) {
+        return new ModelOptions(task, labels, pooling, dtype, device, loadIn, inFull, anew, seed);
     }
 
     /** Whether the parameter of this name is kept in fewer bits than the model computes in, if its role allows. */

@@ -63,8 +63,8 @@ class LabelsTest {
     void anUnknownLabelListsTheKnown() {
         Labels labels = Labels.ofNames(List.of("ham", "spam"));
         assertEquals(1, labels.index("spam"));
-        var fault = assertThrows(ConfigException.class, () -> labels.index("Spam"));
-        assertEquals("label \"Spam\" is unknown; the labels are \"ham\", \"spam\"", fault.getMessage());
+        var fault = assertThrows(ConfigException.class, () -> labels.index("eggs"));
+        assertEquals("label \"eggs\" is unknown; the labels are \"ham\", \"spam\"", fault.getMessage());
         var many = Labels.ofNames(IntStream.range(0, 50).mapToObj(i -> "c" + i).toList());
         assertTrue(assertThrows(ConfigException.class, () -> many.index("x"))
                 .getMessage()
@@ -80,5 +80,15 @@ class LabelsTest {
         Labels numbers = Labels.ofNames(List.of("1", "2"));
         assertEquals(0, numbers.index("1"));
         assertThrows(ConfigException.class, () -> numbers.index("0"));
+    }
+
+    @Test
+    void theCaseOfANameTellsApartOnlyWhatNothingElseDoes() {
+        Labels named = Labels.ofNames(List.of("CONTRADICTION", "NEUTRAL", "ENTAILMENT"));
+        assertEquals(2, named.index("entailment"));
+        Labels months = Labels.ofNames(List.of("may", "May", "june"));
+        assertEquals(1, months.index("May"));
+        assertThrows(ConfigException.class, () -> months.index("MAY"));
+        assertEquals(2, months.index("June"));
     }
 }

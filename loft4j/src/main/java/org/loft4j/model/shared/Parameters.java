@@ -25,7 +25,8 @@ import org.loft4j.tensor.NativeScope;
  * The parameters of a model: which it has, in the order of use, and which of them a checkpoint may lack.
  *
  * @param body must be in every checkpoint; the first tells the dtype of the file
- * @param head parts that are made anew, each as a whole, where a checkpoint lacks one or has it for another number of classes
+ * @param head parts that are made anew, each as a whole, where a checkpoint lacks one or has it for another number of classes; the last
+ *     one tells the classes apart
  * @param initializerRange standard deviation of new matrices
  */
 public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> head, double initializerRange) {
@@ -52,8 +53,9 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
             throws CheckpointException {
         List<ParameterSpec> found = new ArrayList<>(body);
         List<ParameterSpec> created = new ArrayList<>();
-        for (List<ParameterSpec> part : head) {
-            (isUsable(reader, part) ? found : created).addAll(part);
+        for (int i = 0; i < head.size(); i++) {
+            boolean anew = options.newClasses() && i == head.size() - 1;
+            (!anew && isUsable(reader, head.get(i)) ? found : created).addAll(head.get(i));
         }
         reader.require(
                 ParameterSpec.shapes(found),

@@ -1,0 +1,71 @@
+package org.loft4j.cli;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.OptionalInt;
+import java.util.stream.Collectors;
+import org.loft4j.data.Labels;
+import org.loft4j.model.Models;
+
+/**
+ * The classes that a training learns, and what becomes of those that its model tells apart already.
+ *
+ * @param labels by index
+ * @param anew whether the layer that tells the classes apart is drawn anew, since it was trained for as many others
+ * @param told what there is to say of it; empty where the model's classes are those of the data, or it has none of its own
+ */
+record LearntClasses(Labels labels, boolean anew, String told) {
+    private static final int SHOWN = 5;
+
+    /**
+     * The model's classes stay as they are where the data has no others, whatever the case of the names, and where it numbers all of
+     * them from 0 on. LABEL_0, LABEL_1 … say nothing of what a class is.
+     *
+     * @param own those of the data
+     * @param modelLabels those of the model; empty where it has none
+     */
+    static LearntClasses of(Labels own, List<String> modelLabels) {
+        if (modelLabels.size() < 2 || modelLabels.containsAll(own.names())) {
+            return new LearntClasses(modelLabels.size() < 2 ? own : Labels.ofNames(modelLabels), false, "");
+        }
+        if (modelLabels.equals(Models.unnamedLabels(modelLabels.size()))) {
+            return new LearntClasses(own, false, "");
+        }
+        Labels known = Labels.ofNames(modelLabels);
+        boolean asMany = own.size() == known.size();
+        List<OptionalInt> places = own.names().stream().map(known::find).toList();
+        boolean all = places.stream().allMatch(OptionalInt::isPresent)
+                && places.stream().distinct().count() == places.size();
+        boolean named = all
+                && own.names().stream()
+                        .allMatch(name -> known.names()
+                                .get(known.index(name))
+                                .toLowerCase(Locale.ROOT)
+                                .equals(name.toLowerCase(Locale.ROOT)));
+        if (named) {
+            return new LearntClasses(known, false, "");
+        }
+        if (all && asMany) {
+            return new LearntClasses(
+                    known,
+                    false,
+                    "the labels " + some(own) + " are taken for the model's " + some(known) + ", by number");
+        }
+        return new LearntClasses(
+                own,
+                asMany,
+                asMany
+                        ? "the model tells " + some(known) + " apart, and the data " + some(own)
+                                + ": the layer that does it starts from random numbers; to go on with the model's, name the labels"
+                                + " as it does"
+                        : "");
+    }
+
+    private static String some(Labels labels) {
+        return labels.names().stream()
+                        .limit(SHOWN)
+                        .map(name -> '"' + name + '"')
+                        .collect(Collectors.joining(", "))
+                + (labels.size() > SHOWN ? ", …" : "");
+    }
+}
