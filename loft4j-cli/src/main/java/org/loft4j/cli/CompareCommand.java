@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.data.Columns;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.cli.compare.Comparison;
@@ -169,6 +170,9 @@ final class CompareCommand implements Verb {
     @Mixin(name = "Data")
     DataFlags data;
 
+    @Mixin(name = "Rows with faults")
+    FaultFlags faults;
+
     @Mixin(name = "Packing")
     PackingFlags packing;
 
@@ -279,10 +283,11 @@ final class CompareCommand implements Verb {
             err().println("loft: " + warning);
         }
         List<String> known = task.isClassification() ? Models.labels(directory) : List.of();
-        TrainingRows rows = TrainingRows.read(task, data, evalData, 0, known, 0);
-        List<Row> test = TrainingRows.heldOut(
-                Objects.requireNonNull(testData),
-                data.columns(task == Task.SEQUENCE_CLASSIFICATION),
+        FaultyRows faulty = faults.rows(err());
+        TrainingRows rows = TrainingRows.read(task, data, evalData, 0, known, 0, faulty);
+        Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
+        List<Row> test = TrainingRows.alike(
+                faulty.read(Objects.requireNonNull(testData), columns, "test").rows(),
                 rows.train().get(0));
         ComparisonData encoded = encode(directory, rows, test);
         encoded.warnings().forEach(line -> err().println("loft: " + line));

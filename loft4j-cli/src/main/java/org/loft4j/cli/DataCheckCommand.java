@@ -119,7 +119,7 @@ final class DataCheckCommand implements Verb {
         LearntClasses classes = task.isClassification() ? classes(train, directory, stops) : null;
         if (classes != null || !task.isClassification()) {
             List<Row> rows = train.data().rows();
-            TrainingRows encoding = new TrainingRows(task, rows, null, classes, "");
+            TrainingRows encoding = new TrainingRows(task, rows, null, classes, FaultyRows.END, "");
             encoding.tellOfClasses(spec.commandLine().getErr());
             try (Tokenizer tokenizer = Tokenizer.open(directory)) {
                 ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows) : null;

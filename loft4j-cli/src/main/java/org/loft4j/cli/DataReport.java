@@ -93,6 +93,11 @@ record DataReport(
             }
             text.append('\n');
         }
+        if (part.data().blank() > 0) {
+            text.append("  blank texts, which are left out: ")
+                    .append(Quantities.count(part.data().blank()))
+                    .append('\n');
+        }
         if (part.emptyAnswers() > 0) {
             text.append("  empty answers: ")
                     .append(Quantities.count(part.emptyAnswers()))
@@ -166,6 +171,7 @@ record DataReport(
             if (!part.lengths().isEmpty()) {
                 one.put("tokens", part.lengths().tree());
             }
+            one.put("blank", part.data().blank());
             one.put("rows_cut", part.cut().rows());
             one.put("answers_cut", part.cut().completions());
             one.put("tokens_cut", part.cut().tokens());

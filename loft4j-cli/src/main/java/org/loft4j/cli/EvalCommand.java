@@ -7,11 +7,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.loft4j.cli.report.Table;
-import org.loft4j.data.DataFiles;
+import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.ImageDataset;
 import org.loft4j.data.Labels;
 import org.loft4j.data.Row;
+import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.image.Augmentation;
 import org.loft4j.data.image.LabeledImages;
@@ -49,6 +50,9 @@ final class EvalCommand implements Verb {
 
     @Mixin(name = "Data")
     DataFlags data;
+
+    @Mixin(name = "Rows with faults")
+    FaultFlags faults;
 
     @Mixin(name = "Conversations")
     ChatFlags chat;
@@ -103,25 +107,30 @@ final class EvalCommand implements Verb {
     private int judgeTexts(LoadedModel loaded) throws IOException {
         try (Tokenizer tokenizer = loaded.openTokenizer()) {
             Task task = loaded.model().task();
-            List<Row> rows = DataFiles.read(data.data, data.columns(task == Task.SEQUENCE_CLASSIFICATION));
+            FaultyRows faulty = faults.rows(spec.commandLine().getErr());
+            List<Row> rows = faulty.read(data.data, data.columns(task == Task.SEQUENCE_CLASSIFICATION), "evaluation")
+                    .rows();
             int maxLength = loaded.maxLength(data.maxLength);
-            Dataset dataset = switch (task) {
-                case CAUSAL_LM -> Dataset.causalLm(rows, tokenizer, maxLength, chat.format(loaded, rows));
-                case TOKEN_CLASSIFICATION -> Dataset.tokenClassification(rows, labels(loaded), tokenizer, maxLength);
-                default -> Dataset.classification(rows, labels(loaded), tokenizer, maxLength);
+            ChatFormat format = task == Task.CAUSAL_LM ? chat.format(loaded, rows) : null;
+            StreamingDataset.Encoder encoder = some -> switch (task) {
+                case CAUSAL_LM -> Dataset.causalLm(some, tokenizer, maxLength, format);
+                case TOKEN_CLASSIFICATION -> Dataset.tokenClassification(some, labels(loaded), tokenizer, maxLength);
+                default -> Dataset.classification(some, labels(loaded), tokenizer, maxLength);
             };
-            Evaluation evaluation = new Evaluator(loaded.model(), tokenizer.padId(), batchSize).evaluate(dataset);
-            long cut = dataset.truncations().rows();
+            FaultyRows.Kept kept = faulty.encode(rows, encoder, "evaluation");
+            Evaluation evaluation =
+                    new Evaluator(loaded.model(), tokenizer.padId(), batchSize).evaluate(kept.dataset());
+            long cut = kept.dataset().truncations().rows();
             if (cut > 0) {
                 PrintWriter err = spec.commandLine().getErr();
-                err.println("loft: " + cut + " of " + rows.size() + " rows were cut to " + maxLength
+                err.println("loft: " + cut + " of " + kept.rows().size() + " rows were cut to " + maxLength
                         + " tokens (--max-length)");
                 err.flush();
             }
             Map<String, Object> length = new LinkedHashMap<>();
             length.put("max_length", maxLength);
             length.put("rows_cut", cut);
-            print(evaluation, rows.size(), length);
+            print(evaluation, kept.rows().size(), length);
             return ExitCode.OK;
         }
     }

@@ -50,18 +50,20 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
                     + " rows leaves none held out: choose another share or name a file");
         }
         List<Row> eval = evalFile != null
-                ? TrainingRows.heldOut(evalFile, columns, scan.first().get(0))
+                ? TrainingRows.alike(
+                        DataFiles.read(evalFile, columns), scan.first().get(0))
                 : split ? scan.heldOut() : null;
         RowSource source = split ? all.where(row -> !TrainTestSplit.isHeldOut(row, evalShare, seed)) : all;
         LearntClasses classes =
                 task.isClassification() ? LearntClasses.of(Labels.of(scan), modelLabels) : null;
         String shape = Quantities.of(scan.rows() + scan.heldOut().size(), "row") + " of " + all.columns()
                 + " (--format " + all.format().word() + ") in " + data.data.shown() + ", read as they are learnt"
+                + TrainingRows.blank(all.blank())
                 + (split && classes != null
                         ? TrainingRows.heldOutAlone("rows", scan.labels(), Labels.namesIn(scan.heldOut()))
                         : "");
         return new StreamedRows(
-                source, scan, new TrainingRows(task, scan.first(), eval, classes, shape));
+                source, scan, new TrainingRows(task, scan.first(), eval, classes, FaultyRows.END, shape));
     }
 
     /**

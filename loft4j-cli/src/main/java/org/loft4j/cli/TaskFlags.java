@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.data.DataFiles;
 import org.loft4j.cli.compare.Comparison;
 import org.loft4j.cli.compare.ComparisonData;
 import org.loft4j.cli.demo.CacheDirectory;
@@ -119,9 +120,9 @@ final class TaskFlags {
         List<String> known = task == Task.SEQUENCE_CLASSIFICATION ? Models.labels(directory) : List.of();
         TrainingRows rows = TrainingRows.read(task, flags, evalData, 0, known, 0);
         rows.tellOfClasses(verb.commandLine().getErr());
-        List<Row> test = TrainingRows.heldOut(
-                Objects.requireNonNull(testData),
-                flags.columns(task == Task.SEQUENCE_CLASSIFICATION),
+        List<Row> test = TrainingRows.alike(
+                DataFiles.read(
+                        Objects.requireNonNull(testData), flags.columns(task == Task.SEQUENCE_CLASSIFICATION)),
                 rows.train().get(0));
         int length = (int) Math.min(Models.maxPositions(directory), maxLength == null ? 512 : maxLength);
         Map<String, Object> described = new LinkedHashMap<>();

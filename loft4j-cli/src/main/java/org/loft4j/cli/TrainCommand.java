@@ -99,6 +99,9 @@ final class TrainCommand implements Verb {
     @Mixin(name = "Packing")
     PackingFlags packing;
 
+    @Mixin(name = "Rows with faults")
+    FaultFlags faults;
+
     @Mixin(name = "Streaming")
     StreamFlags stream;
 
@@ -146,6 +149,11 @@ final class TrainCommand implements Verb {
         ModelFlags.requireModel(problems, spec, model);
         data.check(problems);
         stream.check(problems, packing.packing);
+        if (faults.skip && stream.streaming) {
+            problems.add(
+                    "--skip-faulty-rows and --streaming exclude each other: whether a row can be used shows only when it is"
+                            + " tokenized, and how many there are must be known before; 'loft data check' tells all that cannot");
+        }
         chat.check(problems);
         images.check(problems);
         eval.check(problems);
@@ -203,7 +211,7 @@ final class TrainCommand implements Verb {
                 stream.streaming ? StreamedRows.read(task, data, eval.file, eval.share, known, run.seed) : null;
         TrainingRows rows = streamed != null
                 ? streamed.known()
-                : TrainingRows.read(task, data, eval.file, eval.share, known, run.seed);
+                : TrainingRows.read(task, data, eval.file, eval.share, known, run.seed, faults.rows(err()));
         rows.tellShape(err());
         TrainingRows.tellOfLabels(task, asked, rows.train(), err());
         ModelOptions options = rows.options(options(task));
@@ -276,6 +284,10 @@ final class TrainCommand implements Verb {
         if (stream.streaming) {
             throw new ConfigException(
                     "--streaming is for rows of text; images are read as they are learnt in any case");
+        }
+        if (faults.skip) {
+            throw new ConfigException(
+                    "--skip-faulty-rows is for rows of text; files that are no images are left out in any case");
         }
         TrainingImages rows = TrainingImages.read(data, images, eval, Models.labels(directory), run.seed);
         err().println("loft: " + rows.shape());

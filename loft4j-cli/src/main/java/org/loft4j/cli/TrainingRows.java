@@ -8,10 +8,10 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.DataException;
 import org.loft4j.ConfigException;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Columns;
-import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.DataRows;
 import org.loft4j.data.Dataset;
@@ -31,6 +31,7 @@ import org.loft4j.nn.Task;
  * @param train rows to learn from
  * @param eval held-out rows; null for none
  * @param classes of a classifier; null for a language model
+ * @param faulty what becomes of rows that cannot be used
  * @param shape what the rows were recognised as, in words, and which classes none to learn from has
  */
 record TrainingRows(
@@ -38,6 +39,7 @@ record TrainingRows(
         List<Row> train,
         @Nullable List<Row> eval,
         @Nullable LearntClasses classes,
+        FaultyRows faulty,
         String shape) {
     private static final int SHOWN = 5;
 
@@ -54,10 +56,25 @@ record TrainingRows(
             List<String> modelLabels,
             long seed)
             throws IOException {
+        return read(task, data, evalFile, evalShare, modelLabels, seed, FaultyRows.END);
+    }
+
+    /** @param faulty what becomes of rows that cannot be used */
+    static TrainingRows read(
+            Task task,
+            DataFlags data,
+            @Nullable DataReference evalFile,
+            double evalShare,
+            List<String> modelLabels,
+            long seed,
+            FaultyRows faulty)
+            throws IOException {
         Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
-        DataRows read = DataFiles.readRows(data.data, columns);
+        DataRows read = faulty.read(data.data, columns, "training");
         List<Row> train = read.rows();
-        List<Row> eval = evalFile == null ? null : heldOut(evalFile, columns, train.get(0));
+        List<Row> eval = evalFile == null
+                ? null
+                : alike(faulty.read(evalFile, columns, "held-out").rows(), train.get(0));
         // before the split, which may hold out all rows of a class
         LearntClasses classes = task.isClassification()
                 ? LearntClasses.of(Labels.of(train), modelLabels)
@@ -69,26 +86,25 @@ record TrainingRows(
             eval = split.test();
             shape += classes == null ? "" : heldOutAlone("rows", Labels.namesIn(train), Labels.namesIn(eval));
         }
-        return new TrainingRows(task, train, eval, classes, shape);
+        return new TrainingRows(task, train, eval, classes, faulty, shape);
     }
 
     /**
-     * Rows to evaluate on, from a file of their own.
+     * Rows to evaluate on, which come from a file of their own.
      *
      * @param learnt one of the rows to learn from
      * @throws DataException if they are pairs of texts where those are not, or the other way round
      */
-    static List<Row> heldOut(DataReference file, Columns columns, Row learnt) throws IOException {
-        List<Row> rows = DataFiles.read(file, columns);
-        if (isPair(learnt) != isPair(rows.get(0))) {
-            throw rows.get(0)
+    static List<Row> alike(List<Row> heldOut, Row learnt) throws DataException {
+        if (isPair(learnt) != isPair(heldOut.get(0))) {
+            throw heldOut.get(0)
                     .origin()
                     .fault((isPair(learnt)
                                     ? "holds one text, and the rows to learn from hold pairs of texts"
                                     : "holds a pair of texts, and the rows to learn from hold one text")
                             + ": name the columns (--text-column, --text-pair-column)");
         }
-        return rows;
+        return heldOut;
     }
 
     private static boolean isPair(Row row) {
@@ -97,7 +113,12 @@ record TrainingRows(
 
     private static String shape(DataRows read, DataReference data) {
         return Quantities.of(read.rows().size(), "row") + " of " + read.columns() + " (--format "
-                + read.format().word() + ") in " + data.shown();
+                + read.format().word() + ") in " + data.shown() + blank(read.blank());
+    }
+
+    /** How many texts said nothing, in words; empty if there are none. */
+    static String blank(long rows) {
+        return rows == 0 ? "" : "; " + Quantities.of(rows, "blank text") + " left out";
     }
 
     /**
@@ -155,9 +176,10 @@ record TrainingRows(
             String kind,
             PrintWriter err)
             throws IOException {
-        Dataset dataset = encode(rows, tokenizer, chat, maxLength, packed);
+        FaultyRows.Kept kept = faulty.encode(rows, some -> encode(some, tokenizer, chat, maxLength, packed), kind);
+        Dataset dataset = kept.dataset();
         tell(
-                rows.size(),
+                kept.rows().size(),
                 packed ? 0 : dataset.size(),
                 dataset.truncations(),
                 dataset.altered(),

@@ -13,7 +13,7 @@ import org.loft4j.DataException;
  * <ul>
  *   <li>{@code .jsonl}, {@code .ndjson}: one JSON object a line; {@code .json}: the same, or one array of objects;
  *   <li>{@code .csv}, {@code .tsv}: a header line, then one row a line; quoted values may hold line ends;
- *   <li>{@code .txt}: each line that is not blank is a row;
+ *   <li>{@code .txt}: each line is a row;
  *   <li>each of these with {@code .gz} behind it;
  *   <li>{@code .parquet}, and {@code .jsonl.zst}: read by DuckDB, which must be on the class path ({@code
  *       org.duckdb:duckdb_jdbc}), as are the results of queries.
@@ -22,7 +22,8 @@ import org.loft4j.DataException;
  * Text must be UTF-8 (a byte order mark is skipped). Rows are {@code text} and {@code label}, {@code text} alone, {@code
  * prompt} and {@code completion}, {@code instruction}, {@code input} and {@code output}, or, but in CSV and TSV, {@code messages} or
  * {@code conversations} (which come first where a row has several of these), or {@code tokens} and {@code tags}; all rows are of one
- * kind, further columns are not read. Prompt and completion may be lists of messages too.
+ * kind, further columns are not read. Of rows that are text alone those that are blank are left out. Prompt and completion may be
+ * lists of messages too.
  */
 public final class DataFiles {
     private DataFiles() {}
@@ -48,7 +49,7 @@ public final class DataFiles {
 
     /** The same, with what the rows were recognised as. */
     public static DataRows readRows(DataReference data, Columns columns) throws DataException {
-        return collect(data, columns, null);
+        return collect(data, columns, null, false);
     }
 
     /**
@@ -59,7 +60,18 @@ public final class DataFiles {
      */
     public static DataRows readWhatCanBe(DataReference data, Columns columns, Consumer<DataException> faults)
             throws DataException {
-        return collect(data, columns, faults);
+        return collect(data, columns, faults, false);
+    }
+
+    /**
+     * Reads the rows that can be used, and leaves out the others.
+     *
+     * @param faults takes what is wrong with those
+     * @throws DataException if there are no such files, or one of them cannot be read to its end or holds another kind of row
+     */
+    public static DataRows readWithoutFaulty(DataReference data, Columns columns, Consumer<DataException> faults)
+            throws DataException {
+        return collect(data, columns, faults, true);
     }
 
     /** The same rows, read as they are asked for, so that they need not fit into memory. */
@@ -67,10 +79,11 @@ public final class DataFiles {
         return new DataStream(data, columns);
     }
 
-    private static DataRows collect(DataReference data, Columns columns, @Nullable Consumer<DataException> faults)
+    private static DataRows collect(
+            DataReference data, Columns columns, @Nullable Consumer<DataException> faults, boolean rowsAlone)
             throws DataException {
         List<Row> rows = new ArrayList<>();
-        RowCollector collector = new RowCollector(columns, rows::add, faults);
+        RowCollector collector = new RowCollector(columns, rows::add, faults, rowsAlone);
         try (DataReading reading = DataReading.open(data, collector)) {
             while (reading.advance()) {
                 // the collector has it
@@ -83,7 +96,10 @@ public final class DataFiles {
         }
         RowKind kind = collector.kind();
         return new DataRows(
-                rows, kind == null ? RowFormat.AUTO : kind.format(), kind == null ? "nothing" : kind.describe());
+                rows,
+                kind == null ? RowFormat.AUTO : kind.format(),
+                kind == null ? "nothing" : kind.describe(),
+                collector.blanks());
     }
 
     /**

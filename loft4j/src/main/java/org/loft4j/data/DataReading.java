@@ -24,6 +24,7 @@ final class DataReading implements RowReading {
     private int next;
     private @Nullable RowReading current;
     private long before;
+    private long blankBefore;
 
     private DataReading(List<Named> sources, RowCollector rows) {
         this.sources = sources;
@@ -72,6 +73,7 @@ final class DataReading implements RowReading {
             try {
                 if (reading == null) {
                     before = rows.seen();
+                    blankBefore = rows.blanks();
                     reading = sources.get(next++).source().open(rows);
                     current = reading;
                 }
@@ -79,11 +81,13 @@ final class DataReading implements RowReading {
                     return true;
                 }
             } catch (DataException e) {
-                rows.fault(e);
+                rows.faultOfSource(e);
             }
             close();
             if (rows.seen() == before) {
-                rows.fault(new DataException(sources.get(next - 1).name(), "holds no rows"));
+                rows.faultOfSource(new DataException(
+                        sources.get(next - 1).name(),
+                        "holds no rows" + (rows.blanks() > blankBefore ? " but those whose text is blank" : "")));
             }
         }
     }

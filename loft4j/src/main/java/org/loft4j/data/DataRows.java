@@ -8,8 +8,9 @@ import java.util.List;
  * @param rows in the order of the data
  * @param format which columns make a row; {@link RowFormat#AUTO} where none could be read
  * @param columns these columns in words
+ * @param blank how many texts said nothing and were left out
  */
-public record DataRows(List<Row> rows, RowFormat format, String columns) {
+public record DataRows(List<Row> rows, RowFormat format, String columns, long blank) {
     public DataRows {
         rows = List.copyOf(rows);
     }

@@ -22,6 +22,8 @@ public final class DataStream implements RowSource {
     private @Nullable Map<Path, String> files;
     private @Nullable RowKind kind;
     private Origin first = Origin.MEMORY;
+    // of a whole pass; -1 before there was one
+    private long blank = -1;
 
     DataStream(DataReference data, Columns columns) {
         this.data = data;
@@ -43,6 +45,11 @@ public final class DataStream implements RowSource {
     public String columns() {
         RowKind known = kind;
         return known == null ? "nothing" : known.describe();
+    }
+
+    /** How many texts said nothing and were left out; 0 before the rows were read to their end. */
+    public long blank() {
+        return Math.max(0, blank);
     }
 
     @Override
@@ -89,6 +96,7 @@ public final class DataStream implements RowSource {
         private final Deque<Row> read = new ArrayDeque<>();
         private final RowCollector rows = new RowCollector(columns, read::add, null);
         private final DataReading reading;
+        private boolean skipped;
 
         Cursor() throws DataException {
             RowKind known = kind;
@@ -102,6 +110,9 @@ public final class DataStream implements RowSource {
         public @Nullable Row next() throws DataException {
             while (read.isEmpty() && reading.advance()) {
                 // a row, unless it ended in a fault
+            }
+            if (read.isEmpty() && !skipped) {
+                blank = rows.blanks();
             }
             if (kind == null && !read.isEmpty()) {
                 kind = rows.kind();
@@ -118,7 +129,10 @@ public final class DataStream implements RowSource {
                 next();
                 left--;
             }
-            while (left > 0 && reading.pass()) {
+            // what is left out shows only when it is read
+            boolean reads = kind instanceof RowKind.Plain && blank != 0;
+            skipped |= left > 0 && !reads;
+            while (left > 0 && (reads ? next() != null : reading.pass())) {
                 left--;
                 if (Thread.currentThread().isInterrupted()) {
                     throw new InterruptedIOException("stopped on the way to row " + (count + 1) + " of " + name());

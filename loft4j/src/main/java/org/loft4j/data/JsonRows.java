@@ -125,7 +125,11 @@ final class JsonRows {
         } else {
             requireSameKind(known, rows.first(), keys, origin);
         }
-        rows.add(row(known, object, origin));
+        if (known instanceof RowKind.Plain plain && rows.isBlank(string(object, plain.text(), origin))) {
+            rows.blank();
+        } else {
+            rows.add(row(known, object, origin));
+        }
     }
 
     private void requireSameKind(RowKind kind, Origin first, Set<String> keys, Origin origin) throws DataException {

@@ -9,18 +9,26 @@ final class RowCollector {
     private final Columns columns;
     private final Consumer<Row> rows;
     private final @Nullable Consumer<DataException> faults;
+    private final boolean rowsAlone;
     private @Nullable RowKind kind;
     private Origin first = Origin.MEMORY;
     private long seen;
+    private long blank;
 
     /**
      * @param rows takes the rows
      * @param faults takes the faults of rows, which are then left out; null where the first one ends the reading
      */
     RowCollector(Columns columns, Consumer<Row> rows, @Nullable Consumer<DataException> faults) {
+        this(columns, rows, faults, false);
+    }
+
+    /** @param rowsAlone whether the fault of a file as a whole ends the reading all the same */
+    RowCollector(Columns columns, Consumer<Row> rows, @Nullable Consumer<DataException> faults, boolean rowsAlone) {
         this.columns = columns;
         this.rows = rows;
         this.faults = faults;
+        this.rowsAlone = rowsAlone;
     }
 
     Columns columns() {
@@ -67,6 +75,29 @@ final class RowCollector {
             throw fault;
         }
         faults.accept(fault);
+    }
+
+    /** Goes on behind a file or a query of which nothing more can be read, or ends the reading. */
+    void faultOfSource(DataException fault) throws DataException {
+        if (rowsAlone) {
+            throw fault;
+        }
+        fault(fault);
+    }
+
+    /** Whether a text is one that says nothing, which is left out where all there is to learn is text. */
+    boolean isBlank(String text) {
+        return columns.answers() && text.isBlank();
+    }
+
+    /** Goes past such a row. */
+    void blank() {
+        blank++;
+    }
+
+    /** How many there were. */
+    long blanks() {
+        return blank;
     }
 
     /** Rows and faults so far: where it does not grow, a file holds nothing. */

@@ -61,7 +61,13 @@ final class TableRows implements RowReading {
             return false;
         }
         try {
-            rows.add(checked(values, records.origin()));
+            requireAll(values, records.origin());
+            RowKind known = Objects.requireNonNull(kind);
+            if (known instanceof RowKind.Plain plain && rows.isBlank(value(plain.text(), values))) {
+                rows.blank();
+            } else {
+                rows.add(row(known, values, records.origin()));
+            }
         } catch (DataException e) {
             rows.fault(e);
         }
@@ -163,13 +169,11 @@ final class TableRows implements RowReading {
         return values;
     }
 
-    private Row checked(List<String> values, Origin origin) throws DataException {
-        RowKind known = Objects.requireNonNull(kind);
+    private void requireAll(List<String> values, Origin origin) throws DataException {
         if (values.size() != header.size()) {
             throw origin.fault("has " + values.size() + (values.size() == 1 ? " value" : " values")
                     + ", but the header names " + header.size() + " columns: " + Quoted.list(header));
         }
-        return row(known, values, origin);
     }
 
     private RowKind recognise(Origin origin) throws DataException {

@@ -111,8 +111,8 @@ class DataFilesTest {
             {"text": 5}                       | "text" must be a string, found 5
             {"text": null}                    | "text" must be a string, found null
             {"text": ["a"]}                   | "text" must be a string, found an array
-            {"text": ""}                      | "text" is empty
-            {"text": " \\t "}                 | "text" is empty
+            {"text": "", "label": "a"}        | "text" is empty
+            {"text": " \\t ", "label": "a"}   | "text" is empty
             {"text": "a", "label": ""}        | "label" is empty
             {"text": "a", "label": null}      | "label" must be a name or a whole number, found null
             {"text": "a", "label": 0.5}       | "label" must be a name or a whole number, found 0.5
@@ -123,6 +123,13 @@ class DataFilesTest {
             """)
     void wrongRowsAreFaults(String row, String fault) throws IOException {
         assertFault(", line 2: " + fault, file("a.jsonl", "\n" + row + "\n"));
+    }
+
+    @Test
+    void aFileOfBlankTextsIsAFault() throws IOException {
+        assertFault(
+                ": holds no rows but those whose text is blank",
+                file("blank.jsonl", "{\"text\": \"\"}\n{\"text\": \" \"}\n"));
     }
 
     @Test

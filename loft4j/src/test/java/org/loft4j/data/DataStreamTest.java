@@ -96,4 +96,26 @@ class DataStreamTest {
         assertTrue(String.valueOf(assertThrows(DataException.class, parts::open).getMessage())
                 .contains("means other files than when it was read first"));
     }
+
+    @Test
+    void textsThatSayNothingAreLeftOutFromAnyRowOn() throws IOException {
+        StringBuilder text = new StringBuilder("text,more\n,0\n");
+        for (int i = 0; i < ROWS; i++) {
+            text.append("row ").append(i).append(",1\n").append(" ,2\n".repeat(i % 3));
+        }
+        Path file = Files.writeString(folder.resolve("rows.csv"), text);
+        List<Row> expected = DataFiles.read(file);
+        assertEquals(texts(), expected.stream().map(RowText::question).toList());
+        DataStream read = DataFiles.stream(DataReference.of(file), Columns.auto());
+        assertEquals(ROWS, RowScan.of(read).rows());
+        assertEquals(1 + 7 + 2 * 7 + 1, read.blank());
+        for (DataStream stream : List.of(read, DataFiles.stream(DataReference.of(file), Columns.auto()))) {
+            for (int skipped : new int[] {1, 2, 7, ROWS - 1, ROWS}) {
+                try (RowCursor cursor = stream.open()) {
+                    cursor.skip(skipped);
+                    assertEquals(expected.subList(skipped, ROWS), rest(cursor), "from " + skipped);
+                }
+            }
+        }
+    }
 }
