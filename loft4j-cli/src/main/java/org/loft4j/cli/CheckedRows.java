@@ -66,7 +66,7 @@ record CheckedRows(
                 }
                 List<Row> rows = new ArrayList<>(all.rows());
                 rows.addAll(read.rows());
-                all = new DataRows(rows, all.format(), all.columns(), all.blank() + read.blank());
+                all = new DataRows(rows, all.format(), all.columns(), all.classes(), all.blank() + read.blank());
             }
         }
         if (all == null) {

@@ -155,7 +155,8 @@ final class DataCheckCommand implements Verb {
             return null;
         }
         try {
-            return LearntClasses.of(Labels.of(train.data().rows()), Models.labels(directory));
+            return LearntClasses.of(
+                    Labels.of(train.data().rows()).inOrder(train.data().classes()), Models.labels(directory));
         } catch (DataException e) {
             stops.add(String.valueOf(e.getMessage()));
             return null;

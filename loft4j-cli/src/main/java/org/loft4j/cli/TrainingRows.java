@@ -77,7 +77,7 @@ record TrainingRows(
                 : alike(faulty.read(evalFile, columns, "held-out").rows(), train.get(0));
         // before the split, which may hold out all rows of a class
         LearntClasses classes = task.isClassification()
-                ? LearntClasses.of(Labels.of(train), modelLabels)
+                ? LearntClasses.of(Labels.of(train).inOrder(read.classes()), modelLabels)
                 : null;
         String shape = shape(read, data.data);
         if (eval == null && evalShare > 0) {

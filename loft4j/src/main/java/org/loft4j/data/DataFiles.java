@@ -99,6 +99,7 @@ public final class DataFiles {
                 rows,
                 kind == null ? RowFormat.AUTO : kind.format(),
                 kind == null ? "nothing" : kind.describe(),
+                collector.classes(),
                 collector.blanks());
     }
 

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
@@ -22,6 +23,7 @@ public final class DataStream implements RowSource {
     private @Nullable Map<Path, String> files;
     private @Nullable RowKind kind;
     private Origin first = Origin.MEMORY;
+    private List<String> classes = List.of();
     // of a whole pass; -1 before there was one
     private long blank = -1;
 
@@ -45,6 +47,11 @@ public final class DataStream implements RowSource {
     public String columns() {
         RowKind known = kind;
         return known == null ? "nothing" : known.describe();
+    }
+
+    /** The names of the classes in the order that the data give them; empty where they give none, or until a row was read. */
+    public List<String> classes() {
+        return classes;
     }
 
     /** How many texts said nothing and were left out; 0 before the rows were read to their end. */
@@ -116,6 +123,7 @@ public final class DataStream implements RowSource {
             }
             if (kind == null && !read.isEmpty()) {
                 kind = rows.kind();
+                classes = rows.classes();
                 first = rows.first();
             }
             return read.poll();

@@ -83,7 +83,22 @@ final class DuckDb implements AutoCloseable {
 
     /** Reads a Parquet file; folders named like {@code label=1} add no column. */
     RowReading parquet(Path file, RowCollector rows) throws DataException {
-        return query("FROM read_parquet(" + exactly(file) + ", hive_partitioning = false)", file.toString(), rows);
+        return query(
+                "FROM read_parquet(" + exactly(file) + ", hive_partitioning = false)",
+                file.toString(),
+                rows,
+                classes(file));
+    }
+
+    private ClassNames classes(Path file) throws DataException {
+        String query = "SELECT decode(value) FROM parquet_kv_metadata(" + exactly(file)
+                + ") WHERE decode(key) = 'huggingface'";
+        try (Statement statement = connection.createStatement();
+                ResultSet result = statement.executeQuery(query)) {
+            return ClassNames.read(result.next() ? result.getString(1) : null);
+        } catch (SQLException e) {
+            throw new DataException(file, complaint(e));
+        }
     }
 
     /** Reads JSON Lines that are packed as the name says; each object as it stands. */
@@ -98,12 +113,17 @@ final class DuckDb implements AutoCloseable {
      * @param source what messages call it
      */
     RowReading query(String query, String source, RowCollector rows) throws DataException {
+        return query(query, source, rows, ClassNames.NONE);
+    }
+
+    private RowReading query(String query, String source, RowCollector rows, ClassNames classes) throws DataException {
         // a table function that takes nothing but one SELECT
         String table = "query(" + literal(query) + ")";
         Map<String, String> types = columns(table, source);
         Origin whole = new Origin(source, 0, Origin.Unit.ROW);
         RowKind kind = RowKind.recognise(rows.columns(), types.keySet(), "", whole);
         rows.begin(kind, whole);
+        rows.classes(kind.label() == null ? List.of() : classes.of(kind.label()));
         Set<String> read = new LinkedHashSet<>(kind.columns());
         read.addAll(kind.optional());
         read.retainAll(types.keySet());
@@ -120,7 +140,7 @@ final class DuckDb implements AutoCloseable {
                 this,
                 "SELECT CAST(to_json(" + fields + ") AS VARCHAR) FROM " + table + " AS r",
                 source,
-                new JsonRows(rows)::readWithoutNulls);
+                new JsonRows(rows, classes)::readWithoutNulls);
     }
 
     /** Names and types of the columns. */

@@ -27,9 +27,16 @@ final class JsonRows {
             .build());
 
     private final RowCollector rows;
+    private final ClassNames classes;
 
     JsonRows(RowCollector rows) {
+        this(rows, ClassNames.NONE);
+    }
+
+    /** @param classes names of numbers that stand for classes */
+    JsonRows(RowCollector rows, ClassNames classes) {
         this.rows = rows;
+        this.classes = classes;
     }
 
     /** One object a line. */
@@ -145,7 +152,7 @@ final class JsonRows {
         }
     }
 
-    private static Row row(RowKind kind, ObjectNode object, Origin origin) throws DataException {
+    private Row row(RowKind kind, ObjectNode object, Origin origin) throws DataException {
         if (kind instanceof RowKind.Labeled labeled) {
             String pair = labeled.textPair();
             String label = labeled.label();
@@ -185,7 +192,7 @@ final class JsonRows {
         return RowCheck.plain(text, string(object, text, origin), origin);
     }
 
-    private static Row tagged(RowKind.Tagged kind, ObjectNode object, Origin origin) throws DataException {
+    private Row tagged(RowKind.Tagged kind, ObjectNode object, Origin origin) throws DataException {
         JsonNode words = object.get(kind.tokens());
         String column = kind.tags();
         if (column == null) {
@@ -236,8 +243,11 @@ final class JsonRows {
         return value.textValue();
     }
 
-    private static String label(@Nullable JsonNode value, String key, Origin origin) throws DataException {
-        if (value != null && (value.isTextual() || value.isBoolean() || value.isIntegralNumber())) {
+    private String label(@Nullable JsonNode value, String key, Origin origin) throws DataException {
+        if (value != null && value.isIntegralNumber()) {
+            return classes.name(value, key, origin);
+        }
+        if (value != null && (value.isTextual() || value.isBoolean())) {
             return value.asText();
         }
         throw origin.fault("\"" + key + "\" must be a name or a whole number, found " + describe(value));

@@ -115,6 +115,14 @@ public final class Labels {
         return new Labels(names);
     }
 
+    /** The same in the order of some names, if these are among them. */
+    public Labels inOrder(List<String> order) {
+        return order.containsAll(names)
+                ? new Labels(
+                        order.stream().distinct().filter(indices::containsKey).toList())
+                : this;
+    }
+
     /**
      * The labels of a model, in the order of its outputs. Several may have one name, as ImageNet's two kinds of crane have: rows
      * with that name are of the first.

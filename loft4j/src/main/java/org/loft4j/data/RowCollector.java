@@ -1,5 +1,6 @@
 package org.loft4j.data;
 
+import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
@@ -12,6 +13,7 @@ final class RowCollector {
     private final boolean rowsAlone;
     private @Nullable RowKind kind;
     private Origin first = Origin.MEMORY;
+    private List<String> classes = List.of();
     private long seen;
     private long blank;
 
@@ -56,6 +58,17 @@ final class RowCollector {
             throw origin.fault("holds " + found.describe() + ", but " + first.source() + " holds " + known.describe()
                     + ": all rows must be of one kind");
         }
+    }
+
+    /** Says in which order the data have their classes. */
+    void classes(List<String> names) {
+        if (classes.isEmpty()) {
+            classes = names;
+        }
+    }
+
+    List<String> classes() {
+        return classes;
     }
 
     void add(Row row) {

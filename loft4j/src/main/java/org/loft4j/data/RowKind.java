@@ -29,6 +29,11 @@ sealed interface RowKind {
         return List.of();
     }
 
+    /** The column of the classes; null where there are none, or they are not read. */
+    default @Nullable String label() {
+        return null;
+    }
+
     /** Whether a row holds lists, which a table of text cannot. */
     default boolean nested() {
         return false;
@@ -154,6 +159,11 @@ sealed interface RowKind {
         @Override
         public RowFormat format() {
             return RowFormat.TAGS;
+        }
+
+        @Override
+        public @Nullable String label() {
+            return tags;
         }
 
         @Override

@@ -196,4 +196,62 @@ class DuckDbTest {
                                 .get(0))
                         .text());
     }
+
+    /** Writes a file as the datasets library does, with the types of its columns. */
+    private Path labelled(String name, String query, String features) throws SQLException {
+        Path file = folder.resolve(name);
+        try (Connection connection = DriverManager.getConnection("jdbc:duckdb:");
+                Statement statement = connection.createStatement()) {
+            statement.execute("COPY (" + query + ") TO '" + file
+                    + "' (FORMAT parquet, KV_METADATA {huggingface: '{\"info\": {\"features\": " + features + "}}'})");
+        }
+        return file;
+    }
+
+    @Test
+    void numbersOfClassesHaveTheNamesThatTheFileGivesThem() throws Exception {
+        String type = "{\"names\": [\"World\", \"Sports\", \"Business\"], \"_type\": \"ClassLabel\"}";
+        Path file = labelled(
+                "news.parquet",
+                "SELECT * FROM (VALUES ('a', 0::BIGINT), ('b', 2), ('c', 1)) AS t(text, label)",
+                "{\"text\": {\"dtype\": \"string\", \"_type\": \"Value\"}, \"label\": " + type + "}");
+        DataRows read = DataFiles.readRows(DataReference.of(file), Columns.auto());
+        assertEquals(
+                List.of("World", "Business", "Sports"),
+                read.rows().stream().map(row -> ((LabeledText) row).label()).toList());
+        assertEquals(
+                List.of("World", "Sports", "Business"),
+                Labels.of(read.rows()).inOrder(read.classes()).names());
+        DataStream stream = DataFiles.stream(DataReference.of(file), Columns.auto());
+        assertEquals(
+                List.of("World", "Sports", "Business"),
+                Labels.of(RowScan.of(stream)).inOrder(stream.classes()).names());
+        Path hidden = labelled("test.parquet", "SELECT 'a' AS text, -1 AS label", "{\"label\": " + type + "}");
+        DataException fault = assertThrows(DataException.class, () -> DataFiles.read(hidden));
+        assertEquals(
+                hidden
+                        + ", row 1: \"label\" is -1, and the file names the classes 0 to 2: \"World\", \"Sports\", \"Business\"",
+                fault.getMessage());
+    }
+
+    @Test
+    void soHaveTheTagsOfWords() throws Exception {
+        String type = "{\"names\": [\"O\", \"B-PER\"], \"_type\": \"ClassLabel\"}";
+        for (String list : List.of(
+                "{\"feature\": " + type + ", \"_type\": \"Sequence\"}",
+                "{\"feature\": " + type + ", \"_type\": \"List\"}",
+                "[" + type + "]")) {
+            Path file = labelled(
+                    "words.parquet",
+                    "SELECT ['Ada', 'sang'] AS tokens, [1, 0] AS ner_tags",
+                    "{\"ner_tags\": " + list + "}");
+            assertEquals(
+                    List.of("B-PER", "O"), ((TaggedWords) DataFiles.read(file).get(0)).tags(), list);
+        }
+        for (String other : List.of("{\"ner_tags\": {\"dtype\": \"int64\", \"_type\": \"Value\"}}", "[3]", "{}")) {
+            Path file = labelled("words.parquet", "SELECT ['Ada', 'sang'] AS tokens, [1, 0] AS ner_tags", other);
+            assertEquals(List.of("1", "0"), ((TaggedWords) DataFiles.read(file).get(0)).tags(), other);
+        }
+        assertEquals(ClassNames.NONE, ClassNames.read("no JSON"));
+    }
 }
