@@ -176,6 +176,16 @@ sealed interface RowKind {
         return answer == null ? List.of(asked) : List.of(asked, answer);
     }
 
+    /** Names that data sets have for what an instruction is about, and for the answer: Alpaca's, and Dolly's. */
+    List<String> INPUTS = List.of("input", "context");
+
+    List<String> OUTPUTS = List.of("output", "response");
+
+    /** The first of some names that is there, else the first of all. */
+    private static String first(Collection<String> present, List<String> names) {
+        return names.stream().filter(present::contains).findFirst().orElse(names.get(0));
+    }
+
     /** Names that data sets have for the tags of words. */
     List<String> TAGS = List.of("tags", "ner_tags", "pos_tags", "labels");
 
@@ -193,8 +203,8 @@ sealed interface RowKind {
             case ALPACA ->
                 new Instructed(
                         named("instruction", "", present, where, origin),
-                        "input",
-                        asked.answers() ? named("output", "", present, where, origin) : null);
+                        first(present, INPUTS),
+                        asked.answers() ? named(first(present, OUTPUTS), "", present, where, origin) : null);
             case PROMPT ->
                 new Prompted(
                         named(or(asked.prompt(), "prompt"), "prompt", present, where, origin),
@@ -226,13 +236,21 @@ sealed interface RowKind {
             if (present.contains("conversations")) {
                 return RowFormat.SHAREGPT;
             }
-            boolean instructed = present.contains("instruction") && present.contains("output");
+            boolean instructed =
+                    present.contains("instruction") && OUTPUTS.stream().anyMatch(present::contains);
             if (present.contains("text")
                     && (present.contains("prompt") || (instructed && !present.contains("label")))) {
                 String other = present.contains("prompt") ? "prompt" : "instruction";
                 throw origin.fault(
                         where + "has both \"text\" and \"" + other + "\": name the columns to read"
                                 + " (text_column, or prompt_column and completion_column), or the format (text, prompt or alpaca)");
+            }
+            if (instructed && present.contains("prompt") && !present.contains("completion")) {
+                // the whole text, answer and all, as a rule
+                throw origin.fault(where + "has \"prompt\" without \"completion\" beside \"instruction\" and \""
+                        + first(present, OUTPUTS)
+                        + "\": name the format (--format alpaca reads these two), or the columns to"
+                        + " read (prompt_column and completion_column, or text_column for a text alone)");
             }
             if (present.contains("prompt")) {
                 return RowFormat.PROMPT;

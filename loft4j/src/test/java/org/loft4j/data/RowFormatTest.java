@@ -204,4 +204,33 @@ class RowFormatTest {
                 assertThrows(ConfigException.class, () -> new Columns("a", "b", null, null, RowFormat.TEXT))
                         .getMessage());
     }
+
+    @Test
+    void dollysNamesOfTheColumnsAreKnown() throws IOException {
+        Row read = row(
+                "dolly.jsonl",
+                "{\"instruction\": \"i\", \"context\": \"c\", \"response\": \"r\", \"category\": \"qa\"}",
+                Columns.auto());
+        PromptCompletion alpaca = (PromptCompletion)
+                row("alpaca.jsonl", "{\"instruction\": \"i\", \"input\": \"c\", \"output\": \"r\"}", Columns.auto());
+        assertEquals(alpaca.prompt(), ((PromptCompletion) read).prompt());
+        assertEquals(alpaca.turn(), ((PromptCompletion) read).turn());
+        assertEquals("r", ((PromptCompletion) read).completion());
+        PromptCompletion asked = (PromptCompletion)
+                row("asked.csv", "instruction,context\ni,c\n", Columns.auto().questions());
+        assertEquals(alpaca.prompt(), asked.prompt());
+    }
+
+    @Test
+    void aPromptThatHoldsItsAnswerIsNotTakenForAPrompt() throws IOException {
+        String row = "{\"instruction\": \"i\", \"input\": \"\", \"output\": \"o\", \"prompt\": \"i o\"}";
+        String fault = fault("code.jsonl", row, Columns.auto());
+        assertEquals(
+                "1: has \"prompt\" without \"completion\" beside \"instruction\" and \"output\": name the format (--format alpaca"
+                        + " reads these two), or the columns to read (prompt_column and completion_column, or text_column for a"
+                        + " text alone)",
+                fault);
+        PromptCompletion read = (PromptCompletion) row("code.jsonl", row, Columns.of(RowFormat.ALPACA));
+        assertEquals("o", read.completion());
+    }
 }
