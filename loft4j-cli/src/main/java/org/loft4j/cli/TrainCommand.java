@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,7 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.cli.WatchedRun.Samples;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Examples;
+import org.loft4j.data.ImageDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainingSet;
@@ -327,8 +329,8 @@ final class TrainCommand implements Verb {
         TrainReport report = new TrainReport(model.toString(), run.output, config);
         try (TrainingRun training = TrainingRun.open(opened, encoded, config, lora, run.output, run.onExisting())) {
             // of a run that goes on they were looked at when it began
-            if (encoded.train() instanceof StreamingDataset rows && training.step() == 0) {
-                StreamedRows.check(rows, encoded.maxLength(), err());
+            if (training.step() == 0) {
+                check(encoded);
             }
             try (Interruption interruption = new Interruption(
                     () -> {
@@ -351,6 +353,18 @@ final class TrainCommand implements Verb {
                     case DIVERGED -> ExitCode.SOFTWARE;
                     default -> ExitCode.OK;
                 };
+            }
+        }
+    }
+
+    /** Looks at what else shows only when the run comes to it. */
+    private void check(TrainData encoded) throws IOException {
+        if (encoded.train() instanceof StreamingDataset rows) {
+            StreamedRows.check(rows, encoded.maxLength(), err());
+        }
+        for (Object some : Arrays.asList(encoded.train(), encoded.eval())) {
+            if (some instanceof ImageDataset images) {
+                images.requireReadable();
             }
         }
     }

@@ -1,14 +1,23 @@
 package org.loft4j.data;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.zip.CRC32C;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.DataException;
+import org.loft4j.FileFault;
 import org.loft4j.data.image.Augmentation;
 import org.loft4j.data.image.ImageProcessor;
 import org.loft4j.data.image.LabeledImages;
@@ -17,6 +26,9 @@ import org.loft4j.tensor.Seeds;
 
 /** Images with the index of their class. They are decoded, resized and normalised when a batch asks for them. */
 public final class ImageDataset implements Examples {
+    /** How many of many faults are told. */
+    private static final int SHOWN = 20;
+
     private final LabeledImages images;
     private final int[] classes;
     private final Shape shape;
@@ -41,7 +53,7 @@ public final class ImageDataset implements Examples {
             try {
                 classes[i] = labels.index(images.label(i));
             } catch (ConfigException e) {
-                throw new DataException(java.nio.file.Path.of(images.name(i)), String.valueOf(e.getMessage()));
+                throw new DataException(Path.of(images.name(i)), String.valueOf(e.getMessage()));
             }
         }
         this.shape = shape;
@@ -100,6 +112,49 @@ public final class ImageDataset implements Examples {
                         new SplittableRandom(Seeds.derive(ofEpoch, "image", index))));
     }
 
+    /**
+     * Decodes each picture once, on all cores, and keeps none.
+     *
+     * @throws DataException if some cannot be decoded: the first of them, each with its cause
+     */
+    public void requireReadable() throws IOException {
+        List<DataException> faults = new ArrayList<>();
+        try {
+            IntStream.range(0, size())
+                    .parallel()
+                    .mapToObj(this::fault)
+                    .flatMap(Optional::stream)
+                    .forEachOrdered(faults::add);
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+        if (faults.size() == 1) {
+            throw faults.get(0);
+        } else if (!faults.isEmpty()) {
+            String all = faults.stream()
+                    .limit(SHOWN)
+                    .map(fault -> "\n  " + fault.getMessage())
+                    .collect(Collectors.joining());
+            throw new DataException(
+                    faults.size() + " of " + size() + " images",
+                    "cannot be read:" + all + (faults.size() > SHOWN ? "\n  …" : ""));
+        }
+    }
+
+    private Optional<DataException> fault(int index) {
+        if (Thread.currentThread().isInterrupted()) {
+            throw new UncheckedIOException(new InterruptedIOException("stopped while reading images"));
+        }
+        try {
+            images.read(index);
+            return Optional.empty();
+        } catch (DataException e) {
+            return Optional.of(e);
+        } catch (IOException e) {
+            return Optional.of(new DataException(Path.of(images.name(index)), "cannot be read: " + FileFault.of(e)));
+        }
+    }
+
     private interface Prepared {
         Pixels image(int index) throws IOException;
     }
@@ -109,16 +164,29 @@ public final class ImageDataset implements Examples {
         int size = Math.multiplyExact(shape.channels() * shape.height(), shape.width());
         float[] pixels = new float[Math.multiplyExact(indices.length, size)];
         long[] labels = new long[indices.length];
-        for (int row = 0; row < indices.length; row++) {
-            Pixels image = prepared.image(indices[row]);
+        try {
+            // each row has its own part of the arrays
+            IntStream.range(0, indices.length).parallel().forEach(row -> {
+                prepare(prepared, indices[row], pixels, row * size);
+                labels[row] = classes[indices[row]];
+            });
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+        return new ImageBatch(indices.length, shape.channels(), shape.height(), shape.width(), pixels, labels);
+    }
+
+    private void prepare(Prepared prepared, int index, float[] pixels, int place) {
+        try {
+            Pixels image = prepared.image(index);
             if (image.height() != shape.height() || image.width() != shape.width()) {
-                throw new ConfigException(images.name(indices[row]) + " has " + image.height() + "×" + image.width()
+                throw new ConfigException(images.name(index) + " has " + image.height() + "×" + image.width()
                         + " pixels, but the model reads " + shape.height() + "×" + shape.width()
                         + ": let preprocessor_config.json resize or crop");
             }
-            processor.normalise(image, pixels, row * size);
-            labels[row] = classes[indices[row]];
+            processor.normalise(image, pixels, place);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
-        return new ImageBatch(indices.length, shape.channels(), shape.height(), shape.width(), pixels, labels);
     }
 }

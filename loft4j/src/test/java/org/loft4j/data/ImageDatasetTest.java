@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -14,6 +15,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -128,5 +130,32 @@ class ImageDatasetTest {
 
     private static ImageDataset.Shape shape(int side) {
         return new ImageDataset.Shape(1, side, side);
+    }
+
+    @Test
+    void allImagesThatCannotBeDecodedAreTold() throws IOException {
+        for (String name : List.of("a/1.png", "a/2.png", "b/3.png", "b/4.png")) {
+            Path file = folder.resolve("pictures").resolve(name);
+            Files.createDirectories(file.getParent());
+            BufferedImage image = new BufferedImage(8, 8, BufferedImage.TYPE_BYTE_GRAY);
+            ImageIO.write(image, "png", file.toFile());
+        }
+        LabeledImages pictures = LabeledImages.read(folder.resolve("pictures"));
+        ImageDataset data = new ImageDataset(
+                pictures,
+                Labels.ofNames(List.of("a", "b")),
+                shape(8),
+                ImageProcessor.plain(1, 8, 8),
+                Augmentation.NONE);
+        data.requireReadable();
+        assertEquals(4, data.batch(ALL, 0).labels().length);
+        Files.writeString(folder.resolve("pictures/a/2.png"), "no picture");
+        var one = assertThrows(DataException.class, data::requireReadable);
+        assertTrue(one.getMessage().contains("2.png"), one.getMessage());
+        assertThrows(DataException.class, () -> data.batch(ALL, 0));
+        Files.writeString(folder.resolve("pictures/b/3.png"), "no picture");
+        var both = assertThrows(DataException.class, data::requireReadable);
+        assertTrue(both.getMessage().startsWith("2 of 4 images: cannot be read:\n  "), both.getMessage());
+        assertTrue(both.getMessage().indexOf("2.png") < both.getMessage().indexOf("3.png"), both.getMessage());
     }
 }
