@@ -121,19 +121,26 @@ public final class Dataset implements Examples {
             ids[i] = tokens.ids();
             tags[i] = new int[ids[i].length];
             Arrays.fill(tags[i], (int) Encoded.NO_LOSS);
-            int lost = 0;
             int[] firsts = tokens.firsts();
             for (int word = 0; word < firsts.length; word++) {
                 int index = labels.index(row.tags().get(word), row.origin());
                 if (firsts[word] >= 0) {
                     tags[i][firsts[word]] = index;
-                } else {
-                    lost++;
                 }
             }
-            cuts.add(lost, false);
+            cuts.add(words(firsts) < firsts.length ? lost(row, tokens, tokenizer) : 0, false);
         }
         return new Dataset(ids, null, null, new int[0][], tags, cuts.total(), null, 0);
+    }
+
+    private static int words(int[] firsts) {
+        return (int) Arrays.stream(firsts).filter(first -> first >= 0).count();
+    }
+
+    /** How many words were cut off: some, such as one of invisible characters, have no token in the whole text either. */
+    private static int lost(TaggedWords row, WordTokens kept, Tokenizer tokenizer) {
+        int[] all = WordTokens.of(row.words(), tokenizer, Integer.MAX_VALUE).firsts();
+        return words(all) - words(kept.firsts());
     }
 
     /**

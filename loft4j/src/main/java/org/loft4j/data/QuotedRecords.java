@@ -26,14 +26,17 @@ final class QuotedRecords implements TableRows.Records {
 
     private final SourceText source;
     private final char separator;
+    private final TableRows.@Nullable OddLine odd;
     private final BoundedRows text;
     private final CsvParser parser;
     private long line = 1;
     private boolean begun;
 
-    QuotedRecords(SourceText source, char separator) throws DataException {
+    /** @param odd why a TSV file is read so, for its faults; null for others */
+    QuotedRecords(SourceText source, char separator, TableRows.@Nullable OddLine odd) throws DataException {
         this.source = source;
         this.separator = separator;
+        this.odd = odd;
         try {
             this.text = new BoundedRows(source.file(), source.open());
             this.parser = FACTORY.createParser(text);
@@ -70,7 +73,7 @@ final class QuotedRecords implements TableRows.Records {
         } catch (JsonProcessingException e) {
             // what follows cannot be told apart any more
             throw origin().fault("is not valid " + (separator == '\t' ? "TSV" : "CSV") + ": "
-                    + e.getOriginalMessage().lines().findFirst().orElse(""));
+                    + e.getOriginalMessage().lines().findFirst().orElse("") + TableRows.OddLine.behind(odd, origin()));
         } catch (DataException e) {
             throw e;
         } catch (IOException e) {

@@ -24,6 +24,7 @@ final class TableRows implements RowReading {
     private final RowCollector rows;
     private final char separator;
     private final Records records;
+    private final @Nullable OddLine odd;
     private List<String> header = List.of();
     private @Nullable RowKind kind;
 
@@ -38,17 +39,34 @@ final class TableRows implements RowReading {
         void close() throws DataException;
     }
 
-    private TableRows(RowCollector rows, char separator, Records records) {
+    /**
+     * Why a TSV file is not read line by line: its first line that speaks against it.
+     *
+     * @param why what it does
+     */
+    record OddLine(Origin origin, String why) {
+        /** Words behind the fault of another line. */
+        static String behind(@Nullable OddLine odd, Origin fault) {
+            return odd == null || odd.origin().equals(fault)
+                    ? ""
+                    : " (quotes may hold tabs and line ends in this file, since "
+                            + odd.origin().place() + odd.why() + ")";
+        }
+    }
+
+    private TableRows(RowCollector rows, char separator, Records records, @Nullable OddLine odd) {
         this.rows = rows;
         this.separator = separator;
         this.records = records;
+        this.odd = odd;
     }
 
     static RowReading open(SourceText source, RowCollector rows, char separator) throws DataException {
-        Records records = separator == '\t' && oneLineEach(source)
+        OddLine odd = separator == '\t' ? oddLine(source) : null;
+        Records records = separator == '\t' && odd == null
                 ? new PlainRecords(source.lines())
-                : new QuotedRecords(source, separator == ',' && hasSemicolonsAlone(source) ? ';' : separator);
-        return new TableRows(rows, separator, records);
+                : new QuotedRecords(source, separator == ',' && hasSemicolonsAlone(source) ? ';' : separator, odd);
+        return new TableRows(rows, separator, records, odd);
     }
 
     @Override
@@ -116,20 +134,26 @@ final class TableRows implements RowReading {
         }
     }
 
-    private static boolean oneLineEach(SourceText source) throws DataException {
+    /** Null if every line is a row. */
+    private static @Nullable OddLine oddLine(SourceText source) throws DataException {
         long tabs = -1;
         try (TextLines lines = source.lines()) {
             for (String line = lines.next(); line != null; line = lines.next()) {
                 if (!line.isEmpty()) {
                     long found = line.chars().filter(c -> c == '\t').count();
-                    if ((tabs >= 0 && found != tabs) || (found == 0 && opensQuote(line))) {
-                        return false;
+                    boolean other = tabs >= 0 && found != tabs;
+                    if (other || (found == 0 && opensQuote(line))) {
+                        return new OddLine(
+                                lines.origin(),
+                                other
+                                        ? " has " + (found + 1) + " values and not " + (tabs + 1) + ", as those before"
+                                        : " opens a quote and does not close it");
                     }
                     tabs = found;
                 }
             }
         }
-        return true;
+        return null;
     }
 
     private static boolean opensQuote(String line) {
@@ -171,8 +195,9 @@ final class TableRows implements RowReading {
 
     private void requireAll(List<String> values, Origin origin) throws DataException {
         if (values.size() != header.size()) {
-            throw origin.fault("has " + values.size() + (values.size() == 1 ? " value" : " values")
-                    + ", but the header names " + header.size() + " columns: " + Quoted.list(header));
+            throw origin.fault(
+                    "has " + values.size() + (values.size() == 1 ? " value" : " values") + ", but the header names "
+                            + header.size() + " columns: " + Quoted.list(header) + OddLine.behind(odd, origin));
         }
     }
 

@@ -175,6 +175,21 @@ class TableRowsTest {
     }
 
     @Test
+    void aFaultOfATsvFileWithQuotesNamesTheLineThatSpeaksForThem() {
+        String since =
+                " (quotes may hold tabs and line ends in this file, since line 4 has 3 values and not 2, as those before)";
+        assertFault(
+                "line 3: is not valid TSV: Missing closing quote for value" + since,
+                "text\tlabel\na\t0\n\"b\t1\nc\t1\t2\n",
+                '\t');
+        assertFault(
+                "line 5: has 1 value, but the header names 2 columns: \"text\", \"label\""
+                        + since.replace("line 4", "line 3"),
+                "text\tlabel\na\t0\n\"b\tb\"\t1\nc\t1\nd\n",
+                '\t');
+    }
+
+    @Test
     void listsHaveNoPlaceInText() {
         String cannot = ", but a table of text cannot hold lists: they are read from .jsonl, .json and .parquet";
         assertFault("line 1: has \"messages\"" + cannot, "messages\n[]\n", ',');

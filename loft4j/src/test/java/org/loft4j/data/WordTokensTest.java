@@ -90,4 +90,20 @@ class WordTokensTest {
         assertTrue(
                 fault.getMessage().contains("2") && fault.getMessage().contains("found 2 and 1"), fault.getMessage());
     }
+
+    @Test
+    void wordsThatHaveNoTokenAtAllAreNotCut() throws Exception {
+        List<String> words = List.of("the", "\u200b", "the", "the");
+        try (Tokenizer tokenizer = Tokenizer.open(Fixtures.directory("tiny_wordpiece"))) {
+            assertEquals(-1, WordTokens.of(words, tokenizer, 20).firsts()[1]);
+            List<Row> rows = List.of(new TaggedWords(words, List.of("A", "B", "A", "B")));
+            Labels labels = Labels.ofNames(List.of("A", "B"));
+            assertEquals(
+                    new Truncations(0, 0, 0),
+                    Dataset.tokenClassification(rows, labels, tokenizer, 20).truncations());
+            assertEquals(
+                    new Truncations(1, 0, 1),
+                    Dataset.tokenClassification(rows, labels, tokenizer, 4).truncations());
+        }
+    }
 }
