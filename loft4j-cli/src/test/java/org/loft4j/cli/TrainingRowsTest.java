@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -15,6 +17,7 @@ import org.loft4j.data.DataReference;
 import org.loft4j.data.LabeledText;
 import org.loft4j.data.Labels;
 import org.loft4j.data.TrainTestSplit;
+import org.loft4j.data.Truncations;
 import org.loft4j.data.image.LabeledImages;
 import org.loft4j.nn.Task;
 
@@ -112,5 +115,19 @@ class TrainingRowsTest {
         assertEquals(4, read.train().size());
         assertTrue(read.shape().startsWith("5 images in "), read.shape());
         assertTrue(read.shape().endsWith("; 1 label is in held-out images alone: \"rare\""), read.shape());
+    }
+
+    @Test
+    void whatTheTemplateLeavesOutOfAnswersIsTold() {
+        StringWriter told = new StringWriter();
+        TrainingRows.tell(5, 5, new Truncations(0, 0, 0), 0, 100, "training", new PrintWriter(told, true));
+        assertEquals("", told.toString());
+        TrainingRows.tell(5, 5, new Truncations(0, 0, 0), 2, 100, "training", new PrintWriter(told, true));
+        assertTrue(
+                told.toString()
+                        .startsWith(
+                                "loft: the chat template leaves out part of 2 answers of the training rows, or of the"
+                                        + " prompt before, such as <think>: "),
+                told.toString());
     }
 }
