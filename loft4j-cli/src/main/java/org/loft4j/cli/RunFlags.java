@@ -27,7 +27,9 @@ final class RunFlags {
     @Option(
             names = "--save-steps",
             paramLabel = "N",
-            description = "Steps between two checkpoints; 0 for one at each evaluation. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "Steps between two checkpoints; 0 for one at each evaluation, and one a quarter of an hour after the"
+                            + " last. Default: ${DEFAULT-VALUE}.")
     long saveSteps = 0;
 
     @Option(

@@ -178,13 +178,17 @@ final class Checkpoints {
         return steps().stream().filter(saved -> saved < step).max(Long::compare).orElse(null);
     }
 
-    /** Removes the oldest checkpoints so that {@code limit} are left, these and the newest always among them; 0 keeps all. */
+    /**
+     * Removes the oldest checkpoints so that {@code limit} are left, these and the newest always among them; 0 keeps all. One that
+     * cannot be removed is told of and stays, none goes in its stead, and the next call tries again.
+     */
     void prune(int limit, Set<Long> kept) throws IOException {
+        removeLeftovers();
         List<Long> steps = steps();
         int surplus = limit == 0 ? 0 : steps.size() - limit;
         for (int i = 0; i < steps.size() - 1 && surplus > 0; i++) {
             if (!kept.contains(steps.get(i))) {
-                remove(path(steps.get(i)));
+                removeIfPossible(path(steps.get(i)));
                 surplus--;
             }
         }
@@ -227,18 +231,21 @@ final class Checkpoints {
         }
     }
 
-    /** Removes what a killed process left half written or half removed. */
+    /** Removes what a killed process left half written or half removed, and tells of what cannot be removed. */
     void removeLeftovers() throws IOException {
         for (Path path : list(directory)) {
             if (LEFTOVER.matcher(path.getFileName().toString()).matches()) {
-                delete(path);
+                removeIfPossible(path);
             }
         }
     }
 
-    private void remove(Path checkpoint) throws IOException {
-        if (Files.exists(checkpoint)) {
-            delete(takeAway(checkpoint));
+    /** Another program may have a file open: where that keeps it from being deleted, it is not worth a run. */
+    private void removeIfPossible(Path path) {
+        try {
+            delete(NAME.matcher(path.getFileName().toString()).matches() ? takeAway(path) : path);
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.WARNING, path + " cannot be removed, and is tried again later: " + e);
         }
     }
 

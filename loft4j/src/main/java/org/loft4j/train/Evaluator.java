@@ -36,12 +36,18 @@ public final class Evaluator {
 
     /** One pass over the rows without gradients; the caller has switched dropout off. Fails where an image cannot be decoded. */
     public Evaluation evaluate(Examples rows) throws IOException {
-        return Objects.requireNonNull(evaluate(rows, () -> false));
+        return Objects.requireNonNull(evaluate(rows, () -> false, (done, all) -> {}));
+    }
+
+    /** Hears how many of all rows have been judged. */
+    @FunctionalInterface
+    interface Progress {
+        void judged(int done, int all);
     }
 
     /** The same, which is given up before a batch if that is asked for: then null. */
     @Nullable
-    Evaluation evaluate(Examples rows, BooleanSupplier givenUp) throws IOException {
+    Evaluation evaluate(Examples rows, BooleanSupplier givenUp, Progress progress) throws IOException {
         long start = System.nanoTime();
         Task task = model.task();
         int classes = Math.max(1, model.description().labels().size());
@@ -51,11 +57,14 @@ public final class Evaluator {
                 : null;
         double sum = 0;
         long count = 0;
+        int done = 0;
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             for (int[] indices : byLength(rows)) {
                 if (givenUp.getAsBoolean()) {
                     return null;
                 }
+                progress.judged(done, rows.size());
+                done += indices.length;
                 MiniBatch batch = rows.batch(indices, padId);
                 try (NativeScope scope = new NativeScope()) {
                     BatchTensors tensors = BatchTensors.of(batch, model);

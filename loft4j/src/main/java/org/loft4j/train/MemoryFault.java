@@ -26,9 +26,30 @@ final class MemoryFault {
             // JavaCPP's own limit
             SIZE_LIMIT);
 
-    private static final String LESS =
-            "\nless is needed with --gradient-checkpointing (may be set on resume), a smaller --batch-size with a"
-                    + " larger --accumulate, a smaller --max-length, and for an adapter with a lower --rank or --load-in 8bit or 4bit";
+    /**
+     * What was under way.
+     *
+     * @param name such as {@code step 12}
+     * @param batches that were to go through the model; empty if that is not known
+     * @param less which settings need less memory there
+     */
+    record Work(String name, List<MiniBatch> batches, String less) {
+        static Work step(long step, List<MiniBatch> batches) {
+            return new Work(
+                    "step " + step,
+                    batches,
+                    "--gradient-checkpointing (may be set on resume), a smaller --batch-size with a larger --accumulate,"
+                            + " a smaller --max-length, and for an adapter with a lower --rank or --load-in 8bit or 4bit");
+        }
+
+        static Work evaluationAfter(long step) {
+            return new Work(
+                    "the evaluation after step " + step,
+                    List.of(),
+                    "a smaller --eval-batch-size (may be set on resume), a smaller --max-length, and for an adapter with"
+                            + " --load-in 8bit or 4bit");
+        }
+    }
 
     private static final String LIMITED =
             "\nthat limit is JavaCPP's and not the machine's: by default four times the largest heap (-Xmx), where JavaCPP is"
@@ -55,25 +76,18 @@ final class MemoryFault {
     /**
      * The fault with an account of the memory.
      *
-     * @param doing what was under way, such as {@code step 12}
-     * @param batches that were to go through the model; empty if that is not known
      * @param standing what the run can go on from
      */
     static NativeMemoryException explain(
-            Throwable fault,
-            String doing,
-            List<MiniBatch> batches,
-            Model model,
-            Trainable trainable,
-            @Nullable String standing) {
+            Throwable fault, Work work, Model model, Trainable trainable, @Nullable String standing) {
         long weights = model.weights().bytes();
         long trained = trainable.optimizerBytes();
         String first = String.valueOf(fault.getMessage()).lines().findFirst().orElse("");
         StringBuilder text = new StringBuilder();
-        text.append("out of memory in ").append(doing).append(": ").append(first.strip());
+        text.append("out of memory in ").append(work.name()).append(": ").append(first.strip());
         text.append('\n').append(account(model.description().device(), weights, trained));
-        largest(batches, text);
-        text.append(is(fault, List.of(SIZE_LIMIT)) ? LIMITED : LESS);
+        largest(work.batches(), text);
+        text.append(is(fault, List.of(SIZE_LIMIT)) ? LIMITED : "\nless is needed with " + work.less());
         if (standing != null) {
             text.append('\n').append(standing);
         }

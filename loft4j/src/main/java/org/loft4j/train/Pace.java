@@ -5,7 +5,7 @@ import java.util.Deque;
 import java.util.function.LongSupplier;
 
 /**
- * How fast a run goes: the mean of its latest steps. Evaluations and checkpoints do not count, nor does the first step of a
+ * How fast a run goes: the mean of its latest steps, and its last evaluation. Checkpoints do not count, nor does the first step of a
  * process, which warms everything up, once there are others.
  */
 final class Pace {
@@ -18,6 +18,7 @@ final class Pace {
     private final Deque<Step> latest = new ArrayDeque<>();
     private long stepStart;
     private long steps;
+    private double evaluationSeconds;
 
     Pace() {
         this(System::nanoTime);
@@ -49,9 +50,13 @@ final class Pace {
         return latest.stream().mapToLong(Step::tokens).sum() / sumOfSeconds();
     }
 
-    /** Estimate for so many further steps; not a number before the first. */
-    double secondsFor(long further) {
-        return further * sumOfSeconds() / latest.size();
+    void endEvaluation(double seconds) {
+        evaluationSeconds = seconds;
+    }
+
+    /** Estimate for so many further steps and evaluations; not a number before the first step, without those before the first. */
+    double secondsFor(long further, long evaluations) {
+        return further * sumOfSeconds() / latest.size() + evaluations * evaluationSeconds;
     }
 
     private double sumOfSeconds() {

@@ -60,6 +60,24 @@ public final class ProgressLine implements TrainListener {
         }
     }
 
+    /** In place of the step's line; a short evaluation shows nothing. */
+    @Override
+    public void onEvaluationProgress(long step, int done, int all) {
+        long now = nanos.getAsLong();
+        if (now - lastDrawn >= (terminal ? REDRAW_NANOS : PLAIN_NANOS)) {
+            lastDrawn = now;
+            draw(
+                    String.format(
+                            Locale.ROOT,
+                            "evaluation at step %d: %3d%%  %d/%d rows",
+                            step,
+                            (int) (100.0 * done / all),
+                            done,
+                            all),
+                    false);
+        }
+    }
+
     @Override
     public void onEvaluation(long step, Evaluation evaluation, boolean best) {
         StringBuilder text = new StringBuilder("evaluation at step " + step + ":");

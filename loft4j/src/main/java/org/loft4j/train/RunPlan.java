@@ -50,11 +50,15 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
 
     /** The settings that may differ between a run and its resumption: they change neither weights nor metrics. */
     private static final Set<String> FREE_ON_RESUME = Set.of(
+            "save_steps",
             "save_total_limit",
             "gradient_checkpointing",
             "divergence_factor",
             "save_in_background",
             "diagnostics_steps");
+
+    /** The settings that change nothing but the order of sums. */
+    private static final Set<String> ROUNDING = Set.of("threads", "per_device_eval_batch_size");
 
     /** What settings were in runs from before there was a choice, which do not name them. */
     private static final Map<String, Object> UNNAMED = PeerSettings.defaults().toMap();
@@ -154,7 +158,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
                 continue;
             }
             String difference = difference(key, before(saved, key));
-            if (key.equals("threads")) {
+            if (ROUNDING.contains(key)) {
                 LOG.log(System.Logger.Level.WARNING, difference + ": sums may round differently");
             } else if (ADDED.contains(key) && saved.node(key) == null) {
                 unknown.add(key);

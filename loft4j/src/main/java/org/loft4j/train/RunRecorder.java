@@ -58,8 +58,12 @@ final class RunRecorder implements AutoCloseable {
         this.diagnostics = layers;
     }
 
-    /** Every step goes to the listeners. */
-    void step(StepResult result, Pace pace, long residentBytes) {
+    /**
+     * Every step goes to the listeners.
+     *
+     * @param evaluations that are still to be made
+     */
+    void step(StepResult result, Pace pace, long evaluations, long residentBytes) {
         StepEvent event = new StepEvent(
                 state.step(),
                 plan.totalSteps(),
@@ -71,7 +75,7 @@ final class RunRecorder implements AutoCloseable {
                 pace.tokensPerSecond(),
                 images,
                 residentBytes,
-                pace.secondsFor(plan.totalSteps() - state.step()));
+                pace.secondsFor(plan.totalSteps() - state.step(), evaluations));
         listeners.forEach(listener -> listener.onStep(event));
     }
 
@@ -103,6 +107,10 @@ final class RunRecorder implements AutoCloseable {
         List<LayerDiagnostics> layers = LayerDiagnostics.of(adapter, trainable.optimizer());
         diagnostics.write(state.step(), layers, board);
         listeners.forEach(listener -> listener.onDiagnostics(state.step(), layers));
+    }
+
+    void evaluationProgress(int done, int all) {
+        listeners.forEach(listener -> listener.onEvaluationProgress(state.step(), done, all));
     }
 
     void evaluation(Evaluation evaluation, boolean best) throws IOException {

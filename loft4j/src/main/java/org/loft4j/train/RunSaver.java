@@ -9,7 +9,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
-import org.loft4j.data.MiniBatch;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Model;
 
@@ -126,23 +125,33 @@ final class RunSaver implements AutoCloseable {
 
     private Path write(long step, Checkpoints.Content tensors, Map<String, Object> state, Needed needed)
             throws IOException {
+        Path checkpoint;
         try {
             before.sync();
-            Path checkpoint = checkpoints.write(step, directory -> {
+            checkpoint = checkpoints.write(step, directory -> {
                 tensors.writeTo(directory);
                 notes.writeTo(directory);
                 Json.write(directory.resolve(RunState.FILE), state);
             });
-            newest = checkpoint;
-            // only now: until the new one is complete, the old ones are all there is
-            checkpoints.prune(config.saveTotalLimit(), kept(needed));
-            return checkpoint;
         } catch (IOException e) {
             throw new CheckpointException(
                     checkpoints.path(step),
                     "cannot be written: " + e.getMessage() + "; " + standing()
                             + ". Make room, or mend the directory, and resume",
                     e);
+        }
+        newest = checkpoint;
+        // only now: until the new one is complete, the old ones are all there is
+        prune(needed);
+        return checkpoint;
+    }
+
+    /** No run ends because an old checkpoint stays: the next save tries again. */
+    private void prune(Needed needed) {
+        try {
+            checkpoints.prune(config.saveTotalLimit(), kept(needed));
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.WARNING, "older checkpoints are not looked through: " + e);
         }
     }
 
@@ -159,7 +168,7 @@ final class RunSaver implements AutoCloseable {
     }
 
     /** A fault of training itself, or what it says about memory, and of the checkpoints with it. */
-    RuntimeException explained(Throwable fault, String doing, List<MiniBatch> batches, Model model) {
+    RuntimeException explained(Throwable fault, MemoryFault.Work work, Model model) {
         if (MemoryFault.is(fault)) {
             try {
                 // the checkpoint that is on its way shall be told of too
@@ -167,7 +176,7 @@ final class RunSaver implements AutoCloseable {
             } catch (IOException e) {
                 fault.addSuppressed(e);
             }
-            return MemoryFault.explain(fault, doing, batches, model, trainable, standing());
+            return MemoryFault.explain(fault, work, model, trainable, standing());
         }
         if (fault instanceof Error error) {
             throw error;

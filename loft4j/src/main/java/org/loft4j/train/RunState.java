@@ -257,9 +257,10 @@ final class RunState {
         Map<String, Object> values = new LinkedHashMap<>();
         entry.fields().forEachRemaining(field -> {
             JsonNode value = field.getValue();
-            values.put(field.getKey(), value.isIntegralNumber() ? value.longValue() : value.doubleValue());
-            if (value.isNull()) {
-                values.put(field.getKey(), Double.NaN);
+            if (value.isIntegralNumber()) {
+                values.put(field.getKey(), value.longValue());
+            } else {
+                values.put(field.getKey(), value.isNull() ? Double.NaN : value.doubleValue());
             }
         });
         return Collections.unmodifiableMap(values);

@@ -8,6 +8,9 @@ public interface TrainListener {
     /** After each optimizer step. */
     default void onStep(StepEvent event) {}
 
+    /** While held-out rows are judged: so many of them all are. */
+    default void onEvaluationProgress(long step, int done, int all) {}
+
     /** After each evaluation; {@code best} says whether it is the best so far. */
     default void onEvaluation(long step, Evaluation evaluation, boolean best) {}
 

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -40,14 +41,14 @@ public final class TrainingRun implements AutoCloseable {
     private final List<TrainListener> listeners = new ArrayList<>();
     private final AtomicBoolean stopRequested = new AtomicBoolean();
     private final RunState state;
-    private final Pace pace = new Pace();
+    private final Pace pace;
+    private final RunRhythm rhythm;
     private final boolean alreadyFinished;
-    private final BaseFiles base;
     private final RunNotes notes;
+    private final RunEnding ending;
     private final @Nullable Path startedFrom;
     private volatile @Nullable RunSaver saver;
     private long divergedBefore;
-    private long peakResidentBytes;
 
     private TrainingRun(
             Model model,
@@ -55,16 +56,19 @@ public final class TrainingRun implements AutoCloseable {
             TrainConfig config,
             RunOutput output,
             Trainable trainable,
-            OnExisting onExisting)
+            OnExisting onExisting,
+            LongSupplier nanos)
             throws IOException {
         this.model = model;
         this.data = data;
         this.config = config;
         this.output = output;
         this.trainable = trainable;
-        this.base = BaseFiles.of(model.description().directory());
+        this.pace = new Pace(nanos);
+        BaseFiles base = BaseFiles.of(model.description().directory());
         this.notes = RunNotes.of(model, data, config.method());
         this.plan = RunPlan.of(config, model, trainable, data, base);
+        this.rhythm = new RunRhythm(config, plan, nanos);
         this.batches = new StepBatches(
                 data.train().batches(config.batchSize(), config.groupByLength(), config.seed(), data.padId()),
                 plan,
@@ -80,6 +84,7 @@ public final class TrainingRun implements AutoCloseable {
         } else {
             this.state = point.state(config);
         }
+        this.ending = new RunEnding(model, config, output, trainable, plan, state, base, notes, pace);
         if (startedFrom != null) {
             trainable.restore(startedFrom);
             trainable.restoreOptimizer(startedFrom);
@@ -105,12 +110,25 @@ public final class TrainingRun implements AutoCloseable {
             Path outputDirectory,
             OnExisting onExisting)
             throws IOException {
+        return open(model, data, config, lora, outputDirectory, onExisting, System::nanoTime);
+    }
+
+    /** The same by another clock. */
+    static TrainingRun open(
+            Model model,
+            TrainData data,
+            TrainConfig config,
+            @Nullable LoraConfig lora,
+            Path outputDirectory,
+            OnExisting onExisting,
+            LongSupplier nanos)
+            throws IOException {
         RunCheck.check(model, data, config);
         RunOutput output = RunOutput.open(outputDirectory, onExisting);
         try {
             Trainable trainable = Trainable.create(model, lora, config);
             try {
-                TrainingRun run = new TrainingRun(model, data, config, output, trainable, onExisting);
+                TrainingRun run = new TrainingRun(model, data, config, output, trainable, onExisting, nanos);
                 if (run.step() == 0) {
                     RunCheck.tellOfNewParameters(model);
                 }
@@ -180,7 +198,7 @@ public final class TrainingRun implements AutoCloseable {
     public TrainResult run() throws IOException {
         if (alreadyFinished) {
             trainable.restore(output.directory());
-            return result(TrainResult.Outcome.ALREADY_FINISHED, null, null);
+            return ending.alreadyFinished();
         }
         Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps());
         begin();
@@ -196,20 +214,27 @@ public final class TrainingRun implements AutoCloseable {
                 boolean givenUp = state.evaluationPending();
                 Divergence divergence = givenUp || isOver() ? null : state.divergence();
                 boolean stop = givenUp || (stopRequested.get() && !isOver());
-                if (!saved && (stop || divergence != null || improved || isOver() || isDue(saveEvery()))) {
-                    // until the save before has ended, the best checkpoint may not be there
-                    active.await();
-                    active.save(state.step(), state.tree(seconds(), plan, output.checkpoints()), needed());
+                if (!saved && (stop || divergence != null || improved || isOver() || rhythm.savesAfter(state.step()))) {
+                    save(active);
                 }
                 if (stop || divergence != null) {
                     active.await();
                     trainable.setTraining(false);
-                    return divergence != null ? diverged(divergence) : interrupted();
+                    return divergence != null ? ending.diverged(divergence) : ending.interrupted();
                 }
             }
             active.await();
         }
-        return finish();
+        trainable.setTraining(false);
+        return ending.finish();
+    }
+
+    private void save(RunSaver active) throws IOException {
+        // until the save before has ended, the best checkpoint may not be there
+        active.await();
+        RunSaver.Needed needed = new RunSaver.Needed(state.best().step(), state.suspectSince());
+        active.save(state.step(), state.tree(ending.seconds(), plan, output.checkpoints()), needed);
+        rhythm.saved();
     }
 
     private RunSaver saver(RunRecorder recorder) {
@@ -239,7 +264,7 @@ public final class TrainingRun implements AutoCloseable {
         try {
             result = trainer.step(micro, state.step());
         } catch (RuntimeException | OutOfMemoryError e) {
-            throw explained(e, "step " + (state.step() + 1), micro);
+            throw explained(e, MemoryFault.Work.step(state.step() + 1, micro));
         }
         String bad = result.report().skipped() ? BadPixels.in(micro) : null;
         if (bad != null) {
@@ -251,23 +276,8 @@ public final class TrainingRun implements AutoCloseable {
         return result;
     }
 
-    private RuntimeException explained(Throwable fault, String doing, List<MiniBatch> batches) {
-        return Objects.requireNonNull(saver).explained(fault, doing, batches, model);
-    }
-
-    private RunSaver.Needed needed() {
-        return new RunSaver.Needed(state.best().step(), state.suspectSince());
-    }
-
-    private TrainResult interrupted() {
-        return result(TrainResult.Outcome.INTERRUPTED, output.checkpoints().path(state.step()), null);
-    }
-
-    private TrainResult diverged(Divergence divergence) throws IOException {
-        output.diverged(state.tree(seconds(), plan, output.checkpoints()), divergence.since());
-        Long good = output.checkpoints().lastBefore(divergence.since());
-        Path checkpoint = good == null ? null : output.checkpoints().path(good);
-        return result(TrainResult.Outcome.DIVERGED, checkpoint, divergence.from(checkpoint));
+    private RuntimeException explained(Throwable fault, MemoryFault.Work work) {
+        return Objects.requireNonNull(saver).explained(fault, work, model);
     }
 
     private boolean isOver() {
@@ -275,111 +285,58 @@ public final class TrainingRun implements AutoCloseable {
         return ended && !state.evaluationPending();
     }
 
-    private boolean isDue(long every) {
-        return state.step() % every == 0;
-    }
-
-    private long evalEvery() {
-        return config.evalSteps() > 0 ? config.evalSteps() : plan.stepsPerEpoch();
-    }
-
-    private long saveEvery() {
-        return config.saveSteps() > 0 ? config.saveSteps() : evalEvery();
-    }
-
     /** Logs and evaluates where that is due; says whether this is the best evaluation so far. */
     private boolean tell(RunRecorder recorder, StepResult result) throws IOException {
         long resident = NativeScope.residentBytes();
-        peakResidentBytes = Math.max(peakResidentBytes, resident);
-        recorder.step(result, pace, resident);
-        boolean last = state.step() == plan.totalSteps();
-        if (last || isDue(config.loggingSteps())) {
-            recorder.training(result, pace, seconds(), resident);
+        ending.sees(resident);
+        long evaluations = data.eval() == null ? 0 : rhythm.evaluationsFrom(state.step());
+        recorder.step(result, pace, evaluations, resident);
+        if (state.step() == plan.totalSteps() || state.step() % config.loggingSteps() == 0) {
+            recorder.training(result, pace, ending.seconds(), resident);
         }
         recorder.diagnostics();
-        return data.eval() != null && (last || isDue(evalEvery())) && evaluate(recorder);
+        return data.eval() != null && rhythm.evaluatesAfter(state.step()) && evaluate(recorder);
     }
 
     /** Says whether this is the best evaluation so far; once a stop is asked for, the rest of it is left for the resumed run. */
     private boolean evaluate(RunRecorder recorder) throws IOException {
         trainable.setTraining(false);
+        boolean saved = state.evaluationPending();
         Examples rows = Objects.requireNonNull(data.eval());
         Evaluation evaluation;
         try {
-            evaluation = new Evaluator(model, data.padId(), config.evalBatchSize()).evaluate(rows, stopRequested::get);
+            evaluation = new Evaluator(model, data.padId(), config.evalBatchSize())
+                    .evaluate(rows, stopRequested::get, recorder::evaluationProgress);
             if (evaluation == null) {
                 state.leaveEvaluation();
                 return false;
             }
+            pace.endEvaluation(evaluation.seconds());
             evaluation = data.measured(model, evaluation);
-        } catch (RuntimeException | OutOfMemoryError e) {
-            throw explained(e, "the evaluation after step " + state.step(), List.of());
+        } catch (IOException | RuntimeException | OutOfMemoryError e) {
+            state.leaveEvaluation();
+            if (!saved) {
+                saveDespite(e);
+            }
+            if (e instanceof IOException fault) {
+                throw fault;
+            }
+            throw explained(e, MemoryFault.Work.evaluationAfter(state.step()));
         }
         boolean best = state.evaluated(evaluation.values().getOrDefault(config.metricForBest(), Double.NaN));
         recorder.evaluation(evaluation, best);
         return best && config.loadBestAtEnd();
     }
 
-    private double seconds() {
-        return state.seconds() + pace.seconds();
-    }
-
-    /** Leaves the chosen weights in the model and in the output directory; the state that says so comes last. */
-    private TrainResult finish() throws IOException {
-        trainable.setTraining(false);
-        boolean early = state.step() < plan.totalSteps();
-        state.finish(
-                early ? "stopped_early" : "finished",
-                restoreBest() ? state.best().step() : state.step());
-        base.tellOfChanges();
-        String rise = state.rise();
-        if (rise != null) {
-            LOG.log(
-                    System.Logger.Level.WARNING,
-                    "the loss has ended at " + rise + ": a lower learning_rate than " + config.learningRate()
-                            + " may be what it takes");
-        }
-        trainable.save(output.directory());
-        String card = ModelCard.text(model, trainable, notes.task(), config, plan, state);
-        output.describe(model.description().directory(), notes, card);
-        state.write(output.directory(), seconds(), plan, output.checkpoints());
-        return result(early ? TrainResult.Outcome.STOPPED_EARLY : TrainResult.Outcome.FINISHED, null, null);
-    }
-
-    /** Whether the weights are now those of the best evaluation. */
-    private boolean restoreBest() throws IOException {
-        long best = state.best().step();
-        if (!config.loadBestAtEnd() || best == 0) {
-            return false;
-        }
+    /** The steps before an evaluation are not lost with it. */
+    private void saveDespite(Throwable fault) {
+        RunSaver active = Objects.requireNonNull(saver);
         try {
-            if (best != state.step()) {
-                Checkpoints.verify(output.checkpoints().path(best));
-                trainable.restore(output.checkpoints().path(best));
-            }
-            return true;
-        } catch (CheckpointException e) {
-            LOG.log(System.Logger.Level.WARNING, "the last weights are kept, the best are lost: " + e.getMessage());
-            return false;
+            save(active);
+            active.await();
+        } catch (IOException | RuntimeException | OutOfMemoryError e) {
+            fault.addSuppressed(e);
         }
-    }
-
-    private TrainResult result(
-            TrainResult.Outcome outcome, @Nullable Path checkpoint, @Nullable Divergence divergence) {
-        return new TrainResult(
-                outcome,
-                state.step(),
-                plan.totalSteps(),
-                state.skippedSteps(),
-                state.best().step(),
-                state.resultStep(),
-                state.evaluationAt(state.lastEvaluatedStep()),
-                state.evaluationAt(state.best().step()),
-                pace.seconds(),
-                peakResidentBytes,
-                output.directory(),
-                checkpoint,
-                divergence);
     }
 
     /** Lets go of the directory and the data, frees optimizers and adapter, and gives what is free back to the system. */

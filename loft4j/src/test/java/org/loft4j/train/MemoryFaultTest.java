@@ -133,8 +133,7 @@ class MemoryFaultTest {
             String said = String.valueOf(MemoryFault.explain(
                             new OutOfMemoryError(
                                     "Physical memory usage is too high: physicalBytes (2500M) > maxPhysicalBytes (2G)"),
-                            "step 12",
-                            List.of(),
+                            MemoryFault.Work.step(12, List.of()),
                             model,
                             trainable,
                             null)

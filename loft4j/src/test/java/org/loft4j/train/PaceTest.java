@@ -19,14 +19,14 @@ class PaceTest {
 
     @Test
     void theFirstStepCountsOnlyWhileItIsTheOnlyOne() {
-        assertTrue(Double.isNaN(pace.secondsFor(3)));
+        assertTrue(Double.isNaN(pace.secondsFor(3, 0)));
         step(10, 100);
         assertEquals(10, pace.tokensPerSecond(), 1e-9);
-        assertEquals(30, pace.secondsFor(3), 1e-9);
+        assertEquals(30, pace.secondsFor(3, 0), 1e-9);
         step(1, 100);
         step(3, 300);
         assertEquals(100, pace.tokensPerSecond(), 1e-9);
-        assertEquals(6, pace.secondsFor(3), 1e-9);
+        assertEquals(6, pace.secondsFor(3, 0), 1e-9);
         assertEquals(17, pace.seconds(), 1e-9);
     }
 
@@ -39,6 +39,15 @@ class PaceTest {
             step(0.5, 10);
         }
         assertEquals(20, pace.tokensPerSecond(), 1e-9);
-        assertEquals(0.5, pace.secondsFor(1), 1e-9);
+        assertEquals(0.5, pace.secondsFor(1, 0), 1e-9);
+    }
+
+    @Test
+    void evaluationsThatAreToComeTakeTheirTimeToo() {
+        step(2, 10);
+        assertEquals(6, pace.secondsFor(3, 4), 1e-9, "nobody knows yet how long they take");
+        pace.endEvaluation(30);
+        pace.endEvaluation(20);
+        assertEquals(86, pace.secondsFor(3, 4), 1e-9);
     }
 }

@@ -130,4 +130,19 @@ class ProgressLineTest {
         assertEquals("3:05:00", ProgressLine.duration(11100));
         assertEquals("?", ProgressLine.duration(Double.NaN));
     }
+
+    /** A long one does not look as if the run stood still. */
+    @Test
+    void anEvaluationIsSeenToGoOn() {
+        ProgressLine line = new ProgressLine(out, true, 120, () -> nanos);
+        line.onStep(event(100, 0.5));
+        for (int done = 0; done < 1000; done += 250) {
+            line.onEvaluationProgress(100, done, 1000);
+            nanos += 60_000_000L;
+        }
+        assertFalse(printed().contains(" 250/1000"), "drawn twice in a tenth of a second");
+        assertTrue(printed().endsWith("\revaluation at step 100:  50%  500/1000 rows\u001b[K"), printed());
+        line.onEvaluation(100, new Evaluation(0.25, Map.of(), 1000, 3), false);
+        assertTrue(printed().endsWith("rows\u001b[K\r\u001b[Kevaluation at step 100:  loss 0.2500\n"), printed());
+    }
 }

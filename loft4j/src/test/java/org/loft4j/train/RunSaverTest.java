@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.CheckpointException;
+import org.loft4j.Logged;
 import org.loft4j.data.Batch;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.Model;
@@ -198,5 +200,55 @@ class RunSaverTest {
             assertEquals(List.of(1L), reported);
         }
         Checkpoints.verify(directory.resolve("checkpoint-1"));
+    }
+
+    /** As files of a network's disk that another program has open. */
+    @Test
+    void anOldCheckpointThatCannotBeRemovedEndsNoRun() throws Exception {
+        Path first = directory.resolve("checkpoint-1");
+        Path left = directory.resolve(".checkpoint-1.old");
+        try (RunSaver saver = saver(CONFIG, () -> {});
+                Logged logged = new Logged(Checkpoints.class)) {
+            saver.save(1, Map.of(), NONE);
+            saver.await();
+            hold(first, true);
+            try {
+                for (long step = 2; step <= 4; step++) {
+                    saver.save(step, Map.of(), NONE);
+                }
+                saver.await();
+                RunOutput.open(directory, OnExisting.RESUME).close();
+            } finally {
+                hold(Files.exists(left) ? left : first, false);
+            }
+            assertEquals(List.of(1L, 2L, 3L, 4L), reported);
+            assertEquals(List.of(4L), new Checkpoints(directory).steps());
+            assertTrue(Files.exists(left));
+            String told = left + " cannot be removed, and is tried again later: ";
+            assertTrue(
+                    logged.texts().stream().anyMatch(text -> text.startsWith(told)),
+                    logged.texts().toString());
+            saver.save(5, Map.of(), NONE);
+            saver.await();
+            assertFalse(Files.exists(left));
+            assertEquals(List.of(5L), new Checkpoints(directory).steps());
+        }
+    }
+
+    /** Whether files of a directory can be deleted; root may delete all but what the disk itself keeps. */
+    private static void hold(Path checkpoint, boolean held) throws Exception {
+        checkpoint.toFile().setWritable(!held);
+        if (Files.isWritable(checkpoint)) {
+            String file = checkpoint.resolve(RunState.FILE).toString();
+            int status = -1;
+            try {
+                status = new ProcessBuilder("chattr", held ? "+i" : "-i", file)
+                        .start()
+                        .waitFor();
+            } catch (IOException e) {
+                // no such program
+            }
+            assumeTrue(status == 0 || !held, "nothing stops root here");
+        }
     }
 }

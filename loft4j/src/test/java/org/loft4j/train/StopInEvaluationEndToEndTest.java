@@ -2,22 +2,25 @@ package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.NativeMemoryException;
 import org.loft4j.data.Examples;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Model;
 
-/** A stop that is asked for while held-out rows are judged waits for none of them, and costs the run none. */
+/** A stop that is asked for while held-out rows are judged, or a fault there, waits for none of them, and costs the run none. */
 class StopInEvaluationEndToEndTest {
     private static final TrainConfig CONFIG =
             TinyRun.config(Method.LOFT).evalBatchSize(4).build();
@@ -54,7 +57,7 @@ class StopInEvaluationEndToEndTest {
     private void stopInEvaluationAfter(long step) throws IOException {
         HeldOut heldOut = new HeldOut();
         try (Model model = TinyRun.model();
-                TrainingRun run = open(model, heldOut)) {
+                TrainingRun run = open(model, heldOut, CONFIG)) {
             heldOut.atSecond = () -> {
                 if (run.step() == step) {
                     run.requestStop();
@@ -71,9 +74,9 @@ class StopInEvaluationEndToEndTest {
         assertTrue(Json.read(stopped.resolve(RunAbout.FILE)).booleanOr("evaluation_pending", false));
     }
 
-    private TrainingRun open(Model model, HeldOut heldOut) throws IOException {
+    private TrainingRun open(Model model, HeldOut heldOut, TrainConfig config) throws IOException {
         TrainData data = new TrainData(TinyRun.counting(50, 1), heldOut.rows, 0, 16);
-        return TrainingRun.open(model, data, CONFIG, TinyRun.lora(), stopped, OnExisting.RESUME);
+        return TrainingRun.open(model, data, config, TinyRun.lora(), stopped, OnExisting.RESUME);
     }
 
     private long lastEvaluated() throws IOException {
@@ -83,7 +86,7 @@ class StopInEvaluationEndToEndTest {
 
     private void dieAt(long step) throws IOException {
         try (Model model = TinyRun.model();
-                TrainingRun run = open(model, new HeldOut())) {
+                TrainingRun run = open(model, new HeldOut(), CONFIG)) {
             run.addListener(new TrainListener() {
                 @Override
                 public void onStep(StepEvent event) {
@@ -106,7 +109,7 @@ class StopInEvaluationEndToEndTest {
         assertEquals(12, lastEvaluated());
         stopInEvaluationAfter(LAST);
         try (Model model = TinyRun.model();
-                TrainingRun run = open(model, new HeldOut())) {
+                TrainingRun run = open(model, new HeldOut(), CONFIG)) {
             assertEquals(LAST, run.step());
             TrainResult end = run.run();
             assertEquals(TrainResult.Outcome.FINISHED, end.outcome());
@@ -117,5 +120,69 @@ class StopInEvaluationEndToEndTest {
         try (Stream<Path> entries = Files.list(stopped)) {
             assertTrue(entries.noneMatch(path -> path.toString().contains("set-aside")), "none is written twice");
         }
+    }
+
+    @Test
+    void itIsSeenToGoOn() throws IOException {
+        List<String> seen = new ArrayList<>();
+        TinyRun.train(CONFIG, stopped, OnExisting.REFUSE, new TrainListener() {
+            @Override
+            public void onEvaluationProgress(long step, int done, int all) {
+                seen.add(step + ": " + done + "/" + all);
+            }
+        });
+        assertEquals(List.of("4: 0/12", "4: 4/12", "4: 8/12", "8: 0/12"), seen.subList(0, 4));
+    }
+
+    /** With a default's saves the last one may be hours old. */
+    @Test
+    void aFaultInItCostsTheStepsBeforeItNothing() throws IOException {
+        TrainConfig saving =
+                TinyRun.config(Method.LOFT).evalBatchSize(4).saveSteps(100).build();
+        assertEquals("gone", fault(saving, 4, new IllegalStateException("gone")).getMessage());
+        assertEquals(stopped.resolve("checkpoint-4"), new Checkpoints(stopped).newest());
+        assertEquals(0, lastEvaluated());
+        // the evaluation that is made again finds no memory
+        Throwable full = fault(CONFIG, 4, new OutOfMemoryError("CUDA out of memory"));
+        assertInstanceOf(NativeMemoryException.class, full);
+        String said = String.valueOf(full.getMessage());
+        assertTrue(said.startsWith("out of memory in the evaluation after step 4: "), said);
+        assertTrue(said.contains("a smaller --eval-batch-size (may be set on resume)"), said);
+        assertTrue(said.endsWith(stopped.resolve("checkpoint-4") + " is complete and stays"), said);
+        assertEquals(List.of(4L), new Checkpoints(stopped).steps(), "none is written twice");
+        // as the message says; of other batches the sums are rounded otherwise
+        TrainConfig smaller =
+                TinyRun.config(Method.LOFT).evalBatchSize(2).saveSteps(2).build();
+        assertEquals(
+                "gone", fault(smaller, 24, new IllegalStateException("gone")).getMessage());
+        assertEquals(20, lastEvaluated());
+        try (Model model = TinyRun.model();
+                TrainingRun run = open(model, new HeldOut(), CONFIG)) {
+            assertEquals(TrainResult.Outcome.FINISHED, run.run().outcome());
+        }
+        for (String file : List.of("adapter_model.safetensors", "checkpoint-24/" + Trainable.OPTIMIZER)) {
+            assertEquals(TinyRun.bits(whole.resolve(file)), TinyRun.bits(stopped.resolve(file)), file);
+        }
+    }
+
+    /** What ends a run whose held-out rows cannot be collected after a step. */
+    private Throwable fault(TrainConfig config, long step, Throwable fault) throws IOException {
+        HeldOut heldOut = new HeldOut();
+        try (Model model = TinyRun.model();
+                TrainingRun run = open(model, heldOut, config)) {
+            heldOut.atSecond = () -> {
+                if (run.step() == step) {
+                    throwAny(fault);
+                }
+            };
+            return assertThrows(Throwable.class, run::run);
+        }
+    }
+
+    private static void throwAny(Throwable fault) {
+        if (fault instanceof Error error) {
+            throw error;
+        }
+        throw (RuntimeException) fault;
     }
 }
