@@ -128,8 +128,8 @@ final class MergeCommand implements Verb {
 
     private void write(LoadedModel loaded, MergedModel merged, Path directory) throws IOException {
         copyAlong(loaded, directory);
-        TrainedConfig.write(
-                loaded.model(), directory, device.dtype(), ClassifierPadding.id(loaded.model(), loaded.tokenizer()));
+        TrainedConfig.of(loaded.model(), device.dtype(), ClassifierPadding.id(loaded.model(), loaded.tokenizer()))
+                .write(directory);
         merged.writeWeights(directory, Quantities.parseBytes("--max-shard-size", maxShardSize));
     }
 

@@ -26,7 +26,8 @@ final class OptimizerFlags {
             names = "--head-learning-rate",
             paramLabel = "RATE",
             description =
-                    "Peak learning rate of a classifier's head and of other modules trained in full. Default: ${DEFAULT-VALUE}.")
+                    "Peak learning rate of a classifier's head, of --method full too, and of modules that the model lacked. Pretrained"
+                            + " modules of --modules-to-save have the lower of this and the learning rate. Default: ${DEFAULT-VALUE}.")
     double headLearningRate = 1e-3;
 
     @Option(

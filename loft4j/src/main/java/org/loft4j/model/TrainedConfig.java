@@ -14,24 +14,29 @@ import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
 
-/** config.json of a model that was trained in full: the one of its origin, with what training has made of it. */
+/**
+ * config.json of a model that was trained in full: the one of its origin, as it is when this is made, with what training makes of it.
+ */
 public final class TrainedConfig {
     private static final String NAME = "config.json";
 
-    private TrainedConfig() {}
+    private final @Nullable ObjectNode config;
+
+    private TrainedConfig(@Nullable ObjectNode config) {
+        this.config = config;
+    }
 
     /**
-     * Writes the configuration beside new weights. Does nothing for a model that was not read from a directory.
+     * Reads that of a model's origin; there is none for a model that was not read from a directory.
      *
-     * @param directory where the weights are
-     * @param dtype that they are in; null for the model's
+     * @param dtype that the weights will be in; null for the model's
      * @param padId {@code pad_token_id} that the origin's lacks; negative for none
      */
-    public static void write(Model model, Path directory, @Nullable Dtype dtype, long padId) throws IOException {
+    public static TrainedConfig of(Model model, @Nullable Dtype dtype, long padId) throws IOException {
         ModelDescription description = model.description();
         Path origin = description.directory();
         if (origin == null || !Files.isRegularFile(origin.resolve(NAME))) {
-            return;
+            return new TrainedConfig(null);
         }
         ObjectNode config = Json.read(origin.resolve(NAME)).toTree();
         config.remove(List.of("dtype", "num_labels", "_num_labels"));
@@ -45,7 +50,14 @@ public final class TrainedConfig {
             config.put("pad_token_id", padId);
         }
         putArchitecture(config, description.family(), model.task());
-        Json.write(directory.resolve(NAME), config);
+        return new TrainedConfig(config);
+    }
+
+    /** Writes it beside the weights; does nothing if there is none. */
+    public void write(Path directory) throws IOException {
+        if (config != null) {
+            Json.write(directory.resolve(NAME), config);
+        }
     }
 
     /** How Transformers names the classes of a task. */

@@ -217,6 +217,12 @@ final class Checkpoints {
         return aside;
     }
 
+    /** Whether {@link #removeAll} removes what goes by a name. */
+    static boolean isRemoved(String name) {
+        return List.of(NAME, SET_ASIDE, LEFTOVER).stream()
+                .anyMatch(pattern -> pattern.matcher(name).matches());
+    }
+
     /** Removes all checkpoints, those set aside too. */
     void removeAll() throws IOException {
         // none must be left to go on from if not all can be deleted

@@ -3,6 +3,7 @@ package org.loft4j.train;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,18 +15,35 @@ import org.loft4j.io.AtomicFiles;
 
 /**
  * The files of a base model that one trained from it needs beside its weights: those of the tokenizer, or of the preparation of
- * images. They are as they were when they were read, whatever becomes of the base model.
+ * images, and what it says of generation where it is trained itself. They are as they were when they were read, whatever becomes of the base model.
  *
  * @param contents by their paths in the model's directory
  */
 record CopiedFiles(Map<Path, byte[]> contents) {
+    /** What a language model recommends for generation, and the ids that end it; beside an adapter the base model has it. */
+    static final String GENERATION = "generation_config.json";
+
     /** @param modelDirectory null for a model that was not read from one, which has none */
     static CopiedFiles of(@Nullable Path modelDirectory) throws IOException {
+        return modelDirectory == null ? new CopiedFiles(Map.of()) : read(modelDirectory, in(modelDirectory));
+    }
+
+    /** Those of a model that is a model of its own after the training. */
+    static CopiedFiles ofWholeModel(@Nullable Path modelDirectory) throws IOException {
+        if (modelDirectory == null) {
+            return of(null);
+        }
+        List<Path> files = new ArrayList<>(in(modelDirectory));
+        if (Files.isRegularFile(modelDirectory.resolve(GENERATION))) {
+            files.add(Path.of(GENERATION));
+        }
+        return read(modelDirectory, files);
+    }
+
+    private static CopiedFiles read(Path modelDirectory, List<Path> files) throws IOException {
         Map<Path, byte[]> contents = new LinkedHashMap<>();
-        if (modelDirectory != null) {
-            for (Path file : in(modelDirectory)) {
-                contents.put(file, Files.readAllBytes(modelDirectory.resolve(file)));
-            }
+        for (Path file : files) {
+            contents.put(file, Files.readAllBytes(modelDirectory.resolve(file)));
         }
         return new CopiedFiles(contents);
     }

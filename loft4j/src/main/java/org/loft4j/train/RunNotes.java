@@ -20,8 +20,9 @@ record RunNotes(
         @Nullable String template) {
     /** The notes of checkpoints. Where all weights are trained, each is a model of its own. */
     static RunNotes of(Model model, TrainData data, Method method) throws IOException {
-        CopiedFiles copied =
-                method.usesAdapter() ? null : CopiedFiles.of(model.description().directory());
+        CopiedFiles copied = method.usesAdapter()
+                ? null
+                : CopiedFiles.ofWholeModel(model.description().directory());
         ChatFormat format = data.train().chatFormat();
         if (format == null) {
             return new RunNotes(TaskFile.of(model, data.maxLength(), null), copied, null);

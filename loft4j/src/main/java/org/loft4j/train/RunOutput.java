@@ -29,8 +29,14 @@ final class RunOutput implements AutoCloseable {
     private static final String CARD = "README.md";
 
     /** What a run ends with, beside weights of a model and the files of its tokenizer; the page is written by whoever shows it. */
-    private static final Set<String> RESULT =
-            Set.of(PeftFiles.CONFIG, PeftFiles.WEIGHTS, "config.json", TaskFile.NAME, CARD, "report.html");
+    private static final Set<String> RESULT = Set.of(
+            PeftFiles.CONFIG,
+            PeftFiles.WEIGHTS,
+            "config.json",
+            CopiedFiles.GENERATION,
+            TaskFile.NAME,
+            CARD,
+            "report.html");
 
     private final Path directory;
     private final Checkpoints checkpoints;
@@ -68,6 +74,28 @@ final class RunOutput implements AutoCloseable {
 
     static boolean holdsRun(Path directory) throws IOException {
         return !new Checkpoints(directory).steps().isEmpty() || Files.exists(directory.resolve(RunState.FILE));
+    }
+
+    /**
+     * Refuses to overwrite what the new run starts from.
+     *
+     * @param what the setting that names it
+     * @param source directory of a model, or of an adapter; null for none
+     * @throws ConfigException if it lies in what would be removed
+     */
+    void requireKept(String what, @Nullable Path source) throws IOException {
+        if (!overwrites || source == null || !Files.isDirectory(source)) {
+            return;
+        }
+        Path run = directory.toRealPath();
+        Path from = source.toRealPath();
+        if (from.startsWith(run) && !from.equals(run)) {
+            String top = run.relativize(from).getName(0).toString();
+            if (Checkpoints.isRemoved(top) || top.equals(EVENTS)) {
+                throw new ConfigException(what + " " + source + " lies in the run that --overwrite would remove from "
+                        + directory + ": choose another output directory, or move it out of there first");
+            }
+        }
     }
 
     /**

@@ -23,7 +23,8 @@ import org.loft4j.optim.Schedule;
  * @param evalBatchSize rows of a batch of the evaluation
  * @param gradientAccumulationSteps micro-batches that make one optimizer step
  * @param learningRate peak learning rate of the factors (or of all parameters, for {@link Method#FULL})
- * @param headLearningRate peak learning rate of modules that are trained in full beside an adapter, and of a classifier's head
+ * @param headLearningRate peak learning rate of a classifier's head, of {@link Method#FULL} too, and of modules that the model's
+ *     files lacked; pretrained modules that are trained in full beside an adapter have the lower one of the two rates
  * @param schedule course of the learning rate after the warm-up
  * @param warmupRatio share of the steps over which the learning rate rises, in [0, 1)
  * @param weightDecay decoupled weight decay; biases and norms have none

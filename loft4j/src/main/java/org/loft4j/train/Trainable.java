@@ -44,8 +44,8 @@ public final class Trainable implements AutoCloseable {
     private final long elements;
     private final LaneGradients gradients;
     private final NativeHeap.Training heap;
-    /** What config.json of a model that is trained in full is to say of padding, as it was at the start; negative for nothing. */
-    private final long padId;
+    /** Of a model that is trained in full, as it was at the start; null beside an adapter. */
+    private final @Nullable TrainedConfig trainedConfig;
 
     private Trainable(
             Model model,
@@ -53,9 +53,9 @@ public final class Trainable implements AutoCloseable {
             OptimizerGroups optimizer,
             long elements,
             NativeHeap.Training heap,
-            long padId) {
+            @Nullable TrainedConfig trainedConfig) {
         this.heap = heap;
-        this.padId = padId;
+        this.trainedConfig = trainedConfig;
         this.model = model;
         this.adapter = adapter;
         this.optimizer = optimizer;
@@ -115,9 +115,17 @@ public final class Trainable implements AutoCloseable {
         List<OptimizerGroups.Group> groups = new ArrayList<>();
         try {
             groups.addAll(FactorOptimizers.groups(adapter, config));
-            List<NamedParameter> saved = new ArrayList<>();
-            adapter.savedModules().forEach((name, tensor) -> saved.add(new NamedParameter(name, tensor)));
-            addGroups(groups, "head", saved, config, config.headLearningRate());
+            List<NamedParameter> pretrained = new ArrayList<>();
+            List<NamedParameter> head = new ArrayList<>();
+            adapter.savedModules().forEach((name, tensor) -> {
+                boolean isNew =
+                        isOnTop(name, model) || model.weights().created().contains(name);
+                (isNew ? head : pretrained).add(new NamedParameter(name, tensor));
+            });
+            // the rate of some methods' factors is none that a whole matrix under AdamW would bear
+            double gentler = Math.min(config.learningRate(), config.headLearningRate());
+            addGroups(groups, "pretrained", pretrained, config, gentler);
+            addGroups(groups, "head", head, config, config.headLearningRate());
         } catch (RuntimeException | Error e) {
             groups.forEach(group -> group.optimizer().close());
             adapter.close();
@@ -125,7 +133,7 @@ public final class Trainable implements AutoCloseable {
         }
         LossScale lossScale = model.description().dtype() == Dtype.F16 ? new LossScale() : null;
         return new Trainable(
-                model, adapter, new OptimizerGroups(groups, lossScale), adapter.trainableElements(), heap, -1);
+                model, adapter, new OptimizerGroups(groups, lossScale), adapter.trainableElements(), heap, null);
     }
 
     /** A module that the checkpoint lacked has random values: it has to be trained, and nobody could read it again. */
@@ -135,6 +143,12 @@ public final class Trainable implements AutoCloseable {
             modules.add(name.substring(0, name.lastIndexOf('.')));
         }
         return lora.withModulesToSave(List.copyOf(modules));
+    }
+
+    /** Whether a parameter is one of what a classifier has on top of the pretrained model. */
+    private static boolean isOnTop(String name, Model model) {
+        return model.task().isClassification()
+                && model.headModules().stream().anyMatch(module -> name.startsWith(module + "."));
     }
 
     private static Trainable full(Model model, TrainConfig config, NativeHeap.Training heap) {
@@ -149,15 +163,14 @@ public final class Trainable implements AutoCloseable {
         }
         List<NamedParameter> body = new ArrayList<>();
         List<NamedParameter> head = new ArrayList<>();
-        List<String> onTop = model.task().isClassification() ? model.headModules() : List.of();
         model.weights().asMap().forEach((name, tensor) -> {
             tensor.set_requires_grad(true);
-            boolean ofHead = onTop.stream().anyMatch(module -> name.startsWith(module + "."));
-            (ofHead ? head : body).add(new NamedParameter(name, tensor));
+            (isOnTop(name, model) ? head : body).add(new NamedParameter(name, tensor));
         });
-        long padId;
+        TrainedConfig trainedConfig;
         try {
-            padId = ClassifierPadding.id(model, model.description().directory());
+            trainedConfig = TrainedConfig.of(
+                    model, null, ClassifierPadding.id(model, model.description().directory()));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -165,7 +178,7 @@ public final class Trainable implements AutoCloseable {
         addGroups(groups, "model", body, config, config.learningRate());
         addGroups(groups, "head", head, config, config.headLearningRate());
         return new Trainable(
-                model, null, new OptimizerGroups(groups), model.weights().elements(), heap, padId);
+                model, null, new OptimizerGroups(groups), model.weights().elements(), heap, trainedConfig);
     }
 
     /** Two groups where there is a decay: vectors (biases and norms) are not pulled to zero. */
@@ -261,11 +274,11 @@ public final class Trainable implements AutoCloseable {
     }
 
     private void saveConfig(Path directory) throws IOException {
-        Path origin = model.description().directory();
         if (adapter != null) {
+            Path origin = model.description().directory();
             PeftFiles.saveConfig(directory, adapter, model, PeftMetadata.of(origin));
-        } else {
-            TrainedConfig.write(model, directory, null, padId);
+        } else if (trainedConfig != null) {
+            trainedConfig.write(directory);
         }
     }
 

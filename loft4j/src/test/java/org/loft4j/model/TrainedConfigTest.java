@@ -57,7 +57,7 @@ class TrainedConfigTest {
         Path out = Files.createDirectories(folder.resolve("out"));
         try (Model model = Models.initialise(
                 from, task.isClassification() ? options.withLabels(List.of("a", "b", "c")) : options)) {
-            TrainedConfig.write(model, out, null, -1);
+            TrainedConfig.of(model, null, -1).write(out);
         }
         return Json.read(out.resolve("config.json"));
     }

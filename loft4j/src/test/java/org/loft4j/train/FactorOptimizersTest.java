@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraConfig;
@@ -118,5 +120,31 @@ class FactorOptimizersTest {
         assertEquals(
                 1e-7, TrainConfig.builder(Method.LORA_RITE).eps(1e-7).build().eps());
         assertEquals(1e-8, TrainConfig.builder(Method.REFLORA).build().eps());
+    }
+
+    /** As PEFT trains them; and no slower than a rate that is AdamW's, where the one of the factors is none. */
+    @Test
+    void pretrainedModulesHaveTheRatesLowerOneAndHeadsTheirOwn() {
+        assertEquals(Map.of("pretrained", 2e-4), ratesOfWhole(Method.LORA, 2e-4, false));
+        assertEquals(Map.of("pretrained", 5e-4), ratesOfWhole(Method.LOFT_SGD, 1e-1, false));
+        assertEquals(Map.of("head", 5e-4), ratesOfWhole(Method.LORA, 2e-4, true), "it is from random numbers");
+    }
+
+    private static Map<String, Double> ratesOfWhole(Method method, double rate, boolean created) {
+        TrainConfig config = TrainConfig.builder(method)
+                .learningRate(rate)
+                .headLearningRate(5e-4)
+                .build();
+        LoraConfig lora = LORA.withModulesToSave(List.of("lm_head"));
+        try (Model model = TinyRun.model()) {
+            if (created) {
+                model.weights().markCreated("lm_head.weight");
+            }
+            try (Trainable trainable = Trainable.create(model, lora, config)) {
+                return trainable.optimizer().groups().stream()
+                        .filter(group -> !group.name().equals("factors"))
+                        .collect(Collectors.toMap(Group::name, Group::learningRate));
+            }
+        }
     }
 }
