@@ -11,6 +11,7 @@ final class Alternatives {
             List.of("--text", "--image", "--data"),
             List.of("--eval-data", "--eval-share"),
             List.of("--learning-rate", "--learning-rates"),
+            List.of("--warmup-ratio", "--warmup-steps"),
             List.of("--resume", "--overwrite"));
 
     private Alternatives() {}

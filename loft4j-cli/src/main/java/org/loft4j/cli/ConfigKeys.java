@@ -149,6 +149,7 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
         return names().entrySet().stream()
                 .filter(name -> likely.test(name.getKey()))
                 .min(Comparator.comparingLong((Map.Entry<String, String> name) -> -common(wrong, name.getKey()))
+                        .thenComparing(name -> !firstWord(wrong).equals(firstWord(name.getKey())))
                         .thenComparingInt(name -> distance(wrong, name.getKey())))
                 .map(Map.Entry::getValue)
                 .orElse(null);
@@ -174,6 +175,10 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
         return Arrays.stream(a.split("_"))
                 .filter(word -> word.length() > 2 && words.contains(word))
                 .count();
+    }
+
+    private static String firstWord(String name) {
+        return name.split("_", 2)[0];
     }
 
     private static String underscored(String option) {

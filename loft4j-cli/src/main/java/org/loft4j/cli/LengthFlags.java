@@ -5,8 +5,11 @@ import picocli.CommandLine.Option;
 
 /** How long a run is, of which batches, and how often it is looked at. */
 final class LengthFlags {
-    @Option(names = "--epochs", paramLabel = "N", description = "Passes over the data. Default: ${DEFAULT-VALUE}.")
-    int epochs = 1;
+    @Option(
+            names = "--epochs",
+            paramLabel = "N",
+            description = "Passes over the data, such as 3 or 0.5. Default: ${DEFAULT-VALUE}.")
+    double epochs = 1;
 
     @Option(
             names = "--max-steps",

@@ -36,14 +36,23 @@ final class OptimizerFlags {
             converter = Words.OfSchedule.class,
             completionCandidates = WordLists.Schedules.class,
             description =
-                    "Course of the learning rate after the warm-up: linear or cosine, to 0, or constant. Default: linear.")
+                    "Course of the learning rate after the warm-up: linear or cosine, to 0, or constant (also constant_with_warmup). Default: linear.")
     Schedule.Kind schedule = Schedule.Kind.LINEAR;
 
     @Option(
             names = "--warmup-ratio",
             paramLabel = "SHARE",
-            description = "Share of the steps over which the learning rate rises. Default: ${DEFAULT-VALUE}.")
-    double warmupRatio = 0.06;
+            description = "Share of the steps over which the learning rate rises. Default: 0.06.")
+    @Nullable
+    Double warmupRatio;
+
+    @Option(
+            names = "--warmup-steps",
+            paramLabel = "N",
+            description =
+                    "Steps over which the learning rate rises, in place of a share of them; 0 for the share. Default:"
+                            + " ${DEFAULT-VALUE}.")
+    long warmupSteps = 0;
 
     @Option(
             names = "--weight-decay",
@@ -134,7 +143,7 @@ final class OptimizerFlags {
         }
         config.headLearningRate(headLearningRate)
                 .schedule(schedule)
-                .warmupRatio(warmupRatio)
+                .warmupSteps(warmupSteps)
                 .weightDecay(weightDecay)
                 .maxGradNorm(maxGradNorm)
                 .loft(new LoftSettings(
@@ -144,6 +153,9 @@ final class OptimizerFlags {
                         matchRate,
                         Dtype.parse("loft_cross_terms", loftCrossTerms)))
                 .peers(peers -> new PeerSettings(loraPlusRatio, refloraWarmup));
+        if (warmupRatio != null) {
+            config.warmupRatio(warmupRatio);
+        }
         if (beta1 != null) {
             config.beta1(beta1);
         }

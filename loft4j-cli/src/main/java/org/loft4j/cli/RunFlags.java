@@ -122,17 +122,23 @@ final class RunFlags {
         if (stopDeadline < 0) {
             problems.add("stop_deadline must be at least 0, got " + stopDeadline);
         }
-        if (!TrainConfig.METRICS.contains(metricForBest)) {
+        if (!TrainConfig.METRICS.contains(metric())) {
             problems.add("metric_for_best_model must be one of " + String.join(", ", TrainConfig.METRICS) + ", got "
                     + metricForBest);
         }
+    }
+
+    /** Hugging Face's trainers know the scores by the names that they have in the log, too. */
+    private String metric() {
+        String prefix = "eval_";
+        return metricForBest.startsWith(prefix) ? metricForBest.substring(prefix.length()) : metricForBest;
     }
 
     void apply(TrainConfig.Builder config) {
         config.seed(seed)
                 .saveSteps(saveSteps)
                 .saveTotalLimit(saveTotalLimit)
-                .metricForBest(metricForBest)
+                .metricForBest(metric())
                 .loadBestAtEnd(loadBest)
                 .earlyStoppingPatience(earlyStoppingPatience)
                 .saveInBackground(saveInBackground)

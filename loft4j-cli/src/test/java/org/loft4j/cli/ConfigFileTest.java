@@ -54,6 +54,32 @@ class ConfigFileTest {
         assertEquals(6, train.config().batchSize());
     }
 
+    /** As the trainers of Hugging Face and LLaMA-Factory have them. */
+    @Test
+    void valuesAreHuggingFacesToo() throws IOException {
+        TrainCommand train = parse("""
+                model_name_or_path: somewhere
+                train_file: rows.csv
+                output_dir: run
+                num_train_epochs: 2.5
+                lr_scheduler_type: constant_with_warmup
+                warmup_steps: 20
+                metric_for_best_model: eval_accuracy
+                """);
+        assertEquals(2.5, train.config().epochs());
+        assertEquals(Schedule.Kind.CONSTANT, train.config().schedule());
+        assertEquals(20, train.config().warmupSteps());
+        assertEquals(0, train.config().warmupRatio());
+        assertEquals("accuracy", train.config().metricForBest());
+        Path file = write("warmup_ratio: 0.1\n");
+        String both = Captured.loft("train", "--config", file.toString(), "--warmup-steps", "20")
+                .err();
+        assertFalse(both.contains("exclude"), both);
+        String asked = Captured.loft("train", "--warmup-ratio", "0.1", "--warmup-steps", "20")
+                .err();
+        assertTrue(asked.contains("warmup_steps and warmup_ratio exclude each other"), asked);
+    }
+
     @Test
     void settingsOfRivalsAreOptionsAndKeys() throws IOException {
         String required = "model: somewhere\ntrain_file: rows.csv\noutput_dir: run\n";
@@ -129,10 +155,11 @@ class ConfigFileTest {
 
     @Test
     void aHintIsGivenWhereAKeyIsNear() throws IOException {
-        Path file = write("lora_rank: 4\nbogus: 1\nbatch_size: 2\n");
+        Path file = write("lora_rank: 4\nbogus: 1\nbatch_size: 2\nsave_strategy: steps\n");
         String err = Captured.loft("train", "--config", file.toString()).err();
         assertTrue(err.contains("unknown key lora_rank; did you mean r?"), err);
         assertTrue(err.lines().anyMatch(line -> line.endsWith("unknown key bogus")), err);
+        assertTrue(err.contains("unknown key save_strategy; did you mean save_steps?"), err);
         assertTrue(err.contains("unknown key batch_size; did you mean per_device_train_batch_size?"), err);
     }
 
@@ -253,7 +280,7 @@ class ConfigFileTest {
                 "r: | r: '' is not a whole number",
                 "learning_rate: [1, 2] | learning_rate: '1,2' is not a number",
                 "eval_steps: 2.5 | eval_steps: '2.5' is not a whole number",
-                "num_train_epochs: 0.5 | num_train_epochs: '0.5' is not a whole number",
+                "num_train_epochs: half | num_train_epochs: 'half' is not a number",
                 "seed: 99999999999999999999 | seed: '99999999999999999999' is out of range",
                 "group_by_length: perhaps | group_by_length: 'perhaps' is neither true nor false",
                 "method: lofty | method must be one of",
@@ -275,7 +302,7 @@ class ConfigFileTest {
                 .err();
         assertTrue(err.contains("r: 'four' is not"), err);
         assertTrue(err.contains("eval_steps: '2.5' is not"), err);
-        assertTrue(err.contains("'--epochs': 'x' is not a whole number"), err);
+        assertTrue(err.contains("'--epochs': 'x' is not a number"), err);
         assertTrue(err.contains("Missing required option: '--model=MODEL'"), err);
         assertFalse(err.contains("--output"), err);
     }

@@ -18,8 +18,11 @@ public record Schedule(Kind kind, long warmupSteps, long totalSteps) {
         LINEAR,
         COSINE;
 
-        /** Reads {@code constant}, {@code linear} or {@code cosine}. */
+        /** Reads {@code constant}, {@code linear} or {@code cosine}; what Hugging Face calls {@code constant_with_warmup} is constant. */
         public static Kind parse(String name) {
+            if (name.equals("constant_with_warmup")) {
+                return CONSTANT;
+            }
             for (Kind kind : values()) {
                 if (kind.name().toLowerCase(Locale.ROOT).equals(name)) {
                     return kind;

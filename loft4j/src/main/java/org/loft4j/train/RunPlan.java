@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -61,16 +62,23 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
     private static final Set<String> ROUNDING = Set.of("threads", "per_device_eval_batch_size");
 
     /** What settings were in runs from before there was a choice, which do not name them. */
-    private static final Map<String, Object> UNNAMED = PeerSettings.defaults().toMap();
+    private static final Map<String, Object> UNNAMED = unnamed();
 
     /** What may be changed to go on from before a divergence. */
     private static final Set<String> REMEDIES = Set.of(
             "learning_rate",
             "head_learning_rate",
             "warmup_ratio",
+            "warmup_steps",
             "lr_scheduler_type",
             "max_grad_norm",
             "weight_decay");
+
+    private static Map<String, Object> unnamed() {
+        Map<String, Object> settings = new HashMap<>(PeerSettings.defaults().toMap());
+        settings.put("warmup_steps", 0);
+        return Map.copyOf(settings);
+    }
 
     static RunPlan of(TrainConfig config, Model model, Trainable trainable, TrainData data, BaseFiles base) {
         RunLength length = RunLength.of(config, data.train());

@@ -17,7 +17,7 @@ import org.loft4j.optim.Schedule;
  * The settings of a run. Messages name them in Hugging Face's spelling; all that are wrong are reported at once.
  *
  * @param method what is trained, and by which optimizer
- * @param epochs passes over the data; does not count where {@code maxSteps} is given
+ * @param epochs passes over the data, the last of which may be a part of one; does not count where {@code maxSteps} is given
  * @param maxSteps optimizer steps of the run; 0 for as many as the epochs make
  * @param batchSize rows of a micro-batch
  * @param evalBatchSize rows of a batch of the evaluation
@@ -26,7 +26,8 @@ import org.loft4j.optim.Schedule;
  * @param headLearningRate peak learning rate of a classifier's head, of {@link Method#FULL} too, and of modules that the model's
  *     files lacked; pretrained modules that are trained in full beside an adapter have the lower one of the two rates
  * @param schedule course of the learning rate after the warm-up
- * @param warmupRatio share of the steps over which the learning rate rises, in [0, 1)
+ * @param warmupRatio share of the steps over which the learning rate rises, in [0, 1); 0 where {@code warmupSteps} says it
+ * @param warmupSteps steps over which it rises, however many the run has; 0 for the share
  * @param weightDecay decoupled weight decay; biases and norms have none
  * @param maxGradNorm largest norm of all gradients together; 0 for no clipping
  * @param beta1 decay rate of the first moment; momentum of LoFT-SGD and LoFT-Muon
@@ -52,7 +53,7 @@ import org.loft4j.optim.Schedule;
  */
 public record TrainConfig(
         Method method,
-        int epochs,
+        double epochs,
         long maxSteps,
         int batchSize,
         int evalBatchSize,
@@ -61,6 +62,7 @@ public record TrainConfig(
         double headLearningRate,
         Schedule.Kind schedule,
         double warmupRatio,
+        long warmupSteps,
         double weightDecay,
         double maxGradNorm,
         double beta1,
@@ -85,9 +87,12 @@ public record TrainConfig(
     public static final List<String> METRICS =
             List.of("loss", "accuracy", "macro_f1", "matthews", "perplexity", "precision", "recall", "f1");
 
+    /** The share of the steps over which the learning rate rises, where nothing else is asked for. */
+    public static final double WARMUP_RATIO = 0.06;
+
     public TrainConfig {
         List<String> problems = new ArrayList<>();
-        check(problems, () -> Checks.atLeast("num_train_epochs", epochs, 1));
+        check(problems, () -> Checks.positive("num_train_epochs", epochs));
         check(problems, () -> Checks.atLeast("max_steps", maxSteps, 0));
         check(problems, () -> Checks.atLeast("per_device_train_batch_size", batchSize, 1));
         check(problems, () -> Checks.atLeast("per_device_eval_batch_size", evalBatchSize, 1));
@@ -95,6 +100,11 @@ public record TrainConfig(
         check(problems, () -> Checks.positive("learning_rate", learningRate));
         check(problems, () -> Checks.positive("head_learning_rate", headLearningRate));
         check(problems, () -> Checks.fraction("warmup_ratio", warmupRatio));
+        check(problems, () -> Checks.atLeast("warmup_steps", warmupSteps, 0));
+        if (warmupSteps > 0 && warmupRatio > 0) {
+            problems.add(
+                    "warmup_steps and warmup_ratio exclude each other, got " + warmupSteps + " and " + warmupRatio);
+        }
         check(problems, () -> Checks.notNegative("weight_decay", weightDecay));
         check(problems, () -> Checks.notNegative("max_grad_norm", maxGradNorm));
         check(problems, () -> Checks.fraction("adam_beta1", beta1));
@@ -150,7 +160,8 @@ public record TrainConfig(
     public Map<String, Object> toMap() {
         Map<String, Object> map = new LinkedHashMap<>();
         map.put("method", method.word());
-        map.put("num_train_epochs", epochs);
+        // whole numbers as they have always been written
+        map.put("num_train_epochs", epochs == Math.rint(epochs) ? (Object) (long) epochs : (Object) epochs);
         map.put("max_steps", maxSteps);
         map.put("per_device_train_batch_size", batchSize);
         map.put("per_device_eval_batch_size", evalBatchSize);
@@ -159,6 +170,7 @@ public record TrainConfig(
         map.put("head_learning_rate", headLearningRate);
         map.put("lr_scheduler_type", schedule.name().toLowerCase(Locale.ROOT));
         map.put("warmup_ratio", warmupRatio);
+        map.put("warmup_steps", warmupSteps);
         map.put("weight_decay", weightDecay);
         map.put("max_grad_norm", maxGradNorm);
         map.put("adam_beta1", beta1);
@@ -185,7 +197,7 @@ public record TrainConfig(
     /** Collects settings; {@link #build} checks them. */
     public static final class Builder {
         private final Method method;
-        private int epochs = 1;
+        private double epochs = 1;
         private long maxSteps;
         private int batchSize = 8;
         private int evalBatchSize = 32;
@@ -193,7 +205,8 @@ public record TrainConfig(
         private double learningRate;
         private double headLearningRate = Method.HEAD_LEARNING_RATE;
         private Schedule.Kind schedule = Schedule.Kind.LINEAR;
-        private double warmupRatio = 0.06;
+        private @Nullable Double warmupRatio;
+        private long warmupSteps;
         private double weightDecay;
         private double maxGradNorm = 1;
         private double beta1;
@@ -222,7 +235,7 @@ public record TrainConfig(
             this.beta2 = method.beta2();
         }
 
-        public Builder epochs(int value) {
+        public Builder epochs(double value) {
             epochs = value;
             return this;
         }
@@ -262,8 +275,14 @@ public record TrainConfig(
             return this;
         }
 
+        /** 0.06 unless set, or 0 with {@link #warmupSteps}. */
         public Builder warmupRatio(double value) {
             warmupRatio = value;
+            return this;
+        }
+
+        public Builder warmupSteps(long value) {
+            warmupSteps = value;
             return this;
         }
 
@@ -391,7 +410,8 @@ public record TrainConfig(
                     learningRate,
                     headLearningRate,
                     schedule,
-                    warmupRatio,
+                    warmupRatio == null ? (warmupSteps > 0 ? 0 : WARMUP_RATIO) : warmupRatio,
+                    warmupSteps,
                     weightDecay,
                     maxGradNorm,
                     beta1,

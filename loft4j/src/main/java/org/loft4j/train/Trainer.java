@@ -21,10 +21,11 @@ public final class Trainer {
         this.model = model;
         this.trainable = trainable;
         this.config = config;
-        long warmup = Math.min(totalSteps, (long) Math.ceil(config.warmupRatio() * totalSteps));
+        long warmup =
+                config.warmupSteps() > 0 ? config.warmupSteps() : (long) Math.ceil(config.warmupRatio() * totalSteps);
         trainable.heap().keepFreed();
         model.setGradientCheckpointing(config.gradientCheckpointing());
-        this.schedule = new Schedule(config.schedule(), warmup, totalSteps);
+        this.schedule = new Schedule(config.schedule(), Math.min(totalSteps, warmup), totalSteps);
     }
 
     /**

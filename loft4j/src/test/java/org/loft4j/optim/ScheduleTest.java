@@ -29,4 +29,10 @@ class ScheduleTest {
     void aWarmUpLongerThanTheRunIsRefused() {
         assertThrows(ConfigException.class, () -> new Schedule(Schedule.Kind.LINEAR, 11, 10));
     }
+
+    @Test
+    void aConstantRateRisesAsTheOneThatHuggingFaceNamesSo() {
+        assertEquals(Schedule.Kind.CONSTANT, Schedule.Kind.parse("constant_with_warmup"));
+        assertEquals(0.25, new Schedule(Schedule.Kind.CONSTANT, 4, 14).factor(0));
+    }
 }

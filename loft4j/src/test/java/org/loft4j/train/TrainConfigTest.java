@@ -45,7 +45,7 @@ class TrainConfigTest {
         String message = assertThrows(ConfigException.class, builder::build).getMessage();
         assertEquals(
                 List.of(
-                        "num_train_epochs must be at least 1, got 0",
+                        "num_train_epochs must be greater than 0 and finite, got 0.0",
                         "learning_rate must be greater than 0 and finite, got NaN",
                         "warmup_ratio must lie in [0, 1), got 1.0",
                         "adam_beta2 must lie in [0, 1), got 1.0",
@@ -152,5 +152,34 @@ class TrainConfigTest {
         TrainConfig.Builder builder = TrainConfig.builder(method).loft(settings);
         return String.valueOf(
                 assertThrows(ConfigException.class, builder::build).getMessage());
+    }
+
+    /** As Transformers counts them: a part of a step is a step. */
+    @Test
+    void aRunMayEndWithAPartOfAPass() {
+        // 50 rows in 13 batches, 4 steps a pass
+        assertEquals(10, steps(2.5));
+        assertEquals(2, steps(0.3));
+        assertEquals(1, steps(1e-9));
+        assertEquals(12, steps(3));
+        assertEquals(3L, TinyRun.config(Method.LOFT).epochs(3).build().toMap().get("num_train_epochs"));
+        assertEquals(
+                0.5, TinyRun.config(Method.LOFT).epochs(0.5).build().toMap().get("num_train_epochs"));
+    }
+
+    private static long steps(double epochs) {
+        TrainConfig config = TinyRun.config(Method.LOFT).epochs(epochs).build();
+        return RunLength.of(config, TinyRun.counting(50, 1)).totalSteps();
+    }
+
+    @Test
+    void aWarmUpIsGivenInStepsOrAsAShare() {
+        assertEquals(0.06, TrainConfig.builder(Method.LORA).build().warmupRatio());
+        assertEquals(0, TrainConfig.builder(Method.LORA).warmupSteps(10).build().warmupRatio());
+        TrainConfig.Builder both =
+                TrainConfig.builder(Method.LORA).warmupSteps(10).warmupRatio(0.1);
+        assertEquals(
+                "warmup_steps and warmup_ratio exclude each other, got 10 and 0.1",
+                assertThrows(ConfigException.class, both::build).getMessage());
     }
 }

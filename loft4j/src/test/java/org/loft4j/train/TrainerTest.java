@@ -247,11 +247,13 @@ class TrainerTest {
 
     @Test
     void theLearningRateRisesAndFalls() {
+        assertRisesOverTwoOfTen(TrainConfig.builder(Method.LOFT).warmupRatio(0.2));
+        assertRisesOverTwoOfTen(TrainConfig.builder(Method.LOFT).warmupSteps(2));
+    }
+
+    private static void assertRisesOverTwoOfTen(TrainConfig.Builder builder) {
         List<Batch> batches = List.of(batch(TinyRun.counting(2, 3), 0, 1));
-        TrainConfig config = TrainConfig.builder(Method.LOFT)
-                .learningRate(1e-3)
-                .warmupRatio(0.2)
-                .build();
+        TrainConfig config = builder.learningRate(1e-3).build();
         try (Model model = TinyRun.model();
                 Trainable trainable = Trainable.create(model, NO_DROPOUT, config)) {
             Trainer trainer = new Trainer(model, trainable, config, 10);

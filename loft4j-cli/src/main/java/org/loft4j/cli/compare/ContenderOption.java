@@ -31,7 +31,7 @@ enum ContenderOption {
     RSLORA,
     HEAD_LEARNING_RATE((config, value) -> config.headLearningRate(Double.parseDouble(value))),
     SCHEDULE((config, value) -> config.schedule(Schedule.Kind.parse(value))),
-    WARMUP_RATIO((config, value) -> config.warmupRatio(Double.parseDouble(value))),
+    WARMUP_RATIO((config, value) -> config.warmupSteps(0).warmupRatio(Double.parseDouble(value))),
     WEIGHT_DECAY((config, value) -> config.weightDecay(Double.parseDouble(value))),
     MAX_GRAD_NORM((config, value) -> config.maxGradNorm(Double.parseDouble(value))),
     BETA1((config, value) -> config.beta1(Double.parseDouble(value))),
