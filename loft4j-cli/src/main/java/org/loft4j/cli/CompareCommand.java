@@ -148,7 +148,7 @@ final class CompareCommand implements Verb {
             paramLabel = "NAME",
             description =
                     "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1 or perplexity, and"
-                            + " f1, precision or recall of entities."
+                            + " f1, precision or recall of entities or of the second of two classes."
                             + " Default: accuracy for a classifier, loss for a language model.")
     @Nullable
     String metric;

@@ -18,6 +18,7 @@ import org.loft4j.data.image.Augmentation;
 import org.loft4j.data.image.LabeledImages;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Task;
+import org.loft4j.train.ConfusionMatrix;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Evaluator;
 import picocli.CommandLine.Command;
@@ -31,8 +32,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "eval",
         description =
-                "Judges a model by rows of text or by images: loss, and accuracy, macro-F1 and Matthews' correlation of a classifier or"
-                        + " perplexity of a language model.",
+                "Judges a model by rows of text or by images: loss, and accuracy, macro-F1 and Matthews' correlation of a classifier"
+                        + " with precision, recall and F1 of each class, or perplexity of a language model.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft eval --model models/MiniLM --adapter run --data test.csv",
@@ -100,7 +101,7 @@ final class EvalCommand implements Verb {
         }
         ImageDataset dataset =
                 TrainingImages.dataset(loaded.model(), loaded.directory(), chosen, labels(loaded), Augmentation.NONE);
-        print(new Evaluator(loaded.model(), 0, batchSize).evaluate(dataset), dataset.size(), Map.of());
+        print(loaded, new Evaluator(loaded.model(), 0, batchSize).evaluate(dataset), dataset.size(), Map.of());
         return ExitCode.OK;
     }
 
@@ -130,7 +131,7 @@ final class EvalCommand implements Verb {
             Map<String, Object> length = new LinkedHashMap<>();
             length.put("max_length", maxLength);
             length.put("rows_cut", cut);
-            print(evaluation, kept.rows().size(), length);
+            print(loaded, evaluation, kept.rows().size(), length);
             return ExitCode.OK;
         }
     }
@@ -140,20 +141,31 @@ final class EvalCommand implements Verb {
     }
 
     /** @param length what is said as JSON of the length to which rows were cut */
-    private void print(Evaluation evaluation, int rows, Map<String, Object> length) throws IOException {
+    private void print(LoadedModel loaded, Evaluation evaluation, int rows, Map<String, Object> length) throws IOException {
         PrintWriter out = spec.commandLine().getOut();
+        ConfusionMatrix confusion = evaluation.confusion();
+        ClassScores classes = confusion == null
+                ? null
+                : new ClassScores(confusion, loaded.model().description().labels());
         if (common.json) {
             Map<String, Object> tree = new LinkedHashMap<>(evaluation.values());
             tree.put("data", data.data.toString());
             tree.put("rows", rows);
             tree.putAll(length);
             tree.put("seconds", evaluation.seconds());
+            if (classes != null) {
+                tree.put("classes", classes.classes());
+                tree.put("confusion_matrix", classes.matrix());
+            }
             out.println(Json.text(tree));
             return;
         }
         Table table = new Table("score", ">value");
         evaluation.values().forEach((name, value) -> table.row(name, String.format(Locale.ROOT, "%.4f", value)));
         out.print(table);
+        if (classes != null) {
+            out.print(classes.text());
+        }
         out.println(Quantities.of(rows, "row") + " of " + data.data.shown() + " in "
                 + String.format(Locale.ROOT, "%.1f s", evaluation.seconds()));
     }

@@ -197,7 +197,9 @@ class CompareEndToEndTest {
         assertFalse(Files.exists(output));
         Captured metric = Captured.loft(call(output, "--metric", "perplexity"));
         assertEquals(2, metric.status());
-        assertTrue(metric.err().contains("loss, accuracy, macro_f1, matthews for this task"), metric.err());
+        assertTrue(
+                metric.err().contains("loss, accuracy, macro_f1, matthews, precision, recall, f1 for this task"),
+                metric.err());
     }
 
     /** Its row would show what the other had brought. */

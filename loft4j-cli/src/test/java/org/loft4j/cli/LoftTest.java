@@ -125,7 +125,15 @@ class LoftTest {
     @Test
     void aWordThatIsNoNumberIsToldWithoutWordsOfJava() {
         String err = Captured.loft(
-                        "train", "--batch-size", "0.5", "--beta1", "nan", "--eval-steps", "2.5", "--seed", "1".repeat(30))
+                        "train",
+                        "--batch-size",
+                        "0.5",
+                        "--beta1",
+                        "nan",
+                        "--eval-steps",
+                        "2.5",
+                        "--seed",
+                        "1".repeat(30))
                 .err();
         assertTrue(err.contains("'--batch-size': '0.5' is not a whole number"), err);
         assertTrue(err.contains("'--beta1': 'nan' is not a number"), err);

@@ -41,6 +41,17 @@ class TrainingEndToEndTest {
 
         JsonNode scores = json(Captured.loft("eval", "--adapter", run.toString(), "--data", data.toString(), "--json"));
         assertTrue(scores.get("accuracy").asDouble() > 0.95, scores.toString());
+        long judged = 0;
+        for (JsonNode one : scores.get("classes")) {
+            assertTrue(one.get("recall").asDouble() > 0.9, scores.toString());
+            judged += one.get("support").asLong();
+        }
+        assertEquals(64, judged);
+        assertEquals(
+                scores.get("classes").size(), scores.get("confusion_matrix").size());
+        Captured shown = Captured.loft("eval", "--adapter", run.toString(), "--data", data.toString());
+        assertTrue(shown.out().lines().anyMatch(line -> line.matches(" *class +precision +recall +f1 +support")));
+        assertTrue(shown.out().lines().anyMatch(line -> line.matches(" *red +[01][.]\\d{4} .* \\d+")), shown.out());
 
         String[] shortened = {
             "eval", "--adapter", run.toString(), "--data", data.toString(), "--max-length", "8", "--json"

@@ -30,7 +30,7 @@ public final class ConfusionMatrix {
     public long total() {
         long total = 0;
         for (int k = 0; k < counts.length; k++) {
-            total += expected(k);
+            total += support(k);
         }
         return total;
     }
@@ -50,9 +50,21 @@ public final class ConfusionMatrix {
         return total == 0 ? 0 : (double) correct() / total;
     }
 
+    /** {@code TP / (TP + FP)} of one class; 0 for a class that is never predicted. */
+    public double precision(int k) {
+        long predicted = predicted(k);
+        return predicted == 0 ? 0 : (double) counts[k][k] / predicted;
+    }
+
+    /** {@code TP / (TP + FN)} of one class; 0 for a class that does not occur. */
+    public double recall(int k) {
+        long support = support(k);
+        return support == 0 ? 0 : (double) counts[k][k] / support;
+    }
+
     /** {@code F1 = 2·TP / (2·TP + FP + FN)} of one class; 0 for a class that neither occurs nor is predicted. */
     public double f1(int k) {
-        long denominator = expected(k) + predicted(k);
+        long denominator = support(k) + predicted(k);
         return denominator == 0 ? 0 : 2.0 * counts[k][k] / denominator;
     }
 
@@ -64,7 +76,7 @@ public final class ConfusionMatrix {
         double sum = 0;
         int present = 0;
         for (int k = 0; k < counts.length; k++) {
-            if (expected(k) + predicted(k) > 0) {
+            if (support(k) + predicted(k) > 0) {
                 sum += f1(k);
                 present++;
             }
@@ -84,7 +96,7 @@ public final class ConfusionMatrix {
         double expectedSpread = total * total;
         for (int k = 0; k < counts.length; k++) {
             double p = predicted(k);
-            double t = expected(k);
+            double t = support(k);
             agreement -= p * t;
             predictedSpread -= p * p;
             expectedSpread -= t * t;
@@ -103,7 +115,8 @@ public final class ConfusionMatrix {
         return correct;
     }
 
-    private long expected(int k) {
+    /** Number of examples of a class. */
+    public long support(int k) {
         long sum = 0;
         for (long count : counts[k]) {
             sum += count;

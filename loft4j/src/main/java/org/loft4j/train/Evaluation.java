@@ -15,8 +15,8 @@ import org.loft4j.nn.Task;
  * The result of one pass over held-out data.
  *
  * @param loss mean over examples (classification) or target tokens (language model), in nats
- * @param scores what else the task says, by name: {@code accuracy}, {@code macro_f1}, {@code matthews}; of entities
- *     {@code precision}, {@code recall}, {@code f1}; or {@code perplexity}
+ * @param scores what else the task says, by name: {@code accuracy}, {@code macro_f1}, {@code matthews}; of entities,
+ *     or of the second of two classes, {@code precision}, {@code recall}, {@code f1}; or {@code perplexity}
  * @param count number of examples or target tokens behind the loss
  * @param seconds that the pass took
  * @param confusion of a classifier: which class was taken for which; null otherwise
@@ -41,7 +41,10 @@ public record Evaluation(
                 EntityScore.fits(model.description().labels())
                         ? List.of("loss", "accuracy", "macro_f1", "precision", "recall", "f1")
                         : List.of("loss", "accuracy", "macro_f1");
-            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION -> List.of("loss", "accuracy", "macro_f1", "matthews");
+            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION ->
+                model.description().labels().size() == 2
+                        ? List.of("loss", "accuracy", "macro_f1", "matthews", "precision", "recall", "f1")
+                        : List.of("loss", "accuracy", "macro_f1", "matthews");
         };
     }
 
@@ -70,12 +73,17 @@ public record Evaluation(
         this(loss, scores, count, seconds, null);
     }
 
-    /** The scores of a classifier. */
+    /** The scores of a classifier; of one of two classes also those of the second, which counts as the positive one. */
     public static Evaluation classification(double loss, ConfusionMatrix confusion, double seconds) {
         Map<String, Double> scores = new LinkedHashMap<>();
         scores.put("accuracy", confusion.accuracy());
         scores.put("macro_f1", confusion.macroF1());
         scores.put("matthews", confusion.matthews());
+        if (confusion.classes() == 2) {
+            scores.put("precision", confusion.precision(1));
+            scores.put("recall", confusion.recall(1));
+            scores.put("f1", confusion.f1(1));
+        }
         return new Evaluation(loss, scores, confusion.total(), seconds, confusion);
     }
 
