@@ -26,6 +26,7 @@ import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
+import org.loft4j.train.EndOfTurn;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -82,7 +83,7 @@ final class DoctorCommand implements Verb {
         Path directory = here(examined);
         Diagnosis diagnosis = PeftFiles.exists(directory)
                 ? AdapterDoctor.examine(directory, model == null ? named(directory) : here(model))
-                : ModelDoctor.examine(directory, Models::check);
+                : ModelDoctor.examine(directory, Models::check, EndOfTurn::unnamedIn);
         if (common.json) {
             spec.commandLine().getOut().println(Json.text(tree(directory, diagnosis)));
         } else {

@@ -26,6 +26,7 @@ import org.loft4j.model.TrainedConfig;
 import org.loft4j.nn.Pooling;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.train.ClassifierPadding;
+import org.loft4j.train.EndOfTurn;
 import org.loft4j.train.TemplateFile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -130,6 +131,10 @@ final class MergeCommand implements Verb {
         copyAlong(loaded, directory);
         TrainedConfig.of(loaded.model(), device.dtype(), ClassifierPadding.id(loaded.model(), loaded.tokenizer()))
                 .write(directory);
+        EndOfTurn end = loaded.trainedChat() == null ? null : EndOfTurn.of(directory);
+        if (end != null) {
+            end.write(directory);
+        }
         merged.writeWeights(directory, Quantities.parseBytes("--max-shard-size", maxShardSize));
     }
 

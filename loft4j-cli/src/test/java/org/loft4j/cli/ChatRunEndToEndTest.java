@@ -98,6 +98,38 @@ class ChatRunEndToEndTest {
         assertEquals(own, tokens("--model", checkpoint(full), "--chat"));
     }
 
+    /** The base stops at {@code </s>} alone, and the template ends an answer with {@code <s>}, as ChatML's is no end of a base. */
+    @Test
+    void theEndOfATurnIsAnEndOfTheModelThatHasLearntIt() throws Exception {
+        Files.writeString(model.resolve("generation_config.json"), "{\"eos_token_id\": 2, \"top_k\": 7}");
+        Files.writeString(template, BASE.replace("eos_token", "bos_token"));
+        Path run = train("run", "--method", "lora", "--chat", "--chat-template", template);
+        assertFalse(ends(run).has("eos_token_id"), "an adapter's ends are its model's");
+        JsonNode merged = ends(merged(run));
+        assertEquals("[1,2]", merged.get("eos_token_id").toString());
+        assertEquals(7, merged.get("top_k").asInt());
+        Path full = train("full", "--method", "full", "--chat", "--chat-template", template);
+        assertEquals("[1,2]", ends(full).get("eos_token_id").toString());
+        assertEquals("[1,2]", ends(checkpoint(full)).get("eos_token_id").toString());
+        Path plain = train("plain", "--method", "lora");
+        assertEquals("2", ends(merged(plain)).get("eos_token_id").toString());
+        Files.writeString(model.resolve("chat_template.jinja"), BASE.replace("eos_token", "bos_token"));
+        assertTrue(loft("doctor", model).out().contains("ends an answer with <s>, which no eos_token_id names"));
+        assertFalse(loft("doctor", full).out().contains("which no eos_token_id names"));
+    }
+
+    private Path merged(Path run) {
+        Path merged = folder.resolve(run.getFileName() + "-merged");
+        Captured merge = loft("merge", "--model", model, "--adapter", run, "--output", merged);
+        assertEquals(0, merge.status(), merge.err());
+        return merged;
+    }
+
+    private static JsonNode ends(Path directory) throws Exception {
+        Path file = directory.resolve("generation_config.json");
+        return Files.exists(file) ? new ObjectMapper().readTree(file.toFile()) : new ObjectMapper().createObjectNode();
+    }
+
     private static Path checkpoint(Path run) throws Exception {
         try (Stream<Path> entries = Files.list(run)) {
             return entries.filter(entry -> entry.getFileName().toString().startsWith("checkpoint-"))

@@ -5,11 +5,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.Shown;
 import org.loft4j.export.Diagnosis.Notes;
 import org.loft4j.export.Finding.Consumer;
 import org.loft4j.export.Finding.Severity;
@@ -22,7 +24,7 @@ import org.loft4j.io.TiedHead;
 /** Looks at a model directory for what servers stumble over: weights, tokenizer, chat template, end and padding. */
 public final class ModelDoctor {
     /** The families that a {@code classifier_pooling} is read for here, and here alone. */
-    private static final Set<String> ENCODERS =
+    static final Set<String> ENCODERS =
             Set.of("bert", "camembert", "deberta-v2", "distilbert", "roberta", "xlm-roberta");
 
     /** What lies in a base model, by a name that lacks the base model's own. */
@@ -34,12 +36,14 @@ public final class ModelDoctor {
     private final Path directory;
     private final JsonObject config;
     private final Comparison comparison;
+    private final Ending ending;
     private final Notes notes = new Notes();
 
-    private ModelDoctor(Path directory, JsonObject config, Comparison comparison) {
+    private ModelDoctor(Path directory, JsonObject config, Comparison comparison, Ending ending) {
         this.directory = directory;
         this.config = config;
         this.comparison = comparison;
+        this.ending = ending;
     }
 
     /** Compares weights with config.json, which takes somebody who knows the families. */
@@ -54,14 +58,27 @@ public final class ModelDoctor {
         void check(Path directory) throws IOException;
     }
 
+    /** Finds the end of an answer, which takes somebody who writes conversations by a chat template. */
+    @FunctionalInterface
+    public interface Ending {
+        /**
+         * The token behind an answer, where no {@code eos_token_id} names it; null where one does, or there is no such token.
+         *
+         * @throws CheckpointException if tokenizer or template cannot be used
+         */
+        @Nullable
+        String unnamed(Path directory) throws IOException;
+    }
+
     /**
      * Examines a model directory.
      *
      * @param comparison of its weights with its config.json
+     * @param ending of its answers
      * @throws CheckpointException if config.json cannot be read
      */
-    public static Diagnosis examine(Path directory, Comparison comparison) throws IOException {
-        return new ModelDoctor(directory, Json.read(directory.resolve("config.json")), comparison).examine();
+    public static Diagnosis examine(Path directory, Comparison comparison, Ending ending) throws IOException {
+        return new ModelDoctor(directory, Json.read(directory.resolve("config.json")), comparison, ending).examine();
     }
 
     private Diagnosis examine() throws IOException {
@@ -72,6 +89,7 @@ public final class ModelDoctor {
                     "architectures is missing in config.json",
                     "name the class, such as LlamaForCausalLM");
         }
+        ownCode();
         pooling();
         weights();
         tokenizer();
@@ -250,6 +268,46 @@ public final class ModelDoctor {
                     "start vLLM with --chat-template FILE");
             notes.add(
                     Severity.NOTE, Consumer.LLAMA_CPP, "there is no chat template: llama.cpp falls back on ChatML", "");
+        } else {
+            endOfTurn(end);
+        }
+    }
+
+    /** @param end the tokenizer's, which vLLM stops at as well */
+    private void endOfTurn(@Nullable String end) throws IOException {
+        String unnamed;
+        try {
+            unnamed = ending.unnamed(directory);
+        } catch (CheckpointException | ConfigException e) {
+            notes.all(Severity.NOTE, String.valueOf(e.getMessage()), "");
+            return;
+        }
+        if (unnamed == null) {
+            return;
+        }
+        String what = "the chat template ends an answer with " + Shown.text(unnamed)
+                + ", which no eos_token_id names: where the model has learnt it, it writes on behind it";
+        String remedy = "put its id into eos_token_id of generation_config.json, beside what is there";
+        notes.add(Severity.NOTE, Consumer.PEFT, what, remedy);
+        if (!unnamed.equals(end)) {
+            notes.add(Severity.NOTE, Consumer.VLLM, what, remedy);
+        }
+    }
+
+    /** Code of the model's own that is not there; what Transformers asks for only if it is told to trust it. */
+    private void ownCode() {
+        JsonNode map = config.node("auto_map");
+        for (JsonNode each : map == null ? List.<JsonNode>of() : map) {
+            String module = each.asText("").replaceFirst("\\.[^.]*$", "");
+            // what is no plain name lies with another model on the hub
+            if (module.matches("\\w+") && !Files.exists(directory.resolve(module + ".py"))) {
+                String what =
+                        "auto_map names " + module + ".py, which is not there: with trust_remote_code loading fails";
+                String remedy = "remove auto_map where the model_type is one of Transformers' own";
+                notes.add(Severity.NOTE, Consumer.PEFT, what, remedy);
+                notes.add(Severity.NOTE, Consumer.VLLM, what, remedy);
+                return;
+            }
         }
     }
 

@@ -39,7 +39,8 @@ public final class TrainedConfig {
             return new TrainedConfig(null);
         }
         ObjectNode config = Json.read(origin.resolve(NAME)).toTree();
-        config.remove(List.of("dtype", "num_labels", "_num_labels"));
+        // the classes of every family here are in Transformers, and the files that auto_map names are not copied
+        config.remove(List.of("dtype", "num_labels", "_num_labels", "auto_map"));
         config.put("torch_dtype", (dtype == null ? description.dtype() : dtype).torchName());
         if (model.task().isClassification()) {
             config.remove("problem_type");

@@ -13,38 +13,44 @@ import org.loft4j.nn.Model;
  *
  * @param copied files of the base model; null for the checkpoints of an adapter, which are used with the base model
  * @param template the text of the one that conversations were written by; null where there were none
+ * @param endOfTurn of a model that has learnt conversations in full; null for others
  */
 record RunNotes(
         TaskFile task,
         @Nullable CopiedFiles copied,
-        @Nullable String template) {
+        @Nullable String template,
+        @Nullable EndOfTurn endOfTurn) {
     /** The notes of checkpoints. Where all weights are trained, each is a model of its own. */
     static RunNotes of(Model model, TrainData data, Method method) throws IOException {
-        CopiedFiles copied = method.usesAdapter()
-                ? null
-                : CopiedFiles.ofWholeModel(model.description().directory());
+        Path directory = model.description().directory();
+        CopiedFiles copied = method.usesAdapter() ? null : CopiedFiles.ofWholeModel(directory);
         ChatFormat format = data.train().chatFormat();
         if (format == null) {
-            return new RunNotes(TaskFile.of(model, data.maxLength(), null), copied, null);
+            return new RunNotes(TaskFile.of(model, data.maxLength(), null), copied, null, null);
         }
         TrainedChat chat =
                 new TrainedChat(format.wrapPrompts(), format.lossOn().word(), format.variables(), format.moment());
         return new RunNotes(
                 TaskFile.of(model, data.maxLength(), chat),
                 copied,
-                format.template().source());
+                format.template().source(),
+                copied == null || directory == null ? null : EndOfTurn.of(format.template(), directory));
     }
 
     /** The notes of the result, which can be used without the base model's tokenizer. */
     RunNotes ofResult(@Nullable Path modelDirectory) throws IOException {
-        return copied != null ? this : new RunNotes(task, CopiedFiles.of(modelDirectory), template);
+        return copied != null ? this : new RunNotes(task, CopiedFiles.of(modelDirectory), template, null);
     }
 
+    /** To be called when config.json is there. */
     void write(Path directory) throws IOException {
         if (copied != null) {
             copied.write(directory);
         }
         task.write(directory);
         TemplateFile.write(directory, template);
+        if (endOfTurn != null) {
+            endOfTurn.write(directory);
+        }
     }
 }

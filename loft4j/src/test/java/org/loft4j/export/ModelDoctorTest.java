@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,7 +39,11 @@ class ModelDoctorTest {
     }
 
     private Diagnosis examine() throws IOException {
-        return ModelDoctor.examine(directory.resolve("model"), Models::check);
+        return examine(null);
+    }
+
+    private Diagnosis examine(@Nullable String unnamedEnd) throws IOException {
+        return ModelDoctor.examine(directory.resolve("model"), Models::check, model -> unnamedEnd);
     }
 
     private static boolean says(Diagnosis diagnosis, Consumer consumer, String word) {
@@ -70,6 +75,33 @@ class ModelDoctorTest {
                 Map.of("weight_map", Map.of("a", "model-00001-of-00002.safetensors")));
         Files.delete(directory.resolve("model").resolve("model.safetensors"));
         assertFalse(examine().loadsSomewhere());
+    }
+
+    /** vLLM stops at the tokenizer's end as well. */
+    @Test
+    void anEndOfAnAnswerThatIsNoEndOfTheModelIsNamed() throws IOException {
+        checkpoint("llama").write();
+        Diagnosis chat = examine("<|im_end|>");
+        String what = "ends an answer with <|im_end|>, which no eos_token_id names";
+        assertTrue(says(chat, Consumer.PEFT, what) && says(chat, Consumer.VLLM, what), chat.toString());
+        assertEquals(Verdict.YES, chat.verdict(Consumer.VLLM), chat.toString());
+        Diagnosis tokenizers = examine("<|end|>");
+        assertTrue(says(tokenizers, Consumer.PEFT, "which no eos_token_id names"), tokenizers.toString());
+        assertFalse(says(tokenizers, Consumer.VLLM, "which no eos_token_id names"), tokenizers.toString());
+    }
+
+    @Test
+    void codeOfItsOwnThatIsNotThereIsNamed() throws IOException {
+        TinyCheckpoint checkpoint = checkpoint("llama");
+        checkpoint.config.put(
+                "auto_map",
+                Map.of("AutoConfig", "configuration_own.OwnConfig", "AutoModel", "org/own--modeling_own.Own"));
+        checkpoint.write();
+        Diagnosis without = examine();
+        assertTrue(says(without, Consumer.PEFT, "auto_map names configuration_own.py"), without.toString());
+        assertEquals(Verdict.YES, without.verdict(Consumer.VLLM), without.toString());
+        Files.createFile(directory.resolve("model").resolve("configuration_own.py"));
+        assertFalse(says(examine(), Consumer.PEFT, "auto_map"));
     }
 
     @Test

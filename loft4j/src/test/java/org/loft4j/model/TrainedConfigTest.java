@@ -44,9 +44,14 @@ class TrainedConfigTest {
 
     @Test
     void labelsAndTheKindOfLossAreThoseOfTheTraining() throws IOException {
-        Path from = config("qwen2", json -> json.put("problem_type", "single_label_classification"));
+        Path from = config(
+                "qwen2",
+                json -> json.put("problem_type", "single_label_classification")
+                        .putObject("auto_map")
+                        .put("AutoConfig", "configuration_own.OwnConfig"));
         JsonObject json = written(from, Task.TOKEN_CLASSIFICATION);
         assertFalse(json.has("problem_type"));
+        assertFalse(json.has("auto_map"), "its code is not copied");
         assertEquals(List.of("a", "b", "c"), Models.labels(folder.resolve("out")));
         assertEquals("float32", json.requireString("torch_dtype"));
         assertFalse(json.has("dtype"));
