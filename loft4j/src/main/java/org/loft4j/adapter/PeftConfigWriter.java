@@ -1,6 +1,7 @@
 package org.loft4j.adapter;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -29,7 +30,8 @@ final class PeftConfigWriter {
         settings.put("bias", "none");
         settings.put("fan_in_fan_out", fanInFanOut(model, config));
         settings.put("init_lora_weights", true);
-        settings.put("modules_to_save", config.modulesToSave().isEmpty() ? null : config.modulesToSave());
+        List<String> saved = SavedInFull.written(model, config);
+        settings.put("modules_to_save", saved.isEmpty() ? null : saved);
         if (ModuleSelection.savedTied(model, config) != null) {
             settings.put("ensure_weight_tying", true);
         }

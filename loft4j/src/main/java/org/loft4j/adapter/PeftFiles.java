@@ -181,7 +181,7 @@ public final class PeftFiles {
         try (NativeScope scope = new NativeScope();
                 SafetensorsFile file = SafetensorsFile.open(directory.resolve(WEIGHTS))) {
             String hint = ofAnotherModel(config.metadata(), model);
-            LoraConfig lora = withHead(config, model, file.names());
+            LoraConfig lora = SavedInFull.read(config, model, file.names());
             ModuleSelection.requireWritable(model, lora);
             Map<String, Linear> selected = ModuleSelection.select(model, lora, false);
             List<String> saved = ModuleSelection.savedNames(model, lora);
@@ -275,19 +275,6 @@ public final class PeftFiles {
                 + " \"ensure_weight_tying\" is not true: PEFT then replaces the input embedding alone, which cannot be done"
                 + " here; merge the adapter with PEFT, or set ensure_weight_tying to true if both were trained as one, as"
                 + " loft4j does";
-    }
-
-    /** PEFT adds the head to the modules saved in full of a classifier, whether the file lists it or not. */
-    private static LoraConfig withHead(PeftConfig config, Model model, Set<String> names) {
-        LoraConfig lora = config.lora();
-        if (config.task() != null && config.task().isClassification()) {
-            for (String module : model.headModules()) {
-                if (names.stream().anyMatch(name -> name.startsWith(PREFIX + module + "."))) {
-                    lora = lora.alsoSaving(module);
-                }
-            }
-        }
-        return lora;
     }
 
     private static Set<String> expected(Set<String> paths, List<String> saved, boolean dora) {

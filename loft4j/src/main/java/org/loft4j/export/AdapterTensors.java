@@ -1,22 +1,29 @@
 package org.loft4j.export;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.ToIntFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.export.Diagnosis.Notes;
 import org.loft4j.export.Finding.Consumer;
 import org.loft4j.export.Finding.Severity;
+import org.loft4j.io.JsonObject;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.TensorInfo;
@@ -36,18 +43,22 @@ final class AdapterTensors {
 
     private final Path directory;
     private final @Nullable Path base;
-    private final boolean savesModules;
+    private final @Nullable JsonObject baseConfig;
+    private final JsonObject config;
     private final Notes notes;
 
     /**
      * @param base directory of the base model; null where it is not at hand, or its weights are quantised and have other shapes
-     * @param savesModules whether the configuration names modules that are saved in full
+     * @param baseConfig its config.json; null where it is not at hand
+     * @param config the adapter's settings
      * @param notes gets what is found
      */
-    AdapterTensors(Path directory, @Nullable Path base, boolean savesModules, Notes notes) {
+    AdapterTensors(
+            Path directory, @Nullable Path base, @Nullable JsonObject baseConfig, JsonObject config, Notes notes) {
         this.directory = directory;
         this.base = base;
-        this.savesModules = savesModules;
+        this.baseConfig = baseConfig;
+        this.config = config;
         this.notes = notes;
     }
 
@@ -69,9 +80,10 @@ final class AdapterTensors {
                 foreign(source);
                 return;
             }
-            factors(source);
-            if (base != null && ModelDirectory.exists(base)) {
-                againstBase(source);
+            Map<String, Map<String, TensorInfo>> pairs = pairs(source);
+            factors(source, pairs);
+            if (base != null && baseConfig != null && ModelDirectory.exists(base)) {
+                AdapterOnBase.check(base, baseConfig, config, source.names(), pairs, notes);
             }
             values(source);
         } catch (CheckpointException e) {
@@ -101,8 +113,11 @@ final class AdapterTensors {
         return pairs;
     }
 
-    private void factors(SafetensorsFile source) throws CheckpointException {
-        Map<String, Map<String, TensorInfo>> pairs = pairs(source);
+    private void factors(SafetensorsFile source, Map<String, Map<String, TensorInfo>> pairs) {
+        boolean savesModules = config.node("modules_to_save") != null
+                && !config.node("modules_to_save").isEmpty();
+        ToIntFunction<String> ranks = ranks();
+        Map<Misshapen, List<String>> faults = new LinkedHashMap<>();
         if (pairs.isEmpty()) {
             notes.all(
                     Severity.REFUSED,
@@ -121,14 +136,15 @@ final class AdapterTensors {
                         "");
                 notes.add(Severity.REFUSED, Consumer.VLLM, path + " has no " + missing, "");
                 notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, path + " has no " + missing, "");
-            } else if (a.shape().length == 2 && b.shape().length == 2 && a.shape()[0] != b.shape()[1]) {
-                notes.all(
-                        Severity.REFUSED,
-                        "the factors of " + path + " do not fit: " + Shapes.text(a.shape()) + " and "
-                                + Shapes.text(b.shape()),
-                        "");
+            } else {
+                Misshapen fault = misshapen(a.shape(), b.shape(), ranks.applyAsInt(path));
+                if (fault != null) {
+                    faults.computeIfAbsent(fault, each -> new ArrayList<>())
+                            .add(path + ", " + Shapes.text(a.shape()) + " and " + Shapes.text(b.shape()) + ",");
+                }
             }
         });
+        faults.forEach(this::tell);
         List<String> others = source.names().stream()
                 .filter(name -> !FACTOR.matcher(name).matches()
                         && !name.contains("lora_magnitude_vector")
@@ -162,46 +178,67 @@ final class AdapterTensors {
         }
     }
 
-    private void againstBase(SafetensorsFile source) throws CheckpointException {
-        List<String> unknown = new ArrayList<>();
-        try (ModelDirectory model = ModelDirectory.open(java.util.Objects.requireNonNull(base))) {
-            for (Map.Entry<String, Map<String, TensorInfo>> entry :
-                    pairs(source).entrySet()) {
-                String weight = entry.getKey() + ".weight";
-                String found = model.names().contains(weight)
-                        ? weight
-                        : model.names().stream()
-                                .filter(name -> weight.endsWith("." + name))
-                                .findFirst()
-                                .orElse(null);
-                TensorInfo a = entry.getValue().get("A");
-                TensorInfo b = entry.getValue().get("B");
-                if (found == null && !weight.equals("lm_head.weight")) {
-                    unknown.add(entry.getKey());
-                } else if (found != null
-                        && a != null
-                        && b != null
-                        && !weight.contains("embed")
-                        && !model.foreign().containsKey(found)) {
-                    long[] shape = model.info(found).shape();
-                    long in = a.shape()[1];
-                    long out = b.shape()[0];
-                    boolean fits = (shape[0] == out && shape[1] == in) || (shape[0] == in && shape[1] == out);
-                    if (!fits) {
-                        notes.all(
-                                Severity.REFUSED,
-                                "the factors of " + entry.getKey() + " make " + Shapes.text(out, in) + ", the base has "
-                                        + Shapes.text(shape),
-                                "it belongs to another base model");
-                    }
-                }
-            }
+    /** What is wrong with the shapes of factors, and whether PEFT has layers of which it is right. */
+    private record Misshapen(String what, String remedy, boolean knownToPeft) {}
+
+    /** @param rank that the settings ask for; 0 where it is not known here */
+    private static @Nullable Misshapen misshapen(long[] a, long[] b, int rank) {
+        if (LongStream.concat(Arrays.stream(a), Arrays.stream(b)).anyMatch(size -> size == 0)) {
+            return new Misshapen(
+                    "are empty, as of an adapter that was saved by ZeRO-3 without gathering",
+                    "save it from all processes, with stage3_gather_16bit_weights_on_model_save",
+                    false);
         }
-        if (!unknown.isEmpty()) {
-            notes.all(
-                    Severity.REFUSED,
-                    unknown.size() + " adapted modules are not in the base model, such as " + unknown.get(0),
-                    "it belongs to another base model");
+        if (a.length > 2 && b.length == a.length) {
+            return new Misshapen("are those of a convolution", "", true);
+        }
+        if (a.length != 2 || b.length != 2) {
+            return new Misshapen("are no matrices", "", false);
+        }
+        if (a[0] != b[1]) {
+            return new Misshapen("do not fit", "", false);
+        }
+        return rank == 0 || a[0] == rank
+                ? null
+                : new Misshapen(
+                        "have rank " + a[0] + ", and the settings say " + rank,
+                        "set r, or its rank_pattern, to the rank of the training",
+                        false);
+    }
+
+    private void tell(Misshapen fault, List<String> layers) {
+        String more = layers.size() == 1 ? "" : ", and those of " + (layers.size() - 1) + " more layers";
+        String what = "the factors of " + layers.get(0) + " " + fault.what() + more;
+        if (fault.knownToPeft()) {
+            notes.add(Severity.UNKNOWN, Consumer.PEFT, what + ": whether it loads is not known here", fault.remedy());
+            notes.add(Severity.REFUSED, Consumer.VLLM, what, fault.remedy());
+            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, what, fault.remedy());
+        } else {
+            notes.all(Severity.REFUSED, what, fault.remedy());
+        }
+    }
+
+    /** The rank of each path by the settings; 0 where that is not known here, as for parameters of many experts. */
+    private ToIntFunction<String> ranks() {
+        JsonNode type = config.node("peft_type");
+        JsonNode parameters = config.node("target_parameters");
+        if (type == null || !type.asText().equals("LORA") || (parameters != null && !parameters.isEmpty())) {
+            return path -> 0;
+        }
+        try {
+            LoraConfig lora = PeftFiles.readConfig(directory).lora();
+            return path -> {
+                try {
+                    return lora.rankOf(path);
+                } catch (ConfigException e) {
+                    return 0;
+                }
+            };
+        } catch (CheckpointException e) {
+            // what is not read here says its rank in the same words
+            JsonNode pattern = config.node("rank_pattern");
+            JsonNode rank = config.node("r");
+            return path -> rank == null || (pattern != null && !pattern.isEmpty()) ? 0 : rank.asInt();
         }
     }
 

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -44,13 +45,14 @@ class AdapterDoctorTest {
         Path adapter = Files.createDirectories(directory.resolve("adapter"));
         Json.write(adapter.resolve("adapter_config.json"), config);
         Map<String, float[]> values = new LinkedHashMap<>();
-        values.put(LAYER + "lora_A.weight", filled(2 * 64, 1));
-        values.put(LAYER + "lora_B.weight", filled(128 * 2, 1));
+        int rank = (int) config.get("r");
+        values.put(LAYER + "lora_A.weight", filled(rank * 64, 1));
+        values.put(LAYER + "lora_B.weight", filled(128 * rank, 1));
         values.putAll(changes);
         try (NativeScope scope = new NativeScope()) {
             Map<String, Tensor> tensors = new LinkedHashMap<>();
             values.forEach((name, numbers) -> {
-                long rows = name.contains("lora_A") ? 2 : numbers.length / 2;
+                long rows = name.contains("lora_A") ? rank : numbers.length / rank;
                 tensors.put(name, Tensors.of(numbers, rows, numbers.length / rows));
             });
             SafetensorsWriter.write(adapter.resolve("adapter_model.safetensors"), tensors, Map.of());
@@ -60,7 +62,7 @@ class AdapterDoctorTest {
 
     private static float[] filled(int count, float value) {
         float[] values = new float[count];
-        java.util.Arrays.fill(values, value);
+        Arrays.fill(values, value);
         return values;
     }
 

@@ -1,0 +1,65 @@
+package org.loft4j.adapter;
+
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.loft4j.nn.Model;
+
+/**
+ * The modules that are saved in full, as PEFT finds them: it takes every module whose path ends in one of the names, be that
+ * within a word, so that {@code norm} means {@code input_layernorm} too. Here a name is one or more whole words of a path.
+ */
+final class SavedInFull {
+    private SavedInFull() {}
+
+    /** The names as a file should have them, so that PEFT takes no other modules: whole paths where it would. */
+    static List<String> written(Model model, LoraConfig config) {
+        Set<String> modules = modules(model);
+        return config.modulesToSave().stream()
+                .flatMap(name -> modules.stream().anyMatch(module -> isMore(module, name, config))
+                        ? modules.stream().filter(module -> ("." + module).endsWith("." + name))
+                        : Stream.of(name))
+                .distinct()
+                .toList();
+    }
+
+    /**
+     * The configuration of a file with what PEFT has saved in full beside what is listed: the head of a classifier, and modules
+     * whose path ends in a listed name in the middle of a word.
+     *
+     * @param names of the tensors of the file
+     */
+    static LoraConfig read(PeftConfig config, Model model, Set<String> names) {
+        LoraConfig lora = config.lora();
+        List<String> listed = lora.modulesToSave();
+        boolean classifies = config.task() != null && config.task().isClassification();
+        List<String> head = classifies ? model.headModules() : List.of();
+        List<String> further = modules(model).stream()
+                .filter(module -> listed.stream().anyMatch(name -> isMore(module, name, config.lora())))
+                .toList();
+        for (String module : Stream.concat(head.stream(), further.stream()).toList()) {
+            if (names.stream().anyMatch(name -> name.startsWith(PeftFiles.PREFIX + module + "."))) {
+                lora = lora.alsoSaving(module);
+            }
+        }
+        return lora;
+    }
+
+    /** Whether PEFT saves a module for a name, and nothing here does. */
+    private static boolean isMore(String module, String name, LoraConfig config) {
+        return module.endsWith(name) && !config.saves(module);
+    }
+
+    /** The paths of all modules that have parameters, or hold modules that have. */
+    private static Set<String> modules(Model model) {
+        Set<String> modules = new LinkedHashSet<>();
+        Stream.concat(model.weights().asMap().keySet().stream(), model.weights().quantized().keySet().stream())
+                .forEach(name -> {
+                    for (int dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) {
+                        modules.add(name.substring(0, dot));
+                    }
+                });
+        return modules;
+    }
+}

@@ -1,0 +1,99 @@
+package org.loft4j.adapter;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.io.Json;
+import org.loft4j.io.SafetensorsFile;
+import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.model.Fixture;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.NativeScope;
+
+/** PEFT takes every module whose path ends in a name of {@code modules_to_save}, be that within a word. */
+class SavedInFullTest {
+    private static final String NORM = "base_model.model.model.layers.%d.input_layernorm.weight";
+
+    @TempDir
+    Path directory;
+
+    private static Model model(String fixture, Task task) throws IOException {
+        return Models.open(Fixture.directory(fixture), ModelOptions.of(task));
+    }
+
+    private List<String> saved(String fixture, Task task, List<String> modules) throws IOException {
+        try (Model model = model(fixture, task);
+                LoraAdapter adapter = LoraAdapter.create(
+                        model, LoraConfig.of(2, 4, TargetModules.allLinear()).withModulesToSave(modules), 1)) {
+            PeftFiles.save(directory, adapter, model, new PeftMetadata("org/base", null));
+            Set<String> tensors = Set.copyOf(adapter.savedModules().keySet());
+            adapter.detach();
+            try (LoraAdapter again = PeftFiles.load(directory, model)) {
+                assertEquals(tensors, again.savedModules().keySet());
+            }
+            return Json.read(directory.resolve(PeftFiles.CONFIG)).strings("modules_to_save");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "llama_gqa, norm, model.norm",
+        "llama_gqa, input_layernorm, input_layernorm",
+        "llama_gqa, embed_tokens, embed_tokens",
+    })
+    void aNameThatMeansMoreToPeftIsWrittenAsWholePaths(String fixture, String name, String written) throws IOException {
+        assertEquals(List.of("lm_head", written), saved(fixture, Task.CAUSAL_LM, List.of("lm_head", name)));
+    }
+
+    /** DistilBERT's head is pre_classifier and classifier, of which the one ends as the other does; both are saved. */
+    @Test
+    void whatIsSavedAnywayNeedsNoOtherName() throws IOException {
+        List<String> written = saved("distilbert_cls", Task.SEQUENCE_CLASSIFICATION, List.of("classifier"));
+        assertTrue(written.contains("classifier"), written.toString());
+    }
+
+    @Test
+    void whatPeftHasSavedForANameIsRead() throws IOException {
+        saved("llama_gqa", Task.CAUSAL_LM, List.of("norm"));
+        try (Model model = model("llama_gqa", Task.CAUSAL_LM);
+                NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            Path weights = directory.resolve(PeftFiles.WEIGHTS);
+            try (SafetensorsFile file = SafetensorsFile.open(weights)) {
+                for (String name : file.names()) {
+                    tensors.put(name, file.read(name));
+                }
+            }
+            for (String name : model.weights().asMap().keySet()) {
+                if (name.endsWith("layernorm.weight")) {
+                    tensors.put(
+                            PeftFiles.PREFIX + name, model.weights().get(name).mul(new org.bytedeco.pytorch.Scalar(2)));
+                }
+            }
+            SafetensorsWriter.write(weights, tensors, Map.of());
+            ObjectNode config = Json.read(directory.resolve(PeftFiles.CONFIG)).toTree();
+            config.putArray("modules_to_save").add("norm");
+            Json.write(directory.resolve(PeftFiles.CONFIG), config);
+            try (LoraAdapter adapter = PeftFiles.load(directory, model)) {
+                assertEquals(tensors.keySet(), PeftFiles.tensors(adapter, model).keySet());
+                Tensor norm = tensors.get(String.format(NORM, 1));
+                assertTrue(norm.equal(model.weights().get("model.layers.1.input_layernorm.weight")));
+            }
+        }
+    }
+}

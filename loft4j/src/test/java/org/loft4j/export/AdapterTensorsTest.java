@@ -1,0 +1,147 @@
+package org.loft4j.export;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.export.Diagnosis.Verdict;
+import org.loft4j.export.Finding.Consumer;
+import org.loft4j.io.Json;
+import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** Names and shapes of an adapter's tensors, by themselves and against its base. */
+class AdapterTensorsTest {
+    @TempDir
+    Path directory;
+
+    private Diagnosis examine(Map<String, Object> settings, @Nullable Path base, Map<String, long[]> shapes)
+            throws IOException {
+        Map<String, Object> config = new TreeMap<>(Map.of(
+                "peft_type",
+                "LORA",
+                "task_type",
+                "CAUSAL_LM",
+                "base_model_name_or_path",
+                "some/base",
+                "r",
+                2,
+                "lora_alpha",
+                4,
+                "target_modules",
+                new String[] {"q_proj"}));
+        config.putAll(settings);
+        Path adapter = Files.createDirectories(directory.resolve("adapter"));
+        Json.write(adapter.resolve("adapter_config.json"), config);
+        try (NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            shapes.forEach((name, shape) ->
+                    tensors.put("base_model.model." + name, Tensors.zeros(Dtype.F32, DeviceSpec.CPU, shape)));
+            SafetensorsWriter.write(adapter.resolve("adapter_model.safetensors"), tensors, Map.of());
+        }
+        return AdapterDoctor.examine(adapter, base);
+    }
+
+    private static boolean says(Diagnosis diagnosis, Consumer consumer, String word) {
+        return diagnosis.of(consumer).stream()
+                .anyMatch(finding -> finding.what().contains(word));
+    }
+
+    private static Map<String, long[]> pair(String path, long[] a, long[] b) {
+        Map<String, long[]> pair = new LinkedHashMap<>();
+        pair.put(path + ".lora_A.weight", a);
+        pair.put(path + ".lora_B.weight", b);
+        return pair;
+    }
+
+    /** As DeepSpeed leaves them where nobody gathers what its processes have. */
+    @Test
+    void factorsWithoutElementsOrOfAnotherRankDoNotLoad() throws IOException {
+        Path base = new TinyCheckpoint(directory.resolve("base"), "llama").write().directory;
+        String query = "model.layers.0.self_attn.q_proj";
+        for (Path at : Arrays.asList(base, null)) {
+            Diagnosis empty = examine(Map.of(), at, pair(query, new long[] {0}, new long[] {0}));
+            assertTrue(says(empty, Consumer.PEFT, "saved by ZeRO-3"), empty.toString());
+            assertFalse(empty.loadsSomewhere(), empty.toString());
+            Diagnosis vector = examine(Map.of(), at, pair(query, new long[] {128}, new long[] {256}));
+            assertTrue(says(vector, Consumer.PEFT, "q_proj, (128) and (256), are no matrices"), vector.toString());
+            assertFalse(vector.loadsSomewhere(), vector.toString());
+        }
+        Map<String, long[]> three = pair(query, new long[] {3, 64}, new long[] {128, 3});
+        Diagnosis rank = examine(Map.of(), base, three);
+        assertTrue(says(rank, Consumer.PEFT, "have rank 3, and the settings say 2"), rank.toString());
+        assertFalse(rank.loadsSomewhere(), rank.toString());
+        assertTrue(examine(Map.of("rank_pattern", Map.of("q_proj", 3)), base, three)
+                .loadsSomewhere());
+        Diagnosis convolution = examine(Map.of(), null, pair("conv", new long[] {2, 3, 3, 3}, new long[] {8, 2, 1, 1}));
+        assertEquals(Verdict.UNKNOWN, convolution.verdict(Consumer.PEFT), convolution.toString());
+    }
+
+    /** The modules around a language model differ by the class that opens it, and by the version of Transformers. */
+    @ParameterizedTest
+    @CsvSource({
+        "model.language_model.layers.0.self_attn.q_proj, language_model.model.layers.0.self_attn.q_proj, llama, YES",
+        "language_model.model.layers.0.self_attn.q_proj, model.language_model.layers.0.self_attn.q_proj, llama, YES",
+        "layers.0.self_attn.q_proj, model.layers.0.self_attn.q_proj, llama, YES",
+        "encoder.layer.0.attention.self.query, bert.encoder.layer.0.attention.self.query, bert, YES",
+        "bert.encoder.layer.0.attention.self.query, encoder.layer.0.attention.self.query, bert, YES",
+        "layers.0.self_attn.q_proj, vision.layers.0.self_attn.q_proj, llama, YES",
+        "model.layers.0.self_attn.q_proj, model.layers.0.self_attn.c_attn, llama, NO",
+        "model.layers.0.self_attn.q_proj, model.layers.0.self_attn.c_attn, rwkv, UNKNOWN",
+    })
+    void namesAreComparedWithoutTheModulesAroundThem(String adapted, String stored, String family, Verdict expected)
+            throws IOException {
+        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), "llama");
+        base.config.put("model_type", family);
+        base.shapes.remove("model.layers.0.self_attn.q_proj.weight");
+        base.shapes.remove("model.layers.1.self_attn.q_proj.weight");
+        base.shapes.put(stored + ".weight", new long[] {128, 64});
+        Map<String, long[]> factors = pair(adapted, new long[] {2, 64}, new long[] {128, 2});
+        Diagnosis diagnosis = examine(Map.of(), base.write().directory, factors);
+        assertEquals(expected, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        if (expected == Verdict.NO) {
+            Diagnosis features = examine(Map.of("task_type", "FEATURE_EXTRACTION"), base.directory, factors);
+            assertEquals(Verdict.UNKNOWN, features.verdict(Consumer.PEFT), features.toString());
+        }
+    }
+
+    @Test
+    void anEmbeddingThatIsStoredAsTheHeadIsThere() throws IOException {
+        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), "llama");
+        base.shapes.remove("model.embed_tokens.weight");
+        base.write();
+        Map<String, long[]> embedding = new LinkedHashMap<>();
+        embedding.put("model.embed_tokens.lora_embedding_A", new long[] {2, 12});
+        embedding.put("model.embed_tokens.lora_embedding_B", new long[] {64, 2});
+        Diagnosis diagnosis = examine(Map.of(), base.directory, embedding);
+        assertEquals(Verdict.YES, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+    }
+
+    @Test
+    void aNameOfModulesToSaveThatMeansMoreThanTheFileHoldsIsNamed() throws IOException {
+        Path base = new TinyCheckpoint(directory.resolve("base"), "llama").write().directory;
+        Map<String, long[]> tensors = pair("model.layers.0.self_attn.q_proj", new long[] {2, 64}, new long[] {128, 2});
+        tensors.put("model.norm.weight", new long[] {64});
+        Diagnosis bare = examine(Map.of("modules_to_save", new String[] {"norm"}), base, tensors);
+        assertEquals(Verdict.AFTER, bare.verdict(Consumer.PEFT), bare.toString());
+        assertTrue(says(bare, Consumer.PEFT, "the file has no model.layers.0.input_layernorm.weight"), bare.toString());
+        Diagnosis whole = examine(Map.of("modules_to_save", new String[] {"model.norm"}), base, tensors);
+        assertEquals(Verdict.YES, whole.verdict(Consumer.PEFT), whole.toString());
+    }
+}
