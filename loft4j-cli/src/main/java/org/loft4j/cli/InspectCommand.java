@@ -19,7 +19,6 @@ import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelReference;
-import org.loft4j.io.TensorInfo;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Shapes;
@@ -180,7 +179,7 @@ final class InspectCommand implements Verb {
                     + tensors.size()
                     + " tensors, " + dtypes(tensors).keySet().stream().collect(Collectors.joining(", ")) + ", "
                     + Quantities.bytes(
-                            tensors.stream().mapToLong(TensorInfo::bytes).sum()));
+                            tensors.stream().mapToLong(StoredTensor::bytes).sum()));
             out.print(all ? each(tensors) : grouped(tensors));
         });
         if (inspection.trainable() > 0) {
@@ -195,22 +194,25 @@ final class InspectCommand implements Verb {
         Long base = inspection.baseParameters();
         String counted = "trainable: " + Quantities.count(trainable) + " parameters";
         return base == null
-                ? counted + "; --model MODEL tells what share that is"
+                ? counted
+                        + (inspection.base() == null
+                                ? "; --model MODEL tells what share that is"
+                                : "; what share of " + inspection.base() + " that is is not known")
                 : counted + ", " + Quantities.percent(trainable, base + trainable) + " of "
                         + Quantities.count(base + trainable);
     }
 
-    private static Table each(List<TensorInfo> tensors) {
+    private static Table each(List<StoredTensor> tensors) {
         Table table = new Table("tensor", "type", "shape", ">elements");
         tensors.forEach(tensor -> table.row(
                 Shown.text(tensor.name()),
-                tensor.dtype().torchName(),
+                tensor.type(),
                 Shapes.text(tensor.shape()),
                 Quantities.count(tensor.elements())));
         return table;
     }
 
-    private static Table grouped(List<TensorInfo> tensors) {
+    private static Table grouped(List<StoredTensor> tensors) {
         Table table = new Table("tensor", "type", "shape", ">count", ">elements");
         TensorGroups.of(tensors)
                 .forEach(group -> table.row(
@@ -228,7 +230,7 @@ final class InspectCommand implements Verb {
         tree.put("kind", inspection.kind().name().toLowerCase(Locale.ROOT));
         tree.put("config", inspection.facts());
         List<Map<String, Object>> tensors = new ArrayList<>();
-        List<TensorInfo> every = new ArrayList<>();
+        List<StoredTensor> every = new ArrayList<>();
         inspection
                 .tensors()
                 .forEach((file, members) -> members.forEach(tensor -> {
@@ -236,12 +238,12 @@ final class InspectCommand implements Verb {
                     Map<String, Object> entry = new LinkedHashMap<>();
                     entry.put("name", tensor.name());
                     entry.put("file", file);
-                    entry.put("dtype", tensor.dtype().torchName());
+                    entry.put("dtype", tensor.type());
                     entry.put("shape", tensor.shape());
                     tensors.add(entry);
                 }));
         tree.put("elements", elements(every));
-        tree.put("bytes", every.stream().mapToLong(TensorInfo::bytes).sum());
+        tree.put("bytes", every.stream().mapToLong(StoredTensor::bytes).sum());
         tree.put("dtypes", dtypes(every));
         if (inspection.trainable() > 0) {
             tree.put("trainable_parameters", inspection.trainable());
@@ -255,17 +257,15 @@ final class InspectCommand implements Verb {
         return tree;
     }
 
-    private static long elements(List<TensorInfo> tensors) {
-        return tensors.stream().mapToLong(TensorInfo::elements).sum();
+    private static long elements(List<StoredTensor> tensors) {
+        return tensors.stream().mapToLong(StoredTensor::elements).sum();
     }
 
     /** Number of elements by dtype. */
-    private static Map<String, Long> dtypes(List<TensorInfo> tensors) {
+    private static Map<String, Long> dtypes(List<StoredTensor> tensors) {
         return tensors.stream()
                 .collect(Collectors.groupingBy(
-                        tensor -> tensor.dtype().torchName(),
-                        TreeMap::new,
-                        Collectors.summingLong(TensorInfo::elements)));
+                        StoredTensor::type, TreeMap::new, Collectors.summingLong(StoredTensor::elements)));
     }
 
     /** A value of a configuration as a person writes it. */

@@ -13,11 +13,11 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.adapter.PeftFiles;
+import org.loft4j.io.ForeignTensor;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsFile;
-import org.loft4j.io.TensorInfo;
 import org.loft4j.io.TensorSource;
 
 /**
@@ -26,13 +26,15 @@ import org.loft4j.io.TensorSource;
  * @param kind what it was taken for
  * @param facts what its configuration says, by the configuration's own keys
  * @param tensors by the file that holds them
- * @param baseParameters parameters of the model under an adapter; null where it is not known
+ * @param base directory of the model under an adapter; null where it is not known
+ * @param baseParameters its parameters; null where they cannot be counted
  */
 record Inspection(
         Path path,
         Kind kind,
         Map<String, Object> facts,
-        Map<String, List<TensorInfo>> tensors,
+        Map<String, List<StoredTensor>> tensors,
+        @Nullable Path base,
         @Nullable Long baseParameters) {
     enum Kind {
         MODEL,
@@ -83,16 +85,16 @@ record Inspection(
      */
     static Inspection of(Path path, @Nullable Path base, Function<String, @Nullable Path> find) throws IOException {
         Map<String, Object> facts = new LinkedHashMap<>();
-        Map<String, List<TensorInfo>> tensors = new LinkedHashMap<>();
+        Map<String, List<StoredTensor>> tensors = new LinkedHashMap<>();
         if (!Files.exists(path)) {
             throw new CheckpointException(path, "there is no such file or directory");
         }
         if (Files.isRegularFile(path)) {
             try (SafetensorsFile file = SafetensorsFile.open(path)) {
                 facts.putAll(file.metadata());
-                tensors.put(String.valueOf(path.getFileName()), list(file));
+                tensors.put(String.valueOf(path.getFileName()), list(file, file.foreign()));
             }
-            return new Inspection(path, Kind.TENSORS, facts, tensors, null);
+            return new Inspection(path, Kind.TENSORS, facts, tensors, null, null);
         }
         Kind kind = Kind.TENSORS;
         @Nullable Path under = null;
@@ -115,13 +117,13 @@ record Inspection(
         if (tensors.isEmpty()) {
             throw new CheckpointException(path, "holds no safetensors file, so there is nothing to inspect");
         }
-        return new Inspection(path, kind, facts, tensors, under == null ? null : parameters(under));
+        return new Inspection(path, kind, facts, tensors, under, under == null ? null : parameters(under));
     }
 
-    private static void readTensors(Path path, Kind kind, Map<String, List<TensorInfo>> tensors) throws IOException {
+    private static void readTensors(Path path, Kind kind, Map<String, List<StoredTensor>> tensors) throws IOException {
         if (ModelDirectory.exists(path)) {
             try (ModelDirectory model = ModelDirectory.open(path)) {
-                tensors.put(String.join(", ", model.files()), list(model));
+                tensors.put(String.join(", ", model.files()), list(model, model.foreign()));
             }
         }
         if (kind == Kind.MODEL && !tensors.isEmpty()) {
@@ -136,7 +138,7 @@ record Inspection(
         }
         for (Path other : others) {
             try (SafetensorsFile file = SafetensorsFile.open(other)) {
-                tensors.put(String.valueOf(other.getFileName()), list(file));
+                tensors.put(String.valueOf(other.getFileName()), list(file, file.foreign()));
             }
         }
     }
@@ -144,14 +146,16 @@ record Inspection(
     /** Number of elements that training changes, or 0 where nothing says so: those of the adapter's own file. */
     long trainable() {
         return tensors.getOrDefault(ADAPTER_WEIGHTS, List.of()).stream()
-                .mapToLong(TensorInfo::elements)
+                .mapToLong(StoredTensor::elements)
                 .sum();
     }
 
-    private static List<TensorInfo> list(TensorSource source) throws CheckpointException {
-        List<TensorInfo> tensors = new ArrayList<>();
+    private static List<StoredTensor> list(TensorSource source, Map<String, ForeignTensor> foreign)
+            throws CheckpointException {
+        List<StoredTensor> tensors = new ArrayList<>();
         for (String name : source.names()) {
-            tensors.add(source.info(name));
+            ForeignTensor other = foreign.get(name);
+            tensors.add(other == null ? StoredTensor.of(source.info(name)) : StoredTensor.of(name, other));
         }
         return tensors;
     }
@@ -165,9 +169,18 @@ record Inspection(
         }
     }
 
-    private static long parameters(Path directory) throws IOException {
+    /** Null where the weights cannot be read, or are packed with scales of their own, so that elements are no parameters. */
+    private static @Nullable Long parameters(Path directory) {
         try (ModelDirectory model = ModelDirectory.open(directory)) {
-            return list(model).stream().mapToLong(TensorInfo::elements).sum();
+            boolean quantised = Files.exists(directory.resolve(CONFIG))
+                    && Json.read(directory.resolve(CONFIG)).has("quantization_config");
+            return quantised || !model.foreign().isEmpty()
+                    ? null
+                    : (Long) list(model, Map.of()).stream()
+                            .mapToLong(StoredTensor::elements)
+                            .sum();
+        } catch (CheckpointException e) {
+            return null;
         }
     }
 }

@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.loft4j.io.TensorInfo;
 import org.loft4j.tensor.Shapes;
 
 /** Tensors that differ in the number of their layer alone, as one line: {@code model.layers.{0..5}.mlp.up_proj.weight}. */
@@ -20,13 +19,12 @@ final class TensorGroups {
     /** @param name with the numbers of its layers; @param count tensors of the group */
     record Group(String name, String dtype, String shape, int count, long elements) {}
 
-    static List<Group> of(Collection<TensorInfo> tensors) {
-        Map<List<String>, List<TensorInfo>> alike = new LinkedHashMap<>();
-        for (TensorInfo tensor : tensors) {
+    static List<Group> of(Collection<StoredTensor> tensors) {
+        Map<List<String>, List<StoredTensor>> alike = new LinkedHashMap<>();
+        for (StoredTensor tensor : tensors) {
             String pattern = NUMBER.matcher(tensor.name()).replaceAll("#");
             alike.computeIfAbsent(
-                            List.of(pattern, tensor.dtype().torchName(), Shapes.text(tensor.shape())),
-                            key -> new ArrayList<>())
+                            List.of(pattern, tensor.type(), Shapes.text(tensor.shape())), key -> new ArrayList<>())
                     .add(tensor);
         }
         List<Group> groups = new ArrayList<>();
@@ -35,13 +33,13 @@ final class TensorGroups {
                 key.get(1),
                 key.get(2),
                 members.size(),
-                members.stream().mapToLong(TensorInfo::elements).sum())));
+                members.stream().mapToLong(StoredTensor::elements).sum())));
         return groups;
     }
 
-    private static String name(List<TensorInfo> members) {
+    private static String name(List<StoredTensor> members) {
         List<TreeSet<Integer>> numbers = new ArrayList<>();
-        for (TensorInfo member : members) {
+        for (StoredTensor member : members) {
             Matcher matcher = NUMBER.matcher(member.name());
             for (int i = 0; matcher.find(); i++) {
                 if (i == numbers.size()) {

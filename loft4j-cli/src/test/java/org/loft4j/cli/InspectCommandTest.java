@@ -6,6 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -49,6 +52,35 @@ class InspectCommandTest {
         assertEquals(104, tree.get("base_parameters").asLong());
         assertEquals(8.0 / 112, tree.get("trainable_share").asDouble(), 1e-12);
         assertEquals(1, tree.get("config").get("r").asInt());
+    }
+
+    /** Tensors of types that are not read here are listed as the file names them, and are no reason to stop. */
+    @Test
+    void tensorsOfForeignTypesAreListed() throws IOException {
+        Path model = Files.createDirectory(directory.resolve("fp8"));
+        Files.writeString(model.resolve("config.json"), "{\"model_type\": \"llama\"}");
+        byte[] header = "{\"w\":{\"dtype\":\"F8_E4M3\",\"shape\":[2,3],\"data_offsets\":[0,6]}}"
+                .getBytes(StandardCharsets.UTF_8);
+        Files.write(
+                model.resolve("model.safetensors"),
+                ByteBuffer.allocate(Long.BYTES + header.length + 6)
+                        .order(ByteOrder.LITTLE_ENDIAN)
+                        .putLong(header.length)
+                        .put(header)
+                        .array());
+        Captured call = Captured.loft("inspect", model.toString());
+        assertEquals(0, call.status(), call.err());
+        assertTrue(call.out().contains("6 elements in 1 tensors, F8_E4M3, 6 bytes"), call.out());
+        JsonNode tree = new ObjectMapper()
+                .readTree(Captured.loft("inspect", "--json", model.toString()).out());
+        assertEquals("F8_E4M3", tree.at("/tensors/0/dtype").asText());
+        assertEquals(6, tree.get("elements").asInt());
+        Path adapter = Files.createDirectory(directory.resolve("adapter"));
+        Files.writeString(adapter.resolve("adapter_config.json"), "{\"peft_type\": \"LORA\", \"r\": 1}");
+        write(adapter.resolve("adapter_model.safetensors"), Map.of("a.lora_A.weight", new long[] {1, 8}));
+        Captured share = Captured.loft("inspect", adapter.toString(), "--model", model.toString());
+        assertEquals(0, share.status(), share.err());
+        assertTrue(share.out().contains("what share of " + model + " that is is not known"), share.out());
     }
 
     @Test

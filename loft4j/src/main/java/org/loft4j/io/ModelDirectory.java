@@ -142,13 +142,13 @@ public final class ModelDirectory implements TensorSource {
         return Collections.unmodifiableSet(files.keySet());
     }
 
-    /** The types of those tensors that cannot be read here, by name, as {@link SafetensorsFile#foreign} has them. */
-    public Map<String, String> foreign() {
-        Map<String, String> foreign = new TreeMap<>();
+    /** The tensors that cannot be read here, by name, as {@link SafetensorsFile#foreign} has them. */
+    public Map<String, ForeignTensor> foreign() {
+        Map<String, ForeignTensor> foreign = new TreeMap<>();
         byName.forEach((name, file) -> {
-            String type = file.foreign().get(name);
-            if (type != null) {
-                foreign.put(name, type);
+            ForeignTensor tensor = file.foreign().get(name);
+            if (tensor != null) {
+                foreign.put(name, tensor);
             }
         });
         return foreign;

@@ -95,10 +95,10 @@ public final class SafetensorsFile implements TensorSource {
     }
 
     /**
-     * The types of those tensors that cannot be read here, by name: {@code F8_E4M3}, {@code I8} and others of the format that are
-     * no {@link Dtype}. To ask for one of them is refused.
+     * The tensors that cannot be read here, by name: those of {@code F8_E4M3}, {@code I8} and other types of the format that are no
+     * {@link Dtype}. To ask for one of them is refused.
      */
-    public Map<String, String> foreign() {
+    public Map<String, ForeignTensor> foreign() {
         return header.foreign();
     }
 
@@ -213,11 +213,11 @@ public final class SafetensorsFile implements TensorSource {
 
     private SafetensorsHeader.Entry entry(String name) throws CheckpointException {
         var entry = header.entries().get(name);
-        String foreign = header.foreign().get(name);
+        ForeignTensor foreign = header.foreign().get(name);
         if (foreign != null) {
             throw new CheckpointException(
                     file,
-                    "tensor " + JsonFault.quote(name) + ": it is " + foreign
+                    "tensor " + JsonFault.quote(name) + ": it is " + foreign.type()
                             + ", which cannot be read here: take the model in bfloat16, float16 or float32");
         }
         if (entry == null) {

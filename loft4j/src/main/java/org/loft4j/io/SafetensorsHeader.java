@@ -33,13 +33,13 @@ import org.loft4j.tensor.Dtype;
  *
  * @param metadata the strings under {@code __metadata__}
  * @param entries tensors by name
- * @param foreign the types of the tensors that cannot be read here, by name: those of the format that are no {@link Dtype}
+ * @param foreign the tensors that cannot be read here, by name: those of types of the format that are no {@link Dtype}
  * @param dataStart offset in the file of the first byte of data
  */
 record SafetensorsHeader(
         Map<String, String> metadata,
         SortedMap<String, Entry> entries,
-        SortedMap<String, String> foreign,
+        SortedMap<String, ForeignTensor> foreign,
         long dataStart) {
     /** Longest header that the format allows. */
     static final long MAX_BYTES = 100_000_000;
@@ -116,7 +116,7 @@ record SafetensorsHeader(
         private final long dataBytes;
         private final Map<String, String> metadata = new TreeMap<>();
         private final TreeMap<String, Entry> entries = new TreeMap<>();
-        private final TreeMap<String, String> foreign = new TreeMap<>();
+        private final TreeMap<String, ForeignTensor> foreign = new TreeMap<>();
         private final List<Extent> extents = new ArrayList<>();
 
         Parser(Path file, long dataStart, long dataBytes) {
@@ -242,7 +242,7 @@ record SafetensorsHeader(
             }
             extents.add(new Extent(name, begin, bytes));
             if (ours == null) {
-                foreign.put(name, dtype);
+                foreign.put(name, new ForeignTensor(dtype, shape, bytes));
             } else {
                 entries.put(name, new Entry(new TensorInfo(name, ours, shape, bytes), dataStart + begin));
             }
