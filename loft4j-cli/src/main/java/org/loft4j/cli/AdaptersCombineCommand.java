@@ -85,10 +85,13 @@ final class AdaptersCombineCommand implements Verb {
             parts.add(part(text));
         }
         int[] result = new int[1];
-        NewDirectory.write(
-                output,
-                PeftFiles.CONFIG,
-                directory -> result[0] = AdapterCombination.write(parts, how, rank, directory));
+        List<String> warnings = new ArrayList<>();
+        NewDirectory.write(output, PeftFiles.CONFIG, directory -> {
+            result[0] = AdapterCombination.write(parts, how, rank, directory);
+            warnings.addAll(
+                    CombinedNotes.write(parts.stream().map(Part::directory).toList(), directory));
+        });
+        warnings.forEach(warning -> spec.commandLine().getErr().println("loft: " + warning));
         if (common.json) {
             Map<String, Object> tree = new LinkedHashMap<>();
             tree.put("output", output.toString());

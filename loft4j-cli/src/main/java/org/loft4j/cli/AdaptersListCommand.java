@@ -46,7 +46,7 @@ final class AdaptersListCommand implements Verb {
         List<Map<String, Object>> adapters = new ArrayList<>();
         for (Path directory : directories) {
             for (Path adapter : adapters(directory)) {
-                adapters.add(describe(adapter));
+                adapters.add(described(adapter));
             }
         }
         PrintWriter out = spec.commandLine().getOut();
@@ -56,6 +56,10 @@ final class AdaptersListCommand implements Verb {
         }
         Table table = new Table("adapter", ">rank", ">alpha", "kind", "targets", ">size", "base model");
         for (Map<String, Object> adapter : adapters) {
+            if (adapter.get("error") instanceof String fault) {
+                table.row(String.valueOf(adapter.get("path")), "", "", "faulty", "", "", fault);
+                continue;
+            }
             table.row(
                     String.valueOf(adapter.get("path")),
                     String.valueOf(adapter.get("r")),
@@ -75,6 +79,18 @@ final class AdaptersListCommand implements Verb {
         }
         try (Stream<Path> inside = Files.list(directory)) {
             return inside.filter(PeftFiles::exists).sorted().toList();
+        }
+    }
+
+    /** An adapter, or what is wrong with it: one that is damaged does not hide the others. */
+    private static Map<String, Object> described(Path directory) {
+        try {
+            return describe(directory);
+        } catch (IOException e) {
+            Map<String, Object> adapter = new LinkedHashMap<>();
+            adapter.put("path", directory.toString());
+            adapter.put("error", String.valueOf(e.getMessage()));
+            return adapter;
         }
     }
 
