@@ -115,7 +115,7 @@ final class ExportCommand implements Verb {
 
     private ExportReport export(@Nullable GgufType type) throws IOException {
         if (adapterOnly) {
-            Path adapter = Objects.requireNonNull(model.adapter);
+            Path adapter = Objects.requireNonNull(model.adapter());
             GgufType chosen = type == null ? GgufType.F32 : type;
             return GgufAdapter.write(adapter, LoadedModel.directory(model, HubAccess::described), chosen, output);
         }

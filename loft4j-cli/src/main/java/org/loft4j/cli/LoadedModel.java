@@ -65,11 +65,12 @@ record LoadedModel(
 
     private static LoadedModel open(ModelFlags flags, DeviceFlags place, LoadIn loadIn, boolean toWrite)
             throws IOException {
+        Path ofAdapter = flags.adapter();
         Path given = flags.model == null ? null : HubAccess.resolve(flags.verb, flags.model);
-        Path described = flags.adapter != null ? flags.adapter : given;
+        Path described = ofAdapter != null ? ofAdapter : given;
         TaskFile trainedAs = described != null && TaskFile.exists(described) ? TaskFile.read(described) : null;
         Path directory = given != null ? given : base(flags, trainedAs, HubAccess::resolve);
-        Task named = trainedAs != null ? trainedAs.task() : taskOf(flags.adapter);
+        Task named = trainedAs != null ? trainedAs.task() : taskOf(ofAdapter);
         Task task = named == null ? Models.defaultTask(directory) : named;
         if (toWrite && task != Task.CAUSAL_LM) {
             throw new CheckpointException(
@@ -78,7 +79,7 @@ record LoadedModel(
         }
         List<String> labels = trainedAs != null
                 ? trainedAs.labels()
-                : flags.adapter == null ? List.of() : HeadLabels.of(directory, flags.adapter, task);
+                : ofAdapter == null ? List.of() : HeadLabels.of(directory, ofAdapter, task);
         Pooling pooling = trainedAs == null ? null : trainedAs.pooling();
         Model model = Models.open(
                 directory,
@@ -89,15 +90,14 @@ record LoadedModel(
                         place.dtype(),
                         place.device(),
                         loadIn,
-                        inFull(flags, loadIn),
+                        inFull(ofAdapter, loadIn),
                         0));
         LoraAdapter adapter = null;
         try {
-            AdaptersTokenizer.check(
-                    directory, flags.adapter, model.description().vocabularySize());
-            adapter = flags.adapter == null ? null : PeftFiles.load(flags.adapter, model);
-            requireHead(directory, flags.adapter, UntrainedHead.of(model, adapter));
-            return new LoadedModel(directory, flags.adapter, model, adapter, trainedAs);
+            AdaptersTokenizer.check(directory, ofAdapter, model.description().vocabularySize());
+            adapter = ofAdapter == null ? null : PeftFiles.load(ofAdapter, model);
+            requireHead(directory, ofAdapter, UntrainedHead.of(model, adapter));
+            return new LoadedModel(directory, ofAdapter, model, adapter, trainedAs);
         } catch (IOException | RuntimeException | Error e) {
             close(adapter, model);
             throw e;
@@ -110,10 +110,10 @@ record LoadedModel(
     }
 
     /** What an adapter brings in full cannot take the place of a matrix in fewer bits. */
-    private static List<String> inFull(ModelFlags flags, LoadIn loadIn) throws IOException {
-        return flags.adapter == null || loadIn == LoadIn.FULL
+    private static List<String> inFull(@Nullable Path adapter, LoadIn loadIn) throws IOException {
+        return adapter == null || loadIn == LoadIn.FULL
                 ? List.of()
-                : PeftFiles.readConfig(flags.adapter).lora().modulesToSave();
+                : PeftFiles.readConfig(adapter).lora().modulesToSave();
     }
 
     /** The directory of the base model: the one that was given, else the one that the adapter names. */
@@ -126,7 +126,7 @@ record LoadedModel(
         if (flags.model != null) {
             return way.of(flags.verb, flags.model);
         }
-        Path adapter = flags.adapter;
+        Path adapter = flags.adapter();
         return base(flags, adapter != null && TaskFile.exists(adapter) ? TaskFile.read(adapter) : null, way);
     }
 
@@ -149,7 +149,7 @@ record LoadedModel(
 
     /** The model that an adapter names: a directory, or a model on the hub. */
     private static Path base(ModelFlags flags, @Nullable TaskFile trainedAs, HubAccess.Way way) throws IOException {
-        Path adapter = flags.adapter;
+        Path adapter = flags.adapter();
         if (adapter == null) {
             throw new ConfigException("--model MODEL is needed");
         }

@@ -141,7 +141,7 @@ final class MergeCommand implements Verb {
     private void refuse(Path base) throws IOException {
         boolean same = Files.exists(output)
                 && (Files.isSameFile(output, base)
-                        || (model.adapter != null && Files.isSameFile(output, model.adapter)));
+                        || Files.isSameFile(output, Objects.requireNonNull(model.adapter())));
         if (same) {
             throw new ConfigException(
                     "--output " + output + " is where the merge reads from: choose another directory");

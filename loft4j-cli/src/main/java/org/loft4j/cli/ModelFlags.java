@@ -1,5 +1,6 @@
 package org.loft4j.cli;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -27,24 +28,40 @@ final class ModelFlags {
 
     @Option(
             names = "--adapter",
-            paramLabel = "DIR",
-            description = "Directory of an adapter: what 'loft train' left, or one of PEFT's. Default: none.")
+            paramLabel = "ADAPTER",
+            description = "Directory of an adapter (what 'loft train' left, or one of PEFT's), or its name on the hub."
+                    + " Default: none.")
     @Nullable
-    Path adapter;
+    ModelReference adapter;
+
+    private @Nullable Path adapterDirectory;
 
     void check(Problems problems) {
         if (model == null && adapter == null) {
-            problems.add("--model MODEL is needed, or --adapter DIR with an adapter that names its model");
+            problems.add("--model MODEL is needed, or --adapter ADAPTER with one that names its model");
         }
         requireModel(problems, verb, model);
-        requireDirectory(problems, "--adapter", adapter);
+        require(problems, verb, "--adapter", adapter);
+    }
+
+    /** The directory of the adapter, which is downloaded if need be; null where none was named. */
+    @Nullable
+    Path adapter() throws IOException {
+        if (adapter != null && adapterDirectory == null) {
+            adapterDirectory = HubAccess.any(verb, adapter);
+        }
+        return adapterDirectory;
     }
 
     /** Asks no hub: that is left for when the call is known to be sound. */
     static void requireModel(Problems problems, CommandSpec verb, @Nullable ModelReference model) {
-        String fault = model == null ? null : HubAccess.fault(verb, model);
+        require(problems, verb, "--model", model);
+    }
+
+    private static void require(Problems problems, CommandSpec verb, String flag, @Nullable ModelReference named) {
+        String fault = named == null ? null : HubAccess.fault(verb, named);
         if (fault != null) {
-            problems.add("--model " + fault);
+            problems.add(flag + " " + fault);
         }
     }
 

@@ -186,6 +186,28 @@ class NamedModelEndToEndTest {
         assertTrue(Files.exists(snapshot.resolve("model.safetensors")));
     }
 
+    /** As a model is, by every verb that takes one. */
+    @Test
+    void anAdapterMayBeNamedToo() {
+        model = Fixtures.of("llama_gqa").resolve("adapter");
+        String base = Fixtures.of("llama_gqa").toString();
+        String file = directory.resolve("adapter.gguf").toString();
+        String[] export = {"export", "--model", base, "--adapter", "org/tiny", "--adapter-only", "--output", file};
+        Captured exported = loft(export);
+        assertEquals(0, exported.status(), exported.err());
+        assertTrue(exported.err().contains("downloading org/tiny: "), exported.err());
+        int asked = requests.get();
+        String merged = directory.resolve("merged").toString();
+        Captured merge = loft("merge", "--model", base, "--adapter", "org/tiny", "--output", merged);
+        assertEquals(0, merge.status(), merge.err());
+        assertEquals(asked, requests.get(), "it was there");
+        Captured neither = loft("merge", "--model", base, "--adapter", "./none", "--output", file);
+        assertEquals(2, neither.status());
+        assertTrue(
+                neither.err().contains("--adapter ./none is not a directory, and not the name of a model"),
+                neither.err());
+    }
+
     @ParameterizedTest
     @CsvSource({"bert, gptq, quantization_config must be absent", "other, , model_type must be one of"})
     void aModelThatCannotBeOpenedIsRefusedBeforeItsWeightsAreDownloaded(
