@@ -22,7 +22,7 @@ import org.loft4j.tensor.Shapes;
  */
 final class AdapterOnBase {
     /** Families whose modules are all named in their files as PEFT names them. */
-    private static final Set<String> OTHER_FAMILIES = Set.of("smollm3", "vit");
+    private static final Set<String> OTHER_FAMILIES = Set.of("vit");
 
     private final ModelDirectory model;
     private final Notes notes;

@@ -13,6 +13,7 @@ enum GgufArchitecture {
     GEMMA2("gemma2"),
     GEMMA3("gemma3", "gemma3_text"),
     PHI3("phi3"),
+    SMOLLM3("smollm3"),
     GPT2("gpt2");
 
     private final List<String> modelTypes;
@@ -28,6 +29,11 @@ enum GgufArchitecture {
 
     boolean isGemma() {
         return this == GEMMA2 || this == GEMMA3;
+    }
+
+    /** Whether llama.cpp rotates neighbours, and not the halves of a head. */
+    boolean rotatesNeighbours() {
+        return this == LLAMA || this == SMOLLM3;
     }
 
     /**

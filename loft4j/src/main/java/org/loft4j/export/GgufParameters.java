@@ -1,5 +1,6 @@
 package org.loft4j.export;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.Set;
 import org.loft4j.CheckpointException;
@@ -58,6 +59,7 @@ final class GgufParameters {
             case GEMMA2 -> gemma2();
             case GEMMA3 -> gemma3();
             case PHI3 -> phi3();
+            case SMOLLM3 -> smollm3();
             default -> throw new IllegalStateException(key);
         }
     }
@@ -101,6 +103,24 @@ final class GgufParameters {
         // 0 tells llama.cpp that there is none
         metadata.count(key + "attention.sliding_window", window);
         noteWindow(window);
+    }
+
+    /** llama.cpp reads no key for the layers without rotation, and has no place for biases. */
+    private void smollm3() throws CheckpointException {
+        qwen();
+        config.requireFlag("attention_bias", false);
+        config.requireFlag("mlp_bias", false);
+        String computed = ", where llama.cpp rotates all but every fourth layer";
+        JsonNode rotates = json.node("no_rope_layers");
+        int interval = json.intOr("no_rope_layer_interval", 4, 1);
+        if (rotates == null && interval != 4) {
+            throw json.fault("no_rope_layer_interval", "is " + interval + computed);
+        }
+        for (int i = 0; rotates != null && i < rotates.size(); i++) {
+            if ((rotates.get(i).asInt() != 0) == ((i + 1) % 4 == 0)) {
+                throw json.fault("no_rope_layers", "has " + rotates.get(i) + " for layer " + i + computed);
+            }
+        }
     }
 
     private void gemma2() throws CheckpointException {

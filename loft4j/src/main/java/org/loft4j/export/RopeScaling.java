@@ -25,7 +25,14 @@ final class RopeScaling {
     }
 
     private double base() throws CheckpointException {
-        return RopeKeys.theta(json, rope, config.architecture() == GgufArchitecture.GEMMA3 ? 1_000_000 : 10_000);
+        return RopeKeys.theta(
+                json,
+                rope,
+                switch (config.architecture()) {
+                    case GEMMA3 -> 1_000_000;
+                    case SMOLLM3 -> 2_000_000;
+                    default -> 10_000;
+                });
     }
 
     /** The base of Gemma 3's layers with a window. */

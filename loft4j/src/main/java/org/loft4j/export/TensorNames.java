@@ -38,7 +38,7 @@ final class TensorNames {
     TensorNames(GgufArchitecture architecture) {
         this.architecture = architecture;
         switch (architecture) {
-            case LLAMA, QWEN2 -> {
+            case LLAMA, QWEN2, SMOLLM3 -> {
                 separate();
                 norms(false);
             }
@@ -133,10 +133,10 @@ final class TensorNames {
 
     /** What the rows of a module's matrix are subject to, for a factor {@code (out, r)} as for the matrix. */
     Change change(String module, String suffix) {
-        if (architecture == GgufArchitecture.LLAMA && module.endsWith(".attn_q")) {
+        if (architecture.rotatesNeighbours() && module.endsWith(".attn_q")) {
             return Change.QUERY_ROWS;
         }
-        if (architecture == GgufArchitecture.LLAMA && module.endsWith(".attn_k")) {
+        if (architecture.rotatesNeighbours() && module.endsWith(".attn_k")) {
             return Change.KEY_ROWS;
         }
         if (architecture.isGemma() && module.endsWith("_norm")) {

@@ -87,7 +87,7 @@ final class TextConfig {
     /** What Transformers assumes where the key is missing. */
     private int silentKeyValueHeads() throws CheckpointException {
         return switch (architecture) {
-            case GEMMA2, GEMMA3 -> 4;
+            case GEMMA2, GEMMA3, SMOLLM3 -> 4;
             case QWEN2, QWEN3 -> 32;
             default -> isMistral() ? 8 : heads();
         };
@@ -116,6 +116,7 @@ final class TextConfig {
                 json.intOr(json.eitherKey("max_position_embeddings", "n_positions"), json.intOr("n_ctx", 1024, 1), 1);
             case GEMMA2 -> json.intOr("max_position_embeddings", 8192, 1);
             case GEMMA3 -> json.intOr("max_position_embeddings", 131072, 1);
+            case SMOLLM3 -> json.intOr("max_position_embeddings", 32768, 1);
             default -> json.requireInt("max_position_embeddings", 1);
         };
     }

@@ -1,15 +1,20 @@
 package org.loft4j.export;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.CheckpointException;
 import org.loft4j.io.GgufReader;
 
 class GgufParametersTest {
@@ -34,6 +39,9 @@ class GgufParametersTest {
         "qwen3, num_key_value_heads, attention.head_count_kv, 32",
         "qwen3, head_dim, attention.key_length, 128",
         "qwen2, head_dim, attention.key_length, 16",
+        "smollm3, num_key_value_heads, attention.head_count_kv, 4",
+        "smollm3, max_position_embeddings, context_length, 32768",
+        "smollm3, rope_theta, rope.freq_base, 2000000.0",
         "gemma2, num_attention_heads, attention.head_count, 8",
         "gemma3_text, num_attention_heads, attention.head_count, 8",
     })
@@ -52,6 +60,34 @@ class GgufParametersTest {
         checkpoint.config.put("sliding_window", window);
         List<String> notes = GgufModelTest.report(checkpoint.write(), null).notes();
         assertEquals(noted, notes.stream().anyMatch(note -> note.contains("from 127 tokens on")), notes.toString());
+    }
+
+    /** llama.cpp has no key for them, and leaves out every fourth. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "no_rope_layers | [1, 1, 1, 0, 1] | ",
+                "no_rope_layers | [1, 1, 1, 1, 1] | \"no_rope_layers\" has 1 for layer 3",
+                "no_rope_layers | [1, 0, 1, 0, 1] | \"no_rope_layers\" has 0 for layer 1",
+                "no_rope_layer_interval | 4 | ",
+                "no_rope_layer_interval | 2 | \"no_rope_layer_interval\" is 2",
+                "attention_bias | true | \"attention_bias\" must be false for llama.cpp",
+                "mlp_bias | true | \"mlp_bias\" must be false for llama.cpp",
+                "use_sliding_window | true | \"use_sliding_window\" must be false for llama.cpp",
+            })
+    void layersOfSmolLm3WithoutRotationAreThoseThatLlamaCppKnows(String key, String value, @Nullable String fault)
+            throws IOException {
+        TinyCheckpoint checkpoint = tiny("smollm3");
+        checkpoint.config.put(key, new ObjectMapper().readTree(value));
+        checkpoint.write();
+        if (fault == null) {
+            assertEquals("smollm3", metadata(checkpoint).get("general.architecture"));
+        } else {
+            String message = assertThrows(CheckpointException.class, () -> metadata(checkpoint))
+                    .getMessage();
+            assertTrue(message.contains(fault), message);
+        }
     }
 
     @Test
