@@ -47,11 +47,6 @@ public final class NativeScope implements AutoCloseable {
         return Pointer.totalCount();
     }
 
-    /** Bytes of resident memory of the process. */
-    public static long residentBytes() {
-        return Pointer.physicalBytes();
-    }
-
     @Override
     public void close() {
         scope.close();

@@ -12,6 +12,7 @@ import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Decoder;
@@ -34,6 +35,20 @@ public final class Evaluator {
         this.batchSize = batchSize;
     }
 
+    /**
+     * Whether a model can read rows, before an hour has gone into finding out.
+     *
+     * @param kind of the data, for the message: {@code test}
+     * @throws ConfigException that names all misfits
+     */
+    public static void requireFits(Model model, Examples rows, String kind) {
+        List<String> problems = new ArrayList<>();
+        RunCheck.check(problems, kind, rows, model);
+        if (!problems.isEmpty()) {
+            throw new ConfigException(String.join("\n", problems));
+        }
+    }
+
     /** One pass over the rows without gradients; the caller has switched dropout off. Fails where an image cannot be decoded. */
     public Evaluation evaluate(Examples rows) throws IOException {
         return Objects.requireNonNull(evaluate(rows, () -> false, (done, all) -> {}));
@@ -46,6 +61,11 @@ public final class Evaluator {
     }
 
     /** The same, which is given up before a batch if that is asked for: then null. */
+    public @Nullable Evaluation evaluate(Examples rows, BooleanSupplier givenUp) throws IOException {
+        return evaluate(rows, givenUp, (done, all) -> {});
+    }
+
+    /** The same, which tells how far it is. */
     @Nullable
     Evaluation evaluate(Examples rows, BooleanSupplier givenUp, Progress progress) throws IOException {
         long start = System.nanoTime();
@@ -92,12 +112,15 @@ public final class Evaluator {
         };
     }
 
-    /** Rows of similar length share a batch; a score does not depend on the order. */
+    /**
+     * Rows of similar length share a batch; a score does not depend on the order. The longest come first: a batch that the memory
+     * does not hold fails at once.
+     */
     private List<int[]> byLength(Examples rows) {
         int[] lengths = rows.lengths();
         int[] order = IntStream.range(0, rows.size())
                 .boxed()
-                .sorted(Comparator.comparingInt(i -> lengths[i]))
+                .sorted(Comparator.comparingInt(i -> -lengths[i]))
                 .mapToInt(i -> i)
                 .toArray();
         List<int[]> batches = new ArrayList<>();

@@ -9,7 +9,7 @@ import org.loft4j.data.ImageBatch;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.DeviceSpec;
-import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.ProcessMemory;
 
 /** Says what took the memory, when there was not enough of it. */
 final class MemoryFault {
@@ -98,7 +98,7 @@ final class MemoryFault {
     static String account(DeviceSpec device, long weights, long optimizer) {
         boolean onHost = device.kind() == DeviceSpec.Kind.CPU;
         return (onHost
-                        ? "the process holds " + ProgressLine.size(NativeScope.residentBytes()) + ": weights "
+                        ? "the process holds " + ProgressLine.size(ProcessMemory.resident()) + ": weights "
                         : device + " holds weights ")
                 + ProgressLine.size(weights)
                 + ", state of the optimizer " + ProgressLine.size(optimizer)

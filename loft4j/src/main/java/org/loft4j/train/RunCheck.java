@@ -59,7 +59,7 @@ final class RunCheck {
         }
     }
 
-    private static void check(List<String> problems, String kind, @Nullable Examples examples, Model model) {
+    static void check(List<String> problems, String kind, @Nullable Examples examples, Model model) {
         if (examples == null) {
             return;
         }

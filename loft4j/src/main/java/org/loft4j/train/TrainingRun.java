@@ -15,7 +15,7 @@ import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.NativeHeap;
-import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.ProcessMemory;
 
 /**
  * A whole run in an output directory: steps, evaluations, checkpoints, logs, and the result at the end. A run that was stopped,
@@ -199,6 +199,7 @@ public final class TrainingRun implements AutoCloseable {
     public TrainResult run() throws IOException {
         if (alreadyFinished) {
             trainable.restore(output.directory());
+            trainable.setTraining(false);
             return ending.alreadyFinished();
         }
         Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps());
@@ -288,7 +289,7 @@ public final class TrainingRun implements AutoCloseable {
 
     /** Logs and evaluates where that is due; says whether this is the best evaluation so far. */
     private boolean tell(RunRecorder recorder, StepResult result) throws IOException {
-        long resident = NativeScope.residentBytes();
+        long resident = ProcessMemory.resident();
         ending.sees(resident);
         long evaluations = data.eval() == null ? 0 : rhythm.evaluationsFrom(state.step());
         recorder.step(result, pace, evaluations, resident);

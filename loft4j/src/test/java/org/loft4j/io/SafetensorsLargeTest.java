@@ -24,6 +24,7 @@ import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.ProcessMemory;
 import org.loft4j.tensor.Tensors;
 
 /** Sizes and speeds: files beyond 2 GiB, memory that stays flat, copies that are not slow. */
@@ -80,7 +81,7 @@ class SafetensorsLargeTest {
         for (int i = 0; i < rounds; i++) {
             if (i == rounds / 4) {
                 objects = LiveObjects.settled();
-                resident = NativeScope.residentBytes();
+                resident = ProcessMemory.resident();
             }
             try (NativeScope scope = new NativeScope()) {
                 Map<String, Tensor> tensors = Map.of(
@@ -100,7 +101,7 @@ class SafetensorsLargeTest {
             }
         }
         assertEquals(objects, NativeScope.liveObjects());
-        long grown = NativeScope.residentBytes() - resident;
+        long grown = ProcessMemory.resident() - resident;
         // a mapping of 8 MiB left behind in each round would be 720 MiB
         assertTrue(grown < 150L << 20, () -> "resident memory grew by " + (grown >> 20) + " MiB");
     }

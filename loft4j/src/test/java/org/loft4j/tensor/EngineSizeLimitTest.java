@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 
@@ -22,7 +23,7 @@ class EngineSizeLimitTest {
             for (int i = 0; i < HELD_MB; i += 8) {
                 held.add(Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 2 << 20).fill_(new org.bytedeco.pytorch.Scalar(1)));
             }
-            System.out.println("holds " + held.size() + " of 8 MB in " + (NativeScope.residentBytes() >> 20 > HELD_MB));
+            System.out.println("holds " + held.size() + " of 8 MB in " + (Pointer.physicalBytes() >> 20 > HELD_MB));
         } catch (OutOfMemoryError e) {
             System.out.println(e);
         }

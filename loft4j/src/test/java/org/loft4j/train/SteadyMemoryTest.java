@@ -17,6 +17,7 @@ import org.loft4j.data.Batch;
 import org.loft4j.data.Dataset;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.ProcessMemory;
 
 /** Training leaves no native object and no memory behind. */
 class SteadyMemoryTest {
@@ -32,7 +33,7 @@ class SteadyMemoryTest {
                 System.gc();
                 LockSupport.parkNanos(100_000_000L);
             }
-            return new Usage(NativeScope.liveObjects(), Pointer.totalBytes(), NativeScope.residentBytes());
+            return new Usage(NativeScope.liveObjects(), Pointer.totalBytes(), ProcessMemory.resident());
         }
     }
 

@@ -15,6 +15,7 @@ import org.loft4j.data.ChatFormat;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.train.Evaluation;
+import org.loft4j.train.Evaluator;
 import org.loft4j.train.RunLock;
 
 /**
@@ -94,6 +95,7 @@ public final class Comparison {
         try (SharedModel shared = new SharedModel(directory, options)) {
             Model model = shared.with(settings.seeds().get(0));
             requireMetric(model);
+            Evaluator.requireFits(model, data.test(), "test");
             TrialSettings described = new TrialSettings(model, data);
             requireAgreement(described);
             SummaryRule rule = new SummaryRule(settings.metric(), settings.sweep(), chatDate());

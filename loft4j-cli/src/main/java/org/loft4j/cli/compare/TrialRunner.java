@@ -123,16 +123,10 @@ final class TrialRunner {
         Path directory = place.resolve(TRAINING);
         Model model = shared.with(trial.seed());
         TrainConfig config = settings.config(trial);
-        // a run that ended without leaving a result is taken again
-        boolean ended = Files.exists(directory.resolve("trainer_state.json"));
         try (TrialObserver observer = watching.observe(trial, place, model);
+                // one that was stopped in its test has its weights there, and is tested alone
                 TrainingRun run = TrainingRun.open(
-                        model,
-                        data.training(),
-                        config,
-                        settings.adapter(trial),
-                        directory,
-                        ended ? OnExisting.OVERWRITE : OnExisting.RESUME)) {
+                        model, data.training(), config, settings.adapter(trial), directory, OnExisting.RESUME)) {
             StepClock clock = new StepClock();
             run.addListener(clock);
             if (listener != null) {
@@ -158,15 +152,18 @@ final class TrialRunner {
             if (trained.outcome() == TrainResult.Outcome.DIVERGED) {
                 throw new IllegalStateException(trained.summary());
             }
-            Evaluation test =
-                    new Evaluator(model, data.training().padId(), config.evalBatchSize()).evaluate(data.test());
+            Evaluation test = new Evaluator(model, data.training().padId(), config.evalBatchSize())
+                    .evaluate(data.test(), stopped::get);
+            if (test == null) {
+                return null;
+            }
             if (!Double.isFinite(test.loss())) {
                 throw new IllegalStateException(
                         "after the last step the loss of the test data is not finite: lower the learning rate");
             }
             ConfusionMatrix confusion = test.confusion();
             Metrics metrics = Metrics.read(directory.resolve("metrics.jsonl"));
-            double seconds = clock.secondsAStep() * trained.step();
+            double seconds = clock.steps() > 0 ? clock.secondsAStep() * trained.step() : metrics.seconds();
             return new TrialResult(
                     trial,
                     null,
@@ -249,17 +246,28 @@ final class TrialRunner {
             mark = System.nanoTime();
         }
 
+        /** That it has measured. */
+        long steps() {
+            return steps;
+        }
+
         double secondsAStep() {
             return nanos / 1e9 / steps;
         }
     }
 
-    /** What the log of a run tells, the part before an interruption included. */
-    private record Metrics(Curve loss, List<Map<String, Double>> evaluations, double tokens, long peakBytes) {
+    /**
+     * What the log of a run tells, the part before an interruption included.
+     *
+     * @param tokensPerSecond of the last steps
+     */
+    private record Metrics(
+            Curve loss, List<Map<String, Double>> evaluations, double tokens, double tokensPerSecond, long peakBytes) {
         static Metrics read(Path file) throws IOException {
             Curve loss = new Curve();
             List<Map<String, Double>> evaluations = new ArrayList<>();
             double tokens = 0;
+            double pace = Double.NaN;
             long peak = 0;
             for (String line : Files.readAllLines(file)) {
                 JsonObject json = Json.parse(file, line);
@@ -268,10 +276,16 @@ final class TrialRunner {
                 } else {
                     loss.add(json.requireLong("step"), json.doubleOr("loss", Double.NaN));
                     tokens = json.requireDouble("tokens");
+                    pace = json.doubleOr("tokens_per_second", Double.NaN);
                     peak = Math.max(peak, json.requireLong("memory_bytes"));
                 }
             }
-            return new Metrics(loss, evaluations, tokens, peak);
+            return new Metrics(loss, evaluations, tokens, pace, peak);
+        }
+
+        /** Of the steps alone, at the pace of the last of them. */
+        double seconds() {
+            return tokens / tokensPerSecond;
         }
 
         private static Map<String, Double> evaluation(JsonObject json) throws IOException {

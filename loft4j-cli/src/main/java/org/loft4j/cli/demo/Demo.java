@@ -46,7 +46,8 @@ public final class Demo {
             ". Data: the example sentences of LanguageTool 6.6 (LGPL-2.1), fetched, not redistributed.";
     private static final String JUDGED =
             "All methods saw the same batches in the same order, began with the same weights and are judged after the last"
-                    + " step. Seconds are those of the training steps alone; memory is the largest resident size of the process.";
+                    + " step. Seconds are those of the training steps alone; memory is the largest resident"
+                    + " size of the process after a step.";
 
     private final DemoSettings settings;
     private final PrintWriter out;

@@ -14,7 +14,7 @@ import org.loft4j.train.Method;
  * @param accuracy share of the validation sentences judged right, after some of the steps
  * @param test result on the test sentences, after the last step
  * @param seconds of training, without the evaluations
- * @param peakBytes largest resident memory of the process while it trained
+ * @param peakBytes largest resident memory of the process after a step
  */
 public record DemoRun(
         Method method,

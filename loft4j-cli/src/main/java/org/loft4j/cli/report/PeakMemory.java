@@ -4,11 +4,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.OptionalLong;
-import java.util.stream.Stream;
+import org.loft4j.tensor.ProcessMemory;
 
 /** The largest resident size of this process since a moment, which Linux keeps; elsewhere there is none. */
 public final class PeakMemory {
-    private static final Path STATUS = Path.of("/proc/self/status");
     private static final Path CLEAR = Path.of("/proc/self/clear_refs");
 
     private PeakMemory() {}
@@ -25,24 +24,11 @@ public final class PeakMemory {
 
     /** Bytes of the resident size now. */
     public static OptionalLong now() {
-        return read("VmRSS:");
+        return ProcessMemory.ofLinux("VmRSS");
     }
 
     /** Bytes of the largest resident size since {@link #reset}. */
     public static OptionalLong peak() {
-        return Files.isWritable(CLEAR) ? read("VmHWM:") : OptionalLong.empty();
-    }
-
-    private static OptionalLong read(String field) {
-        if (!Files.isReadable(STATUS)) {
-            return OptionalLong.empty();
-        }
-        try (Stream<String> lines = Files.lines(STATUS)) {
-            return lines.filter(line -> line.startsWith(field))
-                    .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("[^0-9]", "")))
-                    .findFirst();
-        } catch (IOException e) {
-            return OptionalLong.empty();
-        }
+        return Files.isWritable(CLEAR) ? ProcessMemory.ofLinux("VmHWM") : OptionalLong.empty();
     }
 }
