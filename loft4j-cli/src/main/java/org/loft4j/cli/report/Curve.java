@@ -1,6 +1,7 @@
 package org.loft4j.cli.report;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -32,14 +33,14 @@ public final class Curve {
         return x.isEmpty();
     }
 
-    /** Where the points lie. */
+    /** Where the points lie; no copy, so that it may be asked for at every point. */
     public List<Double> x() {
-        return List.copyOf(x);
+        return Collections.unmodifiableList(x);
     }
 
-    /** The values there. */
+    /** The values there; no copy. */
     public List<Double> y() {
-        return List.copyOf(y);
+        return Collections.unmodifiableList(y);
     }
 
     /** Half the lengths of the error bars; null if no point has one. */

@@ -2,6 +2,7 @@ package org.loft4j.cli.report;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -19,6 +20,19 @@ class CurveTest {
         // (1/4 · 2 + 1/2 · 4) / (1/4 + 1/2)
         assertEquals(10.0 / 3, smooth.y().get(1), 1e-12);
         assertEquals(curve.y(), curve.smoothed(1).y());
+    }
+
+    /** So that a walk over the points takes as long as there are points, and no longer. */
+    @Test
+    void pointsAreLookedAtAndNotCopied() {
+        Curve curve = new Curve();
+        List<Double> x = curve.x();
+        List<Double> y = curve.y();
+        curve.add(1, 2);
+        assertEquals(List.of(1.0), x);
+        assertEquals(List.of(2.0), y);
+        assertThrows(UnsupportedOperationException.class, () -> x.add(3.0));
+        assertThrows(UnsupportedOperationException.class, () -> y.set(0, 3.0));
     }
 
     @Test
