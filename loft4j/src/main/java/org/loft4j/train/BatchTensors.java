@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.loft4j.data.Batch;
 import org.loft4j.data.ImageBatch;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.nn.Decoder;
 import org.loft4j.nn.ImageInput;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelInput;
@@ -71,6 +72,17 @@ record BatchTensors(ModelInput input, Tensor labels) {
         return segments == null
                 ? tokens.inputIds().size(1)
                 : Arrays.stream(segments).max().orElseThrow();
+    }
+
+    /**
+     * The parts that lanes take: the batch by itself where there is one lane, or where the rotation of all positions depends on
+     * the longest row, so that shorter rows by themselves would be read otherwise.
+     */
+    List<BatchTensors> split(int lanes, Model model) {
+        List<BatchTensors> parts = lanes > 1 ? split(lanes) : List.of(this);
+        boolean alike = parts.stream()
+                .allMatch(part -> !(model instanceof Decoder decoder) || decoder.outlives(part.length(), length()));
+        return parts.size() > 1 && alike ? parts : List.of(this);
     }
 
     /** The rows as several batches, in order and as even as can be; of examples end to end the examples. */

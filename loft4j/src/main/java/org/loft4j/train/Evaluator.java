@@ -20,6 +20,8 @@ import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -86,19 +88,14 @@ public final class Evaluator {
                 progress.judged(done, rows.size());
                 done += indices.length;
                 MiniBatch batch = rows.batch(indices, padId);
-                try (NativeScope scope = new NativeScope()) {
-                    BatchTensors tensors = BatchTensors.of(batch, model);
-                    count += batch.targets();
-                    if (task == Task.CAUSAL_LM) {
-                        sum += new LanguageModelLoss((Decoder) model).sum(tensors.input(), tensors.labels());
-                        continue;
+                count += batch.targets();
+                for (Part part : judged(batch)) {
+                    sum += part.loss();
+                    if (task != Task.CAUSAL_LM) {
+                        add(confusion, part.expected(), part.predicted());
                     }
-                    Tensor logits = model.logits(tensors.input());
-                    sum += BatchLoss.sum(task, logits, tensors.labels()).item_double();
-                    long[] predicted = Tensors.toLongs(logits.argmax(new LongOptional(-1), false));
-                    add(confusion, batch.labels(), predicted);
                     if (task == Task.TOKEN_CLASSIFICATION && entities != null) {
-                        add(entities, batch.labels(), predicted, indices.length);
+                        add(entities, part.expected(), part.predicted(), part.rows());
                     }
                 }
             }
@@ -110,6 +107,40 @@ public final class Evaluator {
             case TOKEN_CLASSIFICATION -> Evaluation.tokenClassification(loss, confusion, entities, seconds);
             case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION -> Evaluation.classification(loss, confusion, seconds);
         };
+    }
+
+    /**
+     * What came out for some rows of a batch.
+     *
+     * @param loss the sum over them
+     * @param expected classes, in order, and {@link Losses#IGNORED}; none of a language model
+     * @param predicted classes
+     */
+    private record Part(double loss, long[] expected, long[] predicted, int rows) {}
+
+    /** A batch, its rows shared out over the lanes on the processor; in the order of the rows, whichever lane was first. */
+    private List<Part> judged(MiniBatch batch) {
+        try (NativeScope scope = new NativeScope()) {
+            BatchTensors tensors = BatchTensors.of(batch, model);
+            boolean onProcessor = model.description().device().kind() == DeviceSpec.Kind.CPU;
+            List<BatchTensors> parts = tensors.split(onProcessor ? Lanes.forRows(tensors.rows()) : 1, model);
+            Part[] judged = new Part[parts.size()];
+            Lanes.run(judged.length, i -> judged[i] = judged(parts.get(i)));
+            return List.of(judged);
+        }
+    }
+
+    private Part judged(BatchTensors rows) {
+        if (model.task() == Task.CAUSAL_LM) {
+            double loss = new LanguageModelLoss((Decoder) model).sum(rows.input(), rows.labels());
+            return new Part(loss, new long[0], new long[0], 0);
+        }
+        Tensor logits = model.logits(rows.input());
+        return new Part(
+                BatchLoss.sum(model.task(), logits, rows.labels()).item_double(),
+                Tensors.toLongs(rows.labels()),
+                Tensors.toLongs(logits.argmax(new LongOptional(-1), false)),
+                (int) rows.labels().size(0));
     }
 
     /**

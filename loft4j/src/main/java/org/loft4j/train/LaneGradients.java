@@ -8,7 +8,6 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorBase;
 import org.bytedeco.pytorch.VoidTensorHook;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.nn.Decoder;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Lanes;
@@ -59,9 +58,8 @@ final class LaneGradients implements AutoCloseable {
      * @param seed of the random numbers in the lanes
      */
     double backward(BatchLoss objective, BatchTensors batch, long seed) {
-        int lanes = lanes(batch.rows());
-        List<BatchTensors> parts = lanes > 1 ? batch.split(lanes) : List.of(batch);
-        if (parts.size() == 1 || !parts.stream().allMatch(part -> readsAlike(part, batch))) {
+        List<BatchTensors> parts = batch.split(lanes(batch.rows()), model);
+        if (parts.size() == 1) {
             return objective.backward(model, batch);
         }
         for (int i = hooks.size(); i < leaves.size(); i++) {
@@ -85,11 +83,6 @@ final class LaneGradients implements AutoCloseable {
             sums.deliver();
         }
         return Arrays.stream(losses).sum();
-    }
-
-    /** Where the rotation of all positions depends on the longest row, shorter rows by themselves would be read otherwise. */
-    private boolean readsAlike(BatchTensors part, BatchTensors whole) {
-        return !(model instanceof Decoder decoder) || decoder.outlives(part.length(), whole.length());
     }
 
     private int lanes(long rows) {
