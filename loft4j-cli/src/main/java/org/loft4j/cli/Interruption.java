@@ -66,6 +66,11 @@ final class Interruption implements AutoCloseable {
         }
     }
 
+    /** Whether someone has asked for the end. */
+    boolean asked() {
+        return asked.get();
+    }
+
     private void start(Deadline deadline) {
         Thread waiting = new Thread(
                 () -> {

@@ -117,20 +117,20 @@ final class ReproduceCommand implements Verb {
         PrintWriter told = common.json ? spec.commandLine().getErr() : out;
         Reproduction reproduction = new Reproduction(chosen, ready, directory, told);
         if (!chosen.onTask()) {
-            return print(reproduction.run(), out);
+            print(reproduction.run(), out);
+            return ExitCode.OK;
         }
         try (Interruption interruption = new Interruption(ready::requestStop)) {
-            return print(reproduction.run(), out);
+            Map<String, Object> tree = reproduction.run();
+            print(tree, out);
+            // without a stop the rest is with other processes
+            return tree == null && interruption.asked() ? Interruption.STATUS : ExitCode.OK;
         }
     }
 
-    private int print(@Nullable Map<String, Object> tree, PrintWriter out) throws IOException {
-        if (tree == null) {
-            return Interruption.STATUS;
-        }
-        if (common.json) {
+    private void print(@Nullable Map<String, Object> tree, PrintWriter out) throws IOException {
+        if (tree != null && common.json) {
             out.println(Json.text(tree));
         }
-        return ExitCode.OK;
     }
 }

@@ -14,6 +14,7 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.train.RunLock;
 
 /** The experiments on a real task, on one that is not. */
 class ReproduceOnTaskEndToEndTest {
@@ -30,6 +31,13 @@ class ReproduceOnTaskEndToEndTest {
     }
 
     private JsonNode reproduce(String name, String... more) throws IOException {
+        Captured captured = call(name, more);
+        assertEquals(0, captured.status(), captured.err());
+        assertTrue(Files.size(directory.resolve(name).resolve(name + ".png")) > 1000);
+        return new ObjectMapper().readTree(captured.out());
+    }
+
+    private Captured call(String name, String... more) {
         List<String> call = new ArrayList<>(List.of(
                 "reproduce",
                 name,
@@ -49,10 +57,7 @@ class ReproduceOnTaskEndToEndTest {
                 "--seeds",
                 "3"));
         call.addAll(Arrays.asList(more));
-        Captured captured = Captured.loft(call.toArray(String[]::new));
-        assertEquals(0, captured.status(), captured.err());
-        assertTrue(Files.size(directory.resolve(name).resolve(name + ".png")) > 1000);
-        return new ObjectMapper().readTree(captured.out());
+        return Captured.loft(call.toArray(String[]::new));
     }
 
     @Test
@@ -106,6 +111,20 @@ class ReproduceOnTaskEndToEndTest {
         JsonNode again = reproduce("distance", settings);
         assertEquals(found.get("results"), again.get("results"));
         assertEquals(before, Files.getLastModifiedTime(reference));
+    }
+
+    /** Nobody has stopped it. */
+    @Test
+    void whereOthersHoldTheRestItEndsWell() throws IOException {
+        Path runs = directory.resolve("rank/runs");
+        try (RunLock full = RunLock.tryAcquire(runs.resolve("full-1e-3-s3"));
+                RunLock loft = RunLock.tryAcquire(runs.resolve("loft-1-1e-3-s3"));
+                RunLock lora = RunLock.tryAcquire(runs.resolve("lora-1-1e-3-s3"))) {
+            Captured captured = call("rank", "--ranks", "1", "--learning-rate", "1e-3");
+            assertTrue(captured.err().contains("other processes are still at work"), captured.err());
+            assertEquals(0, captured.status());
+            assertEquals("", captured.out());
+        }
     }
 
     @Test
