@@ -39,7 +39,7 @@ import org.loft4j.optim.Schedule;
  *     steps that are logged
  * @param evalSteps steps between two evaluations; 0 for one at the end of each epoch
  * @param saveSteps steps between two checkpoints; 0 for one at each evaluation and, where they are far apart, a
- *     quarter of an hour after the last
+ *     quarter of an hour after the last; {@link Long#MAX_VALUE} for none but that of a stop
  * @param saveTotalLimit checkpoints that are kept, the best and the last always among them; 0 for all
  * @param earlyStoppingPatience evaluations without an improvement after which the run ends; 0 for never
  * @param metricForBest one of {@link #METRICS}, or the name of a {@link Metric} of the data

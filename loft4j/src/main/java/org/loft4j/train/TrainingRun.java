@@ -216,7 +216,8 @@ public final class TrainingRun implements AutoCloseable {
                 boolean givenUp = state.evaluationPending();
                 Divergence divergence = givenUp || isOver() ? null : state.divergence();
                 boolean stop = givenUp || (stopRequested.get() && !isOver());
-                if (!saved && (stop || divergence != null || improved || isOver() || rhythm.savesAfter(state.step()))) {
+                boolean end = isOver() && config.saveSteps() < Long.MAX_VALUE;
+                if (!saved && (stop || divergence != null || improved || end || rhythm.savesAfter(state.step()))) {
                     save(active);
                 }
                 if (stop || divergence != null) {
