@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.io.HubCache;
 import org.loft4j.io.HubName;
@@ -57,8 +58,12 @@ final class TrialSettings {
         Map<String, Object> all = new LinkedHashMap<>(config.toMap());
         // what is looked at and kept on the way changes no result
         all.keySet()
-                .removeAll(java.util.Set.of(
+                .removeAll(Set.of(
                         "logging_steps",
+                        "diagnostics_steps",
+                        "eval_steps",
+                        "per_device_eval_batch_size",
+                        "save_in_background",
                         "save_steps",
                         "save_total_limit",
                         "early_stopping_patience",
