@@ -13,19 +13,17 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.data.Columns;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
+import org.loft4j.cli.compare.Baseline;
 import org.loft4j.cli.compare.Comparison;
 import org.loft4j.cli.compare.ComparisonData;
 import org.loft4j.cli.compare.ComparisonSettings;
 import org.loft4j.cli.compare.Contender;
 import org.loft4j.cli.compare.Summary;
-import org.loft4j.cli.compare.SummaryFiles;
-import org.loft4j.cli.compare.SummaryTable;
 import org.loft4j.cli.report.Pasted;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
-import org.loft4j.io.Json;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.nn.ModelOptions;
@@ -153,6 +151,14 @@ final class CompareCommand implements Verb {
     @Nullable
     String metric;
 
+    @Option(
+            names = "--baseline",
+            paramLabel = "METHOD",
+            description =
+                    "What the others are set against, by runs with the same seed: an entry of --methods by its method or"
+                            + " name; at the same rank, or without one. Default: ${DEFAULT-VALUE}.")
+    String baseline = Baseline.DEFAULT;
+
     @Option(names = "--keep-weights", description = "Keep the adapter, or the model, of each run.")
     boolean keepWeights;
 
@@ -164,7 +170,10 @@ final class CompareCommand implements Verb {
                             + " Ctrl-C. Default: ${DEFAULT-VALUE}.")
     long saveSteps = 0;
 
-    @Option(names = "--report-only", description = "Run nothing: sum up what the output directory holds.")
+    @Option(
+            names = "--report-only",
+            description =
+                    "Run nothing: sum up what the output directory holds, by another --metric or --baseline if that is given.")
     boolean reportOnly;
 
     @Mixin(name = "Data")
@@ -204,6 +213,7 @@ final class CompareCommand implements Verb {
     public void check(Problems problems) {
         if (reportOnly) {
             ModelFlags.requireDirectory(problems, "--output", output);
+            CompareReport.check(problems, spec);
             return;
         }
         require(problems, "--model=MODEL", model);
@@ -251,6 +261,7 @@ final class CompareCommand implements Verb {
                 seeds,
                 sweepSeeds,
                 chosenMetric,
+                baseline,
                 method -> training(method, taking),
                 (rank, rslora) -> adapter.lora(rank, LoraConfig.defaultAlpha(rank, rslora), rslora),
                 output,
@@ -269,7 +280,13 @@ final class CompareCommand implements Verb {
     @Override
     public int run() throws IOException {
         if (reportOnly) {
-            report();
+            new CompareReport(spec, output)
+                    .print(
+                            Summary.of(
+                                    output,
+                                    CompareReport.given(spec, "--metric", metric),
+                                    CompareReport.given(spec, "--baseline", baseline)),
+                            common.json);
             return ExitCode.OK;
         }
         Path directory = HubAccess.resolve(spec, Objects.requireNonNull(model));
@@ -360,22 +377,9 @@ final class CompareCommand implements Verb {
                         + " summary; what there is by now: " + Pasted.command() + " compare --output "
                         + Pasted.quoted(output)
                         + " --report-only");
-            case FINISHED -> report();
+            case FINISHED -> new CompareReport(spec, output).print(Summary.of(output), common.json);
         }
         return ExitCode.OK;
-    }
-
-    private void report() throws IOException {
-        Summary summary = Summary.of(output);
-        SummaryFiles.write(output, summary, err()::println);
-        PrintWriter out = spec.commandLine().getOut();
-        if (common.json) {
-            out.println(Json.text(SummaryFiles.tree(summary)));
-        } else {
-            out.print(SummaryTable.text(summary));
-            out.println("\nPage with pictures: " + output.resolve("summary.html"));
-        }
-        out.flush();
     }
 
     private PrintWriter err() {

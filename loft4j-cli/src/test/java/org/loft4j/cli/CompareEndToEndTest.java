@@ -133,6 +133,7 @@ class CompareEndToEndTest {
         assertTrue(again.out().contains("LoFT"), again.out());
         Captured report = Captured.loft("compare", "--output", output.toString(), "--report-only");
         assertEquals(again.out(), report.out());
+        anotherViewOf(output);
 
         String settings = Files.readString(output.resolve("config.yaml"));
         List<String> changed = List.of("--methods", "dora", "--ranks", "1", "--batch-size", "4");
@@ -140,6 +141,35 @@ class CompareEndToEndTest {
         assertEquals(2, other.status(), "another method at other settings would stand in the same table");
         assertEquals(settings, Files.readString(output.resolve("config.yaml")));
         assertTrue(other.err().contains("per_device_train_batch_size was 8 and is now 4"), other.err());
+    }
+
+    /** Which leaves what the directory says of itself. */
+    private static void anotherViewOf(Path output) throws IOException {
+        String rule = Files.readString(output.resolve("comparison.json"));
+        JsonNode view = summary(
+                "compare", "--output", output.toString(), "--report-only", "--metric", "loss", "--baseline", "lora");
+        assertEquals("loss", view.get("metric").asText());
+        assertEquals("lora", view.get("baseline").asText());
+        for (JsonNode standing : view.get("standings")) {
+            assertEquals(
+                    standing.get("method").asText().equals("loft") ? 2 : 0,
+                    standing.get("to_lora_pairs").asInt());
+        }
+        assertTrue(Files.readString(output.resolve("summary.md")).startsWith("| method | rank | test loss | "));
+        assertEquals(rule, Files.readString(output.resolve("comparison.json")));
+        Captured metric =
+                Captured.loft("compare", "--output", output.toString(), "--report-only", "--metric", "perplexity");
+        assertEquals(2, metric.status());
+        assertTrue(metric.err().contains("metric must be one of accuracy, loss, macro_f1, matthews"), metric.err());
+        Captured idle = Captured.loft(
+                "compare", "--output", output.toString(), "--report-only", "--methods", "dora", "--seeds", "3");
+        assertEquals(2, idle.status());
+        assertTrue(idle.err().contains("leave out --methods, --seeds"), idle.err());
+        String settings = output.resolve("config.yaml").toString();
+        assertEquals(
+                0,
+                Captured.loft("compare", "--config", settings, "--report-only").status(),
+                "meant for the runs");
     }
 
     @Test

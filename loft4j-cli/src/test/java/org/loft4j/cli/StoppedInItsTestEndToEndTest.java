@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
@@ -23,6 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
+import org.loft4j.cli.compare.Baseline;
 import org.loft4j.cli.compare.Comparison;
 import org.loft4j.cli.compare.ComparisonData;
 import org.loft4j.cli.compare.ComparisonListener;
@@ -99,6 +101,20 @@ class StoppedInItsTestEndToEndTest {
         }
         assertTrue(after.get("seconds").asDouble() > 0, after.toString());
         assertTrue(after.get("tokens_per_second").asDouble() > 0, after.toString());
+
+        // what helps where the memory does not hold the test's batches
+        Files.delete(place.resolve("result.json"));
+        List<String> smaller = new ArrayList<>(List.of(call));
+        smaller.addAll(List.of("--eval-batch-size", "3"));
+        for (int i = 0; i < 2; i++) {
+            Captured third = Captured.loft(smaller.toArray(String[]::new));
+            assertEquals(0, third.status(), third.err());
+        }
+        assertArrayEquals(metrics, Files.readAllBytes(place.resolve("training/metrics.jsonl")), "it was trained again");
+        assertEquals(
+                before.at("/test/loss").asDouble(),
+                json(place.resolve("result.json")).at("/test/loss").asDouble(),
+                1e-6);
     }
 
     private static Dataset rows(int count, int words) {
@@ -121,6 +137,7 @@ class StoppedInItsTestEndToEndTest {
                 List.of(0L),
                 1,
                 "accuracy",
+                Baseline.DEFAULT,
                 method -> TrainConfig.builder(method).maxSteps(3).saveSteps(Long.MAX_VALUE),
                 (rank, rslora) -> LoraConfig.of(rank, 4, TargetModules.allLinear()),
                 directory.resolve("compared"),
@@ -156,6 +173,7 @@ class StoppedInItsTestEndToEndTest {
         Path place = directory.resolve("compared/runs/lora-2-1e-3-s0");
         assertFalse(Files.exists(place.resolve("result.json")), "the stop was not heard");
         assertTrue(Files.exists(place.resolve("training/adapter_model.safetensors")));
+        assertFalse(Files.exists(place.resolve("training/checkpoint-3")), "saved twice");
         int[] steps = {0};
         Comparison next = comparison(rows(8, 9), new ComparisonListener() {
             @Override
@@ -170,7 +188,13 @@ class StoppedInItsTestEndToEndTest {
         });
         assertEquals(Comparison.Outcome.FINISHED, next.run());
         assertEquals(0, steps[0], "it was trained again");
-        assertTrue(json(place.resolve("result.json")).at("/test/accuracy").isNumber());
+        JsonNode result = json(place.resolve("result.json"));
+        assertTrue(result.at("/test/accuracy").isNumber(), result.toString());
+        assertEquals(1, result.at("/machine/processes").asInt());
+        for (String idle :
+                new String[] {"eval_steps", "diagnostics_steps", "save_in_background", "per_device_eval_batch_size"}) {
+            assertFalse(result.get("settings").has(idle), idle + " changes no result");
+        }
         assertFalse(Files.exists(place.resolve("training")), "what nobody wants is left");
     }
 

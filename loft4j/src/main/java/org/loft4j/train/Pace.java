@@ -46,6 +46,11 @@ final class Pace {
         return steps;
     }
 
+    /** Of the step that has ended last. */
+    double lastSeconds() {
+        return latest.getLast().seconds();
+    }
+
     double tokensPerSecond() {
         return latest.stream().mapToLong(Step::tokens).sum() / sumOfSeconds();
     }

@@ -75,6 +75,7 @@ final class RunRecorder implements AutoCloseable {
                 pace.tokensPerSecond(),
                 images,
                 residentBytes,
+                pace.lastSeconds(),
                 pace.secondsFor(plan.totalSteps() - state.step(), evaluations));
         listeners.forEach(listener -> listener.onStep(event));
     }

@@ -13,6 +13,7 @@ package org.loft4j.train;
  * @param tokensPerSecond non-padding tokens a second, of images how many images; the mean of the latest steps
  * @param images whether {@code tokensPerSecond} counts images
  * @param residentBytes resident memory of the process in bytes
+ * @param seconds that this step took, from its batch to the moved weights
  * @param secondsLeft estimate of the time to the last step
  */
 public record StepEvent(
@@ -26,4 +27,5 @@ public record StepEvent(
         double tokensPerSecond,
         boolean images,
         long residentBytes,
+        double seconds,
         double secondsLeft) {}

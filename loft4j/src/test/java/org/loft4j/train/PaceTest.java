@@ -27,6 +27,7 @@ class PaceTest {
         step(3, 300);
         assertEquals(100, pace.tokensPerSecond(), 1e-9);
         assertEquals(6, pace.secondsFor(3, 0), 1e-9);
+        assertEquals(3, pace.lastSeconds(), 1e-9);
         assertEquals(17, pace.seconds(), 1e-9);
     }
 

@@ -12,8 +12,9 @@ import org.jspecify.annotations.Nullable;
  * @param rate the best
  * @param score mean over the seeds of the sweep
  * @param edge where it lies among those that were tried
+ * @param tried how many that are
  */
-record BestRate(double rate, double score, Edge edge) {
+record BestRate(double rate, double score, Edge edge, int tried) {
     /** Where the best rate lies. */
     enum Edge {
         /** Others on both sides are worse. */
@@ -59,7 +60,7 @@ record BestRate(double rate, double score, Edge edge) {
                         .thenComparingDouble(Candidate::loss)
                         .thenComparingDouble(Candidate::rate))
                 .orElseThrow();
-        return new BestRate(best.rate(), best.score(), edge(byRate, best.rate()));
+        return new BestRate(best.rate(), best.score(), edge(byRate, best.rate()), byRate.size());
     }
 
     /** A run that failed is worse than any that did not. */

@@ -1,9 +1,12 @@
 package org.loft4j.cli.compare;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.ZonedDateTime;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -98,7 +101,8 @@ public final class Comparison {
             Evaluator.requireFits(model, data.test(), "test");
             TrialSettings described = new TrialSettings(model, data);
             requireAgreement(described);
-            SummaryRule rule = new SummaryRule(settings.metric(), settings.sweep(), chatDate());
+            requireBaseline();
+            SummaryRule rule = new SummaryRule(settings.metric(), settings.sweep(), settings.baseline(), chatDate());
             rule.requireContinues(settings.output(), results);
             rule.write(settings.output());
             listener.onAgreement();
@@ -122,6 +126,13 @@ public final class Comparison {
         if (problem != null) {
             throw new ConfigException(problem);
         }
+    }
+
+    /** Among those of earlier calls too, which stand in the same table. */
+    private void requireBaseline() throws IOException {
+        List<Contender> there = new ArrayList<>(settings.contenders());
+        results.all().forEach(result -> there.add(result.trial().contender()));
+        Baseline.of(there, settings.baseline());
     }
 
     private void requireAgreement(TrialSettings described) throws IOException {
@@ -176,12 +187,30 @@ public final class Comparison {
     private void take(
             TrialRunner trials, Trial trial, Path place, TrialSettings described, Remaining remaining, int held)
             throws IOException {
-        TrialResult result =
-                trials.run(trial, place, described.of(trial, settings), listener.onStart(trial, remaining));
+        TrialResult result = trials.run(
+                trial,
+                place,
+                described.of(trial, settings),
+                listener.onStart(trial, remaining),
+                () -> othersAtWork(trial));
         if (result != null) {
             Course left = new Course(settings, results);
             listener.onFinish(result, Remaining.of(left, results.all(), held));
         }
+    }
+
+    /** How many of the runs beside this one another process holds. */
+    private int othersAtWork(Trial own) throws IOException {
+        int others = 0;
+        for (Trial trial : new Course(settings, results).due()) {
+            Path place = results.directory(trial);
+            if (!trial.equals(own) && Files.isDirectory(place)) {
+                try (RunLock lock = RunLock.tryAcquire(place)) {
+                    others += lock == null ? 1 : 0;
+                }
+            }
+        }
+        return others;
     }
 
     private void pause() {

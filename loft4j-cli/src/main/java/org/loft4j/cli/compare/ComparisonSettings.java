@@ -21,6 +21,7 @@ import org.loft4j.train.TrainConfig;
  * @param seeds of the runs
  * @param sweepSeeds how many of the seeds, from the first, every learning rate is tried with; the others see the best alone
  * @param metric of the validation data that chooses the learning rate, one of {@link TrainConfig#METRICS}
+ * @param baseline what the others are set against, {@link Baseline#of}
  * @param training what the runs of a method have in common, in a new builder at each call; rate and seed come on top. Runs are
  *     judged after their last step
  * @param adapter what the adapters of a rank have in common, alpha's default included
@@ -34,6 +35,7 @@ public record ComparisonSettings(
         List<Long> seeds,
         int sweepSeeds,
         String metric,
+        String baseline,
         Function<Method, TrainConfig.Builder> training,
         Adapters adapter,
         Path output,

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param entry the contender and its rank
  * @param rate the learning rate
  * @param edge where it lies among those that were tried
+ * @param ratesTried how many that are
  * @param seeds of the runs behind the figures, in order
  * @param validation score of the validation data
  * @param test score of the test data
@@ -22,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param tokensPerSecond mean of the optimizer steps alone
  * @param peakBytes largest of the runs
  * @param trained number of parameters
- * @param toFull difference of the test score to full fine-tuning's with the same seeds; null where nothing can be paired
+ * @param toBaseline difference of the test score to the {@link Baseline}'s with the same seeds; null where nothing can be paired
  * @param collapsed how many of the runs take every test row for the same class
  * @param failed how many of the runs could not be trained to their end
  * @param skipped steps of the others that a gradient that is not finite made void, as far as they are known
@@ -31,6 +32,7 @@ public record Standing(
         Trial.Entry entry,
         double rate,
         BestRate.Edge edge,
+        int ratesTried,
         List<Long> seeds,
         Sample validation,
         Sample test,
@@ -39,20 +41,20 @@ public record Standing(
         double tokensPerSecond,
         long peakBytes,
         long trained,
-        @Nullable Sample toFull,
+        @Nullable Sample toBaseline,
         int collapsed,
         int failed,
         long skipped) {
     /**
      * @param best the chosen rate
      * @param runs of the entry at that rate
-     * @param full runs of full fine-tuning at its own best rate, empty where there are none
+     * @param baseline runs that these are set against, at their own best rate; empty where there are none
      */
     static Standing of(
             Trial.Entry entry,
             BestRate best,
             List<TrialResult> runs,
-            List<TrialResult> full,
+            List<TrialResult> baseline,
             String metric,
             String other) {
         List<TrialResult> ordered = runs.stream()
@@ -62,6 +64,7 @@ public record Standing(
                 entry,
                 best.rate(),
                 best.edge(),
+                best.tried(),
                 ordered.stream().map(run -> run.trial().seed()).toList(),
                 Sample.of(ordered.stream().map(run -> run.validation(metric)).toList()),
                 Sample.of(ordered.stream().map(run -> run.test(metric)).toList()),
@@ -70,7 +73,7 @@ public record Standing(
                 mean(ordered, TrialResult.Cost::tokensPerSecond),
                 ordered.stream().mapToLong(run -> run.cost().peakBytes()).max().orElse(0),
                 ordered.stream().mapToLong(run -> run.cost().trained()).max().orElse(0),
-                entry.contender().method().usesAdapter() ? paired(ordered, full, metric) : null,
+                paired(ordered, baseline, metric),
                 (int) ordered.stream().filter(TrialResult::predictsOneClass).count(),
                 (int) ordered.stream().filter(run -> run.failure() != null).count(),
                 ordered.stream()
@@ -80,7 +83,7 @@ public record Standing(
                         .sum());
     }
 
-    /** Of the runs that tell it: one that was stopped behind its last step has taken none when it goes on, and tells no seconds. */
+    /** Of the runs that tell it: an older one that was stopped behind its last step and went on tells no seconds. */
     private static double mean(List<TrialResult> runs, java.util.function.ToDoubleFunction<TrialResult.Cost> figure) {
         return runs.stream()
                 .filter(run -> run.failure() == null)
@@ -91,9 +94,9 @@ public record Standing(
     }
 
     /** Differences of runs with the same seed, whose data came in the same order. */
-    private static @Nullable Sample paired(List<TrialResult> runs, List<TrialResult> full, String metric) {
+    private static @Nullable Sample paired(List<TrialResult> runs, List<TrialResult> baseline, String metric) {
         Map<Long, TrialResult> bySeed = new LinkedHashMap<>();
-        full.forEach(run -> bySeed.put(run.trial().seed(), run));
+        baseline.forEach(run -> bySeed.put(run.trial().seed(), run));
         List<Double> differences = new ArrayList<>();
         for (TrialResult run : runs) {
             TrialResult other = bySeed.get(run.trial().seed());

@@ -7,6 +7,9 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.train.Method;
 
@@ -15,10 +18,12 @@ import org.loft4j.train.Method;
  *
  * @param metric that chose the rates on the validation data and is reported on the test data
  * @param sweep seeds that every rate was tried with
+ * @param baseline what the rows are set against
  * @param standings rows of the table: full fine-tuning first, then contender by contender, rank by rank
  * @param results all runs, those at other rates too
  */
-public record Summary(String metric, List<Long> sweep, List<Standing> standings, List<TrialResult> results) {
+public record Summary(
+        String metric, List<Long> sweep, Baseline baseline, List<Standing> standings, List<TrialResult> results) {
     public Summary {
         sweep = List.copyOf(sweep);
         standings = List.copyOf(standings);
@@ -31,11 +36,33 @@ public record Summary(String metric, List<Long> sweep, List<Standing> standings,
      * @throws ConfigException if it holds no comparison
      */
     public static Summary of(Path output) throws IOException {
-        SummaryRule rule = SummaryRule.read(output);
-        return of(new ResultStore(output).all(), rule.metric(), rule.sweep());
+        return of(output, null, null);
     }
 
-    static Summary of(List<TrialResult> results, String metric, List<Long> sweep) {
+    /**
+     * The same in another view; the directory keeps its own for later calls.
+     *
+     * @param metric null for the one that the directory names
+     * @param baseline null for the one that the directory names
+     * @throws ConfigException if it holds no comparison, or none with such a score or such a baseline
+     */
+    public static Summary of(Path output, @Nullable String metric, @Nullable String baseline) throws IOException {
+        SummaryRule rule = SummaryRule.read(output);
+        List<TrialResult> results = new ResultStore(output).all();
+        Set<String> scores = new TreeSet<>();
+        results.forEach(result -> scores.addAll(result.test().keySet()));
+        if (metric != null && !scores.isEmpty() && !scores.contains(metric)) {
+            throw new ConfigException(
+                    "metric must be one of " + String.join(", ", scores) + " for these runs, got " + metric);
+        }
+        return of(
+                results,
+                metric == null ? rule.metric() : metric,
+                rule.sweep(),
+                baseline == null ? rule.baseline() : baseline);
+    }
+
+    static Summary of(List<TrialResult> results, String metric, List<Long> sweep, String baseline) {
         Map<Trial.Entry, List<TrialResult>> byEntry = new LinkedHashMap<>();
         results.stream()
                 .sorted(Comparator.comparing((TrialResult result) ->
@@ -46,20 +73,20 @@ public record Summary(String metric, List<Long> sweep, List<Standing> standings,
                         .thenComparing(result -> result.trial().rank()))
                 .forEach(result -> byEntry.computeIfAbsent(result.trial().entry(), entry -> new ArrayList<>())
                         .add(result));
-        List<TrialResult> full = byEntry.keySet().stream()
-                .filter(entry -> entry.contender().equals(Contender.of(Method.FULL)))
-                .findFirst()
-                .map(entry -> atBest(byEntry.getOrDefault(entry, List.of()), metric, sweep))
-                .orElse(List.of());
+        Baseline against = Baseline.of(
+                byEntry.keySet().stream().map(Trial.Entry::contender).toList(), baseline);
         List<Standing> standings = new ArrayList<>();
         byEntry.forEach((entry, runs) -> {
             BestRate best = BestRate.of(runs, sweep, metric);
             if (best != null) {
+                Trial.Entry other = against.of(entry);
+                List<TrialResult> paired =
+                        other == null ? List.of() : atBest(byEntry.getOrDefault(other, List.of()), metric, sweep);
                 standings.add(
-                        Standing.of(entry, best, atBest(runs, metric, sweep), full, metric, other(results, metric)));
+                        Standing.of(entry, best, atBest(runs, metric, sweep), paired, metric, other(results, metric)));
             }
         });
-        return new Summary(metric, sweep, standings, results);
+        return new Summary(metric, sweep, against, standings, results);
     }
 
     /** What is shown beside the metric: the loss; beside that the accuracy of a classifier, the perplexity of a language model. */
@@ -80,6 +107,11 @@ public record Summary(String metric, List<Long> sweep, List<Standing> standings,
         return best == null
                 ? List.of()
                 : runs.stream().filter(run -> run.trial().rate() == best.rate()).toList();
+    }
+
+    /** Whether a learning rate was chosen among several. */
+    boolean someAreTuned() {
+        return standings.stream().anyMatch(standing -> standing.ratesTried() > 1);
     }
 
     /** The runs behind a row. */

@@ -17,7 +17,7 @@ import org.loft4j.io.Json;
 
 /**
  * A summary as files: {@code summary.json}, {@code summary.csv} and {@code runs.csv} for programs; {@code summary.txt},
- * {@code summary.html} and its pictures for people.
+ * {@code summary.md}, {@code summary.html} and its pictures for people.
  */
 public final class SummaryFiles {
     private SummaryFiles() {}
@@ -32,6 +32,7 @@ public final class SummaryFiles {
         text(output.resolve("summary.csv"), csv(standings(summary)));
         text(output.resolve("runs.csv"), csv(runs(summary)));
         text(output.resolve("summary.txt"), SummaryTable.text(summary));
+        text(output.resolve("summary.md"), SummaryTable.markdown(summary));
         text(output.resolve("summary.html"), SummaryPage.html(summary, pictures(output, summary, complaint)));
     }
 
@@ -64,6 +65,8 @@ public final class SummaryFiles {
         Map<String, Object> tree = new LinkedHashMap<>();
         tree.put("metric", summary.metric());
         tree.put("sweep_seeds", summary.sweep());
+        Contender baseline = summary.baseline().contender();
+        tree.put("baseline", baseline == null ? null : baseline.name());
         tree.put("standings", standings(summary));
         tree.put("runs", runs(summary));
         return tree;
@@ -80,6 +83,7 @@ public final class SummaryFiles {
                     "rank",
                     standing.entry().rank() == 0 ? null : standing.entry().rank());
             row.put("learning_rate", standing.rate());
+            row.put("rates_tried", standing.ratesTried());
             row.put("rate_is", standing.edge().name().toLowerCase(java.util.Locale.ROOT));
             row.put("seeds", standing.seeds().stream().map(String::valueOf).collect(Collectors.joining(" ")));
             put(row, "validation_" + summary.metric(), standing.validation());
@@ -87,18 +91,24 @@ public final class SummaryFiles {
             put(row, "test_" + summary.otherMetric(), standing.other());
             row.put("seconds", TrialResult.finite(standing.seconds()));
             row.put("tokens_per_second", TrialResult.finite(standing.tokensPerSecond()));
-            row.put("peak_resident_bytes", standing.peakBytes());
-            row.put("trainable_parameters", standing.trained());
-            Sample toFull = standing.toFull();
-            row.put("to_full", toFull == null ? null : TrialResult.finite(toFull.mean()));
-            row.put("to_full_ci95", toFull == null ? null : TrialResult.finite(toFull.halfWidth()));
-            row.put("to_full_pairs", toFull == null ? 0 : toFull.count());
+            row.put("peak_resident_bytes", known(standing.peakBytes()));
+            row.put("trainable_parameters", known(standing.trained()));
+            Sample difference = standing.toBaseline();
+            String to = "to_" + summary.baseline().asked();
+            row.put(to, difference == null ? null : TrialResult.finite(difference.mean()));
+            row.put(to + "_ci95", difference == null ? null : TrialResult.finite(difference.halfWidth()));
+            row.put(to + "_pairs", difference == null ? 0 : difference.count());
             row.put("majority_class_runs", standing.collapsed());
             row.put("failed_runs", standing.failed());
             row.put("skipped_steps", standing.skipped());
             rows.add(row);
         }
         return rows;
+    }
+
+    /** Runs that failed tell no memory and no parameters, older ones no processes. */
+    private static @Nullable Long known(long count) {
+        return count == 0 ? null : count;
     }
 
     private static void put(Map<String, @Nullable Object> row, String name, Sample sample) {
@@ -126,8 +136,9 @@ public final class SummaryFiles {
             row.put("seconds", TrialResult.finite(result.cost().seconds()));
             row.put("wall_seconds", TrialResult.finite(result.cost().wallSeconds()));
             row.put("tokens_per_second", TrialResult.finite(result.cost().tokensPerSecond()));
-            row.put("peak_resident_bytes", result.cost().peakBytes());
-            row.put("trainable_parameters", result.cost().trained());
+            row.put("peak_resident_bytes", known(result.cost().peakBytes()));
+            row.put("trainable_parameters", known(result.cost().trained()));
+            row.put("processes", known(result.processes()));
             row.put("failure", result.failure());
             rows.add(row);
         }

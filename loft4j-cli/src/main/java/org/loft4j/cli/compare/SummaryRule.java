@@ -19,16 +19,21 @@ import org.loft4j.io.JsonObject;
  *
  * @param metric of the validation data that chooses the learning rate
  * @param sweep seeds that every rate was tried with
+ * @param baseline what the others are set against, {@link Baseline#of}
  * @param chatDate what the chat template takes for now; null where there are no conversations
  */
 record SummaryRule(
-        String metric, List<Long> sweep, @Nullable ZonedDateTime chatDate) {
+        String metric,
+        List<Long> sweep,
+        String baseline,
+        @Nullable ZonedDateTime chatDate) {
     private static final String FILE = "comparison.json";
 
     void write(Path output) throws IOException {
         Map<String, Object> tree = new LinkedHashMap<>();
         tree.put("metric", metric);
         tree.put("sweep_seeds", sweep);
+        tree.put("baseline", baseline);
         tree.put("chat_date", chatDate == null ? null : chatDate.toString());
         Json.write(output.resolve(FILE), tree);
     }
@@ -63,6 +68,11 @@ record SummaryRule(
         JsonObject json = Json.read(output.resolve(FILE));
         List<Long> sweep = new ArrayList<>();
         json.toTree().path("sweep_seeds").forEach(seed -> sweep.add(seed.asLong()));
-        return new SummaryRule(json.requireString("metric"), sweep, json.findMoment("chat_date"));
+        String baseline = json.findString("baseline");
+        return new SummaryRule(
+                json.requireString("metric"),
+                sweep,
+                baseline == null ? Baseline.DEFAULT : baseline,
+                json.findMoment("chat_date"));
     }
 }

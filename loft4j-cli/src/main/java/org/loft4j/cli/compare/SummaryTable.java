@@ -1,10 +1,12 @@
 package org.loft4j.cli.compare;
 
 import java.util.ArrayList;
+import java.util.IntSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.loft4j.cli.report.Markdown;
 import org.loft4j.cli.report.Table;
 
 /** The figures of a summary as words and numbers. */
@@ -23,7 +25,7 @@ public final class SummaryTable {
                 "tokens/s",
                 "memory",
                 "trained",
-                "to full fine-tuning, 95 % CI",
+                "to " + summary.baseline().title() + ", 95 % CI",
                 "note");
     }
 
@@ -36,11 +38,11 @@ public final class SummaryTable {
                 spread(metric, standing.test()),
                 spread(summary.otherMetric(), standing.other()),
                 String.valueOf(standing.seeds().size()),
-                Trial.rateText(standing.rate()) + mark(standing.edge()),
+                Trial.rateText(standing.rate()) + mark(standing.edge(), summary),
                 Metric.number("%.1f", standing.seconds()),
                 Metric.number("%,.0f", standing.tokensPerSecond()),
-                String.format(Locale.ROOT, "%,d MB", standing.peakBytes() / 1_000_000),
-                String.format(Locale.ROOT, "%,d", standing.trained()),
+                count("%,d MB", standing.peakBytes() / 1_000_000),
+                count("%,d", standing.trained()),
                 difference(metric, standing),
                 note(standing));
     }
@@ -50,26 +52,32 @@ public final class SummaryTable {
         return sample.count() < 2 ? mean : mean + " ± " + Metric.text(metric, sample.deviation());
     }
 
-    private static String mark(BestRate.Edge edge) {
+    /** Nobody knows what a run took that failed. */
+    private static String count(String format, long count) {
+        return count == 0 ? "–" : String.format(Locale.ROOT, format, count);
+    }
+
+    private static String mark(BestRate.Edge edge, Summary summary) {
         return switch (edge) {
             case LOWEST -> " ↓";
             case HIGHEST -> " ↑";
-            case INSIDE, ALONE -> "";
+            case INSIDE -> "";
+            case ALONE -> summary.someAreTuned() ? " †" : "";
         };
     }
 
     private static String difference(String metric, Standing standing) {
-        Sample toFull = standing.toFull();
-        if (toFull == null) {
+        Sample difference = standing.toBaseline();
+        if (difference == null) {
             return "";
         }
         double scale = Metric.isShare(metric) ? 100 : 1;
         String format = Metric.isShare(metric) ? "%+.2f" : "%+.4f";
-        String mean = Metric.number(format, scale * toFull.mean());
-        double half = toFull.halfWidth();
+        String mean = Metric.number(format, scale * difference.mean());
+        double half = difference.halfWidth();
         return Double.isFinite(half)
-                ? mean + " [" + Metric.number(format, scale * (toFull.mean() - half)) + ", "
-                        + Metric.number(format, scale * (toFull.mean() + half)) + "]"
+                ? mean + " [" + Metric.number(format, scale * (difference.mean() - half)) + ", "
+                        + Metric.number(format, scale * (difference.mean() + half)) + "]"
                 : mean;
     }
 
@@ -100,6 +108,20 @@ public final class SummaryTable {
         return text.toString();
     }
 
+    /** The same in Markdown, to be put into a page of one's own. */
+    static String markdown(Summary summary) {
+        StringBuilder text = new StringBuilder(Markdown.table(
+                headings(summary),
+                summary.standings().stream()
+                        .map(standing -> row(standing, summary))
+                        .toList()));
+        text.append('\n');
+        footnotes(summary)
+                .forEach(
+                        line -> text.append("- ").append(Markdown.escaped(line)).append('\n'));
+        return text.toString();
+    }
+
     /** What a reader must know to read the table. */
     static List<String> footnotes(Summary summary) {
         List<String> notes = new ArrayList<>();
@@ -108,10 +130,12 @@ public final class SummaryTable {
                 summary.results().isEmpty()
                         ? Map.of()
                         : summary.results().get(0).settings());
-        notes.add(
-                "Mean ± standard deviation over the seeds, after the last step. Learning rates were chosen by the validation "
-                        + Metric.title(summary.metric()) + " over the seeds " + summary.sweep()
-                        + (rows.testIsNew() ? "; the test data chose nothing." : "."));
+        notes.add("Mean ± standard deviation over the seeds, after the last step. "
+                + (summary.someAreTuned()
+                        ? "Learning rates were chosen by the validation " + Metric.title(summary.metric())
+                                + " over the seeds " + summary.sweep()
+                        : "Each learning rate is the only one that was tried")
+                + (rows.testIsNew() ? "; the test data chose nothing." : "."));
         rows.told().forEach(line -> notes.add(Character.toUpperCase(line.charAt(0)) + line.substring(1) + "."));
         if (has(summary, BestRate.Edge.HIGHEST)) {
             notes.add("↑ the best learning rate is the highest that was tried: a higher one may be better still.");
@@ -119,16 +143,21 @@ public final class SummaryTable {
         if (has(summary, BestRate.Edge.LOWEST)) {
             notes.add("↓ the best learning rate is the lowest that was tried: a lower one may be better still.");
         }
+        notes.addAll(unequalSearches(summary));
         if (summary.standings().stream().anyMatch(standing -> standing.collapsed() > 0)) {
             notes.add("majority class: the model takes every test row for the same class.");
         }
-        if (summary.standings().stream().anyMatch(standing -> standing.toFull() != null)) {
-            notes.add(
-                    "To full fine-tuning: mean difference of runs with the same seed, and its 95 % confidence interval by"
-                            + " Student's t.");
-        }
+        notes.addAll(pairing(summary));
         if (summary.standings().stream().anyMatch(standing -> standing.skipped() > 0)) {
             notes.add("skipped: steps of all runs of the row that moved nothing, for their gradient was not finite.");
+        }
+        long shared = summary.results().stream()
+                .filter(result -> result.processes() > 1)
+                .count();
+        if (shared > 0) {
+            notes.add("Other processes were at work on the comparison during " + shared + " of "
+                    + summary.results().size()
+                    + " runs: seconds and tokens/s are those of a shared machine, if it was one.");
         }
         long failures = summary.results().stream()
                 .filter(result -> result.failure() != null)
@@ -138,6 +167,37 @@ public final class SummaryTable {
                     + " runs could not be trained to their end; runs.csv says why.");
         }
         return notes;
+    }
+
+    /** Where some had more rates to choose from than others. */
+    private static List<String> unequalSearches(Summary summary) {
+        List<String> notes = new ArrayList<>();
+        if (summary.someAreTuned() && has(summary, BestRate.Edge.ALONE)) {
+            notes.add("† the only rate tried: not tuned, where others are.");
+        }
+        IntSummaryStatistics tried = summary.standings().stream()
+                .mapToInt(Standing::ratesTried)
+                .filter(rates -> rates > 1)
+                .summaryStatistics();
+        if (tried.getMin() < tried.getMax()) {
+            notes.add("Some rows chose among more learning rates than others, from " + tried.getMin() + " to "
+                    + tried.getMax() + "; summary.csv says how many.");
+        }
+        return notes;
+    }
+
+    private static List<String> pairing(Summary summary) {
+        Baseline baseline = summary.baseline();
+        if (baseline.problem() != null) {
+            return List.of(baseline.problem());
+        }
+        Contender contender = baseline.contender();
+        if (contender == null || summary.standings().stream().allMatch(standing -> standing.toBaseline() == null)) {
+            return List.of();
+        }
+        return List.of("To " + contender.title() + (contender.method().usesAdapter() ? " at the same rank" : "")
+                + ": mean difference of runs with the same seed, and its 95 % confidence interval by Student's t."
+                + (Metric.largerIsBetter(summary.metric()) ? "" : " A negative difference is better."));
     }
 
     private static boolean has(Summary summary, BestRate.Edge edge) {

@@ -30,7 +30,7 @@ import org.loft4j.train.Method;
  * @param cost what it took
  * @param loss of each step's batch, over the steps
  * @param evaluations loss and scores of the validation data over the steps, each with its {@code step}
- * @param machine it ran on
+ * @param machine it ran on, and how many processes it shared that with
  */
 public record TrialResult(
         Trial trial,
@@ -47,13 +47,16 @@ public record TrialResult(
     /**
      * What a run took.
      *
-     * @param seconds of the optimizer steps alone
+     * @param seconds of the optimizer steps alone, the first of them taken to be like the others
      * @param wallSeconds of everything: opening, steps, evaluations, files
      * @param tokensPerSecond that went through the optimizer steps, padding not counted
      * @param peakBytes largest resident memory of the process after a step
      * @param trained number of parameters that were trained
      */
     public record Cost(double seconds, double wallSeconds, double tokensPerSecond, long peakBytes, long trained) {}
+
+    /** In what is told of the machine: how many processes were at work on the comparison. */
+    static final String PROCESSES = "processes";
 
     public TrialResult {
         settings = Collections.unmodifiableMap(new LinkedHashMap<>(settings));
@@ -71,6 +74,12 @@ public record TrialResult(
     /** A score of the test data; not a number if the run failed. */
     public double test(String metric) {
         return test.getOrDefault(metric, Double.NaN);
+    }
+
+    /** How many processes were at work on the comparison when it began or when it ended; 0 where nobody has counted. */
+    int processes() {
+        Object told = machine.get(PROCESSES);
+        return told == null ? 0 : Integer.parseInt(told.toString());
     }
 
     /** A score of the validation data over the steps. */

@@ -23,7 +23,6 @@ import org.loft4j.tensor.NativeHeap;
 import org.loft4j.train.ConfusionMatrix;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Evaluator;
-import org.loft4j.train.LayerDiagnostics;
 import org.loft4j.train.OnExisting;
 import org.loft4j.train.StepEvent;
 import org.loft4j.train.TrainConfig;
@@ -34,6 +33,12 @@ import org.loft4j.train.TrainingRun;
 /** Runs one trial after the other on a shared model, each as {@code loft train} would. */
 final class TrialRunner {
     private static final String TRAINING = "training";
+
+    /** Tells how many other processes are at work on the comparison. */
+    @FunctionalInterface
+    interface Others {
+        int atWork() throws IOException;
+    }
 
     private final ComparisonSettings settings;
     private final ComparisonData data;
@@ -67,10 +72,13 @@ final class TrialRunner {
      * Runs a trial to its end and leaves its result in its directory; null if it was stopped, after which it can go on.
      *
      * @param described everything that the result depends on
+     * @param others with which the run may have to share the machine
      */
     @Nullable
-    TrialResult run(Trial trial, Path directory, Map<String, Object> described, @Nullable TrainListener listener)
+    TrialResult run(
+            Trial trial, Path directory, Map<String, Object> described, @Nullable TrainListener listener, Others others)
             throws IOException {
+        int before = others.atWork();
         // what the trial before has left must not count as this one's memory
         System.gc();
         NativeHeap.trim();
@@ -78,7 +86,7 @@ final class TrialRunner {
         Path training = directory.resolve(TRAINING);
         TrialResult result;
         try {
-            result = train(trial, directory, described, listener, start);
+            result = train(trial, directory, described, listener, start, before, others);
         } catch (RuntimeException e) {
             if (!isOfTheNumbers(e)) {
                 throw e;
@@ -95,7 +103,7 @@ final class TrialRunner {
                     new TrialResult.Cost(Double.NaN, secondsSince(start), Double.NaN, 0, 0),
                     new Curve(),
                     List.of(),
-                    Machine.described());
+                    machine(before, others));
         } finally {
             if (!trial.contender().method().usesAdapter()) {
                 shared.discard();
@@ -118,7 +126,13 @@ final class TrialRunner {
     }
 
     private @Nullable TrialResult train(
-            Trial trial, Path place, Map<String, Object> described, @Nullable TrainListener listener, long start)
+            Trial trial,
+            Path place,
+            Map<String, Object> described,
+            @Nullable TrainListener listener,
+            long start,
+            int before,
+            Others others)
             throws IOException {
         Path directory = place.resolve(TRAINING);
         Model model = shared.with(trial.seed());
@@ -180,8 +194,15 @@ final class TrialRunner {
                             run.trainable().elements()),
                     metrics.loss(),
                     metrics.evaluations(),
-                    Machine.described());
+                    machine(before, others));
         }
+    }
+
+    /** The machine, and how many processes were at work on it at least: as many as there were at the start, or are now. */
+    private static Map<String, Object> machine(int before, Others others) throws IOException {
+        Map<String, Object> machine = new LinkedHashMap<>(Machine.described());
+        machine.put(TrialResult.PROCESSES, 1 + Math.max(before, others.atWork()));
+        return machine;
     }
 
     private static double secondsSince(long start) {
@@ -217,33 +238,20 @@ final class TrialRunner {
         });
     }
 
-    /** Measures the steps without evaluations, checkpoints and looks at the layers, which not all methods have alike. */
+    /** Measures the steps alone, but for the first of a process, which warms everything up, once there are others. */
     static final class StepClock implements TrainListener {
-        private long mark = System.nanoTime();
-        private long nanos;
+        private double first;
+        private double others;
         private long steps;
 
         @Override
         public void onStep(StepEvent event) {
-            long now = System.nanoTime();
-            nanos += now - mark;
-            mark = now;
+            if (steps == 0) {
+                first = event.seconds();
+            } else {
+                others += event.seconds();
+            }
             steps++;
-        }
-
-        @Override
-        public void onDiagnostics(long step, List<LayerDiagnostics> layers) {
-            mark = System.nanoTime();
-        }
-
-        @Override
-        public void onEvaluation(long step, Evaluation evaluation, boolean best) {
-            mark = System.nanoTime();
-        }
-
-        @Override
-        public void onSave(long step, Path checkpoint) {
-            mark = System.nanoTime();
         }
 
         /** That it has measured. */
@@ -252,7 +260,7 @@ final class TrialRunner {
         }
 
         double secondsAStep() {
-            return nanos / 1e9 / steps;
+            return steps == 1 ? first : others / (steps - 1);
         }
     }
 

@@ -10,6 +10,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.compare.Baseline;
 import org.loft4j.cli.compare.Comparison;
 import org.loft4j.cli.compare.ComparisonListener;
 import org.loft4j.cli.compare.ComparisonSettings;
@@ -134,6 +135,7 @@ final class Distance implements Experiment {
                 seeds,
                 seeds.size(),
                 task.metric(),
+                Baseline.DEFAULT,
                 method -> TaskExperiment.training(method, settings),
                 TaskExperiment::adapter,
                 part.in(output),

@@ -14,6 +14,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
+import org.loft4j.cli.compare.Baseline;
 import org.loft4j.cli.compare.Comparison;
 import org.loft4j.cli.compare.ComparisonListener;
 import org.loft4j.cli.compare.ComparisonSettings;
@@ -78,6 +79,7 @@ final class TaskExperiment implements Experiment {
                 seeds(settings),
                 seeds(settings).size(),
                 task.metric(),
+                Baseline.DEFAULT,
                 method -> training(method, settings),
                 TaskExperiment::adapter,
                 output,

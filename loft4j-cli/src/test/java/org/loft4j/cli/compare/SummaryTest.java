@@ -52,8 +52,12 @@ class SummaryTest {
                 Map.of()));
     }
 
+    private Summary summary(Long... sweep) {
+        return Summary.of(results, "accuracy", List.of(sweep), Baseline.DEFAULT);
+    }
+
     private Standing standing(String contender, Long... sweep) {
-        return Summary.of(results, "accuracy", List.of(sweep)).standings().stream()
+        return summary(sweep).standings().stream()
                 .filter(row -> row.entry().contender().name().equals(contender))
                 .findFirst()
                 .orElseThrow();
@@ -68,7 +72,7 @@ class SummaryTest {
         assertEquals(1e-3, lora.rate());
         assertEquals(0.70, lora.test().mean(), 1e-12);
         assertEquals(BestRate.Edge.INSIDE, lora.edge());
-        assertNull(lora.toFull());
+        assertNull(lora.toBaseline());
     }
 
     @Test
@@ -91,7 +95,7 @@ class SummaryTest {
             run("full", 0, 1e-4, seed, 0.9, full[seed]);
             run("lora", 4, 1e-3, seed, 0.9, lora[seed]);
         }
-        Sample toFull = standing("lora", 0L, 1L, 2L).toFull();
+        Sample toFull = standing("lora", 0L, 1L, 2L).toBaseline();
         assertNotNull(toFull);
         assertEquals(3, toFull.count());
         assertEquals(-0.03, toFull.mean(), 1e-12);
@@ -110,9 +114,8 @@ class SummaryTest {
         run("lora", 16, 1e-3, 0, 0.9, 0.9);
         run("lora", 2, 1e-3, 0, 0.9, 0.9);
         run("full", 0, 1e-4, 0, 0.9, 0.9);
-        List<String> titles = Summary.of(results, "accuracy", List.of(0L)).standings().stream()
-                .map(row -> row.entry().title())
-                .toList();
+        List<String> titles =
+                summary(0L).standings().stream().map(row -> row.entry().title()).toList();
         assertEquals(List.of("full fine-tuning", "LoRA, rank 2", "LoRA, rank 16"), titles);
     }
 
@@ -120,7 +123,7 @@ class SummaryTest {
     void theTableGivesSharesInPercentAndMarksTheEdge() {
         run("lora", 4, 1e-4, 0, 0.80, 0.81234);
         run("lora", 4, 1e-3, 0, 0.90, 0.91234);
-        String text = SummaryTable.text(Summary.of(results, "accuracy", List.of(0L)));
+        String text = SummaryTable.text(summary(0L));
         assertTrue(text.contains("91.23"), text);
         assertTrue(text.contains("1e-3 ↑"), text);
         assertTrue(text.contains("a higher one may be better still"), text);
@@ -131,7 +134,7 @@ class SummaryTest {
         run("lora", 4, 1e-3, 0, 0.9, 0.9, 2);
         run("lora", 4, 1e-3, 1, 0.9, 0.9, 3);
         run("loft", 4, 1e-3, 0, 0.9, 0.9);
-        Summary summary = Summary.of(results, "accuracy", List.of(0L));
+        Summary summary = summary(0L);
         String text = SummaryTable.text(summary);
         assertTrue(text.lines().anyMatch(line -> line.contains("LoRA") && line.endsWith("5 steps skipped")), text);
         assertEquals(1, text.split("steps skipped", -1).length - 1, text);
@@ -163,7 +166,7 @@ class SummaryTest {
     private String footnotes() {
         results.clear();
         run("lora", 4, 1e-3, 0, 0.9, 0.9);
-        return String.join("\n", SummaryTable.footnotes(Summary.of(results, "accuracy", List.of(0L))));
+        return String.join("\n", SummaryTable.footnotes(summary(0L)));
     }
 
     @Test
@@ -195,7 +198,7 @@ class SummaryTest {
         run("lora", 4, 1e-2, 0, 0.9, 0.9);
         failed("lora", 4, 1e-2, 1);
         failed("lora", 4, 1e-4, 2);
-        Summary summary = Summary.of(results, "accuracy", List.of(0L, 1L));
+        Summary summary = summary(0L, 1L);
         Standing lora = summary.standings().get(0);
         assertEquals(1e-4, lora.rate());
         SummaryCharts charts = new SummaryCharts(summary);

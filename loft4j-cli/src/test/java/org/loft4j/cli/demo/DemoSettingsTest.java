@@ -103,7 +103,7 @@ class DemoSettingsTest {
     }
 
     private static StepEvent step(long step, double loss) {
-        return new StepEvent(step, 2, 0, loss, 1e-3, 1, false, 1, false, 1, 1);
+        return new StepEvent(step, 2, 0, loss, 1e-3, 1, false, 1, false, 1, 1, 1);
     }
 
     private static DemoSettings settings(boolean quick, @Nullable Double learningRate) {
