@@ -13,15 +13,17 @@ import org.loft4j.tensor.RandomStream;
 
 /**
  * Scaled dot-product attention; Vaswani et al. 2017 (arXiv:1706.03762), equation 1:
- * {@code softmax(scale·Q·Kᵀ + bias)·V} for each head, through libtorch's fused kernels. With fewer key/value heads than
- * query heads, each is shared by a group of neighbours (Ainslie et al. 2023, arXiv:2305.13245).
+ * {@code softmax(scale·Q·Kᵀ + bias)·V} for each head, through libtorch's fused kernels where they are quick. The scores are
+ * float32 at least: bfloat16 has nothing below a half for those of a hundred, and layers whose keys have a large bias make such.
+ * With fewer key/value heads than query heads, each is shared by a group of neighbours (Ainslie et al. 2023,
+ * arXiv:2305.13245).
  */
 public final class Attention {
     /** Scores that are kept whole for the backward pass of one layer at most: 48 MB in all. */
     private static final long MOST_SCORES = 8L << 20;
 
-    /** Up to which making heads float32 for our attention and back takes longer than it saves. */
-    private static final long FEW_SCORES = 2L << 20;
+    /** Tokens of a row below which making heads float32 for our attention and back takes longer than it saves. */
+    private static final long LONG = 256;
 
     private Attention() {}
 
@@ -54,6 +56,9 @@ public final class Attention {
             // the kernel draws from libtorch's generator
             return attendUnfused(query, key, value, causal ? future(query) : bias, dropout, scale, 0);
         }
+        if (isOneOfGroups(query, key, bias, causal)) {
+            return attendByGroup(query, key, value, bias, dropout, scale);
+        }
         if (isSlowFused(query)) {
             return attendInHalf(query, key, value, bias, causal, dropout, scale);
         }
@@ -72,16 +77,66 @@ public final class Attention {
         if (isOurs(query, key, value, bias, causal, dropout)) {
             return CausalAttention.attend(query, key, value, scale);
         }
-        Tensor attended = torch.scaled_dot_product_attention(
-                query.transpose(1, 2),
-                shared(key, heads).transpose(1, 2),
-                shared(value, heads).transpose(1, 2),
+        return fused(
+                        query.transpose(1, 2),
+                        shared(key, heads).transpose(1, 2),
+                        shared(value, heads).transpose(1, 2),
+                        bias,
+                        causal,
+                        dropout,
+                        scale)
+                .transpose(1, 2)
+                .flatten(2, 3);
+    }
+
+    /** Of queries, keys and values {@code (batch, heads, length, headDim)}, as many heads of each. */
+    private static Tensor fused(
+            Tensor queries,
+            Tensor keys,
+            Tensor values,
+            @Nullable Tensor bias,
+            boolean causal,
+            double dropout,
+            double scale) {
+        return torch.scaled_dot_product_attention(
+                queries,
+                keys,
+                values,
                 bias == null ? new TensorOptional() : new TensorOptional(bias),
                 dropout,
                 causal,
                 new DoubleOptional(scale),
                 false);
-        return attended.transpose(1, 2).flatten(2, 3);
+    }
+
+    /** Whether each head has one query, as in generating, which sees what the others of its group see. */
+    private static boolean isOneOfGroups(Tensor query, Tensor key, @Nullable Tensor bias, boolean causal) {
+        return query.size(1) == 1
+                && key.size(2) < query.size(2)
+                && (!causal || key.size(1) == 1)
+                && (bias == null || bias.dim() < 3 || bias.size(-3) == 1);
+    }
+
+    /**
+     * The heads of a group become the queries of one head: keys and values are read where they lie, in the cache say, and not
+     * copied for each head of queries. In a half type on the processor they are made float32 first: for more than one query the
+     * kernel is the slow one there.
+     */
+    private static Tensor attendByGroup(
+            Tensor query, Tensor key, Tensor value, @Nullable Tensor bias, double dropout, double scale) {
+        if (isHalf(Dtype.of(query)) && isOnProcessor(query)) {
+            return attendByGroup(wide(query), wide(key), wide(value), bias == null ? null : wide(bias), dropout, scale)
+                    .to(Dtype.of(query).scalarType());
+        }
+        long heads = query.size(2);
+        long kvHeads = key.size(2);
+        Tensor groups = query.reshape(query.size(0), kvHeads, heads / kvHeads, query.size(3));
+        return fused(groups, key.transpose(1, 2), value.transpose(1, 2), bias, false, dropout, scale)
+                .reshape(query.size(0), 1, heads * value.size(3));
+    }
+
+    private static boolean isOnProcessor(Tensor x) {
+        return DeviceSpec.of(x).kind() == DeviceSpec.Kind.CPU;
     }
 
     private static boolean isOurs(
@@ -94,13 +149,24 @@ public final class Attention {
      * float32, take a twelfth to an eightieth of its time (docs/performance.md). A single query it does as fast as they.
      */
     private static boolean isSlowFused(Tensor query) {
-        Dtype dtype = Dtype.of(query);
-        return (dtype == Dtype.BF16 || dtype == Dtype.F16)
-                && query.size(1) > 1
-                && DeviceSpec.of(query).kind() == DeviceSpec.Kind.CPU;
+        return isHalf(Dtype.of(query)) && query.size(1) > 1 && isOnProcessor(query);
     }
 
-    /** The same result by another way: unfused where the scores are few, else in float32. */
+    private static boolean isHalf(Dtype dtype) {
+        return dtype == Dtype.BF16 || dtype == Dtype.F16;
+    }
+
+    /**
+     * The dtype of a bias for heads of a dtype: that in which the scores are, since what hides a key in float16 is not below all
+     * scores of float32. The kernels of a GPU take that of the heads alone.
+     *
+     * @param unfused whether it is for {@link #attendUnfused}
+     */
+    static Dtype biasDtype(Dtype heads, DeviceSpec device, boolean unfused) {
+        return isHalf(heads) && (unfused || device.kind() == DeviceSpec.Kind.CPU) ? Dtype.F32 : heads;
+    }
+
+    /** The same result by another way: unfused where the rows are short or the scores few, else in float32. */
     private static Tensor attendInHalf(
             Tensor query,
             Tensor key,
@@ -110,11 +176,12 @@ public final class Attention {
             double dropout,
             double scale) {
         long scores = query.size(0) * query.size(1) * query.size(2) * key.size(1);
-        if (scores <= (isOurs(query, key, value, bias, causal, dropout) ? FEW_SCORES : MOST_SCORES)) {
+        boolean ours = query.size(1) >= LONG && isOurs(query, key, value, bias, causal, dropout);
+        if (scores <= MOST_SCORES && !ours) {
             Tensor hidden = causal ? future(query) : bias;
             return attendUnfused(query, key, value, hidden, dropout, scale, 0);
         }
-        Tensor wideBias = bias == null ? null : bias.to(Dtype.F32.scalarType());
+        Tensor wideBias = bias == null ? null : wide(bias);
         return attendFused(wide(query), wide(key), wide(value), wideBias, causal, dropout, scale)
                 .to(Dtype.of(query).scalarType());
     }
@@ -147,17 +214,17 @@ public final class Attention {
             double scale,
             double softcap) {
         long heads = query.size(2);
-        Tensor scores = query.transpose(1, 2)
-                .matmul(shared(key, heads).transpose(1, 2).transpose(2, 3))
-                .mul(new Scalar(scale));
+        Tensor queries = query.transpose(1, 2);
+        Tensor keys = shared(key, heads).transpose(1, 2);
+        Tensor scores = isHalf(Dtype.of(query))
+                ? ScoreProduct.of(queries, keys, scale)
+                : queries.matmul(keys.transpose(2, 3)).mul(new Scalar(scale));
         scores = softcap > 0 ? softcap(scores, softcap) : scores;
         if (bias != null) {
-            scores = scores.add(bias);
+            scores.add_(bias);
         }
-        Dtype dtype = Dtype.of(query);
-        Dtype wide = dtype == Dtype.F64 ? Dtype.F64 : Dtype.F32;
         Tensor probabilities =
-                scores.softmax(-1, new ScalarTypeOptional(wide.scalarType())).to(dtype.scalarType());
+                scores.softmax(-1, new ScalarTypeOptional()).to(Dtype.of(query).scalarType());
         probabilities = Dropout.apply(probabilities, dropout, dropout > 0);
         return probabilities
                 .matmul(shared(value, heads).transpose(1, 2))

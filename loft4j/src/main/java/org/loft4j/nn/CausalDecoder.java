@@ -259,7 +259,7 @@ public final class CausalDecoder implements Decoder {
                 kind.window(),
                 softcapped,
                 kind.futureBelowPadding(),
-                description().dtype());
+                Attention.biasDtype(description().dtype(), description().device(), softcapped || blind));
         return new LayerPass(rotation, bias, bias == null && columns > 1, blind, training, cache, padding.segments());
     }
 

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 
 /** Embeddings, and layers of attention over all tokens; Devlin et al. 2018 (arXiv:1810.04805), section 3. */
@@ -35,7 +36,7 @@ public final class TransformerEncoder implements TextEncoder {
     @Override
     public Tensor encode(TokenInput input, Padding padding, boolean training, boolean checkpointing) {
         Tensor hidden = embeddings.forward(input, padding, training);
-        Tensor bias = padding.keyBias(dtype);
+        Tensor bias = padding.keyBias(Attention.biasDtype(dtype, DeviceSpec.of(hidden), false));
         for (int i = 0; i < layers.size(); i++) {
             Layer layer = layers.get(i);
             UnaryOperator<Tensor> whole = states ->
