@@ -308,8 +308,8 @@ public final class Models {
     }
 
     /**
-     * The options with the labels of the file where they name none; refuses a task that the family has no head for, and a single
-     * label for texts.
+     * The options with the labels of the file where they name none; refuses a task that the family has no head for, a single
+     * label for texts, and labels of the file of which a text or an image may have several.
      */
     private static ModelOptions complete(Family family, ModelConfigFile file, ModelOptions options)
             throws CheckpointException {
@@ -317,6 +317,9 @@ public final class Models {
             String possible = family.tasks().stream().map(Task::word).collect(Collectors.joining(", "));
             throw new ConfigException("task " + options.task().word() + " is not available for model_type "
                     + family.name() + " in " + file.json().file() + ": use " + possible);
+        if (!named && options.task() != Task.TOKEN_CLASSIFICATION) {
+            ConfigKeys.require(file.json(), "problem_type", "single_label_classification");
+        }
         }
         boolean named = !options.labels().isEmpty() || !options.task().isClassification();
         ModelOptions complete = named ? options : options.withLabels(file.labels());

@@ -43,6 +43,7 @@ class EncoderConfigTest {
                 "deberta_v2_cls | norm_rel_ebd | \"batch_norm\"",
                 "deberta_v2_cls_conv | conv_kernel_size | 4",
                 "deberta_v2_cls_conv | position_buckets | 500",
+                "vit_cls | problem_type | \"multi_label_classification\"",
                 "vit_cls | patch_size | 7",
                 "vit_cls | image_size | [32]",
                 "vit_cls | quantization_config | {\"quant_method\": \"gptq\"}",

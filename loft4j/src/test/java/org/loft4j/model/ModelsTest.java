@@ -96,7 +96,6 @@ class ModelsTest {
                 "llama | rope_interleaved | true",
                 "llama | quantization_config | {\"quant_method\": \"gptq\", \"bits\": 4}",
                 "llama | num_key_value_heads | 3",
-                "llama | problem_type | \"multi_label_classification\"",
                 "bert | position_embedding_type | \"relative_key\"",
                 "bert | problem_type | \"regression\"",
                 "bert | is_decoder | true",
@@ -134,6 +133,31 @@ class ModelsTest {
             assertEquals(2, model.head().outFeatures());
         }
         assertEquals(64, Models.hiddenSize(reranker));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"bert_cls", "llama_gqa"})
+    void aModelOfSeveralLabelsATextIsABaseForOthersAndForOtherTasks(String name) throws Exception {
+        Path several = copy(
+                Fixture.directory(name),
+                json -> {
+                    json.put("problem_type", "multi_label_classification");
+                    json.putArray("architectures").add("XForSequenceClassification");
+                },
+                tensor -> tensor,
+                Dtype.F32);
+        ConfigException fault = assertThrows(ConfigException.class, () -> Models.open(several, CLASSIFIER));
+        assertTrue(
+                fault.getMessage().startsWith("problem_type must be single_label_classification"), fault::getMessage);
+        try (Model own = Models.open(several, CLASSIFIER.withLabels(List.of("no", "yes")));
+                Model words = Models.open(several, ModelOptions.of(Task.TOKEN_CLASSIFICATION))) {
+            assertEquals(2, own.head().outFeatures());
+            assertEquals(Task.TOKEN_CLASSIFICATION, words.task());
+        }
+        if (name.equals("llama_gqa")) {
+            Models.open(several, LANGUAGE_MODEL).close();
+        }
+        assertEquals(64, Models.hiddenSize(several));
     }
 
     static Stream<String> decoders() {

@@ -108,7 +108,6 @@ public final class ConfigKeys {
     public static void check(JsonObject json, Set<String> honoured) {
         requireFullWeights(json);
         require(json, "is_encoder_decoder", "false");
-        require(json, "problem_type", "single_label_classification");
         List<String> unknown = new ArrayList<>();
         for (String key : json.keys()) {
             JsonNode value = json.node(key);

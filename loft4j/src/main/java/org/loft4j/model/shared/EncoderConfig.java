@@ -123,7 +123,6 @@ public record EncoderConfig(
     /** What every encoder's config.json is held to, whatever its keys for sizes are. */
     public static void check(JsonObject json, Set<String> honoured) {
         ConfigKeys.check(json, honoured);
-        ConfigKeys.require(json, "problem_type", "single_label_classification");
         ConfigKeys.require(json, "pruned_heads", "{}");
     }
 }
