@@ -155,7 +155,8 @@ public final class ConfigKeys {
         }
     }
 
-    private static boolean isOff(JsonNode value) {
+    /** Whether a setting asks for nothing. */
+    static boolean isOff(JsonNode value) {
         return (value.isBoolean() && !value.booleanValue()) || (value.isContainerNode() && value.isEmpty());
     }
 }

@@ -24,8 +24,32 @@ import org.loft4j.tensor.Dtype;
  * @param scaling for sequences longer than those of pretraining
  */
 public record Rope(int dim, double theta, RopeScaling scaling) {
-    private static final Set<String> COMMON =
-            Set.of("type", "rope_type", "rope_theta", "partial_rotary_factor", "original_max_position_embeddings");
+    private static final System.Logger LOG = System.getLogger(Rope.class.getName());
+
+    private static final String ATTN_FACTOR = "attn_factor";
+
+    /** Of every kind of scaling; {@code finetuned} tells of the weights alone. */
+    private static final Set<String> COMMON = Set.of(
+            "type",
+            "rope_type",
+            "rope_theta",
+            "partial_rotary_factor",
+            "original_max_position_embeddings",
+            "finetuned");
+
+    /** Of some kinds, each of which refuses those of the others. */
+    private static final Set<String> OF_KINDS = Set.of(
+            "factor",
+            "attention_factor",
+            "low_freq_factor",
+            "high_freq_factor",
+            "beta_fast",
+            "beta_slow",
+            "mscale",
+            "mscale_all_dim",
+            "truncate",
+            "short_factor",
+            "long_factor");
 
     public Rope {
         Checks.positive("rope_theta", theta);
@@ -113,7 +137,15 @@ public record Rope(int dim, double theta, RopeScaling scaling) {
     private static RopeScaling yarn(JsonObject scaling, long longest) throws CheckpointException {
         only(
                 scaling,
-                Set.of("factor", "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate"));
+                Set.of(
+                        "factor",
+                        "attention_factor",
+                        "beta_fast",
+                        "beta_slow",
+                        "mscale",
+                        "mscale_all_dim",
+                        "truncate",
+                        ATTN_FACTOR));
         double factor = scaling.requireDouble("factor");
         double mscale = scaling.doubleOr("mscale", 0);
         double mscaleAllDim = scaling.doubleOr("mscale_all_dim", 0);
@@ -121,6 +153,7 @@ public record Rope(int dim, double theta, RopeScaling scaling) {
                 ? RopeScaling.Yarn.defaultAttentionFactor(factor, mscale)
                         / RopeScaling.Yarn.defaultAttentionFactor(factor, mscaleAllDim)
                 : RopeScaling.Yarn.defaultAttentionFactor(factor, 1);
+        tellOfAttnFactor(scaling, RopeScaling.Yarn.defaultAttentionFactor(factor, 1));
         return new RopeScaling.Yarn(
                 factor,
                 scaling.doubleOr("attention_factor", attention),
@@ -165,13 +198,41 @@ public record Rope(int dim, double theta, RopeScaling scaling) {
         return values;
     }
 
-    /** Refuses settings that this kind of scaling would not honour. */
+    /** Transformers' key is {@code attention_factor}; vLLM takes this one, times its own factor of the length. */
+    private static void tellOfAttnFactor(JsonObject scaling, double ofLength) throws CheckpointException {
+        if (scaling.has(ATTN_FACTOR)) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "rope_scaling.attn_factor = {0} in {1} is not honoured, as Transformers has it; vLLM multiplies by it:"
+                            + " for its numbers, put \"attention_factor\": {2} into rope_scaling of a copy of the model",
+                    scaling.node(ATTN_FACTOR),
+                    scaling.file(),
+                    Double.toString(scaling.requireDouble(ATTN_FACTOR) * ofLength));
+        }
+    }
+
+    /** Refuses settings of other kinds of scaling, and warns of those that are not known. */
     private static void only(JsonObject scaling, Set<String> keys) {
+        List<String> unknown = new ArrayList<>();
         for (String key : scaling.keys()) {
-            if (scaling.has(key) && !COMMON.contains(key) && !keys.contains(key)) {
-                throw new ConfigException("rope_scaling." + key + " = " + scaling.node(key) + " in " + scaling.file()
+            JsonNode value = scaling.node(key);
+            if (value == null || COMMON.contains(key) || keys.contains(key)) {
+                continue;
+            }
+            if (OF_KINDS.contains(key)) {
+                throw new ConfigException("rope_scaling." + key + " = " + value + " in " + scaling.file()
                         + " is not honoured by this kind of scaling");
             }
+            if (!ConfigKeys.isOff(value)) {
+                unknown.add(key + " = " + value);
+            }
+        }
+        if (!unknown.isEmpty()) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "rope_scaling in {0} has settings that are not known and are not honoured: {1}",
+                    scaling.file(),
+                    String.join(", ", unknown));
         }
     }
 }

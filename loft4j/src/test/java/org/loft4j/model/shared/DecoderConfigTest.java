@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.loft4j.CheckpointException;
+import org.loft4j.Logged;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.model.gemma3.Gemma3Config;
@@ -65,6 +66,34 @@ class DecoderConfigTest {
         DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
         CheckpointException fault = assertThrows(CheckpointException.class, () -> Rope.from(json, sizes, 10000));
         assertTrue(fault.getMessage().contains("original_max_position_embeddings"), fault.getMessage());
+    }
+
+    /** As DeepSeek-R1-0528-Qwen3-8B has it, whose numbers in Transformers are those without; and Yarn-Mistral. */
+    @Test
+    void settingsOfScalingThatNobodyKnowsAreToldAndWhatVllmTakesSaysHowToHaveIt() throws Exception {
+        String yarn =
+                ", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4.0, \"original_max_position_embeddings\": 32";
+        try (Logged log = new Logged(Rope.class)) {
+            Rope plain = rope(yarn + ", \"finetuned\": true, \"hidden\": false}");
+            assertEquals(List.of(), log.texts());
+            assertEquals(plain, rope(yarn + ", \"attn_factor\": 0.8782488562869419}"));
+            assertEquals(
+                    List.of(
+                            "rope_scaling.attn_factor = 0.8782488562869419 in config.json is not honoured, as Transformers"
+                                    + " has it; vLLM multiplies by it: for its numbers, put \"attention_factor\": 1.0 into"
+                                    + " rope_scaling of a copy of the model"),
+                    log.texts());
+            RopeScaling.Yarn asVllm = (RopeScaling.Yarn)
+                    rope(yarn + ", \"attention_factor\": 1.0}").scaling();
+            assertEquals(1, asVllm.attentionFactor());
+        }
+        try (Logged log = new Logged(Rope.class)) {
+            rope(", \"rope_scaling\": " + LINEAR + ", \"attn_factor\": 0.5, \"high\": [1]}");
+            assertEquals(
+                    List.of("rope_scaling in config.json has settings that are not known and are not honoured:"
+                            + " attn_factor = 0.5, high = [1]"),
+                    log.texts());
+        }
     }
 
     private static final String LINEAR = "{\"type\": \"linear\", \"factor\": 2";
