@@ -343,8 +343,7 @@ final class CompareCommand implements Verb {
 
     private ComparisonData encode(Path directory, TrainingRows rows, List<Row> test) throws IOException {
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
-            int most = (int) Math.min(Integer.MAX_VALUE, Models.maxPositions(directory));
-            int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
+            int maxLength = RowLength.of(data.maxLength, RowLength.USUAL, Models.maxPositions(directory), err());
             ChatFormat format = rows.task() == Task.CAUSAL_LM
                     ? chat.format(directory, rows.train(), Comparison.chatDate(output))
                     : null;

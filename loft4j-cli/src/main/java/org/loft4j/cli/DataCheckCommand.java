@@ -103,7 +103,8 @@ final class DataCheckCommand implements Verb {
             throw new ConfigException("data check reads rows of text, and " + model + " classifies images");
         }
         long most = described ? Models.maxPositions(directory) : Long.MAX_VALUE;
-        int maxLength = (int) Math.min(most, data.maxLength == null ? 512 : data.maxLength);
+        int maxLength = RowLength.of(
+                data.maxLength, RowLength.USUAL, most, spec.commandLine().getErr());
         DataReport report = report(directory, task, maxLength);
         spec.commandLine().getOut().print(common.json ? Json.text(report.tree()) + "\n" : report.text());
         return report.stopsTraining() ? ExitCode.SOFTWARE : ExitCode.OK;

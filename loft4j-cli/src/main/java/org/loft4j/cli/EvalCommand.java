@@ -111,7 +111,7 @@ final class EvalCommand implements Verb {
             FaultyRows faulty = faults.rows(spec.commandLine().getErr());
             List<Row> rows = faulty.read(data.data, data.columns(task == Task.SEQUENCE_CLASSIFICATION), "evaluation")
                     .rows();
-            int maxLength = loaded.maxLength(data.maxLength);
+            int maxLength = loaded.maxLength(data.maxLength, spec.commandLine().getErr());
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(loaded, rows) : null;
             StreamingDataset.Encoder encoder = some -> switch (task) {
                 case CAUSAL_LM -> Dataset.causalLm(some, tokenizer, maxLength, format);

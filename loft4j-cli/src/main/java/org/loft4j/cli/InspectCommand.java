@@ -111,7 +111,8 @@ final class InspectCommand implements Verb {
         boolean classifier = task == Task.SEQUENCE_CLASSIFICATION;
         TrainingRows all = TrainingRows.read(task, data, null, 0, classifier ? Models.labels(directory) : List.of(), 0);
         long most = Files.exists(directory.resolve("config.json")) ? Models.maxPositions(directory) : Long.MAX_VALUE;
-        int length = (int) Math.min(most, data.maxLength == null ? 512 : data.maxLength);
+        int length = RowLength.of(
+                data.maxLength, RowLength.USUAL, most, spec.commandLine().getErr());
         PrintWriter out = spec.commandLine().getOut();
         List<Map<String, Object>> trees = new ArrayList<>();
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {

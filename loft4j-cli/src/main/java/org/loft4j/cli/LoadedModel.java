@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -40,9 +41,6 @@ record LoadedModel(
         @Nullable LoraAdapter adapter,
         @Nullable TaskFile trainedAs)
         implements AutoCloseable {
-    /** Length in tokens to which texts are cut where the training said nothing. */
-    private static final int MAX_LENGTH = 512;
-
     /** For its weights. */
     static LoadedModel open(ModelFlags flags, DeviceFlags place) throws IOException {
         return open(flags, place, LoadIn.FULL, false);
@@ -212,10 +210,12 @@ record LoadedModel(
     }
 
     /** Length in tokens to which texts are cut: as in training, and never more than the model was made for. */
-    int maxLength(@Nullable Integer asked) {
-        long most = model.description().maxPositions();
-        int wanted = asked != null ? asked : trainedAs != null ? trainedAs.maxLength() : MAX_LENGTH;
-        return (int) Math.min(most, wanted);
+    int maxLength(@Nullable Integer asked, PrintWriter err) {
+        return RowLength.of(
+                asked,
+                trainedAs != null ? trainedAs.maxLength() : RowLength.USUAL,
+                model.description().maxPositions(),
+                err);
     }
 
     @Override

@@ -175,7 +175,7 @@ final class PredictCommand implements Verb {
 
     private void classifyTexts(LoadedModel loaded) throws IOException {
         try (Tokenizer tokenizer = loaded.openTokenizer()) {
-            int length = loaded.maxLength(maxLength);
+            int length = loaded.maxLength(maxLength, spec.commandLine().getErr());
             if (loaded.model().task() == Task.TOKEN_CLASSIFICATION) {
                 TokenClassifier words = new TokenClassifier(loaded.model(), tokenizer, length);
                 long count = count(text -> true);

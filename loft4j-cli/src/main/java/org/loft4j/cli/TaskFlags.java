@@ -124,7 +124,11 @@ final class TaskFlags {
                 DataFiles.read(
                         Objects.requireNonNull(testData), flags.columns(task == Task.SEQUENCE_CLASSIFICATION)),
                 rows.train().get(0));
-        int length = (int) Math.min(Models.maxPositions(directory), maxLength == null ? 512 : maxLength);
+        int length = RowLength.of(
+                maxLength,
+                RowLength.USUAL,
+                Models.maxPositions(directory),
+                verb.commandLine().getErr());
         Map<String, Object> described = new LinkedHashMap<>();
         Path given = named.directory();
         Object shown =

@@ -217,8 +217,7 @@ final class TrainCommand implements Verb {
         rows.tellShape(err());
         TrainingRows.tellOfLabels(task, asked, rows.train(), err());
         ModelOptions options = rows.options(options(task));
-        int most = (int) Math.min(Integer.MAX_VALUE, Models.maxPositions(directory));
-        int maxLength = Math.min(most, data.maxLength == null ? 512 : data.maxLength);
+        int maxLength = RowLength.of(data.maxLength, RowLength.USUAL, Models.maxPositions(directory), err());
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows.train(), run.chatDate()) : null;
             TrainingSet train = streamed != null

@@ -122,6 +122,10 @@ class DataCheckTest {
         assertTrue(call.out().contains("\n  the same text with another label: 1 ("), call.out());
         assertTrue(call.out().contains("\n  cut to 4 tokens: 2 rows; "), call.out());
         assertEquals("", call.err());
+        check[check.length - 1] = "65";
+        assertEquals(
+                "loft: --max-length 65 is lowered to 64, the longest that the model was made for\n",
+                Captured.loft(check).err());
         String language = language();
         Path one = file("one.csv", "text\n" + row.replace(",", "\n"));
         Captured single = Captured.loft("data", "check", one.toString(), "--model", language, "--max-length", "4");

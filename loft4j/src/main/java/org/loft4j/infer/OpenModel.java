@@ -19,6 +19,7 @@ import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
@@ -35,6 +36,9 @@ record OpenModel(
         @Nullable LoraAdapter adapter,
         Tokenizer tokenizer,
         @Nullable TaskFile trainedAs) implements AutoCloseable {
+    /** Where neither model nor tokenizer states a length. */
+    private static final int UNSTATED = 512;
+
     /** Where the parts of what a training left are. */
     record Place(Path model, @Nullable Path adapter) {
         /** An adapter names its model, which must be on this machine; a model that was trained in full is one. */
@@ -111,13 +115,15 @@ record OpenModel(
 
     /**
      * Length in tokens to which texts are cut: that of the training, else what the model was made for, and no more than its
-     * tokenizer states.
+     * tokenizer states. Attention over all that a model without an end may be given would take the memory of a machine.
      */
     int maxLength() {
-        int most = (int) Math.min(Integer.MAX_VALUE, model.description().maxPositions());
-        return trainedAs != null
-                ? trainedAs.maxLength()
-                : Math.min(most, tokenizer.modelMaxLength().orElse(most));
+        if (trainedAs != null) {
+            return trainedAs.maxLength();
+        }
+        long most = model.description().maxPositions();
+        int made = (int) Math.min(Integer.MAX_VALUE, most);
+        return Math.min(made, tokenizer.modelMaxLength().orElse(most == ModelDescription.ENDLESS ? UNSTATED : made));
     }
 
     @Override

@@ -16,6 +16,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.TiedHead;
 import org.loft4j.model.bert.BertModel;
+import org.loft4j.model.deberta.DebertaConfig;
 import org.loft4j.model.deberta.DebertaModel;
 import org.loft4j.model.distilbert.DistilBertModel;
 import org.loft4j.model.gemma2.Gemma2Config;
@@ -60,7 +61,7 @@ public final class Models {
                     DebertaModel.TASKS,
                     DebertaModel::open,
                     DebertaModel::random,
-                    EncoderConfig::maxPositions),
+                    DebertaConfig::maxPositions),
             new Family(
                     DistilBertModel.FAMILY,
                     DistilBertModel.TASKS,

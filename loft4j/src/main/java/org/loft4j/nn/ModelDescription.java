@@ -11,7 +11,7 @@ import org.loft4j.tensor.Dtype;
  *
  * @param family the {@code model_type} of its config.json, such as {@code llama}
  * @param vocabularySize number of token ids; every id must be below it
- * @param maxPositions longest sequence that the model was made for, in tokens
+ * @param maxPositions longest sequence that the model was made for, in tokens; {@link #ENDLESS} where nothing in it ends
  * @param hiddenSize width of the hidden states
  * @param dtype of the parameters
  * @param device of the parameters
@@ -29,6 +29,9 @@ public record ModelDescription(
         List<String> labels,
         @Nullable Pooling pooling,
         @Nullable Path directory) {
+    /** Of a model that knows distances alone: one array holds as many tokens. */
+    public static final long ENDLESS = Integer.MAX_VALUE;
+
     public ModelDescription {
         labels = List.copyOf(labels);
     }

@@ -14,6 +14,7 @@ import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.model.shared.HeadConfig;
 import org.loft4j.nn.Activation;
+import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 
@@ -36,6 +37,8 @@ public record DebertaConfig(
         @Nullable Convolution convolution,
         Pooler pooler,
         HeadConfig head) {
+    private static final String POSITIONS_IN_INPUT = "position_biased_input";
+
     private static final Set<String> KEYS = Set.of(
             "relative_attention",
             "max_relative_positions",
@@ -43,7 +46,7 @@ public record DebertaConfig(
             "pos_att_type",
             "share_att_key",
             "norm_rel_ebd",
-            "position_biased_input",
+            POSITIONS_IN_INPUT,
             "attention_head_size",
             "embedding_size",
             "conv_kernel_size",
@@ -133,7 +136,7 @@ public record DebertaConfig(
         long kernel = json.longOr("conv_kernel_size", 0);
         return new DebertaConfig(
                 encoder,
-                json.booleanOr("position_biased_input", true),
+                json.booleanOr(POSITIONS_IN_INPUT, true),
                 json.booleanOr("relative_attention", false) ? relative(json, terms, encoder) : null,
                 1 + terms.size(),
                 kernel > 0
@@ -146,6 +149,16 @@ public record DebertaConfig(
                         Activation.parse("pooler_hidden_act", json.stringOr("pooler_hidden_act", "gelu")),
                         json.doubleOr("pooler_dropout", 0)),
                 HeadConfig.from(json, options, dropout).withDenseHead());
+    }
+
+    /** The longest sequence of a model with this config.json: that of the table of positions, if there is one. */
+    public static long maxPositions(JsonObject json) throws CheckpointException {
+        return json.booleanOr(POSITIONS_IN_INPUT, true) ? EncoderConfig.maxPositions(json) : ModelDescription.ENDLESS;
+    }
+
+    /** The same of this one. */
+    long maxPositions() {
+        return positionsInInput ? encoder.maxPositions() : ModelDescription.ENDLESS;
     }
 
     private static Relative relative(JsonObject json, List<String> terms, EncoderConfig encoder)

@@ -67,7 +67,7 @@ final class DebertaEncoder implements TextEncoder {
 
     @Override
     public void check(TokenInput input) {
-        embeddings.check(input, config.encoder().maxPositions());
+        embeddings.check(input, config.maxPositions());
     }
 
     @Override

@@ -66,7 +66,7 @@ public final class DebertaModel {
         ModelDescription description = new ModelDescription(
                 FAMILY,
                 sizes.vocabularySize(),
-                sizes.maxPositions(),
+                config.maxPositions(),
                 sizes.hiddenSize(),
                 dtype,
                 options.device(),

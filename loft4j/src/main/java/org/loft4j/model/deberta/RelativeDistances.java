@@ -18,14 +18,16 @@ final class RelativeDistances {
     /** Row of the table for each pair, int64 {@code (seq, seq)}: {@code clamp(bucket(i − j) + span, 0, 2·span − 1)}. */
     static Tensor rows(DebertaConfig.Relative relative, int length, DeviceSpec device) {
         long[] bucket = buckets(relative, length);
-        long[] rows = new long[length * length];
-        for (int i = 0; i < length; i++) {
-            for (int j = 0; j < length; j++) {
-                long row = bucket[i - j + length - 1] + relative.span();
-                rows[i * length + j] = Math.max(0, Math.min(2 * relative.span() - 1, row));
-            }
+        // falling distances: those of token i to 0, 1, … begin at length − 1 − i
+        long[] falling = new long[bucket.length];
+        for (int i = 0; i < bucket.length; i++) {
+            long row = bucket[bucket.length - 1 - i] + relative.span();
+            falling[i] = Math.max(0, Math.min(2 * relative.span() - 1, row));
         }
-        return Tensors.of(rows, length, length).to(device.torch(), Dtype.I64.scalarType());
+        return Tensors.of(falling, falling.length)
+                .to(device.torch(), Dtype.I64.scalarType())
+                .unfold(0, length, 1)
+                .flip(0);
     }
 
     /** The bucket of each distance from 1 − length to length − 1. */
