@@ -59,9 +59,9 @@ final class TextConfig {
         return architecture == GgufArchitecture.GPT2;
     }
 
-    /** Mistral, which is llama to llama.cpp. */
+    /** Mistral or Ministral, which are llama to llama.cpp. */
     boolean isMistral() throws CheckpointException {
-        return json.stringOr("model_type", "").equals("mistral");
+        return Set.of("mistral", "ministral").contains(json.stringOr("model_type", ""));
     }
 
     int hiddenSize() throws CheckpointException {

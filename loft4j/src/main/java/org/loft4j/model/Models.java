@@ -87,12 +87,8 @@ public final class Models {
                     LlamaModel::open,
                     LlamaModel::random,
                     LlamaConfig::maxPositions),
-            new Family(
-                    MistralModel.FAMILY,
-                    MistralModel.TASKS,
-                    MistralModel::open,
-                    MistralModel::random,
-                    MistralConfig::maxPositions),
+            mistral(MistralModel.FAMILY),
+            mistral(MistralModel.MINISTRAL),
             new Family(Phi3Model.FAMILY, Phi3Model.TASKS, Phi3Model::open, Phi3Model::random, Phi3Config::maxPositions),
             new Family(
                     Qwen2Model.FAMILY,
@@ -318,18 +314,23 @@ public final class Models {
             String possible = family.tasks().stream().map(Task::word).collect(Collectors.joining(", "));
             throw new ConfigException("task " + options.task().word() + " is not available for model_type "
                     + family.name() + " in " + file.json().file() + ": use " + possible);
-        if (!named && options.task() != Task.TOKEN_CLASSIFICATION) {
-            ConfigKeys.require(file.json(), "problem_type", "single_label_classification");
-        }
         }
         boolean named = !options.labels().isEmpty() || !options.task().isClassification();
         ModelOptions complete = named ? options : options.withLabels(file.labels());
+        if (!named && options.task() != Task.TOKEN_CLASSIFICATION) {
+            ConfigKeys.require(file.json(), "problem_type", "single_label_classification");
+        }
         if (complete.task() == Task.SEQUENCE_CLASSIFICATION && complete.labels().size() == 1) {
             throw new ConfigException("id2label must name at least 2 classes, got " + complete.labels() + " in "
                     + file.json().file() + ": one output is a score and no class, so rerankers, reward models and"
                     + " regression are not supported");
         }
         return complete;
+    }
+
+    private static Family mistral(String name) {
+        return new Family(
+                name, MistralModel.TASKS, MistralModel::open, MistralModel::random, MistralConfig::maxPositions);
     }
 
     private static Family roberta(String name) {

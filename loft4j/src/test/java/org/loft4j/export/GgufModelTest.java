@@ -50,6 +50,7 @@ class GgufModelTest {
     @CsvSource({
         "llama, llama, 21",
         "mistral, llama, 21",
+        "ministral, llama, 21",
         "qwen2, qwen2, 27",
         "qwen3, qwen3, 25",
         "gemma2, gemma2, 24",
@@ -332,7 +333,8 @@ class GgufModelTest {
         bert.config.put("model_type", "bert");
         bert.write();
         ConfigException family = assertThrows(ConfigException.class, () -> export(bert, null));
-        assertTrue(family.getMessage().contains("must be one of llama, mistral, qwen2"), family.getMessage());
+        assertTrue(
+                family.getMessage().contains("must be one of llama, mistral, ministral, qwen2"), family.getMessage());
         TinyCheckpoint extra = tiny("mistral");
         extra.shapes.put("model.layers.0.self_attn.q_norm.weight", new long[] {32});
         extra.write();

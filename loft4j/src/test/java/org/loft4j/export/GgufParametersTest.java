@@ -34,6 +34,7 @@ class GgufParametersTest {
         "phi3, rms_norm_eps, attention.layer_norm_rms_epsilon, 1.0E-5",
         "llama, rms_norm_eps, attention.layer_norm_rms_epsilon, 1.0E-6",
         "mistral, sliding_window, attention.sliding_window, 4096",
+        "ministral, sliding_window, attention.sliding_window, 4096",
         "llama, sliding_window, attention.sliding_window, null",
         "qwen2, num_key_value_heads, attention.head_count_kv, 32",
         "qwen3, num_key_value_heads, attention.head_count_kv, 32",
@@ -105,7 +106,7 @@ class GgufParametersTest {
 
     /** A Mistral with a list is computed by it; a Llama's is not looked at. */
     @ParameterizedTest
-    @CsvSource({"mistral, sliding, true", "mistral, full, false", "llama, full, true"})
+    @CsvSource({"mistral, sliding, true", "mistral, full, false", "ministral, full, false", "llama, full, true"})
     void aWindowThatNoLayerHasIsNotWritten(String modelType, String last, boolean written) throws IOException {
         TinyCheckpoint checkpoint = tiny(modelType);
         checkpoint.config.put("sliding_window", 16);

@@ -52,6 +52,21 @@ class MistralLayersTest {
         assertArrayEquals(nowhere, logits(mistral(json -> types(json, "full_attention", "full_attention"))));
     }
 
+    /** What {@code save_pretrained} makes of a Mistral with such a list; without one all layers have the window. */
+    @Test
+    void aMinistralIsTheSameByItsOwnName() throws IOException {
+        Consumer<ObjectNode> named = json -> json.put("model_type", "ministral");
+        Path mixed = mistral(named.andThen(json -> types(json, "full_attention", "sliding_attention")));
+        assertArrayEquals(logits(mistral(json -> types(json, "full_attention", "sliding_attention"))), logits(mixed));
+        assertArrayEquals(logits(mistral(json -> {})), logits(mistral(named)));
+        assertArrayEquals(
+                logits(mistral(json -> json.putNull("sliding_window"))),
+                logits(mistral(named.andThen(json -> json.putNull("sliding_window")))));
+        try (Model model = Models.open(mixed, ModelOptions.of(Task.CAUSAL_LM))) {
+            assertEquals("ministral", model.description().family());
+        }
+    }
+
     private static void types(ObjectNode json, String first, String second) {
         json.putArray("layer_types").add(first).add(second);
     }

@@ -10,8 +10,8 @@ import org.loft4j.model.shared.LayerTypes;
 import org.loft4j.model.shared.Rope;
 
 /**
- * The shape of a Mistral model, as its config.json states it. One with {@code layer_types} is a Ministral, as Transformers has
- * it: the window is that of the layers which slide.
+ * The shape of a Mistral or Ministral model, as its config.json states it. A Mistral with {@code layer_types} is a Ministral, as
+ * Transformers has it: the window is that of the layers which slide, of all where there is no list.
  *
  * @param sizes what all decoders state
  * @param rope rotary positions

@@ -11,10 +11,16 @@ import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 
-/** Mistral; Jiang et al. 2023 (arXiv:2310.06825): Llama with a sliding window. */
+/**
+ * Mistral; Jiang et al. 2023 (arXiv:2310.06825): Llama with a sliding window. Ministral is the same with a list of the layers
+ * that have it, and what Transformers makes of a Mistral with such a list when it saves one.
+ */
 public final class MistralModel {
     /** {@code model_type} in config.json. */
     public static final String FAMILY = "mistral";
+
+    /** The other. */
+    public static final String MINISTRAL = "ministral";
 
     public static final List<Task> TASKS =
             List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION);
@@ -29,19 +35,20 @@ public final class MistralModel {
      */
     public static CausalDecoder open(TensorSource source, JsonObject json, ModelOptions options)
             throws CheckpointException {
-        return assembly(MistralConfig.from(json)).open(source, options);
+        return assembly(json).open(source, options);
     }
 
     /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
     public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
-        return assembly(MistralConfig.from(json)).random(options, json.file().getParent());
+        return assembly(json).random(options, json.file().getParent());
     }
 
-    private static DecoderAssembly assembly(MistralConfig config) {
+    private static DecoderAssembly assembly(JsonObject json) throws CheckpointException {
+        MistralConfig config = MistralConfig.from(json);
         List<Placement> placement = config.windows().stream()
                 .map(window -> new Placement(config.rope(), window))
                 .toList();
-        return DecoderAssembly.of(FAMILY, DecoderLayout.LLAMA, config.sizes(), placement)
+        return DecoderAssembly.of(json.requireString("model_type"), DecoderLayout.LLAMA, config.sizes(), placement)
                 .withClassifierDropout(config.classifierDropout());
     }
 }
