@@ -1,8 +1,8 @@
 package org.loft4j.infer;
 
-import java.util.Arrays;
 import java.util.BitSet;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import org.loft4j.tensor.Seeds;
 
 /**
@@ -52,70 +52,68 @@ final class Sampler {
         return best;
     }
 
+    /**
+     * Walks the tokens by falling logit, whose shares of a sum are compared with one number. Where nothing is left out, no more of
+     * them are sorted than are walked.
+     */
     private int draw(float[] logits) {
-        int[] order = byLogit(logits);
-        double[] shares = new double[order.length];
-        double top = logits[order[0]];
-        for (int i = 0; i < shares.length; i++) {
-            shares[i] = Math.exp((logits[order[i]] - top) / config.temperature());
-        }
-        int kept = keptByProbability(shares);
-        double sum = 0;
-        for (int i = 0; i < kept; i++) {
-            sum += shares[i];
-        }
-        double point =
-                new SplittableRandom(Seeds.derive(config.seed(), "token of row " + row, drawn++)).nextDouble() * sum;
-        for (int i = 0; i < kept - 1; i++) {
-            point -= shares[i];
+        FallingLogits order = new FallingLogits(logits);
+        Shares shares = new Shares(logits, order, logits[order.id(0)], config.temperature());
+        boolean all = config.topK() == 0 && config.topP() == 1 && config.minP() == 0;
+        Kept kept = all ? new Kept(order.size(), shares.ofAll()) : kept(order, shares);
+        double point = new SplittableRandom(Seeds.derive(config.seed(), "token of row " + row, drawn++)).nextDouble()
+                * kept.sum();
+        for (int i = 0; i < kept.count() - 1; i++) {
+            point -= shares.at(i);
             if (point < 0) {
-                return order[i];
+                return order.id(i);
             }
         }
-        return order[kept - 1];
+        return order.id(kept.count() - 1);
     }
 
-    /** Ids by falling logit, as many as top-k leaves; those as likely as the last of them stay too. */
-    private int[] byLogit(float[] logits) {
-        long[] keys = new long[logits.length];
-        for (int i = 0; i < keys.length; i++) {
-            keys[i] = ((long) ordered(logits[i]) << 32) | i;
-        }
-        Arrays.sort(keys);
-        int kept = keys.length;
-        if (config.topK() > 0 && config.topK() < kept) {
-            kept = config.topK();
-            while (kept < keys.length && keys[kept] >> 32 == keys[kept - 1] >> 32) {
-                kept++;
-            }
-        }
-        int[] order = new int[kept];
-        for (int i = 0; i < kept; i++) {
-            order[i] = (int) keys[i];
-        }
-        return order;
-    }
+    /** How many of the first tokens may be drawn, at least one, and the sum of their shares. */
+    private record Kept(int count, double sum) {}
 
-    /** An int that grows as the logit falls. */
-    private static int ordered(float logit) {
-        int bits = Float.floatToIntBits(logit + 0f);
-        return ~(bits < 0 ? bits ^ Integer.MAX_VALUE : bits);
-    }
-
-    /** How many of the first are left by top-p, then by min-p; at least one. */
-    private int keptByProbability(double[] shares) {
-        int kept = shares.length;
+    /** What is left by top-k, those as likely as the last of them too, then by top-p, then by min-p. */
+    private Kept kept(FallingLogits order, Shares shares) {
+        boolean topK = config.topK() > 0 && config.topK() < order.size();
+        int most = topK ? order.withEqual(config.topK()) : order.size();
+        double limit = Double.POSITIVE_INFINITY;
         if (config.topP() < 1) {
-            double limit = config.topP() * Arrays.stream(shares).sum();
-            double sum = 0;
-            kept = 0;
-            while (kept < shares.length && sum < limit) {
-                sum += shares[kept++];
+            limit = config.topP() * (topK ? shares.ofFirst(most) : shares.ofAll());
+        }
+        int count = 0;
+        double sum = 0;
+        while (count < most && sum < limit) {
+            double share = shares.at(count);
+            if (count > 0 && share < config.minP()) {
+                break;
             }
+            sum += share;
+            count++;
         }
-        while (kept > 1 && shares[kept - 1] < config.minP() * shares[0]) {
-            kept--;
+        return new Kept(count, sum);
+    }
+
+    /** Probabilities as parts of the greatest, which is 1. */
+    private record Shares(float[] logits, FallingLogits order, double top, double temperature) {
+        double at(int place) {
+            return of(logits[order.id(place)]);
         }
-        return Math.max(1, kept);
+
+        private double of(float logit) {
+            return Math.exp((logit - top) / temperature);
+        }
+
+        double ofFirst(int places) {
+            return IntStream.range(0, places).mapToDouble(this::at).sum();
+        }
+
+        double ofAll() {
+            return IntStream.range(0, logits.length)
+                    .mapToDouble(i -> of(logits[i]))
+                    .sum();
+        }
     }
 }

@@ -5,10 +5,18 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.ConfigException;
+import org.loft4j.tensor.Seeds;
 
 class SamplerTest {
     /** Probabilities 0.4, 0.3, 0.2 and 0.1. */
@@ -44,6 +52,56 @@ class SamplerTest {
             drawn.add(sampler.next(new float[] {1, -3, 1}));
         }
         assertEquals(Set.of(0, 2), drawn);
+    }
+
+    /** However few are sorted: against the sort of all, of which some logits are alike. */
+    @ParameterizedTest
+    @CsvSource({"0, 1, 0", "1, 1, 0", "40, 1, 0", "0, 0.9, 0", "50, 0.6, 0", "0, 1, 0.1", "3000, 0.95, 0.001"})
+    void drawsAreThoseFromTheWholeVocabularyInOrder(int topK, double topP, double minP) {
+        long seed = Long.getLong("tests.seed", System.nanoTime());
+        SplittableRandom random = new SplittableRandom(seed);
+        for (int size : new int[] {1, 2, 63, 64, 65, 600, 5000}) {
+            SamplingConfig config = new SamplingConfig(0.8, topK, topP, minP, 1, random.nextLong());
+            Sampler sampler = new Sampler(config, 0, new long[0]);
+            for (int step = 0; step < 40; step++) {
+                float[] logits = new float[size];
+                double spread = random.nextDouble(0.1, 4);
+                for (int i = 0; i < size; i++) {
+                    logits[i] = (float) (spread * Math.round(8 * random.nextGaussian()) / 8);
+                }
+                assertEquals(plain(config, logits, step), sampler.next(logits.clone()), "-Dtests.seed=" + seed);
+            }
+        }
+    }
+
+    private static int plain(SamplingConfig config, float[] logits, int step) {
+        List<Integer> ids = IntStream.range(0, logits.length)
+                .boxed()
+                .sorted(Comparator.<Integer>comparingDouble(i -> -logits[i]).thenComparing(i -> i))
+                .toList();
+        if (config.topK() > 0 && config.topK() < ids.size()) {
+            double last = logits[ids.get(config.topK() - 1)];
+            ids = ids.stream().filter(i -> logits[i] >= last).toList();
+        }
+        double top = logits[ids.get(0)];
+        double[] shares = ids.stream()
+                .mapToDouble(i -> Math.exp((logits[i] - top) / config.temperature()))
+                .toArray();
+        double limit = config.topP() < 1 ? config.topP() * Arrays.stream(shares).sum() : Double.POSITIVE_INFINITY;
+        int kept = 0;
+        for (double sum = 0; kept < shares.length && sum < limit; kept++) {
+            sum += shares[kept];
+        }
+        while (kept > 1 && shares[kept - 1] < config.minP()) {
+            kept--;
+        }
+        double point = Arrays.stream(shares, 0, kept).sum()
+                * new SplittableRandom(Seeds.derive(config.seed(), "token of row 0", step)).nextDouble();
+        int drawn = 0;
+        while (drawn < kept - 1 && (point -= shares[drawn]) >= 0) {
+            drawn++;
+        }
+        return ids.get(drawn);
     }
 
     @Test
