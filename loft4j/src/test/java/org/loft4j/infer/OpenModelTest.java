@@ -29,18 +29,25 @@ class OpenModelTest {
     @TempDir
     Path folder;
 
-    /** 1e30 is how a tokenizer says that it has no limit. */
+    /** 1e30 is how a tokenizer says that it has no limit; the DeBERTa has none either. */
     @ParameterizedTest
-    @CsvSource({"4096, 1e30, false, 4096", "4096, 700, false, 700", "600, 700, false, 600", "4096, 700, true, 16"})
-    void textsAreCutWhereTheTrainingElseTheModelEnds(long positions, double tokenizer, boolean trained, int length)
-            throws Exception {
-        Path qwen = Fixture.directory("qwen2_cls");
+    @CsvSource({
+        "qwen2_cls, 4096, 1e30, false, 4096",
+        "qwen2_cls, 4096, 700, false, 700",
+        "qwen2_cls, 600, 700, false, 600",
+        "qwen2_cls, 4096, 700, true, 16",
+        "deberta_v2_cls_default, 66, 1e30, false, 512",
+        "deberta_v2_cls_default, 66, 700, false, 700"
+    })
+    void textsAreCutWhereTheTrainingElseTheModelEnds(
+            String name, long positions, double tokenizer, boolean trained, int length) throws Exception {
+        Path model = Fixture.directory(name);
         Path words = Fixture.directory("bert_cls").resolveSibling("tiny_wordpiece");
-        Files.copy(qwen.resolve("model.safetensors"), folder.resolve("model.safetensors"));
+        Files.copy(model.resolve("model.safetensors"), folder.resolve("model.safetensors"));
         Files.copy(words.resolve("tokenizer.json"), folder.resolve("tokenizer.json"));
         Json.write(
                 folder.resolve("config.json"),
-                Json.read(qwen.resolve("config.json")).toTree().put("max_position_embeddings", positions));
+                Json.read(model.resolve("config.json")).toTree().put("max_position_embeddings", positions));
         Json.write(
                 folder.resolve("tokenizer_config.json"),
                 Json.read(words.resolve("tokenizer_config.json")).toTree().put("model_max_length", tokenizer));
