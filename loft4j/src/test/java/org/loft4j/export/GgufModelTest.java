@@ -352,7 +352,7 @@ class GgufModelTest {
         assertTrue(pre.getMessage().contains("--tokenizer-pre"), pre.getMessage());
         assertEquals(
                 Set.of("gemma3", "gemma3_text"),
-                new TreeSet<>(GgufModel.modelTypes().subList(5, 7)));
+                new TreeSet<>(GgufModel.modelTypes().subList(6, 8)));
     }
 
     private static float[] values(GgufReader read, String name) {
