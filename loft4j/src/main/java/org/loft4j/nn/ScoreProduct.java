@@ -24,10 +24,9 @@ final class ScoreProduct {
      */
     static Tensor of(Tensor query, Tensor key, double scale) {
         Dtype dtype = Dtype.of(query);
-        Scalar by = new Scalar(scale);
         Tensor scores;
         try (AutoDispatchBelowADInplaceOrView noAutograd = new AutoDispatchBelowADInplaceOrView()) {
-            scores = wide(query).mul_(by).matmul(wide(key).transpose(2, 3));
+            scores = wide(query).mul_(new Scalar(scale)).matmul(wide(key).transpose(2, 3));
         }
         AutogradFunction.lead(
                 "attention in a half type has no second derivative",
@@ -37,6 +36,8 @@ final class ScoreProduct {
                 (saved, gradient) -> {
                     try (AutoDispatchBelowADInplaceOrView noAutograd = new AutoDispatchBelowADInplaceOrView()) {
                         Tensor half = gradient.to(dtype.scalarType());
+                        // not the forward pass', whose scope is closed by now
+                        Scalar by = new Scalar(scale);
                         return List.of(
                                 half.matmul(saved.get(1)).mul_(by),
                                 half.transpose(2, 3).matmul(saved.get(0)).mul_(by));

@@ -87,6 +87,30 @@ class AttentionTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource(
+            value = Dtype.class,
+            names = {"BF16", "F16"})
+    void theGradientsOutliveTheScopeOfTheForwardPass(Dtype dtype) {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor heads = random(dtype, 2, 24, 4, 8);
+            Tensor half = heads.detach().clone().requires_grad_(true);
+            Tensor wide = exact(heads).requires_grad_(true);
+            Tensor weights = random(Dtype.F32, 2, 24, 32);
+            Tensor attended;
+            try (NativeScope forward = new NativeScope()) {
+                attended = forward.toEnclosing(Attention.attend(half, half, half, null, true, 0, SCALE));
+            }
+            attended.mul(weights).sum().backward();
+            Attention.attend(wide, wide, wide, null, true, 0, SCALE)
+                    .mul(exact(weights))
+                    .sum()
+                    .backward();
+            double off = relative(half.grad(), wide.grad());
+            assertTrue(off < 2e-2, "off by " + off);
+        }
+    }
+
     /** The score of the hidden key is above the largest number of float16, and what hides it must be further below. */
     @ParameterizedTest
     @EnumSource(
