@@ -44,7 +44,7 @@ final class AdamWUpdate implements FactorUpdate {
 
     @Override
     public Tensor direction(Tensor momentum, Tensor k, Basis basis, long t) {
-        return second.direction(momentum, k, basis.inverse().to(momentum.scalar_type()), t);
+        return second.direction(momentum, k, basis, t);
     }
 
     @Override

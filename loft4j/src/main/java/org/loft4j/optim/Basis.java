@@ -169,13 +169,21 @@ final class Basis implements AutoCloseable {
     }
 
     /**
+     * {@code S⁻¹·F}, {@code (r, length)}, in the type of the factor: {@code x·Fᵀ·S⁻¹} are the coordinates of rows x in the factor.
+     * Formed in float64, since S⁻¹ has the condition of F squared, and what is formed has that of F.
+     */
+    Tensor projector() {
+        Tensor f = factor.wide(pair);
+        return inverse().mm(f.to(ScalarType.Double)).to(f.scalar_type());
+    }
+
+    /**
      * {@code X·(I − P_F)}: of coordinates of this factor, what the other one cannot reach.
      *
      * @param x {@code (r, length)}
-     * @param wide the factor itself, {@code (r, length)}
      */
-    Tensor beyondReach(Tensor x, Tensor wide) {
-        return x.sub(x.mm(wide.t()).mm(inverse().to(x.scalar_type())).mm(wide));
+    Tensor beyondReach(Tensor x) {
+        return x.sub(x.mm(factor.wide(pair).t()).mm(projector()));
     }
 
     /** The condition number of S; infinite for a singular matrix. */

@@ -35,7 +35,7 @@ final class CrossTermDiagonal implements SecondMoment {
     }
 
     @Override
-    public Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t) {
+    public Tensor direction(Tensor m, Tensor k, Basis basis, long t) {
         double bound = QuotientBound.at(config, t);
         Tensor v = diagonal(m).clamp_min_(new Scalar(0.0));
         return FactorMoment.quotient(config, m, v, t)

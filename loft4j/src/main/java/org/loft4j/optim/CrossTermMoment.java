@@ -133,12 +133,12 @@ final class CrossTermMoment implements SecondMoment {
     }
 
     @Override
-    public Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t) {
-        Tensor projector = basisInverse.mm(basis).t().contiguous();
+    public Tensor direction(Tensor m, Tensor k, Basis basis, long t) {
+        Tensor projector = basis.projector().t().contiguous();
         Tensor direction = torch.zeros(new long[] {m.size(1), m.size(0)}, m.options());
         forEachTile(
                 m,
-                basis,
+                k,
                 t,
                 (row, column, d) ->
                         addProduct(direction.narrow(0, row, d.size(0)), d, projector.narrow(0, column, d.size(1))));

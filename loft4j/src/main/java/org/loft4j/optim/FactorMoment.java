@@ -37,7 +37,7 @@ final class FactorMoment implements SecondMoment {
     }
 
     @Override
-    public Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t) {
+    public Tensor direction(Tensor m, Tensor k, Basis basis, long t) {
         return quotient(config, m, v, t);
     }
 

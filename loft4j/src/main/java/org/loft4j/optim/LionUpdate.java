@@ -38,7 +38,7 @@ final class LionUpdate implements FactorUpdate {
 
     @Override
     public Tensor direction(Tensor c, Tensor k, Basis basis, long t) {
-        Tensor projector = basis.inverse().to(c.scalar_type()).mm(k).t();
+        Tensor projector = basis.projector().t();
         Tensor direction = torch.zeros(new long[] {c.size(1), c.size(0)}, c.options());
         Tiles tiles = Tiles.of(c);
         tiles.along(

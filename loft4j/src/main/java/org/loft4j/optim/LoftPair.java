@@ -161,7 +161,7 @@ final class LoftPair implements PairRule {
                 state(factor).transport(basis.inverse().mm(basis.gram()).cpu(), t);
             }
             boolean rests = t > 1 && moves(factor, t - 1) && !moves(factor, t);
-            Resting resting = rests ? new Resting(factor.wide(pair), basis(factor), basis) : null;
+            Resting resting = rests ? new Resting(basis(factor), basis) : null;
             momenta.put(factor, state(factor).accumulate(gradScale, resting, t));
         }
 
@@ -187,7 +187,7 @@ final class LoftPair implements PairRule {
         Tensor k = factor.other().wide(pair);
         Tensor d = state(factor).direction(momentum, k, basis(factor.other()), t);
         if (config.tangent() && factor == Factor.A) {
-            return basis(Factor.A).beyondReach(d, Factor.A.wide(pair));
+            return basis(Factor.A).beyondReach(d);
         }
         return d;
     }

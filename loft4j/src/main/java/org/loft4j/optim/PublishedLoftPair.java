@@ -103,8 +103,7 @@ final class PublishedLoftPair implements PairRule {
         if (factor != Factor.activeAt(t)) {
             return null;
         }
-        Tensor inverse = basis.inverse().to(m.scalar_type());
-        Tensor d = second.direction(m, factor.other().wide(pair), inverse, t);
+        Tensor d = second.direction(m, factor.other().wide(pair), basis, t);
         Tensor decayed = factor.wide(pair).mul(new Scalar(1 - config.weightDecay()));
         return decayed.sub_(d, new Scalar(learningRate));
     }

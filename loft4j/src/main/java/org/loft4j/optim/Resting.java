@@ -3,16 +3,15 @@ package org.loft4j.optim;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * A factor that rests in a step after it has moved, wide {@code F: (r, length)}.
+ * A factor that rests in a step after it has moved.
  *
- * @param f the factor
- * @param own what F is to the other factor
- * @param basis what the other factor is to F
+ * @param own what it is to the other factor
+ * @param basis what the other factor is to it
  */
-record Resting(Tensor f, Basis own, Basis basis) {
+record Resting(Basis own, Basis basis) {
     /** Of coordinates {@code (r, length)}, what the other factor cannot reach. */
     Tensor own(Tensor x) {
-        return own.beyondReach(x, f);
+        return own.beyondReach(x);
     }
 
     /** The metric of the coordinates, {@code S = K·Kᵀ}, in the type of x. */

@@ -36,12 +36,12 @@ interface SecondMoment extends AutoCloseable {
      * The step in factor coordinates, before the learning rate.
      *
      * @param m first moment {@code (r, length)}
-     * @param basis the other factor as {@code (r, columns)}
-     * @param basisInverse inverse of the basis' Gram matrix, {@code (r, r)}, in the dtype of the factor
+     * @param k the other factor as {@code (r, columns)}
+     * @param basis what k is to the factor
      * @param t number of this step, from 1
      * @return {@code (r, length)}
      */
-    Tensor direction(Tensor m, Tensor basis, Tensor basisInverse, long t);
+    Tensor direction(Tensor m, Tensor k, Basis basis, long t);
 
     /** Share of the entries of {@code √(V/c₂)} below ε among those with a momentum, in one tile of W or in factor space. */
     double epsShare(Tensor m, Tensor basis, long t);
