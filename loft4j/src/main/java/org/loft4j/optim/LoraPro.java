@@ -3,6 +3,7 @@ package org.loft4j.optim;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -58,7 +59,7 @@ public final class LoraPro {
         return torch.where(sums.gt(new Scalar(0.0)), sums.reciprocal(), new Scalar(0.0));
     }
 
-    /** The adjusted gradients of both factors, float64. */
+    /** What there is for each of the factors, float64. */
     private record Adjusted(Tensor a, Tensor b) {}
 
     private static final class Rule implements PairRule {
@@ -103,11 +104,8 @@ public final class LoraPro {
             Scalar s = new Scalar(pair.scale());
             Adjusted grad = proj(exact(pair.loraA().grad()), exact(pair.loraB().grad()));
 
-            Tensor full = b.mm(rounded(grad.a)).add_(rounded(grad.b).mm(a)).mul_(new Scalar(pair.scale() * gradScale));
-            moments.accumulate(full);
-            Tensor d = moments.quotient(t);
-
-            Adjusted step = proj(exact(b.t().mm(d).mul_(s)), exact(d.mm(a.t()).mul_(s)));
+            Adjusted ofW = quotient(a, b, rounded(grad.a), rounded(grad.b), gradScale, t);
+            Adjusted step = proj(ofW.a.mul_(s), ofW.b.mul_(s));
             Tensor x = sylvester(
                     gramB.gram(), gramA.gram(), step.a.mm(exact(a).t()).neg());
             Tensor stepA = step.a.add(x.mm(exact(a)));
@@ -117,6 +115,27 @@ public final class LoraPro {
             a.mul_(decay).sub_(rounded(stepA), new Scalar(learningRate));
             b.mul_(decay).sub_(rounded(stepB), new Scalar(learningRate));
             reloaded();
+        }
+
+        /**
+         * {@code Bᵀ·D} and {@code D·Aᵀ}, after the moments have taken in {@code gradScale·G̃}: some rows of W after the others, since
+         * each element of D goes its own way, so that beside the moments nothing of the size of W is held.
+         */
+        private Adjusted quotient(Tensor a, Tensor b, Tensor gradA, Tensor gradB, double gradScale, long t) {
+            Scalar scale = new Scalar(pair.scale() * gradScale);
+            Tensor ofA = torch.zeros_like(exact(a));
+            Tensor ofB = torch.empty_like(exact(b));
+            // G̃, the root and D of a row at once
+            Tiles.of(a).along(b.size(0), 3 * a.size(1), (from, count) -> {
+                UnaryOperator<Tensor> rows = whole -> whole.narrow(0, from, count);
+                Tensor strip = rows.apply(b);
+                Moments own = moments.some(rows);
+                own.accumulate(strip.mm(gradA).addmm_(rows.apply(gradB), a).mul_(scale));
+                Tensor d = own.quotient(t);
+                ofA.add_(strip.t().mm(d));
+                rows.apply(ofB).copy_(d.mm(a.t()));
+            });
+            return new Adjusted(ofA, ofB);
         }
 
         private Adjusted proj(Tensor gradA, Tensor gradB) {

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Random;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -90,6 +91,31 @@ class PeerTranscriptionTest {
             }
         }
         System.out.println("PeerTranscriptionTest " + method + ": largest relative deviation " + worst);
+    }
+
+    /** Of which LoRA-Pro goes over some rows after the others. */
+    @Test
+    void loraProFollowsItOnAMatrixOfManyRows() {
+        long seed = Long.getLong("tests.seed", 7L);
+        System.out.println("PeerTranscriptionTest lora-pro, many rows: seed " + seed);
+        Random random = new Random(seed);
+        double[][] a = Matrices.gaussian(random, 2, 5);
+        double[][] b = Matrices.gaussian(random, 1100, 2);
+        double[][] target = Matrices.gaussian(random, 1100, 5);
+        AdamWConfig config = AdamWConfig.defaults();
+        PeerTranscription expected = PeerTranscription.of("lora-pro", a, b, 2, config);
+        try (NativeScope scope = new NativeScope()) {
+            LowRankPair pair = pair(a, b, 2);
+            try (OptimizerGroups groups = optimizer("lora-pro", pair, config)) {
+                for (int step = 1; step <= 5; step++) {
+                    step(groups, pair, target, 0);
+                    double[][] w = Matrix.scaled(2, Matrix.mul(expected.b, expected.a));
+                    expected.step(Matrix.add(w, -1, target), RATE, 0);
+                }
+            }
+            double worst = Math.max(deviation(expected.a, pair.loraA()), deviation(expected.b, pair.loraB()));
+            assertTrue(worst <= 1e-9, "relative deviation " + worst);
+        }
     }
 
     /** Stopped after five steps, saved, loaded into a fresh optimizer on copies of the factors: the same bits after ten. */
