@@ -60,8 +60,7 @@ final class AskedTexts implements AutoCloseable {
      * @param pairs a second text for each; null for none
      * @param usable whether the tokenizer makes at least one token of a text
      */
-    static AskedTexts of(
-            String option, List<String> texts, @Nullable List<String> pairs, Predicate<String> usable) {
+    static AskedTexts of(String option, List<String> texts, @Nullable List<String> pairs, Predicate<String> usable) {
         Iterator<String> left = texts.iterator();
         Iterator<String> second = pairs == null ? Collections.emptyIterator() : pairs.iterator();
         long[] number = {0};

@@ -42,7 +42,7 @@ final class DeviceFlags {
      */
     static void warn(ModelDescription model, PrintWriter err) {
         Dtype dtype = model.dtype();
-        boolean half = dtype == Dtype.BF16 || dtype == Dtype.F16;
+        boolean half = dtype.isHalf();
         if (half && model.device().kind() == DeviceSpec.Kind.CPU) {
             double own = ProductTime.overFloat32(dtype);
             if (own >= SLOW) {

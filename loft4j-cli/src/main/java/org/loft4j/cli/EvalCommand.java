@@ -141,7 +141,8 @@ final class EvalCommand implements Verb {
     }
 
     /** @param length what is said as JSON of the length to which rows were cut */
-    private void print(LoadedModel loaded, Evaluation evaluation, int rows, Map<String, Object> length) throws IOException {
+    private void print(LoadedModel loaded, Evaluation evaluation, int rows, Map<String, Object> length)
+            throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         ConfusionMatrix confusion = evaluation.confusion();
         ClassScores classes = confusion == null

@@ -183,7 +183,9 @@ final class PredictCommand implements Verb {
                     classify(
                             asked,
                             count,
-                            some -> some.stream().map(one -> words.classify(one.text())).toList(),
+                            some -> some.stream()
+                                    .map(one -> words.classify(one.text()))
+                                    .toList(),
                             this::printWords);
                 }
                 return;

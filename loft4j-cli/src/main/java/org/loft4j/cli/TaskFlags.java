@@ -9,13 +9,13 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.data.DataFiles;
 import org.loft4j.cli.compare.Comparison;
 import org.loft4j.cli.compare.ComparisonData;
 import org.loft4j.cli.demo.CacheDirectory;
 import org.loft4j.cli.demo.DemoTask;
 import org.loft4j.cli.reproduce.RealTask;
 import org.loft4j.data.ChatFormat;
+import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
@@ -121,8 +121,7 @@ final class TaskFlags {
         TrainingRows rows = TrainingRows.read(task, flags, evalData, 0, known, 0);
         rows.tellOfClasses(verb.commandLine().getErr());
         List<Row> test = TrainingRows.alike(
-                DataFiles.read(
-                        Objects.requireNonNull(testData), flags.columns(task == Task.SEQUENCE_CLASSIFICATION)),
+                DataFiles.read(Objects.requireNonNull(testData), flags.columns(task == Task.SEQUENCE_CLASSIFICATION)),
                 rows.train().get(0));
         int length = RowLength.of(
                 maxLength,

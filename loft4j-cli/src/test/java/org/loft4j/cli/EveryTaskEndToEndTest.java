@@ -55,20 +55,26 @@ class EveryTaskEndToEndTest {
         assertEquals("blue box", predicted.get(0).get("text").asText());
         assertEquals("red ball", predicted.get(0).get("text_pair").asText());
         assertEquals("red", predicted.get(0).get("label").asText());
-        Captured plain = Captured.loft(
-                arguments(adapter(run), "predict", "--text", "red box", "--text-pair", "blue blue ball"));
+        Captured plain =
+                Captured.loft(arguments(adapter(run), "predict", "--text", "red box", "--text-pair", "blue blue ball"));
         assertEquals(0, plain.status(), plain.err());
         assertTrue(plain.out().matches("blue\\t0\\.\\d+\\tred box\\tblue blue ball\\R"), plain.out());
         Path single = TinyModels.colours(folder.resolve("colours.csv"), 8);
         Captured apart = Captured.loft(arguments(
-                new String[] {"--eval-data", single.toString(), "--output", folder.resolve("x").toString()},
+                new String[] {
+                    "--eval-data",
+                    single.toString(),
+                    "--output",
+                    folder.resolve("x").toString()
+                },
                 "train",
                 "--model",
                 STORIES.toString(),
                 "--task",
                 "sequence-classification",
                 "--data",
-                Files.writeString(folder.resolve("p.csv"), "text,text_pair,label\na,b,c\n").toString()));
+                Files.writeString(folder.resolve("p.csv"), "text,text_pair,label\na,b,c\n")
+                        .toString()));
         assertTrue(apart.err().contains("and the rows to learn from hold pairs of texts"), apart.err());
     }
 

@@ -361,7 +361,8 @@ class HandingOverTest {
         assertEquals(-1, Files.mismatch(first.resolve("tokenizer.json"), both.resolve("tokenizer.json")));
 
         Files.writeString(second.resolve("chat_template.jinja"), "two");
-        Files.writeString(second.resolve("loft_task.json"), task.replace("16", "32").replace("%d", "2"));
+        Files.writeString(
+                second.resolve("loft_task.json"), task.replace("16", "32").replace("%d", "2"));
         Path unlike = directory.resolve("unlike");
         Captured warned = combine(first, second, unlike);
         assertEquals(0, warned.status(), warned.err());

@@ -124,7 +124,7 @@ public final class Attention {
      */
     private static Tensor attendByGroup(
             Tensor query, Tensor key, Tensor value, @Nullable Tensor bias, double dropout, double scale) {
-        if (isHalf(Dtype.of(query)) && isOnProcessor(query)) {
+        if (Dtype.of(query).isHalf() && isOnProcessor(query)) {
             return attendByGroup(wide(query), wide(key), wide(value), bias == null ? null : wide(bias), dropout, scale)
                     .to(Dtype.of(query).scalarType());
         }
@@ -149,11 +149,7 @@ public final class Attention {
      * float32, take a twelfth to an eightieth of its time (docs/performance.md). A single query it does as fast as they.
      */
     private static boolean isSlowFused(Tensor query) {
-        return isHalf(Dtype.of(query)) && query.size(1) > 1 && isOnProcessor(query);
-    }
-
-    private static boolean isHalf(Dtype dtype) {
-        return dtype == Dtype.BF16 || dtype == Dtype.F16;
+        return Dtype.of(query).isHalf() && query.size(1) > 1 && isOnProcessor(query);
     }
 
     /**
@@ -163,7 +159,7 @@ public final class Attention {
      * @param unfused whether it is for {@link #attendUnfused}
      */
     static Dtype biasDtype(Dtype heads, DeviceSpec device, boolean unfused) {
-        return isHalf(heads) && (unfused || device.kind() == DeviceSpec.Kind.CPU) ? Dtype.F32 : heads;
+        return heads.isHalf() && (unfused || device.kind() == DeviceSpec.Kind.CPU) ? Dtype.F32 : heads;
     }
 
     /** The same result by another way: unfused where the rows are short or the scores few, else in float32. */
@@ -216,7 +212,7 @@ public final class Attention {
         long heads = query.size(2);
         Tensor queries = query.transpose(1, 2);
         Tensor keys = shared(key, heads).transpose(1, 2);
-        Tensor scores = isHalf(Dtype.of(query))
+        Tensor scores = Dtype.of(query).isHalf()
                 ? ScoreProduct.of(queries, keys, scale)
                 : queries.matmul(keys.transpose(2, 3)).mul(new Scalar(scale));
         scores = softcap > 0 ? softcap(scores, softcap) : scores;

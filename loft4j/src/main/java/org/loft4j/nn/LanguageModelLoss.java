@@ -147,10 +147,10 @@ public final class LanguageModelLoss {
             if (product.requires_grad()) {
                 backward(product, gradient);
             }
-            if (weight != null && Lanes.inside()) {
-                ofHead.add(weight, gradient, targets.hidden());
+            if (weight != null && canTake(weight.grad())) {
+                addProduct(weight.grad(), gradient, targets.hidden());
             } else if (weight != null) {
-                weight.grad().addmm_(gradient.t(), targets.hidden());
+                ofHead.add(weight, gradient, targets.hidden());
             }
             return sum;
         }
@@ -163,8 +163,8 @@ public final class LanguageModelLoss {
     }
 
     /**
-     * The weight of the head, if there is something that its gradient can be added to: autograd would make each part's as a
-     * matrix of its own before it is added.
+     * The weight of the head, if we add up its gradient: autograd would make each part's as a matrix of its own before it is added,
+     * and add in half types, which have too few digits for it.
      */
     private static @Nullable Tensor addedByUs(Linear head) {
         if (head.override() != null || !head.matrix().isWritable()) {
@@ -172,10 +172,33 @@ public final class LanguageModelLoss {
         }
         Tensor weight = head.weight();
         boolean learns = weight.requires_grad() && weight.is_leaf();
-        return learns && (Lanes.inside() || weight.grad().defined()) ? weight : null;
+        boolean half = Dtype.of(weight).isHalf();
+        return learns && (half || Lanes.inside() || weight.grad().defined()) ? weight : null;
     }
 
-    /** The gradient of the head over all parts of a lane, whose gradients are not for us to write: it goes to autograd as one. */
+    /** Whether parts go into a gradient as they come. In a lane it is not for us to write. */
+    private static boolean canTake(Tensor gradient) {
+        return !Lanes.inside() && gradient.defined() && !Dtype.of(gradient).isHalf();
+    }
+
+    /** {@code sum ← sum + gradientᵀ·hidden}; products in half types go into a sum in float32 some rows at a time. */
+    private static void addProduct(Tensor sum, Tensor gradient, Tensor hidden) {
+        if (Dtype.of(sum) == Dtype.of(gradient)) {
+            sum.addmm_(gradient.t(), hidden);
+            return;
+        }
+        boolean onProcessor = DeviceSpec.of(sum).kind() == DeviceSpec.Kind.CPU;
+        long rows = Math.max(LEAST_ROWS, (onProcessor ? BLOCK : CHUNK) / hidden.size(1));
+        for (long start = 0; start < sum.size(0); start += rows) {
+            try (NativeScope part = new NativeScope()) {
+                long count = Math.min(rows, sum.size(0) - start);
+                sum.narrow(0, start, count)
+                        .add_(gradient.narrow(1, start, count).t().mm(hidden));
+            }
+        }
+    }
+
+    /** The gradient of the head over all parts, where its own cannot take them: it goes to autograd as one. */
     private static final class HeadSum implements AutoCloseable {
         private @Nullable Tensor weight;
         private @Nullable Tensor sum;
@@ -184,16 +207,22 @@ public final class LanguageModelLoss {
             weight = leaf;
             if (sum == null) {
                 sum = NativeScope.keep(gradient.t().mm(hidden));
-            } else {
-                sum.addmm_(gradient.t(), hidden);
+                return;
             }
+            if (Dtype.of(sum).isHalf()) {
+                try (Tensor first = sum) {
+                    sum = NativeScope.keep(first.to(Dtype.F32.scalarType()));
+                }
+            }
+            addProduct(sum, gradient, hidden);
         }
 
         void deliver() {
             if (weight != null && sum != null) {
-                backward(weight, sum);
+                Tensor whole = sum.to(weight.scalar_type());
+                close();
+                backward(weight, whole);
             }
-            close();
         }
 
         @Override

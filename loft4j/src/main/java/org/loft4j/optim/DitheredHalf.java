@@ -23,8 +23,7 @@ final class DitheredHalf {
 
     /** Whether a tensor is of such a type. */
     static boolean holds(Tensor tensor) {
-        Dtype dtype = Dtype.of(tensor);
-        return dtype == Dtype.BF16 || dtype == Dtype.F16;
+        return Dtype.of(tensor).isHalf();
     }
 
     /**

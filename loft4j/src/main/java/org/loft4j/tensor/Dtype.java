@@ -40,7 +40,12 @@ public enum Dtype {
     }
 
     public boolean isFloating() {
-        return this == F64 || this == F32 || this == F16 || this == BF16;
+        return this == F64 || this == F32 || isHalf();
+    }
+
+    /** Whether it has too few digits for a sum of many, float16 and bfloat16. */
+    public boolean isHalf() {
+        return this == F16 || this == BF16;
     }
 
     public static Dtype of(Tensor tensor) {

@@ -10,6 +10,7 @@ import org.bytedeco.pytorch.VoidTensorHook;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.RandomStream;
@@ -58,6 +59,7 @@ final class LaneGradients implements AutoCloseable {
      * @param seed of the random numbers in the lanes
      */
     double backward(BatchLoss objective, BatchTensors batch, long seed) {
+        leaves.forEach(LaneGradients::widen);
         List<BatchTensors> parts = batch.split(lanes(batch.rows()), model);
         if (parts.size() == 1) {
             return objective.backward(model, batch);
@@ -83,6 +85,23 @@ final class LaneGradients implements AutoCloseable {
             sums.deliver();
         }
         return Arrays.stream(losses).sum();
+    }
+
+    /**
+     * Makes the gradient that batches before have left, if it is of a half type, one in float32: what comes goes into it as it is, by
+     * autograd and by {@link LaneSums}, and the optimizers take either. In bfloat16 a sum of equal shares stops to grow at the 256th,
+     * since the next is less than half of its last digit.
+     */
+    private static void widen(Tensor leaf) {
+        if (!Dtype.of(leaf).isHalf()) {
+            return;
+        }
+        try (NativeScope scope = new NativeScope()) {
+            Tensor before = leaf.grad();
+            if (before.defined() && Dtype.of(before).isHalf()) {
+                leaf.mutable_grad().put(before.to(Dtype.F32.scalarType()));
+            }
+        }
     }
 
     private int lanes(long rows) {

@@ -12,6 +12,7 @@ import org.loft4j.nn.Linear;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 
 /**
@@ -127,7 +128,7 @@ public record MemoryEstimate(
             this.adapted = lora == null ? Map.of() : lora.layers(model);
             Dtype dtype = model.description().dtype();
             this.size = dtype.bytes();
-            this.half = dtype == Dtype.BF16 || dtype == Dtype.F16;
+            this.half = dtype.isHalf();
             this.wide = Math.max(size, FLOAT);
         }
 
@@ -158,12 +159,19 @@ public record MemoryEstimate(
                     weightBytes(),
                     factors * wide + savedInFull * size,
                     state,
-                    movingElements(factors) * wide + 2 * trained * size,
+                    movingElements(factors) * wide + trained * bytesOfGradient(),
                     again ? inputs : kept,
                     loss(tokens),
                     own,
                     evaluation(largest),
                     plan.config().saveInBackground() ? saved(factors, savedInFull) + state : 0);
+        }
+
+        /** Of what is trained in full: half types of several micro-batches are added up in float32, in lanes beside autograd's own. */
+        private int bytesOfGradient() {
+            boolean inLanes = model.description().device().kind() == DeviceSpec.Kind.CPU;
+            boolean several = plan.config().gradientAccumulationSteps() > 1;
+            return several && inLanes ? size + wide : 2 * size;
         }
 
         private long saved(long factors, long savedInFull) {
@@ -314,7 +322,9 @@ public record MemoryEstimate(
             // back
             long ofLogit = half ? 2L * size + 2L * FLOAT : 2L * size;
             long hidden = 2 * tokens * model.description().hiddenSize() * size;
-            long head = plan.lora() == null ? vocabulary * model.description().hiddenSize() * size : 0;
+            // of several parts in half types a sum in float32, and what it is rounded to
+            long ofHead = half && tokens > rows ? FLOAT + size : size;
+            long head = plan.lora() == null ? vocabulary * model.description().hiddenSize() * ofHead : 0;
             return rows * vocabulary * ofLogit + hidden + head;
         }
 

@@ -9,9 +9,11 @@ import java.util.Map;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
@@ -21,9 +23,11 @@ import org.loft4j.nn.Losses;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 import org.loft4j.tensor.Threads;
 
 /** The loss in parts against the loss of all logits: sum, and gradients of every weight, after two backward passes. */
@@ -109,6 +113,32 @@ class LanguageModelLossTest {
                 assertTrue(inLane <= tolerance, rows + " rows, in a lane: " + inLane);
                 assertEquals(whole, loss.sum(input, labels), tolerance * whole);
             }
+        }
+    }
+
+    /** Each position by itself, 600 alike: in bfloat16 the sum of their gradients would stop at the 256th. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void manyPartsOfABfloat16HeadAllCount(boolean inLane) throws Exception {
+        try (NativeScope scope = new NativeScope();
+                Threads two = Threads.of(2);
+                Fixture fixture = Fixture.open("llama_gqa");
+                Decoder model = open(fixture, Dtype.BF16)) {
+            Tensor head = model.head().weight();
+            head.set_requires_grad(true);
+            Tensor ids = torch.full(new long[] {100, 7}, new Scalar(3L), Tensors.options(Dtype.I64, DeviceSpec.CPU));
+            TokenInput input = new TokenInput(ids, null);
+            LanguageModelLoss.ofRows(model, 600).backward(input, ids, SCALE);
+            Map<String, Tensor> expected = gradients(Map.of("head", head));
+            LanguageModelLoss parts = LanguageModelLoss.ofRows(model, 1);
+            Lanes.run(inLane ? 2 : 1, lane -> {
+                if (lane == 0) {
+                    assertEquals(inLane, Lanes.inside());
+                    parts.backward(input, ids, SCALE);
+                }
+            });
+            double off = difference(expected, gradients(Map.of("head", head)));
+            assertTrue(off <= 0.01, "off by " + off);
         }
     }
 

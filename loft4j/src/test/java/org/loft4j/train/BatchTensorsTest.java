@@ -42,8 +42,7 @@ class BatchTensorsTest {
 
     private static Model open(String fixture) throws IOException {
         return Models.open(
-                Path.of("src/test/resources/fixtures").resolve(fixture),
-                ModelOptions.of(Task.SEQUENCE_CLASSIFICATION));
+                Path.of("src/test/resources/fixtures").resolve(fixture), ModelOptions.of(Task.SEQUENCE_CLASSIFICATION));
     }
 
     private static double[] logits(Model model, Batch batch) {
@@ -75,7 +74,11 @@ class BatchTensorsTest {
         try (Model model = open("roberta_cls");
                 NativeScope scope = new NativeScope();
                 NoGradGuard noGrad = new NoGradGuard()) {
-            assertEquals(1, model.weights().get("roberta.embeddings.token_type_embeddings.weight").size(0));
+            assertEquals(
+                    1,
+                    model.weights()
+                            .get("roberta.embeddings.token_type_embeddings.weight")
+                            .size(0));
             assertArrayEquals(logits(model, batch(null)), logits(model, batch(TYPES)), 0);
         }
     }

@@ -5,18 +5,21 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.data.PackedDataset;
 import org.loft4j.nn.Model;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 import org.loft4j.tensor.Threads;
@@ -29,9 +32,15 @@ class LaneGradientsTest {
     }
 
     private static List<double[]> gradients(int threads, double dropout, List<MiniBatch> batches, TrainConfig config) {
+        try (Model model = TinyRun.model()) {
+            return gradients(threads, model, dropout, batches, config);
+        }
+    }
+
+    private static List<double[]> gradients(
+            int threads, Model model, double dropout, List<MiniBatch> batches, TrainConfig config) {
         LoraConfig lora = new LoraConfig(4, 8, dropout, TargetModules.allLinear(), null, false, List.of());
         try (Threads some = Threads.of(threads);
-                Model model = TinyRun.model();
                 Trainable trainable = Trainable.create(model, lora, config);
                 NativeScope scope = new NativeScope()) {
             trainable.setTraining(true);
@@ -121,6 +130,30 @@ class LaneGradientsTest {
     void oneRowIsSharedWithNobody() throws Exception {
         List<MiniBatch> batches = padded(1);
         assertClose(gradients(1, Method.LORA, 0, batches), gradients(2, Method.LORA, 0, batches));
+    }
+
+    /** In bfloat16 a sum of equal shares would stop to grow at the 256th: half of the gradient would be lost. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void manyMicroBatchesOfABfloat16ModelAllCount(int threads) throws Exception {
+        MiniBatch batch = padded(2).get(0);
+        TrainConfig config = TinyRun.config(Method.FULL).build();
+        List<double[]> once;
+        List<double[]> often;
+        try (Model model = TinyRun.model(Dtype.BF16)) {
+            once = gradients(threads, model, 0, List.of(batch), config);
+            often = gradients(threads, model, 0, Collections.nCopies(512, batch), config);
+        }
+        for (int i = 0; i < once.size(); i++) {
+            double squared = 0;
+            double off = 0;
+            for (int j = 0; j < once.get(i).length; j++) {
+                squared += Math.pow(once.get(i)[j], 2);
+                off += Math.pow(often.get(i)[j] - once.get(i)[j], 2);
+            }
+            double relative = Math.sqrt(off / squared);
+            assertTrue(relative <= 0.01, "tensor " + i + " is off by " + relative);
+        }
     }
 
     @ParameterizedTest

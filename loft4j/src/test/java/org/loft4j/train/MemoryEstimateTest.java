@@ -166,6 +166,24 @@ class MemoryEstimateTest {
         assertEquals(lora.adapter(), frozen.adapter());
     }
 
+    /** What is trained in full in bfloat16 is added up over micro-batches in float32, beside what autograd adds up in the lanes. */
+    @Test
+    void gradientsOfHalfTypesThatAreAddedUpAreReckoned() {
+        TrainConfig.Builder config = TrainConfig.builder(Method.FULL);
+        MemoryPlan one = new MemoryPlan(
+                config.build(),
+                null,
+                LoadIn.FULL,
+                new MemoryPlan.Load(1, 8, 0, 0),
+                new MemoryPlan.Attention(4, false, false));
+        MemoryPlan several = one.with(config.gradientAccumulationSteps(2).build(), LoadIn.FULL, one.load());
+        try (Model model = MemoryProbe.model(Dtype.BF16)) {
+            long elements = model.weights().elements();
+            assertEquals(2 * 2 * elements, MemoryEstimate.of(model, one).gradients());
+            assertEquals((2 + 4) * elements, MemoryEstimate.of(model, several).gradients());
+        }
+    }
+
     /** All that a checkpoint holds is copied, and the next steps are taken beside the copy. */
     @ParameterizedTest
     @EnumSource(Method.class)
