@@ -9,7 +9,9 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 /**
  * The second moment of LoFT-AdamW (arXiv 2505.21289, blocks 4 and 5): for each column i of the factor the symmetric
@@ -204,8 +206,15 @@ final class CrossTermMoment implements SecondMoment {
     public double epsShare(Tensor m, Tensor basis, long t) {
         try (NativeScope scope = new NativeScope()) {
             long count = Math.min(m.size(1), 32);
-            Tensor v = packed.narrow(1, 0, count).t().to(wide).mm(squared(basis));
-            return SecondMoment.epsShare(config, m.narrow(1, 0, count).t().mm(basis), v, t);
+            Tensor counts = Tensors.zeros(Dtype.I64, DeviceSpec.of(m), 2);
+            Tensor rows = packed.narrow(1, 0, count).t().to(wide);
+            tiles.along(basis.size(1), packed.size(0), (column, width) -> {
+                Tensor a = basis.narrow(1, column, width);
+                Tensor v = rows.mm(squared(a));
+                counts.add_(
+                        SecondMoment.epsCounts(config, m.narrow(1, 0, count).t().mm(a), v, t));
+            });
+            return SecondMoment.share(counts);
         }
     }
 

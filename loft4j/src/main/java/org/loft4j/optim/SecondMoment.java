@@ -3,6 +3,9 @@ package org.loft4j.optim;
 import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.loft4j.tensor.Tensors;
 
 /** The second moment of one factor, and the step that it makes of the first. The factor is wide: {@code (r, length)}. */
 interface SecondMoment extends AutoCloseable {
@@ -48,10 +51,21 @@ interface SecondMoment extends AutoCloseable {
 
     /** The same of two tensors that hold M and V. */
     static double epsShare(LoftConfig config, Tensor m, Tensor v, long t) {
+        return share(epsCounts(config, m, v, t));
+    }
+
+    /** Of two tensors that hold M and V, the numbers that the share is made of: those below ε, and all with a momentum. */
+    static Tensor epsCounts(LoftConfig config, Tensor m, Tensor v, long t) {
         double c2 = 1 - Math.pow(config.beta2(), t);
         Tensor moved = m.ne(new Scalar(0.0));
         Tensor below = v.lt(new Scalar(config.eps() * config.eps() * c2)).logical_and(moved);
-        return below.sum().item_double() / Math.max(1, moved.sum().item_double());
+        return torch.stack(new TensorVector(below.sum(), moved.sum()));
+    }
+
+    /** Of numbers as {@link #epsCounts} has them. */
+    static double share(Tensor epsCounts) {
+        long[] counts = Tensors.toLongs(epsCounts);
+        return counts[0] / (double) Math.max(1, counts[1]);
     }
 
     @Override
