@@ -50,6 +50,23 @@ final class LaneGradients implements AutoCloseable {
         this.mostWaiting = Math.max(LITTLE, elements.getSum() / PART);
     }
 
+    /**
+     * Makes the gradient that batches before have left, if it is of a half type, one in float32: what comes goes into it as it is, by
+     * autograd and by {@link LaneSums}, and the optimizers take either. In bfloat16 a sum of equal shares stops to grow at the 256th,
+     * since the next is less than half of its last digit.
+     */
+    private static void widen(Tensor leaf) {
+        if (!Dtype.of(leaf).isHalf()) {
+            return;
+        }
+        try (NativeScope scope = new NativeScope()) {
+            Tensor before = leaf.grad();
+            if (before.defined() && Dtype.of(before).isHalf()) {
+                leaf.mutable_grad().put(before.to(Dtype.F32.scalarType()));
+            }
+        }
+    }
+
     /** Where the gradients of one lane go. */
     private record Share(LaneSums sums, int lane) {}
 
@@ -85,23 +102,6 @@ final class LaneGradients implements AutoCloseable {
             sums.deliver();
         }
         return Arrays.stream(losses).sum();
-    }
-
-    /**
-     * Makes the gradient that batches before have left, if it is of a half type, one in float32: what comes goes into it as it is, by
-     * autograd and by {@link LaneSums}, and the optimizers take either. In bfloat16 a sum of equal shares stops to grow at the 256th,
-     * since the next is less than half of its last digit.
-     */
-    private static void widen(Tensor leaf) {
-        if (!Dtype.of(leaf).isHalf()) {
-            return;
-        }
-        try (NativeScope scope = new NativeScope()) {
-            Tensor before = leaf.grad();
-            if (before.defined() && Dtype.of(before).isHalf()) {
-                leaf.mutable_grad().put(before.to(Dtype.F32.scalarType()));
-            }
-        }
     }
 
     private int lanes(long rows) {
