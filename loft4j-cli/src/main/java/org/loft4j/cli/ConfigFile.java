@@ -32,6 +32,11 @@ final class ConfigFile implements IDefaultValueProvider {
     /** Switches of Hugging Face's trainers for the half precisions, each with the dtype that it stands for. */
     static final Map<String, String> HALF = Map.of("bf16", "bfloat16", "fp16", "float16");
 
+    /** Where Hugging Face's trainers have the settings of a course of the learning rate, and the one that is known. */
+    static final String COURSE = "lr_scheduler_kwargs";
+
+    static final String COURSE_MINIMUM = "min_lr_rate";
+
     /**
      * What a key is set to.
      *
@@ -239,6 +244,10 @@ final class ConfigFile implements IDefaultValueProvider {
             }
             return;
         }
+        if (written.equals(COURSE)) {
+            takeCourse(file, value, keys);
+            return;
+        }
         String key = ConfigKeys.canonical(written);
         if (!keys.keys().contains(key)) {
             String nearest = keys.nearest(key);
@@ -253,6 +262,21 @@ final class ConfigFile implements IDefaultValueProvider {
             put(key, new Setting(file, elements, true));
         } else {
             problems.add(file + ": " + key + " must be a value or a list of values");
+        }
+    }
+
+    private void takeCourse(Path file, JsonNode value, ConfigKeys keys) {
+        if (value instanceof ObjectNode settingsOfCourse) {
+            settingsOfCourse.properties().forEach(entry -> {
+                if (entry.getKey().equals(COURSE_MINIMUM)) {
+                    take(file, entry.getKey(), entry.getValue(), keys);
+                } else {
+                    problems.add(file + ": of " + COURSE + " " + COURSE_MINIMUM + " alone is known, and there is "
+                            + entry.getKey());
+                }
+            });
+        } else if (!value.isNull()) {
+            problems.add(file + ": " + COURSE + " must hold a setting, as {" + COURSE_MINIMUM + ": 0.1} does");
         }
     }
 

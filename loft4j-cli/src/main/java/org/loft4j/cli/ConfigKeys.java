@@ -51,6 +51,7 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
     /** Other names that the field has for a setting. */
     private static final Map<String, String> ALIASES = Map.ofEntries(
             Map.entry("torch_dtype", "dtype"),
+            Map.entry("min_lr_rate", "min_lr_ratio"),
             Map.entry("max_seq_length", "max_length"),
             Map.entry("rank", "r"),
             Map.entry("lora_r", "r"),

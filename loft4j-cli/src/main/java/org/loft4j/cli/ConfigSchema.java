@@ -37,6 +37,17 @@ final class ConfigSchema {
             property.put("type", "boolean");
             properties.put(key, property);
         });
+        properties.put(
+                ConfigFile.COURSE,
+                Map.of(
+                        "description",
+                        "Another way to say " + ConfigFile.COURSE_MINIMUM + ".",
+                        "type",
+                        "object",
+                        "additionalProperties",
+                        false,
+                        "properties",
+                        Map.of(ConfigFile.COURSE_MINIMUM, Map.of("type", "number"))));
         Map<String, Object> schema = new LinkedHashMap<>();
         schema.put("$schema", "https://json-schema.org/draft/2020-12/schema");
         schema.put("title", "Settings of loft");

@@ -36,8 +36,15 @@ final class OptimizerFlags {
             converter = Words.OfSchedule.class,
             completionCandidates = WordLists.Schedules.class,
             description =
-                    "Course of the learning rate after the warm-up: linear or cosine, to 0, or constant (also constant_with_warmup). Default: linear.")
+                    "Course of the learning rate after the warm-up: linear or cosine, to 0 or --min-lr-ratio, or constant (also"
+                            + " constant_with_warmup); cosine_with_min_lr is cosine with that ratio. Default: linear.")
     Schedule.Kind schedule = Schedule.Kind.LINEAR;
+
+    @Option(
+            names = "--min-lr-ratio",
+            paramLabel = "SHARE",
+            description = "Share of the peak at which the course of the learning rate ends. Default: ${DEFAULT-VALUE}.")
+    double minLrRatio;
 
     @Option(
             names = "--warmup-ratio",
@@ -143,6 +150,7 @@ final class OptimizerFlags {
         }
         config.headLearningRate(headLearningRate)
                 .schedule(schedule)
+                .minLrRatio(minLrRatio)
                 .warmupSteps(warmupSteps)
                 .weightDecay(weightDecay)
                 .maxGradNorm(maxGradNorm)

@@ -140,6 +140,7 @@ class ConfigCommandTest {
         Set<String> keys = new TreeSet<>(ConfigKeys.all().keys());
         keys.addAll(ConfigKeys.aliases().keySet());
         keys.addAll(ConfigFile.HALF.keySet());
+        keys.add(ConfigFile.COURSE);
         return keys;
     }
 

@@ -80,6 +80,21 @@ class ConfigFileTest {
         assertTrue(asked.contains("warmup_steps and warmup_ratio exclude each other"), asked);
     }
 
+    /** As Transformers takes it, as the key itself, and refused where more is asked for. */
+    @Test
+    void theMinimumOfACourseMayStandAmongItsSettings() throws IOException {
+        String required =
+                "model: somewhere\ntrain_file: rows.csv\noutput_dir: run\nlr_scheduler_type: cosine_with_min_lr\n";
+        TrainCommand nested = parse(required + "lr_scheduler_kwargs: {min_lr_rate: 0.1}\n");
+        assertEquals(Schedule.Kind.COSINE_WITH_MIN_LR, nested.config().schedule());
+        assertEquals(0.1, nested.config().minLrRatio());
+        assertEquals(0.2, parse(required + "min_lr_ratio: 0.2\n").config().minLrRatio());
+        Path file = write(required + "lr_scheduler_kwargs: {min_lr: 1e-6}\n");
+        String err = Captured.loft("train", "--config", file.toString()).err();
+        assertTrue(
+                err.contains(file + ": of lr_scheduler_kwargs min_lr_rate alone is known, and there is min_lr"), err);
+    }
+
     @Test
     void settingsOfRivalsAreOptionsAndKeys() throws IOException {
         String required = "model: somewhere\ntrain_file: rows.csv\noutput_dir: run\n";
@@ -285,6 +300,7 @@ class ConfigFileTest {
                 "group_by_length: perhaps | group_by_length: 'perhaps' is neither true nor false",
                 "method: lofty | method must be one of",
                 "bf16: perhaps | bf16: 'perhaps' is neither true nor false",
+                "lr_scheduler_kwargs: 1 | lr_scheduler_kwargs must hold a setting, as {min_lr_rate: 0.1} does",
             })
     void aValueThatCannotBeReadIsNamedAndNoOtherSettingGetsLost(String line, String message) throws IOException {
         Path file = write("model: a\ntrain_file: b.csv\noutput_dir: run\n" + line + "\n");

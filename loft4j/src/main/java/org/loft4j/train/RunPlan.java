@@ -71,12 +71,14 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
             "warmup_ratio",
             "warmup_steps",
             "lr_scheduler_type",
+            "min_lr_ratio",
             "max_grad_norm",
             "weight_decay");
 
     private static Map<String, Object> unnamed() {
         Map<String, Object> settings = new HashMap<>(PeerSettings.defaults().toMap());
         settings.put("warmup_steps", 0);
+        settings.put("min_lr_ratio", 0.0);
         return Map.copyOf(settings);
     }
 

@@ -26,6 +26,7 @@ import org.loft4j.optim.Schedule;
  * @param headLearningRate peak learning rate of a classifier's head, of {@link Method#FULL} too, and of modules that the model's
  *     files lacked; pretrained modules that are trained in full beside an adapter have the lower one of the two rates
  * @param schedule course of the learning rate after the warm-up
+ * @param minLrRatio share of the peak at which the course of the learning rate ends, in [0, 1)
  * @param warmupRatio share of the steps over which the learning rate rises, in [0, 1); 0 where {@code warmupSteps} says it
  * @param warmupSteps steps over which it rises, however many the run has; 0 for the share
  * @param weightDecay decoupled weight decay; biases and norms have none
@@ -61,6 +62,7 @@ public record TrainConfig(
         double learningRate,
         double headLearningRate,
         Schedule.Kind schedule,
+        double minLrRatio,
         double warmupRatio,
         long warmupSteps,
         double weightDecay,
@@ -99,6 +101,10 @@ public record TrainConfig(
         check(problems, () -> Checks.atLeast("gradient_accumulation_steps", gradientAccumulationSteps, 1));
         check(problems, () -> Checks.positive("learning_rate", learningRate));
         check(problems, () -> Checks.positive("head_learning_rate", headLearningRate));
+        check(problems, () -> Checks.fraction("min_lr_ratio", minLrRatio));
+        if (schedule == Schedule.Kind.COSINE_WITH_MIN_LR && minLrRatio == 0) {
+            problems.add("lr_scheduler_type cosine_with_min_lr needs a min_lr_ratio above 0: set it, or take cosine");
+        }
         check(problems, () -> Checks.fraction("warmup_ratio", warmupRatio));
         check(problems, () -> Checks.atLeast("warmup_steps", warmupSteps, 0));
         if (warmupSteps > 0 && warmupRatio > 0) {
@@ -169,6 +175,7 @@ public record TrainConfig(
         map.put("learning_rate", learningRate);
         map.put("head_learning_rate", headLearningRate);
         map.put("lr_scheduler_type", schedule.name().toLowerCase(Locale.ROOT));
+        map.put("min_lr_ratio", minLrRatio);
         map.put("warmup_ratio", warmupRatio);
         map.put("warmup_steps", warmupSteps);
         map.put("weight_decay", weightDecay);
@@ -205,6 +212,7 @@ public record TrainConfig(
         private double learningRate;
         private double headLearningRate = Method.HEAD_LEARNING_RATE;
         private Schedule.Kind schedule = Schedule.Kind.LINEAR;
+        private double minLrRatio;
         private @Nullable Double warmupRatio;
         private long warmupSteps;
         private double weightDecay;
@@ -272,6 +280,11 @@ public record TrainConfig(
 
         public Builder schedule(Schedule.Kind value) {
             schedule = value;
+            return this;
+        }
+
+        public Builder minLrRatio(double value) {
+            minLrRatio = value;
             return this;
         }
 
@@ -410,6 +423,7 @@ public record TrainConfig(
                     learningRate,
                     headLearningRate,
                     schedule,
+                    minLrRatio,
                     warmupRatio == null ? (warmupSteps > 0 ? 0 : WARMUP_RATIO) : warmupRatio,
                     warmupSteps,
                     weightDecay,

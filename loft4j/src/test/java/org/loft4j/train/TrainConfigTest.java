@@ -14,6 +14,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.optim.LoftBlock;
 import org.loft4j.optim.LoraPlus;
 import org.loft4j.optim.RefLora;
+import org.loft4j.optim.Schedule;
 import org.loft4j.tensor.Dtype;
 
 class TrainConfigTest {
@@ -51,6 +52,19 @@ class TrainConfigTest {
                         "adam_beta2 must lie in [0, 1), got 1.0",
                         "metric_for_best_model must be the name of a score, such as loss, accuracy, macro_f1, matthews, perplexity, precision, recall, f1, got Macro F1"),
                 message.lines().toList());
+    }
+
+    @Test
+    void aCourseThatIsNamedForItsMinimumNeedsOne() {
+        TrainConfig.Builder builder = TrainConfig.builder(Method.LOFT).schedule(Schedule.Kind.COSINE_WITH_MIN_LR);
+        assertEquals(
+                "lr_scheduler_type cosine_with_min_lr needs a min_lr_ratio above 0: set it, or take cosine",
+                assertThrows(ConfigException.class, builder::build).getMessage());
+        assertEquals(0.1, builder.minLrRatio(0.1).build().toMap().get("min_lr_ratio"));
+        assertEquals(
+                "min_lr_ratio must lie in [0, 1), got 1.0",
+                assertThrows(ConfigException.class, () -> builder.minLrRatio(1).build())
+                        .getMessage());
     }
 
     @Test

@@ -31,6 +31,7 @@ enum ContenderOption {
     RSLORA,
     HEAD_LEARNING_RATE((config, value) -> config.headLearningRate(Double.parseDouble(value))),
     SCHEDULE((config, value) -> config.schedule(Schedule.Kind.parse(value))),
+    MIN_LR_RATIO((config, value) -> config.minLrRatio(Double.parseDouble(value))),
     WARMUP_RATIO((config, value) -> config.warmupSteps(0).warmupRatio(Double.parseDouble(value))),
     WEIGHT_DECAY((config, value) -> config.weightDecay(Double.parseDouble(value))),
     MAX_GRAD_NORM((config, value) -> config.maxGradNorm(Double.parseDouble(value))),
