@@ -22,7 +22,7 @@ import org.loft4j.tensor.Tensors;
 /** The gradients of a step of many tokens on a base in float16, beside those in float32. */
 class Float16GradientTest {
     /** Of all micro-batches of a step, of which one is taken here. */
-    private static final long TOKENS = 100_000;
+    private static final long TOKENS = 300_000;
 
     private static final Dataset DATA = TinyRun.counting(8, 3);
     private static final LoraConfig LORA = LoraConfig.of(4, 8, TargetModules.allLinear());
