@@ -14,7 +14,8 @@ import org.loft4j.tensor.Dtype;
 
 /**
  * Sorts texts into the classes that a model was trained for. Any number of threads may use it: they take turns, and one answer
- * uses all cores, on a thread of the classifier's own.
+ * uses all cores, on a thread of the classifier's own. Who is interrupted before its turn gets a
+ * {@link java.util.concurrent.CancellationException}, and stays interrupted.
  *
  * <pre>
  * try (Classifier classifier = Classifier.open(Path.of("run"))) {
@@ -111,7 +112,7 @@ public final class Classifier implements AutoCloseable {
         });
     }
 
-    /** Waits for the answer in progress, and frees the model. */
+    /** Waits for the answer in progress, refuses those that wait for their turn, and frees the model. */
     @Override
     public void close() {
         turns.close(opened::close);

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -28,7 +29,7 @@ final class InTurn {
     private final ThreadPoolExecutor own;
     private @Nullable Visit visit;
     private volatile @Nullable Thread working;
-    private boolean closed;
+    private volatile boolean closed;
 
     /** @param name what is used, for messages */
     InTurn(String name) {
@@ -48,27 +49,41 @@ final class InTurn {
     }
 
     /**
-     * Works on the calling thread while others wait for their turn.
+     * Works on the calling thread while others wait for their turn. Who has the turn may use it again, though it be closing.
      *
-     * @throws IllegalStateException if it was closed
+     * @throws IllegalStateException if it was closed, while this one waited too
+     * @throws CancellationException if the thread is interrupted before its turn has come; it stays interrupted
      */
     <T> T use(Supplier<T> work) {
-        if (isWorking()) {
-            // the model asks itself: whoever waits for it has the turn
+        // the model may ask itself: whoever waits for it has the turn
+        if (isWorking() || lock.isHeldByCurrentThread()) {
             return work.get();
         }
-        lock.lock();
+        requireOpen();
         try {
-            if (closed) {
-                throw new IllegalStateException("the " + name + " is closed");
-            }
+            lock.lockInterruptibly();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CancellationException("the thread was interrupted before its turn at the " + name + " came");
+        }
+        try {
+            requireOpen();
             return work.get();
         } finally {
             lock.unlock();
         }
     }
 
-    /** Within {@link #use}: works on the model's thread while this one waits, an interrupt notwithstanding. */
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the " + name + " is closed");
+        }
+    }
+
+    /**
+     * Within {@link #use}: works on the model's thread while this one waits. An interrupt does not end the wait: the work may
+     * {@linkplain #requireWanted look for it}, and the thread is interrupted still when it goes on.
+     */
     <T> T apart(Supplier<T> work) {
         if (isWorking()) {
             return work.get();
@@ -95,8 +110,20 @@ final class InTurn {
         Visit present = Objects.requireNonNull(visit);
         present.model().ask(present.asking(), () -> {
             work.run();
+            present.asking().noteInterrupt();
             return true;
         });
+    }
+
+    /**
+     * Within {@link #apart}, on the model's thread.
+     *
+     * @throws CancellationException if the thread that asked was interrupted since, and has not cleared that while it worked itself
+     */
+    void requireWanted() {
+        if (Objects.requireNonNull(visit).asking().isInterrupted()) {
+            throw new CancellationException("the thread that asked the " + name + " was interrupted");
+        }
     }
 
     private <T> T atWork(Supplier<T> work) {
@@ -128,7 +155,7 @@ final class InTurn {
     }
 
     /**
-     * Waits for who is at work, and closes once.
+     * Waits for who is at work, and closes once. Who waits for a turn by then gets none.
      *
      * @throws IllegalStateException if the caller is at work itself
      */
@@ -137,10 +164,10 @@ final class InTurn {
             throw new IllegalStateException("the " + name + " cannot be closed while it answers this very thread:"
                     + " close it when the answer is there");
         }
+        closed = true;
         lock.lock();
         try {
-            if (!closed) {
-                closed = true;
+            if (!own.isShutdown()) {
                 own.shutdown();
                 release.run();
             }
@@ -158,6 +185,7 @@ final class InTurn {
 
         // has room without an allocation, which may fail where memory has run out
         private final BlockingQueue<Runnable> tasks = new ArrayBlockingQueue<>(1);
+        private volatile boolean interrupted;
 
         @Override
         public void execute(Runnable task) {
@@ -178,20 +206,28 @@ final class InTurn {
         }
 
         private Runnable next() {
-            boolean interrupted = false;
-            try {
-                while (true) {
-                    try {
-                        return tasks.take();
-                    } catch (InterruptedException e) {
-                        interrupted = true;
+            while (true) {
+                try {
+                    Runnable task = tasks.take();
+                    if (interrupted) {
+                        // for the task to see, which may clear it
+                        interrupted = false;
+                        Thread.currentThread().interrupt();
                     }
-                }
-            } finally {
-                if (interrupted) {
-                    Thread.currentThread().interrupt();
+                    return task;
+                } catch (InterruptedException e) {
+                    interrupted = true;
                 }
             }
+        }
+
+        /** On its own thread, before the other one goes on. */
+        void noteInterrupt() {
+            interrupted = Thread.currentThread().isInterrupted();
+        }
+
+        boolean isInterrupted() {
+            return interrupted;
         }
     }
 

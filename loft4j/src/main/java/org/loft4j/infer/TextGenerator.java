@@ -24,6 +24,10 @@ import org.loft4j.tensor.Dtype;
  * Continues texts: tokens in, whole characters out, up to a stop string. Any number of threads may use it: they take turns, and
  * one answer uses all cores, on a thread of the generator's own, which {@link #close} ends.
  *
+ * <p>An answer is given up by interrupting the thread that asked, as {@link java.util.concurrent.Future#cancel} does: whether it
+ * waits for its turn or, at the next token, for its answer, it gets a {@link java.util.concurrent.CancellationException}, and
+ * stays interrupted.
+ *
  * <pre>
  * try (TextGenerator generator = TextGenerator.open(Path.of("run"))) {
  *     String text = generator.complete("Once upon a time", 60, SamplingConfig.GREEDY).text();
@@ -209,6 +213,7 @@ public final class TextGenerator implements AutoCloseable {
                 texts.add(new Text(new StreamingDecoder(tokenizer, prompt), new StopStrings(request.stopStrings()))));
         List<Continuation> made = generator.generate(
                 prompts, firstRow, request.maxNewTokens(), stopIds, request.sampling(), (row, id) -> {
+                    turns.requireWanted();
                     if (!stopIds.contains(id)) {
                         Text text = texts.get(row);
                         text.say(text.stops().add(text.decoder().add(id)), row, listener);
@@ -232,7 +237,7 @@ public final class TextGenerator implements AutoCloseable {
         return answers;
     }
 
-    /** Waits for the answer in progress, and frees what {@link #open(Path)} opened. */
+    /** Waits for the answer in progress, refuses those that wait for their turn, and frees what {@link #open(Path)} opened. */
     @Override
     public void close() {
         turns.close(() -> {

@@ -11,12 +11,16 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.loft4j.tensor.Threads;
 
 class InTurnTest {
@@ -144,18 +148,93 @@ class InTurnTest {
     }
 
     @Test
-    void anInterruptDoesNotEndTheWorkAndIsSeenByListeners() {
+    void anInterruptDoesNotEndTheWorkByItselfAndIsSeenByListeners() {
         List<Boolean> seen = new ArrayList<>();
-        Thread.currentThread().interrupt();
+        Thread asking = Thread.currentThread();
         String answer = inTurn.use(() -> inTurn.apart(() -> {
+            asking.interrupt();
             inTurn.back(() -> seen.add(Thread.currentThread().isInterrupted()));
+            assertThrows(CancellationException.class, inTurn::requireWanted);
             inTurn.back(() -> seen.add(Thread.interrupted()));
+            inTurn.requireWanted();
             inTurn.back(() -> seen.add(Thread.currentThread().isInterrupted()));
+            inTurn.back(asking::interrupt);
             return "answer";
         }));
-        assertFalse(Thread.interrupted());
+        assertTrue(Thread.interrupted());
         assertEquals("answer", answer);
         assertEquals(List.of(true, true, false), seen);
+    }
+
+    @Test
+    @Timeout(60)
+    void workThatLooksForAnInterruptIsGivenUp() {
+        Thread asking = Thread.currentThread();
+        assertThrows(
+                CancellationException.class,
+                () -> inTurn.use(() -> inTurn.apart(() -> {
+                    asking.interrupt();
+                    while (true) {
+                        inTurn.requireWanted();
+                        Thread.onSpinWait();
+                    }
+                })));
+        assertTrue(Thread.interrupted());
+        assertEquals("the next", inTurn.use(() -> inTurn.apart(() -> "the next")));
+    }
+
+    /** What asking ended in while another thread had the turn, by what was done to it or to all that wait. */
+    private List<Object> whileAnotherHasTheTurn(Consumer<Thread> done) throws InterruptedException {
+        List<Object> ends = new ArrayList<>();
+        Thread waiting = new Thread(() -> {
+            try {
+                ends.add(inTurn.use(() -> "answered"));
+            } catch (IllegalStateException e) {
+                ends.add(e.getClass());
+            }
+            ends.add(Thread.currentThread().isInterrupted());
+        });
+        inTurn.use(() -> {
+            startAndAwait(waiting);
+            done.accept(waiting);
+            return true;
+        });
+        waiting.join(60_000);
+        return ends;
+    }
+
+    private static void startAndAwait(Thread thread) {
+        thread.start();
+        while (thread.getState() != Thread.State.WAITING) {
+            Thread.onSpinWait();
+        }
+    }
+
+    @Test
+    @Timeout(60)
+    void whoWaitsForItsTurnMayGiveUp() throws InterruptedException {
+        assertEquals(List.of(CancellationException.class, true), whileAnotherHasTheTurn(waiting -> {
+            waiting.interrupt();
+            assertEnds(waiting);
+        }));
+        Thread.currentThread().interrupt();
+        assertThrows(CancellationException.class, () -> inTurn.use(() -> "answered"));
+        assertTrue(Thread.interrupted());
+        assertEquals(List.of("answered", false), whileAnotherHasTheTurn(waiting -> {}));
+    }
+
+    /** Closing waits for the answer in progress alone, with all that this asks, and not for those that would come before it. */
+    @Test
+    @Timeout(60)
+    void closingRefusesWhoWaitsForItsTurn() throws InterruptedException {
+        List<String> done = Collections.synchronizedList(new ArrayList<>());
+        Thread closing = new Thread(() -> inTurn.close(() -> done.add("closed")));
+        assertEquals(List.of(IllegalStateException.class, false), whileAnotherHasTheTurn(waiting -> {
+            startAndAwait(closing);
+            done.add(inTurn.use(() -> inTurn.apart(() -> "answered")));
+        }));
+        closing.join(60_000);
+        assertEquals(List.of("answered", "closed"), done);
     }
 
     /** A listener may ask for another answer, and so may the model. */

@@ -3,6 +3,7 @@ package org.loft4j.infer;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.lang.Thread.State;
@@ -11,6 +12,7 @@ import java.nio.file.Path;
 import java.util.AbstractList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -132,6 +134,36 @@ class TextGeneratorTest {
             }
             assertEquals(1, computing.size(), computing.toString());
             assertEquals(Set.copyOf(asking), heard);
+        }
+    }
+
+    @Test
+    void anAnswerWhoseThreadIsInterruptedEndsAtTheNextToken() throws Exception {
+        try (Model stories = Models.open(model, ModelOptions.of(Task.CAUSAL_LM));
+                Tokenizer tokenizer = Tokenizer.open(model)) {
+            float[] same = new float[(int) stories.description().vocabularySize()];
+            same[(int) tokenizer.encode("there", false)[0]] = 1;
+            int[] predicted = {0};
+            Decoder decoder = ScriptedDecoder.of((Decoder) stories, i -> {
+                predicted[0] = i + 1;
+                return same;
+            });
+            try (TextGenerator generator = new TextGenerator(new Generator(decoder), tokenizer)) {
+                Request request = new Request(40, Set.of(), List.of(), SamplingConfig.GREEDY);
+                int[] heard = {0};
+                assertThrows(
+                        CancellationException.class,
+                        () -> generator.generate(List.of(new long[] {1}), request, (row, piece) -> {
+                            heard[0] = predicted[0];
+                            Thread.currentThread().interrupt();
+                        }));
+                assertTrue(Thread.interrupted());
+                assertEquals(heard[0] + 1, predicted[0]);
+                Answer next = generator
+                        .generate(List.of(new long[] {1}), request, (row, piece) -> {})
+                        .get(0);
+                assertEquals(40, next.newTokens());
+            }
         }
     }
 
