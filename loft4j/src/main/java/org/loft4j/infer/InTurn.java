@@ -15,6 +15,7 @@ import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.Engine;
+import org.loft4j.tensor.LastingThread;
 
 /**
  * Lets one thread at a time use a model, first come, first served: a single answer keeps all cores busy as it is. The model
@@ -40,11 +41,12 @@ final class InTurn {
     InTurn(String name, Duration idle) {
         this.name = name;
         this.own = new ThreadPoolExecutor(
-                1, 1, idle.toMillis(), TimeUnit.MILLISECONDS, new LinkedBlockingQueue<>(), work -> {
-                    Thread thread = new Thread(work, "loft-" + name);
-                    thread.setDaemon(true);
-                    return thread;
-                });
+                1,
+                1,
+                idle.toMillis(),
+                TimeUnit.MILLISECONDS,
+                new LinkedBlockingQueue<>(),
+                work -> LastingThread.of(work, "loft-" + name));
         own.allowCoreThreadTimeOut(true);
     }
 

@@ -35,11 +35,7 @@ public final class Lanes {
 
     private static ExecutorService thread(int lane) {
         while (THREADS.size() < lane) {
-            THREADS.add(Executors.newSingleThreadExecutor(work -> {
-                Thread thread = new Thread(work, "loft-lane");
-                thread.setDaemon(true);
-                return thread;
-            }));
+            THREADS.add(Executors.newSingleThreadExecutor(work -> LastingThread.of(work, "loft-lane")));
         }
         return THREADS.get(lane - 1);
     }

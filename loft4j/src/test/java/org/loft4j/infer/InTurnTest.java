@@ -21,6 +21,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.loft4j.tensor.Heritage;
 import org.loft4j.tensor.Threads;
 
 class InTurnTest {
@@ -262,6 +263,19 @@ class InTurnTest {
                 })));
         assertEquals("of the inner one", inner.getMessage());
         assertEquals(worker(), worker());
+    }
+
+    /** A server would keep the application of its first request. */
+    @Test
+    void theThreadTakesOverNothingFromWhoAsksFirst() {
+        try (Heritage heritage = new Heritage()) {
+            inTurn.use(() -> inTurn.apart(() -> {
+                heritage.look();
+                return true;
+            }));
+            assertEquals(List.of(worker()), heritage.lookedIn());
+            heritage.requireNone();
+        }
     }
 
     @Test

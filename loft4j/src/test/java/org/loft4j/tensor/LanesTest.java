@@ -95,6 +95,29 @@ class LanesTest {
     }
 
     @Test
+    void aLaneTakesOverNothingFromWhoNeedsItFirst() {
+        // more lanes than any test before has had
+        try (Threads more = Threads.of(9);
+                Heritage heritage = new Heritage()) {
+            Thread caller = Thread.currentThread();
+            CountDownLatch begun = new CountDownLatch(9);
+            Lanes.run(9, i -> {
+                begun.countDown();
+                try {
+                    assertTrue(begun.await(30, TimeUnit.SECONDS));
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+                if (Thread.currentThread() != caller) {
+                    heritage.look();
+                }
+            });
+            assertEquals(8, heritage.lookedIn().size());
+            heritage.requireNone();
+        }
+    }
+
+    @Test
     void nothingOfALaneStaysAlive() {
         Lanes.run(3, i -> torch.ones(4, 4));
         long before = NativeScope.liveObjects();
