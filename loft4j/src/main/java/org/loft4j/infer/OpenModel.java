@@ -3,6 +3,7 @@ package org.loft4j.infer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -18,6 +19,7 @@ import org.loft4j.io.HubRetries;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelOptions;
@@ -65,14 +67,29 @@ record OpenModel(
         }
     }
 
-    /** @throws ConfigException if it was trained for another task, or is to classify and was not trained to */
     static OpenModel open(Place place, Task task, DeviceSpec device, @Nullable Dtype dtype) throws IOException {
+        return open(place, ModelOptions.of(task).withDevice(device).withDtype(dtype));
+    }
+
+    /**
+     * As the options say, but with labels and pooling of the training, and in full what the adapter brings in full.
+     *
+     * @throws ConfigException if it was trained for another task, or is to classify and was not trained to
+     */
+    static OpenModel open(Place place, ModelOptions wanted) throws IOException {
+        Task task = wanted.task();
         Path trained = place.adapter() == null ? place.model() : place.adapter();
         TaskFile file = TaskFile.exists(trained) ? TaskFile.read(trained) : null;
         if (file != null && file.task() != task) {
             throw new ConfigException(trained + " was trained " + words(file.task()) + ", not " + words(task));
         }
-        ModelOptions options = ModelOptions.of(task).withDevice(device).withDtype(dtype);
+        ModelOptions options = wanted;
+        if (place.adapter() != null && wanted.loadIn() != LoadIn.FULL) {
+            options = options.withInFull(Stream.concat(
+                            wanted.inFull().stream(),
+                            PeftFiles.readConfig(place.adapter()).lora().modulesToSave().stream())
+                    .toList());
+        }
         if (file != null) {
             options = options.withLabels(file.labels());
             options = file.pooling() == null ? options : options.withPooling(file.pooling());

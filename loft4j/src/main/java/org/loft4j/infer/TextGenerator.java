@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -16,6 +18,7 @@ import org.loft4j.data.StreamingDecoder;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Continuation.Stop;
 import org.loft4j.model.TaskFile;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -35,6 +38,8 @@ import org.loft4j.tensor.Dtype;
  * </pre>
  */
 public final class TextGenerator implements AutoCloseable {
+    private static final TextListener UNHEARD = (row, piece) -> {};
+
     private final Generator generator;
     private final Tokenizer tokenizer;
     private final @Nullable OpenModel opened;
@@ -61,7 +66,17 @@ public final class TextGenerator implements AutoCloseable {
      * @throws CheckpointException if a file cannot be used, or the model of the adapter is not on this machine
      */
     public static TextGenerator open(Path trained) throws IOException {
-        return open(OpenModel.Place.of(trained), DeviceSpec.CPU, null);
+        return open(trained, ModelOptions.of(Task.CAUSAL_LM));
+    }
+
+    /**
+     * Likewise as the options say: on another device, in another dtype, or in fewer bits ({@link ModelOptions#withLoadIn}), but for
+     * what an adapter brings in full.
+     *
+     * @param options for {@link Task#CAUSAL_LM}
+     */
+    public static TextGenerator open(Path trained, ModelOptions options) throws IOException {
+        return open(OpenModel.Place.of(trained), options);
     }
 
     /**
@@ -76,12 +91,24 @@ public final class TextGenerator implements AutoCloseable {
     public static TextGenerator open(
             Path modelDirectory, @Nullable Path adapterDirectory, DeviceSpec device, @Nullable Dtype dtype)
             throws IOException {
-        return open(new OpenModel.Place(modelDirectory, adapterDirectory), device, dtype);
+        return open(
+                modelDirectory,
+                adapterDirectory,
+                ModelOptions.of(Task.CAUSAL_LM).withDevice(device).withDtype(dtype));
     }
 
-    private static TextGenerator open(OpenModel.Place place, DeviceSpec device, @Nullable Dtype dtype)
+    /**
+     * Likewise as the options say.
+     *
+     * @param options for {@link Task#CAUSAL_LM}
+     */
+    public static TextGenerator open(Path modelDirectory, @Nullable Path adapterDirectory, ModelOptions options)
             throws IOException {
-        OpenModel opened = OpenModel.open(place, Task.CAUSAL_LM, device, dtype);
+        return open(new OpenModel.Place(modelDirectory, adapterDirectory), options);
+    }
+
+    private static TextGenerator open(OpenModel.Place place, ModelOptions options) throws IOException {
+        OpenModel opened = OpenModel.open(place, options);
         try {
             ChatTemplate template =
                     ChatTemplate.find(place.adapter(), place.model()).orElse(null);
@@ -99,10 +126,19 @@ public final class TextGenerator implements AutoCloseable {
      * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
      */
     public Answer complete(String prompt, int maxNewTokens, SamplingConfig sampling) {
-        return turns.use(() -> {
-            Request request = new Request(maxNewTokens, tokenizer.stopIds(), List.of(), sampling);
-            return one(tokenizer.encodePrompt(prompt), request);
-        });
+        return complete(prompt, new Request(maxNewTokens, Set.of(), List.of(), sampling), UNHEARD);
+    }
+
+    /**
+     * Continues one text, and tells of it as it grows.
+     *
+     * @param request whose stop ids come beside the model's own end
+     * @param listener called on this thread, with row 0
+     * @throws IllegalStateException if it was closed
+     * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
+     */
+    public Answer complete(String prompt, Request request, TextListener listener) {
+        return turns.use(() -> one(tokenizer.encodePrompt(prompt), request.stoppedBy(tokenizer.stopIds()), listener));
     }
 
     /**
@@ -112,21 +148,40 @@ public final class TextGenerator implements AutoCloseable {
      * @throws IllegalStateException if it was closed
      */
     public Answer reply(List<Message> messages, int maxNewTokens, SamplingConfig sampling) {
+        return reply(messages, Map.of(), new Request(maxNewTokens, Set.of(), List.of(), sampling), UNHEARD);
+    }
+
+    /**
+     * Answers the last turn of a conversation, by the model's chat template, and tells of the answer as it grows.
+     *
+     * @param variables what else the template may read, {@code tools} among them, as {@link ChatTemplate#render} takes it; they
+     *     come beside those of the training, which they overrule
+     * @param request whose stop ids come beside the ends of the model and of the template's turns
+     * @param listener called on this thread, with row 0
+     * @throws ConfigException if the model has no chat template, or this was not made by {@link #open(Path)}, or the template does
+     *     not take the messages
+     * @throws IllegalStateException if it was closed
+     */
+    public Answer reply(
+            List<Message> messages,
+            Map<String, ? extends @Nullable Object> variables,
+            Request request,
+            TextListener listener) {
         if (template == null) {
             throw new ConfigException(
                     "the model has no chat template: continue a text, or put a chat_template.jinja beside its tokenizer");
         }
         return turns.use(() -> {
-            String text = template.prompt(messages, variables());
-            Request request = new Request(maxNewTokens, template.stopIds(tokenizer), List.of(), sampling);
+            Map<String, @Nullable Object> all = new LinkedHashMap<>(variables());
+            all.putAll(variables);
             // the template writes its special tokens itself
-            return one(tokenizer.encode(text, false), request);
+            long[] prompt = tokenizer.encode(template.prompt(messages, all), false);
+            return one(prompt, request.stoppedBy(template.stopIds(tokenizer)), listener);
         });
     }
 
-    private Answer one(long[] prompt, Request request) {
-        return turns.apart(() -> generateAlone(List.of(prompt), 0, request, (row, piece) -> {}))
-                .get(0);
+    private Answer one(long[] prompt, Request request, TextListener listener) {
+        return generate(List.of(prompt), request, listener).get(0);
     }
 
     /** What the template was told in training beside the messages. */
@@ -135,6 +190,16 @@ public final class TextGenerator implements AutoCloseable {
         return trained == null || trained.chat() == null
                 ? Map.of()
                 : trained.chat().variables();
+    }
+
+    /** The tokenizer, for prompts of one's own; what {@link #open(Path)} opened is gone when this is closed. */
+    public Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    /** The model's chat template; empty if it has none, or this was not made by {@link #open(Path)}. */
+    public Optional<ChatTemplate> chatTemplate() {
+        return Optional.ofNullable(template);
     }
 
     /**
@@ -149,6 +214,12 @@ public final class TextGenerator implements AutoCloseable {
         public Request {
             stopIds = Set.copyOf(stopIds);
             stopStrings = List.copyOf(stopStrings);
+        }
+
+        private Request stoppedBy(Set<Long> further) {
+            Set<Long> all = new HashSet<>(stopIds);
+            all.addAll(further);
+            return new Request(maxNewTokens, all, stopStrings, sampling);
         }
     }
 
@@ -197,7 +268,9 @@ public final class TextGenerator implements AutoCloseable {
     public List<Answer> generate(List<long[]> prompts, long firstRow, Request request, TextListener listener) {
         return turns.use(() -> {
             List<long[]> read = List.copyOf(prompts);
-            TextListener here = (row, piece) -> turns.back(() -> listener.onText(row, piece));
+            // spared a change of threads for each piece
+            TextListener here =
+                    listener == UNHEARD ? UNHEARD : (row, piece) -> turns.back(() -> listener.onText(row, piece));
             return turns.apart(() -> generateAlone(read, firstRow, request, here));
         });
     }

@@ -146,6 +146,11 @@ class ExamplesTest {
                 "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}");
         List<String> told = Tell.run(model, "Once upon a time", "Who was Ada Lovelace?");
         assertTrue(told.get(0).length() > 10 && told.get(1).length() > 10, told.toString());
+        StringBuilder screen = new StringBuilder();
+        String said =
+                Converse.run(model, "Who was Ada Lovelace?", screen::append).text();
+        assertTrue(said.length() > 10, said);
+        assertEquals(said, screen.toString());
     }
 
     /** What the page on the library shows stands in these sources, which are run. */
@@ -167,7 +172,7 @@ class ExamplesTest {
                     "in no example: " + snippet);
             found++;
         }
-        assertEquals(3, found);
+        assertEquals(4, found);
     }
 
     @Test

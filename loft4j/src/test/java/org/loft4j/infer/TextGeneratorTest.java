@@ -2,6 +2,7 @@ package org.loft4j.infer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,7 +11,9 @@ import java.lang.Thread.State;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.AbstractList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
@@ -23,12 +26,20 @@ import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.TextGenerator.Answer;
 import org.loft4j.infer.TextGenerator.End;
 import org.loft4j.infer.TextGenerator.Request;
+import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
+import org.loft4j.model.TaskFile;
+import org.loft4j.model.TrainedChat;
 import org.loft4j.nn.Decoder;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 class TextGeneratorTest {
     @TempDir
@@ -108,6 +119,114 @@ class TextGeneratorTest {
                 IllegalStateException.class,
                 () -> generator.reply(List.of(Message.of("user", "Once")), 12, SamplingConfig.GREEDY));
         assertEquals("the generator is closed", reply.getMessage());
+    }
+
+    @Test
+    void anAnswerIsHeardAsItGrowsAndEndsAtAStopString() throws Exception {
+        try (TextGenerator generator = TextGenerator.open(model)) {
+            String whole = generator
+                    .complete("Once upon a time", 40, SamplingConfig.GREEDY)
+                    .text();
+            String stop = whole.substring(20, 24);
+            Request request = new Request(40, Set.of(), List.of(stop), SamplingConfig.GREEDY);
+            StringBuilder heard = new StringBuilder();
+            Set<Thread> on = new HashSet<>();
+            Answer answer = generator.complete("Once upon a time", request, (row, piece) -> {
+                assertEquals(0, row);
+                on.add(Thread.currentThread());
+                heard.append(piece);
+            });
+            assertEquals(whole.substring(0, whole.indexOf(stop)), answer.text());
+            assertEquals(End.STOP_STRING, answer.end());
+            assertEquals(answer.text(), heard.toString());
+            assertEquals(Set.of(Thread.currentThread()), on);
+        }
+    }
+
+    @Test
+    void aReplyReadsToolsAndVariablesWhichOverruleThoseOfTheTraining() throws Exception {
+        Files.writeString(
+                model.resolve("chat_template.jinja"),
+                "{{ bos_token }}{% for tool in tools or [] %}{{ tool.function.name }} {% endfor %}{{ place }} {{ time }} "
+                        + "{% for m in messages %}{{ m.content }}{% endfor %}");
+        TrainedChat trained = new TrainedChat(false, "all", Map.of("place", "Here", "time", "today"), null);
+        new TaskFile(Task.CAUSAL_LM, List.of(), null, 64, null, trained).write(model);
+        List<Message> messages = List.of(Message.of("user", "Tom saw"));
+        Map<String, Object> variables = Map.of(
+                "time",
+                "once",
+                "tools",
+                List.of(Map.of("type", "function", "function", Map.of("name", "weather", "parameters", Map.of()))));
+        Request request = new Request(12, Set.of(), List.of(), SamplingConfig.GREEDY);
+        try (TextGenerator generator = TextGenerator.open(model)) {
+            StringBuilder heard = new StringBuilder();
+            Answer reply = generator.reply(messages, variables, request, (row, piece) -> heard.append(piece));
+            assertEquals(generator.complete("weather Here once Tom saw", 12, SamplingConfig.GREEDY), reply);
+            assertEquals(reply.text(), heard.toString());
+            assertEquals(
+                    generator.complete("Here today Tom saw", 12, SamplingConfig.GREEDY),
+                    generator.reply(messages, 12, SamplingConfig.GREEDY));
+            // what a program needs for prompts of its own
+            String prompt = generator.chatTemplate().orElseThrow().prompt(messages, Map.of("place", "A", "time", "b"));
+            assertEquals(
+                    "A b Tom saw",
+                    generator.tokenizer().decode(generator.tokenizer().encode(prompt, false), true));
+        }
+    }
+
+    /** What ends a text by the model's files does so beside the ids of a request. */
+    @Test
+    void theIdsOfARequestComeBesideTheModelsEnd() throws Exception {
+        try (Model stories = Models.open(model, ModelOptions.of(Task.CAUSAL_LM));
+                Tokenizer tokenizer = Tokenizer.open(model)) {
+            long word = tokenizer.encode("there", false)[0];
+            long other = tokenizer.encode("cat", false)[0];
+            Request request = new Request(9, Set.of(other), List.of(), SamplingConfig.GREEDY);
+            for (long end : new long[] {other, tokenizer.eosId().orElseThrow()}) {
+                Decoder decoder = ScriptedDecoder.saying((Decoder) stories, word, end, word, word);
+                try (TextGenerator generator = new TextGenerator(new Generator(decoder), tokenizer)) {
+                    Answer answer = generator.complete("Once", request, (row, piece) -> {});
+                    assertEquals(End.STOP_ID, answer.end());
+                    assertEquals(2, answer.newTokens());
+                }
+            }
+        }
+    }
+
+    /** Frozen layers alone: what an adapter brings in full has no place in a matrix of fewer bits. */
+    @Test
+    void aModelIsOpenedInFewerBitsAndItsAdaptersOwnMatrixInFull(@TempDir Path adapter) throws Exception {
+        ModelOptions few = ModelOptions.of(Task.CAUSAL_LM).withLoadIn(LoadIn.NF4);
+        try (TextGenerator full = TextGenerator.open(model);
+                TextGenerator generator = TextGenerator.open(model, few)) {
+            assertNotEquals(
+                    full.complete("Once upon a time", 100, SamplingConfig.GREEDY),
+                    generator.complete("Once upon a time", 100, SamplingConfig.GREEDY));
+        }
+        String layer = "base_model.model.model.layers.0.";
+        try (NativeScope scope = new NativeScope()) {
+            SafetensorsWriter.write(
+                    adapter.resolve("adapter_model.safetensors"),
+                    Map.of(
+                            layer + "self_attn.q_proj.lora_A.weight",
+                            Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 1, 64),
+                            layer + "self_attn.q_proj.lora_B.weight",
+                            Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 64, 1),
+                            layer + "mlp.gate_proj.weight",
+                            Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 172, 64)),
+                    Map.of());
+        }
+        Files.writeString(
+                adapter.resolve("adapter_config.json"),
+                "{\"peft_type\": \"LORA\", \"task_type\": \"CAUSAL_LM\", \"r\": 1, \"lora_alpha\": 1,"
+                        + " \"target_modules\": [\"layers.0.self_attn.q_proj\"],"
+                        + " \"modules_to_save\": [\"layers.0.mlp.gate_proj\"]}");
+        try (TextGenerator generator = TextGenerator.open(model, adapter, few)) {
+            assertFalse(generator
+                    .complete("Once upon a time", 12, SamplingConfig.GREEDY)
+                    .text()
+                    .isEmpty());
+        }
     }
 
     /** OpenMP would keep a team of threads for each thread that computes. */
