@@ -108,14 +108,16 @@ public final class Tokenizer implements AutoCloseable {
         }
     }
 
-    /** Without these the library looks for a CUDA build to download, and calls home. */
+    /**
+     * Without these the library looks for a CUDA build to download, and calls home. {@code ai.djl.offline} would stop both, and the
+     * downloads of a program that uses DJL itself.
+     */
     private static void stayLocal() {
-        if (System.getProperty("RUST_FLAVOR") == null && System.getenv("RUST_FLAVOR") == null) {
-            System.setProperty("RUST_FLAVOR", "cpu");
-        }
-        if (System.getProperty("ai.djl.offline") == null) {
-            System.setProperty("ai.djl.offline", "true");
-        }
+        Map.of("RUST_FLAVOR", "cpu", "OPT_OUT_TRACKING", "true").forEach((name, value) -> {
+            if (System.getProperty(name) == null && System.getenv(name) == null) {
+                System.setProperty(name, value);
+            }
+        });
     }
 
     /** The ids of a text, however long. */

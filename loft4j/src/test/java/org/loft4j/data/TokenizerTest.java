@@ -3,9 +3,11 @@ package org.loft4j.data;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ai.djl.util.Utils;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,6 +37,15 @@ class TokenizerTest {
                     new long[] {1, 5, 7, 9, 10, 5, 11, 15, 2}, tokenizer.encode("The cat sat on the mat.", true));
             assertArrayEquals(new long[] {12, 13}, tokenizer.encode("unhappy", false));
         }
+    }
+
+    /** The native library stays local, and the program's own use of DJL is left alone. */
+    @Test
+    void whatTheLibraryIsToldIsNotToldToTheProgram() throws IOException {
+        Tokenizer.open(WORDPIECE).close();
+        assertEquals("cpu", Utils.getEnvOrSystemProperty("RUST_FLAVOR"));
+        assertEquals("true", Utils.getEnvOrSystemProperty("OPT_OUT_TRACKING"));
+        assertNull(System.getProperty("ai.djl.offline"));
     }
 
     @Test
