@@ -7,6 +7,7 @@ import org.loft4j.data.BatchPlan;
 import org.loft4j.data.Examples;
 import org.loft4j.train.MemoryPlan.Load;
 import org.loft4j.train.TrainConfig;
+import org.loft4j.train.TrainData;
 
 /**
  * The batches of an epoch with their padding.
@@ -22,6 +23,16 @@ record BatchSizes(List<int[]> batches, long[] cells, int[] lengths) {
                 .mapToLong(batch -> (long) batch.length * longest(batch, lengths))
                 .toArray();
         return new BatchSizes(batches, cells, lengths);
+    }
+
+    /** The largest batches; of rows that nobody has read yet the largest that they may make. */
+    static Load largest(TrainData encoded, TrainConfig config) {
+        if (encoded.train() instanceof Examples rows) {
+            return of(rows, config).load(encoded.eval(), config);
+        }
+        Examples held = encoded.eval();
+        int rows = held == null ? 0 : Math.min(config.evalBatchSize(), held.size());
+        return new Load(config.batchSize(), encoded.maxLength(), rows, encoded.maxLength());
     }
 
     private static int longest(int[] batch, int[] lengths) {

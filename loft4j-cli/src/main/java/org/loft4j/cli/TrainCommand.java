@@ -227,7 +227,7 @@ final class TrainCommand implements Verb {
                     ? null
                     : packing.encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out", err());
             TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
-            MemoryEstimate memory = memory(directory, options, load(encoded, config));
+            MemoryEstimate memory = memory(directory, options, BatchSizes.largest(encoded, config));
             // rows that are streamed are tokenized while the model learns
             try (Model opened = open(directory, options)) {
                 if (run.dryRun) {
@@ -239,16 +239,6 @@ final class TrainCommand implements Verb {
                 return train(opened, encoded, config, method.adapter(adapter), samples);
             }
         }
-    }
-
-    /** The largest batches; of rows that nobody has read yet the largest that they may make. */
-    private static Load load(TrainData encoded, TrainConfig config) {
-        if (encoded.train() instanceof Examples rows) {
-            return BatchSizes.of(rows, config).load(encoded.eval(), config);
-        }
-        Examples held = encoded.eval();
-        int rows = held == null ? 0 : Math.min(config.evalBatchSize(), held.size());
-        return new Load(config.batchSize(), encoded.maxLength(), rows, encoded.maxLength());
     }
 
     /** By the shapes alone, so that a run that is too large is refused, or warned of, before its weights are read. */

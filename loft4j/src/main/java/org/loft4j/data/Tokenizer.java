@@ -1,22 +1,14 @@
 package org.loft4j.data;
 
-import ai.djl.huggingface.tokenizers.Encoding;
-import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
-import ai.djl.huggingface.tokenizers.jni.CharSpan;
-import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -49,15 +41,15 @@ public final class Tokenizer implements AutoCloseable {
             "chat_template.json");
 
     private final Path directory;
-    private final HuggingFaceTokenizer tokenizer;
+    private final NativeTokenizer tokenizer;
     private final SpecialTokens special;
     private final int specialCount;
     private volatile @Nullable PairTemplate pairs;
 
-    private Tokenizer(Path directory, Path modelDirectory, HuggingFaceTokenizer tokenizer) throws CheckpointException {
+    private Tokenizer(Path directory, Path modelDirectory, NativeTokenizer tokenizer) throws CheckpointException {
         this.directory = directory;
         this.tokenizer = tokenizer;
-        this.special = SpecialTokens.read(directory, modelDirectory, this::idOf);
+        this.special = SpecialTokens.read(directory, modelDirectory, tokenizer::idOf);
         this.specialCount = tokenize("").ids().length;
     }
 
@@ -86,16 +78,7 @@ public final class Tokenizer implements AutoCloseable {
                     "there is no such file; a tokenizer in another format becomes one by"
                             + " AutoTokenizer.from_pretrained(…).save_pretrained(…) in Python");
         }
-        stayLocal();
-        HuggingFaceTokenizer tokenizer;
-        try (InputStream in = new ByteArrayInputStream(TokenizerFile.read(file))) {
-            // from a stream, so that the library does not look for a tokenizer_config.json, whose newer forms it cannot
-            // read
-            tokenizer = HuggingFaceTokenizer.newInstance(in, Map.of("truncation", "false", "padding", "false"));
-        } catch (RuntimeException e) {
-            throw new CheckpointException(
-                    file, "is not a tokenizer that can be used: " + Shown.text(String.valueOf(e.getMessage())), e);
-        }
+        NativeTokenizer tokenizer = NativeTokenizer.open(file);
         try {
             return new Tokenizer(directory, modelDirectory, tokenizer);
         } catch (IOException e) {
@@ -108,23 +91,11 @@ public final class Tokenizer implements AutoCloseable {
         }
     }
 
-    /**
-     * Without these the library looks for a CUDA build to download, and calls home. {@code ai.djl.offline} would stop both, and the
-     * downloads of a program that uses DJL itself.
-     */
-    private static void stayLocal() {
-        Map.of("RUST_FLAVOR", "cpu", "OPT_OUT_TRACKING", "true").forEach((name, value) -> {
-            if (System.getProperty(name) == null && System.getenv(name) == null) {
-                System.setProperty(name, value);
-            }
-        });
-    }
-
     /** The ids of a text, however long. */
     public long[] encode(String text, boolean addSpecialTokens) {
         return addSpecialTokens
                 ? Arrays.stream(tokenize(text).ids()).asLongStream().toArray()
-                : ids(text, false).ids();
+                : tokenizer.ids(text, false).ids();
     }
 
     /**
@@ -170,13 +141,7 @@ public final class Tokenizer implements AutoCloseable {
         for (long id : ids) {
             Checks.atLeast("token id", id, 0);
         }
-        try {
-            return ids.length == 0 ? "" : tokenizer.decode(ids, skipSpecialTokens);
-        } catch (IllegalStateException e) {
-            throw e;
-        } catch (RuntimeException e) {
-            throw fault("decode", e);
-        }
+        return ids.length == 0 ? "" : tokenizer.decode(ids, skipSpecialTokens);
     }
 
     /** The id to pad with: the padding token, else {@code pad_token_id} of the model's configuration, else the end, else 0. */
@@ -233,8 +198,8 @@ public final class Tokenizer implements AutoCloseable {
     /** A pair of texts in at most so many tokens; null if one of them has no tokens. */
     @Nullable
     EncodedText tokenize(String text, String textPair, int maxLength) {
-        int[] first = toInts(ids(text, false).ids());
-        int[] second = toInts(ids(textPair, false).ids());
+        int[] first = tokenizer.content(text);
+        int[] second = tokenizer.content(textPair);
         return first.length == 0 || second.length == 0 ? null : pairTemplate().encode(first, second, maxLength);
     }
 
@@ -242,21 +207,7 @@ public final class Tokenizer implements AutoCloseable {
     private PairTemplate pairTemplate() {
         PairTemplate known = pairs;
         if (known == null) {
-            int[] first = toInts(ids("a", false).ids());
-            int[] second = toInts(ids("b", false).ids());
-            long encoding = TokenizersLibrary.LIB.encodeDual(tokenizer.getHandle(), "a", "b", true);
-            try {
-                known = asConfigured(PairTemplate.of(
-                        first,
-                        second,
-                        new Ids(
-                                        TokenizersLibrary.LIB.getTokenIds(encoding),
-                                        TokenizersLibrary.LIB.getSpecialTokenMask(encoding))
-                                .text(),
-                        toInts(TokenizersLibrary.LIB.getTypeIds(encoding))));
-            } finally {
-                TokenizersLibrary.LIB.deleteEncoding(encoding);
-            }
+            known = asConfigured(tokenizer.pairTemplate());
             if (known == null) {
                 throw new ConfigException(
                         directory.resolve("tokenizer.json") + ": makes of a pair of texts what is not known here");
@@ -267,7 +218,7 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     TokenizedText tokenize(String text) {
-        return asConfigured(ids(text, true).text());
+        return asConfigured(tokenizer.ids(text, true).text());
     }
 
     /**
@@ -321,40 +272,12 @@ public final class Tokenizer implements AutoCloseable {
 
     /** A text as it stands, without special tokens beside its own, and where each token is in it. */
     ChatTokens tokenizeWithPlaces(String text) {
-        Encoding encoding = encoding(text, false);
-        int[] ids = toInts(encoding.getIds());
-        CharSpan[] spans = encoding.getCharTokenSpans();
-        var starts = new int[ids.length];
-        var ends = new int[ids.length];
-        // the library counts code points
-        int[] characters = characters(text);
-        for (int i = 0; i < ids.length; i++) {
-            if (spans[i].getEnd() >= characters.length) {
-                throw new ConfigException(directory.resolve("tokenizer.json") + ": puts a token at "
-                        + spans[i].getStart()
-                        + " to " + spans[i].getEnd() + " of a text of " + (characters.length - 1) + " characters: "
-                        + Quoted.text(text));
-            }
-            starts[i] = characters[spans[i].getStart()];
-            ends[i] = characters[spans[i].getEnd()];
-        }
-        return new ChatTokens(ids, starts, ends);
-    }
-
-    /** The index in characters of each code point, and of the end. */
-    private static int[] characters(String text) {
-        var places = new int[text.codePointCount(0, text.length()) + 1];
-        int at = 0;
-        for (int i = 0; i < places.length; i++) {
-            places[i] = at;
-            at += at < text.length() ? Character.charCount(text.codePointAt(at)) : 0;
-        }
-        return places;
+        return tokenizer.places(text);
     }
 
     /** The special token that a text begins with, blanks aside. */
     OptionalLong firstSpecial(String text) {
-        for (long id : ids(text, false).ids()) {
+        for (long id : tokenizer.ids(text, false).ids()) {
             if (!decode(new long[] {id}, false).isBlank()) {
                 return isSpecial(id) ? OptionalLong.of(id) : OptionalLong.empty();
             }
@@ -392,83 +315,11 @@ public final class Tokenizer implements AutoCloseable {
 
     /** Many texts, without special tokens, on all cores. */
     List<int[]> tokenizeContent(List<String> texts) {
-        return texts.parallelStream()
-                .map(text -> toInts(ids(text, false).ids()))
-                .toList();
+        return texts.parallelStream().map(text -> tokenizer.content(text)).toList();
     }
 
-    /** What a text becomes, and which of it are special tokens: 1, else 0. */
-    private record Ids(long[] ids, long[] special) {
-        TokenizedText text() {
-            int leading = 0;
-            while (leading < ids.length && special[leading] == 1) {
-                leading++;
-            }
-            int trailing = 0;
-            while (trailing < ids.length - leading && special[ids.length - 1 - trailing] == 1) {
-                trailing++;
-            }
-            return new TokenizedText(toInts(ids), leading, trailing);
-        }
-    }
-
-    /** What {@link #encoding} gives, without the characters and the place of each token, which take an eighth of its time. */
-    private Ids ids(String text, boolean addSpecialTokens) {
-        return encode(text, () -> {
-            long encoding = TokenizersLibrary.LIB.encode(tokenizer.getHandle(), text, addSpecialTokens);
-            try {
-                return new Ids(
-                        TokenizersLibrary.LIB.getTokenIds(encoding),
-                        TokenizersLibrary.LIB.getSpecialTokenMask(encoding));
-            } finally {
-                TokenizersLibrary.LIB.deleteEncoding(encoding);
-            }
-        });
-    }
-
-    private Encoding encoding(String text, boolean addSpecialTokens) {
-        return encode(text, () -> tokenizer.encode(text, addSpecialTokens, false));
-    }
-
-    private <T> T encode(String text, Supplier<T> work) {
-        try {
-            return work.get();
-        } catch (IllegalStateException e) {
-            throw e;
-        } catch (RuntimeException e) {
-            throw fault("encode " + Quoted.text(text), e);
-        }
-    }
-
-    private ConfigException fault(String task, RuntimeException e) {
-        return new ConfigException(
-                directory.resolve("tokenizer.json") + ": cannot " + task + ": "
-                        + Shown.text(String.valueOf(e.getMessage())),
-                e);
-    }
-
-    private static int[] toInts(long[] ids) {
-        return Arrays.stream(ids).mapToInt(Math::toIntExact).toArray();
-    }
-
-    /** A tokenized text with the places of its tokens: first code point and the one behind the last, 0 and 0 for special ones. */
-    record Spans(TokenizedText text, int[] starts, int[] ends) {}
-
-    Spans spans(String text) {
-        Encoding encoding = encoding(text, true);
-        CharSpan[] spans = encoding.getCharTokenSpans();
-        int[] starts = new int[spans.length];
-        int[] ends = new int[spans.length];
-        for (int i = 0; i < spans.length; i++) {
-            starts[i] = spans[i] == null ? 0 : spans[i].getStart();
-            ends[i] = spans[i] == null ? 0 : spans[i].getEnd();
-        }
-        return new Spans(new Ids(encoding.getIds(), encoding.getSpecialTokenMask()).text(), starts, ends);
-    }
-
-    private OptionalLong idOf(String token) {
-        Encoding encoding = encoding(token, false);
-        boolean one = encoding.getIds().length == 1 && encoding.getTokens()[0].equals(token);
-        return one ? OptionalLong.of(encoding.getIds()[0]) : OptionalLong.empty();
+    /** A text with its special tokens, and where each token is in it. */
+    NativeTokenizer.Spans spans(String text) {
+        return tokenizer.spans(text);
     }
 }

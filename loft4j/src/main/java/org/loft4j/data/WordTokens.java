@@ -28,7 +28,7 @@ public record WordTokens(int[] ids, int[] firsts) {
             end = start + word.codePointCount(0, word.length());
             spans.add(new int[] {start, end});
         }
-        Tokenizer.Spans tokens = tokenizer.spans(String.join(" ", words));
+        NativeTokenizer.Spans tokens = tokenizer.spans(String.join(" ", words));
         TokenizedText kept = tokens.text().truncate(maxLength);
         int[] firsts = new int[words.size()];
         Arrays.fill(firsts, -1);

@@ -2,7 +2,6 @@ package org.loft4j.model;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -333,29 +332,6 @@ class ModelsTest {
         }
     }
 
-    @Test
-    void aClassifierOfAnotherSizeStartsAnew() throws Exception {
-        try (NativeScope scope = new NativeScope();
-                Model model = Models.open(BERT, CLASSIFIER.withLabels(List.of("no", "yes")))) {
-            assertEquals(2, model.head().outFeatures());
-            assertEquals(0, model.weights().get("classifier.bias").abs().max().item_double());
-        }
-    }
-
-    @Test
-    void newWeightsFollowTheSeedAndTheConfiguration() throws Exception {
-        try (Model a = Models.initialise(BERT, CLASSIFIER.withSeed(1));
-                Model b = Models.initialise(BERT, CLASSIFIER.withSeed(2));
-                Model llama = Models.initialise(LLAMA, LANGUAGE_MODEL)) {
-            String name = "bert.encoder.layer.0.output.dense.weight";
-            assertFalse(Tensors.bitEqual(a.weights().get(name), b.weights().get(name)));
-            try (NativeScope scope = new NativeScope()) {
-                double std = llama.weights().get("lm_head.weight").std().item_double();
-                assertEquals(0.1, std, 0.005);
-            }
-        }
-    }
-
     private static double[] llamaLogits(Path directory) throws IOException {
         try (NativeScope scope = new NativeScope();
                 Model model = Models.open(directory, LANGUAGE_MODEL)) {
@@ -390,28 +366,6 @@ class ModelsTest {
             return new com.fasterxml.jackson.databind.ObjectMapper().readTree(json);
         } catch (IOException e) {
             throw new AssertionError(e);
-        }
-    }
-
-    @Test
-    void aHeadIsDrawnAnewAsOpeningTheModelWouldHaveDrawnIt() throws Exception {
-        ModelOptions five = CLASSIFIER.withLabels(List.of("a", "b", "c", "d", "e"));
-        try (NativeScope scope = new NativeScope();
-                Model model = Models.open(BERT, five.withSeed(1));
-                Model other = Models.open(BERT, five.withSeed(2))) {
-            double[] first = Tensors.toDoubles(model.head().weight());
-            double[] second = Tensors.toDoubles(other.head().weight());
-            assertFalse(java.util.Arrays.equals(first, second));
-            model.redraw(2);
-            assertArrayEquals(second, Tensors.toDoubles(model.head().weight()), 0.0);
-            model.redraw(1);
-            assertArrayEquals(first, Tensors.toDoubles(model.head().weight()), 0.0);
-        }
-        try (NativeScope scope = new NativeScope();
-                Model model = Models.open(BERT, CLASSIFIER)) {
-            double[] trained = Tensors.toDoubles(model.head().weight());
-            model.redraw(3);
-            assertArrayEquals(trained, Tensors.toDoubles(model.head().weight()), 0.0, "a head of the checkpoint stays");
         }
     }
 }
