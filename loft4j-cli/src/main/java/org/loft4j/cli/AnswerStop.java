@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import sun.misc.Signal;
 import sun.misc.SignalHandler;
 
@@ -10,14 +11,20 @@ final class AnswerStop implements AutoCloseable {
     private static final Signal INTERRUPT = new Signal("INT");
 
     private final AtomicBoolean asked = new AtomicBoolean();
-    private final SignalHandler before;
+    private final @Nullable SignalHandler before;
 
     AnswerStop() {
-        before = Signal.handle(INTERRUPT, signal -> {
-            if (asked.getAndSet(true)) {
-                Runtime.getRuntime().halt(Interruption.STATUS);
-            }
-        });
+        SignalHandler found = null;
+        try {
+            found = Signal.handle(INTERRUPT, signal -> {
+                if (asked.getAndSet(true)) {
+                    Runtime.getRuntime().halt(Interruption.STATUS);
+                }
+            });
+        } catch (IllegalArgumentException e) {
+            // under -Xrs Java leaves it to the system, and Ctrl-C ends the process
+        }
+        before = found;
     }
 
     /** @throws CancellationException if the answer is to end */
@@ -29,6 +36,8 @@ final class AnswerStop implements AutoCloseable {
 
     @Override
     public void close() {
-        Signal.handle(INTERRUPT, before);
+        if (before != null) {
+            Signal.handle(INTERRUPT, before);
+        }
     }
 }

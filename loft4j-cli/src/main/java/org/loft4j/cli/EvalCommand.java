@@ -6,8 +6,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Table;
 import org.loft4j.data.ChatFormat;
+import org.loft4j.data.DataRows;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.ImageDataset;
 import org.loft4j.data.Labels;
@@ -17,6 +19,7 @@ import org.loft4j.data.Tokenizer;
 import org.loft4j.data.image.Augmentation;
 import org.loft4j.data.image.LabeledImages;
 import org.loft4j.io.Json;
+import org.loft4j.model.Models;
 import org.loft4j.nn.Task;
 import org.loft4j.train.ConfusionMatrix;
 import org.loft4j.train.Evaluation;
@@ -93,14 +96,18 @@ final class EvalCommand implements Verb {
     }
 
     private int judgeImages(LoadedModel loaded) throws IOException {
+        if (faults.skip) {
+            throw new ConfigException(
+                    "--skip-faulty-rows is for rows of text; files that are no images are left out in any case");
+        }
         LabeledImages chosen = images.read(DataFlags.images(data.data), data);
         if (!chosen.leftOut().isEmpty()) {
             PrintWriter err = spec.commandLine().getErr();
             err.println("loft: " + Quantities.of(chosen.size(), "image") + TrainingImages.leftOut("", chosen));
             err.flush();
         }
-        ImageDataset dataset =
-                TrainingImages.dataset(loaded.model(), loaded.directory(), chosen, labels(loaded), Augmentation.NONE);
+        ImageDataset dataset = TrainingImages.dataset(
+                loaded.model(), loaded.directory(), chosen, labels(loaded, List.of()), Augmentation.NONE);
         print(loaded, new Evaluator(loaded.model(), 0, batchSize).evaluate(dataset), dataset.size(), Map.of());
         return ExitCode.OK;
     }
@@ -109,14 +116,18 @@ final class EvalCommand implements Verb {
         try (Tokenizer tokenizer = loaded.openTokenizer()) {
             Task task = loaded.model().task();
             FaultyRows faulty = faults.rows(spec.commandLine().getErr());
-            List<Row> rows = faulty.read(data.data, data.columns(task == Task.SEQUENCE_CLASSIFICATION), "evaluation")
-                    .rows();
+            DataRows read = faulty.read(data.data, data.columns(task == Task.SEQUENCE_CLASSIFICATION), "evaluation");
+            List<Row> rows = read.rows();
+            if (read.blank() > 0) {
+                spec.commandLine().getErr().println("loft: " + Quantities.of(read.blank(), "blank text") + " left out");
+            }
+            Labels labels = task.isClassification() ? labels(loaded, read.classes()) : Labels.ofNames(List.of());
             int maxLength = loaded.maxLength(data.maxLength, spec.commandLine().getErr());
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(loaded, rows) : null;
             StreamingDataset.Encoder encoder = some -> switch (task) {
                 case CAUSAL_LM -> Dataset.causalLm(some, tokenizer, maxLength, format);
-                case TOKEN_CLASSIFICATION -> Dataset.tokenClassification(some, labels(loaded), tokenizer, maxLength);
-                default -> Dataset.classification(some, labels(loaded), tokenizer, maxLength);
+                case TOKEN_CLASSIFICATION -> Dataset.tokenClassification(some, labels, tokenizer, maxLength);
+                default -> Dataset.classification(some, labels, tokenizer, maxLength);
             };
             FaultyRows.Kept kept = faulty.encode(rows, encoder, "evaluation");
             Evaluation evaluation =
@@ -136,8 +147,11 @@ final class EvalCommand implements Verb {
         }
     }
 
-    private static Labels labels(LoadedModel loaded) {
-        return Labels.ofNames(loaded.model().description().labels());
+    /** The model's; where these are numbers alone, the names that the data gives to the numbers. */
+    private static Labels labels(LoadedModel loaded, List<String> classes) {
+        List<String> names = loaded.model().description().labels();
+        boolean numbers = names.equals(Models.unnamedLabels(names.size())) || LearntClasses.areNumbers(names);
+        return Labels.ofNames(numbers && classes.size() == names.size() ? classes : names);
     }
 
     /** @param length what is said as JSON of the length to which rows were cut */

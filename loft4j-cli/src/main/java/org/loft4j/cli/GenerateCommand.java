@@ -20,6 +20,7 @@ import org.loft4j.data.LossOn;
 import org.loft4j.data.Origin;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.Row;
+import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.Generator;
 import org.loft4j.infer.TextGenerator;
@@ -134,6 +135,12 @@ final class GenerateCommand implements Verb {
                         .map(text -> (Row) new PlainText(text, Origin.MEMORY))
                         .toList()
                 : DataFiles.read(data, columns.asked());
+        for (Row row : rows) {
+            if (row instanceof TextPair) {
+                throw row.origin()
+                        .fault("is a pair of texts, and one text is continued: name its column (--text-column)");
+            }
+        }
         try (LoadedModel loaded = LoadedModel.openLanguageModel(model, device, loadIn.value());
                 Tokenizer tokenizer = loaded.openTokenizer()) {
             Prompts prompts = Prompts.of(rows, format(rows, loaded), prompt, tokenizer);

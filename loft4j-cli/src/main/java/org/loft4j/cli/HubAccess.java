@@ -3,6 +3,8 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.adapter.PeftFiles;
 import org.loft4j.io.Hub;
 import org.loft4j.io.HubCache;
 import org.loft4j.io.HubEnvironment;
@@ -41,6 +43,16 @@ final class HubAccess {
     /** The directory of a model that is to be opened, downloaded if need be: not where its config.json says that it cannot be. */
     static Path resolve(CommandSpec verb, ModelReference model) throws IOException {
         return model.resolve(name -> of(verb).snapshot(name, Models::requireKnown));
+    }
+
+    /** The directory of an adapter, downloaded if need be: not where its small files are none of an adapter. */
+    static Path adapter(CommandSpec verb, ModelReference adapter) throws IOException {
+        return adapter.resolve(name -> of(verb).snapshot(name, directory -> {
+            if (!PeftFiles.exists(directory)) {
+                throw new CheckpointException(
+                        directory, "holds no " + PeftFiles.CONFIG + ": it is no adapter; --model names a model");
+            }
+        }));
     }
 
     /** The directory of any model, downloaded if need be. */

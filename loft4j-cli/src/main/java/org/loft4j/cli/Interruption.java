@@ -68,7 +68,7 @@ final class Interruption implements AutoCloseable {
 
     /** Whether someone has asked for the end. */
     boolean asked() {
-        return asked.get();
+        return begun.get();
     }
 
     private void start(Deadline deadline) {

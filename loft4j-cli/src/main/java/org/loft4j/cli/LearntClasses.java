@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.loft4j.data.Labels;
 import org.loft4j.model.Models;
 
@@ -22,8 +23,23 @@ record LearntClasses(Labels labels, boolean anew, String told) {
      * them from 0 on. LABEL_0, LABEL_1 … say nothing of what a class is.
      *
      * @param own those of the data
+     * @param named the names that the data gives to numbers; empty where it gives none
      * @param modelLabels those of the model; empty where it has none
      */
+    static LearntClasses of(Labels own, List<String> named, List<String> modelLabels) {
+        if (modelLabels.size() > 1 && areNumbers(modelLabels) && named.size() == modelLabels.size()) {
+            // what was learnt by number before the names were read
+            return new LearntClasses(Labels.ofNames(named), false, "");
+        }
+        return of(own, modelLabels);
+    }
+
+    /** Whether classes go by 0, 1, 2 … */
+    static boolean areNumbers(List<String> labels) {
+        return IntStream.range(0, labels.size()).allMatch(i -> labels.get(i).equals(Integer.toString(i)));
+    }
+
+    /** The same of data without names for numbers. */
     static LearntClasses of(Labels own, List<String> modelLabels) {
         if (modelLabels.size() < 2 || modelLabels.containsAll(own.names())) {
             return new LearntClasses(modelLabels.size() < 2 ? own : Labels.ofNames(modelLabels), false, "");

@@ -48,7 +48,7 @@ final class ModelFlags {
     @Nullable
     Path adapter() throws IOException {
         if (adapter != null && adapterDirectory == null) {
-            adapterDirectory = HubAccess.any(verb, adapter);
+            adapterDirectory = HubAccess.adapter(verb, adapter);
         }
         return adapterDirectory;
     }

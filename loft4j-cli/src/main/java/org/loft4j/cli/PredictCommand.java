@@ -177,6 +177,10 @@ final class PredictCommand implements Verb {
         try (Tokenizer tokenizer = loaded.openTokenizer()) {
             int length = loaded.maxLength(maxLength, spec.commandLine().getErr());
             if (loaded.model().task() == Task.TOKEN_CLASSIFICATION) {
+                if (pairs != null || columns.textPair != null) {
+                    throw new ConfigException("--text-pair and --text-pair-column are for classifiers of texts, and the"
+                            + " model classifies words");
+                }
                 TokenClassifier words = new TokenClassifier(loaded.model(), tokenizer, length);
                 long count = count(text -> true);
                 try (AskedTexts asked = read(text -> true)) {

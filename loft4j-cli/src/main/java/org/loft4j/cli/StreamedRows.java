@@ -54,8 +54,9 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
                         DataFiles.read(evalFile, columns), scan.first().get(0))
                 : split ? scan.heldOut() : null;
         RowSource source = split ? all.where(row -> !TrainTestSplit.isHeldOut(row, evalShare, seed)) : all;
-        LearntClasses classes =
-                task.isClassification() ? LearntClasses.of(Labels.of(scan).inOrder(all.classes()), modelLabels) : null;
+        LearntClasses classes = task.isClassification()
+                ? LearntClasses.of(Labels.of(scan).inOrder(all.classes()), all.classes(), modelLabels)
+                : null;
         String shape = Quantities.of(scan.rows() + scan.heldOut().size(), "row") + " of " + all.columns()
                 + " (--format " + all.format().word() + ") in " + data.data.shown() + ", read as they are learnt"
                 + TrainingRows.blank(all.blank())

@@ -72,14 +72,13 @@ record TrainingRows(
         Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
         DataRows read = faulty.read(data.data, columns, "training");
         List<Row> train = read.rows();
-        List<Row> eval = evalFile == null
-                ? null
-                : alike(faulty.read(evalFile, columns, "held-out").rows(), train.get(0));
+        DataRows held = evalFile == null ? null : faulty.read(evalFile, columns, "held-out");
+        List<Row> eval = held == null ? null : alike(held.rows(), train.get(0));
         // before the split, which may hold out all rows of a class
         LearntClasses classes = task.isClassification()
-                ? LearntClasses.of(Labels.of(train).inOrder(read.classes()), modelLabels)
+                ? LearntClasses.of(Labels.of(train).inOrder(read.classes()), read.classes(), modelLabels)
                 : null;
-        String shape = shape(read, data.data);
+        String shape = shape(read, data.data) + (held == null ? "" : blank(held.blank(), "held-out blank text"));
         if (eval == null && evalShare > 0) {
             TrainTestSplit<Row> split = TrainTestSplit.byHash(train, evalShare, seed);
             train = split.train();
@@ -118,7 +117,11 @@ record TrainingRows(
 
     /** How many texts said nothing, in words; empty if there are none. */
     static String blank(long rows) {
-        return rows == 0 ? "" : "; " + Quantities.of(rows, "blank text") + " left out";
+        return blank(rows, "blank text");
+    }
+
+    private static String blank(long rows, String what) {
+        return rows == 0 ? "" : "; " + Quantities.of(rows, what) + " left out";
     }
 
     /**

@@ -59,6 +59,11 @@ class EveryTaskEndToEndTest {
                 Captured.loft(arguments(adapter(run), "predict", "--text", "red box", "--text-pair", "blue blue ball"));
         assertEquals(0, plain.status(), plain.err());
         assertTrue(plain.out().matches("blue\\t0\\.\\d+\\tred box\\tblue blue ball\\R"), plain.out());
+        Captured written =
+                Captured.loft(arguments(columns, "generate", "--model", STORIES.toString(), "--data", rows.toString()));
+        assertTrue(
+                written.err().contains("pairs.csv, line 2: is a pair of texts, and one text is continued"),
+                written.err());
         Path single = TinyModels.colours(folder.resolve("colours.csv"), 8);
         Captured apart = Captured.loft(arguments(
                 new String[] {
@@ -103,6 +108,8 @@ class EveryTaskEndToEndTest {
         assertEquals(0, call.status(), call.err());
         assertTrue(call.out().lines().anyMatch(line -> line.matches("B-PER\t0\\.\\d+\tTim")), call.out());
         assertEquals(6, call.out().lines().count());
+        Captured pair = Captured.loft(arguments(where, "predict", "--text", "a", "--text-pair", "b"));
+        assertTrue(pair.err().contains("--text-pair-column are for classifiers of texts"), pair.err());
     }
 
     /** Evaluations of such labels have no f1: a run would wait for one in vain. */

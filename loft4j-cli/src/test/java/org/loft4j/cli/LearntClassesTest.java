@@ -56,6 +56,16 @@ class LearntClassesTest {
                 of(List.of("NEGATIVE", "POSITIVE"), "0", "1").told());
     }
 
+    /** As those are that learnt from a file before its names were read. */
+    @Test
+    void aModelOfNumbersHasTheNamesThatTheDataGivesThem() throws IOException {
+        Labels own = Labels.of(List.of(new LabeledText("a", "Sports"), new LabeledText("a", "World")));
+        LearntClasses named = LearntClasses.of(own, List.of("World", "Sports"), List.of("0", "1"));
+        assertEquals(List.of("World", "Sports"), named.labels().names());
+        assertFalse(named.anew());
+        assertTrue(LearntClasses.of(own, List.of(), List.of("0", "1")).anew());
+    }
+
     @Test
     void numbersOfOtherManyAreOtherClasses() throws IOException {
         LearntClasses classes = of(NLI, "0", "1");

@@ -95,7 +95,7 @@ final class ChatExamples {
         List<Message> messages = example.messages();
         List<Integer> learnt = example.learnt();
         int last = learnt.isEmpty() ? messages.size() - 1 : learnt.get(learnt.size() - 1);
-        while (last >= 0 && !messages.get(last).isAnswer()) {
+        while (last >= 0 && !messages.get(last).isLearnt()) {
             last--;
         }
         return IntStream.range(leading(messages) + 1, last + 1)

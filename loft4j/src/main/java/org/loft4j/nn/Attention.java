@@ -22,8 +22,8 @@ public final class Attention {
     /** Scores that are kept whole for the backward pass of one layer at most: 48 MB in all. */
     private static final long MOST_SCORES = 8L << 20;
 
-    /** Tokens of a row below which making heads float32 for our attention and back takes longer than it saves. */
-    private static final long LONG = 256;
+    /** Up to which making heads float32 for our attention and back takes longer than it saves. */
+    private static final long FEW_SCORES = 2L << 20;
 
     private Attention() {}
 
@@ -172,8 +172,7 @@ public final class Attention {
             double dropout,
             double scale) {
         long scores = query.size(0) * query.size(1) * query.size(2) * key.size(1);
-        boolean ours = query.size(1) >= LONG && isOurs(query, key, value, bias, causal, dropout);
-        if (scores <= MOST_SCORES && !ours) {
+        if (scores <= (isOurs(query, key, value, bias, causal, dropout) ? FEW_SCORES : MOST_SCORES)) {
             Tensor hidden = causal ? future(query) : bias;
             return attendUnfused(query, key, value, hidden, dropout, scale, 0);
         }

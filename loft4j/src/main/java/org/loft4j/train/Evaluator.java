@@ -122,8 +122,10 @@ public final class Evaluator {
     private List<Part> judged(MiniBatch batch) {
         try (NativeScope scope = new NativeScope()) {
             BatchTensors tensors = BatchTensors.of(batch, model);
-            boolean onProcessor = model.description().device().kind() == DeviceSpec.Kind.CPU;
-            List<BatchTensors> parts = tensors.split(onProcessor ? Lanes.forRows(tensors.rows()) : 1, model);
+            // matrices in fewer bits share out their tiles instead: each lane would widen all of them for itself
+            boolean shared = model.description().device().kind() == DeviceSpec.Kind.CPU
+                    && model.weights().quantized().isEmpty();
+            List<BatchTensors> parts = tensors.split(shared ? Lanes.forRows(tensors.rows()) : 1, model);
             Part[] judged = new Part[parts.size()];
             Lanes.run(judged.length, i -> judged[i] = judged(parts.get(i)));
             return List.of(judged);

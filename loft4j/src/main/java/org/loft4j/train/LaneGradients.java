@@ -46,7 +46,9 @@ final class LaneGradients implements AutoCloseable {
                 leaves.stream().mapToLong(Tensor::numel).summaryStatistics();
         boolean onProcessor = model.description().device().kind() == DeviceSpec.Kind.CPU;
         long most = Math.max(LITTLE, MOST_OF_LARGEST * model.weights().elements());
-        this.mostLanes = onProcessor ? most / Math.max(1, elements.getMax()) : 1;
+        // a lane adds up the head of a half type in float32 (nn.LanguageModelLoss)
+        long numbers = model.description().dtype().isHalf() ? 2 : 1;
+        this.mostLanes = onProcessor ? most / Math.max(1, numbers * elements.getMax()) : 1;
         this.mostWaiting = Math.max(LITTLE, elements.getSum() / PART);
     }
 

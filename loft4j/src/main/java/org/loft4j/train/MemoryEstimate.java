@@ -14,6 +14,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Lanes;
 
 /**
  * The memory of a run in bytes, by arithmetic on shapes alone: no tensor is touched, and the model may be an
@@ -161,7 +162,7 @@ public record MemoryEstimate(
                     state,
                     movingElements(factors) * wide + trained * bytesOfGradient(),
                     again ? inputs : kept,
-                    loss(tokens),
+                    loss(tokens) + head(tokens),
                     own,
                     evaluation(largest),
                     plan.config().saveInBackground() ? saved(factors, savedInFull) + state : 0);
@@ -302,7 +303,21 @@ public record MemoryEstimate(
             if (training && plan.attention().dropout()) {
                 return 3L * size;
             }
-            return half && training && scores <= MOST_SCORES ? FLOAT + size : 0;
+            // a call has those of a lane, where a decoder's go to our own attention above a quarter of it, which keeps
+            // none
+            long lanes = lanes();
+            boolean ours = lanes > 1
+                    && model instanceof CausalDecoder
+                    && plan.load().columns() >= 96
+                    && plan.load().columns() < 1536;
+            long most = ours ? MOST_SCORES / 4 : MOST_SCORES;
+            return half && training && scores / lanes <= most ? FLOAT + size : 0;
+        }
+
+        /** Into how many parts a batch is cut, each of which goes over a core. */
+        private long lanes() {
+            boolean onProcessor = model.description().device().kind() == DeviceSpec.Kind.CPU;
+            return onProcessor ? Math.max(1, Lanes.forRows(plan.load().rows())) : 1;
         }
 
         private long made(LayerShapes layer, long tokens, long scores, boolean training) {
@@ -322,10 +337,20 @@ public record MemoryEstimate(
             // back
             long ofLogit = half ? 2L * size + 2L * FLOAT : 2L * size;
             long hidden = 2 * tokens * model.description().hiddenSize() * size;
-            // of several parts in half types a sum in float32, and what it is rounded to
-            long ofHead = half && tokens > rows ? FLOAT + size : size;
-            long head = plan.lora() == null ? vocabulary * model.description().hiddenSize() * ofHead : 0;
-            return rows * vocabulary * ofLogit + hidden + head;
+            return rows * vocabulary * ofLogit + hidden;
+        }
+
+        /** The gradient of a language model's head while its parts are added up; in half types in float32, by each lane for itself. */
+        private long head(long tokens) {
+            LoraConfig lora = plan.lora();
+            boolean learnt = model.task() == Task.CAUSAL_LM
+                    && (lora == null || lora.saves(model.head().path()));
+            if (!learnt) {
+                return 0;
+            }
+            long numbers = model.head().outFeatures() * model.description().hiddenSize();
+            long rows = Math.max(LEAST_ROWS, CHUNK / model.head().outFeatures());
+            return numbers * (half && tokens > rows ? lanes() * (FLOAT + size) : size);
         }
 
         private long evaluation(@Nullable LayerShapes largest) {

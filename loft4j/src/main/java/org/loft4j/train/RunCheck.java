@@ -36,6 +36,10 @@ final class RunCheck {
         if (data.eval() == null && config.earlyStoppingPatience() > 0) {
             problems.add("early_stopping_patience needs evaluation data");
         }
+        long steps = RunLength.of(config, data.train()).totalSteps();
+        if (config.warmupSteps() > steps) {
+            problems.add("warmup_steps must not pass the " + steps + " steps of the run, got " + config.warmupSteps());
+        }
         TrainingSet train = data.train();
         check(
                 problems,

@@ -79,11 +79,10 @@ final class RunOutput implements AutoCloseable {
     /**
      * Refuses to overwrite what the new run starts from.
      *
-     * @param what the setting that names it
-     * @param source directory of a model, or of an adapter; null for none
+     * @param source directory of its model; null for none
      * @throws ConfigException if it lies in what would be removed
      */
-    void requireKept(String what, @Nullable Path source) throws IOException {
+    void requireKept(@Nullable Path source) throws IOException {
         if (!overwrites || source == null || !Files.isDirectory(source)) {
             return;
         }
@@ -92,7 +91,7 @@ final class RunOutput implements AutoCloseable {
         if (from.startsWith(run) && !from.equals(run)) {
             String top = run.relativize(from).getName(0).toString();
             if (Checkpoints.isRemoved(top) || top.equals(EVENTS)) {
-                throw new ConfigException(what + " " + source + " lies in the run that --overwrite would remove from "
+                throw new ConfigException("the model " + source + " lies in the run that --overwrite would remove from "
                         + directory + ": choose another output directory, or move it out of there first");
             }
         }

@@ -58,6 +58,9 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
             "save_in_background",
             "diagnostics_steps");
 
+    /** What changes neither where evaluations choose nothing. */
+    private static final Set<String> BY_CHOICE = Set.of("eval_steps", "metric_for_best_model");
+
     /** The settings that change nothing but the order of sums. */
     private static final Set<String> ROUNDING = Set.of("threads", "per_device_eval_batch_size");
 
@@ -164,7 +167,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         List<String> differences = new ArrayList<>();
         List<String> unknown = new ArrayList<>();
         for (String key : differences(checkpoint)) {
-            if (free.contains(key) || FREE_ON_RESUME.contains(key)) {
+            if (free.contains(key) || FREE_ON_RESUME.contains(key) || (choosesNothing() && BY_CHOICE.contains(key))) {
                 continue;
             }
             String difference = difference(key, before(saved, key));
@@ -186,6 +189,12 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
             throw new ConfigException("cannot resume from " + checkpoint + ": " + String.join("; ", differences)
                     + "; use the settings of the run, or another output directory");
         }
+    }
+
+    /** Whether evaluations on the way neither end the run nor choose its weights. */
+    private boolean choosesNothing() {
+        return Boolean.FALSE.equals(settings.get("load_best_model_at_end"))
+                && "0".equals(String.valueOf(settings.get("early_stopping_patience")));
     }
 
     private String difference(String key, String before) {

@@ -102,6 +102,9 @@ public record TrainConfig(
         check(problems, () -> Checks.positive("learning_rate", learningRate));
         check(problems, () -> Checks.positive("head_learning_rate", headLearningRate));
         check(problems, () -> Checks.fraction("min_lr_ratio", minLrRatio));
+        if (schedule == Schedule.Kind.CONSTANT && minLrRatio > 0) {
+            problems.add("min_lr_ratio is of courses that fall, and lr_scheduler_type is constant: leave it out");
+        }
         if (schedule == Schedule.Kind.COSINE_WITH_MIN_LR && minLrRatio == 0) {
             problems.add("lr_scheduler_type cosine_with_min_lr needs a min_lr_ratio above 0: set it, or take cosine");
         }

@@ -25,7 +25,7 @@ public final class Trainer {
                 config.warmupSteps() > 0 ? config.warmupSteps() : (long) Math.ceil(config.warmupRatio() * totalSteps);
         trainable.heap().keepFreed();
         model.setGradientCheckpointing(config.gradientCheckpointing());
-        this.schedule = new Schedule(config.schedule(), Math.min(totalSteps, warmup), totalSteps, config.minLrRatio());
+        this.schedule = new Schedule(config.schedule(), warmup, totalSteps, config.minLrRatio());
     }
 
     /**

@@ -126,7 +126,7 @@ public final class TrainingRun implements AutoCloseable {
         RunCheck.check(model, data, config);
         RunOutput output = RunOutput.open(outputDirectory, onExisting);
         try {
-            output.requireKept("the model", model.description().directory());
+            output.requireKept(model.description().directory());
             Trainable trainable = Trainable.create(model, lora, config);
             try {
                 TrainingRun run = new TrainingRun(model, data, config, output, trainable, onExisting, nanos);

@@ -92,6 +92,10 @@ class AdaptersTokenizerTest {
         // the model lives with it as it is
         Files.copy(adapter.resolve("tokenizer.json"), folder.resolve("tokenizer.json"));
         assertDoesNotThrow(() -> AdaptersTokenizer.check(folder, adapter, 20));
+        // as another program writes the same
+        ObjectNode same = Json.read(adapter.resolve("tokenizer.json")).toTree();
+        Files.writeString(folder.resolve("tokenizer.json"), same.toString() + "\n \n");
+        assertDoesNotThrow(() -> AdaptersTokenizer.check(folder, adapter, 20));
     }
 
     @Test

@@ -136,6 +136,15 @@ class ChatDatasetTest {
                         0));
     }
 
+    /** The only exchange to learn is cut, and not left out for one behind it that is not learnt. */
+    @Test
+    void anUnlearntAnswerBehindTheLastLearntOneLeavesNothingOut() throws IOException {
+        Message unlearnt = new Message(Map.of("role", "assistant", "content", "C", "weight", 0L));
+        Conversation row = talk(
+                Message.of("user", "a ".repeat(60)), Message.of("assistant", "B"), Message.of("user", "b"), unlearnt);
+        assertEquals("[B<|im_end|>]", learnt(encode(new ChatFormat(template(MARKED)), 40, row), 0));
+    }
+
     @Test
     void anAnswerThatLaterTurnsRewriteHasATextOfItsOwn() throws IOException {
         ChatFormat format = new ChatFormat(template(THINKING));

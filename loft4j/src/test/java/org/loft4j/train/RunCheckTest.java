@@ -40,6 +40,13 @@ class RunCheckTest {
     }
 
     @Test
+    void aWarmUpThatTheRunDoesNotReachTheEndOfIsRefused() {
+        TrainConfig config =
+                TinyRun.config(Method.LOFT).maxSteps(3).warmupSteps(4).build();
+        assertEquals("warmup_steps must not pass the 3 steps of the run, got 4", problems(TinyRun.data(), config));
+    }
+
+    @Test
     void dataOfAnotherTaskIsRefused() {
         Dataset classes = Dataset.classificationIds(List.of(new int[] {1, 2}), new int[] {1});
         assertEquals(

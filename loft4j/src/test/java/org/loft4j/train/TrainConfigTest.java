@@ -65,6 +65,12 @@ class TrainConfigTest {
                 "min_lr_ratio must lie in [0, 1), got 1.0",
                 assertThrows(ConfigException.class, () -> builder.minLrRatio(1).build())
                         .getMessage());
+        TrainConfig.Builder constant = TrainConfig.builder(Method.LOFT)
+                .schedule(Schedule.Kind.CONSTANT)
+                .minLrRatio(0.1);
+        assertEquals(
+                "min_lr_ratio is of courses that fall, and lr_scheduler_type is constant: leave it out",
+                assertThrows(ConfigException.class, constant::build).getMessage());
     }
 
     @Test

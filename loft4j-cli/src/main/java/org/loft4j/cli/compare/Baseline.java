@@ -52,6 +52,17 @@ public record Baseline(
                                 + " names one.");
     }
 
+    /** The same for what a directory names, of which no run may have ended yet. */
+    static Baseline kept(Collection<Contender> there, String asked) {
+        boolean any = there.stream()
+                .anyMatch(contender -> contender.name().equals(asked)
+                        || contender.title().equals(asked)
+                        || contender.method().word().equals(asked));
+        return any || asked.equals(DEFAULT)
+                ? of(there, asked)
+                : new Baseline(asked, null, "Nothing is paired: no run of the baseline " + asked + " has ended yet.");
+    }
+
     private static List<Contender> those(Collection<Contender> there, Predicate<Contender> condition) {
         return there.stream().distinct().filter(condition).toList();
     }
@@ -62,7 +73,10 @@ public record Baseline(
 
     /** As a heading has it. */
     String title() {
-        return contender == null ? Method.FULL.title() : contender.title();
+        if (contender != null) {
+            return contender.title();
+        }
+        return asked.equals(DEFAULT) ? Method.FULL.title() : asked;
     }
 
     /** The row that another row is set against; null for a row that is it. */

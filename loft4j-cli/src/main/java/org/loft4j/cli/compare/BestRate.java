@@ -47,6 +47,7 @@ record BestRate(double rate, double score, Edge edge, int tried) {
                         .add(result);
             }
         }
+        int tried = byRate.size();
         int most = byRate.values().stream().mapToInt(List::size).max().orElse(0);
         byRate.values().removeIf(some -> some.size() < most);
         if (byRate.isEmpty()) {
@@ -60,7 +61,7 @@ record BestRate(double rate, double score, Edge edge, int tried) {
                         .thenComparingDouble(Candidate::loss)
                         .thenComparingDouble(Candidate::rate))
                 .orElseThrow();
-        return new BestRate(best.rate(), best.score(), edge(byRate, best.rate()), byRate.size());
+        return new BestRate(best.rate(), best.score(), edge(byRate, best.rate()), tried);
     }
 
     /** A run that failed is worse than any that did not. */

@@ -121,10 +121,20 @@ public final class Comparison {
         return format == null ? null : format.moment();
     }
 
-    private void requireMetric(Model model) {
+    private void requireMetric(Model model) throws IOException {
         String problem = Evaluation.problem("metric", settings.metric(), model, Set.of());
         if (problem != null) {
             throw new ConfigException(problem);
+        }
+        // runs of an earlier version may lack a score
+        List<String> silent = results.all().stream()
+                .filter(result -> result.failure() == null && !result.test().containsKey(settings.metric()))
+                .map(result -> result.trial().name())
+                .toList();
+        if (!silent.isEmpty()) {
+            throw new ConfigException("metric " + settings.metric() + ": runs/" + silent.get(0)
+                    + (silent.size() > 1 ? " and " + (silent.size() - 1) + " more" : "")
+                    + " do not tell it: choose another metric, or another output directory");
         }
     }
 

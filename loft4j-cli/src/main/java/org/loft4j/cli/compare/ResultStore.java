@@ -20,7 +20,15 @@ final class ResultStore {
     private static final System.Logger LOG = System.getLogger(ResultStore.class.getName());
 
     /** What settings were in runs from before there was a choice, which do not name them. */
-    private static final Map<String, Object> UNNAMED = PeerSettings.defaults().toMap();
+    private static final Map<String, Object> UNNAMED = unnamed();
+
+    private static Map<String, Object> unnamed() {
+        Map<String, Object> settings =
+                new LinkedHashMap<>(PeerSettings.defaults().toMap());
+        settings.put("warmup_steps", 0L);
+        settings.put("min_lr_ratio", 0.0);
+        return settings;
+    }
 
     private final Path runs;
     private final Map<Path, TrialResult> known = new LinkedHashMap<>();

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.train.Method;
@@ -55,14 +56,16 @@ public record Summary(
             throw new ConfigException(
                     "metric must be one of " + String.join(", ", scores) + " for these runs, got " + metric);
         }
+        Set<Contender> there =
+                results.stream().map(result -> result.trial().contender()).collect(Collectors.toSet());
         return of(
                 results,
                 metric == null ? rule.metric() : metric,
                 rule.sweep(),
-                baseline == null ? rule.baseline() : baseline);
+                baseline == null ? Baseline.kept(there, rule.baseline()) : Baseline.of(there, baseline));
     }
 
-    static Summary of(List<TrialResult> results, String metric, List<Long> sweep, String baseline) {
+    static Summary of(List<TrialResult> results, String metric, List<Long> sweep, Baseline against) {
         Map<Trial.Entry, List<TrialResult>> byEntry = new LinkedHashMap<>();
         results.stream()
                 .sorted(Comparator.comparing((TrialResult result) ->
@@ -73,8 +76,6 @@ public record Summary(
                         .thenComparing(result -> result.trial().rank()))
                 .forEach(result -> byEntry.computeIfAbsent(result.trial().entry(), entry -> new ArrayList<>())
                         .add(result));
-        Baseline against = Baseline.of(
-                byEntry.keySet().stream().map(Trial.Entry::contender).toList(), baseline);
         List<Standing> standings = new ArrayList<>();
         byEntry.forEach((entry, runs) -> {
             BestRate best = BestRate.of(runs, sweep, metric);

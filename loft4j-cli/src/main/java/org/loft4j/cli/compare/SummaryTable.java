@@ -38,7 +38,7 @@ public final class SummaryTable {
                 spread(metric, standing.test()),
                 spread(summary.otherMetric(), standing.other()),
                 String.valueOf(standing.seeds().size()),
-                Trial.rateText(standing.rate()) + mark(standing.edge(), summary),
+                Trial.rateText(standing.rate()) + mark(standing, summary),
                 Metric.number("%.1f", standing.seconds()),
                 Metric.number("%,.0f", standing.tokensPerSecond()),
                 count("%,d MB", standing.peakBytes() / 1_000_000),
@@ -57,12 +57,12 @@ public final class SummaryTable {
         return count == 0 ? "–" : String.format(Locale.ROOT, format, count);
     }
 
-    private static String mark(BestRate.Edge edge, Summary summary) {
-        return switch (edge) {
+    private static String mark(Standing standing, Summary summary) {
+        return switch (standing.edge()) {
             case LOWEST -> " ↓";
             case HIGHEST -> " ↑";
             case INSIDE -> "";
-            case ALONE -> summary.someAreTuned() ? " †" : "";
+            case ALONE -> standing.ratesTried() == 1 && summary.someAreTuned() ? " †" : "";
         };
     }
 
@@ -159,6 +159,14 @@ public final class SummaryTable {
                     + summary.results().size()
                     + " runs: seconds and tokens/s are those of a shared machine, if it was one.");
         }
+        long earlier = summary.results().stream()
+                .filter(result -> result.processes() == 0)
+                .count();
+        if (earlier > 0 && earlier < summary.results().size()) {
+            notes.add(earlier + " of " + summary.results().size()
+                    + " runs are of an earlier version, which measured memory"
+                    + " without the pages of files, and seconds with the first step.");
+        }
         long failures = summary.results().stream()
                 .filter(result -> result.failure() != null)
                 .count();
@@ -172,7 +180,7 @@ public final class SummaryTable {
     /** Where some had more rates to choose from than others. */
     private static List<String> unequalSearches(Summary summary) {
         List<String> notes = new ArrayList<>();
-        if (summary.someAreTuned() && has(summary, BestRate.Edge.ALONE)) {
+        if (summary.someAreTuned() && summary.standings().stream().anyMatch(standing -> standing.ratesTried() == 1)) {
             notes.add("† the only rate tried: not tuned, where others are.");
         }
         IntSummaryStatistics tried = summary.standings().stream()

@@ -39,7 +39,11 @@ class SummaryRowsTest {
     }
 
     private Summary summary(String metric, String baseline) {
-        return Summary.of(results, metric, List.of(0L), baseline);
+        return Summary.of(results, metric, List.of(0L), Baseline.of(there(), baseline));
+    }
+
+    private List<Contender> there() {
+        return results.stream().map(result -> result.trial().contender()).toList();
     }
 
     private Standing row(String title, String metric, String baseline) {
@@ -76,6 +80,32 @@ class SummaryRowsTest {
         String notes = String.join("\n", SummaryTable.footnotes(summary("accuracy", "full")));
         assertTrue(notes.contains("Nothing is paired: which of full_beta2=0.9, full_beta2=0.95 is"), notes);
         assertEquals(-0.1, difference("LoRA, rank 4", "accuracy", "full_beta2=0.9"), 1e-12);
+    }
+
+    /** As a comparison looks before the first run of its baseline has ended. */
+    @Test
+    void aBaselineOfWhichNoRunHasEndedYetPairsNothing() {
+        run("loft", 4, 1e-4, 0, 0.9);
+        Summary summary = Summary.of(results, "accuracy", List.of(0L), Baseline.kept(there(), "lora"));
+        assertEquals(1, summary.standings().size());
+        assertNull(summary.standings().get(0).toBaseline());
+        assertEquals("lora", summary.baseline().title());
+        assertTrue(
+                SummaryTable.footnotes(summary)
+                        .contains("Nothing is paired: no run of the baseline lora has ended yet."),
+                SummaryTable.text(summary));
+        assertEquals("loft", Baseline.kept(there(), "loft").asked());
+    }
+
+    /** A rate of which a seed of the search is missing has been tried all the same. */
+    @Test
+    void whoHasTriedSeveralRatesIsNotSaidToBeUntuned() {
+        run("loft", 4, 1e-4, 0, 0.8);
+        run("loft", 4, 1e-3, 0, 0.9);
+        run("loft", 4, 1e-3, 1, 0.9);
+        Summary summary = Summary.of(results, "accuracy", List.of(0L, 1L), Baseline.of(there(), Baseline.DEFAULT));
+        assertEquals(2, summary.standings().get(0).ratesTried());
+        assertFalse(SummaryTable.text(summary).contains("†"), SummaryTable.text(summary));
     }
 
     @Test

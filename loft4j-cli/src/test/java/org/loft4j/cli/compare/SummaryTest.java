@@ -53,7 +53,15 @@ class SummaryTest {
     }
 
     private Summary summary(Long... sweep) {
-        return Summary.of(results, "accuracy", List.of(sweep), Baseline.DEFAULT);
+        return Summary.of(
+                results,
+                "accuracy",
+                List.of(sweep),
+                Baseline.of(
+                        results.stream()
+                                .map(result -> result.trial().contender())
+                                .toList(),
+                        Baseline.DEFAULT));
     }
 
     private Standing standing(String contender, Long... sweep) {
