@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Table;
 import org.loft4j.data.ChatFormat;
@@ -121,13 +122,14 @@ final class EvalCommand implements Verb {
             if (read.blank() > 0) {
                 spec.commandLine().getErr().println("loft: " + Quantities.of(read.blank(), "blank text") + " left out");
             }
-            Labels labels = task.isClassification() ? labels(loaded, read.classes()) : Labels.ofNames(List.of());
+            Labels labels = task.isClassification() ? labels(loaded, read.classes()) : null;
             int maxLength = loaded.maxLength(data.maxLength, spec.commandLine().getErr());
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(loaded, rows) : null;
             StreamingDataset.Encoder encoder = some -> switch (task) {
                 case CAUSAL_LM -> Dataset.causalLm(some, tokenizer, maxLength, format);
-                case TOKEN_CLASSIFICATION -> Dataset.tokenClassification(some, labels, tokenizer, maxLength);
-                default -> Dataset.classification(some, labels, tokenizer, maxLength);
+                case TOKEN_CLASSIFICATION ->
+                    Dataset.tokenClassification(some, Objects.requireNonNull(labels), tokenizer, maxLength);
+                default -> Dataset.classification(some, Objects.requireNonNull(labels), tokenizer, maxLength);
             };
             FaultyRows.Kept kept = faulty.encode(rows, encoder, "evaluation");
             Evaluation evaluation =

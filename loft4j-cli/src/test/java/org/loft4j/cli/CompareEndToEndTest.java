@@ -160,7 +160,10 @@ class CompareEndToEndTest {
         Captured metric =
                 Captured.loft("compare", "--output", output.toString(), "--report-only", "--metric", "perplexity");
         assertEquals(2, metric.status());
-        assertTrue(metric.err().contains("metric must be one of accuracy, loss, macro_f1, matthews"), metric.err());
+        assertTrue(
+                metric.err()
+                        .contains("metric must be one of accuracy, f1, loss, macro_f1, matthews, precision, recall"),
+                metric.err());
         Captured idle = Captured.loft(
                 "compare", "--output", output.toString(), "--report-only", "--methods", "dora", "--seeds", "3");
         assertEquals(2, idle.status());

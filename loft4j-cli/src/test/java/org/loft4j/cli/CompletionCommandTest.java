@@ -24,7 +24,7 @@ class CompletionCommandTest {
         assertEquals(List.of("train"), completed("loft", "tra"));
         assertEquals(List.of("--gradient-checkpointing"), completed("loft", "train", "--gradient-ch"));
         assertTrue(completed("loft", "train", "--method", "").containsAll(List.of("loft", "lora-pro", "full")));
-        assertEquals(List.of("cosine"), completed("loft", "train", "--schedule", "cos"));
+        assertEquals(List.of("cosine", "cosine_with_min_lr"), completed("loft", "train", "--schedule", "cos"));
         assertEquals(List.of("check"), completed("loft", "data", "ch"));
         assertEquals(List.of("bash", "zsh"), completed("loft", "completion", ""));
         assertTrue(completed("loft", "adapters", "combine", "--").contains("--how"));

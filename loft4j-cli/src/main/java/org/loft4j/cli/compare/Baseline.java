@@ -68,7 +68,7 @@ public record Baseline(
     }
 
     private static String names(Collection<Contender> contenders) {
-        return contenders.stream().map(Contender::name).collect(Collectors.joining(", "));
+        return contenders.stream().map(Contender::name).sorted().collect(Collectors.joining(", "));
     }
 
     /** As a heading has it. */
