@@ -219,9 +219,11 @@ public final class LanguageModelLoss {
 
         void deliver() {
             if (weight != null && sum != null) {
-                Tensor whole = sum.to(weight.scalar_type());
-                close();
-                backward(weight, whole);
+                // not until the end of the lane's scope: it is as large as the head
+                try (Tensor whole = NativeScope.keep(sum.to(weight.scalar_type()))) {
+                    close();
+                    backward(weight, whole);
+                }
             }
         }
 
