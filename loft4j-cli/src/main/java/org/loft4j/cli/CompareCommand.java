@@ -311,7 +311,7 @@ final class CompareCommand implements Verb {
         Files.createDirectories(output);
         rows.tellOfClasses(err());
         ModelOptions options = rows.options(new ModelOptions(
-                task, List.of(), pooling, device.dtype(), device.device(), loadIn.value(), adapter.inFull(), 0));
+                task, List.of(), pooling, device.dtype(), device.device(), loadIn.value(), adapter.inFull(), false, 0));
         Comparison comparison = new Comparison(
                 settings,
                 directory,

@@ -20,7 +20,6 @@ import org.loft4j.data.Tokenizer;
 import org.loft4j.data.image.Augmentation;
 import org.loft4j.data.image.LabeledImages;
 import org.loft4j.io.Json;
-import org.loft4j.model.Models;
 import org.loft4j.nn.Task;
 import org.loft4j.train.ConfusionMatrix;
 import org.loft4j.train.Evaluation;
@@ -149,11 +148,8 @@ final class EvalCommand implements Verb {
         }
     }
 
-    /** The model's; where these are numbers alone, the names that the data gives to the numbers. */
     private static Labels labels(LoadedModel loaded, List<String> classes) {
-        List<String> names = loaded.model().description().labels();
-        boolean numbers = names.equals(Models.unnamedLabels(names.size())) || LearntClasses.areNumbers(names);
-        return Labels.ofNames(numbers && classes.size() == names.size() ? classes : names);
+        return Labels.ofNames(LearntClasses.named(loaded.model().description().labels(), classes));
     }
 
     /** @param length what is said as JSON of the length to which rows were cut */

@@ -27,16 +27,20 @@ record LearntClasses(Labels labels, boolean anew, String told) {
      * @param modelLabels those of the model; empty where it has none
      */
     static LearntClasses of(Labels own, List<String> named, List<String> modelLabels) {
-        if (modelLabels.size() > 1 && areNumbers(modelLabels) && named.size() == modelLabels.size()) {
-            // what was learnt by number before the names were read
-            return new LearntClasses(Labels.ofNames(named), false, "");
-        }
-        return of(own, modelLabels);
+        List<String> names = named(modelLabels, named);
+        // what was learnt by number, before the names were read
+        return names.equals(modelLabels) || !names.containsAll(own.names())
+                ? of(own, modelLabels)
+                : new LearntClasses(Labels.ofNames(names), false, "");
     }
 
-    /** Whether classes go by 0, 1, 2 … */
-    static boolean areNumbers(List<String> labels) {
-        return IntStream.range(0, labels.size()).allMatch(i -> labels.get(i).equals(Integer.toString(i)));
+    /** The classes of a model; where these are numbers alone, the names that data gives to as many. */
+    static List<String> named(List<String> modelLabels, List<String> classes) {
+        List<String> numbers = IntStream.range(0, modelLabels.size())
+                .mapToObj(Integer::toString)
+                .toList();
+        boolean unnamed = modelLabels.equals(numbers) || modelLabels.equals(Models.unnamedLabels(modelLabels.size()));
+        return unnamed && classes.size() == modelLabels.size() && classes.size() > 1 ? classes : modelLabels;
     }
 
     /** The same of data without names for numbers. */

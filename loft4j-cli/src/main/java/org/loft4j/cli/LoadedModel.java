@@ -89,6 +89,7 @@ record LoadedModel(
                         place.device(),
                         loadIn,
                         inFull(ofAdapter, loadIn),
+                        false,
                         0));
         LoraAdapter adapter = null;
         try {

@@ -303,7 +303,15 @@ final class TrainCommand implements Verb {
 
     private ModelOptions options(Task task) {
         return new ModelOptions(
-                task, List.of(), pooling, device.dtype(), device.device(), loadIn.value(), adapter.inFull(), run.seed);
+                task,
+                List.of(),
+                pooling,
+                device.dtype(),
+                device.device(),
+                loadIn.value(),
+                adapter.inFull(),
+                false,
+                run.seed);
     }
 
     private Model open(Path directory, ModelOptions options) throws IOException {

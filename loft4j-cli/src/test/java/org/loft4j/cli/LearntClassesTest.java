@@ -64,6 +64,13 @@ class LearntClassesTest {
         assertEquals(List.of("World", "Sports"), named.labels().names());
         assertFalse(named.anew());
         assertTrue(LearntClasses.of(own, List.of(), List.of("0", "1")).anew());
+        // a class of which there is no row stays one
+        List<String> three = List.of("World", "Business", "Sports");
+        List<String> unnamed = List.of("LABEL_0", "LABEL_1", "LABEL_2");
+        assertEquals(three, LearntClasses.of(own, three, unnamed).labels().names());
+        assertEquals(
+                own.names(),
+                LearntClasses.of(own, List.of("a", "b", "c"), unnamed).labels().names());
     }
 
     @Test

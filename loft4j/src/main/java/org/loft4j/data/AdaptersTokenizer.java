@@ -45,6 +45,9 @@ public final class AdaptersTokenizer {
         }
         Path own = adapterDirectory.resolve(FILE);
         Path models = modelDirectory.resolve(FILE);
+        if (Files.isRegularFile(models) && Files.mismatch(own, models) < 0) {
+            return;
+        }
         long ids = TokenizerFile.ids(own);
         // the model's own may have some without a vector too, as Gemma 3's for images
         if (ids > vocabularySize && !(Files.isRegularFile(models) && ids <= TokenizerFile.ids(models))) {

@@ -181,6 +181,18 @@ public final class Attention {
                 .to(Dtype.of(query).scalarType());
     }
 
+    /**
+     * Whether heads of a half type on the processor leave their scores behind for the backward pass.
+     *
+     * @param scores of one call
+     * @param length of a row in tokens
+     * @param causalInLane whether it is of a decoder, in a thread that keeps to one core: the scores that are more than a few go to
+     *     our own attention there, which keeps none
+     */
+    public static boolean keepsScores(long scores, long length, boolean causalInLane) {
+        return scores <= (causalInLane && CausalAttention.takes(length) ? FEW_SCORES : MOST_SCORES);
+    }
+
     private static Tensor wide(Tensor x) {
         return x.to(Dtype.F32.scalarType());
     }

@@ -73,8 +73,12 @@ final class CausalAttention {
                 && Lanes.count() == 1
                 && key.size(1) == length
                 && value.size(3) == query.size(3)
-                && SHORTEST <= length
-                && length < LONGEST;
+                && takes(length);
+    }
+
+    /** Whether sequences are neither very short nor very long. */
+    static boolean takes(long length) {
+        return SHORTEST <= length && length < LONGEST;
     }
 
     /**

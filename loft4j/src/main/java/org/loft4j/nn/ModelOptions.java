@@ -35,35 +35,10 @@ public record ModelOptions(
         inFull = List.copyOf(inFull);
     }
 
-    /** What the checkpoint has of its head is kept. */
-    public ModelOptions(
-            Task task,
-            List<String> labels,
-            Pooling pooling,
-            @Nullable Dtype dtype,
-            DeviceSpec device,
-            LoadIn loadIn,
-            List<String> inFull,
-            long seed) {
-        this(task, labels, pooling, dtype, device, loadIn, inFull, false, seed);
-    }
-
-    /** No module is kept from {@code loadIn}. */
-    public ModelOptions(
-            Task task,
-            List<String> labels,
-            Pooling pooling,
-            @Nullable Dtype dtype,
-            DeviceSpec device,
-            LoadIn loadIn,
-            long seed) {
-        this(task, labels, pooling, dtype, device, loadIn, List.of(), seed);
-    }
-
-    /** A model in full precision. */
+    /** A model in full precision, with what the checkpoint has of its head. */
     public ModelOptions(
             Task task, List<String> labels, Pooling pooling, @Nullable Dtype dtype, DeviceSpec device, long seed) {
-        this(task, labels, pooling, dtype, device, LoadIn.FULL, seed);
+        this(task, labels, pooling, dtype, device, LoadIn.FULL, List.of(), false, seed);
     }
 
     /** The model as its files describe it, on the CPU. */

@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.nn.ActivationCheckpoint;
+import org.loft4j.nn.Attention;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.LoadIn;
@@ -49,9 +50,6 @@ public record MemoryEstimate(
     private static final long CHUNK = 1 << 23;
 
     private static final long LEAST_ROWS = 256;
-
-    /** Scores up to which half types are attended without a fused kernel; see {@link org.loft4j.nn.Attention}. */
-    private static final long MOST_SCORES = 8L << 20;
 
     private static final int FLOAT = 4;
 
@@ -303,15 +301,11 @@ public record MemoryEstimate(
             if (training && plan.attention().dropout()) {
                 return 3L * size;
             }
-            // a call has those of a lane, where a decoder's go to our own attention above a quarter of it, which keeps
-            // none
+            // a call has those of a lane
             long lanes = lanes();
-            boolean ours = lanes > 1
-                    && model instanceof CausalDecoder
-                    && plan.load().columns() >= 96
-                    && plan.load().columns() < 1536;
-            long most = ours ? MOST_SCORES / 4 : MOST_SCORES;
-            return half && training && scores / lanes <= most ? FLOAT + size : 0;
+            boolean causalInLane = lanes > 1 && model instanceof CausalDecoder;
+            boolean kept = Attention.keepsScores(scores / lanes, plan.load().columns(), causalInLane);
+            return half && training && kept ? FLOAT + size : 0;
         }
 
         /** Into how many parts a batch is cut, each of which goes over a core. */
