@@ -89,17 +89,11 @@ enum MemoryMethod {
     }
 
     /**
-     * Floats that a step holds for a while, where they are as many as the matrix has or more: AdamW's denominator; in LoRA-Pro the
-     * stand-in of the full gradient, the quotient, and what it takes to make them; in the published code's layout an (m, r, n)
-     * array.
+     * Floats that a step holds for a while, where they are as many as the matrix has or more: in the published code's layout an
+     * (m, r, n) array. AdamW and LoRA-Pro go over a matrix piece by piece, as LoFT does.
      */
     double temporaryFloats(long m, long n, long r) {
-        return switch (this) {
-            case FULL -> (double) m * n;
-            case LORA_PRO -> 4.0 * m * n;
-            case PUBLISHED -> (double) m * r * n;
-            default -> 0;
-        };
+        return this == PUBLISHED ? (double) m * r * n : 0;
     }
 
     /** The optimizer of the whole matrix; of {@link #FULL} alone. */

@@ -1,7 +1,6 @@
 package org.loft4j.cli.reproduce;
 
 import java.util.List;
-import java.util.stream.Stream;
 
 /**
  * A model that does not fit here: what of it is adapted.
@@ -9,24 +8,17 @@ import java.util.stream.Stream;
  * @param title its name
  * @param parameters of the whole model
  * @param layers of the transformer
- * @param embedding the largest matrix
  * @param adapted the matrices of one layer that get an adapter
  */
-record ModelSize(String title, long parameters, int layers, Matrix embedding, List<Matrix> adapted) {
+record ModelSize(String title, long parameters, int layers, List<Matrix> adapted) {
     /** {@code (out, in)}. */
     record Matrix(String name, long out, long in) {}
 
     /** LLaMA-7B (Touvron et al. 2023, arXiv 2302.13971, table 2): hidden size 4096, 32 layers, inner size 11008. */
-    static final ModelSize LLAMA_7B =
-            new ModelSize("LLaMA-7B", 6_738_415_616L, 32, embedding(4096), matrices(4096, 4096, 11008));
+    static final ModelSize LLAMA_7B = new ModelSize("LLaMA-7B", 6_738_415_616L, 32, matrices(4096, 4096, 11008));
 
     /** Llama-2-70B (arXiv 2307.09288): hidden size 8192, 80 layers, inner size 28672, 8 heads of 128 for keys and values. */
-    static final ModelSize LLAMA_70B =
-            new ModelSize("Llama-2-70B", 68_976_648_192L, 80, embedding(8192), matrices(8192, 1024, 28672));
-
-    private static Matrix embedding(long hidden) {
-        return new Matrix("embed_tokens", 32_000, hidden);
-    }
+    static final ModelSize LLAMA_70B = new ModelSize("Llama-2-70B", 68_976_648_192L, 80, matrices(8192, 1024, 28672));
 
     private static List<Matrix> matrices(long hidden, long keys, long inner) {
         return List.of(
@@ -55,9 +47,9 @@ record ModelSize(String title, long parameters, int layers, Matrix embedding, Li
                                 .sum();
     }
 
-    /** The largest temporary of one step; full fine-tuning trains the embedding too. */
+    /** The largest temporary of one step. */
     double temporaryFloats(MemoryMethod method, long rank) {
-        return (method.isFull() ? Stream.of(embedding) : adapted.stream())
+        return adapted.stream()
                 .mapToDouble(each -> method.temporaryFloats(each.out, each.in, rank))
                 .max()
                 .orElse(0);

@@ -26,8 +26,9 @@ class MemoryTest {
         "PUBLISHED, state_bytes, 1.88",
         "PUBLISHED, temporary_bytes, 2.69",
         "LORA_PRO, state_bytes, 33.5",
+        "LORA_PRO, temporary_bytes, 0",
         "FULL, gradient_bytes, 12.55",
-        "FULL, sum_bytes, 75.80"
+        "FULL, sum_bytes, 75.31"
     })
     void theSumsForLlama7b(MemoryMethod method, String kind, double gib) {
         Map<String, Double> bytes = Memory.bytes(ModelSize.LLAMA_7B, method, 16);
