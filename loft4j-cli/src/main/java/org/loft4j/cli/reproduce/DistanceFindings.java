@@ -2,6 +2,7 @@ package org.loft4j.cli.reproduce;
 
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -215,7 +216,7 @@ final class DistanceFindings {
         String of = ", η = " + Trial.rateText(rate);
         LineChart error = new LineChart("relative error" + of, "optimizer step", "‖ΔW − ΔW_full‖ / ‖ΔW_full‖").marked();
         LineChart cosine = new LineChart("cosine" + of, "optimizer step", "cosine").marked();
-        LineChart layers = new LineChart("cosine by layer" + of, "linear layer, from the input", "cosine");
+        LineChart layers = new LineChart("cosine by layer, first seed" + of, "linear layer, from the input", "cosine");
         // those that were run have the model's order, the best change that of its file
         Collection<List<DistanceRow>> groups = groups(rate);
         List<String> order = groups.iterator().next().get(0).last().layers().stream()
@@ -232,19 +233,26 @@ final class DistanceFindings {
                 errors.add(step, mean(group, step, UpdateDistance.Layer::relativeError));
                 cosines.add(step, mean(group, step, UpdateDistance.Layer::cosine));
             }
-            Curve byLayer = new Curve();
-            group.stream()
+            Curve byLayer = group.stream()
                     .filter(this::isWhole)
-                    .limit(1)
-                    .forEach(row -> row.last()
-                            .layers()
-                            .forEach(layer -> byLayer.add(1 + order.indexOf(layer.path()), layer.cosine())));
+                    .findFirst()
+                    .map(row -> cosines(row.last(), order))
+                    .orElseGet(Curve::new);
             int variant = first.rank() == 0 ? 1 : 0;
             error.line(first.label(), first.method(), variant, errors);
             cosine.line(first.label(), first.method(), variant, cosines);
             layers.line(first.label(), first.method(), variant, byLayer);
         }
         return List.of(error, cosine, layers);
+    }
+
+    /** The cosine of each layer over its number, from 1, in an order that need not be that of the distances. */
+    static Curve cosines(UpdateDistance distance, List<String> order) {
+        Curve curve = new Curve();
+        distance.layers().stream()
+                .sorted(Comparator.comparingInt(layer -> order.indexOf(layer.path())))
+                .forEach(layer -> curve.add(1 + order.indexOf(layer.path()), layer.cosine()));
+        return curve;
     }
 
     private static Map<String, Object> tree(DistanceRow row) {

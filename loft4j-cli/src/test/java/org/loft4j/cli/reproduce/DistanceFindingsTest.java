@@ -90,4 +90,17 @@ class DistanceFindingsTest {
                 1,
                 of(row("loft", 0, 0.8, 0.5), row("loft", 1, 0.8, 0.5)).notes().size());
     }
+
+    /** A file has the layers by name; a line through them in that order would run back and forth. */
+    @Test
+    void aLineOverTheLayersGoesFromTheInputToTheOutput() {
+        List<String> order = List.of("query", "key", "value");
+        List<UpdateDistance.Layer> byName = List.of(
+                new UpdateDistance.Layer("key", 0, 0.2, 1, 1),
+                new UpdateDistance.Layer("query", 0, 0.1, 1, 1),
+                new UpdateDistance.Layer("value", 0, 0.3, 1, 1));
+        Curve curve = DistanceFindings.cosines(new UpdateDistance(byName), order);
+        assertEquals(List.of(1.0, 2.0, 3.0), curve.x());
+        assertEquals(List.of(0.1, 0.2, 0.3), curve.y());
+    }
 }
