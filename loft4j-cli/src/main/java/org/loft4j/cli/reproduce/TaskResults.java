@@ -51,16 +51,21 @@ record TaskResults(RealTask task, List<TrialResult> results, Map<String, Object>
                 .toList();
     }
 
-    /** The cell with the best score on the validation data, of the rates that were tried; null if there is none. */
+    /**
+     * The cell with the best score on the validation data, of the rates that were tried; of equal ones the one with the smaller
+     * loss, as {@code loft compare} chooses. Null if there is none.
+     */
     @Nullable
     Cell best(String contender, int rank) {
         Comparator<Cell> byScore = Comparator.comparingDouble(
                 cell -> cell.over(run -> run.validation(metric())).mean());
+        Comparator<Cell> byLoss = Comparator.comparingDouble(
+                cell -> -cell.over(run -> run.validation("loss")).mean());
         return of(contender).stream()
                 .filter(cell -> cell.entry().rank() == rank)
                 .filter(cell -> Double.isFinite(
                         cell.over(run -> run.validation(metric())).mean()))
-                .max(Metric.largerIsBetter(metric()) ? byScore : byScore.reversed())
+                .max((Metric.largerIsBetter(metric()) ? byScore : byScore.reversed()).thenComparing(byLoss))
                 .orElse(null);
     }
 
@@ -87,7 +92,7 @@ record TaskResults(RealTask task, List<TrialResult> results, Map<String, Object>
 
     static String spread(String metric, Sample sample) {
         String mean = Metric.text(metric, sample.mean());
-        return sample.count() < 2 ? mean : mean + " ± " + Metric.text(metric, sample.deviation());
+        return sample.count() < 2 || !Double.isFinite(sample.mean()) ? mean : mean + " ± " + Metric.text(metric, sample.deviation());
     }
 
     /** Every cell for machines. */
