@@ -39,7 +39,11 @@ final class AblationPlan implements TaskExperiment.Plan {
 
     @Override
     public Findings findings(TaskResults results) {
-        LineChart chart = new LineChart("training loss, smoothed, first seed", "optimizer step", "loss");
+        boolean several = results.of(Method.LOFT.word()).size() > 1;
+        LineChart chart = new LineChart(
+                "training loss, smoothed, first seed" + (several ? ", lowest rank and rate" : ""),
+                "optimizer step",
+                "loss");
         List<List<String>> rows = new ArrayList<>();
         int variant = 0;
         for (Contender contender : contenders()) {

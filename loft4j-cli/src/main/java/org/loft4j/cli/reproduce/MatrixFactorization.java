@@ -108,9 +108,12 @@ final class MatrixFactorization implements Experiment {
         return torch.randn(new long[] {rows, columns}, Tensors.options(Dtype.F32, DeviceSpec.CPU));
     }
 
-    /** The largest ratio of two loss curves from step 50 on; what lies below the floor counts as the floor. */
+    /**
+     * The largest ratio of two loss curves from step 50 on; what lies below the floor counts as the floor. Not a number where they
+     * end before.
+     */
     static double maxRatio(double[] loss, double[] reference) {
-        double worst = 0;
+        double worst = loss.length > FIRST_COMPARED_STEP ? 0 : Double.NaN;
         for (int step = FIRST_COMPARED_STEP; step < loss.length; step++) {
             double ratio = Math.max(loss[step], FLOOR) / Math.max(reference[step], FLOOR);
             // a loss that is no number must not pass for a small one
@@ -142,7 +145,10 @@ final class MatrixFactorization implements Experiment {
                 double ratio = maxRatio(find(runs, contestant, rate), find(runs, MatrixContestant.FULL, rate));
                 ratios.computeIfAbsent(contestant.word(), word -> new LinkedHashMap<>())
                         .put(Numbers.plain(rate), ratio);
-                row.add(ratio < 0.01 || ratio >= 1000 ? Numbers.power(ratio) : Numbers.fixed(ratio, 2));
+                row.add(
+                        Double.isNaN(ratio)
+                                ? "–"
+                                : ratio < 0.01 || ratio >= 1000 ? Numbers.power(ratio) : Numbers.fixed(ratio, 2));
             }
             rows.add(row);
         }

@@ -39,4 +39,14 @@ class MatrixFactorizationTest {
         loss[56] = Double.NaN;
         assertEquals(Double.POSITIVE_INFINITY, MatrixFactorization.maxRatio(loss, reference));
     }
+
+    @Test
+    void ofRunsThatEndBeforeThereIsNoRatio() {
+        assertTrue(Double.isNaN(MatrixFactorization.maxRatio(new double[50], new double[50])));
+        Findings findings = new MatrixFactorization(
+                        new MatrixFactorization.Shape(24, 16, 2, 3), List.of(0L), List.of(0.1))
+                .run(line -> {});
+        String table = findings.tables().get(0).text();
+        assertTrue(table.lines().anyMatch(line -> line.contains("LoFT / full AdamW") && line.endsWith("–")), table);
+    }
 }
