@@ -41,7 +41,11 @@ final class SummaryCharts {
         }
         boolean swept = summary.standings().stream().anyMatch(standing -> standing.edge() != BestRate.Edge.ALONE);
         return swept
-                ? new Figure("validation " + Metric.title(metric) + " over the learning rate", charts, COLUMNS)
+                ? new Figure(
+                        "validation " + Metric.title(metric) + " over the learning rate"
+                                + bars(summary.sweep().size() > 1),
+                        charts,
+                        COLUMNS)
                 : null;
     }
 
@@ -104,7 +108,14 @@ final class SummaryCharts {
             score.line(contender.title(), scores);
             other.line(contender.title(), others);
         });
-        return new Figure("test scores over the rank", List.of(score, other), COLUMNS);
+        boolean several = summary.standings().stream()
+                .anyMatch(standing -> standing.test().count() > 1);
+        return new Figure("test scores over the rank" + bars(several), List.of(score, other), COLUMNS);
+    }
+
+    /** What bars are, where there are some. */
+    private static String bars(boolean several) {
+        return several ? "; bars: ± the standard deviation over the seeds" : "";
     }
 
     private static LineChart overRanks(String score) {
