@@ -347,20 +347,14 @@ final class CompareCommand implements Verb {
             ChatFormat format = rows.task() == Task.CAUSAL_LM
                     ? chat.format(directory, rows.train(), Comparison.chatDate(output))
                     : null;
+            List<Row> validation = Objects.requireNonNull(rows.eval());
             TrainData training = new TrainData(
                     packing.encode(rows, rows.train(), tokenizer, format, maxLength, "training", err()),
-                    packing.encode(
-                            rows,
-                            Objects.requireNonNull(rows.eval()),
-                            tokenizer,
-                            format,
-                            maxLength,
-                            "validation",
-                            err()),
+                    packing.encode(rows, validation, tokenizer, format, maxLength, "validation", err()),
                     tokenizer.padId(),
                     maxLength);
-            return new ComparisonData(
-                    training, packing.encode(rows, test, tokenizer, format, maxLength, "test", err()));
+            return new ComparisonData(training, packing.encode(rows, test, tokenizer, format, maxLength, "test", err()))
+                    .withRows(rows.train(), validation, test);
         }
     }
 

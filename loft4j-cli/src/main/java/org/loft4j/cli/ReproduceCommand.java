@@ -16,6 +16,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
@@ -102,9 +103,40 @@ final class ReproduceCommand implements Verb {
 
     @Override
     public void check(Problems problems) {
-        task.check(problems);
         experiment = problems.of(() -> ExperimentName.parse(name));
+        if (experiment == null || experiment.onTask()) {
+            task.check(problems);
+        }
+        if (experiment != null) {
+            refuseIdle(problems, experiment);
+        }
         settings = problems.of(() -> new ReproduceSettings(seeds, methods, ranks, learningRates, maxSteps, quick));
+    }
+
+    /** What was given for another experiment: nobody shall take the numbers for those of another rank, say. */
+    private void refuseIdle(Problems problems, ExperimentName chosen) {
+        List<String> idle = spec.options().stream()
+                .filter(spec.commandLine().getParseResult()::hasMatchedOption)
+                .map(OptionSpec::longestName)
+                .filter(option -> !takes(chosen, option))
+                .toList();
+        if (!idle.isEmpty()) {
+            problems.add(
+                    "reproduce " + chosen.word() + " makes nothing of " + String.join(", ", idle) + ": leave that out");
+        }
+    }
+
+    private static boolean takes(ExperimentName chosen, String option) {
+        if (TaskFlags.OPTIONS.contains(option)) {
+            return chosen.onTask();
+        }
+        return switch (option) {
+            case "--methods" -> chosen == ExperimentName.DISTANCE;
+            case "--ranks" -> chosen.onTask() || chosen == ExperimentName.MEMORY;
+            case "--learning-rate" -> chosen.onTask() || chosen == ExperimentName.MATRIX_FACTORIZATION;
+            case "--seeds", "--max-steps" -> chosen != ExperimentName.MEMORY;
+            default -> true;
+        };
     }
 
     @Override

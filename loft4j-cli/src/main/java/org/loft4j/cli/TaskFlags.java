@@ -7,7 +7,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.compare.Comparison;
 import org.loft4j.cli.compare.ComparisonData;
@@ -33,6 +35,10 @@ import picocli.CommandLine.Spec;
 
 /** The task of an experiment that needs a real one: the demo's, or files of the user's. */
 final class TaskFlags {
+    /** All of them. */
+    static final Set<String> OPTIONS =
+            Set.of("--model", "--data", "--eval-data", "--test-data", "--pooling", "--max-length");
+
     @Spec(Spec.Target.MIXEE)
     CommandSpec verb;
 
@@ -86,8 +92,22 @@ final class TaskFlags {
         DataFlags.require(problems, "--data", data);
         DataFlags.require(problems, "--eval-data", evalData);
         DataFlags.require(problems, "--test-data", testData);
+        refuseOfTheDemo(problems);
         if (maxLength != null && maxLength < 1) {
             problems.add("max_length must be at least 1, got " + maxLength);
+        }
+    }
+
+    /** What says how a model of one's own reads rows of one's own; the demo's reads as it does. */
+    private void refuseOfTheDemo(Problems problems) {
+        List<String> idle = Stream.of("--pooling", "--max-length")
+                .filter(option -> model == null)
+                .filter(verb.commandLine().getParseResult()::hasMatchedOption)
+                .toList();
+        if (!idle.isEmpty()) {
+            problems.add(String.join(" and ", idle) + (idle.size() == 1 ? " is" : " are")
+                    + " of a task of one's own, and this is the demo's: give --model and its rows, or leave "
+                    + (idle.size() == 1 ? "it" : "them") + " out");
         }
     }
 
@@ -109,8 +129,8 @@ final class TaskFlags {
         return task(
                 demo.model(),
                 options(Task.SEQUENCE_CLASSIFICATION).withLabels(demo.labels()),
-                demo.training(),
-                new Held(demo.test(), described));
+                new ComparisonData(demo.training(), demo.test()),
+                described);
     }
 
     private RealTask own(ModelReference named, Path directory, ZonedDateTime now) throws IOException {
@@ -136,16 +156,18 @@ final class TaskFlags {
         described.put("task", name(flags.data) + ", " + name(Objects.requireNonNull(evalData)) + ", " + name(testData));
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
             ChatFormat format = task == Task.CAUSAL_LM ? new ChatFlags().format(directory, rows.train(), now) : null;
+            List<Row> validation = Objects.requireNonNull(rows.eval());
             TrainData training = new TrainData(
                     rows.encode(rows.train(), tokenizer, format, length, false),
-                    rows.encode(Objects.requireNonNull(rows.eval()), tokenizer, format, length, false),
+                    rows.encode(validation, tokenizer, format, length, false),
                     tokenizer.padId(),
                     length);
             return task(
                     directory,
                     rows.options(options(task)),
-                    training,
-                    new Held(rows.encode(test, tokenizer, format, length, false), described));
+                    new ComparisonData(training, rows.encode(test, tokenizer, format, length, false))
+                            .withRows(rows.train(), validation, test),
+                    described);
         }
     }
 
@@ -154,22 +176,19 @@ final class TaskFlags {
         return path == null ? data.shown() : String.valueOf(path.getFileName());
     }
 
-    /** The test rows, and words on the task. */
-    private record Held(org.loft4j.data.Dataset test, Map<String, Object> described) {}
-
     private ModelOptions options(Task task) {
         return new ModelOptions(task, List.of(), pooling, Dtype.F32, DeviceSpec.CPU, 0);
     }
 
-    private RealTask task(Path directory, ModelOptions options, TrainData training, Held held) {
-        Map<String, Object> described = held.described();
+    private RealTask task(
+            Path directory, ModelOptions options, ComparisonData compared, Map<String, Object> described) {
+        TrainData training = compared.training();
         described.put("training rows", training.train().rows());
         described.put(
                 "validation and test rows",
                 Objects.requireNonNull(training.eval()).size() + " and "
-                        + held.test().size());
+                        + compared.test().size());
         described.put("longest row in tokens", training.maxLength());
-        ComparisonData compared = new ComparisonData(training, held.test());
         for (String line : compared.warnings()) {
             verb.commandLine().getErr().println("loft: " + line);
             described.merge("of the rows", line, (before, more) -> before + "; " + more);

@@ -60,4 +60,41 @@ class ReproduceCommandTest {
         assertTrue(call.err().contains("learning_rate must be greater than 0 and finite, got 0.0"), call.err());
         assertFalse(Files.exists(output));
     }
+
+    /** Else its numbers would be taken for those of another rank. */
+    @Test
+    void whatAnExperimentMakesNothingOfIsRefused() throws IOException {
+        Path output = directory.resolve("out");
+        Captured call = Captured.loft(
+                "reproduce",
+                "matrix-factorization",
+                "--max-steps",
+                "1",
+                "--ranks",
+                "4",
+                "--methods",
+                "dora",
+                "--pooling",
+                "mean",
+                "--output",
+                output.toString());
+        assertEquals(2, call.status());
+        assertTrue(
+                call.err()
+                        .contains(
+                                "reproduce matrix-factorization makes nothing of --methods, --ranks, --pooling: leave"),
+                call.err());
+        Captured memory = Captured.loft("reproduce", "memory", "--seeds", "1", "--learning-rate", "1e-3");
+        assertEquals(2, memory.status());
+        assertTrue(memory.err().contains("reproduce memory makes nothing of --seeds, --learning-rate"), memory.err());
+        Captured demo = Captured.loft("reproduce", "rank", "--max-length", "128", "--output", output.toString());
+        assertEquals(2, demo.status());
+        assertTrue(demo.err().contains("--max-length is of a task of one's own"), demo.err());
+        assertFalse(Files.exists(output));
+        // a file of settings serves several experiments
+        Path settings = Files.writeString(directory.resolve("config.yaml"), "ranks: [4]\nmax_steps: 1\n");
+        Captured file =
+                Captured.loft("reproduce", "full-rank", "--config", settings.toString(), "--output", output.toString());
+        assertEquals(0, file.status(), file.err());
+    }
 }

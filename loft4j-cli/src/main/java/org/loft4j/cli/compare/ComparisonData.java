@@ -1,9 +1,14 @@
 package org.loft4j.cli.compare;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Examples;
+import org.loft4j.data.Repetitions;
+import org.loft4j.data.Row;
 import org.loft4j.train.TrainData;
 
 /**
@@ -11,14 +16,49 @@ import org.loft4j.train.TrainData;
  *
  * @param training rows to learn from, and validation rows that choose among learning rates
  * @param test rows that the results are reported on
+ * @param shared how many rows of one part are rows of another one too, {@code 3 of 200}, by the names of {@link SameRows}; nothing
+ *     of parts that share none, or are the same
  */
-public record ComparisonData(TrainData training, Examples test) {
+public record ComparisonData(TrainData training, Examples test, Map<String, String> shared) {
     public ComparisonData {
+        shared = Collections.unmodifiableMap(new LinkedHashMap<>(shared));
         if (training.eval() == null) {
             throw new ConfigException("a comparison needs validation data, by which the learning rates are chosen");
         }
         if (test.size() == 0) {
             throw new ConfigException("the test data has no row");
+        }
+    }
+
+    /** Of data whose rows are not known. */
+    public ComparisonData(TrainData training, Examples test) {
+        this(training, test, Map.of());
+    }
+
+    /**
+     * The same data with what its rows have in common.
+     *
+     * @param train the rows to learn from as they were read; so the others
+     */
+    public ComparisonData withRows(List<Row> train, List<Row> validation, List<Row> test) {
+        SameRows same = SameRows.of(this);
+        Map<String, String> found = new LinkedHashMap<>();
+        if (!same.testLearnt()) {
+            count(found, SameRows.TEST_IN_TRAINING, test, train);
+        }
+        if (!same.testChose()) {
+            count(found, SameRows.TEST_IN_VALIDATION, test, validation);
+        }
+        if (!same.validationLearnt()) {
+            count(found, SameRows.VALIDATION_IN_TRAINING, validation, train);
+        }
+        return new ComparisonData(training, this.test, found);
+    }
+
+    private static void count(Map<String, String> found, String name, List<Row> rows, List<Row> others) {
+        int count = Repetitions.across(others, rows).same().size();
+        if (count > 0) {
+            found.put(name, count + " of " + rows.size());
         }
     }
 

@@ -1,6 +1,7 @@
 package org.loft4j.cli.compare;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.IntSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
@@ -49,7 +50,9 @@ public final class SummaryTable {
 
     private static String spread(String metric, Sample sample) {
         String mean = Metric.text(metric, sample.mean());
-        return sample.count() < 2 ? mean : mean + " ± " + Metric.text(metric, sample.deviation());
+        return sample.count() < 2 || !Double.isFinite(sample.mean())
+                ? mean
+                : mean + " ± " + Metric.text(metric, sample.deviation());
     }
 
     /** Nobody knows what a run took that failed. */
@@ -125,11 +128,10 @@ public final class SummaryTable {
     /** What a reader must know to read the table. */
     static List<String> footnotes(Summary summary) {
         List<String> notes = new ArrayList<>();
-        // all runs of a directory have the same data
-        SameRows rows = SameRows.of(
-                summary.results().isEmpty()
-                        ? Map.of()
-                        : summary.results().get(0).settings());
+        // all runs of a directory have the same data, of which older ones tell less
+        Map<String, Object> settings = new HashMap<>();
+        summary.results().forEach(result -> settings.putAll(result.settings()));
+        SameRows rows = SameRows.of(settings);
         notes.add("Mean ± standard deviation over the seeds, after the last step. "
                 + (summary.someAreTuned()
                         ? "Learning rates were chosen by the validation " + Metric.title(summary.metric())

@@ -44,6 +44,7 @@ final class TrialSettings {
         common.put(TRAINING_ROWS, data.training().train().fingerprint());
         common.put(VALIDATION_ROWS, data.validation().fingerprint());
         common.put(TEST_ROWS, data.test().fingerprint());
+        common.putAll(data.shared());
     }
 
     /** The last part of a path; of a snapshot from the hub that is the commit, and the model's name belongs before it. */

@@ -92,7 +92,9 @@ record TaskResults(RealTask task, List<TrialResult> results, Map<String, Object>
 
     static String spread(String metric, Sample sample) {
         String mean = Metric.text(metric, sample.mean());
-        return sample.count() < 2 || !Double.isFinite(sample.mean()) ? mean : mean + " ± " + Metric.text(metric, sample.deviation());
+        return sample.count() < 2 || !Double.isFinite(sample.mean())
+                ? mean
+                : mean + " ± " + Metric.text(metric, sample.deviation());
     }
 
     /** Every cell for machines. */

@@ -1,6 +1,7 @@
 package org.loft4j.cli.compare;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -8,8 +9,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.loft4j.cli.report.Curve;
+import org.loft4j.cli.report.Figure;
 
 /** What a summary makes of runs whose figures are known. */
 class SummaryTest {
@@ -197,6 +200,18 @@ class SummaryTest {
                 footnotes());
     }
 
+    /** An older run, which does not tell it, comes first. */
+    @Test
+    void rowsThatStandInTwoPartsAreToldOf() {
+        run("loft", 4, 1e-3, 0, 0.9, 0.9);
+        data = Map.of("test_rows_in_train_data", "3 of 200", "eval_rows_in_train_data", "1 of 50");
+        run("lora", 4, 1e-3, 0, 0.9, 0.9);
+        String notes = String.join("\n", SummaryTable.footnotes(summary(0L)));
+        assertTrue(notes.contains("\n3 of 200 test rows are training rows too, and tell what was learnt"), notes);
+        assertTrue(notes.contains("\n1 of 50 validation rows are training rows too"), notes);
+        assertFalse(notes.contains("validation rows too"), notes);
+    }
+
     @Test
     void picturesHideNoFailedSeed() {
         for (long seed = 0; seed < 2; seed++) {
@@ -212,5 +227,29 @@ class SummaryTest {
         SummaryCharts charts = new SummaryCharts(summary);
         assertEquals(List.of(1e-4, 1e-3), charts.overRates(lora.entry()).x());
         assertEquals("LoRA (1 of 3 failed)", SummaryCharts.label(lora));
+        assertFalse(SummaryTable.text(summary).contains("– ±"), SummaryTable.text(summary));
+    }
+
+    @Test
+    void picturesSayWhatTheirBarsAre() {
+        run("lora", 4, 1e-4, 0, 0.8, 0.8);
+        run("lora", 4, 1e-3, 0, 0.7, 0.7);
+        run("lora", 8, 1e-3, 0, 0.7, 0.7);
+        String bars = "; bars: ± the standard deviation over the seeds";
+        assertEquals("test scores over the rank", described(new SummaryCharts(summary(0L)).overRanks()));
+        run("lora", 4, 1e-4, 1, 0.8, 0.6);
+        run("lora", 4, 1e-3, 1, 0.7, 0.6);
+        assertEquals("test scores over the rank" + bars, described(new SummaryCharts(summary(0L)).overRanks()));
+        assertEquals(
+                "validation accuracy over the learning rate",
+                described(new SummaryCharts(summary(0L)).learningRates()));
+        assertEquals(
+                "validation accuracy over the learning rate" + bars,
+                described(new SummaryCharts(summary(0L, 1L)).learningRates()));
+    }
+
+    private static String described(@Nullable Figure figure) {
+        assertNotNull(figure);
+        return figure.described();
     }
 }
