@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 
@@ -14,6 +15,9 @@ import org.loft4j.DataException;
 final class ChatRows {
     /** The names that data sets of the form of ShareGPT have for who speaks. */
     private static final Map<String, String> SHAREGPT_ROLES = roles();
+
+    /** Who speaks before a conversation. */
+    private static final Set<String> TELLING = Set.of("system", "developer");
 
     private ChatRows() {}
 
@@ -26,9 +30,24 @@ final class ChatRows {
         return roles;
     }
 
-    /** A row of {@code messages}. */
+    /** A row of {@code messages}; {@code system} is said first, if there is one. */
     static Conversation messages(JsonNode object, String key, Origin origin) throws DataException {
-        return new Conversation(list(object.path(key), key, origin), 0, variables(object, origin), origin);
+        List<Message> told = told(object, list(object.path(key), key, origin), origin);
+        return new Conversation(told, 0, variables(object, origin), origin);
+    }
+
+    /** Messages behind what a column of its own has the system say, unless they begin with that themselves. */
+    private static List<Message> told(JsonNode object, List<Message> messages, Origin origin) throws DataException {
+        JsonNode system = object.path("system");
+        if (!system.isTextual()
+                || system.textValue().isBlank()
+                || TELLING.contains(messages.get(0).role())) {
+            return messages;
+        }
+        check("\"system\"", system, origin);
+        List<Message> all = new ArrayList<>(List.of(Message.of("system", system.textValue())));
+        all.addAll(messages);
+        return all;
     }
 
     /** A row whose prompt and completion, if that is read, are lists of messages. */
@@ -75,14 +94,7 @@ final class ChatRows {
             }
             messages.add(message(fields, place, origin));
         }
-        JsonNode system = object.path("system");
-        if (system.isTextual()
-                && !system.textValue().isBlank()
-                && !messages.get(0).role().equals("system")) {
-            check("\"system\"", system, origin);
-            messages.add(0, Message.of("system", system.textValue()));
-        }
-        return new Conversation(messages, 0, variables(object, origin), origin);
+        return new Conversation(told(object, messages, origin), 0, variables(object, origin), origin);
     }
 
     private static List<Message> list(JsonNode value, String key, Origin origin) throws DataException {

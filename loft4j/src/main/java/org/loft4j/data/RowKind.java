@@ -101,7 +101,7 @@ sealed interface RowKind {
 
         @Override
         public List<String> optional() {
-            return List.of("tools", "chat_template_kwargs");
+            return List.of("system", "tools", "chat_template_kwargs");
         }
 
         @Override

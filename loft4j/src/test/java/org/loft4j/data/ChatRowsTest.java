@@ -41,6 +41,27 @@ class ChatRowsTest {
     }
 
     @Test
+    void aColumnMaySayWhatTheSystemSays() throws IOException {
+        String told = "[{\"role\": \"system\", \"content\": \"s\"}, ";
+        String asked = "{\"role\": \"user\", \"content\": \"q\"}]";
+        for (String key : List.of("messages", "conversations")) {
+            assertEquals(turns(key, told + asked, ""), turns(key, "[" + asked, ", \"system\": \"s\""), key);
+            assertEquals(turns(key, told + asked, ""), turns(key, told + asked, ", \"system\": \"other\""), key);
+            String developer = told.replace("system", "developer") + asked;
+            assertEquals(turns(key, developer, ""), turns(key, developer, ", \"system\": \"other\""), key);
+            for (String nothing : List.of("null", "\"\"", "\" \"")) {
+                assertEquals(turns(key, "[" + asked, ""), turns(key, "[" + asked, ", \"system\": " + nothing), key);
+            }
+        }
+    }
+
+    private List<Message> turns(String key, String messages, String more) throws IOException {
+        Path file = directory.resolve("rows.jsonl");
+        Files.writeString(file, "{\"" + key + "\": " + messages + more + "}\n");
+        return ((Conversation) DataFiles.read(file).get(0)).messages();
+    }
+
+    @Test
     void toolsMayBeTheTextOfTheirJson() throws IOException {
         for (String none : List.of("\"\"", "\" \"", "\"null\"", "\"[]\"", "null", "[]")) {
             assertEquals(Map.of(), withTools(directory, none).variables(), none);

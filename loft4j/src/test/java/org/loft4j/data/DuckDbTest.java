@@ -77,12 +77,13 @@ class DuckDbTest {
     void listsOfStructuresAreMessagesAsInJson() throws Exception {
         String json = "{\"messages\": [{\"role\": \"user\", \"content\": \"q\", \"name\": \"n\"},"
                 + " {\"role\": \"assistant\", \"content\": null, \"tool_calls\": [{\"name\": \"f\", \"args\": {\"x\": 1}}]},"
-                + " {\"role\": \"assistant\", \"content\": \"a\"}], \"tools\": [{\"type\": \"function\"}]}\n";
+                + " {\"role\": \"assistant\", \"content\": \"a\"}], \"tools\": [{\"type\": \"function\"}], \"system\": \"s\"}\n";
         Path lines = Files.writeString(folder.resolve("a.jsonl"), json);
         Path parquet = write("a.parquet", "FROM read_json('" + lines + "')");
         Conversation expected = (Conversation) DataFiles.read(lines).get(0);
         Conversation read = (Conversation) DataFiles.read(parquet).get(0);
         assertEquals(expected.messages(), read.messages());
+        assertEquals("system", read.messages().get(0).role());
         assertEquals(expected.variables(), read.variables());
         assertEquals(row(parquet, 1), read.origin());
     }
