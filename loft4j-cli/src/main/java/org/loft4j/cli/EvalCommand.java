@@ -131,6 +131,7 @@ final class EvalCommand implements Verb {
                 default -> Dataset.classification(some, Objects.requireNonNull(labels), tokenizer, maxLength);
             };
             FaultyRows.Kept kept = faulty.encode(rows, encoder, "evaluation");
+            Evaluator.requireFits(loaded.model(), kept.dataset(), "evaluation");
             Evaluation evaluation =
                     new Evaluator(loaded.model(), tokenizer.padId(), batchSize).evaluate(kept.dataset());
             long cut = kept.dataset().truncations().rows();

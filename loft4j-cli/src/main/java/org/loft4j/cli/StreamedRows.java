@@ -78,11 +78,20 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
                 source, scan, rows -> known.encode(rows, tokenizer, chat, maxLength, false), shuffleBuffer);
     }
 
-    /** Encodes each row once, so that none ends the run hours in, and says what became of them. */
-    static void check(StreamingDataset rows, int maxLength, PrintWriter err) throws IOException {
+    /**
+     * Encodes each row once, so that none ends the run hours in, and says what became of them.
+     *
+     * @param vocabularySize token ids that the model knows
+     */
+    static void check(StreamingDataset rows, long vocabularySize, int maxLength, PrintWriter err) throws IOException {
         err.println("loft: tokenizing each row once, so that one which cannot be learnt is known before the training");
         err.flush();
         ExampleScan all = rows.scanExamples();
+        if (all.largestId() >= vocabularySize) {
+            throw new ConfigException("the training data has token id " + all.largestId()
+                    + ", but the model knows only " + vocabularySize
+                    + " tokens: the tokenizer is that of another model");
+        }
         TrainingRows.tell(all.rows(), all.examples(), all.truncations(), all.altered(), maxLength, "training", err);
     }
 }

@@ -327,7 +327,7 @@ final class TrainCommand implements Verb {
         try (TrainingRun training = TrainingRun.open(opened, encoded, config, lora, run.output, run.onExisting())) {
             // of a run that goes on they were looked at when it began
             if (training.step() == 0) {
-                check(encoded);
+                check(encoded, opened.description().vocabularySize());
             }
             try (Interruption interruption = new Interruption(
                     () -> {
@@ -355,9 +355,9 @@ final class TrainCommand implements Verb {
     }
 
     /** Looks at what else shows only when the run comes to it. */
-    private void check(TrainData encoded) throws IOException {
+    private void check(TrainData encoded, long vocabularySize) throws IOException {
         if (encoded.train() instanceof StreamingDataset rows) {
-            StreamedRows.check(rows, encoded.maxLength(), err());
+            StreamedRows.check(rows, vocabularySize, encoded.maxLength(), err());
         }
         for (Object some : Arrays.asList(encoded.train(), encoded.eval())) {
             if (some instanceof ImageDataset images) {

@@ -137,6 +137,32 @@ class StreamingEndToEndTest {
         assertFalse(resumed.err().contains("tokenizing each row"), resumed.err());
     }
 
+    /** As where tokens were added to a tokenizer, and the embedding was not enlarged for them. */
+    @Test
+    void aTokenWithoutAVectorIsToldBeforeTheTraining() throws Exception {
+        Path model = Fixtures.copy("stories260K", folder.resolve("stories"));
+        Path tokenizer = model.resolve("tokenizer.json");
+        String added = Files.readString(tokenizer)
+                .replaceFirst(
+                        "\"added_tokens\"\\s*:\\s*\\[",
+                        "$0{\"id\": 512, \"content\": \"<new>\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false,"
+                                + " \"normalized\": false, \"special\": true},");
+        Files.writeString(tokenizer, added);
+        Path rows = Files.writeString(
+                folder.resolve("a.jsonl"), "{\"text\": \"Once upon\"}\n".repeat(150) + "{\"text\": \"a <new>\"}\n");
+        Captured refused = train(model, rows, "--task", "causal-lm", "--max-steps", "1");
+        assertEquals(2, refused.status(), refused.err());
+        assertTrue(
+                refused.err().contains("the training data has token id 512, but the model knows only 512 tokens"),
+                refused.err());
+        assertFalse(Files.exists(folder.resolve("run/config.yaml")));
+        Captured judged = Captured.loft("eval", "--model", model.toString(), "--data", rows.toString());
+        assertEquals(2, judged.status(), judged.err());
+        assertTrue(
+                judged.err().contains("the evaluation data has token id 512, but the model knows only 512 tokens"),
+                judged.err());
+    }
+
     @Test
     void whatDoesNotGoTogetherIsRefused() throws Exception {
         Path rows = Files.writeString(folder.resolve("a.txt"), "once\nupon\n");

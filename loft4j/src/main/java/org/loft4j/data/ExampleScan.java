@@ -15,8 +15,9 @@ import org.loft4j.DataException;
  * @param examples how many these became
  * @param truncations what did not fit into the greatest length
  * @param altered answers that the chat template does not write as they were given ({@link Dataset#altered})
+ * @param largestId the largest token id, to be below the vocabulary size of the model ({@link Dataset#largestId})
  */
-public record ExampleScan(long rows, long examples, Truncations truncations, long altered) {
+public record ExampleScan(long rows, long examples, Truncations truncations, long altered, int largestId) {
     /** What is encoded at once, on all cores: as many rows, and about as many characters. */
     private static final int ROWS = 1000;
 
@@ -31,6 +32,7 @@ public record ExampleScan(long rows, long examples, Truncations truncations, lon
         long rows = 0;
         long examples = 0;
         long altered = 0;
+        int largestId = 0;
         TruncationCount cuts = new TruncationCount();
         List<Row> some = new ArrayList<>();
         try (RowCursor cursor = source.open()) {
@@ -47,12 +49,13 @@ public record ExampleScan(long rows, long examples, Truncations truncations, lon
                 examples += encoded.size();
                 cuts.add(encoded.truncations());
                 altered += encoded.altered();
+                largestId = Math.max(largestId, encoded.largestId());
                 some.clear();
                 if (Thread.currentThread().isInterrupted()) {
                     throw new InterruptedIOException("stopped while encoding " + source.name());
                 }
             }
         }
-        return new ExampleScan(rows, examples, cuts.total(), altered);
+        return new ExampleScan(rows, examples, cuts.total(), altered, largestId);
     }
 }

@@ -276,7 +276,7 @@ class StreamingDatasetTest {
             encoded.add(some.size());
             return encode(some);
         });
-        assertEquals(new ExampleScan(2500, 2525, new Truncations(0, 0, 0), 0), all);
+        assertEquals(new ExampleScan(2500, 2525, new Truncations(0, 0, 0), 0, 2499), all);
         assertEquals(List.of(1000, 1000, 500), encoded);
         assertEquals(0, rows.open);
     }
@@ -301,7 +301,7 @@ class StreamingDatasetTest {
             Files.write(file, IntStream.range(0, 150).mapToObj(i -> talk(i)).toList());
             // one digit, two digits and three beside the three characters of "qab"
             assertEquals(
-                    new ExampleScan(150, 150, new Truncations(140, 0, 90 + 2 * 50), 0),
+                    new ExampleScan(150, 150, new Truncations(140, 0, 90 + 2 * 50), 0, 'q'),
                     ExampleScan.of(DataFiles.stream(DataReference.of(file), Columns.auto()), encoder));
         }
     }
