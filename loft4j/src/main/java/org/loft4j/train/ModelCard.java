@@ -35,13 +35,20 @@ final class ModelCard {
         text.append(adapter == null ? "" : "library_name: peft\n");
         text.append("pipeline_tag: ").append(pipeline(model.task())).append("\n---\n\n");
         text.append(adapter == null ? "# Fine-tuned model\n\n" : "# Low-rank adapter\n\n");
-        text.append(String.format(
-                Locale.ROOT,
-                "Trained with loft4j, method `%s`: %,d trainable parameters beside %,d of the %s model.%n%n",
-                config.method().word(),
-                trainable.elements(),
-                model.weights().elements(),
-                model.description().family()));
+        String trained = adapter == null
+                ? String.format(Locale.ROOT, "all %,d parameters", trainable.elements())
+                : String.format(
+                        Locale.ROOT,
+                        "%,d trainable parameters beside %,d",
+                        trainable.elements(),
+                        model.weights().elements());
+        text.append("Trained with loft4j, method `")
+                .append(config.method().word())
+                .append("`: ")
+                .append(trained)
+                .append(" of the ")
+                .append(model.description().family())
+                .append(" model.\n\n");
         if (!task.labels().isEmpty()) {
             text.append("Labels: ").append(String.join(", ", task.labels())).append(".\n\n");
         }
