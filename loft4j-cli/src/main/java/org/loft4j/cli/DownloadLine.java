@@ -10,8 +10,8 @@ import org.loft4j.io.HubListener;
 import org.loft4j.io.HubName;
 
 /**
- * A download on one line: share done, file, bytes, bytes a second, time left. On a terminal the line is drawn over itself;
- * elsewhere a plain line is printed now and then.
+ * A download of several files at once on one line, for all of them together: share done, bytes, bytes a second, time left. On
+ * a terminal the line is drawn over itself; elsewhere a plain line is printed now and then.
  */
 final class DownloadLine implements HubListener {
     private static final int BAR = 20;
@@ -56,7 +56,7 @@ final class DownloadLine implements HubListener {
         long time = nanos.getAsLong();
         if (time - drawn >= (terminal ? REDRAW_NANOS : PLAIN_NANOS)) {
             drawn = time;
-            draw(text(file, (time - started) / 1e9));
+            draw(text((time - started) / 1e9));
         }
     }
 
@@ -86,21 +86,20 @@ final class DownloadLine implements HubListener {
         note(name + ": all files are there and checked");
     }
 
-    private String text(String file, double seconds) {
+    private String text(double seconds) {
         double share = total <= 0 ? 0 : Math.max(0, Math.min(1, (double) received / total));
         double rate = seconds > 0 ? received / seconds : 0;
         int filled = (int) (BAR * share);
         String bar = terminal ? "━".repeat(filled) + "·".repeat(BAR - filled) + " " : "";
         return String.format(
                 Locale.ROOT,
-                "%3d%% %s%s of %s  %s/s  %s left  %s",
+                "%3d%% %s%s of %s  %s/s  %s left",
                 (int) (100 * share),
                 bar,
                 Quantities.bytes(Math.max(0, received)),
                 Quantities.bytes(total),
                 Quantities.bytes((long) Math.max(0, rate)),
-                rate > 0 ? Quantities.duration((total - received) / rate) : "?",
-                file);
+                rate > 0 ? Quantities.duration((total - received) / rate) : "?");
     }
 
     private void draw(String line) {

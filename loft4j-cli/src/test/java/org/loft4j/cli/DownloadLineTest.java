@@ -21,11 +21,15 @@ class DownloadLineTest {
         DownloadLine line = new DownloadLine(new PrintWriter(out), true, 120, nanos::get);
         line.onStart(NAME, 2, 4_000_000);
         line.onBytes("a", 0, 2_000_000);
+        line.onBytes("b", 0, 2_000_000);
         nanos.set(1_000_000_000L);
         line.onBytes("a", 1_000_000, 2_000_000);
+        nanos.set(2_000_000_000L);
+        line.onBytes("b", 1_000_000, 2_000_000);
         assertEquals(
                 "\r\u001b[Kdownloading org/tiny: 2 files, 4.0 MB\n"
-                        + "\r 25% ━━━━━··············· 1.0 MB of 4.0 MB  1.0 MB/s  0:03 left  a\u001b[K",
+                        + "\r 25% ━━━━━··············· 1.0 MB of 4.0 MB  1.0 MB/s  0:03 left\u001b[K"
+                        + "\r 50% ━━━━━━━━━━·········· 2.0 MB of 4.0 MB  1.0 MB/s  0:02 left\u001b[K",
                 out.toString());
     }
 
@@ -39,7 +43,7 @@ class DownloadLineTest {
         line.onRetry("a", "no connection", Duration.ofSeconds(2));
         assertEquals(
                 "downloading org/tiny: 1 file, 1.0 MB\n"
-                        + " 50% 500.0 kB of 1.0 MB  25.0 kB/s  0:20 left  a\n"
+                        + " 50% 500.0 kB of 1.0 MB  25.0 kB/s  0:20 left\n"
                         + "a: no connection; trying again in 2 s\n",
                 out.toString());
     }
@@ -51,7 +55,7 @@ class DownloadLineTest {
         nanos.set(1_000_000_000L);
         line.onBytes("a", 1_000_000, 2_000_000);
         line.onFailure(NAME);
-        assertTrue(out.toString().endsWith("a\u001b[K\n"), out.toString());
+        assertTrue(out.toString().endsWith("left\u001b[K\n"), out.toString());
         line.onRetry("a", "no connection", Duration.ofSeconds(2));
         line.onFailure(NAME);
         assertTrue(out.toString().endsWith("again in 2 s\n"), out.toString());

@@ -1,7 +1,6 @@
 package org.loft4j.io;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -47,8 +46,8 @@ final class BlobDownload {
         return blob.resolveSibling(blob.getFileName() + ".loft.incomplete");
     }
 
-    /** Returns when the blob is there. */
-    void run(Path lock) throws IOException {
+    /** Returns the blob when it is there. */
+    Path run(Path lock) throws IOException {
         Files.createDirectories(Objects.requireNonNull(blob.toAbsolutePath().getParent()));
         try (HubLock held = HubLock.acquire(lock, () -> listener.onWait(file.path()))) {
             // a blob of another length was left by a program that does not write as carefully
@@ -58,6 +57,7 @@ final class BlobDownload {
             }
         }
         listener.onFile(file.path(), Files.size(blob));
+        return blob;
     }
 
     private void gather() throws IOException {
@@ -112,8 +112,8 @@ final class BlobDownload {
             Files.delete(incomplete);
             offset = 0;
         }
-        HttpResponse<InputStream> response = client.open(file, offset);
-        try (WatchedBody body = new WatchedBody(response.body(), retries.silence())) {
+        HttpResponse<WatchedBody> response = client.open(file, offset);
+        try (WatchedBody body = response.body()) {
             if (response.statusCode() == 200) {
                 offset = 0; // the server does not know ranges: all of it comes once more
             } else if (!continues(response, offset)) {
@@ -129,7 +129,7 @@ final class BlobDownload {
     }
 
     /** Whether an answer is the part of the file that begins where ours ends. */
-    private boolean continues(HttpResponse<InputStream> response, long offset) {
+    private boolean continues(HttpResponse<WatchedBody> response, long offset) {
         String range = response.headers().firstValue("Content-Range").orElse("");
         Matcher found = CONTENT_RANGE.matcher(range);
         return response.statusCode() == 206
@@ -167,7 +167,7 @@ final class BlobDownload {
             channel.position(offset);
             return channel;
         } catch (IOException e) {
-            throw new CheckpointException(incomplete, "cannot be written: " + e.getMessage(), e);
+            throw notWritten(e);
         }
     }
 
@@ -176,7 +176,11 @@ final class BlobDownload {
         try {
             AtomicFiles.writeFully(channel, bytes);
         } catch (IOException e) {
-            throw new CheckpointException(incomplete, "cannot be written: " + e.getMessage(), e);
+            throw notWritten(e);
         }
+    }
+
+    private CheckpointException notWritten(IOException e) {
+        return new CheckpointException(incomplete, "cannot be written, for " + file.path() + ": " + e.getMessage(), e);
     }
 }

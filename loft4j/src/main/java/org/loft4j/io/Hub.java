@@ -5,7 +5,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,7 +38,7 @@ public final class Hub {
         this.environment = environment;
         this.cache = new HubCache(environment.cache());
         this.retries = retries;
-        this.listener = listener;
+        this.listener = new HubListenerInTurn(listener);
     }
 
     /** The directory of a model in the cache if it is complete there, else null. Asks nobody. */
@@ -90,32 +92,28 @@ public final class Hub {
     }
 
     private Path download(HubName name, Check check) throws IOException {
-        HubClient client = client(name);
-        HubClient.Listing listing = client.list(name);
-        List<String> first = new ArrayList<>(HubFiles.beside(listing.files()));
-        List<String> weights = HubFiles.weights(name, listing.files());
-        Path snapshot = cache.snapshot(name, listing.commit());
-        if (check != ANY) {
-            fetch(client, name, listing, first);
-            check.check(snapshot);
-        }
-        first.addAll(weights);
-        fetch(client, name, listing, first);
-        Path index = snapshot.resolve(ModelDirectory.INDEX);
-        if (first.contains(ModelDirectory.INDEX)) {
-            Collection<String> shards = HubFiles.shards(index);
-            for (String shard : shards) {
-                if (!listing.files().contains(shard)) {
-                    throw new HubException(
-                            name, "names the shard " + JsonFault.quote(shard) + " in its index, but has no such file");
-                }
+        return get(name, (client, listing, snapshot) -> {
+            List<String> first = new ArrayList<>(HubFiles.beside(listing.files()));
+            List<String> weights = HubFiles.weights(name, listing.files());
+            if (check != ANY) {
+                fetch(client, name, listing, first);
+                check.check(snapshot);
             }
-            fetch(client, name, listing, shards);
-        }
-        cache.rememberTokenizer(snapshot, listing.files());
-        cache.writeRef(name, listing.commit());
-        listener.onEnd(name);
-        return snapshot;
+            first.addAll(weights);
+            fetch(client, name, listing, first);
+            if (first.contains(ModelDirectory.INDEX)) {
+                Collection<String> shards = HubFiles.shards(snapshot.resolve(ModelDirectory.INDEX));
+                for (String shard : shards) {
+                    if (!listing.files().contains(shard)) {
+                        throw new HubException(
+                                name,
+                                "names the shard " + JsonFault.quote(shard) + " in its index, but has no such file");
+                    }
+                }
+                fetch(client, name, listing, shards);
+            }
+            cache.rememberTokenizer(snapshot, listing.files());
+        });
     }
 
     /**
@@ -129,12 +127,31 @@ public final class Hub {
         if (cached != null) {
             return cached;
         }
+        return get(name, (client, listing, snapshot) -> fetch(client, name, listing, HubFiles.beside(listing.files())));
+    }
+
+    /** Gets the parts of a snapshot. */
+    private interface Parts {
+        void get(HubClient client, HubClient.Listing listing, Path snapshot) throws IOException;
+    }
+
+    /** The snapshot of the commit that the revision stands for now, which is remembered when its parts are there. */
+    private Path get(HubName name, Parts parts) throws IOException {
         HubClient client = client(name);
-        HubClient.Listing listing = client.list(name);
-        fetch(client, name, listing, HubFiles.beside(listing.files()));
-        cache.writeRef(name, listing.commit());
-        listener.onEnd(name);
-        return cache.snapshot(name, listing.commit());
+        boolean all = false;
+        try {
+            HubClient.Listing listing = client.list(name);
+            Path snapshot = cache.snapshot(name, listing.commit());
+            parts.get(client, listing, snapshot);
+            cache.writeRef(name, listing.commit());
+            all = true;
+            listener.onEnd(name);
+            return snapshot;
+        } finally {
+            if (!all) {
+                listener.onFailure(name);
+            }
+        }
     }
 
     private HubClient client(HubName name) throws HubException {
@@ -147,41 +164,42 @@ public final class Hub {
         return new HubClient(environment, retries, listener);
     }
 
-    /** Gets those of the files that the snapshot lacks. */
+    /** Gets those of the files that the snapshot lacks, several at once, and shows them when all of them are there. */
     private void fetch(HubClient client, HubName name, HubClient.Listing listing, Collection<String> wanted)
             throws IOException {
         Path snapshot = cache.snapshot(name, listing.commit());
-        List<HubFile> missing = new ArrayList<>();
-        long bytes = 0;
-        for (String path : wanted) {
-            if (!Files.exists(snapshot.resolve(path))) {
-                HubFile file = client.file(name, listing.commit(), path);
-                missing.add(file);
-                bytes += missingBytes(file);
-            }
-        }
+        List<String> missing = wanted.stream()
+                .filter(path -> !Files.exists(snapshot.resolve(path)))
+                .toList();
         if (missing.isEmpty()) {
             return;
         }
+        List<HubFile> files = SideBySide.each(missing, path -> client.file(name, listing.commit(), path));
+        // files of the same content are one blob
+        Map<String, HubFile> blobs = new LinkedHashMap<>();
+        files.forEach(file -> blobs.putIfAbsent(file.etag(), file));
+        long bytes = 0;
+        for (HubFile file : blobs.values()) {
+            bytes += missingBytes(file);
+        }
         requireSpace(name, bytes);
-        listener.onStart(name, missing.size(), bytes);
-        boolean all = false;
-        try {
-            for (HubFile file : missing) {
-                Path blob = cache.blob(name, file.etag());
-                new BlobDownload(client, retries, listener, file, blob).run(cache.lock(name, file.etag()));
-                HubCache.link(blob, snapshot.resolve(file.path()));
-            }
-            all = true;
-        } finally {
-            if (!all) {
-                listener.onFailure(name);
-            }
+        listener.onStart(name, blobs.size(), bytes);
+        SideBySide.each(
+                blobs.values(),
+                file -> new BlobDownload(client, retries, listener, file, blob(file))
+                        .run(cache.lock(name, file.etag())));
+        // in the order that was asked for: what lies beside the weights is there when they are
+        for (HubFile file : files) {
+            HubCache.link(blob(file), snapshot.resolve(file.path()));
         }
     }
 
+    private Path blob(HubFile file) {
+        return cache.blob(file.name(), file.etag());
+    }
+
     private long missingBytes(HubFile file) throws IOException {
-        Path blob = cache.blob(file.name(), file.etag());
+        Path blob = blob(file);
         Path incomplete = BlobDownload.incomplete(blob);
         long have = Files.exists(incomplete) ? Files.size(incomplete) : 0;
         return file.isSizeOf(blob) ? 0 : Math.max(0, file.size() - have);

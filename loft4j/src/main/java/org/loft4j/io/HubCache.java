@@ -164,8 +164,10 @@ public final class HubCache {
             return;
         }
         Files.createDirectories(directory);
-        // a link whose blob somebody has deleted
-        Files.deleteIfExists(file);
+        // a link whose blob somebody has deleted, and not one that another download has made just now
+        if (Files.isSymbolicLink(file) && !Files.exists(file)) {
+            Files.deleteIfExists(file);
+        }
         List<Link> ways = new ArrayList<>();
         ways.add(() -> Files.createSymbolicLink(file, directory.relativize(blob.toAbsolutePath())));
         ways.add(() -> Files.createLink(file, blob));

@@ -3,7 +3,6 @@ package org.loft4j.io;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
@@ -17,7 +16,7 @@ import java.util.List;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** What the hub says of a repository: which files a revision has, and size and checksum of each. */
+/** What the hub says of a repository: which files a revision has, and size and checksum of each. Several threads may ask. */
 final class HubClient {
     private static final int MAX_LISTING_BYTES = 64 << 20;
     private static final Pattern ETAG = Pattern.compile("[0-9A-Za-z_.+=-]{1,128}");
@@ -43,8 +42,7 @@ final class HubClient {
                 environment.endpoint() + "/api/models/" + name.repository() + "/revision/" + encoded(name.revision()));
         return retrying(name, "the list of files", true, () -> {
             ByteArrayOutputStream text = new ByteArrayOutputStream();
-            try (WatchedBody body =
-                    new WatchedBody(requests.get(name, address, 0).body(), retries.silence())) {
+            try (WatchedBody body = requests.get(name, address, 0).body()) {
                 byte[] buffer = new byte[1 << 14];
                 for (int count = body.read(buffer); count >= 0; count = body.read(buffer)) {
                     text.write(buffer, 0, count);
@@ -108,7 +106,7 @@ final class HubClient {
     }
 
     /** The content of a file from a byte on. The caller closes the body. */
-    HttpResponse<InputStream> open(HubFile file, long from) throws IOException {
+    HttpResponse<WatchedBody> open(HubFile file, long from) throws IOException {
         return requests.get(file.name(), address(file.name(), file.commit(), file.path()), from);
     }
 

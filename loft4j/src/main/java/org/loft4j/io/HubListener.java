@@ -2,14 +2,18 @@ package org.loft4j.io;
 
 import java.time.Duration;
 
-/** Is told how a download goes on. */
+/**
+ * Is told how a download goes on, by the threads that download its files, one at a time: what a listener does here, all of them
+ * wait for.
+ */
 public interface HubListener {
     /** Hears nothing. */
     HubListener NONE = new HubListener() {};
 
     /**
-     * Files are about to be downloaded; a sharded model's shards come as a second part.
+     * Files are about to be downloaded, several at once; a sharded model's shards come as a second part.
      *
+     * @param files that differ in their content
      * @param bytes of all of them together that are still missing
      */
     default void onStart(HubName name, int files, long bytes) {}
@@ -31,7 +35,7 @@ public interface HubListener {
     /** Another process downloads the file; this one waits for it. */
     default void onWait(String file) {}
 
-    /** A download that has started ends before all is there; an exception tells why. */
+    /** A download ends before all is there, perhaps before anything was; an exception tells why. */
     default void onFailure(HubName name) {}
 
     /** All files are there. */

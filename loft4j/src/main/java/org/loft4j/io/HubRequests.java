@@ -1,7 +1,6 @@
 package org.loft4j.io;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -25,12 +24,12 @@ final class HubRequests {
     private static final Duration CONNECT = Duration.ofSeconds(10);
 
     private final HubEnvironment environment;
-    private final Duration answer;
+    private final Duration silence;
     private final HttpClient client;
 
-    HubRequests(HubEnvironment environment, Duration answer) {
+    HubRequests(HubEnvironment environment, Duration silence) {
         this.environment = environment;
-        this.answer = answer;
+        this.silence = silence;
         this.client = HttpClient.newBuilder()
                 .version(HttpClient.Version.HTTP_1_1)
                 .followRedirects(HttpClient.Redirect.NEVER)
@@ -110,7 +109,7 @@ final class HubRequests {
      *
      * @param from first byte that is wanted; 0 asks for all
      */
-    HttpResponse<InputStream> get(HubName name, URI address, long from) throws IOException {
+    HttpResponse<WatchedBody> get(HubName name, URI address, long from) throws IOException {
         URI at = address;
         boolean trusted = true;
         for (int i = 0; i <= MAX_REDIRECTS; i++) {
@@ -120,7 +119,7 @@ final class HubRequests {
                 // are checked
                 request.header("Range", "bytes=" + from + "-");
             }
-            HttpResponse<InputStream> response = send(request, HttpResponse.BodyHandlers.ofInputStream());
+            HttpResponse<WatchedBody> response = send(request, answer -> new WatchedBody(silence));
             int status = response.statusCode();
             if (status == 200 || status == 206 || status == 416) {
                 return response;
@@ -147,7 +146,7 @@ final class HubRequests {
 
     private HttpRequest.Builder request(URI address, boolean trusted) {
         HttpRequest.Builder request = HttpRequest.newBuilder(address)
-                .timeout(answer)
+                .timeout(silence)
                 .header("User-Agent", "loft4j")
                 // sizes and ranges are those of the file, not of a compressed form
                 .header("Accept-Encoding", "identity");

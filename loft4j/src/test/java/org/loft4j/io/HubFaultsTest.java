@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -20,10 +21,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.CheckpointException;
@@ -34,22 +33,10 @@ class HubFaultsTest {
     private static final HubRetries IMPATIENT =
             new HubRetries(3, Duration.ofMillis(1), Duration.ofMillis(20), Duration.ofMillis(300));
 
-    @TempDir
-    Path cache;
+    @RegisterExtension
+    final TinyHub tiny = new TinyHub();
 
-    private TinyHub tiny;
-    private HubServer server;
-
-    @BeforeEach
-    void start() throws IOException {
-        tiny = new TinyHub(cache);
-        server = tiny.server;
-    }
-
-    @AfterEach
-    void stop() {
-        tiny.close();
-    }
+    private final HubServer server = tiny.server;
 
     @Test
     void aCutConnectionIsTakenUpWhereItEnded() throws IOException {
@@ -153,14 +140,16 @@ class HubFaultsTest {
     @Test
     void aWrongChecksumOfASmallFileIsRefusedToo() throws IOException {
         String etag = HubServer.gitSha1("{ }".getBytes());
-        server.headFaults.add((exchange, content) -> {
+        server.answers.put("HEAD config.json", (exchange, content) -> {
             exchange.getResponseHeaders().set("ETag", '"' + etag + '"');
             HubServer.whole(exchange, content);
         });
         HubException failure = assertThrows(HubException.class, () -> tiny.hub().snapshot(NAME));
         assertTrue(failure.getMessage().contains("config.json arrived with another checksum"), failure.getMessage());
         assertFalse(Files.exists(tiny.repository().resolve("blobs").resolve(etag)));
-        assertNothingUsable();
+        // the weights may have come meanwhile
+        assertFalse(Files.exists(tiny.repository().resolve("snapshots")));
+        assertFalse(Files.exists(tiny.repository().resolve("refs")));
     }
 
     @Test
@@ -190,7 +179,7 @@ class HubFaultsTest {
 
     @Test
     void aConnectionThatFallsSilentIsCut() throws IOException {
-        server.bodyFaults.add(silentAfter(70_000));
+        server.bodyFaults.add(HubServer.silentAfter(70_000));
         Path snapshot = new Hub(tiny.environment(null, false), IMPATIENT, HubListener.NONE).snapshot(NAME);
         assertArrayEquals(WEIGHTS, Files.readAllBytes(snapshot.resolve("model.safetensors")));
         assertEquals(2, server.bodies("model.safetensors"));
@@ -198,7 +187,7 @@ class HubFaultsTest {
 
     @Test
     void aListOfFilesThatFallsSilentIsAskedForAgain() {
-        server.listingFaults.add(silentAfter(10));
+        server.listingFaults.add(HubServer.silentAfter(10));
         Hub hub = new Hub(tiny.environment(null, false), IMPATIENT, HubListener.NONE);
         assertTimeoutPreemptively(Duration.ofSeconds(15), () -> {
             hub.snapshot(NAME);
@@ -236,11 +225,9 @@ class HubFaultsTest {
         assertEquals(3, server.requests.size());
     }
 
+    /** Whichever part of it fails, and once. */
     @Test
     void aDownloadThatFailsIsToldOf() {
-        for (int i = 0; i < 3; i++) {
-            server.bodyFaults.add(HubServer.status(502));
-        }
         List<String> told = new ArrayList<>();
         HubListener listener = new HubListener() {
             @Override
@@ -248,8 +235,22 @@ class HubFaultsTest {
                 told.add(name.toString());
             }
         };
-        assertThrows(HubException.class, () -> new Hub(tiny.environment(null, false), QUICK, listener).snapshot(NAME));
+        Hub hub = new Hub(tiny.environment(null, false), QUICK, listener);
+        CheckpointException unknown = new CheckpointException(tiny.cache, "is of an unknown family");
+        CheckpointException refused = assertThrows(
+                CheckpointException.class,
+                () -> hub.snapshot(NAME, directory -> {
+                    throw unknown;
+                }));
+        assertSame(unknown, refused);
         assertEquals(List.of(NAME.toString()), told);
+        server.answers.put("HEAD model.safetensors", HubServer.status(502));
+        assertThrows(HubException.class, () -> hub.snapshot(NAME, directory -> {}));
+        assertEquals(2, told.size());
+        server.answers.clear();
+        server.answers.put("GET model.safetensors", HubServer.status(502));
+        assertThrows(HubException.class, () -> hub.snapshot(NAME));
+        assertEquals(3, told.size());
     }
 
     @Test
@@ -331,16 +332,6 @@ class HubFaultsTest {
         }
         HubException failure = assertThrows(HubException.class, () -> tiny.hub().snapshot(NAME));
         assertTrue(failure.getMessage().contains("redirected more than 10 times"), failure.getMessage());
-    }
-
-    /** So many bytes, and then nothing for longer than a test waits. */
-    private static HubServer.Answer silentAfter(int bytes) {
-        return (exchange, content) -> {
-            exchange.sendResponseHeaders(200, content.length);
-            exchange.getResponseBody().write(content, 0, bytes);
-            exchange.getResponseBody().flush();
-            HubRetries.sleep(Duration.ofSeconds(20));
-        };
     }
 
     /** No weights under their name, no ref, and nobody takes what is there for a model. */

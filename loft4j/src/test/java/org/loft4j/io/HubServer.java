@@ -9,7 +9,7 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.ArrayDeque;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Deque;
@@ -17,9 +17,12 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,11 +38,17 @@ final class HubServer implements AutoCloseable {
     /** Names that are listed beside those of the files. */
     final List<String> alsoListed = new ArrayList<>();
 
-    /** Answers in place of the right ones, in this order: to the listing, to questions about a file, to requests for one. */
-    final Deque<Answer> listingFaults = new ArrayDeque<>();
+    /** Answers in place of the right ones, in this order: to the listing, to questions about a file, to requests for a large one. */
+    final Deque<Answer> listingFaults = new ConcurrentLinkedDeque<>();
 
-    final Deque<Answer> headFaults = new ArrayDeque<>();
-    final Deque<Answer> bodyFaults = new ArrayDeque<>();
+    final Deque<Answer> headFaults = new ConcurrentLinkedDeque<>();
+    final Deque<Answer> bodyFaults = new ConcurrentLinkedDeque<>();
+
+    /** Answers in place of the right ones however often one asks, by method and file: {@code HEAD config.json}. */
+    final Map<String, Answer> answers = new ConcurrentHashMap<>();
+
+    /** Sees requests before they are answered, on the thread of each. */
+    volatile Consumer<Request> doorman = request -> {};
 
     /** What was asked: method, host (hub or elsewhere), path, range and token. */
     final List<Request> requests = Collections.synchronizedList(new ArrayList<>());
@@ -72,12 +81,14 @@ final class HubServer implements AutoCloseable {
         HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         server.createContext("/", exchange -> {
             try (exchange) {
-                requests.add(new Request(
+                Request request = new Request(
                         exchange.getRequestMethod(),
                         server == elsewhere() ? "elsewhere" : "hub",
                         exchange.getRequestURI().getRawPath(),
                         exchange.getRequestHeaders().getFirst("Range"),
-                        exchange.getRequestHeaders().getFirst("Authorization")));
+                        exchange.getRequestHeaders().getFirst("Authorization"));
+                requests.add(request);
+                doorman.accept(request);
                 handler.handle(exchange);
             }
         });
@@ -129,7 +140,9 @@ final class HubServer implements AutoCloseable {
                 return;
             }
             exchange.getResponseHeaders().set("X-Repo-Commit", COMMIT);
-            Answer fault = exchange.getRequestMethod().equals("HEAD") ? headFaults.poll() : null;
+            boolean head = exchange.getRequestMethod().equals("HEAD");
+            Answer fault = head || !isLarge(file) ? answers.get(exchange.getRequestMethod() + " " + file) : null;
+            fault = fault == null && head ? headFaults.poll() : fault;
             if (fault != null) {
                 fault.give(exchange, content);
             } else if (isLarge(file)) {
@@ -167,8 +180,9 @@ final class HubServer implements AutoCloseable {
     }
 
     private void content(HttpExchange exchange) throws IOException {
-        byte[] content = files.get(exchange.getRequestURI().getPath().substring("/blob/".length()));
-        Answer fault = bodyFaults.poll();
+        String file = exchange.getRequestURI().getPath().substring("/blob/".length());
+        byte[] content = files.get(file);
+        Answer fault = answers.containsKey("GET " + file) ? answers.get("GET " + file) : bodyFaults.poll();
         if (fault != null) {
             fault.give(exchange, content);
         } else {
@@ -224,6 +238,16 @@ final class HubServer implements AutoCloseable {
             // what is under way when a connection breaks may be lost with it, so it gets the time to arrive
             LockSupport.parkNanos(200_000_000);
             // closing the exchange before all is written closes the connection
+        };
+    }
+
+    /** So many bytes from the start on, and then nothing for longer than a test waits. */
+    static Answer silentAfter(int bytes) {
+        return (exchange, content) -> {
+            exchange.sendResponseHeaders(200, content.length);
+            exchange.getResponseBody().write(content, 0, bytes);
+            exchange.getResponseBody().flush();
+            HubRetries.sleep(Duration.ofSeconds(100));
         };
     }
 

@@ -24,29 +24,15 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Downloads from a server that behaves, and the cache that they lie in. From one that does not: {@link HubFaultsTest}. */
 class HubTest {
-    @TempDir
-    Path cache;
+    @RegisterExtension
+    final TinyHub tiny = new TinyHub();
 
-    private TinyHub tiny;
-    private HubServer server;
-
-    @BeforeEach
-    void start() throws IOException {
-        tiny = new TinyHub(cache);
-        server = tiny.server;
-    }
-
-    @AfterEach
-    void stop() {
-        tiny.close();
-    }
+    private final HubServer server = tiny.server;
 
     @Test
     void aModelIsLaidOutAsPythonExpectsIt() throws IOException {
@@ -168,7 +154,7 @@ class HubTest {
         Hub offline = new Hub(tiny.environment(null, true), QUICK, HubListener.NONE);
         HubException failure = assertThrows(HubException.class, () -> offline.snapshot(NAME));
         assertTrue(failure.getMessage().contains("HF_HUB_OFFLINE"), failure.getMessage());
-        assertTrue(failure.getMessage().contains(cache.toString()), failure.getMessage());
+        assertTrue(failure.getMessage().contains(tiny.cache.toString()), failure.getMessage());
         assertEquals(List.of(), server.requests);
         Path snapshot = tiny.hub().snapshot(NAME);
         assertEquals(snapshot, offline.snapshot(NAME));
@@ -240,9 +226,9 @@ class HubTest {
         assertEquals(NAME, HubCache.nameOf(snapshot));
         Files.writeString(tiny.repository().resolve("refs/main"), "another0");
         assertEquals(HubName.find("org/tiny@" + HubServer.COMMIT), HubCache.nameOf(snapshot));
-        assertEquals(HubName.find("gpt2@abcdef"), HubCache.nameOf(cache.resolve("models--gpt2/snapshots/abcdef")));
-        assertNull(HubCache.nameOf(cache.resolve("datasets--a--b/snapshots/abcdef")));
-        assertNull(HubCache.nameOf(cache));
+        assertEquals(HubName.find("gpt2@abcdef"), HubCache.nameOf(tiny.cache.resolve("models--gpt2/snapshots/abcdef")));
+        assertNull(HubCache.nameOf(tiny.cache.resolve("datasets--a--b/snapshots/abcdef")));
+        assertNull(HubCache.nameOf(tiny.cache));
         assertNull(HubCache.nameOf(Path.of("models", "MiniLM")));
     }
 }
