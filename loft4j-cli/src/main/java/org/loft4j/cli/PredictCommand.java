@@ -160,10 +160,10 @@ final class PredictCommand implements Verb {
                             ? "the model classifies images: give them with --image FILE"
                             : "the model does not classify images, but texts: give them with --text");
         }
-        ImageClassifier classifier = new ImageClassifier(loaded.model(), loaded.directory(), batchSize);
         List<String> labels = loaded.model().description().labels();
         List<String> names = images.stream().map(Path::toString).toList();
-        try (AskedTexts asked = AskedTexts.of("--image", names, null, name -> true)) {
+        try (ImageClassifier classifier = new ImageClassifier(loaded.model(), loaded.directory(), batchSize);
+                AskedTexts asked = AskedTexts.of("--image", names, null, name -> true)) {
             classify(
                     asked,
                     names.size(),
@@ -181,9 +181,9 @@ final class PredictCommand implements Verb {
                     throw new ConfigException("--text-pair and --text-pair-column are for classifiers of texts, and the"
                             + " model classifies words");
                 }
-                TokenClassifier words = new TokenClassifier(loaded.model(), tokenizer, length);
                 long count = count(text -> true);
-                try (AskedTexts asked = read(text -> true)) {
+                try (TokenClassifier words = new TokenClassifier(loaded.model(), tokenizer, length);
+                        AskedTexts asked = read(text -> true)) {
                     classify(
                             asked,
                             count,

@@ -62,13 +62,8 @@ public final class Classifier implements AutoCloseable {
     }
 
     private static Classifier open(OpenModel.Place place, DeviceSpec device, @Nullable Dtype dtype) throws IOException {
-        OpenModel opened = OpenModel.open(place, Task.SEQUENCE_CLASSIFICATION, device, dtype);
-        try {
-            return new Classifier(opened);
-        } catch (RuntimeException | Error e) {
-            opened.close();
-            throw e;
-        }
+        return OpenModel.open(place, Task.SEQUENCE_CLASSIFICATION, device, dtype)
+                .into(Classifier::new);
     }
 
     /** The names of the classes by index. */
@@ -87,10 +82,7 @@ public final class Classifier implements AutoCloseable {
      * @throws IllegalStateException if it was closed
      */
     public List<Prediction> classify(List<String> some) {
-        return turns.use(() -> {
-            List<String> read = List.copyOf(some);
-            return turns.apart(() -> texts.classify(read));
-        });
+        return turns.ask(some, texts::classify);
     }
 
     /** Classifies a pair of texts, such as a question and an answer, with a model that was trained on pairs. */
@@ -106,10 +98,7 @@ public final class Classifier implements AutoCloseable {
      * @throws IllegalStateException if it was closed
      */
     public List<Prediction> classifyPairs(List<TextPair> some) {
-        return turns.use(() -> {
-            List<TextPair> read = List.copyOf(some);
-            return turns.apart(() -> texts.classifyPairs(read));
-        });
+        return turns.ask(some, texts::classifyPairs);
     }
 
     /** Waits for the answer in progress, refuses those that wait for their turn, and frees the model. */

@@ -6,6 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.data.image.ImageFile;
@@ -16,16 +18,31 @@ import org.loft4j.infer.TextClassifier.Prediction;
 import org.loft4j.nn.ImageInput;
 import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.Task;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
-/** Says of images which class they belong to. */
-public final class ImageClassifier {
+/**
+ * Says of images which class they belong to. Any number of threads may use it: they take turns as those of a {@link Classifier}
+ * do.
+ *
+ * <pre>
+ * try (ImageClassifier classifier = ImageClassifier.open(Path.of("run"))) {
+ *     List&lt;Prediction> predictions = classifier.classify(List.of(Path.of("cat.png")));
+ * }
+ * </pre>
+ */
+public final class ImageClassifier implements AutoCloseable {
+    private static final int BATCH = 32;
+
     private final Model model;
     private final ImageShape shape;
     private final ImageProcessor processor;
     private final int batchSize;
+    private final @Nullable OpenModel opened;
+    private final InTurn turns = new InTurn("classifier");
 
     /**
      * The model in evaluation mode stays the caller's.
@@ -35,6 +52,10 @@ public final class ImageClassifier {
      * @throws ConfigException if the model does not read images
      */
     public ImageClassifier(Model model, Path directory, int batchSize) throws IOException {
+        this(model, directory, batchSize, null);
+    }
+
+    private ImageClassifier(Model model, Path directory, int batchSize, @Nullable OpenModel opened) throws IOException {
         ImageShape read = model.imageShape();
         if (read == null) {
             throw new ConfigException("images need a model that reads them, got model_type "
@@ -44,18 +65,61 @@ public final class ImageClassifier {
         this.model = model;
         this.shape = read;
         this.batchSize = batchSize;
+        this.opened = opened;
         this.processor =
                 ImageProcessorFile.readOr(directory, (int) read.channels(), (int) read.height(), (int) read.width());
         processor.requireFits((int) read.channels(), (int) read.height(), (int) read.width());
     }
 
     /**
+     * Opens what a training left, on the processor: the directory of an adapter that names its model, or of a model.
+     *
+     * @throws ConfigException if it was not trained to classify images
+     * @throws CheckpointException if a file cannot be used, or the model of the adapter is not on this machine
+     */
+    public static ImageClassifier open(Path trained) throws IOException {
+        return open(OpenModel.Place.of(trained), DeviceSpec.CPU, null);
+    }
+
+    /**
+     * Opens a trained classifier; labels are those of its training ({@code loft_task.json}), else those of the model's
+     * config.json, and images are prepared as the model's {@code preprocessor_config.json} says.
+     *
+     * @param modelDirectory the base model, or a model that was trained in full
+     * @param adapterDirectory the adapter on it; null for none
+     * @param dtype of the parameters; null for the dtype of the file
+     * @throws ConfigException if the adapter or model was not trained to classify images
+     * @throws CheckpointException if a file cannot be used
+     */
+    public static ImageClassifier open(
+            Path modelDirectory, @Nullable Path adapterDirectory, DeviceSpec device, @Nullable Dtype dtype)
+            throws IOException {
+        return open(new OpenModel.Place(modelDirectory, adapterDirectory), device, dtype);
+    }
+
+    private static ImageClassifier open(OpenModel.Place place, DeviceSpec device, @Nullable Dtype dtype)
+            throws IOException {
+        return OpenModel.open(place, Task.IMAGE_CLASSIFICATION, device, dtype)
+                .into(opened -> new ImageClassifier(opened.model(), place.model(), BATCH, opened));
+    }
+
+    /** The names of the classes by index. */
+    public List<String> labels() {
+        return model.description().labels();
+    }
+
+    /**
      * One prediction an image, in their order.
      *
+     * @throws IllegalStateException if it was closed
      * @throws org.loft4j.DataException for a file that cannot be decoded
      * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
      */
     public List<Prediction> classify(List<Path> files) throws IOException {
+        return turns.ask(files, this::judge);
+    }
+
+    private List<Prediction> judge(List<Path> files) throws IOException {
         List<Prediction> predictions = new ArrayList<>();
         for (int start = 0; start < files.size(); start += batchSize) {
             predictions.addAll(predict(files.subList(start, Math.min(files.size(), start + batchSize))));
@@ -80,5 +144,11 @@ public final class ImageClassifier {
                     .to(model.description().device().torch(), Dtype.F32.scalarType());
             return TextClassifier.predictions(model.logits(new ImageInput(pixels)), model.description());
         }
+    }
+
+    /** Waits for the answer in progress, refuses those that wait for their turn, and frees what {@link #open(Path)} opened. */
+    @Override
+    public void close() {
+        turns.close(opened == null ? () -> {} : opened::close);
     }
 }

@@ -2,6 +2,7 @@ package org.loft4j.infer;
 
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
@@ -11,7 +12,6 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.Engine;
@@ -50,13 +50,37 @@ final class InTurn {
         own.allowCoreThreadTimeOut(true);
     }
 
+    /** What is done in a turn. */
+    @FunctionalInterface
+    interface Work<T, E extends Exception> {
+        T get() throws E;
+    }
+
+    /** What the model says of all that is asked. */
+    @FunctionalInterface
+    interface Answer<A, T, E extends Exception> {
+        T of(List<A> asked) throws E;
+    }
+
+    /**
+     * Asks the model, on its own thread, once the turn has come. What is asked is read on the calling thread, once.
+     *
+     * @throws IllegalStateException as {@link #use} does, and a {@link CancellationException} as well
+     */
+    <A, T, E extends Exception> T ask(List<A> asked, Answer<A, T, E> answer) throws E {
+        return use(() -> {
+            List<A> read = List.copyOf(asked);
+            return apart(() -> answer.of(read));
+        });
+    }
+
     /**
      * Works on the calling thread while others wait for their turn. Who has the turn may use it again, though it be closing.
      *
      * @throws IllegalStateException if it was closed, while this one waited too
      * @throws CancellationException if the thread is interrupted before its turn has come; it stays interrupted
      */
-    <T> T use(Supplier<T> work) {
+    <T, E extends Exception> T use(Work<T, E> work) throws E {
         // the model may ask itself: whoever waits for it has the turn
         if (isWorking() || lock.isHeldByCurrentThread()) {
             return work.get();
@@ -86,7 +110,7 @@ final class InTurn {
      * Within {@link #use}: works on the model's thread while this one waits. An interrupt does not end the wait: the work may
      * {@linkplain #requireWanted look for it}, and the thread is interrupted still when it goes on.
      */
-    <T> T apart(Supplier<T> work) {
+    <T, E extends Exception> T apart(Work<T, E> work) throws E {
         if (isWorking()) {
             return work.get();
         }
@@ -128,7 +152,7 @@ final class InTurn {
         }
     }
 
-    private <T> T atWork(Supplier<T> work) {
+    private <T, E extends Exception> T atWork(Work<T, E> work) throws E {
         working = Thread.currentThread();
         try {
             // begun beside the lanes of a training it would stay on one core
@@ -195,7 +219,7 @@ final class InTurn {
         }
 
         /** Has the other thread work, and does meanwhile what that hands back. */
-        <T> T ask(Executor other, Supplier<T> work) {
+        <T> T ask(Executor other, Work<T, ?> work) {
             Outcome<T> outcome = new Outcome<>();
             other.execute(() -> {
                 outcome.of(work);
@@ -238,7 +262,7 @@ final class InTurn {
         private @Nullable T value;
         private @Nullable Throwable fault;
 
-        void of(Supplier<T> work) {
+        void of(Work<T, ?> work) {
             try {
                 value = work.get();
             } catch (Throwable e) {
@@ -253,7 +277,7 @@ final class InTurn {
             return Objects.requireNonNull(value);
         }
 
-        /** Whatever it is: a listener in another language may throw checked exceptions too. */
+        /** Whatever it is: that of the work, and a listener in another language may throw any checked exception. */
         @SuppressWarnings("unchecked")
         private static <E extends Throwable> E unchecked(Throwable fault) throws E {
             throw (E) fault;

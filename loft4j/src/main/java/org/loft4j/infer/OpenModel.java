@@ -3,6 +3,7 @@ package org.loft4j.infer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -31,12 +32,13 @@ import org.loft4j.tensor.Dtype;
  * A model as a training left it, with its tokenizer.
  *
  * @param adapter attached to the model; null where there is none
+ * @param ofTexts the tokenizer; null for images
  * @param trainedAs what the training left word of; null where nothing did
  */
 record OpenModel(
         Model model,
         @Nullable LoraAdapter adapter,
-        Tokenizer tokenizer,
+        @Nullable Tokenizer ofTexts,
         @Nullable TaskFile trainedAs) implements AutoCloseable {
     /** Where neither model nor tokenizer states a length. */
     private static final int UNSTATED = 512;
@@ -67,6 +69,27 @@ record OpenModel(
         }
     }
 
+    /** What is made of an opened model. */
+    @FunctionalInterface
+    interface Making<T> {
+        T of(OpenModel opened) throws IOException;
+    }
+
+    /** What is made of this, which then owns it; if that fails, this is closed. */
+    <T> T into(Making<T> making) throws IOException {
+        try {
+            return making.of(this);
+        } catch (IOException | RuntimeException | Error e) {
+            close();
+            throw e;
+        }
+    }
+
+    /** The tokenizer of a model of texts. */
+    Tokenizer tokenizer() {
+        return Objects.requireNonNull(ofTexts);
+    }
+
     static OpenModel open(Place place, Task task, DeviceSpec device, @Nullable Dtype dtype) throws IOException {
         return open(place, ModelOptions.of(task).withDevice(device).withDtype(dtype));
     }
@@ -80,8 +103,9 @@ record OpenModel(
         Task task = wanted.task();
         Path trained = place.adapter() == null ? place.model() : place.adapter();
         TaskFile file = TaskFile.exists(trained) ? TaskFile.read(trained) : null;
-        if (file != null && file.task() != task) {
-            throw new ConfigException(trained + " was trained " + words(file.task()) + ", not " + words(task));
+        Task made = file != null ? file.task() : task.isClassification() ? headOf(place) : null;
+        if (made != null && made != task) {
+            throw new ConfigException(trained + " was trained " + words(made) + ", not " + words(task));
         }
         ModelOptions options = wanted;
         if (place.adapter() != null && wanted.loadIn() != LoadIn.FULL) {
@@ -96,7 +120,8 @@ record OpenModel(
         } else if (place.adapter() != null) {
             options = options.withLabels(HeadLabels.of(place.model(), place.adapter(), task));
         }
-        Tokenizer tokenizer = AdaptersTokenizer.open(place.model(), place.adapter());
+        Tokenizer tokenizer =
+                task == Task.IMAGE_CLASSIFICATION ? null : AdaptersTokenizer.open(place.model(), place.adapter());
         Model model = null;
         LoraAdapter adapter = null;
         try {
@@ -121,6 +146,14 @@ record OpenModel(
         }
     }
 
+    /** What the classes are of that a model, or an adapter, of others tells apart; null where its own file does not say. */
+    private static @Nullable Task headOf(Place place) throws IOException {
+        Task named = place.adapter() == null
+                ? Models.namedTask(place.model())
+                : PeftFiles.readConfig(place.adapter()).task();
+        return named != null && named.isClassification() ? named : null;
+    }
+
     private static String words(Task task) {
         return switch (task) {
             case CAUSAL_LM -> "as a language model";
@@ -140,16 +173,16 @@ record OpenModel(
         }
         long most = model.description().maxPositions();
         int made = (int) Math.min(Integer.MAX_VALUE, most);
-        return Math.min(made, tokenizer.modelMaxLength().orElse(most == ModelDescription.ENDLESS ? UNSTATED : made));
+        return Math.min(made, tokenizer().modelMaxLength().orElse(most == ModelDescription.ENDLESS ? UNSTATED : made));
     }
 
     @Override
     public void close() {
-        close(adapter, model, tokenizer);
+        close(adapter, model, ofTexts);
     }
 
     /** In this order, and each of them whatever the others end in. */
-    private static void close(@Nullable LoraAdapter adapter, @Nullable Model model, Tokenizer tokenizer) {
+    private static void close(@Nullable LoraAdapter adapter, @Nullable Model model, @Nullable Tokenizer tokenizer) {
         try (tokenizer;
                 model;
                 adapter) {

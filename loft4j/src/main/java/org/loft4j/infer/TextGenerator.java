@@ -108,15 +108,11 @@ public final class TextGenerator implements AutoCloseable {
     }
 
     private static TextGenerator open(OpenModel.Place place, ModelOptions options) throws IOException {
-        OpenModel opened = OpenModel.open(place, options);
-        try {
+        return OpenModel.open(place, options).into(opened -> {
             ChatTemplate template =
                     ChatTemplate.find(place.adapter(), place.model()).orElse(null);
             return new TextGenerator(Generator.of(opened.model()), opened.tokenizer(), opened, template);
-        } catch (IOException | RuntimeException | Error e) {
-            opened.close();
-            throw e;
-        }
+        });
     }
 
     /**
@@ -266,13 +262,10 @@ public final class TextGenerator implements AutoCloseable {
      * @throws IllegalStateException if it was closed
      */
     public List<Answer> generate(List<long[]> prompts, long firstRow, Request request, TextListener listener) {
-        return turns.use(() -> {
-            List<long[]> read = List.copyOf(prompts);
-            // spared a change of threads for each piece
-            TextListener here =
-                    listener == UNHEARD ? UNHEARD : (row, piece) -> turns.back(() -> listener.onText(row, piece));
-            return turns.apart(() -> generateAlone(read, firstRow, request, here));
-        });
+        // spared a change of threads for each piece
+        TextListener here =
+                listener == UNHEARD ? UNHEARD : (row, piece) -> turns.back(() -> listener.onText(row, piece));
+        return turns.ask(prompts, read -> generateAlone(read, firstRow, request, here));
     }
 
     private List<Answer> generateAlone(List<long[]> prompts, long firstRow, Request request, TextListener listener) {

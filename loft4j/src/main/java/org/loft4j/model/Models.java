@@ -11,6 +11,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.ModelDirectory;
@@ -249,12 +250,17 @@ public final class Models {
 
     /** The task that a directory's model is for: what its {@code architectures} says, else what its family is mostly used for. */
     public static Task defaultTask(Path directory) throws IOException {
-        ModelConfigFile file = ModelConfigFile.read(directory);
-        Family family = family(file);
-        Task named = file.task();
-        return named != null && family.tasks().contains(named)
+        Task named = namedTask(directory);
+        return named != null
                 ? named
-                : family.tasks().get(0);
+                : family(ModelConfigFile.read(directory)).tasks().get(0);
+    }
+
+    /** The task that the {@code architectures} of a directory's model name; null where they name none that its family has. */
+    public static @Nullable Task namedTask(Path directory) throws IOException {
+        ModelConfigFile file = ModelConfigFile.read(directory);
+        Task named = file.task();
+        return named != null && family(file).tasks().contains(named) ? named : null;
     }
 
     /** The tasks that a directory's model can be used for, the usual one first. */
