@@ -221,8 +221,8 @@ final class HubRequests {
         if (status == 403) {
             throw new HubException(
                     name,
-                    host + " refuses it: if it is gated, accept its licence at " + environment.endpoint() + "/"
-                            + name.repository() + "; " + token);
+                    host + " refuses " + at.getPath() + ": if it is gated, accept its licence at "
+                            + environment.endpoint() + "/" + name.repository() + "; " + token);
         }
         throw new HubException(name, host + " answers with status " + status + " for " + at.getPath());
     }
