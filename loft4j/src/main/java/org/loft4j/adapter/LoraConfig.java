@@ -127,6 +127,41 @@ public record LoraConfig(
         return ModuleSelection.select(model, this, true);
     }
 
+    /** The same configuration with another dropout. */
+    public LoraConfig withDropout(double other) {
+        return new LoraConfig(
+                rank,
+                alpha,
+                other,
+                targetModules,
+                excludeModules,
+                useRslora,
+                useDora,
+                modulesToSave,
+                rankPattern,
+                alphaPattern);
+    }
+
+    /** The same configuration with other layers that get an adapter. */
+    public LoraConfig withTargets(TargetModules targets, @Nullable TargetModules exclude) {
+        return new LoraConfig(
+                rank, alpha, dropout, targets, exclude, useRslora, useDora, modulesToSave, rankPattern, alphaPattern);
+    }
+
+    /** The same configuration without names that fit no layer of a model, as PEFT lets them pass in an adapter's file. */
+    public LoraConfig knownTo(Model model) {
+        if (!(targetModules instanceof TargetModules.Names list)) {
+            return this;
+        }
+        List<String> known = list.names().stream()
+                .filter(name ->
+                        TargetModules.names(name).matchesAny(model.linears().keySet()))
+                .toList();
+        return known.isEmpty()
+                ? this
+                : withTargets(new TargetModules.Names(known, list.layers(), list.layersPattern()), excludeModules);
+    }
+
     /** The same configuration with this list of modules that are saved in full. */
     public LoraConfig withModulesToSave(List<String> modules) {
         return new LoraConfig(

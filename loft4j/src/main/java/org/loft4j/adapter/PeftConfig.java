@@ -11,4 +11,9 @@ import org.loft4j.nn.Task;
  * @param metadata of the base model; its name is empty if the file does not say
  * @param ensureWeightTying whether a matrix that is input and output embedding stays one where it is saved in full
  */
-public record PeftConfig(LoraConfig lora, @Nullable Task task, PeftMetadata metadata, boolean ensureWeightTying) {}
+public record PeftConfig(LoraConfig lora, @Nullable Task task, PeftMetadata metadata, boolean ensureWeightTying) {
+    /** The same with another dropout, which is of training alone. */
+    public PeftConfig withDropout(double dropout) {
+        return new PeftConfig(lora.withDropout(dropout), task, metadata, ensureWeightTying);
+    }
+}

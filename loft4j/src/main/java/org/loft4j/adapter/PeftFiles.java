@@ -170,7 +170,15 @@ public final class PeftFiles {
      *     model; the message lists the tensors
      */
     public static LoraAdapter load(Path directory, Model model) throws IOException {
-        PeftConfig config = readConfig(directory);
+        return load(directory, readConfig(directory), model);
+    }
+
+    /**
+     * The same by settings that {@link #readConfig} gave, of which the dropout may be another by now.
+     *
+     * @throws CheckpointException likewise
+     */
+    public static LoraAdapter load(Path directory, PeftConfig config, Model model) throws IOException {
         Path configFile = directory.resolve(CONFIG);
         if (config.task() != null && config.task() != model.task()) {
             throw new CheckpointException(

@@ -17,6 +17,7 @@ import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 
@@ -61,6 +62,12 @@ public record TaskFile(
                 maxLength,
                 name != null ? name.toString() : directory == null ? null : directory.toString(),
                 chat);
+    }
+
+    /** How its model is opened, to be used or trained further as it was trained: for the task, with labels and pooling. */
+    public ModelOptions options() {
+        ModelOptions options = ModelOptions.of(task).withLabels(labels);
+        return pooling == null ? options : options.withPooling(pooling);
     }
 
     public static boolean exists(Path directory) {

@@ -9,11 +9,14 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.adapter.PeftFiles;
 import org.loft4j.data.Tokenizer;
 
 /**
@@ -28,6 +31,8 @@ public final class BaseFiles {
     /** How weights begin that lie in a model's directory and are not what it is read from: an adapter's, and a second form of some models. */
     private static final List<String> NOT_READ = List.of("adapter_model", "consolidated");
 
+    private static final Set<String> OF_ADAPTER = Set.of(PeftFiles.CONFIG, PeftFiles.WEIGHTS);
+
     private final @Nullable Path directory;
     private final Map<String, String> files;
 
@@ -38,18 +43,29 @@ public final class BaseFiles {
 
     /** @param directory of the model; null for a model that was not read from one */
     public static BaseFiles of(@Nullable Path directory) throws IOException {
+        return new BaseFiles(
+                directory, checksums(directory, name -> isOfModel(name) || Tokenizer.FILES.contains(name)));
+    }
+
+    /** Those of an adapter that a run starts from in one line, its tokenizer's among them, to be compared on resume. */
+    static String ofAdapter(Path directory) throws IOException {
+        return line(checksums(directory, name -> OF_ADAPTER.contains(name) || Tokenizer.FILES.contains(name)));
+    }
+
+    private static Map<String, String> checksums(@Nullable Path directory, Predicate<String> counts)
+            throws IOException {
         Map<String, String> files = new TreeMap<>();
         if (directory != null && Files.isDirectory(directory)) {
             try (Stream<Path> entries = Files.list(directory)) {
                 for (Path file : entries.filter(Files::isRegularFile).toList()) {
                     String name = file.getFileName().toString();
-                    if (isOfModel(name) || Tokenizer.FILES.contains(name)) {
+                    if (counts.test(name)) {
                         files.put(name, Files.size(file) + "-" + Long.toHexString(checksum(file)));
                     }
                 }
             }
         }
-        return new BaseFiles(directory, files);
+        return files;
     }
 
     private static boolean isOfModel(String name) {
@@ -88,8 +104,13 @@ public final class BaseFiles {
     }
 
     private String line(boolean ofModel) {
+        Map<String, String> some = new TreeMap<>(files);
+        some.keySet().removeIf(name -> isOfModel(name) != ofModel);
+        return line(some);
+    }
+
+    private static String line(Map<String, String> files) {
         String text = files.entrySet().stream()
-                .filter(file -> isOfModel(file.getKey()) == ofModel)
                 .map(file -> file.getKey() + ' ' + file.getValue())
                 .collect(Collectors.joining(", "));
         return text.isEmpty() ? "none" : text;

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -46,6 +47,13 @@ record CopiedFiles(Map<Path, byte[]> contents) {
             contents.put(file, Files.readAllBytes(modelDirectory.resolve(file)));
         }
         return new CopiedFiles(contents);
+    }
+
+    /** Whether the others have the same names and bytes. */
+    boolean isSame(CopiedFiles others) {
+        return contents.keySet().equals(others.contents.keySet())
+                && contents.entrySet().stream()
+                        .allMatch(file -> Arrays.equals(file.getValue(), others.contents.get(file.getKey())));
     }
 
     /** Those that a directory holds, by their paths in it. */

@@ -11,7 +11,8 @@ import org.loft4j.nn.Model;
 /**
  * What is left beside the weights of a result and of a checkpoint, so that they are used as they were trained.
  *
- * @param copied files of the base model; null for the checkpoints of an adapter, which are used with the base model
+ * @param copied files of the base model, or of the tokenizer of the adapter that a run goes on from; null for the checkpoints of an
+ *     adapter that are used with the base model's
  * @param template the text of the one that conversations were written by; null where there were none
  * @param endOfTurn of a model that has learnt conversations in full; null for others
  */
@@ -20,13 +21,22 @@ record RunNotes(
         @Nullable CopiedFiles copied,
         @Nullable String template,
         @Nullable EndOfTurn endOfTurn) {
-    /** The notes of checkpoints. Where all weights are trained, each is a model of its own. */
-    static RunNotes of(Model model, TrainData data, Method method) throws IOException {
+    /**
+     * The notes of checkpoints. Where all weights are trained, each is a model of its own; a tokenizer that the adapter has which
+     * the run goes on from, and the model has not, is in each of them.
+     *
+     * @param start the adapter that the run goes on from, whose way of writing conversations stands where it has none of its own;
+     *     null for none
+     */
+    static RunNotes of(Model model, TrainData data, Method method, @Nullable StartingAdapter start) throws IOException {
         Path directory = model.description().directory();
-        CopiedFiles copied = method.usesAdapter() ? null : CopiedFiles.ofWholeModel(directory);
+        CopiedFiles ofStart = start == null ? null : start.tokenizer(directory);
+        CopiedFiles copied = method.usesAdapter() ? ofStart : CopiedFiles.ofWholeModel(directory);
         ChatFormat format = data.train().chatFormat();
         if (format == null) {
-            return new RunNotes(TaskFile.of(model, data.maxLength(), null), copied, null, null);
+            TrainedChat before = start == null ? null : start.chat();
+            String template = start == null || before == null ? null : start.template();
+            return new RunNotes(TaskFile.of(model, data.maxLength(), before), copied, template, null);
         }
         TrainedChat chat =
                 new TrainedChat(format.wrapPrompts(), format.lossOn().word(), format.variables(), format.moment());

@@ -40,6 +40,8 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
     private static final String ADAPTER = "adapter";
     private static final String BASE = "base_model";
     private static final String LABELS = "labels";
+    private static final String START = "starting_adapter";
+    private static final String NONE = "none";
 
     /** Beside {@link #BASE}, what earlier versions did not write down: a run of theirs goes on with a warning. */
     private static final Set<String> ADDED = Set.of(BASE, "pooling", LABELS, "max_length", "tokenizer", "chat_format");
@@ -82,23 +84,32 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         Map<String, Object> settings = new HashMap<>(PeerSettings.defaults().toMap());
         settings.put("warmup_steps", 0);
         settings.put("min_lr_ratio", 0.0);
+        settings.put(START, NONE);
         return Map.copyOf(settings);
     }
 
-    static RunPlan of(TrainConfig config, Model model, Trainable trainable, TrainData data, BaseFiles base) {
+    /** @param start the adapter that the run goes on from; null for none */
+    static RunPlan of(
+            TrainConfig config,
+            Model model,
+            Trainable trainable,
+            TrainData data,
+            BaseFiles base,
+            @Nullable StartingAdapter start) {
         RunLength length = RunLength.of(config, data.train());
         Map<String, Object> settings = new LinkedHashMap<>(config.toMap());
         var adapter = trainable.adapter();
-        settings.put(ADAPTER, adapter == null ? "none" : adapter.config().toString());
+        settings.put(ADAPTER, adapter == null ? NONE : adapter.config().toString());
         settings.put("model_type", model.description().family());
         settings.put(
                 "model_dtype", model.weights().precision(model.description().dtype()));
         settings.put("model_elements", model.weights().elements());
         settings.put(BASE, base.fingerprint());
+        settings.put(START, start == null ? NONE : start.fingerprint());
         Pooling pooling = model.description().pooling();
-        settings.put("pooling", pooling == null ? "none" : pooling.name().toLowerCase(Locale.ROOT));
+        settings.put("pooling", pooling == null ? NONE : pooling.name().toLowerCase(Locale.ROOT));
         List<String> labels = model.description().labels();
-        settings.put(LABELS, labels.isEmpty() ? "none" : String.join(", ", labels));
+        settings.put(LABELS, labels.isEmpty() ? NONE : String.join(", ", labels));
         if (model.imageShape() == null) {
             settings.put("max_length", data.maxLength());
         }
@@ -111,14 +122,14 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
             settings.put("chat_format", described(data.train().chatFormat()));
         }
         Examples eval = data.eval();
-        settings.put("eval_data", eval == null ? "none" : eval.fingerprint());
+        settings.put("eval_data", eval == null ? NONE : eval.fingerprint());
         return new RunPlan(length.stepsPerEpoch(), length.totalSteps(), settings);
     }
 
     /** What conversations are written by, in words; but for the date, which shows in the first rows if it shows at all. */
     private static String described(@Nullable ChatFormat format) {
         if (format == null) {
-            return "none";
+            return NONE;
         }
         CRC32C crc = new CRC32C();
         crc.update(String.valueOf(format.template().source()).getBytes(StandardCharsets.UTF_8));

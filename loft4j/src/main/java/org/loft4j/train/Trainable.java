@@ -107,11 +107,30 @@ public final class Trainable implements AutoCloseable {
         }
     }
 
+    /**
+     * Prepares a model for a run that goes on from an adapter. Its optimizers are new.
+     *
+     * @throws CheckpointException if a file of the adapter is faulty, or it does not fit the model
+     * @throws ConfigException if the method cannot train it, or the model was opened for other classes
+     */
+    public static Trainable from(StartingAdapter start, Model model, TrainConfig config) throws IOException {
+        NativeHeap.Training heap = NativeHeap.layApart();
+        try (NativeScope scope = new NativeScope()) {
+            return around(start.load(model, config.method()), model, config, heap);
+        } catch (IOException | RuntimeException | Error e) {
+            heap.close();
+            throw e;
+        }
+    }
+
     private static Trainable adapter(Model model, LoraConfig lora, TrainConfig config, NativeHeap.Training heap) {
         LoraConfig shaped = savingNewModules(model, lora)
                 .withDora(config.method() == Method.DORA)
                 .withRslora(lora.useRslora() || config.method() == Method.RSLORA);
-        LoraAdapter adapter = LoraAdapter.create(model, shaped, config.seed());
+        return around(LoraAdapter.create(model, shaped, config.seed()), model, config, heap);
+    }
+
+    private static Trainable around(LoraAdapter adapter, Model model, TrainConfig config, NativeHeap.Training heap) {
         List<OptimizerGroups.Group> groups = new ArrayList<>();
         try {
             groups.addAll(FactorOptimizers.groups(adapter, config));

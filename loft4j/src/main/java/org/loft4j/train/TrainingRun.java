@@ -54,6 +54,7 @@ public final class TrainingRun implements AutoCloseable {
             Model model,
             TrainData data,
             TrainConfig config,
+            @Nullable StartingAdapter start,
             RunOutput output,
             Trainable trainable,
             OnExisting onExisting,
@@ -66,8 +67,8 @@ public final class TrainingRun implements AutoCloseable {
         this.trainable = trainable;
         this.pace = new Pace(nanos);
         BaseFiles base = BaseFiles.of(model.description().directory());
-        this.notes = RunNotes.of(model, data, config.method());
-        this.plan = RunPlan.of(config, model, trainable, data, base);
+        this.notes = RunNotes.of(model, data, config.method(), start);
+        this.plan = RunPlan.of(config, model, trainable, data, base, start);
         this.rhythm = new RunRhythm(config, plan, nanos);
         this.batches = new StepBatches(
                 data.train().batches(config.batchSize(), config.groupByLength(), config.seed(), data.padId()),
@@ -123,14 +124,57 @@ public final class TrainingRun implements AutoCloseable {
             OnExisting onExisting,
             LongSupplier nanos)
             throws IOException {
+        Start fresh = () -> Trainable.create(model, lora, config);
+        return open(model, data, config, null, fresh, outputDirectory, onExisting, nanos);
+    }
+
+    /**
+     * Prepares a run of its own that goes on from an adapter, with new optimizers and a new schedule; where that is asked for, it
+     * takes up what an earlier process left of it.
+     *
+     * @param model is opened for the adapter's task, with its labels and pooling ({@link StartingAdapter#trainedAs})
+     * @param outputDirectory is another than the adapter's, and neither in that nor around it
+     * @throws ConfigException if the settings do not fit each other, the adapter, the data or the directory
+     * @throws CheckpointException if the adapter does not fit the model, or what an earlier process left cannot be used
+     */
+    public static TrainingRun openFrom(
+            StartingAdapter start,
+            Model model,
+            TrainData data,
+            TrainConfig config,
+            Path outputDirectory,
+            OnExisting onExisting)
+            throws IOException {
+        start.requireTrainableBy(config.method());
+        start.requireApart(outputDirectory, model.description().directory());
+        Start loaded = () -> Trainable.from(start, model, config);
+        return open(model, data, config, start, loaded, outputDirectory, onExisting, System::nanoTime);
+    }
+
+    /** Makes what is trained, once the directory is ours. */
+    private interface Start {
+        Trainable make() throws IOException;
+    }
+
+    private static TrainingRun open(
+            Model model,
+            TrainData data,
+            TrainConfig config,
+            @Nullable StartingAdapter start,
+            Start trained,
+            Path outputDirectory,
+            OnExisting onExisting,
+            LongSupplier nanos)
+            throws IOException {
         RunCheck.check(model, data, config);
         RunOutput output = RunOutput.open(outputDirectory, onExisting);
         try {
             output.requireKept(model.description().directory());
-            Trainable trainable = Trainable.create(model, lora, config);
+            Trainable trainable = trained.make();
             try {
-                TrainingRun run = new TrainingRun(model, data, config, output, trainable, onExisting, nanos);
-                if (run.step() == 0) {
+                TrainingRun run = new TrainingRun(model, data, config, start, output, trainable, onExisting, nanos);
+                // an adapter brings what the model's files lack
+                if (run.step() == 0 && start == null) {
                     RunCheck.tellOfNewParameters(model);
                 }
                 return run;

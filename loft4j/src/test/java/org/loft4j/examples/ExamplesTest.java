@@ -34,6 +34,7 @@ import org.loft4j.infer.Classifier;
 import org.loft4j.infer.SamplingConfig;
 import org.loft4j.infer.TextGenerator;
 import org.loft4j.model.Models;
+import org.loft4j.model.TaskFile;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -101,6 +102,19 @@ class ExamplesTest {
             for (int i = 0; i < answers.size(); i++) {
                 assertEquals(alone.get(i % texts.size()), answers.get(i));
             }
+        }
+    }
+
+    @Test
+    void aTrainingGoesOnFromTheAdapterOfAnother() throws IOException {
+        Path run = trained();
+        Path next = directory.resolve("next");
+        assertEquals(
+                2, GoOn.run(base, run, directory.resolve("train.csv"), next).step());
+        assertEquals(TaskFile.read(run).labels(), TaskFile.read(next).labels());
+        try (Classifier classifier = Classifier.open(next)) {
+            assertTrue(
+                    List.of("cat", "dog").contains(classifier.classify("a dog").label()));
         }
     }
 
@@ -172,7 +186,7 @@ class ExamplesTest {
                     "in no example: " + snippet);
             found++;
         }
-        assertEquals(4, found);
+        assertEquals(5, found);
     }
 
     @Test
