@@ -44,6 +44,12 @@ final class AdapterFlags {
                 rank, alpha, dropout, TargetModules.parse(targetModules), excludeModules, rslora, inFull());
     }
 
+    /** Null where no layer is left out. */
+    @Nullable
+    TargetModules excluded() {
+        return excludeModules == null ? null : TargetModules.regex(excludeModules);
+    }
+
     /** The modules that are trained and saved in full, and so never kept in fewer bits. */
     List<String> inFull() {
         return modulesToSave == null ? List.of() : modulesToSave;

@@ -68,8 +68,7 @@ final class ChatFlags {
     /** @param moment what the template takes for now */
     @Nullable
     ChatFormat format(Path modelDirectory, List<Row> rows, ZonedDateTime moment) throws IOException {
-        ChatFormat format = format(null, modelDirectory, null, rows);
-        return format == null ? null : format.at(moment);
+        return format(new FoundModel(modelDirectory, null, null), rows, moment);
     }
 
     /** The same as the model was trained, unless this says otherwise. */
@@ -78,10 +77,17 @@ final class ChatFlags {
         return format(model.adapterDirectory(), model.directory(), model.trainedChat(), rows);
     }
 
+    /** The same for a training that goes on from an adapter. */
+    @Nullable
+    ChatFormat format(FoundModel start, List<Row> rows, ZonedDateTime moment) throws IOException {
+        ChatFormat format = format(start.adapter(), start.directory(), start.trainedChat(), rows);
+        return format == null ? null : format.at(moment);
+    }
+
     private @Nullable ChatFormat format(
             @Nullable Path adapterDirectory, Path modelDirectory, @Nullable TrainedChat trained, List<Row> rows)
             throws IOException {
-        boolean wraps = chat != null ? chat : trained != null && trained.wrapPrompts();
+        boolean wraps = wraps(trained);
         if (!wraps && rows.stream().noneMatch(Conversation.class::isInstance)) {
             return null;
         }
@@ -109,6 +115,15 @@ final class ChatFlags {
 
     /** What is left to the defaults of a training, by key. */
     Map<String, Object> resolved() {
-        return Map.of("chat", Boolean.TRUE.equals(chat), "loss_on", lossOn(null).word());
+        return resolved(null);
+    }
+
+    /** The same for a training that goes on from an adapter. */
+    Map<String, Object> resolved(@Nullable TrainedChat trained) {
+        return Map.of("chat", wraps(trained), "loss_on", lossOn(trained).word());
+    }
+
+    private boolean wraps(@Nullable TrainedChat trained) {
+        return chat != null ? chat : trained != null && trained.wrapPrompts();
     }
 }

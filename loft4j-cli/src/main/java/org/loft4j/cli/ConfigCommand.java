@@ -91,7 +91,8 @@ final class ConfigCommand implements Verb {
         }
         Alternatives.settle(verb, file);
         Call.warn(verb, file);
-        Map<String, Object> resolved = verb.getCommand() instanceof TrainCommand train ? train.resolved() : Map.of();
+        Map<String, @Nullable Object> resolved =
+                verb.getCommand() instanceof TrainCommand train ? train.resolved() : Map.of();
         Map<String, Setting> settings = settings(verb, file, resolved);
         if (common.json || call.contains("--json")) {
             out.println(Json.text(settings));
@@ -113,7 +114,8 @@ final class ConfigCommand implements Verb {
         return words.toArray(String[]::new);
     }
 
-    private static Map<String, Setting> settings(CommandLine verb, ConfigFile file, Map<String, Object> resolved) {
+    private static Map<String, Setting> settings(
+            CommandLine verb, ConfigFile file, Map<String, @Nullable Object> resolved) {
         Map<String, Setting> settings = new LinkedHashMap<>();
         for (OptionSpec option : verb.getCommandSpec().options()) {
             String key = ConfigKeys.key(option);
@@ -131,7 +133,7 @@ final class ConfigCommand implements Verb {
     }
 
     /** The keys of what a call leaves to others, where it is known what becomes of that. */
-    private static Set<String> open(CommandLine verb, Map<String, Object> resolved) {
+    private static Set<String> open(CommandLine verb, Map<String, @Nullable Object> resolved) {
         return verb.getCommandSpec().options().stream()
                 .filter(option -> Settings.isOpen(option.getValue()))
                 .map(option -> String.valueOf(ConfigKeys.key(option)))

@@ -19,6 +19,7 @@ import org.loft4j.train.LoftSettings;
 import org.loft4j.train.MemoryEstimate;
 import org.loft4j.train.OnExisting;
 import org.loft4j.train.RunLength;
+import org.loft4j.train.StartingAdapter;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
 import org.loft4j.train.Trainable;
@@ -79,10 +80,19 @@ final class DryRun {
         return (Examples) data.train();
     }
 
-    /** Takes the steps. The weights of a model that is trained in full are others afterwards. */
-    static DryRun of(Model model, TrainData data, TrainConfig config, @Nullable LoraConfig lora, MemoryEstimate memory)
+    /**
+     * Takes the steps, with a new adapter or one to go on from, which is only read. The weights of a model that is trained in full are others afterwards.
+     */
+    static DryRun of(
+            Model model,
+            TrainData data,
+            TrainConfig config,
+            @Nullable LoraConfig lora,
+            @Nullable StartingAdapter start,
+            MemoryEstimate memory)
             throws IOException {
-        try (Trainable trainable = Trainable.create(model, lora, config)) {
+        try (Trainable trainable =
+                start != null ? Trainable.from(start, model, config) : Trainable.create(model, lora, config)) {
             long trained = trainable.elements();
             long all = model.weights().elements() + (config.method().usesAdapter() ? trained : 0);
             DeviceSpec device = model.description().device();

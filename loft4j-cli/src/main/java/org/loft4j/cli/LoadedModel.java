@@ -3,7 +3,6 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -13,7 +12,6 @@ import org.loft4j.adapter.PeftFiles;
 import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Tokenizer;
-import org.loft4j.infer.HeadLabels;
 import org.loft4j.infer.UntrainedHead;
 import org.loft4j.io.HubException;
 import org.loft4j.io.ModelReference;
@@ -23,7 +21,6 @@ import org.loft4j.model.TrainedChat;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
-import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 
 /**
@@ -63,32 +60,26 @@ record LoadedModel(
 
     private static LoadedModel open(ModelFlags flags, DeviceFlags place, LoadIn loadIn, boolean toWrite)
             throws IOException {
-        Path ofAdapter = flags.adapter();
-        Path given = flags.model == null ? null : HubAccess.resolve(flags.verb, flags.model);
-        Path described = ofAdapter != null ? ofAdapter : given;
-        TaskFile trainedAs = described != null && TaskFile.exists(described) ? TaskFile.read(described) : null;
-        Path directory = given != null ? given : base(flags, trainedAs, HubAccess::resolve);
-        Task named = trainedAs != null ? trainedAs.task() : taskOf(ofAdapter);
+        FoundModel found = FoundModel.of(flags);
+        Path directory = found.directory();
+        Path ofAdapter = found.adapter();
+        Task named = found.trainedFor();
         Task task = named == null ? Models.defaultTask(directory) : named;
         if (toWrite && task != Task.CAUSAL_LM) {
             throw new CheckpointException(
-                    named == null || described == null ? directory : described,
+                    named == null || ofAdapter == null ? directory : ofAdapter,
                     "is for " + task.word() + ", and writes no text: that takes a language model");
         }
-        List<String> labels = trainedAs != null
-                ? trainedAs.labels()
-                : ofAdapter == null ? List.of() : HeadLabels.of(directory, ofAdapter, task);
-        Pooling pooling = trainedAs == null ? null : trainedAs.pooling();
         Model model = Models.open(
                 directory,
                 new ModelOptions(
                         task,
-                        labels,
-                        pooling == null ? Pooling.AUTO : pooling,
+                        found.labels(task),
+                        found.pooling(),
                         place.dtype(),
                         place.device(),
                         loadIn,
-                        inFull(ofAdapter, loadIn),
+                        found.inFull(loadIn),
                         false,
                         0));
         LoraAdapter adapter = null;
@@ -96,23 +87,11 @@ record LoadedModel(
             AdaptersTokenizer.check(directory, ofAdapter, model.description().vocabularySize());
             adapter = ofAdapter == null ? null : PeftFiles.load(ofAdapter, model);
             requireHead(directory, ofAdapter, UntrainedHead.of(model, adapter));
-            return new LoadedModel(directory, ofAdapter, model, adapter, trainedAs);
+            return new LoadedModel(directory, ofAdapter, model, adapter, found.trainedAs());
         } catch (IOException | RuntimeException | Error e) {
             close(adapter, model);
             throw e;
         }
-    }
-
-    /** The task that PEFT's own file names, for an adapter that no training here has left; null where it names none. */
-    private static @Nullable Task taskOf(@Nullable Path adapter) throws IOException {
-        return adapter == null ? null : PeftFiles.readConfig(adapter).task();
-    }
-
-    /** What an adapter brings in full cannot take the place of a matrix in fewer bits. */
-    private static List<String> inFull(@Nullable Path adapter, LoadIn loadIn) throws IOException {
-        return adapter == null || loadIn == LoadIn.FULL
-                ? List.of()
-                : PeftFiles.readConfig(adapter).lora().modulesToSave();
     }
 
     /** The directory of the base model: the one that was given, else the one that the adapter names. */
@@ -147,7 +126,7 @@ record LoadedModel(
     }
 
     /** The model that an adapter names: a directory, or a model on the hub. */
-    private static Path base(ModelFlags flags, @Nullable TaskFile trainedAs, HubAccess.Way way) throws IOException {
+    static Path base(ModelFlags flags, @Nullable TaskFile trainedAs, HubAccess.Way way) throws IOException {
         Path adapter = flags.adapter();
         if (adapter == null) {
             throw new ConfigException("--model MODEL is needed");

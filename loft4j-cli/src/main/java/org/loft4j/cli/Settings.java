@@ -35,6 +35,11 @@ final class Settings {
      * @param resolved what became of settings, by key: in better words, or of those that the call left open
      */
     static void write(Path file, CommandSpec spec, Map<String, ?> resolved) throws IOException {
+        write(file, spec, resolved, Set.of());
+    }
+
+    /** @param left keys of further settings that the call left open, though options have a default for them */
+    static void write(Path file, CommandSpec spec, Map<String, ?> resolved, Set<String> left) throws IOException {
         Map<String, Object> tree = new LinkedHashMap<>();
         for (OptionSpec option : spec.options()) {
             String key = ConfigKeys.key(option);
@@ -44,8 +49,9 @@ final class Settings {
             }
         }
         Map<String, Object> open = new LinkedHashMap<>();
-        resolved.forEach((key, value) -> (isOpen(tree.get(key)) ? open : tree).put(key, value));
+        resolved.forEach((key, value) -> (left.contains(key) || isOpen(tree.get(key)) ? open : tree).put(key, value));
         tree.keySet().removeAll(open.keySet());
+        tree.keySet().removeAll(left);
         String told = open.isEmpty() ? "" : "# left open by the call:\n" + comment(yaml(open));
         AtomicFiles.write(file, (yaml(tree) + told).getBytes(StandardCharsets.UTF_8));
     }

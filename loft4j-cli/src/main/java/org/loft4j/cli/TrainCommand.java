@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -19,7 +18,6 @@ import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.data.image.Augmentation;
 import org.loft4j.io.Json;
-import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
@@ -54,13 +52,11 @@ import picocli.CommandLine.Spec;
             "      --learning-rate 2e-4 --output run",
             "  loft train --model google/vit-base-patch16-224-in21k --data photos --eval-share 0.1 \\",
             "      --augment crop,flip --output run",
+            "  loft train --adapter run --data more.csv --output run2",
             "  loft train --config run/config.yaml --resume"
         })
 final class TrainCommand implements Verb {
     static final String SETTINGS = "config.yaml";
-
-    @Option(names = "--model", paramLabel = "MODEL", required = true, description = ModelFlags.MODEL + " Required.")
-    ModelReference model;
 
     @Option(
             names = "--task",
@@ -69,7 +65,7 @@ final class TrainCommand implements Verb {
             completionCandidates = WordLists.Tasks.class,
             description = "What the model shall learn: causal-lm, sequence-classification (rows of text and label),"
                     + " token-classification (rows of tokens and tags) or image-classification. Default: what"
-                    + " config.json names, else what models of this family mostly do.")
+                    + " the adapter or config.json names, else what models of this family mostly do.")
     @Nullable
     Task asked;
 
@@ -94,6 +90,9 @@ final class TrainCommand implements Verb {
             description =
                     "Of images: crop, flip and shift by chance, in training; with commas between them. Default: none.")
     String augment = "none";
+
+    @Mixin(name = "Model")
+    ModelFlags model;
 
     @Mixin(name = "Data")
     DataFlags data;
@@ -148,7 +147,7 @@ final class TrainCommand implements Verb {
 
     @Override
     public void check(Problems problems) {
-        ModelFlags.requireModel(problems, spec, model);
+        model.check(problems);
         data.check(problems);
         stream.check(problems, packing.packing);
         if (faults.skip && stream.streaming) {
@@ -202,24 +201,26 @@ final class TrainCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        Path directory = HubAccess.resolve(spec, model);
-        TrainConfig config = config(directory);
-        Task task = asked != null ? asked : Models.defaultTask(directory);
+        TrainingStart start = TrainingStart.of(model, asked, shape(), run.output);
+        TrainConfig config = config(start.directory());
+        Task task = start.task();
         if (task == Task.IMAGE_CLASSIFICATION) {
-            return runOnImages(directory, config);
+            return runOnImages(start, config);
         }
-        List<String> known = task.isClassification() ? Models.labels(directory) : List.of();
+        List<String> known = start.labels();
         StreamedRows streamed =
                 stream.streaming ? StreamedRows.read(task, data, eval.file, eval.share, known, run.seed) : null;
         TrainingRows rows = streamed != null
                 ? streamed.known()
                 : TrainingRows.read(task, data, eval.file, eval.share, known, run.seed, faults.rows(err()));
+        start.require(rows.classes(), err());
         rows.tellShape(err());
         TrainingRows.tellOfLabels(task, asked, rows.train(), err());
-        ModelOptions options = rows.options(options(task));
-        int maxLength = RowLength.of(data.maxLength, RowLength.USUAL, Models.maxPositions(directory), err());
-        try (Tokenizer tokenizer = Tokenizer.open(directory)) {
-            ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows.train(), run.chatDate()) : null;
+        ModelOptions options = rows.options(options(start));
+        int maxLength = start.maxLength(data.maxLength, err());
+        try (Tokenizer tokenizer = start.openTokenizer()) {
+            ChatFormat format =
+                    task == Task.CAUSAL_LM ? chat.format(start.found(), rows.train(), run.chatDate()) : null;
             TrainingSet train = streamed != null
                     ? streamed.encode(tokenizer, format, maxLength, stream.shuffleBuffer())
                     : packing.encode(rows, rows.train(), tokenizer, format, maxLength, "training", err());
@@ -227,27 +228,32 @@ final class TrainCommand implements Verb {
                     ? null
                     : packing.encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out", err());
             TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
-            MemoryEstimate memory = memory(directory, options, BatchSizes.largest(encoded, config));
+            MemoryEstimate memory = memory(start, options, BatchSizes.largest(encoded, config));
             // rows that are streamed are tokenized while the model learns
-            try (Model opened = open(directory, options)) {
+            try (Model opened = open(start, options)) {
                 if (run.dryRun) {
-                    return dryRun(opened, encoded, config, memory);
+                    return dryRun(start, opened, encoded, config, memory);
                 }
                 Samples samples = task == Task.CAUSAL_LM
                         ? Samples.of(watch, format, opened, tokenizer, run.output)
                         : Samples.NONE;
-                return train(opened, encoded, config, method.adapter(adapter), samples);
+                return train(start, opened, encoded, config, samples);
             }
         }
     }
 
     /** By the shapes alone, so that a run that is too large is refused, or warned of, before its weights are read. */
-    private MemoryEstimate memory(Path directory, ModelOptions options, Load load) throws IOException {
+    private MemoryEstimate memory(TrainingStart start, ModelOptions options, Load load) throws IOException {
         try (NativeScope scope = new NativeScope();
                 Model shapes = Models.outline(
-                        directory, fromScratch && device.dtype() == null ? options.withDtype(Dtype.F32) : options)) {
+                        start.directory(),
+                        fromScratch && device.dtype() == null ? options.withDtype(Dtype.F32) : options)) {
             MemoryPlan plan = new MemoryPlan(
-                    config(), method.adapter(adapter), loadIn.value(), load, MemoryPlan.Attention.of(directory));
+                    config(),
+                    start.lora(shape(), shapes),
+                    loadIn.value(),
+                    load,
+                    MemoryPlan.Attention.of(start.directory()));
             Budget budget = new Budget(options.device(), shapes, plan, settings());
             MemoryEstimate estimate = budget.check(run.maxMemory());
             String warning = budget.warning(estimate, Budget.ofMachine());
@@ -259,19 +265,20 @@ final class TrainCommand implements Verb {
         }
     }
 
-    private int dryRun(Model opened, TrainData encoded, TrainConfig config, MemoryEstimate memory) throws IOException {
+    private int dryRun(TrainingStart start, Model opened, TrainData encoded, TrainConfig config, MemoryEstimate memory)
+            throws IOException {
         // before the steps: they may be more than the machine can hold
         err().println("loft: trying a few steps; a run takes about " + Quantities.bytes(memory.total()) + " of memory"
                 + Budget.place(opened.description().device()));
         err().flush();
-        DryRun dry = DryRun.of(opened, encoded, config, method.adapter(adapter), memory);
+        DryRun dry = DryRun.of(opened, encoded, config, start.lora(shape()), start.adapter(), memory);
         PrintWriter out = spec.commandLine().getOut();
         out.print(common.json ? Json.text(dry.tree(run.output)) + "\n" : dry.text(run.output));
         out.flush();
         return ExitCode.OK;
     }
 
-    private int runOnImages(Path directory, TrainConfig config) throws IOException {
+    private int runOnImages(TrainingStart start, TrainConfig config) throws IOException {
         if (stream.streaming) {
             throw new ConfigException(
                     "--streaming is for rows of text; images are read as they are learnt in any case");
@@ -280,51 +287,57 @@ final class TrainCommand implements Verb {
             throw new ConfigException(
                     "--skip-faulty-rows is for rows of text; files that are no images are left out in any case");
         }
-        TrainingImages rows = TrainingImages.read(data, images, eval, Models.labels(directory), run.seed);
+        TrainingImages rows = TrainingImages.read(data, images, eval, start.labels(), run.seed);
+        start.require(rows.classes(), err());
         err().println("loft: " + rows.shape());
-        ModelOptions options = options(Task.IMAGE_CLASSIFICATION)
+        ModelOptions options = options(start)
                 .withLabels(rows.classes().labels().names())
                 .withNewClasses(rows.classes().anew());
-        long states = Models.maxPositions(directory);
+        long states = Models.maxPositions(start.directory());
         int held = rows.eval() == null
                 ? 0
                 : Math.min(config.evalBatchSize(), rows.eval().size());
         MemoryEstimate memory = memory(
-                directory,
+                start,
                 options,
                 new Load(Math.min(config.batchSize(), rows.train().size()), states, held, states));
-        try (Model opened = open(directory, options)) {
-            TrainData encoded = rows.encode(opened, directory, augmentation());
+        try (Model opened = open(start, options)) {
+            TrainData encoded = rows.encode(opened, start.directory(), augmentation());
             return run.dryRun
-                    ? dryRun(opened, encoded, config, memory)
-                    : train(opened, encoded, config, method.adapter(adapter), Samples.NONE);
+                    ? dryRun(start, opened, encoded, config, memory)
+                    : train(start, opened, encoded, config, Samples.NONE);
         }
     }
 
-    private ModelOptions options(Task task) {
+    private AdapterShape shape() {
+        return new AdapterShape(spec, method, adapter);
+    }
+
+    private ModelOptions options(TrainingStart start) {
+        LoraConfig lora = start.lora(shape());
         return new ModelOptions(
-                task,
+                start.task(),
                 List.of(),
-                pooling,
+                start.pooling(pooling),
                 device.dtype(),
                 device.device(),
                 loadIn.value(),
-                adapter.inFull(),
+                lora == null ? adapter.inFull() : lora.modulesToSave(),
                 false,
                 run.seed);
     }
 
-    private Model open(Path directory, ModelOptions options) throws IOException {
-        Model opened = fromScratch ? Models.initialise(directory, options) : Models.open(directory, options);
+    private Model open(TrainingStart start, ModelOptions options) throws IOException {
+        Model opened = start.open(options, fromScratch);
         DeviceFlags.warn(opened.description(), err());
         return opened;
     }
 
-    private int train(Model opened, TrainData encoded, TrainConfig config, @Nullable LoraConfig lora, Samples samples)
+    private int train(TrainingStart start, Model opened, TrainData encoded, TrainConfig config, Samples samples)
             throws IOException {
         watch.warn(opened.task(), err());
-        TrainReport report = new TrainReport(model.toString(), run.output, config);
-        try (TrainingRun training = TrainingRun.open(opened, encoded, config, lora, run.output, run.onExisting())) {
+        TrainReport report = new TrainReport(start.model(model), run.output, config);
+        try (TrainingRun training = start.begin(opened, encoded, config, start.lora(shape()), run)) {
             // of a run that goes on they were looked at when it began
             if (training.step() == 0) {
                 check(encoded, opened.description().vocabularySize());
@@ -337,7 +350,7 @@ final class TrainCommand implements Verb {
                     new Interruption.Deadline(
                             run.stopDeadline,
                             () -> late(report.late(run.stopDeadline, training.newestCheckpoint()))))) {
-                Settings.write(run.output.resolve(SETTINGS), spec, resolved(config, lora));
+                Settings.write(run.output.resolve(SETTINGS), spec, left().of(config, start), left().keys());
                 training.begin();
                 err().println(report.start(opened, encoded, training));
                 training.addListener(Terminal.progress(err()));
@@ -366,9 +379,9 @@ final class TrainCommand implements Verb {
         }
     }
 
-    /** What the call leaves to the defaults of its method, by key. */
-    Map<String, Object> resolved() {
-        Map<String, Object> resolved = resolved(config(), method.adapter(adapter));
+    /** What the call leaves to the defaults of its method, by key; null for what it leaves to an adapter, which is not read. */
+    Map<String, @Nullable Object> resolved() {
+        Map<String, @Nullable Object> resolved = left().unread(config());
         if (optimizer.learningRate == null && method.method.scalesWithWidth()) {
             // this call reads no model
             resolved.remove("learning_rate");
@@ -376,17 +389,8 @@ final class TrainCommand implements Verb {
         return resolved;
     }
 
-    private Map<String, Object> resolved(TrainConfig config, @Nullable LoraConfig lora) {
-        Map<String, Object> resolved = new LinkedHashMap<>(config.toMap());
-        resolved.putAll(chat.resolved());
-        if (lora != null) {
-            resolved.put("lora_alpha", lora.alpha());
-            if (method.method != Method.RSLORA) {
-                // of that one the method says it: another method may be asked of the same file
-                resolved.put("use_rslora", lora.useRslora());
-            }
-        }
-        return resolved;
+    private LeftSettings left() {
+        return new LeftSettings(chat, shape(), model.adapter != null);
     }
 
     private void late(String message) {

@@ -37,7 +37,8 @@ class ConfigCommandTest {
         assertLine(call, "num_train_epochs: 1 +# default");
         // the default of the method, which no option states
         assertLine(call, "# learning_rate: 0\\.001 +# default");
-        assertLine(call, "# model_name_or_path: +# missing");
+        assertLine(call, "# model_name_or_path: +# default");
+        assertLine(Captured.loft("config", "train"), "# output_dir: +# missing");
         Path again = Files.writeString(directory.resolve("again.yaml"), call.out());
         Captured second = Captured.loft("config", "--config", again.toString(), "--json");
         assertEquals(0, second.status(), second.err());

@@ -43,7 +43,7 @@ class ConfigFileTest {
                 group_by_length: false
                 per_device_train_batch_size: 4
                 """, "--batch-size", "6");
-        assertEquals(new ModelReference("somewhere"), train.model);
+        assertEquals(new ModelReference("somewhere"), train.model.model);
         assertEquals(3, train.method.rank);
         assertEquals("query,value", train.adapter.targetModules);
         assertEquals(List.of("classifier"), train.adapter.modulesToSave);
@@ -319,7 +319,7 @@ class ConfigFileTest {
         assertTrue(err.contains("r: 'four' is not"), err);
         assertTrue(err.contains("eval_steps: '2.5' is not"), err);
         assertTrue(err.contains("'--epochs': 'x' is not a number"), err);
-        assertTrue(err.contains("Missing required option: '--model=MODEL'"), err);
+        assertTrue(err.contains("--model MODEL is needed, or --adapter ADAPTER"), err);
         assertFalse(err.contains("--output"), err);
     }
 

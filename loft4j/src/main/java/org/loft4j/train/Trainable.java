@@ -10,7 +10,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -332,49 +331,15 @@ public final class Trainable implements AutoCloseable {
     /** Takes up, bit for bit, what {@link #save} wrote. */
     public void restore(Path directory) throws IOException {
         if (adapter != null) {
-            restoreAdapter(directory, adapter);
+            SavedAdapter.restore(directory, model, adapter);
             return;
         }
         try (ModelDirectory saved = ModelDirectory.open(directory)) {
             for (Map.Entry<String, Tensor> weight : model.weights().asMap().entrySet()) {
                 try (NativeScope scope = new NativeScope()) {
-                    copy(weight.getValue(), saved.read(weight.getKey()));
+                    SavedAdapter.copy(weight.getValue(), saved.read(weight.getKey()));
                 }
             }
-        }
-    }
-
-    /** The optimizers hold the tensors of our adapter, so the saved one is read beside it and copied over. */
-    private void restoreAdapter(Path directory, LoraAdapter ours) throws IOException {
-        try (NativeScope scope = new NativeScope()) {
-            Map<String, Tensor> modules = new LinkedHashMap<>();
-            try (LoraAdapter saved = PeftFiles.load(directory, model)) {
-                if (!saved.layers().keySet().equals(ours.layers().keySet())) {
-                    throw new CheckpointException(directory, "has adapters on other layers than this run");
-                }
-                if (saved.config().useDora() != ours.config().useDora()) {
-                    throw new CheckpointException(directory, "differs from this run in use_dora");
-                }
-                saved.layers().forEach((path, layer) -> {
-                    LoraLinear target =
-                            java.util.Objects.requireNonNull(ours.layers().get(path));
-                    copy(target.loraA(), layer.loraA());
-                    copy(target.loraB(), layer.loraB());
-                    if (target.magnitude() != null && layer.magnitude() != null) {
-                        copy(target.magnitude(), layer.magnitude());
-                    }
-                });
-                saved.savedModules()
-                        .forEach((name, tensor) ->
-                                modules.put(name, tensor.detach().clone()));
-            }
-            ours.attach();
-            ours.savedModules().forEach((name, tensor) -> {
-                Tensor saved = modules.get(name);
-                if (saved != null) {
-                    copy(tensor, saved);
-                }
-            });
         }
     }
 
@@ -387,12 +352,6 @@ public final class Trainable implements AutoCloseable {
                 state.put(name, saved.read(name));
             }
             optimizer.loadState(state);
-        }
-    }
-
-    private static void copy(Tensor target, Tensor source) {
-        try (AutoGradMode frozen = new AutoGradMode(false)) {
-            target.copy_(source);
         }
     }
 

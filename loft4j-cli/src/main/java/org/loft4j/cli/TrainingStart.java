@@ -1,0 +1,185 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.PeftMetadata;
+import org.loft4j.data.AdaptersTokenizer;
+import org.loft4j.data.Labels;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Pooling;
+import org.loft4j.nn.Task;
+import org.loft4j.train.StartingAdapter;
+import org.loft4j.train.TrainConfig;
+import org.loft4j.train.TrainData;
+import org.loft4j.train.TrainingRun;
+
+/**
+ * What a training starts from: a model, or an adapter on its model.
+ *
+ * @param found where they are; without an adapter nothing of what an earlier training made of the model counts
+ * @param task that is learnt
+ * @param adapter null where a new one is trained, or none
+ */
+record TrainingStart(FoundModel found, Task task, @Nullable StartingAdapter adapter) {
+    private static final int SHOWN = 5;
+
+    /**
+     * Finds it, and downloads what is not here.
+     *
+     * @param asked the task that the call names; null for none
+     * @throws ConfigException if the call contradicts the adapter, or its output would be in the adapter's way
+     */
+    static TrainingStart of(ModelFlags flags, @Nullable Task asked, AdapterShape shape, Path output)
+            throws IOException {
+        Path ofAdapter = flags.adapter();
+        if (ofAdapter == null) {
+            Path directory = LoadedModel.directory(flags);
+            FoundModel found = new FoundModel(directory, null, null);
+            return new TrainingStart(found, asked != null ? asked : Models.defaultTask(directory), null);
+        }
+        StartingAdapter adapter = shape.settled(StartingAdapter.read(ofAdapter));
+        FoundModel found = FoundModel.of(flags);
+        adapter.requireApart(output, found.directory());
+        Task learnt = found.trainedFor();
+        if (asked != null && learnt != null && asked != learnt) {
+            throw new ConfigException("--task " + asked.word() + " is asked for, and the adapter " + ofAdapter
+                    + " was trained for " + learnt.word() + ": leave --task out, or train a new adapter");
+        }
+        Task task = learnt != null ? learnt : asked != null ? asked : Models.defaultTask(found.directory());
+        return new TrainingStart(found, task, adapter);
+    }
+
+    Path directory() {
+        return found.directory();
+    }
+
+    /** The model in a call, be it that the adapter names it. */
+    String model(ModelFlags flags) {
+        return flags.model != null
+                ? flags.model.toString()
+                : PeftMetadata.of(directory()).reference();
+    }
+
+    /** The classes that are known before there are rows: an adapter's, else the model's; empty for a language model. */
+    List<String> labels() throws IOException {
+        List<String> ofAdapter = adapter == null ? List.of() : found.labels(task);
+        return !ofAdapter.isEmpty() ? ofAdapter : task.isClassification() ? Models.labels(directory()) : List.of();
+    }
+
+    /**
+     * Refuses rows of other classes than those that an adapter tells apart, and says which are taken for which where that one's
+     * have no names.
+     *
+     * @param classes null for a language model
+     */
+    void require(@Nullable LearntClasses classes, PrintWriter err) throws IOException {
+        if (adapter == null || classes == null) {
+            return;
+        }
+        List<String> known = labels();
+        Labels learnt = classes.labels();
+        if (classes.anew() || learnt.size() != known.size()) {
+            throw new ConfigException("the adapter " + adapter.directory() + " tells " + some(known)
+                    + " apart, and the data has " + some(learnt.names())
+                    + ": a run that goes on from an adapter has its labels; name them as it does, or train a new adapter,"
+                    + " without --adapter");
+        }
+        if (known.equals(Models.unnamedLabels(known.size())) && !known.equals(learnt.names())) {
+            err.println("loft: the adapter's " + known.size()
+                    + " classes have no names, and are taken for the data's in this" + " order: "
+                    + some(learnt.names()));
+        }
+    }
+
+    private static String some(List<String> labels) {
+        return labels.stream().limit(SHOWN).map(name -> '"' + name + '"').collect(Collectors.joining(", "))
+                + (labels.size() > SHOWN ? ", … (" + labels.size() + ")" : "");
+    }
+
+    /**
+     * How a text becomes one vector.
+     *
+     * @throws ConfigException if the adapter was trained on another
+     */
+    Pooling pooling(Pooling asked) {
+        Pooling learnt = found.pooling();
+        if (adapter != null && asked != Pooling.AUTO && learnt != Pooling.AUTO && asked != learnt) {
+            throw new ConfigException("pooling " + asked + " is asked for, and the adapter " + adapter.directory()
+                    + " was trained with " + learnt + ": leave --pooling out, or train a new adapter");
+        }
+        return asked == Pooling.AUTO ? learnt : asked;
+    }
+
+    /** The adapter that is trained; null where there is none. */
+    @Nullable
+    LoraConfig lora(AdapterShape shape) {
+        return adapter != null ? adapter.lora() : shape.method().adapter(shape.place());
+    }
+
+    /**
+     * The same on the outline of the model.
+     *
+     * @throws ConfigException if the call means other modules than the adapter has
+     * @throws CheckpointException if the model has no such modules
+     */
+    @Nullable
+    LoraConfig lora(AdapterShape shape, Model outline) throws CheckpointException {
+        if (adapter == null) {
+            return lora(shape);
+        }
+        LoraConfig known = adapter.lora().knownTo(outline);
+        try {
+            known.layers(outline);
+        } catch (ConfigException e) {
+            throw new CheckpointException(
+                    adapter.directory(), "does not fit " + directory() + ": " + e.getMessage(), e);
+        }
+        shape.requireSameModules(adapter, outline);
+        return known;
+    }
+
+    /** Length in tokens to which rows are cut: as the adapter's were, and never more than the model was made for. */
+    int maxLength(@Nullable Integer asked, PrintWriter err) throws IOException {
+        return RowLength.of(asked, found.usualLength(), Models.maxPositions(directory()), err);
+    }
+
+    Tokenizer openTokenizer() throws IOException {
+        return AdaptersTokenizer.open(directory(), found.adapter());
+    }
+
+    /**
+     * Opens the model.
+     *
+     * @param anew whether its weights are new ones
+     * @throws org.loft4j.CheckpointException also if the adapter's tokenizer has ids that the model has no vectors for
+     */
+    Model open(ModelOptions options, boolean anew) throws IOException {
+        Model opened = anew ? Models.initialise(directory(), options) : Models.open(directory(), options);
+        try {
+            AdaptersTokenizer.check(
+                    directory(), found.adapter(), opened.description().vocabularySize());
+            return opened;
+        } catch (IOException | RuntimeException | Error e) {
+            opened.close();
+            throw e;
+        }
+    }
+
+    /** @param lora of a new adapter; not read where the run goes on from one */
+    TrainingRun begin(Model opened, TrainData data, TrainConfig config, @Nullable LoraConfig lora, RunFlags run)
+            throws IOException {
+        return adapter != null
+                ? TrainingRun.openFrom(adapter, opened, data, config, run.output, run.onExisting())
+                : TrainingRun.open(opened, data, config, lora, run.output, run.onExisting());
+    }
+}
