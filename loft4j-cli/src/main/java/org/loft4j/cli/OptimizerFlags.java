@@ -11,7 +11,7 @@ import org.loft4j.train.PeerSettings;
 import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Option;
 
-/** How the parameters move. */
+/** How the parameters move, and by which loss. */
 final class OptimizerFlags {
     @Option(
             names = "--learning-rate",
@@ -72,6 +72,14 @@ final class OptimizerFlags {
             paramLabel = "NORM",
             description = "Largest norm of all gradients together; 0 for no clipping. Default: ${DEFAULT-VALUE}.")
     double maxGradNorm = 1;
+
+    @Option(
+            names = "--label-smoothing",
+            paramLabel = "SHARE",
+            description =
+                    "Share of each target's probability that the loss of training spreads over all classes or tokens;"
+                            + " evaluations are without it. Default: ${DEFAULT-VALUE}.")
+    double labelSmoothing;
 
     @Option(
             names = "--beta1",
@@ -154,6 +162,7 @@ final class OptimizerFlags {
                 .warmupSteps(warmupSteps)
                 .weightDecay(weightDecay)
                 .maxGradNorm(maxGradNorm)
+                .labelSmoothing(labelSmoothing)
                 .loft(new LoftSettings(
                         LoftBlock.parseAll(loftWithout),
                         loftMaxStep,

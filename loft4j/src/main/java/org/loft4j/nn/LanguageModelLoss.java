@@ -91,6 +91,15 @@ public final class LanguageModelLoss {
      * @param labels as {@link #sum} takes them
      */
     public double backward(ModelInput input, Tensor labels, double scale) {
+        return backward(input, labels, scale, 0);
+    }
+
+    /**
+     * The same of the sum with label smoothing, {@link Losses#causalLmSum(Tensor, Tensor, double)}.
+     *
+     * @param smoothing ε in [0, 1)
+     */
+    public double backward(ModelInput input, Tensor labels, double scale, double smoothing) {
         try (NativeScope scope = new NativeScope();
                 HeadSum ofHead = new HeadSum()) {
             Targets targets = Targets.of(model.hiddenStates(input), labels);
@@ -101,7 +110,7 @@ public final class LanguageModelLoss {
             for (long start = 0; start < Math.max(1, targets.count()); start += chunk) {
                 try (NativeScope part = new NativeScope()) {
                     Targets some = targets.some(start, chunk).asLeaf(hidden.requires_grad());
-                    sum += headBackward(some, scale, ofHead);
+                    sum += headBackward(some, scale, smoothing, ofHead);
                     if (hidden.requires_grad()) {
                         gradient.narrow(0, start, some.count())
                                 .copy_(some.hidden().grad());
@@ -117,7 +126,7 @@ public final class LanguageModelLoss {
     }
 
     /** One part: returns its sum, and adds to the gradients of the head and of the hidden states. */
-    private double headBackward(Targets targets, double scale, HeadSum ofHead) {
+    private double headBackward(Targets targets, double scale, double smoothing, HeadSum ofHead) {
         Linear head = model.head();
         Tensor weight = addedByUs(head);
         Linear used = weight == null ? head : new Linear(head.path(), weight.detach(), head.bias());
@@ -140,7 +149,12 @@ public final class LanguageModelLoss {
                     sum += exact
                             ? -total(chosen.log())
                             : crossEntropy(wide(logits).log_softmax(-1), some);
-                    ofLogits.scatter_add_(1, at, torch.full_like(chosen, new Scalar(-1.0)));
+                    ofLogits.scatter_add_(1, at, torch.full_like(chosen, new Scalar(smoothing - 1)));
+                    if (smoothing > 0) {
+                        // −log p + ε·(z(target) − mean z), whose gradient has ε·(onehot − 1/vocabulary) more
+                        sum += smoothing * aboveMean(logits, at);
+                        ofLogits.sub_(new Scalar(smoothing / logits.size(1)));
+                    }
                     torch.mul_out(gradient.narrow(0, start, some.count()), uncapped(ofLogits, logits), factor);
                 }
             }
@@ -242,6 +256,11 @@ public final class LanguageModelLoss {
 
     private static double crossEntropy(Tensor logProbabilities, Targets targets) {
         return -total(logProbabilities.gather(1, targets.labels().unsqueeze(1)));
+    }
+
+    /** How far the logits of the targets lie above the mean of all, summed over the positions. */
+    private static double aboveMean(Tensor logits, Tensor at) {
+        return total(logits.gather(1, at)) - wide(logits).sum().item_double() / logits.size(1);
     }
 
     private static double total(Tensor x) {

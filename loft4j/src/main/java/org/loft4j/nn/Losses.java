@@ -10,6 +10,9 @@ import org.loft4j.tensor.Shapes;
 /**
  * Cross entropy as Transformers computes it: at least in float32, with targets of {@link #IGNORED} left out. The mean
  * forms are NaN when no target is left; the sum forms are 0 then.
+ *
+ * <p>With label smoothing ε a target's loss is {@code (1 − ε)·−log p(target)} and ε times the mean of {@code −log p} over all
+ * classes or tokens (Szegedy et al. 2016, section 7), as Transformers' {@code LabelSmoother} has it.
  */
 public final class Losses {
     /** A label that asks for no loss. */
@@ -27,12 +30,17 @@ public final class Losses {
      * @param labels int64 {@code (batch)}
      */
     public static Tensor classification(Tensor logits, Tensor labels) {
-        return classification(logits, labels, MEAN);
+        return classification(logits, labels, MEAN, 0);
     }
 
     /** The sum whose mean over the rows is {@link #classification(Tensor, Tensor)}. */
     public static Tensor classificationSum(Tensor logits, Tensor labels) {
-        return classification(logits, labels, SUM);
+        return classificationSum(logits, labels, 0);
+    }
+
+    /** @param smoothing ε in [0, 1) */
+    public static Tensor classificationSum(Tensor logits, Tensor labels, double smoothing) {
+        return classification(logits, labels, SUM, smoothing);
     }
 
     /**
@@ -42,12 +50,17 @@ public final class Losses {
      * @param labels int64 {@code (batch, seq)}
      */
     public static Tensor tokenClassification(Tensor logits, Tensor labels) {
-        return tokenClassification(logits, labels, MEAN);
+        return tokenClassification(logits, labels, MEAN, 0);
     }
 
     /** The sum whose mean over the labels that are not ignored is {@link #tokenClassification(Tensor, Tensor)}. */
     public static Tensor tokenClassificationSum(Tensor logits, Tensor labels) {
-        return tokenClassification(logits, labels, SUM);
+        return tokenClassificationSum(logits, labels, 0);
+    }
+
+    /** @param smoothing ε in [0, 1) */
+    public static Tensor tokenClassificationSum(Tensor logits, Tensor labels, double smoothing) {
+        return tokenClassification(logits, labels, SUM, smoothing);
     }
 
     /**
@@ -57,12 +70,17 @@ public final class Losses {
      * @param labels int64 {@code (batch, seq)}, not shifted
      */
     public static Tensor causalLm(Tensor logits, Tensor labels) {
-        return causalLm(logits, labels, MEAN);
+        return causalLm(logits, labels, MEAN, 0);
     }
 
     /** The sum whose mean over {@link #causalLmTargets} is {@link #causalLm(Tensor, Tensor)}. */
     public static Tensor causalLmSum(Tensor logits, Tensor labels) {
-        return causalLm(logits, labels, SUM);
+        return causalLmSum(logits, labels, 0);
+    }
+
+    /** @param smoothing ε in [0, 1) */
+    public static Tensor causalLmSum(Tensor logits, Tensor labels, double smoothing) {
+        return causalLm(logits, labels, SUM, smoothing);
     }
 
     /** Number of labels {@code (batch, seq)} that a language model is scored on: not ignored, and not the first of a row. */
@@ -83,19 +101,19 @@ public final class Losses {
         return targets;
     }
 
-    private static Tensor classification(Tensor logits, Tensor labels, long reduction) {
+    private static Tensor classification(Tensor logits, Tensor labels, long reduction, double smoothing) {
         Shapes.require("logits", logits, -1, -1);
         Shapes.require("labels", labels, logits.size(0));
-        return crossEntropy(logits, labels, reduction);
+        return crossEntropy(logits, labels, reduction, smoothing);
     }
 
-    private static Tensor tokenClassification(Tensor logits, Tensor labels, long reduction) {
+    private static Tensor tokenClassification(Tensor logits, Tensor labels, long reduction, double smoothing) {
         Shapes.require("logits", logits, -1, -1, -1);
         Shapes.require("labels", labels, logits.size(0), logits.size(1));
-        return crossEntropy(logits.flatten(0, 1), labels.flatten(), reduction);
+        return crossEntropy(logits.flatten(0, 1), labels.flatten(), reduction, smoothing);
     }
 
-    private static Tensor causalLm(Tensor logits, Tensor labels, long reduction) {
+    private static Tensor causalLm(Tensor logits, Tensor labels, long reduction, double smoothing) {
         Shapes.require("logits", logits, -1, -1, -1);
         Shapes.require("labels", labels, logits.size(0), logits.size(1));
         if (labels.size(1) < 2) {
@@ -105,14 +123,14 @@ public final class Losses {
         Tensor none = torch.full_like(labels.narrow(1, 0, 1), new org.bytedeco.pytorch.Scalar(IGNORED));
         Tensor shifted =
                 torch.cat(new org.bytedeco.pytorch.TensorVector(labels.narrow(1, 1, labels.size(1) - 1), none), 1);
-        return crossEntropy(logits.flatten(0, 1), shifted.flatten(), reduction);
+        return crossEntropy(logits.flatten(0, 1), shifted.flatten(), reduction, smoothing);
     }
 
-    private static Tensor crossEntropy(Tensor logits, Tensor labels, long reduction) {
+    private static Tensor crossEntropy(Tensor logits, Tensor labels, long reduction, double smoothing) {
         Tensor wide = switch (Dtype.of(logits)) {
             case F32, F64 -> logits;
             default -> logits.to(Dtype.F32.scalarType());
         };
-        return torch.cross_entropy_loss(wide, labels, new TensorOptional(), reduction, IGNORED, 0.0);
+        return torch.cross_entropy_loss(wide, labels, new TensorOptional(), reduction, IGNORED, smoothing);
     }
 }

@@ -17,14 +17,15 @@ import org.loft4j.nn.Task;
  * @param task which loss
  * @param count number of target tokens or examples in all batches
  * @param lossScale multiplies the gradients, and not the loss that is told
+ * @param smoothing label smoothing, in [0, 1)
  */
-record BatchLoss(Task task, long count, double lossScale) {
-    static BatchLoss over(Task task, List<? extends MiniBatch> batches, double lossScale) {
+record BatchLoss(Task task, long count, double lossScale, double smoothing) {
+    static BatchLoss over(Task task, List<? extends MiniBatch> batches, double lossScale, double smoothing) {
         long count = 0;
         for (MiniBatch batch : batches) {
             count += batch.targets();
         }
-        return new BatchLoss(task, count, lossScale);
+        return new BatchLoss(task, count, lossScale, smoothing);
     }
 
     /**
@@ -35,19 +36,25 @@ record BatchLoss(Task task, long count, double lossScale) {
         double scale = 1.0 / Math.max(1, count);
         if (task == Task.CAUSAL_LM) {
             return scale
-                    * new LanguageModelLoss((Decoder) model).backward(batch.input(), batch.labels(), scale * lossScale);
+                    * new LanguageModelLoss((Decoder) model)
+                            .backward(batch.input(), batch.labels(), scale * lossScale, smoothing);
         }
-        Tensor share = sum(task, model.logits(batch.input()), batch.labels()).mul(new Scalar(scale * lossScale));
+        Tensor share = sum(task, model.logits(batch.input()), batch.labels(), smoothing)
+                .mul(new Scalar(scale * lossScale));
         share.backward();
         return share.item_double() / lossScale;
     }
 
-    /** The sum over the batch, from the logits. */
+    /** The sum over the batch, from the logits, by which a model is judged. */
     static Tensor sum(Task task, Tensor logits, Tensor labels) {
+        return sum(task, logits, labels, 0);
+    }
+
+    private static Tensor sum(Task task, Tensor logits, Tensor labels, double smoothing) {
         return switch (task) {
-            case CAUSAL_LM -> Losses.causalLmSum(logits, labels);
-            case TOKEN_CLASSIFICATION -> Losses.tokenClassificationSum(logits, labels);
-            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION -> Losses.classificationSum(logits, labels);
+            case CAUSAL_LM -> Losses.causalLmSum(logits, labels, smoothing);
+            case TOKEN_CLASSIFICATION -> Losses.tokenClassificationSum(logits, labels, smoothing);
+            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION -> Losses.classificationSum(logits, labels, smoothing);
         };
     }
 }

@@ -85,6 +85,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         settings.put("warmup_steps", 0);
         settings.put("min_lr_ratio", 0.0);
         settings.put(START, NONE);
+        settings.put("label_smoothing_factor", 0.0);
         return Map.copyOf(settings);
     }
 

@@ -31,6 +31,8 @@ import org.loft4j.optim.Schedule;
  * @param warmupSteps steps over which it rises, however many the run has; 0 for the share
  * @param weightDecay decoupled weight decay; biases and norms have none
  * @param maxGradNorm largest norm of all gradients together; 0 for no clipping
+ * @param labelSmoothing share of each target's probability that is spread over all classes or tokens in the loss of the steps, in
+ *     [0, 1); evaluations are without it
  * @param beta1 decay rate of the first moment; momentum of LoFT-SGD and LoFT-Muon
  * @param beta2 decay rate of the second moment; Lion's second rate of the first
  * @param eps added to the root of the second moment
@@ -67,6 +69,7 @@ public record TrainConfig(
         long warmupSteps,
         double weightDecay,
         double maxGradNorm,
+        double labelSmoothing,
         double beta1,
         double beta2,
         double eps,
@@ -116,6 +119,7 @@ public record TrainConfig(
         }
         check(problems, () -> Checks.notNegative("weight_decay", weightDecay));
         check(problems, () -> Checks.notNegative("max_grad_norm", maxGradNorm));
+        check(problems, () -> Checks.fraction("label_smoothing_factor", labelSmoothing));
         check(problems, () -> Checks.fraction("adam_beta1", beta1));
         check(problems, () -> Checks.fraction("adam_beta2", beta2));
         check(problems, () -> Checks.positive("adam_epsilon", eps));
@@ -183,6 +187,7 @@ public record TrainConfig(
         map.put("warmup_steps", warmupSteps);
         map.put("weight_decay", weightDecay);
         map.put("max_grad_norm", maxGradNorm);
+        map.put("label_smoothing_factor", labelSmoothing);
         map.put("adam_beta1", beta1);
         map.put("adam_beta2", beta2);
         map.put("adam_epsilon", eps);
@@ -220,6 +225,7 @@ public record TrainConfig(
         private long warmupSteps;
         private double weightDecay;
         private double maxGradNorm = 1;
+        private double labelSmoothing;
         private double beta1;
         private double beta2;
         private @Nullable Double eps;
@@ -309,6 +315,11 @@ public record TrainConfig(
 
         public Builder maxGradNorm(double value) {
             maxGradNorm = value;
+            return this;
+        }
+
+        public Builder labelSmoothing(double value) {
+            labelSmoothing = value;
             return this;
         }
 
@@ -431,6 +442,7 @@ public record TrainConfig(
                     warmupSteps,
                     weightDecay,
                     maxGradNorm,
+                    labelSmoothing,
                     beta1,
                     beta2,
                     eps == null ? (loft.reference() ? LoftConfig.publishedCode().eps() : method.eps()) : eps,

@@ -53,7 +53,7 @@ public final class Trainer {
         Seeds.manualSeed(Seeds.derive(config.seed(), "step", step));
         trainable.beginStep(config.seed(), step);
         BatchLoss objective =
-                BatchLoss.over(model.task(), microBatches, trainable.optimizer().lossScale());
+                BatchLoss.over(model.task(), microBatches, trainable.optimizer().lossScale(), config.labelSmoothing());
         double loss = 0;
         try {
             for (int i = 0; i < microBatches.size(); i++) {

@@ -116,6 +116,58 @@ class LanguageModelLossTest {
         }
     }
 
+    /** As Transformers' LabelSmoother has it, in float64. */
+    private static Tensor smoothed(Tensor logits, Tensor labels, double smoothing) {
+        long scored = labels.size(1) - 1;
+        Tensor costs = logits.to(Dtype.F64.scalarType())
+                .narrow(1, 0, scored)
+                .log_softmax(-1)
+                .neg();
+        Tensor targets = labels.narrow(1, 1, scored).unsqueeze(-1);
+        Tensor counts = targets.ne(new Scalar(Losses.IGNORED)).to(Dtype.F64.scalarType());
+        Tensor own = costs.gather(-1, targets.clamp_min(new Scalar(0L)));
+        Tensor others = costs.matmul(torch.full_like(costs, new Scalar(1.0 / costs.size(-1)))
+                .select(1, 0)
+                .unsqueeze(-1));
+        return own.mul(new Scalar(1 - smoothing))
+                .add(others.mul(new Scalar(smoothing)))
+                .mul(counts)
+                .sum();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "gemma2_cap, F64, 1e-12",
+        "llama3_rope_tied, F64, 1e-12",
+        "llama_gqa, F64, 1e-12",
+        "llama_gqa, F32, 1e-6",
+        "llama_gqa, BF16, 2e-2"
+    })
+    void aSmoothedSumAndItsGradientsAreThoseOfTheWholeLogits(String name, Dtype dtype, double tolerance)
+            throws Exception {
+        double smoothing = 0.3;
+        try (NativeScope scope = new NativeScope();
+                Fixture fixture = Fixture.open(name);
+                Decoder model = open(fixture, dtype)) {
+            TokenInput input = fixture.input();
+            Tensor labels = fixture.read("labels");
+            labels.narrow(1, 3, 2).fill_(new Scalar(Losses.IGNORED));
+            model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
+            Tensor sum = smoothed(model.logits(input), labels, smoothing);
+            double whole = sum.item_double();
+            sum.mul(new Scalar(SCALE)).backward();
+            Map<String, Tensor> expected = gradients(model.weights().asMap());
+            for (long rows : new long[] {1, 3, 1000}) {
+                LanguageModelLoss loss = LanguageModelLoss.ofRows(model, rows);
+                assertEquals(whole, loss.backward(input, labels, SCALE, smoothing), tolerance * whole);
+                double off = difference(expected, gradients(model.weights().asMap()));
+                assertTrue(off <= tolerance, rows + " rows: " + off);
+                double plain = Losses.causalLmSum(model.logits(input), labels).item_double();
+                assertEquals(plain, loss.sum(input, labels), tolerance * whole, "what judges is not smoothed");
+            }
+        }
+    }
+
     /** Each position by itself, 600 alike: in bfloat16 the sum of their gradients would stop at the 256th. */
     @ParameterizedTest
     @ValueSource(booleans = {false, true})

@@ -41,6 +41,7 @@ class TrainConfigTest {
                 .epochs(0)
                 .learningRate(Double.NaN)
                 .warmupRatio(1)
+                .labelSmoothing(1)
                 .betas(0.9, 1)
                 .metricForBest("Macro F1");
         String message = assertThrows(ConfigException.class, builder::build).getMessage();
@@ -49,6 +50,7 @@ class TrainConfigTest {
                         "num_train_epochs must be greater than 0 and finite, got 0.0",
                         "learning_rate must be greater than 0 and finite, got NaN",
                         "warmup_ratio must lie in [0, 1), got 1.0",
+                        "label_smoothing_factor must lie in [0, 1), got 1.0",
                         "adam_beta2 must lie in [0, 1), got 1.0",
                         "metric_for_best_model must be the name of a score, such as loss, accuracy, macro_f1, matthews, perplexity, precision, recall, f1, got Macro F1"),
                 message.lines().toList());

@@ -27,6 +27,7 @@ final class ResultStore {
                 new LinkedHashMap<>(PeerSettings.defaults().toMap());
         settings.put("warmup_steps", 0L);
         settings.put("min_lr_ratio", 0.0);
+        settings.put("label_smoothing_factor", 0.0);
         return settings;
     }
 
