@@ -22,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.ConfigException;
+import org.loft4j.NativeMemoryException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.cli.compare.Baseline;
@@ -33,6 +34,8 @@ import org.loft4j.cli.compare.Contender;
 import org.loft4j.cli.compare.Remaining;
 import org.loft4j.cli.compare.Trial;
 import org.loft4j.data.Dataset;
+import org.loft4j.data.Examples;
+import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.train.StepEvent;
@@ -125,7 +128,7 @@ class StoppedInItsTestEndToEndTest {
                 IntStream.range(0, count).map(i -> i % 2).toArray());
     }
 
-    private Comparison comparison(Dataset test, ComparisonListener listener) throws IOException {
+    private Comparison comparison(Examples test, ComparisonListener listener) throws IOException {
         Path model = directory.resolve("model");
         if (!Files.exists(model)) {
             TinyModels.encoder(model);
@@ -196,6 +199,75 @@ class StoppedInItsTestEndToEndTest {
             assertFalse(result.get("settings").has(idle), idle + " changes no result");
         }
         assertFalse(Files.exists(place.resolve("training")), "what nobody wants is left");
+    }
+
+    /** Rows for whose second batch there is no memory while they are said to be too many. */
+    private static final class Heavy implements Examples {
+        private final Dataset rows = StoppedInItsTestEndToEndTest.rows(40, 9);
+        private boolean tooMany = true;
+        private int batches;
+
+        @Override
+        public int size() {
+            return rows.size();
+        }
+
+        @Override
+        public int[] lengths() {
+            return rows.lengths();
+        }
+
+        @Override
+        public String fingerprint() {
+            return rows.fingerprint();
+        }
+
+        @Override
+        public MiniBatch batch(int[] indices, long padId) {
+            if (tooMany && ++batches == 2) {
+                throw new OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB");
+            }
+            return rows.batch(indices, padId);
+        }
+
+        @Override
+        public MiniBatch trainingBatch(int[] indices, long padId, long seed, long epoch) throws IOException {
+            return batch(indices, padId);
+        }
+    }
+
+    @Test
+    void aTestThatFindsNoMemorySaysWhatTookItAndWhatHelps() throws IOException {
+        Heavy test = new Heavy();
+        NativeMemoryException full = assertThrows(
+                NativeMemoryException.class,
+                () -> comparison(test, new ComparisonListener() {}).run());
+        Path place = directory.resolve("compared/runs/lora-2-1e-3-s0");
+        List<String> said = String.valueOf(full.getMessage()).lines().toList();
+        assertEquals(
+                "out of memory in the test after the last step: CUDA out of memory. Tried to allocate 2.00 GiB",
+                said.get(0));
+        assertTrue(said.get(1).startsWith("the process holds "), said.get(1));
+        assertTrue(said.get(1).contains(", state of the optimizer "), said.get(1));
+        assertEquals("less is needed with a smaller --eval-batch-size", said.get(2));
+        assertEquals(
+                place.resolve("training") + " holds what was trained, and stays: the same call tests it alone",
+                said.get(3));
+        assertFalse(Files.exists(place.resolve("result.json")), "want of memory is no result");
+        test.tooMany = false;
+        Comparison next = comparison(test, new ComparisonListener() {
+            @Override
+            public TrainListener onStart(Trial trial, Remaining remaining) {
+                return new TrainListener() {
+                    @Override
+                    public void onStep(StepEvent event) {
+                        throw new IllegalStateException("it was trained again");
+                    }
+                };
+            }
+        });
+        assertEquals(Comparison.Outcome.FINISHED, next.run());
+        assertTrue(json(place.resolve("result.json")).at("/test/accuracy").isNumber());
     }
 
     /** The model knows 64 positions. */

@@ -42,6 +42,10 @@ final class MemoryFault {
                             + " a smaller --max-length, and for an adapter with a lower --rank or --load-in 8bit or 4bit");
         }
 
+        static Work test() {
+            return new Work("the test after the last step", List.of(), "a smaller --eval-batch-size");
+        }
+
         static Work evaluationAfter(long step) {
             return new Work(
                     "the evaluation after step " + step,

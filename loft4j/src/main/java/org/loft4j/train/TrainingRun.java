@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -274,6 +275,25 @@ public final class TrainingRun implements AutoCloseable {
         }
         trainable.setTraining(false);
         return ending.finish();
+    }
+
+    /**
+     * Judges what the run has trained by rows that chose nothing, such as those of a test, in batches of the evaluation's size.
+     *
+     * @param givenUp asked before each batch
+     * @return null if it was given up
+     * @throws org.loft4j.NativeMemoryException if there is not enough memory; what was trained stays
+     */
+    public @Nullable Evaluation test(Examples rows, BooleanSupplier givenUp) throws IOException {
+        try {
+            return new Evaluator(model, data.padId(), config.evalBatchSize()).evaluate(rows, givenUp);
+        } catch (RuntimeException | OutOfMemoryError e) {
+            if (!MemoryFault.is(e)) {
+                throw e;
+            }
+            String standing = output.directory() + " holds what was trained, and stays: the same call tests it alone";
+            throw MemoryFault.explain(e, MemoryFault.Work.test(), model, trainable, standing);
+        }
     }
 
     private void save(RunSaver active) throws IOException {

@@ -22,7 +22,6 @@ import org.loft4j.nn.Model;
 import org.loft4j.tensor.NativeHeap;
 import org.loft4j.train.ConfusionMatrix;
 import org.loft4j.train.Evaluation;
-import org.loft4j.train.Evaluator;
 import org.loft4j.train.OnExisting;
 import org.loft4j.train.StepEvent;
 import org.loft4j.train.TrainConfig;
@@ -166,8 +165,7 @@ final class TrialRunner {
             if (trained.outcome() == TrainResult.Outcome.DIVERGED) {
                 throw new IllegalStateException(trained.summary());
             }
-            Evaluation test = new Evaluator(model, data.training().padId(), config.evalBatchSize())
-                    .evaluate(data.test(), stopped::get);
+            Evaluation test = run.test(data.test(), stopped::get);
             if (test == null) {
                 return null;
             }
