@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import com.sun.management.OperatingSystemMXBean;
+import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
@@ -67,6 +68,15 @@ final class Budget {
                 : "the machine has " + Quantities.bytes(machine) + " of memory, and " + needs(estimate, machine);
     }
 
+    /** Tells of {@link #warning}, if there is one. */
+    void warn(MemoryEstimate estimate, PrintWriter err) {
+        String warning = warning(estimate, ofMachine());
+        if (warning != null) {
+            err.println("loft: " + warning);
+            err.flush();
+        }
+    }
+
     /** Bytes of memory that this process may take: those of the container where there is one; the largest number if nobody knows. */
     static long ofMachine() {
         return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
@@ -118,6 +128,10 @@ final class Budget {
         if (smaller != null) {
             remedies.add(smaller);
         }
+        boolean streams = estimate.rows() - plan.rows().streamed() > estimate.total() / LITTLE;
+        if (streams) {
+            remedies.add(new Remedy("--streaming", plan.streaming()));
+        }
         boolean fewer = now.method().usesAdapter() && plan.loadIn() != LoadIn.NF4;
         if (fewer) {
             remedies.add(new Remedy("--load-in 4bit", plan.with(now, LoadIn.NF4, plan.load())));
@@ -131,6 +145,7 @@ final class Budget {
         }
         if (remedies.size() > 1) {
             MemoryPlan all = smaller == null ? plan : smaller.plan();
+            all = streams ? all.streaming() : all;
             TrainConfig least = config.gradientCheckpointing(true)
                     .saveInBackground(now.saveInBackground() && !copies)
                     .build();

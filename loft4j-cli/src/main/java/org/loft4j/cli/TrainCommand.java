@@ -228,7 +228,9 @@ final class TrainCommand implements Verb {
                     ? null
                     : packing.encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out", err());
             TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
-            MemoryEstimate memory = memory(start, options, BatchSizes.largest(encoded, config));
+            boolean mayStream = !stream.streaming && packing.packing == Packing.NONE && !faults.skip;
+            MemoryPlan.Rows onHeap = rows.onHeap(encoded, mayStream);
+            MemoryEstimate memory = memory(start, options, BatchSizes.largest(encoded, config), onHeap);
             // rows that are streamed are tokenized while the model learns
             try (Model opened = open(start, options)) {
                 if (run.dryRun) {
@@ -243,7 +245,8 @@ final class TrainCommand implements Verb {
     }
 
     /** By the shapes alone, so that a run that is too large is refused, or warned of, before its weights are read. */
-    private MemoryEstimate memory(TrainingStart start, ModelOptions options, Load load) throws IOException {
+    private MemoryEstimate memory(TrainingStart start, ModelOptions options, Load load, MemoryPlan.Rows rows)
+            throws IOException {
         try (NativeScope scope = new NativeScope();
                 Model shapes = Models.outline(
                         start.directory(),
@@ -253,14 +256,11 @@ final class TrainCommand implements Verb {
                     start.lora(shape(), shapes),
                     loadIn.value(),
                     load,
-                    MemoryPlan.Attention.of(start.directory()));
+                    MemoryPlan.Attention.of(start.directory()),
+                    rows);
             Budget budget = new Budget(options.device(), shapes, plan, settings());
             MemoryEstimate estimate = budget.check(run.maxMemory());
-            String warning = budget.warning(estimate, Budget.ofMachine());
-            if (warning != null) {
-                err().println("loft: " + warning);
-                err().flush();
-            }
+            budget.warn(estimate, err());
             return estimate;
         }
     }
@@ -300,7 +300,8 @@ final class TrainCommand implements Verb {
         MemoryEstimate memory = memory(
                 start,
                 options,
-                new Load(Math.min(config.batchSize(), rows.train().size()), states, held, states));
+                new Load(Math.min(config.batchSize(), rows.train().size()), states, held, states),
+                rows.onHeap());
         try (Model opened = open(start, options)) {
             TrainData encoded = rows.encode(opened, start.directory(), augmentation());
             return run.dryRun

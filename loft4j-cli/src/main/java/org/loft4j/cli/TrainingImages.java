@@ -15,6 +15,7 @@ import org.loft4j.data.image.ImageProcessorFile;
 import org.loft4j.data.image.LabeledImages;
 import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.Model;
+import org.loft4j.train.MemoryPlan;
 import org.loft4j.train.TrainData;
 
 /**
@@ -58,6 +59,11 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, LearntC
         return images.leftOut().isEmpty()
                 ? ""
                 : "; left out" + where + ", since they cannot be read: " + images.leftOut();
+    }
+
+    /** What is known of the images on the Java heap. */
+    MemoryPlan.Rows onHeap() {
+        return MemoryPlan.Rows.of(train.heapBytes() + (eval == null ? 0 : eval.heapBytes()));
     }
 
     /** Ready for a model; prepared as its directory says. */

@@ -15,15 +15,19 @@ import org.loft4j.data.Columns;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.DataRows;
 import org.loft4j.data.Dataset;
+import org.loft4j.data.Examples;
 import org.loft4j.data.LabeledText;
 import org.loft4j.data.Labels;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.Row;
+import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainTestSplit;
 import org.loft4j.data.Truncations;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.train.MemoryPlan;
+import org.loft4j.train.TrainData;
 
 /**
  * The rows of a run, read and checked before the model is.
@@ -167,6 +171,24 @@ record TrainingRows(
         if (classes != null && !classes.told().isEmpty()) {
             err.println("loft: " + classes.told());
         }
+    }
+
+    /**
+     * What the rows take on the Java heap, as texts and as examples.
+     *
+     * @param mayStream whether they could be streamed, and are not
+     */
+    MemoryPlan.Rows onHeap(TrainData encoded, boolean mayStream) {
+        Examples held = encoded.eval();
+        long ofHeld = held == null || eval == null ? 0 : held.heapBytes() + bytes(eval);
+        long texts = bytes(train);
+        long all = ofHeld + texts + encoded.train().heapBytes();
+        long streamed = ofHeld + texts * Math.min(train.size(), StreamingDataset.SHUFFLE_BUFFER) / train.size();
+        return mayStream ? new MemoryPlan.Rows(all, streamed) : MemoryPlan.Rows.of(all);
+    }
+
+    private static long bytes(List<Row> rows) {
+        return rows.stream().mapToLong(Row::heapBytes).sum();
     }
 
     /** Encodes rows, and says how many of them had to be cut. */

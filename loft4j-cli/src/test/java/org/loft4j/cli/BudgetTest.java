@@ -35,13 +35,18 @@ class BudgetTest {
     }
 
     private static <T> T with(DeviceSpec device, Function<Budget, T> asked) {
+        return with(device, MemoryPlan.Rows.of(0), asked);
+    }
+
+    private static <T> T with(DeviceSpec device, MemoryPlan.Rows rows, Function<Budget, T> asked) {
         TrainConfig.Builder config = TrainConfig.builder(Method.LOFT);
         MemoryPlan plan = new MemoryPlan(
                 config.build(),
                 LoraConfig.of(2, 4, TargetModules.allLinear()),
                 LoadIn.FULL,
                 new MemoryPlan.Load(8, 32, 0, 0),
-                new MemoryPlan.Attention(4, false, false));
+                new MemoryPlan.Attention(4, false, false),
+                rows);
         try (Model shapes = LlamaModel.random(LlamaConfig.of(64, 96, 1, 4, 4, 160, 32), DeviceSpec.CPU, Dtype.F32, 1)) {
             return asked.apply(new Budget(device, shapes, plan, config));
         }
@@ -72,6 +77,18 @@ class BudgetTest {
         String here = refusal(DeviceSpec.CPU);
         assertFalse(here.contains(" on "), here);
         assertTrue(here.contains("program"), here);
+    }
+
+    @Test
+    void rowsThatCouldBeStreamedAreToldSo() {
+        String said = with(
+                DeviceSpec.CPU,
+                new MemoryPlan.Rows(2_000_000_000, 10_000_000),
+                budget -> String.valueOf(assertThrows(ConfigException.class, () -> budget.check(1_000_000_000))
+                        .getMessage()));
+        assertTrue(said.contains(": rows 2.0 GB, program 350.0 MB"), said);
+        assertTrue(said.contains("; --streaming (→ 36"), said);
+        assertFalse(refusal(DeviceSpec.CPU).contains("--streaming"), "there is nothing to gain");
     }
 
     @Test

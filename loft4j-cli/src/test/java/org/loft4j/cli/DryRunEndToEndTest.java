@@ -51,6 +51,9 @@ class DryRunEndToEndTest {
                 >= told.path("tokens_per_epoch").asLong());
         assertTrue(told.path("seconds").asDouble() > 0);
         assertTrue(told.at("/memory_parts/activations").asLong() > 0);
+        // each row has a text, a label, tokens, and the objects around them
+        long rows = told.at("/memory_parts/rows").asLong();
+        assertTrue(rows > 48 * 100 && rows < 48 * 500, "" + rows);
         assertFalse(told.path("output_exists").asBoolean(true));
         assertFalse(told.path("output_holds_run").asBoolean(true));
         Captured run = train("--epochs", "2", "--accumulate", "2", "--eval-share", "0.2");

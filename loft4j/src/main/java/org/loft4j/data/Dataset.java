@@ -314,6 +314,15 @@ public final class Dataset implements Examples {
         return chatFormat;
     }
 
+    @Override
+    public long heapBytes() {
+        return HeapSize.of(ids)
+                + HeapSize.of(loss)
+                + (tags == null ? 0 : HeapSize.of(tags))
+                + (classes == null ? 0 : HeapSize.ofInts(classes.length))
+                + (secondFrom == null ? 0 : HeapSize.ofInts(secondFrom.length));
+    }
+
     /** Number of rows and checksum of all ids and labels: two datasets with the same one hold the same. */
     @Override
     public String fingerprint() {

@@ -83,6 +83,11 @@ public final class ImageDataset implements Examples {
         return lengths;
     }
 
+    @Override
+    public long heapBytes() {
+        return images.heapBytes() + HeapSize.ofInts(classes.length);
+    }
+
     /** Of an IDX file's images their bytes; of files where they lie and how long they are. */
     @Override
     public String fingerprint() {

@@ -88,6 +88,11 @@ public final class PackedDataset implements Examples {
     }
 
     @Override
+    public long heapBytes() {
+        return dataset.heapBytes() + HeapSize.of(rows);
+    }
+
+    @Override
     public String fingerprint() {
         return dataset.fingerprint() + ", packed to " + rowLength;
     }

@@ -4,4 +4,9 @@ package org.loft4j.data;
 public sealed interface Row permits Conversation, LabeledText, PlainText, PromptCompletion, TaggedWords, TextPair {
     /** Where it was read. */
     Origin origin();
+
+    /** What the row takes on the Java heap, about, in bytes. */
+    default long heapBytes() {
+        return HeapSize.of(this);
+    }
 }

@@ -90,6 +90,19 @@ public final class StreamingDataset implements TrainingSet {
         return scan.rows();
     }
 
+    /** The texts of a full buffer, by those of the first rows. */
+    @Override
+    public long heapBytes() {
+        long bytes = 0;
+        long characters = 0;
+        for (Row row : scan.first()) {
+            bytes += row.heapBytes();
+            characters += RowText.length(row);
+        }
+        double mean = (double) scan.characters() / scan.rows();
+        return (long) (Math.min(shuffleBuffer, scan.rows()) * mean * bytes / Math.max(1, characters));
+    }
+
     /** Of what the rows say, and of what the first of them are encoded to. */
     @Override
     public String fingerprint() {

@@ -10,6 +10,11 @@ public sealed interface TrainingSet permits Examples, StreamingDataset {
     /** Number and checksum: two of the same one hold the same. */
     String fingerprint();
 
+    /** What is held of it on the Java heap while a run goes on, about, in bytes; 0 where nobody knows. */
+    default long heapBytes() {
+        return 0;
+    }
+
     /** How conversations were written; null where there are none. */
     default @Nullable ChatFormat chatFormat() {
         return null;

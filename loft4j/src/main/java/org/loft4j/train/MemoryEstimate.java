@@ -22,6 +22,7 @@ import org.loft4j.tensor.Lanes;
  * {@link org.loft4j.model.Models#outline outline}.
  *
  * @param program the Java machine and libtorch, before there is a model
+ * @param rows on the Java heap, as texts and as tokens
  * @param weights of the model
  * @param adapter factors, and copies of modules that are trained in full beside them
  * @param optimizer its state
@@ -34,6 +35,7 @@ import org.loft4j.tensor.Lanes;
  */
 public record MemoryEstimate(
         long program,
+        long rows,
         long weights,
         long adapter,
         long optimizer,
@@ -64,18 +66,20 @@ public record MemoryEstimate(
      */
     public long total() {
         long stepping = Math.max(activations + loss + layer, gradients + layer);
-        return program + weights + adapter + optimizer + copy + Math.max(stepping, evaluation);
+        return program + rows + weights + adapter + optimizer + copy + Math.max(stepping, evaluation);
     }
 
-    /** What of it lies on a device: the program is on the host, and so is what a save copies. */
+    /** What of it lies on a device: program and rows are on the host, and so is what a save copies. */
     public MemoryEstimate onDevice() {
-        return new MemoryEstimate(0, weights, adapter, optimizer, gradients, activations, loss, layer, evaluation, 0);
+        return new MemoryEstimate(
+                0, 0, weights, adapter, optimizer, gradients, activations, loss, layer, evaluation, 0);
     }
 
     /** The parts by name, for people. */
     public Map<String, Long> parts() {
         Map<String, Long> parts = new LinkedHashMap<>();
         parts.put("program", program);
+        parts.put("rows", rows);
         parts.put("weights", weights);
         parts.put("adapter", adapter);
         parts.put("optimizer", optimizer);
@@ -155,6 +159,7 @@ public record MemoryEstimate(
             long state = plan.lora() == null ? 2 * trained * size : stateBytes() + 2 * savedInFull * size;
             return new MemoryEstimate(
                     PROGRAM,
+                    plan.rows().bytes(),
                     weightBytes(),
                     factors * wide + savedInFull * size,
                     state,

@@ -17,10 +17,28 @@ import org.loft4j.nn.LoadIn;
  * @param loadIn how the frozen matrices are kept
  * @param load the largest batches
  * @param attention what a batch leaves in attention
+ * @param rows what the rows take beside it
  */
-public record MemoryPlan(TrainConfig config, @Nullable LoraConfig lora, LoadIn loadIn, Load load, Attention attention) {
+public record MemoryPlan(
+        TrainConfig config, @Nullable LoraConfig lora, LoadIn loadIn, Load load, Attention attention, Rows rows) {
     public MemoryPlan {
         lora = config.method().usesAdapter() ? lora : null;
+    }
+
+    /** The same with rows that take nothing to speak of. */
+    public MemoryPlan(TrainConfig config, @Nullable LoraConfig lora, LoadIn loadIn, Load load, Attention attention) {
+        this(config, lora, loadIn, load, attention, Rows.of(0));
+    }
+
+    /**
+     * What rows take on the Java heap while a run goes on, in bytes: texts, tokens, what is known of pictures.
+     *
+     * @param streamed what they would take if they were read as they are learnt; the same where that is no choice
+     */
+    public record Rows(long bytes, long streamed) {
+        public static Rows of(long bytes) {
+            return new Rows(bytes, bytes);
+        }
     }
 
     /**
@@ -67,6 +85,11 @@ public record MemoryPlan(TrainConfig config, @Nullable LoraConfig lora, LoadIn l
 
     /** The same run with other settings. */
     public MemoryPlan with(TrainConfig newConfig, LoadIn newLoadIn, Load newLoad) {
-        return new MemoryPlan(newConfig, lora, newLoadIn, newLoad, attention);
+        return new MemoryPlan(newConfig, lora, newLoadIn, newLoad, attention, rows);
+    }
+
+    /** The same run on rows that are read as they are learnt. */
+    public MemoryPlan streaming() {
+        return new MemoryPlan(config, lora, loadIn, load, attention, Rows.of(rows.streamed()));
     }
 }

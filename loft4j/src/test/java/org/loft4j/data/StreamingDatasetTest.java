@@ -25,6 +25,18 @@ class StreamingDatasetTest {
     @TempDir
     Path folder;
 
+    /** A full buffer is as many times the first hundred rows as it has rows, where rows are alike. */
+    @Test
+    void aBufferIsReckonedByTheFirstRows() throws IOException {
+        Numbers source = new Numbers(1000);
+        RowScan scan = RowScan.of(source);
+        StreamingDataset.Encoder encoder = rows -> Dataset.causalLmIds(List.of(new int[] {1, 2}));
+        double first = scan.first().stream().mapToLong(Row::heapBytes).sum();
+        long some = new StreamingDataset(source, scan, encoder, 300).heapBytes();
+        assertEquals(3 * first, some, 0.3 * first * 3);
+        assertEquals(10 * first, new StreamingDataset(source, scan, encoder, 5000).heapBytes(), 0.3 * first * 10);
+    }
+
     /** Rows as a program has them: each is a number, and counts how often it was made. */
     private static final class Numbers implements RowSource {
         private final int rows;

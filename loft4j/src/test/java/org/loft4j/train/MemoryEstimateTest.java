@@ -184,6 +184,33 @@ class MemoryEstimateTest {
         }
     }
 
+    /** On the host, whatever the device. */
+    @Test
+    void rowsOnTheHeapCount() {
+        MemoryPlan without = new MemoryPlan(
+                TrainConfig.builder(Method.LORA).build(),
+                MemoryProbe.lora(),
+                LoadIn.FULL,
+                new MemoryPlan.Load(1, 8, 0, 0),
+                new MemoryPlan.Attention(4, false, false));
+        MemoryPlan with = new MemoryPlan(
+                without.config(),
+                without.lora(),
+                LoadIn.FULL,
+                without.load(),
+                without.attention(),
+                new MemoryPlan.Rows(3_000_000_000L, 100_000_000));
+        try (Model model = MemoryProbe.model(Dtype.F32)) {
+            MemoryEstimate plain = MemoryEstimate.of(model, without);
+            MemoryEstimate full = MemoryEstimate.of(model, with);
+            assertEquals(plain.total() + 3_000_000_000L, full.total());
+            assertEquals(3_000_000_000L, full.parts().get("rows"));
+            assertEquals(plain.onDevice(), full.onDevice());
+            MemoryEstimate streamed = MemoryEstimate.of(model, with.streaming());
+            assertEquals(plain.total() + 100_000_000, streamed.total());
+        }
+    }
+
     /** All that a checkpoint holds is copied, and the next steps are taken beside the copy. */
     @ParameterizedTest
     @EnumSource(Method.class)

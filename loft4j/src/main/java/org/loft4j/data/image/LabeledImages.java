@@ -28,6 +28,12 @@ import org.loft4j.DataException;
  * in memory as bytes.
  */
 public final class LabeledImages {
+    /** Bytes of the objects of a path, with its text. */
+    private static final int PATH = 32 + 16 + 24 + 16 + 8;
+
+    /** Bytes of a label that is a text of its own. */
+    private static final int LABEL = 48;
+
     private final Source source;
     private final String[] labels;
     private final String leftOut;
@@ -47,6 +53,8 @@ public final class LabeledImages {
         byte[] identity(int index);
 
         Source select(int[] indices);
+
+        long heapBytes();
 
         /** How messages name a picture. */
         String name(int index);
@@ -72,6 +80,14 @@ public final class LabeledImages {
         public Source select(int[] indices) {
             return new FilesOnDisk(
                     root, Arrays.stream(indices).mapToObj(files::get).toList());
+        }
+
+        /** Of each file its path, as bytes and as text. */
+        @Override
+        public long heapBytes() {
+            return files.stream()
+                    .mapToLong(file -> PATH + 2L * file.toString().length())
+                    .sum();
         }
 
         @Override
@@ -100,6 +116,11 @@ public final class LabeledImages {
         public Source select(int[] some) {
             return new InMemory(
                     file, images, Arrays.stream(some).map(i -> indices[i]).toArray());
+        }
+
+        @Override
+        public long heapBytes() {
+            return (long) indices.length * (area() + Integer.BYTES + LABEL);
         }
 
         @Override
@@ -236,6 +257,11 @@ public final class LabeledImages {
 
     public int size() {
         return labels.length;
+    }
+
+    /** What the pictures take on the Java heap while none is decoded, about, in bytes. */
+    public long heapBytes() {
+        return source.heapBytes() + (long) Integer.BYTES * labels.length;
     }
 
     public String label(int index) {
