@@ -117,6 +117,7 @@ final class DataCheckCommand implements Verb {
         TrainingRows.tellOfLabels(
                 task, asked, train.data().rows(), spec.commandLine().getErr());
         List<String> stops = new ArrayList<>();
+        requireAlike(train, held, stops);
         LearntClasses classes = task.isClassification() ? classes(train, directory, stops) : null;
         if (classes != null || !task.isClassification()) {
             List<Row> rows = train.data().rows();
@@ -150,14 +151,25 @@ final class DataCheckCommand implements Verb {
                 stops);
     }
 
+    private static void requireAlike(CheckedRows train, @Nullable CheckedRows held, List<String> stops) {
+        if (held == null || held.data().rows().isEmpty() || train.data().rows().isEmpty()) {
+            return;
+        }
+        try {
+            TrainingRows.alike(held.data().rows(), train.data().rows().get(0));
+        } catch (DataException e) {
+            stops.add(String.valueOf(e.getMessage()));
+        }
+    }
+
     private static @Nullable LearntClasses classes(CheckedRows train, Path directory, List<String> stops)
             throws IOException {
         if (train.data().rows().isEmpty()) {
             return null;
         }
+        List<String> named = train.data().classes();
         try {
-            return LearntClasses.of(
-                    Labels.of(train.data().rows()).inOrder(train.data().classes()), Models.labels(directory));
+            return LearntClasses.of(Labels.of(train.data().rows()).inOrder(named), named, Models.labels(directory));
         } catch (DataException e) {
             stops.add(String.valueOf(e.getMessage()));
             return null;

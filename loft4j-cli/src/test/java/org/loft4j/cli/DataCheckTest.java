@@ -10,6 +10,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.Statement;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -167,6 +170,43 @@ class DataCheckTest {
         Captured single = Captured.loft("data", "check", one.toString(), "--model", model);
         assertEquals(1, single.status(), single.err());
         assertTrue(single.out().contains("has only one label"), single.out());
+    }
+
+    @Test
+    void heldOutRowsThatAreNoPairsWhereTheOthersAreStopATraining() throws IOException {
+        String model = TinyModels.encoder(directory.resolve("model")).toString();
+        Path pairs = file("pairs.csv", "text,text_pair,label\na red,a ball,yes\nb red,a ball,no\n");
+        Path single = file("single.csv", "text,label\na red,yes\nb red,no\n");
+        Captured call =
+                Captured.loft("data", "check", pairs.toString(), "--model", model, "--eval-data", single.toString());
+        assertEquals(1, call.status(), call.err() + call.out());
+        assertTrue(
+                call.out()
+                        .contains(single + ", line 2: holds one text, and the rows to learn from hold pairs of texts"),
+                call.out());
+        Captured alike =
+                Captured.loft("data", "check", pairs.toString(), "--model", model, "--eval-data", pairs.toString());
+        assertEquals(0, alike.status(), alike.err() + alike.out());
+    }
+
+    @Test
+    void aModelWithNumbersForClassesKeepsThemWhereTheDataNamesThese() throws Exception {
+        Path model = TinyModels.encoder(directory.resolve("model"));
+        String config = Files.readString(model.resolve("config.json"));
+        Files.writeString(
+                model.resolve("config.json"),
+                config.replaceFirst("\\{", "{\"id2label\": {\"0\": \"0\", \"1\": \"1\"}, "));
+        Path rows = directory.resolve("rows.parquet");
+        try (Connection connection = DriverManager.getConnection("jdbc:duckdb:");
+                Statement statement = connection.createStatement()) {
+            statement.execute("COPY (SELECT * FROM (VALUES ('a', 0), ('b', 1)) AS t(text, label)) TO '" + rows
+                    + "' (FORMAT parquet, KV_METADATA {huggingface: '{\"info\": {\"features\": {\"label\":"
+                    + " {\"names\": [\"neg\", \"pos\"], \"_type\": \"ClassLabel\"}}}}'})");
+        }
+        Captured call = Captured.loft(
+                "data", "check", rows.toString(), "--model", model.toString(), "--task", "sequence-classification");
+        assertEquals(0, call.status(), call.err() + call.out());
+        assertEquals("", call.err());
     }
 
     @Test
