@@ -116,6 +116,8 @@ final class PredictCommand implements Verb {
     CommandSpec spec;
 
     private boolean printed;
+    private long wordsLeftOut;
+    private long textsWithThem;
 
     @Override
     public void check(Problems problems) {
@@ -192,6 +194,7 @@ final class PredictCommand implements Verb {
                                     .toList(),
                             this::printWords);
                 }
+                tellOfWordsLeftOut(length);
                 return;
             }
             TextClassifier classifier = new TextClassifier(loaded.model(), tokenizer, length, batchSize);
@@ -309,6 +312,10 @@ final class PredictCommand implements Verb {
             throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         for (int i = 0; i < judged.size(); i++) {
+            int missing = TokenClassifier.words(asked.get(i).text()).size()
+                    - judged.get(i).size();
+            wordsLeftOut += missing;
+            textsWithThem += missing > 0 ? 1 : 0;
             if (json != null) {
                 Map<String, Object> tree = new LinkedHashMap<>();
                 tree.put("text", asked.get(i).text());
@@ -321,6 +328,17 @@ final class PredictCommand implements Verb {
             judged.get(i)
                     .forEach(word -> out.println(field(word.label()) + "\t"
                             + String.format(Locale.ROOT, "%.3f", word.probability()) + "\t" + field(word.word())));
+        }
+    }
+
+    /** Whoever sets the lines beside tags of their own must know that some are missing. */
+    private void tellOfWordsLeftOut(int maxLength) {
+        if (wordsLeftOut > 0) {
+            PrintWriter err = spec.commandLine().getErr();
+            err.println("loft: " + Quantities.of(wordsLeftOut, "word") + " of " + Quantities.of(textsWithThem, "text")
+                    + (wordsLeftOut == 1 ? " is" : " are") + " left out, which lie beyond " + maxLength
+                    + " tokens (--max-length) or have none");
+            err.flush();
         }
     }
 

@@ -108,6 +108,18 @@ class EveryTaskEndToEndTest {
         assertEquals(0, call.status(), call.err());
         assertTrue(call.out().lines().anyMatch(line -> line.matches("B-PER\t0\\.\\d+\tTim")), call.out());
         assertEquals(6, call.out().lines().count());
+        assertEquals("", call.err());
+        Captured cut = Captured.loft(
+                arguments(where, "predict", "--text", "then Tim saw a red ball", "--text", "so", "--max-length", "4"));
+        assertEquals(0, cut.status(), cut.err());
+        // of both texts, with a blank line between
+        long shown = cut.out().lines().filter(line -> !line.isEmpty()).count();
+        assertTrue(
+                cut.err()
+                        .endsWith(
+                                "loft: " + (7 - shown)
+                                        + " words of 1 text are left out, which lie beyond 4 tokens (--max-length) or have none\n"),
+                cut.err());
         Captured pair = Captured.loft(arguments(where, "predict", "--text", "a", "--text-pair", "b"));
         assertTrue(pair.err().contains("--text-pair-column are for classifiers of texts"), pair.err());
     }

@@ -106,16 +106,22 @@ public final class TokenClassifier implements AutoCloseable {
      */
     public record Word(String word, String label, double probability) {}
 
+    /** The words of a text: what stands between blanks. */
+    public static List<String> words(String text) {
+        return Arrays.stream(text.strip().split("\\s+"))
+                .filter(word -> !word.isEmpty())
+                .toList();
+    }
+
     /**
-     * The words between blanks, each with its class; those beyond the longest text are left out.
+     * The {@linkplain #words words} of a text, each with its class; those beyond the longest text, and those of which the tokenizer
+     * makes nothing, are left out.
      *
      * @throws IllegalStateException if it was closed
      * @throws org.loft4j.NotFiniteException if the model's logits are no numbers
      */
     public List<Word> classify(String text) {
-        return classify(Arrays.stream(text.strip().split("\\s+"))
-                .filter(word -> !word.isEmpty())
-                .toList());
+        return classify(words(text));
     }
 
     /** The same for a text that is cut into words already. */
