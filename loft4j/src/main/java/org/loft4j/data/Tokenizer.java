@@ -63,7 +63,8 @@ public final class Tokenizer implements AutoCloseable {
     /**
      * Opens the tokenizer of a model directory.
      *
-     * @throws CheckpointException if there is no tokenizer.json, or it or one of the files beside it cannot be used
+     * @throws CheckpointException if there is no such directory or no tokenizer.json, or it or one of the files beside it cannot be
+     *     used
      */
     public static Tokenizer open(Path modelDirectory) throws IOException {
         return open(modelDirectory, modelDirectory);
@@ -71,6 +72,9 @@ public final class Tokenizer implements AutoCloseable {
 
     /** @param modelDirectory whose config.json and generation_config.json are read where there are none beside the tokenizer */
     static Tokenizer open(Path directory, Path modelDirectory) throws IOException {
+        if (!Files.isDirectory(directory)) {
+            throw new CheckpointException(directory, "there is no such directory");
+        }
         Path file = directory.resolve("tokenizer.json");
         if (!Files.isRegularFile(file)) {
             throw new CheckpointException(

@@ -150,6 +150,9 @@ class TokenizerTest {
 
     @Test
     void filesThatCannotBeUsedAreNamed() throws IOException {
+        Path none = folder.resolve("none");
+        var nowhere = assertThrows(CheckpointException.class, () -> Tokenizer.open(none));
+        assertEquals(none + ": there is no such directory", nowhere.getMessage());
         var missing = assertThrows(CheckpointException.class, () -> Tokenizer.open(folder));
         assertTrue(missing.getMessage().startsWith(folder.resolve("tokenizer.json") + ": there is no such file; "));
         Files.writeString(folder.resolve("tokenizer.json"), "{\"model\": 3}");
