@@ -4,9 +4,11 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.ZonedDateTime;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.report.Pasted;
 import org.loft4j.train.ChatDate;
 import org.loft4j.train.OnExisting;
 import org.loft4j.train.TrainConfig;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /** What a run leaves, and what becomes of an earlier one. */
@@ -114,7 +116,9 @@ final class RunFlags {
         return maxMemory == null ? Long.MAX_VALUE : Quantities.parseBytes("max_memory", maxMemory);
     }
 
-    void check(Problems problems) {
+    /** @param verb of the call, which may have read the output directory from a file */
+    void check(Problems problems, CommandSpec verb, @Nullable Path config) {
+        requireNotMoved(problems, verb, config);
         problems.of(this::maxMemory);
         if (resume && overwrite) {
             problems.add("--resume and --overwrite exclude each other");
@@ -125,6 +129,27 @@ final class RunFlags {
         if (!TrainConfig.METRICS.contains(metric())) {
             problems.add("metric_for_best_model must be one of " + String.join(", ", TrainConfig.METRICS) + ", got "
                     + metricForBest);
+        }
+    }
+
+    /** A run that was moved is not where its settings say: it would be begun anew there, unasked. */
+    private void requireNotMoved(Problems problems, CommandSpec verb, @Nullable Path config) {
+        if (!resume
+                || output == null
+                || config == null
+                || verb.commandLine().getParseResult().hasMatchedOption("--output")) {
+            return;
+        }
+        Path parent = config.getParent();
+        Path folder = parent == null ? Path.of(".") : parent;
+        try {
+            if (OnExisting.holdsRun(folder) && !OnExisting.holdsRun(output)) {
+                problems.add("--resume: a run lies beside " + config + ", but none in the output_dir " + output
+                        + " that it names: --output " + Pasted.quoted(folder)
+                        + " goes on with the one that lies there");
+            }
+        } catch (IOException e) {
+            // whoever opens the run says what is wrong with its directory
         }
     }
 

@@ -158,7 +158,7 @@ final class TrainCommand implements Verb {
         chat.check(problems);
         images.check(problems);
         eval.check(problems);
-        run.check(problems);
+        run.check(problems, spec, common.config);
         watch.check(problems);
         if (run.dryRun && stream.streaming) {
             problems.add("--dry-run reads all rows, which --streaming is there to avoid: leave one of them out");

@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -41,6 +42,31 @@ class TrainCommandTest {
         assertEquals(Packing.EXAMPLES, parse("--packing", "examples").packing.packing);
         assertEquals(Packing.BLOCKS, Packing.parse("true"));
         assertEquals(true, parse("--gradient-checkpointing").config().gradientCheckpointing());
+    }
+
+    /** Its settings name the place where it was. */
+    @Test
+    void aRunThatWasMovedIsNotBegunAnewWhereItWas(@TempDir Path folder) throws IOException {
+        Path moved = Files.createDirectories(folder.resolve("moved run"));
+        Path before = folder.resolve("before");
+        Path config = Files.writeString(
+                moved.resolve("config.yaml"),
+                "model_name_or_path: " + folder.resolve("none") + "\ntrain_file: " + folder.resolve("none.csv")
+                        + "\noutput_dir: " + before + "\n");
+        String said = "--resume: a run lies beside " + config + ", but none in the output_dir " + before;
+        String[] resume = {"train", "--config", config.toString(), "--resume"};
+        assertFalse(Captured.loft(resume).err().contains(said));
+        Files.writeString(moved.resolve("trainer_state.json"), "{}");
+        Captured call = Captured.loft(resume);
+        assertEquals(2, call.status());
+        assertTrue(call.err().contains(said + " that it names: --output \"" + moved + "\" goes on with"), call.err());
+        String[] named = Arrays.copyOf(resume, 6);
+        named[4] = "--output";
+        named[5] = moved.toString();
+        assertFalse(Captured.loft(named).err().contains(said));
+        Files.createDirectories(before);
+        Files.writeString(before.resolve("trainer_state.json"), "{}");
+        assertFalse(Captured.loft(resume).err().contains(said));
     }
 
     @Test
