@@ -406,7 +406,10 @@ public final class TrainingRun implements AutoCloseable {
         }
     }
 
-    /** Lets go of the directory and the data, frees optimizers and adapter, and gives what is free back to the system. */
+    /**
+     * Lets go of the directory and the data, frees optimizers and adapter, and gives what is free back to the system. A model that
+     * had an adapter answers as before the run from then on, its head included.
+     */
     @Override
     public void close() throws IOException {
         try (output;
