@@ -1,21 +1,24 @@
 package org.loft4j.cli;
 
-import java.io.BufferedReader;
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InputStreamReader;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.Origin;
 
 /**
  * The lines of a stream of UTF-8 that are not blank, as they come. Whether one is here is known without waiting for the rest of
- * it, as {@link BufferedReader} does not know it.
+ * it, as {@link java.io.BufferedReader} does not know it. They are told apart as bytes, so that those before one that is not UTF-8
+ * are given out.
  */
 final class ComingLines implements AskedTexts.Source {
-    private final BufferedReader in;
+    private final InputStream in;
     private final String name;
-    private final StringBuilder begun = new StringBuilder();
+    private final ByteArrayOutputStream begun = new ByteArrayOutputStream();
     private @Nullable String line;
     private long number;
     private boolean afterReturn;
@@ -23,13 +26,13 @@ final class ComingLines implements AskedTexts.Source {
 
     /** @param name of the stream, for messages; it is not closed */
     ComingLines(InputStream stream, String name) {
-        this.in = new BufferedReader(new InputStreamReader(stream, StandardCharsets.UTF_8));
+        this.in = new BufferedInputStream(stream);
         this.name = name;
     }
 
     @Override
     public boolean isReady() throws IOException {
-        while (line == null && !ended && in.ready()) {
+        while (line == null && !ended && in.available() > 0) {
             read();
         }
         return line != null || ended;
@@ -42,7 +45,11 @@ final class ComingLines implements AskedTexts.Source {
         }
         String next = line;
         line = null;
-        return next == null ? null : new AskedTexts.Asked(next, null, new Origin(name, number, Origin.Unit.LINE));
+        return next == null ? null : new AskedTexts.Asked(next, null, origin());
+    }
+
+    private Origin origin() {
+        return new Origin(name, number, Origin.Unit.LINE);
     }
 
     private void read() throws IOException {
@@ -54,12 +61,23 @@ final class ComingLines implements AskedTexts.Source {
         afterReturn = character == '\r';
         ended = character < 0;
         if (!ended && character != '\n' && character != '\r') {
-            begun.append((char) character);
+            begun.write(character);
             return;
         }
         number++;
-        String whole = begun.toString();
-        begun.setLength(0);
+        String whole = decoded(begun.toByteArray());
+        begun.reset();
         line = whole.isBlank() ? null : whole;
+    }
+
+    private String decoded(byte[] bytes) throws IOException {
+        try {
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes))
+                    .toString();
+        } catch (CharacterCodingException e) {
+            throw origin().fault("is not UTF-8; convert it to UTF-8");
+        }
     }
 }

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.PipedInputStream;
 import java.io.PipedOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -31,6 +32,21 @@ class AskedTextsTest {
             assertEquals(List.of("😀"), texts(asked, 3));
             assertEquals(List.of(), texts(asked, 3));
             assertEquals(List.of(), texts(asked, 3));
+        }
+    }
+
+    /** As in a file: a text with a sign in place of what could not be read would be judged as another. */
+    @Test
+    void aLineThatIsNotUtf8IsToldByItsPlace() throws IOException {
+        byte[] latin = "a\nb é\n\ncafé\nd\n".getBytes(StandardCharsets.ISO_8859_1);
+        byte[] mixed = "a\nb é\n\n".getBytes(StandardCharsets.UTF_8);
+        byte[] both = Arrays.copyOf(mixed, mixed.length + latin.length);
+        System.arraycopy(latin, 0, both, mixed.length, latin.length);
+        try (AskedTexts asked = AskedTexts.ofLines(new ByteArrayInputStream(both), line -> true)) {
+            assertEquals(List.of("a", "b é", "a"), texts(asked, 10));
+            String message =
+                    assertThrows(DataException.class, () -> asked.next(10)).getMessage();
+            assertEquals("standard input, line 5: is not UTF-8; convert it to UTF-8", message);
         }
     }
 
