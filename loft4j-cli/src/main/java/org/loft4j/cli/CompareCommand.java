@@ -20,7 +20,6 @@ import org.loft4j.cli.compare.Contender;
 import org.loft4j.cli.compare.Summary;
 import org.loft4j.cli.report.Pasted;
 import org.loft4j.data.ChatFormat;
-import org.loft4j.data.Columns;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
@@ -63,15 +62,6 @@ final class CompareCommand implements Verb {
             description = ModelFlags.MODEL + " Required, but with --report-only.")
     @Nullable
     ModelReference model;
-
-    @Option(
-            names = "--task",
-            paramLabel = "TASK",
-            converter = Words.OfTask.class,
-            completionCandidates = WordLists.Tasks.class,
-            description = "What the models shall learn, as 'loft train' has it. Default: what config.json names.")
-    @Nullable
-    Task asked;
 
     @Option(
             names = "--pooling",
@@ -145,9 +135,10 @@ final class CompareCommand implements Verb {
             names = "--metric",
             paramLabel = "NAME",
             description =
-                    "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1 or perplexity, and"
-                            + " f1, precision or recall of entities or of the second of two classes."
-                            + " Default: accuracy for a classifier, loss for a language model.")
+                    "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1 or perplexity,"
+                            + " f1, precision or recall of entities or of the second of two classes, and pearson,"
+                            + " spearmanr or mse of regression."
+                            + " Default: accuracy for a classifier, loss for a language model and for regression.")
     @Nullable
     String metric;
 
@@ -175,6 +166,9 @@ final class CompareCommand implements Verb {
             description =
                     "Run nothing: sum up what the output directory holds, by another --metric or --baseline if that is given.")
     boolean reportOnly;
+
+    @Mixin(name = "Task")
+    LearntFlags learnt;
 
     @Mixin(name = "Data")
     DataFlags data;
@@ -222,6 +216,7 @@ final class CompareCommand implements Verb {
         ModelFlags.requireModel(problems, spec, model);
         DataFlags.require(problems, "--eval-data", evalData);
         DataFlags.require(problems, "--test-data", testData);
+        learnt.check(problems);
         data.check(problems);
         chat.check(problems);
         device.check(problems);
@@ -290,8 +285,8 @@ final class CompareCommand implements Verb {
             return ExitCode.OK;
         }
         Path directory = HubAccess.resolve(spec, Objects.requireNonNull(model));
-        Task task = asked != null ? asked : Models.defaultTask(directory);
-        String chosenMetric = metric != null ? metric : task.isClassification() ? "accuracy" : "loss";
+        LearntTask aim = learnt.of(directory, Models.defaultTask(directory));
+        String chosenMetric = metric != null ? metric : aim.hasClasses() ? "accuracy" : "loss";
         long hiddenSize = Models.hiddenSize(directory);
         ComparisonSettings settings = settings(chosenMetric, hiddenSize);
         String warning =
@@ -299,19 +294,26 @@ final class CompareCommand implements Verb {
         if (warning != null) {
             err().println("loft: " + warning);
         }
-        List<String> known = task.isClassification() ? Models.labels(directory) : List.of();
         FaultyRows faulty = faults.rows(err());
-        TrainingRows rows = TrainingRows.read(task, data, evalData, 0, known, 0, faulty);
-        Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
+        TrainingRows rows = TrainingRows.read(aim, data, evalData, 0, 0, faulty);
         List<Row> test = TrainingRows.alike(
-                faulty.read(Objects.requireNonNull(testData), columns, "test").rows(),
+                faulty.read(Objects.requireNonNull(testData), aim.columns(data), "test")
+                        .rows(),
                 rows.train().get(0));
         ComparisonData encoded = encode(directory, rows, test);
         encoded.warnings().forEach(line -> err().println("loft: " + line));
         Files.createDirectories(output);
         rows.tellOfClasses(err());
         ModelOptions options = rows.options(new ModelOptions(
-                task, List.of(), pooling, device.dtype(), device.device(), loadIn.value(), adapter.inFull(), false, 0));
+                aim.task(),
+                List.of(),
+                pooling,
+                device.dtype(),
+                device.device(),
+                loadIn.value(),
+                adapter.inFull(),
+                false,
+                0));
         Comparison comparison = new Comparison(
                 settings,
                 directory,

@@ -53,18 +53,12 @@ final class DataCheckCommand implements Verb {
                             + ModelFlags.MODEL + " Required.")
     ModelReference model;
 
-    @Option(
-            names = "--task",
-            paramLabel = "TASK",
-            converter = Words.OfTask.class,
-            completionCandidates = WordLists.Tasks.class,
-            description = "What the model shall learn, as 'loft train' has it. Default: what config.json names.")
-    @Nullable
-    Task asked;
-
     @Option(names = "--eval-data", paramLabel = "FILE", description = "Held-out rows, of the same kind. Default: none.")
     @Nullable
     DataReference evalData;
+
+    @Mixin(name = "Task")
+    LearntFlags learnt;
 
     @Mixin(name = "Data")
     DataFlags data;
@@ -91,6 +85,7 @@ final class DataCheckCommand implements Verb {
         files.forEach(file -> DataFlags.require(problems, "FILE", file));
         DataFlags.require(problems, "--eval-data", evalData);
         ModelFlags.requireModel(problems, spec, model);
+        learnt.check(problems);
         chat.check(problems);
     }
 
@@ -98,30 +93,31 @@ final class DataCheckCommand implements Verb {
     public int run() throws IOException {
         Path directory = HubAccess.any(spec, model);
         boolean described = Files.exists(directory.resolve("config.json"));
-        Task task = asked != null ? asked : described ? Models.defaultTask(directory) : Task.CAUSAL_LM;
-        if (task == Task.IMAGE_CLASSIFICATION) {
+        LearntTask aim = learnt.of(directory, Task.CAUSAL_LM);
+        if (aim.task() == Task.IMAGE_CLASSIFICATION) {
             throw new ConfigException("data check reads rows of text, and " + model + " classifies images");
         }
         long most = described ? Models.maxPositions(directory) : Long.MAX_VALUE;
         int maxLength = RowLength.of(
                 data.maxLength, RowLength.USUAL, most, spec.commandLine().getErr());
-        DataReport report = report(directory, task, maxLength);
+        DataReport report = report(directory, aim, maxLength);
         spec.commandLine().getOut().print(common.json ? Json.text(report.tree()) + "\n" : report.text());
         return report.stopsTraining() ? ExitCode.SOFTWARE : ExitCode.OK;
     }
 
-    private DataReport report(Path directory, Task task, int maxLength) throws IOException {
-        Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
+    private DataReport report(Path directory, LearntTask aim, int maxLength) throws IOException {
+        Task task = aim.task();
+        Columns columns = aim.columns(data);
         CheckedRows train = CheckedRows.read("training rows", files.isEmpty() ? List.of(data.data) : files, columns);
         CheckedRows held = evalData == null ? null : CheckedRows.read("held-out rows", List.of(evalData), columns);
         TrainingRows.tellOfLabels(
-                task, asked, train.data().rows(), spec.commandLine().getErr());
+                task, learnt.asked, train.data().rows(), spec.commandLine().getErr());
         List<String> stops = new ArrayList<>();
         requireAlike(train, held, stops);
-        LearntClasses classes = task.isClassification() ? classes(train, directory, stops) : null;
-        if (classes != null || !task.isClassification()) {
+        LearntClasses classes = aim.hasClasses() ? classes(train, aim.modelLabels(), stops) : null;
+        if (classes != null || !aim.hasClasses()) {
             List<Row> rows = train.data().rows();
-            TrainingRows encoding = new TrainingRows(task, rows, null, classes, FaultyRows.END, "");
+            TrainingRows encoding = new TrainingRows(aim, rows, null, classes, FaultyRows.END, "");
             encoding.tellOfClasses(spec.commandLine().getErr());
             try (Tokenizer tokenizer = Tokenizer.open(directory)) {
                 ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows) : null;
@@ -162,14 +158,14 @@ final class DataCheckCommand implements Verb {
         }
     }
 
-    private static @Nullable LearntClasses classes(CheckedRows train, Path directory, List<String> stops)
+    private static @Nullable LearntClasses classes(CheckedRows train, List<String> modelLabels, List<String> stops)
             throws IOException {
         if (train.data().rows().isEmpty()) {
             return null;
         }
         List<String> named = train.data().classes();
         try {
-            return LearntClasses.of(Labels.of(train.data().rows()).inOrder(named), named, Models.labels(directory));
+            return LearntClasses.of(Labels.of(train.data().rows()).inOrder(named), named, modelLabels);
         } catch (DataException e) {
             stops.add(String.valueOf(e.getMessage()));
             return null;

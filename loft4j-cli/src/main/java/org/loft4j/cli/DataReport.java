@@ -1,13 +1,16 @@
 package org.loft4j.cli;
 
 import java.util.ArrayList;
+import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.Table;
 import org.loft4j.data.Origin;
 import org.loft4j.data.Repetitions;
+import org.loft4j.data.Scores;
 
 /**
  * What a check of data has found.
@@ -115,7 +118,16 @@ record DataReport(
                     .append('\n');
         }
         Map<String, Integer> labels = part.labels();
-        if (!labels.isEmpty()) {
+        if (labels.size() > LABELS && labels.keySet().stream().allMatch(Scores::isNumber)) {
+            DoubleSummaryStatistics numbers =
+                    labels.keySet().stream().mapToDouble(Double::parseDouble).summaryStatistics();
+            text.append(String.format(
+                    Locale.ROOT,
+                    "  labels: %d numbers, from %s to %s%n",
+                    labels.size(),
+                    numbers.getMin(),
+                    numbers.getMax()));
+        } else if (!labels.isEmpty()) {
             int all = labels.values().stream().mapToInt(count -> count).sum();
             Table table = new Table("label", ">count", ">share");
             labels.entrySet().stream()

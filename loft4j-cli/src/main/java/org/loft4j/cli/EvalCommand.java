@@ -36,7 +36,8 @@ import picocli.CommandLine.Spec;
         name = "eval",
         description =
                 "Judges a model by rows of text or by images: loss, and accuracy, macro-F1 and Matthews' correlation of a classifier"
-                        + " with precision, recall and F1 of each class, or perplexity of a language model.",
+                        + " with precision, recall and F1 of each class, Pearson's and Spearman's correlation and the mean squared error of"
+                        + " a regression, or perplexity of a language model.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft eval --model models/MiniLM --adapter run --data test.csv",
@@ -116,19 +117,24 @@ final class EvalCommand implements Verb {
         try (Tokenizer tokenizer = loaded.openTokenizer()) {
             Task task = loaded.model().task();
             FaultyRows faulty = faults.rows(spec.commandLine().getErr());
-            DataRows read = faulty.read(data.data, data.columns(task == Task.SEQUENCE_CLASSIFICATION), "evaluation");
+            boolean regression = loaded.model().isRegression();
+            LearntTask aim = new LearntTask(task, List.of(), regression);
+            DataRows read = faulty.read(data.data, aim.columns(data), "evaluation");
             List<Row> rows = read.rows();
             if (read.blank() > 0) {
                 spec.commandLine().getErr().println("loft: " + Quantities.of(read.blank(), "blank text") + " left out");
             }
-            Labels labels = task.isClassification() ? labels(loaded, read.classes()) : null;
+            Labels labels = aim.hasClasses() ? labels(loaded, read.classes()) : null;
             int maxLength = loaded.maxLength(data.maxLength, spec.commandLine().getErr());
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(loaded, rows) : null;
             StreamingDataset.Encoder encoder = some -> switch (task) {
                 case CAUSAL_LM -> Dataset.causalLm(some, tokenizer, maxLength, format);
                 case TOKEN_CLASSIFICATION ->
                     Dataset.tokenClassification(some, Objects.requireNonNull(labels), tokenizer, maxLength);
-                default -> Dataset.classification(some, Objects.requireNonNull(labels), tokenizer, maxLength);
+                default ->
+                    regression
+                            ? Dataset.regression(some, tokenizer, maxLength)
+                            : Dataset.classification(some, Objects.requireNonNull(labels), tokenizer, maxLength);
             };
             FaultyRows.Kept kept = faulty.encode(rows, encoder, "evaluation");
             Evaluator.requireFits(loaded.model(), kept.dataset(), "evaluation");

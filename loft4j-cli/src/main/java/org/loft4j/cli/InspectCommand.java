@@ -109,7 +109,8 @@ final class InspectCommand implements Verb {
         Path directory = HubAccess.described(spec, reference);
         Task task = Files.exists(directory.resolve("config.json")) ? Models.defaultTask(directory) : Task.CAUSAL_LM;
         boolean classifier = task == Task.SEQUENCE_CLASSIFICATION;
-        TrainingRows all = TrainingRows.read(task, data, null, 0, classifier ? Models.labels(directory) : List.of(), 0);
+        LearntTask aim = classifier ? LearntTask.of(directory, task) : LearntTask.of(task);
+        TrainingRows all = TrainingRows.read(aim, data, null, 0, 0);
         long most = Files.exists(directory.resolve("config.json")) ? Models.maxPositions(directory) : Long.MAX_VALUE;
         int length = RowLength.of(
                 data.maxLength, RowLength.USUAL, most, spec.commandLine().getErr());

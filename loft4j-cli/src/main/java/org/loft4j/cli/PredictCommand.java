@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +26,7 @@ import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.ImageClassifier;
 import org.loft4j.infer.TextClassifier;
+import org.loft4j.infer.TextScorer;
 import org.loft4j.infer.TokenClassifier;
 import org.loft4j.nn.Task;
 import picocli.CommandLine.Command;
@@ -39,7 +41,8 @@ import picocli.CommandLine.Spec;
         name = "predict",
         description =
                 "Classifies texts: those of --text, of a file, or the lines of standard input; or images, those of --image."
-                        + " Prints label, probability and text, with tabs between, and the second text of a pair; within a text \\t, \\n, \\r and \\\\ stand for tab,"
+                        + " Prints label, probability and text, with tabs between, and the second text of a pair; of a model with"
+                        + " one output, of regression or a reranker, its number in place of label and probability; within a text \\t, \\n, \\r and \\\\ stand for tab,"
                         + " line ends and backslash. What is done is printed while the rest is read and classified.",
         footerHeading = "%nExamples:%n",
         footer = {
@@ -197,6 +200,18 @@ final class PredictCommand implements Verb {
                 tellOfWordsLeftOut(length);
                 return;
             }
+            if (loaded.model().isRegression()) {
+                TextScorer scorer = new TextScorer(loaded.model(), tokenizer, length, batchSize);
+                long count = count(scorer::hasTokens);
+                try (AskedTexts asked = read(scorer::hasTokens)) {
+                    classify(
+                            asked,
+                            count,
+                            some -> judge(some, scorer::score, scorer::scorePairs),
+                            new ScoreLines(spec.commandLine().getOut())::print);
+                }
+                return;
+            }
             TextClassifier classifier = new TextClassifier(loaded.model(), tokenizer, length, batchSize);
             List<String> labels = loaded.model().description().labels();
             long count = count(classifier::hasTokens);
@@ -204,23 +219,22 @@ final class PredictCommand implements Verb {
                 classify(
                         asked,
                         count,
-                        some -> judge(classifier, some),
+                        some -> judge(some, classifier::classify, classifier::classifyPairs),
                         (some, predictions, json) -> print("text", some, predictions, labels, json));
             }
         }
     }
 
     /** All of them are pairs, or none: rows are of one kind. */
-    private static List<TextClassifier.Prediction> judge(TextClassifier classifier, List<Asked> some) {
+    private static <T> List<T> judge(
+            List<Asked> some, Function<List<String>, List<T>> ofTexts, Function<List<TextPair>, List<T>> ofPairs) {
         List<TextPair> pairs = new ArrayList<>();
         for (Asked one : some) {
             if (one.textPair() != null) {
                 pairs.add(new TextPair(one.text(), one.textPair()));
             }
         }
-        return pairs.isEmpty()
-                ? classifier.classify(some.stream().map(Asked::text).toList())
-                : classifier.classifyPairs(pairs);
+        return pairs.isEmpty() ? ofTexts.apply(some.stream().map(Asked::text).toList()) : ofPairs.apply(pairs);
     }
 
     /** What a model says of some texts, one for each. */
@@ -365,28 +379,37 @@ final class PredictCommand implements Verb {
         List<String> names = Labels.distinct(labels);
         for (int i = 0; i < asked.size(); i++) {
             TextClassifier.Prediction prediction = predictions.get(i);
-            String text = asked.get(i).text();
-            String pair = asked.get(i).textPair();
             String label = names.get(prediction.probabilities().indexOf(prediction.probability()));
             if (json == null) {
-                out.println(field(label) + "\t"
-                        + String.format(Locale.ROOT, "%.3f", prediction.probability()) + "\t"
-                        + (kind.equals("text") ? field(text) : text) + (pair == null ? "" : "\t" + field(pair)));
+                out.println(field(label) + "\t" + String.format(Locale.ROOT, "%.3f", prediction.probability())
+                        + fields(kind, asked.get(i)));
                 continue;
             }
             Map<String, Double> probabilities = new LinkedHashMap<>();
             for (int c = 0; c < names.size(); c++) {
                 probabilities.put(names.get(c), prediction.probabilities().get(c));
             }
-            Map<String, Object> tree = new LinkedHashMap<>();
-            tree.put(kind, text);
-            if (pair != null) {
-                tree.put("text_pair", pair);
-            }
+            Map<String, Object> tree = tree(kind, asked.get(i));
             tree.put("label", label);
             tree.put("probability", prediction.probability());
             tree.put("probabilities", probabilities);
             json.add(tree);
         }
+    }
+
+    /** What was asked, behind what is said of it. */
+    static String fields(String kind, Asked asked) {
+        String pair = asked.textPair();
+        return "\t" + (kind.equals("text") ? field(asked.text()) : asked.text())
+                + (pair == null ? "" : "\t" + field(pair));
+    }
+
+    static Map<String, Object> tree(String kind, Asked asked) {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put(kind, asked.text());
+        if (asked.textPair() != null) {
+            tree.put("text_pair", asked.textPair());
+        }
+        return tree;
     }
 }

@@ -31,7 +31,7 @@ record RowInspection(int number, long line, List<Example> examples, Truncations 
     /**
      * An example.
      *
-     * @param label the class of a classifier's row; empty for a language model
+     * @param label the class of a classifier's row, or the number of a regression's; empty for a language model
      */
     record Example(List<Token> tokens, String label) {
         long learnt() {
@@ -50,8 +50,10 @@ record RowInspection(int number, long line, List<Example> examples, Truncations 
         List<Example> examples = new ArrayList<>();
         for (int i = 0; i < dataset.size(); i++) {
             Encoded encoded = dataset.get(i);
-            String label = dataset.isClassification() ? labels.get((int) encoded.labels()[0]) : "";
-            examples.add(new Example(tokens(encoded, dataset.isClassification(), tokenizer), label));
+            String label = dataset.isRegression()
+                    ? Float.toString(dataset.score(i))
+                    : dataset.isClassification() ? labels.get((int) encoded.labels()[0]) : "";
+            examples.add(new Example(tokens(encoded, !label.isEmpty(), tokenizer), label));
         }
         return new RowInspection(number, row.origin().line(), examples, dataset.truncations());
     }

@@ -46,7 +46,7 @@ final class RunFlags {
             paramLabel = "NAME",
             completionCandidates = WordLists.Scores.class,
             description =
-                    "What tells the best evaluation: loss, accuracy, macro_f1, matthews, perplexity, or, of entities or the second of two classes, precision, recall or f1. Default: ${DEFAULT-VALUE}.")
+                    "What tells the best evaluation: loss, accuracy, macro_f1, matthews, perplexity, of entities or the second of two classes precision, recall or f1, or of regression pearson, spearmanr or mse. Default: ${DEFAULT-VALUE}.")
     String metricForBest = "loss";
 
     @Option(

@@ -91,6 +91,9 @@ final class Settings {
         if (value instanceof LossOn lossOn) {
             return lossOn.word();
         }
+        if (value instanceof ProblemType type) {
+            return type.word();
+        }
         if (value instanceof Pooling || value instanceof Schedule.Kind) {
             return value.toString().toLowerCase(java.util.Locale.ROOT);
         }

@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.ChatFormat;
@@ -18,7 +19,6 @@ import org.loft4j.data.RowSource;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainTestSplit;
-import org.loft4j.nn.Task;
 
 /**
  * The rows of a run that reads them as they are learnt, after one pass over them.
@@ -31,20 +31,16 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
     /**
      * @param evalFile held-out rows; null for none
      * @param evalShare share of the rows to hold out where there is no such file; 0 for none
-     * @param modelLabels the classes that the model knows, which are kept if the rows have no others
      */
     static StreamedRows read(
-            Task task,
-            DataFlags data,
-            @Nullable DataReference evalFile,
-            double evalShare,
-            List<String> modelLabels,
-            long seed)
+            LearntTask learnt, DataFlags data, @Nullable DataReference evalFile, double evalShare, long seed)
             throws IOException {
-        Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
+        Columns columns = learnt.columns(data);
         DataStream all = DataFiles.stream(data.data, columns);
         boolean split = evalFile == null && evalShare > 0;
-        RowScan scan = split ? RowScan.of(all, row -> TrainTestSplit.isHeldOut(row, evalShare, seed)) : RowScan.of(all);
+        Predicate<Row> heldOut = row -> split && TrainTestSplit.isHeldOut(row, evalShare, seed);
+        // numbers may be as many as there are rows
+        RowScan scan = learnt.regression() ? RowScan.ofScores(all, heldOut) : RowScan.of(all, heldOut);
         if (split && scan.heldOut().isEmpty()) {
             throw new ConfigException("holding out " + evalShare + " of " + scan.rows()
                     + " rows leaves none held out: choose another share or name a file");
@@ -53,9 +49,9 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
                 ? TrainingRows.alike(
                         DataFiles.read(evalFile, columns), scan.first().get(0))
                 : split ? scan.heldOut() : null;
-        RowSource source = split ? all.where(row -> !TrainTestSplit.isHeldOut(row, evalShare, seed)) : all;
-        LearntClasses classes = task.isClassification()
-                ? LearntClasses.of(Labels.of(scan).inOrder(all.classes()), all.classes(), modelLabels)
+        RowSource source = split ? all.where(heldOut.negate()) : all;
+        LearntClasses classes = learnt.hasClasses()
+                ? LearntClasses.of(Labels.of(scan).inOrder(all.classes()), all.classes(), learnt.modelLabels())
                 : null;
         String shape = Quantities.of(scan.rows() + scan.heldOut().size(), "row") + " of " + all.columns()
                 + " (--format " + all.format().word() + ") in " + data.data.shown() + ", read as they are learnt"
@@ -64,7 +60,7 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
                         ? TrainingRows.heldOutAlone("rows", scan.labels(), Labels.namesIn(scan.heldOut()))
                         : "");
         return new StreamedRows(
-                source, scan, new TrainingRows(task, scan.first(), eval, classes, FaultyRows.END, shape));
+                source, scan, new TrainingRows(learnt, scan.first(), eval, classes, FaultyRows.END, shape));
     }
 
     /**

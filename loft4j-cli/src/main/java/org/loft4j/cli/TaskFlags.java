@@ -137,11 +137,11 @@ final class TaskFlags {
         Task task = Models.defaultTask(directory);
         DataFlags flags = new DataFlags();
         flags.data = Objects.requireNonNull(data);
-        List<String> known = task == Task.SEQUENCE_CLASSIFICATION ? Models.labels(directory) : List.of();
-        TrainingRows rows = TrainingRows.read(task, flags, evalData, 0, known, 0);
+        LearntTask aim = task == Task.SEQUENCE_CLASSIFICATION ? LearntTask.of(directory, task) : LearntTask.of(task);
+        TrainingRows rows = TrainingRows.read(aim, flags, evalData, 0, 0);
         rows.tellOfClasses(verb.commandLine().getErr());
         List<Row> test = TrainingRows.alike(
-                DataFiles.read(Objects.requireNonNull(testData), flags.columns(task == Task.SEQUENCE_CLASSIFICATION)),
+                DataFiles.read(Objects.requireNonNull(testData), aim.columns(flags)),
                 rows.train().get(0));
         int length = RowLength.of(
                 maxLength,
@@ -197,7 +197,10 @@ final class TaskFlags {
                 directory,
                 options,
                 compared,
-                options.task() == Task.SEQUENCE_CLASSIFICATION ? "accuracy" : "loss",
+                options.task() == Task.SEQUENCE_CLASSIFICATION
+                                && options.labels().size() > 1
+                        ? "accuracy"
+                        : "loss",
                 described);
     }
 }

@@ -59,17 +59,6 @@ final class TrainCommand implements Verb {
     static final String SETTINGS = "config.yaml";
 
     @Option(
-            names = "--task",
-            paramLabel = "TASK",
-            converter = Words.OfTask.class,
-            completionCandidates = WordLists.Tasks.class,
-            description = "What the model shall learn: causal-lm, sequence-classification (rows of text and label),"
-                    + " token-classification (rows of tokens and tags) or image-classification. Default: what"
-                    + " the adapter or config.json names, else what models of this family mostly do.")
-    @Nullable
-    Task asked;
-
-    @Option(
             names = "--pooling",
             paramLabel = "HOW",
             converter = Words.OfPooling.class,
@@ -93,6 +82,9 @@ final class TrainCommand implements Verb {
 
     @Mixin(name = "Model")
     ModelFlags model;
+
+    @Mixin(name = "Task")
+    LearntFlags learnt;
 
     @Mixin(name = "Data")
     DataFlags data;
@@ -148,6 +140,7 @@ final class TrainCommand implements Verb {
     @Override
     public void check(Problems problems) {
         model.check(problems);
+        learnt.check(problems);
         data.check(problems);
         stream.check(problems, packing.packing);
         if (faults.skip && stream.streaming) {
@@ -201,21 +194,20 @@ final class TrainCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        TrainingStart start = TrainingStart.of(model, asked, shape(), run.output);
+        TrainingStart start = TrainingStart.of(model, learnt, shape(), run.output);
         TrainConfig config = config(start.directory());
-        Task task = start.task();
+        LearntTask aim = start.aim();
+        Task task = aim.task();
         if (task == Task.IMAGE_CLASSIFICATION) {
             return runOnImages(start, config);
         }
-        List<String> known = start.labels();
-        StreamedRows streamed =
-                stream.streaming ? StreamedRows.read(task, data, eval.file, eval.share, known, run.seed) : null;
+        StreamedRows streamed = stream.streaming ? StreamedRows.read(aim, data, eval.file, eval.share, run.seed) : null;
         TrainingRows rows = streamed != null
                 ? streamed.known()
-                : TrainingRows.read(task, data, eval.file, eval.share, known, run.seed, faults.rows(err()));
+                : TrainingRows.read(aim, data, eval.file, eval.share, run.seed, faults.rows(err()));
         start.require(rows.classes(), err());
         rows.tellShape(err());
-        TrainingRows.tellOfLabels(task, asked, rows.train(), err());
+        TrainingRows.tellOfLabels(task, learnt.asked, rows.train(), err());
         ModelOptions options = rows.options(options(start));
         int maxLength = start.maxLength(data.maxLength, err());
         try (Tokenizer tokenizer = start.openTokenizer()) {
@@ -287,7 +279,8 @@ final class TrainCommand implements Verb {
             throw new ConfigException(
                     "--skip-faulty-rows is for rows of text; files that are no images are left out in any case");
         }
-        TrainingImages rows = TrainingImages.read(data, images, eval, start.labels(), run.seed);
+        TrainingImages rows =
+                TrainingImages.read(data, images, eval, start.aim().modelLabels(), run.seed);
         start.require(rows.classes(), err());
         err().println("loft: " + rows.shape());
         ModelOptions options = options(start)
@@ -317,7 +310,7 @@ final class TrainCommand implements Verb {
     private ModelOptions options(TrainingStart start) {
         LoraConfig lora = start.lora(shape());
         return new ModelOptions(
-                start.task(),
+                start.aim().task(),
                 List.of(),
                 start.pooling(pooling),
                 device.dtype(),

@@ -20,6 +20,7 @@ import org.loft4j.data.LabeledText;
 import org.loft4j.data.Labels;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.Row;
+import org.loft4j.data.Scores;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainTestSplit;
@@ -34,12 +35,13 @@ import org.loft4j.train.TrainData;
  *
  * @param train rows to learn from
  * @param eval held-out rows; null for none
- * @param classes of a classifier; null for a language model
+ * @param learnt what is learnt of them
+ * @param classes of a classifier; null for a language model and a regression
  * @param faulty what becomes of rows that cannot be used
  * @param shape what the rows were recognised as, in words, and which classes none to learn from has
  */
 record TrainingRows(
-        Task task,
+        LearntTask learnt,
         List<Row> train,
         @Nullable List<Row> eval,
         @Nullable LearntClasses classes,
@@ -50,37 +52,30 @@ record TrainingRows(
     /**
      * @param evalFile held-out rows; null for none
      * @param evalShare share of the rows to hold out where there is no such file; 0 for none
-     * @param modelLabels the classes that the model knows, which are kept if the rows have no others
      */
     static TrainingRows read(
-            Task task,
-            DataFlags data,
-            @Nullable DataReference evalFile,
-            double evalShare,
-            List<String> modelLabels,
-            long seed)
+            LearntTask learnt, DataFlags data, @Nullable DataReference evalFile, double evalShare, long seed)
             throws IOException {
-        return read(task, data, evalFile, evalShare, modelLabels, seed, FaultyRows.END);
+        return read(learnt, data, evalFile, evalShare, seed, FaultyRows.END);
     }
 
     /** @param faulty what becomes of rows that cannot be used */
     static TrainingRows read(
-            Task task,
+            LearntTask learnt,
             DataFlags data,
             @Nullable DataReference evalFile,
             double evalShare,
-            List<String> modelLabels,
             long seed,
             FaultyRows faulty)
             throws IOException {
-        Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
+        Columns columns = learnt.columns(data);
         DataRows read = faulty.read(data.data, columns, "training");
         List<Row> train = read.rows();
         DataRows held = evalFile == null ? null : faulty.read(evalFile, columns, "held-out");
         List<Row> eval = held == null ? null : alike(held.rows(), train.get(0));
         // before the split, which may hold out all rows of a class
-        LearntClasses classes = task.isClassification()
-                ? LearntClasses.of(Labels.of(train).inOrder(read.classes()), read.classes(), modelLabels)
+        LearntClasses classes = learnt.hasClasses()
+                ? LearntClasses.of(Labels.of(train).inOrder(read.classes()), read.classes(), learnt.modelLabels())
                 : null;
         String shape = shape(read, data.data) + (held == null ? "" : blank(held.blank(), "held-out blank text"));
         if (eval == null && evalShare > 0) {
@@ -89,7 +84,7 @@ record TrainingRows(
             eval = split.test();
             shape += classes == null ? "" : heldOutAlone("rows", Labels.namesIn(train), Labels.namesIn(eval));
         }
-        return new TrainingRows(task, train, eval, classes, faulty, shape);
+        return new TrainingRows(learnt, train, eval, classes, faulty, shape);
     }
 
     /**
@@ -152,8 +147,15 @@ record TrainingRows(
         }
     }
 
+    Task task() {
+        return learnt.task();
+    }
+
+    /** The names of the model's outputs; none of a language model. */
     List<String> labelNames() {
-        return classes == null ? List.of() : classes.labels().names();
+        return learnt.regression()
+                ? learnt.scoreName()
+                : classes == null ? List.of() : classes.labels().names();
     }
 
     /** How the model is opened for them. */
@@ -171,6 +173,15 @@ record TrainingRows(
         if (classes != null && !classes.told().isEmpty()) {
             err.println("loft: " + classes.told());
         }
+        // numbers with decimals are seldom meant as classes
+        if (classes != null && learnt.task() == Task.SEQUENCE_CLASSIFICATION && areNumbers(labelNames())) {
+            err.println("loft: the labels are numbers, and are learnt as "
+                    + labelNames().size() + " classes; --problem-type regression learns them as numbers");
+        }
+    }
+
+    private static boolean areNumbers(List<String> labels) {
+        return labels.stream().allMatch(Scores::isNumber) && labels.stream().anyMatch(label -> label.indexOf('.') >= 0);
     }
 
     /**
@@ -240,12 +251,16 @@ record TrainingRows(
      */
     Dataset encode(List<Row> rows, Tokenizer tokenizer, @Nullable ChatFormat chat, int maxLength, boolean packed)
             throws IOException {
+        if (packed && task().isClassification()) {
+            throw new ConfigException("packing is for language models, but the data is for a "
+                    + (learnt.regression() ? "regression" : "classifier"));
+        }
+        if (learnt.regression()) {
+            return Dataset.regression(rows, tokenizer, maxLength);
+        }
         if (classes != null) {
             Labels labels = classes.labels();
-            if (packed) {
-                throw new ConfigException("packing is for language models, but the data is for a classifier");
-            }
-            return task == Task.TOKEN_CLASSIFICATION
+            return task() == Task.TOKEN_CLASSIFICATION
                     ? Dataset.tokenClassification(rows, labels, tokenizer, maxLength)
                     : Dataset.classification(rows, labels, tokenizer, maxLength);
         }

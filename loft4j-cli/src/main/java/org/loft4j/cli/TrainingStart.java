@@ -27,36 +27,46 @@ import org.loft4j.train.TrainingRun;
  * What a training starts from: a model, or an adapter on its model.
  *
  * @param found where they are; without an adapter nothing of what an earlier training made of the model counts
- * @param task that is learnt
+ * @param aim what is learnt; the classes that it knows are an adapter's, else the model's
  * @param adapter null where a new one is trained, or none
  */
-record TrainingStart(FoundModel found, Task task, @Nullable StartingAdapter adapter) {
+record TrainingStart(
+        FoundModel found, LearntTask aim, @Nullable StartingAdapter adapter) {
     private static final int SHOWN = 5;
 
     /**
      * Finds it, and downloads what is not here.
      *
-     * @param asked the task that the call names; null for none
      * @throws ConfigException if the call contradicts the adapter, or its output would be in the adapter's way
      */
-    static TrainingStart of(ModelFlags flags, @Nullable Task asked, AdapterShape shape, Path output)
-            throws IOException {
+    static TrainingStart of(ModelFlags flags, LearntFlags learnt, AdapterShape shape, Path output) throws IOException {
         Path ofAdapter = flags.adapter();
         if (ofAdapter == null) {
             Path directory = LoadedModel.directory(flags);
             FoundModel found = new FoundModel(directory, null, null);
-            return new TrainingStart(found, asked != null ? asked : Models.defaultTask(directory), null);
+            return new TrainingStart(found, learnt.of(directory, Models.defaultTask(directory)), null);
         }
         StartingAdapter adapter = shape.settled(StartingAdapter.read(ofAdapter));
         FoundModel found = FoundModel.of(flags);
         adapter.requireApart(output, found.directory());
-        Task learnt = found.trainedFor();
-        if (asked != null && learnt != null && asked != learnt) {
-            throw new ConfigException("--task " + asked.word() + " is asked for, and the adapter " + ofAdapter
-                    + " was trained for " + learnt.word() + ": leave --task out, or train a new adapter");
+        LearntTask usual = learnt.of(found.directory(), Models.defaultTask(found.directory()));
+        Task trained = found.trainedFor();
+        if (learnt.asked != null && trained != null && learnt.asked != trained) {
+            throw new ConfigException("--task " + learnt.asked.word() + " is asked for, and the adapter " + ofAdapter
+                    + " was trained for " + trained.word() + ": leave --task out, or train a new adapter");
         }
-        Task task = learnt != null ? learnt : asked != null ? asked : Models.defaultTask(found.directory());
-        return new TrainingStart(found, task, adapter);
+        Task task = trained != null ? trained : usual.task();
+        List<String> ofIts = found.labels(task);
+        List<String> known = ofIts.isEmpty() && task.isClassification() ? Models.labels(found.directory()) : ofIts;
+        boolean numbers =
+                ofIts.isEmpty() ? usual.regression() : task == Task.SEQUENCE_CLASSIFICATION && ofIts.size() == 1;
+        if (learnt.problem != null && numbers != (learnt.problem == ProblemType.REGRESSION)) {
+            throw new ConfigException(
+                    "--problem-type " + learnt.problem.word() + " is asked for, and the adapter " + ofAdapter
+                            + " was trained for " + (numbers ? "numbers" : task.word() + " of " + some(known))
+                            + ": leave --problem-type out, or train a new adapter");
+        }
+        return new TrainingStart(found, new LearntTask(task, known, numbers), adapter);
     }
 
     Path directory() {
@@ -70,12 +80,6 @@ record TrainingStart(FoundModel found, Task task, @Nullable StartingAdapter adap
                 : PeftMetadata.of(directory()).reference();
     }
 
-    /** The classes that are known before there are rows: an adapter's, else the model's; empty for a language model. */
-    List<String> labels() throws IOException {
-        List<String> ofAdapter = adapter == null ? List.of() : found.labels(task);
-        return !ofAdapter.isEmpty() ? ofAdapter : task.isClassification() ? Models.labels(directory()) : List.of();
-    }
-
     /**
      * Refuses rows of other classes than those that an adapter tells apart, and says which are taken for which where that one's
      * have no names.
@@ -86,7 +90,7 @@ record TrainingStart(FoundModel found, Task task, @Nullable StartingAdapter adap
         if (adapter == null || classes == null) {
             return;
         }
-        List<String> known = labels();
+        List<String> known = aim.modelLabels();
         Labels learnt = classes.labels();
         if (classes.anew() || learnt.size() != known.size()) {
             throw new ConfigException("the adapter " + adapter.directory() + " tells " + some(known)

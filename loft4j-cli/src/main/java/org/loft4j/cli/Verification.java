@@ -174,7 +174,8 @@ final class Verification {
         return switch (model.task()) {
             case CAUSAL_LM -> Losses.causalLm(logits, labels);
             case TOKEN_CLASSIFICATION -> Losses.tokenClassification(logits, labels);
-            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION -> Losses.classification(logits, labels);
+            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION ->
+                model.isRegression() ? Losses.regression(logits, labels) : Losses.classification(logits, labels);
         };
     }
 

@@ -50,6 +50,12 @@ final class WordLists {
         }
     }
 
+    static final class ProblemTypes extends Listed {
+        ProblemTypes() {
+            super(Listed.small(ProblemType.values()));
+        }
+    }
+
     static final class Poolings extends Listed {
         Poolings() {
             super(Listed.small(Pooling.values()));

@@ -35,6 +35,12 @@ abstract class Words<T> implements ITypeConverter<T> {
         }
     }
 
+    static final class OfProblemType extends Words<ProblemType> {
+        OfProblemType() {
+            super(ProblemType::parse);
+        }
+    }
+
     static final class OfMethod extends Words<Method> {
         OfMethod() {
             super(Method::parse);

@@ -150,10 +150,10 @@ class FaultyRowsTest {
                 file("rows.tsv", "text\tmore\n\t1\na b\t2\n \t3\n"))) {
             DataFlags data = new DataFlags();
             data.data = rows;
-            TrainingRows read = TrainingRows.read(Task.CAUSAL_LM, data, null, 0, List.of(), 0);
+            TrainingRows read = TrainingRows.read(LearntTask.of(Task.CAUSAL_LM), data, null, 0, 0);
             assertEquals(1, read.train().size());
             assertTrue(read.shape().endsWith("; 2 blank texts left out"), read.shape());
-            StreamedRows streamed = StreamedRows.read(Task.CAUSAL_LM, data, null, 0, List.of(), 0);
+            StreamedRows streamed = StreamedRows.read(LearntTask.of(Task.CAUSAL_LM), data, null, 0, 0);
             assertEquals(1, streamed.scan().rows());
             assertTrue(
                     streamed.known().shape().endsWith("; 2 blank texts left out"),

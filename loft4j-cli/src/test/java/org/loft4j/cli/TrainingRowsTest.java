@@ -52,15 +52,16 @@ class TrainingRowsTest {
     @Test
     void aClassThatIsHeldOutWholeIsKnownAndTold() throws IOException {
         DataFlags data = flags(rows());
-        TrainingRows read = TrainingRows.read(Task.SEQUENCE_CLASSIFICATION, data, null, SHARE, List.of(), seed());
+        TrainingRows read = TrainingRows.read(LearntTask.of(Task.SEQUENCE_CLASSIFICATION), data, null, SHARE, seed());
         assertEquals(CLASSES, read.labelNames());
         assertTrue(read.shape().endsWith("; 1 label is in held-out rows alone: \"rare\""), read.shape());
-        StreamedRows streamed = StreamedRows.read(Task.SEQUENCE_CLASSIFICATION, data, null, SHARE, List.of(), seed());
+        StreamedRows streamed =
+                StreamedRows.read(LearntTask.of(Task.SEQUENCE_CLASSIFICATION), data, null, SHARE, seed());
         assertEquals(CLASSES, streamed.known().labelNames());
         assertTrue(
                 streamed.known().shape().endsWith("; 1 label is in held-out rows alone: \"rare\""),
                 streamed.known().shape());
-        TrainingRows whole = TrainingRows.read(Task.SEQUENCE_CLASSIFICATION, data, null, 0, List.of(), 0);
+        TrainingRows whole = TrainingRows.read(LearntTask.of(Task.SEQUENCE_CLASSIFICATION), data, null, 0, 0);
         assertTrue(whole.shape().endsWith("rows.csv"), whole.shape());
     }
 
@@ -78,7 +79,7 @@ class TrainingRowsTest {
     void theClassesOfAFileOfItsOwnAreNotLearnt() throws IOException {
         Path train = TinyModels.colours(folder.resolve("train.csv"), 20);
         TrainingRows read = TrainingRows.read(
-                Task.SEQUENCE_CLASSIFICATION, flags(train), DataReference.of(rows()), 0, List.of(), 0);
+                LearntTask.of(Task.SEQUENCE_CLASSIFICATION), flags(train), DataReference.of(rows()), 0, 0);
         assertEquals(List.of("blue", "red"), read.labelNames());
     }
 
@@ -89,7 +90,7 @@ class TrainingRowsTest {
                         folder.resolve("words.jsonl"),
                         "{\"tokens\": [\"Ann\", \"runs\"], \"pos_tags\": [\"NNP\", \"VBZ\"], \"ner_tags\": [\"B-PER\", \"O\"]}\n"));
         data.labelColumn = "pos_tags";
-        TrainingRows read = TrainingRows.read(Task.TOKEN_CLASSIFICATION, data, null, 0, List.of(), 0);
+        TrainingRows read = TrainingRows.read(LearntTask.of(Task.TOKEN_CLASSIFICATION), data, null, 0, 0);
         assertEquals(List.of("NNP", "VBZ"), read.labelNames());
     }
 

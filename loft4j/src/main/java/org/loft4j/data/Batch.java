@@ -11,12 +11,14 @@ import org.loft4j.Checks;
  * @param columns length of the longest
  * @param inputIds token ids, (rows, columns)
  * @param attentionMask 1 at tokens, 0 at padding, (rows, columns)
- * @param labels for a language model (rows, columns), {@link Encoded#NO_LOSS} at padding; for a classifier (rows)
+ * @param labels for a language model (rows, columns), {@link Encoded#NO_LOSS} at padding; for a classifier (rows); none of a
+ *     regression
  * @param tokens number of tokens without padding
- * @param targets how many predictions the mean loss is taken over: the rows of a classifier; for a language model the labelled
+ * @param targets how many predictions the mean loss is taken over: the rows of a classifier or a regression; for a language model the labelled
  *     tokens from the second of each row on, since a token is predicted from those before it; for a classifier of words the labelled tokens
  * @param tokenTypeIds 0 for the tokens of a first text and 1 for those of a second, 0 at padding, (rows, columns); null where all are 0
  * @param segments lengths of the examples that lie end to end in the one row; null where each row is one
+ * @param scores of a regression the numbers that are learnt, (rows); null where there are none
  */
 public record Batch(
         int rows,
@@ -27,11 +29,12 @@ public record Batch(
         long tokens,
         long targets,
         long @Nullable [] tokenTypeIds,
-        int @Nullable [] segments)
+        int @Nullable [] segments,
+        float @Nullable [] scores)
         implements MiniBatch {
     public Batch(
             int rows, int columns, long[] inputIds, long[] attentionMask, long[] labels, long tokens, long targets) {
-        this(rows, columns, inputIds, attentionMask, labels, tokens, targets, null, null);
+        this(rows, columns, inputIds, attentionMask, labels, tokens, targets, null, null, null);
     }
 
     /** Collects the examples with the given indices. */
@@ -42,7 +45,9 @@ public record Batch(
         int cells = Math.multiplyExact(rows, columns);
         var ids = new long[cells];
         var mask = new long[cells];
-        var labels = new long[dataset.isClassification() ? rows : cells];
+        boolean one = dataset.isClassification() || dataset.isRegression();
+        var labels = new long[dataset.isRegression() ? 0 : one ? rows : cells];
+        var scores = dataset.isRegression() ? new float[rows] : null;
         var types = dataset.isTyped() ? new long[cells] : null;
         Arrays.fill(ids, padId);
         Arrays.fill(labels, Encoded.NO_LOSS);
@@ -55,12 +60,15 @@ public record Batch(
             if (types != null && example.tokenTypeIds() != null) {
                 System.arraycopy(example.tokenTypeIds(), 0, types, row * columns, length);
             }
-            int at = dataset.isClassification() ? row : row * columns;
-            System.arraycopy(example.labels(), 0, labels, at, example.labels().length);
+            if (scores != null) {
+                scores[row] = dataset.score(indices[row]);
+            } else {
+                System.arraycopy(example.labels(), 0, labels, one ? row : row * columns, example.labels().length);
+            }
             tokens += length;
         }
-        long targets = dataset.isClassification() ? rows : targets(labels, columns, dataset.isTagged() ? 0 : 1);
-        return new Batch(rows, columns, ids, mask, labels, tokens, targets, types, null);
+        long targets = one ? rows : targets(labels, columns, dataset.isTagged() ? 0 : 1);
+        return new Batch(rows, columns, ids, mask, labels, tokens, targets, types, null, scores);
     }
 
     /** The examples of a language model with the given indices end to end, none of whose first tokens is predicted. */
@@ -80,7 +88,7 @@ public record Batch(
             labels[at] = Encoded.NO_LOSS;
             at += example.ids().length;
         }
-        return new Batch(1, columns, ids, mask, labels, columns, targets(labels, columns, 1), null, segments);
+        return new Batch(1, columns, ids, mask, labels, columns, targets(labels, columns, 1), null, segments, null);
     }
 
     /** @param first column of the first prediction: a next token is predicted from those before it, a class is not */

@@ -17,6 +17,7 @@ import org.loft4j.ConfigException;
  * @param completion column of the completion; where answers are not read, it need not be named beside the prompt
  * @param format which columns make a row
  * @param answers whether rows have what is learnt: a label, tags, a completion or an output; else none of it is read, whatever it is
+ * @param scores whether a label is a number to be learnt as such, with decimals too, and no class
  */
 public record Columns(
         @Nullable String text,
@@ -25,7 +26,8 @@ public record Columns(
         @Nullable String prompt,
         @Nullable String completion,
         RowFormat format,
-        boolean answers) {
+        boolean answers,
+        boolean scores) {
     private static final Columns AUTO = new Columns(null, null, null, null);
 
     public Columns {
@@ -64,6 +66,18 @@ public record Columns(
                 });
     }
 
+    /** Columns of rows whose labels are classes. */
+    public Columns(
+            @Nullable String text,
+            @Nullable String textPair,
+            @Nullable String label,
+            @Nullable String prompt,
+            @Nullable String completion,
+            RowFormat format,
+            boolean answers) {
+        this(text, textPair, label, prompt, completion, format, answers, false);
+    }
+
     /** Columns of rows to learn from. */
     public Columns(
             @Nullable String text,
@@ -92,7 +106,12 @@ public record Columns(
 
     /** The same columns of rows that are asked and not learnt: their text, their prompt, their words. */
     public Columns questions() {
-        return new Columns(text, textPair, label, prompt, completion, format, false);
+        return new Columns(text, textPair, label, prompt, completion, format, false, scores);
+    }
+
+    /** The same columns of rows whose labels are numbers to be learnt as such. */
+    public Columns withScores() {
+        return new Columns(text, textPair, label, prompt, completion, format, answers, true);
     }
 
     /** The column of the text and that of the label; of the usual name where null. */

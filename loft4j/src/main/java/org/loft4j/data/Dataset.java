@@ -20,6 +20,8 @@ public final class Dataset implements Examples {
     private final int @Nullable [] secondFrom;
     // a classifier's classes, else where the loss of each example is taken: start, end, start, end … in tokens
     private final int @Nullable [] classes;
+    // what a regression learns of each example; null for all else
+    private final float @Nullable [] scores;
     private final int[][] loss;
     // a classifier of words: the class of each token, NO_LOSS for those that are not the first of a word
     private final int @Nullable [][] tags;
@@ -28,13 +30,14 @@ public final class Dataset implements Examples {
     private final long altered;
 
     private Dataset(int[][] ids, int @Nullable [] classes, int[][] loss, Truncations truncations) {
-        this(ids, null, classes, loss, null, truncations, null, 0);
+        this(ids, null, classes, null, loss, null, truncations, null, 0);
     }
 
     private Dataset(
             int[][] ids,
             int @Nullable [] secondFrom,
             int @Nullable [] classes,
+            float @Nullable [] scores,
             int[][] loss,
             int @Nullable [][] tags,
             Truncations truncations,
@@ -44,6 +47,7 @@ public final class Dataset implements Examples {
         this.ids = ids;
         this.secondFrom = secondFrom;
         this.classes = classes;
+        this.scores = scores;
         this.loss = loss;
         this.truncations = truncations;
         this.chatFormat = chatFormat;
@@ -66,12 +70,40 @@ public final class Dataset implements Examples {
             classes[i] = labels.index(row);
             texts.add(row);
         }
+        return ofTexts(texts, classes, null, tokenizer, maxLength);
+    }
+
+    /**
+     * Texts with the number that is to be told of each, such as how much alike two texts are. They are cut as those of {@link
+     * #classification} are.
+     *
+     * @throws DataException if a row has no label, one that is no finite number, or a text without tokens
+     */
+    public static Dataset regression(List<? extends Row> rows, Tokenizer tokenizer, int maxLength) throws IOException {
+        tokenizer.requireRoom(maxLength);
+        var texts = new ArrayList<LabeledText>();
+        var scores = new float[rows.size()];
+        for (int i = 0; i < scores.length; i++) {
+            LabeledText row = Labels.labeled(rows.get(i));
+            scores[i] = Scores.of(row);
+            texts.add(row);
+        }
+        return ofTexts(texts, null, scores, tokenizer, maxLength);
+    }
+
+    private static Dataset ofTexts(
+            List<LabeledText> texts,
+            int @Nullable [] classes,
+            float @Nullable [] scores,
+            Tokenizer tokenizer,
+            int maxLength)
+            throws IOException {
         boolean pairs = texts.stream().anyMatch(row -> row.textPair() != null);
         if (pairs) {
             tokenizer.requireRoomForPair(maxLength);
         }
-        var ids = new int[classes.length][];
-        var secondFrom = new int[classes.length];
+        var ids = new int[texts.size()][];
+        var secondFrom = new int[ids.length];
         var cuts = new TruncationCount();
         List<Optional<EncodedText>> encoded = texts.parallelStream()
                 .map(row -> Optional.ofNullable(encoded(row, tokenizer, maxLength)))
@@ -86,7 +118,7 @@ public final class Dataset implements Examples {
             secondFrom[i] = text.secondFrom();
             cuts.add(text.lost(), false);
         }
-        return new Dataset(ids, pairs ? secondFrom : null, classes, new int[0][], null, cuts.total(), null, 0);
+        return new Dataset(ids, pairs ? secondFrom : null, classes, scores, new int[0][], null, cuts.total(), null, 0);
     }
 
     /** Null where a text has no tokens. */
@@ -130,7 +162,7 @@ public final class Dataset implements Examples {
             }
             cuts.add(words(firsts) < firsts.length ? lost(row, tokens, tokenizer) : 0, false);
         }
-        return new Dataset(ids, null, null, new int[0][], tags, cuts.total(), null, 0);
+        return new Dataset(ids, null, null, null, new int[0][], tags, cuts.total(), null, 0);
     }
 
     private static int words(int[] firsts) {
@@ -181,7 +213,15 @@ public final class Dataset implements Examples {
         var encoder = new CausalLmRows(tokenizer, maxLength, format);
         encoder.add(rows);
         return new Dataset(
-                encoder.ids(), null, null, encoder.loss(), null, encoder.truncations(), format, encoder.altered());
+                encoder.ids(),
+                null,
+                null,
+                null,
+                encoder.loss(),
+                null,
+                encoder.truncations(),
+                format,
+                encoder.altered());
     }
 
     /**
@@ -239,9 +279,26 @@ public final class Dataset implements Examples {
         return ids.length;
     }
 
-    /** Whether an example has one label rather than one for each token. */
+    /** Whether an example has one class rather than a label for each token. */
     public boolean isClassification() {
         return classes != null;
+    }
+
+    /** Whether an example has a number that is learnt, and no class. */
+    public boolean isRegression() {
+        return scores != null;
+    }
+
+    /**
+     * The number that is learnt of an example.
+     *
+     * @throws IllegalStateException if the examples are not those of a regression
+     */
+    public float score(int index) {
+        if (scores == null) {
+            throw new IllegalStateException("the examples have no scores");
+        }
+        return scores[index];
     }
 
     /** Whether each word of an example has a label, so that a token is judged by itself and not by what follows it. */
@@ -260,10 +317,10 @@ public final class Dataset implements Examples {
         if (tags != null) {
             return new Encoded(tokens, Arrays.stream(tags[index]).asLongStream().toArray());
         }
-        if (classes != null) {
+        if (classes != null || scores != null) {
             return new Encoded(
                     tokens,
-                    new long[] {classes[index]},
+                    classes == null ? new long[0] : new long[] {classes[index]},
                     secondFrom == null ? null : EncodedText.tokenTypeIds(tokens.length, secondFrom[index]));
         }
         var labels = new long[tokens.length];
@@ -331,6 +388,9 @@ public final class Dataset implements Examples {
             Encoded row = get(i);
             update(crc, row.ids());
             update(crc, row.labels());
+            if (scores != null) {
+                update(crc, new long[] {Float.floatToIntBits(scores[i])});
+            }
             if (row.tokenTypeIds() != null) {
                 update(crc, row.tokenTypeIds());
             }

@@ -244,13 +244,22 @@ final class JsonRows {
     }
 
     private String label(@Nullable JsonNode value, String key, Origin origin) throws DataException {
+        if (rows.columns().scores()) {
+            if (value != null && (value.isNumber() || value.isTextual())) {
+                return value.asText();
+            }
+            throw origin.fault("\"" + key + "\" must be a number, found " + describe(value));
+        }
         if (value != null && value.isIntegralNumber()) {
             return classes.name(value, key, origin);
         }
         if (value != null && (value.isTextual() || value.isBoolean())) {
             return value.asText();
         }
-        throw origin.fault("\"" + key + "\" must be a name or a whole number, found " + describe(value));
+        throw origin.fault("\"" + key + "\" must be a name or a whole number, found " + describe(value)
+                + (value != null && value.isNumber() && rows.kind() instanceof RowKind.Labeled
+                        ? ": a class is no fraction; --problem-type regression learns numbers"
+                        : ""));
     }
 
     private static String describe(@Nullable JsonNode value) {

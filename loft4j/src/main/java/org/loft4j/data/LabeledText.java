@@ -3,7 +3,7 @@ package org.loft4j.data;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A text, or a pair of texts, and the name of its class.
+ * A text, or a pair of texts, and the name of its class, or the number that a regression learns.
  *
  * @param text what the model reads
  * @param textPair what it reads behind it, such as the hypothesis to a premise; null where there is one text

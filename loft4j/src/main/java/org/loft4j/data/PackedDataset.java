@@ -25,12 +25,13 @@ public final class PackedDataset implements Examples {
 
     /**
      * @param rowLength most tokens of a row
-     * @throws ConfigException if the examples are a classifier's, or one is longer than a row
+     * @throws ConfigException if the examples are a classifier's or a regression's, or one is longer than a row
      */
     public PackedDataset(Dataset dataset, int rowLength) {
         Checks.atLeast("max_length", rowLength, 2);
-        if (dataset.isClassification() || dataset.isTagged()) {
-            throw new ConfigException("packing is for language models, but the data is for a classifier");
+        if (dataset.isClassification() || dataset.isRegression() || dataset.isTagged()) {
+            throw new ConfigException("packing is for language models, but the data is for a "
+                    + (dataset.isRegression() ? "regression" : "classifier"));
         }
         this.dataset = dataset;
         this.rowLength = rowLength;

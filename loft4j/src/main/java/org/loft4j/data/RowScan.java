@@ -18,7 +18,7 @@ import org.loft4j.DataException;
  * @param rows how many there are to learn from
  * @param characters of all their texts
  * @param checksum of all that they say
- * @param labels of those to learn from, if they have labels or tags
+ * @param labels of those to learn from, if they have labels or tags and these are no numbers to be learnt as such
  * @param first the first of them, a hundred at most
  * @param heldOut rows that are not learnt from
  */
@@ -45,6 +45,15 @@ public record RowScan(
      * @throws DataException at the first row that cannot be used, or if there is none to learn from
      */
     public static RowScan of(RowSource source, Predicate<? super Row> heldOut) throws IOException {
+        return of(source, heldOut, true);
+    }
+
+    /** A pass over rows whose labels are numbers, which are not collected: there may be as many as rows. */
+    public static RowScan ofScores(RowSource source, Predicate<? super Row> heldOut) throws IOException {
+        return of(source, heldOut, false);
+    }
+
+    private static RowScan of(RowSource source, Predicate<? super Row> heldOut, boolean labelled) throws IOException {
         long rows = 0;
         long characters = 0;
         CRC32C crc = new CRC32C();
@@ -60,7 +69,9 @@ public record RowScan(
                 rows++;
                 characters += RowText.length(row);
                 RowText.update(crc, row);
-                addLabels(labels, row);
+                if (labelled) {
+                    addLabels(labels, row);
+                }
                 if (first.size() < FIRST) {
                     first.add(row);
                 }

@@ -278,6 +278,12 @@ public final class Models {
         return ModelConfigFile.read(directory).labels();
     }
 
+    /** Whether a directory's model is a classifier of texts with a single output, and so gives numbers. */
+    public static boolean isRegression(Path directory) throws IOException {
+        ModelConfigFile file = ModelConfigFile.read(directory);
+        return file.task() == Task.SEQUENCE_CLASSIFICATION && file.labels().size() == 1;
+    }
+
     /** {@code LABEL_0}, {@code LABEL_1} …, as Transformers names classes without names. */
     public static List<String> unnamedLabels(long count) {
         return LongStream.range(0, count).mapToObj(i -> "LABEL_" + i).toList();
@@ -311,8 +317,8 @@ public final class Models {
     }
 
     /**
-     * The options with the labels of the file where they name none; refuses a task that the family has no head for, a single
-     * label for texts, and labels of the file of which a text or an image may have several.
+     * The options with the labels of the file where they name none; refuses a task that the family has no head for, labels of the
+     * file of which a text or an image may have several, and several numbers for one text.
      */
     private static ModelOptions complete(Family family, ModelConfigFile file, ModelOptions options)
             throws CheckpointException {
@@ -324,12 +330,9 @@ public final class Models {
         boolean named = !options.labels().isEmpty() || !options.task().isClassification();
         ModelOptions complete = named ? options : options.withLabels(file.labels());
         if (!named && options.task() != Task.TOKEN_CLASSIFICATION) {
-            ConfigKeys.require(file.json(), "problem_type", "single_label_classification");
-        }
-        if (complete.task() == Task.SEQUENCE_CLASSIFICATION && complete.labels().size() == 1) {
-            throw new ConfigException("id2label must name at least 2 classes, got " + complete.labels() + " in "
-                    + file.json().file() + ": one output is a score and no class, so rerankers, reward models and"
-                    + " regression are not supported");
+            boolean one = options.task() == Task.SEQUENCE_CLASSIFICATION
+                    && complete.labels().size() == 1;
+            ConfigKeys.require(file.json(), "problem_type", one ? "regression" : "single_label_classification");
         }
         return complete;
     }

@@ -26,7 +26,8 @@ import org.loft4j.nn.Task;
  * that prediction needs no flags.
  *
  * @param task what the logits mean
- * @param labels names of the classes by index; empty for a language model
+ * @param labels names of the classes by index; empty for a language model. A task of texts with a single one is a regression, which
+ *     the file says as {@code problem_type} too
  * @param pooling how the sequence becomes one vector; null where no sequence does
  * @param maxLength length in tokens to which rows were cut in training; of no meaning for images
  * @param baseModel directory or name of the model that was trained; null if unknown
@@ -41,6 +42,8 @@ public record TaskFile(
         @Nullable TrainedChat chat) {
     /** The file's name. */
     public static final String NAME = "loft_task.json";
+
+    private static final String REGRESSION = "regression";
 
     public TaskFile {
         labels = List.copyOf(labels);
@@ -76,19 +79,35 @@ public record TaskFile(
 
     public static TaskFile read(Path directory) throws CheckpointException {
         JsonObject json = Json.read(directory.resolve(NAME));
-        return new TaskFile(
+        TaskFile read = new TaskFile(
                 task(json),
                 json.strings("labels"),
                 pooling(json),
                 json.requireInt("max_length", 1),
                 json.findString("base_model"),
                 TrainedChat.read(json));
+        String problem = json.findString("problem_type");
+        if (problem != null && !(problem.equals(REGRESSION) && read.isRegression())) {
+            throw json.fault(
+                    "problem_type",
+                    "must be absent, or " + REGRESSION + " with one label for " + word(Task.SEQUENCE_CLASSIFICATION)
+                            + ", found " + problem);
+        }
+        return read;
+    }
+
+    /** Whether the training was one of numbers, and not of classes. */
+    public boolean isRegression() {
+        return task == Task.SEQUENCE_CLASSIFICATION && labels.size() == 1;
     }
 
     public void write(Path directory) throws IOException {
         Map<String, @Nullable Object> tree = new LinkedHashMap<>();
         tree.put("task", word(task));
         tree.put("labels", labels);
+        if (isRegression()) {
+            tree.put("problem_type", REGRESSION);
+        }
         tree.put("pooling", pooling == null ? null : pooling.name().toLowerCase(Locale.ROOT));
         tree.put("max_length", maxLength);
         tree.put("base_model", baseModel);

@@ -44,6 +44,9 @@ public final class TrainedConfig {
         config.put("torch_dtype", (dtype == null ? description.dtype() : dtype).torchName());
         if (model.task().isClassification()) {
             config.remove("problem_type");
+            if (model.isRegression()) {
+                config.put("problem_type", "regression");
+            }
             putLabels(config, description.labels());
             putPooling(config, description.pooling());
         }

@@ -8,8 +8,8 @@ import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
 
 /**
- * Cross entropy as Transformers computes it: at least in float32, with targets of {@link #IGNORED} left out. The mean
- * forms are NaN when no target is left; the sum forms are 0 then.
+ * Losses as Transformers computes them, at least in float32: cross entropy, with targets of {@link #IGNORED} left out, and the
+ * squared error of regression. The mean forms are NaN when no target is left; the sum forms are 0 then.
  *
  * <p>With label smoothing ε a target's loss is {@code (1 − ε)·−log p(target)} and ε times the mean of {@code −log p} over all
  * classes or tokens (Szegedy et al. 2016, section 7), as Transformers' {@code LabelSmoother} has it.
@@ -41,6 +41,21 @@ public final class Losses {
     /** @param smoothing ε in [0, 1) */
     public static Tensor classificationSum(Tensor logits, Tensor labels, double smoothing) {
         return classification(logits, labels, SUM, smoothing);
+    }
+
+    /**
+     * Mean squared error of a regression: {@code 1/n Σ (logit − score)²}.
+     *
+     * @param logits {@code (batch, 1)}
+     * @param scores numbers {@code (batch)}
+     */
+    public static Tensor regression(Tensor logits, Tensor scores) {
+        return regression(logits, scores, MEAN);
+    }
+
+    /** The sum whose mean over the rows is {@link #regression(Tensor, Tensor)}. */
+    public static Tensor regressionSum(Tensor logits, Tensor scores) {
+        return regression(logits, scores, SUM);
     }
 
     /**
@@ -107,6 +122,13 @@ public final class Losses {
         return crossEntropy(logits, labels, reduction, smoothing);
     }
 
+    private static Tensor regression(Tensor logits, Tensor scores, long reduction) {
+        Shapes.require("logits", logits, -1, 1);
+        Shapes.require("scores", scores, logits.size(0));
+        Tensor wide = wide(logits).squeeze(1);
+        return torch.mse_loss(wide, scores.to(wide.scalar_type()), reduction);
+    }
+
     private static Tensor tokenClassification(Tensor logits, Tensor labels, long reduction, double smoothing) {
         Shapes.require("logits", logits, -1, -1, -1);
         Shapes.require("labels", labels, logits.size(0), logits.size(1));
@@ -127,10 +149,13 @@ public final class Losses {
     }
 
     private static Tensor crossEntropy(Tensor logits, Tensor labels, long reduction, double smoothing) {
-        Tensor wide = switch (Dtype.of(logits)) {
+        return torch.cross_entropy_loss(wide(logits), labels, new TensorOptional(), reduction, IGNORED, smoothing);
+    }
+
+    private static Tensor wide(Tensor logits) {
+        return switch (Dtype.of(logits)) {
             case F32, F64 -> logits;
             default -> logits.to(Dtype.F32.scalarType());
         };
-        return torch.cross_entropy_loss(wide, labels, new TensorOptional(), reduction, IGNORED, smoothing);
     }
 }

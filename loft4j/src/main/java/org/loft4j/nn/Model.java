@@ -16,6 +16,14 @@ public interface Model extends AutoCloseable {
     /** Family, sizes, dtype, labels and origin. */
     ModelDescription description();
 
+    /**
+     * Whether the model gives a text, or a pair of texts, one number and no class: that of a single output, as Transformers has it
+     * where {@code num_labels} is 1.
+     */
+    default boolean isRegression() {
+        return task() == Task.SEQUENCE_CLASSIFICATION && description().labels().size() == 1;
+    }
+
     /** Logits, shaped as {@link Task} says; they belong to the open scope. */
     Tensor logits(ModelInput input);
 

@@ -9,7 +9,8 @@ import org.loft4j.tensor.Dtype;
  * How to open a model.
  *
  * @param task what its logits shall mean
- * @param labels names of the classes by index; empty for those that config.json lists
+ * @param labels names of the classes by index; empty for those that config.json lists. A classifier of texts with a single one is
+ *     for regression: its output is a number, and no class
  * @param pooling of a classifier over an encoder
  * @param dtype of the parameters; null for the dtype of the file
  * @param device for every parameter

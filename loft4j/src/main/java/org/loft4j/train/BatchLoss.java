@@ -12,7 +12,7 @@ import org.loft4j.nn.Task;
 
 /**
  * The mean loss over several batches, taken in shares that add up to it, so that the size of the batches does not matter:
- * a language model's loss is the mean over all target tokens, a classifier's over all examples.
+ * a language model's loss is the mean over all target tokens, a classifier's and a regression's over all examples.
  *
  * @param task which loss
  * @param count number of target tokens or examples in all batches
@@ -54,7 +54,12 @@ record BatchLoss(Task task, long count, double lossScale, double smoothing) {
         return switch (task) {
             case CAUSAL_LM -> Losses.causalLmSum(logits, labels, smoothing);
             case TOKEN_CLASSIFICATION -> Losses.tokenClassificationSum(logits, labels, smoothing);
-            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION -> Losses.classificationSum(logits, labels, smoothing);
+            case SEQUENCE_CLASSIFICATION ->
+                // a single output is a number, as Transformers has it
+                logits.size(1) == 1
+                        ? Losses.regressionSum(logits, labels)
+                        : Losses.classificationSum(logits, labels, smoothing);
+            case IMAGE_CLASSIFICATION -> Losses.classificationSum(logits, labels, smoothing);
         };
     }
 }

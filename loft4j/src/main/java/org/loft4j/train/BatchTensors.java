@@ -19,7 +19,8 @@ import org.loft4j.tensor.Tensors;
  * A batch on the device of the model; belongs to the open scope.
  *
  * @param input ids, a mask where something is padded, and token types of pairs; or pixels
- * @param labels int64 {@code (batch)} for classification, {@code (batch, seq)} where each token has one
+ * @param labels int64 {@code (batch)} for classification, {@code (batch, seq)} where each token has one; float32 {@code (batch)}
+ *     for regression
  */
 record BatchTensors(ModelInput input, Tensor labels) {
     static BatchTensors of(MiniBatch batch, Model model) {
@@ -46,9 +47,12 @@ record BatchTensors(ModelInput input, Tensor labels) {
         long[] types = batch.tokenTypeIds();
         boolean padded = batch.tokens() < (long) batch.rows() * batch.columns();
         Tensor ids = on(device, Tensors.of(batch.inputIds(), batch.rows(), batch.columns()));
-        Tensor labels = model.task().isOneLabelEach()
-                ? Tensors.of(batch.labels(), batch.rows())
-                : Tensors.of(batch.labels(), batch.rows(), batch.columns());
+        float[] scores = batch.scores();
+        Tensor labels = scores != null
+                ? Tensors.of(scores, batch.rows())
+                : model.task().isOneLabelEach()
+                        ? Tensors.of(batch.labels(), batch.rows())
+                        : Tensors.of(batch.labels(), batch.rows(), batch.columns());
         return new BatchTensors(
                 new TokenInput(
                         ids,

@@ -14,9 +14,11 @@ import org.loft4j.nn.Task;
 /**
  * The result of one pass over held-out data.
  *
- * @param loss mean over examples (classification) or target tokens (language model), in nats
+ * @param loss mean over examples (classification) or target tokens (language model), in nats; of a regression the mean squared
+ *     error
  * @param scores what else the task says, by name: {@code accuracy}, {@code macro_f1}, {@code matthews}; of entities,
- *     or of the second of two classes, {@code precision}, {@code recall}, {@code f1}; or {@code perplexity}
+ *     or of the second of two classes, {@code precision}, {@code recall}, {@code f1}; of a regression {@code pearson}, {@code spearmanr},
+ *     {@code mse}; or {@code perplexity}
  * @param count number of examples or target tokens behind the loss
  * @param seconds that the pass took
  * @param confusion of a classifier: which class was taken for which; null otherwise
@@ -42,9 +44,11 @@ public record Evaluation(
                         ? List.of("loss", "accuracy", "macro_f1", "precision", "recall", "f1")
                         : List.of("loss", "accuracy", "macro_f1");
             case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION ->
-                model.description().labels().size() == 2
-                        ? List.of("loss", "accuracy", "macro_f1", "matthews", "precision", "recall", "f1")
-                        : List.of("loss", "accuracy", "macro_f1", "matthews");
+                model.isRegression()
+                        ? List.of("loss", "pearson", "spearmanr", "mse")
+                        : model.description().labels().size() == 2
+                                ? List.of("loss", "accuracy", "macro_f1", "matthews", "precision", "recall", "f1")
+                                : List.of("loss", "accuracy", "macro_f1", "matthews");
         };
     }
 
@@ -103,6 +107,15 @@ public record Evaluation(
             scores.put("f1", entities.f1());
         }
         return new Evaluation(loss, scores, confusion.total(), seconds, confusion);
+    }
+
+    /** The scores of a regression. */
+    public static Evaluation regression(double loss, RegressionScore score, double seconds) {
+        Map<String, Double> scores = new LinkedHashMap<>();
+        scores.put("pearson", score.pearson());
+        scores.put("spearmanr", score.spearman());
+        scores.put("mse", score.mse());
+        return new Evaluation(loss, scores, score.count(), seconds);
     }
 
     /** The scores of a language model: {@code perplexity = exp(loss)}. */

@@ -77,6 +77,7 @@ public final class Evaluator {
         EntityScore entities = EntityScore.fits(model.description().labels())
                 ? new EntityScore(model.description().labels())
                 : null;
+        RegressionScore numbers = new RegressionScore();
         double sum = 0;
         long count = 0;
         int done = 0;
@@ -91,7 +92,9 @@ public final class Evaluator {
                 count += batch.targets();
                 for (Part part : judged(batch)) {
                     sum += part.loss();
-                    if (task != Task.CAUSAL_LM) {
+                    if (model.isRegression()) {
+                        numbers.add(part.scores(), part.told());
+                    } else if (task != Task.CAUSAL_LM) {
                         add(confusion, part.expected(), part.predicted());
                     }
                     if (task == Task.TOKEN_CLASSIFICATION && entities != null) {
@@ -102,6 +105,9 @@ public final class Evaluator {
         }
         double loss = sum / count;
         double seconds = (System.nanoTime() - start) / 1e9;
+        if (model.isRegression()) {
+            return Evaluation.regression(loss, numbers, seconds);
+        }
         return switch (task) {
             case CAUSAL_LM -> Evaluation.languageModel(loss, count, seconds);
             case TOKEN_CLASSIFICATION -> Evaluation.tokenClassification(loss, confusion, entities, seconds);
@@ -113,10 +119,18 @@ public final class Evaluator {
      * What came out for some rows of a batch.
      *
      * @param loss the sum over them
-     * @param expected classes, in order, and {@link Losses#IGNORED}; none of a language model
+     * @param expected classes, in order, and {@link Losses#IGNORED}; none of a language model and a regression
      * @param predicted classes
+     * @param scores the numbers of a regression, in order
+     * @param told what the model gives in their place
      */
-    private record Part(double loss, long[] expected, long[] predicted, int rows) {}
+    private record Part(double loss, long[] expected, long[] predicted, int rows, double[] scores, double[] told) {
+        private static final double[] NONE = {};
+
+        Part(double loss, long[] expected, long[] predicted, int rows) {
+            this(loss, expected, predicted, rows, NONE, NONE);
+        }
+    }
 
     /** A batch, its rows shared out over the lanes on the processor; in the order of the rows, whichever lane was first. */
     private List<Part> judged(MiniBatch batch) {
@@ -138,11 +152,19 @@ public final class Evaluator {
             return new Part(loss, new long[0], new long[0], 0);
         }
         Tensor logits = model.logits(rows.input());
+        double loss = BatchLoss.sum(model.task(), logits, rows.labels()).item_double();
+        if (model.isRegression()) {
+            return new Part(
+                    loss,
+                    new long[0],
+                    new long[0],
+                    0,
+                    Tensors.toDoubles(rows.labels()),
+                    Tensors.toDoubles(logits.flatten()));
+        }
         return new Part(
-                BatchLoss.sum(model.task(), logits, rows.labels()).item_double(),
-                Tensors.toLongs(rows.labels()),
-                Tensors.toLongs(logits.argmax(new LongOptional(-1), false)),
-                (int) rows.labels().size(0));
+                loss, Tensors.toLongs(rows.labels()), Tensors.toLongs(logits.argmax(new LongOptional(-1), false)), (int)
+                        rows.labels().size(0));
     }
 
     /**

@@ -49,7 +49,9 @@ final class ModelCard {
                 .append(" of the ")
                 .append(model.description().family())
                 .append(" model.\n\n");
-        if (!task.labels().isEmpty()) {
+        if (task.isRegression()) {
+            text.append("One output: a number for each text (regression).\n\n");
+        } else if (!task.labels().isEmpty()) {
             text.append("Labels: ").append(String.join(", ", task.labels())).append(".\n\n");
         }
         text.append("| setting | value |\n|---|---|\n");

@@ -85,13 +85,15 @@ final class RunCheck {
         }
         boolean classifies = model.task().isClassification();
         ModelDescription description = model.description();
-        String made =
-                rows.isTagged() ? "classifier of words" : rows.isClassification() ? "classifier" : "language model";
+        String made = rows.isTagged()
+                ? "classifier of words"
+                : rows.isRegression() ? "regression" : rows.isClassification() ? "classifier" : "language model";
         String wanted = model.task() == Task.TOKEN_CLASSIFICATION
                 ? "classifier of words"
-                : classifies ? "classifier" : "language model";
+                : model.isRegression() ? "regression" : classifies ? "classifier" : "language model";
         if (!made.equals(wanted)) {
-            problems.add("the " + kind + " data is for a " + made + ", but the model is a " + wanted);
+            problems.add("the " + kind + " data is for a " + made + ", but the model is "
+                    + (model.isRegression() ? "for regression: it has one output" : "a " + wanted));
             return;
         }
         if (rows.largestId() >= description.vocabularySize()) {
@@ -99,7 +101,7 @@ final class RunCheck {
                     + description.vocabularySize() + " tokens: the tokenizer is that of another model");
         }
         checkLengths(problems, kind, rows.lengths(), model);
-        if (classifies) {
+        if (classifies && !rows.isRegression()) {
             long largestClass = 0;
             for (int i = 0; i < rows.size(); i++) {
                 largestClass = Math.max(

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
@@ -89,8 +90,21 @@ public record TrainConfig(
         LoftSettings loft,
         PeerSettings peers) {
     /** The scores of all tasks, each of which can choose the best evaluation; {@link Evaluation#metrics} says which a model has. */
-    public static final List<String> METRICS =
-            List.of("loss", "accuracy", "macro_f1", "matthews", "perplexity", "precision", "recall", "f1");
+    public static final List<String> METRICS = List.of(
+            "loss",
+            "accuracy",
+            "macro_f1",
+            "matthews",
+            "perplexity",
+            "precision",
+            "recall",
+            "f1",
+            "pearson",
+            "spearmanr",
+            "mse");
+
+    /** Those of which a smaller value is better. */
+    private static final Set<String> ERRORS = Set.of("loss", "perplexity", "mse");
 
     /** The share of the steps over which the learning rate rises, where nothing else is asked for. */
     public static final double WARMUP_RATIO = 0.06;
@@ -166,7 +180,7 @@ public record TrainConfig(
 
     /** Whether a larger value of the metric is better. */
     static boolean largerIsBetter(String metric) {
-        return !metric.equals("loss") && !metric.equals("perplexity");
+        return !ERRORS.contains(metric);
     }
 
     /** The settings by their Hugging Face names, for the record of the run. */

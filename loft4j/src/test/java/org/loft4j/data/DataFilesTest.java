@@ -115,7 +115,7 @@ class DataFilesTest {
             {"text": " \\t ", "label": "a"}   | "text" is empty
             {"text": "a", "label": ""}        | "label" is empty
             {"text": "a", "label": null}      | "label" must be a name or a whole number, found null
-            {"text": "a", "label": 0.5}       | "label" must be a name or a whole number, found 0.5
+            {"text": "a", "label": 0.5}       | "label" must be a name or a whole number, found 0.5: a class is no fraction; --problem-type regression learns numbers
             {"text": "a", "label": {}}        | "label" must be a name or a whole number, found an object
             {"text": "a\\ud800"}              | "text" holds half a surrogate pair: \\ud800
             {"text": "a\\udc00\\ud800"}       | "text" holds half a surrogate pair: \\udc00

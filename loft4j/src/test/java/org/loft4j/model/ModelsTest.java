@@ -2,6 +2,7 @@ package org.loft4j.model;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -97,6 +98,7 @@ class ModelsTest {
                 "llama | num_key_value_heads | 3",
                 "bert | position_embedding_type | \"relative_key\"",
                 "bert | problem_type | \"regression\"",
+                "bert | problem_type | \"multi_label_classification\"",
                 "bert | is_decoder | true",
                 "bert | classifier_pooling | \"max\"",
                 "bert | hidden_dropout_prob | 1.5",
@@ -112,7 +114,7 @@ class ModelsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"bert_cls", "llama_gqa"})
-    void aModelWithOneOutputIsNoClassifierOfTextsButABaseForOne(String name) throws Exception {
+    void aModelWithOneOutputGivesANumberAndIsABaseForAClassifier(String name) throws Exception {
         Path reranker = copy(
                 Fixture.directory(name),
                 json -> {
@@ -121,16 +123,23 @@ class ModelsTest {
                 },
                 tensor -> tensor,
                 Dtype.F32);
-        ConfigException fault = assertThrows(ConfigException.class, () -> Models.open(reranker, CLASSIFIER));
-        assertEquals(
-                "id2label must name at least 2 classes, got [score] in " + reranker.resolve("config.json")
-                        + ": one output is a score and no class, so rerankers, reward models and regression are not"
-                        + " supported",
-                fault.getMessage());
-        assertThrows(ConfigException.class, () -> Models.initialise(reranker, CLASSIFIER));
+        assertTrue(Models.isRegression(reranker));
+        assertFalse(Models.isRegression(Fixture.directory(name)));
+        for (boolean read : new boolean[] {true, false}) {
+            try (Model model = read ? Models.open(reranker, CLASSIFIER) : Models.initialise(reranker, CLASSIFIER)) {
+                assertEquals(1, model.head().outFeatures());
+                assertEquals(List.of("score"), model.description().labels());
+                assertTrue(model.isRegression());
+            }
+        }
         try (Model model = Models.open(reranker, CLASSIFIER.withLabels(List.of("no", "yes")))) {
             assertEquals(2, model.head().outFeatures());
+            assertFalse(model.isRegression());
         }
+        Path other = copy(
+                reranker, json -> json.put("problem_type", "multi_label_classification"), tensor -> tensor, Dtype.F32);
+        ConfigException fault = assertThrows(ConfigException.class, () -> Models.open(other, CLASSIFIER));
+        assertTrue(fault.getMessage().startsWith("problem_type must be regression, got"), fault::getMessage);
         assertEquals(64, Models.hiddenSize(reranker));
     }
 

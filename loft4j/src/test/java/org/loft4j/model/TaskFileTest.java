@@ -40,6 +40,19 @@ class TaskFileTest {
     }
 
     @Test
+    void aRegressionIsWrittenAsSuchAndNothingElseIs() throws IOException {
+        TaskFile numbers = new TaskFile(Task.SEQUENCE_CLASSIFICATION, List.of("LABEL_0"), null, 64, null, null);
+        numbers.write(directory);
+        assertTrue(Files.readString(directory.resolve(TaskFile.NAME)).contains("\"regression\""));
+        assertEquals(numbers, TaskFile.read(directory));
+        assertTrue(TaskFile.read(directory).isRegression());
+        write("{\"task\": \"sequence_classification\", \"labels\": [\"a\", \"b\"], \"max_length\": 64,"
+                + " \"problem_type\": \"regression\"}");
+        var fault = assertThrows(CheckpointException.class, () -> TaskFile.read(directory));
+        assertTrue(fault.getMessage().contains("\"problem_type\" must be absent, or regression"), fault.getMessage());
+    }
+
+    @Test
     void aDateThatIsNoneIsRefused() throws IOException {
         write(
                 "{\"task\": \"causal_lm\", \"max_length\": 64, \"chat\": true, \"loss_on\": \"all\", \"chat_date\": \"today\"}");

@@ -57,6 +57,23 @@ class TrainedConfigTest {
         assertFalse(json.has("dtype"));
     }
 
+    /** As Transformers writes {@code num_labels=1}: the count is that of the names. */
+    @Test
+    void aRegressionHasOneLabelAndSaysSo() throws IOException {
+        Path from = config("qwen2", json -> json.put("num_labels", 3));
+        Path out = Files.createDirectories(folder.resolve("out"));
+        try (Model model = Models.initialise(
+                from, ModelOptions.of(Task.SEQUENCE_CLASSIFICATION).withLabels(List.of("LABEL_0")))) {
+            TrainedConfig.of(model, null, -1).write(out);
+        }
+        JsonObject json = Json.read(out.resolve("config.json"));
+        assertEquals("regression", json.requireString("problem_type"));
+        assertEquals("{\"0\":\"LABEL_0\"}", String.valueOf(json.node("id2label")));
+        assertEquals("{\"LABEL_0\":0}", String.valueOf(json.node("label2id")));
+        assertFalse(json.has("num_labels"));
+        assertEquals(true, Models.isRegression(out));
+    }
+
     private JsonObject written(Path from, Task task) throws IOException {
         ModelOptions options = ModelOptions.of(task);
         Path out = Files.createDirectories(folder.resolve("out"));

@@ -7,7 +7,7 @@ public final class Metric {
     private Metric() {}
 
     public static boolean largerIsBetter(String metric) {
-        return !metric.equals("loss") && !metric.equals("perplexity");
+        return !metric.equals("loss") && !metric.equals("perplexity") && !metric.equals("mse");
     }
 
     /** Whether it is a share that people give in percent. */

@@ -90,7 +90,7 @@ public record Summary(
         return new Summary(metric, sweep, against, standings, results);
     }
 
-    /** What is shown beside the metric: the loss; beside that the accuracy of a classifier, the perplexity of a language model. */
+    /** What is shown beside the metric: the loss; beside that the accuracy of a classifier, Pearson's correlation of a regression, the perplexity of a language model. */
     String otherMetric() {
         return other(results, metric);
     }
@@ -99,8 +99,10 @@ public record Summary(
         if (!metric.equals("loss")) {
             return "loss";
         }
-        boolean classifier = results.stream().anyMatch(run -> run.test().containsKey("accuracy"));
-        return classifier ? "accuracy" : "perplexity";
+        return List.of("accuracy", "pearson").stream()
+                .filter(name -> results.stream().anyMatch(run -> run.test().containsKey(name)))
+                .findFirst()
+                .orElse("perplexity");
     }
 
     private static List<TrialResult> atBest(List<TrialResult> runs, String metric, List<Long> sweep) {

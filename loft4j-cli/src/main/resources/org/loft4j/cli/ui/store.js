@@ -85,7 +85,7 @@ export class Run {
 
     /** The best evaluation by a metric, as {step, value}; null if there is none. */
     best(metric) {
-        const falling = metric === "loss" || metric === "perplexity";
+        const falling = ["loss", "perplexity", "mse"].includes(metric);
         let best = null;
         for (const line of this.evaluations) {
             const value = line["eval_" + metric];

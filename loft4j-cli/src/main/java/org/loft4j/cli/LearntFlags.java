@@ -1,0 +1,58 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Task;
+import picocli.CommandLine.Option;
+
+/** What is learnt of rows. */
+final class LearntFlags {
+    @Option(
+            names = "--task",
+            paramLabel = "TASK",
+            converter = Words.OfTask.class,
+            completionCandidates = WordLists.Tasks.class,
+            description = "What the model shall learn: causal-lm, sequence-classification (rows of text and label),"
+                    + " token-classification (rows of tokens and tags) or image-classification. Default: what"
+                    + " the adapter or config.json names, else what models of this family mostly do.")
+    @Nullable
+    Task asked;
+
+    @Option(
+            names = "--problem-type",
+            paramLabel = "TYPE",
+            converter = Words.OfProblemType.class,
+            completionCandidates = WordLists.ProblemTypes.class,
+            description =
+                    "What the labels of texts are: single_label_classification (classes), or regression (numbers, of"
+                            + " which the model learns to tell one for each text or pair of texts). Default: regression for a"
+                            + " classifier of texts that has one output in config.json, else single_label_classification.")
+    @Nullable
+    ProblemType problem;
+
+    void check(Problems problems) {
+        if (problem == ProblemType.REGRESSION && asked != null && asked != Task.SEQUENCE_CLASSIFICATION) {
+            problems.add("--problem-type regression is for --task sequence-classification, got --task " + asked.word());
+        }
+    }
+
+    /**
+     * The task, and what of it the model knows. Who asks for regression asks for a classifier of texts too.
+     *
+     * @param directory of the model
+     * @param usual the task where none is asked for and the directory has no config.json
+     */
+    LearntTask of(Path directory, Task usual) throws IOException {
+        boolean described = Files.exists(directory.resolve("config.json"));
+        Task task = asked != null
+                ? asked
+                : problem == ProblemType.REGRESSION
+                        ? Task.SEQUENCE_CLASSIFICATION
+                        : described ? Models.defaultTask(directory) : usual;
+        LearntTask known = LearntTask.of(directory, task);
+        return problem == null ? known : new LearntTask(task, known.modelLabels(), problem == ProblemType.REGRESSION);
+    }
+}

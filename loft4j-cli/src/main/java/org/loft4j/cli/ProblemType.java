@@ -1,0 +1,30 @@
+package org.loft4j.cli;
+
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import org.loft4j.ConfigException;
+
+/** What the labels of texts are, in the words of Transformers' {@code problem_type}. */
+enum ProblemType {
+    /** Classes, of which each text has one. */
+    SINGLE_LABEL_CLASSIFICATION,
+    /** Numbers. */
+    REGRESSION;
+
+    /** Reads a name such as {@code regression} or {@code single-label-classification}, in any case. */
+    static ProblemType parse(String name) {
+        for (ProblemType type : values()) {
+            if (type.word().equals(name.toLowerCase(Locale.ROOT).replace('-', '_'))) {
+                return type;
+            }
+        }
+        throw new ConfigException("problem_type must be one of "
+                + Arrays.stream(values()).map(ProblemType::word).collect(Collectors.joining(", ")) + ", got " + name);
+    }
+
+    /** The name on the command line and in files. */
+    String word() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+}

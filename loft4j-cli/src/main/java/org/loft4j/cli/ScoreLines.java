@@ -1,0 +1,26 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.AskedTexts.Asked;
+
+/** Prints the numbers that a model of one output gives texts. */
+record ScoreLines(PrintWriter out) {
+    /** @param json null where lines are printed: the number, the text and the second text of a pair */
+    void print(List<Asked> asked, List<Double> scores, @Nullable JsonElements json) throws IOException {
+        for (int i = 0; i < asked.size(); i++) {
+            if (json == null) {
+                String score = String.format(Locale.ROOT, "%.4f", scores.get(i));
+                out.println(score + PredictCommand.fields("text", asked.get(i)));
+            } else {
+                Map<String, Object> tree = PredictCommand.tree("text", asked.get(i));
+                tree.put("score", scores.get(i));
+                json.add(tree);
+            }
+        }
+    }
+}

@@ -1,0 +1,331 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code --problem-type regression}: how much alike two texts are, by the words that they share. */
+class RegressionEndToEndTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String STORIES = Fixtures.of("stories260K").toString();
+
+    @TempDir
+    Path folder;
+
+    /** The numbers are 0.5, 1.5, 2.5 and 3.5. */
+    private Path rows(String name) throws IOException {
+        StringBuilder csv = new StringBuilder("sentence1,sentence2,score\n");
+        for (int i = 0; i < 48; i++) {
+            int same = i % 4;
+            csv.append("red red red,")
+                    .append("red ".repeat(same))
+                    .append("blue ".repeat(3 - same))
+                    .append("ball ")
+                    .append(i)
+                    .append(',')
+                    .append(same + 0.5)
+                    .append('\n');
+        }
+        return Files.writeString(folder.resolve(name), csv);
+    }
+
+    private static String[] with(List<String> first, String... more) {
+        return Stream.concat(first.stream(), Stream.of(more)).toArray(String[]::new);
+    }
+
+    private static List<String> columns(Path rows) {
+        return List.of(
+                "--data",
+                rows.toString(),
+                "--text-column",
+                "sentence1",
+                "--text-pair-column",
+                "sentence2",
+                "--label-column",
+                "score");
+    }
+
+    private Captured train(String model, Path rows, String... more) {
+        List<String> call = Stream.concat(
+                        Stream.of("train", "--model", model, "--problem-type", "regression"),
+                        Stream.concat(
+                                columns(rows).stream(),
+                                Stream.of("--rank", "4", "--batch-size", "8", "--output", run().toString())))
+                .toList();
+        boolean named = List.of(more).contains("--method");
+        return Captured.loft(with(named ? call : List.of(with(call, "--method", "lora")), more));
+    }
+
+    private Path run() {
+        return folder.resolve("run");
+    }
+
+    private static JsonNode json(Path file) throws IOException {
+        return JSON.readTree(file.toFile());
+    }
+
+    @Test
+    void pairsAreLearntJudgedToldAndMerged() throws IOException {
+        Path rows = rows("rows.csv");
+        String model = TinyModels.encoder(folder.resolve("model")).toString();
+        String[] learnt = {
+            "--eval-data", rows.toString(), "--epochs", "40", "--learning-rate", "3e-3", "--head-learning-rate", "0.1"
+        };
+        Captured trained = train(model, rows, learnt);
+        assertEquals(0, trained.status(), trained.err());
+        assertTrue(trained.out().contains("  pearson ") && trained.out().contains("  spearmanr "), trained.out());
+        assertTrue(Files.readString(run().resolve("config.yaml")).contains("problem_type: regression"));
+        assertTrue(Files.readString(run().resolve("metrics.jsonl")).contains("\"eval_mse\""));
+        assertEquals(
+                "regression",
+                json(run().resolve("loft_task.json")).get("problem_type").asText());
+        List<String> eval = Stream.concat(
+                        Stream.of("eval", "--json", "--adapter", run().toString(), "--model", model),
+                        columns(rows).stream())
+                .toList();
+        JsonNode judged =
+                JSON.readTree(Captured.loft(eval.toArray(String[]::new)).out());
+        assertTrue(judged.get("pearson").asDouble() > 0.9, judged.toString());
+        assertTrue(judged.get("spearmanr").asDouble() > 0.8, judged.toString());
+        assertEquals(judged.get("loss").asDouble(), judged.get("mse").asDouble(), 1e-5);
+        assertFalse(judged.has("classes"), judged.toString());
+
+        Path merged = folder.resolve("merged");
+        Captured merge =
+                Captured.loft("merge", "--model", model, "--adapter", run().toString(), "--output", merged.toString());
+        assertEquals(0, merge.status(), merge.err());
+        JsonNode config = json(merged.resolve("config.json"));
+        assertEquals("regression", config.get("problem_type").asText());
+        assertEquals(1, config.get("id2label").size());
+        // without what the training left word of, the merged model is one of one output all the same
+        Files.delete(merged.resolve("loft_task.json"));
+        Captured told = Captured.loft(
+                "predict", "--model", merged.toString(), "--text", "red red red", "--text-pair", "red red red ball");
+        assertEquals(0, told.status(), told.err());
+        assertTrue(told.out().matches("-?[0-9]+\\.[0-9]{4}\tred red red\tred red red ball\n"), told.out());
+        Captured inJson = Captured.loft(
+                "predict",
+                "--json",
+                "--adapter",
+                run().toString(),
+                "--model",
+                model,
+                "--text",
+                "red red red",
+                "--text-pair",
+                "red red red ball");
+        JsonNode prediction = JSON.readTree(inJson.out()).at("/predictions/0");
+        assertEquals(List.of("text", "text_pair", "score"), names(prediction));
+        assertEquals(
+                Double.parseDouble(told.out().split("\t")[0]),
+                prediction.get("score").asDouble(),
+                1e-3);
+        // a model of one output goes on with numbers without being asked
+        List<String> further = Stream.concat(
+                        Stream.of("train", "--model", merged.toString(), "--method", "full", "--max-steps", "1"),
+                        columns(rows).stream())
+                .toList();
+        Captured more =
+                Captured.loft(with(further, "--output", folder.resolve("more").toString()));
+        assertEquals(0, more.status(), more.err());
+        assertEquals(
+                "regression",
+                json(folder.resolve("more/config.json")).get("problem_type").asText());
+        Captured classes = Captured.loft(with(
+                further,
+                "--problem-type",
+                "single_label_classification",
+                "--output",
+                folder.resolve("classes").toString()));
+        assertEquals(0, classes.status(), classes.err());
+        assertTrue(classes.err().contains("the labels are numbers, and are learnt as 4 classes"), classes.err());
+        assertEquals(
+                4, json(folder.resolve("classes/config.json")).get("id2label").size());
+    }
+
+    private static List<String> names(JsonNode object) {
+        return object.properties().stream().map(java.util.Map.Entry::getKey).toList();
+    }
+
+    @Test
+    void aStoppedRunGoesOnToTheSameNumbers() throws IOException {
+        Path rows = rows("rows.csv");
+        String model = TinyModels.encoder(folder.resolve("model")).toString();
+        String[] all = {"--eval-share", "0.2", "--max-steps", "8", "--save-steps", "4", "--eval-steps", "4"};
+        assertEquals(0, train(model, rows, all).status());
+        byte[] whole = Files.readAllBytes(run().resolve("adapter_model.safetensors"));
+        // as a kill behind the first checkpoint would leave it
+        try (Stream<Path> files = Files.walk(run())) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                boolean kept = file.startsWith(run().resolve("checkpoint-4"))
+                        || file.endsWith("config.yaml")
+                        || file.endsWith("metrics.jsonl");
+                if (!kept) {
+                    Files.delete(file);
+                }
+            }
+        }
+        Files.delete(run().resolve("checkpoint-8"));
+        Captured resumed =
+                Captured.loft("train", "--config", run().resolve("config.yaml").toString(), "--resume");
+        assertEquals(0, resumed.status(), resumed.err());
+        assertTrue(resumed.err().contains("going on after step 4"), resumed.err());
+        assertTrue(java.util.Arrays.equals(whole, Files.readAllBytes(run().resolve("adapter_model.safetensors"))));
+        Files.writeString(rows, Files.readString(rows).replaceFirst("0\\.5\n", "0.6\n"));
+        Captured other =
+                Captured.loft("train", "--config", run().resolve("config.yaml").toString(), "--resume");
+        assertTrue(other.status() != 0, "the numbers are others");
+    }
+
+    @Test
+    void aDecoderLearnsFromRowsThatAreReadAsTheyAreLearntAndInFewerBits() throws IOException {
+        Path rows = rows("rows.csv");
+        Captured call =
+                train(STORIES, rows, "--streaming", "--eval-share", "0.2", "--load-in", "8bit", "--max-steps", "3");
+        assertEquals(0, call.status(), call.err());
+        assertTrue(call.out().contains("  mse "), call.out());
+        Captured told = Captured.loft(
+                "predict",
+                "--model",
+                STORIES,
+                "--adapter",
+                run().toString(),
+                "--text",
+                "a red ball",
+                "--text-pair",
+                "a blue one");
+        assertTrue(told.out().matches("-?[0-9]+\\.[0-9]{4}\ta red ball\ta blue one\n"), told.out() + told.err());
+    }
+
+    @Test
+    void rowsThatAreNoNumbersAreRefusedOrLeftOut() throws IOException {
+        Path rows = rows("rows.csv");
+        Files.writeString(rows, Files.readString(rows) + "a,b,high\na,b,nan\n");
+        String model = TinyModels.encoder(folder.resolve("model")).toString();
+        String fault = rows + ", line 50: label \"high\" must be a finite number";
+        for (String[] way : List.of(new String[0], new String[] {"--streaming"})) {
+            Captured refused = train(model, rows, way);
+            assertEquals(1, refused.status(), refused.err());
+            assertTrue(refused.err().contains(fault), refused.err());
+            assertFalse(Files.exists(run().resolve("config.yaml")), "refused, and yet begun");
+        }
+        Captured kept = train(model, rows, "--skip-faulty-rows", "--max-steps", "1");
+        assertEquals(0, kept.status(), kept.err());
+        assertTrue(kept.err().contains("2 training rows are left out"), kept.err());
+        List<String> check = Stream.concat(Stream.of("data", "check", "--model", model), columns(rows).stream())
+                .toList();
+        Captured checked = Captured.loft(with(check, "--problem-type", "regression"));
+        assertEquals(1, checked.status(), checked.err());
+        assertTrue(checked.out().contains(fault) && checked.out().contains("2 faults stop a training"), checked.out());
+        Captured hinted = Captured.loft(check.toArray(String[]::new));
+        assertFalse(hinted.out().contains(fault), hinted.out());
+    }
+
+    @Test
+    void whatDoesNotGoWithNumbersIsRefused() throws IOException {
+        Path rows = rows("rows.csv");
+        String model = TinyModels.encoder(folder.resolve("model")).toString();
+        for (String how : List.of("blocks", "examples")) {
+            Captured packed = train(model, rows, "--packing", how);
+            assertTrue(
+                    packed.err().contains("packing is for language models, but the data is for a regression"),
+                    packed.err());
+        }
+        Captured task = train(STORIES, rows, "--task", "causal-lm");
+        assertEquals(2, task.status());
+        assertTrue(
+                task.err().contains("--problem-type regression is for --task sequence-classification, got"),
+                task.err());
+        Captured several = train(model, rows, "--problem-type", "multi_label_classification");
+        assertEquals(2, several.status());
+        assertTrue(
+                several.err().contains("problem_type must be one of single_label_classification, regression, got"),
+                several.err());
+        Captured metric = train(model, rows, "--eval-data", rows.toString(), "--metric-for-best", "accuracy");
+        assertEquals(2, metric.status());
+        assertTrue(metric.err().contains("must be one of loss, pearson, spearmanr, mse for this task"), metric.err());
+        Captured dry = train(model, rows, "--dry-run", "--max-steps", "2");
+        assertEquals(0, dry.status(), dry.err());
+    }
+
+    @Test
+    void methodsAreComparedByNumbers() throws IOException {
+        Path rows = rows("rows.csv");
+        Path model = TinyModels.encoder(folder.resolve("model"));
+        Path output = folder.resolve("compared");
+        List<String> call = Stream.concat(
+                        Stream.of(
+                                "compare",
+                                "--model",
+                                model.toString(),
+                                "--problem-type",
+                                "regression",
+                                "--eval-data",
+                                rows.toString(),
+                                "--test-data",
+                                rows.toString(),
+                                "--methods",
+                                "lora,full",
+                                "--learning-rates",
+                                "1e-3,1e-2",
+                                "--max-steps",
+                                "12",
+                                "--output",
+                                output.toString()),
+                        columns(rows).stream())
+                .toList();
+        Captured compared = Captured.loft(call.toArray(String[]::new));
+        assertEquals(0, compared.status(), compared.err());
+        assertTrue(compared.out().contains("test loss") && compared.out().contains("test pearson"), compared.out());
+        Captured byError =
+                Captured.loft("compare", "--output", output.toString(), "--report-only", "--metric", "mse", "--json");
+        JsonNode summary = JSON.readTree(byError.out());
+        for (JsonNode standing : summary.get("standings")) {
+            double chosen = standing.get("learning_rate").asDouble();
+            double best = Double.POSITIVE_INFINITY;
+            double rate = 0;
+            for (JsonNode run : summary.get("runs")) {
+                double mse = run.at("/validation/mse").asDouble();
+                if (run.get("method").equals(standing.get("method")) && mse < best) {
+                    best = mse;
+                    rate = run.get("learning_rate").asDouble();
+                }
+            }
+            assertEquals(rate, chosen, 0, "the smaller error is better: " + summary);
+        }
+    }
+
+    /** As {@code cross-encoder/ms-marco-*} and the like are: one output, and no word of what it is for. */
+    @Test
+    void aRerankerOfTheHubTellsItsNumber() throws IOException {
+        Path rows = rows("rows.csv");
+        Path base = TinyModels.encoder(folder.resolve("model"));
+        assertEquals(
+                0,
+                train(base.toString(), rows, "--method", "full", "--max-steps", "1")
+                        .status());
+        Files.delete(run().resolve("loft_task.json"));
+        ObjectNode config = (ObjectNode) json(run().resolve("config.json"));
+        config.remove("problem_type");
+        JSON.writeValue(run().resolve("config.json").toFile(), config);
+        Captured told = Captured.loft("predict", "--model", run().toString(), "--text", "ball", "--text-pair", "red");
+        assertEquals(0, told.status(), told.err());
+        assertTrue(told.out().matches("-?[0-9]+\\.[0-9]{4}\tball\tred\n"), told.out());
+        Captured shown = Captured.loft(
+                with(Stream.concat(Stream.of("inspect", "--model", run().toString()), columns(rows).stream())
+                        .toList()));
+        assertEquals(0, shown.status(), shown.err());
+        assertTrue(shown.out().contains("label 0.5"), shown.out());
+    }
+}

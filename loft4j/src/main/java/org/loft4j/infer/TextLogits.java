@@ -1,0 +1,129 @@
+package org.loft4j.infer;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+import org.loft4j.Checks;
+import org.loft4j.ConfigException;
+import org.loft4j.data.Encoded;
+import org.loft4j.data.TextPair;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.TokenInput;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** Takes texts, or pairs of texts, through a model in batches, for what its logits say of each. */
+final class TextLogits {
+    private final Model model;
+    private final Tokenizer tokenizer;
+    private final int maxLength;
+    private final int batchSize;
+    // a tokenizer that puts special tokens around a text has tokens for every text
+    private final boolean addsTokens;
+
+    /**
+     * The model in evaluation mode and the tokenizer stay the caller's.
+     *
+     * @param maxLength longer texts are cut to so many tokens
+     * @param batchSize texts that go through the model at once
+     */
+    TextLogits(Model model, Tokenizer tokenizer, int maxLength, int batchSize) {
+        Checks.atLeast("max_length", maxLength, 1);
+        Checks.atLeast("batch_size", batchSize, 1);
+        this.model = model;
+        this.tokenizer = tokenizer;
+        this.maxLength = maxLength;
+        this.batchSize = batchSize;
+        this.addsTokens = tokenizer.encode("", true).length > 0;
+    }
+
+    /** Whether the tokenizer makes at least one token of a text, without which nothing can be said of it. */
+    boolean hasTokens(String text) {
+        return addsTokens || tokenizer.encode(text, true).length > 0;
+    }
+
+    /**
+     * What is said of each text, in their order.
+     *
+     * @param said what logits {@code (rows, labels)} say of some rows, in their order
+     * @throws ConfigException at a text without tokens; the message has its index
+     */
+    <T> List<T> ofTexts(List<String> texts, Function<Tensor, List<T>> said) {
+        return of(
+                texts.stream()
+                        .map(text -> new Encoded(tokenizer.encodeTruncated(text, maxLength), new long[0]))
+                        .toList(),
+                said);
+    }
+
+    /** The same of pairs. A pair that is too long loses tokens at the end of the longer text. */
+    <T> List<T> ofPairs(List<TextPair> pairs, Function<Tensor, List<T>> said) {
+        return of(
+                pairs.stream()
+                        .map(pair -> tokenizer.encodeTruncated(pair, maxLength))
+                        .toList(),
+                said);
+    }
+
+    private <T> List<T> of(List<Encoded> rows, Function<Tensor, List<T>> said) {
+        for (int i = 0; i < rows.size(); i++) {
+            if (rows.get(i).ids().length == 0) {
+                throw new ConfigException("a text without tokens cannot be classified: the one with index " + i + " of "
+                        + rows.size() + ", counted from 0");
+            }
+        }
+        // rows of similar length share a batch, for less padding
+        int[] order = IntStream.range(0, rows.size())
+                .boxed()
+                .sorted(Comparator.comparingInt(i -> rows.get(i).ids().length))
+                .mapToInt(i -> i)
+                .toArray();
+        List<T> all = new ArrayList<>();
+        for (int start = 0; start < order.length; start += batchSize) {
+            int[] batch = Arrays.copyOfRange(order, start, Math.min(order.length, start + batchSize));
+            all.addAll(batch(Arrays.stream(batch).mapToObj(rows::get).toList(), said));
+        }
+        List<T> inOrder = new ArrayList<>(all);
+        for (int i = 0; i < order.length; i++) {
+            inOrder.set(order[i], all.get(i));
+        }
+        return Collections.unmodifiableList(inOrder);
+    }
+
+    private <T> List<T> batch(List<Encoded> rows, Function<Tensor, List<T>> said) {
+        int columns = rows.stream().mapToInt(row -> row.ids().length).max().orElse(0);
+        long[] ids = new long[rows.size() * columns];
+        long[] mask = new long[ids.length];
+        long[] types = new long[ids.length];
+        Arrays.fill(ids, tokenizer.padId());
+        for (int i = 0; i < rows.size(); i++) {
+            Encoded row = rows.get(i);
+            System.arraycopy(row.ids(), 0, ids, i * columns, row.ids().length);
+            Arrays.fill(mask, i * columns, i * columns + row.ids().length, 1);
+            if (row.tokenTypeIds() != null) {
+                System.arraycopy(row.tokenTypeIds(), 0, types, i * columns, row.ids().length);
+            }
+        }
+        boolean typed = rows.stream().anyMatch(row -> row.tokenTypeIds() != null);
+        try (NativeScope scope = new NativeScope();
+                NoGradGuard noGrad = new NoGradGuard()) {
+            TokenInput input = new TokenInput(
+                    onDevice(ids, rows.size(), columns),
+                    onDevice(mask, rows.size(), columns),
+                    typed ? onDevice(types, rows.size(), columns) : null);
+            return said.apply(model.logits(input));
+        }
+    }
+
+    private Tensor onDevice(long[] values, long rows, long columns) {
+        return Tensors.of(values, rows, columns).to(model.description().device().torch(), Dtype.I64.scalarType());
+    }
+}
