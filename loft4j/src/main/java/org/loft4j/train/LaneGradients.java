@@ -4,9 +4,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.LongSummaryStatistics;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.FunctionPreHook;
+import org.bytedeco.pytorch.Node;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorBase;
-import org.bytedeco.pytorch.VoidTensorHook;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.DeviceSpec;
@@ -49,7 +52,12 @@ final class LaneGradients implements AutoCloseable {
         // a lane adds up the head of a half type in float32 (nn.LanguageModelLoss)
         long numbers = model.description().dtype().isHalf() ? 2 : 1;
         this.mostLanes = onProcessor ? most / Math.max(1, numbers * elements.getMax()) : 1;
-        this.mostWaiting = Math.max(LITTLE, elements.getSum() / PART);
+        this.mostWaiting = mostWaiting(elements.getSum());
+    }
+
+    /** Elements of all lanes together that may wait to be added, where so many are trained. */
+    static long mostWaiting(long trained) {
+        return Math.max(LITTLE, trained / PART);
     }
 
     /**
@@ -111,32 +119,40 @@ final class LaneGradients implements AutoCloseable {
         return lanes > mostLanes ? 1 : lanes;
     }
 
-    /** Hears of the gradient of one leaf before it is added up. */
-    private final class Hook extends VoidTensorHook {
+    /** Takes the gradient of one leaf before it is added up: from a lane nothing reaches the leaf. */
+    private final class Hook extends FunctionPreHook {
         private final int leaf;
-        private final int position;
+        private final Node accumulator;
 
         private Hook(int leaf) {
             this.leaf = leaf;
             NativeScope.keep(this);
-            this.position = leaves.get(leaf).register_hook(this);
+            try (NativeScope scope = new NativeScope();
+                    AutoGradMode recording = new AutoGradMode(true)) {
+                // a leaf has no other as long as somebody holds this one
+                Node user = torch.alias(leaves.get(leaf)).grad_fn();
+                this.accumulator = NativeScope.keep(user.next_edge(0).function());
+            }
+            accumulator.add_pre_hook(this);
         }
 
         @Override
-        public void call(TensorBase arrival) {
-            // the handle is ours to close, as in nn.AutogradFunction
-            try (arrival) {
-                Share mine = share.get();
-                if (mine != null) {
-                    try (NativeScope scope = new NativeScope()) {
-                        mine.sums.add(mine.lane, leaf, new Tensor(arrival));
-                    }
-                }
+        public TensorVector apply(TensorVector arrivals) {
+            Share mine = share.get();
+            Tensor arrival = arrivals.get(0);
+            if (mine == null || !arrival.defined()) {
+                return arrivals;
             }
+            try (NativeScope scope = new NativeScope()) {
+                Tensor gradient = new Tensor(arrival);
+                arrival.reset();
+                mine.sums.add(mine.lane, leaf, gradient);
+            }
+            return arrivals;
         }
 
         private void remove() {
-            leaves.get(leaf).remove_hook(position);
+            accumulator.close();
             close();
         }
     }

@@ -10,6 +10,7 @@ import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 
 /**
@@ -149,7 +150,9 @@ final class LaneSums implements AutoCloseable {
 
         private void add(Tensor share) {
             try (share) {
-                if (total == null) {
+                if (total == null && isOursAlone(share)) {
+                    total = NativeScope.keep(new Tensor(share));
+                } else if (total == null) {
                     // in the layout of the leaf, as autograd has it
                     total = NativeScope.keep(torch.empty_like(leaf).copy_(share));
                 } else {
@@ -160,7 +163,17 @@ final class LaneSums implements AutoCloseable {
             }
         }
 
-        /** In place of what autograd has added up in the order in which it came. */
+        /** Whether nobody else reads the share, and it is all that its memory holds, in the layout of the leaf. */
+        private boolean isOursAlone(Tensor share) {
+            return share.use_count() == 1
+                    && share.storage().use_count() == 1
+                    && share.storage().nbytes() == share.nbytes()
+                    && Dtype.of(share) == Dtype.of(leaf)
+                    && share.is_contiguous()
+                    && leaf.is_contiguous();
+        }
+
+        /** The leaf has had no gradient meanwhile. */
         void deliver() {
             if (total != null) {
                 leaf.mutable_grad().put(total);

@@ -26,7 +26,7 @@ import org.loft4j.tensor.Lanes;
  * @param weights of the model
  * @param adapter factors, and copies of modules that are trained in full beside them
  * @param optimizer its state
- * @param gradients of what is trained, and what autograd adds up beside those of a model that is trained itself
+ * @param gradients of what is trained, and what waits to be added to those of a model that is trained itself
  * @param activations kept for the backward pass, over all layers
  * @param loss logits and their gradient, at the largest number of positions at a time
  * @param layer what one layer holds beside that, while it is computed or goes backward
@@ -163,7 +163,7 @@ public record MemoryEstimate(
                     weightBytes(),
                     factors * wide + savedInFull * size,
                     state,
-                    movingElements(factors) * wide + trained * bytesOfGradient(),
+                    movingElements(factors) * wide + gradients(trained),
                     again ? inputs : kept,
                     loss(tokens) + head(tokens),
                     own,
@@ -171,11 +171,11 @@ public record MemoryEstimate(
                     plan.config().saveInBackground() ? saved(factors, savedInFull) + state : 0);
         }
 
-        /** Of what is trained in full: half types of several micro-batches are added up in float32, in lanes beside autograd's own. */
-        private int bytesOfGradient() {
-            boolean inLanes = model.description().device().kind() == DeviceSpec.Kind.CPU;
+        /** Of what is trained in full: half types of several micro-batches are added up in float32, and in lanes a part waits. */
+        private long gradients(long trained) {
             boolean several = plan.config().gradientAccumulationSteps() > 1;
-            return several && inLanes ? size + wide : 2 * size;
+            long waiting = lanes() > 1 ? Math.min(trained, LaneGradients.mostWaiting(trained)) : 0;
+            return trained * (several ? wide : size) + waiting * size;
         }
 
         private long saved(long factors, long savedInFull) {
