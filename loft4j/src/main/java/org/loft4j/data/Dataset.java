@@ -5,7 +5,6 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -70,7 +69,7 @@ public final class Dataset implements Examples {
             classes[i] = labels.index(row);
             texts.add(row);
         }
-        return ofTexts(texts, classes, null, tokenizer, maxLength);
+        return ofTexts(EncodedTexts.of(texts, tokenizer, maxLength), classes, null);
     }
 
     /**
@@ -84,54 +83,16 @@ public final class Dataset implements Examples {
         var texts = new ArrayList<LabeledText>();
         var scores = new float[rows.size()];
         for (int i = 0; i < scores.length; i++) {
-            LabeledText row = Labels.labeled(rows.get(i));
+            LabeledText row = Labels.labeled(rows.get(i), "a regression");
             scores[i] = Scores.of(row);
             texts.add(row);
         }
-        return ofTexts(texts, null, scores, tokenizer, maxLength);
+        return ofTexts(EncodedTexts.of(texts, tokenizer, maxLength), null, scores);
     }
 
-    private static Dataset ofTexts(
-            List<LabeledText> texts,
-            int @Nullable [] classes,
-            float @Nullable [] scores,
-            Tokenizer tokenizer,
-            int maxLength)
-            throws IOException {
-        boolean pairs = texts.stream().anyMatch(row -> row.textPair() != null);
-        if (pairs) {
-            tokenizer.requireRoomForPair(maxLength);
-        }
-        var ids = new int[texts.size()][];
-        var secondFrom = new int[ids.length];
-        var cuts = new TruncationCount();
-        List<Optional<EncodedText>> encoded = texts.parallelStream()
-                .map(row -> Optional.ofNullable(encoded(row, tokenizer, maxLength)))
-                .toList();
-        for (int i = 0; i < ids.length; i++) {
-            boolean pair = texts.get(i).textPair() != null;
-            Origin origin = texts.get(i).origin();
-            EncodedText text = encoded.get(i)
-                    .orElseThrow(() -> origin.fault(
-                            "the tokenizer finds no tokens in " + (pair ? "one of the texts" : "the text")));
-            ids[i] = text.ids();
-            secondFrom[i] = text.secondFrom();
-            cuts.add(text.lost(), false);
-        }
-        return new Dataset(ids, pairs ? secondFrom : null, classes, scores, new int[0][], null, cuts.total(), null, 0);
-    }
-
-    /** Null where a text has no tokens. */
-    private static @Nullable EncodedText encoded(LabeledText row, Tokenizer tokenizer, int maxLength) {
-        if (row.textPair() != null) {
-            return tokenizer.tokenize(row.text(), row.textPair(), maxLength);
-        }
-        TokenizedText text = tokenizer.tokenize(row.text());
-        if (text.content().length == 0) {
-            return null;
-        }
-        int[] kept = text.truncate(maxLength).ids();
-        return new EncodedText(kept, kept.length, text.ids().length - kept.length);
+    private static Dataset ofTexts(EncodedTexts texts, int @Nullable [] classes, float @Nullable [] scores) {
+        return new Dataset(
+                texts.ids(), texts.secondFrom(), classes, scores, new int[0][], null, texts.truncations(), null, 0);
     }
 
     /**
@@ -377,6 +338,7 @@ public final class Dataset implements Examples {
                 + HeapSize.of(loss)
                 + (tags == null ? 0 : HeapSize.of(tags))
                 + (classes == null ? 0 : HeapSize.ofInts(classes.length))
+                + (scores == null ? 0 : HeapSize.ofInts(scores.length))
                 + (secondFrom == null ? 0 : HeapSize.ofInts(secondFrom.length));
     }
 

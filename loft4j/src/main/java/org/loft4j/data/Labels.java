@@ -141,10 +141,15 @@ public final class Labels {
     }
 
     static LabeledText labeled(Row row) throws DataException {
+        return labeled(row, "a classifier");
+    }
+
+    /** @param learner who needs the label, for the message */
+    static LabeledText labeled(Row row, String learner) throws DataException {
         if (row instanceof LabeledText labeled) {
             return labeled;
         }
-        throw row.origin().fault("has no label: a classifier needs rows with \"text\" and \"label\"");
+        throw row.origin().fault("has no label: " + learner + " needs rows with \"text\" and \"label\"");
     }
 
     /** The names by index. */

@@ -60,13 +60,8 @@ public final class Scorer implements AutoCloseable {
     }
 
     private static Scorer open(OpenModel.Place place, DeviceSpec device, @Nullable Dtype dtype) throws IOException {
-        OpenModel opened = OpenModel.open(place, Task.SEQUENCE_CLASSIFICATION, device, dtype);
-        try {
-            return new Scorer(opened);
-        } catch (RuntimeException | Error e) {
-            opened.close();
-            throw e;
-        }
+        return OpenModel.open(place, Task.SEQUENCE_CLASSIFICATION, device, dtype)
+                .into(Scorer::new);
     }
 
     /** The number of one text. */
@@ -81,10 +76,7 @@ public final class Scorer implements AutoCloseable {
      * @throws IllegalStateException if it was closed
      */
     public List<Double> score(List<String> some) {
-        return turns.use(() -> {
-            List<String> read = List.copyOf(some);
-            return turns.apart(() -> texts.score(read));
-        });
+        return turns.ask(some, texts::score);
     }
 
     /** The number of a pair of texts, such as a question and an answer, by a model that was trained on pairs. */
@@ -100,10 +92,7 @@ public final class Scorer implements AutoCloseable {
      * @throws IllegalStateException if it was closed
      */
     public List<Double> scorePairs(List<TextPair> some) {
-        return turns.use(() -> {
-            List<TextPair> read = List.copyOf(some);
-            return turns.apart(() -> texts.scorePairs(read));
-        });
+        return turns.ask(some, texts::scorePairs);
     }
 
     /** Waits for the answer in progress, refuses those that wait for their turn, and frees the model. */

@@ -76,7 +76,7 @@ final class TextLogits {
     private <T> List<T> of(List<Encoded> rows, Function<Tensor, List<T>> said) {
         for (int i = 0; i < rows.size(); i++) {
             if (rows.get(i).ids().length == 0) {
-                throw new ConfigException("a text without tokens cannot be classified: the one with index " + i + " of "
+                throw new ConfigException("a text without tokens cannot be judged: the one with index " + i + " of "
                         + rows.size() + ", counted from 0");
             }
         }

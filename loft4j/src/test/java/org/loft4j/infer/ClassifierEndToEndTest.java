@@ -180,8 +180,7 @@ class ClassifierEndToEndTest {
             String message = assertThrows(
                             ConfigException.class, () -> classifier.classify(List.of("the cat", "", "a mat")))
                     .getMessage();
-            assertEquals(
-                    "a text without tokens cannot be classified: the one with index 1 of 3, counted from 0", message);
+            assertEquals("a text without tokens cannot be judged: the one with index 1 of 3, counted from 0", message);
             assertThrows(ConfigException.class, () -> classifier.classify(""));
         }
     }

@@ -1,0 +1,53 @@
+package org.loft4j.data;
+
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.DataException;
+
+/**
+ * The tokens of texts, or of pairs of texts, of which each has one label.
+ *
+ * @param ids of each text
+ * @param secondFrom where token type 1 begins in each; null where there are no pairs
+ * @param truncations what did not fit into the greatest length
+ */
+record EncodedTexts(int[][] ids, int @Nullable [] secondFrom, Truncations truncations) {
+    /** @throws DataException at a text without tokens */
+    static EncodedTexts of(List<LabeledText> texts, Tokenizer tokenizer, int maxLength) throws DataException {
+        boolean pairs = texts.stream().anyMatch(row -> row.textPair() != null);
+        if (pairs) {
+            tokenizer.requireRoomForPair(maxLength);
+        }
+        var ids = new int[texts.size()][];
+        var secondFrom = new int[ids.length];
+        var cuts = new TruncationCount();
+        List<Optional<EncodedText>> encoded = texts.parallelStream()
+                .map(row -> Optional.ofNullable(encoded(row, tokenizer, maxLength)))
+                .toList();
+        for (int i = 0; i < ids.length; i++) {
+            boolean pair = texts.get(i).textPair() != null;
+            Origin origin = texts.get(i).origin();
+            EncodedText text = encoded.get(i)
+                    .orElseThrow(() -> origin.fault(
+                            "the tokenizer finds no tokens in " + (pair ? "one of the texts" : "the text")));
+            ids[i] = text.ids();
+            secondFrom[i] = text.secondFrom();
+            cuts.add(text.lost(), false);
+        }
+        return new EncodedTexts(ids, pairs ? secondFrom : null, cuts.total());
+    }
+
+    /** Null where a text has no tokens. */
+    private static @Nullable EncodedText encoded(LabeledText row, Tokenizer tokenizer, int maxLength) {
+        if (row.textPair() != null) {
+            return tokenizer.tokenize(row.text(), row.textPair(), maxLength);
+        }
+        TokenizedText text = tokenizer.tokenize(row.text());
+        if (text.content().length == 0) {
+            return null;
+        }
+        int[] kept = text.truncate(maxLength).ids();
+        return new EncodedText(kept, kept.length, text.ids().length - kept.length);
+    }
+}
