@@ -177,7 +177,7 @@ final class EvalCommand implements Verb {
                 tree.put("classes", classes.classes());
                 tree.put("confusion_matrix", classes.matrix());
             }
-            out.println(Json.text(tree));
+            out.println(Json.text(Objects.requireNonNull(Json.finite(tree))));
             return;
         }
         Table table = new Table("score", ">value");

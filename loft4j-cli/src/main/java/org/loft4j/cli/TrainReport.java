@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.Pasted;
+import org.loft4j.io.Json;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.train.TrainConfig;
@@ -98,8 +99,8 @@ record TrainReport(String model, Path output, TrainConfig config) {
         tree.put("skipped_steps", result.skippedSteps());
         tree.put("best_step", result.bestStep());
         tree.put("result_step", result.resultStep());
-        tree.put("last_evaluation", result.lastEvaluation());
-        tree.put("best_evaluation", result.bestEvaluation());
+        tree.put("last_evaluation", Json.finite(result.lastEvaluation()));
+        tree.put("best_evaluation", Json.finite(result.bestEvaluation()));
         tree.put("seconds", result.seconds());
         tree.put("peak_resident_bytes", result.peakResidentBytes());
         tree.put("output_dir", result.output().toString());

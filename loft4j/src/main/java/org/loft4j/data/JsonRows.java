@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -19,8 +20,10 @@ import org.loft4j.FileFault;
 
 /** Rows out of JSON Lines, or out of one JSON array of objects. */
 final class JsonRows {
+    // Python and DuckDB write NaN and Infinity; a column that nobody asks for may hold one
     static final ObjectMapper MAPPER = new ObjectMapper(JsonFactory.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
             .streamReadConstraints(StreamReadConstraints.builder()
                     .maxStringLength(Integer.MAX_VALUE)
                     .build())
@@ -257,9 +260,13 @@ final class JsonRows {
             return value.asText();
         }
         throw origin.fault("\"" + key + "\" must be a name or a whole number, found " + describe(value)
-                + (value != null && value.isNumber() && rows.kind() instanceof RowKind.Labeled
+                + (value != null && isFraction(value) && rows.kind() instanceof RowKind.Labeled
                         ? ": a class is no fraction; --problem-type regression learns numbers"
                         : ""));
+    }
+
+    private static boolean isFraction(JsonNode value) {
+        return value.isNumber() && Double.isFinite(value.doubleValue());
     }
 
     private static String describe(@Nullable JsonNode value) {

@@ -21,7 +21,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.DoubleStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.FileFault;
@@ -127,6 +132,29 @@ public final class Json {
     /** The same on one line, without a line end: for JSON Lines. */
     public static String text(Object tree) throws IOException {
         return MAPPER.writeValueAsString(tree);
+    }
+
+    /** The same tree of maps, lists and values with null in place of a number that is not finite, for which JSON has no word. */
+    public static @Nullable Object finite(@Nullable Object tree) {
+        if (tree instanceof Double number) {
+            return Double.isFinite(number) ? number : null;
+        }
+        if (tree instanceof double[] numbers) {
+            return DoubleStream.of(numbers).allMatch(Double::isFinite)
+                    ? numbers
+                    : finite(DoubleStream.of(numbers).boxed().toList());
+        }
+        if (tree instanceof Map<?, ?> map) {
+            Map<Object, @Nullable Object> finite = new LinkedHashMap<>();
+            map.forEach((key, value) -> finite.put(key, finite(value)));
+            return finite;
+        }
+        if (tree instanceof Collection<?> all) {
+            List<@Nullable Object> finite = new ArrayList<>();
+            all.forEach(each -> finite.add(finite(each)));
+            return finite;
+        }
+        return tree;
     }
 
     /** A streaming parser for headers, with duplicate detection and limits. */

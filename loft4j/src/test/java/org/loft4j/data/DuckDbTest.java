@@ -73,6 +73,18 @@ class DuckDbTest {
         }
     }
 
+    /** As pandas writes what is missing. */
+    @Test
+    void aNumberThatIsNoneIsAFaultWhereItIsAskedForAlone() throws Exception {
+        Path file = write("nan.parquet", "SELECT 'x' AS text, 'nan'::DOUBLE AS label, 'inf'::FLOAT AS weight");
+        assertEquals(1, DataFiles.read(file, Columns.auto().questions()).size());
+        String fault =
+                assertThrows(DataException.class, () -> DataFiles.read(file)).getMessage();
+        assertTrue(fault.contains("row 1: \"label\" must be a name or a whole number, found NaN"), fault);
+        List<Row> scores = DataFiles.read(file, Columns.auto().withScores());
+        assertEquals("NaN", ((LabeledText) scores.get(0)).label());
+    }
+
     @Test
     void listsOfStructuresAreMessagesAsInJson() throws Exception {
         String json = "{\"messages\": [{\"role\": \"user\", \"content\": \"q\", \"name\": \"n\"},"

@@ -57,6 +57,10 @@ class ScoresTest {
         assertEquals(dataset.fingerprint(), dataset(json).fingerprint());
         List<Row> other = List.of(table.get(0), table.get(1), new LabeledText("the", "a", "5.1", Origin.MEMORY));
         assertNotEquals(dataset.fingerprint(), dataset(other).fingerprint());
+        try (Tokenizer tokenizer = Tokenizer.open(Fixtures.directory("tiny_wordpiece"))) {
+            Dataset classes = Dataset.classification(table, Labels.of(table), tokenizer, 20);
+            assertEquals(classes.heapBytes(), dataset.heapBytes(), "a number takes what a class takes");
+        }
     }
 
     @ParameterizedTest
@@ -77,10 +81,16 @@ class ScoresTest {
         assertTrue(fault(empty, SCORES).endsWith("line 3: \"label\" is empty"));
         Path none = file("rows.jsonl", "{\"text\": \"a\", \"label\": 1}\n{\"text\": \"a\", \"label\": null}\n");
         assertTrue(fault(none, SCORES).endsWith("line 2: \"label\" must be a number, found null"));
+        // as Python writes it
+        Path nan = file("nan.jsonl", "{\"text\": \"a\", \"label\": NaN}\n");
+        String message = assertThrows(DataException.class, () -> dataset(DataFiles.read(nan, SCORES)))
+                .getMessage();
+        assertTrue(message.startsWith(nan + ", line 1: label \"NaN\" must be a finite number"), message);
+        assertTrue(fault(nan, Columns.auto()).contains("\"label\" must be a name or a whole number, found NaN"));
         Path yes = file("yes.jsonl", "{\"text\": \"a\", \"label\": true}\n");
         assertTrue(fault(yes, SCORES).endsWith("line 1: \"label\" must be a number, found true"));
         DataException unlabelled = assertThrows(DataException.class, () -> dataset(List.of(new PlainText("the cat"))));
-        assertTrue(unlabelled.getMessage().contains("has no label: "));
+        assertTrue(unlabelled.getMessage().contains("has no label: a regression needs rows with"));
     }
 
     /** A fraction is no class, unless it is written as a name. */

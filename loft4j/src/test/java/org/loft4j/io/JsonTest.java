@@ -3,6 +3,7 @@ package org.loft4j.io;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -44,6 +45,20 @@ class JsonTest {
         assertEquals(8.0, json.requireObject("rope").requireDouble("factor"));
         assertTrue(json.keys().containsAll(Set.of("none", "rope")));
         assertEquals(12, json.toTree().size());
+    }
+
+    @Test
+    void whatIsNotFiniteIsNothingInJson() throws Exception {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("loss", Double.NaN);
+        tree.put("curves", List.of(new double[] {1, Double.POSITIVE_INFINITY}, new double[] {0.5, 2}));
+        tree.put("range", Map.of("LoRA", Map.of("loss", Double.NEGATIVE_INFINITY)));
+        tree.put("name", "NaN");
+        assertEquals(
+                "{\"loss\":null,\"curves\":[[1.0,null],[0.5,2.0]],\"range\":{\"LoRA\":{\"loss\":null}},\"name\":\"NaN\"}",
+                Json.text(Json.finite(tree)));
+        double[] whole = {1, 2};
+        assertSame(whole, Json.finite(whole));
     }
 
     @Test

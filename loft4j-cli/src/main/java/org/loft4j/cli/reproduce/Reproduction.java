@@ -44,7 +44,7 @@ public final class Reproduction {
 
         Map<String, Object> tree = new LinkedHashMap<>();
         tree.put("experiment", name.word());
-        findings.values().forEach((key, value) -> tree.put(key, Numbers.finite(value)));
+        findings.values().forEach((key, value) -> tree.put(key, Json.finite(value)));
         tree.put("settings", findings.settings());
         tree.put("machine", Machine.described());
         tree.put("started", now.toString());
