@@ -304,6 +304,7 @@ final class CompareCommand implements Verb {
         encoded.warnings().forEach(line -> err().println("loft: " + line));
         Files.createDirectories(output);
         rows.tellOfClasses(err());
+        learnt.tell(aim, err());
         ModelOptions options = rows.options(new ModelOptions(
                 aim.task(),
                 List.of(),

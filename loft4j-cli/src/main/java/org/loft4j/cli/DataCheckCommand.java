@@ -112,6 +112,7 @@ final class DataCheckCommand implements Verb {
         CheckedRows held = evalData == null ? null : CheckedRows.read("held-out rows", List.of(evalData), columns);
         TrainingRows.tellOfLabels(
                 task, learnt.asked, train.data().rows(), spec.commandLine().getErr());
+        learnt.tell(aim, spec.commandLine().getErr());
         List<String> stops = new ArrayList<>();
         requireAlike(train, held, stops);
         LearntClasses classes = aim.hasClasses() ? classes(train, aim.modelLabels(), stops) : null;
@@ -126,18 +127,20 @@ final class DataCheckCommand implements Verb {
                         && rows.stream().anyMatch(Conversation.class::isInstance)) {
                     stops.add("the rows hold messages, but " + model
                             + " has no chat template: name one (--chat-template FILE), or use a model that has one");
-                    return report(train, held, maxLength, stops);
+                    return report(aim, train, held, maxLength, stops);
                 }
                 CheckedRows.Encoder encoder = (some, length) -> encoding.encode(some, tokenizer, format, length, false);
                 train = train.encoded(encoder, maxLength, format);
                 held = held == null ? null : held.encoded(encoder, maxLength, format);
             }
         }
-        return report(train, held, maxLength, stops);
+        return report(aim, train, held, maxLength, stops);
     }
 
-    private static DataReport report(CheckedRows train, @Nullable CheckedRows held, int maxLength, List<String> stops) {
+    private static DataReport report(
+            LearntTask aim, CheckedRows train, @Nullable CheckedRows held, int maxLength, List<String> stops) {
         return new DataReport(
+                aim.regression(),
                 held == null ? List.of(train) : List.of(train, held),
                 maxLength,
                 Repetitions.within(train.data().rows()),

@@ -15,6 +15,7 @@ import org.loft4j.data.Scores;
 /**
  * What a check of data has found.
  *
+ * @param numbers whether the labels are numbers that are learnt as such, which are no classes to count
  * @param parts the training rows, and the held-out ones if there are any
  * @param maxLength longer rows are cut
  * @param repeated training rows that repeat others
@@ -22,6 +23,7 @@ import org.loft4j.data.Scores;
  * @param stops what would stop a training beside the faults of the parts
  */
 record DataReport(
+        boolean numbers,
         List<CheckedRows> parts,
         int maxLength,
         Repetitions repeated,
@@ -118,15 +120,15 @@ record DataReport(
                     .append('\n');
         }
         Map<String, Integer> labels = part.labels();
-        if (labels.size() > LABELS && labels.keySet().stream().allMatch(Scores::isNumber)) {
-            DoubleSummaryStatistics numbers =
-                    labels.keySet().stream().mapToDouble(Double::parseDouble).summaryStatistics();
-            text.append(String.format(
-                    Locale.ROOT,
-                    "  labels: %d numbers, from %s to %s%n",
-                    labels.size(),
-                    numbers.getMin(),
-                    numbers.getMax()));
+        if (numbers) {
+            DoubleSummaryStatistics range = labels.keySet().stream()
+                    .filter(Scores::isNumber)
+                    .mapToDouble(Double::parseDouble)
+                    .summaryStatistics();
+            if (range.getCount() > 0) {
+                text.append(String.format(
+                        Locale.ROOT, "  labels: numbers from %s to %s%n", range.getMin(), range.getMax()));
+            }
         } else if (!labels.isEmpty()) {
             int all = labels.values().stream().mapToInt(count -> count).sum();
             Table table = new Table("label", ">count", ">share");

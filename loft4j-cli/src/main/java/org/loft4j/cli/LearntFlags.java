@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +37,21 @@ final class LearntFlags {
     void check(Problems problems) {
         if (problem == ProblemType.REGRESSION && asked != null && asked != Task.SEQUENCE_CLASSIFICATION) {
             problems.add("--problem-type regression is for --task sequence-classification, got --task " + asked.word());
+        }
+    }
+
+    /** Says that labels are numbers where nobody has asked for that: they may be meant as classes. */
+    void tell(LearntTask aim, PrintWriter err) {
+        if (problem == null && aim.regression()) {
+            err.println("loft: the model has one output, and the labels are learnt as numbers;"
+                    + " --problem-type single_label_classification learns them as classes");
+        }
+    }
+
+    /** The same of a training: an adapter learns what it has learnt. */
+    void tell(TrainingStart start, PrintWriter err) {
+        if (start.adapter() == null) {
+            tell(start.aim(), err);
         }
     }
 

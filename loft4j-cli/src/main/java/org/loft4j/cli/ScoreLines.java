@@ -14,13 +14,18 @@ record ScoreLines(PrintWriter out) {
     void print(List<Asked> asked, List<Double> scores, @Nullable JsonElements json) throws IOException {
         for (int i = 0; i < asked.size(); i++) {
             if (json == null) {
-                String score = String.format(Locale.ROOT, "%.4f", scores.get(i));
-                out.println(score + PredictCommand.fields("text", asked.get(i)));
+                out.println(text(scores.get(i)) + PredictCommand.fields("text", asked.get(i)));
             } else {
                 Map<String, Object> tree = PredictCommand.tree("text", asked.get(i));
                 tree.put("score", scores.get(i));
                 json.add(tree);
             }
         }
+    }
+
+    /** With four decimals, or as many digits where these would say little of a small number. */
+    static String text(double score) {
+        boolean small = score != 0 && Math.abs(score) < 0.1;
+        return String.format(Locale.ROOT, small ? "%.4g" : "%.4f", score);
     }
 }

@@ -207,6 +207,7 @@ final class TrainCommand implements Verb {
                 : TrainingRows.read(aim, data, eval.file, eval.share, run.seed, faults.rows(err()));
         start.require(rows.classes(), err());
         rows.tellShape(err());
+        learnt.tell(start, err());
         TrainingRows.tellOfLabels(task, learnt.asked, rows.train(), err());
         ModelOptions options = rows.options(options(start));
         int maxLength = start.maxLength(data.maxLength, err());

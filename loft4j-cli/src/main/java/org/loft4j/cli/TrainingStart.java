@@ -58,8 +58,9 @@ record TrainingStart(
         Task task = trained != null ? trained : usual.task();
         List<String> ofIts = found.labels(task);
         List<String> known = ofIts.isEmpty() && task.isClassification() ? Models.labels(found.directory()) : ofIts;
-        boolean numbers =
-                ofIts.isEmpty() ? usual.regression() : task == Task.SEQUENCE_CLASSIFICATION && ofIts.size() == 1;
+        // an adapter that says what it was trained for has a head already, for as many classes as are known
+        boolean headed = trained != null || !ofIts.isEmpty();
+        boolean numbers = headed ? task == Task.SEQUENCE_CLASSIFICATION && known.size() == 1 : usual.regression();
         if (learnt.problem != null && numbers != (learnt.problem == ProblemType.REGRESSION)) {
             throw new ConfigException(
                     "--problem-type " + learnt.problem.word() + " is asked for, and the adapter " + ofAdapter

@@ -278,10 +278,16 @@ public final class Models {
         return ModelConfigFile.read(directory).labels();
     }
 
-    /** Whether a directory's model is a classifier of texts with a single output, and so gives numbers. */
+    /**
+     * Whether a directory's model is a classifier of texts with a single output, and so gives numbers, as Transformers has it where
+     * {@code problem_type} says nothing else.
+     */
     public static boolean isRegression(Path directory) throws IOException {
         ModelConfigFile file = ModelConfigFile.read(directory);
-        return file.task() == Task.SEQUENCE_CLASSIFICATION && file.labels().size() == 1;
+        String problem = file.json().findString("problem_type");
+        return file.task() == Task.SEQUENCE_CLASSIFICATION
+                && file.labels().size() == 1
+                && (problem == null || problem.equals("regression"));
     }
 
     /** {@code LABEL_0}, {@code LABEL_1} …, as Transformers names classes without names. */

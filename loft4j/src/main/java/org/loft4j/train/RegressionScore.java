@@ -4,10 +4,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.IntStream;
 
 /** How near the numbers that a regression tells are to those that were expected; correlations as SciPy computes them. */
 public final class RegressionScore {
+    /** The names of the scores that are no numbers where all that is expected is one number. */
+    static final Set<String> CORRELATIONS = Set.of("pearson", "spearmanr");
+
     private final List<double[]> expectedParts = new ArrayList<>();
     private final List<double[]> toldParts = new ArrayList<>();
 

@@ -3,6 +3,7 @@ package org.loft4j.train;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Dataset;
@@ -32,6 +33,23 @@ final class RunCheck {
                 data.metrics().keySet());
         if (metric != null) {
             problems.add(metric);
+        }
+        if (model.isRegression() && config.labelSmoothing() > 0) {
+            problems.add(
+                    "label_smoothing_factor spreads a target over classes or tokens, and a regression learns numbers:"
+                            + " leave it out");
+        }
+        if (RegressionScore.CORRELATIONS.contains(config.metricForBest())
+                && data.eval() instanceof Dataset held
+                && held.isRegression()
+                && IntStream.range(0, held.size())
+                                .mapToObj(held::score)
+                                .distinct()
+                                .count()
+                        < 2) {
+            problems.add("metric_for_best_model " + config.metricForBest()
+                    + " needs two different numbers at least, and the " + held.size()
+                    + (held.size() == 1 ? " row" : " rows") + " of the evaluation data have one: choose loss");
         }
         if (data.eval() == null && config.earlyStoppingPatience() > 0) {
             problems.add("early_stopping_patience needs evaluation data");

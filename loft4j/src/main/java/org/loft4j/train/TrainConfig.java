@@ -179,7 +179,7 @@ public record TrainConfig(
     }
 
     /** Whether a larger value of the metric is better. */
-    static boolean largerIsBetter(String metric) {
+    public static boolean largerIsBetter(String metric) {
         return !ERRORS.contains(metric);
     }
 

@@ -138,6 +138,7 @@ class ModelsTest {
         }
         Path other = copy(
                 reranker, json -> json.put("problem_type", "multi_label_classification"), tensor -> tensor, Dtype.F32);
+        assertFalse(Models.isRegression(other), "the file says what it is for");
         ConfigException fault = assertThrows(ConfigException.class, () -> Models.open(other, CLASSIFIER));
         assertTrue(fault.getMessage().startsWith("problem_type must be regression, got"), fault::getMessage);
         assertEquals(64, Models.hiddenSize(reranker));

@@ -25,6 +25,17 @@ class RegressionScoreTest {
         assertEquals(8, score.count());
     }
 
+    /** The rank of a number that is there twice is the same on both sides of zero's sign. */
+    @Test
+    void zeroIsOneNumberWhateverItsSign() {
+        double[] others = {1, 2, 3, 4};
+        assertEquals(
+                of(others, new double[] {1, 0, 0, -1}).spearman(),
+                of(others, new double[] {1, 0.0, -0.0, -1}).spearman(),
+                0);
+        assertTrue(Double.isNaN(of(others, new double[] {0, -0.0, 0, 0}).spearman()));
+    }
+
     @Test
     void batchesAddUp() {
         RegressionScore score = new RegressionScore();

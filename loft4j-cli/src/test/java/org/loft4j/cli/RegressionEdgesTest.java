@@ -1,0 +1,258 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What {@code --problem-type regression} refuses, and what it makes of what others left. */
+class RegressionEdgesTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String STORIES = Fixtures.of("stories260K").toString();
+
+    @TempDir
+    Path folder;
+
+    /** The numbers are 0.5, 1.5, 2.5 and 3.5. */
+    private Path rows(String name) throws IOException {
+        StringBuilder csv = new StringBuilder("sentence1,sentence2,score\n");
+        for (int i = 0; i < 48; i++) {
+            int same = i % 4;
+            csv.append("red red red,")
+                    .append("red ".repeat(same))
+                    .append("blue ".repeat(3 - same))
+                    .append("ball ")
+                    .append(i)
+                    .append(',')
+                    .append(same + 0.5)
+                    .append('\n');
+        }
+        return Files.writeString(folder.resolve(name), csv);
+    }
+
+    private static String[] with(List<String> first, String... more) {
+        return Stream.concat(first.stream(), Stream.of(more)).toArray(String[]::new);
+    }
+
+    private static List<String> columns(Path rows) {
+        return List.of(
+                "--data",
+                rows.toString(),
+                "--text-column",
+                "sentence1",
+                "--text-pair-column",
+                "sentence2",
+                "--label-column",
+                "score");
+    }
+
+    private Captured train(String model, Path rows, String... more) {
+        List<String> call = Stream.concat(
+                        Stream.of("train", "--model", model, "--problem-type", "regression"),
+                        Stream.concat(
+                                columns(rows).stream(),
+                                Stream.of("--rank", "4", "--batch-size", "8", "--output", run().toString())))
+                .toList();
+        boolean named = List.of(more).contains("--method");
+        return Captured.loft(with(named ? call : List.of(with(call, "--method", "lora")), more));
+    }
+
+    private Path run() {
+        return folder.resolve("run");
+    }
+
+    private static JsonNode json(Path file) throws IOException {
+        return JSON.readTree(file.toFile());
+    }
+
+    @Test
+    void rowsThatAreNoNumbersAreRefusedOrLeftOut() throws IOException {
+        Path rows = rows("rows.csv");
+        Files.writeString(rows, Files.readString(rows) + "a,b,high\na,b,nan\n");
+        String model = TinyModels.encoder(folder.resolve("model")).toString();
+        String fault = rows + ", line 50: label \"high\" must be a finite number";
+        for (String[] way : List.of(new String[0], new String[] {"--streaming"})) {
+            Captured refused = train(model, rows, way);
+            assertEquals(1, refused.status(), refused.err());
+            assertTrue(refused.err().contains(fault), refused.err());
+            assertFalse(Files.exists(run().resolve("config.yaml")), "refused, and yet begun");
+        }
+        Captured kept = train(model, rows, "--skip-faulty-rows", "--max-steps", "1");
+        assertEquals(0, kept.status(), kept.err());
+        assertTrue(kept.err().contains("2 training rows are left out"), kept.err());
+        List<String> check = Stream.concat(Stream.of("data", "check", "--model", model), columns(rows).stream())
+                .toList();
+        Captured checked = Captured.loft(with(check, "--problem-type", "regression"));
+        assertEquals(1, checked.status(), checked.err());
+        assertTrue(checked.out().contains(fault) && checked.out().contains("2 faults stop a training"), checked.out());
+        Captured hinted = Captured.loft(check.toArray(String[]::new));
+        assertFalse(hinted.out().contains(fault), hinted.out());
+    }
+
+    @Test
+    void whatDoesNotGoWithNumbersIsRefused() throws IOException {
+        Path rows = rows("rows.csv");
+        String model = TinyModels.encoder(folder.resolve("model")).toString();
+        for (String how : List.of("blocks", "examples")) {
+            Captured packed = train(model, rows, "--packing", how);
+            assertTrue(
+                    packed.err().contains("packing is for language models, but the data is for a regression"),
+                    packed.err());
+        }
+        Captured task = train(STORIES, rows, "--task", "causal-lm");
+        assertEquals(2, task.status());
+        assertTrue(
+                task.err().contains("--problem-type regression is for --task sequence-classification, got"),
+                task.err());
+        Captured several = train(model, rows, "--problem-type", "multi_label_classification");
+        assertEquals(2, several.status());
+        assertTrue(
+                several.err().contains("problem_type must be one of single_label_classification, regression, got"),
+                several.err());
+        Captured metric = train(model, rows, "--eval-data", rows.toString(), "--metric-for-best", "accuracy");
+        assertEquals(2, metric.status());
+        assertTrue(metric.err().contains("must be one of loss, pearson, spearmanr, mse for this task"), metric.err());
+        Captured smoothed = train(model, rows, "--label-smoothing", "0.1");
+        assertEquals(2, smoothed.status());
+        assertTrue(smoothed.err().contains("label_smoothing_factor spreads a target over classes"), smoothed.err());
+        Path one = Files.writeString(folder.resolve("one.csv"), "sentence1,sentence2,score\nred,a ball,2.5\n");
+        Captured alone = train(model, rows, "--eval-data", one.toString(), "--metric-for-best", "spearmanr");
+        assertEquals(2, alone.status());
+        assertTrue(
+                alone.err()
+                        .contains(
+                                "metric_for_best_model spearmanr needs two different numbers at least, and the 1 row of"),
+                alone.err());
+        Captured dry = train(model, rows, "--dry-run", "--max-steps", "2");
+        assertEquals(0, dry.status(), dry.err());
+    }
+
+    /** JSON has no word for a correlation that is no number. */
+    @Test
+    void aCorrelationOfOneRowIsNothingInJson() throws IOException {
+        Path rows = rows("rows.csv");
+        Path one = Files.writeString(folder.resolve("one.csv"), "sentence1,sentence2,score\nred,a ball,2.5\n");
+        String model = TinyModels.encoder(folder.resolve("model")).toString();
+        Captured trained = train(model, rows, "--eval-data", one.toString(), "--max-steps", "1", "--json");
+        assertEquals(0, trained.status(), trained.err());
+        for (String when : List.of("/last_evaluation", "/best_evaluation")) {
+            JsonNode scores = JSON.readTree(trained.out()).at(when);
+            assertTrue(scores.get("pearson").isNull() && scores.get("mse").isNumber(), scores.toString());
+        }
+        List<String> eval = Stream.concat(
+                        Stream.of("eval", "--json", "--adapter", run().toString(), "--model", model),
+                        columns(one).stream())
+                .toList();
+        JsonNode judged =
+                JSON.readTree(Captured.loft(eval.toArray(String[]::new)).out());
+        assertTrue(
+                judged.get("pearson").isNull()
+                        && judged.get("spearmanr").isNull()
+                        && judged.get("loss").isNumber(),
+                judged.toString());
+    }
+
+    /** As PEFT saves it: nothing but its head tells that it is for numbers. */
+    @Test
+    void anAdapterThatPeftLeftTellsAndGoesOnWithNumbers() throws IOException {
+        Path rows = rows("rows.csv");
+        String model = TinyModels.encoder(folder.resolve("model")).toString();
+        assertEquals(0, train(model, rows, "--max-steps", "1").status());
+        Files.delete(run().resolve("loft_task.json"));
+        List<String> trained = List.of("--model", model, "--adapter", run().toString());
+        Captured told = Captured.loft(with(
+                Stream.concat(Stream.of("predict"), trained.stream()).toList(),
+                "--text",
+                "red",
+                "--text-pair",
+                "ball"));
+        assertTrue(told.out().matches("-?[0-9][0-9.e-]+\tred\tball\n"), told.out() + told.err());
+        List<String> further = Stream.of(
+                        Stream.of("train", "--method", "lora", "--max-steps", "1"),
+                        trained.stream(),
+                        columns(rows).stream())
+                .flatMap(part -> part)
+                .toList();
+        Path more = folder.resolve("more");
+        Captured on = Captured.loft(with(further, "--output", more.toString()));
+        assertEquals(0, on.status(), on.err());
+        assertEquals(
+                "regression",
+                json(more.resolve("loft_task.json")).get("problem_type").asText());
+        Captured classes = Captured.loft(with(
+                further,
+                "--problem-type",
+                "single_label_classification",
+                "--output",
+                folder.resolve("classes").toString()));
+        assertEquals(2, classes.status());
+        assertTrue(classes.err().contains(run() + " was trained for numbers"), classes.err());
+    }
+
+    /** The base has two classes without names too, so that nothing tells the adapter's from its. */
+    @Test
+    void anAdapterOfClassesThatPeftLeftIsNoneOfNumbers() throws IOException {
+        String model = TinyModels.encoder(folder.resolve("model")).toString();
+        String colours = TinyModels.colours(folder.resolve("colours.csv"), 16).toString();
+        Path first = folder.resolve("first");
+        Captured classes = Captured.loft(
+                "train",
+                "--model",
+                model,
+                "--data",
+                colours,
+                "--task",
+                "sequence-classification",
+                "--rank",
+                "4",
+                "--max-steps",
+                "1",
+                "--output",
+                first.toString());
+        assertEquals(0, classes.status(), classes.err());
+        Files.delete(first.resolve("loft_task.json"));
+        Captured numbers = train(model, rows("rows.csv"), "--adapter", first.toString());
+        assertEquals(2, numbers.status());
+        assertTrue(
+                numbers.err()
+                        .contains("--problem-type regression is asked for, and the adapter " + first
+                                + " was trained for sequence-classification of"),
+                numbers.err());
+    }
+
+    /** A person who counts classes is not told of a range. */
+    @Test
+    void dataThatIsCheckedHasARangeOfNumbersOrItsClassesCounted() throws IOException {
+        StringBuilder csv = new StringBuilder("text,label\n");
+        for (int i = 0; i < 120; i++) {
+            csv.append("red ball ").append(i).append(',').append(i % 60).append('\n');
+        }
+        Path rows = Files.writeString(folder.resolve("many.csv"), csv);
+        String model = TinyModels.encoder(folder.resolve("model")).toString();
+        String[] check = {"data", "check", rows.toString(), "--model", model, "--task", "sequence-classification"};
+        Captured classes = Captured.loft(check);
+        assertEquals(0, classes.status(), classes.err());
+        assertTrue(classes.out().contains("and 10 labels more"), classes.out());
+        Captured numbers = Captured.loft(with(List.of(check), "--problem-type", "regression"));
+        assertEquals(0, numbers.status(), numbers.err());
+        assertTrue(numbers.out().contains("  labels: numbers from 0.0 to 59.0\n"), numbers.out());
+    }
+
+    @Test
+    void smallNumbersKeepTheirDigits() {
+        assertEquals("3.8042", ScoreLines.text(3.80416));
+        assertEquals("-12.5000", ScoreLines.text(-12.5));
+        assertEquals("0.01235", ScoreLines.text(0.012346));
+        assertEquals("-1.235e-06", ScoreLines.text(-1.2346e-6));
+        assertEquals("0.0000", ScoreLines.text(0));
+    }
+}
