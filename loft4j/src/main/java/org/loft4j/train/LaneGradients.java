@@ -4,6 +4,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.LongSummaryStatistics;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.FunctionPreHook;
 import org.bytedeco.pytorch.Node;
@@ -21,8 +23,8 @@ import org.loft4j.tensor.Seeds;
 
 /**
  * The gradient of a batch. On the processor its rows are shared out over the {@link Lanes}. Autograd would add up what the
- * lanes find in the order in which they find it; so a hook hands each gradient to {@link LaneSums}. Each lane draws its random
- * numbers for itself, so the result depends on the number of threads alone.
+ * lanes find in the order in which they find it; so a hook hands each gradient to {@link LaneSums} in its place. Each lane
+ * draws its random numbers for itself, so the result depends on the number of threads alone.
  */
 final class LaneGradients implements AutoCloseable {
     /** Elements of all lanes that may wait to be added in any case: 4 MB. */
@@ -33,6 +35,9 @@ final class LaneGradients implements AutoCloseable {
 
     /** All lanes may hold a gradient of the largest leaf at once, which together may be so many times the model. */
     private static final long MOST_OF_LARGEST = 2;
+
+    /** Hooks that a graph outside may still call, as it may be walked once more. */
+    private static final Queue<Hook> OUTLIVED = new ConcurrentLinkedQueue<>();
 
     private final Model model;
     private final List<Tensor> leaves;
@@ -119,20 +124,25 @@ final class LaneGradients implements AutoCloseable {
         return lanes > mostLanes ? 1 : lanes;
     }
 
-    /** Takes the gradient of one leaf before it is added up: from a lane nothing reaches the leaf. */
+    /** The node of the graphs that adds to a leaf's gradient; it is the same one as long as somebody holds it. */
+    private static Node accumulator(Tensor leaf) {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode recording = new AutoGradMode(true)) {
+            return NativeScope.keep(torch.alias(leaf).grad_fn().next_edge(0).function());
+        }
+    }
+
+    /**
+     * Takes the gradient of one leaf before it is added up: from a lane nothing reaches the leaf. What is native of it belongs to
+     * the node and calls this object, which it does not keep.
+     */
     private final class Hook extends FunctionPreHook {
         private final int leaf;
         private final Node accumulator;
 
         private Hook(int leaf) {
             this.leaf = leaf;
-            NativeScope.keep(this);
-            try (NativeScope scope = new NativeScope();
-                    AutoGradMode recording = new AutoGradMode(true)) {
-                // a leaf has no other as long as somebody holds this one
-                Node user = torch.alias(leaves.get(leaf)).grad_fn();
-                this.accumulator = NativeScope.keep(user.next_edge(0).function());
-            }
+            this.accumulator = accumulator(leaves.get(leaf));
             accumulator.add_pre_hook(this);
         }
 
@@ -151,9 +161,19 @@ final class LaneGradients implements AutoCloseable {
             return arrivals;
         }
 
+        /** Lets go of the node, with which what is native goes, unless somebody holds a graph that leads to the leaf. */
         private void remove() {
             accumulator.close();
-            close();
+            Tensor held = leaves.get(leaf);
+            if (held.isNull() || !held.requires_grad()) {
+                return;
+            }
+            try (Node present = accumulator(held);
+                    NativeScope scope = new NativeScope()) {
+                if (present.pre_hooks().size() > 0) {
+                    OUTLIVED.add(this);
+                }
+            }
         }
     }
 

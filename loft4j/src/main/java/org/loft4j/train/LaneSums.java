@@ -43,7 +43,7 @@ final class LaneSums implements AutoCloseable {
         locked(() -> running++);
     }
 
-    /** Takes up a lane's next share of a leaf, and only reads it. */
+    /** Takes up a lane's next share of a leaf: one that nobody else holds may become the sum, any other is only read. */
     void add(int lane, int leaf, Tensor share) {
         locked(() -> waiting[lane] += share.numel());
         sums.get(leaf).add(lane, share);

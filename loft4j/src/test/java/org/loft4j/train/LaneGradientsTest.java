@@ -1,14 +1,21 @@
 package org.loft4j.train;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorBase;
+import org.bytedeco.pytorch.VoidTensorHook;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -20,6 +27,7 @@ import org.loft4j.data.MiniBatch;
 import org.loft4j.data.PackedDataset;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 import org.loft4j.tensor.Threads;
@@ -49,8 +57,8 @@ class LaneGradientsTest {
             all.add(new double[] {trainer.findGradients(batches, 3)});
             if (trainable.adapter() != null) {
                 trainable.adapter().layers().values().forEach(layer -> {
-                    all.add(Tensors.toDoubles(layer.loraA().grad()));
-                    all.add(Tensors.toDoubles(layer.loraB().grad()));
+                    all.add(values(layer.loraA().grad()));
+                    all.add(values(layer.loraB().grad()));
                 });
             } else {
                 for (Tensor weight : model.weights().asMap().values()) {
@@ -60,6 +68,10 @@ class LaneGradientsTest {
             trainable.optimizer().zeroGrad();
             return all;
         }
+    }
+
+    private static double[] values(Tensor gradient) {
+        return gradient.defined() ? Tensors.toDoubles(gradient) : new double[0];
     }
 
     private static List<MiniBatch> padded(int rows) throws Exception {
@@ -89,10 +101,12 @@ class LaneGradientsTest {
         }
     }
 
-    @Test
-    void threeLanesFindTheGradientsOfOne() throws Exception {
+    /** LoRA-FA's A asks for none. */
+    @ParameterizedTest
+    @EnumSource(names = {"LOFT", "LORA_FA", "DORA"})
+    void threeLanesFindTheGradientsOfOne(Method method) throws Exception {
         List<MiniBatch> batches = padded(7);
-        assertClose(gradients(1, Method.LOFT, 0, batches), gradients(3, Method.LOFT, 0, batches));
+        assertClose(gradients(1, method, 0, batches), gradients(3, method, 0, batches));
     }
 
     @Test
@@ -166,6 +180,141 @@ class LaneGradientsTest {
             for (int t = 0; t < first.size(); t++) {
                 assertTrue(Arrays.equals(first.get(t), again.get(t)), "tensor " + t);
             }
+        }
+    }
+
+    private static Trainer full(Model model, Trainable trainable) {
+        return new Trainer(model, trainable, TinyRun.config(Method.FULL).build(), 10);
+    }
+
+    private static Trainable all(Model model) {
+        return Trainable.create(model, null, TinyRun.config(Method.FULL).build());
+    }
+
+    /** Looks at a leaf whenever a gradient comes to it. */
+    private static final class Witness extends VoidTensorHook {
+        private final Tensor leaf;
+        private final AtomicInteger arrivals;
+        private final AtomicInteger gradients;
+
+        Witness(Tensor leaf, AtomicInteger arrivals, AtomicInteger gradients) {
+            this.leaf = leaf;
+            this.arrivals = arrivals;
+            this.gradients = gradients;
+            leaf.register_hook(this);
+        }
+
+        @Override
+        public void call(TensorBase arrival) {
+            try (arrival;
+                    NativeScope scope = new NativeScope()) {
+                arrivals.incrementAndGet();
+                gradients.addAndGet(leaf.grad().defined() ? 1 : 0);
+            }
+        }
+    }
+
+    /** Autograd would keep a second gradient of all that is trained. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aLeafHasNoGradientWhileTheLanesAreAtWork(boolean checkpointing) throws Exception {
+        TrainConfig config =
+                TinyRun.config(Method.FULL).gradientCheckpointing(checkpointing).build();
+        try (Threads three = Threads.of(3);
+                Model model = TinyRun.model();
+                Trainable trainable = Trainable.create(model, null, config);
+                NativeScope scope = new NativeScope()) {
+            AtomicInteger arrivals = new AtomicInteger();
+            AtomicInteger gradients = new AtomicInteger();
+            List<Witness> witnesses = new ArrayList<>();
+            for (Tensor weight : model.weights().asMap().values()) {
+                witnesses.add(new Witness(weight, arrivals, gradients));
+            }
+            new Trainer(model, trainable, config, 10).findGradients(padded(6), 0);
+            assertEquals(2 * 3 * witnesses.size(), arrivals.get(), "one of each batch and lane");
+            assertEquals(0, gradients.get(), "of " + arrivals);
+            for (Tensor weight : model.weights().asMap().values()) {
+                assertTrue(weight.grad().defined());
+            }
+        }
+    }
+
+    /** Neither an object that Java knows nor a handle of autograd's on a leaf. */
+    @Test
+    void trainersOneAfterTheOtherLeaveNothing() throws Exception {
+        List<MiniBatch> batches = padded(4);
+        try (Threads two = Threads.of(2);
+                Model model = TinyRun.model()) {
+            List<Long> before = holders(model);
+            long alive = 0;
+            for (int i = 0; i < 30; i++) {
+                try (Trainable trainable = all(model)) {
+                    Trainer trainer = full(model, trainable);
+                    trainer.findGradients(batches, 0);
+                    trainable.optimizer().zeroGrad();
+                    trainer.findGradients(batches, 1);
+                }
+                alive = i == 1 ? LiveObjects.settled() : alive;
+            }
+            assertEquals(alive, LiveObjects.settled());
+            assertEquals(before, holders(model));
+        }
+    }
+
+    private static List<Long> holders(Model model) {
+        return model.weights().asMap().values().stream().map(Tensor::use_count).toList();
+    }
+
+    /** Whose hooks are no longer there, or those of the next trainer, which come to the same node. */
+    @Test
+    void aGraphMayOutliveItsTrainer() throws Exception {
+        List<MiniBatch> batches = padded(4);
+        List<double[]> expected = gradients(2, Method.FULL, 0, batches);
+        try (Threads two = Threads.of(2);
+                Model model = TinyRun.model();
+                NativeScope scope = new NativeScope()) {
+            Tensor weight = model.weights().asMap().values().iterator().next();
+            Tensor doubled;
+            try (Trainable trainable = all(model)) {
+                full(model, trainable).findGradients(batches, 3);
+                doubled = weight.mul(new Scalar(2.0)).sum();
+            }
+            LiveObjects.settled();
+            try (Trainable trainable = all(model)) {
+                List<double[]> found = new ArrayList<>();
+                found.add(new double[] {full(model, trainable).findGradients(batches, 3)});
+                for (Tensor each : model.weights().asMap().values()) {
+                    found.add(Tensors.toDoubles(each.grad()));
+                }
+                for (int i = 0; i < found.size(); i++) {
+                    assertArrayEquals(expected.get(i), found.get(i), "tensor " + i);
+                }
+                trainable.optimizer().zeroGrad();
+                doubled.backward();
+                assertTrue(Arrays.stream(Tensors.toDoubles(weight.grad())).allMatch(x -> x == 2));
+            }
+        }
+    }
+
+    /** A fault in a hook comes through libtorch, of whichever lane it is. */
+    @Test
+    void aFaultWhileSharesAreAddedUpIsToldAndLeavesNoGradient() throws Exception {
+        List<MiniBatch> batches = padded(6);
+        try (Threads three = Threads.of(3);
+                Model model = TinyRun.model();
+                Trainable trainable = all(model);
+                NativeScope scope = new NativeScope()) {
+            Trainer trainer = full(model, trainable);
+            double loss = trainer.findGradients(batches, 0);
+            trainable.optimizer().zeroGrad();
+            Tensor weight = model.weights().asMap().values().iterator().next();
+            weight.mutable_grad().put(Tensors.of(new float[3], 3));
+            RuntimeException fault = assertThrows(RuntimeException.class, () -> trainer.findGradients(batches, 0));
+            assertTrue(fault.getMessage().contains("The size of tensor a (3)"), fault.getMessage());
+            for (Tensor each : model.weights().asMap().values()) {
+                assertFalse(each.grad().defined());
+            }
+            assertEquals(loss, trainer.findGradients(batches, 0));
         }
     }
 }

@@ -14,6 +14,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -230,6 +231,115 @@ class LaneSumsTest {
                 sums.deliver();
             }
             assertFalse(leaves.get(1).grad().defined(), "what the lanes before would have added comes first");
+        }
+    }
+
+    /** The sum of two lanes' shares of a leaf that has no gradient, the first lane's first. */
+    private static Tensor sum(Tensor leaf, Tensor first, Tensor second) {
+        try (LaneSums sums = new LaneSums(List.of(leaf), 2, Long.MAX_VALUE)) {
+            sums.begin();
+            sums.begin();
+            sums.add(1, 0, second);
+            sums.add(0, 0, first);
+            sums.end(0);
+            sums.end(1);
+            sums.deliver();
+        }
+        return leaf.grad();
+    }
+
+    private static Tensor leaf(Dtype dtype, long... shape) {
+        return Tensors.zeros(dtype, DeviceSpec.CPU, shape).set_requires_grad(true);
+    }
+
+    /** Else there would be two of it while it is copied. */
+    @Test
+    void aShareThatNobodyElseReadsBecomesTheSum() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor first = ones();
+            long address = first.data_ptr().address();
+            Tensor sum = sum(leaf(Dtype.F32, SIZE), first, ones());
+            assertEquals(address, sum.data_ptr().address());
+            assertEquals(2 * SIZE, sum.sum().item_double());
+        }
+    }
+
+    /** One that is held by somebody, or is a part, or another view, of what is; the leaf of other layout or type has its own. */
+    @Test
+    void aShareThatIsReadElsewhereStaysAsItIs() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor held = ones();
+            Tensor wide = Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 2, SIZE);
+            for (Tensor share :
+                    List.of(new Tensor(held), held.view(SIZE), held.detach(), wide.select(0, 0), wide.select(0, 1))) {
+                double before = share.sum().item_double();
+                Tensor sum = sum(leaf(Dtype.F32, SIZE), share, ones());
+                assertEquals(before + SIZE, sum.sum().item_double());
+                assertEquals(SIZE * Float.BYTES, sum.storage().nbytes());
+            }
+            assertEquals(SIZE, held.sum().item_double());
+            assertEquals(0, wide.sum().item_double());
+        }
+    }
+
+    @Test
+    void aPartOfWhatNobodyElseHoldsDoesNotKeepTheRest() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor part;
+            Tensor spread;
+            try (NativeScope inner = new NativeScope()) {
+                part = NativeScope.keep(
+                        Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 2, SIZE).select(0, 1));
+                spread = NativeScope.keep(
+                        Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 1).expand(SIZE));
+            }
+            for (Tensor share : List.of(part, spread)) {
+                Tensor sum = sum(leaf(Dtype.F32, SIZE), share, ones());
+                assertEquals(SIZE, sum.sum().item_double());
+                assertEquals(SIZE * Float.BYTES, sum.storage().nbytes());
+            }
+            part.close();
+            spread.close();
+        }
+    }
+
+    @Test
+    void theSumHasLayoutAndTypeOfItsLeaf() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor turned = Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 3, 5).t().set_requires_grad(true);
+            Tensor sum = sum(turned, fives(Dtype.F32), fives(Dtype.F32));
+            assertEquals(1, sum.stride(0));
+            assertEquals(5, sum.stride(1));
+            assertEquals(2 * 5 * 15, sum.sum().item_double());
+            Tensor half = sum(leaf(Dtype.BF16, 5, 3), fives(Dtype.F32), fives(Dtype.F32));
+            assertEquals(Dtype.BF16, Dtype.of(half));
+            assertEquals(2 * 5 * 15, half.to(Dtype.F64.scalarType()).sum().item_double());
+        }
+    }
+
+    private static Tensor fives(Dtype dtype) {
+        return Tensors.zeros(dtype, DeviceSpec.CPU, 5, 3).add_(new Scalar(5.0));
+    }
+
+    /** As where the gradient of a sum goes to both of its parts. */
+    @Test
+    void oneShareOfTwoLeavesIsNoSumOfBoth() {
+        try (NativeScope scope = new NativeScope()) {
+            List<Tensor> leaves = List.of(leaf(Dtype.F32, SIZE), leaf(Dtype.F32, SIZE));
+            Tensor both = NativeScope.keep(ones());
+            try (LaneSums sums = new LaneSums(leaves, 2, Long.MAX_VALUE)) {
+                sums.begin();
+                sums.begin();
+                sums.add(0, 0, new Tensor(both));
+                sums.add(0, 1, new Tensor(both));
+                both.close();
+                sums.add(1, 0, ones());
+                sums.end(0);
+                sums.end(1);
+                sums.deliver();
+            }
+            assertEquals(2 * SIZE, leaves.get(0).grad().sum().item_double());
+            assertEquals(SIZE, leaves.get(1).grad().sum().item_double());
         }
     }
 }
