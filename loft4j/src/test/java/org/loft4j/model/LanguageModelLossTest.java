@@ -10,7 +10,6 @@ import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -194,9 +193,10 @@ class LanguageModelLossTest {
         }
     }
 
-    /** Whose probability is zero in float32: the loss is finite all the same. */
-    @Test
-    void targetsThatTheModelRulesOutKeepTheirLoss() throws Exception {
+    /** Whose probability is zero in float32: the loss is finite all the same, and the mean over all tokens of a smoothed one. */
+    @ParameterizedTest
+    @ValueSource(doubles = {0, 0.3})
+    void targetsThatTheModelRulesOutKeepTheirLoss(double smoothing) throws Exception {
         try (NativeScope scope = new NativeScope();
                 Fixture fixture = Fixture.open("llama_gqa");
                 Decoder model = open(fixture, Dtype.F32)) {
@@ -204,13 +204,14 @@ class LanguageModelLossTest {
             Tensor labels = fixture.read("labels");
             Tensor head = model.head().weight();
             head.mul_(new Scalar(500.0)).set_requires_grad(true);
-            Tensor sum = Losses.causalLmSum(model.logits(input), labels);
+            Tensor sum = Losses.causalLmSum(model.logits(input), labels, smoothing);
             double whole = sum.item_double();
             assertTrue(whole > 120.0 * labels.numel(), "the sum is only " + whole);
             sum.mul(new Scalar(SCALE)).backward();
             Map<String, Tensor> leaves = Map.of("head", head);
             Map<String, Tensor> expected = gradients(leaves);
-            assertEquals(whole, LanguageModelLoss.ofRows(model, 4).backward(input, labels, SCALE), 1e-6 * whole);
+            LanguageModelLoss loss = LanguageModelLoss.ofRows(model, 4);
+            assertEquals(whole, loss.backward(input, labels, SCALE, smoothing), 1e-6 * whole);
             double off = difference(expected, gradients(leaves));
             assertTrue(off <= 1e-6, "" + off);
         }
