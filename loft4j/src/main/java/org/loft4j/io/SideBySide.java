@@ -61,18 +61,17 @@ final class SideBySide {
             Thread.currentThread().interrupt();
             throw new InterruptedIOException("interrupted: the next call goes on where this one ended");
         } catch (ExecutionException e) {
-            Throwable fault = Objects.requireNonNull(first.get());
-            if (fault instanceof IOException known) {
-                throw known;
-            }
-            if (fault instanceof Error error) {
-                throw error;
-            }
-            throw (RuntimeException) fault;
+            throw SideBySide.<RuntimeException>unchecked(Objects.requireNonNull(first.get()));
         } finally {
             threads.shutdownNow();
             awaitEnd(threads);
         }
+    }
+
+    /** Whatever it is: a listener in another language may throw any checked exception. */
+    @SuppressWarnings("unchecked")
+    private static <E extends Throwable> E unchecked(Throwable fault) throws E {
+        throw (E) fault;
     }
 
     private static <T, R> R one(T item, Work<T, R> work, AtomicReference<@Nullable Throwable> first)
@@ -82,7 +81,7 @@ final class SideBySide {
         }
         try {
             return work.of(item);
-        } catch (IOException | RuntimeException | Error e) {
+        } catch (Throwable e) {
             first.compareAndSet(null, e);
             throw e;
         }
