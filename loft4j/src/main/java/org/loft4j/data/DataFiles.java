@@ -64,6 +64,18 @@ public final class DataFiles {
     }
 
     /**
+     * The same of rows that need not fit into memory.
+     *
+     * @param rows takes them in the order of the data
+     * @return what they were recognised as; it has no rows itself
+     */
+    public static DataRows readWhatCanBe(
+            DataReference data, Columns columns, Consumer<Row> rows, Consumer<DataException> faults)
+            throws DataException {
+        return pass(data, new RowCollector(columns, rows, faults));
+    }
+
+    /**
      * Reads the rows that can be used, and leaves out the others.
      *
      * @param faults takes what is wrong with those
@@ -83,20 +95,26 @@ public final class DataFiles {
             DataReference data, Columns columns, @Nullable Consumer<DataException> faults, boolean rowsAlone)
             throws DataException {
         List<Row> rows = new ArrayList<>();
-        RowCollector collector = new RowCollector(columns, rows::add, faults, rowsAlone);
-        try (DataReading reading = DataReading.open(data, collector)) {
-            while (reading.advance()) {
-                // the collector has it
-            }
+        try {
+            DataRows read = pass(data, new RowCollector(columns, rows::add, faults, rowsAlone));
+            return new DataRows(rows, read.format(), read.columns(), read.classes(), read.blank());
         } catch (OutOfMemoryError e) {
             throw new DataException(
                     data.shown(),
                     "its rows do not fit into memory: give Java a larger heap (-Xmx, which ./loft takes from LOFT_JAVA_OPTS),"
                             + " stream them, or take a part of them");
         }
+    }
+
+    private static DataRows pass(DataReference data, RowCollector collector) throws DataException {
+        try (DataReading reading = DataReading.open(data, collector)) {
+            while (reading.advance()) {
+                // the collector has it
+            }
+        }
         RowKind kind = collector.kind();
         return new DataRows(
-                rows,
+                List.of(),
                 kind == null ? RowFormat.AUTO : kind.format(),
                 kind == null ? "nothing" : kind.describe(),
                 collector.classes(),

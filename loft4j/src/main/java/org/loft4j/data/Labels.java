@@ -93,14 +93,21 @@ public final class Labels {
 
     /** The labels that a pass over rows found, in those held out too. */
     public static Labels of(RowScan rows) throws DataException {
-        for (Row row : rows.first()) {
-            if (!(row instanceof TaggedWords)) {
-                labeled(row);
-            }
-        }
         SortedSet<String> found = namesIn(rows.heldOut());
         found.addAll(rows.labels());
-        return found(found, rows.first().get(0).origin().whole());
+        return of(found, rows.first());
+    }
+
+    /**
+     * The labels that were found in rows which are not in memory.
+     *
+     * @param found all of them
+     * @param some rows, one at least: the first one, and one of each kind
+     * @throws DataException if one of these has no label, or all rows have the same
+     */
+    public static Labels of(SortedSet<String> found, List<? extends Row> some) throws DataException {
+        namesIn(some);
+        return found(found, some.get(0).origin().whole());
     }
 
     private static Labels found(SortedSet<String> found, Origin origin) throws DataException {

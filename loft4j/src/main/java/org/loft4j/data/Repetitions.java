@@ -1,10 +1,10 @@
 package org.loft4j.data;
 
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Rows that ask what another row has asked already.
@@ -28,32 +28,82 @@ public record Repetitions(List<Pair> same, List<Pair> other) {
 
     /** Rows of one set that repeat a row before them. */
     public static Repetitions within(List<? extends Row> rows) {
-        return find(rows, new HashMap<>(), true);
+        Search search = new Search();
+        rows.forEach(search::add);
+        return search.found();
     }
 
     /** Held-out rows that are among the training rows: what is judged by them has been learnt. */
     public static Repetitions across(List<? extends Row> training, List<? extends Row> heldOut) {
-        Map<String, Map<String, Origin>> known = new HashMap<>();
-        find(training, known, true);
-        return find(heldOut, known, false);
+        Search search = new Search();
+        training.forEach(search::add);
+        Search among = search.ofHeldOut();
+        heldOut.forEach(among::add);
+        return among.found();
     }
 
-    private static Repetitions find(
-            List<? extends Row> rows, Map<String, Map<String, Origin>> known, boolean remembers) {
-        List<Pair> same = new ArrayList<>();
-        List<Pair> other = new ArrayList<>();
-        for (Row row : rows) {
-            Map<String, Origin> answers = known.get(RowText.question(row));
-            if (answers != null) {
-                Origin twin = answers.get(RowText.answer(row));
-                Origin first = answers.values().iterator().next();
+    /**
+     * Looks for repetitions in rows that come one after the other and need not fit into memory: it keeps 128 bits of the SHA-256 of
+     * what each asks, as many of what it says in all, and where it is.
+     */
+    public static final class Search {
+        private final OriginsByHash questions;
+        private final OriginsByHash wholes;
+        private final boolean remembers;
+        private final MessageDigest sha256 = sha256();
+        private final List<Pair> same = new ArrayList<>();
+        private final List<Pair> other = new ArrayList<>();
+
+        /** Looks for rows that repeat a row before them. */
+        public Search() {
+            this(new OriginsByHash(), new OriginsByHash(), true);
+        }
+
+        private Search(OriginsByHash questions, OriginsByHash wholes, boolean remembers) {
+            this.questions = questions;
+            this.wholes = wholes;
+            this.remembers = remembers;
+        }
+
+        /** Looks for held-out rows that repeat one of the training rows which this has seen. */
+        public Search ofHeldOut() {
+            return new Search(questions, wholes, false);
+        }
+
+        /** Takes the next row. */
+        public void add(Row row) {
+            byte[] question = hash(new byte[0], RowText.question(row));
+            byte[] whole = hash(question, RowText.answer(row));
+            Origin first = questions.get(question);
+            if (first != null) {
+                Origin twin = wholes.get(whole);
                 (twin == null ? other : same).add(new Pair(row.origin(), twin == null ? first : twin));
             }
             if (remembers) {
-                known.computeIfAbsent(RowText.question(row), question -> new LinkedHashMap<>(2))
-                        .putIfAbsent(RowText.answer(row), row.origin());
+                questions.putIfAbsent(question, row.origin());
+                wholes.putIfAbsent(whole, row.origin());
             }
         }
-        return new Repetitions(same, other);
+
+        /** What was found so far. */
+        public Repetitions found() {
+            return new Repetitions(same, other);
+        }
+
+        private byte[] hash(byte[] before, String text) {
+            sha256.update(before);
+            // in UTF-16: UTF-8 has no half of a surrogate pair, which a row that a program made may hold
+            ByteBuffer characters = ByteBuffer.allocate(Character.BYTES * text.length());
+            characters.asCharBuffer().put(text);
+            return sha256.digest(characters.array());
+        }
+
+        private static MessageDigest sha256() {
+            try {
+                return MessageDigest.getInstance("SHA-256");
+            } catch (NoSuchAlgorithmException e) {
+                throw new AssertionError("every Java platform has SHA-256", e);
+            }
+        }
     }
 }

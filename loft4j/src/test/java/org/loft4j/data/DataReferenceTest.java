@@ -176,4 +176,21 @@ class DataReferenceTest {
                 DataReference.of(empty), Columns.auto(), fault -> faults.add(String.valueOf(fault.getMessage())));
         assertEquals(List.of(empty + ": holds no rows"), faults);
     }
+
+    @Test
+    void rowsThatCanBeUsedAreGivenOnRatherThanKept() throws IOException {
+        Path lines = file("1.jsonl", "{\"text\": \"a\"}\n{\"text\": }\n{\"text\": \"\"}\n{\"text\": \"b\"}\n");
+        List<Row> rows = new ArrayList<>();
+        List<String> faults = new ArrayList<>();
+        DataRows read = DataFiles.readWhatCanBe(
+                DataReference.of(lines),
+                Columns.auto(),
+                rows::add,
+                fault -> faults.add(String.valueOf(fault.getMessage())));
+        DataRows kept = DataFiles.readWhatCanBe(DataReference.of(lines), Columns.auto(), fault -> {});
+        assertEquals(kept.rows(), rows);
+        assertEquals(2, rows.size());
+        assertEquals(1, faults.size(), faults.toString());
+        assertEquals(new DataRows(List.of(), kept.format(), kept.columns(), kept.classes(), 1), read);
+    }
 }

@@ -72,4 +72,39 @@ class RepetitionsTest {
         assertEquals(1, found.same().size());
         assertEquals(1, found.other().size());
     }
+
+    @Test
+    void rowsComeOneAfterTheOther() {
+        var search = new Repetitions.Search();
+        search.add(new LabeledText("a", "yes", at(1)));
+        search.add(new LabeledText("a", "yes", at(2)));
+        assertEquals(List.of(pair(2, 1)), search.found().same());
+        var heldOut = search.ofHeldOut();
+        search.add(new LabeledText("b", "yes", at(3)));
+        heldOut.add(new LabeledText("b", "no", at(10)));
+        heldOut.add(new LabeledText("b", "no", at(11)));
+        assertEquals(List.of(pair(10, 3), pair(11, 3)), heldOut.found().other());
+        assertEquals(List.of(), heldOut.found().same());
+        assertEquals(List.of(), search.found().other());
+    }
+
+    @Test
+    void whatIsAskedAndWhatIsAnsweredAreApart() {
+        var found = Repetitions.within(List.of(
+                new PromptCompletion("ab", "c", at(1)),
+                new PromptCompletion("a", "bc", at(2)),
+                new PromptCompletion("abc", "", at(3)),
+                new PromptCompletion("", "abc", at(4))));
+        assertEquals(new Repetitions(List.of(), List.of()), found);
+    }
+
+    @Test
+    void halvesOfSurrogatePairsAreToldApart() {
+        var found = Repetitions.within(List.of(
+                new PlainText("a\ud83d", at(1)),
+                new PlainText("a\ud83e", at(2)),
+                new PlainText("a?", at(3)),
+                new PlainText("a\ud83d", at(4))));
+        assertEquals(List.of(pair(4, 1)), found.same());
+    }
 }
