@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.DataException;
@@ -14,7 +15,6 @@ import org.loft4j.data.Conversation;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.Labels;
 import org.loft4j.data.Repetitions;
-import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelReference;
@@ -107,68 +107,73 @@ final class DataCheckCommand implements Verb {
 
     private DataReport report(Path directory, LearntTask aim, int maxLength) throws IOException {
         Task task = aim.task();
-        Columns columns = aim.columns(data);
-        CheckedRows train = CheckedRows.read("training rows", files.isEmpty() ? List.of(data.data) : files, columns);
-        CheckedRows held = evalData == null ? null : CheckedRows.read("held-out rows", List.of(evalData), columns);
+        DataReport read = read(aim, maxLength);
+        ScannedRows train = read.parts().get(0).rows();
         TrainingRows.tellOfLabels(
-                task, learnt.asked, train.data().rows(), spec.commandLine().getErr());
+                task, learnt.asked, train.some(), spec.commandLine().getErr());
         learnt.tell(aim, spec.commandLine().getErr());
         List<String> stops = new ArrayList<>();
-        requireAlike(train, held, stops);
-        LearntClasses classes = aim.hasClasses() ? classes(train, aim.modelLabels(), stops) : null;
-        if (classes != null || !aim.hasClasses()) {
-            List<Row> rows = train.data().rows();
-            TrainingRows encoding = new TrainingRows(aim, rows, null, classes, FaultyRows.END, "");
-            encoding.tellOfClasses(spec.commandLine().getErr());
-            try (Tokenizer tokenizer = Tokenizer.open(directory)) {
-                ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, rows) : null;
-                if (task == Task.CAUSAL_LM
-                        && format == null
-                        && rows.stream().anyMatch(Conversation.class::isInstance)) {
-                    stops.add("the rows hold messages, but " + model
-                            + " has no chat template: name one (--chat-template FILE), or use a model that has one");
-                    return report(aim, train, held, maxLength, stops);
-                }
-                CheckedRows.Encoder encoder = (some, length) -> encoding.encode(some, tokenizer, format, length, false);
-                train = train.encoded(encoder, maxLength, format);
-                held = held == null ? null : held.encoded(encoder, maxLength, format);
-            }
+        if (read.parts().size() > 1) {
+            requireAlike(train, read.parts().get(1).rows(), stops);
         }
-        return report(aim, train, held, maxLength, stops);
+        LearntClasses classes = aim.hasClasses() ? classes(train, aim.modelLabels(), stops) : null;
+        if (classes == null && aim.hasClasses()) {
+            return read.with(read.parts(), stops);
+        }
+        TrainingRows encoding = new TrainingRows(aim, train.some(), null, classes, FaultyRows.END, "");
+        encoding.tellOfClasses(spec.commandLine().getErr());
+        try (Tokenizer tokenizer = Tokenizer.open(directory)) {
+            ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, train.some()) : null;
+            if (task == Task.CAUSAL_LM
+                    && format == null
+                    && train.some().stream().anyMatch(Conversation.class::isInstance)) {
+                stops.add("the rows hold messages, but " + model
+                        + " has no chat template: name one (--chat-template FILE), or use a model that has one");
+                return read.with(read.parts(), stops);
+            }
+            List<CheckedRows> parts = new ArrayList<>();
+            for (CheckedRows part : read.parts()) {
+                parts.add(part.encoded(
+                        (some, length) -> encoding.encode(some, tokenizer, format, length, false), maxLength, format));
+            }
+            return read.with(parts, stops);
+        }
     }
 
-    private static DataReport report(
-            LearntTask aim, CheckedRows train, @Nullable CheckedRows held, int maxLength, List<String> stops) {
-        return new DataReport(
-                aim.regression(),
-                held == null ? List.of(train) : List.of(train, held),
-                maxLength,
-                Repetitions.within(train.data().rows()),
-                held == null
-                        ? null
-                        : Repetitions.across(train.data().rows(), held.data().rows()),
-                stops);
+    /** One pass over all rows, of which none is encoded yet. */
+    private DataReport read(LearntTask aim, int maxLength) throws IOException {
+        Columns columns = aim.columns(data);
+        Repetitions.Search search = new Repetitions.Search();
+        CheckedRows train = new CheckedRows(
+                "training rows", ScannedRows.of(files.isEmpty() ? List.of(data.data) : files, columns, search::add));
+        if (evalData == null) {
+            return new DataReport(aim.regression(), List.of(train), maxLength, search.found(), null, List.of());
+        }
+        Repetitions.Search among = search.ofHeldOut();
+        CheckedRows held = new CheckedRows("held-out rows", ScannedRows.of(List.of(evalData), columns, among::add));
+        return new DataReport(aim.regression(), List.of(train, held), maxLength, search.found(), among.found(), List.of());
     }
 
-    private static void requireAlike(CheckedRows train, @Nullable CheckedRows held, List<String> stops) {
-        if (held == null || held.data().rows().isEmpty() || train.data().rows().isEmpty()) {
+    private static void requireAlike(ScannedRows train, ScannedRows held, List<String> stops) {
+        if (held.count() == 0 || train.count() == 0) {
             return;
         }
         try {
-            TrainingRows.alike(held.data().rows(), train.data().rows().get(0));
+            TrainingRows.alike(held.some(), train.some().get(0));
         } catch (DataException e) {
             stops.add(String.valueOf(e.getMessage()));
         }
     }
 
-    private static @Nullable LearntClasses classes(CheckedRows train, List<String> modelLabels, List<String> stops)
+    private static @Nullable LearntClasses classes(ScannedRows train, List<String> modelLabels, List<String> stops)
             throws IOException {
-        if (train.data().rows().isEmpty()) {
+        if (train.count() == 0) {
             return null;
         }
-        List<String> named = train.data().classes();
+        List<String> named = train.shape().classes();
         try {
-            return LearntClasses.of(Labels.of(train.data().rows()).inOrder(named), named, modelLabels);
+            Labels found = Labels.of(new TreeSet<>(train.labels().keySet()), train.some());
+            return LearntClasses.of(found.inOrder(named), named, modelLabels);
         } catch (DataException e) {
             stops.add(String.valueOf(e.getMessage()));
             return null;

@@ -32,6 +32,11 @@ record DataReport(
     private static final int EXAMPLES = 3;
     private static final int LABELS = 50;
 
+    /** The same with more that was found. */
+    DataReport with(List<CheckedRows> encoded, List<String> allStops) {
+        return new DataReport(numbers, encoded, maxLength, repeated, shared, allStops);
+    }
+
     /** Whether a training on this data would end before its first step. */
     boolean stopsTraining() {
         return !stops.isEmpty()
@@ -69,15 +74,13 @@ record DataReport(
     }
 
     private void part(CheckedRows part, StringBuilder text) {
-        text.append(part.name())
-                .append(": ")
-                .append(Quantities.of(part.data().rows().size(), "row"));
-        if (part.data().rows().isEmpty()) {
+        text.append(part.name()).append(": ").append(Quantities.of(part.rows().count(), "row"));
+        if (part.rows().count() == 0) {
             text.append('\n');
             return;
         }
-        text.append(" of ").append(part.data().columns());
-        text.append(" (--format ").append(part.data().format().word()).append(")\n");
+        text.append(" of ").append(part.rows().shape().columns());
+        text.append(" (--format ").append(part.rows().shape().format().word()).append(")\n");
         if (!part.lengths().isEmpty()) {
             TokenLengths lengths = part.lengths();
             text.append("  tokens: min ").append(lengths.min());
@@ -98,14 +101,14 @@ record DataReport(
             }
             text.append('\n');
         }
-        if (part.data().blank() > 0) {
+        if (part.rows().shape().blank() > 0) {
             text.append("  blank texts, which are left out: ")
-                    .append(Quantities.count(part.data().blank()))
+                    .append(Quantities.count(part.rows().shape().blank()))
                     .append('\n');
         }
-        if (part.emptyAnswers() > 0) {
+        if (part.rows().emptyAnswers() > 0) {
             text.append("  empty answers: ")
-                    .append(Quantities.count(part.emptyAnswers()))
+                    .append(Quantities.count(part.rows().emptyAnswers()))
                     .append('\n');
         }
         if (part.altered() > 0) {
@@ -119,7 +122,7 @@ record DataReport(
                     .append(Quantities.count(part.reshaped()))
                     .append('\n');
         }
-        Map<String, Integer> labels = part.labels();
+        Map<String, Long> labels = part.rows().labels();
         if (numbers) {
             DoubleSummaryStatistics range = labels.keySet().stream()
                     .filter(Scores::isNumber)
@@ -130,7 +133,7 @@ record DataReport(
                         Locale.ROOT, "  labels: numbers from %s to %s%n", range.getMin(), range.getMax()));
             }
         } else if (!labels.isEmpty()) {
-            int all = labels.values().stream().mapToInt(count -> count).sum();
+            long all = labels.values().stream().mapToLong(count -> count).sum();
             Table table = new Table("label", ">count", ">share");
             labels.entrySet().stream()
                     .limit(LABELS)
@@ -180,20 +183,20 @@ record DataReport(
         tree.put("max_length", maxLength);
         for (CheckedRows part : parts) {
             Map<String, Object> one = new LinkedHashMap<>();
-            one.put("rows", part.data().rows().size());
-            one.put("format", part.data().format().word());
+            one.put("rows", part.rows().count());
+            one.put("format", part.rows().shape().format().word());
             if (!part.lengths().isEmpty()) {
                 one.put("tokens", part.lengths().tree());
             }
-            one.put("blank", part.data().blank());
+            one.put("blank", part.rows().shape().blank());
             one.put("rows_cut", part.cut().rows());
             one.put("answers_cut", part.cut().completions());
             one.put("tokens_cut", part.cut().tokens());
-            one.put("empty_answers", part.emptyAnswers());
+            one.put("empty_answers", part.rows().emptyAnswers());
             one.put("answers_altered", part.altered());
             one.put("turns_reshaped", part.reshaped());
-            if (!part.labels().isEmpty()) {
-                one.put("labels", part.labels());
+            if (!part.rows().labels().isEmpty()) {
+                one.put("labels", part.rows().labels());
             }
             one.put("faults", part.faults());
             tree.put(part.name().replace(' ', '_').replace('-', '_'), one);

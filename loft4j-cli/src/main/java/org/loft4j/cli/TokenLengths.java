@@ -4,36 +4,47 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /**
  * How long examples are, in tokens, before anything is cut.
  *
- * @param sorted one length for each example, ascending
+ * @param counts how many examples there are of each length that occurs
  */
-record TokenLengths(int[] sorted) {
+record TokenLengths(SortedMap<Integer, Long> counts) {
     private static final String BARS = "▁▂▃▄▅▆▇█";
     private static final int BINS = 24;
 
     static TokenLengths of(List<Integer> lengths) {
-        return new TokenLengths(
-                lengths.stream().mapToInt(length -> length).sorted().toArray());
+        SortedMap<Integer, Long> counts = new TreeMap<>();
+        lengths.forEach(length -> counts.merge(length, 1L, Long::sum));
+        return new TokenLengths(counts);
     }
 
     boolean isEmpty() {
-        return sorted.length == 0;
+        return counts.isEmpty();
     }
 
     /** The smallest length that this share of the examples does not exceed. */
     int quantile(double share) {
-        return sorted[Math.max(0, (int) Math.ceil(share * sorted.length) - 1)];
+        long all = counts.values().stream().mapToLong(count -> count).sum();
+        long left = Math.max(1, (long) Math.ceil(share * all));
+        for (Map.Entry<Integer, Long> length : counts.entrySet()) {
+            left -= length.getValue();
+            if (left <= 0) {
+                return length.getKey();
+            }
+        }
+        return max();
     }
 
     int min() {
-        return sorted[0];
+        return counts.firstKey();
     }
 
     int max() {
-        return sorted[sorted.length - 1];
+        return counts.lastKey();
     }
 
     /** How many tokens one bin of the histogram spans. */
@@ -44,7 +55,7 @@ record TokenLengths(int[] sorted) {
     /** The number of examples in each bin, from the shortest on. */
     int[] histogram() {
         int[] bins = new int[(max() - min()) / binWidth() + 1];
-        Arrays.stream(sorted).forEach(length -> bins[(length - min()) / binWidth()]++);
+        counts.forEach((length, count) -> bins[(length - min()) / binWidth()] += Math.toIntExact(count));
         return bins;
     }
 
