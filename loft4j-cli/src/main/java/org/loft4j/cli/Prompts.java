@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.DataException;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Conversation;
 import org.loft4j.data.Message;
@@ -37,13 +38,15 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
      * @param format how turns are written, and whether a text is one; rows of messages are in any case. Null where there are none
      * @param flags whose variables overrule those of the rows
      */
-    static Prompts of(List<Row> rows, @Nullable ChatFormat format, PromptFlags flags, Tokenizer tokenizer) {
+    static Prompts of(List<Row> rows, @Nullable ChatFormat format, PromptFlags flags, Tokenizer tokenizer)
+            throws DataException {
         List<Prompt> prompts = new ArrayList<>();
         for (Row row : rows) {
             if (format != null && (format.wrapPrompts() || row instanceof Conversation)) {
                 prompts.add(turn(row, format, flags, tokenizer));
             } else {
-                prompts.add(new Prompt(text(row), text(row), tokenizer.encodePrompt(text(row))));
+                String text = text(row);
+                prompts.add(new Prompt(text, text, tokenizer.encodePrompt(text)));
             }
         }
         return new Prompts(
@@ -51,7 +54,8 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
                 format == null ? tokenizer.stopIds() : format.template().stopIds(tokenizer));
     }
 
-    private static Prompt turn(Row row, ChatFormat format, PromptFlags flags, Tokenizer tokenizer) {
+    private static Prompt turn(Row row, ChatFormat format, PromptFlags flags, Tokenizer tokenizer)
+            throws DataException {
         List<Message> messages = new ArrayList<>();
         if (flags.system != null) {
             messages.add(Message.of("system", flags.system));
@@ -60,9 +64,11 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
         if (row instanceof Conversation conversation) {
             messages.addAll(asked(conversation, !messages.isEmpty()));
             variables.putAll(conversation.variables());
+        } else if (row instanceof PromptCompletion prompted) {
+            messages.addAll(rest(prompted.before(), !messages.isEmpty()));
+            messages.add(Message.of("user", prompted.turn()));
         } else {
-            String said = row instanceof PromptCompletion prompted ? prompted.turn() : text(row);
-            messages.add(Message.of("user", said));
+            messages.add(Message.of("user", text(row)));
         }
         variables.putAll(flags.variables());
         String rendered = format.template().prompt(messages, variables);
@@ -82,11 +88,15 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
         while (end > 1 && messages.get(end - 1).role().equals("assistant")) {
             end--;
         }
-        boolean tells = end > 1 && TELLING.contains(messages.get(0).role());
-        return messages.subList(told && tells ? 1 : 0, end);
+        return end > 1 ? rest(messages.subList(0, end), told) : messages.subList(0, end);
     }
 
-    private static String text(Row row) {
-        return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
+    private static List<Message> rest(List<Message> messages, boolean told) {
+        boolean tells = !messages.isEmpty() && TELLING.contains(messages.get(0).role());
+        return messages.subList(told && tells ? 1 : 0, messages.size());
+    }
+
+    private static String text(Row row) throws DataException {
+        return row instanceof PromptCompletion prompted ? prompted.alone() : ((PlainText) row).text();
     }
 }

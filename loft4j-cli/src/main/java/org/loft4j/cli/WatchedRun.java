@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.DataException;
 import org.loft4j.cli.ui.ReportPage;
 import org.loft4j.cli.ui.UiServer;
 import org.loft4j.data.ChatFormat;
@@ -36,8 +37,8 @@ final class WatchedRun {
          * @param format how the training writes conversations: a prompt is then a turn of the user; null where it has none
          * @throws ConfigException if a prompt is too long for the model
          */
-        static Samples of(
-                WatchFlags watch, @Nullable ChatFormat format, Model model, Tokenizer tokenizer, Path output) {
+        static Samples of(WatchFlags watch, @Nullable ChatFormat format, Model model, Tokenizer tokenizer, Path output)
+                throws DataException {
             if (watch.samplePrompts.isEmpty()) {
                 return NONE;
             }

@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -12,11 +13,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.DataException;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Conversation;
 import org.loft4j.data.LossOn;
 import org.loft4j.data.Message;
+import org.loft4j.data.Origin;
+import org.loft4j.data.PromptCompletion;
+import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 
 class PromptsTest {
@@ -26,15 +31,17 @@ class PromptsTest {
     Path folder;
 
     private Prompts.Prompt prompt(PromptFlags flags, Message... messages) throws IOException {
+        return prompt(flags, new Conversation(List.of(messages)), false);
+    }
+
+    private Prompts.Prompt prompt(PromptFlags flags, Row row, boolean turns) throws IOException {
         Path template = Files.writeString(
                 folder.resolve("template.jinja"),
                 "{% for m in messages %}{{ m.role }}: {% if m.content is string %}{{ m.content }}{% else %}"
                         + "{% for p in m.content %}{{ p.text }}{% endfor %}{% endif %}; {% endfor %}");
-        ChatFormat format = new ChatFormat(ChatTemplate.read(template, MODEL), LossOn.ASSISTANT, false, Map.of());
+        ChatFormat format = new ChatFormat(ChatTemplate.read(template, MODEL), LossOn.ASSISTANT, turns, Map.of());
         try (Tokenizer tokenizer = Tokenizer.open(MODEL)) {
-            return Prompts.of(List.of(new Conversation(List.of(messages))), format, flags, tokenizer)
-                    .prompts()
-                    .get(0);
+            return Prompts.of(List.of(row), format, flags, tokenizer).prompts().get(0);
         }
     }
 
@@ -55,6 +62,18 @@ class PromptsTest {
         flags.system = "Be kind.";
         assertEquals("system: Be kind.; user: Who?;", text(prompt(flags, own, question, answer)));
         assertEquals("system: Be kind.; user: Who?;", text(prompt(flags, question)));
+    }
+
+    @Test
+    void whatIsSaidBeforeAPromptIsWrittenWithTurnsAlone() throws IOException {
+        List<Message> before =
+                List.of(Message.of("system", "s"), Message.of("user", "b"), Message.of("assistant", "B"));
+        Row row = new PromptCompletion(before, "q", "q", "", Origin.MEMORY);
+        PromptFlags flags = new PromptFlags();
+        assertEquals("system: s; user: b; assistant: B; user: q;", text(prompt(flags, row, true)));
+        assertThrows(DataException.class, () -> prompt(flags, row, false));
+        flags.system = "k";
+        assertEquals("system: k; user: b; assistant: B; user: q;", text(prompt(flags, row, true)));
     }
 
     @Test

@@ -62,11 +62,12 @@ final class CausalLmRows {
                     .fault("holds messages, but the model has no chat template: name one (--chat-template FILE), or"
                             + " use a model that has one");
         } else if (row instanceof PromptCompletion prompted && format != null && format.wrapPrompts()) {
-            return new Conversation(
-                    List.of(Message.of("user", prompted.turn()), Message.of("assistant", prompted.completion())),
-                    0,
-                    Map.of(),
-                    row.origin());
+            List<Message> turns = new ArrayList<>(prompted.before());
+            turns.add(Message.of("user", prompted.turn()));
+            turns.add(Message.of("assistant", prompted.completion()));
+            return new Conversation(turns, 0, Map.of(), row.origin());
+        } else if (row instanceof PromptCompletion prompted) {
+            prompted.alone();
         }
         return row;
     }

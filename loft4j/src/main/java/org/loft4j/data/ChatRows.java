@@ -19,6 +19,9 @@ final class ChatRows {
     /** Who speaks before a conversation. */
     private static final Set<String> TELLING = Set.of("system", "developer");
 
+    private static final String PAIRS = "\"history\" must be a list of pairs of a question and its answer, such as"
+            + " [[\"Who are you?\", \"A model.\"]], or the JSON of one as text";
+
     private ChatRows() {}
 
     private static Map<String, String> roles() {
@@ -38,21 +41,51 @@ final class ChatRows {
 
     /** Messages behind what a column of its own has the system say, unless they begin with that themselves. */
     private static List<Message> told(JsonNode object, List<Message> messages, Origin origin) throws DataException {
-        JsonNode system = object.path("system");
-        if (!system.isTextual()
-                || system.textValue().isBlank()
-                || TELLING.contains(messages.get(0).role())) {
+        if (TELLING.contains(messages.get(0).role())) {
             return messages;
         }
-        check("\"system\"", system, origin);
-        List<Message> all = new ArrayList<>(List.of(Message.of("system", system.textValue())));
+        List<Message> all = system(object.path("system"), origin);
         all.addAll(messages);
         return all;
     }
 
+    /** What the system says, if it says anything. */
+    private static List<Message> system(JsonNode system, Origin origin) throws DataException {
+        List<Message> said = new ArrayList<>();
+        if (system.isTextual() && !system.textValue().isBlank()) {
+            check("\"system\"", system, origin);
+            said.add(Message.of("system", system.textValue()));
+        }
+        return said;
+    }
+
+    /**
+     * The turns before a prompt that is a text.
+     *
+     * @param history pairs of a question and its answer, or the JSON of such a list as text
+     */
+    static List<Message> before(JsonNode system, JsonNode history, Origin origin) throws DataException {
+        List<Message> turns = system(system, origin);
+        JsonNode pairs = parsed("history", history, origin);
+        boolean none = pairs.isMissingNode() || pairs.isNull();
+        if (!none && !pairs.isArray()) {
+            throw origin.fault(PAIRS);
+        }
+        for (JsonNode pair : pairs) {
+            if (pair.size() != 2 || !pair.path(0).isTextual() || !pair.path(1).isTextual()) {
+                throw origin.fault(PAIRS);
+            }
+            check("\"history\"", pair, origin);
+            turns.add(Message.of("user", pair.path(0).textValue()));
+            turns.add(Message.of("assistant", pair.path(1).textValue()));
+        }
+        return turns;
+    }
+
     /** A row whose prompt and completion, if that is read, are lists of messages. */
     static Conversation prompted(JsonNode object, RowKind.Prompted kind, Origin origin) throws DataException {
-        List<Message> all = new ArrayList<>(list(object.path(kind.prompt()), kind.prompt(), origin));
+        List<Message> all =
+                new ArrayList<>(told(object, list(object.path(kind.prompt()), kind.prompt(), origin), origin));
         int given = all.size();
         String completion = kind.completion();
         if (completion != null) {
@@ -147,7 +180,7 @@ final class ChatRows {
         if (more.isObject()) {
             variables.putAll(PlainJson.map(more));
         }
-        JsonNode tools = tools(object.path("tools"), origin);
+        JsonNode tools = parsed("tools", object.path("tools"), origin);
         if (tools.isArray() && !tools.isEmpty()) {
             variables.put("tools", PlainJson.of(tools));
         } else if (!tools.isMissingNode() && !tools.isNull() && !tools.isArray()) {
@@ -156,8 +189,8 @@ final class ChatRows {
         return variables;
     }
 
-    /** Columns of Parquet have one shape, and functions have many: there they are text. */
-    private static JsonNode tools(JsonNode given, Origin origin) throws DataException {
+    /** Columns of Parquet have one shape, and functions have many: there they are text, as all is in a table of text. */
+    private static JsonNode parsed(String key, JsonNode given, Origin origin) throws DataException {
         if (!given.isTextual()) {
             return given;
         }
@@ -167,7 +200,7 @@ final class ChatRows {
                     .with(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
                     .readTree(given.textValue());
         } catch (JsonProcessingException e) {
-            throw origin.fault("\"tools\" is text that is not valid JSON: " + JsonRows.complaint(e));
+            throw origin.fault("\"" + key + "\" is text that is not valid JSON: " + JsonRows.complaint(e));
         }
     }
 }

@@ -13,7 +13,7 @@ final class HeapSize {
     private static final int REFERENCE = 4;
     private static final int STRING = 24;
 
-    /** A record of up to four references, and where it comes from. */
+    /** A record of up to five references, and where it comes from. */
     private static final int ROW = 32 + 32;
 
     private static final int LIST = 24;
@@ -47,19 +47,27 @@ final class HeapSize {
         }
         if (row instanceof PromptCompletion prompted) {
             boolean asItStands = prompted.turn().equals(prompted.prompt());
-            return ROW + of(prompted.prompt()) + of(prompted.completion()) + (asItStands ? 0 : of(prompted.turn()));
+            return ROW
+                    + of(prompted.prompt())
+                    + of(prompted.completion())
+                    + (asItStands ? 0 : of(prompted.turn()))
+                    + (prompted.before().isEmpty() ? 0 : ofTurns(prompted.before()));
         }
         if (row instanceof TaggedWords tagged) {
             return ROW + ofValue(tagged.words()) + ofValue(tagged.tags());
         }
         if (row instanceof Conversation conversation) {
-            long bytes = ROW + LIST + ofReferences(conversation.messages().size()) + ofValue(conversation.variables());
-            for (Message message : conversation.messages()) {
-                bytes += ARRAY + ofValue(message.fields());
-            }
-            return bytes;
+            return ROW + ofTurns(conversation.messages()) + ofValue(conversation.variables());
         }
         return ROW + of(((PlainText) row).text());
+    }
+
+    private static long ofTurns(List<Message> turns) {
+        long bytes = LIST + ofReferences(turns.size());
+        for (Message message : turns) {
+            bytes += ARRAY + ofValue(message.fields());
+        }
+        return bytes;
     }
 
     /** What was read of JSON; the names in a map are shared by all rows. */

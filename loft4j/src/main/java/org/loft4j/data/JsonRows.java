@@ -8,6 +8,7 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -176,6 +177,7 @@ final class JsonRows {
                     || object.path(instructed.input()).isNull();
             return RowCheck.instructed(
                     instructed,
+                    ChatRows.before(object.path("system"), object.path("history"), origin),
                     string(object, instructed.instruction(), origin),
                     alone ? "" : string(object, instructed.input(), origin),
                     answer(object, instructed.output(), origin),
@@ -187,6 +189,7 @@ final class JsonRows {
             }
             return RowCheck.prompted(
                     prompted,
+                    ChatRows.before(object.path("system"), MissingNode.getInstance(), origin),
                     string(object, prompted.prompt(), origin),
                     answer(object, prompted.completion(), origin),
                     origin);

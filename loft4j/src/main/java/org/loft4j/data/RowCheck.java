@@ -1,5 +1,6 @@
 package org.loft4j.data;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 
@@ -20,16 +21,24 @@ final class RowCheck {
         return new LabeledText(filled(kind.text(), text, origin), pair, filled(column, name, origin), origin);
     }
 
-    static Row prompted(RowKind.Prompted kind, String prompt, String completion, Origin origin) throws DataException {
-        return new PromptCompletion(
-                filled(kind.prompt(), prompt, origin), answer(kind.completion(), completion, origin), origin);
+    static Row prompted(RowKind.Prompted kind, List<Message> before, String prompt, String completion, Origin origin)
+            throws DataException {
+        filled(kind.prompt(), prompt, origin);
+        return new PromptCompletion(before, prompt, prompt, answer(kind.completion(), completion, origin), origin);
     }
 
-    static Row instructed(RowKind.Instructed kind, String instruction, String input, String output, Origin origin)
+    static Row instructed(
+            RowKind.Instructed kind,
+            List<Message> before,
+            String instruction,
+            String input,
+            String output,
+            Origin origin)
             throws DataException {
         filled(kind.instruction(), instruction, origin);
         characters("\"" + kind.input() + "\"", input, origin);
         return new PromptCompletion(
+                before,
                 AlpacaPrompt.of(instruction, input),
                 AlpacaPrompt.turn(instruction, input),
                 answer(kind.output(), output, origin),

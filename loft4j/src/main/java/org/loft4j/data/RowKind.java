@@ -84,7 +84,7 @@ sealed interface RowKind {
 
         @Override
         public List<String> optional() {
-            return List.of("tools", "chat_template_kwargs");
+            return List.of("system", "tools", "chat_template_kwargs");
         }
     }
 
@@ -146,7 +146,7 @@ sealed interface RowKind {
 
         @Override
         public List<String> optional() {
-            return List.of(input);
+            return List.of(input, "system", "history");
         }
     }
 

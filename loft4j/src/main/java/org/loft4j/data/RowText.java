@@ -24,7 +24,10 @@ final class RowText {
         if (row instanceof TaggedWords tagged) {
             return String.join(" ", tagged.words());
         }
-        return row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
+        if (row instanceof PromptCompletion prompted) {
+            return prompted.before().isEmpty() ? prompted.prompt() : prompted.before() + "\n" + prompted.prompt();
+        }
+        return ((PlainText) row).text();
     }
 
     /** A pair of texts as one; another than any single text, which has no NUL. */

@@ -1,5 +1,8 @@
 package org.loft4j.data;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -244,11 +247,16 @@ final class TableRows implements RowReading {
                     origin);
         } else if (kind instanceof RowKind.Prompted prompted) {
             return RowCheck.prompted(
-                    prompted, value(prompted.prompt(), values), value(prompted.completion(), values), origin);
+                    prompted,
+                    ChatRows.before(optional("system", values), MissingNode.getInstance(), origin),
+                    value(prompted.prompt(), values),
+                    value(prompted.completion(), values),
+                    origin);
         }
         if (kind instanceof RowKind.Instructed instructed) {
             return RowCheck.instructed(
                     instructed,
+                    ChatRows.before(optional("system", values), optional("history", values), origin),
                     value(instructed.instruction(), values),
                     header.contains(instructed.input()) ? value(instructed.input(), values) : "",
                     value(instructed.output(), values),
@@ -256,6 +264,10 @@ final class TableRows implements RowReading {
         }
         String text = ((RowKind.Plain) kind).text();
         return RowCheck.plain(text, value(text, values), origin);
+    }
+
+    private JsonNode optional(String column, List<String> values) {
+        return header.contains(column) ? TextNode.valueOf(value(column, values)) : MissingNode.getInstance();
     }
 
     private String value(@Nullable String column, List<String> values) {

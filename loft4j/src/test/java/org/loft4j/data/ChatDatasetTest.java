@@ -187,6 +187,19 @@ class ChatDatasetTest {
     }
 
     @Test
+    void whatIsSaidBeforeAPromptNeedsTurns() throws IOException {
+        ChatTemplate template = template(CHATML);
+        List<Message> before =
+                List.of(Message.of("system", "s"), Message.of("user", "b"), Message.of("assistant", "B"));
+        var row = new PromptCompletion(before, "q", "q", "a", Origin.MEMORY);
+        Dataset wrapped = encode(new ChatFormat(template, LossOn.ASSISTANT, true, Map.of()), 1000, row);
+        assertTrue(tokenizer.decode(wrapped.get(0).ids(), false).startsWith("<|im_start|>system\ns<|im_end|>"));
+        assertEquals("[B<|im_end|>][a<|im_end|>]", learnt(wrapped, 0));
+        var fault = assertThrows(DataException.class, () -> encode(new ChatFormat(template), 1000, row));
+        assertTrue(fault.getMessage().contains("--chat makes a conversation of the row"), fault.getMessage());
+    }
+
+    @Test
     void theOldestExchangesAreLeftOutFirst() throws IOException {
         ChatFormat format = new ChatFormat(template(CHATML));
         List<Message> messages = new ArrayList<>(TALK);

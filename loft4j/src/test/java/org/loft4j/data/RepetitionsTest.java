@@ -48,6 +48,14 @@ class RepetitionsTest {
     }
 
     @Test
+    void whatIsSaidBeforeAPromptIsAskedToo() {
+        var told = new PromptCompletion(List.of(Message.of("system", "s")), "q", "q", "a", at(2));
+        assertEquals(
+                new Repetitions(List.of(), List.of()),
+                Repetitions.within(List.of(new PromptCompletion("q", "a", at(1)), told)));
+    }
+
+    @Test
     void rowsInBothSplitsAreFound() {
         List<Row> training = List.of(new LabeledText("a", "yes", at(1)), new LabeledText("b", "no", at(2)));
         List<Row> heldOut = List.of(

@@ -94,6 +94,45 @@ class RowFormatTest {
     }
 
     @Test
+    void whatIsSaidBeforeAnInstructionIsRead() throws IOException {
+        List<Message> turns = List.of(Message.of("system", "s"), Message.of("user", "q"), Message.of("assistant", "a"));
+        String asked = "{\"instruction\": \"i\", \"input\": \"\", \"output\": \"o\", ";
+        PromptCompletion told = (PromptCompletion)
+                row("a.jsonl", asked + "\"system\": \"s\", \"history\": [[\"q\", \"a\"]]}", Columns.auto());
+        assertEquals(turns, told.before());
+        assertEquals("i", told.turn());
+        PromptCompletion ofTable = (PromptCompletion)
+                row("a.csv", "instruction,output,system,history\ni,o,s,\"[[\"\"q\"\", \"\"a\"\"]]\"\n", Columns.auto());
+        assertEquals(turns, ofTable.before());
+        for (String nothing : List.of("null", "[]", "\"\"", "\"[]\"")) {
+            String row = asked + "\"system\": \" \", \"history\": " + nothing + "}";
+            assertEquals(List.of(), ((PromptCompletion) row("b.jsonl", row, Columns.auto())).before(), nothing);
+        }
+        for (String wrong :
+                List.of("{}", "1", "[\"q\", \"a\"]", "[[\"q\"]]", "[[\"q\", null]]", "[[\"q\", \"a\", \"b\"]]")) {
+            assertEquals(
+                    "1: \"history\" must be a list of pairs of a question and its answer, such as [[\"Who are you?\","
+                            + " \"A model.\"]], or the JSON of one as text",
+                    fault("c.jsonl", asked + "\"history\": " + wrong + "}", Columns.auto()),
+                    wrong);
+        }
+    }
+
+    @Test
+    void whatTheSystemSaysBeforeAPromptIsRead() throws IOException {
+        List<Message> told = List.of(Message.of("system", "s"));
+        String texts = "{\"prompt\": \"p\", \"completion\": \"c\", \"system\": \"s\"}";
+        assertEquals(told, ((PromptCompletion) row("a.jsonl", texts, Columns.auto())).before());
+        assertEquals(
+                told, ((PromptCompletion) row("a.csv", "prompt,completion,system\np,c,s\n", Columns.auto())).before());
+        String turns = "{\"prompt\": [{\"role\": \"user\", \"content\": \"p\"}], \"completion\":"
+                + " [{\"role\": \"assistant\", \"content\": \"c\"}], \"system\": \"s\"}";
+        Conversation chat = (Conversation) row("b.jsonl", turns, Columns.auto());
+        assertEquals("s", chat.messages().get(0).text());
+        assertEquals(2, chat.given());
+    }
+
+    @Test
     void whatMayMeanTwoThingsIsAsked() throws IOException {
         String row = "{\"instruction\": \"i\", \"output\": \"o\", \"text\": \"t\"}";
         assertEquals(
