@@ -15,6 +15,9 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.loft4j.CheckpointException;
 import org.loft4j.FileFault;
 import org.loft4j.Shown;
@@ -46,6 +49,14 @@ final class TokenizerFile {
     private final TokenizerParts parts;
     private String prefix = "";
     private long largest = -1;
+    private long vocabularySize;
+    private boolean vocabularyFirst;
+
+    /** By their content, in the order of the file. */
+    private final Map<String, Long> addedTokens = new LinkedHashMap<>();
+
+    /** The ids that the vocabulary gives to added tokens. */
+    private final Map<String, Long> inVocabulary = new HashMap<>();
 
     private TokenizerFile(Path file) {
         this.parts = new TokenizerParts(file);
@@ -70,10 +81,11 @@ final class TokenizerFile {
             }
             byte[] bytes = Files.readAllBytes(file);
             read(bytes);
-            if (!prefix.isEmpty()) {
-                // merges may stand before the prefix that they are cut by
+            if (!prefix.isEmpty() || (vocabularyFirst && !addedTokens.isEmpty())) {
+                // merges may stand before the prefix that they are cut by, and a vocabulary before what is added to it
                 read(bytes);
             }
+            requireIdsOfTheFile();
             return bytes;
         } catch (CheckpointException e) {
             throw e;
@@ -86,7 +98,26 @@ final class TokenizerFile {
         }
     }
 
+    /**
+     * The native library, that of Transformers too, passes over the ids of added tokens: one that the vocabulary lacks gets the next
+     * number, whatever the file says, and GGUF, which has the ids of the file, would be of another tokenizer.
+     */
+    private void requireIdsOfTheFile() throws CheckpointException {
+        long last = -1;
+        for (Map.Entry<String, Long> added : addedTokens.entrySet()) {
+            long given = inVocabulary.getOrDefault(added.getKey(), Math.max(last + 1, vocabularySize));
+            last = Math.max(last, given);
+            parts.require(
+                    given == added.getValue(),
+                    () -> "the added token " + Quoted.text(added.getKey()) + " has the id " + added.getValue()
+                            + ", and would be read as " + given
+                            + ": behind the vocabulary the ids must go on without a gap, in the order of \"added_tokens\";"
+                            + " fill the gap with tokens that no text has");
+        }
+    }
+
     private void read(byte[] bytes) throws IOException {
+        vocabularySize = 0;
         var text = new InputStreamReader(new ByteArrayInputStream(bytes), StandardCharsets.UTF_8.newDecoder());
         try (JsonParser json = MAPPER.createParser(text)) {
             parts.require(json.nextToken() == JsonToken.START_OBJECT, "must hold a JSON object");
@@ -96,19 +127,36 @@ final class TokenizerFile {
                 JsonToken value = json.nextToken();
                 if (key.equals("model")) {
                     parts.require(value == JsonToken.START_OBJECT, "\"model\" must be an object");
+                    vocabularyFirst |= addedTokens.isEmpty();
                     model(json);
                     model = true;
                 } else {
                     JsonNode part = MAPPER.readTree(json);
                     parts.check(key, part);
                     if (key.equals("added_tokens")) {
-                        part.forEach(token ->
-                                largest = Math.max(largest, token.path("id").asLong(-1)));
+                        part.forEach(this::added);
                     }
                 }
             }
             parts.require(model, "\"model\" is missing");
             parts.require(json.nextToken() == null, "must hold one JSON object, and holds more");
+        }
+    }
+
+    private void added(JsonNode token) {
+        long id = token.path("id").asLong(-1);
+        largest = Math.max(largest, id);
+        String content = token.path("content").asText();
+        if (!content.isEmpty()) {
+            addedTokens.putIfAbsent(content, id);
+        }
+    }
+
+    private void inVocabulary(String token, long id) {
+        vocabularySize++;
+        largest = Math.max(largest, id);
+        if (addedTokens.containsKey(token)) {
+            inVocabulary.put(token, id);
         }
     }
 
@@ -142,14 +190,14 @@ final class TokenizerFile {
                             && json.getNumberType() == JsonParser.NumberType.INT
                             && json.getIntValue() >= 0,
                     () -> "the vocabulary must give a whole number from 0 to 2^31 - 1 for " + Quoted.text(token));
-            largest = Math.max(largest, json.getIntValue());
+            inVocabulary(token, json.getIntValue());
         }
     }
 
     private void scores(JsonParser json) throws IOException {
         for (long id = 0; json.nextToken() == JsonToken.START_ARRAY; id++) {
-            largest = Math.max(largest, id);
             String token = merged(json);
+            inVocabulary(token, id);
             parts.require(
                     token.length() <= LONGEST_PIECE && token.getBytes(StandardCharsets.UTF_8).length <= LONGEST_PIECE,
                     () -> "a piece of the vocabulary has more than " + LONGEST_PIECE + " bytes: " + Quoted.text(token));

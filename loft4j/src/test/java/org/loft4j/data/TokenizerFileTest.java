@@ -5,13 +5,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Base64;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -151,6 +155,52 @@ class TokenizerFileTest {
         file(MODEL);
         try (Tokenizer tokenizer = Tokenizer.open(folder)) {
             assertEquals(1, tokenizer.encode("a\ud800", false).length);
+        }
+    }
+
+    /** The vocabulary has three tokens, and the added ones come before it and behind it. */
+    private String added(boolean first, String... idsAndContents) {
+        StringBuilder tokens = new StringBuilder();
+        for (int i = 0; i < idsAndContents.length; i += 2) {
+            tokens.append(i == 0 ? "" : ", ")
+                    .append("{\"id\": " + idsAndContents[i] + ", \"content\": \"" + idsAndContents[i + 1]
+                            + "\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false,"
+                            + " \"special\": true}");
+        }
+        String added = "\"added_tokens\": [" + tokens + "]";
+        String model = "\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"<b>\": 1, \"c\": 2}, \"merges\": []}";
+        return first ? added + ", " + model : model + ", " + added;
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void addedTokensHaveTheIdsOfTheFile(boolean first) throws IOException {
+        file(added(first, "1", "<b>", "3", "<x>", "4", "<y>"));
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            assertArrayEquals(new long[] {3, 0, 4, 1}, tokenizer.encode("<x>a<y><b>", false));
+        }
+        refused(added(first, "400", "<x>"));
+        refused(added(first, "4", "<x>", "3", "<y>"));
+        refused(added(first, "2", "<b>", "3", "<x>"));
+        Path file = file(added(first, "1", "<b>", "3", "<x>", "5", "<y>"));
+        assertEquals(
+                file
+                        + ": is not a tokenizer that can be used: the added token \"<y>\" has the id 5, and would be read as"
+                        + " 4: behind the vocabulary the ids must go on without a gap, in the order of \"added_tokens\";"
+                        + " fill the gap with tokens that no text has",
+                assertThrows(CheckpointException.class, () -> Tokenizer.open(folder))
+                        .getMessage());
+    }
+
+    /** What the refusal goes by: native code gives other ids than the file. */
+    @Test
+    void nativeCodePassesOverTheIdsOfAddedTokens() throws IOException {
+        byte[] gap = ("{\"version\": \"1.0\", " + added(true, "400", "<x>", "1", "<b>", "7", "<y>") + "}")
+                .getBytes(StandardCharsets.UTF_8);
+        Map<String, String> options = Map.of("truncation", "false", "padding", "false");
+        try (var read = HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(gap), options)) {
+            assertArrayEquals(
+                    new long[] {3, 1, 4}, read.encode("<x><b><y>", false, false).getIds());
         }
     }
 }
