@@ -23,6 +23,7 @@ import org.loft4j.io.ModelReference;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedConfig;
 import org.loft4j.nn.Pooling;
+import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.train.ClassifierPadding;
 import org.loft4j.train.EndOfTurn;
@@ -130,11 +131,19 @@ final class MergeCommand implements Verb {
         copyAlong(loaded, directory);
         TrainedConfig.of(loaded.model(), device.dtype(), ClassifierPadding.id(loaded.model(), loaded.tokenizer()))
                 .write(directory);
-        EndOfTurn end = loaded.trainedChat() == null ? null : EndOfTurn.of(directory);
+        EndOfTurn end = learnt(loaded, directory);
         if (end != null) {
             end.write(directory);
         }
         merged.writeWeights(directory, Quantities.parseBytes("--max-shard-size", maxShardSize));
+    }
+
+    /** The end of what the training taught; null where that is no matter, or nobody knows what it was. */
+    private static @Nullable EndOfTurn learnt(LoadedModel loaded, Path directory) throws IOException {
+        if (loaded.trainedAs() == null || loaded.model().task() != Task.CAUSAL_LM) {
+            return null;
+        }
+        return loaded.trainedChat() == null ? EndOfTurn.ofTexts(directory) : EndOfTurn.of(directory);
     }
 
     private void refuse(Path base) throws IOException {

@@ -118,6 +118,18 @@ class ChatRunEndToEndTest {
         assertFalse(loft("doctor", full).out().contains("which no eos_token_id names"));
     }
 
+    /** The base stops at {@code <s>} alone, and a text that is learnt ends with the tokenizer's {@code </s>}. */
+    @Test
+    void theEndOfATextIsAnEndOfTheModelThatHasLearntIt() throws Exception {
+        Files.writeString(model.resolve("generation_config.json"), "{\"eos_token_id\": 1, \"top_k\": 7}");
+        JsonNode merged = ends(merged(train("run", "--method", "lora")));
+        assertEquals("[2,1]", merged.get("eos_token_id").toString());
+        assertEquals(7, merged.get("top_k").asInt());
+        Path full = train("full", "--method", "full");
+        assertEquals("[2,1]", ends(full).get("eos_token_id").toString());
+        assertEquals("[2,1]", ends(checkpoint(full)).get("eos_token_id").toString());
+    }
+
     private Path merged(Path run) {
         Path merged = folder.resolve(run.getFileName() + "-merged");
         Captured merge = loft("merge", "--model", model, "--adapter", run, "--output", merged);

@@ -16,10 +16,10 @@ import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 
 /**
- * The special token that ends an answer by the chat template. A model that was made to continue texts mostly has another end,
- * and programs that go by its files alone would not stop where an answer does.
+ * The special token that ends what a model has learnt to write: an answer by the chat template, or a text. A model that was made to continue texts mostly has another end,
+ * and programs that go by its files alone would not stop where it does.
  *
- * @param text as it stands in a conversation, such as {@code <|im_end|>}
+ * @param text as it stands there, such as {@code <|im_end|>}
  */
 public record EndOfTurn(long id, String text) {
     private static final String KEY = "eos_token_id";
@@ -36,11 +36,22 @@ public record EndOfTurn(long id, String text) {
             return null;
         }
         try (Tokenizer tokenizer = Tokenizer.open(tokenizerDirectory)) {
-            OptionalLong id = template.endOfTurn(tokenizer);
-            return id.isEmpty()
-                    ? null
-                    : new EndOfTurn(id.getAsLong(), tokenizer.decode(new long[] {id.getAsLong()}, false));
+            return of(tokenizer, template.endOfTurn(tokenizer));
         }
+    }
+
+    /** The end that a training puts behind a text, which is the tokenizer's; null where the directory has no tokenizer, or that no end. */
+    public static @Nullable EndOfTurn ofTexts(Path directory) throws IOException {
+        if (!Files.isRegularFile(directory.resolve("tokenizer.json"))) {
+            return null;
+        }
+        try (Tokenizer tokenizer = Tokenizer.open(directory)) {
+            return of(tokenizer, tokenizer.eosId());
+        }
+    }
+
+    private static @Nullable EndOfTurn of(Tokenizer tokenizer, OptionalLong id) {
+        return id.isEmpty() ? null : new EndOfTurn(id.getAsLong(), tokenizer.decode(new long[] {id.getAsLong()}, false));
     }
 
     /** The text of the end of a model directory where its files do not name it; null where they do, or there is none. */

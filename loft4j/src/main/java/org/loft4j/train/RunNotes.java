@@ -7,6 +7,7 @@ import org.loft4j.data.ChatFormat;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedChat;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.Task;
 
 /**
  * What is left beside the weights of a result and of a checkpoint, so that they are used as they were trained.
@@ -14,13 +15,13 @@ import org.loft4j.nn.Model;
  * @param copied files of the base model, or of the tokenizer of the adapter that a run goes on from; null for the checkpoints of an
  *     adapter that are used with the base model's
  * @param template the text of the one that conversations were written by; null where there were none
- * @param endOfTurn of a model that has learnt conversations in full; null for others
+ * @param end of what a language model has learnt to write in full; null for others
  */
 record RunNotes(
         TaskFile task,
         @Nullable CopiedFiles copied,
         @Nullable String template,
-        @Nullable EndOfTurn endOfTurn) {
+        @Nullable EndOfTurn end) {
     /**
      * The notes of checkpoints. Where all weights are trained, each is a model of its own; a tokenizer that the adapter has which
      * the run goes on from, and the model has not, is in each of them.
@@ -32,11 +33,12 @@ record RunNotes(
         Path directory = model.description().directory();
         CopiedFiles ofStart = start == null ? null : start.tokenizer(directory);
         CopiedFiles copied = method.usesAdapter() ? ofStart : CopiedFiles.ofWholeModel(directory);
+        Path learns = method.usesAdapter() || model.task() != Task.CAUSAL_LM ? null : directory;
         ChatFormat format = data.train().chatFormat();
         if (format == null) {
             TrainedChat before = start == null ? null : start.chat();
             String template = start == null || before == null ? null : start.template();
-            return new RunNotes(TaskFile.of(model, data.maxLength(), before), copied, template, null);
+            return new RunNotes(TaskFile.of(model, data.maxLength(), before), copied, template, learns == null ? null : EndOfTurn.ofTexts(learns));
         }
         TrainedChat chat =
                 new TrainedChat(format.wrapPrompts(), format.lossOn().word(), format.variables(), format.moment());
@@ -44,7 +46,7 @@ record RunNotes(
                 TaskFile.of(model, data.maxLength(), chat),
                 copied,
                 format.template().source(),
-                copied == null || directory == null ? null : EndOfTurn.of(format.template(), directory));
+                learns == null ? null : EndOfTurn.of(format.template(), learns));
     }
 
     /** The notes of the result, which can be used without the base model's tokenizer. */
@@ -59,8 +61,8 @@ record RunNotes(
         }
         task.write(directory);
         TemplateFile.write(directory, template);
-        if (endOfTurn != null) {
-            endOfTurn.write(directory);
+        if (end != null) {
+            end.write(directory);
         }
     }
 }
