@@ -13,6 +13,7 @@ import org.loft4j.data.Origin;
 import org.loft4j.data.Row;
 import org.loft4j.data.RowCursor;
 import org.loft4j.data.RowSource;
+import org.loft4j.infer.TokenClassifier;
 
 /** The texts that are to be classified, given out some at a time: what they come from need not fit into memory. */
 final class AskedTexts implements AutoCloseable {
@@ -24,9 +25,22 @@ final class AskedTexts implements AutoCloseable {
      * A text that is asked about, or a pair of texts.
      *
      * @param textPair null where there is one text
+     * @param words of the text, where its row has them; null where it is cut at its blanks
      * @param origin where it was read
      */
-    record Asked(String text, @Nullable String textPair, Origin origin) {}
+    record Asked(
+            String text,
+            @Nullable String textPair,
+            @Nullable List<String> words,
+            Origin origin) {
+        Asked(String text, @Nullable String textPair, Origin origin) {
+            this(text, textPair, null, origin);
+        }
+
+        List<String> asWords() {
+            return words == null ? TokenClassifier.words(text) : words;
+        }
+    }
 
     /** Gives texts one by one. */
     interface Source {

@@ -66,6 +66,10 @@ final class ComingLines implements AskedTexts.Source {
         }
         number++;
         String whole = decoded(begun.toByteArray());
+        if (number == 1 && whole.startsWith("\uFEFF")) {
+            // a byte order mark, which is no part of the text
+            whole = whole.substring(1);
+        }
         begun.reset();
         line = whole.isBlank() ? null : whole;
     }

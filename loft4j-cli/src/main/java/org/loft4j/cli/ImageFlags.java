@@ -14,6 +14,7 @@ import org.loft4j.DataException;
 import org.loft4j.data.Columns;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.LabeledText;
+import org.loft4j.data.Origin;
 import org.loft4j.data.Row;
 import org.loft4j.data.image.LabeledImages;
 import picocli.CommandLine.Option;
@@ -72,7 +73,7 @@ final class ImageFlags {
         return chosen;
     }
 
-    private static boolean isTable(Path path) {
+    static boolean isTable(Path path) {
         String name = path.toString().toLowerCase(Locale.ROOT);
         return Files.isRegularFile(path) && (name.endsWith(".csv") || name.endsWith(".tsv"));
     }
@@ -86,31 +87,29 @@ final class ImageFlags {
         List<String> labels = new ArrayList<>();
         for (Row row : DataFiles.read(path, columns)) {
             LabeledText labelled = (LabeledText) row;
-            Path file = inside(path, labelled);
-            if (!Files.isRegularFile(file)) {
-                throw row.origin().fault("names " + file + ", which is no file");
-            }
-            files.add(file);
+            files.add(inside(path, labelled.text(), row.origin()));
             labels.add(labelled.label());
         }
         return LabeledImages.of(path, files, labels);
     }
 
-    /** A table that came with its images names none elsewhere; links are followed. */
-    private static Path inside(Path table, LabeledText row) throws IOException {
+    /** The file that a row of a table names. A table that came with its images names none elsewhere; links are followed. */
+    static Path inside(Path table, String named, Origin origin) throws IOException {
         Path folder = table.toAbsolutePath().normalize().getParent();
         try {
-            Path file = table.resolveSibling(row.text());
+            Path file = table.resolveSibling(named);
             Path whole = file.toAbsolutePath().normalize();
             if (folder == null || whole.startsWith(folder) || whole.startsWith(folder.toRealPath())) {
+                if (!Files.isRegularFile(file)) {
+                    throw origin.fault("names " + file + ", which is no file");
+                }
                 return file;
             }
         } catch (InvalidPathException e) {
-            throw row.origin().fault("names a file as no file can be named: " + e.getReason());
+            throw origin.fault("names a file as no file can be named: " + e.getReason());
         }
-        throw row.origin()
-                .fault("names " + row.text() + ", which does not lie in " + folder
-                        + ": put the table into the folder of its images or above it, or beside the table a link to that"
-                        + " folder (ln -s), and name the images through it");
+        throw origin.fault("names " + named + ", which does not lie in " + folder
+                + ": put the table into the folder of its images or above it, or beside the table a link to that"
+                + " folder (ln -s), and name the images through it");
     }
 }

@@ -183,6 +183,11 @@ record LoadedModel(
         return trainedAs == null ? null : trainedAs.chat();
     }
 
+    /** Whether the training is known to have been one of pairs of texts. */
+    boolean trainedOnPairs() {
+        return trainedAs != null && trainedAs.pairs();
+    }
+
     /** What the chat template is told beside the messages: what it was told in training. */
     Map<String, @Nullable Object> chatVariables() {
         TrainedChat trained = trainedChat();

@@ -4,10 +4,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -18,10 +15,10 @@ import org.loft4j.cli.AskedTexts.Asked;
 import org.loft4j.data.Conversation;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
-import org.loft4j.data.Labels;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.PromptCompletion;
 import org.loft4j.data.Row;
+import org.loft4j.data.TaggedWords;
 import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.ImageClassifier;
@@ -40,8 +37,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "predict",
         description =
-                "Classifies texts: those of --text, of a file, or the lines of standard input; or images, those of --image."
-                        + " Prints label, probability and text, with tabs between, and the second text of a pair; of a model with"
+                "Classifies texts: those of --text, of a file, or the lines of standard input; or images, those of --image or"
+                        + " of a folder. Prints label, probability and text, with tabs between, and the second text of a pair; of a model with"
                         + " one output, of regression or a reranker, its number in place of label and probability; within a text \\t, \\n, \\r and \\\\ stand for tab,"
                         + " line ends and backslash. What is done is printed while the rest is read and classified.",
         footerHeading = "%nExamples:%n",
@@ -73,7 +70,7 @@ final class PredictCommand implements Verb {
     @Option(
             names = "--image",
             paramLabel = "FILE",
-            description = "An image to classify; may be given several times. Default: none.")
+            description = "An image to classify; may be given several times. Default: those of --data.")
     @Nullable
     List<Path> images;
 
@@ -82,7 +79,8 @@ final class PredictCommand implements Verb {
             paramLabel = "FILE",
             description =
                     "Texts to classify, as 'loft train' takes its rows: files, a pattern of files or a query; labels in them are not"
-                            + " read, and blank lines of .txt and of standard input are left out. Default: the lines of standard input.")
+                            + " read, and blank lines of .txt and of standard input are left out. Or images: a folder, in which they"
+                            + " may lie at any depth, or a .csv or .tsv with the column image. Default: the lines of standard input.")
     @Nullable
     DataReference data;
 
@@ -118,15 +116,13 @@ final class PredictCommand implements Verb {
     @Spec
     CommandSpec spec;
 
-    private boolean printed;
-    private long wordsLeftOut;
-    private long textsWithThem;
+    private boolean toldOfPairs;
 
     @Override
     public void check(Problems problems) {
         model.check(problems);
         device.check(problems);
-        DataFlags.require(problems, "--data", data);
+        DataFlags.requireOrFolder(problems, "--data", data);
         problems.of(columns::asked);
         if (images != null && (texts != null || data != null)) {
             problems.add("--image excludes --text and --data");
@@ -159,26 +155,39 @@ final class PredictCommand implements Verb {
     }
 
     private void classifyImages(LoadedModel loaded) throws IOException {
-        if (images == null || loaded.model().task() != Task.IMAGE_CLASSIFICATION) {
-            throw new ConfigException(
-                    images == null
-                            ? "the model classifies images: give them with --image FILE"
-                            : "the model does not classify images, but texts: give them with --text");
+        if (loaded.model().task() != Task.IMAGE_CLASSIFICATION) {
+            throw new ConfigException("the model does not classify images, but texts: give them with --text");
         }
         List<String> labels = loaded.model().description().labels();
-        List<String> names = images.stream().map(Path::toString).toList();
+        List<String> names = imageNames();
         try (ImageClassifier classifier = new ImageClassifier(loaded.model(), loaded.directory(), batchSize);
-                AskedTexts asked = AskedTexts.of("--image", names, null, name -> true)) {
+                AskedTexts asked = AskedTexts.of("images", names, null, name -> true)) {
             classify(
                     asked,
                     names.size(),
                     some -> classifier.classify(
                             some.stream().map(one -> Path.of(one.text())).toList()),
-                    (some, predictions, json) -> print("image", some, predictions, labels, json));
+                    new ClassLines(spec.commandLine().getOut(), "image", labels)::print);
         }
     }
 
+    private List<String> imageNames() throws IOException {
+        if (images != null) {
+            return images.stream().map(Path::toString).toList();
+        }
+        if (data != null) {
+            return AskedImages.in(
+                    DataFlags.images(data), columns, spec.commandLine().getErr());
+        }
+        throw new ConfigException(
+                "the model classifies images: give them with --image FILE, or a folder or a table of them with --data");
+    }
+
     private void classifyTexts(LoadedModel loaded) throws IOException {
+        String fault = data == null ? null : data.fault();
+        if (fault != null) {
+            throw new ConfigException("--data " + fault + ", and the model classifies texts, not images");
+        }
         try (Tokenizer tokenizer = loaded.openTokenizer()) {
             int length = loaded.maxLength(maxLength, spec.commandLine().getErr());
             if (loaded.model().task() == Task.TOKEN_CLASSIFICATION) {
@@ -186,6 +195,7 @@ final class PredictCommand implements Verb {
                     throw new ConfigException("--text-pair and --text-pair-column are for classifiers of texts, and the"
                             + " model classifies words");
                 }
+                WordLines lines = new WordLines(spec.commandLine().getOut());
                 long count = count(text -> true);
                 try (TokenClassifier words = new TokenClassifier(loaded.model(), tokenizer, length);
                         AskedTexts asked = read(text -> true)) {
@@ -193,11 +203,11 @@ final class PredictCommand implements Verb {
                             asked,
                             count,
                             some -> some.stream()
-                                    .map(one -> words.classify(one.text()))
+                                    .map(one -> words.classify(one.asWords()))
                                     .toList(),
-                            this::printWords);
+                            lines::print);
                 }
-                tellOfWordsLeftOut(length);
+                lines.tellOfWordsLeftOut(length, spec.commandLine().getErr());
                 return;
             }
             if (loaded.model().isRegression()) {
@@ -207,9 +217,10 @@ final class PredictCommand implements Verb {
                     classify(
                             asked,
                             count,
-                            some -> judge(some, scorer::score, scorer::scorePairs),
+                            some -> judge(loaded, some, scorer::score, scorer::scorePairs),
                             new ScoreLines(spec.commandLine().getOut())::print);
                 }
+                tellOfCuts(scorer.textsCut(), length);
                 return;
             }
             TextClassifier classifier = new TextClassifier(loaded.model(), tokenizer, length, batchSize);
@@ -219,20 +230,43 @@ final class PredictCommand implements Verb {
                 classify(
                         asked,
                         count,
-                        some -> judge(some, classifier::classify, classifier::classifyPairs),
-                        (some, predictions, json) -> print("text", some, predictions, labels, json));
+                        some -> judge(loaded, some, classifier::classify, classifier::classifyPairs),
+                        new ClassLines(spec.commandLine().getOut(), "text", labels)::print);
             }
+            tellOfCuts(classifier.textsCut(), length);
+        }
+    }
+
+    private void tell(String what) {
+        PrintWriter err = spec.commandLine().getErr();
+        err.println("loft: " + what);
+        err.flush();
+    }
+
+    private void tellOfCuts(long cut, int maxLength) {
+        if (cut > 0) {
+            tell(Quantities.of(cut, "text") + (cut == 1 ? " was" : " were") + " cut to " + maxLength
+                    + " tokens (--max-length)");
         }
     }
 
     /** All of them are pairs, or none: rows are of one kind. */
-    private static <T> List<T> judge(
-            List<Asked> some, Function<List<String>, List<T>> ofTexts, Function<List<TextPair>, List<T>> ofPairs) {
+    private <T> List<T> judge(
+            LoadedModel loaded,
+            List<Asked> some,
+            Function<List<String>, List<T>> ofTexts,
+            Function<List<TextPair>, List<T>> ofPairs) {
         List<TextPair> pairs = new ArrayList<>();
         for (Asked one : some) {
             if (one.textPair() != null) {
                 pairs.add(new TextPair(one.text(), one.textPair()));
             }
+        }
+        if (pairs.isEmpty() && !toldOfPairs && loaded.trainedOnPairs()) {
+            toldOfPairs = true;
+            tell(
+                    "the model was trained on pairs of texts, and single ones are asked: give the second by --text-pair, or"
+                            + " by rows that have both (text_pair, or --text-pair-column)");
         }
         return pairs.isEmpty() ? ofTexts.apply(some.stream().map(Asked::text).toList()) : ofPairs.apply(pairs);
     }
@@ -314,46 +348,14 @@ final class PredictCommand implements Verb {
         if (row instanceof TextPair pair) {
             return new Asked(pair.text(), pair.textPair(), pair.origin());
         }
+        if (row instanceof TaggedWords words) {
+            return new Asked(words.text(), null, words.words(), words.origin());
+        }
         if (row instanceof Conversation) {
             throw row.origin().fault("is a conversation, and texts are classified: name their column (--text-column)");
         }
         String text = row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
         return new Asked(text, null, row.origin());
-    }
-
-    /** A word a line, with a blank line between two texts, as the CoNLL tasks have it. */
-    private void printWords(List<Asked> asked, List<List<TokenClassifier.Word>> judged, @Nullable JsonElements json)
-            throws IOException {
-        PrintWriter out = spec.commandLine().getOut();
-        for (int i = 0; i < judged.size(); i++) {
-            int missing = TokenClassifier.words(asked.get(i).text()).size()
-                    - judged.get(i).size();
-            wordsLeftOut += missing;
-            textsWithThem += missing > 0 ? 1 : 0;
-            if (json != null) {
-                Map<String, Object> tree = new LinkedHashMap<>();
-                tree.put("text", asked.get(i).text());
-                tree.put("words", judged.get(i));
-                json.add(tree);
-                continue;
-            }
-            out.print(printed ? "\n" : "");
-            printed = true;
-            judged.get(i)
-                    .forEach(word -> out.println(field(word.label()) + "\t"
-                            + String.format(Locale.ROOT, "%.3f", word.probability()) + "\t" + field(word.word())));
-        }
-    }
-
-    /** Whoever sets the lines beside tags of their own must know that some are missing. */
-    private void tellOfWordsLeftOut(int maxLength) {
-        if (wordsLeftOut > 0) {
-            PrintWriter err = spec.commandLine().getErr();
-            err.println("loft: " + Quantities.of(wordsLeftOut, "word") + " of " + Quantities.of(textsWithThem, "text")
-                    + (wordsLeftOut == 1 ? " is" : " are") + " left out, which lie beyond " + maxLength
-                    + " tokens (--max-length) or have none");
-            err.flush();
-        }
     }
 
     /** Keeps a text within its field and its line. */
@@ -366,50 +368,5 @@ final class PredictCommand implements Verb {
         return CONTROL.matcher(escaped)
                 .replaceAll(
                         found -> String.format("\\\\u%04x", (int) found.group().charAt(0)));
-    }
-
-    private void print(
-            String kind,
-            List<Asked> asked,
-            List<TextClassifier.Prediction> predictions,
-            List<String> labels,
-            @Nullable JsonElements json)
-            throws IOException {
-        PrintWriter out = spec.commandLine().getOut();
-        List<String> names = Labels.distinct(labels);
-        for (int i = 0; i < asked.size(); i++) {
-            TextClassifier.Prediction prediction = predictions.get(i);
-            String label = names.get(prediction.probabilities().indexOf(prediction.probability()));
-            if (json == null) {
-                out.println(field(label) + "\t" + String.format(Locale.ROOT, "%.3f", prediction.probability())
-                        + fields(kind, asked.get(i)));
-                continue;
-            }
-            Map<String, Double> probabilities = new LinkedHashMap<>();
-            for (int c = 0; c < names.size(); c++) {
-                probabilities.put(names.get(c), prediction.probabilities().get(c));
-            }
-            Map<String, Object> tree = tree(kind, asked.get(i));
-            tree.put("label", label);
-            tree.put("probability", prediction.probability());
-            tree.put("probabilities", probabilities);
-            json.add(tree);
-        }
-    }
-
-    /** What was asked, behind what is said of it. */
-    static String fields(String kind, Asked asked) {
-        String pair = asked.textPair();
-        return "\t" + (kind.equals("text") ? field(asked.text()) : asked.text())
-                + (pair == null ? "" : "\t" + field(pair));
-    }
-
-    static Map<String, Object> tree(String kind, Asked asked) {
-        Map<String, Object> tree = new LinkedHashMap<>();
-        tree.put(kind, asked.text());
-        if (asked.textPair() != null) {
-            tree.put("text_pair", asked.textPair());
-        }
-        return tree;
     }
 }

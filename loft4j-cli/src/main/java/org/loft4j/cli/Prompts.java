@@ -13,6 +13,7 @@ import org.loft4j.data.Message;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.PromptCompletion;
 import org.loft4j.data.Row;
+import org.loft4j.data.TaggedWords;
 import org.loft4j.data.Tokenizer;
 
 /**
@@ -97,6 +98,9 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
     }
 
     private static String text(Row row) throws DataException {
+        if (row instanceof TaggedWords words) {
+            return words.text();
+        }
         return row instanceof PromptCompletion prompted ? prompted.alone() : ((PlainText) row).text();
     }
 }

@@ -14,9 +14,9 @@ record ScoreLines(PrintWriter out) {
     void print(List<Asked> asked, List<Double> scores, @Nullable JsonElements json) throws IOException {
         for (int i = 0; i < asked.size(); i++) {
             if (json == null) {
-                out.println(text(scores.get(i)) + PredictCommand.fields("text", asked.get(i)));
+                out.println(text(scores.get(i)) + ClassLines.fields("text", asked.get(i)));
             } else {
-                Map<String, Object> tree = PredictCommand.tree("text", asked.get(i));
+                Map<String, Object> tree = ClassLines.tree("text", asked.get(i));
                 tree.put("score", scores.get(i));
                 json.add(tree);
             }

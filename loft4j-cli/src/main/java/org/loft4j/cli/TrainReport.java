@@ -42,8 +42,12 @@ record TrainReport(String model, Path output, TrainConfig config) {
                         : checkpoint + " stands. " + goOn(""));
     }
 
-    /** How it ended, how well, and what to call next. */
-    String end(TrainResult result, Model opened) {
+    /**
+     * How it ended, how well, and what to call next.
+     *
+     * @param pairs whether pairs of texts were learnt
+     */
+    String end(TrainResult result, Model opened, boolean pairs) {
         StringBuilder text = new StringBuilder(result.summary()).append('\n');
         if (result.skippedSteps() > 0) {
             text.append(Quantities.of(result.skippedSteps(), "step"))
@@ -72,7 +76,9 @@ record TrainReport(String model, Path output, TrainConfig config) {
                 ? "--model " + Pasted.quoted(model) + " --adapter " + Pasted.quoted(output)
                 : "--model " + Pasted.quoted(output);
         String verb = opened.task() == Task.CAUSAL_LM ? "generate" : "predict";
-        String example = opened.imageShape() == null ? " --text \"…\"\n" : " --image FILE\n";
+        String example = opened.imageShape() == null
+                ? " --text \"…\"" + (pairs ? " --text-pair \"…\"" : "") + "\n"
+                : " --image FILE\n";
         return text.append("next: " + Pasted.command() + " ")
                 .append(verb)
                 .append(' ')

@@ -35,6 +35,17 @@ class AskedTextsTest {
         }
     }
 
+    /** As in a file; elsewhere it is a character as any other. */
+    @Test
+    void theByteOrderMarkIsNoText() throws IOException {
+        try (AskedTexts asked = lines("\uFEFFa\n\uFEFFb\n")) {
+            assertEquals(List.of("a", "\uFEFFb"), texts(asked, 3));
+        }
+        try (AskedTexts asked = lines("\uFEFF\nb")) {
+            assertEquals(List.of("b"), texts(asked, 3));
+        }
+    }
+
     /** As in a file: a text with a sign in place of what could not be read would be judged as another. */
     @Test
     void aLineThatIsNotUtf8IsToldByItsPlace() throws IOException {

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -59,6 +60,13 @@ class EveryTaskEndToEndTest {
                 Captured.loft(arguments(adapter(run), "predict", "--text", "red box", "--text-pair", "blue blue ball"));
         assertEquals(0, plain.status(), plain.err());
         assertTrue(plain.out().matches("blue\\t0\\.\\d+\\tred box\\tblue blue ball\\R"), plain.out());
+        assertEquals("", plain.err());
+        Captured alone = Captured.loft(arguments(adapter(run), "predict", "--text", "red box", "--text", "blue box"));
+        assertEquals(0, alone.status(), alone.err());
+        assertEquals(
+                "loft: the model was trained on pairs of texts, and single ones are asked: give the second by --text-pair,"
+                        + " or by rows that have both (text_pair, or --text-pair-column)\n",
+                alone.err());
         Captured written =
                 Captured.loft(arguments(columns, "generate", "--model", STORIES.toString(), "--data", rows.toString()));
         assertTrue(
@@ -109,6 +117,12 @@ class EveryTaskEndToEndTest {
         assertTrue(call.out().lines().anyMatch(line -> line.matches("B-PER\t0\\.\\d+\tTim")), call.out());
         assertEquals(6, call.out().lines().count());
         assertEquals("", call.err());
+        Path asked = Files.writeString(folder.resolve("asked.jsonl"), "{\"tokens\": [\"then\", \"Tim saw\", \"a\"]}\n");
+        Captured given = Captured.loft(arguments(where, "predict", "--data", asked.toString()));
+        assertEquals(
+                List.of("then", "Tim saw", "a"),
+                given.out().lines().map(line -> line.split("\t")[2]).toList());
+        assertEquals("", given.err());
         Captured cut = Captured.loft(
                 arguments(where, "predict", "--text", "then Tim saw a red ball", "--text", "so", "--max-length", "4"));
         assertEquals(0, cut.status(), cut.err());

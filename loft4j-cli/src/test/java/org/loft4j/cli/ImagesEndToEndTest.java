@@ -97,6 +97,30 @@ class ImagesEndToEndTest {
                 .get(0);
         assertEquals("right", prediction.get("label").asText());
         assertEquals(one.toString(), prediction.get("image").asText());
+        folderAndTableArePredicted(run);
+    }
+
+    private void folderAndTableArePredicted(Path run) throws IOException {
+        Path sides = directory.resolve("sides");
+        Files.writeString(sides.resolve("notes.txt"), "no image");
+        Captured all = Captured.loft("predict", "--adapter", run.toString(), "--data", sides.toString());
+        assertEquals(0, all.status(), all.err());
+        List<String> files = all.out().lines().map(line -> line.split("\t")[2]).toList();
+        assertEquals(32, files.size());
+        assertEquals(files.stream().sorted().toList(), files);
+        assertTrue(files.contains(sides.resolve("right").resolve("3.png").toString()), all.out());
+        assertEquals("loft: 32 images; left out, since they cannot be read: 1 .csv, 1 .txt\n", all.err());
+        Path table = Files.writeString(directory.resolve("asked.csv"), "image\nsides/left/1.png\nsides/right/1.png\n");
+        Captured some = Captured.loft("predict", "--adapter", run.toString(), "--data", table.toString());
+        assertEquals(0, some.status(), some.err());
+        assertEquals(
+                List.of("left", "right"),
+                some.out().lines().map(line -> line.split("\t")[0]).toList());
+        Path empty = Files.createDirectory(directory.resolve("none"));
+        Captured none = Captured.loft("predict", "--adapter", run.toString(), "--data", empty.toString());
+        assertTrue(none.err().contains(empty + ": has no image that can be read (bmp, "), none.err());
+        Captured absent = Captured.loft("predict", "--adapter", run.toString(), "--text", "a");
+        assertTrue(absent.err().contains("a folder or a table of them with --data"), absent.err());
     }
 
     /** The checkpoint of a model that is trained in full is one that prepares images as the training did. */

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -86,6 +87,33 @@ class PredictEndToEndTest {
         Captured none = Captured.loft("predict", "--model", model, "--data", rows.toString(), "--eval-batch-size", "3");
         assertEquals(
                 texts, none.out().lines().map(line -> line.split("\t", -1)[2]).toList());
+    }
+
+    /** As eval tells it. */
+    @Test
+    void whatWasCutIsTold() {
+        String[] call = {"predict", "--model", model, "--text", "the cat sat on the mat", "--text", "the cat"};
+        assertEquals("", Captured.loft(call).err());
+        Captured exact = Captured.loft(and(call, "--max-length", "8"));
+        assertEquals("", exact.err(), "six words and two special tokens");
+        Captured cut = Captured.loft(and(call, "--max-length", "7"));
+        assertEquals(0, cut.status());
+        assertEquals("loft: 1 text was cut to 7 tokens (--max-length)\n", cut.err());
+        Captured pairs = Captured.loft(and(call, "--max-length", "8", "--text-pair", "a cat", "--text-pair", "mat"));
+        assertEquals("loft: 1 text was cut to 8 tokens (--max-length)\n", pairs.err());
+    }
+
+    private static String[] and(String[] call, String... more) {
+        return Stream.concat(Stream.of(call), Stream.of(more)).toArray(String[]::new);
+    }
+
+    @Test
+    void aFolderIsNoFileOfTexts() throws IOException {
+        Captured call = Captured.loft("predict", "--model", model, "--data", folder.toString());
+        assertEquals(2, call.status());
+        assertTrue(
+                call.err().contains("--data " + folder + " is not a file, and the model classifies texts, not images"),
+                call.err());
     }
 
     /** As {@code head} does, which has enough after some lines. */

@@ -22,6 +22,7 @@ import org.loft4j.data.Message;
 import org.loft4j.data.Origin;
 import org.loft4j.data.PromptCompletion;
 import org.loft4j.data.Row;
+import org.loft4j.data.TaggedWords;
 import org.loft4j.data.Tokenizer;
 
 class PromptsTest {
@@ -74,6 +75,12 @@ class PromptsTest {
         assertThrows(DataException.class, () -> prompt(flags, row, false));
         flags.system = "k";
         assertEquals("system: k; user: b; assistant: B; user: q;", text(prompt(flags, row, true)));
+    }
+
+    @Test
+    void wordsAreContinuedAsATextOfThem() throws IOException {
+        Row row = new TaggedWords(List.of("Once", "upon"), List.of());
+        assertEquals("Once upon", prompt(new PromptFlags(), row, false).lead());
     }
 
     @Test

@@ -48,7 +48,7 @@ public record Batch(
         boolean one = dataset.isClassification() || dataset.isRegression();
         var labels = new long[dataset.isRegression() ? 0 : one ? rows : cells];
         var scores = dataset.isRegression() ? new float[rows] : null;
-        var types = dataset.isTyped() ? new long[cells] : null;
+        var types = dataset.hasPairs() ? new long[cells] : null;
         Arrays.fill(ids, padId);
         Arrays.fill(labels, Encoded.NO_LOSS);
         long tokens = 0;

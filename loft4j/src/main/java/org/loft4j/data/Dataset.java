@@ -114,6 +114,9 @@ public final class Dataset implements Examples {
             ids[i] = tokens.ids();
             tags[i] = new int[ids[i].length];
             Arrays.fill(tags[i], (int) Encoded.NO_LOSS);
+            if (row.tags().isEmpty()) {
+                throw row.origin().fault("has words and no tags to learn");
+            }
             int[] firsts = tokens.firsts();
             for (int word = 0; word < firsts.length; word++) {
                 int index = labels.index(row.tags().get(word), row.origin());
@@ -267,8 +270,9 @@ public final class Dataset implements Examples {
         return tags != null;
     }
 
-    /** Whether examples may have tokens of type 1, as pairs of texts have. */
-    boolean isTyped() {
+    /** Pairs may have tokens of type 1. */
+    @Override
+    public boolean hasPairs() {
         return secondFrom != null;
     }
 

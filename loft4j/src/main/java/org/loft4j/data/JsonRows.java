@@ -202,7 +202,7 @@ final class JsonRows {
         JsonNode words = object.get(kind.tokens());
         String column = kind.tags();
         if (column == null) {
-            return RowCheck.plain(kind.tokens(), String.join(" ", words(words, kind.tokens(), origin)), origin);
+            return new TaggedWords(words(words, kind.tokens(), origin), List.of(), origin);
         }
         JsonNode tags = object.get(column);
         if (words == null || !words.isArray() || tags == null || !tags.isArray() || words.size() != tags.size()) {

@@ -86,6 +86,11 @@ public final class StreamingDataset implements TrainingSet {
     }
 
     @Override
+    public boolean hasPairs() {
+        return sample.hasPairs();
+    }
+
+    @Override
     public long rows() {
         return scan.rows();
     }

@@ -20,6 +20,11 @@ public sealed interface TrainingSet permits Examples, StreamingDataset {
         return null;
     }
 
+    /** Whether the rows are pairs of texts. */
+    default boolean hasPairs() {
+        return false;
+    }
+
     /**
      * The batches of a run. Which rows are in which is a function of these arguments, so that a resumed run finds them again.
      *

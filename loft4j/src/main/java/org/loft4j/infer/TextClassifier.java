@@ -56,6 +56,11 @@ public final class TextClassifier {
         return logits.hasTokens(text);
     }
 
+    /** How many texts, or pairs of texts, have lost tokens to the greatest length so far. */
+    public long textsCut() {
+        return logits.cut();
+    }
+
     /**
      * One prediction a text, in the order of the texts.
      *

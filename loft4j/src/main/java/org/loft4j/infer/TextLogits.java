@@ -5,7 +5,9 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import java.util.function.IntSupplier;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
@@ -28,6 +30,7 @@ final class TextLogits {
     private final int batchSize;
     // a tokenizer that puts special tokens around a text has tokens for every text
     private final boolean addsTokens;
+    private final AtomicLong cut = new AtomicLong();
 
     /**
      * The model in evaluation mode and the tokenizer stay the caller's.
@@ -59,7 +62,11 @@ final class TextLogits {
     <T> List<T> ofTexts(List<String> texts, Function<Tensor, List<T>> said) {
         return of(
                 texts.stream()
-                        .map(text -> new Encoded(tokenizer.encodeTruncated(text, maxLength), new long[0]))
+                        .map(text -> new Encoded(
+                                counted(
+                                        tokenizer.encodeTruncated(text, maxLength),
+                                        () -> tokenizer.encode(text, true).length),
+                                new long[0]))
                         .toList(),
                 said);
     }
@@ -68,9 +75,31 @@ final class TextLogits {
     <T> List<T> ofPairs(List<TextPair> pairs, Function<Tensor, List<T>> said) {
         return of(
                 pairs.stream()
-                        .map(pair -> tokenizer.encodeTruncated(pair, maxLength))
+                        .map(pair -> {
+                            Encoded row = tokenizer.encodeTruncated(pair, maxLength);
+                            counted(
+                                    row.ids(),
+                                    () -> tokenizer
+                                            .encodeTruncated(pair, Integer.MAX_VALUE)
+                                            .ids()
+                                            .length);
+                            return row;
+                        })
                         .toList(),
                 said);
+    }
+
+    /** How many texts, or pairs, have been cut so far. */
+    long cut() {
+        return cut.get();
+    }
+
+    /** @param whole the number of tokens without a greatest length, asked for where it may have mattered */
+    private long[] counted(long[] ids, IntSupplier whole) {
+        if (ids.length == maxLength && whole.getAsInt() > maxLength) {
+            cut.incrementAndGet();
+        }
+        return ids;
     }
 
     private <T> List<T> of(List<Encoded> rows, Function<Tensor, List<T>> said) {

@@ -38,6 +38,11 @@ public final class TextScorer {
         return logits.hasTokens(text);
     }
 
+    /** How many texts, or pairs of texts, have lost tokens to the greatest length so far. */
+    public long textsCut() {
+        return logits.cut();
+    }
+
     /**
      * One number a text, in the order of the texts.
      *

@@ -32,6 +32,7 @@ import org.loft4j.nn.Task;
  * @param maxLength length in tokens to which rows were cut in training; of no meaning for images
  * @param baseModel directory or name of the model that was trained; null if unknown
  * @param chat how conversations were written; null where there were none, or nobody knows
+ * @param pairs whether it is known that the texts were pairs
  */
 public record TaskFile(
         Task task,
@@ -39,14 +40,32 @@ public record TaskFile(
         @Nullable Pooling pooling,
         int maxLength,
         @Nullable String baseModel,
-        @Nullable TrainedChat chat) {
+        @Nullable TrainedChat chat,
+        boolean pairs) {
     /** The file's name. */
     public static final String NAME = "loft_task.json";
 
+    private static final String PAIRS = "text_pairs";
     private static final String REGRESSION = "regression";
 
     public TaskFile {
         labels = List.copyOf(labels);
+    }
+
+    /** Of single texts, as far as anybody knows. */
+    public TaskFile(
+            Task task,
+            List<String> labels,
+            @Nullable Pooling pooling,
+            int maxLength,
+            @Nullable String baseModel,
+            @Nullable TrainedChat chat) {
+        this(task, labels, pooling, maxLength, baseModel, chat, false);
+    }
+
+    /** The same of pairs of texts, or of single ones. */
+    public TaskFile withPairs(boolean ofPairs) {
+        return new TaskFile(task, labels, pooling, maxLength, baseModel, chat, ofPairs);
     }
 
     /**
@@ -85,7 +104,8 @@ public record TaskFile(
                 pooling(json),
                 json.requireInt("max_length", 1),
                 json.findString("base_model"),
-                TrainedChat.read(json));
+                TrainedChat.read(json),
+                json.booleanOr(PAIRS, false));
         String problem = json.findString("problem_type");
         if (problem != null && !(problem.equals(REGRESSION) && read.isRegression())) {
             throw json.fault(
@@ -107,6 +127,9 @@ public record TaskFile(
         tree.put("labels", labels);
         if (isRegression()) {
             tree.put("problem_type", REGRESSION);
+        }
+        if (pairs) {
+            tree.put(PAIRS, true);
         }
         tree.put("pooling", pooling == null ? null : pooling.name().toLowerCase(Locale.ROOT));
         tree.put("max_length", maxLength);

@@ -51,7 +51,9 @@ public record EndOfTurn(long id, String text) {
     }
 
     private static @Nullable EndOfTurn of(Tokenizer tokenizer, OptionalLong id) {
-        return id.isEmpty() ? null : new EndOfTurn(id.getAsLong(), tokenizer.decode(new long[] {id.getAsLong()}, false));
+        return id.isEmpty()
+                ? null
+                : new EndOfTurn(id.getAsLong(), tokenizer.decode(new long[] {id.getAsLong()}, false));
     }
 
     /** The text of the end of a model directory where its files do not name it; null where they do, or there is none. */

@@ -38,7 +38,12 @@ record RunNotes(
         if (format == null) {
             TrainedChat before = start == null ? null : start.chat();
             String template = start == null || before == null ? null : start.template();
-            return new RunNotes(TaskFile.of(model, data.maxLength(), before), copied, template, learns == null ? null : EndOfTurn.ofTexts(learns));
+            return new RunNotes(
+                    TaskFile.of(model, data.maxLength(), before)
+                            .withPairs(data.train().hasPairs()),
+                    copied,
+                    template,
+                    learns == null ? null : EndOfTurn.ofTexts(learns));
         }
         TrainedChat chat =
                 new TrainedChat(format.wrapPrompts(), format.lossOn().word(), format.variables(), format.moment());

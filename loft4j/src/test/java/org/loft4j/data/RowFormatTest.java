@@ -191,8 +191,9 @@ class RowFormatTest {
                         .toList());
         assertEquals(List.of(new PlainText("a", new Origin(folder.resolve("d.txt"), 1))), asked("d.txt", "a\n"));
         assertEquals(
-                List.of(new PlainText("Ann runs", new Origin(folder.resolve("e.jsonl"), 1))),
-                asked("e.jsonl", "{\"tokens\": [\"Ann\", \"runs\"], \"tags\": null}\n"));
+                List.of(new TaggedWords(
+                        List.of("Ann Lee", "runs"), List.of(), new Origin(folder.resolve("e.jsonl"), 1))),
+                asked("e.jsonl", "{\"tokens\": [\"Ann Lee\", \"runs\"], \"tags\": null}\n"));
         assertEquals(
                 new PlainText("named", new Origin(folder.resolve("f.csv"), 2)),
                 row("f.csv", "label,text\nnamed,t\n", Columns.of("label", null).questions()));

@@ -1,6 +1,7 @@
 package org.loft4j.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -37,6 +38,17 @@ class TaskFileTest {
     void aFileThatSaysNothingOfConversationsIsReadAsBefore() throws IOException {
         write("{\"task\": \"causal_lm\", \"labels\": [], \"pooling\": null, \"max_length\": 64, \"base_model\": null}");
         assertNull(TaskFile.read(directory).chat());
+    }
+
+    @Test
+    void thatTheTextsWerePairsIsReadBack() throws IOException {
+        TaskFile task = new TaskFile(Task.SEQUENCE_CLASSIFICATION, List.of("a", "b"), null, 64, null, null);
+        task.write(directory);
+        assertFalse(Files.readString(directory.resolve(TaskFile.NAME)).contains("pairs"));
+        assertEquals(task, TaskFile.read(directory));
+        task.withPairs(true).write(directory);
+        assertEquals(task.withPairs(true), TaskFile.read(directory));
+        assertTrue(TaskFile.read(directory).pairs());
     }
 
     @Test

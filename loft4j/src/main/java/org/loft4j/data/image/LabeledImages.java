@@ -206,6 +206,24 @@ public final class LabeledImages {
         return new LabeledImages(new FilesOnDisk(root, files), labels.toArray(String[]::new), counted(others));
     }
 
+    /**
+     * The pictures below a folder, at any depth, with empty labels.
+     *
+     * @throws DataException if there are none
+     */
+    public static LabeledImages withoutLabels(Path folder) throws IOException {
+        Map<Boolean, List<Path>> found =
+                within(folder).stream().collect(Collectors.partitioningBy(ImageFile::isNamedAsOne));
+        List<Path> pictures = found.getOrDefault(true, List.of());
+        if (pictures.isEmpty()) {
+            throw new DataException(folder, "has no image that can be read (" + ImageFile.endings() + ")");
+        }
+        return new LabeledImages(
+                new FilesOnDisk(folder, pictures),
+                Collections.nCopies(pictures.size(), "").toArray(String[]::new),
+                counted(found.getOrDefault(false, List.of())));
+    }
+
     /** All files below a folder, at any depth, in order; what is hidden and all that lies in it is left out. */
     private static List<Path> within(Path folder) throws IOException {
         try (Stream<Path> all = Files.walk(folder, FileVisitOption.FOLLOW_LINKS)) {
