@@ -2,18 +2,32 @@ package org.loft4j.cli;
 
 import java.io.PrintWriter;
 import java.nio.file.FileSystemException;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.FileFault;
 import org.loft4j.NativeMemoryException;
+import org.loft4j.train.MemoryFault;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.ParameterException;
 
 /** One line with the cause of a failure; the trace with {@code --verbose}. */
 final class Failure {
+    private static final Map<String, String> SMALLER = smaller();
+
     private Failure() {}
+
+    private static Map<String, String> smaller() {
+        Map<String, String> options = new LinkedHashMap<>();
+        for (String name : List.of("--batch-size", "--eval-batch-size", "--max-length", "--max-new-tokens")) {
+            options.put(name, "a smaller " + name);
+        }
+        options.put("--load-in", "--load-in 8bit or 4bit");
+        return options;
+    }
 
     static int report(Throwable failure, CommandLine command) {
         PrintWriter err = command.getErr();
@@ -28,6 +42,10 @@ final class Failure {
         String full = fullHeap(failure, command);
         if (full != null) {
             err.println(command.getCommandSpec().qualifiedName() + ": " + full);
+            return ExitCode.SOFTWARE;
+        }
+        if (!(failure instanceof NativeMemoryException) && !expected(failure) && MemoryFault.is(failure)) {
+            err.println(command.getCommandSpec().qualifiedName() + ": " + MemoryFault.told(failure, less(command)));
             return ExitCode.SOFTWARE;
         }
         err.println(command.getCommandSpec().qualifiedName() + ": " + cause(failure)
@@ -54,6 +72,14 @@ final class Failure {
             }
         }
         return null;
+    }
+
+    /** Options of a call with which it needs less memory outside of Java's heap. */
+    private static List<String> less(CommandLine command) {
+        return SMALLER.entrySet().stream()
+                .filter(option -> command.getCommandSpec().findOption(option.getKey()) != null)
+                .map(Map.Entry::getValue)
+                .toList();
     }
 
     private static String cause(Throwable failure) {

@@ -152,6 +152,31 @@ class LoftTest {
         assertTrue(verbose.err().contains("CheckpointException"), verbose.err());
     }
 
+    /** Where a training says it of its steps, all else says it of the call. */
+    @Test
+    void memoryOutsideOfTheHeapIsToldWithWhatNeedsLess() {
+        Supplier<HubEnvironment> full = () -> {
+            throw new RuntimeException(
+                    "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate"
+                            + " 51539607552 bytes.\nframe #0: c10::ThrowEnforceNotMet");
+        };
+        Captured call = Captured.loft(full, "generate", "--model=some/model", "--text", "a");
+        assertEquals(1, call.status());
+        List<String> lines = call.err().lines().toList();
+        assertEquals(3, lines.size(), call.err());
+        assertTrue(
+                lines.get(0).startsWith("loft generate: out of memory: [enforce fail] DefaultCPUAllocator"),
+                call.err());
+        assertTrue(lines.get(1).startsWith("the process holds "), call.err());
+        assertTrue(
+                lines.get(2).startsWith("less is needed with ") && lines.get(2).contains("a smaller --max-new-tokens"),
+                call.err());
+        assertTrue(lines.get(2).endsWith("--load-in 8bit or 4bit"), call.err());
+        String predict = Captured.loft(full, "predict", "--model=some/model", "--text", "a")
+                .err();
+        assertTrue(predict.contains("with a smaller --eval-batch-size, a smaller --max-length, --load-in"), predict);
+    }
+
     @Test
     void aFullHeapIsALineThatSaysHowToGiveMore() throws IOException {
         Supplier<HubEnvironment> full = () -> {

@@ -12,7 +12,7 @@ import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.ProcessMemory;
 
 /** Says what took the memory, when there was not enough of it. */
-final class MemoryFault {
+public final class MemoryFault {
     private static final String SIZE_LIMIT = "physical memory usage";
 
     private static final List<String> SIGNS = List.of(
@@ -62,7 +62,7 @@ final class MemoryFault {
     private MemoryFault() {}
 
     /** Whether libtorch, JavaCPP or the machine was out of memory; the heap of the JVM is another matter. */
-    static boolean is(Throwable fault) {
+    public static boolean is(Throwable fault) {
         return is(fault, SIGNS);
     }
 
@@ -78,6 +78,25 @@ final class MemoryFault {
     }
 
     /**
+     * The fault of a call that trains nothing.
+     *
+     * @param less which settings need less memory there; empty for none
+     */
+    public static String told(Throwable fault, List<String> less) {
+        String text = "out of memory: " + first(fault) + "\nthe process holds "
+                + ProgressLine.size(ProcessMemory.resident())
+                + "; beside it libtorch needs room for what goes through the model at once";
+        if (is(fault, List.of(SIZE_LIMIT))) {
+            return text + LIMITED;
+        }
+        return less.isEmpty() ? text : text + "\nless is needed with " + String.join(", ", less);
+    }
+
+    private static String first(Throwable fault) {
+        return String.valueOf(fault.getMessage()).lines().findFirst().orElse("").strip();
+    }
+
+    /**
      * The fault with an account of the memory.
      *
      * @param standing what the run can go on from
@@ -86,9 +105,8 @@ final class MemoryFault {
             Throwable fault, Work work, Model model, Trainable trainable, @Nullable String standing) {
         long weights = model.weights().bytes();
         long trained = trainable.optimizerBytes();
-        String first = String.valueOf(fault.getMessage()).lines().findFirst().orElse("");
         StringBuilder text = new StringBuilder();
-        text.append("out of memory in ").append(work.name()).append(": ").append(first.strip());
+        text.append("out of memory in ").append(work.name()).append(": ").append(first(fault));
         text.append('\n').append(account(model.description().device(), weights, trained));
         largest(work.batches(), text);
         text.append(is(fault, List.of(SIZE_LIMIT)) ? LIMITED : "\nless is needed with " + work.less());
