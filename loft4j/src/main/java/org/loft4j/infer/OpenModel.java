@@ -11,6 +11,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.Shown;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
+import org.loft4j.adapter.PeftHead;
 import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Hub;
@@ -148,9 +149,12 @@ record OpenModel(
 
     /** What the classes are of that a model, or an adapter, of others tells apart; null where its own file does not say. */
     private static @Nullable Task headOf(Place place) throws IOException {
-        Task named = place.adapter() == null
-                ? Models.namedTask(place.model())
-                : PeftFiles.readConfig(place.adapter()).task();
+        Path adapter = place.adapter();
+        Task named = adapter == null ? null : PeftFiles.readConfig(adapter).task();
+        if (named == null && (adapter == null || PeftHead.classes(adapter) == 0)) {
+            // without a head of its own it is used with that of its model
+            named = Models.namedTask(place.model());
+        }
         return named != null && named.isClassification() ? named : null;
     }
 

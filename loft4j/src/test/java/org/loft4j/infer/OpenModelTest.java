@@ -15,6 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
 import org.loft4j.io.Json;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Fixture;
@@ -97,12 +98,52 @@ class OpenModelTest {
         try (OpenModel opened = OpenModel.open(place, Task.SEQUENCE_CLASSIFICATION, DeviceSpec.CPU, null)) {
             assertEquals(OptionalLong.of(0), opened.tokenizer().eosId());
         }
-        ((ObjectNode) tokenizer.withArray("added_tokens").get(2)).put("id", 512);
+        ObjectNode more = tokenizer.withArray("added_tokens").get(2).deepCopy();
+        tokenizer.withArray("added_tokens").add(more.put("id", 512).put("content", "<more>"));
         Json.write(folder.resolve("tokenizer.json"), tokenizer);
         String message = assertThrows(
                         CheckpointException.class,
                         () -> OpenModel.open(place, Task.SEQUENCE_CLASSIFICATION, DeviceSpec.CPU, null))
                 .getMessage();
         assertTrue(message.contains("this tokenizer has 513 ids, and the model 512 rows"), message);
+    }
+
+    /** Its file names no task, and it has no head of its own: it is used with its model's, whose kind config.json names. */
+    @Test
+    void anAdapterWithoutATaskAndAHeadIsForTheTaskOfItsModel() throws Exception {
+        Path model = Files.createDirectory(folder.resolve("model"));
+        Path words = Fixture.directory("bert_cls").resolveSibling("tiny_wordpiece");
+        Files.copy(words.resolve("tokenizer.json"), model.resolve("tokenizer.json"));
+        Files.copy(Fixture.directory("bert_cls").resolve("model.safetensors"), model.resolve("model.safetensors"));
+        ObjectNode config =
+                Json.read(Fixture.directory("bert_cls").resolve("config.json")).toTree();
+        config.putArray("architectures").add("BertForTokenClassification");
+        Json.write(model.resolve("config.json"), config);
+        String query = "base_model.model.bert.encoder.layer.0.attention.self.query.lora_";
+        long width = config.get("hidden_size").asLong();
+        try (NativeScope scope = new NativeScope()) {
+            SafetensorsWriter.write(
+                    folder.resolve("adapter_model.safetensors"),
+                    Map.of(
+                            query + "A.weight",
+                            Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 1, width),
+                            query + "B.weight",
+                            Tensors.zeros(Dtype.F32, DeviceSpec.CPU, width, 1)),
+                    Map.of());
+        }
+        Files.writeString(
+                folder.resolve("adapter_config.json"),
+                "{\"peft_type\": \"LORA\", \"task_type\": null, \"r\": 1, \"lora_alpha\": 1,"
+                        + " \"target_modules\": [\"layer.0.attention.self.query\"]}");
+        OpenModel.Place place = new OpenModel.Place(model, folder);
+        assertEquals(
+                folder + " was trained to classify words, not to classify texts",
+                assertThrows(
+                                ConfigException.class,
+                                () -> OpenModel.open(place, Task.SEQUENCE_CLASSIFICATION, DeviceSpec.CPU, null))
+                        .getMessage());
+        try (OpenModel opened = OpenModel.open(place, Task.TOKEN_CLASSIFICATION, DeviceSpec.CPU, null)) {
+            assertEquals(Task.TOKEN_CLASSIFICATION, opened.model().task());
+        }
     }
 }
