@@ -129,7 +129,7 @@ record RowInspection(int number, long line, List<Example> examples, Truncations 
         made.append(
                 cut.tokens() == 0
                         ? "nothing cut"
-                        : cut.tokens() + " tokens cut"
+                        : Quantities.of(cut.tokens(), "token") + " cut"
                                 + (cut.completions() > 0 ? ", the end of an answer among them" : ""));
         for (Example example : examples) {
             made.append('\n').append(example.tokens().size()).append(" tokens");

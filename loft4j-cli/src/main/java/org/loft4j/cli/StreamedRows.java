@@ -86,7 +86,7 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
         if (all.largestId() >= vocabularySize) {
             throw new ConfigException("the training data has token id " + all.largestId()
                     + ", but the model knows only " + vocabularySize
-                    + " tokens: the tokenizer is that of another model");
+                    + " tokens: the tokenizer is that of another model, or tokens were added to it");
         }
         TrainingRows.tell(all.rows(), all.examples(), all.truncations(), all.altered(), maxLength, "training", err);
     }

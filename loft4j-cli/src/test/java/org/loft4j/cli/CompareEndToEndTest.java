@@ -222,6 +222,19 @@ class CompareEndToEndTest {
     }
 
     @Test
+    void labelsByWhichRunsWouldShareADirectoryAreRefused() {
+        Path output = directory.resolve("shared");
+        Captured call = Captured.loft(callOf(output, List.of("--methods", "full:label=lora-4,lora", "--ranks", "4")));
+        assertEquals(2, call.status());
+        assertTrue(
+                call.err()
+                        .contains("methods: full:label=lora-4 and lora:label=LoRA at rank 4 would share the directories"
+                                + " lora-4-…: give one of them another label"),
+                call.err());
+        assertFalse(Files.exists(output));
+    }
+
+    @Test
     void everythingThatIsWrongIsSaidBeforeAnythingIsRead() {
         Path output = directory.resolve("refused");
         Captured captured = Captured.loft(call(output, "--methods", "loft,lora:alfa=3", "--metric", "speed"));

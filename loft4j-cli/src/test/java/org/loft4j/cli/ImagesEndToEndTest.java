@@ -69,6 +69,9 @@ class ImagesEndToEndTest {
                 "ViTForImageClassification",
                 Json.read(base.resolve("config.json")).strings("architectures").get(0));
 
+        String card = Files.readString(base.resolve("README.md"));
+        assertTrue(card.contains("# Model trained from scratch") && !card.contains("base_model"), card);
+
         Path sides = table(pictures("sides", "left", "right"));
         Path run = directory.resolve("run");
         json(Captured.loft(
@@ -90,6 +93,8 @@ class ImagesEndToEndTest {
                 "--json"));
         scores = json(Captured.loft("eval", "--adapter", run.toString(), "--data", sides.toString(), "--json"));
         assertTrue(scores.get("accuracy").asDouble() > 0.95, scores.toString());
+        card = Files.readString(run.resolve("README.md"));
+        assertTrue(card.contains("base_model: "), card);
         Path one = directory.resolve("sides/right/3.png");
         JsonNode prediction = json(Captured.loft(
                         "predict", "--adapter", run.toString(), "--image", one.toString(), "--json"))

@@ -16,6 +16,7 @@ public final class Weights implements AutoCloseable {
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
     private final Map<String, QuantizedWeight> quantized = new LinkedHashMap<>();
     private final Set<String> created = new LinkedHashSet<>();
+    private boolean fromScratch;
     private final Map<String, String> spellings = new LinkedHashMap<>();
 
     /** Keeps the tensor under the name; a tensor that had the name is freed. */
@@ -94,6 +95,16 @@ public final class Weights implements AutoCloseable {
     /** Notes that a checkpoint lacked this parameter, so that its values are new. */
     public void markCreated(String name) {
         created.add(name);
+    }
+
+    /** Notes that all parameters are new: no checkpoint was read. */
+    public void markFromScratch() {
+        fromScratch = true;
+    }
+
+    /** Whether no checkpoint was read, so that the model has no base. */
+    public boolean areFromScratch() {
+        return fromScratch;
     }
 
     /** The parameters that a checkpoint lacked: nobody can read them again, so whoever trains the model must save them. */

@@ -27,14 +27,18 @@ final class ModelCard {
             Model model, Trainable trainable, TaskFile task, TrainConfig config, RunPlan plan, RunState state) {
         LoraAdapter adapter = trainable.adapter();
         StringBuilder text = new StringBuilder("---\n");
-        if (task.baseModel() != null) {
+        boolean fromScratch = model.weights().areFromScratch();
+        if (task.baseModel() != null && !fromScratch) {
             HubName named = HubName.find(task.baseModel());
             String base = named == null ? task.baseModel() : named.repository();
             text.append("base_model: ").append(quote(base)).append('\n');
         }
         text.append(adapter == null ? "" : "library_name: peft\n");
         text.append("pipeline_tag: ").append(pipeline(model.task())).append("\n---\n\n");
-        text.append(adapter == null ? "# Fine-tuned model\n\n" : "# Low-rank adapter\n\n");
+        text.append(
+                adapter != null
+                        ? "# Low-rank adapter\n\n"
+                        : fromScratch ? "# Model trained from scratch\n\n" : "# Fine-tuned model\n\n");
         String trained = adapter == null
                 ? String.format(Locale.ROOT, "all %,d parameters", trainable.elements())
                 : String.format(

@@ -116,7 +116,8 @@ final class RunCheck {
         }
         if (rows.largestId() >= description.vocabularySize()) {
             problems.add("the " + kind + " data has token id " + rows.largestId() + ", but the model knows only "
-                    + description.vocabularySize() + " tokens: the tokenizer is that of another model");
+                    + description.vocabularySize()
+                    + " tokens: the tokenizer is that of another model, or tokens were added to it");
         }
         checkLengths(problems, kind, rows.lengths(), model);
         if (classifies && !rows.isRegression()) {

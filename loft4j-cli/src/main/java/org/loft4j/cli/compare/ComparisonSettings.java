@@ -2,6 +2,7 @@ package org.loft4j.cli.compare;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -54,6 +55,7 @@ public record ComparisonSettings(
         List<String> problems = new ArrayList<>();
         requireDistinct(
                 problems, "methods", contenders.stream().map(Contender::name).toList());
+        requireOwnDirectories(problems, contenders, ranks);
         requireDistinct(problems, "seeds", seeds);
         if (contenders.stream().anyMatch(contender -> contender.method().usesAdapter())) {
             requireDistinct(problems, "ranks", ranks);
@@ -88,6 +90,23 @@ public record ComparisonSettings(
     private static void requireDistinct(List<String> problems, String name, List<?> values) {
         if (values.isEmpty() || values.stream().distinct().count() < values.size()) {
             problems.add(name + " must name at least one, and none twice, got " + values);
+        }
+    }
+
+    /** A label may read as another method at a rank does. */
+    private static void requireOwnDirectories(List<String> problems, List<Contender> contenders, List<Integer> ranks) {
+        Map<String, Trial.Entry> known = new HashMap<>();
+        for (Contender contender : contenders) {
+            for (int rank : contender.method().usesAdapter() ? ranks : List.of(0)) {
+                Trial.Entry entry = new Trial.Entry(contender, rank);
+                Trial.Entry other = known.putIfAbsent(entry.name(), entry);
+                if (other != null && !other.contender().name().equals(contender.name())) {
+                    problems.add("methods: " + other.contender().written() + " and " + contender.written()
+                            + " at rank " + Math.max(rank, other.rank()) + " would share the directories "
+                            + entry.name()
+                            + "-…: give one of them another label");
+                }
+            }
         }
     }
 

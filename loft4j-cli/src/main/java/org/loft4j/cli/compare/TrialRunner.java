@@ -236,7 +236,7 @@ final class TrialRunner {
         });
     }
 
-    /** Measures the steps alone, but for the first of a process, which warms everything up, once there are others. */
+    /** Measures the steps alone, but for the first of a run, which warms everything up, once there are others. */
     static final class StepClock implements TrainListener {
         private double first;
         private double others;

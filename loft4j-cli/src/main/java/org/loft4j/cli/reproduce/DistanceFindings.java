@@ -219,6 +219,10 @@ final class DistanceFindings {
         LineChart layers = new LineChart("cosine by layer, first seed" + of, "linear layer, from the input", "cosine");
         // those that were run have the model's order, the best change that of its file
         Collection<List<DistanceRow>> groups = groups(rate);
+        if (groups.isEmpty()) {
+            // no run of this rate was looked at
+            return List.of();
+        }
         List<String> order = groups.iterator().next().get(0).last().layers().stream()
                 .map(UpdateDistance.Layer::path)
                 .toList();

@@ -61,6 +61,18 @@ class DistanceFindingsTest {
                 note);
     }
 
+    @Test
+    void aRateOfWhichNoRunLeftADistanceHasNoCharts() {
+        DistanceRow given = row("loft", 0, Double.NaN);
+        DistanceRow kept = row("loft", 0, 0.5, 0.5);
+        Findings findings =
+                new DistanceFindings(List.of(given, kept), List.of(1e-3, 1e-2), "accuracy", Map.of()).findings();
+        assertEquals(3, findings.figure().charts().size());
+        assertEquals(List.of(), findings.tables().get(3).rows());
+        Findings none = new DistanceFindings(List.of(given), List.of(1e-3), "accuracy", Map.of()).findings();
+        assertEquals(List.of(), none.figure().charts());
+    }
+
     /** Words have an accuracy too, and their table another heading. */
     @Test
     void theScoreIsThatOfTheHeading(@TempDir Path output) throws IOException {

@@ -92,6 +92,7 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
             head.forEach(all::addAll);
             Dtype asked = options.dtype();
             create(weights, all, asked == null ? Dtype.F32 : asked, options);
+            weights.markFromScratch();
         }
         return weights;
     }
