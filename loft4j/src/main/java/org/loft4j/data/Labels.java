@@ -51,8 +51,19 @@ public final class Labels {
      * @throws DataException if a row has no label, or all rows have the same
      */
     public static Labels of(List<? extends Row> rows) throws DataException {
+        return of(rows, List.of());
+    }
+
+    /**
+     * The labels that occur in data for a model that tells classes apart already: where all rows have a single one, which is among
+     * the model's, they are the model's.
+     *
+     * @param known names of the model's classes; empty for none
+     * @throws DataException if a row has no label, or all rows have the same and the model does not know it
+     */
+    public static Labels of(List<? extends Row> rows, List<String> known) throws DataException {
         Origin origin = rows.isEmpty() ? Origin.MEMORY : rows.get(0).origin().whole();
-        return found(namesIn(rows), origin);
+        return found(namesIn(rows), known, origin);
     }
 
     /**
@@ -79,7 +90,18 @@ public final class Labels {
      * @throws DataException if all images have the same
      */
     public static Labels of(LabeledImages images, Path file) throws DataException {
-        return found(namesIn(images), new Origin(file, 0));
+        return of(images, List.of(), file);
+    }
+
+    /**
+     * The same for a model that tells classes apart already, as of rows.
+     *
+     * @param known names of the model's classes; empty for none
+     * @param file where they are, for messages
+     * @throws DataException if all images have the same label, and the model does not know it
+     */
+    public static Labels of(LabeledImages images, List<String> known, Path file) throws DataException {
+        return found(namesIn(images), known, new Origin(file, 0));
     }
 
     /** The names of the classes that occur in images. */
@@ -93,9 +115,19 @@ public final class Labels {
 
     /** The labels that a pass over rows found, in those held out too. */
     public static Labels of(RowScan rows) throws DataException {
+        return of(rows, List.of());
+    }
+
+    /**
+     * The same for a model that tells classes apart already.
+     *
+     * @param known names of the model's classes; empty for none
+     * @throws DataException if a row has no label, or all rows have the same and the model does not know it
+     */
+    public static Labels of(RowScan rows, List<String> known) throws DataException {
         SortedSet<String> found = namesIn(rows.heldOut());
         found.addAll(rows.labels());
-        return of(found, rows.first());
+        return of(found, rows.first(), known);
     }
 
     /**
@@ -103,14 +135,25 @@ public final class Labels {
      *
      * @param found all of them
      * @param some rows, one at least: the first one, and one of each kind
-     * @throws DataException if one of these has no label, or all rows have the same
+     * @param known names of the model's classes; empty for none
+     * @throws DataException if one of these has no label, or all rows have the same and the model does not know it
      */
-    public static Labels of(SortedSet<String> found, List<? extends Row> some) throws DataException {
+    public static Labels of(SortedSet<String> found, List<? extends Row> some, List<String> known)
+            throws DataException {
         namesIn(some);
-        return found(found, some.get(0).origin().whole());
+        return found(found, known, some.get(0).origin().whole());
     }
 
-    private static Labels found(SortedSet<String> found, Origin origin) throws DataException {
+    private static Labels found(SortedSet<String> found, List<String> known, Origin origin) throws DataException {
+        if (found.size() == 1 && known.size() > 1) {
+            Labels models = new Labels(known);
+            if (known.stream().anyMatch(found.first()::equalsIgnoreCase)
+                    && models.find(found.first()).isPresent()) {
+                return models;
+            }
+            throw origin.fault("has only one label, " + Quoted.list(found)
+                    + ", which is none of those that the model tells apart, " + Quoted.list(known));
+        }
         if (found.size() < 2) {
             throw origin.fault("has only one label, " + Quoted.list(found) + ": there is nothing to tell apart");
         }

@@ -39,7 +39,8 @@ public final class MemoryFault {
                     "step " + step,
                     batches,
                     "--gradient-checkpointing (may be set on resume), a smaller --batch-size with a larger --accumulate,"
-                            + " a smaller --max-length, and for an adapter with a lower --rank or --load-in 8bit or 4bit");
+                            + " a smaller --max-length, for an adapter with --load-in 8bit or 4bit, and for a new one with a"
+                            + " lower --rank");
         }
 
         static Work test() {

@@ -3,6 +3,7 @@ package org.loft4j.train;
 import java.util.Locale;
 import java.util.Map;
 import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.io.HubCache;
 import org.loft4j.io.HubName;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.LoadIn;
@@ -24,7 +25,8 @@ final class ModelCard {
     }
 
     static String text(
-            Model model, Trainable trainable, TaskFile task, TrainConfig config, RunPlan plan, RunState state) {
+            Model model, Trainable trainable, RunNotes notes, TrainConfig config, RunPlan plan, RunState state) {
+        TaskFile task = notes.task();
         LoraAdapter adapter = trainable.adapter();
         StringBuilder text = new StringBuilder("---\n");
         boolean fromScratch = model.weights().areFromScratch();
@@ -57,6 +59,12 @@ final class ModelCard {
             text.append("One output: a number for each text (regression).\n\n");
         } else if (!task.labels().isEmpty()) {
             text.append("Labels: ").append(String.join(", ", task.labels())).append(".\n\n");
+        }
+        if (notes.start() != null) {
+            HubName onHub = HubCache.nameOf(notes.start());
+            text.append("It goes on from the adapter `")
+                    .append(onHub != null ? onHub.repository() : notes.start())
+                    .append("`.\n\n");
         }
         text.append("| setting | value |\n|---|---|\n");
         row(text, "steps", state.step() + " of " + plan.totalSteps());

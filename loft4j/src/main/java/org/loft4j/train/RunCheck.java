@@ -58,6 +58,10 @@ final class RunCheck {
         if (config.warmupSteps() > steps) {
             problems.add("warmup_steps must not pass the " + steps + " steps of the run, got " + config.warmupSteps());
         }
+        String numbers = model.isRegression() ? config.problemOfRegression() : null;
+        if (numbers != null) {
+            problems.add(numbers);
+        }
         TrainingSet train = data.train();
         check(
                 problems,

@@ -85,7 +85,7 @@ final class RunEnding {
                             + " may be what it takes");
         }
         trainable.save(output.directory());
-        String card = ModelCard.text(model, trainable, notes.task(), config, plan, state);
+        String card = ModelCard.text(model, trainable, notes, config, plan, state);
         output.describe(model.description().directory(), notes, card);
         state.write(output.directory(), seconds(), plan, output.checkpoints());
         return result(early ? TrainResult.Outcome.STOPPED_EARLY : TrainResult.Outcome.FINISHED, null, null);

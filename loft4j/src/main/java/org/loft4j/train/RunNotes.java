@@ -16,12 +16,14 @@ import org.loft4j.nn.Task;
  *     adapter that are used with the base model's
  * @param template the text of the one that conversations were written by; null where there were none
  * @param end of what a language model has learnt to write in full; null for others
+ * @param start directory of the adapter that the run goes on from; null for none
  */
 record RunNotes(
         TaskFile task,
         @Nullable CopiedFiles copied,
         @Nullable String template,
-        @Nullable EndOfTurn end) {
+        @Nullable EndOfTurn end,
+        @Nullable Path start) {
     /**
      * The notes of checkpoints. Where all weights are trained, each is a model of its own; a tokenizer that the adapter has which
      * the run goes on from, and the model has not, is in each of them.
@@ -34,6 +36,7 @@ record RunNotes(
         CopiedFiles ofStart = start == null ? null : start.tokenizer(directory);
         CopiedFiles copied = method.usesAdapter() ? ofStart : CopiedFiles.ofWholeModel(directory);
         Path learns = method.usesAdapter() || model.task() != Task.CAUSAL_LM ? null : directory;
+        Path from = start == null ? null : start.directory();
         ChatFormat format = data.train().chatFormat();
         if (format == null) {
             TrainedChat before = start == null ? null : start.chat();
@@ -43,7 +46,8 @@ record RunNotes(
                             .withPairs(data.train().hasPairs()),
                     copied,
                     template,
-                    learns == null ? null : EndOfTurn.ofTexts(learns));
+                    learns == null ? null : EndOfTurn.ofTexts(learns),
+                    from);
         }
         TrainedChat chat =
                 new TrainedChat(format.wrapPrompts(), format.lossOn().word(), format.variables(), format.moment());
@@ -51,12 +55,13 @@ record RunNotes(
                 TaskFile.of(model, data.maxLength(), chat),
                 copied,
                 format.template().source(),
-                learns == null ? null : EndOfTurn.of(format.template(), learns));
+                learns == null ? null : EndOfTurn.of(format.template(), learns),
+                from);
     }
 
     /** The notes of the result, which can be used without the base model's tokenizer. */
     RunNotes ofResult(@Nullable Path modelDirectory) throws IOException {
-        return copied != null ? this : new RunNotes(task, CopiedFiles.of(modelDirectory), template, null);
+        return copied != null ? this : new RunNotes(task, CopiedFiles.of(modelDirectory), template, null, start);
     }
 
     /** To be called when config.json is there. */

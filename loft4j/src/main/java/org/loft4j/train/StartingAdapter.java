@@ -159,7 +159,7 @@ public record StartingAdapter(
         if (trainedAs.task() != model.task()) {
             fault = "for " + trainedAs.task().word() + ", and the model was opened for "
                     + model.task().word();
-        } else if (isNamed(learnt) && !learnt.equals(opened)) {
+        } else if (learnt.size() != opened.size() || (isNamed(learnt) && !learnt.equals(opened))) {
             fault = "for the labels " + Shown.text(String.join(", ", learnt)) + ", and the model was opened for "
                     + Shown.text(String.join(", ", opened));
         } else if (pooling != null && pooling != pools) {

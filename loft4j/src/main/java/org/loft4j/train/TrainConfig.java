@@ -159,6 +159,15 @@ public record TrainConfig(
         }
     }
 
+    /** What is wrong with the settings where numbers are learnt and not classes; null for nothing. */
+    public @Nullable String problemOfRegression() {
+        return labelSmoothing > 0
+                ? "label_smoothing_factor is " + labelSmoothing
+                        + ", and a regression learns numbers: there are no other"
+                        + " classes to spread a target over; leave it out"
+                : null;
+    }
+
     private static void check(List<String> problems, Runnable check) {
         try {
             check.run();

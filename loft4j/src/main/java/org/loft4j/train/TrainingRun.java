@@ -125,8 +125,7 @@ public final class TrainingRun implements AutoCloseable {
             OnExisting onExisting,
             LongSupplier nanos)
             throws IOException {
-        Start fresh = () -> Trainable.create(model, lora, config);
-        return open(model, data, config, null, fresh, outputDirectory, onExisting, nanos);
+        return open(model, data, config, null, lora, outputDirectory, onExisting, nanos);
     }
 
     /**
@@ -148,13 +147,7 @@ public final class TrainingRun implements AutoCloseable {
             throws IOException {
         start.requireTrainableBy(config.method());
         start.requireApart(outputDirectory, model.description().directory());
-        Start loaded = () -> Trainable.from(start, model, config);
-        return open(model, data, config, start, loaded, outputDirectory, onExisting, System::nanoTime);
-    }
-
-    /** Makes what is trained, once the directory is ours. */
-    private interface Start {
-        Trainable make() throws IOException;
+        return open(model, data, config, start, null, outputDirectory, onExisting, System::nanoTime);
     }
 
     private static TrainingRun open(
@@ -162,7 +155,7 @@ public final class TrainingRun implements AutoCloseable {
             TrainData data,
             TrainConfig config,
             @Nullable StartingAdapter start,
-            Start trained,
+            @Nullable LoraConfig lora,
             Path outputDirectory,
             OnExisting onExisting,
             LongSupplier nanos)
@@ -171,7 +164,8 @@ public final class TrainingRun implements AutoCloseable {
         RunOutput output = RunOutput.open(outputDirectory, onExisting);
         try {
             output.requireKept(model.description().directory());
-            Trainable trainable = trained.make();
+            Trainable trainable =
+                    start != null ? Trainable.from(start, model, config) : Trainable.create(model, lora, config);
             try {
                 TrainingRun run = new TrainingRun(model, data, config, start, output, trainable, onExisting, nanos);
                 // an adapter brings what the model's files lack
@@ -211,6 +205,11 @@ public final class TrainingRun implements AutoCloseable {
 
     public long totalSteps() {
         return plan.totalSteps();
+    }
+
+    /** Whether an earlier process has brought the run to its end: {@link #run} then only takes up its result. */
+    public boolean isFinished() {
+        return alreadyFinished;
     }
 
     /** The newest checkpoint that is complete on the disk; null before the first. May be called from any thread. */

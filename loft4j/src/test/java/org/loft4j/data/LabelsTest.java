@@ -42,6 +42,23 @@ class LabelsTest {
     }
 
     @Test
+    void oneLabelOfAModelIsATask() throws DataException {
+        List<String> known = List.of("b", "a", "C");
+        assertEquals(known, Labels.of(rows("a", "a"), known).names());
+        assertEquals(known, Labels.of(rows("c"), known).names());
+        assertEquals(List.of("a", "c"), Labels.of(rows("c", "a"), known).names());
+        for (String label : List.of("x", "0")) {
+            var fault = assertThrows(DataException.class, () -> Labels.of(rows(label), known));
+            assertEquals(
+                    "rows.csv: has only one label, \"" + label
+                            + "\", which is none of those that the model tells apart, \"b\", \"a\", \"C\"",
+                    fault.getMessage());
+        }
+        assertThrows(DataException.class, () -> Labels.of(rows("aa"), List.of("AA", "aA")));
+        assertThrows(DataException.class, () -> Labels.of(rows("a"), List.of("a")));
+    }
+
+    @Test
     void classesOfAModelMayShareAName() {
         Labels labels = Labels.ofNames(List.of("crane", "ferry", "crane", "owl"));
         assertEquals(4, labels.size());

@@ -5,14 +5,21 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.PeftFiles;
+import org.loft4j.adapter.PeftMetadata;
+import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.LabeledText;
 import org.loft4j.data.Labels;
@@ -21,6 +28,7 @@ import org.loft4j.data.PackedDataset;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
+import org.loft4j.model.TaskFile;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -173,6 +181,35 @@ class RegressionTest {
             assertEquals(
                     "metric_for_best_model must be one of loss, pearson, spearmanr, mse for this task, got accuracy",
                     metric);
+            TrainData data = new TrainData(numbers, null, 0, 12);
+            TrainConfig config =
+                    TrainConfig.builder(Method.FULL).labelSmoothing(0.1).build();
+            assertEquals(
+                    "label_smoothing_factor is 0.1, and a regression learns numbers: there are no other classes to spread a"
+                            + " target over; leave it out",
+                    fault(() -> RunCheck.check(regression, data, config)));
+            RunCheck.check(classifier, new TrainData(classes, null, 0, 12), config);
+        }
+    }
+
+    @Test
+    void anAdapterOfNumbersIsNotGoneOnFromAsOneOfClasses(@TempDir Path adapter) throws IOException {
+        try (Model regression = model("bert_cls");
+                LoraAdapter made = LoraAdapter.create(regression, LoraConfig.of(2, 4, TargetModules.names("query")), 1)) {
+            PeftFiles.save(adapter, made, regression, new PeftMetadata(""));
+            TaskFile.of(regression, 12, null).write(adapter);
+        }
+        StartingAdapter start = StartingAdapter.read(adapter);
+        TrainConfig config = TrainConfig.builder(Method.LORA).build();
+        try (Model regression = model("bert_cls");
+                Model classifier = Models.open(
+                        Fixture.directory("bert_cls"),
+                        ModelOptions.of(Task.SEQUENCE_CLASSIFICATION).withLabels(List.of("LABEL_0", "LABEL_1")))) {
+            String fault = fault(() -> Trainable.from(start, classifier, config));
+            assertTrue(
+                    fault.contains("was trained for the labels LABEL_0, and the model was opened for LABEL_0, LABEL_1"),
+                    fault);
+            Trainable.from(start, regression, config).close();
         }
     }
 
