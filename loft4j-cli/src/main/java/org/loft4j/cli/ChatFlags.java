@@ -74,30 +74,29 @@ final class ChatFlags {
     /** The same as the model was trained, unless this says otherwise. */
     @Nullable
     ChatFormat format(LoadedModel model, List<Row> rows) throws IOException {
-        return format(model.adapterDirectory(), model.directory(), model.trainedChat(), rows);
+        return format(model.found(), rows);
     }
 
     /** The same for a training that goes on from an adapter. */
     @Nullable
     ChatFormat format(FoundModel start, List<Row> rows, ZonedDateTime moment) throws IOException {
-        ChatFormat format = format(start.adapter(), start.directory(), start.trainedChat(), rows);
+        ChatFormat format = format(start, rows);
         return format == null ? null : format.at(moment);
     }
 
-    private @Nullable ChatFormat format(
-            @Nullable Path adapterDirectory, Path modelDirectory, @Nullable TrainedChat trained, List<Row> rows)
-            throws IOException {
+    private @Nullable ChatFormat format(FoundModel found, List<Row> rows) throws IOException {
+        TrainedChat trained = found.trainedChat();
         boolean wraps = wraps(trained);
         if (!wraps && rows.stream().noneMatch(Conversation.class::isInstance)) {
             return null;
         }
         ChatTemplate read;
         if (template != null) {
-            read = ChatTemplate.read(template, AdaptersTokenizer.directory(modelDirectory, adapterDirectory));
+            read = ChatTemplate.read(template, AdaptersTokenizer.directory(found.directory(), found.adapter()));
         } else if (wraps) {
-            read = ChatTemplate.open(adapterDirectory, modelDirectory);
+            read = ChatTemplate.open(found.adapter(), found.directory());
         } else {
-            read = ChatTemplate.find(adapterDirectory, modelDirectory).orElse(null);
+            read = ChatTemplate.find(found.adapter(), found.directory()).orElse(null);
         }
         Map<String, @Nullable Object> told = new LinkedHashMap<>(trained == null ? Map.of() : trained.variables());
         told.putAll(TemplateVariables.of(variables));

@@ -289,6 +289,9 @@ final class CompareCommand implements Verb {
         String chosenMetric = metric != null ? metric : aim.hasClasses() ? "accuracy" : "loss";
         long hiddenSize = Models.hiddenSize(directory);
         ComparisonSettings settings = settings(chosenMetric, hiddenSize);
+        for (Contender contender : settings.contenders()) {
+            aim.require(settings.training().apply(contender.method()).build());
+        }
         String warning =
                 LearningRates.parse(learningRates, optimizer.learningRate).warning(settings.contenders(), hiddenSize);
         if (warning != null) {

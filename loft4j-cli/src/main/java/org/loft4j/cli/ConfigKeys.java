@@ -49,6 +49,9 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
     /** The verbs whose {@code --data} is not what a run learns from: one file of settings serves training and these. */
     private static final Set<String> READING = Set.of("eval", "predict", "generate");
 
+    /** What a training goes on from: in a file that serves other verbs too, {@code adapter} is what they judge and use. */
+    private static final String STARTING = "starting_adapter";
+
     /** Other names that the field has for a setting. */
     private static final Map<String, String> ALIASES = Map.ofEntries(
             Map.entry("torch_dtype", "dtype"),
@@ -126,6 +129,9 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
         }
         if (name.equals("--data") && READING.contains(option.command().name())) {
             return TESTED;
+        }
+        if (name.equals("--adapter") && option.command().name().equals("train")) {
+            return STARTING;
         }
         return HUGGING_FACE.getOrDefault(name, underscored(name));
     }

@@ -172,7 +172,8 @@ final class DataCheckCommand implements Verb {
         }
         List<String> named = train.shape().classes();
         try {
-            Labels found = Labels.of(new TreeSet<>(train.labels().keySet()), train.some());
+            Labels found = Labels.of(
+                    new TreeSet<>(train.labels().keySet()), train.some(), LearntClasses.byName(modelLabels));
             return LearntClasses.of(found.inOrder(named), named, modelLabels);
         } catch (DataException e) {
             stops.add(String.valueOf(e.getMessage()));

@@ -55,6 +55,7 @@ final class DryRun {
     private final long trained;
     private final long parameters;
     private final Tried tried;
+    private final boolean goesOn;
 
     private DryRun(
             TrainData data,
@@ -63,7 +64,8 @@ final class DryRun {
             DeviceSpec device,
             long trained,
             long parameters,
-            Tried tried) {
+            Tried tried,
+            boolean goesOn) {
         this.data = data;
         this.config = config;
         this.sizes = BatchSizes.of(rows(data), config);
@@ -73,6 +75,7 @@ final class DryRun {
         this.trained = trained;
         this.parameters = parameters;
         this.tried = tried;
+        this.goesOn = goesOn;
     }
 
     /** Rows that are not streamed. */
@@ -81,7 +84,8 @@ final class DryRun {
     }
 
     /**
-     * Takes the steps, with a new adapter or one to go on from, which is only read. The weights of a model that is trained in full are others afterwards.
+     * Takes the steps, with a new adapter or one to go on from, which is only read. The weights of a model that is trained in full
+     * are others afterwards.
      */
     static DryRun of(
             Model model,
@@ -96,7 +100,8 @@ final class DryRun {
             long trained = trainable.elements();
             long all = model.weights().elements() + (config.method().usesAdapter() ? trained : 0);
             DeviceSpec device = model.description().device();
-            return new DryRun(data, config, memory, device, trained, all, tryOut(model, data, config, trainable));
+            Tried tried = tryOut(model, data, config, trainable);
+            return new DryRun(data, config, memory, device, trained, all, tried, start != null);
         }
     }
 
@@ -164,9 +169,10 @@ final class DryRun {
      *
      * @param gradients seconds of a step
      * @param update seconds of a step: clipping and optimizer
+     * @param goesOn whether the rank is that of an adapter which is there already
      * @return what brings the second to a tenth of the first, for people; empty where it is no more
      */
-    static String wayBack(double gradients, double update, TrainConfig config) {
+    static String wayBack(double gradients, double update, TrainConfig config, boolean goesOn) {
         double share = update / gradients;
         if (share <= UPDATE_BOUND) {
             return "";
@@ -179,7 +185,7 @@ final class DryRun {
                 100 * update / (gradients + update),
                 accumulation,
                 LoftSettings.hasCrossTerms(config.method())
-                        ? ", a lower --rank or --method loft-simple makes it less"
+                        ? (goesOn ? ", " : ", a lower --rank or ") + "--method loft-simple makes it less"
                         : "");
     }
 
@@ -233,7 +239,7 @@ final class DryRun {
                 "time",
                 "about " + duration(seconds())
                         + String.format(Locale.ROOT, ": %.3g s a step, by %d steps tried", stepSeconds(), TRIED)
-                        + wayBack(gradientSeconds(), tried.update(), config)
+                        + wayBack(gradientSeconds(), tried.update(), config, goesOn)
                         + (held == null ? "" : ", and " + duration(evaluationSeconds()) + " for evaluations"));
         table.row("output", output + outputState(output) + "; nothing was written");
         return table.toString();

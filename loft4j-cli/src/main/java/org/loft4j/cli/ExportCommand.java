@@ -117,17 +117,17 @@ final class ExportCommand implements Verb {
         if (adapterOnly) {
             Path adapter = Objects.requireNonNull(model.adapter());
             GgufType chosen = type == null ? GgufType.F32 : type;
-            return GgufAdapter.write(adapter, LoadedModel.directory(model, HubAccess::described), chosen, output);
+            return GgufAdapter.write(adapter, FoundModel.directory(model, HubAccess::described), chosen, output);
         }
         if (model.adapter == null) {
             // there are models that can be exported and not opened
-            Path directory = LoadedModel.directory(model, HubAccess::any);
+            Path directory = FoundModel.directory(model, HubAccess::any);
             try (ModelDirectory source = ModelDirectory.open(directory)) {
                 return GgufModel.write(
                         source, new GgufModel.Options(directory, directory, type, tokenizerPre, null), output);
             }
         }
-        Path base = LoadedModel.directory(model);
+        Path base = FoundModel.directory(model);
         // once found, it is not asked for again
         model.model = new ModelReference(base.toString());
         DeviceFlags place = new DeviceFlags();

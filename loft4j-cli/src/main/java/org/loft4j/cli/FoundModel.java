@@ -4,8 +4,14 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
 import org.loft4j.adapter.PeftFiles;
+import org.loft4j.data.AdaptersTokenizer;
+import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.HeadLabels;
+import org.loft4j.io.HubException;
+import org.loft4j.io.ModelReference;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedChat;
 import org.loft4j.nn.LoadIn;
@@ -26,11 +32,63 @@ record FoundModel(
         Path given = flags.model == null ? null : HubAccess.resolve(flags.verb, flags.model);
         Path described = adapter != null ? adapter : given;
         TaskFile trainedAs = described != null && TaskFile.exists(described) ? TaskFile.read(described) : null;
-        Path directory = given != null ? given : LoadedModel.base(flags, trainedAs, HubAccess::resolve);
+        Path directory = given != null ? given : base(flags, trainedAs, HubAccess::resolve);
         return new FoundModel(directory, adapter, trainedAs);
     }
 
-    /** The task that it was trained for: as PEFT's own file names it for an adapter that no training here has left; null where nothing says so. */
+    /** The directory of the base model: the one that was given, else the one that the adapter names. */
+    static Path directory(ModelFlags flags) throws IOException {
+        return directory(flags, HubAccess::resolve);
+    }
+
+    /** Likewise, got in a way of one's own. */
+    static Path directory(ModelFlags flags, HubAccess.Way way) throws IOException {
+        if (flags.model != null) {
+            return way.of(flags.verb, flags.model);
+        }
+        Path adapter = flags.adapter();
+        return base(flags, adapter != null && TaskFile.exists(adapter) ? TaskFile.read(adapter) : null, way);
+    }
+
+    /** The model that an adapter names: a directory, or a model on the hub. */
+    private static Path base(ModelFlags flags, @Nullable TaskFile trainedAs, HubAccess.Way way) throws IOException {
+        Path adapter = flags.adapter();
+        if (adapter == null) {
+            throw new ConfigException("--model MODEL is needed");
+        }
+        String name = trainedAs == null ? null : trainedAs.baseModel();
+        if (name == null) {
+            name = PeftFiles.readConfig(adapter).metadata().reference();
+        }
+        if (name.isEmpty()) {
+            throw new CheckpointException(adapter, "its model is not named; say where it is with --model MODEL");
+        }
+        ModelReference base = new ModelReference(name);
+        if (base.directory() == null && !base.isName()) {
+            throw new CheckpointException(
+                    adapter,
+                    "its model " + name
+                            + " is no directory here (a path is that from the folder of the training); say where it is with --model MODEL");
+        }
+        try {
+            return way.of(flags.verb, base);
+        } catch (HubException e) {
+            throw new CheckpointException(
+                    adapter,
+                    "its model " + base + " is not here (a path would be that from the folder of the training): "
+                            + e.getMessage() + "; or say where it is with --model MODEL",
+                    e);
+        }
+    }
+
+    Tokenizer openTokenizer() throws IOException {
+        return AdaptersTokenizer.open(directory, adapter);
+    }
+
+    /**
+     * The task that it was trained for: as PEFT's own file names it for an adapter that no training here has left; null where nothing
+     * says so.
+     */
     @Nullable
     Task trainedFor() throws IOException {
         return trainedAs != null

@@ -34,6 +34,11 @@ record LearntClasses(Labels labels, boolean anew, String told) {
                 : new LearntClasses(Labels.ofNames(names), false, "");
     }
 
+    /** The classes of a model; empty where they have no names, so that no label can be known to be one of them. */
+    static List<String> byName(List<String> modelLabels) {
+        return modelLabels.equals(Models.unnamedLabels(modelLabels.size())) ? List.of() : modelLabels;
+    }
+
     /** The classes of a model; where these are numbers alone, the names that data gives to as many. */
     static List<String> named(List<String> modelLabels, List<String> classes) {
         List<String> numbers = IntStream.range(0, modelLabels.size())

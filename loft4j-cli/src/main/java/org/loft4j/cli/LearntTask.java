@@ -3,9 +3,11 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import org.loft4j.ConfigException;
 import org.loft4j.data.Columns;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Task;
+import org.loft4j.train.TrainConfig;
 
 /**
  * What is learnt of rows.
@@ -35,6 +37,18 @@ record LearntTask(Task task, List<String> modelLabels, boolean regression) {
     Columns columns(DataFlags data) {
         Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
         return regression ? columns.withScores() : columns;
+    }
+
+    /**
+     * Refuses settings that have no meaning for it.
+     *
+     * @throws ConfigException that names the setting
+     */
+    void require(TrainConfig config) {
+        String fault = regression ? config.problemOfRegression() : null;
+        if (fault != null) {
+            throw new ConfigException(fault);
+        }
     }
 
     /** Whether rows are learnt by classes. */

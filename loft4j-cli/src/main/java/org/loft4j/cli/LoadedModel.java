@@ -6,15 +6,12 @@ import java.nio.file.Path;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
-import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.UntrainedHead;
-import org.loft4j.io.HubException;
-import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedChat;
@@ -26,18 +23,10 @@ import org.loft4j.nn.Task;
 /**
  * A model as it was trained: with its adapter, its labels and its pooling, which lie beside the adapter.
  *
- * @param directory of the base model
- * @param adapterDirectory of the adapter; null where there is none
+ * @param found where they are, and what the training left word of
  * @param adapter attached to the model; null where there is none
- * @param trainedAs what the training left word of; null where nothing did
  */
-record LoadedModel(
-        Path directory,
-        @Nullable Path adapterDirectory,
-        Model model,
-        @Nullable LoraAdapter adapter,
-        @Nullable TaskFile trainedAs)
-        implements AutoCloseable {
+record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter) implements AutoCloseable {
     /** For its weights. */
     static LoadedModel open(ModelFlags flags, DeviceFlags place) throws IOException {
         return open(flags, place, LoadIn.FULL, false);
@@ -87,25 +76,11 @@ record LoadedModel(
             AdaptersTokenizer.check(directory, ofAdapter, model.description().vocabularySize());
             adapter = ofAdapter == null ? null : PeftFiles.load(ofAdapter, model);
             requireHead(directory, ofAdapter, UntrainedHead.of(model, adapter));
-            return new LoadedModel(directory, ofAdapter, model, adapter, found.trainedAs());
+            return new LoadedModel(found, model, adapter);
         } catch (IOException | RuntimeException | Error e) {
             close(adapter, model);
             throw e;
         }
-    }
-
-    /** The directory of the base model: the one that was given, else the one that the adapter names. */
-    static Path directory(ModelFlags flags) throws IOException {
-        return directory(flags, HubAccess::resolve);
-    }
-
-    /** Likewise, got in a way of one's own. */
-    static Path directory(ModelFlags flags, HubAccess.Way way) throws IOException {
-        if (flags.model != null) {
-            return way.of(flags.verb, flags.model);
-        }
-        Path adapter = flags.adapter();
-        return base(flags, adapter != null && TaskFile.exists(adapter) ? TaskFile.read(adapter) : null, way);
     }
 
     /** A classifier whose head nobody has trained would answer at random. */
@@ -125,62 +100,49 @@ record LoadedModel(
                         + ": it would answer at random; train it anew, or give the --model MODEL that has one");
     }
 
-    /** The model that an adapter names: a directory, or a model on the hub. */
-    static Path base(ModelFlags flags, @Nullable TaskFile trainedAs, HubAccess.Way way) throws IOException {
-        Path adapter = flags.adapter();
-        if (adapter == null) {
-            throw new ConfigException("--model MODEL is needed");
-        }
-        String name = trainedAs == null ? null : trainedAs.baseModel();
-        if (name == null) {
-            name = PeftFiles.readConfig(adapter).metadata().reference();
-        }
-        if (name.isEmpty()) {
-            throw new CheckpointException(adapter, "its model is not named; say where it is with --model MODEL");
-        }
-        ModelReference base = new ModelReference(name);
-        if (base.directory() == null && !base.isName()) {
-            throw new CheckpointException(
-                    adapter,
-                    "its model " + name
-                            + " is no directory here (a path is that from the folder of the training); say where it is with --model MODEL");
-        }
-        try {
-            return way.of(flags.verb, base);
-        } catch (HubException e) {
-            throw new CheckpointException(
-                    adapter,
-                    "its model " + base + " is not here (a path would be that from the folder of the training): "
-                            + e.getMessage() + "; or say where it is with --model MODEL",
-                    e);
-        }
+    /** Of the base model. */
+    Path directory() {
+        return found.directory();
+    }
+
+    /** Of the adapter; null where there is none. */
+    @Nullable
+    Path adapterDirectory() {
+        return found.adapter();
+    }
+
+    /** What the training left word of; null where nothing did. */
+    @Nullable
+    TaskFile trainedAs() {
+        return found.trainedAs();
     }
 
     /** The directory with the tokenizer: the adapter's where it has one, else the model's. */
     Path tokenizer() {
-        return AdaptersTokenizer.directory(directory, adapterDirectory);
+        return AdaptersTokenizer.directory(directory(), adapterDirectory());
     }
 
     Tokenizer openTokenizer() throws IOException {
-        return AdaptersTokenizer.open(directory, adapterDirectory);
+        return found.openTokenizer();
     }
 
     /** The chat template in a file, else the adapter's, else the model's. */
     ChatTemplate chatTemplate(@Nullable Path file) throws IOException {
-        return file == null ? ChatTemplate.open(adapterDirectory, directory) : ChatTemplate.read(file, tokenizer());
+        return file == null ? ChatTemplate.open(adapterDirectory(), directory()) : ChatTemplate.read(file, tokenizer());
     }
 
     /** The text of the chat template that is to stand beside the tokenizer's files; null where it stands there already, or nowhere. */
     @Nullable
     String templateToWrite() throws IOException {
-        String own = adapterDirectory == null ? null : ChatTemplate.source(adapterDirectory);
-        return own != null || tokenizer().equals(directory) ? own : ChatTemplate.source(directory);
+        Path ofAdapter = adapterDirectory();
+        String own = ofAdapter == null ? null : ChatTemplate.source(ofAdapter);
+        return own != null || tokenizer().equals(directory()) ? own : ChatTemplate.source(directory());
     }
 
     /** How the training wrote conversations; null where it had none. */
     @Nullable
     TrainedChat trainedChat() {
-        return trainedAs == null ? null : trainedAs.chat();
+        return found.trainedChat();
     }
 
     /** Whether the training is known to have been one of pairs of texts. */
@@ -196,11 +158,7 @@ record LoadedModel(
 
     /** Length in tokens to which texts are cut: as in training, and never more than the model was made for. */
     int maxLength(@Nullable Integer asked, PrintWriter err) {
-        return RowLength.of(
-                asked,
-                trainedAs != null ? trainedAs.maxLength() : RowLength.USUAL,
-                model.description().maxPositions(),
-                err);
+        return RowLength.of(asked, found.usualLength(), model.description().maxPositions(), err);
     }
 
     @Override

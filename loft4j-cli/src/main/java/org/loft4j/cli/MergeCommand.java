@@ -109,7 +109,7 @@ final class MergeCommand implements Verb {
         if (asked == null) {
             return device;
         }
-        Path base = LoadedModel.directory(model);
+        Path base = FoundModel.directory(model);
         // once found, it is not asked for again
         model.model = new ModelReference(base.toString());
         Dtype stored = StoredDtype.of(base);

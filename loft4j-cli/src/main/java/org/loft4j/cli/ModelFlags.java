@@ -30,7 +30,7 @@ final class ModelFlags {
             names = "--adapter",
             paramLabel = "ADAPTER",
             description = "Directory of an adapter (what 'loft train' left, or one of PEFT's), or its name on the hub."
-                    + " train: what it goes on from, in a run of its own. Default: none.")
+                    + " train: what it goes on from, in a run of its own (starting_adapter in a file). Default: none.")
     @Nullable
     ModelReference adapter;
 

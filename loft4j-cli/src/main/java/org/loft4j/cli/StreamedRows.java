@@ -50,12 +50,15 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
                         DataFiles.read(evalFile, columns), scan.first().get(0))
                 : split ? scan.heldOut() : null;
         RowSource source = split ? all.where(heldOut.negate()) : all;
-        LearntClasses classes = learnt.hasClasses()
-                ? LearntClasses.of(Labels.of(scan).inOrder(all.classes()), all.classes(), learnt.modelLabels())
-                : null;
+        LearntClasses classes = null;
+        if (learnt.hasClasses()) {
+            Labels own = Labels.of(scan, LearntClasses.byName(learnt.modelLabels()));
+            classes = LearntClasses.of(own.inOrder(all.classes()), all.classes(), learnt.modelLabels());
+        }
         String shape = Quantities.of(scan.rows() + scan.heldOut().size(), "row") + " of " + all.columns()
                 + " (--format " + all.format().word() + ") in " + data.data.shown() + ", read as they are learnt"
                 + TrainingRows.blank(all.blank())
+                + (classes == null ? "" : TrainingRows.alone(scan.labels()))
                 + (split && classes != null
                         ? TrainingRows.heldOutAlone("rows", scan.labels(), Labels.namesIn(scan.heldOut()))
                         : "");

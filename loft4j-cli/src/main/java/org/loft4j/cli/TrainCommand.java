@@ -197,6 +197,7 @@ final class TrainCommand implements Verb {
         TrainingStart start = TrainingStart.of(model, learnt, shape(), run.output);
         TrainConfig config = config(start.directory());
         LearntTask aim = start.aim();
+        aim.require(config);
         Task task = aim.task();
         if (task == Task.IMAGE_CLASSIFICATION) {
             return runOnImages(start, config);
@@ -211,7 +212,7 @@ final class TrainCommand implements Verb {
         TrainingRows.tellOfLabels(task, learnt.asked, rows.train(), err());
         ModelOptions options = rows.options(options(start));
         int maxLength = start.maxLength(data.maxLength, err());
-        try (Tokenizer tokenizer = start.openTokenizer()) {
+        try (Tokenizer tokenizer = start.found().openTokenizer()) {
             ChatFormat format =
                     task == Task.CAUSAL_LM ? chat.format(start.found(), rows.train(), run.chatDate()) : null;
             TrainingSet train = streamed != null
@@ -345,7 +346,9 @@ final class TrainCommand implements Verb {
                     new Interruption.Deadline(
                             run.stopDeadline,
                             () -> late(report.late(run.stopDeadline, training.newestCheckpoint()))))) {
-                Settings.write(run.output.resolve(SETTINGS), spec, left().of(config, start), left().keys());
+                if (!training.isFinished()) {
+                    Settings.write(run.output.resolve(SETTINGS), spec, left().of(config, start), left().keys());
+                }
                 training.begin();
                 err().println(report.start(opened, encoded, training));
                 training.addListener(Terminal.progress(err()));

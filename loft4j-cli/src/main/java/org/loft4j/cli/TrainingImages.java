@@ -49,7 +49,9 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, LearntC
             shape += TrainingRows.heldOutAlone("images", Labels.namesIn(train), Labels.namesIn(eval));
         }
         // of all, since the split may hold out a class whole, and --max-images leave one out
-        LearntClasses classes = LearntClasses.of(Labels.of(found, DataFlags.images(data.data)), modelLabels);
+        Labels own = Labels.of(found, LearntClasses.byName(modelLabels), DataFlags.images(data.data));
+        LearntClasses classes = LearntClasses.of(own, modelLabels);
+        shape += TrainingRows.alone(Labels.namesIn(found));
         return new TrainingImages(
                 train, eval, classes, shape + (classes.told().isEmpty() ? "" : "; " + classes.told()));
     }

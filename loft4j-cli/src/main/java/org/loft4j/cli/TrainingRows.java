@@ -74,10 +74,13 @@ record TrainingRows(
         DataRows held = evalFile == null ? null : faulty.read(evalFile, columns, "held-out");
         List<Row> eval = held == null ? null : alike(held.rows(), train.get(0));
         // before the split, which may hold out all rows of a class
-        LearntClasses classes = learnt.hasClasses()
-                ? LearntClasses.of(Labels.of(train).inOrder(read.classes()), read.classes(), learnt.modelLabels())
-                : null;
+        LearntClasses classes = null;
         String shape = shape(read, data.data) + (held == null ? "" : blank(held.blank(), "held-out blank text"));
+        if (learnt.hasClasses()) {
+            Labels own = Labels.of(train, LearntClasses.byName(learnt.modelLabels()));
+            classes = LearntClasses.of(own.inOrder(read.classes()), read.classes(), learnt.modelLabels());
+            shape += alone(Labels.namesIn(train));
+        }
         if (eval == null && evalShare > 0) {
             TrainTestSplit<Row> split = TrainTestSplit.byHash(train, evalShare, seed);
             train = split.train();
@@ -121,6 +124,11 @@ record TrainingRows(
 
     private static String blank(long rows, String what) {
         return rows == 0 ? "" : "; " + Quantities.of(rows, what) + " left out";
+    }
+
+    /** Says that all there is to learn from has one label; empty if there are several. */
+    static String alone(Set<String> labels) {
+        return labels.size() > 1 ? "" : "; all of them have one label, \"" + String.join("", labels) + '"';
     }
 
     /**

@@ -12,7 +12,6 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.PeftMetadata;
 import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.Labels;
-import org.loft4j.data.Tokenizer;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
@@ -42,7 +41,7 @@ record TrainingStart(
     static TrainingStart of(ModelFlags flags, LearntFlags learnt, AdapterShape shape, Path output) throws IOException {
         Path ofAdapter = flags.adapter();
         if (ofAdapter == null) {
-            Path directory = LoadedModel.directory(flags);
+            Path directory = FoundModel.directory(flags);
             FoundModel found = new FoundModel(directory, null, null);
             return new TrainingStart(found, learnt.of(directory, Models.defaultTask(directory)), null);
         }
@@ -156,10 +155,6 @@ record TrainingStart(
     /** Length in tokens to which rows are cut: as the adapter's were, and never more than the model was made for. */
     int maxLength(@Nullable Integer asked, PrintWriter err) throws IOException {
         return RowLength.of(asked, found.usualLength(), Models.maxPositions(directory()), err);
-    }
-
-    Tokenizer openTokenizer() throws IOException {
-        return AdaptersTokenizer.open(directory(), found.adapter());
     }
 
     /**

@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 import org.loft4j.train.Method;
@@ -15,7 +16,7 @@ class DryRunTest {
 
     @Test
     void anOptimizerOfATenthIsNotSpokenOf() {
-        assertEquals("", DryRun.wayBack(2.0, 0.2, config(Method.LOFT, 1)));
+        assertEquals("", DryRun.wayBack(2.0, 0.2, config(Method.LOFT, 1), false));
     }
 
     /** 0.5 of 2.0 is a quarter: two and a half times as many rows, and in whole micro-batches three. */
@@ -24,10 +25,17 @@ class DryRunTest {
         assertEquals(
                 ", of which the optimizer takes 20 %; --accumulate 3, or a --batch-size so much larger, brings that to a tenth"
                         + " of the rest, a lower --rank or --method loft-simple makes it less",
-                DryRun.wayBack(2.0, 0.5, config(Method.LOFT, 1)));
+                DryRun.wayBack(2.0, 0.5, config(Method.LOFT, 1), false));
         assertEquals(
                 ", of which the optimizer takes 20 %; --accumulate 10, or a --batch-size so much larger, brings that to a"
                         + " tenth of the rest",
-                DryRun.wayBack(2.0, 0.5, config(Method.FULL, 4)));
+                DryRun.wayBack(2.0, 0.5, config(Method.FULL, 4), false));
+    }
+
+    /** The rank of an adapter that is gone on from is what it is. */
+    @Test
+    void anAdapterThatIsThereHasItsRank() {
+        String way = DryRun.wayBack(2.0, 0.5, config(Method.LOFT, 1), true);
+        assertTrue(way.endsWith(" of the rest, --method loft-simple makes it less"), way);
     }
 }

@@ -18,11 +18,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.model.TaskFile;
 
 /** A classifier that is trained on from the adapter of another training. */
 class GoOnFromAdapterEndToEndTest {
+    private static final List<String> STREAMING = List.of("--streaming", "--no-streaming");
+
     @TempDir
     Path folder;
 
@@ -83,8 +84,26 @@ class GoOnFromAdapterEndToEndTest {
 
     /** A step that moves nothing leaves what `loft eval` says of the adapter; all of it is the adapter's, without another flag. */
     @ParameterizedTest
-    @ValueSource(strings = {"full", "8bit", "4bit"})
-    void theStartIsWhatTheAdapterIs(String bits) throws IOException {
+    @CsvSource({
+        "full, float32, loft",
+        "8bit, float32, loft",
+        "4bit, float32, dora",
+        "full, bfloat16, loft",
+        "full, float16, lora",
+        "full, bfloat16, dora"
+    })
+    void theStartIsWhatTheAdapterIs(String bits, String dtype, String method) throws IOException {
+        done(
+                "train",
+                "--config",
+                first.resolve("config.yaml"),
+                "--overwrite",
+                "--method",
+                method,
+                "--dtype",
+                dtype,
+                "--learning-rate",
+                0.01);
         Object[] still = {
             "--max-steps",
             1,
@@ -94,15 +113,19 @@ class GoOnFromAdapterEndToEndTest {
             1e-20,
             "--load-in",
             bits,
+            "--dtype",
+            dtype,
+            "--method",
+            method,
             "--eval-data",
             rows,
             "--json"
         };
         JsonNode result = json(goOn("second", still));
-        double before = loss(first, "--load-in", bits);
+        double before = loss(first, "--load-in", bits, "--dtype", dtype);
         assertEquals(before, result.at("/last_evaluation/loss").asDouble(), 1e-9);
         Path second = folder.resolve("second");
-        assertEquals(before, loss(second, "--load-in", bits), 1e-9);
+        assertEquals(before, loss(second, "--load-in", bits, "--dtype", dtype), 1e-9);
         assertEquals(TaskFile.read(first), TaskFile.read(second));
         assertEquals(40, TaskFile.read(second).maxLength());
         JsonNode config = new ObjectMapper()
@@ -124,20 +147,56 @@ class GoOnFromAdapterEndToEndTest {
         assertTrue(after < before / 2, after + " and before " + before);
         assertEquals(before, loss(first), "the adapter is left as it is");
         String settings = Files.readString(second.resolve("config.yaml"));
-        assertTrue(settings.contains("adapter: " + first), settings);
+        assertTrue(settings.contains("starting_adapter: " + first), settings);
         for (String key : List.of("r: 2", "lora_alpha: 4.0", "lora_dropout: 0.0", "target_modules:")) {
             assertTrue(settings.contains("\n# " + key), settings);
             assertFalse(settings.contains("\n" + key), settings);
         }
         Captured again = done("train", "--config", second.resolve("config.yaml"), "--resume");
         assertTrue(again.out().contains("is finished"), again.out());
-        // the same adapter in another place
+        // the same adapter in another place; of a run that has ended nothing is written anew
         Path copy = copyOf(first, "copy");
         done("train", "--config", second.resolve("config.yaml"), "--resume", "--adapter", copy, "--rank", 2);
+        assertEquals(settings, Files.readString(second.resolve("config.yaml")));
+        Files.delete(second.resolve("trainer_state.json"));
+        done("train", "--config", second.resolve("config.yaml"), "--resume", "--adapter", copy);
+        assertTrue(Files.readString(second.resolve("config.yaml")).contains("starting_adapter: " + copy));
+        String card = Files.readString(second.resolve("README.md"));
+        assertTrue(card.contains("It goes on from the adapter `" + copy + "`."), card);
         Files.writeString(copy.resolve("adapter_config.json"), "\n", StandardOpenOption.APPEND);
         Captured other = loft("train", "--config", second.resolve("config.yaml"), "--resume");
         assertEquals(2, other.status());
         assertTrue(other.err().contains("starting_adapter was "), other.err());
+    }
+
+    /** What a run goes on from is not what its settings have judged. */
+    @Test
+    void theSettingsOfARunDoNotHaveItsStartJudged() throws IOException {
+        Path second = folder.resolve("second");
+        assertEquals(0, goOn("second", "--max-steps", 1).status());
+        Path settings = second.resolve("config.yaml");
+        for (List<Object> verb : List.<List<Object>>of(
+                List.of("eval", "--data", rows),
+                List.of("predict", "--text", "red"),
+                List.of("generate", "--prompt", "red"))) {
+            Object[] call = Stream.concat(verb.stream(), Stream.of("--config", settings))
+                    .toArray();
+            Captured refused = loft(call);
+            assertEquals(2, refused.status(), refused.out() + refused.err());
+            assertTrue(refused.err().contains("or --adapter ADAPTER with one that names its model"), refused.err());
+            assertTrue(refused.err().contains("starting_adapter"), refused.err());
+        }
+        assertEquals(loss(second), loss(second, "--config", settings));
+        // one file for a training and what judges it
+        Path third = folder.resolve("third");
+        Path shared = Files.writeString(
+                folder.resolve("shared.yaml"),
+                "starting_adapter: " + first + "\nadapter: " + third + "\noutput_dir: " + third + "\ntrain_file: "
+                        + rows + "\ntest_file: " + rows + "\nmax_steps: 1\n");
+        done("train", "--config", shared);
+        assertEquals(
+                loss(third),
+                json(loft("eval", "--config", shared, "--json")).get("loss").asDouble());
     }
 
     private Path copyOf(Path directory, String name) throws IOException {
@@ -220,7 +279,7 @@ class GoOnFromAdapterEndToEndTest {
                 csv.append("a ball,").append(each).append('\n');
             }
             Path other = Files.writeString(folder.resolve("other.csv"), csv);
-            for (String streaming : List.of("--streaming", "--no-streaming")) {
+            for (String streaming : STREAMING) {
                 Captured call = goOn("other", "--data", other, streaming);
                 assertEquals(2, call.status(), call.err());
                 assertTrue(
@@ -230,6 +289,40 @@ class GoOnFromAdapterEndToEndTest {
                 assertTrue(call.err().contains("or train a new adapter"), call.err());
             }
         }
+    }
+
+    /** More of one class alone is learnt; one that the adapter does not know is refused in these words. */
+    @Test
+    void rowsOfOneOfItsClassesAreLearnt() throws IOException {
+        Path reds = Files.writeString(folder.resolve("reds.csv"), "text,label\na red ball,Red\nall red,Red\n");
+        Path greens = Files.writeString(folder.resolve("greens.csv"), "text,label\na ball,green\nit,green\n");
+        for (String streaming : STREAMING) {
+            Captured known = goOn("one" + streaming, "--data", reds, "--max-steps", 1, streaming);
+            assertEquals(0, known.status(), known.err());
+            assertTrue(known.err().contains("; all of them have one label, \"Red\""), known.err());
+            assertEquals(
+                    List.of("blue", "red"),
+                    TaskFile.read(folder.resolve("one" + streaming)).labels());
+            Captured other = goOn("other", "--data", greens, streaming);
+            assertEquals(1, other.status(), other.err());
+            assertTrue(
+                    other.err()
+                            .contains(
+                                    "has only one label, \"green\", which is none of those that the model tells apart, \"blue\", \"red\""),
+                    other.err());
+        }
+        // classes without names may be any
+        Files.delete(first.resolve("loft_task.json"));
+        Captured unnamed = goOn("unnamed", "--data", reds);
+        assertEquals(1, unnamed.status(), unnamed.err());
+        assertTrue(unnamed.err().contains("there is nothing to tell apart"), unnamed.err());
+        Captured numbers = goOn("numbers", "--problem-type", "regression");
+        assertEquals(2, numbers.status(), numbers.err());
+        assertTrue(
+                numbers.err()
+                        .contains(
+                                "was trained for sequence-classification of \"LABEL_0\", \"LABEL_1\": leave --problem-type"),
+                numbers.err());
     }
 
     @Test

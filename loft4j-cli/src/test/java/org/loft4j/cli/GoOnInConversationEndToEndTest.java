@@ -108,6 +108,12 @@ class GoOnInConversationEndToEndTest {
         Json.write(first.resolve("tokenizer.json"), tokenizer);
         Path turns = Files.writeString(folder.resolve("turns.jsonl"), "{\"text\": \"<|turn|>A dog.\"}\n".repeat(8));
         Path third = train("third", turns, "--adapter", first);
+        Path template = Files.writeString(folder.resolve("own.jinja"), OWN);
+        Path conversed = train("conversed", rows, "--adapter", first, "--chat", "--chat-template", template);
+        for (Path of : new Path[] {conversed, conversed.resolve("checkpoint-1")}) {
+            // beside an adapter the model's says where an answer ends
+            assertFalse(Files.exists(of.resolve("generation_config.json")), of.toString());
+        }
         for (String file : new String[] {"tokenizer.json", "checkpoint-1/tokenizer.json"}) {
             assertEquals(-1, Files.mismatch(first.resolve("tokenizer.json"), third.resolve(file)), file);
         }

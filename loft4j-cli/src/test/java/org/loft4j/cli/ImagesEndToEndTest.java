@@ -102,6 +102,51 @@ class ImagesEndToEndTest {
                 .get(0);
         assertEquals("right", prediction.get("label").asText());
         assertEquals(one.toString(), prediction.get("image").asText());
+        Path further = directory.resolve("further");
+        Captured still = Captured.loft(
+                "train",
+                "--adapter",
+                run.toString(),
+                "--data",
+                sides.toString(),
+                "--max-steps",
+                "1",
+                "--learning-rate",
+                "1e-20",
+                "--head-learning-rate",
+                "1e-20",
+                "--output",
+                further.toString());
+        assertEquals(0, still.status(), still.err());
+        JsonNode same =
+                json(Captured.loft("eval", "--adapter", further.toString(), "--data", sides.toString(), "--json"));
+        assertEquals(scores.get("loss"), same.get("loss"));
+        // some of one class alone, and another class
+        Captured rights = Captured.loft(
+                "train",
+                "--adapter",
+                run.toString(),
+                "--data",
+                Files.writeString(
+                                directory.resolve("sides/rights.csv"),
+                                "image,label\nright/0.png,right\nright/1.png,right\n")
+                        .toString(),
+                "--max-steps",
+                "1",
+                "--output",
+                directory.resolve("rights").toString());
+        assertEquals(0, rights.status(), rights.err());
+        assertTrue(rights.err().contains("; all of them have one label, \"right\""), rights.err());
+        Captured others = Captured.loft(
+                "train",
+                "--adapter",
+                run.toString(),
+                "--data",
+                shades.toString(),
+                "--output",
+                directory.resolve("others").toString());
+        assertEquals(2, others.status(), others.err());
+        assertTrue(others.err().contains("tells \"left\", \"right\" apart, and the data has \"dark\""), others.err());
         folderAndTableArePredicted(run);
     }
 
@@ -114,7 +159,7 @@ class ImagesEndToEndTest {
         assertEquals(32, files.size());
         assertEquals(files.stream().sorted().toList(), files);
         assertTrue(files.contains(sides.resolve("right").resolve("3.png").toString()), all.out());
-        assertEquals("loft: 32 images; left out, since they cannot be read: 1 .csv, 1 .txt\n", all.err());
+        assertEquals("loft: 32 images; left out, since they cannot be read: 2 .csv, 1 .txt\n", all.err());
         Path table = Files.writeString(directory.resolve("asked.csv"), "image\nsides/left/1.png\nsides/right/1.png\n");
         Captured some = Captured.loft("predict", "--adapter", run.toString(), "--data", table.toString());
         assertEquals(0, some.status(), some.err());

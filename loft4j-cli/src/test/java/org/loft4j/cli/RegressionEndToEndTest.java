@@ -20,6 +20,8 @@ class RegressionEndToEndTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String STORIES = Fixtures.of("stories260K").toString();
 
+    private static final String SMOOTHED = "label_smoothing_factor is 0.1, and a regression learns numbers";
+
     @TempDir
     Path folder;
 
@@ -254,6 +256,56 @@ class RegressionEndToEndTest {
             }
             assertEquals(rate, chosen, 0, "the smaller error is better: " + summary);
         }
+    }
+
+    /** A step that moves nothing leaves what is told of the adapter, which is gone on from as one of numbers. */
+    @Test
+    void anAdapterIsGoneOnFrom() throws IOException {
+        Path rows = rows("rows.csv");
+        String model = TinyModels.encoder(folder.resolve("model")).toString();
+        assertEquals(
+                0,
+                train(model, rows, "--epochs", "3", "--learning-rate", "3e-3").status());
+        for (String left : List.of("loft_task.json", "adapter_config.json alone")) {
+            // as PEFT leaves it: what the head is shows by its shape
+            Files.deleteIfExists(run().resolve(left.equals("loft_task.json") ? "none" : "loft_task.json"));
+            Path second = folder.resolve("second of " + left);
+            List<String> call = Stream.concat(
+                            Stream.of("train", "--adapter", run().toString(), "--output", second.toString()),
+                            columns(rows).stream())
+                    .toList();
+            Captured further = Captured.loft(with(
+                    call,
+                    "--max-steps",
+                    "1",
+                    "--learning-rate",
+                    "1e-20",
+                    "--head-learning-rate",
+                    "1e-20",
+                    "--eval-data",
+                    rows.toString()));
+            assertEquals(0, further.status(), further.err());
+            assertEquals(judged(run(), rows), judged(second, rows));
+            assertEquals(
+                    "regression",
+                    json(second.resolve("loft_task.json")).get("problem_type").asText());
+            Captured classes = Captured.loft(with(call, "--problem-type", "single_label_classification"));
+            assertEquals(2, classes.status(), classes.err());
+            assertTrue(
+                    classes.err().contains("the adapter " + run() + " was trained for numbers: leave --problem-type"),
+                    classes.err());
+            Captured smooth = Captured.loft(with(call, "--label-smoothing", "0.1", "--overwrite"));
+            assertEquals(2, smooth.status(), smooth.err());
+            assertTrue(smooth.err().contains(SMOOTHED), smooth.err());
+        }
+    }
+
+    private static double judged(Path adapter, Path rows) throws IOException {
+        Captured call = Captured.loft(
+                with(Stream.concat(Stream.of("eval", "--json", "--adapter", adapter.toString()), columns(rows).stream())
+                        .toList()));
+        assertEquals(0, call.status(), call.err());
+        return JSON.readTree(call.out()).get("mse").asDouble();
     }
 
     /** As {@code cross-encoder/ms-marco-*} and the like are: one output, and no word of what it is for. */

@@ -34,11 +34,6 @@ final class RunCheck {
         if (metric != null) {
             problems.add(metric);
         }
-        if (model.isRegression() && config.labelSmoothing() > 0) {
-            problems.add(
-                    "label_smoothing_factor spreads a target over classes or tokens, and a regression learns numbers:"
-                            + " leave it out");
-        }
         if (RegressionScore.CORRELATIONS.contains(config.metricForBest())
                 && data.eval() instanceof Dataset held
                 && held.isRegression()
