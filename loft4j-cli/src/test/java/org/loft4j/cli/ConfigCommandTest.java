@@ -216,7 +216,12 @@ class ConfigCommandTest {
         ConfigKeys.visit(Loft.commandLine(HubEnvironment::ofUser), (key, option) -> {
             String name = option.longestName();
             if (!key.equals(name.substring(2).replace('-', '_'))) {
-                assertTrue(page.contains("| `" + name + "` | `" + key + "` |") || key.equals("test_file"), name);
+                String verb = option.command().name();
+                assertTrue(
+                        Stream.of("", " of `" + verb + "`")
+                                        .anyMatch(of -> page.contains("| `" + name + "`" + of + " | `" + key + "` |"))
+                                || key.equals("test_file"),
+                        name);
             }
         });
         ConfigKeys.aliases().keySet().forEach(alias -> assertTrue(page.contains("`" + alias + "`"), alias));
