@@ -3,6 +3,7 @@ package org.loft4j.train;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
@@ -40,11 +41,28 @@ public record StartingAdapter(
      * @throws CheckpointException if the directory holds no adapter, or one with a setting that is not honoured
      */
     public static StartingAdapter read(Path directory) throws IOException {
+        requireResult(directory);
         return new StartingAdapter(
                 directory,
                 PeftFiles.readConfig(directory),
                 TaskFile.exists(directory) ? TaskFile.read(directory) : null,
                 BaseFiles.ofAdapter(directory));
+    }
+
+    /** A run that has not come to its end has checkpoints alone, each of which will do. */
+    private static void requireResult(Path directory) throws IOException {
+        boolean holdsModel = Files.exists(directory.resolve("config.json"));
+        if (PeftFiles.exists(directory) || holdsModel || !Files.isDirectory(directory)) {
+            return;
+        }
+        Checkpoints checkpoints = new Checkpoints(directory);
+        List<Long> steps = checkpoints.steps();
+        if (!steps.isEmpty()) {
+            throw new CheckpointException(
+                    directory,
+                    "holds a run without a result, and so no adapter: let it come to its end, or name a checkpoint, such as "
+                            + checkpoints.path(Collections.max(steps)));
+        }
     }
 
     /** The same with another dropout than the adapter was trained with. */

@@ -195,7 +195,8 @@ class RegressionTest {
     @Test
     void anAdapterOfNumbersIsNotGoneOnFromAsOneOfClasses(@TempDir Path adapter) throws IOException {
         try (Model regression = model("bert_cls");
-                LoraAdapter made = LoraAdapter.create(regression, LoraConfig.of(2, 4, TargetModules.names("query")), 1)) {
+                LoraAdapter made =
+                        LoraAdapter.create(regression, LoraConfig.of(2, 4, TargetModules.names("query")), 1)) {
             PeftFiles.save(adapter, made, regression, new PeftMetadata(""));
             TaskFile.of(regression, 12, null).write(adapter);
         }

@@ -281,6 +281,23 @@ class StartingAdapterTest {
     }
 
     @Test
+    void aRunWithoutAResultHasCheckpointsThatAreAdapters() throws IOException {
+        Path run = directory.resolve("run");
+        TinyRun.train(TinyRun.config(Method.LORA).maxSteps(10).saveSteps(5).build(), run, OnExisting.REFUSE);
+        Files.delete(run.resolve(PeftFiles.CONFIG));
+        String message = assertThrows(CheckpointException.class, () -> StartingAdapter.read(run))
+                .getMessage();
+        assertTrue(message.startsWith(run + ": holds a run without a result"), message);
+        assertTrue(message.endsWith("such as " + run.resolve("checkpoint-10")), message);
+        StartingAdapter.read(run.resolve("checkpoint-10"));
+        // of another method the result is a model
+        Files.writeString(run.resolve("config.json"), "{}");
+        String whole = assertThrows(CheckpointException.class, () -> StartingAdapter.read(run))
+                .getMessage();
+        assertFalse(whole.contains("without a result"), whole);
+    }
+
+    @Test
     void itsDropoutMayBeAnother() throws IOException {
         StartingAdapter start = StartingAdapter.read(adapter("first", LORA)).withDropout(0.25);
         try (Model model = TinyRun.model();
