@@ -151,7 +151,8 @@ final class DataCheckCommand implements Verb {
         }
         Repetitions.Search among = search.ofHeldOut();
         CheckedRows held = new CheckedRows("held-out rows", ScannedRows.of(List.of(evalData), columns, among::add));
-        return new DataReport(aim.regression(), List.of(train, held), maxLength, search.found(), among.found(), List.of());
+        return new DataReport(
+                aim.regression(), List.of(train, held), maxLength, search.found(), among.found(), List.of());
     }
 
     private static void requireAlike(ScannedRows train, ScannedRows held, List<String> stops) {
@@ -172,8 +173,8 @@ final class DataCheckCommand implements Verb {
         }
         List<String> named = train.shape().classes();
         try {
-            Labels found = Labels.of(
-                    new TreeSet<>(train.labels().keySet()), train.some(), LearntClasses.byName(modelLabels));
+            Labels found =
+                    Labels.of(new TreeSet<>(train.labels().keySet()), train.some(), LearntClasses.byName(modelLabels));
             return LearntClasses.of(found.inOrder(named), named, modelLabels);
         } catch (DataException e) {
             stops.add(String.valueOf(e.getMessage()));

@@ -147,7 +147,8 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
 
     /** Whether the training is known to have been one of pairs of texts. */
     boolean trainedOnPairs() {
-        return trainedAs != null && trainedAs.pairs();
+        TaskFile trained = trainedAs();
+        return trained != null && trained.pairs();
     }
 
     /** What the chat template is told beside the messages: what it was told in training. */

@@ -123,7 +123,9 @@ class RegressionEdgesTest {
         assertTrue(metric.err().contains("must be one of loss, pearson, spearmanr, mse for this task"), metric.err());
         Captured smoothed = train(model, rows, "--label-smoothing", "0.1");
         assertEquals(2, smoothed.status());
-        assertTrue(smoothed.err().contains("label_smoothing_factor is 0.1, and a regression learns numbers"), smoothed.err());
+        assertTrue(
+                smoothed.err().contains("label_smoothing_factor is 0.1, and a regression learns numbers"),
+                smoothed.err());
         Path one = Files.writeString(folder.resolve("one.csv"), "sentence1,sentence2,score\nred,a ball,2.5\n");
         Captured alone = train(model, rows, "--eval-data", one.toString(), "--metric-for-best", "spearmanr");
         assertEquals(2, alone.status());
