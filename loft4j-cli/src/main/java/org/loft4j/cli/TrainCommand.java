@@ -7,7 +7,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.cli.WatchedRun.Samples;
 import org.loft4j.data.ChatFormat;
@@ -262,9 +261,8 @@ final class TrainCommand implements Verb {
     private int dryRun(TrainingStart start, Model opened, TrainData encoded, TrainConfig config, MemoryEstimate memory)
             throws IOException {
         // before the steps: they may be more than the machine can hold
-        err().println("loft: trying a few steps; a run takes about " + Quantities.bytes(memory.total()) + " of memory"
+        say("loft: trying a few steps; a run takes about " + Quantities.bytes(memory.total()) + " of memory"
                 + Budget.place(opened.description().device()));
-        err().flush();
         DryRun dry = DryRun.of(opened, encoded, config, start.lora(shape()), start.adapter(), memory);
         PrintWriter out = spec.commandLine().getOut();
         out.print(common.json ? Json.text(dry.tree(run.output)) + "\n" : dry.text(run.output));
@@ -273,14 +271,7 @@ final class TrainCommand implements Verb {
     }
 
     private int runOnImages(TrainingStart start, TrainConfig config) throws IOException {
-        if (stream.streaming) {
-            throw new ConfigException(
-                    "--streaming is for rows of text; images are read as they are learnt in any case");
-        }
-        if (faults.skip) {
-            throw new ConfigException(
-                    "--skip-faulty-rows is for rows of text; files that are no images are left out in any case");
-        }
+        TrainingImages.requireNoFlagsOfTexts(stream, faults);
         TrainingImages rows =
                 TrainingImages.read(data, images, eval, start.aim().modelLabels(), run.seed);
         start.require(rows.classes(), err());
@@ -344,8 +335,7 @@ final class TrainCommand implements Verb {
                         training.requestStop();
                     },
                     new Interruption.Deadline(
-                            run.stopDeadline,
-                            () -> late(report.late(run.stopDeadline, training.newestCheckpoint()))))) {
+                            run.stopDeadline, () -> say(report.late(run.stopDeadline, training.newestCheckpoint()))))) {
                 if (!training.isFinished()) {
                     Settings.write(run.output.resolve(SETTINGS), spec, left().of(config, start), left().keys());
                 }
@@ -394,7 +384,7 @@ final class TrainCommand implements Verb {
         return new LeftSettings(chat, shape(), model.adapter != null);
     }
 
-    private void late(String message) {
+    private void say(String message) {
         err().println(message);
         err().flush();
     }

@@ -27,6 +27,18 @@ import org.loft4j.train.TrainData;
  * @param shape what was found, in words
  */
 record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, LearntClasses classes, String shape) {
+    /** Refuses what is asked of rows of text alone. */
+    static void requireNoFlagsOfTexts(StreamFlags stream, FaultFlags faults) {
+        if (stream.streaming) {
+            throw new ConfigException(
+                    "--streaming is for rows of text; images are read as they are learnt in any case");
+        }
+        if (faults.skip) {
+            throw new ConfigException(
+                    "--skip-faulty-rows is for rows of text; files that are no images are left out in any case");
+        }
+    }
+
     /** @param modelLabels the classes that the model knows, which are kept if the images have no others */
     static TrainingImages read(DataFlags data, ImageFlags images, EvalFlags held, List<String> modelLabels, long seed)
             throws IOException {

@@ -121,10 +121,7 @@ class GoOnInConversationEndToEndTest {
         assertEquals(2, there.status());
         assertTrue(there.err().contains("is the directory of the model, whose tokenizer is another"), there.err());
 
-        added.put("id", 512);
-        tokenizer
-                .withArray("added_tokens")
-                .set(tokenizer.withArray("added_tokens").size() - 1, added);
+        tokenizer.withArray("added_tokens").add(added.deepCopy().put("id", 512).put("content", "<|more|>"));
         Json.write(first.resolve("tokenizer.json"), tokenizer);
         Captured more = loft("train", "--data", turns, "--adapter", first, "--output", folder.resolve("x"));
         assertEquals(1, more.status());

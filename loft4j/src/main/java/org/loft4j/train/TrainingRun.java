@@ -112,20 +112,7 @@ public final class TrainingRun implements AutoCloseable {
             Path outputDirectory,
             OnExisting onExisting)
             throws IOException {
-        return open(model, data, config, lora, outputDirectory, onExisting, System::nanoTime);
-    }
-
-    /** The same by another clock. */
-    static TrainingRun open(
-            Model model,
-            TrainData data,
-            TrainConfig config,
-            @Nullable LoraConfig lora,
-            Path outputDirectory,
-            OnExisting onExisting,
-            LongSupplier nanos)
-            throws IOException {
-        return open(model, data, config, null, lora, outputDirectory, onExisting, nanos);
+        return open(model, data, config, null, lora, outputDirectory, onExisting, System::nanoTime);
     }
 
     /**
@@ -150,7 +137,8 @@ public final class TrainingRun implements AutoCloseable {
         return open(model, data, config, start, null, outputDirectory, onExisting, System::nanoTime);
     }
 
-    private static TrainingRun open(
+    /** Either of the two, by another clock. */
+    static TrainingRun open(
             Model model,
             TrainData data,
             TrainConfig config,

@@ -22,7 +22,7 @@ class OriginsByHashTest {
         Random random = new Random(seed);
         Map<ByteBuffer, Origin> expected = new HashMap<>();
         OriginsByHash origins = new OriginsByHash();
-        for (int i = 0; i < 100_000; i++) {
+        for (int i = 0; i < 30_000; i++) {
             // few in each half, so that many are alike in one and not in the other, and all crowd into some parts
             byte[] hash = hash(random.nextInt(300) * 64L, random.nextInt(300));
             Origin origin = i % 3 == 0

@@ -38,7 +38,14 @@ class ClockedSavesEndToEndTest {
         long[] nanos = {0};
         try (Model model = TinyRun.model();
                 TrainingRun run = TrainingRun.open(
-                        model, TinyRun.data(), config, TinyRun.lora(), output, OnExisting.RESUME, () -> nanos[0])) {
+                        model,
+                        TinyRun.data(),
+                        config,
+                        null,
+                        TinyRun.lora(),
+                        output,
+                        OnExisting.RESUME,
+                        () -> nanos[0])) {
             run.addListener(new TrainListener() {
                 @Override
                 public void onStep(StepEvent event) {
