@@ -3,6 +3,9 @@ package org.loft4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.loft4j.cli.RegressionCalls.columns;
+import static org.loft4j.cli.RegressionCalls.json;
+import static org.loft4j.cli.RegressionCalls.with;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -22,71 +25,23 @@ class RegressionEdgesTest {
     @TempDir
     Path folder;
 
-    /** The numbers are 0.5, 1.5, 2.5 and 3.5. */
-    private Path rows(String name) throws IOException {
-        StringBuilder csv = new StringBuilder("sentence1,sentence2,score\n");
-        for (int i = 0; i < 48; i++) {
-            int same = i % 4;
-            csv.append("red red red,")
-                    .append("red ".repeat(same))
-                    .append("blue ".repeat(3 - same))
-                    .append("ball ")
-                    .append(i)
-                    .append(',')
-                    .append(same + 0.5)
-                    .append('\n');
-        }
-        return Files.writeString(folder.resolve(name), csv);
-    }
-
-    private static String[] with(List<String> first, String... more) {
-        return Stream.concat(first.stream(), Stream.of(more)).toArray(String[]::new);
-    }
-
-    private static List<String> columns(Path rows) {
-        return List.of(
-                "--data",
-                rows.toString(),
-                "--text-column",
-                "sentence1",
-                "--text-pair-column",
-                "sentence2",
-                "--label-column",
-                "score");
-    }
-
-    private Captured train(String model, Path rows, String... more) {
-        List<String> call = Stream.concat(
-                        Stream.of("train", "--model", model, "--problem-type", "regression"),
-                        Stream.concat(
-                                columns(rows).stream(),
-                                Stream.of("--rank", "4", "--batch-size", "8", "--output", run().toString())))
-                .toList();
-        boolean named = List.of(more).contains("--method");
-        return Captured.loft(with(named ? call : List.of(with(call, "--method", "lora")), more));
-    }
-
-    private Path run() {
-        return folder.resolve("run");
-    }
-
-    private static JsonNode json(Path file) throws IOException {
-        return JSON.readTree(file.toFile());
+    private RegressionCalls calls() {
+        return new RegressionCalls(folder);
     }
 
     @Test
     void rowsThatAreNoNumbersAreRefusedOrLeftOut() throws IOException {
-        Path rows = rows("rows.csv");
+        Path rows = calls().rows("rows.csv");
         Files.writeString(rows, Files.readString(rows) + "a,b,high\na,b,nan\n");
         String model = TinyModels.encoder(folder.resolve("model")).toString();
         String fault = rows + ", line 50: label \"high\" must be a finite number";
         for (String[] way : List.of(new String[0], new String[] {"--streaming"})) {
-            Captured refused = train(model, rows, way);
+            Captured refused = calls().train(model, rows, way);
             assertEquals(1, refused.status(), refused.err());
             assertTrue(refused.err().contains(fault), refused.err());
-            assertFalse(Files.exists(run().resolve("config.yaml")), "refused, and yet begun");
+            assertFalse(Files.exists(calls().run().resolve("config.yaml")), "refused, and yet begun");
         }
-        Captured kept = train(model, rows, "--skip-faulty-rows", "--max-steps", "1");
+        Captured kept = calls().train(model, rows, "--skip-faulty-rows", "--max-steps", "1");
         assertEquals(0, kept.status(), kept.err());
         assertTrue(kept.err().contains("2 training rows are left out"), kept.err());
         List<String> check = Stream.concat(Stream.of("data", "check", "--model", model), columns(rows).stream())
@@ -100,58 +55,58 @@ class RegressionEdgesTest {
 
     @Test
     void whatDoesNotGoWithNumbersIsRefused() throws IOException {
-        Path rows = rows("rows.csv");
+        Path rows = calls().rows("rows.csv");
         String model = TinyModels.encoder(folder.resolve("model")).toString();
         for (String how : List.of("blocks", "examples")) {
-            Captured packed = train(model, rows, "--packing", how);
+            Captured packed = calls().train(model, rows, "--packing", how);
             assertTrue(
                     packed.err().contains("packing is for language models, but the data is for a regression"),
                     packed.err());
         }
-        Captured task = train(STORIES, rows, "--task", "causal-lm");
+        Captured task = calls().train(STORIES, rows, "--task", "causal-lm");
         assertEquals(2, task.status());
         assertTrue(
                 task.err().contains("--problem-type regression is for --task sequence-classification, got"),
                 task.err());
-        Captured several = train(model, rows, "--problem-type", "multi_label_classification");
+        Captured several = calls().train(model, rows, "--problem-type", "multi_label_classification");
         assertEquals(2, several.status());
         assertTrue(
                 several.err().contains("problem_type must be one of single_label_classification, regression, got"),
                 several.err());
-        Captured metric = train(model, rows, "--eval-data", rows.toString(), "--metric-for-best", "accuracy");
+        Captured metric = calls().train(model, rows, "--eval-data", rows.toString(), "--metric-for-best", "accuracy");
         assertEquals(2, metric.status());
         assertTrue(metric.err().contains("must be one of loss, pearson, spearmanr, mse for this task"), metric.err());
-        Captured smoothed = train(model, rows, "--label-smoothing", "0.1");
+        Captured smoothed = calls().train(model, rows, "--label-smoothing", "0.1");
         assertEquals(2, smoothed.status());
         assertTrue(
                 smoothed.err().contains("label_smoothing_factor is 0.1, and a regression learns numbers"),
                 smoothed.err());
         Path one = Files.writeString(folder.resolve("one.csv"), "sentence1,sentence2,score\nred,a ball,2.5\n");
-        Captured alone = train(model, rows, "--eval-data", one.toString(), "--metric-for-best", "spearmanr");
+        Captured alone = calls().train(model, rows, "--eval-data", one.toString(), "--metric-for-best", "spearmanr");
         assertEquals(2, alone.status());
         assertTrue(
                 alone.err()
                         .contains(
                                 "metric_for_best_model spearmanr needs two different numbers at least, and the 1 row of"),
                 alone.err());
-        Captured dry = train(model, rows, "--dry-run", "--max-steps", "2");
+        Captured dry = calls().train(model, rows, "--dry-run", "--max-steps", "2");
         assertEquals(0, dry.status(), dry.err());
     }
 
     /** JSON has no word for a correlation that is no number. */
     @Test
     void aCorrelationOfOneRowIsNothingInJson() throws IOException {
-        Path rows = rows("rows.csv");
+        Path rows = calls().rows("rows.csv");
         Path one = Files.writeString(folder.resolve("one.csv"), "sentence1,sentence2,score\nred,a ball,2.5\n");
         String model = TinyModels.encoder(folder.resolve("model")).toString();
-        Captured trained = train(model, rows, "--eval-data", one.toString(), "--max-steps", "1", "--json");
+        Captured trained = calls().train(model, rows, "--eval-data", one.toString(), "--max-steps", "1", "--json");
         assertEquals(0, trained.status(), trained.err());
         for (String when : List.of("/last_evaluation", "/best_evaluation")) {
             JsonNode scores = JSON.readTree(trained.out()).at(when);
             assertTrue(scores.get("pearson").isNull() && scores.get("mse").isNumber(), scores.toString());
         }
         List<String> eval = Stream.concat(
-                        Stream.of("eval", "--json", "--adapter", run().toString(), "--model", model),
+                        Stream.of("eval", "--json", "--adapter", calls().run().toString(), "--model", model),
                         columns(one).stream())
                 .toList();
         JsonNode judged =
@@ -166,11 +121,12 @@ class RegressionEdgesTest {
     /** As PEFT saves it: nothing but its head tells that it is for numbers. */
     @Test
     void anAdapterThatPeftLeftTellsAndGoesOnWithNumbers() throws IOException {
-        Path rows = rows("rows.csv");
+        Path rows = calls().rows("rows.csv");
         String model = TinyModels.encoder(folder.resolve("model")).toString();
-        assertEquals(0, train(model, rows, "--max-steps", "1").status());
-        Files.delete(run().resolve("loft_task.json"));
-        List<String> trained = List.of("--model", model, "--adapter", run().toString());
+        assertEquals(0, calls().train(model, rows, "--max-steps", "1").status());
+        Files.delete(calls().run().resolve("loft_task.json"));
+        List<String> trained =
+                List.of("--model", model, "--adapter", calls().run().toString());
         Captured told = Captured.loft(with(
                 Stream.concat(Stream.of("predict"), trained.stream()).toList(),
                 "--text",
@@ -197,7 +153,7 @@ class RegressionEdgesTest {
                 "--output",
                 folder.resolve("classes").toString()));
         assertEquals(2, classes.status());
-        assertTrue(classes.err().contains(run() + " was trained for numbers"), classes.err());
+        assertTrue(classes.err().contains(calls().run() + " was trained for numbers"), classes.err());
     }
 
     /** The base has two classes without names too, so that nothing tells the adapter's from its. */
@@ -222,7 +178,7 @@ class RegressionEdgesTest {
                 first.toString());
         assertEquals(0, classes.status(), classes.err());
         Files.delete(first.resolve("loft_task.json"));
-        Captured numbers = train(model, rows("rows.csv"), "--adapter", first.toString());
+        Captured numbers = calls().train(model, calls().rows("rows.csv"), "--adapter", first.toString());
         assertEquals(2, numbers.status());
         assertTrue(
                 numbers.err()

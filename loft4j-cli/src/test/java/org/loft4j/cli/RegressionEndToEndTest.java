@@ -3,6 +3,9 @@ package org.loft4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.loft4j.cli.RegressionCalls.columns;
+import static org.loft4j.cli.RegressionCalls.json;
+import static org.loft4j.cli.RegressionCalls.with;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -25,75 +28,29 @@ class RegressionEndToEndTest {
     @TempDir
     Path folder;
 
-    /** The numbers are 0.5, 1.5, 2.5 and 3.5. */
-    private Path rows(String name) throws IOException {
-        StringBuilder csv = new StringBuilder("sentence1,sentence2,score\n");
-        for (int i = 0; i < 48; i++) {
-            int same = i % 4;
-            csv.append("red red red,")
-                    .append("red ".repeat(same))
-                    .append("blue ".repeat(3 - same))
-                    .append("ball ")
-                    .append(i)
-                    .append(',')
-                    .append(same + 0.5)
-                    .append('\n');
-        }
-        return Files.writeString(folder.resolve(name), csv);
-    }
-
-    private static String[] with(List<String> first, String... more) {
-        return Stream.concat(first.stream(), Stream.of(more)).toArray(String[]::new);
-    }
-
-    private static List<String> columns(Path rows) {
-        return List.of(
-                "--data",
-                rows.toString(),
-                "--text-column",
-                "sentence1",
-                "--text-pair-column",
-                "sentence2",
-                "--label-column",
-                "score");
-    }
-
-    private Captured train(String model, Path rows, String... more) {
-        List<String> call = Stream.concat(
-                        Stream.of("train", "--model", model, "--problem-type", "regression"),
-                        Stream.concat(
-                                columns(rows).stream(),
-                                Stream.of("--rank", "4", "--batch-size", "8", "--output", run().toString())))
-                .toList();
-        boolean named = List.of(more).contains("--method");
-        return Captured.loft(with(named ? call : List.of(with(call, "--method", "lora")), more));
-    }
-
-    private Path run() {
-        return folder.resolve("run");
-    }
-
-    private static JsonNode json(Path file) throws IOException {
-        return JSON.readTree(file.toFile());
+    private RegressionCalls calls() {
+        return new RegressionCalls(folder);
     }
 
     @Test
     void pairsAreLearntJudgedToldAndMerged() throws IOException {
-        Path rows = rows("rows.csv");
+        Path rows = calls().rows("rows.csv");
         String model = TinyModels.encoder(folder.resolve("model")).toString();
         String[] learnt = {
             "--eval-data", rows.toString(), "--epochs", "40", "--learning-rate", "3e-3", "--head-learning-rate", "0.1"
         };
-        Captured trained = train(model, rows, learnt);
+        Captured trained = calls().train(model, rows, learnt);
         assertEquals(0, trained.status(), trained.err());
         assertTrue(trained.out().contains("  pearson ") && trained.out().contains("  spearmanr "), trained.out());
-        assertTrue(Files.readString(run().resolve("config.yaml")).contains("problem_type: regression"));
-        assertTrue(Files.readString(run().resolve("metrics.jsonl")).contains("\"eval_mse\""));
+        assertTrue(Files.readString(calls().run().resolve("config.yaml")).contains("problem_type: regression"));
+        assertTrue(Files.readString(calls().run().resolve("metrics.jsonl")).contains("\"eval_mse\""));
         assertEquals(
                 "regression",
-                json(run().resolve("loft_task.json")).get("problem_type").asText());
+                json(calls().run().resolve("loft_task.json"))
+                        .get("problem_type")
+                        .asText());
         List<String> eval = Stream.concat(
-                        Stream.of("eval", "--json", "--adapter", run().toString(), "--model", model),
+                        Stream.of("eval", "--json", "--adapter", calls().run().toString(), "--model", model),
                         columns(rows).stream())
                 .toList();
         JsonNode judged =
@@ -104,8 +61,8 @@ class RegressionEndToEndTest {
         assertFalse(judged.has("classes"), judged.toString());
 
         Path merged = folder.resolve("merged");
-        Captured merge =
-                Captured.loft("merge", "--model", model, "--adapter", run().toString(), "--output", merged.toString());
+        Captured merge = Captured.loft(
+                "merge", "--model", model, "--adapter", calls().run().toString(), "--output", merged.toString());
         assertEquals(0, merge.status(), merge.err());
         JsonNode config = json(merged.resolve("config.json"));
         assertEquals("regression", config.get("problem_type").asText());
@@ -120,7 +77,7 @@ class RegressionEndToEndTest {
                 "predict",
                 "--json",
                 "--adapter",
-                run().toString(),
+                calls().run().toString(),
                 "--model",
                 model,
                 "--text",
@@ -163,15 +120,15 @@ class RegressionEndToEndTest {
 
     @Test
     void aStoppedRunGoesOnToTheSameNumbers() throws IOException {
-        Path rows = rows("rows.csv");
+        Path rows = calls().rows("rows.csv");
         String model = TinyModels.encoder(folder.resolve("model")).toString();
         String[] all = {"--eval-share", "0.2", "--max-steps", "8", "--save-steps", "4", "--eval-steps", "4"};
-        assertEquals(0, train(model, rows, all).status());
-        byte[] whole = Files.readAllBytes(run().resolve("adapter_model.safetensors"));
+        assertEquals(0, calls().train(model, rows, all).status());
+        byte[] whole = Files.readAllBytes(calls().run().resolve("adapter_model.safetensors"));
         // as a kill behind the first checkpoint would leave it
-        try (Stream<Path> files = Files.walk(run())) {
+        try (Stream<Path> files = Files.walk(calls().run())) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
-                boolean kept = file.startsWith(run().resolve("checkpoint-4"))
+                boolean kept = file.startsWith(calls().run().resolve("checkpoint-4"))
                         || file.endsWith("config.yaml")
                         || file.endsWith("metrics.jsonl");
                 if (!kept) {
@@ -179,23 +136,24 @@ class RegressionEndToEndTest {
                 }
             }
         }
-        Files.delete(run().resolve("checkpoint-8"));
-        Captured resumed =
-                Captured.loft("train", "--config", run().resolve("config.yaml").toString(), "--resume");
+        Files.delete(calls().run().resolve("checkpoint-8"));
+        Captured resumed = Captured.loft(
+                "train", "--config", calls().run().resolve("config.yaml").toString(), "--resume");
         assertEquals(0, resumed.status(), resumed.err());
         assertTrue(resumed.err().contains("going on after step 4"), resumed.err());
-        assertTrue(java.util.Arrays.equals(whole, Files.readAllBytes(run().resolve("adapter_model.safetensors"))));
+        assertTrue(
+                java.util.Arrays.equals(whole, Files.readAllBytes(calls().run().resolve("adapter_model.safetensors"))));
         Files.writeString(rows, Files.readString(rows).replaceFirst("0\\.5\n", "0.6\n"));
-        Captured other =
-                Captured.loft("train", "--config", run().resolve("config.yaml").toString(), "--resume");
+        Captured other = Captured.loft(
+                "train", "--config", calls().run().resolve("config.yaml").toString(), "--resume");
         assertTrue(other.status() != 0, "the numbers are others");
     }
 
     @Test
     void aDecoderLearnsFromRowsThatAreReadAsTheyAreLearntAndInFewerBits() throws IOException {
-        Path rows = rows("rows.csv");
-        Captured call =
-                train(STORIES, rows, "--streaming", "--eval-share", "0.2", "--load-in", "8bit", "--max-steps", "3");
+        Path rows = calls().rows("rows.csv");
+        Captured call = calls().train(
+                        STORIES, rows, "--streaming", "--eval-share", "0.2", "--load-in", "8bit", "--max-steps", "3");
         assertEquals(0, call.status(), call.err());
         assertTrue(call.out().contains("  mse "), call.out());
         Captured told = Captured.loft(
@@ -203,7 +161,7 @@ class RegressionEndToEndTest {
                 "--model",
                 STORIES,
                 "--adapter",
-                run().toString(),
+                calls().run().toString(),
                 "--text",
                 "a red ball",
                 "--text-pair",
@@ -213,7 +171,7 @@ class RegressionEndToEndTest {
 
     @Test
     void methodsAreComparedByNumbers() throws IOException {
-        Path rows = rows("rows.csv");
+        Path rows = calls().rows("rows.csv");
         Path model = TinyModels.encoder(folder.resolve("model"));
         Path output = folder.resolve("compared");
         List<String> call = Stream.concat(
@@ -261,17 +219,18 @@ class RegressionEndToEndTest {
     /** A step that moves nothing leaves what is told of the adapter, which is gone on from as one of numbers. */
     @Test
     void anAdapterIsGoneOnFrom() throws IOException {
-        Path rows = rows("rows.csv");
+        Path rows = calls().rows("rows.csv");
         String model = TinyModels.encoder(folder.resolve("model")).toString();
         assertEquals(
                 0,
-                train(model, rows, "--epochs", "3", "--learning-rate", "3e-3").status());
+                calls().train(model, rows, "--epochs", "3", "--learning-rate", "3e-3")
+                        .status());
         for (String left : List.of("loft_task.json", "adapter_config.json alone")) {
             // as PEFT leaves it: what the head is shows by its shape
-            Files.deleteIfExists(run().resolve(left.equals("loft_task.json") ? "none" : "loft_task.json"));
+            Files.deleteIfExists(calls().run().resolve(left.equals("loft_task.json") ? "none" : "loft_task.json"));
             Path second = folder.resolve("second of " + left);
             List<String> call = Stream.concat(
-                            Stream.of("train", "--adapter", run().toString(), "--output", second.toString()),
+                            Stream.of("train", "--adapter", calls().run().toString(), "--output", second.toString()),
                             columns(rows).stream())
                     .toList();
             Captured further = Captured.loft(with(
@@ -285,14 +244,16 @@ class RegressionEndToEndTest {
                     "--eval-data",
                     rows.toString()));
             assertEquals(0, further.status(), further.err());
-            assertEquals(judged(run(), rows), judged(second, rows));
+            assertEquals(judged(calls().run(), rows), judged(second, rows));
             assertEquals(
                     "regression",
                     json(second.resolve("loft_task.json")).get("problem_type").asText());
             Captured classes = Captured.loft(with(call, "--problem-type", "single_label_classification"));
             assertEquals(2, classes.status(), classes.err());
             assertTrue(
-                    classes.err().contains("the adapter " + run() + " was trained for numbers: leave --problem-type"),
+                    classes.err()
+                            .contains(
+                                    "the adapter " + calls().run() + " was trained for numbers: leave --problem-type"),
                     classes.err());
             Captured smooth = Captured.loft(with(call, "--label-smoothing", "0.1", "--overwrite"));
             assertEquals(2, smooth.status(), smooth.err());
@@ -311,21 +272,22 @@ class RegressionEndToEndTest {
     /** As {@code cross-encoder/ms-marco-*} and the like are: one output, and no word of what it is for. */
     @Test
     void aRerankerOfTheHubTellsItsNumber() throws IOException {
-        Path rows = rows("rows.csv");
+        Path rows = calls().rows("rows.csv");
         Path base = TinyModels.encoder(folder.resolve("model"));
         assertEquals(
                 0,
-                train(base.toString(), rows, "--method", "full", "--max-steps", "1")
+                calls().train(base.toString(), rows, "--method", "full", "--max-steps", "1")
                         .status());
-        Files.delete(run().resolve("loft_task.json"));
-        ObjectNode config = (ObjectNode) json(run().resolve("config.json"));
+        Files.delete(calls().run().resolve("loft_task.json"));
+        ObjectNode config = (ObjectNode) json(calls().run().resolve("config.json"));
         config.remove("problem_type");
-        JSON.writeValue(run().resolve("config.json").toFile(), config);
-        Captured told = Captured.loft("predict", "--model", run().toString(), "--text", "ball", "--text-pair", "red");
+        JSON.writeValue(calls().run().resolve("config.json").toFile(), config);
+        Captured told =
+                Captured.loft("predict", "--model", calls().run().toString(), "--text", "ball", "--text-pair", "red");
         assertEquals(0, told.status(), told.err());
         assertTrue(told.out().matches("-?[0-9][0-9.e-]+\tball\tred\n"), told.out());
         Captured shown = Captured.loft(
-                with(Stream.concat(Stream.of("inspect", "--model", run().toString()), columns(rows).stream())
+                with(Stream.concat(Stream.of("inspect", "--model", calls().run().toString()), columns(rows).stream())
                         .toList()));
         assertEquals(0, shown.status(), shown.err());
         assertTrue(shown.out().contains("label 0.5"), shown.out());
