@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.train.TrainConfig;
 
 /**
  * The learning rate that the validation data chose for a contender at a rank.
@@ -53,7 +54,7 @@ record BestRate(double rate, double score, Edge edge, int tried) {
         if (byRate.isEmpty()) {
             return null;
         }
-        boolean larger = Metric.largerIsBetter(metric);
+        boolean larger = TrainConfig.largerIsBetter(metric);
         Candidate best = byRate.entrySet().stream()
                 .map(entry -> new Candidate(
                         entry.getKey(), mean(entry.getValue(), metric, larger), mean(entry.getValue(), "loss", false)))

@@ -1,15 +1,10 @@
 package org.loft4j.cli.compare;
 
 import java.util.Locale;
-import org.loft4j.train.TrainConfig;
 
 /** How the scores of an evaluation are read and written. */
 public final class Metric {
     private Metric() {}
-
-    public static boolean largerIsBetter(String metric) {
-        return TrainConfig.largerIsBetter(metric);
-    }
 
     /** Whether it is a share that people give in percent. */
     public static boolean isShare(String metric) {

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import org.loft4j.cli.report.Markdown;
 import org.loft4j.cli.report.Table;
+import org.loft4j.train.TrainConfig;
 
 /** The figures of a summary as words and numbers. */
 public final class SummaryTable {
@@ -207,7 +208,7 @@ public final class SummaryTable {
         }
         return List.of("To " + contender.title() + (contender.method().usesAdapter() ? " at the same rank" : "")
                 + ": mean difference of runs with the same seed, and its 95 % confidence interval by Student's t."
-                + (Metric.largerIsBetter(summary.metric()) ? "" : " A negative difference is better."));
+                + (TrainConfig.largerIsBetter(summary.metric()) ? "" : " A negative difference is better."));
     }
 
     private static boolean has(Summary summary, BestRate.Edge edge) {
