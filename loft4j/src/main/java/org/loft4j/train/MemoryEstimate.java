@@ -30,6 +30,8 @@ import org.loft4j.tensor.Lanes;
  * @param activations kept for the backward pass, over all layers
  * @param loss logits and their gradient, at the largest number of positions at a time
  * @param layer what one layer holds beside that, while it is computed or goes backward
+ * @param scattered free, but in pieces: each lane has a heap of its own, and where a model is trained itself its gradients do not find
+ *     room in what activations leave there
  * @param evaluation what the largest batch of the evaluation holds
  * @param copy what a save in the background copies, and training goes on beside
  */
@@ -43,6 +45,7 @@ public record MemoryEstimate(
         long activations,
         long loss,
         long layer,
+        long scattered,
         long evaluation,
         long copy) {
     /** The Java machine, its heap, and libtorch with its buffers. */
@@ -65,14 +68,14 @@ public record MemoryEstimate(
      * library keeps what the one has freed while the other grows.
      */
     public long total() {
-        long stepping = Math.max(activations + loss + layer, gradients + layer);
+        long stepping = Math.max(activations + loss + layer, gradients + layer) + scattered;
         return program + rows + weights + adapter + optimizer + copy + Math.max(stepping, evaluation);
     }
 
     /** What of it lies on a device: program and rows are on the host, and so is what a save copies. */
     public MemoryEstimate onDevice() {
         return new MemoryEstimate(
-                0, 0, weights, adapter, optimizer, gradients, activations, loss, layer, evaluation, 0);
+                0, 0, weights, adapter, optimizer, gradients, activations, loss, layer, scattered, evaluation, 0);
     }
 
     /** The parts by name, for people. */
@@ -87,6 +90,7 @@ public record MemoryEstimate(
         parts.put("activations", activations);
         parts.put("loss", loss);
         parts.put("layer", layer);
+        parts.put("scattered", scattered);
         parts.put("evaluation", evaluation);
         parts.put("copy", copy);
         return parts;
@@ -167,6 +171,7 @@ public record MemoryEstimate(
                     again ? inputs : kept,
                     loss(tokens) + head(tokens),
                     own,
+                    lanes() > 1 ? trained * size : 0,
                     evaluation(largest),
                     plan.config().saveInBackground() ? saved(factors, savedInFull) + state : 0);
         }

@@ -30,6 +30,7 @@ import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Threads;
 
 /** The arithmetic against what processes and optimizers really take. */
 class MemoryEstimateTest {
@@ -50,39 +51,58 @@ class MemoryEstimateTest {
         }
     }
 
-    private void isNearTheResidentPeak(String method, String dtype, boolean checkpointing) throws Exception {
+    private void isNearTheResidentPeak(int threads, String method, String dtype, boolean checkpointing)
+            throws Exception {
         Assumptions.assumeTrue(Files.isReadable(Path.of("/proc/self/status")), "no /proc here");
         Path errors = directory.resolve("errors");
         Process child = ChildJvm.plain(
-                MemoryProbe.class, errors, List.of("-Xmx256m", "-XX:+UseSerialGC"), method, dtype, "" + checkpointing);
+                MemoryProbe.class,
+                errors,
+                List.of("-Xmx256m", "-XX:+UseSerialGC", "-Dloft.threads=" + threads),
+                method,
+                dtype,
+                "" + checkpointing);
         String out = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertEquals(0, child.waitFor(), Files.readString(errors));
         double measured = Long.parseLong(out.strip());
-        MemoryEstimate estimate = benchModel(method, Dtype.parse("dtype", dtype), checkpointing);
-        String said = method + " " + dtype + (checkpointing ? " checkpointing" : "") + ": measured " + measured / 1e6
-                + " MB, estimated " + estimate.total() / 1e6 + " MB " + estimate.parts();
+        MemoryEstimate estimate;
+        try (Threads asThere = Threads.of(threads)) {
+            estimate = benchModel(method, Dtype.parse("dtype", dtype), checkpointing);
+        }
+        String said =
+                threads + " threads, " + method + " " + dtype + (checkpointing ? " checkpointing" : "") + ": measured "
+                        + measured / 1e6 + " MB, estimated " + estimate.total() / 1e6 + " MB " + estimate.parts();
         System.out.println(said);
         assertTrue(Math.abs(estimate.total() / measured - 1) <= 0.15, said);
     }
 
-    /** Four of the sixteen, each method, type and way once at least; the slow test has all. */
+    /** Four of the 32, each method, type, way and number of lanes once at least; the slow test has all. */
     @ParameterizedTest
-    @CsvSource({"lora, float32, false", "lora-fa, float32, false", "loft, bfloat16, true", "full, float32, true"})
-    void theBenchModelWithinFifteenPercent(String method, String dtype, boolean checkpointing) throws Exception {
-        isNearTheResidentPeak(method, dtype, checkpointing);
+    @CsvSource({
+        "2, lora, float32, false",
+        "1, lora-fa, float32, false",
+        "1, loft, bfloat16, true",
+        "2, full, float32, true"
+    })
+    void theBenchModelWithinFifteenPercent(int threads, String method, String dtype, boolean checkpointing)
+            throws Exception {
+        isNearTheResidentPeak(threads, method, dtype, checkpointing);
     }
 
     @Tag("slow")
     @ParameterizedTest
     @MethodSource("all")
-    void everyCombinationWithinFifteenPercent(String method, String dtype, boolean checkpointing) throws Exception {
-        isNearTheResidentPeak(method, dtype, checkpointing);
+    void everyCombinationWithinFifteenPercent(int threads, String method, String dtype, boolean checkpointing)
+            throws Exception {
+        isNearTheResidentPeak(threads, method, dtype, checkpointing);
     }
 
     static Stream<Arguments> all() {
-        return Stream.of("lora", "lora-fa", "loft", "full")
-                .flatMap(method -> Stream.of("float32", "bfloat16")
-                        .flatMap(dtype -> Stream.of(false, true).map(again -> Arguments.of(method, dtype, again))));
+        return Stream.of(1, 2)
+                .flatMap(threads -> Stream.of("lora", "lora-fa", "loft", "full")
+                        .flatMap(method -> Stream.of("float32", "bfloat16")
+                                .flatMap(dtype -> Stream.of(false, true)
+                                        .map(again -> Arguments.of(threads, method, dtype, again)))));
     }
 
     @ParameterizedTest
@@ -181,6 +201,19 @@ class MemoryEstimateTest {
             long elements = model.weights().elements();
             assertEquals(2 * elements, MemoryEstimate.of(model, one).gradients());
             assertEquals(4 * elements, MemoryEstimate.of(model, several).gradients());
+        }
+    }
+
+    /** Gradients of adapters are small, and one lane has one heap. */
+    @Test
+    void whatSeveralLanesScatterCountsWhereTheModelIsTrained() {
+        try (Threads two = Threads.of(2)) {
+            MemoryEstimate full = benchModel("full", Dtype.F32, false);
+            assertEquals(full.weights(), full.scattered());
+            assertEquals(0, benchModel("loft", Dtype.F32, false).scattered());
+            try (Threads one = Threads.of(1)) {
+                assertEquals(0, benchModel("full", Dtype.F32, false).scattered());
+            }
         }
     }
 

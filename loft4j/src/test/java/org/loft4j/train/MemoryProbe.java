@@ -14,6 +14,7 @@ import org.loft4j.model.llama.LlamaModel;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeHeap;
 
 /** A process that takes three steps on the bench model and prints the largest resident size that it had, in bytes. */
 final class MemoryProbe {
@@ -56,6 +57,8 @@ final class MemoryProbe {
             Batch batch = new Batch(ROWS, COLUMNS, ids, mask, ids.clone(), ids.length, ids.length - ROWS);
             for (int step = 0; step < 3; step++) {
                 trainer.step(List.of(batch), step);
+                // as a run does
+                NativeHeap.trimNowAndThen(step + 1L);
             }
         }
         for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
