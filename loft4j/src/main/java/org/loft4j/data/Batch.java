@@ -12,13 +12,14 @@ import org.loft4j.Checks;
  * @param inputIds token ids, (rows, columns)
  * @param attentionMask 1 at tokens, 0 at padding, (rows, columns)
  * @param labels for a language model (rows, columns), {@link Encoded#NO_LOSS} at padding; for a classifier (rows); none of a
- *     regression
+ *     regression, and where a text may have several labels
  * @param tokens number of tokens without padding
  * @param targets how many predictions the mean loss is taken over: the rows of a classifier or a regression; for a language model the labelled
  *     tokens from the second of each row on, since a token is predicted from those before it; for a classifier of words the labelled tokens
  * @param tokenTypeIds 0 for the tokens of a first text and 1 for those of a second, 0 at padding, (rows, columns); null where all are 0
  * @param segments lengths of the examples that lie end to end in the one row; null where each row is one
- * @param scores of a regression the numbers that are learnt, (rows); null where there are none
+ * @param scores of a regression the numbers that are learnt, (rows); of texts that may have several labels 1 for those that each has and
+ *     0 for the others, (rows, labels); null where there are none
  */
 public record Batch(
         int rows,
@@ -45,9 +46,10 @@ public record Batch(
         int cells = Math.multiplyExact(rows, columns);
         var ids = new long[cells];
         var mask = new long[cells];
-        boolean one = dataset.isClassification() || dataset.isRegression();
-        var labels = new long[dataset.isRegression() ? 0 : one ? rows : cells];
-        var scores = dataset.isRegression() ? new float[rows] : null;
+        LabelSets sets = dataset.labelSets();
+        var scores = sets != null ? sets.scores(indices) : dataset.isRegression() ? new float[rows] : null;
+        boolean one = dataset.isClassification() || scores != null;
+        var labels = new long[scores != null ? 0 : one ? rows : cells];
         var types = dataset.hasPairs() ? new long[cells] : null;
         Arrays.fill(ids, padId);
         Arrays.fill(labels, Encoded.NO_LOSS);
@@ -60,9 +62,9 @@ public record Batch(
             if (types != null && example.tokenTypeIds() != null) {
                 System.arraycopy(example.tokenTypeIds(), 0, types, row * columns, length);
             }
-            if (scores != null) {
+            if (scores != null && sets == null) {
                 scores[row] = dataset.score(indices[row]);
-            } else {
+            } else if (scores == null) {
                 System.arraycopy(example.labels(), 0, labels, one ? row : row * columns, example.labels().length);
             }
             tokens += length;

@@ -1,8 +1,8 @@
 package org.loft4j.data;
 
-import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 
@@ -18,6 +18,7 @@ import org.loft4j.ConfigException;
  * @param format which columns make a row
  * @param answers whether rows have what is learnt: a label, tags, a completion or an output; else none of it is read, whatever it is
  * @param scores whether a label is a number to be learnt as such, with decimals too, and no class
+ * @param several how a row says which labels its text has, where it may have several; null where it has one
  */
 public record Columns(
         @Nullable String text,
@@ -27,7 +28,8 @@ public record Columns(
         @Nullable String completion,
         RowFormat format,
         boolean answers,
-        boolean scores) {
+        boolean scores,
+        @Nullable SeveralLabels several) {
     private static final Columns AUTO = new Columns(null, null, null, null);
 
     public Columns {
@@ -52,11 +54,24 @@ public record Columns(
                                     : textPair != null ? "text_pair_column" : "label_column")
                     + ", or the format");
         }
+        boolean labels = format == RowFormat.AUTO || format == RowFormat.LABEL;
+        if (several != null && (prompt != null || !labels || scores)) {
+            throw new ConfigException(
+                    "several labels are those of a text: they go with text_column and the format label, got "
+                            + (prompt != null ? "prompt_column" : scores ? "numbers" : "format " + format.word()));
+        }
+        if (several != null && label != null && !several.columns().isEmpty()) {
+            throw new ConfigException("label_column and label_columns exclude each other: name the one or the others");
+        }
         // a label goes with the usual text where none is named, tags go with tokens
         String labelled =
-                (label != null || textPair != null) && text == null && format != RowFormat.TAGS ? "text" : text;
+                (label != null || textPair != null || several != null) && text == null && format != RowFormat.TAGS
+                        ? "text"
+                        : text;
         var names = new LinkedHashSet<String>();
-        Arrays.asList(labelled, textPair, label, prompt, completion).stream()
+        Stream.concat(
+                        Stream.of(labelled, textPair, label, prompt, completion),
+                        several == null ? Stream.of() : several.columns().stream())
                 .filter(Objects::nonNull)
                 .forEach(name -> {
                     if (!names.add(name)) {
@@ -75,7 +90,7 @@ public record Columns(
             @Nullable String completion,
             RowFormat format,
             boolean answers) {
-        this(text, textPair, label, prompt, completion, format, answers, false);
+        this(text, textPair, label, prompt, completion, format, answers, false, null);
     }
 
     /** Columns of rows to learn from. */
@@ -106,12 +121,17 @@ public record Columns(
 
     /** The same columns of rows that are asked and not learnt: their text, their prompt, their words. */
     public Columns questions() {
-        return new Columns(text, textPair, label, prompt, completion, format, false, scores);
+        return new Columns(text, textPair, label, prompt, completion, format, false, scores, several);
     }
 
     /** The same columns of rows whose labels are numbers to be learnt as such. */
     public Columns withScores() {
-        return new Columns(text, textPair, label, prompt, completion, format, answers, true);
+        return new Columns(text, textPair, label, prompt, completion, format, answers, true, null);
+    }
+
+    /** The same columns of rows whose texts may have several labels. */
+    public Columns withSeveral(SeveralLabels labels) {
+        return new Columns(text, textPair, label, prompt, completion, format, answers, false, labels);
     }
 
     /** The column of the text and that of the label; of the usual name where null. */

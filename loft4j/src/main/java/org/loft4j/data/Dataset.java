@@ -21,6 +21,8 @@ public final class Dataset implements Examples {
     private final int @Nullable [] classes;
     // what a regression learns of each example; null for all else
     private final float @Nullable [] scores;
+    // which labels each example has, of how many, where it may have several; null for all else
+    private final @Nullable LabelSets labelSets;
     private final int[][] loss;
     // a classifier of words: the class of each token, NO_LOSS for those that are not the first of a word
     private final int @Nullable [][] tags;
@@ -29,7 +31,7 @@ public final class Dataset implements Examples {
     private final long altered;
 
     private Dataset(int[][] ids, int @Nullable [] classes, int[][] loss, Truncations truncations) {
-        this(ids, null, classes, null, loss, null, truncations, null, 0);
+        this(ids, null, classes, null, null, loss, null, truncations, null, 0);
     }
 
     private Dataset(
@@ -37,6 +39,7 @@ public final class Dataset implements Examples {
             int @Nullable [] secondFrom,
             int @Nullable [] classes,
             float @Nullable [] scores,
+            @Nullable LabelSets labelSets,
             int[][] loss,
             int @Nullable [][] tags,
             Truncations truncations,
@@ -47,6 +50,7 @@ public final class Dataset implements Examples {
         this.secondFrom = secondFrom;
         this.classes = classes;
         this.scores = scores;
+        this.labelSets = labelSets;
         this.loss = loss;
         this.truncations = truncations;
         this.chatFormat = chatFormat;
@@ -69,7 +73,7 @@ public final class Dataset implements Examples {
             classes[i] = labels.index(row);
             texts.add(row);
         }
-        return ofTexts(EncodedTexts.of(texts, tokenizer, maxLength), classes, null);
+        return ofTexts(EncodedTexts.of(texts, tokenizer, maxLength), classes, null, null);
     }
 
     /**
@@ -87,12 +91,34 @@ public final class Dataset implements Examples {
             scores[i] = Scores.of(row);
             texts.add(row);
         }
-        return ofTexts(EncodedTexts.of(texts, tokenizer, maxLength), null, scores);
+        return ofTexts(EncodedTexts.of(texts, tokenizer, maxLength), null, scores, null);
     }
 
-    private static Dataset ofTexts(EncodedTexts texts, int @Nullable [] classes, float @Nullable [] scores) {
+    /**
+     * Texts of which each may have several labels, or none. They are cut as those of {@link #classification} are.
+     *
+     * @throws DataException if a row is no {@link MultiLabelText}, has an unknown label, or a text without tokens
+     */
+    public static Dataset multiLabel(List<? extends Row> rows, Labels labels, Tokenizer tokenizer, int maxLength)
+            throws IOException {
+        tokenizer.requireRoom(maxLength);
+        LabelSets sets = LabelSets.of(rows, labels);
+        return ofTexts(EncodedTexts.of(LabelSets.texts(rows), tokenizer, maxLength), null, null, sets);
+    }
+
+    private static Dataset ofTexts(
+            EncodedTexts texts, int @Nullable [] classes, float @Nullable [] scores, @Nullable LabelSets labelSets) {
         return new Dataset(
-                texts.ids(), texts.secondFrom(), classes, scores, new int[0][], null, texts.truncations(), null, 0);
+                texts.ids(),
+                texts.secondFrom(),
+                classes,
+                scores,
+                labelSets,
+                new int[0][],
+                null,
+                texts.truncations(),
+                null,
+                0);
     }
 
     /**
@@ -103,40 +129,9 @@ public final class Dataset implements Examples {
      */
     public static Dataset tokenClassification(
             List<? extends Row> rows, Labels labels, Tokenizer tokenizer, int maxLength) throws IOException {
-        var ids = new int[rows.size()][];
-        var tags = new int[rows.size()][];
-        var cuts = new TruncationCount();
-        for (int i = 0; i < ids.length; i++) {
-            if (!(rows.get(i) instanceof TaggedWords row)) {
-                throw rows.get(i).origin().fault("has no tags: a classifier of words needs \"tokens\" and \"tags\"");
-            }
-            WordTokens tokens = WordTokens.of(row.words(), tokenizer, maxLength);
-            ids[i] = tokens.ids();
-            tags[i] = new int[ids[i].length];
-            Arrays.fill(tags[i], (int) Encoded.NO_LOSS);
-            if (row.tags().isEmpty()) {
-                throw row.origin().fault("has words and no tags to learn");
-            }
-            int[] firsts = tokens.firsts();
-            for (int word = 0; word < firsts.length; word++) {
-                int index = labels.index(row.tags().get(word), row.origin());
-                if (firsts[word] >= 0) {
-                    tags[i][firsts[word]] = index;
-                }
-            }
-            cuts.add(words(firsts) < firsts.length ? lost(row, tokens, tokenizer) : 0, false);
-        }
-        return new Dataset(ids, null, null, null, new int[0][], tags, cuts.total(), null, 0);
-    }
-
-    private static int words(int[] firsts) {
-        return (int) Arrays.stream(firsts).filter(first -> first >= 0).count();
-    }
-
-    /** How many words were cut off: some, such as one of invisible characters, have no token in the whole text either. */
-    private static int lost(TaggedWords row, WordTokens kept, Tokenizer tokenizer) {
-        int[] all = WordTokens.of(row.words(), tokenizer, Integer.MAX_VALUE).firsts();
-        return words(all) - words(kept.firsts());
+        EncodedWords words = EncodedWords.of(rows, labels, tokenizer, maxLength);
+        return new Dataset(
+                words.ids(), null, null, null, null, new int[0][], words.tags(), words.truncations(), null, 0);
     }
 
     /**
@@ -178,6 +173,7 @@ public final class Dataset implements Examples {
         encoder.add(rows);
         return new Dataset(
                 encoder.ids(),
+                null,
                 null,
                 null,
                 null,
@@ -253,6 +249,16 @@ public final class Dataset implements Examples {
         return scores != null;
     }
 
+    /** Whether an example may have several labels, or none: {@link Batch#scores} of its batches say which. */
+    public boolean isMultiLabel() {
+        return labelSets != null;
+    }
+
+    @Nullable
+    LabelSets labelSets() {
+        return labelSets;
+    }
+
     /**
      * The number that is learnt of an example.
      *
@@ -282,7 +288,7 @@ public final class Dataset implements Examples {
         if (tags != null) {
             return new Encoded(tokens, Arrays.stream(tags[index]).asLongStream().toArray());
         }
-        if (classes != null || scores != null) {
+        if (classes != null || scores != null || labelSets != null) {
             return new Encoded(
                     tokens,
                     classes == null ? new long[0] : new long[] {classes[index]},
@@ -343,6 +349,7 @@ public final class Dataset implements Examples {
                 + (tags == null ? 0 : HeapSize.of(tags))
                 + (classes == null ? 0 : HeapSize.ofInts(classes.length))
                 + (scores == null ? 0 : HeapSize.ofInts(scores.length))
+                + (labelSets == null ? 0 : HeapSize.of(labelSets.indices()))
                 + (secondFrom == null ? 0 : HeapSize.ofInts(secondFrom.length));
     }
 
@@ -356,6 +363,9 @@ public final class Dataset implements Examples {
             update(crc, row.labels());
             if (scores != null) {
                 update(crc, new long[] {Float.floatToIntBits(scores[i])});
+            }
+            if (labelSets != null) {
+                update(crc, Arrays.stream(labelSets.indices()[i]).asLongStream().toArray());
             }
             if (row.tokenTypeIds() != null) {
                 update(crc, row.tokenTypeIds());

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param ids token ids
  * @param labels for a language model or a classifier of words one per token, {@link #NO_LOSS} where no loss is taken; for a classifier the one index of the class;
- *     none of a regression
+ *     none of a regression, and where a text may have several labels
  * @param tokenTypeIds of a pair of texts 0 for the tokens of the first and 1 for those of the second, as the tokenizer has it; null
  *     where all are 0
  */

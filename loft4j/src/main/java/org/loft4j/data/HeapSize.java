@@ -42,6 +42,9 @@ final class HeapSize {
         if (row instanceof LabeledText labeled) {
             return ROW + of(labeled.text()) + ofValue(labeled.textPair()) + of(labeled.label());
         }
+        if (row instanceof MultiLabelText several) {
+            return ROW + of(several.text()) + ofValue(several.textPair()) + ofValue(several.labels());
+        }
         if (row instanceof TextPair pair) {
             return ROW + of(pair.text()) + of(pair.textPair());
         }

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
@@ -166,6 +167,14 @@ final class JsonRows {
                     pair == null ? "" : string(object, pair, origin),
                     label == null ? "" : label(object.get(label), label, origin),
                     origin);
+        } else if (kind instanceof RowKind.MultiLabeled several) {
+            String pair = several.textPair();
+            return RowCheck.multiLabeled(
+                    several,
+                    string(object, several.text(), origin),
+                    pair == null ? "" : string(object, pair, origin),
+                    labels(several, object, origin),
+                    origin);
         } else if (kind instanceof RowKind.Tagged tagged) {
             return tagged(tagged, object, origin);
         } else if (kind instanceof RowKind.Chat chat) {
@@ -196,6 +205,32 @@ final class JsonRows {
         }
         String text = ((RowKind.Plain) kind).text();
         return RowCheck.plain(text, string(object, text, origin), origin);
+    }
+
+    private List<String> labels(RowKind.MultiLabeled kind, ObjectNode object, Origin origin) throws DataException {
+        List<String> labels = new ArrayList<>();
+        SeveralLabels several = Objects.requireNonNull(rows.columns().several());
+        for (String column : several.columns()) {
+            JsonNode value = object.get(column);
+            if (SeveralLabels.has(value.isValueNode() ? value.asText() : describe(value), column, origin)) {
+                labels.add(column);
+            }
+        }
+        if (!several.columns().isEmpty()) {
+            return labels;
+        }
+        String column = kind.labels().get(0);
+        JsonNode value = object.get(column);
+        if (value.isTextual()) {
+            return several.split(value.textValue(), column, origin);
+        }
+        if (!value.isArray()) {
+            throw origin.fault("\"" + column + "\" must be an array of names, found " + describe(value));
+        }
+        for (JsonNode label : value) {
+            labels.add(label(label, column, origin));
+        }
+        return labels;
     }
 
     private Row tagged(RowKind.Tagged kind, ObjectNode object, Origin origin) throws DataException {
@@ -265,6 +300,9 @@ final class JsonRows {
         throw origin.fault("\"" + key + "\" must be a name or a whole number, found " + describe(value)
                 + (value != null && isFraction(value) && rows.kind() instanceof RowKind.Labeled
                         ? ": a class is no fraction; --problem-type regression learns numbers"
+                        : "")
+                + (value != null && value.isArray() && rows.kind() instanceof RowKind.Labeled
+                        ? ": a text has one class; --problem-type multi_label_classification learns several labels"
                         : ""));
     }
 

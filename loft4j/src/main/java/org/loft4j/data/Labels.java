@@ -2,6 +2,7 @@ package org.loft4j.data;
 
 import java.math.BigInteger;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -69,13 +70,15 @@ public final class Labels {
     /**
      * The names that occur in rows, labels or tags.
      *
-     * @throws DataException if a row has none
+     * @throws DataException if a row has no label, and is none that may have several
      */
     public static SortedSet<String> namesIn(List<? extends Row> rows) throws DataException {
         var found = new TreeSet<String>();
         for (Row row : rows) {
             if (row instanceof TaggedWords tagged) {
                 found.addAll(tagged.tags());
+            } else if (row instanceof MultiLabelText several) {
+                found.addAll(several.labels());
             } else {
                 found.add(labeled(row).label());
             }
@@ -154,6 +157,13 @@ public final class Labels {
             throw origin.fault("has only one label, " + Quoted.list(found)
                     + ", which is none of those that the model tells apart, " + Quoted.list(known));
         }
+        if (found.isEmpty() && known.size() > 1) {
+            // texts that may have several labels, and have none
+            return new Labels(known);
+        }
+        if (found.isEmpty()) {
+            throw origin.fault("has no label in any row: there is nothing to tell apart");
+        }
         if (found.size() < 2) {
             throw origin.fault("has only one label, " + Quoted.list(found) + ": there is nothing to tell apart");
         }
@@ -191,7 +201,16 @@ public final class Labels {
     }
 
     static LabeledText labeled(Row row) throws DataException {
-        return labeled(row, "a classifier");
+        if (row instanceof MultiLabelText) {
+            throw row.origin().fault("has a list of labels, and a classifier learns one class for each text");
+        }
+        if (row instanceof LabeledText labeled) {
+            return labeled;
+        }
+        throw row.origin()
+                .fault(
+                        "has no label: a classifier needs rows with \"text\" and \"label\"; lists in \"labels\" are learnt with"
+                                + " --problem-type multi_label_classification");
     }
 
     /** @param learner who needs the label, for the message */
@@ -237,6 +256,15 @@ public final class Labels {
      */
     public int index(String name) {
         return find(name).orElseThrow(() -> new ConfigException(unknown(name)));
+    }
+
+    /** Several labels, by index and in order. */
+    int[] indices(MultiLabelText row) throws DataException {
+        int[] found = new int[row.labels().size()];
+        for (int i = 0; i < found.length; i++) {
+            found[i] = index(row.labels().get(i), row.origin());
+        }
+        return Arrays.stream(found).sorted().distinct().toArray();
     }
 
     int index(LabeledText row) throws DataException {

@@ -29,7 +29,7 @@ public final class PackedDataset implements Examples {
      */
     public PackedDataset(Dataset dataset, int rowLength) {
         Checks.atLeast("max_length", rowLength, 2);
-        if (dataset.isClassification() || dataset.isRegression() || dataset.isTagged()) {
+        if (dataset.isClassification() || dataset.isRegression() || dataset.isMultiLabel() || dataset.isTagged()) {
             throw new ConfigException("packing is for language models, but the data is for a "
                     + (dataset.isRegression() ? "regression" : "classifier"));
         }

@@ -21,6 +21,16 @@ final class RowCheck {
         return new LabeledText(filled(kind.text(), text, origin), pair, filled(column, name, origin), origin);
     }
 
+    static Row multiLabeled(RowKind.MultiLabeled kind, String text, String textPair, List<String> labels, Origin origin)
+            throws DataException {
+        String pair = kind.textPair() == null ? null : filled(kind.textPair(), textPair, origin);
+        return new MultiLabelText(
+                filled(kind.text(), text, origin),
+                pair,
+                SeveralLabels.names(labels, kind.labels().get(0), origin),
+                origin);
+    }
+
     static Row prompted(RowKind.Prompted kind, List<Message> before, String prompt, String completion, Origin origin)
             throws DataException {
         filled(kind.prompt(), prompt, origin);

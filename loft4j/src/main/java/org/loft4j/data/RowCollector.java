@@ -54,6 +54,8 @@ final class RowCollector {
         if (known == null) {
             kind = found;
             first = origin;
+            SeveralLabels several = columns.several();
+            classes = several == null ? List.of() : several.columns();
         } else if (!known.equals(found)) {
             throw origin.fault("holds " + found.describe() + ", but " + first.source() + " holds " + known.describe()
                     + ": all rows must be of one kind");

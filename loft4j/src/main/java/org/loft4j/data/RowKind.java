@@ -54,6 +54,29 @@ sealed interface RowKind {
         }
     }
 
+    /**
+     * A text, or a pair, that may have several labels.
+     *
+     * @param labels the column that names them all, or one for each label
+     */
+    record MultiLabeled(String text, @Nullable String textPair, List<String> labels) implements RowKind {
+        @Override
+        public List<String> columns() {
+            return Stream.concat(Stream.of(text, textPair).filter(Objects::nonNull), labels.stream())
+                    .toList();
+        }
+
+        @Override
+        public RowFormat format() {
+            return RowFormat.LABEL;
+        }
+
+        @Override
+        public @Nullable String label() {
+            return labels.size() == 1 ? labels.get(0) : null;
+        }
+    }
+
     record Plain(String text) implements RowKind {
         @Override
         public List<String> columns() {
@@ -197,6 +220,9 @@ sealed interface RowKind {
      */
     static RowKind recognise(Columns asked, Collection<String> present, String where, Origin origin)
             throws DataException {
+        if (asked.several() != null && asked.answers()) {
+            return severalLabels(asked, asked.several(), present, where, origin);
+        }
         return switch (asked.format() == RowFormat.AUTO ? recognised(asked, present, where, origin) : asked.format()) {
             case MESSAGES -> new Chat(named("messages", "", present, where, origin));
             case SHAREGPT -> new ShareGpt(named("conversations", "", present, where, origin));
@@ -273,6 +299,22 @@ sealed interface RowKind {
             return named(asked.textPair(), "text_pair", present, where, origin);
         }
         return asked.text() == null && present.contains("text_pair") ? "text_pair" : null;
+    }
+
+    private static MultiLabeled severalLabels(
+            Columns asked, SeveralLabels several, Collection<String> present, String where, Origin origin)
+            throws DataException {
+        String text = named(or(asked.text(), "text"), "text", present, where, origin);
+        String pair = pair(asked, present, where, origin);
+        if (several.columns().isEmpty()) {
+            String usual = present.contains("labels") || !present.contains("label") ? "labels" : "label";
+            return new MultiLabeled(
+                    text, pair, List.of(named(or(asked.label(), usual), "label", present, where, origin)));
+        }
+        for (String column : several.columns()) {
+            named(column, "", present, where, origin);
+        }
+        return new MultiLabeled(text, pair, several.columns());
     }
 
     private static Tagged tagged(Columns asked, Collection<String> present, String where, Origin origin)

@@ -86,6 +86,8 @@ public record RowScan(
     private static void addLabels(TreeSet<String> labels, Row row) throws DataException {
         if (row instanceof LabeledText labeled) {
             labels.add(labeled.label());
+        } else if (row instanceof MultiLabelText several) {
+            labels.addAll(several.labels());
         } else if (row instanceof TaggedWords tagged) {
             labels.addAll(tagged.tags());
         }

@@ -3,6 +3,7 @@ package org.loft4j.data;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.TreeSet;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -14,6 +15,9 @@ final class RowText {
     static String question(Row row) {
         if (row instanceof LabeledText labeled) {
             return both(labeled.text(), labeled.textPair());
+        }
+        if (row instanceof MultiLabelText several) {
+            return both(several.text(), several.textPair());
         }
         if (row instanceof TextPair pair) {
             return both(pair.text(), pair.textPair());
@@ -39,6 +43,10 @@ final class RowText {
     static String answer(Row row) {
         if (row instanceof LabeledText labeled) {
             return labeled.label();
+        }
+        if (row instanceof MultiLabelText several) {
+            // the same labels in another order are the same answer
+            return String.join("\0", new TreeSet<>(several.labels()));
         }
         if (row instanceof Conversation conversation) {
             List<Message> messages = conversation.messages();

@@ -217,6 +217,15 @@ final class TableRows implements RowReading {
             throw origin.fault("has " + found.describe() + ", but a table of text cannot hold lists: they are read from"
                     + " .jsonl, .json and .parquet");
         }
+        SeveralLabels several = rows.columns().several();
+        if (found instanceof RowKind.MultiLabeled
+                && several != null
+                && several.columns().isEmpty()
+                && several.separator() == null) {
+            throw origin.fault(
+                    "has " + found.describe() + ", but a table of text cannot hold lists: --label-separator says"
+                            + " what stands between the labels of a text, --label-columns names columns of 0 and 1");
+        }
         for (String column : found.columns()) {
             if (Collections.frequency(header, column) > 1) {
                 throw origin.fault("the header names " + Quoted.text(column) + " twice");
@@ -245,6 +254,13 @@ final class TableRows implements RowReading {
                     value(labeled.textPair(), values),
                     value(labeled.label(), values),
                     origin);
+        } else if (kind instanceof RowKind.MultiLabeled several) {
+            return RowCheck.multiLabeled(
+                    several,
+                    value(several.text(), values),
+                    value(several.textPair(), values),
+                    labels(several, values, origin),
+                    origin);
         } else if (kind instanceof RowKind.Prompted prompted) {
             return RowCheck.prompted(
                     prompted,
@@ -264,6 +280,21 @@ final class TableRows implements RowReading {
         }
         String text = ((RowKind.Plain) kind).text();
         return RowCheck.plain(text, value(text, values), origin);
+    }
+
+    private List<String> labels(RowKind.MultiLabeled kind, List<String> values, Origin origin) throws DataException {
+        SeveralLabels several = Objects.requireNonNull(rows.columns().several());
+        if (several.columns().isEmpty()) {
+            String column = kind.labels().get(0);
+            return several.split(value(column, values), column, origin);
+        }
+        var labels = new ArrayList<String>();
+        for (String column : several.columns()) {
+            if (SeveralLabels.has(value(column, values), column, origin)) {
+                labels.add(column);
+            }
+        }
+        return labels;
     }
 
     private JsonNode optional(String column, List<String> values) {

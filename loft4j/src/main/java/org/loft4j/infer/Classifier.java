@@ -38,7 +38,8 @@ public final class Classifier implements AutoCloseable {
     /**
      * Opens what a training left, on the processor: the directory of an adapter that names its model, or of a model.
      *
-     * @throws ConfigException if it was not trained to classify texts, or gives them a number, which a {@link Scorer} tells
+     * @throws ConfigException if it was not trained to classify texts, gives them a number, which a {@link Scorer} tells, or several labels,
+     *     which a {@link Labeler} tells
      * @throws CheckpointException if a file cannot be used, or the model of the adapter is not on this machine
      */
     public static Classifier open(Path trained) throws IOException {

@@ -3,6 +3,7 @@ package org.loft4j.infer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -116,10 +117,14 @@ record OpenModel(
                     .toList());
         }
         if (file != null) {
-            options = options.withLabels(file.labels());
+            options = options.withLabels(file.labels()).withMultiLabel(file.multiLabel());
             options = file.pooling() == null ? options : options.withPooling(file.pooling());
         } else if (place.adapter() != null) {
-            options = options.withLabels(HeadLabels.of(place.model(), place.adapter(), task));
+            List<String> labels = HeadLabels.of(place.model(), place.adapter(), task);
+            // PEFT's own files do not say it, but those of the model
+            boolean several =
+                    task == Task.SEQUENCE_CLASSIFICATION && labels.size() != 1 && Models.isMultiLabel(place.model());
+            options = options.withLabels(labels).withMultiLabel(several);
         }
         Tokenizer tokenizer =
                 task == Task.IMAGE_CLASSIFICATION ? null : AdaptersTokenizer.open(place.model(), place.adapter());

@@ -23,7 +23,7 @@ public final class TextClassifier {
      *
      * @param maxLength longer texts are cut to so many tokens
      * @param batchSize texts that go through the model at once
-     * @throws ConfigException if the model is not a classifier, or has one output alone
+     * @throws ConfigException if the model is not a classifier, has one output alone, or labels of which a text may have several
      */
     public TextClassifier(Model model, Tokenizer tokenizer, int maxLength, int batchSize) {
         if (model.task() != Task.SEQUENCE_CLASSIFICATION) {
@@ -33,6 +33,10 @@ public final class TextClassifier {
         if (model.isRegression()) {
             throw new ConfigException(
                     "the model has one output, which is a number and no class: it is told by a Scorer, or a TextScorer");
+        }
+        if (model.isMultiLabel()) {
+            throw new ConfigException(
+                    "a text may have several of the model's labels: they are told by a Labeler, or a TextLabeler");
         }
         this.model = model;
         this.logits = new TextLogits(model, tokenizer, maxLength, batchSize);

@@ -114,6 +114,8 @@ public final class Models {
             roberta("xlm-roberta"),
             roberta("camembert"));
 
+    private static final String MULTI_LABEL = "multi_label_classification";
+
     private Models() {}
 
     /** The values of {@code model_type} that can be opened, sorted. */
@@ -290,6 +292,19 @@ public final class Models {
                 && (problem == null || problem.equals("regression"));
     }
 
+    /**
+     * Whether a text may have several of the labels of a directory's model, as Transformers has it where {@code problem_type} is
+     * {@code multi_label_classification}.
+     */
+    public static boolean isMultiLabel(Path directory) throws IOException {
+        return isMultiLabel(ModelConfigFile.read(directory));
+    }
+
+    private static boolean isMultiLabel(ModelConfigFile file) throws CheckpointException {
+        return MULTI_LABEL.equals(file.json().findString("problem_type"))
+                && file.labels().size() > 1;
+    }
+
     /** {@code LABEL_0}, {@code LABEL_1} …, as Transformers names classes without names. */
     public static List<String> unnamedLabels(long count) {
         return LongStream.range(0, count).mapToObj(i -> "LABEL_" + i).toList();
@@ -324,7 +339,7 @@ public final class Models {
 
     /**
      * The options with the labels of the file where they name none; refuses a task that the family has no head for, labels of the
-     * file of which a text or an image may have several, and several numbers for one text.
+     * file of which an image may have several, and several numbers for one text.
      */
     private static ModelOptions complete(Family family, ModelConfigFile file, ModelOptions options)
             throws CheckpointException {
@@ -335,12 +350,19 @@ public final class Models {
         }
         boolean named = !options.labels().isEmpty() || !options.task().isClassification();
         ModelOptions complete = named ? options : options.withLabels(file.labels());
-        if (!named && options.task() != Task.TOKEN_CLASSIFICATION) {
-            boolean one = options.task() == Task.SEQUENCE_CLASSIFICATION
-                    && complete.labels().size() == 1;
-            ConfigKeys.require(file.json(), "problem_type", one ? "regression" : "single_label_classification");
+        if (named || options.task() == Task.TOKEN_CLASSIFICATION) {
+            return complete;
         }
-        return complete;
+        if (options.task() == Task.IMAGE_CLASSIFICATION) {
+            ConfigKeys.require(file.json(), "problem_type", "single_label_classification");
+        } else if (complete.labels().size() == 1) {
+            ConfigKeys.require(file.json(), "problem_type", "regression");
+        } else {
+            ConfigKeys.require(file.json(), "problem_type", "single_label_classification", MULTI_LABEL);
+        }
+        return options.task() == Task.SEQUENCE_CLASSIFICATION && isMultiLabel(file)
+                ? complete.withMultiLabel(true)
+                : complete;
     }
 
     private static Family mistral(String name) {

@@ -33,6 +33,7 @@ import org.loft4j.nn.Task;
  * @param baseModel directory or name of the model that was trained; null if unknown
  * @param chat how conversations were written; null where there were none, or nobody knows
  * @param pairs whether it is known that the texts were pairs
+ * @param multiLabel whether a text may have several of the labels, or none, which the file says as {@code problem_type}
  */
 public record TaskFile(
         Task task,
@@ -41,18 +42,20 @@ public record TaskFile(
         int maxLength,
         @Nullable String baseModel,
         @Nullable TrainedChat chat,
-        boolean pairs) {
+        boolean pairs,
+        boolean multiLabel) {
     /** The file's name. */
     public static final String NAME = "loft_task.json";
 
     private static final String PAIRS = "text_pairs";
     private static final String REGRESSION = "regression";
+    private static final String MULTI_LABEL = "multi_label_classification";
 
     public TaskFile {
         labels = List.copyOf(labels);
     }
 
-    /** Of single texts, as far as anybody knows. */
+    /** Of single texts, as far as anybody knows, each of which has one label. */
     public TaskFile(
             Task task,
             List<String> labels,
@@ -60,12 +63,12 @@ public record TaskFile(
             int maxLength,
             @Nullable String baseModel,
             @Nullable TrainedChat chat) {
-        this(task, labels, pooling, maxLength, baseModel, chat, false);
+        this(task, labels, pooling, maxLength, baseModel, chat, false, false);
     }
 
     /** The same of pairs of texts, or of single ones. */
     public TaskFile withPairs(boolean ofPairs) {
-        return new TaskFile(task, labels, pooling, maxLength, baseModel, chat, ofPairs);
+        return new TaskFile(task, labels, pooling, maxLength, baseModel, chat, ofPairs, multiLabel);
     }
 
     /**
@@ -83,12 +86,14 @@ public record TaskFile(
                 description.pooling(),
                 maxLength,
                 name != null ? name.toString() : directory == null ? null : directory.toString(),
-                chat);
+                chat,
+                false,
+                model.isMultiLabel());
     }
 
     /** How its model is opened, to be used or trained further as it was trained: for the task, with labels and pooling. */
     public ModelOptions options() {
-        ModelOptions options = ModelOptions.of(task).withLabels(labels);
+        ModelOptions options = ModelOptions.of(task).withLabels(labels).withMultiLabel(multiLabel);
         return pooling == null ? options : options.withPooling(pooling);
     }
 
@@ -98,20 +103,23 @@ public record TaskFile(
 
     public static TaskFile read(Path directory) throws CheckpointException {
         JsonObject json = Json.read(directory.resolve(NAME));
+        String problem = json.findString("problem_type");
+        Task task = task(json);
+        List<String> labels = json.strings("labels");
         TaskFile read = new TaskFile(
-                task(json),
-                json.strings("labels"),
+                task,
+                labels,
                 pooling(json),
                 json.requireInt("max_length", 1),
                 json.findString("base_model"),
                 TrainedChat.read(json),
-                json.booleanOr(PAIRS, false));
-        String problem = json.findString("problem_type");
-        if (problem != null && !(problem.equals(REGRESSION) && read.isRegression())) {
+                json.booleanOr(PAIRS, false),
+                MULTI_LABEL.equals(problem) && task == Task.SEQUENCE_CLASSIFICATION && labels.size() > 1);
+        if (problem != null && !(problem.equals(REGRESSION) && read.isRegression()) && !read.multiLabel()) {
             throw json.fault(
                     "problem_type",
                     "must be absent, or " + REGRESSION + " with one label for " + word(Task.SEQUENCE_CLASSIFICATION)
-                            + ", found " + problem);
+                            + ", or " + MULTI_LABEL + " with several, found " + problem);
         }
         return read;
     }
@@ -127,6 +135,8 @@ public record TaskFile(
         tree.put("labels", labels);
         if (isRegression()) {
             tree.put("problem_type", REGRESSION);
+        } else if (multiLabel) {
+            tree.put("problem_type", MULTI_LABEL);
         }
         if (pairs) {
             tree.put(PAIRS, true);

@@ -46,6 +46,8 @@ public final class TrainedConfig {
             config.remove("problem_type");
             if (model.isRegression()) {
                 config.put("problem_type", "regression");
+            } else if (model.isMultiLabel()) {
+                config.put("problem_type", "multi_label_classification");
             }
             putLabels(config, description.labels());
             putPooling(config, description.pooling());

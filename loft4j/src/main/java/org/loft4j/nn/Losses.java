@@ -1,5 +1,6 @@
 package org.loft4j.nn;
 
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
@@ -8,8 +9,8 @@ import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
 
 /**
- * Losses as Transformers computes them, at least in float32: cross entropy, with targets of {@link #IGNORED} left out, and the
- * squared error of regression. The mean forms are NaN when no target is left; the sum forms are 0 then.
+ * Losses as Transformers computes them, at least in float32: cross entropy, with targets of {@link #IGNORED} left out, the
+ * squared error of regression, and the binary cross entropy of labels of which a text may have several. The mean forms are NaN when no target is left; the sum forms are 0 then.
  *
  * <p>With label smoothing ε a target's loss is {@code (1 − ε)·−log p(target)} and ε times the mean of {@code −log p} over all
  * classes or tokens (Szegedy et al. 2016, section 7), as Transformers' {@code LabelSmoother} has it.
@@ -56,6 +57,22 @@ public final class Losses {
     /** The sum whose mean over the rows is {@link #regression(Tensor, Tensor)}. */
     public static Tensor regressionSum(Tensor logits, Tensor scores) {
         return regression(logits, scores, SUM);
+    }
+
+    /**
+     * Mean binary cross entropy of a classifier whose texts may have several labels: over texts and labels,
+     * {@code −y log σ(z) − (1 − y) log(1 − σ(z))}, as {@code BCEWithLogitsLoss} computes it.
+     *
+     * @param logits {@code (batch, labels)}
+     * @param targets 1 for the labels of each text, 0 for the others, {@code (batch, labels)}
+     */
+    public static Tensor multiLabel(Tensor logits, Tensor targets) {
+        return multiLabel(logits, targets, MEAN);
+    }
+
+    /** The sum over the rows of the mean over the labels, whose mean over the rows is {@link #multiLabel(Tensor, Tensor)}. */
+    public static Tensor multiLabelSum(Tensor logits, Tensor targets) {
+        return multiLabel(logits, targets, SUM).div(new Scalar((double) logits.size(1)));
     }
 
     /**
@@ -129,6 +146,14 @@ public final class Losses {
         return torch.mse_loss(wide, scores.to(wide.scalar_type()), reduction);
     }
 
+    private static Tensor multiLabel(Tensor logits, Tensor targets, long reduction) {
+        Shapes.require("logits", logits, -1, -1);
+        Shapes.require("targets", targets, logits.size(0), logits.size(1));
+        Tensor wide = wide(logits);
+        return torch.binary_cross_entropy_with_logits(
+                wide, targets.to(wide.scalar_type()), new TensorOptional(), new TensorOptional(), reduction);
+    }
+
     private static Tensor tokenClassification(Tensor logits, Tensor labels, long reduction, double smoothing) {
         Shapes.require("logits", logits, -1, -1, -1);
         Shapes.require("labels", labels, logits.size(0), logits.size(1));
@@ -142,7 +167,7 @@ public final class Losses {
             throw new ShapeException("a language model is scored on sequences of at least 2 tokens, got 1");
         }
         // The labels move instead of the logits: a slice of the logits would have to be copied to be flattened.
-        Tensor none = torch.full_like(labels.narrow(1, 0, 1), new org.bytedeco.pytorch.Scalar(IGNORED));
+        Tensor none = torch.full_like(labels.narrow(1, 0, 1), new Scalar(IGNORED));
         Tensor shifted =
                 torch.cat(new org.bytedeco.pytorch.TensorVector(labels.narrow(1, 1, labels.size(1) - 1), none), 1);
         return crossEntropy(logits.flatten(0, 1), shifted.flatten(), reduction, smoothing);

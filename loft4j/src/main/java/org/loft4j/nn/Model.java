@@ -24,6 +24,14 @@ public interface Model extends AutoCloseable {
         return task() == Task.SEQUENCE_CLASSIFICATION && description().labels().size() == 1;
     }
 
+    /**
+     * Whether a text, or a pair of texts, may have several labels, or none: each logit tells of one label by itself, through a
+     * sigmoid, as Transformers has it where {@code problem_type} is {@code multi_label_classification}.
+     */
+    default boolean isMultiLabel() {
+        return description().multiLabel();
+    }
+
     /** Logits, shaped as {@link Task} says; they belong to the open scope. */
     Tensor logits(ModelInput input);
 

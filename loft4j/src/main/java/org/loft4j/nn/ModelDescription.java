@@ -17,6 +17,7 @@ import org.loft4j.tensor.Dtype;
  * @param device of the parameters
  * @param labels names of the classes by index; empty for a language model
  * @param pooling how the sequence becomes one vector, never AUTO; null where no sequence does
+ * @param multiLabel whether a text may have several of the labels, or none
  * @param directory the directory with its config.json; null for a model that was made without one
  */
 public record ModelDescription(
@@ -28,11 +29,26 @@ public record ModelDescription(
         DeviceSpec device,
         List<String> labels,
         @Nullable Pooling pooling,
+        boolean multiLabel,
         @Nullable Path directory) {
     /** Of a model that knows distances alone: one array holds as many tokens. */
     public static final long ENDLESS = Integer.MAX_VALUE;
 
     public ModelDescription {
         labels = List.copyOf(labels);
+    }
+
+    /** A language model, or a model whose classes exclude each other. */
+    public ModelDescription(
+            String family,
+            long vocabularySize,
+            long maxPositions,
+            long hiddenSize,
+            Dtype dtype,
+            DeviceSpec device,
+            List<String> labels,
+            @Nullable Pooling pooling,
+            @Nullable Path directory) {
+        this(family, vocabularySize, maxPositions, hiddenSize, dtype, device, labels, pooling, false, directory);
     }
 }

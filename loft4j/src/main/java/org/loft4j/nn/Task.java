@@ -9,7 +9,7 @@ import org.loft4j.ConfigException;
 public enum Task {
     /** Logits {@code (batch, seq, vocabulary)}: position t predicts token t + 1. */
     CAUSAL_LM,
-    /** Logits {@code (batch, labels)} for each text: those of classes, or of a single label the number itself. */
+    /** Logits {@code (batch, labels)} for each text: those of classes, or of labels of which it may have several, or of a single label the number itself. */
     SEQUENCE_CLASSIFICATION,
     /** Logits {@code (batch, seq, labels)}: one class for each token. */
     TOKEN_CLASSIFICATION,

@@ -12,7 +12,8 @@ import org.loft4j.nn.Task;
 
 /**
  * The mean loss over several batches, taken in shares that add up to it, so that the size of the batches does not matter:
- * a language model's loss is the mean over all target tokens, a classifier's and a regression's over all examples.
+ * a language model's loss is the mean over all target tokens, a classifier's and a regression's over all examples,
+ * where a text may have several labels over examples and labels.
  *
  * @param task which loss
  * @param count number of target tokens or examples in all batches
@@ -58,7 +59,9 @@ record BatchLoss(Task task, long count, double lossScale, double smoothing) {
                 // a single output is a number, as Transformers has it
                 logits.size(1) == 1
                         ? Losses.regressionSum(logits, labels)
-                        : Losses.classificationSum(logits, labels, smoothing);
+                        : labels.dim() == 2
+                                ? Losses.multiLabelSum(logits, labels)
+                                : Losses.classificationSum(logits, labels, smoothing);
             case IMAGE_CLASSIFICATION -> Losses.classificationSum(logits, labels, smoothing);
         };
     }

@@ -20,7 +20,7 @@ import org.loft4j.tensor.Tensors;
  *
  * @param input ids, a mask where something is padded, and token types of pairs; or pixels
  * @param labels int64 {@code (batch)} for classification, {@code (batch, seq)} where each token has one; float32 {@code (batch)}
- *     for regression
+ *     for regression, {@code (batch, labels)} where a text may have several labels
  */
 record BatchTensors(ModelInput input, Tensor labels) {
     static BatchTensors of(MiniBatch batch, Model model) {
@@ -49,7 +49,9 @@ record BatchTensors(ModelInput input, Tensor labels) {
         Tensor ids = on(device, Tensors.of(batch.inputIds(), batch.rows(), batch.columns()));
         float[] scores = batch.scores();
         Tensor labels = scores != null
-                ? Tensors.of(scores, batch.rows())
+                ? scores.length > batch.rows()
+                        ? Tensors.of(scores, batch.rows(), scores.length / batch.rows())
+                        : Tensors.of(scores, batch.rows())
                 : model.task().isOneLabelEach()
                         ? Tensors.of(batch.labels(), batch.rows())
                         : Tensors.of(batch.labels(), batch.rows(), batch.columns());
@@ -121,7 +123,8 @@ record BatchTensors(ModelInput input, Tensor labels) {
         // the longest of these rows may be shorter than that of all
         Tensor mask = whole.narrow(0, from, count);
         long longest = Math.max(mask.sum(0).nonzero().max().item_long() + 1, Math.min(2, whole.size(1)));
-        Tensor shortened = of.dim() == 1 ? of : of.narrow(1, 0, longest);
+        // one label for each token; the columns of several labels of a text are no tokens
+        Tensor shortened = of.dim() == 1 || of.is_floating_point() ? of : of.narrow(1, 0, longest);
         boolean padded = mask.sum().item_long() < count * longest;
         return new BatchTensors(
                 new TokenInput(

@@ -18,17 +18,19 @@ import org.loft4j.nn.Task;
  *     error
  * @param scores what else the task says, by name: {@code accuracy}, {@code macro_f1}, {@code matthews}; of entities,
  *     or of the second of two classes, {@code precision}, {@code recall}, {@code f1}; of a regression {@code pearson}, {@code spearmanr},
- *     {@code mse}; or {@code perplexity}
+ *     {@code mse}; of texts that may have several labels {@code accuracy} (of whole sets), {@code micro_f1}, {@code macro_f1}; or {@code perplexity}
  * @param count number of examples or target tokens behind the loss
  * @param seconds that the pass took
  * @param confusion of a classifier: which class was taken for which; null otherwise
+ * @param labels where a text may have several labels what was told of each; null otherwise
  */
 public record Evaluation(
         double loss,
         Map<String, Double> scores,
         long count,
         double seconds,
-        @Nullable ConfusionMatrix confusion) {
+        @Nullable ConfusionMatrix confusion,
+        @Nullable MultiLabelScore labels) {
     private static final Set<String> ENTITY_SCORES = Set.of("precision", "recall", "f1");
 
     public Evaluation {
@@ -46,9 +48,12 @@ public record Evaluation(
             case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION ->
                 model.isRegression()
                         ? List.of("loss", "pearson", "spearmanr", "mse")
-                        : model.description().labels().size() == 2
-                                ? List.of("loss", "accuracy", "macro_f1", "matthews", "precision", "recall", "f1")
-                                : List.of("loss", "accuracy", "macro_f1", "matthews");
+                        : model.isMultiLabel()
+                                ? List.of("loss", "accuracy", "micro_f1", "macro_f1")
+                                : model.description().labels().size() == 2
+                                        ? List.of(
+                                                "loss", "accuracy", "macro_f1", "matthews", "precision", "recall", "f1")
+                                        : List.of("loss", "accuracy", "macro_f1", "matthews");
         };
     }
 
@@ -74,7 +79,12 @@ public record Evaluation(
 
     /** A result of which nobody knows which class was taken for which. */
     public Evaluation(double loss, Map<String, Double> scores, long count, double seconds) {
-        this(loss, scores, count, seconds, null);
+        this(loss, scores, count, seconds, null, null);
+    }
+
+    /** The same with other scores. */
+    Evaluation withScores(Map<String, Double> others) {
+        return new Evaluation(loss, others, count, seconds, confusion, labels);
     }
 
     /** The scores of a classifier; of one of two classes also those of the second, which counts as the positive one. */
@@ -88,7 +98,7 @@ public record Evaluation(
             scores.put("recall", confusion.recall(1));
             scores.put("f1", confusion.f1(1));
         }
-        return new Evaluation(loss, scores, confusion.total(), seconds, confusion);
+        return new Evaluation(loss, scores, confusion.total(), seconds, confusion, null);
     }
 
     /**
@@ -106,7 +116,16 @@ public record Evaluation(
             scores.put("recall", entities.recall());
             scores.put("f1", entities.f1());
         }
-        return new Evaluation(loss, scores, confusion.total(), seconds, confusion);
+        return new Evaluation(loss, scores, confusion.total(), seconds, confusion, null);
+    }
+
+    /** The scores of a classifier of texts that may have several labels. */
+    public static Evaluation multiLabel(double loss, MultiLabelScore score, double seconds) {
+        Map<String, Double> scores = new LinkedHashMap<>();
+        scores.put("accuracy", score.accuracy());
+        scores.put("micro_f1", score.microF1());
+        scores.put("macro_f1", score.macroF1());
+        return new Evaluation(loss, scores, score.count(), seconds, null, score);
     }
 
     /** The scores of a regression. */

@@ -10,6 +10,7 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -21,6 +22,7 @@ import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -78,6 +80,7 @@ public final class Evaluator {
                 ? new EntityScore(model.description().labels())
                 : null;
         RegressionScore numbers = new RegressionScore();
+        MultiLabelScore several = new MultiLabelScore(model.isMultiLabel() ? classes : 0);
         double sum = 0;
         long count = 0;
         int done = 0;
@@ -94,6 +97,8 @@ public final class Evaluator {
                     sum += part.loss();
                     if (model.isRegression()) {
                         numbers.add(part.scores(), part.told());
+                    } else if (model.isMultiLabel()) {
+                        several.add(part.expected(), part.predicted());
                     } else if (task != Task.CAUSAL_LM) {
                         add(confusion, part.expected(), part.predicted());
                     }
@@ -108,6 +113,9 @@ public final class Evaluator {
         if (model.isRegression()) {
             return Evaluation.regression(loss, numbers, seconds);
         }
+        if (model.isMultiLabel()) {
+            return Evaluation.multiLabel(loss, several, seconds);
+        }
         return switch (task) {
             case CAUSAL_LM -> Evaluation.languageModel(loss, count, seconds);
             case TOKEN_CLASSIFICATION -> Evaluation.tokenClassification(loss, confusion, entities, seconds);
@@ -119,8 +127,9 @@ public final class Evaluator {
      * What came out for some rows of a batch.
      *
      * @param loss the sum over them
-     * @param expected classes, in order, and {@link Losses#IGNORED}; none of a language model and a regression
-     * @param predicted classes
+     * @param expected classes, in order, and {@link Losses#IGNORED}; none of a language model and a regression; where a text may have
+     *     several labels 1 for those that each has and 0 for the others
+     * @param predicted classes, or 1 and 0
      * @param scores the numbers of a regression, in order
      * @param told what the model gives in their place
      */
@@ -161,6 +170,13 @@ public final class Evaluator {
                     0,
                     Tensors.toDoubles(rows.labels()),
                     Tensors.toDoubles(logits.flatten()));
+        }
+        if (model.isMultiLabel()) {
+            return new Part(
+                    loss,
+                    Tensors.toLongs(rows.labels().to(Dtype.I64.scalarType())),
+                    Tensors.toLongs(logits.gt(new Scalar(0.0)).to(Dtype.I64.scalarType())),
+                    0);
         }
         return new Part(
                 loss, Tensors.toLongs(rows.labels()), Tensors.toLongs(logits.argmax(new LongOptional(-1), false)), (int)

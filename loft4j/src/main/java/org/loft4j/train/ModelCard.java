@@ -58,7 +58,9 @@ final class ModelCard {
         if (task.isRegression()) {
             text.append("One output: a number for each text (regression).\n\n");
         } else if (!task.labels().isEmpty()) {
-            text.append("Labels: ").append(String.join(", ", task.labels())).append(".\n\n");
+            text.append("Labels: ")
+                    .append(String.join(", ", task.labels()))
+                    .append(task.multiLabel() ? "; a text may have several of them, or none.\n\n" : ".\n\n");
         }
         if (notes.start() != null) {
             HubName onHub = HubCache.nameOf(notes.start());

@@ -3,6 +3,7 @@ package org.loft4j.train;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -20,6 +21,8 @@ import org.loft4j.nn.Task;
 /** Whether settings, model and data fit each other, before an hour has gone into finding out. */
 final class RunCheck {
     private static final System.Logger LOG = System.getLogger(RunCheck.class.getName());
+
+    private static final String SEVERAL = "classifier of several labels a text";
 
     private RunCheck() {}
 
@@ -53,9 +56,11 @@ final class RunCheck {
         if (config.warmupSteps() > steps) {
             problems.add("warmup_steps must not pass the " + steps + " steps of the run, got " + config.warmupSteps());
         }
-        String numbers = model.isRegression() ? config.problemOfRegression() : null;
-        if (numbers != null) {
-            problems.add(numbers);
+        String smoothing = model.isRegression()
+                ? config.problemOfRegression()
+                : model.isMultiLabel() ? config.problemOfMultiLabel() : null;
+        if (smoothing != null) {
+            problems.add(smoothing);
         }
         TrainingSet train = data.train();
         check(
@@ -104,10 +109,14 @@ final class RunCheck {
         ModelDescription description = model.description();
         String made = rows.isTagged()
                 ? "classifier of words"
-                : rows.isRegression() ? "regression" : rows.isClassification() ? "classifier" : "language model";
+                : rows.isRegression()
+                        ? "regression"
+                        : rows.isMultiLabel() ? SEVERAL : rows.isClassification() ? "classifier" : "language model";
         String wanted = model.task() == Task.TOKEN_CLASSIFICATION
                 ? "classifier of words"
-                : model.isRegression() ? "regression" : classifies ? "classifier" : "language model";
+                : model.isRegression()
+                        ? "regression"
+                        : model.isMultiLabel() ? SEVERAL : classifies ? "classifier" : "language model";
         if (!made.equals(wanted)) {
             problems.add("the " + kind + " data is for a " + made + ", but the model is "
                     + (model.isRegression() ? "for regression: it has one output" : "a " + wanted));
@@ -119,7 +128,13 @@ final class RunCheck {
                     + " tokens: the tokenizer is that of another model, or tokens were added to it");
         }
         checkLengths(problems, kind, rows.lengths(), model);
-        if (classifies && !rows.isRegression()) {
+        if (rows.isMultiLabel() && rows.size() > 0) {
+            int has = Objects.requireNonNull(rows.batch(new int[] {0}, 0).scores()).length;
+            if (has != description.labels().size()) {
+                problems.add("the " + kind + " data has " + has + " labels, but the model knows "
+                        + description.labels().size());
+            }
+        } else if (classifies && !rows.isRegression()) {
             long largestClass = 0;
             for (int i = 0; i < rows.size(); i++) {
                 largestClass = Math.max(

@@ -180,6 +180,10 @@ public record StartingAdapter(
         } else if (learnt.size() != opened.size() || (isNamed(learnt) && !learnt.equals(opened))) {
             fault = "for the labels " + Shown.text(String.join(", ", learnt)) + ", and the model was opened for "
                     + Shown.text(String.join(", ", opened));
+        } else if (trainedAs.multiLabel() != model.isMultiLabel()) {
+            fault = trainedAs.multiLabel()
+                    ? "for several labels a text, and the model was opened for one"
+                    : "for one label a text, and the model was opened for several";
         } else if (pooling != null && pooling != pools) {
             fault = "with pooling " + pooling + ", and the model was opened with " + pools;
         }

@@ -94,6 +94,7 @@ public record TrainConfig(
             "loss",
             "accuracy",
             "macro_f1",
+            "micro_f1",
             "matthews",
             "perplexity",
             "precision",
@@ -165,6 +166,15 @@ public record TrainConfig(
                 ? "label_smoothing_factor is " + labelSmoothing
                         + ", and a regression learns numbers: there are no other"
                         + " classes to spread a target over; leave it out"
+                : null;
+    }
+
+    /** The same where a text may have several labels. */
+    public @Nullable String problemOfMultiLabel() {
+        return labelSmoothing > 0
+                ? "label_smoothing_factor is " + labelSmoothing
+                        + ", and where a text may have several labels none of them excludes the others: there are no other classes"
+                        + " to spread a target over; leave it out"
                 : null;
     }
 

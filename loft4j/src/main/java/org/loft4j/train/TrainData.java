@@ -71,7 +71,6 @@ public record TrainData(
                 scores.put(metric.getKey(), metric.getValue().measure(model, evaluation));
             }
         }
-        return new Evaluation(
-                evaluation.loss(), scores, evaluation.count(), evaluation.seconds(), evaluation.confusion());
+        return evaluation.withScores(scores);
     }
 }

@@ -72,7 +72,8 @@ class LabelsTest {
         var origin = new Origin(Path.of("rows.jsonl"), 7);
         var fault = assertThrows(DataException.class, () -> Labels.of(List.of(new PlainText("a", origin))));
         assertEquals(
-                "rows.jsonl, line 7: has no label: a classifier needs rows with \"text\" and \"label\"",
+                "rows.jsonl, line 7: has no label: a classifier needs rows with \"text\" and \"label\";"
+                        + " lists in \"labels\" are learnt with --problem-type multi_label_classification",
                 fault.getMessage());
     }
 

@@ -275,7 +275,8 @@ class StreamingDatasetTest {
                 assertThrows(DataException.class, () -> RowScan.of(new Numbers(5), row -> true))
                         .getMessage());
         assertEquals(
-                "rows in memory: has no label: a classifier needs rows with \"text\" and \"label\"",
+                "rows in memory: has no label: a classifier needs rows with \"text\" and \"label\";"
+                        + " lists in \"labels\" are learnt with --problem-type multi_label_classification",
                 assertThrows(DataException.class, () -> Labels.of(RowScan.of(new Numbers(5))))
                         .getMessage());
     }

@@ -33,7 +33,7 @@ class EncoderConfigTest {
                 "roberta_cls | pad_token_id | 65",
                 "roberta_cls | pad_token_id | 9223372036854775807",
                 "roberta_cls | classifier_pooling | \"cls\"",
-                "roberta_cls | problem_type | \"multi_label_classification\"",
+                "roberta_cls | problem_type | \"regression\"",
                 "roberta_cls | pruned_heads | {\"0\": [1]}",
                 "distilbert_cls | activation | \"gelu_10\"",
                 "distilbert_cls | problem_type | \"regression\"",

@@ -98,7 +98,7 @@ class ModelsTest {
                 "llama | num_key_value_heads | 3",
                 "bert | position_embedding_type | \"relative_key\"",
                 "bert | problem_type | \"regression\"",
-                "bert | problem_type | \"multi_label_classification\"",
+                "bert | problem_type | \"ranking\"",
                 "bert | is_decoder | true",
                 "bert | classifier_pooling | \"max\"",
                 "bert | hidden_dropout_prob | 1.5",
@@ -146,7 +146,7 @@ class ModelsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"bert_cls", "llama_gqa"})
-    void aModelOfSeveralLabelsATextIsABaseForOthersAndForOtherTasks(String name) throws Exception {
+    void aModelOfSeveralLabelsATextIsOpenedAsSuchAndIsABaseForOthersAndForOtherTasks(String name) throws Exception {
         Path several = copy(
                 Fixture.directory(name),
                 json -> {
@@ -155,12 +155,18 @@ class ModelsTest {
                 },
                 tensor -> tensor,
                 Dtype.F32);
-        ConfigException fault = assertThrows(ConfigException.class, () -> Models.open(several, CLASSIFIER));
-        assertTrue(
-                fault.getMessage().startsWith("problem_type must be single_label_classification"), fault::getMessage);
+        assertTrue(Models.isMultiLabel(several));
+        assertFalse(Models.isMultiLabel(Fixture.directory(name)));
+        for (boolean read : new boolean[] {true, false}) {
+            try (Model model = read ? Models.open(several, CLASSIFIER) : Models.initialise(several, CLASSIFIER)) {
+                assertTrue(model.isMultiLabel());
+                assertFalse(model.isRegression());
+            }
+        }
         try (Model own = Models.open(several, CLASSIFIER.withLabels(List.of("no", "yes")));
                 Model words = Models.open(several, ModelOptions.of(Task.TOKEN_CLASSIFICATION))) {
             assertEquals(2, own.head().outFeatures());
+            assertFalse(own.isMultiLabel() || words.isMultiLabel());
             assertEquals(Task.TOKEN_CLASSIFICATION, words.task());
         }
         if (name.equals("llama_gqa")) {

@@ -65,6 +65,23 @@ class TaskFileTest {
     }
 
     @Test
+    void severalLabelsATextAreWrittenAsSuchAndNoClassesAre() throws IOException {
+        TaskFile several =
+                new TaskFile(Task.SEQUENCE_CLASSIFICATION, List.of("a", "b"), null, 64, null, null, true, true);
+        several.write(directory);
+        assertTrue(Files.readString(directory.resolve(TaskFile.NAME)).contains("\"multi_label_classification\""));
+        assertEquals(several, TaskFile.read(directory));
+        assertTrue(several.withPairs(false).options().multiLabel());
+        for (String labels : List.of("\"sequence_classification\", \"labels\": [\"a\"]", "\"token_classification\"")) {
+            write("{\"task\": " + labels + ", \"max_length\": 64, \"problem_type\": \"multi_label_classification\"}");
+            var fault = assertThrows(CheckpointException.class, () -> TaskFile.read(directory));
+            assertTrue(
+                    fault.getMessage().contains("or multi_label_classification with several, found"),
+                    fault.getMessage());
+        }
+    }
+
+    @Test
     void aDateThatIsNoneIsRefused() throws IOException {
         write(
                 "{\"task\": \"causal_lm\", \"max_length\": 64, \"chat\": true, \"loss_on\": \"all\", \"chat_date\": \"today\"}");

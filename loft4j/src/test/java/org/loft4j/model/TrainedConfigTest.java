@@ -74,6 +74,25 @@ class TrainedConfigTest {
         assertEquals(true, Models.isRegression(out));
     }
 
+    @Test
+    void severalLabelsATextAreSaidAndReadAgain() throws IOException {
+        Path from = config("qwen2", json -> {});
+        Path out = Files.createDirectories(folder.resolve("out"));
+        ModelOptions options = ModelOptions.of(Task.SEQUENCE_CLASSIFICATION)
+                .withLabels(List.of("x", "y"))
+                .withMultiLabel(true);
+        try (Model model = Models.initialise(from, options)) {
+            TrainedConfig.of(model, null, -1).write(out);
+        }
+        JsonObject json = Json.read(out.resolve("config.json"));
+        assertEquals("multi_label_classification", json.requireString("problem_type"));
+        assertEquals(true, Models.isMultiLabel(out));
+        try (Model model = Models.initialise(out, ModelOptions.of(Task.SEQUENCE_CLASSIFICATION))) {
+            assertEquals(List.of("x", "y"), model.description().labels());
+            assertEquals(true, model.isMultiLabel());
+        }
+    }
+
     private JsonObject written(Path from, Task task) throws IOException {
         ModelOptions options = ModelOptions.of(task);
         Path out = Files.createDirectories(folder.resolve("out"));

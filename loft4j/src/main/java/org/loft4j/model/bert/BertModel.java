@@ -19,7 +19,6 @@ import org.loft4j.nn.Task;
 import org.loft4j.nn.TextEncoder;
 import org.loft4j.nn.TokenEmbeddings;
 import org.loft4j.nn.Weights;
-import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.NativeScope;
 
 /** BERT as a classifier of texts or of tokens; Devlin et al. 2018 (arXiv:1810.04805). */
@@ -43,7 +42,7 @@ public final class BertModel {
         try (NativeScope scope = new NativeScope()) {
             BertConfig settled = BertWeights.settlePooling(config, source);
             Weights weights = BertWeights.read(source, settled, options);
-            return assemble(settled, weights, options.device(), source.path());
+            return assemble(settled, weights, options, source.path());
         }
     }
 
@@ -61,12 +60,12 @@ public final class BertModel {
         try (NativeScope scope = new NativeScope()) {
             BertConfig settled = config.head().pooling() == Pooling.AUTO ? config.withPooling(Pooling.POOLER) : config;
             Weights weights = BertWeights.parameters(settled).random(options);
-            return assemble(settled, weights, options.device(), directory);
+            return assemble(settled, weights, options, directory);
         }
     }
 
     private static EncoderModel assemble(
-            BertConfig config, Weights weights, DeviceSpec device, @Nullable Path directory) {
+            BertConfig config, Weights weights, ModelOptions options, @Nullable Path directory) {
         EncoderConfig sizes = config.encoder();
         HeadConfig head = config.head();
         BertLayout layout = BertWeights.layout(config);
@@ -82,9 +81,10 @@ public final class BertModel {
                 sizes.maxPositions(),
                 sizes.hiddenSize(),
                 weights.matrix(layout.words()).dtype(),
-                device,
+                options.device(),
                 head.labels(),
                 head.pooling(),
+                options.multiLabel(),
                 directory);
         return new EncoderModel(
                 description,

@@ -72,6 +72,7 @@ public final class DebertaModel {
                 options.device(),
                 head.labels(),
                 head.pooling(),
+                options.multiLabel(),
                 directory);
         boolean tokens = head.task() == Task.TOKEN_CLASSIFICATION;
         ClassifierHead.Dense dense = tokens

@@ -77,6 +77,7 @@ public final class DistilBertModel {
                 options.device(),
                 head.labels(),
                 head.pooling(),
+                options.multiLabel(),
                 directory);
         boolean tokens = head.task() == Task.TOKEN_CLASSIFICATION;
         return new EncoderModel(

@@ -83,6 +83,7 @@ public final class Gpt2Model {
                 options.device(),
                 options.labels(),
                 null,
+                options.multiLabel(),
                 directory);
         return new CausalDecoder(new CausalDecoder.Parts(
                 description,

@@ -76,6 +76,7 @@ public final class RobertaModel {
                 options.device(),
                 head.labels(),
                 head.pooling(),
+                options.multiLabel(),
                 directory);
         return new EncoderModel(
                 description,

@@ -135,6 +135,7 @@ public record DecoderAssembly(
                 options.device(),
                 options.labels(),
                 null,
+                options.multiLabel(),
                 directory);
         return new CausalDecoder(new CausalDecoder.Parts(
                 description,

@@ -1,0 +1,69 @@
+package org.loft4j.train;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * How well labels are told of texts that may have several; the scores are those of scikit-learn with {@code zero_division=0}.
+ */
+public final class MultiLabelScore {
+    private final List<ConfusionMatrix> labels = new ArrayList<>();
+    private long texts;
+    private long exact;
+
+    /** @param labels how many there are for a text to have */
+    MultiLabelScore(int labels) {
+        for (int k = 0; k < labels; k++) {
+            this.labels.add(new ConfusionMatrix(2));
+        }
+    }
+
+    /**
+     * Takes in some texts.
+     *
+     * @param expected 1 for the labels that each text has and 0 for the others, row by row
+     * @param told the same as the model tells it
+     */
+    void add(long[] expected, long[] told) {
+        int count = labels.size();
+        for (int from = 0; from < expected.length; from += count) {
+            for (int k = 0; k < count; k++) {
+                labels.get(k).add((int) expected[from + k], (int) told[from + k]);
+            }
+            texts++;
+            exact += Arrays.equals(expected, from, from + count, told, from, from + count) ? 1 : 0;
+        }
+    }
+
+    /** The number of texts. */
+    public long count() {
+        return texts;
+    }
+
+    /** The share of texts of which every label is told right, and none too many (subset accuracy); 0 without texts. */
+    public double accuracy() {
+        return texts == 0 ? 0 : (double) exact / texts;
+    }
+
+    /** {@code F1 = 2·TP / (2·TP + FP + FN)} of all labels of all texts; 0 where no text has one and none is told. */
+    public double microF1() {
+        long right = 0;
+        long wrong = 0;
+        for (ConfusionMatrix label : labels) {
+            right += label.count(1, 1);
+            wrong += label.count(0, 1) + label.count(1, 0);
+        }
+        return right + wrong == 0 ? 0 : 2.0 * right / (2.0 * right + wrong);
+    }
+
+    /** The unweighted mean of the labels' F1; that of a label which no text has, and which is never told, is 0. */
+    public double macroF1() {
+        return labels.stream().mapToDouble(label -> label.f1(1)).average().orElse(0);
+    }
+
+    /** Of each label which texts have it (class 1) and which not (class 0), and what is told of them. */
+    public List<ConfusionMatrix> labels() {
+        return List.copyOf(labels);
+    }
+}

@@ -1,0 +1,39 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import org.junit.jupiter.api.Test;
+
+class MultiLabelScoreTest {
+    /**
+     * By hand, four texts and three labels: label 0 has TP 2, FP 1, FN 0; label 1 TP 1, FP 0, FN 1; label 2 neither occurs nor is told.
+     * Scikit-learn's {@code f1_score(…, average="micro")}, {@code "macro"} and {@code accuracy_score} of these are 3/4, (4/5 + 2/3)/3
+     * and 1/2.
+     */
+    @Test
+    void theScoresAreThoseOfScikitLearn() {
+        MultiLabelScore score = new MultiLabelScore(3);
+        score.add(new long[] {1, 0, 0, 1, 1, 0}, new long[] {1, 0, 0, 1, 0, 0});
+        score.add(new long[] {0, 1, 0, 0, 0, 0}, new long[] {1, 1, 0, 0, 0, 0});
+        assertEquals(4, score.count());
+        assertEquals(0.5, score.accuracy(), 0, "the first text and the last, which has no label");
+        assertEquals(2 * 3.0 / (2 * 3 + 2), score.microF1(), 1e-15);
+        assertEquals((4.0 / 5 + 2.0 / 3 + 0) / 3, score.macroF1(), 1e-15);
+        ConfusionMatrix first = score.labels().get(0);
+        assertEquals(2.0 / 3, first.precision(1), 1e-15);
+        assertEquals(1, first.recall(1), 0);
+        assertEquals(2, first.support(1));
+        assertEquals(0.5, score.labels().get(1).recall(1), 0);
+        assertEquals(0, score.labels().get(2).support(1));
+    }
+
+    @Test
+    void nothingToldOfNothingIsZeroAndNoFault() {
+        MultiLabelScore score = new MultiLabelScore(2);
+        assertEquals(0, score.accuracy(), 0);
+        score.add(new long[] {0, 0}, new long[] {0, 0});
+        assertEquals(1, score.accuracy(), 0);
+        assertEquals(0, score.microF1(), 0);
+        assertEquals(0, score.macroF1(), 0);
+    }
+}
