@@ -83,6 +83,7 @@ final class CombinedNotes {
         return Arrays.asList(
                 own.task(),
                 own.labels(),
+                own.multiLabel(),
                 own.pooling(),
                 own.maxLength(),
                 chat == null ? null : List.of(chat.wrapPrompts(), chat.lossOn(), chat.variables()));

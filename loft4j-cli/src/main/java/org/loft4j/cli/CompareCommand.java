@@ -135,10 +135,10 @@ final class CompareCommand implements Verb {
             names = "--metric",
             paramLabel = "NAME",
             description =
-                    "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1 or perplexity,"
+                    "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1, micro_f1 or perplexity,"
                             + " f1, precision or recall of entities or of the second of two classes, and pearson,"
                             + " spearmanr or mse of regression."
-                            + " Default: accuracy for a classifier, loss for a language model and for regression.")
+                            + " Default: accuracy for a classifier, micro_f1 where a text may have several labels, loss for a language model and for regression.")
     @Nullable
     String metric;
 
@@ -286,7 +286,8 @@ final class CompareCommand implements Verb {
         }
         Path directory = HubAccess.resolve(spec, Objects.requireNonNull(model));
         LearntTask aim = learnt.of(directory, Models.defaultTask(directory));
-        String chosenMetric = metric != null ? metric : aim.hasClasses() ? "accuracy" : "loss";
+        String chosenMetric =
+                metric != null ? metric : aim.multiLabel() ? "micro_f1" : aim.hasClasses() ? "accuracy" : "loss";
         long hiddenSize = Models.hiddenSize(directory);
         ComparisonSettings settings = settings(chosenMetric, hiddenSize);
         for (Contender contender : settings.contenders()) {

@@ -116,7 +116,7 @@ final class DataCheckCommand implements Verb {
         if (read.parts().size() > 1) {
             requireAlike(train, read.parts().get(1).rows(), stops);
         }
-        LearntClasses classes = aim.hasClasses() ? classes(train, aim.modelLabels(), stops) : null;
+        LearntClasses classes = aim.hasClasses() ? classes(train, aim, stops) : null;
         if (classes == null && aim.hasClasses()) {
             return read.with(read.parts(), stops);
         }
@@ -166,16 +166,15 @@ final class DataCheckCommand implements Verb {
         }
     }
 
-    private static @Nullable LearntClasses classes(ScannedRows train, List<String> modelLabels, List<String> stops)
+    private static @Nullable LearntClasses classes(ScannedRows train, LearntTask aim, List<String> stops)
             throws IOException {
         if (train.count() == 0) {
             return null;
         }
         List<String> named = train.shape().classes();
         try {
-            Labels found =
-                    Labels.of(new TreeSet<>(train.labels().keySet()), train.some(), LearntClasses.byName(modelLabels));
-            return LearntClasses.of(found.inOrder(named), named, modelLabels);
+            Labels found = aim.labels(new TreeSet<>(train.labels().keySet()), train.some(), named);
+            return LearntClasses.of(found.inOrder(named), named, aim.modelLabels());
         } catch (DataException e) {
             stops.add(String.valueOf(e.getMessage()));
             return null;

@@ -33,9 +33,16 @@ final class DataFlags {
     @Nullable
     Integer maxLength;
 
-    @Option(names = "--label-column", paramLabel = "NAME", description = "Column of the label. Default: label.")
+    @Option(
+            names = "--label-column",
+            paramLabel = "NAME",
+            description =
+                    "Column of the label, or of the labels where a text may have several. Default: label, or labels.")
     @Nullable
     String labelColumn;
+
+    @Mixin
+    LabelFlags labels = new LabelFlags();
 
     @Mixin
     ColumnFlags columns = new ColumnFlags();
@@ -51,6 +58,7 @@ final class DataFlags {
     /** All but which data it is. */
     void checkColumns(Problems problems) {
         problems.of(() -> columns(false));
+        problems.of(labels::several);
         if (maxLength != null && maxLength < 1) {
             problems.add("max_length must be at least 1, got " + maxLength);
         }

@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.Table;
+import org.loft4j.data.MultiLabelText;
 import org.loft4j.data.Origin;
 import org.loft4j.data.Repetitions;
 import org.loft4j.data.Scores;
@@ -133,8 +134,12 @@ record DataReport(
                         Locale.ROOT, "  labels: numbers from %s to %s%n", range.getMin(), range.getMax()));
             }
         } else if (!labels.isEmpty()) {
-            long all = labels.values().stream().mapToLong(count -> count).sum();
-            Table table = new Table("label", ">count", ">share");
+            // of labels of which a text may have several, the share of the rows
+            boolean several = part.rows().some().stream().anyMatch(MultiLabelText.class::isInstance);
+            long all = several
+                    ? part.rows().count()
+                    : labels.values().stream().mapToLong(count -> count).sum();
+            Table table = new Table("label", ">count", several ? ">share of rows" : ">share");
             labels.entrySet().stream()
                     .limit(LABELS)
                     .forEach(label -> table.row(

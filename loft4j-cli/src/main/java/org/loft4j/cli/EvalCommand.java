@@ -37,7 +37,7 @@ import picocli.CommandLine.Spec;
         description =
                 "Judges a model by rows of text or by images: loss, and accuracy, macro-F1 and Matthews' correlation of a classifier"
                         + " with precision, recall and F1 of each class, Pearson's and Spearman's correlation and the mean squared error of"
-                        + " a regression, or perplexity of a language model.",
+                        + " a regression, exact matches, micro-F1 and macro-F1 of labels of which a text may have several, or perplexity of a language model.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft eval --model models/MiniLM --adapter run --data test.csv",
@@ -101,6 +101,7 @@ final class EvalCommand implements Verb {
             throw new ConfigException(
                     "--skip-faulty-rows is for rows of text; files that are no images are left out in any case");
         }
+        data.labels.requireNone();
         LabeledImages chosen = images.read(DataFlags.images(data.data), data);
         if (!chosen.leftOut().isEmpty()) {
             PrintWriter err = spec.commandLine().getErr();
@@ -117,8 +118,7 @@ final class EvalCommand implements Verb {
         try (Tokenizer tokenizer = loaded.openTokenizer()) {
             Task task = loaded.model().task();
             FaultyRows faulty = faults.rows(spec.commandLine().getErr());
-            boolean regression = loaded.model().isRegression();
-            LearntTask aim = new LearntTask(task, List.of(), regression);
+            LearntTask aim = new LearntTask(task, List.of(), ProblemType.of(loaded.model()));
             DataRows read = faulty.read(data.data, aim.columns(data), "evaluation");
             List<Row> rows = read.rows();
             if (read.blank() > 0) {
@@ -132,9 +132,13 @@ final class EvalCommand implements Verb {
                 case TOKEN_CLASSIFICATION ->
                     Dataset.tokenClassification(some, Objects.requireNonNull(labels), tokenizer, maxLength);
                 default ->
-                    regression
-                            ? Dataset.regression(some, tokenizer, maxLength)
-                            : Dataset.classification(some, Objects.requireNonNull(labels), tokenizer, maxLength);
+                    switch (aim.problem()) {
+                        case REGRESSION -> Dataset.regression(some, tokenizer, maxLength);
+                        case MULTI_LABEL_CLASSIFICATION ->
+                            Dataset.multiLabel(some, Objects.requireNonNull(labels), tokenizer, maxLength);
+                        case SINGLE_LABEL_CLASSIFICATION ->
+                            Dataset.classification(some, Objects.requireNonNull(labels), tokenizer, maxLength);
+                    };
             };
             FaultyRows.Kept kept = faulty.encode(rows, encoder, "evaluation");
             Evaluator.requireFits(loaded.model(), kept.dataset(), "evaluation");
@@ -164,9 +168,10 @@ final class EvalCommand implements Verb {
             throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         ConfusionMatrix confusion = evaluation.confusion();
-        ClassScores classes = confusion == null
-                ? null
-                : new ClassScores(confusion, loaded.model().description().labels());
+        List<String> names = loaded.model().description().labels();
+        ClassScores classes = confusion != null
+                ? ClassScores.of(confusion, names)
+                : evaluation.labels() != null ? ClassScores.of(evaluation.labels(), names) : null;
         if (common.json) {
             Map<String, Object> tree = new LinkedHashMap<>(evaluation.values());
             tree.put("data", data.data.toString());
@@ -174,8 +179,10 @@ final class EvalCommand implements Verb {
             tree.putAll(length);
             tree.put("seconds", evaluation.seconds());
             if (classes != null) {
-                tree.put("classes", classes.classes());
-                tree.put("confusion_matrix", classes.matrix());
+                tree.put("classes", classes.tree());
+            }
+            if (confusion != null) {
+                tree.put("confusion_matrix", ClassScores.matrix(confusion));
             }
             out.println(Json.text(Objects.requireNonNull(Json.finite(tree))));
             return;

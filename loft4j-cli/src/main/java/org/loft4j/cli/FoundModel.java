@@ -12,6 +12,7 @@ import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.HeadLabels;
 import org.loft4j.io.HubException;
 import org.loft4j.io.ModelReference;
+import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedChat;
 import org.loft4j.nn.LoadIn;
@@ -101,6 +102,34 @@ record FoundModel(
         return trainedAs != null
                 ? trainedAs.labels()
                 : adapter == null ? List.of() : HeadLabels.of(directory, adapter, task);
+    }
+
+    /**
+     * Whether a text may have several of the labels. Of an adapter that no training here has left config.json of its model says it.
+     *
+     * @param labels those of {@link #labels}
+     */
+    boolean multiLabel(Task task, List<String> labels) throws IOException {
+        return trainedAs != null
+                ? trainedAs.multiLabel()
+                : task == Task.SEQUENCE_CLASSIFICATION && labels.size() != 1 && Models.isMultiLabel(directory);
+    }
+
+    /**
+     * What the labels of a classifier with several are.
+     *
+     * @param asked what a call says of it, which counts where nothing tells whether they exclude each other; null for nothing
+     */
+    ProblemType problem(Task task, List<String> labels, @Nullable ProblemType asked) throws IOException {
+        if (trainedAs == null
+                && task == Task.SEQUENCE_CLASSIFICATION
+                && asked != null
+                && asked != ProblemType.REGRESSION) {
+            return asked;
+        }
+        return multiLabel(task, labels)
+                ? ProblemType.MULTI_LABEL_CLASSIFICATION
+                : ProblemType.SINGLE_LABEL_CLASSIFICATION;
     }
 
     Pooling pooling() {

@@ -28,16 +28,24 @@ final class LearntFlags {
             converter = Words.OfProblemType.class,
             completionCandidates = WordLists.ProblemTypes.class,
             description =
-                    "What the labels of texts are: single_label_classification (classes), or regression (numbers, of"
-                            + " which the model learns to tell one for each text or pair of texts). Default: regression for a"
-                            + " classifier of texts that has one output in config.json, else single_label_classification.")
+                    "What the labels of texts are: single_label_classification (classes, of which each text has one),"
+                            + " multi_label_classification (labels, of which it may have several, or none), or regression (numbers, of"
+                            + " which the model learns to tell one for each text or pair of texts). Default: what config.json says of"
+                            + " several labels, regression for a classifier of texts that has one output in it, else"
+                            + " single_label_classification.")
     @Nullable
     ProblemType problem;
 
     void check(Problems problems) {
-        if (problem == ProblemType.REGRESSION && asked != null && asked != Task.SEQUENCE_CLASSIFICATION) {
-            problems.add("--problem-type regression is for --task sequence-classification, got --task " + asked.word());
+        if (problem != null && isOfTexts() && asked != null && asked != Task.SEQUENCE_CLASSIFICATION) {
+            problems.add("--problem-type " + problem.word() + " is for --task sequence-classification, got --task "
+                    + asked.word());
         }
+    }
+
+    /** Whether a problem is asked for that classifiers of texts alone have. */
+    private boolean isOfTexts() {
+        return problem != null && problem != ProblemType.SINGLE_LABEL_CLASSIFICATION;
     }
 
     /** Says that labels are numbers where nobody has asked for that: they may be meant as classes. */
@@ -56,7 +64,7 @@ final class LearntFlags {
     }
 
     /**
-     * The task, and what of it the model knows. Who asks for regression asks for a classifier of texts too.
+     * The task, and what of it the model knows. Who asks for regression, or for several labels, asks for a classifier of texts too.
      *
      * @param directory of the model
      * @param usual the task where none is asked for and the directory has no config.json
@@ -65,10 +73,8 @@ final class LearntFlags {
         boolean described = Files.exists(directory.resolve("config.json"));
         Task task = asked != null
                 ? asked
-                : problem == ProblemType.REGRESSION
-                        ? Task.SEQUENCE_CLASSIFICATION
-                        : described ? Models.defaultTask(directory) : usual;
+                : isOfTexts() ? Task.SEQUENCE_CLASSIFICATION : described ? Models.defaultTask(directory) : usual;
         LearntTask known = LearntTask.of(directory, task);
-        return problem == null ? known : new LearntTask(task, known.modelLabels(), problem == ProblemType.REGRESSION);
+        return problem == null ? known : new LearntTask(task, known.modelLabels(), problem);
     }
 }

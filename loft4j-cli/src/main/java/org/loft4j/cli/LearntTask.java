@@ -3,8 +3,13 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import org.loft4j.ConfigException;
+import org.loft4j.DataException;
 import org.loft4j.data.Columns;
+import org.loft4j.data.Labels;
+import org.loft4j.data.Row;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Task;
 import org.loft4j.train.TrainConfig;
@@ -13,30 +18,50 @@ import org.loft4j.train.TrainConfig;
  * What is learnt of rows.
  *
  * @param modelLabels the classes that the model knows, which are kept if the rows have no others; empty for none
- * @param regression whether the labels of texts are numbers that are learnt as such
+ * @param problem what the labels of texts are; a class each for all other tasks
  */
-record LearntTask(Task task, List<String> modelLabels, boolean regression) {
+record LearntTask(Task task, List<String> modelLabels, ProblemType problem) {
     LearntTask {
         modelLabels = List.copyOf(modelLabels);
     }
 
     /** A task whose labels are classes. */
     static LearntTask of(Task task) {
-        return new LearntTask(task, List.of(), false);
+        return new LearntTask(task, List.of(), ProblemType.SINGLE_LABEL_CLASSIFICATION);
     }
 
-    /** As a directory's model has it: one of a single output for a text goes on with numbers. */
+    /** As a directory's model has it: one of a single output for a text goes on with numbers, one of several labels with those. */
     static LearntTask of(Path directory, Task task) throws IOException {
         return new LearntTask(
                 task,
                 task.isClassification() ? Models.labels(directory) : List.of(),
-                task == Task.SEQUENCE_CLASSIFICATION && Models.isRegression(directory));
+                task != Task.SEQUENCE_CLASSIFICATION
+                        ? ProblemType.SINGLE_LABEL_CLASSIFICATION
+                        : Models.isRegression(directory)
+                                ? ProblemType.REGRESSION
+                                : Models.isMultiLabel(directory)
+                                        ? ProblemType.MULTI_LABEL_CLASSIFICATION
+                                        : ProblemType.SINGLE_LABEL_CLASSIFICATION);
+    }
+
+    /** Whether the labels of texts are numbers that are learnt as such. */
+    boolean regression() {
+        return problem == ProblemType.REGRESSION;
+    }
+
+    /** Whether a text may have several labels, or none. */
+    boolean multiLabel() {
+        return problem == ProblemType.MULTI_LABEL_CLASSIFICATION;
     }
 
     /** Which columns are read. */
     Columns columns(DataFlags data) {
+        if (multiLabel()) {
+            return data.columns(false).withSeveral(data.labels.several());
+        }
+        data.labels.requireNone();
         Columns columns = data.columns(task == Task.SEQUENCE_CLASSIFICATION);
-        return regression ? columns.withScores() : columns;
+        return regression() ? columns.withScores() : columns;
     }
 
     /**
@@ -45,15 +70,28 @@ record LearntTask(Task task, List<String> modelLabels, boolean regression) {
      * @throws ConfigException that names the setting
      */
     void require(TrainConfig config) {
-        String fault = regression ? config.problemOfRegression() : null;
+        String fault = regression() ? config.problemOfRegression() : multiLabel() ? config.problemOfMultiLabel() : null;
         if (fault != null) {
             throw new ConfigException(fault);
         }
     }
 
+    /**
+     * The classes that rows have. Where a text may have several, those that the data declare and no row has are among them.
+     *
+     * @param found in the rows
+     * @param rows one at least
+     * @param declared names that the data give; empty where they give none
+     */
+    Labels labels(SortedSet<String> found, List<? extends Row> rows, List<String> declared) throws DataException {
+        SortedSet<String> all = new TreeSet<>(found);
+        all.addAll(multiLabel() ? declared : List.of());
+        return Labels.of(all, rows, LearntClasses.byName(modelLabels));
+    }
+
     /** Whether rows are learnt by classes. */
     boolean hasClasses() {
-        return task.isClassification() && !regression;
+        return task.isClassification() && !regression();
     }
 
     /** The name of the one output of a regression: the model's, if it has a single one. */

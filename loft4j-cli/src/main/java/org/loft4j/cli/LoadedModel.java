@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -59,17 +60,19 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
                     named == null || ofAdapter == null ? directory : ofAdapter,
                     "is for " + task.word() + ", and writes no text: that takes a language model");
         }
+        List<String> labels = found.labels(task);
         Model model = Models.open(
                 directory,
                 new ModelOptions(
                         task,
-                        found.labels(task),
+                        labels,
                         found.pooling(),
                         place.dtype(),
                         place.device(),
                         loadIn,
                         found.inFull(loadIn),
                         false,
+                        found.multiLabel(task, labels),
                         0));
         LoraAdapter adapter = null;
         try {

@@ -23,6 +23,7 @@ import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.ImageClassifier;
 import org.loft4j.infer.TextClassifier;
+import org.loft4j.infer.TextLabeler;
 import org.loft4j.infer.TextScorer;
 import org.loft4j.infer.TokenClassifier;
 import org.loft4j.nn.Task;
@@ -39,7 +40,8 @@ import picocli.CommandLine.Spec;
         description =
                 "Classifies texts: those of --text, of a file, or the lines of standard input; or images, those of --image or"
                         + " of a folder. Prints label, probability and text, with tabs between, and the second text of a pair; of a model with"
-                        + " one output, of regression or a reranker, its number in place of label and probability; within a text \\t, \\n, \\r and \\\\ stand for tab,"
+                        + " one output, of regression or a reranker, its number in place of label and probability; of a model of several labels a text those whose probability is above 0.5, and their"
+                        + " probabilities, with commas between; within a text \\t, \\n, \\r and \\\\ stand for tab,"
                         + " line ends and backslash. What is done is printed while the rest is read and classified.",
         footerHeading = "%nExamples:%n",
         footer = {
@@ -221,6 +223,21 @@ final class PredictCommand implements Verb {
                             new ScoreLines(spec.commandLine().getOut())::print);
                 }
                 tellOfCuts(scorer.textsCut(), length);
+                return;
+            }
+            if (loaded.model().isMultiLabel()) {
+                TextLabeler labeler = new TextLabeler(loaded.model(), tokenizer, length, batchSize);
+                long count = count(labeler::hasTokens);
+                try (AskedTexts asked = read(labeler::hasTokens)) {
+                    classify(
+                            asked,
+                            count,
+                            some -> judge(loaded, some, labeler::label, labeler::labelPairs),
+                            new LabelLines(
+                                    spec.commandLine().getOut(),
+                                    loaded.model().description().labels())::print);
+                }
+                tellOfCuts(labeler.textsCut(), length);
                 return;
             }
             TextClassifier classifier = new TextClassifier(loaded.model(), tokenizer, length, batchSize);

@@ -4,13 +4,23 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import org.loft4j.ConfigException;
+import org.loft4j.nn.Model;
 
 /** What the labels of texts are, in the words of Transformers' {@code problem_type}. */
 enum ProblemType {
     /** Classes, of which each text has one. */
     SINGLE_LABEL_CLASSIFICATION,
+    /** Labels, of which each text may have several, or none. */
+    MULTI_LABEL_CLASSIFICATION,
     /** Numbers. */
     REGRESSION;
+
+    /** Of a model that is open. */
+    static ProblemType of(Model model) {
+        return model.isRegression()
+                ? REGRESSION
+                : model.isMultiLabel() ? MULTI_LABEL_CLASSIFICATION : SINGLE_LABEL_CLASSIFICATION;
+    }
 
     /** Reads a name such as {@code regression} or {@code single-label-classification}, in any case. */
     static ProblemType parse(String name) {

@@ -5,6 +5,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Encoded;
 import org.loft4j.data.Row;
@@ -32,8 +35,14 @@ record RowInspection(int number, long line, List<Example> examples, Truncations 
      * An example.
      *
      * @param label the class of a classifier's row, or the number of a regression's; empty for a language model
+     * @param labels of a row that may have several; null for all else
      */
-    record Example(List<Token> tokens, String label) {
+    record Example(
+            List<Token> tokens, String label, @Nullable List<String> labels) {
+        Example(List<Token> tokens, String label) {
+            this(tokens, label, null);
+        }
+
         long learnt() {
             return tokens.stream().filter(Token::loss).count();
         }
@@ -53,9 +62,19 @@ record RowInspection(int number, long line, List<Example> examples, Truncations 
             String label = dataset.isRegression()
                     ? Float.toString(dataset.score(i))
                     : dataset.isClassification() ? labels.get((int) encoded.labels()[0]) : "";
-            examples.add(new Example(tokens(encoded, !label.isEmpty(), tokenizer), label));
+            List<String> several = dataset.isMultiLabel() ? labels(dataset, i, labels) : null;
+            boolean classifier = several != null || !label.isEmpty();
+            examples.add(new Example(tokens(encoded, classifier, tokenizer), label, several));
         }
         return new RowInspection(number, row.origin().line(), examples, dataset.truncations());
+    }
+
+    private static List<String> labels(Dataset dataset, int index, List<String> names) {
+        float[] has = Objects.requireNonNull(dataset.batch(new int[] {index}, 0).scores());
+        return IntStream.range(0, has.length)
+                .filter(k -> has[k] == 1)
+                .mapToObj(names::get)
+                .toList();
     }
 
     private static List<Token> tokens(Encoded encoded, boolean classifier, Tokenizer tokenizer) {
@@ -96,6 +115,9 @@ record RowInspection(int number, long line, List<Example> examples, Truncations 
             if (!example.label().isEmpty()) {
                 one.put("label", example.label());
             }
+            if (example.labels() != null) {
+                one.put("labels", example.labels());
+            }
             StringBuilder text = new StringBuilder();
             List<Map<String, Object>> tokens = new ArrayList<>();
             for (Token token : example.tokens()) {
@@ -133,7 +155,13 @@ record RowInspection(int number, long line, List<Example> examples, Truncations 
                                 + (cut.completions() > 0 ? ", the end of an answer among them" : ""));
         for (Example example : examples) {
             made.append('\n').append(example.tokens().size()).append(" tokens");
-            made.append(example.label().isEmpty() ? ", loss on " + example.learnt() : ", label " + example.label());
+            List<String> labels = example.labels();
+            made.append(
+                    labels != null
+                            ? ", " + (labels.isEmpty() ? "no label" : "labels " + String.join(", ", labels))
+                            : example.label().isEmpty()
+                                    ? ", loss on " + example.learnt()
+                                    : ", label " + example.label());
             made.append('\n');
             boolean shade = false;
             for (Token token : example.tokens()) {

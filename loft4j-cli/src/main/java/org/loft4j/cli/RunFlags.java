@@ -46,8 +46,9 @@ final class RunFlags {
             paramLabel = "NAME",
             completionCandidates = WordLists.Scores.class,
             description =
-                    "What tells the best evaluation: loss, accuracy, macro_f1, matthews, perplexity, of entities or the second of two classes precision, recall or f1, or of regression pearson, spearmanr or mse. Default: ${DEFAULT-VALUE}.")
-    String metricForBest = "loss";
+                    "What tells the best evaluation: loss, accuracy, macro_f1, matthews, perplexity, of entities or the second of two classes precision, recall or f1, of several labels a text micro_f1, or of regression pearson, spearmanr or mse. Default: loss; micro_f1 where a text may have several labels.")
+    @Nullable
+    String metricForBest;
 
     @Option(
             names = "--load-best",
@@ -126,7 +127,7 @@ final class RunFlags {
         if (stopDeadline < 0) {
             problems.add("stop_deadline must be at least 0, got " + stopDeadline);
         }
-        if (!TrainConfig.METRICS.contains(metric())) {
+        if (metricForBest != null && !TrainConfig.METRICS.contains(metric())) {
             problems.add("metric_for_best_model must be one of " + String.join(", ", TrainConfig.METRICS) + ", got "
                     + metricForBest);
         }
@@ -156,14 +157,21 @@ final class RunFlags {
     /** Hugging Face's trainers know the scores by the names that they have in the log, too. */
     private String metric() {
         String prefix = "eval_";
+        if (metricForBest == null) {
+            return "loss";
+        }
         return metricForBest.startsWith(prefix) ? metricForBest.substring(prefix.length()) : metricForBest;
     }
 
-    void apply(TrainConfig.Builder config) {
+    /** @param problem what the labels of texts are; null where nothing says it */
+    void apply(TrainConfig.Builder config, @Nullable ProblemType problem) {
         config.seed(seed)
                 .saveSteps(saveSteps)
                 .saveTotalLimit(saveTotalLimit)
-                .metricForBest(metric())
+                .metricForBest(
+                        problem == ProblemType.MULTI_LABEL_CLASSIFICATION && metricForBest == null
+                                ? "micro_f1"
+                                : metric())
                 .loadBestAtEnd(loadBest)
                 .earlyStoppingPatience(earlyStoppingPatience)
                 .saveInBackground(saveInBackground)

@@ -18,6 +18,7 @@ import org.loft4j.data.DataReference;
 import org.loft4j.data.DataRows;
 import org.loft4j.data.LabeledText;
 import org.loft4j.data.Message;
+import org.loft4j.data.MultiLabelText;
 import org.loft4j.data.Row;
 import org.loft4j.data.TaggedWords;
 
@@ -117,6 +118,8 @@ record ScannedRows(
             some.putIfAbsent(row.getClass(), row);
             if (row instanceof LabeledText labeled) {
                 labels.merge(labeled.label(), 1L, Long::sum);
+            } else if (row instanceof MultiLabelText several) {
+                several.labels().forEach(label -> labels.merge(label, 1L, Long::sum));
             } else if (row instanceof TaggedWords tagged) {
                 tagged.tags().forEach(tag -> labels.merge(tag, 1L, Long::sum));
             } else if (row instanceof Conversation conversation) {

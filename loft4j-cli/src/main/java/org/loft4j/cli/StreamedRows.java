@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.SortedSet;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -52,13 +53,15 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
         RowSource source = split ? all.where(heldOut.negate()) : all;
         LearntClasses classes = null;
         if (learnt.hasClasses()) {
-            Labels own = Labels.of(scan, LearntClasses.byName(learnt.modelLabels()));
+            SortedSet<String> found = Labels.namesIn(scan.heldOut());
+            found.addAll(scan.labels());
+            Labels own = learnt.labels(found, scan.first(), all.classes());
             classes = LearntClasses.of(own.inOrder(all.classes()), all.classes(), learnt.modelLabels());
         }
         String shape = Quantities.of(scan.rows() + scan.heldOut().size(), "row") + " of " + all.columns()
                 + " (--format " + all.format().word() + ") in " + data.data.shown() + ", read as they are learnt"
                 + TrainingRows.blank(all.blank())
-                + (classes == null ? "" : TrainingRows.alone(scan.labels()))
+                + (classes == null || learnt.multiLabel() ? "" : TrainingRows.alone(scan.labels()))
                 + (split && classes != null
                         ? TrainingRows.heldOutAlone("rows", scan.labels(), Labels.namesIn(scan.heldOut()))
                         : "");

@@ -197,10 +197,12 @@ final class TaskFlags {
                 directory,
                 options,
                 compared,
-                options.task() == Task.SEQUENCE_CLASSIFICATION
-                                && options.labels().size() > 1
-                        ? "accuracy"
-                        : "loss",
+                options.multiLabel()
+                        ? "micro_f1"
+                        : options.task() == Task.SEQUENCE_CLASSIFICATION
+                                        && options.labels().size() > 1
+                                ? "accuracy"
+                                : "loss",
                 described);
     }
 }

@@ -166,23 +166,24 @@ final class TrainCommand implements Verb {
     }
 
     TrainConfig config() {
-        return settings().build();
+        return settings(learnt.problem).build();
     }
 
     /** With the rate of the model's width, if none is given. */
-    private TrainConfig config(Path directory) throws IOException {
-        TrainConfig.Builder config = settings();
+    private TrainConfig config(Path directory, LearntTask aim) throws IOException {
+        TrainConfig.Builder config = settings(aim.problem());
         if (optimizer.learningRate == null && method.method.scalesWithWidth()) {
             config.learningRate(method.method.learningRate(Models.hiddenSize(directory)));
         }
         return config.build();
     }
 
-    private TrainConfig.Builder settings() {
+    /** @param problem what the labels of texts are; null where nothing says it */
+    private TrainConfig.Builder settings(@Nullable ProblemType problem) {
         TrainConfig.Builder config = TrainConfig.builder(method.method);
         optimizer.apply(config);
         length.apply(config);
-        run.apply(config);
+        run.apply(config, problem);
         watch.apply(config);
         return config;
     }
@@ -194,8 +195,8 @@ final class TrainCommand implements Verb {
     @Override
     public int run() throws IOException {
         TrainingStart start = TrainingStart.of(model, learnt, shape(), run.output);
-        TrainConfig config = config(start.directory());
         LearntTask aim = start.aim();
+        TrainConfig config = config(start.directory(), aim);
         aim.require(config);
         Task task = aim.task();
         if (task == Task.IMAGE_CLASSIFICATION) {
@@ -251,7 +252,7 @@ final class TrainCommand implements Verb {
                     load,
                     MemoryPlan.Attention.of(start.directory()),
                     rows);
-            Budget budget = new Budget(options.device(), shapes, plan, settings());
+            Budget budget = new Budget(options.device(), shapes, plan, settings(null));
             MemoryEstimate estimate = budget.check(run.maxMemory());
             budget.warn(estimate, err());
             return estimate;
@@ -272,6 +273,7 @@ final class TrainCommand implements Verb {
 
     private int runOnImages(TrainingStart start, TrainConfig config) throws IOException {
         TrainingImages.requireNoFlagsOfTexts(stream, faults);
+        data.labels.requireNone();
         TrainingImages rows =
                 TrainingImages.read(data, images, eval, start.aim().modelLabels(), run.seed);
         start.require(rows.classes(), err());

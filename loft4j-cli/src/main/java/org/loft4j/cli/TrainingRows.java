@@ -18,6 +18,7 @@ import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.LabeledText;
 import org.loft4j.data.Labels;
+import org.loft4j.data.MultiLabelText;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.Row;
 import org.loft4j.data.Scores;
@@ -77,9 +78,9 @@ record TrainingRows(
         LearntClasses classes = null;
         String shape = shape(read, data.data) + (held == null ? "" : blank(held.blank(), "held-out blank text"));
         if (learnt.hasClasses()) {
-            Labels own = Labels.of(train, LearntClasses.byName(learnt.modelLabels()));
+            Labels own = learnt.labels(Labels.namesIn(train), train, read.classes());
             classes = LearntClasses.of(own.inOrder(read.classes()), read.classes(), learnt.modelLabels());
-            shape += alone(Labels.namesIn(train));
+            shape += learnt.multiLabel() ? "" : alone(Labels.namesIn(train));
         }
         if (eval == null && evalShare > 0) {
             TrainTestSplit<Row> split = TrainTestSplit.byHash(train, evalShare, seed);
@@ -109,7 +110,8 @@ record TrainingRows(
     }
 
     private static boolean isPair(Row row) {
-        return row instanceof LabeledText text && text.textPair() != null;
+        return (row instanceof LabeledText text && text.textPair() != null)
+                || (row instanceof MultiLabelText several && several.textPair() != null);
     }
 
     private static String shape(DataRows read, DataReference data) {
@@ -168,7 +170,9 @@ record TrainingRows(
 
     /** How the model is opened for them. */
     ModelOptions options(ModelOptions others) {
-        return others.withLabels(labelNames()).withNewClasses(classes != null && classes.anew());
+        return others.withLabels(labelNames())
+                .withMultiLabel(learnt.multiLabel())
+                .withNewClasses(classes != null && classes.anew());
     }
 
     /** Says what was read, and what becomes of the classes that the model knows. */
@@ -182,7 +186,10 @@ record TrainingRows(
             err.println("loft: " + classes.told());
         }
         // numbers with decimals are seldom meant as classes
-        if (classes != null && learnt.task() == Task.SEQUENCE_CLASSIFICATION && areNumbers(labelNames())) {
+        if (classes != null
+                && learnt.task() == Task.SEQUENCE_CLASSIFICATION
+                && !learnt.multiLabel()
+                && areNumbers(labelNames())) {
             err.println("loft: the labels are numbers, and are learnt as "
                     + labelNames().size() + " classes; --problem-type regression learns them as numbers");
         }
@@ -268,6 +275,9 @@ record TrainingRows(
         }
         if (classes != null) {
             Labels labels = classes.labels();
+            if (learnt.multiLabel()) {
+                return Dataset.multiLabel(rows, labels, tokenizer, maxLength);
+            }
             return task() == Task.TOKEN_CLASSIFICATION
                     ? Dataset.tokenClassification(rows, labels, tokenizer, maxLength)
                     : Dataset.classification(rows, labels, tokenizer, maxLength);

@@ -60,13 +60,22 @@ record TrainingStart(
         // an adapter that says what it was trained for has a head already, for as many classes as are known
         boolean headed = trained != null || !ofIts.isEmpty();
         boolean numbers = headed ? task == Task.SEQUENCE_CLASSIFICATION && known.size() == 1 : usual.regression();
-        if (learnt.problem != null && numbers != (learnt.problem == ProblemType.REGRESSION)) {
+        ProblemType problem = numbers
+                ? ProblemType.REGRESSION
+                : !headed ? usual.problem() : found.problem(task, known, learnt.problem);
+        if (learnt.problem != null && problem != learnt.problem) {
             throw new ConfigException(
                     "--problem-type " + learnt.problem.word() + " is asked for, and the adapter " + ofAdapter
-                            + " was trained for " + (numbers ? "numbers" : task.word() + " of " + some(known))
+                            + " was trained for "
+                            + (numbers
+                                    ? "numbers"
+                                    : (problem == ProblemType.MULTI_LABEL_CLASSIFICATION
+                                                    ? "several labels a text, "
+                                                    : task.word() + " of ")
+                                            + some(known))
                             + ": leave --problem-type out, or train a new adapter");
         }
-        return new TrainingStart(found, new LearntTask(task, known, numbers), adapter);
+        return new TrainingStart(found, new LearntTask(task, known, problem), adapter);
     }
 
     Path directory() {

@@ -175,7 +175,11 @@ final class Verification {
             case CAUSAL_LM -> Losses.causalLm(logits, labels);
             case TOKEN_CLASSIFICATION -> Losses.tokenClassification(logits, labels);
             case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION ->
-                model.isRegression() ? Losses.regression(logits, labels) : Losses.classification(logits, labels);
+                model.isRegression()
+                        ? Losses.regression(logits, labels)
+                        : model.isMultiLabel()
+                                ? Losses.multiLabel(logits, labels)
+                                : Losses.classification(logits, labels);
         };
     }
 

@@ -68,10 +68,12 @@ class RegressionEdgesTest {
         assertTrue(
                 task.err().contains("--problem-type regression is for --task sequence-classification, got"),
                 task.err());
-        Captured several = calls().train(model, rows, "--problem-type", "multi_label_classification");
+        Captured several = calls().train(model, rows, "--problem-type", "several");
         assertEquals(2, several.status());
         assertTrue(
-                several.err().contains("problem_type must be one of single_label_classification, regression, got"),
+                several.err()
+                        .contains(
+                                "problem_type must be one of single_label_classification, multi_label_classification, regression, got"),
                 several.err());
         Captured metric = calls().train(model, rows, "--eval-data", rows.toString(), "--metric-for-best", "accuracy");
         assertEquals(2, metric.status());

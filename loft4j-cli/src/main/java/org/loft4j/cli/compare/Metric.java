@@ -8,7 +8,7 @@ public final class Metric {
 
     /** Whether it is a share that people give in percent. */
     public static boolean isShare(String metric) {
-        return metric.equals("accuracy") || metric.equals("macro_f1");
+        return metric.equals("accuracy") || metric.equals("macro_f1") || metric.equals("micro_f1");
     }
 
     /** As a heading: {@code accuracy %}. */
@@ -17,7 +17,7 @@ public final class Metric {
     }
 
     public static String title(String metric) {
-        return metric.equals("macro_f1") ? "macro-F1" : metric;
+        return metric.equals("macro_f1") || metric.equals("micro_f1") ? metric.substring(0, 5) + "-F1" : metric;
     }
 
     /** A score as a table shows it: in percent with two digits, or with four. */

@@ -1,0 +1,119 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What {@code --problem-type multi_label_classification} refuses. */
+class MultiLabelEdgesTest {
+    @TempDir
+    Path folder;
+
+    private String model = "";
+
+    @BeforeEach
+    void openModel() throws IOException {
+        model = TinyModels.encoder(folder.resolve("model")).toString();
+    }
+
+    private Captured call(String verb, String rows, String... more) {
+        List<String> call = new ArrayList<>(List.of(verb, "--model", model, "--data", rows));
+        if (verb.equals("train")) {
+            call.addAll(List.of("--output", folder.resolve("run").toString(), "--max-steps", "1"));
+        }
+        call.addAll(List.of(more));
+        return Captured.loft(call.toArray(String[]::new));
+    }
+
+    private String file(String name, String text) throws IOException {
+        return Files.writeString(folder.resolve(name), text).toString();
+    }
+
+    private void refused(int status, String words, Captured call) {
+        assertEquals(status, call.status(), call.err());
+        assertTrue(call.err().contains(words), call.err());
+        assertFalse(Files.exists(folder.resolve("run/config.yaml")), "refused, and yet begun");
+    }
+
+    @Test
+    void whatDoesNotGoWithSeveralLabelsIsRefused() throws IOException {
+        String rows = file("rows.csv", "text,labels\nred ball,red|ball\nblue,blue\none,\n");
+        String[] several = {"--problem-type", "multi-label-classification", "--label-separator", "|"};
+        for (String[] more : new String[][] {
+            {
+                "--task",
+                "causal-lm",
+                "--problem-type multi_label_classification is for --task sequence-classification, got"
+            },
+            {"--label-columns", "a,b", "label_separator and label_columns exclude each other"},
+            {"--packing", "blocks", "packing is for language models, but the data is for a classifier"},
+            {"--label-smoothing", "0.1", "label_smoothing_factor is 0.1, and where a text may have several labels"},
+            {"--metric-for-best", "f1", "must be one of loss, accuracy, micro_f1, macro_f1 for this task, got f1"},
+            {"--format", "text", "several labels are those of a text"},
+        }) {
+            List<String> call = new ArrayList<>(List.of(several));
+            call.addAll(List.of(more[0], more[1]));
+            refused(2, more[2], call("train", rows, call.toArray(String[]::new)));
+        }
+        refused(
+                1,
+                "but a table of text cannot hold lists: --label-separator says",
+                call("train", rows, "--problem-type", "multi_label_classification"));
+    }
+
+    /** Nothing of a flag that means nothing. */
+    @Test
+    void flagsOfSeveralLabelsAreRefusedElsewhere() throws IOException {
+        String rows = file("rows.csv", "text,label\nred ball,red\nblue,blue\n");
+        String words = " is for texts that may have several labels: ask for --problem-type multi_label_classification";
+        refused(
+                2,
+                "--label-separator" + words,
+                call("train", rows, "--task", "sequence-classification", "--label-separator", "|"));
+        refused(
+                2,
+                "--label-columns" + words,
+                call("train", rows, "--problem-type", "regression", "--label-columns", "a,b"));
+    }
+
+    @Test
+    void rowsWithFaultsAreToldOrLeftOut() throws IOException {
+        String rows = file(
+                "rows.jsonl",
+                "{\"text\": \"red ball\", \"labels\": [\"red\", \"ball\"]}\n{\"text\": \"blue\", \"labels\": \"blue\"}\n"
+                        + "{\"text\": \"one\", \"labels\": []}\n");
+        String fault = rows + ", line 2: \"labels\" must be an array of names, found the string \"blue\"";
+        String[] several = {"--problem-type", "multi_label_classification"};
+        refused(1, fault, call("train", rows, several));
+        Captured checked =
+                Captured.loft("data", "check", rows, "--model", model, "--problem-type", "multi_label_classification");
+        assertEquals(1, checked.status(), checked.err());
+        assertTrue(checked.out().contains(fault), checked.out());
+        Captured kept = call(
+                "train",
+                rows,
+                "--problem-type",
+                "multi_label_classification",
+                "--skip-faulty-rows",
+                "--method",
+                "lora",
+                "--rank",
+                "2");
+        assertEquals(0, kept.status(), kept.err());
+        String held = file("held.jsonl", "{\"text\": \"green\", \"labels\": [\"green\"]}\n");
+        Captured unknown = Captured.loft(
+                "eval", "--model", model, "--adapter", folder.resolve("run").toString(), "--data", held);
+        assertEquals(1, unknown.status(), unknown.err());
+        assertTrue(
+                unknown.err().contains("label \"green\" is unknown; the labels are \"ball\", \"red\""), unknown.err());
+    }
+}
