@@ -67,6 +67,9 @@ final class InspectCommand implements Verb {
     @Option(names = "--rows", paramLabel = "N", description = "Rows of --data to show. Default: ${DEFAULT-VALUE}.")
     int rows = 3;
 
+    @Mixin(name = "Task")
+    LearntFlags learnt;
+
     @Mixin(name = "Data")
     DataFlags data;
 
@@ -86,6 +89,7 @@ final class InspectCommand implements Verb {
             problems.add("Missing required parameter: 'PATH', or '--data=FILE' with '--model=MODEL'");
         } else if (showsRows()) {
             data.check(problems);
+            learnt.check(problems);
             if (!paths.isEmpty()) {
                 problems.add("--data shows rows, and takes no PATH beside it");
             }
@@ -107,9 +111,8 @@ final class InspectCommand implements Verb {
 
     private int inspectRows(ModelReference reference) throws IOException {
         Path directory = HubAccess.described(spec, reference);
-        Task task = Files.exists(directory.resolve("config.json")) ? Models.defaultTask(directory) : Task.CAUSAL_LM;
-        boolean classifier = task == Task.SEQUENCE_CLASSIFICATION;
-        LearntTask aim = classifier ? LearntTask.of(directory, task) : LearntTask.of(task);
+        LearntTask aim = learnt.of(directory, Task.CAUSAL_LM);
+        boolean classifier = aim.task() == Task.SEQUENCE_CLASSIFICATION;
         TrainingRows all = TrainingRows.read(aim, data, null, 0, 0);
         long most = Files.exists(directory.resolve("config.json")) ? Models.maxPositions(directory) : Long.MAX_VALUE;
         int length = RowLength.of(

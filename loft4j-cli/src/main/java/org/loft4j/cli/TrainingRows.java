@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -78,9 +79,10 @@ record TrainingRows(
         LearntClasses classes = null;
         String shape = shape(read, data.data) + (held == null ? "" : blank(held.blank(), "held-out blank text"));
         if (learnt.hasClasses()) {
-            Labels own = learnt.labels(Labels.namesIn(train), train, read.classes());
+            SortedSet<String> found = Labels.namesIn(train);
+            Labels own = learnt.labels(found, train.subList(0, 1), read.classes());
             classes = LearntClasses.of(own.inOrder(read.classes()), read.classes(), learnt.modelLabels());
-            shape += learnt.multiLabel() ? "" : alone(Labels.namesIn(train));
+            shape += learnt.multiLabel() ? "" : alone(found);
         }
         if (eval == null && evalShare > 0) {
             TrainTestSplit<Row> split = TrainTestSplit.byHash(train, evalShare, seed);

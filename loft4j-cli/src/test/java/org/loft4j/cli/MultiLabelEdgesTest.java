@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -83,6 +85,21 @@ class MultiLabelEdgesTest {
                 2,
                 "--label-columns" + words,
                 call("train", rows, "--problem-type", "regression", "--label-columns", "a,b"));
+    }
+
+    /** A model that has learnt nothing yet says nothing of its rows. */
+    @Test
+    void rowsAreInspectedAsTheyWillBeLearnt() throws IOException {
+        String rows = file("rows.csv", "text,labels\nred ball,red|ball\nblue,blue\none,\n");
+        Captured shown = call(
+                "inspect", rows, "--problem-type", "multi_label_classification", "--label-separator", "|", "--json");
+        assertEquals(0, shown.status(), shown.err());
+        JsonNode tree = new ObjectMapper().readTree(shown.out()).get("rows");
+        assertEquals("[\"ball\",\"red\"]", tree.at("/0/examples/0/labels").toString());
+        assertEquals("[]", tree.at("/2/examples/0/labels").toString());
+        assertFalse(tree.at("/0/examples/0").has("label"), shown.out());
+        Captured task = call("inspect", rows, "--problem-type", "regression", "--task", "causal-lm");
+        assertEquals(2, task.status(), task.err());
     }
 
     @Test

@@ -52,6 +52,12 @@ final class CausalLmRows {
                     .fault("holds words with tags, which a language model does not learn: train a classifier of words"
                             + " (--task token-classification)");
         }
+        if (row instanceof MultiLabelText) {
+            throw row.origin()
+                    .fault(
+                            "holds a text with a list of labels, which a language model does not learn: train a classifier"
+                                    + " (--problem-type multi_label_classification)");
+        }
         if (row instanceof TextPair || (row instanceof LabeledText labeled && labeled.textPair() != null)) {
             throw row.origin()
                     .fault("holds a pair of texts, which a language model does not learn: train a classifier (--task"

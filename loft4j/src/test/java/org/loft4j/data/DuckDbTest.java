@@ -221,6 +221,42 @@ class DuckDbTest {
         return file;
     }
 
+    /** As GoEmotions has them on the hub. */
+    @Test
+    void listsOfNumbersHaveTheNamesThatTheFileGivesThem() throws Exception {
+        Columns lists = Columns.auto().withSeveral(SeveralLabels.lists());
+        String type =
+                "{\"feature\": {\"names\": [\"joy\", \"anger\", \"love\"], \"_type\": \"ClassLabel\"}, \"_type\": \"Sequence\"}";
+        Path file = labelled(
+                "emotions.parquet",
+                "SELECT * FROM (VALUES ('a', [2, 0]::INTEGER[]), ('b', []), ('c', [2])) AS t(text, labels)",
+                "{\"text\": {\"dtype\": \"string\", \"_type\": \"Value\"}, \"labels\": " + type + "}");
+        DataRows read = DataFiles.readRows(DataReference.of(file), lists);
+        assertEquals(
+                List.of(List.of("love", "joy"), List.of(), List.of("love")),
+                read.rows().stream().map(row -> ((MultiLabelText) row).labels()).toList());
+        assertEquals(List.of("joy", "anger", "love"), read.classes(), "one that no row has, too");
+        Path none = labelled(
+                "none.parquet",
+                "SELECT * FROM (VALUES ('a', [1]::INTEGER[]), ('b', NULL)) AS t(text, labels)",
+                "{\"labels\": " + type + "}");
+        String fault = assertThrows(DataException.class, () -> DataFiles.read(DataReference.of(none), lists))
+                .getMessage();
+        assertTrue(fault.endsWith("row 2: \"labels\" must be an array of names, found null"), fault);
+    }
+
+    @Test
+    void columnsOfFlagsAreOfAnyType() throws Exception {
+        Columns flags = Columns.auto().withSeveral(new SeveralLabels(null, List.of("x", "y", "z")));
+        List<Row> rows = DataFiles.read(
+                new DataReference(
+                        "SELECT 'a' AS text, 1::TINYINT AS x, true AS y, 0.0::DOUBLE AS z UNION ALL SELECT 'b', 0, false, 1"),
+                flags);
+        assertEquals(
+                List.of(List.of("x", "y"), List.of("z")),
+                rows.stream().map(row -> ((MultiLabelText) row).labels()).toList());
+    }
+
     @Test
     void numbersOfClassesHaveTheNamesThatTheFileGivesThem() throws Exception {
         String type = "{\"names\": [\"World\", \"Sports\", \"Business\"], \"_type\": \"ClassLabel\"}";

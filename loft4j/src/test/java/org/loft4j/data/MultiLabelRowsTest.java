@@ -10,7 +10,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -183,18 +182,6 @@ class MultiLabelRowsTest {
         assertTrue(plain.getMessage().contains("has no list of labels"), plain.getMessage());
     }
 
-    /** As GoEmotions has them on the hub. */
-    @Test
-    void numbersOfAParquetFileHaveTheNamesThatItGives() throws IOException {
-        ClassNames names =
-                ClassNames.read("{\"info\": {\"features\": {\"labels\": {\"_type\": \"Sequence\", \"feature\":"
-                        + " {\"_type\": \"ClassLabel\", \"names\": [\"joy\", \"anger\", \"love\"]}}}}}");
-        List<Row> rows = new ArrayList<>();
-        new JsonRows(new RowCollector(LISTS, rows::add, null), names)
-                .read("{\"text\": \"a\", \"labels\": [2, 0]}", Origin.MEMORY);
-        assertEquals(List.of(List.of("love", "joy")), labels(rows));
-    }
-
     /** Who has such rows and asks for classes is told what learns them. */
     @Test
     void listsAreNoClassesAndTheMessageSaysWhatTheyAre() throws IOException {
@@ -217,6 +204,18 @@ class MultiLabelRowsTest {
                                         : "has a list of labels, and a classifier learns one class"),
                         message);
             }
+        }
+    }
+
+    @Test
+    void aLanguageModelLearnsNoLists() throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.open(Fixtures.directory("tiny_wordpiece"))) {
+            String message = assertThrows(
+                            DataException.class,
+                            () -> Dataset.causalLm(List.of(new MultiLabelText("the cat", List.of("x"))), tokenizer, 20))
+                    .getMessage();
+            assertTrue(
+                    message.contains("holds a text with a list of labels, which a language model does not"), message);
         }
     }
 
