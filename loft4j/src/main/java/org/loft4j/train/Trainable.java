@@ -135,11 +135,9 @@ public final class Trainable implements AutoCloseable {
             groups.addAll(FactorOptimizers.groups(adapter, config));
             List<NamedParameter> pretrained = new ArrayList<>();
             List<NamedParameter> head = new ArrayList<>();
-            adapter.savedModules().forEach((name, tensor) -> {
-                boolean isNew =
-                        isOnTop(name, model) || model.weights().created().contains(name);
-                (isNew ? head : pretrained).add(new NamedParameter(name, tensor));
-            });
+            adapter.savedModules()
+                    .forEach((name, tensor) ->
+                            (isHead(name, model) ? head : pretrained).add(new NamedParameter(name, tensor)));
             // the rate of some methods' factors is none that a whole matrix under AdamW would bear
             double gentler = Math.min(config.learningRate(), config.headLearningRate());
             addGroups(groups, "pretrained", pretrained, config, gentler);
@@ -163,10 +161,11 @@ public final class Trainable implements AutoCloseable {
         return lora.withModulesToSave(List.copyOf(modules));
     }
 
-    /** Whether a parameter is one of what a classifier has on top of the pretrained model. */
-    private static boolean isOnTop(String name, Model model) {
-        return model.task().isClassification()
+    /** Whether a parameter is one of what a classifier has on top of the pretrained model, or the model's files lacked it. */
+    private static boolean isHead(String name, Model model) {
+        boolean isOnTop = model.task().isClassification()
                 && model.headModules().stream().anyMatch(module -> name.startsWith(module + "."));
+        return isOnTop || model.weights().created().contains(name);
     }
 
     private static Trainable full(Model model, TrainConfig config, NativeHeap.Training heap) {
@@ -183,7 +182,7 @@ public final class Trainable implements AutoCloseable {
         List<NamedParameter> head = new ArrayList<>();
         model.weights().asMap().forEach((name, tensor) -> {
             tensor.set_requires_grad(true);
-            (isOnTop(name, model) ? head : body).add(new NamedParameter(name, tensor));
+            (isHead(name, model) ? head : body).add(new NamedParameter(name, tensor));
         });
         TrainedConfig trainedConfig;
         try {

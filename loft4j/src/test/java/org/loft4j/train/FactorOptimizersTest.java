@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
@@ -128,6 +129,15 @@ class FactorOptimizersTest {
         assertEquals(Map.of("pretrained", 2e-4), ratesOfWhole(Method.LORA, 2e-4, false));
         assertEquals(Map.of("pretrained", 5e-4), ratesOfWhole(Method.LOFT_SGD, 1e-1, false));
         assertEquals(Map.of("head", 5e-4), ratesOfWhole(Method.LORA, 2e-4, true), "it is from random numbers");
+    }
+
+    /** As beside an adapter, where a pooler that the files lacked was learnt ten times as fast. */
+    @Test
+    void whatTheFilesLackedHasTheHeadsRateInFullFineTuningToo() {
+        Map<String, Double> rates = ratesOfWhole(Method.FULL, 2e-4, true);
+        assertEquals(5e-4, rates.get("head"));
+        assertEquals(2e-4, rates.get("model"));
+        assertFalse(ratesOfWhole(Method.FULL, 2e-4, false).containsKey("head"));
     }
 
     private static Map<String, Double> ratesOfWhole(Method method, double rate, boolean created) {
