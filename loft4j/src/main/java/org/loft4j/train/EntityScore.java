@@ -8,7 +8,8 @@ import java.util.Set;
  * How many entities were found, by the measure of the CoNLL tasks (Tjong Kim Sang and De Meulder 2003): an entity counts when
  * its first and last word and its kind are right. Tags are {@code O}, {@code B-KIND} and {@code I-KIND}, or of IOBES also
  * {@code E-KIND} for the last word and {@code S-KIND} for an only one; an {@code I-} or {@code E-} that follows no open entity of its
- * kind begins one, as in seqeval's default mode.
+ * kind begins one, as in seqeval's default mode: so where there is no {@code B-} at all, each run of {@code I-} tags of a kind is an
+ * entity.
  */
 final class EntityScore {
     private final List<String> labels;
@@ -24,7 +25,7 @@ final class EntityScore {
     static boolean fits(List<String> labels) {
         return labels.contains("O")
                 && labels.stream().allMatch(label -> label.equals("O") || label.matches("[BIES]-.+"))
-                && labels.stream().anyMatch(label -> label.matches("[BS]-.+"));
+                && labels.stream().anyMatch(label -> label.matches("[BIS]-.+"));
     }
 
     /** An entity: its words are start … end − 1. */

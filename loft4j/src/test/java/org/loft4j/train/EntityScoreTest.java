@@ -55,11 +55,22 @@ class EntityScoreTest {
         }
     }
 
+    /** IOB1, in which a B- stands only between two entities of a kind, and camembert-ner's tags have none: two of four are found. */
+    @Test
+    void withoutBeginningsARunOfInsidesIsAnEntity() {
+        List<String> labels = List.of("O", "I-LOC", "I-PER");
+        assertTrue(EntityScore.fits(labels));
+        EntityScore score = new EntityScore(labels);
+        score.add(tags(labels, "I-PER I-PER I-LOC O I-LOC"), tags(labels, "I-PER I-PER I-LOC O O"));
+        score.add(tags(labels, "O I-PER"), tags(labels, "I-PER I-PER"));
+        assertEquals(2.0 / 3, score.precision(), 1e-15);
+        assertEquals(2.0 / 4, score.recall(), 1e-15);
+    }
+
     @Test
     void otherLabelsAreNoEntities() {
         assertTrue(EntityScore.fits(LABELS));
         assertFalse(EntityScore.fits(List.of("NOUN", "VERB")));
-        assertFalse(EntityScore.fits(List.of("O", "I-PER")));
         assertFalse(EntityScore.fits(List.of("B-PER", "I-PER")));
         assertFalse(EntityScore.fits(List.of("O", "B-PER", "L-PER", "U-PER")), "BILOU");
     }
