@@ -128,7 +128,12 @@ public final class Demo {
         NativeHeap.trim();
         try (Model model = Models.open(directory, options);
                 TrainingRun run = TrainingRun.open(
-                        model, data.training(), config, settings.adapter(), output(method), OnExisting.OVERWRITE)) {
+                        model,
+                        data.training(),
+                        config,
+                        settings.adapter(method),
+                        output(method),
+                        OnExisting.OVERWRITE)) {
             run.addListener(progress.get());
             DemoListener listener = new DemoListener(System::nanoTime);
             run.addListener(listener);
@@ -190,7 +195,10 @@ public final class Demo {
         Map<String, String> map = new LinkedHashMap<>();
         map.put("model", settings.model().word());
         map.put("methods", settings.methods().stream().map(Method::word).collect(Collectors.joining(", ")));
-        map.put("rank, alpha", settings.rank() + ", " + settings.adapter().alpha());
+        if (settings.methods().stream().anyMatch(Method::usesAdapter)) {
+            map.put("rank", String.valueOf(settings.rank()));
+            map.put("alpha", settings.alpha());
+        }
         map.put("adapted layers", "all linear layers but the head, which is trained in full");
         map.put("training sentences", String.valueOf(sentences));
         map.put(

@@ -3,6 +3,7 @@ package org.loft4j.cli.demo;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
@@ -108,8 +109,24 @@ public record DemoSettings(
                 .build();
     }
 
-    /** The adapter on all linear layers; LoFT does not depend on alpha, LoRA has the usual 2r. */
-    LoraConfig adapter() {
-        return LoraConfig.of(rank, 2.0 * rank, new TargetModules.AllLinear());
+    /** The adapter on all linear layers, with the alpha that a method has where nobody names one. */
+    LoraConfig adapter(Method method) {
+        boolean rslora = method == Method.RSLORA;
+        return LoraConfig.of(rank, LoraConfig.defaultAlpha(rank, rslora), new TargetModules.AllLinear())
+                .withRslora(rslora);
+    }
+
+    /** The alpha of the adapters: of each method, where they differ. */
+    String alpha() {
+        List<Method> adapting = methods.stream().filter(Method::usesAdapter).toList();
+        List<Double> alphas = adapting.stream()
+                .map(method -> adapter(method).alpha())
+                .distinct()
+                .toList();
+        return alphas.size() == 1
+                ? String.valueOf(alphas.get(0))
+                : adapting.stream()
+                        .map(method -> method.title() + " " + adapter(method).alpha())
+                        .collect(Collectors.joining(", "));
     }
 }

@@ -32,8 +32,18 @@ class DemoSettingsTest {
         assertEquals(0, config.weightDecay());
         assertEquals(1, config.maxGradNorm());
         assertEquals(5, config.seed());
-        assertEquals(8, settings(false, null).adapter().alpha());
+        assertEquals(8, settings(false, null).adapter(Method.LORA).alpha());
         assertEquals(0.25, settings(false, 0.25).training(Method.LOFT, 10).learningRate());
+    }
+
+    /** As in a training and a comparison: the scale of rsLoRA falls with the root of the rank. */
+    @Test
+    void rsLoraHasItsOwnAlphaAtEveryRank() {
+        DemoSettings settings = settings(16, Method.LOFT, Method.RSLORA, Method.FULL);
+        assertEquals(8.0 / 4, settings.adapter(Method.RSLORA).scaleOf("layer"));
+        assertEquals(2, settings.adapter(Method.LOFT).scaleOf("layer"));
+        assertEquals("LoFT 32.0, rsLoRA 8.0", settings.alpha());
+        assertEquals("32.0", settings(16, Method.LOFT, Method.LORA).alpha());
     }
 
     @Test
@@ -107,10 +117,18 @@ class DemoSettingsTest {
     }
 
     private static DemoSettings settings(boolean quick, @Nullable Double learningRate) {
+        return settings(quick, learningRate, 4, Method.LOFT, Method.LORA);
+    }
+
+    private static DemoSettings settings(int rank, Method... methods) {
+        return settings(false, null, rank, methods);
+    }
+
+    private static DemoSettings settings(boolean quick, @Nullable Double learningRate, int rank, Method... methods) {
         return new DemoSettings(
                 DemoModel.MINILM,
-                List.of(Method.LOFT, Method.LORA),
-                4,
+                List.of(methods),
+                rank,
                 learningRate,
                 1,
                 quick,
