@@ -44,9 +44,9 @@ final class AlphaPlan implements TaskExperiment.Plan {
 
     @Override
     public Findings findings(TaskResults results) {
-        List<LineChart> charts = new ArrayList<>();
-        LineChart accuracy = chart("test " + Metric.title(results.metric()), Metric.title(results.metric()));
-        LineChart loss = chart("test loss", "loss");
+        List<LineChart> charts = results.scores().stream()
+                .map(score -> chart("test " + Metric.title(score), Metric.title(score)))
+                .toList();
         Map<String, Object> spread = new LinkedHashMap<>();
         for (Method method : List.of(Method.LOFT, Method.LORA)) {
             List<TaskResults.Cell> cells = results.cells().stream()
@@ -60,18 +60,17 @@ final class AlphaPlan implements TaskExperiment.Plan {
                     List<TaskResults.Cell> along = cells.stream()
                             .filter(cell -> cell.entry().rank() == rank && cell.rate() == rate)
                             .toList();
-                    accuracy.line(name, method.title(), line, curve(along, results.metric()));
-                    loss.line(name, method.title(), line, curve(along, "loss"));
-                    line++;
                     Map<String, Double> range = new LinkedHashMap<>();
-                    range.put(results.metric(), range(along, results.metric()));
-                    range.put("loss", range(along, "loss"));
+                    for (int i = 0; i < charts.size(); i++) {
+                        String score = results.scores().get(i);
+                        charts.get(i).line(name, method.title(), line, curve(along, score));
+                        range.put(score, range(along, score));
+                    }
+                    line++;
                     spread.put(name, range);
                 }
             }
         }
-        charts.add(accuracy);
-        charts.add(loss);
         Map<String, Object> values = new LinkedHashMap<>();
         values.put("range_over_alpha", spread);
         values.put("results", results.trees());
@@ -85,7 +84,7 @@ final class AlphaPlan implements TaskExperiment.Plan {
                         "After the last step",
                         results.headings(),
                         results.cells().stream().map(results::row).toList())),
-                new Figure("test score and loss over alpha", charts, 2),
+                new Figure("test " + String.join(" and ", results.scores()) + " over alpha", charts, 2),
                 List.of(
                         "Mean ± standard deviation over the seeds. range_over_alpha in the JSON file is the largest mean over"
                                 + " alpha less the smallest."),

@@ -2,11 +2,14 @@ package org.loft4j.cli.reproduce;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.loft4j.cli.compare.Contender;
 import org.loft4j.cli.compare.Metric;
 import org.loft4j.cli.compare.Sample;
+import org.loft4j.cli.compare.Trial;
 import org.loft4j.cli.report.Curve;
 import org.loft4j.cli.report.Figure;
 import org.loft4j.cli.report.LineChart;
@@ -33,26 +36,30 @@ final class RankPlan implements TaskExperiment.Plan {
     @Override
     public Findings findings(TaskResults results) {
         List<List<String>> best = new ArrayList<>();
-        LineChart score = chart(results.metric());
-        LineChart loss = chart("loss");
+        Set<String> without = new LinkedHashSet<>();
+        List<LineChart> charts = results.scores().stream().map(RankPlan::chart).toList();
         for (Contender contender : contenders()) {
-            Curve scores = new Curve();
-            Curve losses = new Curve();
+            List<Curve> curves = charts.stream().map(chart -> new Curve()).toList();
             for (int rank : ranks()) {
                 // full fine-tuning has no rank: the same result all along
                 boolean adapts = contender.method().usesAdapter();
-                TaskResults.Cell cell = results.best(contender.name(), adapts ? rank : 0);
+                Trial.Entry entry = new Trial.Entry(contender, adapts ? rank : 0);
+                TaskResults.Cell cell = results.best(contender.name(), entry.rank());
                 if (cell == null) {
+                    without.add(entry.title());
                     continue;
                 }
                 if (adapts || rank == ranks().get(0)) {
                     best.add(results.row(cell));
                 }
-                add(scores, rank, cell.over(run -> run.test(results.metric())));
-                add(losses, rank, cell.over(run -> run.test("loss")));
+                for (int i = 0; i < charts.size(); i++) {
+                    String score = results.scores().get(i);
+                    add(curves.get(i), rank, cell.over(run -> run.test(score)));
+                }
             }
-            score.line(contender.title(), scores);
-            loss.line(contender.title(), losses);
+            for (int i = 0; i < charts.size(); i++) {
+                charts.get(i).line(contender.title(), curves.get(i));
+            }
         }
         Map<String, Object> values = new LinkedHashMap<>();
         values.put("results", results.trees());
@@ -63,9 +70,19 @@ final class RankPlan implements TaskExperiment.Plan {
                                 + " tried, each method and rank is shown at the one with the best validation score."),
                 results.described(),
                 List.of(new FindingsTable("At the best learning rate, after the last step", results.headings(), best)),
-                new Figure("test score and loss over the rank", List.of(score, loss), 2),
-                List.of("Mean ± standard deviation over the seeds."),
+                new Figure("test " + String.join(" and ", results.scores()) + " over the rank", charts, 2),
+                notes(without),
                 values);
+    }
+
+    /** @param without what has no row */
+    private static List<String> notes(Set<String> without) {
+        List<String> notes = new ArrayList<>(List.of("Mean ± standard deviation over the seeds."));
+        if (!without.isEmpty()) {
+            notes.add("At no learning rate was every seed trained to its end, so there is no best one: "
+                    + String.join("; ", without) + ".");
+        }
+        return notes;
     }
 
     private static LineChart chart(String score) {

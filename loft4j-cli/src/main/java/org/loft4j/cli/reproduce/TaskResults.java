@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.compare.Metric;
 import org.loft4j.cli.compare.Sample;
@@ -31,6 +32,11 @@ record TaskResults(RealTask task, List<TrialResult> results, Map<String, Object>
 
     String metric() {
         return task.metric();
+    }
+
+    /** Those that are shown: the metric, and the loss where that is another one. */
+    List<String> scores() {
+        return Stream.of(metric(), "loss").distinct().toList();
     }
 
     /** All cells, in the order of the results. */
@@ -73,22 +79,21 @@ record TaskResults(RealTask task, List<TrialResult> results, Map<String, Object>
     /** Headings of {@link #row}. */
     List<String> headings() {
         List<String> headings = new ArrayList<>(HEADINGS);
-        headings.add("test " + Metric.heading(metric()));
-        headings.add("test loss");
+        scores().forEach(score -> headings.add("test " + Metric.heading(score)));
         headings.add("seconds");
         return headings;
     }
 
     List<String> row(Cell cell) {
         int rank = cell.entry().rank();
-        return List.of(
+        List<String> row = new ArrayList<>(List.of(
                 cell.entry().contender().title(),
                 rank == 0 ? "" : String.valueOf(rank),
                 Trial.rateText(cell.rate()),
-                String.valueOf(cell.runs().size()),
-                spread(metric(), cell.over(run -> run.test(metric()))),
-                spread("loss", cell.over(run -> run.test("loss"))),
-                Numbers.fixed(cell.over(run -> run.cost().seconds()).mean(), 1));
+                String.valueOf(cell.runs().size())));
+        scores().forEach(score -> row.add(spread(score, cell.over(run -> run.test(score)))));
+        row.add(Metric.number("%.1f", cell.over(run -> run.cost().seconds()).mean()));
+        return row;
     }
 
     static String spread(String metric, Sample sample) {

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.loft4j.cli.compare.ComparisonData;
 import org.loft4j.cli.compare.Contender;
@@ -22,18 +23,37 @@ class TaskResultsTest {
     private final List<TrialResult> results = new ArrayList<>();
 
     private void run(double rate, double accuracy, double loss) {
+        Map<String, Double> validation = Map.of("accuracy", accuracy, "loss", loss);
+        run("lora", 4, rate, null, validation, Map.of("accuracy", 0.5, "loss", 1.0), 1);
+    }
+
+    private void run(
+            String method,
+            int rank,
+            double rate,
+            @Nullable String failure,
+            Map<String, Double> validation,
+            Map<String, Double> test,
+            double seconds) {
         results.add(new TrialResult(
-                new Trial(Contender.parse("lora"), 4, rate, 0),
-                null,
+                new Trial(Contender.parse(method), rank, rate, 0),
+                failure,
                 Map.of(),
-                Map.of("accuracy", accuracy, "loss", loss),
-                Map.of("accuracy", 0.5, "loss", 1.0),
+                validation,
+                test,
                 false,
                 0L,
-                new TrialResult.Cost(1, 1, 1, 1, 1),
+                new TrialResult.Cost(seconds, 1, 1, 1, 1),
                 new Curve(),
                 List.of(),
                 Map.of()));
+    }
+
+    private TaskResults by(String metric) {
+        Dataset rows = Dataset.classificationIds(List.of(new int[] {3, 4}), new int[] {0});
+        ComparisonData data = new ComparisonData(new TrainData(rows, rows, 0, 16), rows);
+        ModelOptions options = ModelOptions.of(Task.SEQUENCE_CLASSIFICATION);
+        return new TaskResults(new RealTask(Path.of("model"), options, data, metric, Map.of()), results, Map.of());
     }
 
     /** Accuracies of a few hundred rows are often equal. */
@@ -43,13 +63,39 @@ class TaskResultsTest {
         run(1e-3, 0.8, 0.5);
         run(1e-2, 0.7, 0.1);
         for (String metric : List.of("accuracy", "loss")) {
-            Dataset rows = Dataset.classificationIds(List.of(new int[] {3, 4}), new int[] {0});
-            ComparisonData data = new ComparisonData(new TrainData(rows, rows, 0, 16), rows);
-            ModelOptions options = ModelOptions.of(Task.SEQUENCE_CLASSIFICATION);
-            RealTask task = new RealTask(Path.of("model"), options, data, metric, Map.of());
-            TaskResults.Cell best = new TaskResults(task, results, Map.of()).best("lora", 4);
+            TaskResults.Cell best = by(metric).best("lora", 4);
             assertNotNull(best);
             assertEquals(metric.equals("accuracy") ? 1e-3 : 1e-2, best.rate(), metric);
         }
+    }
+
+    @Test
+    void theLossOfALanguageModelIsShownOnce() {
+        run(1e-3, 0.8, 0.5);
+        assertEquals(
+                List.of("method", "rank", "learning rate", "seeds", "test loss", "seconds"),
+                by("loss").headings());
+        TaskResults both = by("accuracy");
+        assertEquals(
+                List.of("method", "rank", "learning rate", "seeds", "test accuracy %", "test loss", "seconds"),
+                both.headings());
+        assertEquals(
+                List.of("LoRA", "4", "1e-3", "1", "50.00", "1.0000", "1.0"),
+                both.row(both.cells().get(0)));
+    }
+
+    /** It was missing without a word. */
+    @Test
+    void aRankAtWhichEveryRateFailedIsToldOf() {
+        Map<String, Double> scores = Map.of("accuracy", 0.8, "loss", 0.5);
+        run("full", 0, 1e-4, null, scores, scores, 1);
+        run("loft", 4, 1e-4, null, scores, scores, 1);
+        run("lora", 4, 1e-1, "not finite", Map.of(), Map.of(), Double.NaN);
+        TaskResults results = by("accuracy");
+        assertEquals("–", results.row(results.of("lora").get(0)).get(6), "seconds");
+        ReproduceSettings settings = new ReproduceSettings(List.of(), List.of(), List.of(4), List.of(), 0, false);
+        assertEquals(
+                "At no learning rate was every seed trained to its end, so there is no best one: LoRA, rank 4.",
+                new RankPlan(settings).findings(results).notes().get(1));
     }
 }
