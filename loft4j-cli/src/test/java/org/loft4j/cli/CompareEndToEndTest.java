@@ -222,7 +222,7 @@ class CompareEndToEndTest {
     }
 
     @Test
-    void labelsByWhichRunsWouldShareADirectoryAreRefused() {
+    void labelsByWhichRunsWouldShareADirectoryOrATitleAreRefused() {
         Path output = directory.resolve("shared");
         Captured call = Captured.loft(callOf(output, List.of("--methods", "full:label=lora-4,lora", "--ranks", "4")));
         assertEquals(2, call.status());
@@ -231,6 +231,14 @@ class CompareEndToEndTest {
                         .contains("methods: full:label=lora-4 and lora:label=LoRA at rank 4 would share the directories"
                                 + " lora-4-…: give one of them another label"),
                 call.err());
+        Captured title = Captured.loft(callOf(output, List.of("--methods", "lora-plus,lora:label=LoRA+")));
+        assertEquals(2, title.status());
+        assertTrue(
+                title.err()
+                        .contains(
+                                "methods: lora-plus:label=LoRA+ and lora:label=LoRA+ would have one title in the table:"
+                                        + " give one of them another label"),
+                title.err());
         assertFalse(Files.exists(output));
     }
 

@@ -16,6 +16,9 @@ import org.loft4j.optim.RefLora;
  *     start of every run
  */
 public record PeerSettings(double loraPlusRatio, int refLoraWarmup) {
+    /** The name of RefLoRA's warm-up in the record of a run. */
+    public static final String REFLORA_WARMUP = "reflora_warmup";
+
     /** The methods as their papers have them. */
     public static PeerSettings defaults() {
         return new PeerSettings(LoraPlus.RATIO, RefLora.WARMUP_STEPS);
@@ -59,7 +62,7 @@ public record PeerSettings(double loraPlusRatio, int refLoraWarmup) {
     public Map<String, Object> toMap() {
         Map<String, Object> map = new LinkedHashMap<>();
         map.put("lora_plus_ratio", loraPlusRatio);
-        map.put("reflora_warmup", refLoraWarmup);
+        map.put(REFLORA_WARMUP, refLoraWarmup);
         return map;
     }
 }

@@ -72,6 +72,13 @@ final class RunCheck {
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
         }
+        if (config.method() == Method.REFLORA && steps <= config.peers().refLoraWarmup()) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "reflora_warmup is " + config.peers().refLoraWarmup() + ", and the run has " + steps
+                            + (steps == 1 ? " step" : " steps")
+                            + ": it is LoRA throughout; a lower reflora_warmup or more steps make it RefLoRA");
+        }
     }
 
     /** What a run begins to train from random numbers; said there, since an adapter that is opened may bring it. */

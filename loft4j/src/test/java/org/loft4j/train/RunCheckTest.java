@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.loft4j.ConfigException;
+import org.loft4j.Logged;
 import org.loft4j.data.Dataset;
 import org.loft4j.nn.Model;
 
@@ -44,6 +45,23 @@ class RunCheckTest {
         TrainConfig config =
                 TinyRun.config(Method.LOFT).maxSteps(3).warmupSteps(4).build();
         assertEquals("warmup_steps must not pass the 3 steps of the run, got 4", problems(TinyRun.data(), config));
+    }
+
+    @Test
+    void aRunThatEndsInRefLorasWarmUpIsSaidToBeLora() {
+        try (Model model = TinyRun.model();
+                Logged logged = new Logged(RunCheck.class)) {
+            TrainConfig.Builder config = TinyRun.config(Method.REFLORA);
+            RunCheck.check(model, TinyRun.data(), config.maxSteps(101).build());
+            RunCheck.check(model, TinyRun.data(), TinyRun.config(Method.LORA).build());
+            assertEquals(List.of(), logged.texts());
+            RunCheck.check(model, TinyRun.data(), config.maxSteps(100).build());
+            assertEquals(
+                    List.of(
+                            "reflora_warmup is 100, and the run has 100 steps: it is LoRA throughout; a lower reflora_warmup"
+                                    + " or more steps make it RefLoRA"),
+                    logged.texts());
+        }
     }
 
     @Test

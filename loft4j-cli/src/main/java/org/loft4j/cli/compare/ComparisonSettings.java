@@ -56,6 +56,7 @@ public record ComparisonSettings(
         requireDistinct(
                 problems, "methods", contenders.stream().map(Contender::name).toList());
         requireOwnDirectories(problems, contenders, ranks);
+        requireOwnTitles(problems, contenders);
         requireDistinct(problems, "seeds", seeds);
         if (contenders.stream().anyMatch(contender -> contender.method().usesAdapter())) {
             requireDistinct(problems, "ranks", ranks);
@@ -106,6 +107,18 @@ public record ComparisonSettings(
                             + entry.name()
                             + "-…: give one of them another label");
                 }
+            }
+        }
+    }
+
+    /** A label may be what a table calls another method: {@code LoRA+}. */
+    private static void requireOwnTitles(List<String> problems, List<Contender> contenders) {
+        Map<String, Contender> known = new HashMap<>();
+        for (Contender contender : contenders) {
+            Contender other = known.putIfAbsent(contender.title(), contender);
+            if (other != null && !other.name().equals(contender.name())) {
+                problems.add("methods: " + other.written() + " and " + contender.written()
+                        + " would have one title in the table: give one of them another label");
             }
         }
     }

@@ -70,8 +70,9 @@ final class ResultStore {
     private static void requireSame(Trial there, Trial.Entry asked) {
         Contender before = there.contender();
         Contender now = asked.contender();
-        boolean sameName =
-                before.name().equals(now.name()) || there.entry().name().equals(asked.name());
+        boolean sameName = before.name().equals(now.name())
+                || before.title().equals(now.title())
+                || there.entry().name().equals(asked.name());
         if (sameName && !before.equals(now)) {
             throw new ConfigException("output_dir holds runs/" + there.name() + " of " + before.written() + ", and "
                     + now.written() + " goes by the same name: give it another label, or use another output directory");

@@ -6,6 +6,7 @@ import java.util.IntSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.loft4j.cli.report.Markdown;
 import org.loft4j.cli.report.Table;
@@ -147,6 +148,7 @@ public final class SummaryTable {
             notes.add("↓ the best learning rate is the lowest that was tried: a lower one may be better still.");
         }
         notes.addAll(unequalSearches(summary));
+        notes.addAll(onlyWarmedUp(summary));
         if (summary.standings().stream().anyMatch(standing -> standing.collapsed() > 0)) {
             notes.add("majority class: the model takes every test row for the same class.");
         }
@@ -195,6 +197,18 @@ public final class SummaryTable {
                     + tried.getMax() + "; summary.csv says how many.");
         }
         return notes;
+    }
+
+    /** RefLoRA does not exist while B is zero: a run that is no longer than its warm-up is another method's. */
+    private static List<String> onlyWarmedUp(Summary summary) {
+        String rows = summary.standings().stream()
+                .filter(standing -> summary.runs(standing).stream().anyMatch(TrialResult::isWarmUpAlone))
+                .map(standing -> standing.entry().title())
+                .collect(Collectors.joining("; "));
+        return rows.isEmpty()
+                ? List.of()
+                : List.of(rows + ": LoRA throughout, since the runs are no longer than RefLoRA's warm-up"
+                        + " (--reflora-warmup).");
     }
 
     private static List<String> pairing(Summary summary) {

@@ -14,7 +14,9 @@ import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Curve;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
+import org.loft4j.optim.RefLora;
 import org.loft4j.train.Method;
+import org.loft4j.train.PeerSettings;
 
 /**
  * What one finished run left.
@@ -80,6 +82,15 @@ public record TrialResult(
     int processes() {
         Object told = machine.get(PROCESSES);
         return told == null ? 0 : Integer.parseInt(told.toString());
+    }
+
+    /** Whether all of its steps were RefLoRA's warm-up, in which it is LoRA. */
+    boolean isWarmUpAlone() {
+        if (trial.contender().method() != Method.REFLORA || loss.isEmpty()) {
+            return false;
+        }
+        Object warmUp = settings.getOrDefault(PeerSettings.REFLORA_WARMUP, RefLora.WARMUP_STEPS);
+        return loss.x().get(loss.x().size() - 1) <= Integer.parseInt(warmUp.toString());
     }
 
     /** A score of the validation data over the steps. */

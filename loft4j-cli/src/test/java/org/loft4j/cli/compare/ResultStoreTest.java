@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Curve;
+import org.loft4j.train.Method;
 
 /** Which finished runs a comparison takes for its own. */
 class ResultStoreTest {
@@ -73,6 +74,10 @@ class ResultStoreTest {
         assertThrows(ConfigException.class, () -> ResultStore.requireAgreement(Map.of(lora, same)));
     }
 
+    private static Contender titled(String name, String title) {
+        return new Contender(name, title, Method.LORA_PLUS, Map.of());
+    }
+
     /** A label that was another one's, at another rank too, and a name that meets a rank. */
     @Test
     void whatGoesByTheNameOfSomethingElseIsRefused(@TempDir Path output) throws IOException {
@@ -95,6 +100,10 @@ class ResultStoreTest {
         assertThrows(
                 ConfigException.class,
                 () -> results.requireSame(List.of(new Trial.Entry(Contender.parse("full:label=x-4"), 0))));
+        assertThrows(
+                ConfigException.class,
+                () -> results.requireSame(List.of(new Trial.Entry(titled("lora-plus", "x"), 4))),
+                "two rows of one title");
         Contender same = Contender.parse("lora:label=x:alpha=64");
         Contender next = Contender.parse("lora:alpha=32:label=y");
         assertDoesNotThrow(() -> results.requireSame(List.of(new Trial.Entry(same, 8), new Trial.Entry(next, 4))));

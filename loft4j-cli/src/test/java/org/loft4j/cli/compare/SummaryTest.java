@@ -21,11 +21,18 @@ class SummaryTest {
     /** Of the data, by the names under which settings have them. */
     private Map<String, Object> data = Map.of();
 
+    /** That each run has. */
+    private int steps;
+
     private void run(String contender, int rank, double rate, long seed, double validation, double test) {
         run(contender, rank, rate, seed, validation, test, 0);
     }
 
     private void run(String contender, int rank, double rate, long seed, double validation, double test, long skipped) {
+        Curve loss = new Curve();
+        for (int step = 1; step <= steps; step++) {
+            loss.add(step, 1);
+        }
         results.add(new TrialResult(
                 new Trial(Contender.parse(contender), rank, rate, seed),
                 null,
@@ -35,7 +42,7 @@ class SummaryTest {
                 false,
                 skipped,
                 new TrialResult.Cost(10, 12, 1000, 1, 1),
-                new Curve(),
+                loss,
                 List.of(),
                 Map.of()));
     }
@@ -210,6 +217,25 @@ class SummaryTest {
         assertTrue(notes.contains("\n3 of 200 test rows are training rows too, and tell what was learnt"), notes);
         assertTrue(notes.contains("\n1 of 50 validation rows are training rows too"), notes);
         assertFalse(notes.contains("validation rows too"), notes);
+    }
+
+    /** What stands there as RefLoRA's is then LoRA's to the last digit. */
+    @Test
+    void runsThatEndInRefLorasWarmUpAreToldOf() {
+        data = Map.of("reflora_warmup", "4");
+        steps = 5;
+        run("reflora", 4, 1e-3, 0, 0.9, 0.9);
+        run("lora", 4, 1e-3, 0, 0.9, 0.9);
+        assertFalse(SummaryTable.text(summary(0L)).contains("warm-up"), SummaryTable.text(summary(0L)));
+        steps = 4;
+        run("reflora", 8, 1e-3, 0, 0.9, 0.9);
+        run("lora", 8, 1e-3, 0, 0.9, 0.9);
+        assertTrue(
+                SummaryTable.footnotes(summary(0L))
+                        .contains(
+                                "RefLoRA, rank 8: LoRA throughout, since the runs are no longer than RefLoRA's warm-up"
+                                        + " (--reflora-warmup)."),
+                SummaryTable.text(summary(0L)));
     }
 
     @Test
