@@ -162,9 +162,16 @@ final class TaskExperiment implements Experiment {
         map.put(
                 "schedule",
                 "linear to 0 after a warm-up over " + Math.round(100 * config.warmupRatio()) + " % of the steps");
-        map.put("learning rate of a new head", config.headLearningRate());
+        boolean classifies = task.options().task().isClassification();
+        if (classifies) {
+            map.put("learning rate of a new head", config.headLearningRate());
+        }
         map.put("weight decay, gradient norm", config.weightDecay() + ", at most " + config.maxGradNorm());
-        map.put("adapted layers", "all linear layers but the head, which is trained in full");
+        map.put(
+                "adapted layers",
+                classifies
+                        ? "all linear layers but the head, which is trained in full"
+                        : "all linear layers but the output embedding");
         map.put("seeds", seeds(settings));
         return map;
     }
