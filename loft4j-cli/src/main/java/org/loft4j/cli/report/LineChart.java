@@ -7,6 +7,7 @@ import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -14,6 +15,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import javax.imageio.ImageIO;
 import org.jspecify.annotations.Nullable;
 import org.knowm.xchart.XYChart;
@@ -40,6 +43,9 @@ public final class LineChart {
 
     /** What the last point is moved by, relative to where it lies: nothing that anyone could see. */
     private static final double UNEVEN = 1e-5;
+
+    /** Of a logarithm. */
+    private static final double ROUNDING = 1e-9;
 
     private static final Color INK = new Color(0x333333);
     private static final Color GRID = new Color(0xE4E4E4);
@@ -169,7 +175,7 @@ public final class LineChart {
                 .width(WIDTH)
                 .height(HEIGHT)
                 .title(title)
-                .xAxisTitle(xTitle)
+                .xAxisTitle(titleOfX())
                 .yAxisTitle(yTitle)
                 .build();
         chart.getStyler()
@@ -207,6 +213,27 @@ public final class LineChart {
             draw(chart, line, colors.getOrDefault(line.method(), INK));
         }
         return chart;
+    }
+
+    /**
+     * With where the points lie, if the axis would not tell: XChart labels powers of ten alone on a logarithmic one, and between
+     * ranks 2 and 8 there is none.
+     */
+    String titleOfX() {
+        TreeSet<Double> points = new TreeSet<>();
+        lines.forEach(line -> points.addAll(line.curve().x()));
+        if (!logX || !marked || points.isEmpty()) {
+            return xTitle;
+        }
+        double labels = Math.floor(Math.log10(points.last()) + ROUNDING)
+                - Math.ceil(Math.log10(points.first()) - ROUNDING)
+                + 1;
+        return labels > 1
+                ? xTitle
+                : xTitle + ": "
+                        + points.stream()
+                                .map(x -> BigDecimal.valueOf(x).stripTrailingZeros().toPlainString())
+                                .collect(Collectors.joining(", "));
     }
 
     /** One colour a method; first those that are fixed. */

@@ -55,6 +55,25 @@ class LineChartTest {
         assertNotEquals(first, Palette.of("mine", Set.of(first)));
     }
 
+    /** One or no power of ten lies among them, and only these have a label. */
+    @Test
+    void pointsThatALogAxisDoesNotLabelStandInItsTitle() {
+        assertEquals("rank: 2, 4", over(2, 4).titleOfX());
+        assertEquals("rank: 1, 4", over(1, 4).titleOfX());
+        assertEquals("rank: 0.0003, 0.001, 0.003", over(3e-3, 3e-4, 1e-3).titleOfX());
+        assertEquals("rank", over(1, 2, 4, 8, 16).titleOfX());
+        assertEquals("rank", over(1e-3, 1e-2).titleOfX());
+        assertEquals("rank", over().titleOfX());
+    }
+
+    private static LineChart over(double... points) {
+        Curve curve = new Curve();
+        for (double x : points) {
+            curve.add(x, 0.5);
+        }
+        return new LineChart("score", "rank", "score").logX().marked().line("LoFT", curve);
+    }
+
     @Test
     void anEmptyChartCanBeDrawn() throws IOException {
         assertTrue(new LineChart("nothing", "x", "y").logX().png().length > 0);
