@@ -72,7 +72,7 @@ final class AblationPlan implements TaskExperiment.Plan {
                 results.described(),
                 List.of(new FindingsTable("After the last step", results.headings(), rows)),
                 new Figure("training loss over the steps", List.of(chart), 1),
-                List.of("Mean ± standard deviation over the seeds."),
+                results.notes(),
                 values);
     }
 }

@@ -85,10 +85,14 @@ final class AlphaPlan implements TaskExperiment.Plan {
                         results.headings(),
                         results.cells().stream().map(results::row).toList())),
                 new Figure("test " + String.join(" and ", results.scores()) + " over alpha", charts, 2),
-                List.of(
-                        "Mean ± standard deviation over the seeds. range_over_alpha in the JSON file is the largest mean over"
-                                + " alpha less the smallest."),
+                notes(results),
                 values);
+    }
+
+    private static List<String> notes(TaskResults results) {
+        List<String> notes = new ArrayList<>(results.notes());
+        notes.add("range_over_alpha in the JSON file is the largest mean over alpha less the smallest.");
+        return notes;
     }
 
     private static LineChart chart(String title, String quantity) {

@@ -71,13 +71,13 @@ final class RankPlan implements TaskExperiment.Plan {
                 results.described(),
                 List.of(new FindingsTable("At the best learning rate, after the last step", results.headings(), best)),
                 new Figure("test " + String.join(" and ", results.scores()) + " over the rank", charts, 2),
-                notes(without),
+                notes(results, without),
                 values);
     }
 
     /** @param without what has no row */
-    private static List<String> notes(Set<String> without) {
-        List<String> notes = new ArrayList<>(List.of("Mean ± standard deviation over the seeds."));
+    private static List<String> notes(TaskResults results, Set<String> without) {
+        List<String> notes = new ArrayList<>(results.notes());
         if (!without.isEmpty()) {
             notes.add("At no learning rate was every seed trained to its end, so there is no best one: "
                     + String.join("; ", without) + ".");

@@ -5,7 +5,9 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.compare.Metric;
@@ -96,6 +98,32 @@ record TaskResults(RealTask task, List<TrialResult> results, Map<String, Object>
         return row;
     }
 
+    /** What a reader must know to read the table. */
+    List<String> notes() {
+        List<String> notes = new ArrayList<>(List.of("Mean ± standard deviation over the seeds."));
+        add(notes, "Could not be trained to their end: ", TrialResult::failure);
+        add(notes, "Steps that moved nothing, for their gradient was not finite: ", TaskResults::skipped);
+        return notes;
+    }
+
+    /** One note of all runs of which there is something to be told. */
+    private void add(List<String> notes, String of, Function<TrialResult, @Nullable String> told) {
+        String runs = results.stream()
+                .filter(run -> told.apply(run) != null)
+                .map(run -> run.trial().entry().title() + ", learning rate "
+                        + Trial.rateText(run.trial().rate()) + ", seed "
+                        + run.trial().seed() + " (" + told.apply(run) + ")")
+                .collect(Collectors.joining("; "));
+        if (!runs.isEmpty()) {
+            notes.add(of + runs + ".");
+        }
+    }
+
+    private static @Nullable String skipped(TrialResult run) {
+        Long steps = run.skippedSteps();
+        return steps == null || steps == 0 ? null : steps.toString();
+    }
+
     static String spread(String metric, Sample sample) {
         String mean = Metric.text(metric, sample.mean());
         return sample.count() < 2 || !Double.isFinite(sample.mean())
@@ -120,6 +148,10 @@ record TaskResults(RealTask task, List<TrialResult> results, Map<String, Object>
             tree.put("test_" + metric(), scores(cell, run -> run.test(metric())));
             tree.put("test_loss", scores(cell, run -> run.test("loss")));
             tree.put("seconds", scores(cell, run -> run.cost().seconds()));
+            tree.put("failures", cell.runs().stream().map(TrialResult::failure).toList());
+            tree.put(
+                    "skipped_steps",
+                    cell.runs().stream().map(TrialResult::skippedSteps).toList());
             trees.add(tree);
         }
         return trees;

@@ -42,7 +42,7 @@ class TaskResultsTest {
                 validation,
                 test,
                 false,
-                0L,
+                failure == null ? 2L : null,
                 new TrialResult.Cost(seconds, 1, 1, 1, 1),
                 new Curve(),
                 List.of(),
@@ -95,7 +95,13 @@ class TaskResultsTest {
         assertEquals("–", results.row(results.of("lora").get(0)).get(6), "seconds");
         ReproduceSettings settings = new ReproduceSettings(List.of(), List.of(), List.of(4), List.of(), 0, false);
         assertEquals(
-                "At no learning rate was every seed trained to its end, so there is no best one: LoRA, rank 4.",
-                new RankPlan(settings).findings(results).notes().get(1));
+                List.of(
+                        "Mean ± standard deviation over the seeds.",
+                        "Could not be trained to their end: LoRA, rank 4, learning rate 1e-1, seed 0 (not finite).",
+                        "Steps that moved nothing, for their gradient was not finite: full fine-tuning, learning rate 1e-4,"
+                                + " seed 0 (2); LoFT, rank 4, learning rate 1e-4, seed 0 (2).",
+                        "At no learning rate was every seed trained to its end, so there is no best one: LoRA, rank 4."),
+                new RankPlan(settings).findings(results).notes());
+        assertEquals(List.of("not finite"), results.trees().get(2).get("failures"));
     }
 }
