@@ -96,7 +96,8 @@ public record Summary(
     }
 
     private static String other(List<TrialResult> results, String metric) {
-        if (!metric.equals("loss")) {
+        // of a regression they are one number
+        if (!metric.equals("loss") && !metric.equals("mse")) {
             return "loss";
         }
         return List.of("accuracy", "pearson").stream()

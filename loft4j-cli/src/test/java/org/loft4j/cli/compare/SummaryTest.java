@@ -238,6 +238,30 @@ class SummaryTest {
                 SummaryTable.text(summary(0L)));
     }
 
+    /** The loss of a regression is its mean squared error. */
+    @Test
+    void besideTheErrorOfARegressionStandsNotTheSameNumberOnceMore() {
+        Map<String, Double> scores = Map.of("loss", 0.25, "mse", 0.25, "pearson", 0.9, "spearmanr", 0.8);
+        results.add(new TrialResult(
+                new Trial(Contender.parse("lora"), 4, 1e-3, 0),
+                null,
+                data,
+                scores,
+                scores,
+                false,
+                0L,
+                new TrialResult.Cost(10, 12, 1000, 1, 1),
+                new Curve(),
+                List.of(),
+                Map.of()));
+        Baseline none = Baseline.of(List.of(), Baseline.DEFAULT);
+        for (Map.Entry<String, String> beside :
+                Map.of("mse", "pearson", "loss", "pearson", "pearson", "loss").entrySet()) {
+            Summary summary = Summary.of(results, beside.getKey(), List.of(0L), none);
+            assertEquals(beside.getValue(), summary.otherMetric(), beside.getKey());
+        }
+    }
+
     @Test
     void picturesHideNoFailedSeed() {
         for (long seed = 0; seed < 2; seed++) {
