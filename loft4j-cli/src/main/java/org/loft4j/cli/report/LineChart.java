@@ -225,14 +225,15 @@ public final class LineChart {
         if (!logX || !marked || points.isEmpty()) {
             return xTitle;
         }
-        double labels = Math.floor(Math.log10(points.last()) + ROUNDING)
-                - Math.ceil(Math.log10(points.first()) - ROUNDING)
-                + 1;
+        double labels =
+                Math.floor(Math.log10(points.last()) + ROUNDING) - Math.ceil(Math.log10(points.first()) - ROUNDING) + 1;
         return labels > 1
                 ? xTitle
                 : xTitle + ": "
                         + points.stream()
-                                .map(x -> BigDecimal.valueOf(x).stripTrailingZeros().toPlainString())
+                                .map(x -> BigDecimal.valueOf(x)
+                                        .stripTrailingZeros()
+                                        .toPlainString())
                                 .collect(Collectors.joining(", "));
     }
 
