@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.train.TrainConfig;
 
@@ -18,7 +19,7 @@ import org.loft4j.train.TrainConfig;
 record BestRate(double rate, double score, Edge edge, int tried) {
     /** Where the best rate lies. */
     enum Edge {
-        /** Others on both sides are worse. */
+        /** Others on both sides were tried. */
         INSIDE,
         /** No smaller one was tried. */
         LOWEST,
@@ -48,7 +49,7 @@ record BestRate(double rate, double score, Edge edge, int tried) {
                         .add(result);
             }
         }
-        int tried = byRate.size();
+        TreeSet<Double> tried = new TreeSet<>(byRate.keySet());
         int most = byRate.values().stream().mapToInt(List::size).max().orElse(0);
         byRate.values().removeIf(some -> some.size() < most);
         if (byRate.isEmpty()) {
@@ -62,7 +63,7 @@ record BestRate(double rate, double score, Edge edge, int tried) {
                         .thenComparingDouble(Candidate::loss)
                         .thenComparingDouble(Candidate::rate))
                 .orElseThrow();
-        return new BestRate(best.rate(), best.score(), edge(byRate, best.rate()), tried);
+        return new BestRate(best.rate(), best.score(), edge(tried, best.rate()), tried.size());
     }
 
     /** A run that failed is worse than any that did not. */
@@ -75,10 +76,11 @@ record BestRate(double rate, double score, Edge edge, int tried) {
         return Double.isNaN(mean) ? worst : mean;
     }
 
-    private static Edge edge(TreeMap<Double, List<TrialResult>> tried, double rate) {
+    /** @param tried those with fewer seeds too, which do not choose */
+    private static Edge edge(TreeSet<Double> tried, double rate) {
         if (tried.size() == 1) {
             return Edge.ALONE;
         }
-        return rate == tried.firstKey() ? Edge.LOWEST : rate == tried.lastKey() ? Edge.HIGHEST : Edge.INSIDE;
+        return rate == tried.first() ? Edge.LOWEST : rate == tried.last() ? Edge.HIGHEST : Edge.INSIDE;
     }
 }

@@ -67,7 +67,7 @@ public final class SummaryTable {
             case LOWEST -> " ↓";
             case HIGHEST -> " ↑";
             case INSIDE -> "";
-            case ALONE -> standing.ratesTried() == 1 && summary.someAreTuned() ? " †" : "";
+            case ALONE -> summary.someAreTuned() ? " †" : "";
         };
     }
 
@@ -80,10 +80,11 @@ public final class SummaryTable {
         String format = Metric.isShare(metric) ? "%+.2f" : "%+.4f";
         String mean = Metric.number(format, scale * difference.mean());
         double half = difference.halfWidth();
-        return Double.isFinite(half)
-                ? mean + " [" + Metric.number(format, scale * (difference.mean() - half)) + ", "
+        String interval = Double.isFinite(half)
+                ? " [" + Metric.number(format, scale * (difference.mean() - half)) + ", "
                         + Metric.number(format, scale * (difference.mean() + half)) + "]"
-                : mean;
+                : "";
+        return mean + interval + (lacksPairs(standing) ? " (of " + difference.count() + ")" : "");
     }
 
     private static String note(Standing standing) {
@@ -222,7 +223,15 @@ public final class SummaryTable {
         }
         return List.of("To " + contender.title() + (contender.method().usesAdapter() ? " at the same rank" : "")
                 + ": mean difference of runs with the same seed, and its 95 % confidence interval by Student's t."
-                + (TrainConfig.largerIsBetter(summary.metric()) ? "" : " A negative difference is better."));
+                + (TrainConfig.largerIsBetter(summary.metric()) ? "" : " A negative difference is better.")
+                + (summary.standings().stream().anyMatch(SummaryTable::lacksPairs)
+                        ? " (of n): only so many of the row's seeds have a run to be paired with."
+                        : ""));
+    }
+
+    private static boolean lacksPairs(Standing standing) {
+        Sample difference = standing.toBaseline();
+        return difference != null && difference.count() < standing.seeds().size();
     }
 
     private static boolean has(Summary summary, BestRate.Edge edge) {

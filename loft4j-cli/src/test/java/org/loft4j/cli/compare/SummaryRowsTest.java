@@ -106,6 +106,8 @@ class SummaryRowsTest {
         Summary summary = Summary.of(results, "accuracy", List.of(0L, 1L), Baseline.of(there(), Baseline.DEFAULT));
         assertEquals(2, summary.standings().get(0).ratesTried());
         assertFalse(SummaryTable.text(summary).contains("†"), SummaryTable.text(summary));
+        assertTrue(SummaryTable.text(summary).contains("1e-3 ↑"), SummaryTable.text(summary));
+        assertNotNull(new SummaryCharts(summary).learningRates());
     }
 
     @Test

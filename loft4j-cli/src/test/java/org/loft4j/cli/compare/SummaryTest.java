@@ -120,6 +120,21 @@ class SummaryTest {
         assertEquals(4.302653 * Math.sqrt(0.0007) / Math.sqrt(3), toFull.halfWidth(), 1e-6);
     }
 
+    /** The difference of the means, which are of other seeds, is another number. */
+    @Test
+    void aDifferenceOfFewerSeedsThanTheRowHasSaysSo() {
+        run("full", 0, 1e-4, 0, 0.9, 0.90);
+        run("full", 0, 1e-4, 1, 0.9, 0.80);
+        for (int seed = 0; seed < 3; seed++) {
+            run("lora", 4, 1e-3, seed, 0.9, seed < 2 ? 0.80 : 0.50);
+        }
+        String text = SummaryTable.text(summary(0L));
+        assertTrue(text.contains(" -5.00 [-68.53, +58.53] (of 2)"), text);
+        assertTrue(text.contains("(of n): only so many of the row's seeds have a run to be paired with."), text);
+        run("full", 0, 1e-4, 2, 0.9, 0.50);
+        assertFalse(SummaryTable.text(summary(0L)).contains("(of "), SummaryTable.text(summary(0L)));
+    }
+
     @Test
     void ofEqualScoresTheSmallerRateWins() {
         run("loft", 1, 3e-4, 0, 0.9, 0.5);
