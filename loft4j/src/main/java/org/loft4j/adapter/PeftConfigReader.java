@@ -55,7 +55,8 @@ final class PeftConfigReader {
             "lora_ga_config");
 
     /** Initialisations that leave the base weights alone. */
-    private static final Set<String> PLAIN_INITIALISATIONS = Set.of("true", "false", "gaussian", "eva", "orthogonal");
+    private static final Set<String> PLAIN_INITIALISATIONS =
+            Set.of("true", "false", "gaussian", "eva", "orthogonal", "mica");
 
     private final JsonObject json;
 

@@ -3,14 +3,12 @@ package org.loft4j.adapter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -199,7 +197,7 @@ public final class PeftFiles {
             if (both) {
                 expected.add(nameOfHead(model));
             }
-            requireNames(file, expected, hint);
+            AdapterNames.require(file, expected, model, hint);
             if (tied != null && !config.ensureWeightTying()) {
                 throw new CheckpointException(configFile, untied(tied));
             }
@@ -298,25 +296,6 @@ public final class PeftFiles {
         return names;
     }
 
-    private static void requireNames(SafetensorsFile file, Set<String> expected, String hint)
-            throws CheckpointException {
-        List<String> missing =
-                expected.stream().filter(name -> !file.names().contains(name)).toList();
-        List<String> extra = file.names().stream()
-                .filter(name -> !expected.contains(name) && !isBaseLayer(name, file.names()))
-                .toList();
-        List<String> faults = new ArrayList<>();
-        if (!missing.isEmpty()) {
-            faults.add("tensors are missing that its settings and the model ask for: " + list(missing));
-        }
-        if (!extra.isEmpty()) {
-            faults.add("tensors have no place by its settings and the model: " + list(extra));
-        }
-        if (!faults.isEmpty()) {
-            throw new CheckpointException(file.path(), String.join("; ", faults) + hint);
-        }
-    }
-
     /** What may be the reason where an adapter does not fit: empty for the model that it names. */
     private static String ofAnotherModel(PeftMetadata adapted, Model model) {
         String trainedOn = adapted.baseModelNameOrPath();
@@ -328,12 +307,6 @@ public final class PeftFiles {
                 ? "; is it an adapter of another model?"
                 : "; it is an adapter of " + Shown.text(trainedOn)
                         + (opened.isEmpty() ? "" : ", and the model that was opened is " + Shown.text(opened));
-    }
-
-    private static String list(List<String> names) {
-        int shown = Math.min(names.size(), 4);
-        String more = names.size() > shown ? " and " + (names.size() - shown) + " more" : "";
-        return names.stream().limit(shown).map(Shown::text).collect(Collectors.joining(", ")) + more;
     }
 
     private static Tensor read(SafetensorsFile file, String hint, String name, long... shape)

@@ -134,9 +134,12 @@ class PeftFilesTest {
             tree.put("ensure_weight_tying", true);
             tree.putObject("auto_mapping").put("base_model_class", "X");
         });
-        try (Model model = model(Task.CAUSAL_LM);
-                LoraAdapter adapter = PeftFiles.load(directory, model)) {
-            assertEquals(4, adapter.layers().size());
+        for (String start : List.of("gaussian", "eva", "orthogonal", "mica")) {
+            edit(tree -> tree.put("init_lora_weights", start));
+            try (Model model = model(Task.CAUSAL_LM);
+                    LoraAdapter adapter = PeftFiles.load(directory, model)) {
+                assertEquals(4, adapter.layers().size());
+            }
         }
     }
 

@@ -1,0 +1,63 @@
+package org.loft4j.adapter;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.loft4j.CheckpointException;
+import org.loft4j.Shown;
+import org.loft4j.io.SafetensorsFile;
+import org.loft4j.nn.Model;
+
+/** Whether the file of an adapter has the tensors that its settings and the model ask for, and no others. */
+final class AdapterNames {
+    private static final int SHOWN = 4;
+
+    private AdapterNames() {}
+
+    /**
+     * Refuses a file that lacks a tensor, or has one too many.
+     *
+     * @param expected the names
+     * @param hint what may be the reason
+     */
+    static void require(SafetensorsFile file, Set<String> expected, Model model, String hint)
+            throws CheckpointException {
+        List<String> missing =
+                expected.stream().filter(name -> !file.names().contains(name)).toList();
+        List<String> extra = file.names().stream()
+                .filter(name -> !expected.contains(name) && !PeftFiles.isBaseLayer(name, file.names()))
+                .toList();
+        List<String> faults = new ArrayList<>();
+        if (!missing.isEmpty()) {
+            faults.add("tensors are missing that its settings and the model ask for: " + list(missing));
+        }
+        if (!extra.isEmpty()) {
+            faults.add("tensors have no place by its settings and the model: " + list(extra));
+        }
+        if (!faults.isEmpty()) {
+            throw new CheckpointException(file.path(), String.join("; ", faults) + known(extra, model) + hint);
+        }
+    }
+
+    /** What PEFT writes and nothing here has a place for; empty where it is something else. */
+    private static String known(List<String> extra, Model model) {
+        if (extra.stream().anyMatch(name -> name.contains(".lora_embedding_"))) {
+            return ". Low-rank factors of an embedding cannot be read here: merge the adapter with PEFT";
+        }
+        String head = model.head().path() + ".weight";
+        boolean own = model.weights().find(head) != null
+                || model.weights().quantized().containsKey(head);
+        if (extra.contains(PeftFiles.PREFIX + head) && !own) {
+            return ". The output embedding of this model is its input embedding, and the adapter brings another for the"
+                    + " output alone, which the model has no place for: train it anew without lm_head in modules_to_save,"
+                    + " or with the input embedding in its place, which is then both";
+        }
+        return "";
+    }
+
+    private static String list(List<String> names) {
+        String more = names.size() > SHOWN ? " and " + (names.size() - SHOWN) + " more" : "";
+        return names.stream().limit(SHOWN).map(Shown::text).collect(Collectors.joining(", ")) + more;
+    }
+}
