@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Model;
@@ -19,6 +20,25 @@ import org.loft4j.tensor.Dtype;
  */
 public final class TrainedConfig {
     private static final String NAME = "config.json";
+
+    /** How the names of a family's classes in Transformers begin. */
+    private static final Map<String, String> STEMS = Map.ofEntries(
+            Map.entry("bert", "Bert"),
+            Map.entry("camembert", "Camembert"),
+            Map.entry("deberta-v2", "DebertaV2"),
+            Map.entry("distilbert", "DistilBert"),
+            Map.entry("gemma2", "Gemma2"),
+            Map.entry("gpt2", "GPT2"),
+            Map.entry("llama", "Llama"),
+            Map.entry("ministral", "Ministral"),
+            Map.entry("mistral", "Mistral"),
+            Map.entry("phi3", "Phi3"),
+            Map.entry("qwen2", "Qwen2"),
+            Map.entry("qwen3", "Qwen3"),
+            Map.entry("roberta", "Roberta"),
+            Map.entry("smollm3", "SmolLM3"),
+            Map.entry("vit", "ViT"),
+            Map.entry("xlm-roberta", "XLMRoberta"));
 
     private final @Nullable ObjectNode config;
 
@@ -94,16 +114,22 @@ public final class TrainedConfig {
         }
     }
 
-    /** {@code BertModel} and {@code BertForMaskedLM} become {@code BertForSequenceClassification}. */
     private static void putArchitecture(ObjectNode config, String family, Task task) {
         String before = config.path("architectures").path(0).asText("");
+        config.putArray("architectures").add(className(before, family, task));
+    }
+
+    /**
+     * The class of Transformers: {@code BertModel} and {@code BertForMaskedLM} become {@code BertForSequenceClassification}.
+     *
+     * @param before that of the origin; empty where it names none, as deberta-v3-base does not
+     */
+    static String className(String before, String family, Task task) {
         String stem = before.replaceFirst("(Model|LMHeadModel|DoubleHeadsModel|For[A-Z].*)$", "");
         if (family.equals("gemma3_text")) {
             // Gemma3ForSequenceClassification is the one that sees images
             stem = task == Task.CAUSAL_LM ? "Gemma3" : "Gemma3Text";
         }
-        if (!stem.isEmpty()) {
-            config.putArray("architectures").add(stem + ending(family, task));
-        }
+        return (stem.isEmpty() ? STEMS.getOrDefault(family, "") : stem) + ending(family, task);
     }
 }

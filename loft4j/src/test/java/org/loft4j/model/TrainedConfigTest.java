@@ -42,6 +42,29 @@ class TrainedConfigTest {
         assertEquals(task, Models.defaultTask(folder.resolve("out")));
     }
 
+    /** deberta-v3-base is such a one; vLLM and others go by the class. */
+    @ParameterizedTest
+    @CsvSource({
+        "bert_cls, SEQUENCE_CLASSIFICATION, BertForSequenceClassification",
+        "distilbert_cls, TOKEN_CLASSIFICATION, DistilBertForTokenClassification",
+        "gemma3_text, CAUSAL_LM, Gemma3ForCausalLM",
+        "gpt2, CAUSAL_LM, GPT2LMHeadModel",
+        "qwen3, SEQUENCE_CLASSIFICATION, Qwen3ForSequenceClassification",
+    })
+    void anOriginThatNamesNoClassGetsThatOfItsFamily(String fixture, Task task, String expected) throws IOException {
+        Path from = config(fixture, json -> json.remove("architectures"));
+        assertEquals(List.of(expected), written(from, task).strings("architectures"));
+    }
+
+    /** So that a family that is added is not forgotten here. */
+    @Test
+    void everyFamilyHasAClass() throws IOException {
+        for (String family : Models.families()) {
+            String name = TrainedConfig.className("", family, Task.SEQUENCE_CLASSIFICATION);
+            assertFalse(name.startsWith("For"), family);
+        }
+    }
+
     @Test
     void labelsAndTheKindOfLossAreThoseOfTheTraining() throws IOException {
         Path from = config(
