@@ -41,6 +41,13 @@ public final class AdapterDoctor {
     /** Those that it cannot. */
     private static final Set<String> FINAL = Set.of("loftq", "lora_ga");
 
+    /** Settings that change what an adapter computes, and that vLLM passes over without a word. */
+    private static final List<String> UNKNOWN_TO_VLLM =
+            List.of("alora_invocation_tokens", "arrow_config", "kasa_config", "lora_bias", "use_bdlora", "use_qalora");
+
+    /** Those of them with which PEFT merges nothing: what they add depends on the text. */
+    private static final Set<String> UNMERGEABLE = Set.of("alora_invocation_tokens", "arrow_config");
+
     private final Path directory;
     private final JsonObject config;
     private final @Nullable Path base;
@@ -78,7 +85,7 @@ public final class AdapterDoctor {
                     Severity.REFUSED,
                     Consumer.LLAMA_CPP,
                     "loft export does not read it: " + remedies.unread(),
-                    AdapterRemedies.BY_PEFT);
+                    UNMERGEABLE.stream().anyMatch(this::lists) ? "" : AdapterRemedies.BY_PEFT);
         } else if (!notes.refusedBy(Consumer.LLAMA_CPP)) {
             notes.add(
                     Severity.CHANGE,
@@ -199,6 +206,7 @@ public final class AdapterDoctor {
                     "trainable_token_indices: rows of the embedding are not converted",
                     AdapterRemedies.BY_PEFT);
         }
+        variants();
         JsonNode task = config.node("task_type");
         if (task == null) {
             notes.add(
@@ -218,6 +226,19 @@ public final class AdapterDoctor {
                     Consumer.LLAMA_CPP,
                     "task_type " + task.asText() + ": llama.cpp runs language models",
                     "");
+        }
+    }
+
+    /** Kinds of LoRA that have a setting of their own in PEFT. */
+    private void variants() {
+        for (String key : UNKNOWN_TO_VLLM) {
+            if (on(key) || lists(key)) {
+                notes.add(
+                        Severity.REFUSED,
+                        Consumer.VLLM,
+                        key + ": vLLM does not read it, and computes as if it were not set",
+                        UNMERGEABLE.contains(key) ? "" : AdapterRemedies.BY_PEFT);
+            }
         }
     }
 

@@ -100,7 +100,10 @@ class AdapterDoctorTest {
         "init_lora_weights, loftq, YES, NO, NO, merge it with PEFT",
         "init_lora_weights, gaussian, YES, YES, AFTER, --adapter-only",
         "layer_replication, 4, YES, NO, NO, layer_replication",
+        "init_lora_weights, mica, YES, YES, AFTER, --adapter-only",
         "trainable_token_indices, 4, YES, NO, NO, trainable_token_indices",
+        "use_qalora, true, YES, NO, NO, use_qalora: vLLM does not read it",
+        "lora_bias, true, YES, NO, NO, lora_bias: vLLM does not read it",
         "task_type, FEATURE_EXTRACTION, YES, YES, NO, loft export does not read it",
         "task_type, QUESTION_ANS, YES, YES, NO, loft export does not read it",
         "task_type, SEQ_2_SEQ_LM, YES, YES, NO, loft export does not read it",
@@ -123,6 +126,20 @@ class AdapterDoctorTest {
         assertEquals(llama, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
         assertTrue(
                 diagnosis.findings().stream().anyMatch(finding -> (finding.what() + finding.remedy()).contains(word)),
+                diagnosis.toString());
+    }
+
+    /** vLLM would apply the factors to all tokens, and PEFT cannot merge what depends on the text. */
+    @Test
+    void anActivatedAdapterIsForPeftAloneAndNotMerged() throws IOException {
+        Diagnosis diagnosis = examine(Map.of("alora_invocation_tokens", new int[] {3}), Map.of(), null);
+        assertEquals(Verdict.YES, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        assertEquals(Verdict.NO, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+        assertEquals(Verdict.NO, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
+        assertTrue(says(diagnosis, Consumer.VLLM, "alora_invocation_tokens: vLLM does not read it"));
+        assertTrue(
+                diagnosis.findings().stream()
+                        .noneMatch(finding -> finding.remedy().contains("merge")),
                 diagnosis.toString());
     }
 
