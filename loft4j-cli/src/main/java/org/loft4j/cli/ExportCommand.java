@@ -11,6 +11,7 @@ import java.util.Objects;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.export.ExportReport;
@@ -22,6 +23,7 @@ import org.loft4j.io.Json;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.ModelReference;
 import org.loft4j.nn.Task;
+import org.loft4j.train.EndOfTurn;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -124,7 +126,10 @@ final class ExportCommand implements Verb {
             Path directory = FoundModel.directory(model, HubAccess::any);
             try (ModelDirectory source = ModelDirectory.open(directory)) {
                 return GgufModel.write(
-                        source, new GgufModel.Options(directory, directory, type, tokenizerPre, null), output);
+                        source,
+                        new GgufModel.Options(
+                                directory, directory, type, tokenizerPre, null, endOfTurn(null, directory)),
+                        output);
             }
         }
         Path base = FoundModel.directory(model);
@@ -140,8 +145,19 @@ final class ExportCommand implements Verb {
             }
             LoraAdapter adapter = Objects.requireNonNull(loaded.adapter());
             Path files = Objects.requireNonNull(loaded.adapterDirectory());
-            var options = new GgufModel.Options(base, loaded.tokenizer(), type, tokenizerPre, loaded.templateToWrite());
+            var options = new GgufModel.Options(
+                    base, loaded.tokenizer(), type, tokenizerPre, loaded.templateToWrite(), endOfTurn(files, base));
             return GgufModel.write(new MergedTensors(base, loaded.model(), adapter, files), options, output);
+        }
+    }
+
+    /** What ends an answer by the chat template; null where there is none, or it cannot be told, which keeps no model from its export. */
+    private static @Nullable Long endOfTurn(@Nullable Path adapter, Path base) throws IOException {
+        try {
+            EndOfTurn end = EndOfTurn.ofAnswers(adapter, base);
+            return end == null ? null : (Long) end.id();
+        } catch (CheckpointException | ConfigException e) {
+            return null;
         }
     }
 

@@ -54,16 +54,18 @@ public final class GgufModel {
      * @param type of the matrices; vectors and norms are float32; null for the type of the input embedding
      * @param tokenizerPre llama.cpp's name of the rule that cuts texts; null to recognise it
      * @param chatTemplate that takes the place of the tokenizer's, such as an adapter's; null for the tokenizer's
+     * @param endOfTurn id of the token that ends an answer by the chat template; null where nobody knows of one
      */
     public record Options(
             Path directory,
             Path tokenizer,
             @Nullable GgufType type,
             @Nullable String tokenizerPre,
-            @Nullable String chatTemplate) {
+            @Nullable String chatTemplate,
+            @Nullable Long endOfTurn) {
         /** A model directory as it is. */
         public static Options of(Path directory) {
-            return new Options(directory, directory, null, null, null);
+            return new Options(directory, directory, null, null, null, null);
         }
     }
 

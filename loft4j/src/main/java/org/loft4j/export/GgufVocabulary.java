@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -22,6 +23,11 @@ import org.loft4j.io.JsonObject;
 final class GgufVocabulary {
     private static final String KEY = "tokenizer.ggml.";
     private static final Set<String> LOOK_SPECIAL = Set.of("<pad>", "<mask>", "<2mass>", "[@BOS@]");
+
+    /** Tokens at which llama.cpp ends by their texts, in every version of it that reads such models. */
+    private static final Set<String> KNOWN_ENDS =
+            Set.of("<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>");
+
     private static final Pattern BYTE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
 
     /** Tokens that no pair makes are never to be the result of one. */
@@ -66,8 +72,7 @@ final class GgufVocabulary {
      */
     static void put(GgufModel.Options options, TextConfig config, int rows, GgufMetadata metadata, List<String> notes)
             throws IOException {
-        new GgufVocabulary(TokenizerFiles.read(options.tokenizer()), config, rows, notes)
-                .put(metadata, options.tokenizerPre(), options.chatTemplate());
+        new GgufVocabulary(TokenizerFiles.read(options.tokenizer()), config, rows, notes).put(metadata, options);
     }
 
     /** Whether a tokenizer of SentencePiece's words drops what is blank behind some of its special tokens. */
@@ -80,6 +85,14 @@ final class GgufVocabulary {
         return false;
     }
 
+    /** Whether a tokenizer has all of these tokens. */
+    static boolean holds(TokenizerFiles files, List<String> texts) throws CheckpointException {
+        JsonObject vocabulary = files.tokenizer().requireObject("model").requireObject("vocab");
+        Set<String> found = new HashSet<>(vocabulary.keys());
+        added(files.tokenizer()).forEach(token -> found.add(token.path("content").asText()));
+        return found.containsAll(texts);
+    }
+
     private static boolean isPieces(JsonObject model) throws CheckpointException {
         return model.booleanOr("byte_fallback", false);
     }
@@ -89,7 +102,8 @@ final class GgufVocabulary {
         return added == null ? List.of() : added;
     }
 
-    private void put(GgufMetadata metadata, @Nullable String pre, @Nullable String chatTemplate) throws IOException {
+    private void put(GgufMetadata metadata, GgufModel.Options options) throws IOException {
+        String pre = options.tokenizerPre();
         if (!model.stringOr("type", "BPE").equals("BPE")) {
             throw model.fault("type", "must be BPE to be exported, found " + model.findString("type"));
         }
@@ -108,7 +122,9 @@ final class GgufVocabulary {
         }
         Integer bos = id("bos", "bos");
         putId(metadata, "bos", bos);
-        putId(metadata, "eos", id("eos", "eos"));
+        Integer eos = id("eos", "eos");
+        putId(metadata, "eos", eos);
+        putEndOfTurn(metadata, options.endOfTurn(), eos);
         putId(metadata, "unknown", id("unk", "unk"));
         putId(metadata, "padding", id("pad", "pad"));
         metadata.flag(KEY + "add_bos_token", bos != null && adds("bos", 0));
@@ -116,6 +132,7 @@ final class GgufVocabulary {
         if (pieces) {
             metadata.flag(KEY + "add_space_prefix", addsSpace());
         }
+        String chatTemplate = options.chatTemplate();
         putTemplates(metadata, chatTemplate == null ? files.chatTemplates() : Map.of("default", chatTemplate));
     }
 
@@ -236,6 +253,14 @@ final class GgufVocabulary {
             }
         }
         return pairs;
+    }
+
+    /** llama.cpp does not see in the template where an answer ends, and writes on behind a token that it does not know as an end. */
+    private void putEndOfTurn(GgufMetadata metadata, @Nullable Long end, @Nullable Integer eos) {
+        boolean isEnd = end != null && eos != null && end == eos.longValue();
+        if (end != null && end < tokens.length && !isEnd && !KNOWN_ENDS.contains(tokens[end.intValue()])) {
+            putId(metadata, "eot", end.intValue());
+        }
     }
 
     private @Nullable Integer id(String token, String key) throws CheckpointException {

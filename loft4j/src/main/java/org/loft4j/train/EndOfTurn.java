@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
@@ -26,8 +27,15 @@ public record EndOfTurn(long id, String text) {
 
     /** The end by the template and the tokenizer of a model directory; null where it lacks either, or the template writes none. */
     public static @Nullable EndOfTurn of(Path directory) throws IOException {
-        ChatTemplate template = ChatTemplate.find(directory).orElse(null);
-        return template == null ? null : of(template, directory);
+        return ofAnswers(null, directory);
+    }
+
+    /** The same of a model with an adapter, whose template and tokenizer go before the model's. */
+    public static @Nullable EndOfTurn ofAnswers(@Nullable Path adapterDirectory, Path modelDirectory)
+            throws IOException {
+        ChatTemplate template =
+                ChatTemplate.find(adapterDirectory, modelDirectory).orElse(null);
+        return template == null ? null : of(template, AdaptersTokenizer.directory(modelDirectory, adapterDirectory));
     }
 
     /** The end by a template; null where the directory has no tokenizer, or the template writes none. */

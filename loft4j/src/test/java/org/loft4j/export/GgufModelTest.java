@@ -37,7 +37,7 @@ class GgufModelTest {
     /** Exports it to {@code model.gguf} beside it. */
     static ExportReport report(TinyCheckpoint checkpoint, @Nullable GgufType type) throws IOException {
         try (ModelDirectory source = ModelDirectory.open(checkpoint.directory)) {
-            var options = new GgufModel.Options(checkpoint.directory, checkpoint.directory, type, null, null);
+            var options = new GgufModel.Options(checkpoint.directory, checkpoint.directory, type, null, null, null);
             return GgufModel.write(source, options, checkpoint.directory.resolveSibling("model.gguf"));
         }
     }

@@ -22,6 +22,9 @@ class GgufNameTest {
     @TempDir
     Path directory;
 
+    /** Tokens that tokenizers have beside those of {@link TinyCheckpoint}. */
+    private List<String> looksUp = List.of();
+
     /** A snapshot of the hub's cache lies in a directory that is called after its commit. */
     @ParameterizedTest
     @CsvSource({
@@ -46,6 +49,7 @@ class GgufNameTest {
     /** llama.cpp drops blanks behind special tokens by the name alone. */
     @Test
     void aPhi3WhoseTokensDropBlanksIsCalledSo() throws IOException {
+        looksUp = List.of("</s>", "<unk>", "<s>", "<|endoftext|>");
         String note = "general.name is Phi-3 mine: llama.cpp drops the blanks behind special tokens, as this tokenizer"
                 + " does, where the name says phi-3";
         assertEquals("Phi-3 mine", exported(phi("mine"), null, true, List.of(note)));
@@ -54,6 +58,24 @@ class GgufNameTest {
         assertEquals("phi-4-mini", exported(phi("phi-4-mini"), null, false, List.of()));
         TinyCheckpoint llama = new TinyCheckpoint(directory.resolve("other"), "llama");
         assertEquals("other", exported(llama, null, true, List.of()));
+        String kept = "general.name is from-phi 3: where the name says phi-3 llama.cpp drops the blanks behind special"
+                + " tokens, which this tokenizer does not";
+        assertEquals("from-phi 3", exported(phi("from-phi3"), null, false, List.of(kept)));
+    }
+
+    /** It looks four tokens up by their texts, and ends in a fault where one is missing. */
+    @ParameterizedTest
+    @CsvSource({"phi3, my-Phi-3-run, my-Phi 3-run", "llama, smol-phi3, smol-phi 3", "llama, PHI3, PHI 3"})
+    void noOtherModelIsCalledSoForLlamaCppWouldNotLoadIt(String modelType, String name, String expected)
+            throws IOException {
+        looksUp = List.of("</s>", "<unk>", "<s>");
+        String note = "general.name is " + expected
+                + ": where the name says phi-3 llama.cpp loads no model without the tokens </s>, <unk>, <s>, <|endoftext|>";
+        for (boolean strips : new boolean[] {false, true}) {
+            TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve(name), modelType);
+            assertEquals(expected, exported(checkpoint, null, strips, List.of(note)));
+        }
+        assertEquals("mine", exported(phi("mine"), null, true, List.of()));
     }
 
     private TinyCheckpoint phi(String name) {
@@ -70,6 +92,10 @@ class GgufNameTest {
         ObjectNode tokenizer = Json.read(file).toTree();
         ((ObjectNode) tokenizer.get("model")).put("byte_fallback", strips);
         ((ObjectNode) tokenizer.get("added_tokens").get(0)).put("rstrip", true);
+        ObjectNode vocabulary = (ObjectNode) tokenizer.get("model").get("vocab");
+        for (String token : looksUp) {
+            vocabulary.put(token, vocabulary.size());
+        }
         Json.write(file, tokenizer);
         try (ModelDirectory source = ModelDirectory.open(checkpoint.directory)) {
             var options = GgufModel.Options.of(checkpoint.directory);

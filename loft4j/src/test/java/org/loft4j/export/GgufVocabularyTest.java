@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -99,8 +100,28 @@ class GgufVocabularyTest {
     @Test
     void anotherChatTemplateTakesThePlaceOfTheTokenizers() throws IOException {
         Path model = gpt2();
-        Map<String, Object> metadata = read(new GgufModel.Options(model, model, null, null, "{{ learnt }}")).metadata;
+        Map<String, Object> metadata =
+                read(new GgufModel.Options(model, model, null, null, "{{ learnt }}", null)).metadata;
         assertEquals("{{ learnt }}", metadata.get("tokenizer.chat_template"));
+    }
+
+    /** Id 8 is the tokenizer's end, 9 an ordinary token, and 10 the one that is added here. */
+    @ParameterizedTest
+    @CsvSource({
+        "<|turn_end|>, 10, 10",
+        "<|turn_end|>, 8,",
+        "<|turn_end|>, 12,",
+        "<|turn_end|>, ,",
+        "<|im_end|>, 10,",
+        "<end_of_turn>, 10,",
+    })
+    void anEndOfTurnThatLlamaCppDoesNotKnowIsNamed(String token, @Nullable Long end, @Nullable Long written)
+            throws IOException {
+        export(10, token, false, Map.of());
+        Path model = directory.resolve("model");
+        Map<String, Object> metadata = read(new GgufModel.Options(model, model, null, null, null, end)).metadata;
+        assertEquals(written, metadata.get("tokenizer.ggml.eot_token_id"));
+        assertEquals(8L, metadata.get("tokenizer.ggml.eos_token_id"));
     }
 
     @Test
