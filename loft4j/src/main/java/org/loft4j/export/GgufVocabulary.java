@@ -129,11 +129,13 @@ final class GgufVocabulary {
         putId(metadata, "padding", id("pad", "pad"));
         metadata.flag(KEY + "add_bos_token", bos != null && adds("bos", 0));
         metadata.flag(KEY + "add_eos_token", adds("eos", -1));
-        if (pieces) {
-            metadata.flag(KEY + "add_space_prefix", addsSpace());
-        }
         String chatTemplate = options.chatTemplate();
-        putTemplates(metadata, chatTemplate == null ? files.chatTemplates() : Map.of("default", chatTemplate));
+        Map<String, String> templates =
+                chatTemplate == null ? files.chatTemplates() : Map.of("default", chatTemplate);
+        if (pieces) {
+            metadata.flag(KEY + "add_space_prefix", addsSpace(!templates.isEmpty()));
+        }
+        putTemplates(metadata, templates);
     }
 
     private String pre() throws CheckpointException {
@@ -141,6 +143,10 @@ final class GgufVocabulary {
         if (pre == null) {
             throw new ConfigException(json.file() + ": none of llama.cpp's rules that cut a text is known to be this"
                     + " pre_tokenizer; name it with --tokenizer-pre, as listed in llama.cpp's llama-vocab.cpp");
+        }
+        if (PreTokenizer.PARTS_MARKS.contains(pre)) {
+            notes.add("llama.cpp cuts words before combining marks, as Hindi and Thai have them, where this tokenizer does not: such"
+                    + " texts have other tokens there");
         }
         return pre;
     }
@@ -306,7 +312,13 @@ final class GgufVocabulary {
         return false;
     }
 
-    private boolean addsSpace() {
+    /**
+     * Whether llama.cpp is to put a space before a text, and behind every special token: it has no tokenizer that does the one and not
+     * the other. In conversations all that is said stands behind such a token.
+     *
+     * @param converses whether there is a chat template
+     */
+    private boolean addsSpace(boolean converses) {
         JsonNode normalizer = json.node("normalizer");
         for (JsonNode step : steps(normalizer, "normalizers")) {
             if (step.path("type").asText().equals("Prepend")) {
@@ -316,6 +328,13 @@ final class GgufVocabulary {
         for (JsonNode step : steps(json.node("pre_tokenizer"), "pretokenizers")) {
             if (step.path("type").asText().equals("Metaspace")) {
                 String scheme = step.path("prepend_scheme").asText("always");
+                if (scheme.equals("first")) {
+                    notes.add("the tokenizer puts a space before a text and none behind special tokens, which llama.cpp cannot: "
+                            + (converses
+                                    ? "it puts none, as conversations need it; begin a prompt without turns with a space"
+                                    : "it puts one behind special tokens too"));
+                    return !converses;
+                }
                 return !scheme.equals("never") && step.path("add_prefix_space").asBoolean(true);
             }
         }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,6 +12,9 @@ import org.jspecify.annotations.Nullable;
  * built in and chooses by name; tokenizer.json spells them as regular expressions, by which they are recognised.
  */
 final class PreTokenizer {
+    /** The rules that take marks for letters, which llama.cpp's versions of them do not. */
+    static final Set<String> PARTS_MARKS = Set.of("gpt-4o", "tekken");
+
     private static final String CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
     private static final String TAIL = "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
     private static final String PUNCTUATION = "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*";

@@ -147,6 +147,52 @@ class GgufVocabularyTest {
         assertFalse(read.tensors.containsKey("output.weight"));
     }
 
+    /** Such as Mistral's since v0.3: what llama.cpp puts before a text it puts behind special tokens too. */
+    @ParameterizedTest
+    @CsvSource({
+        "always, true, true, ''",
+        "never, true, false, ''",
+        "first, true, false, 'it puts none, as conversations need it; begin a prompt without turns with a space'",
+        "first, false, true, it puts one behind special tokens too",
+    })
+    void aSpaceBeforeATextAndNotBehindSpecialTokensIsAMatterOfTheTemplate(
+            String scheme, boolean converses, boolean adds, String said) throws IOException {
+        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("model"), "llama").write();
+        Path file = checkpoint.directory.resolve("tokenizer.json");
+        ObjectNode tokenizer = Json.read(file).toTree();
+        ((ObjectNode) tokenizer.get("model")).put("byte_fallback", true);
+        tokenizer.putObject("pre_tokenizer").put("type", "Metaspace").put("prepend_scheme", scheme);
+        Json.write(file, tokenizer);
+        if (!converses) {
+            Files.delete(checkpoint.directory.resolve("tokenizer_config.json"));
+        }
+        Map<String, Object> metadata = read(GgufModel.Options.of(checkpoint.directory)).metadata;
+        assertEquals(adds, metadata.get("tokenizer.ggml.add_space_prefix"));
+        String note = "the tokenizer puts a space before a text and none behind special tokens, which llama.cpp cannot: ";
+        assertEquals(said.isEmpty() ? List.of() : List.of(note + said), notes);
+    }
+
+    @Test
+    void aRuleThatLlamaCppHasWithoutCombiningMarksIsNoted() throws IOException {
+        Path file = gpt2().resolve("tokenizer.json");
+        ObjectNode tokenizer = Json.read(file).toTree();
+        ArrayNode steps = tokenizer.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
+        String letters = "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
+        String small = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]";
+        steps.addObject()
+                .put("type", "Split")
+                .putObject("pattern")
+                .put(
+                        "Regex",
+                        letters + "*" + small + "+|" + letters + "+" + small
+                                + "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+");
+        steps.addObject().put("type", "ByteLevel").put("use_regex", false);
+        Json.write(file, tokenizer);
+        Map<String, Object> metadata = read(GgufModel.Options.of(directory.resolve("gpt2"))).metadata;
+        assertEquals("tekken", metadata.get("tokenizer.ggml.pre"));
+        assertTrue(notes.toString().contains("cuts words before combining marks"), notes.toString());
+    }
+
     /** Gemma 3 of 1B and less name a token of images that their embedding has no row for. */
     @Test
     void anAddedTokenWithoutARowIsLeftOutAndNoted() throws IOException {
