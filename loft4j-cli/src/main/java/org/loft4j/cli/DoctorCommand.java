@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.adapter.PeftMetadata;
@@ -81,7 +82,7 @@ final class DoctorCommand implements Verb {
     @Override
     public int run() throws IOException {
         Path directory = here(examined);
-        Diagnosis diagnosis = PeftFiles.exists(directory)
+        Diagnosis diagnosis = isAdapter(directory)
                 ? AdapterDoctor.examine(directory, model == null ? named(directory) : here(model))
                 : ModelDoctor.examine(directory, Models::check, EndOfTurn::unnamedIn);
         if (common.json) {
@@ -90,6 +91,15 @@ final class DoctorCommand implements Verb {
             print(diagnosis);
         }
         return diagnosis.loadsSomewhere() ? ExitCode.OK : ExitCode.SOFTWARE;
+    }
+
+    /** Where there is neither a model nor an adapter, the fault is told of the adapter: one may lie in a directory of its own in it. */
+    private static boolean isAdapter(Path directory) throws CheckpointException {
+        boolean model = Files.exists(directory.resolve("config.json"));
+        if (!model && !PeftFiles.exists(directory)) {
+            PeftFiles.readConfig(directory);
+        }
+        return PeftFiles.exists(directory);
     }
 
     /** Downloads nothing: what is to be looked at is there. */

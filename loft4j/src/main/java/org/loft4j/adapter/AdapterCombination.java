@@ -116,7 +116,7 @@ public final class AdapterCombination {
             throw new ConfigException(part.directory() + ": " + (config.lora().useDora() ? "DoRA" : "modules_to_save")
                     + " cannot be combined: merge that adapter into the model, and combine the others");
         }
-        SafetensorsFile file = SafetensorsFile.open(part.directory().resolve(PeftFiles.WEIGHTS));
+        SafetensorsFile file = PeftFiles.open(part.directory());
         Set<String> paths = new TreeSet<>();
         for (String name : file.names()) {
             if (PeftFiles.isBaseLayer(name, file.names())) {

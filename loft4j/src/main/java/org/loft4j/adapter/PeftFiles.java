@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -150,6 +151,30 @@ public final class PeftFiles {
     }
 
     /**
+     * Opens the file of the tensors.
+     *
+     * @throws CheckpointException if it is missing or faulty
+     */
+    public static SafetensorsFile open(Path directory) throws CheckpointException {
+        if (!Files.exists(directory.resolve(WEIGHTS)) && Files.exists(directory.resolve("adapter_model.bin"))) {
+            throw new CheckpointException(
+                    directory,
+                    "there is no " + WEIGHTS + "; adapter_model.bin cannot be read: load the adapter with PEFT, and"
+                            + " save_pretrained with safe_serialization=True");
+        }
+        return SafetensorsFile.open(directory.resolve(WEIGHTS));
+    }
+
+    /** The directories within one that hold adapters: PEFT puts an adapter that has a name of its own into one called so. */
+    private static List<Path> within(Path directory) {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.filter(PeftFiles::exists).sorted().toList();
+        } catch (IOException e) {
+            return List.of();
+        }
+    }
+
+    /**
      * Reads the settings alone.
      *
      * @throws CheckpointException if the file is missing or faulty, or holds a setting that is not honoured
@@ -157,6 +182,12 @@ public final class PeftFiles {
     public static PeftConfig readConfig(Path directory) throws CheckpointException {
         if (!exists(directory) && ModelDirectory.exists(directory) && Files.exists(directory.resolve("config.json"))) {
             throw new CheckpointException(directory, "holds a whole model and no adapter: give it as --model");
+        }
+        List<Path> within = exists(directory) ? List.of() : within(directory);
+        if (!within.isEmpty()) {
+            String more = within.size() == 1 ? " does" : " and " + (within.size() - 1) + " more do";
+            throw new CheckpointException(
+                    directory, "holds no " + CONFIG + ", but " + within.get(0) + more + ": name the one that is meant");
         }
         return PeftConfigReader.read(directory.resolve(CONFIG));
     }
@@ -185,7 +216,7 @@ public final class PeftFiles {
                             + taskType(model.task()));
         }
         try (NativeScope scope = new NativeScope();
-                SafetensorsFile file = SafetensorsFile.open(directory.resolve(WEIGHTS))) {
+                SafetensorsFile file = open(directory)) {
             String hint = ofAnotherModel(config.metadata(), model);
             LoraConfig lora = SavedInFull.read(config, model, file.names());
             ModuleSelection.requireWritable(model, lora);
@@ -198,7 +229,8 @@ public final class PeftFiles {
                 expected.add(nameOfHead(model));
             }
             AdapterNames.require(file, expected, model, hint);
-            if (tied != null && !config.ensureWeightTying()) {
+            // what is not listed PEFT reads over the one matrix that is both
+            if (tied != null && !config.ensureWeightTying() && config.lora().saves(tied)) {
                 throw new CheckpointException(configFile, untied(tied));
             }
             Map<Linear, Factors> factors = new LinkedHashMap<>();
@@ -235,7 +267,7 @@ public final class PeftFiles {
      * @param name of the tensor in the model
      */
     public static Tensor readSaved(Path directory, String name) throws CheckpointException {
-        try (SafetensorsFile file = SafetensorsFile.open(directory.resolve(WEIGHTS))) {
+        try (SafetensorsFile file = open(directory)) {
             return file.read(PREFIX + name);
         }
     }

@@ -19,7 +19,7 @@ public final class PeftHead {
      * @throws CheckpointException if the file of its tensors is missing or faulty
      */
     public static long classes(Path directory) throws CheckpointException {
-        try (SafetensorsFile file = SafetensorsFile.open(directory.resolve(PeftFiles.WEIGHTS))) {
+        try (SafetensorsFile file = PeftFiles.open(directory)) {
             for (String matrix : MATRICES) {
                 String name = PeftFiles.PREFIX + matrix;
                 long[] shape = file.names().contains(name) ? file.info(name).shape() : new long[0];

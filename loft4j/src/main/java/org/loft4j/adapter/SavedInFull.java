@@ -11,6 +11,8 @@ import org.loft4j.nn.Model;
  * within a word, so that {@code norm} means {@code input_layernorm} too. Here a name is one or more whole words of a path.
  */
 final class SavedInFull {
+    private static final Set<String> EMBEDDINGS = Set.of("embed_tokens", "lm_head", "word_embeddings", "wte");
+
     private SavedInFull() {}
 
     /** The names as a file should have them, so that PEFT takes no other modules: whole paths where it would. */
@@ -25,8 +27,8 @@ final class SavedInFull {
     }
 
     /**
-     * The configuration of a file with what PEFT has saved in full beside what is listed: the head of a classifier, and modules
-     * whose path ends in a listed name in the middle of a word.
+     * The configuration of a file with what PEFT has saved in full beside what is listed: the head of a classifier, modules
+     * whose path ends in a listed name in the middle of a word, and embeddings.
      *
      * @param names of the tensors of the file
      */
@@ -38,12 +40,25 @@ final class SavedInFull {
         List<String> further = modules(model).stream()
                 .filter(module -> listed.stream().anyMatch(name -> isMore(module, name, config.lora())))
                 .toList();
-        for (String module : Stream.concat(head.stream(), further.stream()).toList()) {
+        for (String module : Stream.of(head, further, embeddings(model, names))
+                .flatMap(List::stream)
+                .toList()) {
             if (names.stream().anyMatch(name -> name.startsWith(PeftFiles.PREFIX + module + "."))) {
                 lora = lora.alsoSaving(module);
             }
         }
         return lora;
+    }
+
+    /**
+     * The modules that PEFT saves along unlisted where they were enlarged, or where it is asked to, and reads over the model's: its
+     * embeddings, by the names that PEFT knows.
+     */
+    private static List<String> embeddings(Model model, Set<String> names) {
+        return modules(model).stream()
+                .filter(module -> EMBEDDINGS.contains(module.substring(module.lastIndexOf('.') + 1))
+                        && names.contains(PeftFiles.PREFIX + module + ".weight"))
+                .toList();
     }
 
     /** Whether PEFT saves a module for a name, and nothing here does. */

@@ -57,7 +57,7 @@ public final class GgufAdapter {
         PeftConfig peft = PeftFiles.readConfig(adapter);
         refuse(adapter, peft.lora());
         TextConfig config = TextConfig.read(base);
-        try (SafetensorsFile file = SafetensorsFile.open(adapter.resolve(PeftFiles.WEIGHTS))) {
+        try (SafetensorsFile file = PeftFiles.open(adapter)) {
             return new GgufAdapter(config, peft.lora(), file, type).write(adapter, base, output);
         }
     }

@@ -89,7 +89,8 @@ final class GgufVocabulary {
     static boolean holds(TokenizerFiles files, List<String> texts) throws CheckpointException {
         JsonObject vocabulary = files.tokenizer().requireObject("model").requireObject("vocab");
         Set<String> found = new HashSet<>(vocabulary.keys());
-        added(files.tokenizer()).forEach(token -> found.add(token.path("content").asText()));
+        added(files.tokenizer())
+                .forEach(token -> found.add(token.path("content").asText()));
         return found.containsAll(texts);
     }
 
@@ -130,8 +131,7 @@ final class GgufVocabulary {
         metadata.flag(KEY + "add_bos_token", bos != null && adds("bos", 0));
         metadata.flag(KEY + "add_eos_token", adds("eos", -1));
         String chatTemplate = options.chatTemplate();
-        Map<String, String> templates =
-                chatTemplate == null ? files.chatTemplates() : Map.of("default", chatTemplate);
+        Map<String, String> templates = chatTemplate == null ? files.chatTemplates() : Map.of("default", chatTemplate);
         if (pieces) {
             metadata.flag(KEY + "add_space_prefix", addsSpace(!templates.isEmpty()));
         }
@@ -145,8 +145,9 @@ final class GgufVocabulary {
                     + " pre_tokenizer; name it with --tokenizer-pre, as listed in llama.cpp's llama-vocab.cpp");
         }
         if (PreTokenizer.PARTS_MARKS.contains(pre)) {
-            notes.add("llama.cpp cuts words before combining marks, as Hindi and Thai have them, where this tokenizer does not: such"
-                    + " texts have other tokens there");
+            notes.add(
+                    "llama.cpp cuts words before combining marks, as Hindi and Thai have them, where this tokenizer does not: such"
+                            + " texts have other tokens there");
         }
         return pre;
     }
@@ -329,10 +330,11 @@ final class GgufVocabulary {
             if (step.path("type").asText().equals("Metaspace")) {
                 String scheme = step.path("prepend_scheme").asText("always");
                 if (scheme.equals("first")) {
-                    notes.add("the tokenizer puts a space before a text and none behind special tokens, which llama.cpp cannot: "
-                            + (converses
-                                    ? "it puts none, as conversations need it; begin a prompt without turns with a space"
-                                    : "it puts one behind special tokens too"));
+                    notes.add(
+                            "the tokenizer puts a space before a text and none behind special tokens, which llama.cpp cannot: "
+                                    + (converses
+                                            ? "it puts none, as conversations need it; begin a prompt without turns with a space"
+                                            : "it puts one behind special tokens too"));
                     return !converses;
                 }
                 return !scheme.equals("never") && step.path("add_prefix_space").asBoolean(true);

@@ -27,6 +27,9 @@ public final class ModelDoctor {
     static final Set<String> ENCODERS =
             Set.of("bert", "camembert", "deberta-v2", "distilbert", "roberta", "xlm-roberta");
 
+    /** What Transformers and vLLM read where there are no safetensors. */
+    private static final List<String> PICKLES = List.of("pytorch_model.bin", "pytorch_model.bin.index.json");
+
     /** What lies in a base model, by a name that lacks the base model's own. */
     private static final Pattern BARE = Pattern.compile("(embeddings|embed_tokens|wte)\\..+");
 
@@ -117,6 +120,15 @@ public final class ModelDoctor {
     }
 
     private void weights() throws IOException {
+        if (!ModelDirectory.exists(directory)
+                && PICKLES.stream().anyMatch(name -> Files.exists(directory.resolve(name)))) {
+            String what = "the weights are a pickle, into which nothing here looks";
+            String remedy = "load it with Transformers, and save_pretrained, which writes safetensors";
+            notes.add(Severity.UNKNOWN, Consumer.PEFT, what, remedy);
+            notes.add(Severity.UNKNOWN, Consumer.VLLM, what, remedy);
+            notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, what + ", and loft export reads none", remedy);
+            return;
+        }
         boolean comparable = true;
         try (ModelDirectory source = ModelDirectory.open(directory)) {
             comparable = source.foreign().isEmpty();

@@ -202,6 +202,21 @@ class PeftFilesTest {
         assertTrue(fault().contains(UP0 + " must be of a floating dtype, found I64"), fault());
     }
 
+    /** As PEFT has saved without safe_serialization, and an adapter with a name of its own. */
+    @Test
+    void aPickleAndAnAdapterFurtherInsideAreToldOf() throws IOException {
+        save(Task.CAUSAL_LM, LoraConfig.of(2, 4, TargetModules.allLinear()));
+        Files.move(directory.resolve(PeftFiles.WEIGHTS), directory.resolve("adapter_model.bin"));
+        assertTrue(fault().contains("adapter_model.bin cannot be read: load the adapter with PEFT"), fault());
+        Path named = Files.createDirectory(directory.resolve("reference"));
+        Files.move(directory.resolve(PeftFiles.CONFIG), named.resolve(PeftFiles.CONFIG));
+        assertTrue(
+                fault().endsWith("holds no adapter_config.json, but " + named + " does: name the one that is meant"));
+        Path other = Files.createDirectory(directory.resolve("another"));
+        Files.copy(named.resolve(PeftFiles.CONFIG), other.resolve(PeftFiles.CONFIG));
+        assertTrue(fault().contains(other + " and 1 more do"), fault());
+    }
+
     @Test
     void aFailedLoadLeavesTheAttachedAdapterAlone() throws IOException {
         save(Task.CAUSAL_LM, LoraConfig.of(2, 4, TargetModules.allLinear()));

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -82,7 +83,7 @@ class SavedInFullTest {
             for (String name : model.weights().asMap().keySet()) {
                 if (name.endsWith("layernorm.weight")) {
                     tensors.put(
-                            PeftFiles.PREFIX + name, model.weights().get(name).mul(new org.bytedeco.pytorch.Scalar(2)));
+                            PeftFiles.PREFIX + name, model.weights().get(name).mul(new Scalar(2)));
                 }
             }
             SafetensorsWriter.write(weights, tensors, Map.of());
@@ -93,6 +94,36 @@ class SavedInFullTest {
                 assertEquals(tensors.keySet(), PeftFiles.tensors(adapter, model).keySet());
                 Tensor norm = tensors.get(String.format(NORM, 1));
                 assertTrue(norm.equal(model.weights().get("model.layers.1.input_layernorm.weight")));
+            }
+        }
+    }
+
+    /** As PEFT saves them along where it is asked to ({@code save_embedding_layers}), without a word in the settings, and reads them. */
+    @ParameterizedTest
+    @CsvSource({"llama_gqa, false", "llama3_rope_tied, true"})
+    void embeddingsThatWereSavedAlongTakeThePlaceOfTheModels(String fixture, boolean tied) throws IOException {
+        String input = "model.embed_tokens.weight";
+        try (Model model = model(fixture, Task.CAUSAL_LM);
+                NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            try (LoraAdapter adapter =
+                    LoraAdapter.create(model, LoraConfig.of(2, 4, TargetModules.names("q_proj")), 1)) {
+                PeftFiles.save(directory, adapter, model, new PeftMetadata("org/base", null));
+                PeftFiles.tensors(adapter, model).forEach((name, tensor) -> tensors.put(name, tensor.clone()));
+            }
+            Tensor other = model.weights().get(input).detach().neg();
+            Tensor head = tied
+                    ? other.clone()
+                    : model.weights().get("lm_head.weight").detach().mul(new Scalar(2));
+            tensors.put(PeftFiles.PREFIX + input, other);
+            tensors.put(PeftFiles.PREFIX + "lm_head.weight", head);
+            SafetensorsWriter.write(directory.resolve(PeftFiles.WEIGHTS), tensors, Map.of());
+            try (LoraAdapter adapter = PeftFiles.load(directory, model)) {
+                assertEquals(
+                        tied ? Set.of(input) : Set.of(input, "lm_head.weight"),
+                        adapter.savedModules().keySet());
+                assertTrue(other.equal(model.weights().get(input)));
+                assertTrue(head.equal(model.head().weight()));
             }
         }
     }

@@ -168,7 +168,8 @@ class GgufVocabularyTest {
         }
         Map<String, Object> metadata = read(GgufModel.Options.of(checkpoint.directory)).metadata;
         assertEquals(adds, metadata.get("tokenizer.ggml.add_space_prefix"));
-        String note = "the tokenizer puts a space before a text and none behind special tokens, which llama.cpp cannot: ";
+        String note =
+                "the tokenizer puts a space before a text and none behind special tokens, which llama.cpp cannot: ";
         assertEquals(said.isEmpty() ? List.of() : List.of(note + said), notes);
     }
 
@@ -176,7 +177,8 @@ class GgufVocabularyTest {
     void aRuleThatLlamaCppHasWithoutCombiningMarksIsNoted() throws IOException {
         Path file = gpt2().resolve("tokenizer.json");
         ObjectNode tokenizer = Json.read(file).toTree();
-        ArrayNode steps = tokenizer.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
+        ArrayNode steps =
+                tokenizer.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
         String letters = "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
         String small = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]";
         steps.addObject()

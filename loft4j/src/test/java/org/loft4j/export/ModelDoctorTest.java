@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.export.Diagnosis.Verdict;
 import org.loft4j.export.Finding.Consumer;
 import org.loft4j.export.Finding.Severity;
@@ -228,6 +229,20 @@ class ModelDoctorTest {
                 says(unknown, Consumer.VLLM, "model_type foobar is unknown to loft4j: whether it loads"),
                 unknown.toString());
         assertFalse(unknown.loadsSomewhere());
+    }
+
+    /** Transformers and vLLM read such files. */
+    @ParameterizedTest
+    @ValueSource(strings = {"pytorch_model.bin", "pytorch_model.bin.index.json"})
+    void aPickleIsNotKnownAndNotRefused(String name) throws IOException {
+        Path model = checkpoint("llama").write().directory;
+        Files.move(model.resolve("model.safetensors"), model.resolve(name));
+        Diagnosis diagnosis = examine();
+        assertEquals(Verdict.UNKNOWN, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        assertEquals(Verdict.UNKNOWN, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+        assertEquals(Verdict.NO, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
+        Files.delete(model.resolve(name));
+        assertEquals(Verdict.NO, examine().verdict(Consumer.PEFT));
     }
 
     @Test
