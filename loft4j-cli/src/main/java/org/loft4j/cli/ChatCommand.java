@@ -92,7 +92,8 @@ final class ChatCommand implements Verb {
                     sampling.maxNewTokens,
                     template.stopIds(tokenizer),
                     sampling.stop,
-                    sampling.orRecommended(loaded.directory()));
+                    sampling.orRecommended(loaded.directory()))
+                    .asTurn();
             long positions = loaded.model().description().maxPositions();
             Map<String, @Nullable Object> variables = new LinkedHashMap<>(loaded.chatVariables());
             variables.putAll(prompt.variables());
@@ -133,8 +134,11 @@ final class ChatCommand implements Verb {
             return tokenizer.encode(template.prompt(messages, variables), false);
         }
 
-        Answer answer(long[] prompt, TextGenerator.TextListener listener) {
-            return generator.generate(List.of(prompt), request, listener).get(0);
+        /** @param number of the answer in this call: else each would be drawn by the same numbers as the one before */
+        Answer answer(long[] prompt, long number, TextGenerator.TextListener listener) {
+            return generator
+                    .generate(List.of(prompt), number, request, listener)
+                    .get(0);
         }
     }
 
@@ -143,6 +147,7 @@ final class ChatCommand implements Verb {
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         List<Message> messages = beginning();
         boolean shortened = false;
+        long answers = 0;
         while (true) {
             say("> ");
             String line = lines.readLine();
@@ -173,7 +178,7 @@ final class ChatCommand implements Verb {
                             + " into the model's " + talk.positions() + " tokens and "
                             + (dropped == 1 ? "is" : "are") + " left out, as later ones will be");
                 }
-                String answer = answer(talk, ids, adapter);
+                String answer = answer(talk, ids, answers++, adapter);
                 if (answer != null) {
                     turns.add(Message.of("assistant", answer));
                     messages = turns;
@@ -183,17 +188,17 @@ final class ChatCommand implements Verb {
     }
 
     /** The answer to a prompt, or what there is of it when it is stopped; null for nothing. */
-    private @Nullable String answer(Talk talk, long[] prompt, @Nullable LoraAdapter adapter) {
+    private @Nullable String answer(Talk talk, long[] prompt, long number, @Nullable LoraAdapter adapter) {
         Answer answer;
         StringBuilder said = new StringBuilder();
         try (AnswerStop stop = new AnswerStop()) {
             if (compareBase && adapter != null) {
-                Answer base = ofBase(talk, prompt, adapter, stop);
-                answer = talk.answer(prompt, (row, piece) -> stop.check());
+                Answer base = ofBase(talk, prompt, number, adapter, stop);
+                answer = talk.answer(prompt, number, (row, piece) -> stop.check());
                 int width = Integer.getInteger("loft.columns", 100);
                 out().println(SideBySide.of("base", base.text(), "adapted", answer.text(), width));
             } else {
-                answer = talk.answer(prompt, (row, piece) -> {
+                answer = talk.answer(prompt, number, (row, piece) -> {
                     said.append(piece);
                     say(piece);
                     stop.check();
@@ -214,10 +219,10 @@ final class ChatCommand implements Verb {
         return answer.text();
     }
 
-    private static Answer ofBase(Talk talk, long[] prompt, LoraAdapter adapter, AnswerStop stop) {
+    private static Answer ofBase(Talk talk, long[] prompt, long number, LoraAdapter adapter, AnswerStop stop) {
         adapter.detach();
         try {
-            return talk.answer(prompt, (row, piece) -> stop.check());
+            return talk.answer(prompt, number, (row, piece) -> stop.check());
         } finally {
             adapter.attach();
         }

@@ -114,7 +114,7 @@ record DataReport(
         }
         if (part.altered() > 0) {
             text.append(
-                            "  answers of which the chat template leaves out a part, or of the prompt before, such as <think>: ")
+                            "  answers of which the chat template leaves out a part, or of the prompt before, such as <think> or a tool's call: ")
                     .append(Quantities.count(part.altered()))
                     .append("; --chat-template takes another template\n");
         }

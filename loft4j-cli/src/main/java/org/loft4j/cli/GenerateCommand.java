@@ -147,7 +147,7 @@ final class GenerateCommand implements Verb {
             Generator ids = Generator.of(loaded.model());
             check(rows, prompts, ids);
             TextGenerator generator = new TextGenerator(ids, tokenizer);
-            Request request = new Request(sampling.maxNewTokens, prompts.stopIds(), sampling.stop, sampling.orGreedy());
+            Request request = prompts.request(sampling.maxNewTokens, sampling.stop, sampling.orGreedy());
             List<Prompts.Prompt> all = prompts.prompts();
             // of a file with one row too: what reads the output must not depend on how long the input is
             boolean single = data == null && all.size() == 1;

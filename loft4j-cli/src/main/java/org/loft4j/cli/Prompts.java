@@ -15,6 +15,8 @@ import org.loft4j.data.PromptCompletion;
 import org.loft4j.data.Row;
 import org.loft4j.data.TaggedWords;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.infer.SamplingConfig;
+import org.loft4j.infer.TextGenerator.Request;
 
 /**
  * What a model is asked to continue.
@@ -34,6 +36,12 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
      * @param ids what the model reads
      */
     record Prompt(String shown, String lead, long[] ids) {}
+
+    /** What is asked for. Rows are of one kind: where one prompt leads to a turn, all do. */
+    Request request(int maxNewTokens, List<String> stops, SamplingConfig sampling) {
+        Request request = new Request(maxNewTokens, stopIds, stops, sampling);
+        return prompts.stream().allMatch(prompt -> prompt.lead().isEmpty()) ? request.asTurn() : request;
+    }
 
     /**
      * @param format how turns are written, and whether a text is one; rows of messages are in any case. Null where there are none

@@ -257,7 +257,7 @@ record TrainingRows(
         if (altered > 0) {
             err.println(
                     "loft: the chat template leaves out part of " + Quantities.of(altered, "answer") + " of the " + kind
-                            + " rows, or of the prompt before, such as <think>: so they are not learnt as they will be asked for;"
+                            + " rows, or of the prompt before, such as <think> or a tool's call: so they are not learnt as they will be asked for;"
                             + " --chat-template takes another template");
         }
     }

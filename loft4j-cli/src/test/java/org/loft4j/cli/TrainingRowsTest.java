@@ -128,7 +128,7 @@ class TrainingRowsTest {
                 told.toString()
                         .startsWith(
                                 "loft: the chat template leaves out part of 2 answers of the training rows, or of the"
-                                        + " prompt before, such as <think>: "),
+                                        + " prompt before, such as <think> or a tool's call: "),
                 told.toString());
     }
 }

@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -16,6 +17,12 @@ import org.loft4j.ConfigException;
  *     null, Boolean, Long, BigInteger, Double, String, List and Map
  */
 public record Message(Map<String, @Nullable Object> fields) {
+    /** Those that templates trim, such as a no-break space. */
+    private static final Pattern BLANKS = Pattern.compile("\\s+", Pattern.UNICODE_CHARACTER_CLASS);
+
+    /** Names that data sets have for what was thought. */
+    private static final List<String> THOUGHTS = List.of("reasoning_content", "reasoning", "thinking");
+
     public Message {
         fields = Collections.unmodifiableMap(new LinkedHashMap<>(fields));
         if (!(fields.get("role") instanceof String role) || role.isBlank()) {
@@ -66,7 +73,7 @@ public record Message(Map<String, @Nullable Object> fields) {
         return isAnswer() && !without;
     }
 
-    /** Whether a text has all that it says and thinks, blanks aside. */
+    /** Whether a text has all that it says and thinks, blanks aside, and the names of what it calls. */
     boolean isIn(String text) {
         List<String> said = new ArrayList<>();
         if (fields.get("content") instanceof List<?> parts) {
@@ -75,9 +82,20 @@ public record Message(Map<String, @Nullable Object> fields) {
             }
         }
         add(said, fields.get("content"));
-        add(said, fields.get("reasoning_content"));
+        THOUGHTS.forEach(key -> add(said, fields.get(key)));
+        if (fields.get("tool_calls") instanceof List<?> calls) {
+            for (Object call : calls) {
+                add(said, called(call));
+            }
+        }
         return said.stream().allMatch(words -> text.contains(words.strip()))
                 || said.stream().map(Message::withoutBlanks).allMatch(withoutBlanks(text)::contains);
+    }
+
+    private static @Nullable Object called(@Nullable Object call) {
+        Object inner =
+                call instanceof Map<?, ?> one && one.get("function") instanceof Map<?, ?> function ? function : call;
+        return inner instanceof Map<?, ?> named ? named.get("name") : null;
     }
 
     private static void add(List<String> said, @Nullable Object words) {
@@ -87,6 +105,6 @@ public record Message(Map<String, @Nullable Object> fields) {
     }
 
     private static String withoutBlanks(String text) {
-        return text.replaceAll("\\s+", "");
+        return BLANKS.matcher(text).replaceAll("");
     }
 }

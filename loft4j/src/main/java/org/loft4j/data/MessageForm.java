@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -29,6 +30,10 @@ record MessageForm(boolean parts, boolean textArguments) {
 
     /** Who may be given what is no text: what a tool answers is whatever its template makes of it. */
     private static final Set<String> SPEAKERS = Set.of("system", "developer", "user", "assistant");
+
+    /** Parts for which templates of models that see or hear have a mark; what is learnt here, and asked, is text. */
+    private static final Set<String> SEEN_OR_HEARD =
+            Set.of("image", "image_url", "input_image", "video", "video_url", "audio", "audio_url", "input_audio");
 
     /** @param write what the template makes of messages; empty where it takes none of the kind */
     static MessageForm of(Function<List<Map<String, @Nullable Object>>, String> write) {
@@ -76,7 +81,8 @@ record MessageForm(boolean parts, boolean textArguments) {
      * Messages in the form of a template.
      *
      * @param form that of the template, asked for where it matters
-     * @throws ConfigException at a message without content, or with parts that are no text where the template writes texts alone
+     * @throws ConfigException at a message without content, with an image, a video or a sound in it, with content that is neither a
+     *     text nor parts, or with parts that are no text where the template writes texts alone
      */
     static List<Map<String, @Nullable Object>> apply(List<Message> messages, Supplier<MessageForm> form) {
         List<Map<String, @Nullable Object>> all = new ArrayList<>(messages.size());
@@ -88,6 +94,9 @@ record MessageForm(boolean parts, boolean textArguments) {
                 throw new ConfigException(
                         place + " has neither content nor tool_calls: its content is null; a turn that"
                                 + " says nothing has \"\"");
+            }
+            if (SPEAKERS.contains(message.role())) {
+                requireWords(fields.get("content"), place);
             }
             Map<String, @Nullable Object> made = fields;
             if (fields.get("content") instanceof List<?> content
@@ -101,6 +110,25 @@ record MessageForm(boolean parts, boolean textArguments) {
             all.add(made);
         }
         return all;
+    }
+
+    /** What is said must be words: else templates write an image's mark without the image, or the content as Python prints it. */
+    private static void requireWords(@Nullable Object content, String place) {
+        boolean parts = content instanceof List<?> list && list.stream().allMatch(MessageForm::isPart);
+        if (content instanceof Map || content instanceof List && !parts) {
+            throw new ConfigException(
+                    place + " has content that is " + (content instanceof Map ? "an object" : "a list")
+                            + ", and neither a text nor parts such as {\"type\": \"text\", \"text\": \"…\"}: JSON that is said must be text");
+        }
+        if (content instanceof List<?> all) {
+            for (Object part : all) {
+                Object type = ((Map<?, ?>) Objects.requireNonNull(part)).get("type");
+                if (SEEN_OR_HEARD.contains(String.valueOf(type))) {
+                    throw new ConfigException(place + " has a part of type " + Quoted.text(String.valueOf(type))
+                            + ": models here read text alone");
+                }
+            }
+        }
     }
 
     private static boolean isNothing(@Nullable Object calls) {

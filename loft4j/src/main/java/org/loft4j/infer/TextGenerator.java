@@ -172,7 +172,7 @@ public final class TextGenerator implements AutoCloseable {
             all.putAll(variables);
             // the template writes its special tokens itself
             long[] prompt = tokenizer.encode(template.prompt(messages, all), false);
-            return one(prompt, request.stoppedBy(template.stopIds(tokenizer)), listener);
+            return one(prompt, request.asTurn().stoppedBy(template.stopIds(tokenizer)), listener);
         });
     }
 
@@ -205,17 +205,30 @@ public final class TextGenerator implements AutoCloseable {
      * @param stopIds ids that end a text and do not belong to it, as a rule {@link Tokenizer#stopIds}
      * @param stopStrings strings that do the same, special tokens among them; may be empty
      * @param sampling how tokens are chosen
+     * @param turn whether the text is a turn of its own, and does not go on with the prompt's last word: a blank that the tokenizer
+     *     puts before every text, as Llama 2's does, is then no part of it
      */
-    public record Request(int maxNewTokens, Set<Long> stopIds, List<String> stopStrings, SamplingConfig sampling) {
+    public record Request(
+            int maxNewTokens, Set<Long> stopIds, List<String> stopStrings, SamplingConfig sampling, boolean turn) {
         public Request {
             stopIds = Set.copyOf(stopIds);
             stopStrings = List.copyOf(stopStrings);
         }
 
+        /** For a text that goes on with its prompt. */
+        public Request(int maxNewTokens, Set<Long> stopIds, List<String> stopStrings, SamplingConfig sampling) {
+            this(maxNewTokens, stopIds, stopStrings, sampling, false);
+        }
+
+        /** The same for a turn of a conversation. */
+        public Request asTurn() {
+            return new Request(maxNewTokens, stopIds, stopStrings, sampling, true);
+        }
+
         private Request stoppedBy(Set<Long> further) {
             Set<Long> all = new HashSet<>(stopIds);
             all.addAll(further);
-            return new Request(maxNewTokens, all, stopStrings, sampling);
+            return new Request(maxNewTokens, all, stopStrings, sampling, turn);
         }
     }
 
@@ -275,8 +288,10 @@ public final class TextGenerator implements AutoCloseable {
         Set<Long> stopIds = new HashSet<>(spelled);
         stopIds.addAll(request.stopIds());
         List<Text> texts = new ArrayList<>();
-        prompts.forEach(prompt ->
-                texts.add(new Text(new StreamingDecoder(tokenizer, prompt), new StopStrings(request.stopStrings()))));
+        for (long[] prompt : prompts) {
+            StreamingDecoder decoder = new StreamingDecoder(tokenizer, request.turn() ? new long[0] : prompt);
+            texts.add(new Text(decoder, new StopStrings(request.stopStrings())));
+        }
         List<Continuation> made = generator.generate(
                 prompts, firstRow, request.maxNewTokens(), stopIds, request.sampling(), (row, id) -> {
                     turns.requireWanted();

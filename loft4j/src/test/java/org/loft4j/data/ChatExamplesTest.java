@@ -284,6 +284,31 @@ class ChatExamplesTest {
         assertEquals(0, altered(MARKED, LossOn.LAST, user("U"), reasoning, user("V"), answer("B")));
     }
 
+    @Test
+    void soAreThoughtsUnderOtherNamesAndCallsThatTheTemplateDoesNotKnow() throws IOException {
+        for (String name : List.of("thinking", "reasoning")) {
+            Message thoughtful = new Message(Map.of("role", "assistant", "content", "A", name, "why"));
+            assertEquals(1, altered(DEFAULT_SYSTEM, LossOn.ASSISTANT, user("U"), thoughtful), name);
+            String knows = DEFAULT_SYSTEM.replace("{{ m.content }}", "{{ m." + name + " }}{{ m.content }}");
+            assertEquals(0, altered(knows, LossOn.ASSISTANT, user("U"), thoughtful), name);
+        }
+        Map<String, Object> function = Map.of("name", "weather", "arguments", Map.of("city", "Ulm"));
+        String knows = DEFAULT_SYSTEM.replace(
+                "{{ m.content }}",
+                "{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function or c }}{% endfor %}");
+        for (Map<String, Object> call : List.of(function, Map.of("type", "function", "function", function))) {
+            Message calls = new Message(Map.of("role", "assistant", "content", "", "tool_calls", List.of(call)));
+            assertEquals(1, altered(DEFAULT_SYSTEM, LossOn.ASSISTANT, user("U"), calls));
+            assertEquals(0, altered(knows, LossOn.ASSISTANT, user("U"), calls));
+        }
+    }
+
+    @Test
+    void blanksOfAllKindsAreNoPartOfAnAnswer() throws IOException {
+        String trims = DEFAULT_SYSTEM.replace("m.content", "m.content | trim");
+        assertEquals(0, altered(trims, LossOn.ASSISTANT, user("U"), answer("\u00a0A\u2003\n")));
+    }
+
     private static Message unlearnt(String content, String mark, Object value) {
         return new Message(Map.of("role", "assistant", "content", content, mark, value));
     }

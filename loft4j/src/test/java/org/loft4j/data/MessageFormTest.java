@@ -72,19 +72,47 @@ class MessageFormTest {
         assertEquals("<tool>a\nb", write(TRIMS, user(two).replace("user", "tool")));
     }
 
+    private String refused(String template, String messages) {
+        return String.valueOf(assertThrows(ConfigException.class, () -> write(template, messages))
+                .getMessage());
+    }
+
     @Test
     void partsThatAreNoTextAreRefusedWhereTheTemplateWritesTextsAlone() throws IOException {
-        String image = "[{\"type\": \"text\", \"text\": \"a\"}, {\"type\": \"image\", \"url\": \"b\"}]";
+        String file = "[{\"type\": \"text\", \"text\": \"a\"}, {\"type\": \"file\", \"text\": \"b\"}]";
         for (String template : List.of(TRIMS, STRINGS, ADDS)) {
-            String fault = String.valueOf(assertThrows(
-                            ConfigException.class, () -> write(template, user("\"a\"") + "," + user(image)))
-                    .getMessage());
             assertEquals(
-                    "message 2 (user) has a part of type \"image\", and this chat template writes texts alone", fault);
+                    "message 2 (user) has a part of type \"file\", and this chat template writes texts alone",
+                    refused(template, user("\"a\"") + "," + user(file)));
         }
-        assertEquals("<user>a<image>", write(PARTS, user(image)));
-        assertTrue(write(TRIMS, user(image).replace("user", "tool")).startsWith("<tool>[{'type': 'text'"));
-        assertEquals("<user>['a']", write(TRIMS, user("[\"a\"]")), "no parts");
+        assertEquals("<user>ab", write(PARTS, user(file)), "as the template has it");
+        assertTrue(write(TRIMS, user(file).replace("user", "tool")).startsWith("<tool>[{'type': 'text'"));
+    }
+
+    @Test
+    void whatIsSeenOrHeardIsRefusedWhateverTheTemplateWritesForIt() throws IOException {
+        for (String type : List.of("image", "image_url", "video", "input_audio")) {
+            String parts = "[{\"type\": \"text\", \"text\": \"a\"}, {\"type\": \"" + type + "\", \"url\": \"b\"}]";
+            for (String template : List.of(TRIMS, STRINGS, ADDS, PARTS)) {
+                assertEquals(
+                        "message 1 (user) has a part of type \"" + type + "\": models here read text alone",
+                        refused(template, user(parts)));
+            }
+        }
+    }
+
+    /** Python's spelling of it would be learnt. */
+    @Test
+    void contentThatIsNeitherTextNorPartsIsRefusedButOfTools() throws IOException {
+        for (String template : List.of(TRIMS, STRINGS, PARTS)) {
+            assertEquals(
+                    "message 1 (user) has content that is a list, and neither a text nor parts such as {\"type\": \"text\","
+                            + " \"text\": \"…\"}: JSON that is said must be text",
+                    refused(template, user("[\"a\", \"b\"]")));
+            String object = refused(template, user("\"a\"") + "," + user("{\"b\": 1}").replace("user", "assistant"));
+            assertTrue(object.startsWith("message 2 (assistant) has content that is an object, and neither"), object);
+        }
+        assertEquals("<tool>{'b': 1}", write(TRIMS, user("{\"b\": 1}").replace("user", "tool")));
     }
 
     @Test

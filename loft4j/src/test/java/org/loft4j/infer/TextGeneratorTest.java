@@ -143,6 +143,24 @@ class TextGeneratorTest {
         }
     }
 
+    /** The tokenizer puts a blank before every text, and Transformers takes it away where it decodes an answer alone. */
+    @Test
+    void aReplyIsATextOfItsOwnAndWhatIsContinuedIsNot() throws Exception {
+        Files.writeString(model.resolve("chat_template.jinja"), "{{ bos_token }}{{ messages[0].content }}");
+        try (TextGenerator generator = TextGenerator.open(model)) {
+            String prompt = "Once upon a";
+            String continued =
+                    generator.complete(prompt, 9, SamplingConfig.GREEDY).text();
+            assertTrue(continued.startsWith(" time"), continued);
+            StringBuilder heard = new StringBuilder();
+            Request request = new Request(9, Set.of(), List.of(), SamplingConfig.GREEDY);
+            Answer reply = generator.reply(
+                    List.of(Message.of("user", prompt)), Map.of(), request, (row, piece) -> heard.append(piece));
+            assertEquals(continued.substring(1), reply.text());
+            assertEquals(reply.text(), heard.toString());
+        }
+    }
+
     @Test
     void aReplyReadsToolsAndVariablesWhichOverruleThoseOfTheTraining() throws Exception {
         Files.writeString(
@@ -161,10 +179,10 @@ class TextGeneratorTest {
         try (TextGenerator generator = TextGenerator.open(model)) {
             StringBuilder heard = new StringBuilder();
             Answer reply = generator.reply(messages, variables, request, (row, piece) -> heard.append(piece));
-            assertEquals(generator.complete("weather Here once Tom saw", 12, SamplingConfig.GREEDY), reply);
+            assertEquals(asTurn(generator.complete("weather Here once Tom saw", 12, SamplingConfig.GREEDY)), reply);
             assertEquals(reply.text(), heard.toString());
             assertEquals(
-                    generator.complete("Here today Tom saw", 12, SamplingConfig.GREEDY),
+                    asTurn(generator.complete("Here today Tom saw", 12, SamplingConfig.GREEDY)),
                     generator.reply(messages, 12, SamplingConfig.GREEDY));
             // what a program needs for prompts of its own
             String prompt = generator.chatTemplate().orElseThrow().prompt(messages, Map.of("place", "A", "time", "b"));
@@ -172,6 +190,12 @@ class TextGeneratorTest {
                     "A b Tom saw",
                     generator.tokenizer().decode(generator.tokenizer().encode(prompt, false), true));
         }
+    }
+
+    private static Answer asTurn(Answer continued) {
+        assertTrue(continued.text().startsWith(" "), continued.text());
+        return new Answer(
+                continued.text().substring(1), continued.promptTokens(), continued.newTokens(), continued.end());
     }
 
     /** What ends a text by the model's files does so beside the ids of a request. */

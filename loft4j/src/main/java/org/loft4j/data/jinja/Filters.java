@@ -143,9 +143,12 @@ final class Filters {
     }
 
     private static @Nullable Object extreme(@Nullable Object value, Arguments call, int sign) {
-        Comparator<@Nullable Object> order = (a, b) -> sign * Values.order(a, b, call.frame().rendering);
+        boolean exact = call.atMost(2, "case_sensitive", "attribute").flag(0, "case_sensitive", false);
+        Comparator<@Nullable Object> order =
+                Selections.byKey(call.get(1, "attribute", null), exact, call.frame().rendering);
+        Comparator<@Nullable Object> signed = (a, b) -> sign * order.compare(a, b);
         List<@Nullable Object> items = items(value, call);
-        return items.isEmpty() ? new Undefined("the sequence is empty") : Collections.max(items, order);
+        return items.isEmpty() ? new Undefined("the sequence is empty") : Collections.max(items, signed);
     }
 
     private static Object reversed(@Nullable Object value, Arguments call) {

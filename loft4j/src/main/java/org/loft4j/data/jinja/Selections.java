@@ -99,7 +99,8 @@ final class Selections {
         return items;
     }
 
-    private static Comparator<@Nullable Object> byKey(@Nullable Object attribute, boolean exact, Rendering rendering) {
+    /** The order of elements, or of what they have under an attribute; of texts whatever their case unless it is exact. */
+    static Comparator<@Nullable Object> byKey(@Nullable Object attribute, boolean exact, Rendering rendering) {
         return (a, b) ->
                 Values.order(key(a, attribute, exact, rendering), key(b, attribute, exact, rendering), rendering);
     }

@@ -55,8 +55,8 @@ final class StringMethods {
             case "isalpha" -> call -> all(text, Character::isLetter);
             case "isalnum" -> call -> all(text, Character::isLetterOrDigit);
             case "isspace" -> call -> all(text, Strings::isSpace);
-            case "isupper" -> call -> !text.equals(Strings.lower(text)) && text.equals(Strings.upper(text));
-            case "islower" -> call -> !text.equals(Strings.upper(text)) && text.equals(Strings.lower(text));
+            case "isupper" -> call -> Strings.isUpper(text);
+            case "islower" -> call -> Strings.isLower(text);
             case "encode" ->
                 call -> {
                     throw new TemplateException("'encode' makes bytes, which templates here have not");

@@ -61,6 +61,16 @@ final class Strings {
         return text.toUpperCase(java.util.Locale.ROOT);
     }
 
+    /** Whether there are letters with a case, and all of them are small. */
+    static boolean isLower(String text) {
+        return !text.equals(upper(text)) && text.equals(lower(text));
+    }
+
+    /** The same of capital ones. */
+    static boolean isUpper(String text) {
+        return !text.equals(lower(text)) && text.equals(upper(text));
+    }
+
     /** The value of a literal; an unknown escape stays as it stands. */
     static String unescape(String literal) {
         if (literal.indexOf('\\') < 0) {

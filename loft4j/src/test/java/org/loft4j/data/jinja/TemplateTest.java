@@ -145,4 +145,24 @@ class TemplateTest {
     private static List<Rendered.Span> generated(String source) {
         return Template.parse(source).render(Map.of(), ZonedDateTime.now()).generated();
     }
+
+    /** Python's {@code islower} and {@code isupper}, and the filters' {@code case_sensitive=false}. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "'' is lower | False",
+                "'12' is lower | False",
+                "'a1' is lower | True",
+                "'A1' is upper | True",
+                "'Aa' is upper | False",
+                "none is upper | False",
+                "(['b', 'A', 'c'] !max) ~ (['b', 'A', 'c'] !min) | cA",
+                "(['b', 'A', 'c'] !min(case_sensitive=true)) ~ (['a', 'B'] !max(true)) | Aa",
+                "([{'k': 2}, {'k': 3}, {'k': 1}] !max(attribute='k')).k | 3",
+            })
+    void caseCountsAsInPython(String expression, String text) {
+        assertEquals(text, render("{{ " + expression.replace('!', '|') + " }}").text());
+    }
 }

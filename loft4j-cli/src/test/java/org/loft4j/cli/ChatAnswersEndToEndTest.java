@@ -1,0 +1,73 @@
+package org.loft4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ChatAnswersEndToEndTest {
+    @TempDir
+    Path folder;
+
+    private Path model;
+
+    @BeforeEach
+    void aModelThatTalks() throws IOException {
+        model = Fixtures.copy("stories260K", folder.resolve("stories"));
+        Files.writeString(
+                model.resolve("chat_template.jinja"),
+                "{{ bos_token }}{% for m in messages %}{{ m.content }}{{ ' ' if not loop.last }}{% endfor %}");
+    }
+
+    private List<String> answers(String lines, String... options) {
+        InputStream before = System.in;
+        System.setIn(new ByteArrayInputStream(lines.getBytes(StandardCharsets.UTF_8)));
+        try {
+            Captured call = Captured.loft(Stream.concat(
+                            Stream.of("chat", "--model", model.toString(), "--max-new-tokens", "12"), Stream.of(options))
+                    .toArray(String[]::new));
+            assertEquals(0, call.status(), call.err());
+            return Stream.of(call.out().substring(2).split("\n(> )+"))
+                    .filter(answer -> !answer.isBlank())
+                    .toList();
+        } finally {
+            System.setIn(before);
+        }
+    }
+
+    @Test
+    void eachAnswerHasDrawsOfItsOwnAndACallHasThemAgain() {
+        String twice = "Once upon a time\n/reset\nOnce upon a time\n";
+        List<String> drawn = answers(twice, "--temperature", "2");
+        assertNotEquals(drawn.get(0), drawn.get(1), drawn::toString);
+        assertEquals(drawn, answers(twice, "--temperature", "2"));
+        List<String> likeliest = answers(twice, "--temperature", "0");
+        assertEquals(likeliest.get(0), likeliest.get(1));
+    }
+
+    @Test
+    void anAnswerHasNoBlankThatTheTokenizerPutsBeforeTexts() {
+        String answer = answers("Once upon a\n", "--temperature", "0").get(0);
+        assertTrue(answer.startsWith("time"), answer);
+        Captured call = Captured.loft(
+                "generate", "--model", model.toString(), "--chat", "--text", "Once upon a", "--max-new-tokens", "12");
+        assertEquals(answer, call.out().strip(), call.err());
+        assertFalse(call.out().startsWith(" "), call.out());
+        String continued = Captured.loft(
+                        "generate", "--model", model.toString(), "--text", "Once upon a", "--max-new-tokens", "12")
+                .out();
+        assertTrue(continued.startsWith("Once upon a time"), continued);
+    }
+}
