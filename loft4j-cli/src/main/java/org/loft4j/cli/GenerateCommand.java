@@ -207,6 +207,12 @@ final class GenerateCommand implements Verb {
                     + " for turns of a conversation, and the texts are continued as they"
                     + " stand: --chat makes each a turn");
         }
+        if (chat == null && trained != null) {
+            spec.commandLine()
+                    .getErr()
+                    .println("loft: the model was trained on conversations, and the texts are continued as they stand;"
+                            + " --chat makes each a turn of the user, --no-chat says that this is meant");
+        }
         return null;
     }
 

@@ -93,6 +93,10 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
      */
     private static List<Message> asked(Conversation conversation, boolean told) {
         List<Message> messages = conversation.messages();
+        if (conversation.given() > 0) {
+            // what a row gives as its prompt is all of it, though it may end with the beginning of an answer
+            return rest(messages.subList(0, conversation.given()), told);
+        }
         int end = messages.size();
         while (end > 1 && messages.get(end - 1).role().equals("assistant")) {
             end--;

@@ -349,7 +349,7 @@ final class TrainCommand implements Verb {
                 out.print(
                         common.json
                                 ? Json.text(report.tree(result)) + "\n"
-                                : report.end(result, opened, encoded.train().hasPairs()));
+                                : report.end(result, opened, encoded.train()));
                 out.flush();
                 return switch (result.outcome()) {
                     case INTERRUPTED -> Interruption.STATUS;

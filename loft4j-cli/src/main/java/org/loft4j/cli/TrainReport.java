@@ -7,6 +7,8 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.Pasted;
+import org.loft4j.data.ChatFormat;
+import org.loft4j.data.TrainingSet;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
@@ -45,9 +47,9 @@ record TrainReport(String model, Path output, TrainConfig config) {
     /**
      * How it ended, how well, and what to call next.
      *
-     * @param pairs whether pairs of texts were learnt
+     * @param learnt the rows, as which the model is to be asked
      */
-    String end(TrainResult result, Model opened, boolean pairs) {
+    String end(TrainResult result, Model opened, TrainingSet learnt) {
         StringBuilder text = new StringBuilder(result.summary()).append('\n');
         if (result.skippedSteps() > 0) {
             text.append(Quantities.of(result.skippedSteps(), "step"))
@@ -76,8 +78,11 @@ record TrainReport(String model, Path output, TrainConfig config) {
                 ? "--model " + Pasted.quoted(model) + " --adapter " + Pasted.quoted(output)
                 : "--model " + Pasted.quoted(output);
         String verb = opened.task() == Task.CAUSAL_LM ? "generate" : "predict";
+        // a model that was trained with --chat is asked by turns in any case
+        ChatFormat chat = learnt.chatFormat();
+        String turns = chat != null && !chat.wrapPrompts() ? " --chat" : "";
         String example = opened.imageShape() == null
-                ? " --text \"…\"" + (pairs ? " --text-pair \"…\"" : "") + "\n"
+                ? turns + " --text \"…\"" + (learnt.hasPairs() ? " --text-pair \"…\"" : "") + "\n"
                 : " --image FILE\n";
         return text.append("next: " + Pasted.command() + " ")
                 .append(verb)

@@ -12,10 +12,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.model.TaskFile;
+import org.loft4j.model.TrainedChat;
+import org.loft4j.nn.Task;
 
 class ChatAnswersEndToEndTest {
     @TempDir
@@ -55,6 +59,21 @@ class ChatAnswersEndToEndTest {
         assertEquals(drawn, answers(twice, "--temperature", "2"));
         List<String> likeliest = answers(twice, "--temperature", "0");
         assertEquals(likeliest.get(0), likeliest.get(1));
+    }
+
+    @Test
+    void whoContinuesATextWithAModelOfConversationsIsToldSo() throws IOException {
+        TrainedChat trained = new TrainedChat(false, "assistant", Map.of(), null);
+        new TaskFile(Task.CAUSAL_LM, List.of(), null, 64, null, trained).write(model);
+        String told = "loft: the model was trained on conversations, and the texts are continued as they stand;";
+        for (String turns : List.of("", "--chat", "--no-chat")) {
+            Captured call = Captured.loft(Stream.of(
+                            "generate", "--model", model.toString(), "--text", "Once", "--max-new-tokens", "2", turns)
+                    .filter(word -> !word.isEmpty())
+                    .toArray(String[]::new));
+            assertEquals(0, call.status(), call.err());
+            assertEquals(turns.isEmpty(), call.err().contains(told), call.err());
+        }
     }
 
     @Test

@@ -66,6 +66,17 @@ class PromptsTest {
     }
 
     @Test
+    void aPromptOfMessagesIsAskedAsItIsLearntThoughItEndsWithTheBeginningOfAnAnswer() throws IOException {
+        List<Message> messages =
+                List.of(Message.of("user", "Who?"), Message.of("assistant", "She"), Message.of("assistant", "sings."));
+        PromptFlags none = new PromptFlags();
+        assertEquals(
+                "user: Who?; assistant: She;",
+                text(prompt(none, new Conversation(messages, 2, Map.of(), Origin.MEMORY), false)));
+        assertEquals("user: Who?;", text(prompt(none, new Conversation(messages), false)));
+    }
+
+    @Test
     void whatIsSaidBeforeAPromptIsWrittenWithTurnsAlone() throws IOException {
         List<Message> before =
                 List.of(Message.of("system", "s"), Message.of("user", "b"), Message.of("assistant", "B"));

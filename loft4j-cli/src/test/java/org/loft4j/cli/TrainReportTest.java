@@ -4,9 +4,19 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.data.ChatFormat;
+import org.loft4j.data.ChatTemplate;
+import org.loft4j.data.Examples;
+import org.loft4j.data.LossOn;
+import org.loft4j.data.MiniBatch;
+import org.loft4j.data.TrainingSet;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
@@ -17,6 +27,9 @@ import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainResult;
 
 class TrainReportTest {
+    @TempDir
+    Path folder;
+
     @Test
     void howToGoOnCanBePastedWhereThePathHasBlanks() {
         TrainConfig config = TrainConfig.builder(Method.LORA).build();
@@ -29,8 +42,8 @@ class TrainReportTest {
     void toGoOnRegardlessIsOfNoUseWhereStepsWereSkipped() {
         TrainReport report = new TrainReport(
                 "m", Path.of("r"), TrainConfig.builder(Method.LORA).build());
-        assertTrue(report.end(diverged(7.5), null, false).contains("--divergence-factor 0"));
-        String skipped = report.end(diverged(Double.NaN), null, false);
+        assertTrue(report.end(diverged(7.5), null, rows(false, null)).contains("--divergence-factor 0"));
+        String skipped = report.end(diverged(Double.NaN), null, rows(false, null));
         assertTrue(skipped.contains("--resume --learning-rate"), skipped);
         assertFalse(skipped.contains("--divergence-factor"), skipped);
     }
@@ -43,10 +56,61 @@ class TrainReportTest {
         TrainResult done = new TrainResult(
                 TrainResult.Outcome.FINISHED, 1, 1, 0, 0, 0, none, none, 1, 1, Path.of("r"), null, null);
         try (Model model = Models.open(Fixtures.of("bert_cls"), ModelOptions.of(Task.SEQUENCE_CLASSIFICATION))) {
-            assertTrue(report.end(done, model, true)
+            assertTrue(report.end(done, model, rows(true, null))
                     .endsWith(" predict --model m --adapter r --text \"…\" --text-pair \"…\"\n"));
-            assertTrue(report.end(done, model, false).endsWith(" predict --model m --adapter r --text \"…\"\n"));
+            assertTrue(report.end(done, model, rows(false, null))
+                    .endsWith(" predict --model m --adapter r --text \"…\"\n"));
         }
+        ChatTemplate template = ChatTemplate.read(
+                Files.writeString(folder.resolve("chat.jinja"), "{{ messages[0].content }}"), folder);
+        try (Model model = Models.open(Fixtures.of("stories260K"), ModelOptions.of(Task.CAUSAL_LM))) {
+            assertTrue(report.end(done, model, rows(false, new ChatFormat(template)))
+                    .endsWith(" generate --model m --adapter r --chat --text \"…\"\n"));
+            ChatFormat wrapped = new ChatFormat(template, LossOn.ASSISTANT, true, Map.of());
+            for (ChatFormat format : Arrays.asList(null, wrapped)) {
+                assertTrue(report.end(done, model, rows(false, format))
+                        .endsWith(" generate --model m --adapter r --text \"…\"\n"));
+            }
+        }
+    }
+
+    private static TrainingSet rows(boolean pairs, @Nullable ChatFormat format) {
+        return new Examples() {
+            @Override
+            public int size() {
+                return 1;
+            }
+
+            @Override
+            public int[] lengths() {
+                return new int[] {1};
+            }
+
+            @Override
+            public String fingerprint() {
+                return "";
+            }
+
+            @Override
+            public boolean hasPairs() {
+                return pairs;
+            }
+
+            @Override
+            public @Nullable ChatFormat chatFormat() {
+                return format;
+            }
+
+            @Override
+            public MiniBatch batch(int[] indices, long padId) {
+                throw new UnsupportedOperationException();
+            }
+
+            @Override
+            public MiniBatch trainingBatch(int[] indices, long padId, long seed, long epoch) {
+                throw new UnsupportedOperationException();
+            }
+        };
     }
 
     private static TrainResult diverged(double loss) {
