@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraAdapter;
@@ -90,10 +91,10 @@ final class ChatCommand implements Verb {
             TextGenerator generator = new TextGenerator(Generator.of(loaded.model()), tokenizer);
             Request request = new Request(
                     sampling.maxNewTokens,
-                    template.stopIds(tokenizer),
-                    sampling.stop,
-                    sampling.orRecommended(loaded.directory()))
-                    .asTurn();
+                            Set.of(),
+                            sampling.stop,
+                            sampling.orRecommended(loaded.directory()))
+                    .asTurnOf(template, tokenizer);
             long positions = loaded.model().description().maxPositions();
             Map<String, @Nullable Object> variables = new LinkedHashMap<>(loaded.chatVariables());
             variables.putAll(prompt.variables());

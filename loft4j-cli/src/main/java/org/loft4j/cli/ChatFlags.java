@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.ZonedDateTime;
 import java.util.LinkedHashMap;
@@ -8,12 +9,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.Shown;
 import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Conversation;
 import org.loft4j.data.LossOn;
 import org.loft4j.data.Row;
+import org.loft4j.data.Tokenizer;
 import org.loft4j.model.TrainedChat;
 import picocli.CommandLine.Option;
 
@@ -101,6 +104,17 @@ final class ChatFlags {
         Map<String, @Nullable Object> told = new LinkedHashMap<>(trained == null ? Map.of() : trained.variables());
         told.putAll(TemplateVariables.of(variables));
         return read == null ? null : new ChatFormat(read, lossOn(trained), wraps, told);
+    }
+
+    /** Says that a template ends answers by what is no token, which a model learns letter by letter. */
+    static void tell(@Nullable ChatFormat format, Tokenizer tokenizer, PrintWriter err) {
+        if (format != null) {
+            for (String end : format.template().stopStrings(tokenizer)) {
+                err.println("loft: the chat template ends an answer with \"" + Shown.text(end)
+                        + "\", which is no special token of the tokenizer: it is learnt letter by letter, loft's answers end"
+                        + " there, and other programs need it as a stop text");
+            }
+        }
     }
 
     private LossOn lossOn(@Nullable TrainedChat trained) {

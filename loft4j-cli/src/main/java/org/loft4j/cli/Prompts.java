@@ -23,8 +23,15 @@ import org.loft4j.infer.TextGenerator.Request;
  *
  * @param prompts in the order of the rows
  * @param stopIds at which a continuation ends
+ * @param stopStrings likewise
+ * @param turns whether the continuations are turns of conversations
  */
-record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
+record Prompts(List<Prompt> prompts, Set<Long> stopIds, List<String> stopStrings, boolean turns) {
+    /** Texts that are continued as they stand. */
+    Prompts(List<Prompt> prompts, Set<Long> stopIds) {
+        this(prompts, stopIds, List.of(), false);
+    }
+
     /** Who speaks before a conversation. */
     private static final Set<String> TELLING = Set.of("system", "developer");
 
@@ -37,10 +44,11 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
      */
     record Prompt(String shown, String lead, long[] ids) {}
 
-    /** What is asked for. Rows are of one kind: where one prompt leads to a turn, all do. */
+    /** What is asked for. */
     Request request(int maxNewTokens, List<String> stops, SamplingConfig sampling) {
-        Request request = new Request(maxNewTokens, stopIds, stops, sampling);
-        return prompts.stream().allMatch(prompt -> prompt.lead().isEmpty()) ? request.asTurn() : request;
+        List<String> all = new ArrayList<>(stops);
+        all.addAll(stopStrings);
+        return new Request(maxNewTokens, stopIds, all, sampling, turns);
     }
 
     /**
@@ -50,17 +58,23 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds) {
     static Prompts of(List<Row> rows, @Nullable ChatFormat format, PromptFlags flags, Tokenizer tokenizer)
             throws DataException {
         List<Prompt> prompts = new ArrayList<>();
+        boolean turns = false;
         for (Row row : rows) {
             if (format != null && (format.wrapPrompts() || row instanceof Conversation)) {
+                turns = true;
                 prompts.add(turn(row, format, flags, tokenizer));
             } else {
                 String text = text(row);
                 prompts.add(new Prompt(text, text, tokenizer.encodePrompt(text)));
             }
         }
-        return new Prompts(
-                prompts,
-                format == null ? tokenizer.stopIds() : format.template().stopIds(tokenizer));
+        return format == null
+                ? new Prompts(prompts, tokenizer.stopIds())
+                : new Prompts(
+                        prompts,
+                        format.template().stopIds(tokenizer),
+                        format.template().stopStrings(tokenizer),
+                        turns);
     }
 
     private static Prompt turn(Row row, ChatFormat format, PromptFlags flags, Tokenizer tokenizer)

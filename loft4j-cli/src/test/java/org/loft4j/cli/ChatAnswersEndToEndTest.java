@@ -62,6 +62,30 @@ class ChatAnswersEndToEndTest {
     }
 
     @Test
+    void anEndThatIsNoTokenIsToldAndEndsAnAnswer() throws IOException {
+        Path chats = Files.writeString(
+                folder.resolve("chats.jsonl"),
+                "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\"}]}\n");
+        String template = "{{ bos_token }}{% for m in messages %}{{ m.content }}"
+                + "{% if m.role == 'assistant' %}END\n{% endif %}{% endfor %}";
+        for (String end : List.of("Lily", "</s>")) {
+            Files.writeString(model.resolve("chat_template.jinja"), template.replace("END", end));
+            String[] train = {
+                "train", "--model", model.toString(), "--data", chats.toString(), "--output",
+                folder.resolve(end.equals("Lily") ? "run" : "run2").toString(), "--method", "lora", "--rank", "2", "--epochs", "1"
+            };
+            Captured call = Captured.loft(train);
+            assertEquals(0, call.status(), call.err());
+            assertEquals(
+                    end.equals("Lily"),
+                    call.err().contains("the chat template ends an answer with \"" + end + "\", which is no special token"),
+                    call.err());
+            String answer = answers("Once upon a time\n", "--temperature", "0").get(0);
+            assertEquals(end.equals("Lily"), answer.endsWith("girl named "), answer);
+        }
+    }
+
+    @Test
     void whoContinuesATextWithAModelOfConversationsIsToldSo() throws IOException {
         TrainedChat trained = new TrainedChat(false, "assistant", Map.of(), null);
         new TaskFile(Task.CAUSAL_LM, List.of(), null, 64, null, trained).write(model);

@@ -263,14 +263,30 @@ public final class ChatTemplate {
      * even where the model's files do not name it.
      */
     public OptionalLong endOfTurn(Tokenizer tokenizer) {
+        return tokenizer.firstSpecial(behindAnAnswer());
+    }
+
+    /**
+     * The texts at which an answer ends beside {@link #stopIds}: what this template puts behind an answer where that is no special
+     * token of the tokenizer, such as {@code <|im_end|>} of a template that was made for another model. Such an end is learnt letter
+     * by letter, and ends no generation by itself.
+     */
+    public List<String> stopStrings(Tokenizer tokenizer) {
+        return endOfTurn(tokenizer).isPresent()
+                ? List.of()
+                : behindAnAnswer().lines().map(String::strip).filter(line -> !line.isEmpty()).limit(1).toList();
+    }
+
+    /** What this template writes behind an answer; empty where it takes none. */
+    private String behindAnAnswer() {
         String text;
         try {
             text = render(List.of(Message.of("user", "?"), Message.of("assistant", PROBE)), false, Map.of())
                     .text();
         } catch (ConfigException e) {
-            return OptionalLong.empty();
+            return "";
         }
         int end = text.lastIndexOf(PROBE) + PROBE.length();
-        return end < PROBE.length() ? OptionalLong.empty() : tokenizer.firstSpecial(text.substring(end));
+        return end < PROBE.length() ? "" : text.substring(end);
     }
 }

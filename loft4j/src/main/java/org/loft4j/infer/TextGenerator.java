@@ -172,7 +172,7 @@ public final class TextGenerator implements AutoCloseable {
             all.putAll(variables);
             // the template writes its special tokens itself
             long[] prompt = tokenizer.encode(template.prompt(messages, all), false);
-            return one(prompt, request.asTurn().stoppedBy(template.stopIds(tokenizer)), listener);
+            return one(prompt, request.asTurnOf(template, tokenizer), listener);
         });
     }
 
@@ -220,9 +220,13 @@ public final class TextGenerator implements AutoCloseable {
             this(maxNewTokens, stopIds, stopStrings, sampling, false);
         }
 
-        /** The same for a turn of a conversation. */
-        public Request asTurn() {
-            return new Request(maxNewTokens, stopIds, stopStrings, sampling, true);
+        /** The same for a turn of a conversation, which ends where the template ends one, too. */
+        public Request asTurnOf(ChatTemplate template, Tokenizer tokenizer) {
+            Set<Long> ids = new HashSet<>(stopIds);
+            ids.addAll(template.stopIds(tokenizer));
+            List<String> strings = new ArrayList<>(stopStrings);
+            strings.addAll(template.stopStrings(tokenizer));
+            return new Request(maxNewTokens, ids, strings, sampling, true);
         }
 
         private Request stoppedBy(Set<Long> further) {

@@ -161,6 +161,21 @@ class TextGeneratorTest {
         }
     }
 
+    /** A template of another model has an end that this model's tokenizer does not know. */
+    @Test
+    void aReplyEndsAtTheTemplatesEndThoughItIsNoToken() throws Exception {
+        Files.writeString(
+                model.resolve("chat_template.jinja"),
+                "{{ bos_token }}{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}Lily\n{% endif %}"
+                        + "{% endfor %}");
+        try (TextGenerator generator = TextGenerator.open(model)) {
+            Answer reply =
+                    generator.reply(List.of(Message.of("user", "Once upon a time")), 40, SamplingConfig.GREEDY);
+            assertEquals(", there was a little girl named ", reply.text());
+            assertEquals(End.STOP_STRING, reply.end());
+        }
+    }
+
     @Test
     void aReplyReadsToolsAndVariablesWhichOverruleThoseOfTheTraining() throws Exception {
         Files.writeString(
