@@ -90,10 +90,7 @@ final class ChatCommand implements Verb {
             ChatTemplate template = loaded.chatTemplate(prompt.template);
             TextGenerator generator = new TextGenerator(Generator.of(loaded.model()), tokenizer);
             Request request = new Request(
-                    sampling.maxNewTokens,
-                            Set.of(),
-                            sampling.stop,
-                            sampling.orRecommended(loaded.directory()))
+                            sampling.maxNewTokens, Set.of(), sampling.stop, sampling.orRecommended(loaded.directory()))
                     .asTurnOf(template, tokenizer);
             long positions = loaded.model().description().maxPositions();
             Map<String, @Nullable Object> variables = new LinkedHashMap<>(loaded.chatVariables());

@@ -40,7 +40,8 @@ class ChatAnswersEndToEndTest {
         System.setIn(new ByteArrayInputStream(lines.getBytes(StandardCharsets.UTF_8)));
         try {
             Captured call = Captured.loft(Stream.concat(
-                            Stream.of("chat", "--model", model.toString(), "--max-new-tokens", "12"), Stream.of(options))
+                            Stream.of("chat", "--model", model.toString(), "--max-new-tokens", "12"),
+                            Stream.of(options))
                     .toArray(String[]::new));
             assertEquals(0, call.status(), call.err());
             return Stream.of(call.out().substring(2).split("\n(> )+"))
@@ -71,14 +72,27 @@ class ChatAnswersEndToEndTest {
         for (String end : List.of("Lily", "</s>")) {
             Files.writeString(model.resolve("chat_template.jinja"), template.replace("END", end));
             String[] train = {
-                "train", "--model", model.toString(), "--data", chats.toString(), "--output",
-                folder.resolve(end.equals("Lily") ? "run" : "run2").toString(), "--method", "lora", "--rank", "2", "--epochs", "1"
+                "train",
+                "--model",
+                model.toString(),
+                "--data",
+                chats.toString(),
+                "--output",
+                folder.resolve(end.equals("Lily") ? "run" : "run2").toString(),
+                "--method",
+                "lora",
+                "--rank",
+                "2",
+                "--epochs",
+                "1"
             };
             Captured call = Captured.loft(train);
             assertEquals(0, call.status(), call.err());
             assertEquals(
                     end.equals("Lily"),
-                    call.err().contains("the chat template ends an answer with \"" + end + "\", which is no special token"),
+                    call.err()
+                            .contains(
+                                    "the chat template ends an answer with \"" + end + "\", which is no special token"),
                     call.err());
             String answer = answers("Once upon a time\n", "--temperature", "0").get(0);
             assertEquals(end.equals("Lily"), answer.endsWith("girl named "), answer);
@@ -91,10 +105,10 @@ class ChatAnswersEndToEndTest {
         new TaskFile(Task.CAUSAL_LM, List.of(), null, 64, null, trained).write(model);
         String told = "loft: the model was trained on conversations, and the texts are continued as they stand;";
         for (String turns : List.of("", "--chat", "--no-chat")) {
-            Captured call = Captured.loft(Stream.of(
-                            "generate", "--model", model.toString(), "--text", "Once", "--max-new-tokens", "2", turns)
-                    .filter(word -> !word.isEmpty())
-                    .toArray(String[]::new));
+            Captured call = Captured.loft(
+                    Stream.of("generate", "--model", model.toString(), "--text", "Once", "--max-new-tokens", "2", turns)
+                            .filter(word -> !word.isEmpty())
+                            .toArray(String[]::new));
             assertEquals(0, call.status(), call.err());
             assertEquals(turns.isEmpty(), call.err().contains(told), call.err());
         }

@@ -61,8 +61,8 @@ class TrainReportTest {
             assertTrue(report.end(done, model, rows(false, null))
                     .endsWith(" predict --model m --adapter r --text \"…\"\n"));
         }
-        ChatTemplate template = ChatTemplate.read(
-                Files.writeString(folder.resolve("chat.jinja"), "{{ messages[0].content }}"), folder);
+        ChatTemplate template =
+                ChatTemplate.read(Files.writeString(folder.resolve("chat.jinja"), "{{ messages[0].content }}"), folder);
         try (Model model = Models.open(Fixtures.of("stories260K"), ModelOptions.of(Task.CAUSAL_LM))) {
             assertTrue(report.end(done, model, rows(false, new ChatFormat(template)))
                     .endsWith(" generate --model m --adapter r --chat --text \"…\"\n"));

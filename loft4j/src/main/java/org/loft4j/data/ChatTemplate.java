@@ -274,7 +274,12 @@ public final class ChatTemplate {
     public List<String> stopStrings(Tokenizer tokenizer) {
         return endOfTurn(tokenizer).isPresent()
                 ? List.of()
-                : behindAnAnswer().lines().map(String::strip).filter(line -> !line.isEmpty()).limit(1).toList();
+                : behindAnAnswer()
+                        .lines()
+                        .map(String::strip)
+                        .filter(line -> !line.isEmpty())
+                        .limit(1)
+                        .toList();
     }
 
     /** What this template writes behind an answer; empty where it takes none. */

@@ -294,8 +294,7 @@ class ChatExamplesTest {
         }
         Map<String, Object> function = Map.of("name", "weather", "arguments", Map.of("city", "Ulm"));
         String knows = DEFAULT_SYSTEM.replace(
-                "{{ m.content }}",
-                "{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function or c }}{% endfor %}");
+                "{{ m.content }}", "{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function or c }}{% endfor %}");
         for (Map<String, Object> call : List.of(function, Map.of("type", "function", "function", function))) {
             Message calls = new Message(Map.of("role", "assistant", "content", "", "tool_calls", List.of(call)));
             assertEquals(1, altered(DEFAULT_SYSTEM, LossOn.ASSISTANT, user("U"), calls));

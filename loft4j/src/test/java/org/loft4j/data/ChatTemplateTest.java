@@ -125,8 +125,7 @@ class ChatTemplateTest {
             assertEquals(OptionalLong.empty(), ChatTemplate.open(directory).endOfTurn(tokenizer));
             assertEquals(List.of(), chat.stopStrings(tokenizer));
             assertEquals(List.of("and so on"), ChatTemplate.open(directory).stopStrings(tokenizer));
-            Files.writeString(
-                    directory.resolve("chat_template.jinja"), "{{ messages[-1].content }}\n<stop>\n<other>");
+            Files.writeString(directory.resolve("chat_template.jinja"), "{{ messages[-1].content }}\n<stop>\n<other>");
             assertEquals(List.of("<stop>"), ChatTemplate.open(directory).stopStrings(tokenizer));
             for (String without : List.of("{{ messages[-1].content }}\n", "{{ raise_exception('no') }}")) {
                 Files.writeString(directory.resolve("chat_template.jinja"), without);

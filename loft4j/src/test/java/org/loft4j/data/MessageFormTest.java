@@ -109,7 +109,8 @@ class MessageFormTest {
                     "message 1 (user) has content that is a list, and neither a text nor parts such as {\"type\": \"text\","
                             + " \"text\": \"…\"}: JSON that is said must be text",
                     refused(template, user("[\"a\", \"b\"]")));
-            String object = refused(template, user("\"a\"") + "," + user("{\"b\": 1}").replace("user", "assistant"));
+            String object =
+                    refused(template, user("\"a\"") + "," + user("{\"b\": 1}").replace("user", "assistant"));
             assertTrue(object.startsWith("message 2 (assistant) has content that is an object, and neither"), object);
         }
         assertEquals("<tool>{'b': 1}", write(TRIMS, user("{\"b\": 1}").replace("user", "tool")));

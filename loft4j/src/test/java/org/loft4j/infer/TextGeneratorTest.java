@@ -169,8 +169,7 @@ class TextGeneratorTest {
                 "{{ bos_token }}{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}Lily\n{% endif %}"
                         + "{% endfor %}");
         try (TextGenerator generator = TextGenerator.open(model)) {
-            Answer reply =
-                    generator.reply(List.of(Message.of("user", "Once upon a time")), 40, SamplingConfig.GREEDY);
+            Answer reply = generator.reply(List.of(Message.of("user", "Once upon a time")), 40, SamplingConfig.GREEDY);
             assertEquals(", there was a little girl named ", reply.text());
             assertEquals(End.STOP_STRING, reply.end());
         }
