@@ -350,7 +350,7 @@ class DataCheckTest {
                 call.out()
                         .contains(
                                 "  answers of which the chat template leaves out a part, or of the prompt before, such as"
-                                        + " <think>: 1; --chat-template takes another template\n"),
+                                        + " <think> or a tool's call: 1; --chat-template takes another template\n"),
                 call.out());
         assertEquals(0, call.status(), call.out());
         Captured json = Captured.loft(
