@@ -106,12 +106,12 @@ final class ChatFlags {
         return read == null ? null : new ChatFormat(read, lossOn(trained), wraps, told);
     }
 
-    /** Says that a template ends answers by what is no token, which a model learns letter by letter. */
+    /** Says that a template ends answers by what is no special token, which ends no generation by itself. */
     static void tell(@Nullable ChatFormat format, Tokenizer tokenizer, PrintWriter err) {
         if (format != null) {
             for (String end : format.template().stopStrings(tokenizer)) {
                 err.println("loft: the chat template ends an answer with \"" + Shown.text(end)
-                        + "\", which is no special token of the tokenizer: it is learnt letter by letter, loft's answers end"
+                        + "\", which is no special token of the tokenizer: it is learnt as text, loft's answers end"
                         + " there, and other programs need it as a stop text");
             }
         }

@@ -268,8 +268,8 @@ public final class ChatTemplate {
 
     /**
      * The texts at which an answer ends beside {@link #stopIds}: what this template puts behind an answer where that is no special
-     * token of the tokenizer, such as {@code <|im_end|>} of a template that was made for another model. Such an end is learnt letter
-     * by letter, and ends no generation by itself.
+     * token of the tokenizer, such as {@code <|im_end|>} of a template that was made for another model. Such an end is learnt as
+     * text, and ends no generation by itself.
      */
     public List<String> stopStrings(Tokenizer tokenizer) {
         return endOfTurn(tokenizer).isPresent()
