@@ -1,7 +1,6 @@
 package org.loft4j.train;
 
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
@@ -68,12 +67,17 @@ final class StepBatches implements AutoCloseable {
         return micro;
     }
 
+    /** An interrupt waits: the step that has begun is finished, so that the run can be saved behind it. */
     private static List<MiniBatch> await(Future<List<MiniBatch>> batches) throws IOException {
+        boolean interrupted = false;
         try {
-            return batches.get();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new InterruptedIOException("interrupted while waiting for the rows of a step");
+            while (true) {
+                try {
+                    return batches.get();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
         } catch (ExecutionException e) {
             Throwable cause = e.getCause();
             if (cause instanceof IOException fault) {
@@ -84,6 +88,10 @@ final class StepBatches implements AutoCloseable {
                 throw fault;
             }
             throw new IllegalStateException(cause);
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 

@@ -50,6 +50,7 @@ public final class TrainingRun implements AutoCloseable {
     private final @Nullable Path startedFrom;
     private volatile @Nullable RunSaver saver;
     private long divergedBefore;
+    private boolean interrupted;
 
     private TrainingRun(
             Model model,
@@ -223,17 +224,29 @@ public final class TrainingRun implements AutoCloseable {
     }
 
     /**
-     * Trains to the end, until someone asks for a stop, or until the loss has run away.
+     * Trains to the end, until someone asks for a stop, or until the loss has run away. An interrupt of the thread that trains asks
+     * for a stop too: the run is saved, and the thread is interrupted still when this returns.
      *
      * @throws CheckpointException if a checkpoint cannot be written; those before it stay
      * @throws org.loft4j.NativeMemoryException if there is not enough memory; the checkpoints stay
      */
     public TrainResult run() throws IOException {
+        try {
+            return trained();
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private TrainResult trained() throws IOException {
         if (alreadyFinished) {
             trainable.restore(output.directory());
             trainable.setTraining(false);
             return ending.alreadyFinished();
         }
+        takeInterrupt();
         Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps());
         begin();
         try (RunRecorder recorder =
@@ -247,18 +260,20 @@ public final class TrainingRun implements AutoCloseable {
                 boolean improved = saved ? evaluate(recorder) : tell(recorder, step(trainer));
                 boolean givenUp = state.evaluationPending();
                 Divergence divergence = givenUp || isOver() ? null : state.divergence();
-                boolean stop = givenUp || (stopRequested.get() && !isOver());
+                boolean stop = givenUp || (isStopWanted() && !isOver());
                 boolean end = isOver() && config.saveSteps() < Long.MAX_VALUE;
                 if (!saved && (stop || divergence != null || improved || end || rhythm.savesAfter(state.step()))) {
                     save(active);
                 }
                 if (stop || divergence != null) {
                     active.await();
+                    takeInterrupt();
                     trainable.setTraining(false);
                     return divergence != null ? ending.diverged(divergence) : ending.interrupted();
                 }
             }
             active.await();
+            takeInterrupt();
         }
         trainable.setTraining(false);
         return ending.finish();
@@ -280,6 +295,20 @@ public final class TrainingRun implements AutoCloseable {
             }
             String standing = output.directory() + " holds what was trained, and stays: the same call tests it alone";
             throw MemoryFault.explain(e, MemoryFault.Work.test(), model, trainable, standing);
+        }
+    }
+
+    /** Whether someone asked for a stop, by an interrupt too. */
+    private boolean isStopWanted() {
+        takeInterrupt();
+        return stopRequested.get();
+    }
+
+    /** A thread that stays interrupted closes the files that it writes to. */
+    private void takeInterrupt() {
+        if (Thread.interrupted()) {
+            interrupted = true;
+            stopRequested.set(true);
         }
     }
 
@@ -345,6 +374,7 @@ public final class TrainingRun implements AutoCloseable {
         ending.sees(resident);
         long evaluations = data.eval() == null ? 0 : rhythm.evaluationsFrom(state.step());
         recorder.step(result, pace, evaluations, resident);
+        takeInterrupt();
         if (state.step() == plan.totalSteps() || state.step() % config.loggingSteps() == 0) {
             recorder.training(result, pace, ending.seconds(), resident);
         }
@@ -360,15 +390,17 @@ public final class TrainingRun implements AutoCloseable {
         Evaluation evaluation;
         try {
             evaluation = new Evaluator(model, data.padId(), config.evalBatchSize())
-                    .evaluate(rows, stopRequested::get, recorder::evaluationProgress);
+                    .evaluate(rows, this::isStopWanted, recorder::evaluationProgress);
             if (evaluation == null) {
                 state.leaveEvaluation();
                 return false;
             }
             pace.endEvaluation(evaluation.seconds());
             evaluation = data.measured(model, evaluation);
+            takeInterrupt();
         } catch (IOException | RuntimeException | OutOfMemoryError e) {
             state.leaveEvaluation();
+            takeInterrupt();
             if (!saved) {
                 saveDespite(e);
             }

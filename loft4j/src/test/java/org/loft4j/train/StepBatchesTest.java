@@ -133,6 +133,15 @@ class StepBatchesTest {
         assertEquals(List.of(0L, 1L), source.made);
     }
 
+    @Test
+    void anInterruptedCallerGetsItsStepAndStaysInterrupted() throws IOException {
+        try (StepBatches batches = batches(new Source())) {
+            Thread.currentThread().interrupt();
+            assertEquals(2, batches.take(0).size());
+            assertTrue(Thread.interrupted());
+        }
+    }
+
     /** What is being made with must not be closed under it, though the caller was interrupted. */
     @Test
     void anInterruptedCallerWaitsForWhatIsBeingMade() throws Exception {
@@ -147,9 +156,9 @@ class StepBatchesTest {
 
             @Override
             public List<MiniBatch> get(long epoch, long batch) {
-                making.countDown();
                 // as native code does, it hears of no interrupt
-                while (closing.getCount() > 0) {
+                while (batch == 1 && closing.getCount() > 0) {
+                    making.countDown();
                     Thread.onSpinWait();
                 }
                 order.add("made");
@@ -165,8 +174,9 @@ class StepBatchesTest {
             try (StepBatches batches = new StepBatches(source, new RunPlan(2, 2, Map.of()), 1)) {
                 batches.take(0);
             } catch (IOException e) {
-                order.add(Thread.currentThread().isInterrupted() ? "interrupted" : "not interrupted");
+                order.add(e.toString());
             }
+            order.add(Thread.currentThread().isInterrupted() ? "interrupted" : "not interrupted");
         });
         caller.start();
         assertTrue(making.await(30, TimeUnit.SECONDS));
@@ -174,6 +184,6 @@ class StepBatchesTest {
         Thread.sleep(100);
         closing.countDown();
         caller.join();
-        assertEquals(List.of("made", "closed", "interrupted"), order);
+        assertEquals(List.of("made", "made", "closed", "interrupted"), order);
     }
 }

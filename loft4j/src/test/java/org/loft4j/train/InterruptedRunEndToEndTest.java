@@ -1,0 +1,91 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.data.Examples;
+import org.loft4j.nn.Model;
+
+/** A thread that trains is interrupted, as a pool does that is shut down: the run is saved and goes on later. */
+class InterruptedRunEndToEndTest {
+    private static final TrainConfig CONFIG =
+            TinyRun.config(Method.LOFT).evalBatchSize(4).saveSteps(100).build();
+    private static final int LAST = 24;
+
+    @TempDir
+    Path directory;
+
+    private Path whole;
+    private Path stopped;
+
+    @BeforeEach
+    void anUndisturbedRun() throws IOException {
+        whole = directory.resolve("whole");
+        stopped = directory.resolve("stopped");
+        TinyRun.train(CONFIG, whole, OnExisting.REFUSE);
+    }
+
+    /** Where the flag stayed, the next line of the metrics would close their file: there is one every third step. */
+    @Test
+    void itEndsBitForBitWhereItWouldHaveEnded() throws IOException {
+        interruptedAfter(0, 1);
+        interruptedAfter(6, 6);
+        goesOn();
+    }
+
+    @Test
+    void anEvaluationIsGivenUp() throws IOException {
+        Examples interrupting = new OverheardExamples(
+                TinyRun.counting(12, 2), () -> {}, () -> Thread.currentThread().interrupt());
+        try (Model model = TinyRun.model();
+                TrainingRun run = open(model, interrupting)) {
+            TrainResult result = run.run();
+            assertTrue(Thread.interrupted());
+            assertEquals(TrainResult.Outcome.INTERRUPTED, result.outcome());
+            assertEquals(4, result.step());
+            assertTrue(run.evaluationPending());
+        }
+        goesOn();
+    }
+
+    private TrainingRun open(Model model, Examples heldOut) throws IOException {
+        TrainData data = new TrainData(TinyRun.counting(50, 1), heldOut, 0, 16);
+        return TrainingRun.open(model, data, CONFIG, TinyRun.lora(), stopped, OnExisting.RESUME);
+    }
+
+    /** @param step 0 for an interrupt before the run */
+    private void interruptedAfter(long step, long ends) throws IOException {
+        try (Model model = TinyRun.model();
+                TrainingRun run = open(model, TinyRun.counting(12, 2))) {
+            run.addListener(new TrainListener() {
+                @Override
+                public void onStep(StepEvent event) {
+                    if (event.step() == step) {
+                        Thread.currentThread().interrupt();
+                    }
+                }
+            });
+            if (step == 0) {
+                Thread.currentThread().interrupt();
+            }
+            TrainResult result = run.run();
+            assertTrue(Thread.interrupted(), "whoever interrupted finds the thread so");
+            assertEquals(TrainResult.Outcome.INTERRUPTED, result.outcome());
+            assertEquals(ends, result.step());
+            assertEquals(stopped.resolve("checkpoint-" + ends), result.checkpoint());
+        }
+    }
+
+    private void goesOn() throws IOException {
+        try (Model model = TinyRun.model();
+                TrainingRun run = open(model, TinyRun.counting(12, 2))) {
+            assertEquals(TrainResult.Outcome.FINISHED, run.run().outcome());
+        }
+        TrainingRunEndToEndTest.assertSameResult(Method.LOFT, whole, stopped, LAST);
+    }
+}
