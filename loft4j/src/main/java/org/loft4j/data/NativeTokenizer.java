@@ -10,6 +10,7 @@ import java.io.InputStream;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -147,6 +148,8 @@ final class NativeTokenizer implements AutoCloseable {
     }
 
     private <T> T encode(String text, Supplier<T> work) {
+        // the native library ends the process at a null
+        Objects.requireNonNull(text, "a text is null");
         return named(() -> "encode " + Quoted.text(text), work);
     }
 

@@ -18,6 +18,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -170,6 +171,26 @@ class TokenizerTest {
             IntStream.range(0, 2000)
                     .parallel()
                     .forEach(i -> assertArrayEquals(expected, tokenizer.encode("the cat sat on the mat", true)));
+        }
+    }
+
+    /** The native library would end the process. */
+    @Test
+    @SuppressWarnings("NullAway")
+    void aTextThatIsNullIsRefused() throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.open(WORDPIECE)) {
+            for (Executable call : List.<Executable>of(
+                    () -> tokenizer.encode(null, true),
+                    () -> tokenizer.encode(null, false),
+                    () -> tokenizer.encodePrompt(null),
+                    () -> tokenizer.encodeTruncated((String) null, 8),
+                    () -> tokenizer.encodeTruncated(new TextPair("a", null), 8),
+                    () -> tokenizer.spans(null),
+                    () -> tokenizer.tokenizeWithPlaces(null))) {
+                assertEquals(
+                        "a text is null",
+                        assertThrows(NullPointerException.class, call).getMessage());
+            }
         }
     }
 
