@@ -173,15 +173,15 @@ record OpenModel(
     }
 
     /**
-     * Length in tokens to which texts are cut: that of the training, else what the model was made for, and no more than its
-     * tokenizer states. Attention over all that a model without an end may be given would take the memory of a machine.
+     * Length in tokens to which texts are cut: that of the training, which may be more than the model can take where its rows were
+     * short, else what the model was made for, and no more than its tokenizer states. Attention over all that a model without an end may be given would take the memory of a machine.
      */
     int maxLength() {
-        if (trainedAs != null) {
-            return trainedAs.maxLength();
-        }
         long most = model.description().maxPositions();
         int made = (int) Math.min(Integer.MAX_VALUE, most);
+        if (trainedAs != null) {
+            return Math.min(made, trainedAs.maxLength());
+        }
         return Math.min(made, tokenizer().modelMaxLength().orElse(most == ModelDescription.ENDLESS ? UNSTATED : made));
     }
 

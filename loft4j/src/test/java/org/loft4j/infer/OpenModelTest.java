@@ -30,13 +30,17 @@ class OpenModelTest {
     @TempDir
     Path folder;
 
-    /** 1e30 is how a tokenizer says that it has no limit; the DeBERTa has none either. */
+    /**
+     * 1e30 is how a tokenizer says that it has no limit; the DeBERTa has none either. A program may have trained short rows with a
+     * length that its model does not reach.
+     */
     @ParameterizedTest
     @CsvSource({
         "qwen2_cls, 4096, 1e30, false, 4096",
         "qwen2_cls, 4096, 700, false, 700",
         "qwen2_cls, 600, 700, false, 600",
         "qwen2_cls, 4096, 700, true, 16",
+        "qwen2_cls, 10, 700, true, 10",
         "deberta_v2_cls_default, 66, 1e30, false, 512",
         "deberta_v2_cls_default, 66, 700, false, 700"
     })
