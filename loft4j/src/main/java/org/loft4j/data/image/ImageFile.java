@@ -4,10 +4,13 @@ import java.awt.image.BufferedImage;
 import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import javax.imageio.ImageIO;
@@ -64,6 +67,8 @@ public final class ImageFile {
             decoded = decoded(file, bytes, header);
         } catch (DataException e) {
             throw e;
+        } catch (EOFException e) {
+            throw endsEarly(file);
         } catch (IOException | RuntimeException e) {
             throw new DataException(file, "must be an image, but cannot be decoded: " + e.getMessage());
         }
@@ -81,11 +86,15 @@ public final class ImageFile {
             }
             ImageReader reader = readers.next();
             try {
+                List<String> warnings = new ArrayList<>();
+                reader.addIIOReadWarningListener((source, warning) -> warnings.add(warning));
                 reader.setInput(in, true, true);
                 requireHonest(file, bytes.length, reader.getWidth(0), reader.getHeight(0));
-                return header.isOfInks()
+                Pixels pixels = header.isOfInks()
                         ? Inks.pixels(reader.readRaster(0, null), header.isOfLuma())
                         : pixels(reader.read(0));
+                requireWhole(file, warnings);
+                return pixels;
             } finally {
                 reader.dispose();
             }
@@ -101,6 +110,18 @@ public final class ImageFile {
                     "has " + width + "×" + height + " pixels by its header in " + bytes
                             + " bytes: damaged, or to be made smaller");
         }
+    }
+
+    /** Where a JPEG ends early the decoder makes the rest grey. One that lacks nothing but its last marker is whole. */
+    private static void requireWhole(Path file, List<String> warnings) throws DataException {
+        if (warnings.stream().anyMatch(warning -> warning.contains("EOI"))
+                && warnings.stream().anyMatch(warning -> warning.contains("premature end"))) {
+            throw endsEarly(file);
+        }
+    }
+
+    private static DataException endsEarly(Path file) {
+        return new DataException(file, "must be a whole image, but ends early: get it anew, or take it away");
     }
 
     private static Pixels pixels(BufferedImage image) {

@@ -2,6 +2,7 @@ package org.loft4j.data.image;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.awt.color.ColorSpace;
@@ -17,6 +18,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.zip.DeflaterOutputStream;
 import javax.imageio.IIOImage;
@@ -33,6 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.loft4j.DataException;
 
 /** Which colours come out of a file. */
 class ImageFileTest {
@@ -65,6 +68,33 @@ class ImageFileTest {
             assertEquals(expected.channels(), read.channels());
             assertArrayEquals(expected.values(), read.values());
         }
+    }
+
+    /** The decoder makes grey what is missing, and warns alone. */
+    @Test
+    void aJpegThatEndsEarlyIsRefused() throws IOException {
+        byte[] whole = jpeg(drawn(BufferedImage.TYPE_3BYTE_BGR), null);
+        Path file = folder.resolve("a.jpg");
+        Pixels pixels = ImageFile.read(Files.write(file, whole));
+        // all the pixels are there without the marker of the end
+        Files.write(file, Arrays.copyOf(whole, whole.length - 2));
+        assertArrayEquals(pixels.values(), ImageFile.read(file).values());
+        for (int kept : new int[] {whole.length * 2 / 3, whole.length - 100}) {
+            requireEndsEarly(Files.write(file, Arrays.copyOf(whole, kept)));
+        }
+    }
+
+    @Test
+    void aBitmapThatEndsEarlyIsRefused() throws IOException {
+        Path file = folder.resolve("a.bmp");
+        assertTrue(ImageIO.write(drawn(BufferedImage.TYPE_3BYTE_BGR), "bmp", file.toFile()));
+        requireEndsEarly(Files.write(file, Arrays.copyOf(Files.readAllBytes(file), 600)));
+    }
+
+    private static void requireEndsEarly(Path file) {
+        DataException fault = assertThrows(DataException.class, () -> ImageFile.read(file));
+        assertEquals(
+                file + ": must be a whole image, but ends early: get it anew, or take it away", fault.getMessage());
     }
 
     @Test
