@@ -173,6 +173,10 @@ class StepBatchesTest {
         Thread caller = new Thread(() -> {
             try (StepBatches batches = new StepBatches(source, new RunPlan(2, 2, Map.of()), 1)) {
                 batches.take(0);
+                // what has not begun is not made at all
+                while (making.getCount() > 0) {
+                    Thread.onSpinWait();
+                }
             } catch (IOException e) {
                 order.add(e.toString());
             }
