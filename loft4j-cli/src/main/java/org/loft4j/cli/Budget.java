@@ -99,7 +99,7 @@ final class Budget {
     }
 
     private MemoryEstimate estimate(MemoryPlan of) {
-        MemoryEstimate estimate = MemoryEstimate.of(shapes, of);
+        MemoryEstimate estimate = MemoryEstimate.of(shapes, of, device);
         return device.kind() == DeviceSpec.Kind.CUDA ? estimate.onDevice() : estimate;
     }
 

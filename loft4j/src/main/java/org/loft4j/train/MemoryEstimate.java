@@ -30,8 +30,8 @@ import org.loft4j.tensor.Lanes;
  * @param activations kept for the backward pass, over all layers
  * @param loss logits and their gradient, at the largest number of positions at a time
  * @param layer what one layer holds beside that, while it is computed or goes backward
- * @param scattered free, but in pieces: each lane has a heap of its own, and where a model is trained itself its gradients do not find
- *     room in what activations leave there
+ * @param scattered free, but in pieces: each lane has a heap of its own, and gradients of whole matrices, of a model that is trained
+ *     itself or of modules beside an adapter, do not find room in what activations leave there
  * @param evaluation what the largest batch of the evaluation holds
  * @param copy what a save in the background copies, and training goes on beside
  */
@@ -58,9 +58,23 @@ public record MemoryEstimate(
 
     private static final int FLOAT = 4;
 
-    /** @param model as it is, or its outline; in full precision */
+    /**
+     * Of a run that takes place where the model is; by an outline, which is nowhere, of one on the processor.
+     *
+     * @param model as it is, or its outline; in full precision
+     */
     public static MemoryEstimate of(Model model, MemoryPlan plan) {
-        return new Arithmetic(model, plan).estimate();
+        DeviceSpec there = model.description().device();
+        return of(model, plan, there.equals(DeviceSpec.META) ? DeviceSpec.CPU : there);
+    }
+
+    /**
+     * The same of a run that takes place elsewhere.
+     *
+     * @param device where it does: on the processor batches are shared out over {@link Lanes}, which hold more
+     */
+    public static MemoryEstimate of(Model model, MemoryPlan plan, DeviceSpec device) {
+        return new Arithmetic(model, plan, device).estimate();
     }
 
     /**
@@ -121,15 +135,17 @@ public record MemoryEstimate(
     private static final class Arithmetic {
         private final Model model;
         private final MemoryPlan plan;
+        private final DeviceSpec device;
         private final List<LayerShapes> layers;
         private final Map<String, Linear> adapted;
         private final int size;
         private final int wide;
         private final boolean half;
 
-        Arithmetic(Model model, MemoryPlan plan) {
+        Arithmetic(Model model, MemoryPlan plan, DeviceSpec device) {
             this.model = model;
             this.plan = plan;
+            this.device = device;
             this.layers = LayerShapes.of(model);
             LoraConfig lora = plan.lora();
             this.adapted = lora == null ? Map.of() : lora.layers(model);
@@ -320,8 +336,9 @@ public record MemoryEstimate(
 
         /** Into how many parts a batch is cut, each of which goes over a core. */
         private long lanes() {
-            boolean onProcessor = model.description().device().kind() == DeviceSpec.Kind.CPU;
-            return onProcessor ? Math.max(1, Lanes.forRows(plan.load().rows())) : 1;
+            return device.kind() == DeviceSpec.Kind.CPU
+                    ? Math.max(1, Lanes.forRows(plan.load().rows()))
+                    : 1;
         }
 
         private long made(LayerShapes layer, long tokens, long scores, boolean training) {

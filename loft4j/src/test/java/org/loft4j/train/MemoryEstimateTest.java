@@ -162,6 +162,29 @@ class MemoryEstimateTest {
         }
     }
 
+    /** It lies nowhere, and the run that is reckoned by it does. */
+    @Test
+    void anOutlineIsReckonedWhereTheRunTakesPlace() throws IOException {
+        Path stories = FIXTURES.resolve("stories260K");
+        ModelOptions options = ModelOptions.of(Task.CAUSAL_LM);
+        MemoryPlan plan = new MemoryPlan(
+                TrainConfig.builder(Method.FULL).build(),
+                null,
+                LoadIn.FULL,
+                new MemoryPlan.Load(4, 32, 0, 0),
+                new MemoryPlan.Attention(8, false, false));
+        try (Threads two = Threads.of(2);
+                Model outline = Models.outline(stories, options);
+                Model opened = Models.open(stories, options)) {
+            MemoryEstimate estimate = MemoryEstimate.of(outline, plan);
+            assertEquals(MemoryEstimate.of(opened, plan), estimate);
+            assertEquals(estimate.weights(), estimate.scattered());
+            MemoryEstimate elsewhere = MemoryEstimate.of(outline, plan, new DeviceSpec(DeviceSpec.Kind.CUDA, 0));
+            assertEquals(0, elsewhere.scattered());
+            assertEquals(elsewhere.weights(), elsewhere.gradients(), "none wait");
+        }
+    }
+
     @Test
     void whatSavesMemorySavesItInTheEstimateToo() {
         MemoryEstimate plain = benchModel("lora", Dtype.F32, false);
