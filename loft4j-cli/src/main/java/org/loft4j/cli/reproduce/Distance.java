@@ -95,17 +95,21 @@ final class Distance implements Experiment {
             return null;
         }
         List<DistanceRow> rows = new ArrayList<>();
+        List<TrialResult> results = new ArrayList<>();
         List<Double> rates = rates(task);
-        for (Part part : List.of(Part.METHODS, Part.OTHER_SEED)) {
+        for (Part part : Part.values()) {
             List<Contender> contenders = part == Part.METHODS ? methods() : full;
-            List<Long> own = part == Part.METHODS ? seeds : others;
+            List<Long> own = part == Part.OTHER_SEED ? others : seeds;
             for (TrialResult result : Summary.of(part.in(output)).results()) {
                 Trial trial = result.trial();
                 if (contenders.contains(trial.contender())
                         && (trial.rank() == 0 || ranks().contains(trial.rank()))
                         && rates.contains(trial.rate())
                         && own.contains(trial.seed())) {
-                    rows.add(DistanceRow.of(part, result, task.metric(), part.in(output)));
+                    results.add(result);
+                    if (part != Part.REFERENCE) {
+                        rows.add(DistanceRow.of(part, result, task.metric(), part.in(output)));
+                    }
                 }
             }
         }
@@ -117,7 +121,7 @@ final class Distance implements Experiment {
         }
         Map<String, Object> described = new LinkedHashMap<>(TaskExperiment.described(task, settings));
         described.put("seeds of the other run of full fine-tuning", others);
-        return new DistanceFindings(rows, rates, task.metric(), described).findings();
+        return new DistanceFindings(rows, results, rates, task.metric(), described).findings();
     }
 
     /** Where the changes of the reference run lie. */

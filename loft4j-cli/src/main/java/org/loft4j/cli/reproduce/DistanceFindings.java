@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.compare.Metric;
 import org.loft4j.cli.compare.Sample;
 import org.loft4j.cli.compare.Trial;
+import org.loft4j.cli.compare.TrialResult;
 import org.loft4j.cli.report.Curve;
 import org.loft4j.cli.report.Figure;
 import org.loft4j.cli.report.LineChart;
@@ -21,13 +22,21 @@ import org.loft4j.train.UpdateDistance;
 /** Distances from full fine-tuning as tables, pictures and numbers. */
 final class DistanceFindings {
     private final List<DistanceRow> rows;
+    private final List<TrialResult> results;
     private final List<Double> rates;
     private final String metric;
     private final Map<String, Object> described;
     private final long end;
 
-    DistanceFindings(List<DistanceRow> rows, List<Double> rates, String metric, Map<String, Object> described) {
+    /** @param results of the runs behind the rows, the references too */
+    DistanceFindings(
+            List<DistanceRow> rows,
+            List<TrialResult> results,
+            List<Double> rates,
+            String metric,
+            Map<String, Object> described) {
         this.rows = rows;
+        this.results = results;
         this.rates = rates;
         this.metric = metric;
         this.described = described;
@@ -59,7 +68,7 @@ final class DistanceFindings {
     }
 
     private List<String> notes() {
-        List<String> notes = new ArrayList<>(List.of("Mean ± standard deviation over the seeds."));
+        List<String> notes = new ArrayList<>(TaskResults.notes(results));
         List<String> given = rows.stream()
                 .filter(row -> !isWhole(row))
                 .map(row -> row.label() + ", learning rate " + Trial.rateText(row.rate()) + ", seed " + row.seed()

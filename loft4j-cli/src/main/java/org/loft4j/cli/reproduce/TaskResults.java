@@ -100,14 +100,20 @@ record TaskResults(RealTask task, List<TrialResult> results, Map<String, Object>
 
     /** What a reader must know to read the table. */
     List<String> notes() {
+        return notes(results);
+    }
+
+    /** The same of tables that are made otherwise. */
+    static List<String> notes(List<TrialResult> results) {
         List<String> notes = new ArrayList<>(List.of("Mean ± standard deviation over the seeds."));
-        add(notes, "Could not be trained to their end: ", TrialResult::failure);
-        add(notes, "Steps that moved nothing, for their gradient was not finite: ", TaskResults::skipped);
+        add(notes, results, "Could not be trained to their end: ", TrialResult::failure);
+        add(notes, results, "Steps that moved nothing, for their gradient was not finite: ", TaskResults::skipped);
         return notes;
     }
 
     /** One note of all runs of which there is something to be told. */
-    private void add(List<String> notes, String of, Function<TrialResult, @Nullable String> told) {
+    private static void add(
+            List<String> notes, List<TrialResult> results, String of, Function<TrialResult, @Nullable String> told) {
         String runs = results.stream()
                 .filter(run -> told.apply(run) != null)
                 .map(run -> run.trial().entry().title() + ", learning rate "

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.cli.compare.Contender;
@@ -29,7 +30,7 @@ class DistanceFindingsTest {
     }
 
     private static Findings of(DistanceRow... rows) {
-        return new DistanceFindings(List.of(rows), List.of(1e-3), "accuracy", Map.of()).findings();
+        return new DistanceFindings(List.of(rows), List.of(), List.of(1e-3), "accuracy", Map.of()).findings();
     }
 
     @Test
@@ -61,33 +62,59 @@ class DistanceFindingsTest {
                 note);
     }
 
+    private static TrialResult result(String method, int rank, @Nullable String failure, @Nullable Long skipped) {
+        return new TrialResult(
+                new Trial(Contender.parse(method), rank, 1e-3, 0),
+                failure,
+                Map.of(),
+                Map.of(),
+                failure == null ? Map.of("accuracy", 0.75, "loss", 0.5) : Map.of(),
+                false,
+                skipped,
+                new TrialResult.Cost(1, 1, 1, 1, 1),
+                new Curve(),
+                List.of(),
+                Map.of());
+    }
+
+    /** The distance after a last step that moved nothing is that of an earlier one. */
+    @Test
+    void runsThatFailedAndStepsThatMovedNothingAreNamed() {
+        List<TrialResult> results = List.of(
+                result("full", 0, null, 2L), result("loft", 4, "not finite", null), result("lora", 4, null, 0L));
+        Findings findings = new DistanceFindings(
+                        List.of(row("loft", 0, Double.NaN, 0.9), row("lora", 0, 0.5, 0.9)),
+                        results,
+                        List.of(1e-3),
+                        "accuracy",
+                        Map.of())
+                .findings();
+        assertEquals(
+                List.of(
+                        "Mean ± standard deviation over the seeds.",
+                        "Could not be trained to their end: LoFT, rank 4, learning rate 1e-3, seed 0 (not finite).",
+                        "Steps that moved nothing, for their gradient was not finite: full fine-tuning, learning rate 1e-3,"
+                                + " seed 0 (2)."),
+                findings.notes());
+    }
+
     @Test
     void aRateOfWhichNoRunLeftADistanceHasNoCharts() {
         DistanceRow given = row("loft", 0, Double.NaN);
         DistanceRow kept = row("loft", 0, 0.5, 0.5);
-        Findings findings =
-                new DistanceFindings(List.of(given, kept), List.of(1e-3, 1e-2), "accuracy", Map.of()).findings();
+        Findings findings = new DistanceFindings(
+                        List.of(given, kept), List.of(), List.of(1e-3, 1e-2), "accuracy", Map.of())
+                .findings();
         assertEquals(3, findings.figure().charts().size());
         assertEquals(List.of(), findings.tables().get(3).rows());
-        Findings none = new DistanceFindings(List.of(given), List.of(1e-3), "accuracy", Map.of()).findings();
+        Findings none = new DistanceFindings(List.of(given), List.of(), List.of(1e-3), "accuracy", Map.of()).findings();
         assertEquals(List.of(), none.figure().charts());
     }
 
     /** Words have an accuracy too, and their table another heading. */
     @Test
     void theScoreIsThatOfTheHeading(@TempDir Path output) throws IOException {
-        TrialResult result = new TrialResult(
-                new Trial(Contender.parse("lora"), 4, 1e-3, 0),
-                null,
-                Map.of(),
-                Map.of(),
-                Map.of("accuracy", 0.75, "loss", 0.5),
-                false,
-                0L,
-                new TrialResult.Cost(1, 1, 1, 1, 1),
-                new Curve(),
-                List.of(),
-                Map.of());
+        TrialResult result = result("lora", 4, null, 0L);
         for (String metric : List.of("loss", "accuracy")) {
             assertEquals(
                     result.test(metric),
