@@ -166,7 +166,7 @@ final class DataCheckCommand implements Verb {
         }
     }
 
-    private static @Nullable LearntClasses classes(ScannedRows train, LearntTask aim, List<String> stops)
+    private @Nullable LearntClasses classes(ScannedRows train, LearntTask aim, List<String> stops)
             throws IOException {
         if (train.count() == 0) {
             return null;
@@ -174,8 +174,10 @@ final class DataCheckCommand implements Verb {
         List<String> named = train.shape().classes();
         try {
             Labels found = aim.labels(new TreeSet<>(train.labels().keySet()), train.some(), named);
-            return LearntClasses.of(found.inOrder(named), named, aim.modelLabels());
-        } catch (DataException e) {
+            LearntClasses classes = LearntClasses.of(found.inOrder(named), named, aim.modelLabels());
+            data.labels.requireAll(classes.labels());
+            return classes;
+        } catch (DataException | ConfigException e) {
             stops.add(String.valueOf(e.getMessage()));
             return null;
         }

@@ -125,6 +125,9 @@ final class EvalCommand implements Verb {
                 spec.commandLine().getErr().println("loft: " + Quantities.of(read.blank(), "blank text") + " left out");
             }
             Labels labels = aim.hasClasses() ? labels(loaded, read.classes()) : null;
+            if (labels != null) {
+                data.labels.requireAll(labels);
+            }
             int maxLength = loaded.maxLength(data.maxLength, spec.commandLine().getErr());
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(loaded, rows) : null;
             StreamingDataset.Encoder encoder = some -> switch (task) {

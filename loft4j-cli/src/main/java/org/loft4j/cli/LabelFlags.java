@@ -1,8 +1,12 @@
 package org.loft4j.cli;
 
 import java.util.List;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.data.Labels;
 import org.loft4j.data.SeveralLabels;
 import picocli.CommandLine.Option;
 
@@ -30,6 +34,29 @@ final class LabelFlags {
     /** @throws ConfigException if they contradict each other */
     SeveralLabels several() {
         return new SeveralLabels(separator, columns);
+    }
+
+    /**
+     * Columns say of each label whether a text has it, and nothing of a label without a column.
+     *
+     * @param labels those that are learnt, or judged
+     * @throws ConfigException if columns are named, and one of the labels has none
+     */
+    void requireAll(Labels labels) {
+        Set<String> told = columns.stream()
+                .map(labels::find)
+                .flatMapToInt(OptionalInt::stream)
+                .mapToObj(labels.names()::get)
+                .collect(Collectors.toSet());
+        List<String> untold =
+                labels.names().stream().filter(name -> !told.contains(name)).toList();
+        if (!columns.isEmpty() && !untold.isEmpty()) {
+            throw new ConfigException("--label-columns names no column for "
+                    + (untold.size() == 1 ? "a label" : untold.size() + " labels") + " of the model, "
+                    + TrainingRows.some(untold)
+                    + ": nothing says which texts have " + (untold.size() == 1 ? "it" : "them")
+                    + "; name a column for each of its labels, or give lists, which say that a text has no other labels");
+        }
     }
 
     /** @throws ConfigException if one is given, where a text has one label at most */

@@ -57,11 +57,16 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
             found.addAll(scan.labels());
             Labels own = learnt.labels(found, scan.first(), all.classes());
             classes = LearntClasses.of(own.inOrder(all.classes()), all.classes(), learnt.modelLabels());
+            data.labels.requireAll(classes.labels());
         }
         String shape = Quantities.of(scan.rows() + scan.heldOut().size(), "row") + " of " + all.columns()
                 + " (--format " + all.format().word() + ") in " + data.data.shown() + ", read as they are learnt"
                 + TrainingRows.blank(all.blank())
-                + (classes == null || learnt.multiLabel() ? "" : TrainingRows.alone(scan.labels()))
+                + (classes == null
+                        ? ""
+                        : learnt.multiLabel()
+                                ? TrainingRows.several(classes.labels())
+                                : TrainingRows.alone(scan.labels()))
                 + (split && classes != null
                         ? TrainingRows.heldOutAlone("rows", scan.labels(), Labels.namesIn(scan.heldOut()))
                         : "");

@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Set;
 import java.util.SortedSet;
@@ -82,7 +83,8 @@ record TrainingRows(
             SortedSet<String> found = Labels.namesIn(train);
             Labels own = learnt.labels(found, train.subList(0, 1), read.classes());
             classes = LearntClasses.of(own.inOrder(read.classes()), read.classes(), learnt.modelLabels());
-            shape += learnt.multiLabel() ? "" : alone(found);
+            data.labels.requireAll(classes.labels());
+            shape += learnt.multiLabel() ? several(classes.labels()) : alone(found);
         }
         if (eval == null && evalShare > 0) {
             TrainTestSplit<Row> split = TrainTestSplit.byHash(train, evalShare, seed);
@@ -135,6 +137,17 @@ record TrainingRows(
         return labels.size() > 1 ? "" : "; all of them have one label, \"" + String.join("", labels) + '"';
     }
 
+    /** Says which labels a text may have, for a wrong separator makes others of them. */
+    static String several(Labels labels) {
+        return "; " + labels.size() + " labels, of which a text may have several: " + some(labels.names());
+    }
+
+    /** The first of some names, in quotes. */
+    static String some(Collection<String> names) {
+        return names.stream().limit(SHOWN).map(name -> '"' + name + '"').collect(Collectors.joining(", "))
+                + (names.size() > SHOWN ? ", …" : "");
+    }
+
     /**
      * Labels of what is held out that nothing to learn from has, in words; empty if there are none.
      *
@@ -146,9 +159,8 @@ record TrainingRows(
         if (alone.isEmpty()) {
             return "";
         }
-        String some = alone.stream().limit(SHOWN).map(name -> '"' + name + '"').collect(Collectors.joining(", "));
         return "; " + Quantities.of(alone.size(), "label") + (alone.size() == 1 ? " is" : " are") + " in held-out "
-                + things + " alone: " + some + (alone.size() > SHOWN ? ", …" : "");
+                + things + " alone: " + some(alone);
     }
 
     /** Says of rows with labels that a language model learns their texts alone, where nobody has asked for that. */

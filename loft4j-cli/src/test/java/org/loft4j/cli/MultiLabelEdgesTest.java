@@ -11,9 +11,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What {@code --problem-type multi_label_classification} refuses. */
 class MultiLabelEdgesTest {
@@ -85,6 +88,51 @@ class MultiLabelEdgesTest {
                 2,
                 "--label-columns" + words,
                 call("train", rows, "--problem-type", "regression", "--label-columns", "a,b"));
+    }
+
+    /** Of a label without a column nothing says which texts have it: that none has it would be a guess. */
+    @Test
+    void columnsForSomeOfTheModelsLabelsAreRefused() throws IOException {
+        String rows = file("rows.csv", "text,red,blue,ball\nred ball,1,0,1\nblue,0,1,0\none,0,0,0\n");
+        String[] all = {
+            "--problem-type", "multi_label_classification", "--label-columns", "red,blue,ball", "--method", "lora", "--rank", "2"
+        };
+        Captured trained = call("train", rows, all);
+        assertEquals(0, trained.status(), trained.err());
+        assertTrue(
+                trained.err().contains("; 3 labels, of which a text may have several: \"red\", \"blue\", \"ball\""),
+                trained.err());
+        String run = folder.resolve("run").toString();
+        List<String> some = List.of("--model", model, "--adapter", run, "--data", rows, "--label-columns", "blue,red");
+        String words = "--label-columns names no column for a label of the model, \"ball\": nothing says which texts have it";
+        for (Captured refused : List.of(
+                loft("eval", some),
+                loft("train", some, "--output", folder.resolve("more").toString()),
+                loft("train", some, "--streaming", "--output", folder.resolve("more").toString()))) {
+            assertEquals(2, refused.status(), refused.err());
+            assertTrue(refused.err().contains(words), refused.err());
+        }
+        String lists = file("lists.jsonl", "{\"text\": \"red\", \"labels\": [\"red\"]}\n");
+        Captured fewer = loft("eval", List.of("--model", model, "--adapter", run, "--data", lists));
+        assertEquals(0, fewer.status(), fewer.err());
+    }
+
+    private static Captured loft(String verb, List<String> call, String... more) {
+        return Captured.loft(Stream.of(Stream.of(verb), call.stream(), Stream.of(more))
+                .flatMap(words -> words)
+                .toArray(String[]::new));
+    }
+
+    /** A separator that the rows do not have makes one label of several, which is seen by the labels. */
+    @ParameterizedTest
+    @ValueSource(strings = {"--dry-run", "--streaming"})
+    void theLabelsAreTold(String flag) throws IOException {
+        String rows = file("rows.csv", "text,labels\nred ball,red;ball\nblue,blue\none,\n");
+        Captured told =
+                call("train", rows, "--problem-type", "multi_label_classification", "--label-separator", "|", flag);
+        assertEquals(0, told.status(), told.err());
+        assertTrue(
+                told.err().contains("; 2 labels, of which a text may have several: \"blue\", \"red;ball\""), told.err());
     }
 
     /** A model that has learnt nothing yet says nothing of its rows. */

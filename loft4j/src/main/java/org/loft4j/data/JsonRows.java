@@ -303,6 +303,9 @@ final class JsonRows {
                         : "")
                 + (value != null && value.isArray() && rows.kind() instanceof RowKind.Labeled
                         ? ": a text has one class; --problem-type multi_label_classification learns several labels"
+                        : "")
+                + (value != null && isFraction(value) && rows.kind() instanceof RowKind.MultiLabeled
+                        ? SeveralLabels.FLAGS
                         : ""));
     }
 

@@ -283,7 +283,7 @@ public final class Labels {
         return "label " + Quoted.text(name) + " is unknown; the labels are " + Quoted.list(names);
     }
 
-    private static boolean isWhole(String name) {
+    static boolean isWhole(String name) {
         return WHOLE.matcher(name).matches();
     }
 }

@@ -18,6 +18,10 @@ import org.loft4j.DataException;
  * @param columns one for each label, named as the label is; empty where the labels are in one column
  */
 public record SeveralLabels(@Nullable String separator, List<String> columns) {
+    /** What is wrong with a list such as [1, 0, 0], and what to do. */
+    static final String FLAGS = ": flags for all labels are not read from a list; write the names or the numbers of the labels that the text"
+            + " has, or a column for each label (--label-columns)";
+
     private static final Set<String> YES = Set.of("1", "1.0", "true");
     private static final Set<String> NO = Set.of("0", "0.0", "false");
 
@@ -71,7 +75,7 @@ public record SeveralLabels(@Nullable String separator, List<String> columns) {
         return YES.contains(word);
     }
 
-    /** Names without the blanks around them, each once. */
+    /** Names without the blanks around them, each once; a number twice is no name but one of the flags of all labels. */
     static List<String> names(List<String> labels, String column, Origin origin) throws DataException {
         List<String> names = new ArrayList<>();
         for (String label : labels) {
@@ -82,6 +86,8 @@ public record SeveralLabels(@Nullable String separator, List<String> columns) {
             RowCheck.characters("\"" + column + "\"", name, origin);
             if (!names.contains(name)) {
                 names.add(name);
+            } else if (Labels.isWhole(name)) {
+                throw origin.fault("\"" + column + "\" holds the number " + name + " twice" + FLAGS);
             }
         }
         return names;

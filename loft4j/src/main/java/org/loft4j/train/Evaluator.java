@@ -75,7 +75,7 @@ public final class Evaluator {
         long start = System.nanoTime();
         Task task = model.task();
         int classes = Math.max(1, model.description().labels().size());
-        ConfusionMatrix confusion = new ConfusionMatrix(classes);
+        ConfusionMatrix confusion = new ConfusionMatrix(model.isMultiLabel() ? 1 : classes);
         EntityScore entities = EntityScore.fits(model.description().labels())
                 ? new EntityScore(model.description().labels())
                 : null;

@@ -3,11 +3,15 @@ package org.loft4j.train;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 
 /**
  * How well labels are told of texts that may have several; the scores are those of scikit-learn with {@code zero_division=0}.
  */
 public final class MultiLabelScore {
+    /** Those of the scores that are 0 where no text has a label. */
+    static final Set<String> F1 = Set.of("micro_f1", "macro_f1");
+
     private final List<ConfusionMatrix> labels = new ArrayList<>();
     private long texts;
     private long exact;

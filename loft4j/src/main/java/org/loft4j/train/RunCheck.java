@@ -49,6 +49,14 @@ final class RunCheck {
                     + " needs two different numbers at least, and the " + held.size()
                     + (held.size() == 1 ? " row" : " rows") + " of the evaluation data have one: choose loss");
         }
+        if (MultiLabelScore.F1.contains(config.metricForBest())
+                && data.eval() instanceof Dataset held
+                && held.isMultiLabel()
+                && IntStream.range(0, held.size()).allMatch(row -> hasNoLabel(held, row))) {
+            problems.add("metric_for_best_model " + config.metricForBest()
+                    + " needs a text that has a label, and none of the evaluation data has one: it would be 0 whatever the model"
+                    + " tells; choose loss or accuracy, or other evaluation data");
+        }
         if (data.eval() == null && config.earlyStoppingPatience() > 0) {
             problems.add("early_stopping_patience needs evaluation data");
         }
@@ -149,6 +157,16 @@ final class RunCheck {
             }
             checkClass(problems, kind, largestClass, model);
         }
+    }
+
+    private static boolean hasNoLabel(Dataset rows, int row) {
+        float[] has = Objects.requireNonNull(rows.batch(new int[] {row}, 0).scores());
+        for (float label : has) {
+            if (label != 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static void checkLengths(List<String> problems, String kind, int[] lengths, Model model) {

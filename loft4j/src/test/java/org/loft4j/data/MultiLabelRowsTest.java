@@ -115,6 +115,8 @@ class MultiLabelRowsTest {
                 "{\"text\": \"a\", \"labels\": 3} ! \"labels\" must be an array of names, found 3",
                 "{\"text\": \"a\", \"labels\": [\"x\", null]} ! \"labels\" must be a name or a whole number, found null",
                 "{\"text\": \"a\", \"labels\": [\"x\", 0.5]} ! \"labels\" must be a name or a whole number, found 0.5",
+                "{\"text\": \"a\", \"labels\": [1.0, 0.0]} ! \"labels\" must be a name or a whole number, found 1.0: flags for all labels are not",
+                "{\"text\": \"a\", \"labels\": [1, 0, 0]} ! \"labels\" holds the number 0 twice: flags for all labels are not read from a list; write",
                 "{\"text\": \"a\", \"labels\": [\"x\", \" \"]} ! \"labels\" holds a label without a name",
                 "{\"text\": \"a\", \"labels\": \"['x', 'y']\"} ! \"labels\" is a list that was written as text",
                 "{\"text\": \"\", \"labels\": []} ! \"text\" is empty",
@@ -131,6 +133,13 @@ class MultiLabelRowsTest {
     void aSeparatorWithoutANameBesideItIsRefused(String cell) throws IOException {
         Path rows = file("rows.csv", "text,labels\na," + cell + "\n");
         assertTrue(fault(rows, BARS).contains("line 2: \"labels\" holds a label without a name"));
+    }
+
+    /** A 0 or a 1 for each label is not two labels with these numbers. */
+    @Test
+    void flagsOfAllLabelsInOneTextAreRefused() throws IOException {
+        assertTrue(fault(file("rows.csv", "text,labels\na,0|1\nb,0|1|1\n"), BARS)
+                .contains("line 3: \"labels\" holds the number 1 twice: flags for all labels are not read"));
     }
 
     @ParameterizedTest

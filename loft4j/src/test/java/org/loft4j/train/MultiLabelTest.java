@@ -190,6 +190,16 @@ class MultiLabelTest {
             assertEquals(
                     "metric_for_best_model must be one of loss, accuracy, micro_f1, macro_f1 for this task, got matthews",
                     Evaluation.problem("metric_for_best_model", "matthews", labels, List.of()));
+            List<MultiLabelText> none =
+                    List.of(new MultiLabelText("the cat", List.of()), new MultiLabelText("a dog", List.of()));
+            TrainConfig byF1 =
+                    TrainConfig.builder(Method.FULL).metricForBest("micro_f1").build();
+            String unlabelled =
+                    fault(() -> RunCheck.check(labels, new TrainData(several, data(none), 0, 12), byF1));
+            assertTrue(
+                    unlabelled.startsWith("metric_for_best_model micro_f1 needs a text that has a label, and none"),
+                    unlabelled);
+            RunCheck.check(labels, new TrainData(several, data(rows(9, new Random(1))), 0, 12), byF1);
             TrainConfig config =
                     TrainConfig.builder(Method.FULL).labelSmoothing(0.1).build();
             String fault = fault(() -> RunCheck.check(labels, new TrainData(several, null, 0, 12), config));
