@@ -61,6 +61,7 @@ record Inspection(
             "tie_word_embeddings",
             "dtype",
             "torch_dtype",
+            "problem_type",
             "id2label");
     private static final List<String> ADAPTER_KEYS = List.of(
             "peft_type",
