@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.loft4j.ConfigException;
 import org.loft4j.data.Batch;
 import org.loft4j.data.ImageBatch;
 import org.loft4j.data.MiniBatch;
@@ -23,6 +24,7 @@ import org.loft4j.tensor.Tensors;
  *     for regression, {@code (batch, labels)} where a text may have several labels
  */
 record BatchTensors(ModelInput input, Tensor labels) {
+    /** @throws ConfigException if the texts of the batch have several labels and the model's one, or the other way round */
     static BatchTensors of(MiniBatch batch, Model model) {
         if (batch instanceof ImageBatch images) {
             return of(images, model.description().device());
@@ -48,8 +50,17 @@ record BatchTensors(ModelInput input, Tensor labels) {
         boolean padded = batch.tokens() < (long) batch.rows() * batch.columns();
         Tensor ids = on(device, Tensors.of(batch.inputIds(), batch.rows(), batch.columns()));
         float[] scores = batch.scores();
+        boolean several = scores != null && scores.length > batch.rows();
+        if (several != model.isMultiLabel()) {
+            throw new ConfigException(
+                    several
+                            ? "the batch has several labels a text (scores of the shape (rows, labels)), and the model was opened for one:"
+                                    + " open it with withMultiLabel(true)"
+                            : "the batch has one label a text, and the model was opened for several: they are the scores of the batch,"
+                                    + " (rows, labels), 1 for those that a text has and 0 for the others");
+        }
         Tensor labels = scores != null
-                ? scores.length > batch.rows()
+                ? several
                         ? Tensors.of(scores, batch.rows(), scores.length / batch.rows())
                         : Tensors.of(scores, batch.rows())
                 : model.task().isOneLabelEach()

@@ -190,6 +190,12 @@ class MultiLabelTest {
             assertEquals(
                     "metric_for_best_model must be one of loss, accuracy, micro_f1, macro_f1 for this task, got matthews",
                     Evaluation.problem("metric_for_best_model", "matthews", labels, List.of()));
+            // examples of a program's own come as batches alone: no loss is taken that is not the model's
+            int[] first = {0, 1};
+            String mixed = fault(() -> BatchTensors.of(several.batch(first, 0), classifier));
+            assertTrue(mixed.startsWith("the batch has several labels a text"), mixed);
+            String alone = fault(() -> BatchTensors.of(one.batch(first, 0), labels));
+            assertTrue(alone.startsWith("the batch has one label a text, and the model was opened for several"), alone);
             List<MultiLabelText> none =
                     List.of(new MultiLabelText("the cat", List.of()), new MultiLabelText("a dog", List.of()));
             TrainConfig byF1 =
