@@ -166,8 +166,7 @@ final class DataCheckCommand implements Verb {
         }
     }
 
-    private @Nullable LearntClasses classes(ScannedRows train, LearntTask aim, List<String> stops)
-            throws IOException {
+    private @Nullable LearntClasses classes(ScannedRows train, LearntTask aim, List<String> stops) throws IOException {
         if (train.count() == 0) {
             return null;
         }

@@ -51,11 +51,12 @@ final class LabelFlags {
         List<String> untold =
                 labels.names().stream().filter(name -> !told.contains(name)).toList();
         if (!columns.isEmpty() && !untold.isEmpty()) {
-            throw new ConfigException("--label-columns names no column for "
-                    + (untold.size() == 1 ? "a label" : untold.size() + " labels") + " of the model, "
-                    + TrainingRows.some(untold)
-                    + ": nothing says which texts have " + (untold.size() == 1 ? "it" : "them")
-                    + "; name a column for each of its labels, or give lists, which say that a text has no other labels");
+            throw new ConfigException(
+                    "--label-columns names no column for "
+                            + (untold.size() == 1 ? "a label" : untold.size() + " labels") + " of the model, "
+                            + TrainingRows.some(untold)
+                            + ": nothing says which texts have " + (untold.size() == 1 ? "it" : "them")
+                            + "; name a column for each of its labels, or give lists, which say that a text has no other labels");
         }
     }
 

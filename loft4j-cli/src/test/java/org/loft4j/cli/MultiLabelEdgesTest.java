@@ -95,7 +95,14 @@ class MultiLabelEdgesTest {
     void columnsForSomeOfTheModelsLabelsAreRefused() throws IOException {
         String rows = file("rows.csv", "text,red,blue,ball\nred ball,1,0,1\nblue,0,1,0\none,0,0,0\n");
         String[] all = {
-            "--problem-type", "multi_label_classification", "--label-columns", "red,blue,ball", "--method", "lora", "--rank", "2"
+            "--problem-type",
+            "multi_label_classification",
+            "--label-columns",
+            "red,blue,ball",
+            "--method",
+            "lora",
+            "--rank",
+            "2"
         };
         Captured trained = call("train", rows, all);
         assertEquals(0, trained.status(), trained.err());
@@ -104,11 +111,17 @@ class MultiLabelEdgesTest {
                 trained.err());
         String run = folder.resolve("run").toString();
         List<String> some = List.of("--model", model, "--adapter", run, "--data", rows, "--label-columns", "blue,red");
-        String words = "--label-columns names no column for a label of the model, \"ball\": nothing says which texts have it";
+        String words =
+                "--label-columns names no column for a label of the model, \"ball\": nothing says which texts have it";
         for (Captured refused : List.of(
                 loft("eval", some),
                 loft("train", some, "--output", folder.resolve("more").toString()),
-                loft("train", some, "--streaming", "--output", folder.resolve("more").toString()))) {
+                loft(
+                        "train",
+                        some,
+                        "--streaming",
+                        "--output",
+                        folder.resolve("more").toString()))) {
             assertEquals(2, refused.status(), refused.err());
             assertTrue(refused.err().contains(words), refused.err());
         }
@@ -132,7 +145,8 @@ class MultiLabelEdgesTest {
                 call("train", rows, "--problem-type", "multi_label_classification", "--label-separator", "|", flag);
         assertEquals(0, told.status(), told.err());
         assertTrue(
-                told.err().contains("; 2 labels, of which a text may have several: \"blue\", \"red;ball\""), told.err());
+                told.err().contains("; 2 labels, of which a text may have several: \"blue\", \"red;ball\""),
+                told.err());
     }
 
     /** A model that has learnt nothing yet says nothing of its rows. */

@@ -131,7 +131,8 @@ class MultiLabelEndToEndTest {
         assertEquals(
                 "multi_label_classification",
                 json(merged.resolve("config.json")).get("problem_type").asText());
-        assertTrue(call(List.of("inspect", merged.toString())).out().contains("problem_type: multi_label_classification"));
+        assertTrue(
+                call(List.of("inspect", merged.toString())).out().contains("problem_type: multi_label_classification"));
         // without what the training left word of, config.json says it
         Files.delete(merged.resolve("loft_task.json"));
         Captured told = call(List.of("predict", "--model", merged.toString()), "--text", text(5), "--text", "the one");

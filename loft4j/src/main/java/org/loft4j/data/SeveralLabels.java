@@ -19,8 +19,9 @@ import org.loft4j.DataException;
  */
 public record SeveralLabels(@Nullable String separator, List<String> columns) {
     /** What is wrong with a list such as [1, 0, 0], and what to do. */
-    static final String FLAGS = ": flags for all labels are not read from a list; write the names or the numbers of the labels that the text"
-            + " has, or a column for each label (--label-columns)";
+    static final String FLAGS =
+            ": flags for all labels are not read from a list; write the names or the numbers of the labels that the text"
+                    + " has, or a column for each label (--label-columns)";
 
     private static final Set<String> YES = Set.of("1", "1.0", "true");
     private static final Set<String> NO = Set.of("0", "0.0", "false");

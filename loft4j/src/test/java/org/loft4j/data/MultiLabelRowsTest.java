@@ -155,10 +155,12 @@ class MultiLabelRowsTest {
     @Test
     void aTableNeedsASeparatorOrColumns() throws IOException {
         Path rows = file("rows.csv", "text,labels\na,x\n");
-        assertTrue(fault(rows, LISTS)
-                .contains("has \"text\" and \"labels\", but a table of text cannot hold lists:"
-                        + " --label-separator says what stands between the labels of a text, --label-columns names columns"
-                        + " of 0 and 1, and --problem-type single_label_classification learns one class for each text"));
+        assertTrue(
+                fault(rows, LISTS)
+                        .contains(
+                                "has \"text\" and \"labels\", but a table of text cannot hold lists:"
+                                        + " --label-separator says what stands between the labels of a text, --label-columns names columns"
+                                        + " of 0 and 1, and --problem-type single_label_classification learns one class for each text"));
     }
 
     @Test

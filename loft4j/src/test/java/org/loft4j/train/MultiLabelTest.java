@@ -200,8 +200,7 @@ class MultiLabelTest {
                     List.of(new MultiLabelText("the cat", List.of()), new MultiLabelText("a dog", List.of()));
             TrainConfig byF1 =
                     TrainConfig.builder(Method.FULL).metricForBest("micro_f1").build();
-            String unlabelled =
-                    fault(() -> RunCheck.check(labels, new TrainData(several, data(none), 0, 12), byF1));
+            String unlabelled = fault(() -> RunCheck.check(labels, new TrainData(several, data(none), 0, 12), byF1));
             assertTrue(
                     unlabelled.startsWith("metric_for_best_model micro_f1 needs a text that has a label, and none"),
                     unlabelled);
