@@ -110,7 +110,7 @@ final class ChatFlags {
     static void tell(@Nullable ChatFormat format, Tokenizer tokenizer, PrintWriter err) {
         if (format != null) {
             for (String end : format.template().stopStrings(tokenizer)) {
-                err.println("loft: the chat template ends an answer with \"" + Shown.text(end)
+                err.println("loft: the chat template ends an answer with \"" + Shown.text(end.strip())
                         + "\", which is no special token of the tokenizer: it is learnt as text, loft's answers end"
                         + " there, and other programs need it as a stop text");
             }

@@ -28,6 +28,9 @@ import org.loft4j.data.jinja.TemplateException;
  * text without adding any.
  */
 public final class ChatTemplate {
+    /** Characters that are too few to end an answer. */
+    private static final int LITTLE = 2;
+
     private static final int MESSAGE_LIMIT = 1000;
     private static final String PROBE = "loft4j's answer";
 
@@ -267,19 +270,25 @@ public final class ChatTemplate {
     }
 
     /**
-     * The texts at which an answer ends beside {@link #stopIds}: what this template puts behind an answer where that is no special
+     * The text at which an answer ends beside {@link #stopIds}: what this template puts behind an answer where that is no special
      * token of the tokenizer, such as {@code <|im_end|>} of a template that was made for another model. Such an end is learnt as
-     * text, and ends no generation by itself.
+     * text, and ends no generation by itself. It is the first line that is not blank, up to a special token, with the line break before
+     * it, since in the midst of a line the same text ends nothing. One or two characters by themselves stand in answers too.
+     *
+     * @return one text, or none
      */
     public List<String> stopStrings(Tokenizer tokenizer) {
-        return endOfTurn(tokenizer).isPresent()
-                ? List.of()
-                : behindAnAnswer()
-                        .lines()
-                        .map(String::strip)
-                        .filter(line -> !line.isEmpty())
-                        .limit(1)
-                        .toList();
+        String behind = behindAnAnswer();
+        String end = behind.strip();
+        OptionalLong first = tokenizer.firstWritten(behind);
+        if (end.isEmpty() || first.isEmpty() || stopIds(tokenizer).contains(first.getAsLong())) {
+            return List.of();
+        }
+        String blank = behind.substring(0, behind.indexOf(end));
+        String line =
+                tokenizer.beforeSpecial(end.lines().findFirst().orElse("")).strip();
+        String stop = blank.contains("\n") ? "\n" + line : line;
+        return line.isEmpty() || stop.length() <= LITTLE ? List.of() : List.of(stop);
     }
 
     /** What this template writes behind an answer; empty where it takes none. */

@@ -281,12 +281,27 @@ public final class Tokenizer implements AutoCloseable {
 
     /** The special token that a text begins with, blanks aside. */
     OptionalLong firstSpecial(String text) {
+        OptionalLong first = firstWritten(text);
+        return first.isPresent() && isSpecial(first.getAsLong()) ? first : OptionalLong.empty();
+    }
+
+    /** The first token of a text that is not blank; empty where all are. */
+    OptionalLong firstWritten(String text) {
+        return Arrays.stream(tokenizer.ids(text, false).ids())
+                .filter(id -> !decode(new long[] {id}, false).isBlank())
+                .findFirst();
+    }
+
+    /** A text up to the first special token that it spells. */
+    String beforeSpecial(String text) {
         for (long id : tokenizer.ids(text, false).ids()) {
-            if (!decode(new long[] {id}, false).isBlank()) {
-                return isSpecial(id) ? OptionalLong.of(id) : OptionalLong.empty();
+            // an unknown character is one too, but does not spell it
+            int at = isSpecial(id) ? text.indexOf(decode(new long[] {id}, false).strip()) : -1;
+            if (at >= 0) {
+                return text.substring(0, at);
             }
         }
-        return OptionalLong.empty();
+        return text;
     }
 
     /** The special token that a text spells; empty for any other text. What is decoded without special tokens lacks it. */

@@ -126,8 +126,13 @@ class ChatTemplateTest {
             assertEquals(List.of(), chat.stopStrings(tokenizer));
             assertEquals(List.of("and so on"), ChatTemplate.open(directory).stopStrings(tokenizer));
             Files.writeString(directory.resolve("chat_template.jinja"), "{{ messages[-1].content }}\n<stop>\n<other>");
-            assertEquals(List.of("<stop>"), ChatTemplate.open(directory).stopStrings(tokenizer));
-            for (String without : List.of("{{ messages[-1].content }}\n", "{{ raise_exception('no') }}")) {
+            assertEquals(List.of("\n<stop>"), ChatTemplate.open(directory).stopStrings(tokenizer));
+            Files.writeString(directory.resolve("chat_template.jinja"), "{{ messages[-1].content }} [END]<|end|>");
+            assertEquals(List.of("[END]"), ChatTemplate.open(directory).stopStrings(tokenizer));
+            for (String without : List.of(
+                    "{{ messages[-1].content }}\n",
+                    "\"{{ messages[-1].content }}\"\n",
+                    "{{ raise_exception('no') }}")) {
                 Files.writeString(directory.resolve("chat_template.jinja"), without);
                 assertEquals(List.of(), ChatTemplate.open(directory).stopStrings(tokenizer), without);
             }
