@@ -212,45 +212,45 @@ final class PredictCommand implements Verb {
                 lines.tellOfWordsLeftOut(length, spec.commandLine().getErr());
                 return;
             }
+            PrintWriter out = spec.commandLine().getOut();
+            List<String> labels = loaded.model().description().labels();
             if (loaded.model().isRegression()) {
                 TextScorer scorer = new TextScorer(loaded.model(), tokenizer, length, batchSize);
-                long count = count(scorer::hasTokens);
-                try (AskedTexts asked = read(scorer::hasTokens)) {
-                    classify(
-                            asked,
-                            count,
-                            some -> judge(loaded, some, scorer::score, scorer::scorePairs),
-                            new ScoreLines(spec.commandLine().getOut())::print);
-                }
+                judgeAll(loaded, scorer::hasTokens, scorer::score, scorer::scorePairs, new ScoreLines(out)::print);
                 tellOfCuts(scorer.textsCut(), length);
-                return;
-            }
-            if (loaded.model().isMultiLabel()) {
+            } else if (loaded.model().isMultiLabel()) {
                 TextLabeler labeler = new TextLabeler(loaded.model(), tokenizer, length, batchSize);
-                long count = count(labeler::hasTokens);
-                try (AskedTexts asked = read(labeler::hasTokens)) {
-                    classify(
-                            asked,
-                            count,
-                            some -> judge(loaded, some, labeler::label, labeler::labelPairs),
-                            new LabelLines(
-                                    spec.commandLine().getOut(),
-                                    loaded.model().description().labels())::print);
-                }
+                judgeAll(
+                        loaded,
+                        labeler::hasTokens,
+                        labeler::label,
+                        labeler::labelPairs,
+                        new LabelLines(out, labels)::print);
                 tellOfCuts(labeler.textsCut(), length);
-                return;
+            } else {
+                TextClassifier classifier = new TextClassifier(loaded.model(), tokenizer, length, batchSize);
+                judgeAll(
+                        loaded,
+                        classifier::hasTokens,
+                        classifier::classify,
+                        classifier::classifyPairs,
+                        new ClassLines(out, "text", labels)::print);
+                tellOfCuts(classifier.textsCut(), length);
             }
-            TextClassifier classifier = new TextClassifier(loaded.model(), tokenizer, length, batchSize);
-            List<String> labels = loaded.model().description().labels();
-            long count = count(classifier::hasTokens);
-            try (AskedTexts asked = read(classifier::hasTokens)) {
-                classify(
-                        asked,
-                        count,
-                        some -> judge(loaded, some, classifier::classify, classifier::classifyPairs),
-                        new ClassLines(spec.commandLine().getOut(), "text", labels)::print);
-            }
-            tellOfCuts(classifier.textsCut(), length);
+        }
+    }
+
+    /** Asks for all texts, or pairs of texts. */
+    private <T> void judgeAll(
+            LoadedModel loaded,
+            Predicate<String> hasTokens,
+            Function<List<String>, List<T>> ofTexts,
+            Function<List<TextPair>, List<T>> ofPairs,
+            Printing<T> printing)
+            throws IOException {
+        long count = count(hasTokens);
+        try (AskedTexts asked = read(hasTokens)) {
+            classify(asked, count, some -> judge(loaded, some, ofTexts, ofPairs), printing);
         }
     }
 

@@ -162,19 +162,18 @@ public record TrainConfig(
 
     /** What is wrong with the settings where numbers are learnt and not classes; null for nothing. */
     public @Nullable String problemOfRegression() {
-        return labelSmoothing > 0
-                ? "label_smoothing_factor is " + labelSmoothing
-                        + ", and a regression learns numbers: there are no other"
-                        + " classes to spread a target over; leave it out"
-                : null;
+        return problemOfSmoothing("a regression learns numbers");
     }
 
     /** The same where a text may have several labels. */
     public @Nullable String problemOfMultiLabel() {
+        return problemOfSmoothing("where a text may have several labels none of them excludes the others");
+    }
+
+    private @Nullable String problemOfSmoothing(String reason) {
         return labelSmoothing > 0
-                ? "label_smoothing_factor is " + labelSmoothing
-                        + ", and where a text may have several labels none of them excludes the others: there are no other classes"
-                        + " to spread a target over; leave it out"
+                ? "label_smoothing_factor is " + labelSmoothing + ", and " + reason
+                        + ": there are no other classes to spread a target over; leave it out"
                 : null;
     }
 
