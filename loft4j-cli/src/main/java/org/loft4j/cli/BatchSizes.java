@@ -5,6 +5,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.BatchPlan;
 import org.loft4j.data.Examples;
+import org.loft4j.data.PreferenceDataset;
 import org.loft4j.train.MemoryPlan.Load;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
@@ -14,15 +15,29 @@ import org.loft4j.train.TrainData;
  *
  * @param cells tokens and padding of each batch, in the order of training
  * @param lengths of the examples
+ * @param rowsEach rows that an example has in a batch: two of preferences
+ * @param tokens of an epoch, without padding
  */
-record BatchSizes(List<int[]> batches, long[] cells, int[] lengths) {
+record BatchSizes(List<int[]> batches, long[] cells, int[] lengths, int rowsEach, long tokens) {
     static BatchSizes of(Examples train, TrainConfig config) {
         int[] lengths = train.lengths();
+        int rowsEach = rowsEach(train);
         List<int[]> batches = new BatchPlan(train, config.batchSize(), config.groupByLength(), config.seed()).epoch(0);
         long[] cells = batches.stream()
-                .mapToLong(batch -> (long) batch.length * longest(batch, lengths))
+                .mapToLong(batch -> (long) rowsEach * batch.length * longest(batch, lengths))
                 .toArray();
-        return new BatchSizes(batches, cells, lengths);
+        return new BatchSizes(batches, cells, lengths, rowsEach, tokens(train));
+    }
+
+    private static int rowsEach(Examples examples) {
+        return examples instanceof PreferenceDataset ? 2 : 1;
+    }
+
+    /** Tokens of all examples, without padding. */
+    static long tokens(Examples examples) {
+        return examples instanceof PreferenceDataset preferences
+                ? preferences.answers().tokens()
+                : Arrays.stream(examples.lengths()).asLongStream().sum();
     }
 
     /** The largest batches; of rows that nobody has read yet the largest that they may make. */
@@ -39,11 +54,6 @@ record BatchSizes(List<int[]> batches, long[] cells, int[] lengths) {
         return Arrays.stream(batch).map(i -> lengths[i]).max().orElse(1);
     }
 
-    /** Tokens of an epoch, without padding. */
-    long tokens() {
-        return Arrays.stream(lengths).asLongStream().sum();
-    }
-
     /** Tokens of an epoch with padding. */
     long padded() {
         return Arrays.stream(cells).sum();
@@ -58,10 +68,11 @@ record BatchSizes(List<int[]> batches, long[] cells, int[] lengths) {
             }
         }
         if (held == null) {
-            return new Load(largest.length, longest(largest, lengths), 0, 0);
+            return new Load((long) rowsEach * largest.length, longest(largest, lengths), 0, 0);
         }
         int rows = Math.min(config.evalBatchSize(), held.size());
         int columns = Arrays.stream(held.lengths()).max().orElse(1);
-        return new Load(largest.length, longest(largest, lengths), rows, columns);
+        return new Load(
+                (long) rowsEach * largest.length, longest(largest, lengths), (long) rowsEach(held) * rows, columns);
     }
 }

@@ -39,6 +39,7 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
             Map.entry("--accumulate", "gradient_accumulation_steps"),
             Map.entry("--schedule", "lr_scheduler_type"),
             Map.entry("--label-smoothing", "label_smoothing_factor"),
+            Map.entry("--dpo-beta", "beta"),
             Map.entry("--beta1", "adam_beta1"),
             Map.entry("--beta2", "adam_beta2"),
             Map.entry("--eps", "adam_epsilon"),

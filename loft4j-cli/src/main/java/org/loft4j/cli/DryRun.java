@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -13,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.data.PreferenceDataset;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.train.LoftSettings;
@@ -80,7 +80,10 @@ final class DryRun {
 
     /** Rows that are not streamed. */
     private static Examples rows(TrainData data) {
-        return (Examples) data.train();
+        return data.train() instanceof PreferenceDataset preferences
+                // a step takes as long whatever was before
+                ? preferences.withReference(new double[preferences.answers().size()])
+                : (Examples) data.train();
     }
 
     /**
@@ -197,12 +200,18 @@ final class DryRun {
         }
         long every = config.evalSteps() > 0 ? config.evalSteps() : length.stepsPerEpoch();
         long evaluations = Math.max(1, (length.totalSteps() + every - 1) / every);
-        long tokens = Arrays.stream(held.lengths()).asLongStream().sum();
-        return evaluations * tokens * tried.cell() / 3;
+        return evaluations * BatchSizes.tokens(held) * tried.cell() / 3;
+    }
+
+    /** One pass over preferences, before the first step. */
+    private double referenceSeconds() {
+        Examples held = data.eval();
+        boolean preferences = data.train() instanceof PreferenceDataset;
+        return preferences ? (sizes.tokens() + (held == null ? 0 : BatchSizes.tokens(held))) * tried.cell() / 3 : 0;
     }
 
     private double seconds() {
-        return stepSeconds() * length.totalSteps() + evaluationSeconds();
+        return referenceSeconds() + stepSeconds() * length.totalSteps() + evaluationSeconds();
     }
 
     private static String outputState(Path output) throws IOException {
@@ -240,6 +249,10 @@ final class DryRun {
                 "about " + duration(seconds())
                         + String.format(Locale.ROOT, ": %.3g s a step, by %d steps tried", stepSeconds(), TRIED)
                         + wayBack(gradientSeconds(), tried.update(), config, goesOn)
+                        + (referenceSeconds() > 0
+                                ? ", " + duration(referenceSeconds())
+                                        + " for a look at the preferences before the first"
+                                : "")
                         + (held == null ? "" : ", and " + duration(evaluationSeconds()) + " for evaluations"));
         table.row("output", output + outputState(output) + "; nothing was written");
         return table.toString();

@@ -82,6 +82,13 @@ final class OptimizerFlags {
     double labelSmoothing;
 
     @Option(
+            names = "--dpo-beta",
+            paramLabel = "BETA",
+            description =
+                    "Of preferences: how near the model stays to what it was before training. Default: ${DEFAULT-VALUE}.")
+    double dpoBeta = TrainConfig.DPO_BETA;
+
+    @Option(
             names = "--beta1",
             paramLabel = "BETA",
             description = "Decay rate of the first moment, or momentum. Default: 0.9; 0.95 for loft-muon.")
@@ -163,6 +170,7 @@ final class OptimizerFlags {
                 .weightDecay(weightDecay)
                 .maxGradNorm(maxGradNorm)
                 .labelSmoothing(labelSmoothing)
+                .dpoBeta(dpoBeta)
                 .loft(new LoftSettings(
                         LoftBlock.parseAll(loftWithout),
                         loftMaxStep,

@@ -14,12 +14,14 @@ import org.loft4j.Checks;
  * @param labels for a language model (rows, columns), {@link Encoded#NO_LOSS} at padding; for a classifier (rows); none of a
  *     regression, and where a text may have several labels
  * @param tokens number of tokens without padding
- * @param targets how many predictions the mean loss is taken over: the rows of a classifier or a regression; for a language model the labelled
+ * @param targets how many predictions the mean loss is taken over: the rows of a classifier or a regression; the pairs of preferences; for a language model the labelled
  *     tokens from the second of each row on, since a token is predicted from those before it; for a classifier of words the labelled tokens
  * @param tokenTypeIds 0 for the tokens of a first text and 1 for those of a second, 0 at padding, (rows, columns); null where all are 0
  * @param segments lengths of the examples that lie end to end in the one row; null where each row is one
  * @param scores of a regression the numbers that are learnt, (rows); of texts that may have several labels 1 for those that each has and
  *     0 for the others, (rows, labels); null where there are none
+ * @param reference of preferences, whose rows are a preferred answer and another in turn, the log-probability that each had before
+ *     training, (rows); null for all else
  */
 public record Batch(
         int rows,
@@ -31,11 +33,12 @@ public record Batch(
         long targets,
         long @Nullable [] tokenTypeIds,
         int @Nullable [] segments,
-        float @Nullable [] scores)
+        float @Nullable [] scores,
+        double @Nullable [] reference)
         implements MiniBatch {
     public Batch(
             int rows, int columns, long[] inputIds, long[] attentionMask, long[] labels, long tokens, long targets) {
-        this(rows, columns, inputIds, attentionMask, labels, tokens, targets, null, null, null);
+        this(rows, columns, inputIds, attentionMask, labels, tokens, targets, null, null, null, null);
     }
 
     /** Collects the examples with the given indices. */
@@ -70,7 +73,23 @@ public record Batch(
             tokens += length;
         }
         long targets = one ? rows : targets(labels, columns, dataset.isTagged() ? 0 : 1);
-        return new Batch(rows, columns, ids, mask, labels, tokens, targets, types, null, scores);
+        return new Batch(rows, columns, ids, mask, labels, tokens, targets, types, null, scores, null);
+    }
+
+    /** The same answers of a language model as preferences: a preferred one and another in turn. */
+    Batch withReference(double[] logProbabilities) {
+        return new Batch(
+                rows,
+                columns,
+                inputIds,
+                attentionMask,
+                labels,
+                tokens,
+                rows / 2,
+                tokenTypeIds,
+                segments,
+                scores,
+                logProbabilities);
     }
 
     /** The examples of a language model with the given indices end to end, none of whose first tokens is predicted. */
@@ -90,7 +109,8 @@ public record Batch(
             labels[at] = Encoded.NO_LOSS;
             at += example.ids().length;
         }
-        return new Batch(1, columns, ids, mask, labels, columns, targets(labels, columns, 1), null, segments, null);
+        return new Batch(
+                1, columns, ids, mask, labels, columns, targets(labels, columns, 1), null, segments, null, null);
     }
 
     /** @param first column of the first prediction: a next token is predicted from those before it, a class is not */

@@ -156,6 +156,21 @@ public final class JsonObject {
         return strings;
     }
 
+    public double[] requireDoubles(String key) throws CheckpointException {
+        JsonNode value = require(key, "an array of numbers");
+        if (!value.isArray()) {
+            throw wrong(key, "an array of numbers", value);
+        }
+        double[] numbers = new double[value.size()];
+        for (int i = 0; i < numbers.length; i++) {
+            if (!value.get(i).isNumber()) {
+                throw wrong(key, "an array of numbers", value.get(i));
+            }
+            numbers[i] = value.get(i).doubleValue();
+        }
+        return numbers;
+    }
+
     public JsonObject requireObject(String key) throws CheckpointException {
         return asObject(key, require(key, "an object"));
     }

@@ -1,6 +1,7 @@
 package org.loft4j.nn;
 
 import java.util.Arrays;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.BoolOptional;
@@ -76,13 +77,48 @@ public final class LanguageModelLoss {
             double sum = 0;
             for (long start = 0; start < targets.count(); start += chunk) {
                 try (NativeScope part = new NativeScope()) {
-                    Targets some = targets.some(start, chunk);
-                    Tensor logits = capped(model.head().forward(some.hidden()));
-                    sum += crossEntropy(wide(logits).log_softmax(-1), some);
+                    sum -= total(logProbabilities(targets.some(start, chunk)));
                 }
             }
             return sum;
         }
+    }
+
+    /**
+     * The log-probability of each row's targets together, without gradients.
+     *
+     * @param labels as {@link #sum} takes them
+     */
+    public double[] rowLogProbabilities(ModelInput input, Tensor labels) {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            return rowLogProbabilities(Targets.of(model.hiddenStates(input), labels), labels.size(0));
+        }
+    }
+
+    private double[] rowLogProbabilities(Targets targets, long rows) {
+        double[] sums = new double[Math.toIntExact(rows)];
+        try (AutoGradMode frozen = new AutoGradMode(false)) {
+            for (long start = 0; start < targets.count(); start += chunk) {
+                try (NativeScope part = new NativeScope()) {
+                    double[] some = Tensors.toDoubles(
+                            logProbabilities(targets.some(start, chunk)).to(Dtype.F64.scalarType()));
+                    for (int i = 0; i < some.length; i++) {
+                        sums[targets.rows()[Math.toIntExact(start) + i]] += some[i];
+                    }
+                }
+            }
+        }
+        return sums;
+    }
+
+    /** {@code (count)} */
+    private Tensor logProbabilities(Targets targets) {
+        Tensor logits = capped(model.head().forward(targets.hidden()));
+        return wide(logits)
+                .log_softmax(-1)
+                .gather(1, targets.labels().unsqueeze(1))
+                .squeeze(1);
     }
 
     /**
@@ -100,9 +136,37 @@ public final class LanguageModelLoss {
      * @param smoothing ε in [0, 1)
      */
     public double backward(ModelInput input, Tensor labels, double scale, double smoothing) {
-        try (NativeScope scope = new NativeScope();
-                HeadSum ofHead = new HeadSum()) {
+        try (NativeScope scope = new NativeScope()) {
             Targets targets = Targets.of(model.hiddenStates(input), labels);
+            double[] scales = new double[Math.toIntExact(labels.size(0))];
+            Arrays.fill(scales, scale);
+            return backward(targets, scales, smoothing);
+        }
+    }
+
+    /**
+     * Adds the gradient of a function of the rows' log-probabilities to the gradients of all that asks for them, and returns these
+     * log-probabilities. The head's product is made twice, once to know them.
+     *
+     * @param labels as {@link #sum} takes them
+     * @param slopes the derivatives of the function by each row's log-probability, where these are given
+     */
+    public double[] backward(ModelInput input, Tensor labels, UnaryOperator<double[]> slopes) {
+        try (NativeScope scope = new NativeScope()) {
+            Targets targets = Targets.of(model.hiddenStates(input), labels);
+            double[] logProbabilities = rowLogProbabilities(targets, labels.size(0));
+            // the cross entropy is −log p
+            double[] scales = Arrays.stream(slopes.apply(logProbabilities.clone()))
+                    .map(slope -> -slope)
+                    .toArray();
+            backward(targets, scales, 0);
+            return logProbabilities;
+        }
+    }
+
+    /** @param scales of each row */
+    private double backward(Targets targets, double[] scales, double smoothing) {
+        try (HeadSum ofHead = new HeadSum()) {
             Tensor hidden = targets.hidden();
             Tensor gradient = torch.empty_like(hidden);
             double sum = 0;
@@ -110,7 +174,7 @@ public final class LanguageModelLoss {
             for (long start = 0; start < Math.max(1, targets.count()); start += chunk) {
                 try (NativeScope part = new NativeScope()) {
                     Targets some = targets.some(start, chunk).asLeaf(hidden.requires_grad());
-                    sum += headBackward(some, scale, smoothing, ofHead);
+                    sum += headBackward(some, scales, smoothing, ofHead);
                     if (hidden.requires_grad()) {
                         gradient.narrow(0, start, some.count())
                                 .copy_(some.hidden().grad());
@@ -126,7 +190,7 @@ public final class LanguageModelLoss {
     }
 
     /** One part: returns its sum, and adds to the gradients of the head and of the hidden states. */
-    private double headBackward(Targets targets, double scale, double smoothing, HeadSum ofHead) {
+    private double headBackward(Targets targets, double[] scales, double smoothing, HeadSum ofHead) {
         Linear head = model.head();
         Tensor weight = addedByUs(head);
         Linear used = weight == null ? head : new Linear(head.path(), weight.detach(), head.bias());
@@ -134,7 +198,7 @@ public final class LanguageModelLoss {
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             // what took the head over may need its output again
             Tensor gradient = head.override() == null ? product.detach() : torch.empty_like(product);
-            Tensor factor = torch.scalar_tensor(new Scalar(scale), Tensors.options(Dtype.F64, DeviceSpec.of(product)));
+            Tensor factor = factor(targets, scales, product);
             double sum = 0;
             long rows = blockRows(product);
             for (long start = 0; start < targets.count(); start += rows) {
@@ -148,14 +212,15 @@ public final class LanguageModelLoss {
                     boolean exact = chosen.min().item_double() > SMALLEST;
                     sum += exact
                             ? -total(chosen.log())
-                            : crossEntropy(wide(logits).log_softmax(-1), some);
+                            : -total(wide(logits).log_softmax(-1).gather(1, at));
                     ofLogits.scatter_add_(1, at, torch.full_like(chosen, new Scalar(smoothing - 1)));
                     if (smoothing > 0) {
                         // −log p + ε·(z(target) − mean z), whose gradient has ε·(onehot − 1/vocabulary) more
                         sum += smoothing * aboveMean(logits, at);
                         ofLogits.sub_(new Scalar(smoothing / logits.size(1)));
                     }
-                    torch.mul_out(gradient.narrow(0, start, some.count()), uncapped(ofLogits, logits), factor);
+                    Tensor own = factor.dim() == 0 ? factor : factor.narrow(0, start, some.count());
+                    torch.mul_out(gradient.narrow(0, start, some.count()), uncapped(ofLogits, logits), own);
                 }
             }
             if (product.requires_grad()) {
@@ -168,6 +233,18 @@ public final class LanguageModelLoss {
             }
             return sum;
         }
+    }
+
+    /** What the gradient of each target's logits is multiplied by: one number for all rows, or {@code (count, 1)}. */
+    private static Tensor factor(Targets targets, double[] scales, Tensor product) {
+        if (Arrays.stream(scales).distinct().count() <= 1) {
+            return torch.scalar_tensor(
+                    new Scalar(scales.length == 0 ? 0 : scales[0]), Tensors.options(Dtype.F64, DeviceSpec.of(product)));
+        }
+        double[] each =
+                Arrays.stream(targets.rows()).mapToDouble(row -> scales[row]).toArray();
+        Dtype type = Dtype.of(product).isHalf() ? Dtype.F32 : Dtype.of(product);
+        return Tensors.of(each, each.length, 1).to(product.device(), type.scalarType());
     }
 
     /** On the processor what fits the caches of the cores that work on it, elsewhere all. */
@@ -254,10 +331,6 @@ public final class LanguageModelLoss {
         of.backward(gradient, new BoolOptional(), false, new TensorArrayRefOptional());
     }
 
-    private static double crossEntropy(Tensor logProbabilities, Targets targets) {
-        return -total(logProbabilities.gather(1, targets.labels().unsqueeze(1)));
-    }
-
     /** How far the logits of the targets lie above the mean of all, summed over the positions. */
     private static double aboveMean(Tensor logits, Tensor at) {
         return total(logits.gather(1, at)) - wide(logits).sum().item_double() / logits.size(1);
@@ -294,8 +367,9 @@ public final class LanguageModelLoss {
      *
      * @param hidden states of the positions with a target, {@code (count, hidden)}
      * @param labels the targets, int64 {@code (count)}
+     * @param rows the row of the batch that each is in
      */
-    private record Targets(Tensor hidden, Tensor labels) {
+    private record Targets(Tensor hidden, Tensor labels, int[] rows) {
         static Targets of(Tensor states, Tensor labels) {
             Shapes.require("labels", labels, states.size(0), states.size(1));
             long[] values = Tensors.toLongs(labels);
@@ -305,7 +379,8 @@ public final class LanguageModelLoss {
                     .toArray();
             long[] before = Arrays.stream(at).mapToLong(i -> i - 1).toArray();
             long[] chosen = Arrays.stream(at).mapToLong(i -> values[i]).toArray();
-            return new Targets(states.flatten(0, 1).index_select(0, like(labels, before)), like(labels, chosen));
+            int[] rows = Arrays.stream(at).map(i -> i / columns).toArray();
+            return new Targets(states.flatten(0, 1).index_select(0, like(labels, before)), like(labels, chosen), rows);
         }
 
         private static Tensor like(Tensor labels, long[] values) {
@@ -318,13 +393,14 @@ public final class LanguageModelLoss {
 
         Targets some(long start, long most) {
             long count = Math.min(most, count() - start);
-            return new Targets(hidden.narrow(0, start, count), labels.narrow(0, start, count));
+            int[] own = Arrays.copyOfRange(rows, Math.toIntExact(start), Math.toIntExact(start + count));
+            return new Targets(hidden.narrow(0, start, count), labels.narrow(0, start, count), own);
         }
 
         Targets asLeaf(boolean learns) {
             Tensor leaf = hidden.detach();
             leaf.set_requires_grad(learns);
-            return new Targets(leaf, labels);
+            return new Targets(leaf, labels, rows);
         }
     }
 }

@@ -8,25 +8,28 @@ import org.loft4j.nn.Decoder;
 import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 
 /**
  * The mean loss over several batches, taken in shares that add up to it, so that the size of the batches does not matter:
  * a language model's loss is the mean over all target tokens, a classifier's and a regression's over all examples,
- * where a text may have several labels over examples and labels.
+ * where a text may have several labels over examples and labels, that of preferences over the pairs.
  *
  * @param task which loss
- * @param count number of target tokens or examples in all batches
+ * @param count number of target tokens, examples or preferences in all batches
  * @param lossScale multiplies the gradients, and not the loss that is told
  * @param smoothing label smoothing, in [0, 1)
+ * @param beta of preferences
  */
-record BatchLoss(Task task, long count, double lossScale, double smoothing) {
-    static BatchLoss over(Task task, List<? extends MiniBatch> batches, double lossScale, double smoothing) {
+record BatchLoss(Task task, long count, double lossScale, double smoothing, double beta) {
+    static BatchLoss over(
+            Task task, List<? extends MiniBatch> batches, double lossScale, double smoothing, double beta) {
         long count = 0;
         for (MiniBatch batch : batches) {
             count += batch.targets();
         }
-        return new BatchLoss(task, count, lossScale, smoothing);
+        return new BatchLoss(task, count, lossScale, smoothing, beta);
     }
 
     /**
@@ -35,6 +38,12 @@ record BatchLoss(Task task, long count, double lossScale, double smoothing) {
      */
     double backward(Model model, BatchTensors batch) {
         double scale = 1.0 / Math.max(1, count);
+        double[] reference = batch.reference();
+        if (reference != null) {
+            return scale
+                    * new PreferenceLoss(beta, smoothing)
+                            .backward((Decoder) model, batch.input(), batch.labels(), reference, scale * lossScale);
+        }
         if (task == Task.CAUSAL_LM) {
             return scale
                     * new LanguageModelLoss((Decoder) model)

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Batch;
 import org.loft4j.data.ImageBatch;
@@ -22,8 +23,13 @@ import org.loft4j.tensor.Tensors;
  * @param input ids, a mask where something is padded, and token types of pairs; or pixels
  * @param labels int64 {@code (batch)} for classification, {@code (batch, seq)} where each token has one; float32 {@code (batch)}
  *     for regression, {@code (batch, labels)} where a text may have several labels
+ * @param reference of preferences, two rows each, the log-probability of each row before training; null for all else
  */
-record BatchTensors(ModelInput input, Tensor labels) {
+record BatchTensors(ModelInput input, Tensor labels, double @Nullable [] reference) {
+    private BatchTensors(ModelInput input, Tensor labels) {
+        this(input, labels, null);
+    }
+
     /** @throws ConfigException if the texts of the batch have several labels and the model's one, or the other way round */
     static BatchTensors of(MiniBatch batch, Model model) {
         if (batch instanceof ImageBatch images) {
@@ -71,13 +77,19 @@ record BatchTensors(ModelInput input, Tensor labels) {
                         ids,
                         padded ? on(device, Tensors.of(batch.attentionMask(), batch.rows(), batch.columns())) : null,
                         types == null ? null : on(device, Tensors.of(types, batch.rows(), batch.columns()))),
-                on(device, labels));
+                on(device, labels),
+                batch.reference());
     }
 
-    /** Number of rows, or of examples that lie end to end. */
+    /** Number of rows, or of examples that lie end to end, or of preferences: what stays whole where a batch is split. */
     long rows() {
         long[] segments = input instanceof TokenInput tokens ? tokens.segments() : null;
-        return segments == null ? labels.size(0) : segments.length;
+        return segments == null ? labels.size(0) / together() : segments.length;
+    }
+
+    /** Rows that stay in one part. */
+    private long together() {
+        return reference == null ? 1 : 2;
     }
 
     /** Tokens of the longest row, or of the longest example; 1 for images. */
@@ -108,17 +120,27 @@ record BatchTensors(ModelInput input, Tensor labels) {
         if (segments != null) {
             return splitSegments((TokenInput) input, segments, parts);
         }
-        long rows = labels.size(0);
+        long rows = rows();
         List<BatchTensors> split = new ArrayList<>();
         for (long part = 0; part < Math.min(parts, rows); part++) {
             long from = rows * part / Math.min(parts, rows);
             long count = rows * (part + 1) / Math.min(parts, rows) - from;
-            split.add(rows(from, count));
+            split.add(rows(from * together(), count * together()));
         }
         return split;
     }
 
     private BatchTensors rows(long from, long count) {
+        BatchTensors some = tensors(from, count);
+        return reference == null
+                ? some
+                : new BatchTensors(
+                        some.input,
+                        some.labels,
+                        Arrays.copyOfRange(reference, Math.toIntExact(from), Math.toIntExact(from + count)));
+    }
+
+    private BatchTensors tensors(long from, long count) {
         Tensor of = labels.narrow(0, from, count);
         if (input instanceof ImageInput images) {
             return new BatchTensors(new ImageInput(images.pixelValues().narrow(0, from, count)), of);

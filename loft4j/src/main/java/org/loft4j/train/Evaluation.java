@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.data.PreferenceDataset;
+import org.loft4j.data.TrainingSet;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 
@@ -18,7 +20,7 @@ import org.loft4j.nn.Task;
  *     error
  * @param scores what else the task says, by name: {@code accuracy}, {@code macro_f1}, {@code matthews}; of entities,
  *     or of the second of two classes, {@code precision}, {@code recall}, {@code f1}; of a regression {@code pearson}, {@code spearmanr},
- *     {@code mse}; of texts that may have several labels {@code accuracy} (of whole sets), {@code micro_f1}, {@code macro_f1}; or {@code perplexity}
+ *     {@code mse}; of preferences {@code accuracy}, {@code margin}, {@code reward_chosen}, {@code reward_rejected}; of texts that may have several labels {@code accuracy} (of whole sets), {@code micro_f1}, {@code macro_f1}; or {@code perplexity}
  * @param count number of examples or target tokens behind the loss
  * @param seconds that the pass took
  * @param confusion of a classifier: which class was taken for which; null otherwise
@@ -37,7 +39,15 @@ public record Evaluation(
         scores = Collections.unmodifiableMap(new LinkedHashMap<>(scores));
     }
 
-    /** The names of all values that an evaluation of a model has. */
+    /** The names of the values by which an evaluation of preferences can be chosen. */
+    public static final List<String> OF_PREFERENCES = List.of("loss", "accuracy", "margin");
+
+    /** The names of all values that an evaluation of a model by such rows has. */
+    static List<String> metrics(Model model, @Nullable TrainingSet rows) {
+        return rows instanceof PreferenceDataset ? OF_PREFERENCES : metrics(model);
+    }
+
+    /** The names of all values that an evaluation of a model has; of preferences {@link #OF_PREFERENCES}. */
     public static List<String> metrics(Model model) {
         return switch (model.task()) {
             case CAUSAL_LM -> List.of("loss", "perplexity");
@@ -65,7 +75,13 @@ public record Evaluation(
      * @param own names of values that the data's own metrics give
      */
     public static @Nullable String problem(String field, String metric, Model model, Collection<String> own) {
-        List<String> known = new ArrayList<>(metrics(model));
+        return problem(field, metric, model, metrics(model), own);
+    }
+
+    /** @param ofTask {@link #metrics(Model, TrainingSet)} */
+    static @Nullable String problem(
+            String field, String metric, Model model, List<String> ofTask, Collection<String> own) {
+        List<String> known = new ArrayList<>(ofTask);
         known.addAll(own);
         if (known.contains(metric)) {
             return null;
@@ -134,6 +150,16 @@ public record Evaluation(
         scores.put("pearson", score.pearson());
         scores.put("spearmanr", score.spearman());
         scores.put("mse", score.mse());
+        return new Evaluation(loss, scores, score.count(), seconds);
+    }
+
+    /** The scores of preferences. */
+    public static Evaluation preferences(double loss, PreferenceScore score, double seconds) {
+        Map<String, Double> scores = new LinkedHashMap<>();
+        scores.put("accuracy", score.accuracy());
+        scores.put("margin", score.margin());
+        scores.put("reward_chosen", score.chosen());
+        scores.put("reward_rejected", score.rejected());
         return new Evaluation(loss, scores, score.count(), seconds);
     }
 

@@ -3,10 +3,12 @@ package org.loft4j.train;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.LongOptional;
@@ -14,12 +16,15 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.data.PreferenceDataset;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -32,11 +37,22 @@ public final class Evaluator {
     private final Model model;
     private final long padId;
     private final int batchSize;
+    private final double beta;
 
     public Evaluator(Model model, long padId, int batchSize) {
+        this(model, padId, batchSize, TrainConfig.DPO_BETA);
+    }
+
+    /** @param beta β of preferences */
+    public Evaluator(Model model, long padId, int batchSize, double beta) {
         this.model = model;
         this.padId = padId;
         this.batchSize = batchSize;
+        this.beta = beta;
+    }
+
+    static Evaluator of(Model model, TrainData data, TrainConfig config) {
+        return new Evaluator(model, data.padId(), config.evalBatchSize(), config.dpoBeta());
     }
 
     /**
@@ -60,7 +76,7 @@ public final class Evaluator {
 
     /** Hears how many of all rows have been judged. */
     @FunctionalInterface
-    interface Progress {
+    public interface Progress {
         void judged(int done, int all);
     }
 
@@ -81,6 +97,7 @@ public final class Evaluator {
                 : null;
         RegressionScore numbers = new RegressionScore();
         MultiLabelScore several = new MultiLabelScore(model.isMultiLabel() ? classes : 0);
+        PreferenceScore preferences = new PreferenceScore();
         double sum = 0;
         long count = 0;
         int done = 0;
@@ -93,13 +110,15 @@ public final class Evaluator {
                 done += indices.length;
                 MiniBatch batch = rows.batch(indices, padId);
                 count += batch.targets();
-                for (Part part : judged(batch)) {
+                for (Part part : inLanes(batch, this::judged)) {
                     sum += part.loss();
                     if (model.isRegression()) {
                         numbers.add(part.scores(), part.told());
                     } else if (model.isMultiLabel()) {
                         several.add(part.expected(), part.predicted());
-                    } else if (task != Task.CAUSAL_LM) {
+                    } else if (task == Task.CAUSAL_LM) {
+                        preferences.add(part.told());
+                    } else {
                         add(confusion, part.expected(), part.predicted());
                     }
                     if (task == Task.TOKEN_CLASSIFICATION && entities != null) {
@@ -116,6 +135,9 @@ public final class Evaluator {
         if (model.isMultiLabel()) {
             return Evaluation.multiLabel(loss, several, seconds);
         }
+        if (rows instanceof PreferenceDataset) {
+            return Evaluation.preferences(loss, preferences, seconds);
+        }
         return switch (task) {
             case CAUSAL_LM -> Evaluation.languageModel(loss, count, seconds);
             case TOKEN_CLASSIFICATION -> Evaluation.tokenClassification(loss, confusion, entities, seconds);
@@ -131,7 +153,7 @@ public final class Evaluator {
      *     several labels 1 for those that each has and 0 for the others
      * @param predicted classes, or 1 and 0
      * @param scores the numbers of a regression, in order
-     * @param told what the model gives in their place
+     * @param told what the model gives in their place; of preferences the rewards
      */
     private record Part(double loss, long[] expected, long[] predicted, int rows, double[] scores, double[] told) {
         private static final double[] NONE = {};
@@ -141,21 +163,60 @@ public final class Evaluator {
         }
     }
 
+    /**
+     * The log-probability of each answer, its tokens together, as the model stands; the caller has switched dropout off.
+     *
+     * @param answers of a language model
+     * @param givenUp asked before each batch
+     * @return in the order of the answers; null if it was given up
+     */
+    public double @Nullable [] logProbabilities(Dataset answers, BooleanSupplier givenUp, Progress progress)
+            throws IOException {
+        double[] all = new double[answers.size()];
+        int done = 0;
+        try (AutoGradMode frozen = new AutoGradMode(false)) {
+            for (int[] indices : byLength(answers)) {
+                if (givenUp.getAsBoolean()) {
+                    return null;
+                }
+                progress.judged(done, all.length);
+                int at = 0;
+                for (double[] some : inLanes(answers.batch(indices, padId), this::rowLogProbabilities)) {
+                    for (double one : some) {
+                        all[indices[at++]] = one;
+                    }
+                }
+                done += indices.length;
+            }
+        }
+        return all;
+    }
+
+    private double[] rowLogProbabilities(BatchTensors rows) {
+        return new LanguageModelLoss((Decoder) model).rowLogProbabilities(rows.input(), rows.labels());
+    }
+
     /** A batch, its rows shared out over the lanes on the processor; in the order of the rows, whichever lane was first. */
-    private List<Part> judged(MiniBatch batch) {
+    private <T> List<T> inLanes(MiniBatch batch, Function<BatchTensors, T> judge) {
         try (NativeScope scope = new NativeScope()) {
             BatchTensors tensors = BatchTensors.of(batch, model);
             // matrices in fewer bits share out their tiles instead: each lane would widen all of them for itself
             boolean shared = model.description().device().kind() == DeviceSpec.Kind.CPU
                     && model.weights().quantized().isEmpty();
             List<BatchTensors> parts = tensors.split(shared ? Lanes.forRows(tensors.rows()) : 1, model);
-            Part[] judged = new Part[parts.size()];
-            Lanes.run(judged.length, i -> judged[i] = judged(parts.get(i)));
-            return List.of(judged);
+            List<T> judged = new ArrayList<>(Collections.nCopies(parts.size(), null));
+            Lanes.run(parts.size(), i -> judged.set(i, judge.apply(parts.get(i))));
+            return judged;
         }
     }
 
     private Part judged(BatchTensors rows) {
+        double[] reference = rows.reference();
+        if (reference != null) {
+            PreferenceLoss objective = new PreferenceLoss(beta, 0);
+            double[] rewards = objective.rewards(rowLogProbabilities(rows), reference);
+            return new Part(objective.sum(rewards), new long[0], new long[0], 0, new double[0], rewards);
+        }
         if (model.task() == Task.CAUSAL_LM) {
             double loss = new LanguageModelLoss((Decoder) model).sum(rows.input(), rows.labels());
             return new Part(loss, new long[0], new long[0], 0);

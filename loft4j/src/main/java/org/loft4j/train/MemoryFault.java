@@ -47,6 +47,13 @@ public final class MemoryFault {
             return new Work("the test after the last step", List.of(), "a smaller --eval-batch-size");
         }
 
+        static Work reference() {
+            return new Work(
+                    "the look at the preferences before the first step",
+                    List.of(),
+                    "a smaller --eval-batch-size, a smaller --max-length, and for an adapter with --load-in 8bit or 4bit");
+        }
+
         static Work evaluationAfter(long step) {
             return new Work(
                     "the evaluation after step " + step,

@@ -11,6 +11,7 @@ import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.ImageDataset;
 import org.loft4j.data.PackedDataset;
+import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.nn.ImageShape;
@@ -33,6 +34,7 @@ final class RunCheck {
                 "metric_for_best_model",
                 config.metricForBest(),
                 model,
+                Evaluation.metrics(model, data.eval() == null ? data.train() : data.eval()),
                 data.metrics().keySet());
         if (metric != null) {
             problems.add(metric);
@@ -66,7 +68,9 @@ final class RunCheck {
         }
         String smoothing = model.isRegression()
                 ? config.problemOfRegression()
-                : model.isMultiLabel() ? config.problemOfMultiLabel() : null;
+                : model.isMultiLabel()
+                        ? config.problemOfMultiLabel()
+                        : data.train() instanceof PreferenceDataset ? config.problemOfPreferences() : null;
         if (smoothing != null) {
             problems.add(smoothing);
         }
@@ -77,6 +81,12 @@ final class RunCheck {
                 train instanceof StreamingDataset stream ? stream.sample() : (Examples) train,
                 model);
         check(problems, "evaluation", data.eval(), model);
+        if (data.eval() != null && (train instanceof PreferenceDataset) != (data.eval() instanceof PreferenceDataset)) {
+            problems.add("the training data holds " + (train instanceof PreferenceDataset ? "preferences" : "texts")
+                    + ", and the evaluation data "
+                    + (train instanceof PreferenceDataset ? "texts" : "preferences")
+                    + ": both must be of one kind");
+        }
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
         }
@@ -113,9 +123,7 @@ final class RunCheck {
             checkImages(problems, kind, images, model);
             return;
         }
-        Dataset rows = examples instanceof PackedDataset packed
-                ? packed.examples()
-                : examples instanceof Dataset dataset ? dataset : null;
+        Dataset rows = rows(examples);
         if (rows == null) {
             checkLengths(problems, kind, examples.lengths(), model);
             return;
@@ -157,6 +165,17 @@ final class RunCheck {
             }
             checkClass(problems, kind, largestClass, model);
         }
+    }
+
+    /** What is tokenized of examples that are made of a {@link Dataset}; null of others. */
+    private static @Nullable Dataset rows(Examples examples) {
+        if (examples instanceof PackedDataset packed) {
+            return packed.examples();
+        }
+        if (examples instanceof PreferenceDataset preferences) {
+            return preferences.answers();
+        }
+        return examples instanceof Dataset dataset ? dataset : null;
     }
 
     private static boolean hasNoLabel(Dataset rows, int row) {

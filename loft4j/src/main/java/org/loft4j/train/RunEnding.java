@@ -57,9 +57,10 @@ final class RunEnding {
         return result(TrainResult.Outcome.ALREADY_FINISHED, null, null);
     }
 
-    /** Of one that goes on from the checkpoint of its step. */
+    /** Of one that goes on from the checkpoint of its step, or has not begun. */
     TrainResult interrupted() {
-        return result(TrainResult.Outcome.INTERRUPTED, output.checkpoints().path(state.step()), null);
+        Path checkpoint = state.step() == 0 ? null : output.checkpoints().path(state.step());
+        return result(TrainResult.Outcome.INTERRUPTED, checkpoint, null);
     }
 
     /** Writes that the run was given up. */

@@ -33,7 +33,8 @@ import org.loft4j.optim.Schedule;
  * @param weightDecay decoupled weight decay; biases and norms have none
  * @param maxGradNorm largest norm of all gradients together; 0 for no clipping
  * @param labelSmoothing share of each target's probability that is spread over all classes or tokens in the loss of the steps, in
- *     [0, 1); evaluations are without it
+ *     [0, 1); evaluations are without it. Of preferences the share that is taken for turned round, below 0.5
+ * @param dpoBeta β of preferences, {@link org.loft4j.nn.PreferenceLoss}: how near the model stays to what it was
  * @param beta1 decay rate of the first moment; momentum of LoFT-SGD and LoFT-Muon
  * @param beta2 decay rate of the second moment; Lion's second rate of the first
  * @param eps added to the root of the second moment
@@ -71,6 +72,7 @@ public record TrainConfig(
         double weightDecay,
         double maxGradNorm,
         double labelSmoothing,
+        double dpoBeta,
         double beta1,
         double beta2,
         double eps,
@@ -102,13 +104,17 @@ public record TrainConfig(
             "f1",
             "pearson",
             "spearmanr",
-            "mse");
+            "mse",
+            "margin");
 
     /** Those of which a smaller value is better. */
     private static final Set<String> ERRORS = Set.of("loss", "perplexity", "mse");
 
     /** The share of the steps over which the learning rate rises, where nothing else is asked for. */
     public static final double WARMUP_RATIO = 0.06;
+
+    /** β of preferences, where nothing else is asked for; TRL's too. */
+    public static final double DPO_BETA = 0.1;
 
     public TrainConfig {
         List<String> problems = new ArrayList<>();
@@ -135,6 +141,7 @@ public record TrainConfig(
         check(problems, () -> Checks.notNegative("weight_decay", weightDecay));
         check(problems, () -> Checks.notNegative("max_grad_norm", maxGradNorm));
         check(problems, () -> Checks.fraction("label_smoothing_factor", labelSmoothing));
+        check(problems, () -> Checks.positive("beta", dpoBeta));
         check(problems, () -> Checks.fraction("adam_beta1", beta1));
         check(problems, () -> Checks.fraction("adam_beta2", beta2));
         check(problems, () -> Checks.positive("adam_epsilon", eps));
@@ -163,6 +170,14 @@ public record TrainConfig(
     /** What is wrong with the settings where numbers are learnt and not classes; null for nothing. */
     public @Nullable String problemOfRegression() {
         return problemOfSmoothing("a regression learns numbers");
+    }
+
+    /** The same where preferences are learnt. */
+    public @Nullable String problemOfPreferences() {
+        return labelSmoothing >= 0.5
+                ? "label_smoothing_factor of preferences must be below 0.5, where half of them would be turned round, got "
+                        + labelSmoothing
+                : null;
     }
 
     /** The same where a text may have several labels. */
@@ -220,6 +235,7 @@ public record TrainConfig(
         map.put("weight_decay", weightDecay);
         map.put("max_grad_norm", maxGradNorm);
         map.put("label_smoothing_factor", labelSmoothing);
+        map.put("beta", dpoBeta);
         map.put("adam_beta1", beta1);
         map.put("adam_beta2", beta2);
         map.put("adam_epsilon", eps);
@@ -258,6 +274,7 @@ public record TrainConfig(
         private double weightDecay;
         private double maxGradNorm = 1;
         private double labelSmoothing;
+        private double dpoBeta = DPO_BETA;
         private double beta1;
         private double beta2;
         private @Nullable Double eps;
@@ -352,6 +369,11 @@ public record TrainConfig(
 
         public Builder labelSmoothing(double value) {
             labelSmoothing = value;
+            return this;
+        }
+
+        public Builder dpoBeta(double value) {
+            dpoBeta = value;
             return this;
         }
 
@@ -475,6 +497,7 @@ public record TrainConfig(
                     weightDecay,
                     maxGradNorm,
                     labelSmoothing,
+                    dpoBeta,
                     beta1,
                     beta2,
                     eps == null ? (loft.reference() ? LoftConfig.publishedCode().eps() : method.eps()) : eps,

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param seconds of this process
  * @param peakResidentBytes largest resident memory seen by this process after a step
  * @param output the output directory
- * @param checkpoint where a stopped run goes on; null for a run that is finished
+ * @param checkpoint where a stopped run goes on; null for a run that is finished, or was stopped before its first step
  * @param divergence why the run was given up; null for one that was not
  */
 public record TrainResult(
@@ -58,8 +58,10 @@ public record TrainResult(
                 "stopped early after " + step + " of " + totalSteps + " steps, the best evaluation was at step "
                         + bestStep + "; the result is in " + output;
             case INTERRUPTED ->
-                "stopped after step " + step + " of " + totalSteps + ", saved in " + checkpoint
-                        + "; resume with the same settings and the same output directory to go on";
+                checkpoint == null
+                        ? "stopped before the first step; the same call begins anew"
+                        : "stopped after step " + step + " of " + totalSteps + ", saved in " + checkpoint
+                                + "; resume with the same settings and the same output directory to go on";
             case DIVERGED -> "given up after step " + step + " of " + totalSteps + ": " + divergedText();
             case ALREADY_FINISHED -> "nothing to do: the run in " + output + " is finished (" + steps() + ")";
         };

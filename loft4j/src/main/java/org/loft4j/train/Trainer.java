@@ -29,7 +29,7 @@ public final class Trainer {
     }
 
     /**
-     * One optimizer step on the mean loss of all examples (classification) or all target tokens (language model) of the
+     * One optimizer step on the mean loss of all examples (classification), target tokens (language model) or preferences of the
      * micro-batches, as if they had been one batch. Random numbers are a function of seed and step alone. If the loss or a
      * gradient is not finite, nothing changes.
      *
@@ -52,8 +52,12 @@ public final class Trainer {
     public double findGradients(List<? extends MiniBatch> microBatches, long step) {
         Seeds.manualSeed(Seeds.derive(config.seed(), "step", step));
         trainable.beginStep(config.seed(), step);
-        BatchLoss objective =
-                BatchLoss.over(model.task(), microBatches, trainable.optimizer().lossScale(), config.labelSmoothing());
+        BatchLoss objective = BatchLoss.over(
+                model.task(),
+                microBatches,
+                trainable.optimizer().lossScale(),
+                config.labelSmoothing(),
+                config.dpoBeta());
         double loss = 0;
         try {
             for (int i = 0; i < microBatches.size(); i++) {

@@ -33,12 +33,12 @@ public final class TrainingRun implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(TrainingRun.class.getName());
 
     private final Model model;
-    private final TrainData data;
+    private TrainData data;
     private final TrainConfig config;
     private final RunOutput output;
     private final Trainable trainable;
     private final RunPlan plan;
-    private final StepBatches batches;
+    private @Nullable StepBatches batches;
     private final List<TrainListener> listeners = new ArrayList<>();
     private final AtomicBoolean stopRequested = new AtomicBoolean();
     private final RunState state;
@@ -72,10 +72,6 @@ public final class TrainingRun implements AutoCloseable {
         this.notes = RunNotes.of(model, data, config.method(), start);
         this.plan = RunPlan.of(config, model, trainable, data, base, start);
         this.rhythm = new RunRhythm(config, plan, nanos);
-        this.batches = new StepBatches(
-                data.train().batches(config.batchSize(), config.groupByLength(), config.seed(), data.padId()),
-                plan,
-                config.gradientAccumulationSteps());
         boolean resume = onExisting == OnExisting.RESUME;
         this.alreadyFinished = resume && output.isFinished();
         ResumePoint point = resume && !alreadyFinished ? ResumePoint.of(output, plan, config) : ResumePoint.START;
@@ -253,6 +249,9 @@ public final class TrainingRun implements AutoCloseable {
                         new RunRecorder(output.directory(), state, plan, config, model, trainable, listeners);
                 RunSaver active = saver(recorder)) {
             saver = active;
+            if (!takeReference(recorder)) {
+                return ending.interrupted();
+            }
             while (!isOver()) {
                 active.poll();
                 // its checkpoint is there already, and the evaluation is made again if it is gone on from once more
@@ -288,7 +287,7 @@ public final class TrainingRun implements AutoCloseable {
      */
     public @Nullable Evaluation test(Examples rows, BooleanSupplier givenUp) throws IOException {
         try {
-            return new Evaluator(model, data.padId(), config.evalBatchSize()).evaluate(rows, givenUp);
+            return Evaluator.of(model, data, config).evaluate(rows, givenUp);
         } catch (RuntimeException | OutOfMemoryError e) {
             if (!MemoryFault.is(e)) {
                 throw e;
@@ -342,7 +341,7 @@ public final class TrainingRun implements AutoCloseable {
     private StepResult step(Trainer trainer) throws IOException {
         trainable.setTraining(true);
         pace.startStep();
-        List<MiniBatch> micro = batches.take(state.step());
+        List<MiniBatch> micro = batches().take(state.step());
         StepResult result;
         try {
             result = trainer.step(micro, state.step());
@@ -357,6 +356,42 @@ public final class TrainingRun implements AutoCloseable {
         pace.endStep(result.tokens());
         NativeHeap.trimNowAndThen(pace.steps());
         return result;
+    }
+
+    private StepBatches batches() {
+        StepBatches made = batches;
+        if (made == null) {
+            made = new StepBatches(
+                    data.train().batches(config.batchSize(), config.groupByLength(), config.seed(), data.padId()),
+                    plan,
+                    config.gradientAccumulationSteps());
+            batches = made;
+        }
+        return made;
+    }
+
+    /** What the model holds of preferences before the first step, or held; false where a stop came first. */
+    private boolean takeReference(RunRecorder recorder) throws IOException {
+        if (!PreferenceReference.isNeeded(data)) {
+            return true;
+        }
+        if (state.step() > 0) {
+            data = PreferenceReference.read(data, output.directory());
+            return true;
+        }
+        trainable.setTraining(false);
+        try {
+            TrainData taken = PreferenceReference.take(
+                    data,
+                    Evaluator.of(model, data, config),
+                    output.directory(),
+                    this::isStopWanted,
+                    recorder::evaluationProgress);
+            data = taken == null ? data : taken;
+            return taken != null;
+        } catch (RuntimeException | OutOfMemoryError e) {
+            throw explained(e, MemoryFault.Work.reference());
+        }
     }
 
     private RuntimeException explained(Throwable fault, MemoryFault.Work work) {
@@ -389,8 +424,8 @@ public final class TrainingRun implements AutoCloseable {
         Examples rows = Objects.requireNonNull(data.eval());
         Evaluation evaluation;
         try {
-            evaluation = new Evaluator(model, data.padId(), config.evalBatchSize())
-                    .evaluate(rows, this::isStopWanted, recorder::evaluationProgress);
+            evaluation =
+                    Evaluator.of(model, data, config).evaluate(rows, this::isStopWanted, recorder::evaluationProgress);
             if (evaluation == null) {
                 state.leaveEvaluation();
                 return false;
@@ -433,7 +468,9 @@ public final class TrainingRun implements AutoCloseable {
     public void close() throws IOException {
         try (output;
                 trainable) {
-            batches.close();
+            if (batches != null) {
+                batches.close();
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.train.Method;
 import org.loft4j.train.PeerSettings;
+import org.loft4j.train.TrainConfig;
 
 /** The finished runs of an output directory, each in a directory of its own. */
 final class ResultStore {
@@ -28,6 +29,7 @@ final class ResultStore {
         settings.put("warmup_steps", 0L);
         settings.put("min_lr_ratio", 0.0);
         settings.put("label_smoothing_factor", 0.0);
+        settings.put("beta", TrainConfig.DPO_BETA);
         return settings;
     }
 

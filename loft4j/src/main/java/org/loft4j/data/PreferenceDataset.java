@@ -1,0 +1,106 @@
+package org.loft4j.data;
+
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+
+/**
+ * Pairs of answers to a prompt, of which the first is preferred to the second. A batch has two rows for each pair, and how probable
+ * each answer was to the model before it was trained: {@link #withReference}.
+ */
+public final class PreferenceDataset implements Examples {
+    private final Dataset answers;
+    private final double @Nullable [] reference;
+
+    /**
+     * @param answers of a language model, two for each pair: the preferred one, then the other
+     * @throws ConfigException if they are a classifier's, or one is left without another
+     */
+    public PreferenceDataset(Dataset answers) {
+        this(answers, null);
+    }
+
+    private PreferenceDataset(Dataset answers, double @Nullable [] reference) {
+        if (answers.isClassification() || answers.isRegression() || answers.isMultiLabel() || answers.isTagged()) {
+            throw new ConfigException("preferences are for language models, but the answers are those of a "
+                    + (answers.isRegression() ? "regression" : "classifier"));
+        }
+        if (answers.size() % 2 != 0) {
+            throw new ConfigException(
+                    "preferences have two answers each, the preferred one first, got " + answers.size() + " answers");
+        }
+        this.answers = answers;
+        this.reference = reference;
+    }
+
+    /** The answers, two for each pair, each with its prompt: the preferred one, then the other. */
+    public Dataset answers() {
+        return answers;
+    }
+
+    /**
+     * The same pairs with what the model held of them before it was trained.
+     *
+     * @param logProbabilities of each answer, in the order of {@link #answers}
+     * @throws ConfigException if there are more or fewer
+     */
+    public PreferenceDataset withReference(double[] logProbabilities) {
+        if (logProbabilities.length != answers.size()) {
+            throw new ConfigException(
+                    answers.size() + " answers need as many log-probabilities, got " + logProbabilities.length);
+        }
+        return new PreferenceDataset(answers, logProbabilities.clone());
+    }
+
+    @Override
+    public int size() {
+        return answers.size() / 2;
+    }
+
+    /** Of each pair the longer answer, with its prompt. */
+    @Override
+    public int[] lengths() {
+        return IntStream.range(0, size())
+                .map(i -> Math.max(answers.length(2 * i), answers.length(2 * i + 1)))
+                .toArray();
+    }
+
+    @Override
+    public String fingerprint() {
+        return "preferences of " + answers.fingerprint();
+    }
+
+    @Override
+    public long heapBytes() {
+        return answers.heapBytes() + (reference == null ? 0 : 8L * reference.length);
+    }
+
+    @Override
+    public @Nullable ChatFormat chatFormat() {
+        return answers.chatFormat();
+    }
+
+    /**
+     * @throws IllegalStateException before {@link #withReference}: without it there is nothing to be preferred to
+     */
+    @Override
+    public Batch batch(int[] indices, long padId) {
+        double[] all = reference;
+        if (all == null) {
+            throw new IllegalStateException(
+                    "preferences are learnt beside what the model held of them before: withReference comes first");
+        }
+        int[] rows = Arrays.stream(indices)
+                .flatMap(i -> IntStream.of(2 * i, 2 * i + 1))
+                .toArray();
+        return Batch.collate(answers, rows, padId)
+                .withReference(Arrays.stream(rows).mapToDouble(i -> all[i]).toArray());
+    }
+
+    /** The same as {@link #batch}: tokens stay as they are. */
+    @Override
+    public Batch trainingBatch(int[] indices, long padId, long seed, long epoch) {
+        return batch(indices, padId);
+    }
+}
