@@ -1,0 +1,227 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
+import org.loft4j.data.Batch;
+import org.loft4j.data.Dataset;
+import org.loft4j.data.PreferenceDataset;
+import org.loft4j.io.Json;
+import org.loft4j.nn.Decoder;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.PreferenceLoss;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Threads;
+
+class PreferencesEndToEndTest {
+    @TempDir
+    private Path directory;
+
+    /** Counting upwards is preferred to counting downwards. */
+    private static PreferenceDataset upwards(int pairs, long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        List<int[]> answers = new ArrayList<>();
+        for (int i = 0; i < pairs; i++) {
+            int start = random.nextInt(TinyRun.VOCABULARY);
+            answers.add(counted(start, 1, random.nextInt(4, 13)));
+            answers.add(counted(start, TinyRun.VOCABULARY - 1, random.nextInt(4, 13)));
+        }
+        return new PreferenceDataset(Dataset.causalLmIds(answers));
+    }
+
+    private static int[] counted(int start, int by, int length) {
+        int[] ids = new int[length];
+        for (int t = 0; t < length; t++) {
+            ids[t] = (start + t * by) % TinyRun.VOCABULARY;
+        }
+        return ids;
+    }
+
+    private static TrainData data() {
+        return new TrainData(upwards(50, 1), upwards(12, 2), 0, 16);
+    }
+
+    private static TrainConfig.Builder config(Method method) {
+        return TinyRun.config(method).metricForBest("accuracy");
+    }
+
+    private TrainResult train(Method method, Path output, OnExisting onExisting, TrainListener... listeners)
+            throws IOException {
+        try (Model model = TinyRun.model();
+                TrainingRun run =
+                        TrainingRun.open(model, data(), config(method).build(), TinyRun.lora(), output, onExisting)) {
+            for (TrainListener listener : listeners) {
+                run.addListener(listener);
+            }
+            return run.run();
+        }
+    }
+
+    /** Stops a run after a step. */
+    private void trainUpTo(Method method, Path output, long step) throws IOException {
+        try (Model model = TinyRun.model();
+                TrainingRun run = TrainingRun.open(
+                        model, data(), config(method).build(), TinyRun.lora(), output, OnExisting.REFUSE)) {
+            run.addListener(new TrainListener() {
+                @Override
+                public void onStep(StepEvent event) {
+                    if (event.step() == step) {
+                        run.requestStop();
+                    }
+                }
+            });
+            assertEquals(TrainResult.Outcome.INTERRUPTED, run.run().outcome());
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Method.class,
+            names = {"LOFT", "LORA", "FULL"})
+    void learnsWhatIsPreferredAndGoesOnBitForBit(Method method) throws IOException {
+        Path whole = directory.resolve("whole");
+        Path stopped = directory.resolve("stopped");
+        List<Double> losses = new ArrayList<>();
+        TrainResult result = train(method, whole, OnExisting.REFUSE, new TrainListener() {
+            @Override
+            public void onStep(StepEvent event) {
+                losses.add(event.loss());
+            }
+        });
+        // nothing has moved before the first step, but for dropout
+        assertEquals(Math.log(2), losses.get(0), method == Method.FULL ? 1e-5 : 1e-2);
+        assertTrue(result.lastEvaluation().get("accuracy") > 0.9, result.lastEvaluation()::toString);
+        assertTrue(result.lastEvaluation().get("margin") > 0.1, result.lastEvaluation()::toString);
+        assertEquals(
+                result.lastEvaluation().get("margin"),
+                result.lastEvaluation().get("reward_chosen")
+                        - result.lastEvaluation().get("reward_rejected"),
+                1e-9);
+
+        trainUpTo(method, stopped, 7);
+        assertEquals(
+                TrainResult.Outcome.FINISHED,
+                train(method, stopped, OnExisting.RESUME).outcome());
+        TrainingRunEndToEndTest.assertSameResult(method, whole, stopped, result.totalSteps());
+    }
+
+    @Test
+    void aRunThatLacksItsReferenceCannotGoOn() throws IOException {
+        trainUpTo(Method.LOFT, directory, 5);
+        Path reference = directory.resolve(PreferenceReference.FILE);
+        assertEquals(100, Json.read(reference).requireDoubles("train").length);
+        String text = Files.readString(reference);
+
+        Files.writeString(reference, "{\"train\": [1.0], \"eval\": [2.0]}");
+        assertTrue(assertThrows(CheckpointException.class, () -> train(Method.LOFT, directory, OnExisting.RESUME))
+                .getMessage()
+                .contains("has 1 log-probabilities for the 100 answers of the train data"));
+
+        Files.delete(reference);
+        assertTrue(assertThrows(CheckpointException.class, () -> train(Method.LOFT, directory, OnExisting.RESUME))
+                .getMessage()
+                .contains("reference.json: is missing"));
+
+        Files.writeString(reference, text);
+        assertEquals(
+                TrainResult.Outcome.FINISHED,
+                train(Method.LOFT, directory, OnExisting.RESUME).outcome());
+    }
+
+    @Test
+    void aStopBeforeTheFirstStepLeavesNothingToGoOnFrom() throws IOException {
+        try (Model model = TinyRun.model();
+                TrainingRun run = TrainingRun.open(
+                        model, data(), config(Method.LOFT).build(), TinyRun.lora(), directory, OnExisting.REFUSE)) {
+            run.requestStop();
+            TrainResult result = run.run();
+            assertEquals(TrainResult.Outcome.INTERRUPTED, result.outcome());
+            assertEquals(0, result.step());
+            assertNull(result.checkpoint());
+            assertEquals("stopped before the first step; the same call begins anew", result.summary());
+        }
+        assertFalse(OnExisting.holdsRun(directory));
+        assertEquals(
+                TrainResult.Outcome.FINISHED,
+                train(Method.LOFT, directory, OnExisting.REFUSE).outcome());
+    }
+
+    @Test
+    void lanesKeepPairsTogether() throws IOException {
+        PreferenceDataset pairs = upwards(5, 3);
+        try (NativeScope scope = new NativeScope();
+                Model model = TinyRun.model();
+                Threads two = Threads.of(2)) {
+            double[] reference =
+                    new Evaluator(model, 0, 3).logProbabilities(pairs.answers(), () -> false, (d, a) -> {});
+            for (int i = 0; i < reference.length; i++) {
+                reference[i] += Math.cos(i);
+            }
+            PreferenceDataset known = pairs.withReference(reference);
+            Batch batch = known.batch(new int[] {0, 1, 2, 3, 4}, 0);
+            assertEquals(10, batch.rows());
+            assertEquals(5, batch.targets());
+            BatchTensors tensors = BatchTensors.of(batch, model);
+            List<BatchTensors> parts = tensors.split(2);
+            assertEquals(
+                    List.of(4L, 6L),
+                    parts.stream().map(part -> part.labels().size(0)).toList());
+            PreferenceLoss loss = new PreferenceLoss(0.3, 0);
+            model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
+            double whole = loss.backward((Decoder) model, tensors.input(), tensors.labels(), batch.reference(), 1);
+            double sum = 0;
+            for (BatchTensors part : parts) {
+                sum += loss.backward((Decoder) model, part.input(), part.labels(), part.reference(), 1);
+            }
+            assertEquals(whole, sum, 1e-5 * whole);
+            Evaluation evaluation = new Evaluator(model, 0, 2, 0.3).evaluate(known);
+            assertEquals(whole / 5, evaluation.loss(), 1e-5);
+            assertEquals(5, evaluation.count());
+        }
+    }
+
+    @Test
+    void refusesDataOfTwoKindsAndMetricsOfOthers() {
+        try (Model model = TinyRun.model()) {
+            TrainData mixed = new TrainData(upwards(8, 1), TinyRun.counting(4, 2), 0, 16);
+            assertProblem("the training data holds preferences, and the evaluation data texts", model, mixed, "loss");
+            assertProblem(
+                    "metric_for_best_model must be one of loss, accuracy, margin for this task, got perplexity",
+                    model,
+                    data(),
+                    "perplexity");
+        }
+    }
+
+    private void assertProblem(String words, Model model, TrainData data, String metric) {
+        TrainConfig config = TinyRun.config(Method.LOFT).metricForBest(metric).build();
+        ConfigException refused = assertThrows(
+                ConfigException.class,
+                () -> TrainingRun.open(model, data, config, TinyRun.lora(), directory, OnExisting.REFUSE));
+        assertTrue(refused.getMessage().contains(words), refused.getMessage());
+    }
+
+    @Test
+    void refusesBatchesWithoutAReference() {
+        PreferenceDataset pairs = upwards(3, 1);
+        assertEquals(3, pairs.size());
+        assertThrows(IllegalStateException.class, () -> pairs.batch(new int[] {0}, 0));
+        assertThrows(ConfigException.class, () -> pairs.withReference(new double[3]));
+        assertThrows(ConfigException.class, () -> new PreferenceDataset(TinyRun.counting(3, 1)));
+    }
+}
