@@ -135,7 +135,7 @@ final class CompareCommand implements Verb {
             names = "--metric",
             paramLabel = "NAME",
             description =
-                    "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1, micro_f1 or perplexity,"
+                    "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1, micro_f1, perplexity or token_accuracy,"
                             + " f1, precision or recall of entities or of the second of two classes, and pearson,"
                             + " spearmanr or mse of regression."
                             + " Default: accuracy for a classifier, micro_f1 where a text may have several labels, loss for a language model and for regression.")

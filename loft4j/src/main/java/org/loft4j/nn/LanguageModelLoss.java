@@ -5,6 +5,7 @@ import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorArrayRefOptional;
@@ -66,28 +67,43 @@ public final class LanguageModelLoss {
     }
 
     /**
-     * The sum over all targets, without gradients.
+     * How well targets are told.
+     *
+     * @param sum of their cross entropies
+     * @param right how many of them have the largest logit
+     */
+    public record Judged(double sum, long right) {}
+
+    /**
+     * The sum over all targets, without gradients, and how many are told right.
      *
      * @param labels int64 {@code (batch, seq)}, not shifted; {@link Losses#IGNORED} asks for no loss
      */
-    public double sum(ModelInput input, Tensor labels) {
+    public Judged judge(ModelInput input, Tensor labels) {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false)) {
             Targets targets = Targets.of(model.hiddenStates(input), labels);
             double sum = 0;
+            long right = 0;
             for (long start = 0; start < targets.count(); start += chunk) {
                 try (NativeScope part = new NativeScope()) {
-                    sum -= total(logProbabilities(targets.some(start, chunk)));
+                    Targets some = targets.some(start, chunk);
+                    Tensor logits = logits(some);
+                    sum -= total(logProbabilities(logits, some));
+                    right += logits.argmax(new LongOptional(-1), false)
+                            .eq(some.labels())
+                            .sum()
+                            .item_long();
                 }
             }
-            return sum;
+            return new Judged(sum, right);
         }
     }
 
     /**
      * The log-probability of each row's targets together, without gradients.
      *
-     * @param labels as {@link #sum} takes them
+     * @param labels as {@link #judge} takes them
      */
     public double[] rowLogProbabilities(ModelInput input, Tensor labels) {
         try (NativeScope scope = new NativeScope();
@@ -100,9 +116,10 @@ public final class LanguageModelLoss {
         double[] sums = new double[Math.toIntExact(rows)];
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             for (long start = 0; start < targets.count(); start += chunk) {
-                try (NativeScope part = new NativeScope()) {
+                try (NativeScope scope = new NativeScope()) {
+                    Targets part = targets.some(start, chunk);
                     double[] some = Tensors.toDoubles(
-                            logProbabilities(targets.some(start, chunk)).to(Dtype.F64.scalarType()));
+                            logProbabilities(logits(part), part).to(Dtype.F64.scalarType()));
                     for (int i = 0; i < some.length; i++) {
                         sums[targets.rows()[Math.toIntExact(start) + i]] += some[i];
                     }
@@ -112,9 +129,12 @@ public final class LanguageModelLoss {
         return sums;
     }
 
+    private Tensor logits(Targets targets) {
+        return capped(model.head().forward(targets.hidden()));
+    }
+
     /** {@code (count)} */
-    private Tensor logProbabilities(Targets targets) {
-        Tensor logits = capped(model.head().forward(targets.hidden()));
+    private static Tensor logProbabilities(Tensor logits, Targets targets) {
         return wide(logits)
                 .log_softmax(-1)
                 .gather(1, targets.labels().unsqueeze(1))
@@ -124,7 +144,7 @@ public final class LanguageModelLoss {
     /**
      * Adds {@code scale} times the gradient of the sum to the gradients of all that asks for them, and returns the sum.
      *
-     * @param labels as {@link #sum} takes them
+     * @param labels as {@link #judge} takes them
      */
     public double backward(ModelInput input, Tensor labels, double scale) {
         return backward(input, labels, scale, 0);
@@ -148,7 +168,7 @@ public final class LanguageModelLoss {
      * Adds the gradient of a function of the rows' log-probabilities to the gradients of all that asks for them, and returns these
      * log-probabilities. The head's product is made twice, once to know them.
      *
-     * @param labels as {@link #sum} takes them
+     * @param labels as {@link #judge} takes them
      * @param slopes the derivatives of the function by each row's log-probability, where these are given
      */
     public double[] backward(ModelInput input, Tensor labels, UnaryOperator<double[]> slopes) {

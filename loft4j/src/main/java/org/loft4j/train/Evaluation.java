@@ -20,7 +20,7 @@ import org.loft4j.nn.Task;
  *     error
  * @param scores what else the task says, by name: {@code accuracy}, {@code macro_f1}, {@code matthews}; of entities,
  *     or of the second of two classes, {@code precision}, {@code recall}, {@code f1}; of a regression {@code pearson}, {@code spearmanr},
- *     {@code mse}; of preferences {@code accuracy}, {@code margin}, {@code reward_chosen}, {@code reward_rejected}; of texts that may have several labels {@code accuracy} (of whole sets), {@code micro_f1}, {@code macro_f1}; or {@code perplexity}
+ *     {@code mse}; of preferences {@code accuracy}, {@code margin}, {@code reward_chosen}, {@code reward_rejected}; of texts that may have several labels {@code accuracy} (of whole sets), {@code micro_f1}, {@code macro_f1}; or {@code perplexity}, {@code token_accuracy}
  * @param count number of examples or target tokens behind the loss
  * @param seconds that the pass took
  * @param confusion of a classifier: which class was taken for which; null otherwise
@@ -50,7 +50,7 @@ public record Evaluation(
     /** The names of all values that an evaluation of a model has; of preferences {@link #OF_PREFERENCES}. */
     public static List<String> metrics(Model model) {
         return switch (model.task()) {
-            case CAUSAL_LM -> List.of("loss", "perplexity");
+            case CAUSAL_LM -> List.of("loss", "perplexity", "token_accuracy");
             case TOKEN_CLASSIFICATION ->
                 EntityScore.fits(model.description().labels())
                         ? List.of("loss", "accuracy", "macro_f1", "precision", "recall", "f1")
@@ -163,9 +163,16 @@ public record Evaluation(
         return new Evaluation(loss, scores, score.count(), seconds);
     }
 
-    /** The scores of a language model: {@code perplexity = exp(loss)}. */
-    public static Evaluation languageModel(double loss, long tokens, double seconds) {
-        return new Evaluation(loss, Map.of("perplexity", perplexity(loss)), tokens, seconds);
+    /**
+     * The scores of a language model: {@code perplexity = exp(loss)}, and the share of the tokens that it tells right.
+     *
+     * @param right how many it does
+     */
+    public static Evaluation languageModel(double loss, long right, long tokens, double seconds) {
+        Map<String, Double> scores = new LinkedHashMap<>();
+        scores.put("perplexity", perplexity(loss));
+        scores.put("token_accuracy", (double) right / tokens);
+        return new Evaluation(loss, scores, tokens, seconds);
     }
 
     /** {@code exp(loss)} of a mean loss per token in nats; infinite where that overflows. */

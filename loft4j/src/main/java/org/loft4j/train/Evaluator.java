@@ -100,6 +100,7 @@ public final class Evaluator {
         PreferenceScore preferences = new PreferenceScore();
         double sum = 0;
         long count = 0;
+        long right = 0;
         int done = 0;
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             for (int[] indices : byLength(rows)) {
@@ -118,6 +119,7 @@ public final class Evaluator {
                         several.add(part.expected(), part.predicted());
                     } else if (task == Task.CAUSAL_LM) {
                         preferences.add(part.told());
+                        right += part.right();
                     } else {
                         add(confusion, part.expected(), part.predicted());
                     }
@@ -139,7 +141,7 @@ public final class Evaluator {
             return Evaluation.preferences(loss, preferences, seconds);
         }
         return switch (task) {
-            case CAUSAL_LM -> Evaluation.languageModel(loss, count, seconds);
+            case CAUSAL_LM -> Evaluation.languageModel(loss, right, count, seconds);
             case TOKEN_CLASSIFICATION -> Evaluation.tokenClassification(loss, confusion, entities, seconds);
             case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION -> Evaluation.classification(loss, confusion, seconds);
         };
@@ -154,12 +156,25 @@ public final class Evaluator {
      * @param predicted classes, or 1 and 0
      * @param scores the numbers of a regression, in order
      * @param told what the model gives in their place; of preferences the rewards
+     * @param right tokens that a language model tells
      */
-    private record Part(double loss, long[] expected, long[] predicted, int rows, double[] scores, double[] told) {
+    private record Part(
+            double loss, long[] expected, long[] predicted, int rows, double[] scores, double[] told, long right) {
         private static final double[] NONE = {};
+        private static final long[] NO_CLASSES = {};
+
+        /** Of a language model. */
+        Part(double loss, long right) {
+            this(loss, NO_CLASSES, NO_CLASSES, 0, NONE, NONE, right);
+        }
+
+        /** Of a regression, or of preferences, of which there are no scores. */
+        Part(double loss, double[] scores, double[] told) {
+            this(loss, NO_CLASSES, NO_CLASSES, 0, scores, told, 0);
+        }
 
         Part(double loss, long[] expected, long[] predicted, int rows) {
-            this(loss, expected, predicted, rows, NONE, NONE);
+            this(loss, expected, predicted, rows, NONE, NONE, 0);
         }
     }
 
@@ -215,22 +230,16 @@ public final class Evaluator {
         if (reference != null) {
             PreferenceLoss objective = new PreferenceLoss(beta, 0);
             double[] rewards = objective.rewards(rowLogProbabilities(rows), reference);
-            return new Part(objective.sum(rewards), new long[0], new long[0], 0, new double[0], rewards);
+            return new Part(objective.sum(rewards), new double[0], rewards);
         }
         if (model.task() == Task.CAUSAL_LM) {
-            double loss = new LanguageModelLoss((Decoder) model).sum(rows.input(), rows.labels());
-            return new Part(loss, new long[0], new long[0], 0);
+            LanguageModelLoss.Judged judged = new LanguageModelLoss((Decoder) model).judge(rows.input(), rows.labels());
+            return new Part(judged.sum(), judged.right());
         }
         Tensor logits = model.logits(rows.input());
         double loss = BatchLoss.sum(model.task(), logits, rows.labels()).item_double();
         if (model.isRegression()) {
-            return new Part(
-                    loss,
-                    new long[0],
-                    new long[0],
-                    0,
-                    Tensors.toDoubles(rows.labels()),
-                    Tensors.toDoubles(logits.flatten()));
+            return new Part(loss, Tensors.toDoubles(rows.labels()), Tensors.toDoubles(logits.flatten()));
         }
         if (model.isMultiLabel()) {
             return new Part(

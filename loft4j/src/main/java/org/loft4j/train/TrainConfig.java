@@ -99,6 +99,7 @@ public record TrainConfig(
             "micro_f1",
             "matthews",
             "perplexity",
+            "token_accuracy",
             "precision",
             "recall",
             "f1",

@@ -7,6 +7,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -89,6 +90,13 @@ class LanguageModelLossTest {
             Tensor labels = fixture.read("labels");
             model.weights().asMap().values().forEach(weight -> weight.set_requires_grad(true));
             double whole = Losses.causalLmSum(model.logits(input), labels).item_double();
+            long scored = labels.size(1) - 1;
+            long right = model.logits(input)
+                    .narrow(1, 0, scored)
+                    .argmax(new LongOptional(-1), false)
+                    .eq(labels.narrow(1, 1, scored))
+                    .sum()
+                    .item_long();
             for (int i = 0; i < 2; i++) {
                 Losses.causalLmSum(model.logits(input), labels)
                         .mul(new Scalar(SCALE))
@@ -110,7 +118,8 @@ class LanguageModelLossTest {
                 }
                 double inLane = difference(expected, gradients(model.weights().asMap()));
                 assertTrue(inLane <= tolerance, rows + " rows, in a lane: " + inLane);
-                assertEquals(whole, loss.sum(input, labels), tolerance * whole);
+                assertEquals(whole, loss.judge(input, labels).sum(), tolerance * whole);
+                assertEquals(right, loss.judge(input, labels).right());
             }
         }
     }
@@ -162,7 +171,7 @@ class LanguageModelLossTest {
                 double off = difference(expected, gradients(model.weights().asMap()));
                 assertTrue(off <= tolerance, rows + " rows: " + off);
                 double plain = Losses.causalLmSum(model.logits(input), labels).item_double();
-                assertEquals(plain, loss.sum(input, labels), tolerance * whole, "what judges is not smoothed");
+                assertEquals(plain, loss.judge(input, labels).sum(), tolerance * whole, "what judges is not smoothed");
             }
         }
     }
