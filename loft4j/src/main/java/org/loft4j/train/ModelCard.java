@@ -62,6 +62,11 @@ final class ModelCard {
                     .append(String.join(", ", task.labels()))
                     .append(task.multiLabel() ? "; a text may have several of them, or none.\n\n" : ".\n\n");
         }
+        if (notes.preferences()) {
+            text.append("It has learnt which of two answers is preferred (direct preference optimization, β = ")
+                    .append(config.dpoBeta())
+                    .append(").\n\n");
+        }
         if (notes.start() != null) {
             HubName onHub = HubCache.nameOf(notes.start());
             text.append("It goes on from the adapter `")

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.ChatFormat;
+import org.loft4j.data.PreferenceDataset;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedChat;
 import org.loft4j.nn.Model;
@@ -17,13 +18,15 @@ import org.loft4j.nn.Task;
  * @param template the text of the one that conversations were written by; null where there were none
  * @param end of what a language model has learnt to write in full; null for others
  * @param start directory of the adapter that the run goes on from; null for none
+ * @param preferences whether preferences were learnt
  */
 record RunNotes(
         TaskFile task,
         @Nullable CopiedFiles copied,
         @Nullable String template,
         @Nullable EndOfTurn end,
-        @Nullable Path start) {
+        @Nullable Path start,
+        boolean preferences) {
     /**
      * The notes of checkpoints. Where all weights are trained, each is a model of its own; a tokenizer that the adapter has which
      * the run goes on from, and the model has not, is in each of them.
@@ -47,7 +50,8 @@ record RunNotes(
                     copied,
                     template,
                     learns == null ? null : EndOfTurn.ofTexts(learns),
-                    from);
+                    from,
+                    data.train() instanceof PreferenceDataset);
         }
         TrainedChat chat =
                 new TrainedChat(format.wrapPrompts(), format.lossOn().word(), format.variables(), format.moment());
@@ -56,12 +60,15 @@ record RunNotes(
                 copied,
                 format.template().source(),
                 learns == null ? null : EndOfTurn.of(format.template(), learns),
-                from);
+                from,
+                data.train() instanceof PreferenceDataset);
     }
 
     /** The notes of the result, which can be used without the base model's tokenizer. */
     RunNotes ofResult(@Nullable Path modelDirectory) throws IOException {
-        return copied != null ? this : new RunNotes(task, CopiedFiles.of(modelDirectory), template, null, start);
+        return copied != null
+                ? this
+                : new RunNotes(task, CopiedFiles.of(modelDirectory), template, null, start, preferences);
     }
 
     /** To be called when config.json is there. */

@@ -9,6 +9,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
+import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.loft4j.data.Dataset;
@@ -23,7 +24,10 @@ import org.loft4j.nn.Decoder;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.Lanes;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 import org.loft4j.tensor.Threads;
 
 /** On the processor the rows of a batch are shared out, which changes nothing but how sums are rounded. */
@@ -47,6 +51,27 @@ class EvaluatorTest {
         });
         for (int i = 0; i < 5; i++) {
             assertEquals(shared.values(), evaluation(model, 3, rows).values(), "not the same twice");
+        }
+    }
+
+    @Test
+    void tokenAccuracyIsTheShareOfTheLargestLogits() throws IOException {
+        try (Model model = TinyRun.model()) {
+            int[] told = new int[9];
+            told[0] = 3;
+            try (NativeScope scope = new NativeScope();
+                    AutoGradMode frozen = new AutoGradMode(false)) {
+                for (int t = 1; t < told.length; t++) {
+                    long[] before =
+                            IntStream.range(0, t).mapToLong(i -> told[i]).toArray();
+                    Tensor logits = model.logits(new TokenInput(Tensors.of(before, 1, t), null));
+                    told[t] = (int) logits.select(1, t - 1).argmax().item_long();
+                }
+            }
+            int[] other = told.clone();
+            other[8] = (told[8] + 1) % TinyRun.VOCABULARY;
+            Evaluation evaluation = evaluation(model, 1, Dataset.causalLmIds(List.of(told, other)));
+            assertEquals(15 / 16.0, evaluation.values().get("token_accuracy"));
         }
     }
 

@@ -113,6 +113,8 @@ class PreferencesEndToEndTest {
                         - result.lastEvaluation().get("reward_rejected"),
                 1e-9);
 
+        assertTrue(Files.readString(whole.resolve("README.md")).contains("direct preference optimization, β = 0.1"));
+
         trainUpTo(method, stopped, 7);
         assertEquals(
                 TrainResult.Outcome.FINISHED,
