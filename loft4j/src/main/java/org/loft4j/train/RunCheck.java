@@ -75,6 +75,11 @@ final class RunCheck {
             problems.add(smoothing);
         }
         TrainingSet train = data.train();
+        if (config.dpoBeta() != TrainConfig.DPO_BETA && !(train instanceof PreferenceDataset)) {
+            problems.add(
+                    "beta is of preferences, and the training data holds none: leave it out, or give rows with \"chosen\""
+                            + " and \"rejected\"");
+        }
         check(
                 problems,
                 "training",

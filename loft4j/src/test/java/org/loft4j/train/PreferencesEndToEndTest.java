@@ -202,6 +202,10 @@ class PreferencesEndToEndTest {
         try (Model model = TinyRun.model()) {
             TrainData mixed = new TrainData(upwards(8, 1), TinyRun.counting(4, 2), 0, 16);
             assertProblem("the training data holds preferences, and the evaluation data texts", model, mixed, "loss");
+            TrainConfig beta = TinyRun.config(Method.LOFT).dpoBeta(0.2).build();
+            assertProblem("beta is of preferences, and the training data holds none", model, TinyRun.data(), beta);
+            TrainConfig smoothed = config(Method.LOFT).labelSmoothing(0.5).build();
+            assertProblem("label_smoothing_factor of preferences must be below 0.5", model, data(), smoothed);
             assertProblem(
                     "metric_for_best_model must be one of loss, accuracy, margin for this task, got perplexity",
                     model,
@@ -211,7 +215,14 @@ class PreferencesEndToEndTest {
     }
 
     private void assertProblem(String words, Model model, TrainData data, String metric) {
-        TrainConfig config = TinyRun.config(Method.LOFT).metricForBest(metric).build();
+        assertProblem(
+                words,
+                model,
+                data,
+                TinyRun.config(Method.LOFT).metricForBest(metric).build());
+    }
+
+    private void assertProblem(String words, Model model, TrainData data, TrainConfig config) {
         ConfigException refused = assertThrows(
                 ConfigException.class,
                 () -> TrainingRun.open(model, data, config, TinyRun.lora(), directory, OnExisting.REFUSE));
