@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.Checks;
 import org.loft4j.DataException;
 
 /** Turns rows into the tokens of a language model; {@link Dataset#causalLm} states the rules. */
@@ -15,13 +16,24 @@ final class CausalLmRows {
     private final List<int[]> loss = new ArrayList<>();
     private final TruncationCount cuts = new TruncationCount();
     private final @Nullable ChatFormat format;
+    private final int together;
     private long altered;
+    // of the row whose examples are being added
+    private int added;
+    private int lost;
+    private boolean cut;
 
-    /** @param format how conversations are written; null where there are none */
-    CausalLmRows(Tokenizer tokenizer, int maxLength, @Nullable ChatFormat format) {
+    /**
+     * @param format how conversations are written; null where there are none
+     * @param together how many rows count as one where cuts are counted
+     */
+    CausalLmRows(Tokenizer tokenizer, int maxLength, @Nullable ChatFormat format, int together) {
+        tokenizer.requireRoom(maxLength);
+        Checks.atLeast("max_length", maxLength, 2);
         this.tokenizer = tokenizer;
         this.maxLength = maxLength;
         this.format = format;
+        this.together = together;
     }
 
     void add(List<? extends Row> rows) throws DataException {
@@ -63,15 +75,18 @@ final class CausalLmRows {
                     .fault("holds a pair of texts, which a language model does not learn: train a classifier (--task"
                             + " sequence-classification), or name the column of one text (--text-column)");
         }
+        if (row instanceof Preference) {
+            throw row.origin()
+                    .fault(
+                            "holds two answers of which one is preferred, and a language model would learn both of them here:"
+                                    + " PreferenceDataset compares them, as 'loft train' does");
+        }
         if (row instanceof Conversation && format == null) {
             throw row.origin()
                     .fault("holds messages, but the model has no chat template: name one (--chat-template FILE), or"
                             + " use a model that has one");
         } else if (row instanceof PromptCompletion prompted && format != null && format.wrapPrompts()) {
-            List<Message> turns = new ArrayList<>(prompted.before());
-            turns.add(Message.of("user", prompted.turn()));
-            turns.add(Message.of("assistant", prompted.completion()));
-            return new Conversation(turns, 0, Map.of(), row.origin());
+            return new Conversation(prompted.turns(), 0, Map.of(), row.origin());
         } else if (row instanceof PromptCompletion prompted) {
             prompted.alone();
         }
@@ -104,16 +119,27 @@ final class CausalLmRows {
         if (chat.fault() != null) {
             throw chat.fault();
         }
-        int lost = 0;
-        boolean cut = false;
+        int lostTokens = 0;
+        boolean answerCut = false;
         for (ChatEncoder.Made made : chat.made()) {
             ids.add(made.ids());
             loss.add(made.loss());
-            lost += made.lost();
-            cut |= made.answerCut();
+            lostTokens += made.lost();
+            answerCut |= made.answerCut();
             altered += made.altered();
         }
-        cuts.add(lost, cut);
+        count(lostTokens, answerCut);
+    }
+
+    private void count(int lostTokens, boolean answerCut) {
+        lost += lostTokens;
+        cut |= answerCut;
+        if (++added == together) {
+            cuts.add(lost, cut);
+            added = 0;
+            lost = 0;
+            cut = false;
+        }
     }
 
     private static String given(Row row) {
@@ -136,7 +162,7 @@ final class CausalLmRows {
         if (kept.length < 2) {
             throw origin.fault("has fewer than two tokens: there is nothing to predict");
         }
-        cuts.add(whole.length - kept.length, false);
+        count(whole.length - kept.length, false);
         ids.add(kept);
         loss.add(new int[] {0, kept.length});
     }
@@ -152,8 +178,7 @@ final class CausalLmRows {
         int room = maxLength - head.length;
         int keptAnswer = Math.min(answer.length, Math.max(1, room - 1));
         int keptQuestion = Math.min(question.length, room - keptAnswer);
-        int lost = question.length - keptQuestion + answer.length - keptAnswer;
-        cuts.add(lost, keptAnswer < answer.length);
+        count(question.length - keptQuestion + answer.length - keptAnswer, keptAnswer < answer.length);
         ids.add(concat(
                 head,
                 Arrays.copyOfRange(question, question.length - keptQuestion, question.length),
@@ -191,6 +216,11 @@ final class CausalLmRows {
 
     int[][] loss() {
         return loss.toArray(int[][]::new);
+    }
+
+    @Nullable
+    ChatFormat format() {
+        return format;
     }
 
     /** Answers that the chat template does not write as they were given, or asked for. */

@@ -40,13 +40,19 @@ final class ChatRows {
     }
 
     /** Messages behind what a column of its own has the system say, unless they begin with that themselves. */
-    private static List<Message> told(JsonNode object, List<Message> messages, Origin origin) throws DataException {
+    static List<Message> told(JsonNode object, List<Message> messages, Origin origin) throws DataException {
         if (TELLING.contains(messages.get(0).role())) {
             return messages;
         }
         List<Message> all = system(object.path("system"), origin);
         all.addAll(messages);
         return all;
+    }
+
+    /** Messages without what is told before the conversation. */
+    static List<Message> untold(List<Message> messages) {
+        boolean tells = !messages.isEmpty() && TELLING.contains(messages.get(0).role());
+        return messages.subList(tells ? 1 : 0, messages.size());
     }
 
     /** What the system says, if it says anything. */
@@ -106,50 +112,76 @@ final class ChatRows {
         }
         List<Message> messages = new ArrayList<>();
         for (JsonNode turn : turns) {
-            String place = "\"" + key + "\"[" + messages.size() + "]";
-            if (!turn.path("from").isTextual() || !turn.path("value").isTextual()) {
-                throw origin.fault(place + " must be an object with the strings \"from\" and \"value\"");
-            }
-            String from = turn.path("from").textValue();
-            String role = SHAREGPT_ROLES.get(from);
-            if (role == null) {
-                throw origin.fault(place + " is from " + Quoted.text(from) + ", which is none of "
-                        + Quoted.list(SHAREGPT_ROLES.keySet()));
-            }
-            check(place, turn.path("value"), origin);
-            Map<String, @Nullable Object> fields = new LinkedHashMap<>();
-            fields.put("role", role);
-            fields.put("content", turn.path("value").textValue());
-            for (String mark : List.of("weight", "train")) {
-                if (turn.hasNonNull(mark)) {
-                    fields.put(mark, PlainJson.of(turn.path(mark)));
-                }
-            }
-            messages.add(message(fields, place, origin));
+            messages.add(shareGptTurn(turn, "\"" + key + "\"[" + messages.size() + "]", origin));
         }
         return new Conversation(told(object, messages, origin), 0, variables(object, origin), origin);
     }
 
+    private static Message shareGptTurn(JsonNode turn, String place, Origin origin) throws DataException {
+        if (!turn.path("from").isTextual() || !turn.path("value").isTextual()) {
+            throw origin.fault(place + " must be an object with the strings \"from\" and \"value\"");
+        }
+        String from = turn.path("from").textValue();
+        String role = SHAREGPT_ROLES.get(from);
+        if (role == null) {
+            throw origin.fault(place + " is from " + Quoted.text(from) + ", which is none of "
+                    + Quoted.list(SHAREGPT_ROLES.keySet()));
+        }
+        check(place, turn.path("value"), origin);
+        Map<String, @Nullable Object> fields = new LinkedHashMap<>();
+        fields.put("role", role);
+        fields.put("content", turn.path("value").textValue());
+        for (String mark : List.of("weight", "train")) {
+            if (turn.hasNonNull(mark)) {
+                fields.put(mark, PlainJson.of(turn.path(mark)));
+            }
+        }
+        return message(fields, place, origin);
+    }
+
+    /** A turn, or a list of them, each a message or one of {@code from} and {@code value}. */
+    static List<Message> turns(JsonNode value, String key, Origin origin) throws DataException {
+        if (value.isObject()) {
+            return List.of(turn(value, "\"" + key + "\"", origin));
+        }
+        List<Message> messages = new ArrayList<>();
+        for (JsonNode turn : required(value, key, origin)) {
+            messages.add(turn(turn, "\"" + key + "\"[" + messages.size() + "]", origin));
+        }
+        return messages;
+    }
+
+    private static Message turn(JsonNode turn, String place, Origin origin) throws DataException {
+        return turn.has("from") && !turn.has("role") ? shareGptTurn(turn, place, origin) : ofRole(turn, place, origin);
+    }
+
     private static List<Message> list(JsonNode value, String key, Origin origin) throws DataException {
+        List<Message> messages = new ArrayList<>();
+        for (JsonNode element : required(value, key, origin)) {
+            messages.add(ofRole(element, "\"" + key + "\"[" + messages.size() + "]", origin));
+        }
+        return messages;
+    }
+
+    private static JsonNode required(JsonNode value, String key, Origin origin) throws DataException {
         if (!value.isArray() || value.isEmpty()) {
             throw origin.fault(
                     "\"" + key + "\" must be a list of messages such as {\"role\": \"user\", \"content\": \"…\"}");
         }
-        List<Message> messages = new ArrayList<>();
-        for (JsonNode element : value) {
-            String place = "\"" + key + "\"[" + messages.size() + "]";
-            if (!element.isObject()
-                    || !element.path("role").isTextual()
-                    || element.path("role").textValue().isBlank()) {
-                throw origin.fault(place + " must be an object with a \"role\" such as user or assistant");
-            }
-            if (!element.has("content") && !element.has("tool_calls")) {
-                throw origin.fault(place + " has no \"content\"");
-            }
-            check(place, element, origin);
-            messages.add(message(PlainJson.map(element), place, origin));
+        return value;
+    }
+
+    private static Message ofRole(JsonNode element, String place, Origin origin) throws DataException {
+        if (!element.isObject()
+                || !element.path("role").isTextual()
+                || element.path("role").textValue().isBlank()) {
+            throw origin.fault(place + " must be an object with a \"role\" such as user or assistant");
         }
-        return messages;
+        if (!element.has("content") && !element.has("tool_calls")) {
+            throw origin.fault(place + " has no \"content\"");
+        }
+        check(place, element, origin);
+        return message(PlainJson.map(element), place, origin);
     }
 
     private static Message message(Map<String, @Nullable Object> fields, String place, Origin origin)
@@ -174,7 +206,7 @@ final class ChatRows {
         }
     }
 
-    private static Map<String, @Nullable Object> variables(JsonNode object, Origin origin) throws DataException {
+    static Map<String, @Nullable Object> variables(JsonNode object, Origin origin) throws DataException {
         Map<String, @Nullable Object> variables = new LinkedHashMap<>();
         JsonNode more = object.path("chat_template_kwargs");
         if (more.isObject()) {

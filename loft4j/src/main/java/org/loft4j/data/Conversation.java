@@ -27,6 +27,11 @@ public record Conversation(List<Message> messages, int given, Map<String, @Nulla
         this(messages, 0, Map.of(), Origin.MEMORY);
     }
 
+    @Override
+    public List<Conversation> conversations() {
+        return List.of(this);
+    }
+
     /** How many turns there are before the first answer: the prompt, where the row makes a difference. */
     int asked() {
         return given > 0 ? given : asked(messages);

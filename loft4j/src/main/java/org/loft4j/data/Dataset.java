@@ -162,14 +162,15 @@ public final class Dataset implements Examples {
      * prompt and completion are.
      *
      * @param format how conversations are written; null where there are none
-     * @throws DataException if a row has nothing to predict, or the template does not take it
+     * @throws DataException if a row has nothing to predict, the template does not take it, or it is a {@link Preference}
      */
     public static Dataset causalLm(
             List<? extends Row> rows, Tokenizer tokenizer, int maxLength, @Nullable ChatFormat format)
             throws IOException {
-        tokenizer.requireRoom(maxLength);
-        Checks.atLeast("max_length", maxLength, 2);
-        var encoder = new CausalLmRows(tokenizer, maxLength, format);
+        return causalLm(rows, new CausalLmRows(tokenizer, maxLength, format, 1));
+    }
+
+    static Dataset causalLm(List<? extends Row> rows, CausalLmRows encoder) throws IOException {
         encoder.add(rows);
         return new Dataset(
                 encoder.ids(),
@@ -180,7 +181,7 @@ public final class Dataset implements Examples {
                 encoder.loss(),
                 null,
                 encoder.truncations(),
-                format,
+                encoder.format(),
                 encoder.altered());
     }
 
@@ -192,7 +193,7 @@ public final class Dataset implements Examples {
      */
     public static Dataset blocks(List<PlainText> documents, Tokenizer tokenizer, int blockLength) throws IOException {
         Checks.atLeast("max_length", blockLength, 2);
-        var encoder = new CausalLmRows(tokenizer, Integer.MAX_VALUE, null);
+        var encoder = new CausalLmRows(tokenizer, Integer.MAX_VALUE, null, 1);
         encoder.add(documents);
         int[] all = Arrays.stream(encoder.ids()).flatMapToInt(Arrays::stream).toArray();
         if (all.length < 2) {

@@ -13,8 +13,11 @@ final class HeapSize {
     private static final int REFERENCE = 4;
     private static final int STRING = 24;
 
-    /** A record of up to five references, and where it comes from. */
-    private static final int ROW = 32 + 32;
+    /** A record of up to five references. */
+    private static final int RECORD = 32;
+
+    /** A row, and where it comes from. */
+    private static final int ROW = RECORD + 32;
 
     private static final int LIST = 24;
 
@@ -62,15 +65,35 @@ final class HeapSize {
         if (row instanceof Conversation conversation) {
             return ROW + ofTurns(conversation.messages()) + ofValue(conversation.variables());
         }
+        if (row instanceof Preference preference) {
+            return RECORD + of(preference.chosen()) + ofAnswer(preference.rejected());
+        }
         return ROW + of(((PlainText) row).text());
+    }
+
+    /** A row without its prompt, and without where it comes from: another has both. */
+    private static long ofAnswer(Row row) {
+        if (row instanceof Conversation conversation) {
+            List<Message> turns = conversation.messages();
+            return RECORD
+                    + LIST
+                    + ofReferences(turns.size())
+                    + of(turns.get(turns.size() - 1))
+                    + ofValue(conversation.variables());
+        }
+        return RECORD + of(RowText.answer(row));
     }
 
     private static long ofTurns(List<Message> turns) {
         long bytes = LIST + ofReferences(turns.size());
         for (Message message : turns) {
-            bytes += ARRAY + ofValue(message.fields());
+            bytes += of(message);
         }
         return bytes;
+    }
+
+    private static long of(Message message) {
+        return ARRAY + ofValue(message.fields());
     }
 
     /** What was read of JSON; the names in a map are shared by all rows. */

@@ -177,6 +177,9 @@ final class JsonRows {
                     origin);
         } else if (kind instanceof RowKind.Tagged tagged) {
             return tagged(tagged, object, origin);
+        } else if (kind instanceof RowKind.Preferred preferred) {
+            RowKind asked = preferred.asked();
+            return PreferenceRows.of(asked == null ? null : row(asked, object, origin), object, origin);
         } else if (kind instanceof RowKind.Chat chat) {
             return ChatRows.messages(object, chat.messages(), origin);
         } else if (kind instanceof RowKind.ShareGpt turns) {

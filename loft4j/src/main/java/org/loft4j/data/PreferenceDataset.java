@@ -1,9 +1,14 @@
 package org.loft4j.data;
 
+import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.DataException;
 
 /**
  * Pairs of answers to a prompt, of which the first is preferred to the second. A batch has two rows for each pair, and how probable
@@ -32,6 +37,60 @@ public final class PreferenceDataset implements Examples {
         }
         this.answers = answers;
         this.reference = reference;
+    }
+
+    /**
+     * Tokenizes preferences. Each answer becomes an example of its own with its prompt, written and cut as {@link Dataset#causalLm}
+     * states it for a prompt and its completion, or for a conversation; the loss is taken on the answer and its end alone. Where the
+     * two are cut, the longer answer leaves less room for the prompt. A row of which an answer is cut counts once among {@link
+     * Dataset#truncations}.
+     *
+     * @param format how conversations are written, and whether prompts become some; null where there are none
+     * @throws DataException if a row is no {@link Preference}, its answers are the same tokens, or one of them cannot be learnt
+     * @throws ConfigException if the format takes the loss on all of a conversation
+     */
+    public static PreferenceDataset of(
+            List<? extends Row> rows, Tokenizer tokenizer, int maxLength, @Nullable ChatFormat format)
+            throws IOException {
+        if (format != null && format.lossOn() == LossOn.ALL) {
+            throw new ConfigException(
+                    "loss_on all takes the prompt too, and preferences compare answers: leave it out, or name"
+                            + " assistant");
+        }
+        boolean wraps = format != null && format.wrapPrompts();
+        List<Row> answers = new ArrayList<>();
+        for (Row row : rows) {
+            if (!(row instanceof Preference preference)) {
+                throw row.origin()
+                        .fault(
+                                "holds no preference: its prompt needs an answer in \"chosen\" and another in \"rejected\"");
+            }
+            answers.add(answer(preference.chosen(), wraps));
+            answers.add(answer(preference.rejected(), wraps));
+        }
+        Dataset encoded = Dataset.causalLm(answers, new CausalLmRows(tokenizer, maxLength, format, 2));
+        if (encoded.size() != answers.size()) {
+            throw new IllegalStateException(answers.size() + " answers became " + encoded.size() + " examples");
+        }
+        for (int i = 0; i < rows.size(); i++) {
+            if (Arrays.equals(encoded.get(2 * i).ids(), encoded.get(2 * i + 1).ids())) {
+                throw rows.get(i)
+                        .origin()
+                        .fault("has two answers that are the same tokens"
+                                + (encoded.length(2 * i) == maxLength
+                                        ? " once they are cut to " + maxLength
+                                                + ": raise max_length, or leave the row out"
+                                        : ": there is nothing to learn from them"));
+            }
+        }
+        return new PreferenceDataset(encoded);
+    }
+
+    /** A prompt that becomes turns is given, whatever answers there are among them. */
+    private static Row answer(Row row, boolean wraps) {
+        return wraps && row instanceof PromptCompletion prompted
+                ? new Conversation(prompted.turns(), prompted.before().size() + 1, Map.of(), prompted.origin())
+                : row;
     }
 
     /** The answers, two for each pair, each with its prompt: the preferred one, then the other. */

@@ -1,5 +1,6 @@
 package org.loft4j.data;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.loft4j.DataException;
 
@@ -31,6 +32,20 @@ public record PromptCompletion(List<Message> before, String prompt, String turn,
     /** A row that a program made itself. */
     public PromptCompletion(String prompt, String completion) {
         this(prompt, completion, Origin.MEMORY);
+    }
+
+    /** The turns of the prompt where a chat template writes it. */
+    List<Message> asked() {
+        List<Message> turns = new ArrayList<>(before);
+        turns.add(Message.of("user", turn));
+        return turns;
+    }
+
+    /** The turns of the prompt and that of the answer. */
+    List<Message> turns() {
+        List<Message> turns = asked();
+        turns.add(Message.of("assistant", completion));
+        return turns;
     }
 
     /**

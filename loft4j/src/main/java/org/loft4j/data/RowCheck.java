@@ -63,7 +63,8 @@ final class RowCheck {
         return column == null ? value : filled(column, value, origin);
     }
 
-    private static String filled(String column, String value, Origin origin) throws DataException {
+    /** The value of a column that must say something. */
+    static String filled(String column, String value, Origin origin) throws DataException {
         if (value.isBlank()) {
             throw origin.fault("\"" + column + "\" is empty");
         }

@@ -21,6 +21,8 @@ public enum RowFormat {
     SHAREGPT,
     /** {@code instruction}, {@code input}, which may be missing or empty, and {@code output}. */
     ALPACA,
+    /** A prompt, the answer that is preferred, {@code chosen}, and another, {@code rejected}. */
+    PREFERENCE,
     /** Words and a tag for each. */
     TAGS;
 

@@ -173,6 +173,31 @@ sealed interface RowKind {
         }
     }
 
+    /** @param asked how the prompt is read; null where both answers come with it */
+    record Preferred(@Nullable RowKind asked) implements RowKind {
+        @Override
+        public List<String> columns() {
+            List<String> prompt = asked == null ? List.of() : asked.columns();
+            return Stream.concat(prompt.stream(), Stream.of(PreferenceRows.CHOSEN, PreferenceRows.REJECTED))
+                    .toList();
+        }
+
+        @Override
+        public RowFormat format() {
+            return RowFormat.PREFERENCE;
+        }
+
+        @Override
+        public List<String> optional() {
+            return asked == null ? List.of("system", "tools", "chat_template_kwargs") : asked.optional();
+        }
+
+        @Override
+        public boolean nested() {
+            return asked != null && asked.nested();
+        }
+    }
+
     record Tagged(String tokens, @Nullable String tags) implements RowKind {
         @Override
         public List<String> columns() {
@@ -237,6 +262,7 @@ sealed interface RowKind {
                         asked.answers()
                                 ? named(or(asked.completion(), "completion"), "completion", present, where, origin)
                                 : null);
+            case PREFERENCE -> preferred(asked, present, where, origin);
             case TAGS -> tagged(asked, present, where, origin);
             case LABEL ->
                 new Labeled(
@@ -252,10 +278,15 @@ sealed interface RowKind {
         if (asked.prompt() != null) {
             return RowFormat.PROMPT;
         }
+        boolean recognisable = asked.text() == null && asked.textPair() == null && asked.label() == null;
+        boolean preferred = present.contains(PreferenceRows.CHOSEN) && present.contains(PreferenceRows.REJECTED);
+        if (recognisable && asked.answers() && preferred) {
+            return RowFormat.PREFERENCE;
+        }
         if (asked.text() == null && present.contains("tokens") && !present.contains("text")) {
             return RowFormat.TAGS;
         }
-        if (asked.text() == null && asked.textPair() == null && asked.label() == null) {
+        if (recognisable) {
             if (present.contains("messages")) {
                 return RowFormat.MESSAGES;
             }
@@ -284,6 +315,9 @@ sealed interface RowKind {
             boolean asks = instructed || (!asked.answers() && present.contains("instruction"));
             if (asks && !present.contains("text")) {
                 return RowFormat.ALPACA;
+            }
+            if (preferred && !present.contains("text")) {
+                return RowFormat.PREFERENCE;
             }
         }
         // a label that is not read may be in some files and not in others
@@ -315,6 +349,24 @@ sealed interface RowKind {
             named(column, "", present, where, origin);
         }
         return new MultiLabeled(text, pair, several.columns());
+    }
+
+    private static RowKind preferred(Columns asked, Collection<String> present, String where, Origin origin)
+            throws DataException {
+        RowKind prompt = present.contains("prompt")
+                ? new Prompted("prompt", null)
+                : present.contains("question")
+                        ? new Prompted("question", null)
+                        : present.contains("instruction")
+                                ? new Instructed("instruction", first(present, INPUTS), null)
+                                : present.contains("conversations") ? new ShareGpt("conversations") : null;
+        if (!asked.answers()) {
+            // of a whole conversation the turns before the answer are asked
+            return prompt != null ? prompt : new Chat(named(PreferenceRows.CHOSEN, "", present, where, origin));
+        }
+        named(PreferenceRows.CHOSEN, "", present, where, origin);
+        named(PreferenceRows.REJECTED, "", present, where, origin);
+        return new Preferred(prompt);
     }
 
     private static Tagged tagged(Columns asked, Collection<String> present, String where, Origin origin)

@@ -31,6 +31,9 @@ final class RowText {
         if (row instanceof PromptCompletion prompted) {
             return prompted.before().isEmpty() ? prompted.prompt() : prompted.before() + "\n" + prompted.prompt();
         }
+        if (row instanceof Preference preference) {
+            return question(preference.chosen());
+        }
         return ((PlainText) row).text();
     }
 
@@ -55,6 +58,9 @@ final class RowText {
         if (row instanceof TaggedWords tagged) {
             return String.join(" ", tagged.tags());
         }
+        if (row instanceof Preference preference) {
+            return both(answer(preference.chosen()), answer(preference.rejected()));
+        }
         return row instanceof PromptCompletion prompted ? prompted.completion() : "";
     }
 
@@ -73,6 +79,9 @@ final class RowText {
             update(crc, prompted.turn());
         } else if (row instanceof TaggedWords tagged) {
             update(crc, tagged.words().toString());
+        } else if (row instanceof Preference preference) {
+            update(crc, preference.chosen());
+            update(crc, preference.rejected());
         }
     }
 

@@ -1,6 +1,7 @@
 package org.loft4j.data;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import java.util.ArrayList;
@@ -268,6 +269,15 @@ final class TableRows implements RowReading {
                     ChatRows.before(optional("system", values), MissingNode.getInstance(), origin),
                     value(prompted.prompt(), values),
                     value(prompted.completion(), values),
+                    origin);
+        } else if (kind instanceof RowKind.Preferred preferred) {
+            RowKind asked = preferred.asked();
+            return PreferenceRows.of(
+                    asked == null ? null : row(asked, values, origin),
+                    JsonNodeFactory.instance
+                            .objectNode()
+                            .put(PreferenceRows.CHOSEN, value(PreferenceRows.CHOSEN, values))
+                            .put(PreferenceRows.REJECTED, value(PreferenceRows.REJECTED, values)),
                     origin);
         }
         if (kind instanceof RowKind.Instructed instructed) {

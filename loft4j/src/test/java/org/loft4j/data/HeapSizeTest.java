@@ -60,6 +60,19 @@ class HeapSizeTest {
     }
 
     @Test
+    void ofPreferences() throws Exception {
+        assertRowsMeasured(file(
+                "texts.jsonl",
+                "{\"prompt\": \"what is # and one, and what is more?\", \"chosen\": \"it is more than #\", \"rejected\":"
+                        + " \"nobody knows #\"}"));
+        String asked =
+                "[{\"role\": \"user\", \"content\": \"what is # and one?\"}, {\"role\": \"assistant\", \"content\": ";
+        assertRowsMeasured(file(
+                "turns.jsonl",
+                "{\"chosen\": " + asked + "\"it is more than #\"}], \"rejected\": " + asked + "\"nobody knows #\"}]}"));
+    }
+
+    @Test
     void ofExamples() throws Exception {
         List<int[]> ids = new ArrayList<>();
         int[] classes = new int[ROWS];

@@ -1,0 +1,190 @@
+package org.loft4j.data;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.ConfigException;
+import org.loft4j.DataException;
+
+class PreferenceTokensTest {
+    private static final String CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+            + "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+    /** Marks what the assistant says, whenever it says it. */
+    private static final String MARKED = "{% for m in messages %}{{ m.role }}: {% if m.role == 'assistant' %}"
+            + "{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}{% else %}{{ m.content }}{% endif %}\n"
+            + "{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
+
+    @TempDir
+    Path directory;
+
+    private Tokenizer tokenizer;
+
+    @BeforeEach
+    void open() throws IOException {
+        ByteModel.write(
+                directory,
+                "{\"eos_token\": \"<|im_end|>\", \"pad_token\": \"<|im_end|>\"}",
+                "<|im_start|>",
+                "<|im_end|>");
+        tokenizer = Tokenizer.open(directory);
+    }
+
+    @AfterEach
+    void close() {
+        tokenizer.close();
+    }
+
+    private ChatFormat format(String template, LossOn lossOn, boolean wraps) throws IOException {
+        Files.writeString(directory.resolve("chat_template.jinja"), template);
+        return new ChatFormat(ChatTemplate.open(directory), lossOn, wraps, Map.of());
+    }
+
+    private static Preference texts(String prompt, String chosen, String rejected) {
+        return new Preference(new PromptCompletion(prompt, chosen), new PromptCompletion(prompt, rejected));
+    }
+
+    private static Preference turns(List<Message> given, String chosen, String rejected) {
+        return new Preference(turns(given, chosen), turns(given, rejected));
+    }
+
+    private static Conversation turns(List<Message> given, String answer) {
+        List<Message> all = new java.util.ArrayList<>(given);
+        all.add(Message.of("assistant", answer));
+        return new Conversation(all, given.size(), Map.of(), Origin.MEMORY);
+    }
+
+    private String whole(Dataset dataset, int index) {
+        return tokenizer.decode(dataset.get(index).ids(), false);
+    }
+
+    private String learnt(Dataset dataset, int index) {
+        return ByteModel.learnt(dataset.get(index), tokenizer);
+    }
+
+    @Test
+    void bothAnswersOfATextAreExamples() throws IOException {
+        List<Row> rows = List.of(texts("ask", "good", "bad"), texts("x", "y", "z"));
+        PreferenceDataset pairs = PreferenceDataset.of(rows, tokenizer, 100, null);
+        assertEquals(2, pairs.size());
+        Dataset answers = pairs.answers();
+        assertEquals("askgood<|im_end|>", whole(answers, 0));
+        assertEquals("[good<|im_end|>]", learnt(answers, 0));
+        assertEquals("askbad<|im_end|>", whole(answers, 1));
+        assertEquals("[bad<|im_end|>]", learnt(answers, 1));
+        assertEquals("[y<|im_end|>]", learnt(answers, 2));
+        assertEquals("[z<|im_end|>]", learnt(answers, 3));
+        Dataset alone = Dataset.causalLm(List.of(new PromptCompletion("ask", "bad")), tokenizer, 100, null);
+        assertArrayEquals(alone.get(0).ids(), answers.get(1).ids());
+    }
+
+    @Test
+    void earlierAnswersAreGivenAndNotLearnt() throws IOException {
+        List<Message> given = List.of(Message.of("user", "a"), Message.of("assistant", "b"), Message.of("user", "c"));
+        for (String template : List.of(CHATML, MARKED)) {
+            ChatFormat format = format(template, LossOn.ASSISTANT, false);
+            Dataset answers = PreferenceDataset.of(List.of(turns(given, "good", "bad")), tokenizer, 1000, format)
+                    .answers();
+            assertEquals(2, answers.size());
+            assertEquals("[good<|im_end|>]", learnt(answers, 0));
+            assertEquals("[bad<|im_end|>]", learnt(answers, 1));
+            assertTrue(whole(answers, 0).contains("b<|im_end|>"), whole(answers, 0));
+        }
+    }
+
+    @Test
+    void textsBecomeTurnsWhereTheyAreAskedTo() throws IOException {
+        List<Message> before =
+                List.of(Message.of("system", "s"), Message.of("user", "a"), Message.of("assistant", "b"));
+        Origin origin = Origin.MEMORY;
+        Row row = new Preference(
+                new PromptCompletion(before, "prompt", "turn", "good", origin),
+                new PromptCompletion(before, "prompt", "turn", "bad", origin));
+        for (String template : List.of(CHATML, MARKED)) {
+            Dataset answers = PreferenceDataset.of(
+                            List.of(row), tokenizer, 1000, format(template, LossOn.ASSISTANT, true))
+                    .answers();
+            assertEquals("[good<|im_end|>]", learnt(answers, 0));
+            assertEquals("[bad<|im_end|>]", learnt(answers, 1));
+            assertTrue(whole(answers, 1).contains("turn"), whole(answers, 1));
+        }
+        String alone = String.valueOf(
+                assertThrows(DataException.class, () -> PreferenceDataset.of(List.of(row), tokenizer, 1000, null))
+                        .getMessage());
+        assertTrue(alone.contains("has turns before its prompt"), alone);
+    }
+
+    @Test
+    void aRowOfWhichAnAnswerIsCutCountsOnce() throws IOException {
+        List<Row> rows = List.of(texts("ask", "good answer", "bad"), texts("ask", "good answer", "other answer"));
+        Dataset answers = PreferenceDataset.of(rows, tokenizer, 8, null).answers();
+        // 7 tokens of each answer stay, and one of the prompt; what is short stays whole
+        assertEquals(new Truncations(2, 2, (2 + 5) + (2 + 5) + (2 + 6)), answers.truncations());
+        assertEquals("kgood an", whole(answers, 0));
+        assertEquals("askbad<|im_end|>", whole(answers, 1));
+    }
+
+    @Test
+    void answersThatAreTheSameTokensAreRefused() throws IOException {
+        Row row = texts("ask", "the same, and good", "the same, and bad");
+        assertEquals(
+                2,
+                PreferenceDataset.of(List.of(row), tokenizer, 30, null)
+                        .answers()
+                        .size());
+        String cut = String.valueOf(
+                assertThrows(DataException.class, () -> PreferenceDataset.of(List.of(row), tokenizer, 10, null))
+                        .getMessage());
+        assertTrue(
+                cut.endsWith(
+                        "has two answers that are the same tokens once they are cut to 10: raise max_length, or leave the"
+                                + " row out"),
+                cut);
+        ChatFormat trims = format(
+                "{% for m in messages %}<|im_start|>{{ m.content | trim }}<|im_end|>{% endfor %}{% if add_generation_prompt"
+                        + " %}<|im_start|>{% endif %}",
+                LossOn.ASSISTANT, false);
+        Row blanks = turns(List.of(Message.of("user", "a")), "b", " b");
+        String same = String.valueOf(
+                assertThrows(DataException.class, () -> PreferenceDataset.of(List.of(blanks), tokenizer, 100, trims))
+                        .getMessage());
+        assertTrue(
+                same.endsWith("has two answers that are the same tokens: there is nothing to learn from them"), same);
+    }
+
+    @Test
+    void whatCannotBeComparedIsRefused() throws IOException {
+        Row pair = texts("ask", "good", "bad");
+        String both = String.valueOf(
+                assertThrows(DataException.class, () -> Dataset.causalLm(List.of(pair), tokenizer, 100, null))
+                        .getMessage());
+        assertTrue(
+                both.contains("holds two answers of which one is preferred, and a language model would learn both"),
+                both);
+        String single = String.valueOf(assertThrows(
+                        DataException.class,
+                        () -> PreferenceDataset.of(List.of(pair, new PlainText("a")), tokenizer, 100, null))
+                .getMessage());
+        assertTrue(single.contains("holds no preference"), single);
+        Row talk = turns(List.of(Message.of("user", "a")), "good", "bad");
+        String unwritten = String.valueOf(
+                assertThrows(DataException.class, () -> PreferenceDataset.of(List.of(talk), tokenizer, 100, null))
+                        .getMessage());
+        assertTrue(unwritten.contains("the model has no chat template"), unwritten);
+        ChatFormat all = format(CHATML, LossOn.ALL, false);
+        String prompt = String.valueOf(
+                assertThrows(ConfigException.class, () -> PreferenceDataset.of(List.of(talk), tokenizer, 100, all))
+                        .getMessage());
+        assertTrue(prompt.startsWith("loss_on all takes the prompt too"), prompt);
+    }
+}
