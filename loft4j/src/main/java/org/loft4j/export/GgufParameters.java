@@ -91,13 +91,22 @@ final class GgufParameters {
         }
     }
 
+    /** llama.cpp has places for biases in llama's attention, and qwen2's always has its own. */
+    private void requireNoAttentionBias() throws CheckpointException {
+        config.requireFlag("attention_bias", false);
+    }
+
     private void qwen() throws CheckpointException {
+        if (config.architecture() != GgufArchitecture.QWEN2) {
+            requireNoAttentionBias();
+        }
         config.requireOneOf("hidden_act", "silu", SILU);
         config.requireFlag("use_sliding_window", false);
         config.requireLayerTypes(layer -> false);
     }
 
     private void phi3() throws CheckpointException {
+        requireNoAttentionBias();
         config.requireOneOf("hidden_act", "silu", SILU);
         int window = json.intOr("sliding_window", 0, 1);
         // 0 tells llama.cpp that there is none
@@ -108,7 +117,6 @@ final class GgufParameters {
     /** llama.cpp reads no key for the layers without rotation, and has no place for biases. */
     private void smollm3() throws CheckpointException {
         qwen();
-        config.requireFlag("attention_bias", false);
         config.requireFlag("mlp_bias", false);
         String computed = ", where llama.cpp rotates all but every fourth layer";
         JsonNode rotates = json.node("no_rope_layers");
@@ -156,6 +164,7 @@ final class GgufParameters {
 
     /** @param layersOfLargest how llama.cpp tells the size whose attention is scaled by hidden_size / heads */
     private void gemma(int layersOfLargest) throws CheckpointException {
+        requireNoAttentionBias();
         config.requireOneOf("hidden_activation", json.stringOr("hidden_act", "gelu_pytorch_tanh"), TANH_GELU);
         double scalar = json.doubleOr("query_pre_attn_scalar", 256);
         boolean largest = config.layers() == layersOfLargest;

@@ -63,6 +63,30 @@ class GgufParametersTest {
         assertEquals(noted, notes.stream().anyMatch(note -> note.contains("from 127 tokens on")), notes.toString());
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "qwen3, false",
+        "gemma2, false",
+        "gemma3_text, false",
+        "phi3, false",
+        "smollm3, false",
+        "llama, true",
+        "mistral, true",
+        "qwen2, true"
+    })
+    void biasesOfAttentionAreRefusedWhereLlamaCppHasNone(String modelType, boolean has) throws IOException {
+        TinyCheckpoint checkpoint = tiny(modelType);
+        checkpoint.config.put("attention_bias", true);
+        checkpoint.write();
+        if (has) {
+            metadata(checkpoint);
+        } else {
+            String message = assertThrows(CheckpointException.class, () -> metadata(checkpoint))
+                    .getMessage();
+            assertTrue(message.contains("\"attention_bias\" must be false for llama.cpp"), message);
+        }
+    }
+
     /** llama.cpp has no key for them, and leaves out every fourth. */
     @ParameterizedTest
     @CsvSource(
