@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.PeftFiles;
+import org.loft4j.adapter.SavedInFull;
 import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.HeadLabels;
@@ -139,9 +140,7 @@ record FoundModel(
 
     /** What an adapter brings in full cannot take the place of a matrix in fewer bits. */
     List<String> inFull(LoadIn loadIn) throws IOException {
-        return adapter == null || loadIn == LoadIn.FULL
-                ? List.of()
-                : PeftFiles.readConfig(adapter).lora().modulesToSave();
+        return adapter == null || loadIn == LoadIn.FULL ? List.of() : SavedInFull.of(adapter);
     }
 
     /** How the training wrote conversations; null where it had none. */

@@ -7,7 +7,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.adapter.LoraConfig;
 import org.loft4j.cli.WatchedRun.Samples;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Examples;
@@ -303,8 +302,7 @@ final class TrainCommand implements Verb {
         return new AdapterShape(spec, method, adapter);
     }
 
-    private ModelOptions options(TrainingStart start) {
-        LoraConfig lora = start.lora(shape());
+    private ModelOptions options(TrainingStart start) throws IOException {
         return new ModelOptions(
                 start.aim().task(),
                 List.of(),
@@ -312,7 +310,7 @@ final class TrainCommand implements Verb {
                 device.dtype(),
                 device.device(),
                 loadIn.value(),
-                lora == null ? adapter.inFull() : lora.modulesToSave(),
+                start.inFull(shape(), loadIn.value()),
                 false,
                 run.seed);
     }

@@ -13,6 +13,7 @@ import org.loft4j.adapter.PeftMetadata;
 import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.Labels;
 import org.loft4j.model.Models;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
@@ -131,6 +132,15 @@ record TrainingStart(
                     + " was trained with " + learnt + ": leave --pooling out, or train a new adapter");
         }
         return asked == Pooling.AUTO ? learnt : asked;
+    }
+
+    /** The modules that the model has in full whatever it is loaded in: those that an adapter on it brings or trains so. */
+    List<String> inFull(AdapterShape shape, LoadIn loadIn) throws IOException {
+        if (adapter != null) {
+            return found.inFull(loadIn);
+        }
+        LoraConfig lora = lora(shape);
+        return lora == null ? shape.place().inFull() : lora.modulesToSave();
     }
 
     /** The adapter that is trained; null where there is none. */

@@ -1,19 +1,42 @@
 package org.loft4j.adapter;
 
+import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.SafetensorsFile;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
 
 /**
  * The modules that are saved in full, as PEFT finds them: it takes every module whose path ends in one of the names, be that
  * within a word, so that {@code norm} means {@code input_layernorm} too. Here a name is one or more whole words of a path.
  */
-final class SavedInFull {
+public final class SavedInFull {
     private static final Set<String> EMBEDDINGS = Set.of("embed_tokens", "lm_head", "word_embeddings", "wte");
 
     private SavedInFull() {}
+
+    /**
+     * What an adapter brings in full, which a model in fewer bits has to have so ({@link ModelOptions#withInFull}): the modules that
+     * its settings list, by their names there, and by their paths those that its file has beside.
+     *
+     * @throws CheckpointException if one of its files is missing or faulty
+     */
+    public static List<String> of(Path directory) throws CheckpointException {
+        List<String> listed = PeftFiles.readConfig(directory).lora().modulesToSave();
+        try (SafetensorsFile file = PeftFiles.open(directory)) {
+            Stream<String> found = file.names().stream()
+                    .filter(name -> name.startsWith(PeftFiles.PREFIX)
+                            && name.lastIndexOf('.') > PeftFiles.PREFIX.length()
+                            && !name.contains(".lora_")
+                            && !PeftFiles.isBaseLayer(name, file.names()))
+                    .map(name -> name.substring(PeftFiles.PREFIX.length(), name.lastIndexOf('.')));
+            return Stream.concat(listed.stream(), found).distinct().toList();
+        }
+    }
 
     /** The names as a file should have them, so that PEFT takes no other modules: whole paths where it would. */
     static List<String> written(Model model, LoraConfig config) {

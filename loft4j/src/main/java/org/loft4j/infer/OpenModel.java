@@ -13,6 +13,7 @@ import org.loft4j.Shown;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.adapter.PeftHead;
+import org.loft4j.adapter.SavedInFull;
 import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Hub;
@@ -111,10 +112,9 @@ record OpenModel(
         }
         ModelOptions options = wanted;
         if (place.adapter() != null && wanted.loadIn() != LoadIn.FULL) {
-            options = options.withInFull(Stream.concat(
-                            wanted.inFull().stream(),
-                            PeftFiles.readConfig(place.adapter()).lora().modulesToSave().stream())
-                    .toList());
+            options =
+                    options.withInFull(Stream.concat(wanted.inFull().stream(), SavedInFull.of(place.adapter()).stream())
+                            .toList());
         }
         if (file != null) {
             options = options.withLabels(file.labels()).withMultiLabel(file.multiLabel());

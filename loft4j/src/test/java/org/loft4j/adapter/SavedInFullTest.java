@@ -1,10 +1,13 @@
 package org.loft4j.adapter;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,15 +19,20 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 /** PEFT takes every module whose path ends in a name of {@code modules_to_save}, be that within a word. */
 class SavedInFullTest {
@@ -125,6 +133,47 @@ class SavedInFullTest {
                 assertTrue(other.equal(model.weights().get(input)));
                 assertTrue(head.equal(model.head().weight()));
             }
+            inFewerBits(fixture, head);
         }
+    }
+
+    /** What the adapter brings in full has no place in a matrix of fewer bits. */
+    private void inFewerBits(String fixture, Tensor head) throws IOException {
+        for (LoadIn bits : List.of(LoadIn.INT8, LoadIn.NF4)) {
+            ModelOptions options = ModelOptions.of(Task.CAUSAL_LM).withLoadIn(bits);
+            assertThrows(CheckpointException.class, () -> {
+                try (Model model = Models.open(Fixture.directory(fixture), options)) {
+                    PeftFiles.load(directory, model).close();
+                }
+            });
+            try (Model model = Models.open(Fixture.directory(fixture), options.withInFull(SavedInFull.of(directory)));
+                    LoraAdapter adapter = PeftFiles.load(directory, model)) {
+                assertTrue(head.equal(model.head().weight()));
+                assertFalse(model.weights().quantized().isEmpty());
+            }
+        }
+    }
+
+    @Test
+    void whatIsBesideTheFactorsIsInFull() throws IOException {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor any = Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 1);
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            for (String name : List.of(
+                    "a.q_proj.lora_A.weight",
+                    "a.q_proj.lora_B.weight",
+                    "a.q_proj.lora_magnitude_vector",
+                    "a.q_proj.base_layer.weight",
+                    "a.embed_tokens.weight",
+                    "odd")) {
+                tensors.put(PeftFiles.PREFIX + name, any);
+            }
+            SafetensorsWriter.write(directory.resolve(PeftFiles.WEIGHTS), tensors, Map.of());
+        }
+        Files.writeString(
+                directory.resolve(PeftFiles.CONFIG),
+                "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1, \"target_modules\": [\"q_proj\"],"
+                        + " \"modules_to_save\": [\"lm_head\"]}");
+        assertEquals(List.of("lm_head", "a.embed_tokens"), SavedInFull.of(directory));
     }
 }
