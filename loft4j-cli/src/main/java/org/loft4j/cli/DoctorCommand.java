@@ -25,6 +25,7 @@ import org.loft4j.export.Finding.Consumer;
 import org.loft4j.export.ModelDoctor;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.train.EndOfTurn;
@@ -93,13 +94,19 @@ final class DoctorCommand implements Verb {
         return diagnosis.loadsSomewhere() ? ExitCode.OK : ExitCode.SOFTWARE;
     }
 
-    /** Where there is neither a model nor an adapter, the fault is told of the adapter: one may lie in a directory of its own in it. */
     private static boolean isAdapter(Path directory) throws CheckpointException {
-        boolean model = Files.exists(directory.resolve("config.json"));
-        if (!model && !PeftFiles.exists(directory)) {
-            PeftFiles.readConfig(directory);
+        boolean adapter = PeftFiles.exists(directory);
+        if (!adapter && !Files.exists(directory.resolve("config.json"))) {
+            PeftFiles.requireNoneWithin(directory);
+            throw new CheckpointException(
+                    directory,
+                    "holds neither config.json, which every model has, nor " + PeftFiles.CONFIG
+                            + ", which every adapter has"
+                            + (ModelDirectory.exists(directory)
+                                    ? ": copy the config.json of the model here whose weights these are"
+                                    : ""));
         }
-        return PeftFiles.exists(directory);
+        return adapter;
     }
 
     /** Downloads nothing: what is to be looked at is there. */

@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.data.ChatTemplate;
+import org.loft4j.data.Message;
 import org.loft4j.export.ExportReport;
 import org.loft4j.export.GgufAdapter;
 import org.loft4j.export.GgufModel;
@@ -44,6 +46,8 @@ import picocli.CommandLine.Spec;
             "  loft export --to gguf --adapter run --adapter-only --output adapter.gguf"
         })
 final class ExportCommand implements Verb {
+    private static final List<Message> QUESTION = List.of(Message.of("user", "?"));
+
     @Option(names = "--to", paramLabel = "FORMAT", description = "The format: gguf. Default: ${DEFAULT-VALUE}.")
     String to = "gguf";
 
@@ -152,11 +156,16 @@ final class ExportCommand implements Verb {
     }
 
     /** What ends an answer by the chat template; null where there is none, or it cannot be told, which keeps no model from its export. */
-    private static @Nullable Long endOfTurn(@Nullable Path adapter, Path base) throws IOException {
+    private @Nullable Long endOfTurn(@Nullable Path adapter, Path base) throws IOException {
         try {
+            ChatTemplate.find(adapter, base).ifPresent(template -> template.prompt(QUESTION));
             EndOfTurn end = EndOfTurn.ofAnswers(adapter, base);
             return end == null ? null : (Long) end.id();
         } catch (CheckpointException | ConfigException e) {
+            spec.commandLine()
+                    .getErr()
+                    .println("loft: what ends an answer is not known, and the file names the ends of the model alone: "
+                            + e.getMessage());
             return null;
         }
     }

@@ -22,6 +22,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.tensor.Dtype;
@@ -316,6 +318,32 @@ class HandingOverTest {
         JsonNode tree = new ObjectMapper().readTree(none.out());
         assertEquals("no", tree.get("loads").get("vLLM").asText());
         assertTrue(tree.get("findings").size() > 2, none.out());
+    }
+
+    @Test
+    void aDirectoryWithoutSettingsIsTakenForNeither() throws IOException {
+        Path weights = Files.createDirectories(directory.resolve("weights"));
+        Files.copy(Path.of(LLAMA, "model.safetensors"), weights.resolve("model.safetensors"));
+        Captured model = Captured.loft("doctor", weights.toString());
+        assertEquals(1, model.status(), model.out());
+        String neither = "holds neither config.json, which every model has, nor adapter_config.json";
+        assertTrue(model.err().contains(weights + ": " + neither), model.err());
+        assertTrue(model.err().contains(": copy the config.json of the model here"), model.err());
+        Captured empty = Captured.loft("doctor", directory.toString());
+        assertTrue(empty.err().contains(directory + ": " + neither), empty.err());
+        assertFalse(empty.err().contains("copy"), empty.err());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{% if %}", "{{ raise_exception('no') }}"})
+    void aTemplateThatIsBrokenKeepsNoModelFromItsExportAndIsTold(String template) throws IOException {
+        Path model = Fixtures.copy("stories260K", directory.resolve("stories"));
+        Path file = Files.writeString(model.resolve("chat_template.jinja"), template);
+        Path output = directory.resolve("model.gguf");
+        Captured call = Captured.loft("export", "--model", model.toString(), "--output", output.toString());
+        assertEquals(0, call.status(), call.err());
+        assertTrue(call.err().contains("what ends an answer is not known"), call.err());
+        assertTrue(call.err().contains(file + ": chat template, line 1: "), call.err());
     }
 
     @Test

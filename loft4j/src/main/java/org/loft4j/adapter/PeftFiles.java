@@ -183,13 +183,18 @@ public final class PeftFiles {
         if (!exists(directory) && ModelDirectory.exists(directory) && Files.exists(directory.resolve("config.json"))) {
             throw new CheckpointException(directory, "holds a whole model and no adapter: give it as --model");
         }
+        requireNoneWithin(directory);
+        return PeftConfigReader.read(directory.resolve(CONFIG));
+    }
+
+    /** Refuses a directory that is no adapter where adapters lie in directories of their own in it, of which it names one. */
+    public static void requireNoneWithin(Path directory) throws CheckpointException {
         List<Path> within = exists(directory) ? List.of() : within(directory);
         if (!within.isEmpty()) {
             String more = within.size() == 1 ? " does" : " and " + (within.size() - 1) + " more do";
             throw new CheckpointException(
                     directory, "holds no " + CONFIG + ", but " + within.get(0) + more + ": name the one that is meant");
         }
-        return PeftConfigReader.read(directory.resolve(CONFIG));
     }
 
     /**
