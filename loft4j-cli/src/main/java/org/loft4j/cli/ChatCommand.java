@@ -95,6 +95,10 @@ final class ChatCommand implements Verb {
             long positions = loaded.model().description().maxPositions();
             Map<String, @Nullable Object> variables = new LinkedHashMap<>(loaded.chatVariables());
             variables.putAll(prompt.variables());
+            List<Message> first = beginning();
+            first.add(Message.of("user", "?"));
+            PromptFlags.tell(
+                    template.unwritten(first, variables), spec.commandLine().getErr());
             talk(new Talk(generator, tokenizer, template, request, variables, positions), loaded.adapter());
         }
         return ExitCode.OK;

@@ -106,9 +106,22 @@ final class ChatFlags {
         return read == null ? null : new ChatFormat(read, lossOn(trained), wraps, told);
     }
 
-    /** Says that a template ends answers by what is no special token, which ends no generation by itself. */
-    static void tell(@Nullable ChatFormat format, Tokenizer tokenizer, PrintWriter err) {
+    /**
+     * Says that a template ends answers by what is no special token, which ends no generation by itself, and that it leaves out what
+     * the system says in one of some rows.
+     */
+    static void tell(@Nullable ChatFormat format, List<Row> rows, Tokenizer tokenizer, PrintWriter err) {
         if (format != null) {
+            rows.parallelStream()
+                    .filter(row -> !format.unwritten(row).isEmpty())
+                    .findFirst()
+                    .ifPresent(
+                            row -> err.println(
+                                    "loft: the chat template leaves out what the "
+                                            + String.join(" and the ", format.unwritten(row)) + " says, as in "
+                                            + row.origin().source() + ", "
+                                            + row.origin().place()
+                                            + ": the model is neither taught nor asked with it; --chat-template takes another template"));
             for (String end : format.template().stopStrings(tokenizer)) {
                 err.println("loft: the chat template ends an answer with \"" + Shown.text(end.strip())
                         + "\", which is no special token of the tokenizer: it is learnt as text, loft's answers end"

@@ -24,6 +24,7 @@ import org.loft4j.data.Truncations;
  * @param lengths of the examples that the rows become
  * @param cut what does not fit into the greatest length
  * @param altered answers that the chat template does not write as they were given
+ * @param unwritten rows of which the chat template leaves out what the system, or the developer, says
  * @param reshaped turns of conversations that the chat template takes in another form
  */
 record CheckedRows(
@@ -33,6 +34,7 @@ record CheckedRows(
         TokenLengths lengths,
         Truncations cut,
         long altered,
+        long unwritten,
         long reshaped) {
     /** What is encoded at once; the blocks are shared out over the cores. */
     private static final int BLOCK = 64;
@@ -49,7 +51,7 @@ record CheckedRows(
 
     /** The rows are not encoded yet. */
     CheckedRows(String name, ScannedRows rows) {
-        this(name, rows, rows.faults(), TokenLengths.of(List.of()), new Truncations(0, 0, 0), 0, 0);
+        this(name, rows, rows.faults(), TokenLengths.of(List.of()), new Truncations(0, 0, 0), 0, 0, 0);
     }
 
     /**
@@ -75,6 +77,7 @@ record CheckedRows(
                 new TokenLengths(whole.lengths),
                 new Truncations(whole.rows, whole.completions, whole.tokens),
                 whole.altered,
+                whole.unwritten,
                 whole.reshaped);
     }
 
@@ -121,6 +124,7 @@ record CheckedRows(
         private long completions;
         private long tokens;
         private long altered;
+        private long unwritten;
         private long reshaped;
 
         void add(Found more) {
@@ -130,6 +134,7 @@ record CheckedRows(
             completions += more.completions;
             tokens += more.tokens;
             altered += more.altered;
+            unwritten += more.unwritten;
             reshaped += more.reshaped;
         }
     }
@@ -147,6 +152,7 @@ record CheckedRows(
             found.tokens = lost.tokens();
             found.altered = whole.altered();
             for (Row row : rows) {
+                found.unwritten += chat == null || chat.unwritten(row).isEmpty() ? 0 : 1;
                 if (chat != null && row instanceof Conversation turns) {
                     found.reshaped += chat.template().reshaped(turns.messages(), chat.variables(turns));
                 }

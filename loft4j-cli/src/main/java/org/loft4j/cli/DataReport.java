@@ -118,6 +118,11 @@ record DataReport(
                     .append(Quantities.count(part.altered()))
                     .append("; --chat-template takes another template\n");
         }
+        if (part.unwritten() > 0) {
+            text.append("  rows of which the chat template leaves out what the system, or the developer, says: ")
+                    .append(Quantities.count(part.unwritten()))
+                    .append("; --chat-template takes another template\n");
+        }
         if (part.reshaped() > 0) {
             text.append("  turns put into the form of the chat template: ")
                     .append(Quantities.count(part.reshaped()))
@@ -199,6 +204,7 @@ record DataReport(
             one.put("tokens_cut", part.cut().tokens());
             one.put("empty_answers", part.rows().emptyAnswers());
             one.put("answers_altered", part.altered());
+            one.put("rows_without_system", part.unwritten());
             one.put("turns_reshaped", part.reshaped());
             if (!part.rows().labels().isEmpty()) {
                 one.put("labels", part.rows().labels());

@@ -147,7 +147,8 @@ final class GenerateCommand implements Verb {
             Generator ids = Generator.of(loaded.model());
             check(rows, prompts, ids);
             TextGenerator generator = new TextGenerator(ids, tokenizer);
-            Request request = prompts.request(sampling.maxNewTokens, sampling.stop, sampling.orGreedy());
+            PromptFlags.tell(prompts.unwritten(), spec.commandLine().getErr());
+            Request request = prompts.request(sampling.maxNewTokens, sampling.stop, sampling.orGreedy(), tokenizer);
             List<Prompts.Prompt> all = prompts.prompts();
             // of a file with one row too: what reads the output must not depend on how long the input is
             boolean single = data == null && all.size() == 1;

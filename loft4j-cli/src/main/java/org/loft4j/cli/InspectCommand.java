@@ -126,6 +126,7 @@ final class InspectCommand implements Verb {
                         i + 1,
                         all.train().get(i),
                         one -> all.encode(List.of(one), tokenizer, format, length, false),
+                        format,
                         tokenizer,
                         all.labelNames());
                 if (common.json) {

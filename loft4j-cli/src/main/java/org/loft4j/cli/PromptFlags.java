@@ -1,8 +1,10 @@
 package org.loft4j.cli;
 
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedSet;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -39,6 +41,14 @@ final class PromptFlags {
     void check(Problems problems) {
         ModelFlags.requireFile(problems, "--chat-template", template);
         TemplateVariables.check(problems, variables);
+    }
+
+    /** @param unwritten of system and developer those of whom the template leaves out what they say */
+    static void tell(SortedSet<String> unwritten, PrintWriter err) {
+        if (!unwritten.isEmpty()) {
+            err.println("loft: the chat template leaves out what the " + String.join(" and the ", unwritten)
+                    + " says: the model is asked without it; --chat-template takes another template");
+        }
     }
 
     Map<String, Object> variables() {

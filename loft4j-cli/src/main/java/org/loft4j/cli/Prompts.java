@@ -5,9 +5,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 import org.loft4j.data.ChatFormat;
+import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Conversation;
 import org.loft4j.data.Message;
 import org.loft4j.data.PlainText;
@@ -22,19 +25,10 @@ import org.loft4j.infer.TextGenerator.Request;
  * What a model is asked to continue.
  *
  * @param prompts in the order of the rows
- * @param stopIds at which a continuation ends
- * @param stopStrings likewise
- * @param turns whether the continuations are turns of conversations
+ * @param template by which the continuations are turns of conversations; null where they are none
+ * @param unwritten of system and developer those of whom the template leaves out what they say
  */
-record Prompts(List<Prompt> prompts, Set<Long> stopIds, List<String> stopStrings, boolean turns) {
-    /** Texts that are continued as they stand. */
-    Prompts(List<Prompt> prompts, Set<Long> stopIds) {
-        this(prompts, stopIds, List.of(), false);
-    }
-
-    /** Who speaks before a conversation. */
-    private static final Set<String> TELLING = Set.of("system", "developer");
-
+record Prompts(List<Prompt> prompts, @Nullable ChatTemplate template, SortedSet<String> unwritten) {
     /**
      * One prompt.
      *
@@ -45,10 +39,9 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds, List<String> stopStrings
     record Prompt(String shown, String lead, long[] ids) {}
 
     /** What is asked for. */
-    Request request(int maxNewTokens, List<String> stops, SamplingConfig sampling) {
-        List<String> all = new ArrayList<>(stops);
-        all.addAll(stopStrings);
-        return new Request(maxNewTokens, stopIds, all, sampling, turns);
+    Request request(int maxNewTokens, List<String> stops, SamplingConfig sampling, Tokenizer tokenizer) {
+        Request request = new Request(maxNewTokens, tokenizer.stopIds(), stops, sampling);
+        return template == null ? request : request.asTurnOf(template, tokenizer);
     }
 
     /**
@@ -58,26 +51,20 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds, List<String> stopStrings
     static Prompts of(List<Row> rows, @Nullable ChatFormat format, PromptFlags flags, Tokenizer tokenizer)
             throws DataException {
         List<Prompt> prompts = new ArrayList<>();
-        boolean turns = false;
+        SortedSet<String> unwritten = new TreeSet<>();
         for (Row row : rows) {
             if (format != null && (format.wrapPrompts() || row instanceof Conversation)) {
-                turns = true;
-                prompts.add(turn(row, format, flags, tokenizer));
+                prompts.add(turn(row, format, flags, tokenizer, unwritten));
             } else {
                 String text = text(row);
                 prompts.add(new Prompt(text, text, tokenizer.encodePrompt(text)));
             }
         }
-        return format == null
-                ? new Prompts(prompts, tokenizer.stopIds())
-                : new Prompts(
-                        prompts,
-                        format.template().stopIds(tokenizer),
-                        format.template().stopStrings(tokenizer),
-                        turns);
+        return new Prompts(prompts, format == null ? null : format.template(), unwritten);
     }
 
-    private static Prompt turn(Row row, ChatFormat format, PromptFlags flags, Tokenizer tokenizer)
+    private static Prompt turn(
+            Row row, ChatFormat format, PromptFlags flags, Tokenizer tokenizer, Set<String> unwritten)
             throws DataException {
         List<Message> messages = new ArrayList<>();
         if (flags.system != null) {
@@ -95,6 +82,7 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds, List<String> stopStrings
         }
         variables.putAll(flags.variables());
         String rendered = format.template().prompt(messages, variables);
+        unwritten.addAll(format.template().unwritten(messages, variables));
         String shown = messages.get(messages.size() - 1).text();
         // the template writes its special tokens itself
         return new Prompt(shown, "", tokenizer.encode(rendered, false));
@@ -119,7 +107,7 @@ record Prompts(List<Prompt> prompts, Set<Long> stopIds, List<String> stopStrings
     }
 
     private static List<Message> rest(List<Message> messages, boolean told) {
-        boolean tells = !messages.isEmpty() && TELLING.contains(messages.get(0).role());
+        boolean tells = !messages.isEmpty() && messages.get(0).tells();
         return messages.subList(told && tells ? 1 : 0, messages.size());
     }
 

@@ -2,12 +2,15 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.SortedSet;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Encoded;
 import org.loft4j.data.Row;
@@ -20,9 +23,10 @@ import org.loft4j.data.Truncations;
  * @param number counted from 1
  * @param line of the file on which it begins
  * @param examples what it is made into; a conversation may be several
+ * @param unwritten of system and developer those of whom the chat template leaves out what they say
  * @param cut what did not fit
  */
-record RowInspection(int number, long line, List<Example> examples, Truncations cut) {
+record RowInspection(int number, long line, List<Example> examples, SortedSet<String> unwritten, Truncations cut) {
     /**
      * A token.
      *
@@ -53,7 +57,9 @@ record RowInspection(int number, long line, List<Example> examples, Truncations 
         Dataset encode(Row row) throws IOException;
     }
 
-    static RowInspection of(int number, Row row, Encoder encoder, Tokenizer tokenizer, List<String> labels)
+    /** @param chat how conversations are written; null where there are none */
+    static RowInspection of(
+            int number, Row row, Encoder encoder, @Nullable ChatFormat chat, Tokenizer tokenizer, List<String> labels)
             throws IOException {
         Dataset dataset = encoder.encode(row);
         List<Example> examples = new ArrayList<>();
@@ -66,7 +72,8 @@ record RowInspection(int number, long line, List<Example> examples, Truncations 
             boolean classifier = several != null || !label.isEmpty();
             examples.add(new Example(tokens(encoded, classifier, tokenizer), label, several));
         }
-        return new RowInspection(number, row.origin().line(), examples, dataset.truncations());
+        SortedSet<String> unwritten = chat == null ? Collections.emptySortedSet() : chat.unwritten(row);
+        return new RowInspection(number, row.origin().line(), examples, unwritten, dataset.truncations());
     }
 
     private static List<String> labels(Dataset dataset, int index, List<String> names) {
@@ -107,6 +114,7 @@ record RowInspection(int number, long line, List<Example> examples, Truncations 
         tree.put("line", line);
         tree.put("tokens_cut", cut.tokens());
         tree.put("answer_cut", cut.completions() > 0);
+        tree.put("left_out_by_template", unwritten);
         List<Map<String, Object>> all = new ArrayList<>();
         for (Example example : examples) {
             Map<String, Object> one = new LinkedHashMap<>();
@@ -147,6 +155,11 @@ record RowInspection(int number, long line, List<Example> examples, Truncations 
             made.append(examples.size())
                     .append(
                             " examples, as the template writes earlier answers otherwise, or as they do not fit into one; ");
+        }
+        if (!unwritten.isEmpty()) {
+            made.append("the chat template leaves out what the ")
+                    .append(String.join(" and the ", unwritten))
+                    .append(" says; ");
         }
         made.append(
                 cut.tokens() == 0

@@ -48,7 +48,7 @@ final class SampleWriter implements TrainListener, AutoCloseable {
         this.prompts = prompts;
         this.generator = Generator.of(model);
         this.tokenizer = tokenizer;
-        this.request = prompts.request(tokens, List.of(), SamplingConfig.GREEDY);
+        this.request = prompts.request(tokens, List.of(), SamplingConfig.GREEDY, tokenizer);
         // all samples but the first belong to an evaluation
         this.log = RunLog.open(directory.resolve(FILE), step, line -> evaluationPending);
         if (step == 0) {

@@ -214,7 +214,7 @@ final class TrainCommand implements Verb {
         try (Tokenizer tokenizer = start.found().openTokenizer()) {
             ChatFormat format =
                     task == Task.CAUSAL_LM ? chat.format(start.found(), rows.train(), run.chatDate()) : null;
-            ChatFlags.tell(format, tokenizer, err());
+            ChatFlags.tell(format, rows.train(), tokenizer, err());
             TrainingSet train = streamed != null
                     ? streamed.encode(tokenizer, format, maxLength, stream.shuffleBuffer())
                     : packing.encode(rows, rows.train(), tokenizer, format, maxLength, "training", err());

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -144,7 +145,8 @@ class InspectRowsTest {
     @Test
     void coloursEndWithEachLine() {
         var tokens = List.of(new Token(1, "q\n", false), new Token(2, "a", true), new Token(3, "b", true));
-        var row = new RowInspection(1, 0, List.of(new Example(tokens, "")), new Truncations(1, 1, 5));
+        var row = new RowInspection(
+                1, 0, List.of(new Example(tokens, "")), Collections.emptySortedSet(), new Truncations(1, 1, 5));
         assertEquals(
                 "row 1: 5 tokens cut, the end of an answer among them\n3 tokens, loss on 2\n"
                         + "\u001b[90mq↵\u001b[0m\n\u001b[90m\u001b[0m\u001b[4;92ma\u001b[0m\u001b[4;32mb\u001b[0m\n",

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
@@ -29,7 +30,9 @@ class SampleWriterTest {
                 Model model = Models.open(stories, ModelOptions.of(Task.CAUSAL_LM));
                 Tokenizer tokenizer = Tokenizer.open(stories)) {
             Prompts prompts = new Prompts(
-                    List.of(new Prompts.Prompt("Once", "Once", tokenizer.encodePrompt("Once"))), tokenizer.stopIds());
+                    List.of(new Prompts.Prompt("Once", "Once", tokenizer.encodePrompt("Once"))),
+                    null,
+                    Collections.emptySortedSet());
             try (SampleWriter samples = new SampleWriter(folder, prompts, model, tokenizer, 3, 0, false)) {
                 try (AutoGradMode frozen = new AutoGradMode(false)) {
                     model.weights().get("model.norm.weight").fill_(new Scalar(Double.NaN));

@@ -27,11 +27,13 @@ import org.loft4j.data.jinja.Rendered;
 final class ChatExamples {
     private final ChatFormat format;
     private final @Nullable String endOfTurn;
+    private final String headAnyway;
 
     /** @param endOfTurn the text of the token that ends an answer; null if there is none */
     ChatExamples(ChatFormat format, @Nullable String endOfTurn) {
         this.format = format;
         this.endOfTurn = endOfTurn;
+        this.headAnyway = format.template().headAnyway();
     }
 
     /**
@@ -107,8 +109,7 @@ final class ChatExamples {
     /** The number of system messages at the beginning. */
     private static int leading(List<Message> messages) {
         int count = 0;
-        while (count < messages.size()
-                && List.of("system", "developer").contains(messages.get(count).role())) {
+        while (count < messages.size() && messages.get(count).tells()) {
             count++;
         }
         return count;
@@ -117,7 +118,8 @@ final class ChatExamples {
     private List<Example> of(Conversation row, List<Message> messages, IntPredicate learns) throws DataException {
         Map<String, @Nullable Object> variables = format.variables(row);
         try {
-            Rendered whole = format.template().render(messages, false, variables);
+            Rendered rendered = format.template().render(messages, false, variables);
+            Rendered whole = new Rendered(withoutHead(rendered.text()), rendered.generated());
             List<Rendered.Span> marked = format.lossOn() == LossOn.ALL
                     ? List.of(new Rendered.Span(0, whole.text().length()))
                     : row.given() == 0 ? marked(whole, messages, variables) : List.of();
@@ -304,10 +306,16 @@ final class ChatExamples {
     }
 
     private String write(List<Message> turns, boolean asks, Map<String, @Nullable Object> variables) {
-        return format.template().render(turns, asks, variables).text();
+        String text = format.template().render(turns, asks, variables).text();
+        return asks ? text : withoutHead(text);
     }
 
-    private static int common(String a, String b) {
+    private String withoutHead(String text) {
+        return text.endsWith(headAnyway) ? text.substring(0, text.length() - headAnyway.length()) : text;
+    }
+
+    /** How many characters two texts begin with alike. */
+    static int common(String a, String b) {
         int length = 0;
         while (length < Math.min(a.length(), b.length()) && a.charAt(length) == b.charAt(length)) {
             length++;
@@ -315,7 +323,8 @@ final class ChatExamples {
         return length;
     }
 
-    private static String commonEnd(String a, String b) {
+    /** What two texts end with alike. */
+    static String commonEnd(String a, String b) {
         int length = 0;
         while (length < Math.min(a.length(), b.length())
                 && a.charAt(a.length() - 1 - length) == b.charAt(b.length() - 1 - length)) {

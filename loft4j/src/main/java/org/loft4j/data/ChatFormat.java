@@ -1,10 +1,14 @@
 package org.loft4j.data;
 
 import java.time.ZonedDateTime;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.SortedSet;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 
 /**
  * How conversations become examples.
@@ -42,6 +46,26 @@ public record ChatFormat(
         Map<String, @Nullable Object> all = new LinkedHashMap<>(variables);
         all.putAll(row.variables());
         return all;
+    }
+
+    /**
+     * Whose turns the template leaves out of a row ({@link ChatTemplate#unwritten}); nobody's where the row is no conversation, or
+     * none that the template takes.
+     */
+    public SortedSet<String> unwritten(Row row) {
+        try {
+            if (row instanceof Conversation turns) {
+                return template.unwritten(turns.beforeLastAnswer(), variables(turns));
+            }
+            if (wrapPrompts && row instanceof PromptCompletion prompted) {
+                List<Message> turns = new ArrayList<>(prompted.before());
+                turns.add(Message.of("user", prompted.turn()));
+                return template.unwritten(turns, variables);
+            }
+        } catch (ConfigException e) {
+            // whoever encodes the row tells it
+        }
+        return Collections.emptySortedSet();
     }
 
     /** The same at another moment, such as that of a run which goes on. */

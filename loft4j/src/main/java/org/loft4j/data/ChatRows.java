@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 
@@ -15,9 +14,6 @@ import org.loft4j.DataException;
 final class ChatRows {
     /** The names that data sets of the form of ShareGPT have for who speaks. */
     private static final Map<String, String> SHAREGPT_ROLES = roles();
-
-    /** Who speaks before a conversation. */
-    private static final Set<String> TELLING = Set.of("system", "developer");
 
     private static final String PAIRS = "\"history\" must be a list of pairs of a question and its answer, such as"
             + " [[\"Who are you?\", \"A model.\"]], or the JSON of one as text";
@@ -41,7 +37,7 @@ final class ChatRows {
 
     /** Messages behind what a column of its own has the system say, unless they begin with that themselves. */
     static List<Message> told(JsonNode object, List<Message> messages, Origin origin) throws DataException {
-        if (TELLING.contains(messages.get(0).role())) {
+        if (messages.get(0).tells()) {
             return messages;
         }
         List<Message> all = system(object.path("system"), origin);

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
@@ -33,6 +34,9 @@ public final class ChatTemplate {
 
     private static final int MESSAGE_LIMIT = 1000;
     private static final String PROBE = "loft4j's answer";
+    private static final Message USER = Message.of("user", "?");
+    private static final Message ASKER = Message.of("user", PROBE);
+    private static final Message ANSWER = Message.of("assistant", PROBE);
 
     private final ChatTemplateFiles files;
     private final Map<String, Template> templates;
@@ -168,6 +172,27 @@ public final class ChatTemplate {
     }
 
     /**
+     * Whose turns {@link #prompt} leaves out although they say what the conversation is to be like: a template may know the user and
+     * the assistant alone, and pass over others without a word.
+     *
+     * @param messages turns that are to be answered
+     * @return of system and developer those of whom a turn is left out
+     * @throws ConfigException if the template does not take these messages
+     */
+    public SortedSet<String> unwritten(List<Message> messages, Map<String, ? extends @Nullable Object> variables) {
+        SortedSet<String> roles = new TreeSet<>();
+        for (int i = 0; i < messages.size(); i++) {
+            Message message = messages.get(i);
+            if (message.tells()
+                    && !message.text().isBlank()
+                    && !prompt(probe(messages, i), variables).contains(PROBE)) {
+                roles.add(message.role());
+            }
+        }
+        return roles;
+    }
+
+    /**
      * How many of some messages {@link #render} puts into another form than they were given in: content in parts that becomes one
      * text, arguments as text that become an object.
      */
@@ -293,13 +318,41 @@ public final class ChatTemplate {
 
     /** What this template writes behind an answer; empty where it takes none. */
     private String behindAnAnswer() {
-        String text;
         try {
-            text = render(List.of(Message.of("user", "?"), Message.of("assistant", PROBE)), false, Map.of())
-                    .text();
+            String behind = behind(written(false, USER, ANSWER));
+            return behind.substring(0, behind.length() - headAnyway().length());
         } catch (ConfigException e) {
             return "";
         }
+    }
+
+    /**
+     * The head of the assistant's next turn where this template ends every conversation with it, whether or not it is asked to;
+     * empty otherwise. Behind an answer it belongs to the next one.
+     */
+    String headAnyway() {
+        try {
+            String asked = written(true, USER);
+            String answered = written(false, USER, ANSWER);
+            if (!asked.equals(written(false, USER)) || !answered.startsWith(asked)) {
+                return "";
+            }
+            // what both end with may be the end of a turn, which another turn then follows
+            String behind = behind(answered);
+            String head = ChatExamples.commonEnd(behind(written(true, ASKER)), behind);
+            int ends = ChatExamples.common(behind, behind(written(false, USER, ANSWER, USER)));
+            return behind.substring(Math.max(ends, behind.length() - head.length()));
+        } catch (ConfigException e) {
+            return "";
+        }
+    }
+
+    private String written(boolean asks, Message... turns) {
+        return render(List.of(turns), asks, Map.of()).text();
+    }
+
+    /** What a text has behind the words of {@link #PROBE}; empty where it has not these. */
+    private static String behind(String text) {
         int end = text.lastIndexOf(PROBE) + PROBE.length();
         return end < PROBE.length() ? "" : text.substring(end);
     }

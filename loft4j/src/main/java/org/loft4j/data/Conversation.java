@@ -52,6 +52,16 @@ public record Conversation(List<Message> messages, int given, Map<String, @Nulla
         return index;
     }
 
+    /** The turns up to the last answer, which is not among them; all where there is none. */
+    List<Message> beforeLastAnswer() {
+        for (int i = messages.size() - 1; i > 0; i--) {
+            if (messages.get(i).isAnswer()) {
+                return messages.subList(0, i);
+            }
+        }
+        return messages;
+    }
+
     /** What the first answer is an answer to. */
     String opening() {
         StringBuilder text = new StringBuilder();

@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +20,8 @@ import org.loft4j.ConfigException;
 public record Message(Map<String, @Nullable Object> fields) {
     /** Those that templates trim, such as a no-break space. */
     private static final Pattern BLANKS = Pattern.compile("\\s+", Pattern.UNICODE_CHARACTER_CLASS);
+
+    private static final Set<String> TELLING = Set.of("system", "developer");
 
     /** Names that data sets have for what was thought. */
     private static final List<String> THOUGHTS = List.of("reasoning_content", "reasoning", "thinking");
@@ -60,6 +63,11 @@ public record Message(Map<String, @Nullable Object> fields) {
             return fields.get("text") instanceof String text ? text : "[" + fields.get("type") + "]";
         }
         return String.valueOf(part);
+    }
+
+    /** Whether it says what the conversation is to be like: a turn of the system or of the developer. */
+    public boolean tells() {
+        return TELLING.contains(role());
     }
 
     boolean isAnswer() {

@@ -88,6 +88,17 @@ class ChatExamplesTest {
                 learnt(SYSTEM_LAST, user("U"), answer("A"), user("V"), answer("B")));
     }
 
+    /** As DeepSeek Coder's first template does, which asks for an answer whether or not one is wanted. */
+    @Test
+    void theHeadOfTheNextAnswerIsNotLearntWhereTheTemplateWritesItAnyway() throws IOException {
+        String asks = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: ";
+        Message[] turns = {user("U"), answer("A"), user("V"), answer("B")};
+        assertEquals(List.of("user: U\nassistant: «A\n»user: V\nassistant: «B\n»"), learnt(asks, turns));
+        assertEquals(
+                List.of("«user: U\nassistant: A\n»"),
+                learnt(asks, LossOn.ALL, new Conversation(List.of(user("U"), answer("A")))));
+    }
+
     @Test
     void soIsACompletionOfMessages() throws IOException {
         List<Message> messages = List.of(SYSTEM, user("U"), answer("A"), user("V"), answer("B"));

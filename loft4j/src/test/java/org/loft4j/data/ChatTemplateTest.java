@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.CheckpointException;
@@ -106,6 +107,62 @@ class ChatTemplateTest {
                 wrong.getMessage().contains("chat template, line 3: expected 'name', found '%}'"), wrong.getMessage());
         config("{\"chat_template\": 3}");
         assertThrows(CheckpointException.class, () -> ChatTemplate.open(directory));
+    }
+
+    @Test
+    void turnsThatTellAndAreLeftOutAreKnown() throws IOException {
+        List<Message> turns = List.of(Message.of("system", "s"), Message.of("developer", " "), Message.of("user", "s"));
+        List<Message> late = List.of(
+                Message.of("developer", "d"),
+                Message.of("user", "u"),
+                Message.of("system", "s"),
+                Message.of("user", "v"));
+        for (List<String> known : List.of(List.of("user"), List.of("user", "system"), List.of("user", "developer"))) {
+            config("{\"chat_template\": \"{% for m in messages if m.role in "
+                    + known.toString().replaceAll("\\w+", "'$0'") + " %}{{ m.content }}{% endfor %}\"}");
+            ChatTemplate template = ChatTemplate.open(directory);
+            assertEquals(known.contains("system") ? Set.of() : Set.of("system"), template.unwritten(turns, Map.of()));
+            Set<String> unknown = new TreeSet<>(Set.of("system", "developer"));
+            known.forEach(unknown::remove);
+            assertEquals(unknown, template.unwritten(late, Map.of()));
+        }
+    }
+
+    /** As Mistral's do since v0.3: where an answer follows, what the system says is left out; where it is asked for, it is there. */
+    @Test
+    void whatIsWrittenWhereItIsAskedForIsNotLeftOut() throws IOException {
+        config("{\"chat_template\": \"{% for m in messages[1:] %}{% if loop.last and m.role == 'user' %}"
+                + "{{ messages[0].content }}{% endif %}{{ m.content }}{% endfor %}\"}");
+        ChatFormat format = new ChatFormat(ChatTemplate.open(directory));
+        List<Message> turns = List.of(Message.of("system", "s"), Message.of("user", "u"), Message.of("assistant", "a"));
+        assertEquals(Set.of(), format.unwritten(new Conversation(turns)));
+        config("{\"chat_template\": \"{{ raise_exception('no system') }}\"}");
+        assertEquals(Set.of(), new ChatFormat(ChatTemplate.open(directory)).unwritten(new Conversation(turns)));
+    }
+
+    @Test
+    void theHeadThatATemplateWritesAnywayEndsNoAnswer() throws IOException {
+        ByteModel.write(directory, "{\"eos_token\": \"<|end|>\"}", "<|end|>");
+        Map<String, List<String>> stops = Map.of(
+                "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: ",
+                List.of(),
+                "{% for m in messages %}{{ m.role }}: {{ m.content }} STOP\n{% endfor %}assistant: ",
+                List.of("STOP"),
+                "{% for m in messages %}{{ m.role }}: {{ m.content }} STOP\n{% endfor %}",
+                List.of("STOP"),
+                "{% for m in messages %}{{ m.content }}{{ '\nNOW\n' if m.role == 'user' else '\nASK\n' }}{% endfor %}",
+                List.of("\nASK"),
+                "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+                        + "{% if add_generation_prompt %}assistant: {% endif %}",
+                List.of(),
+                "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}OVER",
+                List.of("\nOVER"));
+        try (Tokenizer tokenizer = Tokenizer.open(directory)) {
+            for (Map.Entry<String, List<String>> each : stops.entrySet()) {
+                Files.writeString(directory.resolve("chat_template.jinja"), each.getKey());
+                assertEquals(each.getValue(), ChatTemplate.open(directory).stopStrings(tokenizer), each.getKey());
+            }
+        }
     }
 
     @Test
