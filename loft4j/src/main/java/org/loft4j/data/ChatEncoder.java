@@ -56,19 +56,31 @@ final class ChatEncoder {
         return cut(tokens.ids(), loss, before, whole.altered());
     }
 
-    /** How many of the oldest exchanges must go so that the others fit; {@code most} where even the last one does not. */
+    /**
+     * How many of the oldest exchanges must go so that the others fit; {@code most} where even the last one does not. Of a long
+     * conversation few are left, and what is not looked at need not be tokenized: the search begins at its end.
+     */
     private int tooMany(Conversation row, ChatExamples.Example whole, int most) throws DataException {
-        int least = 1;
         int enough = most;
+        int step = 1;
+        while (step < enough && fits(row, whole, enough - step)) {
+            enough -= step;
+            step *= 2;
+        }
+        int least = Math.max(1, enough - step + 1);
         while (least < enough) {
             int middle = (least + enough) >>> 1;
-            if (tokenizer.encode(examples.textWithout(row, whole, middle), false).length <= maxLength) {
+            if (fits(row, whole, middle)) {
                 enough = middle;
             } else {
                 least = middle + 1;
             }
         }
         return enough;
+    }
+
+    private boolean fits(Conversation row, ChatExamples.Example whole, int without) throws DataException {
+        return tokenizer.encode(examples.textWithout(row, whole, without), false).length <= maxLength;
     }
 
     private static int[] loss(ChatTokens tokens, List<Rendered.Span> spans) {
