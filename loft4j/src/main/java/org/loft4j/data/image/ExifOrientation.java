@@ -4,17 +4,27 @@ import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
-/** How a JPEG's camera was held: tag 0x0112 of Exif 2.3, section 4.6.4. */
+/** How the camera of a JPEG was held, or the page of a TIFF lay: tag 0x0112 of Exif 2.3, section 4.6.4, and of TIFF 6.0. */
 final class ExifOrientation {
     private static final int EXIF_SEGMENT = 0xffe1;
     private static final int ORIENTATION = 0x0112;
+    private static final int TIFF_OF_INTEL = 0x49492a00;
+    private static final int TIFF_OF_MOTOROLA = 0x4d4d002a;
 
     private ExifOrientation() {}
 
-    /** From 1 (upright) to 8; 1 where the file does not say. */
-    static int of(JpegHeader file) {
+    /**
+     * From 1 (upright) to 8; 1 where the file does not say.
+     *
+     * @param header of these bytes
+     */
+    static int of(byte[] file, JpegHeader header) {
         try {
-            for (JpegHeader.Segment segment : file.segments()) {
+            int start = file.length < 4 ? 0 : ByteBuffer.wrap(file).getInt();
+            if (start == TIFF_OF_INTEL || start == TIFF_OF_MOTOROLA) {
+                return inSegment(ByteBuffer.wrap(file));
+            }
+            for (JpegHeader.Segment segment : header.segments()) {
                 if (segment.marker() == EXIF_SEGMENT && segment.begins("Exif")) {
                     return inSegment(segment.body().slice(6, segment.body().limit() - 6));
                 }

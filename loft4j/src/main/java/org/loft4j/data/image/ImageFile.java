@@ -1,6 +1,8 @@
 package org.loft4j.data.image;
 
+import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
+import java.awt.image.ColorModel;
 import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
@@ -20,7 +22,7 @@ import javax.imageio.stream.MemoryCacheImageInputStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 
-/** Decodes picture files with the JDK. Transparency is dropped, and a camera's orientation undone. */
+/** Decodes picture files with the JDK, of several pages the first. Transparency is dropped, and a camera's orientation undone. */
 public final class ImageFile {
     private static final long LARGEST = 256L << 20;
     /** A photograph has more than a byte for a few pixels; a drawing of this size may be packed as it likes. */
@@ -28,11 +30,11 @@ public final class ImageFile {
 
     private static final long PIXELS_A_BYTE = 64;
     private static final long MOST_PIXELS = 1 << 28;
-    private static final Set<String> ENDINGS = Set.of("png", "jpg", "jpeg", "jfif", "gif", "bmp");
+    private static final Set<String> ENDINGS = Set.of("png", "jpg", "jpeg", "jfif", "gif", "bmp", "tif", "tiff");
 
     private ImageFile() {}
 
-    /** Whether a file's name ends as one that can be decoded: png, jpg, jpeg, jfif, gif, bmp. */
+    /** Whether a file's name ends as one that can be decoded: png, jpg, jpeg, jfif, gif, bmp, tif, tiff. */
     public static boolean isNamedAsOne(Path file) {
         return ENDINGS.contains(ending(file));
     }
@@ -75,7 +77,7 @@ public final class ImageFile {
         if (decoded == null) {
             throw new DataException(file, "must be an image (" + endings() + "), but is none that can be decoded");
         }
-        return ExifOrientation.upright(decoded, ExifOrientation.of(header));
+        return ExifOrientation.upright(decoded, ExifOrientation.of(bytes, header));
     }
 
     private static @Nullable Pixels decoded(Path file, byte[] bytes, JpegHeader header) throws IOException {
@@ -92,7 +94,7 @@ public final class ImageFile {
                 requireHonest(file, bytes.length, reader.getWidth(0), reader.getHeight(0));
                 Pixels pixels = header.isOfInks()
                         ? Inks.pixels(reader.readRaster(0, null), header.isOfLuma())
-                        : pixels(reader.read(0));
+                        : pixels(file, reader.read(0));
                 requireWhole(file, warnings);
                 return pixels;
             } finally {
@@ -124,7 +126,7 @@ public final class ImageFile {
         return new DataException(file, "must be a whole image, but ends early: get it anew, or take it away");
     }
 
-    private static Pixels pixels(BufferedImage image) {
+    private static Pixels pixels(Path file, BufferedImage image) throws DataException {
         int height = image.getHeight();
         int width = image.getWidth();
         if (image.getColorModel() instanceof IndexColorModel palette) {
@@ -133,6 +135,7 @@ public final class ImageFile {
         if (image.isAlphaPremultiplied()) {
             image.coerceData(false);
         }
+        requireUsual(file, image.getColorModel());
         // the stored values themselves: getRGB would convert grey and profiled colours, which the reference does not
         Raster raster = image.getRaster();
         int bands = raster.getNumBands();
@@ -151,6 +154,19 @@ public final class ImageFile {
             }
         }
         return new Pixels(height, width, channels, values);
+    }
+
+    /** A TIFF may hold measurements, which have no brightest value, and colours of four inks. */
+    private static void requireUsual(Path file, ColorModel colours) throws DataException {
+        int space = colours.getColorSpace().getType();
+        boolean shades = space == ColorSpace.TYPE_RGB || space == ColorSpace.TYPE_GRAY;
+        if (!shades || colours.getComponentSize(0) > 16) {
+            throw new DataException(
+                    file,
+                    "must be grey or of red, green and blue, with 16 bits each at most, but "
+                            + (shades ? "has " + colours.getComponentSize(0) + " bits" : "its colours are others")
+                            + ": convert it to png");
+        }
     }
 
     private static Pixels ofPalette(BufferedImage image, IndexColorModel palette) {

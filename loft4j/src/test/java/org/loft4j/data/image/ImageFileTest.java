@@ -54,6 +54,73 @@ class ImageFileTest {
         return image;
     }
 
+    /** A picture of one row, uncompressed, in Motorola's order of bytes. */
+    private Path tiff(int photometric, int bits, int samples, int format, int orientation, int... values)
+            throws IOException {
+        int[][] tags = {
+            {256, values.length * 8 / bits / samples},
+            {257, 1},
+            {258, bits},
+            {259, 1},
+            {262, photometric},
+            {273, 8 + 2 + 10 * 12 + 4},
+            {274, orientation},
+            {277, samples},
+            {279, values.length},
+            {339, format}
+        };
+        ByteBuffer file = ByteBuffer.allocate(8 + 2 + tags.length * 12 + 4 + values.length);
+        file.put("MM".getBytes(StandardCharsets.US_ASCII)).putShort((short) 42).putInt(8);
+        file.putShort((short) tags.length);
+        for (int[] tag : tags) {
+            file.putShort((short) tag[0])
+                    .putShort((short) 3)
+                    .putInt(1)
+                    .putShort((short) tag[1])
+                    .putShort((short) 0);
+        }
+        file.putInt(0);
+        for (int value : values) {
+            file.put((byte) value);
+        }
+        return Files.write(folder.resolve("page.tif"), file.array());
+    }
+
+    @Test
+    void aTiffIsReadAsItIsStored() throws IOException {
+        assertTrue(ImageFile.isNamedAsOne(Path.of("a.tif")) && ImageFile.isNamedAsOne(Path.of("a.TIFF")));
+        Pixels grey = ImageFile.read(tiff(1, 8, 1, 1, 1, 10, 20, 30));
+        assertArrayEquals(new byte[] {10, 20, 30}, grey.values());
+        Pixels turned = ImageFile.read(tiff(1, 8, 1, 1, 6, 10, 20, 30));
+        assertEquals("3 × 1", turned.height() + " × " + turned.width());
+        assertArrayEquals(
+                new byte[] {30, 20, 10},
+                ImageFile.read(tiff(1, 8, 1, 1, 3, 10, 20, 30)).values());
+        assertArrayEquals(
+                new byte[] {10, 30},
+                ImageFile.read(tiff(1, 16, 1, 1, 1, 10, 99, 30, 99)).values(),
+                "the upper bytes");
+        Path coloured = folder.resolve("colours.tiff");
+        BufferedImage image = drawn(BufferedImage.TYPE_3BYTE_BGR);
+        ImageIO.write(image, "tiff", coloured.toFile());
+        Path png = folder.resolve("colours.png");
+        ImageIO.write(image, "png", png.toFile());
+        assertArrayEquals(ImageFile.read(png).values(), ImageFile.read(coloured).values());
+    }
+
+    /** Measurements and inks came out as colours that nobody has seen. */
+    @Test
+    void aTiffOfOtherThanShadesIsRefused() throws IOException {
+        Path floats = tiff(1, 32, 1, 3, 1, 0x3f, 0, 0, 0, 0x3f, 0x80, 0, 0);
+        String bits =
+                assertThrows(DataException.class, () -> ImageFile.read(floats)).getMessage();
+        assertTrue(bits.contains("page.tif: must be grey or of red, green and blue"), bits);
+        Path inks = tiff(5, 8, 4, 1, 1, 10, 20, 30, 40, 50, 60, 70, 80);
+        String colours =
+                assertThrows(DataException.class, () -> ImageFile.read(inks)).getMessage();
+        assertTrue(colours.contains("but its colours are others: convert it to png"), colours);
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {ColorSpace.CS_LINEAR_RGB, ColorSpace.CS_sRGB, ColorSpace.CS_GRAY})
     void theProfileOfAJpegChangesNoColour(int profile) throws IOException {

@@ -197,9 +197,10 @@ class LabeledImagesTest {
             shown.append(shown.isEmpty() ? "" : ":").append(value);
         }
         assertEquals(expected, shown.toString());
-        assertEquals(orientation, ExifOrientation.of(JpegHeader.of(jpeg(orientation))));
-        byte[] cut = java.util.Arrays.copyOf(jpeg(orientation), 25);
-        assertEquals(1, ExifOrientation.of(JpegHeader.of(cut)));
+        byte[] file = jpeg(orientation);
+        assertEquals(orientation, ExifOrientation.of(file, JpegHeader.of(file)));
+        byte[] cut = java.util.Arrays.copyOf(file, 25);
+        assertEquals(1, ExifOrientation.of(cut, JpegHeader.of(cut)));
     }
 
     /** The beginning of a JPEG with an Exif segment. */
