@@ -136,8 +136,8 @@ final class CompareCommand implements Verb {
             paramLabel = "NAME",
             description =
                     "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1, micro_f1, perplexity or token_accuracy,"
-                            + " f1, precision or recall of entities or of the second of two classes, and pearson,"
-                            + " spearmanr or mse of regression."
+                            + " f1, precision or recall of entities or of the second of two classes, roc_auc of two classes,"
+                            + " micro_roc_auc or macro_roc_auc of several labels a text, and pearson, spearmanr or mse of regression."
                             + " Default: accuracy for a classifier, micro_f1 where a text may have several labels, loss for a language model and for regression.")
     @Nullable
     String metric;

@@ -252,7 +252,8 @@ class CompareEndToEndTest {
         Captured metric = Captured.loft(call(output, "--metric", "perplexity"));
         assertEquals(2, metric.status());
         assertTrue(
-                metric.err().contains("loss, accuracy, macro_f1, matthews, precision, recall, f1 for this task"),
+                metric.err()
+                        .contains("loss, accuracy, macro_f1, matthews, precision, recall, f1, roc_auc for this task"),
                 metric.err());
     }
 

@@ -62,7 +62,11 @@ class MultiLabelEdgesTest {
             {"--label-columns", "a,b", "label_separator and label_columns exclude each other"},
             {"--packing", "blocks", "packing is for language models, but the data is for a classifier"},
             {"--label-smoothing", "0.1", "label_smoothing_factor is 0.1, and where a text may have several labels"},
-            {"--metric-for-best", "f1", "must be one of loss, accuracy, micro_f1, macro_f1 for this task, got f1"},
+            {
+                "--metric-for-best",
+                "f1",
+                "must be one of loss, accuracy, micro_f1, macro_f1, micro_roc_auc, macro_roc_auc for this task, got f1"
+            },
             {"--format", "text", "several labels are those of a text"},
         }) {
             List<String> call = new ArrayList<>(List.of(several));

@@ -47,7 +47,7 @@ final class ChatRows {
 
     /** Messages without what is told before the conversation. */
     static List<Message> untold(List<Message> messages) {
-        boolean tells = !messages.isEmpty() && TELLING.contains(messages.get(0).role());
+        boolean tells = !messages.isEmpty() && messages.get(0).tells();
         return messages.subList(tells ? 1 : 0, messages.size());
     }
 

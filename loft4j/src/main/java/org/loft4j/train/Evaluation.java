@@ -19,8 +19,8 @@ import org.loft4j.nn.Task;
  * @param loss mean over examples (classification) or target tokens (language model), in nats; of a regression the mean squared
  *     error
  * @param scores what else the task says, by name: {@code accuracy}, {@code macro_f1}, {@code matthews}; of entities,
- *     or of the second of two classes, {@code precision}, {@code recall}, {@code f1}; of a regression {@code pearson}, {@code spearmanr},
- *     {@code mse}; of preferences {@code accuracy}, {@code margin}, {@code reward_chosen}, {@code reward_rejected}; of texts that may have several labels {@code accuracy} (of whole sets), {@code micro_f1}, {@code macro_f1}; or {@code perplexity}, {@code token_accuracy}
+ *     or of the second of two classes, {@code precision}, {@code recall}, {@code f1}, and of that {@code roc_auc}; of a regression {@code pearson}, {@code spearmanr},
+ *     {@code mse}; of preferences {@code accuracy}, {@code margin}, {@code reward_chosen}, {@code reward_rejected}; of texts that may have several labels {@code accuracy} (of whole sets), {@code micro_f1}, {@code macro_f1}, {@code micro_roc_auc}, {@code macro_roc_auc}; or {@code perplexity}, {@code token_accuracy}
  * @param count number of examples or target tokens behind the loss
  * @param seconds that the pass took
  * @param confusion of a classifier: which class was taken for which; null otherwise
@@ -55,16 +55,21 @@ public record Evaluation(
                 EntityScore.fits(model.description().labels())
                         ? List.of("loss", "accuracy", "macro_f1", "precision", "recall", "f1")
                         : List.of("loss", "accuracy", "macro_f1");
-            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION ->
-                model.isRegression()
-                        ? List.of("loss", "pearson", "spearmanr", "mse")
-                        : model.isMultiLabel()
-                                ? List.of("loss", "accuracy", "micro_f1", "macro_f1")
-                                : model.description().labels().size() == 2
-                                        ? List.of(
-                                                "loss", "accuracy", "macro_f1", "matthews", "precision", "recall", "f1")
-                                        : List.of("loss", "accuracy", "macro_f1", "matthews");
+            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION -> metricsOfRows(model);
         };
+    }
+
+    /** Those of a model that tells something of each row as a whole. */
+    private static List<String> metricsOfRows(Model model) {
+        if (model.isRegression()) {
+            return List.of("loss", "pearson", "spearmanr", "mse");
+        }
+        if (model.isMultiLabel()) {
+            return List.of("loss", "accuracy", "micro_f1", "macro_f1", "micro_roc_auc", "macro_roc_auc");
+        }
+        return model.description().labels().size() == 2
+                ? List.of("loss", "accuracy", "macro_f1", "matthews", "precision", "recall", "f1", "roc_auc")
+                : List.of("loss", "accuracy", "macro_f1", "matthews");
     }
 
     /**
@@ -103,8 +108,12 @@ public record Evaluation(
         return new Evaluation(loss, others, count, seconds, confusion, labels);
     }
 
-    /** The scores of a classifier; of one of two classes also those of the second, which counts as the positive one. */
-    public static Evaluation classification(double loss, ConfusionMatrix confusion, double seconds) {
+    /**
+     * The scores of a classifier; of one of two classes also those of the second, which counts as the positive one.
+     *
+     * @param rocAuc area under the ROC curve of two classes; not read of more
+     */
+    public static Evaluation classification(double loss, ConfusionMatrix confusion, double rocAuc, double seconds) {
         Map<String, Double> scores = new LinkedHashMap<>();
         scores.put("accuracy", confusion.accuracy());
         scores.put("macro_f1", confusion.macroF1());
@@ -113,6 +122,7 @@ public record Evaluation(
             scores.put("precision", confusion.precision(1));
             scores.put("recall", confusion.recall(1));
             scores.put("f1", confusion.f1(1));
+            scores.put("roc_auc", rocAuc);
         }
         return new Evaluation(loss, scores, confusion.total(), seconds, confusion, null);
     }
@@ -141,6 +151,8 @@ public record Evaluation(
         scores.put("accuracy", score.accuracy());
         scores.put("micro_f1", score.microF1());
         scores.put("macro_f1", score.macroF1());
+        scores.put("micro_roc_auc", score.microRocAuc());
+        scores.put("macro_roc_auc", score.macroRocAuc());
         return new Evaluation(loss, scores, score.count(), seconds, null, score);
     }
 

@@ -12,7 +12,6 @@ import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.LongOptional;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -97,6 +96,7 @@ public final class Evaluator {
                 : null;
         RegressionScore numbers = new RegressionScore();
         MultiLabelScore several = new MultiLabelScore(model.isMultiLabel() ? classes : 0);
+        RocAuc ofTwo = tellsTwoApart() ? new RocAuc(1) : null;
         PreferenceScore preferences = new PreferenceScore();
         double sum = 0;
         long count = 0;
@@ -116,12 +116,15 @@ public final class Evaluator {
                     if (model.isRegression()) {
                         numbers.add(part.scores(), part.told());
                     } else if (model.isMultiLabel()) {
-                        several.add(part.expected(), part.predicted());
+                        several.add(part.expected(), part.told());
                     } else if (task == Task.CAUSAL_LM) {
                         preferences.add(part.told());
                         right += part.right();
                     } else {
                         add(confusion, part.expected(), part.predicted());
+                    }
+                    if (ofTwo != null) {
+                        ofTwo.add(part.expected(), part.told());
                     }
                     if (task == Task.TOKEN_CLASSIFICATION && entities != null) {
                         add(entities, part.expected(), part.predicted(), part.rows());
@@ -143,7 +146,8 @@ public final class Evaluator {
         return switch (task) {
             case CAUSAL_LM -> Evaluation.languageModel(loss, right, count, seconds);
             case TOKEN_CLASSIFICATION -> Evaluation.tokenClassification(loss, confusion, entities, seconds);
-            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION -> Evaluation.classification(loss, confusion, seconds);
+            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION ->
+                Evaluation.classification(loss, confusion, ofTwo == null ? Double.NaN : ofTwo.micro(), seconds);
         };
     }
 
@@ -153,9 +157,10 @@ public final class Evaluator {
      * @param loss the sum over them
      * @param expected classes, in order, and {@link Losses#IGNORED}; none of a language model and a regression; where a text may have
      *     several labels 1 for those that each has and 0 for the others
-     * @param predicted classes, or 1 and 0
+     * @param predicted classes
      * @param scores the numbers of a regression, in order
-     * @param told what the model gives in their place; of preferences the rewards
+     * @param told what the model gives in their place; of several labels a text the logits, of two classes by how much that of the
+     *     second is above the first's, of preferences the rewards
      * @param right tokens that a language model tells
      */
     private record Part(
@@ -171,10 +176,6 @@ public final class Evaluator {
         /** Of a regression, or of preferences, of which there are no scores. */
         Part(double loss, double[] scores, double[] told) {
             this(loss, NO_CLASSES, NO_CLASSES, 0, scores, told, 0);
-        }
-
-        Part(double loss, long[] expected, long[] predicted, int rows) {
-            this(loss, expected, predicted, rows, NONE, NONE, 0);
         }
     }
 
@@ -245,12 +246,33 @@ public final class Evaluator {
             return new Part(
                     loss,
                     Tensors.toLongs(rows.labels().to(Dtype.I64.scalarType())),
-                    Tensors.toLongs(logits.gt(new Scalar(0.0)).to(Dtype.I64.scalarType())),
+                    new long[0],
+                    0,
+                    new double[0],
+                    Tensors.toDoubles(logits.to(Dtype.F64.scalarType())),
                     0);
         }
         return new Part(
-                loss, Tensors.toLongs(rows.labels()), Tensors.toLongs(logits.argmax(new LongOptional(-1), false)), (int)
-                        rows.labels().size(0));
+                loss,
+                Tensors.toLongs(rows.labels()),
+                Tensors.toLongs(logits.argmax(new LongOptional(-1), false)),
+                (int) rows.labels().size(0),
+                new double[0],
+                tellsTwoApart() ? aboveTheFirst(logits.to(Dtype.F64.scalarType())) : new double[0],
+                0);
+    }
+
+    /** @param logits {@code (rows, 2)} */
+    private static double[] aboveTheFirst(Tensor logits) {
+        return Tensors.toDoubles(logits.select(1, 1).sub(logits.select(1, 0)));
+    }
+
+    /** Whether each row is of one of two classes. */
+    private boolean tellsTwoApart() {
+        return model.task() != Task.TOKEN_CLASSIFICATION
+                && model.task() != Task.CAUSAL_LM
+                && !model.isMultiLabel()
+                && model.description().labels().size() == 2;
     }
 
     /**

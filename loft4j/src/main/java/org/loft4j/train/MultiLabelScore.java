@@ -1,7 +1,6 @@
 package org.loft4j.train;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 
@@ -13,6 +12,7 @@ public final class MultiLabelScore {
     static final Set<String> F1 = Set.of("micro_f1", "macro_f1");
 
     private final List<ConfusionMatrix> labels = new ArrayList<>();
+    private final RocAuc curves;
     private long texts;
     private long exact;
 
@@ -21,23 +21,28 @@ public final class MultiLabelScore {
         for (int k = 0; k < labels; k++) {
             this.labels.add(new ConfusionMatrix(2));
         }
+        this.curves = new RocAuc(labels);
     }
 
     /**
      * Takes in some texts.
      *
      * @param expected 1 for the labels that each text has and 0 for the others, row by row
-     * @param told the same as the model tells it
+     * @param logits of the labels, in the same order: the model tells those that are above 0
      */
-    void add(long[] expected, long[] told) {
+    void add(long[] expected, double[] logits) {
         int count = labels.size();
         for (int from = 0; from < expected.length; from += count) {
+            boolean right = true;
             for (int k = 0; k < count; k++) {
-                labels.get(k).add((int) expected[from + k], (int) told[from + k]);
+                int told = logits[from + k] > 0 ? 1 : 0;
+                labels.get(k).add((int) expected[from + k], told);
+                right &= told == expected[from + k];
             }
             texts++;
-            exact += Arrays.equals(expected, from, from + count, told, from, from + count) ? 1 : 0;
+            exact += right ? 1 : 0;
         }
+        curves.add(expected, logits);
     }
 
     /** The number of texts. */
@@ -64,6 +69,19 @@ public final class MultiLabelScore {
     /** The unweighted mean of the labels' F1; that of a label which no text has, and which is never told, is 0. */
     public double macroF1() {
         return labels.stream().mapToDouble(label -> label.f1(1)).average().orElse(0);
+    }
+
+    /** The area under the ROC curve of all labels of all texts together; NaN where each text has all, or none has any. */
+    public double microRocAuc() {
+        return curves.micro();
+    }
+
+    /**
+     * The unweighted mean of the labels' areas under the ROC curve, without the labels that all texts have, or none, of which there
+     * is no area; NaN where all are such.
+     */
+    public double macroRocAuc() {
+        return curves.macro();
     }
 
     /** Of each label which texts have it (class 1) and which not (class 0), and what is told of them. */

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Dataset;
@@ -23,7 +24,11 @@ import org.loft4j.nn.Task;
 final class RunCheck {
     private static final System.Logger LOG = System.getLogger(RunCheck.class.getName());
 
+    private static final String OF_WORDS = "classifier of words";
+    private static final String REGRESSION = "regression";
     private static final String SEVERAL = "classifier of several labels a text";
+    private static final String CLASSIFIER = "classifier";
+    private static final String LANGUAGE_MODEL = "language model";
 
     private RunCheck() {}
 
@@ -39,25 +44,9 @@ final class RunCheck {
         if (metric != null) {
             problems.add(metric);
         }
-        if (RegressionScore.CORRELATIONS.contains(config.metricForBest())
-                && data.eval() instanceof Dataset held
-                && held.isRegression()
-                && IntStream.range(0, held.size())
-                                .mapToObj(held::score)
-                                .distinct()
-                                .count()
-                        < 2) {
-            problems.add("metric_for_best_model " + config.metricForBest()
-                    + " needs two different numbers at least, and the " + held.size()
-                    + (held.size() == 1 ? " row" : " rows") + " of the evaluation data have one: choose loss");
-        }
-        if (MultiLabelScore.F1.contains(config.metricForBest())
-                && data.eval() instanceof Dataset held
-                && held.isMultiLabel()
-                && IntStream.range(0, held.size()).allMatch(row -> hasNoLabel(held, row))) {
-            problems.add("metric_for_best_model " + config.metricForBest()
-                    + " needs a text that has a label, and none of the evaluation data has one: it would be 0 whatever the model"
-                    + " tells; choose loss or accuracy, or other evaluation data");
+        String told = problemOfMetric(config.metricForBest(), data.eval());
+        if (told != null) {
+            problems.add("metric_for_best_model " + config.metricForBest() + " needs " + told);
         }
         if (data.eval() == null && config.earlyStoppingPatience() > 0) {
             problems.add("early_stopping_patience needs evaluation data");
@@ -66,11 +55,7 @@ final class RunCheck {
         if (config.warmupSteps() > steps) {
             problems.add("warmup_steps must not pass the " + steps + " steps of the run, got " + config.warmupSteps());
         }
-        String smoothing = model.isRegression()
-                ? config.problemOfRegression()
-                : model.isMultiLabel()
-                        ? config.problemOfMultiLabel()
-                        : data.train() instanceof PreferenceDataset ? config.problemOfPreferences() : null;
+        String smoothing = problemOfSmoothing(model, data, config);
         if (smoothing != null) {
             problems.add(smoothing);
         }
@@ -104,6 +89,82 @@ final class RunCheck {
         }
     }
 
+    /** What held-out rows must have for a metric to tell evaluations apart, and have not; null for nothing. */
+    private static @Nullable String problemOfMetric(String metric, @Nullable Examples rows) {
+        if (RocAuc.NAMES.contains(metric) && rows instanceof ImageDataset images) {
+            return problemOfRocAuc(IntStream.range(0, images.size()).mapToObj(images::label));
+        }
+        if (!(rows instanceof Dataset held)) {
+            return null;
+        }
+        int size = held.size();
+        if (RegressionScore.CORRELATIONS.contains(metric)
+                && held.isRegression()
+                && IntStream.range(0, size).mapToObj(held::score).distinct().count() < 2) {
+            return "two different numbers at least, and the " + size + (size == 1 ? " row" : " rows")
+                    + " of the evaluation data have one: choose loss";
+        }
+        if (MultiLabelScore.F1.contains(metric)
+                && held.isMultiLabel()
+                && IntStream.range(0, size)
+                        .allMatch(row -> has(held, row).stream().allMatch(label -> label == 0))) {
+            return "a text that has a label, and none of the evaluation data has one: it would be 0 whatever the model tells;"
+                    + " choose loss or accuracy, or other evaluation data";
+        }
+        if (RocAuc.NAMES.contains(metric) && (held.isMultiLabel() || held.isClassification())) {
+            return problemOfRocAuc(IntStream.range(0, size)
+                    .mapToObj(row ->
+                            held.isMultiLabel() ? has(held, row) : held.get(row).labels()[0]));
+        }
+        return null;
+    }
+
+    /** @param labels of each row */
+    private static @Nullable String problemOfRocAuc(Stream<?> labels) {
+        return labels.distinct().count() < 2
+                ? "rows of different labels, and all of the evaluation data have the same: choose loss or accuracy, or other"
+                        + " evaluation data"
+                : null;
+    }
+
+    private static @Nullable String problemOfSmoothing(Model model, TrainData data, TrainConfig config) {
+        if (model.isRegression()) {
+            return config.problemOfRegression();
+        }
+        if (model.isMultiLabel()) {
+            return config.problemOfMultiLabel();
+        }
+        return data.train() instanceof PreferenceDataset ? config.problemOfPreferences() : null;
+    }
+
+    /** What rows are for. */
+    private static String use(Dataset rows) {
+        if (rows.isTagged()) {
+            return OF_WORDS;
+        }
+        if (rows.isRegression()) {
+            return REGRESSION;
+        }
+        if (rows.isMultiLabel()) {
+            return SEVERAL;
+        }
+        return rows.isClassification() ? CLASSIFIER : LANGUAGE_MODEL;
+    }
+
+    /** What a model is, in the same words. */
+    private static String use(Model model) {
+        if (model.task() == Task.TOKEN_CLASSIFICATION) {
+            return OF_WORDS;
+        }
+        if (model.isRegression()) {
+            return REGRESSION;
+        }
+        if (model.isMultiLabel()) {
+            return SEVERAL;
+        }
+        return model.task().isClassification() ? CLASSIFIER : LANGUAGE_MODEL;
+    }
+
     /** What a run begins to train from random numbers; said there, since an adapter that is opened may bring it. */
     static void tellOfNewParameters(Model model) {
         if (!model.weights().created().isEmpty()) {
@@ -135,16 +196,8 @@ final class RunCheck {
         }
         boolean classifies = model.task().isClassification();
         ModelDescription description = model.description();
-        String made = rows.isTagged()
-                ? "classifier of words"
-                : rows.isRegression()
-                        ? "regression"
-                        : rows.isMultiLabel() ? SEVERAL : rows.isClassification() ? "classifier" : "language model";
-        String wanted = model.task() == Task.TOKEN_CLASSIFICATION
-                ? "classifier of words"
-                : model.isRegression()
-                        ? "regression"
-                        : model.isMultiLabel() ? SEVERAL : classifies ? "classifier" : "language model";
+        String made = use(rows);
+        String wanted = use(model);
         if (!made.equals(wanted)) {
             problems.add("the " + kind + " data is for a " + made + ", but the model is "
                     + (model.isRegression() ? "for regression: it has one output" : "a " + wanted));
@@ -183,14 +236,13 @@ final class RunCheck {
         return examples instanceof Dataset dataset ? dataset : null;
     }
 
-    private static boolean hasNoLabel(Dataset rows, int row) {
-        float[] has = Objects.requireNonNull(rows.batch(new int[] {row}, 0).scores());
-        for (float label : has) {
-            if (label != 0) {
-                return false;
-            }
+    /** 1 for the labels that a row has and 0 for the others. */
+    private static List<Float> has(Dataset rows, int row) {
+        List<Float> has = new ArrayList<>();
+        for (float label : Objects.requireNonNull(rows.batch(new int[] {row}, 0).scores())) {
+            has.add(label);
         }
-        return true;
+        return has;
     }
 
     private static void checkLengths(List<String> problems, String kind, int[] lengths, Model model) {

@@ -103,13 +103,16 @@ public record TrainConfig(
             "precision",
             "recall",
             "f1",
+            "roc_auc",
+            "micro_roc_auc",
+            "macro_roc_auc",
             "pearson",
             "spearmanr",
             "mse",
             "margin");
 
     /** Those of which a smaller value is better. */
-    private static final Set<String> ERRORS = Set.of("loss", "perplexity", "mse");
+    public static final Set<String> ERRORS = Set.of("loss", "perplexity", "mse");
 
     /** The share of the steps over which the learning rate rises, where nothing else is asked for. */
     public static final double WARMUP_RATIO = 0.06;

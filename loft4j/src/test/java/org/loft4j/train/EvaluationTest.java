@@ -18,9 +18,9 @@ class EvaluationTest {
     void theLossComesFirst() {
         ConfusionMatrix confusion = new ConfusionMatrix(2);
         confusion.add(1, 1);
-        Evaluation evaluation = Evaluation.classification(0.25, confusion, 1);
+        Evaluation evaluation = Evaluation.classification(0.25, confusion, 0.75, 1);
         assertEquals(
-                List.of("loss", "accuracy", "macro_f1", "matthews", "precision", "recall", "f1"),
+                List.of("loss", "accuracy", "macro_f1", "matthews", "precision", "recall", "f1", "roc_auc"),
                 List.copyOf(evaluation.values().keySet()));
         assertEquals(1, evaluation.count());
         assertEquals(1.0, evaluation.values().get("accuracy"));
@@ -35,14 +35,14 @@ class EvaluationTest {
             confusion.add(pair[0], pair[1]);
         }
         Map<String, Double> scores =
-                Evaluation.classification(0.25, confusion, 1).scores();
+                Evaluation.classification(0.25, confusion, 0.75, 1).scores();
         assertEquals(3 / 5.0, scores.get("precision"), 1e-15);
         assertEquals(3 / 4.0, scores.get("recall"), 1e-15);
         assertEquals(6 / 9.0, scores.get("f1"), 1e-15);
         assertEquals(4, confusion.support(1));
         assertEquals(
                 List.of("accuracy", "macro_f1", "matthews"),
-                List.copyOf(Evaluation.classification(0.25, new ConfusionMatrix(3), 1)
+                List.copyOf(Evaluation.classification(0.25, new ConfusionMatrix(3), Double.NaN, 1)
                         .scores()
                         .keySet()));
     }

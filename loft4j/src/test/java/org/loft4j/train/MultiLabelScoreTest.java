@@ -1,6 +1,7 @@
 package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 
@@ -13,8 +14,8 @@ class MultiLabelScoreTest {
     @Test
     void theScoresAreThoseOfScikitLearn() {
         MultiLabelScore score = new MultiLabelScore(3);
-        score.add(new long[] {1, 0, 0, 1, 1, 0}, new long[] {1, 0, 0, 1, 0, 0});
-        score.add(new long[] {0, 1, 0, 0, 0, 0}, new long[] {1, 1, 0, 0, 0, 0});
+        score.add(new long[] {1, 0, 0, 1, 1, 0}, new double[] {2, -1, -3, 0.5, -0.5, -3});
+        score.add(new long[] {0, 1, 0, 0, 0, 0}, new double[] {1, 1, -3, -2, -2, -4});
         assertEquals(4, score.count());
         assertEquals(0.5, score.accuracy(), 0, "the first text and the last, which has no label");
         assertEquals(2 * 3.0 / (2 * 3 + 2), score.microF1(), 1e-15);
@@ -31,9 +32,10 @@ class MultiLabelScoreTest {
     void nothingToldOfNothingIsZeroAndNoFault() {
         MultiLabelScore score = new MultiLabelScore(2);
         assertEquals(0, score.accuracy(), 0);
-        score.add(new long[] {0, 0}, new long[] {0, 0});
+        score.add(new long[] {0, 0}, new double[] {-1, 0});
         assertEquals(1, score.accuracy(), 0);
         assertEquals(0, score.microF1(), 0);
         assertEquals(0, score.macroF1(), 0);
+        assertTrue(Double.isNaN(score.microRocAuc()) && Double.isNaN(score.macroRocAuc()), "there is no pair to order");
     }
 }

@@ -151,14 +151,46 @@ class MultiLabelTest {
                     double[] logits = Tensors.toDoubles(
                             model.logits(BatchTensors.of(one, model).input()).flatten());
                     float[] has = data.batch(new int[] {i}, 0).scores();
-                    score.add(
-                            new long[] {(long) has[0], (long) has[1], (long) has[2]},
-                            Arrays.stream(logits).mapToLong(z -> z > 0 ? 1 : 0).toArray());
+                    score.add(new long[] {(long) has[0], (long) has[1], (long) has[2]}, logits);
                 }
             }
             assertEquals(score.microF1(), alone.scores().get("micro_f1"), 1e-12, "seed " + seed);
             assertEquals(score.macroF1(), alone.scores().get("macro_f1"), 1e-12, "seed " + seed);
             assertEquals(score.accuracy(), alone.scores().get("accuracy"), 1e-12, "seed " + seed);
+            assertEquals(score.microRocAuc(), alone.scores().get("micro_roc_auc"), 1e-12, "seed " + seed);
+            assertEquals(score.macroRocAuc(), alone.scores().get("macro_roc_auc"), 1e-12, "seed " + seed);
+        }
+    }
+
+    /** The score of the second class is the difference of the logits, which its probability grows with. */
+    @Test
+    void theAreaOfTwoClassesIsThatOfTheSecond() throws IOException {
+        List<LabeledText> rows = new ArrayList<>();
+        Random random = new Random(5);
+        for (int i = 0; i < 19; i++) {
+            String text = WORDS.get(random.nextInt(6)) + " " + WORDS.get(random.nextInt(6));
+            rows.add(new LabeledText(text, text.contains("a") ? "y" : "x"));
+        }
+        try (Model model = Models.open(
+                        Fixture.directory("bert_cls"),
+                        ModelOptions.of(Task.SEQUENCE_CLASSIFICATION).withLabels(List.of("x", "y")));
+                Tokenizer tokenizer =
+                        Tokenizer.open(Fixture.directory("bert_cls").resolveSibling("tiny_wordpiece"))) {
+            Dataset data = Dataset.classification(rows, Labels.of(rows), tokenizer, 12);
+            RocAuc expected = new RocAuc(1);
+            try (NativeScope scope = new NativeScope()) {
+                for (int i = 0; i < data.size(); i++) {
+                    MiniBatch one = data.batch(new int[] {i}, 0);
+                    double[] logits = Tensors.toDoubles(
+                            model.logits(BatchTensors.of(one, model).input()).flatten());
+                    expected.add(data.get(i).labels(), new double[] {logits[1] - logits[0]});
+                }
+            }
+            Evaluation evaluation = new Evaluator(model, 0, 7).evaluate(data);
+            assertEquals(
+                    Evaluation.metrics(model), List.copyOf(evaluation.values().keySet()));
+            assertEquals(expected.micro(), evaluation.scores().get("roc_auc"), 1e-12);
+            assertTrue(expected.micro() > 0 && expected.micro() < 1);
         }
     }
 
@@ -171,6 +203,9 @@ class MultiLabelTest {
                 Model classifier = Models.open(
                         Fixture.directory("bert_cls"),
                         ModelOptions.of(Task.SEQUENCE_CLASSIFICATION).withLabels(LABELS));
+                Model ofTwo = Models.open(
+                        Fixture.directory("bert_cls"),
+                        ModelOptions.of(Task.SEQUENCE_CLASSIFICATION).withLabels(List.of("x", "y")));
                 Tokenizer tokenizer =
                         Tokenizer.open(Fixture.directory("bert_cls").resolveSibling("tiny_wordpiece"))) {
             Dataset one = Dataset.classification(classes, Labels.of(classes), tokenizer, 12);
@@ -188,7 +223,7 @@ class MultiLabelTest {
                     "packing is for language models, but the data is for a classifier",
                     fault(() -> new PackedDataset(several, 24)));
             assertEquals(
-                    "metric_for_best_model must be one of loss, accuracy, micro_f1, macro_f1 for this task, got matthews",
+                    "metric_for_best_model must be one of loss, accuracy, micro_f1, macro_f1, micro_roc_auc, macro_roc_auc for this task, got matthews",
                     Evaluation.problem("metric_for_best_model", "matthews", labels, List.of()));
             // examples of a program's own come as batches alone: no loss is taken that is not the model's
             int[] first = {0, 1};
@@ -204,6 +239,12 @@ class MultiLabelTest {
             assertTrue(
                     unlabelled.startsWith("metric_for_best_model micro_f1 needs a text that has a label, and none"),
                     unlabelled);
+            TrainConfig byArea =
+                    TrainConfig.builder(Method.FULL).metricForBest("roc_auc").build();
+            Dataset ones = Dataset.classification(classes.subList(0, 1), Labels.of(classes), tokenizer, 12);
+            String same = fault(() -> RunCheck.check(ofTwo, new TrainData(one, ones, 0, 12), byArea));
+            assertTrue(same.startsWith("metric_for_best_model roc_auc needs rows of different labels, and all"), same);
+            RunCheck.check(ofTwo, new TrainData(one, one, 0, 12), byArea);
             RunCheck.check(labels, new TrainData(several, data(rows(9, new Random(1))), 0, 12), byF1);
             TrainConfig config =
                     TrainConfig.builder(Method.FULL).labelSmoothing(0.1).build();

@@ -85,7 +85,7 @@ export class Run {
 
     /** The best evaluation by a metric, as {step, value}; null if there is none. */
     best(metric) {
-        const falling = ["loss", "perplexity", "mse"].includes(metric);
+        const falling = (this.info.smaller_is_better ?? []).includes(metric);
         let best = null;
         for (const line of this.evaluations) {
             const value = line["eval_" + metric];

@@ -45,6 +45,10 @@ class RunFeedTest {
         JsonNode described = new ObjectMapper()
                 .readTree(new RunFeed(directory, "run", "run").poll().get(0).data());
         assertEquals("running", described.get("status").asText());
+        // the page has no list of its own by which it looks for the best
+        assertEquals(
+                "[\"loss\",\"mse\",\"perplexity\"]",
+                described.get("smaller_is_better").toString());
     }
 
     /** {@code loft compare} clears the folder of a trial as soon as that is over, faster than anybody looks. */
