@@ -3,8 +3,10 @@ package org.loft4j.cli;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalInt;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.loft4j.data.Labels;
 import org.loft4j.model.Models;
 
@@ -27,10 +29,38 @@ record LearntClasses(Labels labels, boolean anew, String told) {
      * @param modelLabels those of the model; empty where it has none
      */
     static LearntClasses of(Labels own, List<String> named, List<String> modelLabels) {
+        LearntClasses learnt = among(own, named, modelLabels);
+        String alike =
+                learnt.labels().names().equals(own.names()) && !own.names().equals(modelLabels)
+                        ? byCaseAlone(own.names())
+                        : "";
+        String told = Stream.of(learnt.told(), alike)
+                .filter(words -> !words.isEmpty())
+                .collect(Collectors.joining("; "));
+        return new LearntClasses(learnt.labels(), learnt.anew(), told);
+    }
+
+    /** The labels that would be one if case did not count; empty if there are none. A model that has such means two. */
+    private static String byCaseAlone(List<String> labels) {
+        List<String> alike = labels.stream()
+                .collect(
+                        Collectors.groupingBy(name -> name.toLowerCase(Locale.ROOT), TreeMap::new, Collectors.toList()))
+                .values()
+                .stream()
+                .filter(group -> group.size() > 1)
+                .flatMap(List::stream)
+                .toList();
+        return alike.isEmpty()
+                ? ""
+                : "the labels " + some(alike)
+                        + " differ by case alone, and each is learnt as one of its own: write them alike if they are one";
+    }
+
+    private static LearntClasses among(Labels own, List<String> named, List<String> modelLabels) {
         List<String> names = named(modelLabels, named);
         // what was learnt by number, before the names were read
         return names.equals(modelLabels) || !names.containsAll(own.names())
-                ? of(own, modelLabels)
+                ? among(own, modelLabels)
                 : new LearntClasses(Labels.ofNames(names), false, "");
     }
 
@@ -48,8 +78,7 @@ record LearntClasses(Labels labels, boolean anew, String told) {
         return unnamed && classes.size() == modelLabels.size() && classes.size() > 1 ? classes : modelLabels;
     }
 
-    /** The same of data without names for numbers. */
-    static LearntClasses of(Labels own, List<String> modelLabels) {
+    private static LearntClasses among(Labels own, List<String> modelLabels) {
         if (modelLabels.size() < 2 || modelLabels.containsAll(own.names())) {
             return new LearntClasses(modelLabels.size() < 2 ? own : Labels.ofNames(modelLabels), false, "");
         }
@@ -74,23 +103,22 @@ record LearntClasses(Labels labels, boolean anew, String told) {
             return new LearntClasses(
                     known,
                     false,
-                    "the labels " + some(own) + " are taken for the model's " + some(known) + ", by number");
+                    "the labels " + some(own.names()) + " are taken for the model's " + some(known.names())
+                            + ", by number");
         }
         return new LearntClasses(
                 own,
                 asMany,
                 asMany
-                        ? "the model tells " + some(known) + " apart, and the data " + some(own)
+                        ? "the model tells " + some(known.names()) + " apart, and the data " + some(own.names())
                                 + ": the layer that does it starts from random numbers; to go on with the model's, name the labels"
                                 + " as it does"
                         : "");
     }
 
-    private static String some(Labels labels) {
-        return labels.names().stream()
-                        .limit(SHOWN)
-                        .map(name -> '"' + name + '"')
-                        .collect(Collectors.joining(", "))
-                + (labels.size() > SHOWN ? ", …" : "");
+    /** The first of some labels, in words. */
+    static String some(List<String> labels) {
+        return labels.stream().limit(SHOWN).map(name -> '"' + name + '"').collect(Collectors.joining(", "))
+                + (labels.size() > SHOWN ? ", … (" + labels.size() + ")" : "");
     }
 }

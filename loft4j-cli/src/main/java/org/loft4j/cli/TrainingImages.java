@@ -62,7 +62,7 @@ record TrainingImages(LabeledImages train, @Nullable LabeledImages eval, LearntC
         }
         // of all, since the split may hold out a class whole, and --max-images leave one out
         Labels own = Labels.of(found, LearntClasses.byName(modelLabels), DataFlags.images(data.data));
-        LearntClasses classes = LearntClasses.of(own, modelLabels);
+        LearntClasses classes = LearntClasses.of(own, List.of(), modelLabels);
         shape += TrainingRows.alone(Labels.namesIn(found));
         return new TrainingImages(
                 train, eval, classes, shape + (classes.told().isEmpty() ? "" : "; " + classes.told()));

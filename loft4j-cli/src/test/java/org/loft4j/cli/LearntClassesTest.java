@@ -31,6 +31,7 @@ class LearntClassesTest {
                 Labels.of(Arrays.stream(own)
                         .map(name -> new LabeledText("a", name))
                         .toList()),
+                List.of(),
                 model);
     }
 
@@ -46,6 +47,18 @@ class LearntClassesTest {
         assertKept(List.of("positive", "negative", "neutral"), "Negative", "Neutral", "Positive");
         assertKept(NLI, "entailment", "contradiction");
         assertEquals("", of(NLI, "contradiction", "entailment", "neutral").told());
+    }
+
+    /** As a table has them that several people have filled in: nobody wants five classes for two. */
+    @Test
+    void labelsThatDifferByCaseAloneAreTold() throws IOException {
+        String told = of(List.of(), "Yes", "no", "yes", "YES", "maybe").told();
+        assertEquals(
+                "the labels \"YES\", \"Yes\", \"yes\" differ by case alone, and each is learnt as one of its own: write them"
+                        + " alike if they are one",
+                told);
+        assertEquals("", of(List.of(), "Yes", "no").told());
+        assertEquals("", of(List.of("US", "us"), "US", "us").told(), "a model that has both means both");
     }
 
     @Test
