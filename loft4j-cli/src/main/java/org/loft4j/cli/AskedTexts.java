@@ -9,10 +9,15 @@ import java.util.List;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
+import org.loft4j.data.Conversation;
 import org.loft4j.data.Origin;
+import org.loft4j.data.PlainText;
+import org.loft4j.data.PromptCompletion;
 import org.loft4j.data.Row;
 import org.loft4j.data.RowCursor;
 import org.loft4j.data.RowSource;
+import org.loft4j.data.TaggedWords;
+import org.loft4j.data.TextPair;
 import org.loft4j.infer.TokenClassifier;
 
 /** The texts that are to be classified, given out some at a time: what they come from need not fit into memory. */
@@ -35,6 +40,22 @@ final class AskedTexts implements AutoCloseable {
             Origin origin) {
         Asked(String text, @Nullable String textPair, Origin origin) {
             this(text, textPair, null, origin);
+        }
+
+        /** What is asked in a row, whatever it is labelled with. */
+        static Asked of(Row row) throws DataException {
+            if (row instanceof TextPair pair) {
+                return new Asked(pair.text(), pair.textPair(), pair.origin());
+            }
+            if (row instanceof TaggedWords words) {
+                return new Asked(words.text(), null, words.words(), words.origin());
+            }
+            if (row instanceof Conversation) {
+                throw row.origin()
+                        .fault("is a conversation, and texts are classified: name their column (--text-column)");
+            }
+            String text = row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
+            return new Asked(text, null, row.origin());
         }
 
         List<String> asWords() {

@@ -36,8 +36,8 @@ import picocli.CommandLine.Spec;
         name = "eval",
         description =
                 "Judges a model by rows of text or by images: loss, and accuracy, macro-F1 and Matthews' correlation of a classifier"
-                        + " with precision, recall and F1 of each class, Pearson's and Spearman's correlation and the mean squared error of"
-                        + " a regression, exact matches, micro-F1 and macro-F1 of labels of which a text may have several, or perplexity of a language model.",
+                        + " with precision, recall and F1 of each class and of two the area under the ROC curve, Pearson's and Spearman's correlation and the mean squared error of"
+                        + " a regression, exact matches, F1 and the area under the ROC curve (micro and macro) of labels of which a text may have several, or perplexity of a language model.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft eval --model models/MiniLM --adapter run --data test.csv",
@@ -52,6 +52,9 @@ final class EvalCommand implements Verb {
 
     @Mixin(name = "Model")
     ModelFlags model;
+
+    @Mixin(name = "Task")
+    ProblemFlags problem;
 
     @Mixin(name = "Data")
     DataFlags data;
@@ -91,7 +94,7 @@ final class EvalCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value())) {
+        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value(), problem)) {
             return loaded.model().task() == Task.IMAGE_CLASSIFICATION ? judgeImages(loaded) : judgeTexts(loaded);
         }
     }
@@ -123,6 +126,13 @@ final class EvalCommand implements Verb {
             List<Row> rows = read.rows();
             if (read.blank() > 0) {
                 spec.commandLine().getErr().println("loft: " + Quantities.of(read.blank(), "blank text") + " left out");
+            }
+            if (loaded.trainedOnPairs() && !TrainingRows.isPair(rows.get(0))) {
+                spec.commandLine()
+                        .getErr()
+                        .println(
+                                "loft: the model was trained on pairs of texts, and the rows have single ones: name the column of"
+                                        + " the second (--text-pair-column)");
             }
             Labels labels = aim.hasClasses() ? labels(loaded, read.classes()) : null;
             if (labels != null) {

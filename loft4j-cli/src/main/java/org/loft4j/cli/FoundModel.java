@@ -110,27 +110,44 @@ record FoundModel(
      *
      * @param labels those of {@link #labels}
      */
-    boolean multiLabel(Task task, List<String> labels) throws IOException {
+    private boolean multiLabel(Task task, List<String> labels) throws IOException {
         return trainedAs != null
                 ? trainedAs.multiLabel()
                 : task == Task.SEQUENCE_CLASSIFICATION && labels.size() != 1 && Models.isMultiLabel(directory);
     }
 
     /**
-     * What the labels of a classifier with several are.
+     * What the labels of texts are.
      *
-     * @param asked what a call says of it, which counts where nothing tells whether they exclude each other; null for nothing
+     * @param known the classes, by index
+     * @param asked what a call says of it, which counts where nothing tells whether they exclude each other: of an adapter
+     *     loft_task.json does, of a model config.json too; null for nothing
+     * @throws ConfigException if the call contradicts it
      */
-    ProblemType problem(Task task, List<String> labels, @Nullable ProblemType asked) throws IOException {
-        if (trainedAs == null
+    ProblemType problem(Task task, List<String> known, @Nullable ProblemType asked) throws IOException {
+        boolean open = trainedAs == null
                 && task == Task.SEQUENCE_CLASSIFICATION
-                && asked != null
-                && asked != ProblemType.REGRESSION) {
-            return asked;
+                && (adapter != null || !Models.statesProblem(directory));
+        ProblemType problem = ProblemType.SINGLE_LABEL_CLASSIFICATION;
+        if (task == Task.SEQUENCE_CLASSIFICATION && known.size() == 1) {
+            problem = ProblemType.REGRESSION;
+        } else if (open && asked != null && asked != ProblemType.REGRESSION) {
+            problem = asked;
+        } else if (multiLabel(task, known)) {
+            problem = ProblemType.MULTI_LABEL_CLASSIFICATION;
         }
-        return multiLabel(task, labels)
-                ? ProblemType.MULTI_LABEL_CLASSIFICATION
-                : ProblemType.SINGLE_LABEL_CLASSIFICATION;
+        if (asked != null && asked != problem) {
+            String learnt = known.isEmpty() ? task.word() : task.word() + " of " + LearntClasses.some(known);
+            if (problem == ProblemType.REGRESSION) {
+                learnt = "numbers";
+            } else if (problem == ProblemType.MULTI_LABEL_CLASSIFICATION) {
+                learnt = "several labels a text, " + LearntClasses.some(known);
+            }
+            throw new ConfigException("--problem-type " + asked.word() + " is asked for, and the "
+                    + (adapter == null ? "model " + directory : "adapter " + adapter) + " was trained for " + learnt
+                    + ": leave --problem-type out" + (adapter == null ? "" : ", or train a new adapter"));
+        }
+        return problem;
     }
 
     Pooling pooling() {

@@ -30,17 +30,23 @@ import org.loft4j.nn.Task;
 record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter) implements AutoCloseable {
     /** For its weights. */
     static LoadedModel open(ModelFlags flags, DeviceFlags place) throws IOException {
-        return open(flags, place, LoadIn.FULL, false);
+        return open(flags, place, new ProblemFlags());
+    }
+
+    /** The same, told what its labels are where nothing else tells it. */
+    static LoadedModel open(ModelFlags flags, DeviceFlags place, ProblemFlags problem) throws IOException {
+        return open(flags, place, LoadIn.FULL, false, problem.asked);
     }
 
     /** For its answers. */
-    static LoadedModel open(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
-        return warned(open(flags, place, loadIn, false), flags);
+    static LoadedModel open(ModelFlags flags, DeviceFlags place, LoadIn loadIn, ProblemFlags problem)
+            throws IOException {
+        return warned(open(flags, place, loadIn, false, problem.asked), flags);
     }
 
     /** A model that writes text; another is refused before its numbers are read. */
     static LoadedModel openLanguageModel(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
-        return warned(open(flags, place, loadIn, true), flags);
+        return warned(open(flags, place, loadIn, true, null), flags);
     }
 
     private static LoadedModel warned(LoadedModel opened, ModelFlags flags) {
@@ -48,7 +54,8 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
         return opened;
     }
 
-    private static LoadedModel open(ModelFlags flags, DeviceFlags place, LoadIn loadIn, boolean toWrite)
+    private static LoadedModel open(
+            ModelFlags flags, DeviceFlags place, LoadIn loadIn, boolean toWrite, @Nullable ProblemType asked)
             throws IOException {
         FoundModel found = FoundModel.of(flags);
         Path directory = found.directory();
@@ -60,7 +67,12 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
                     named == null || ofAdapter == null ? directory : ofAdapter,
                     "is for " + task.word() + ", and writes no text: that takes a language model");
         }
-        List<String> labels = found.labels(task);
+        List<String> ofIts = found.labels(task);
+        List<String> known = ofIts.isEmpty() && task.isClassification() ? Models.labels(directory) : ofIts;
+        ProblemType problem = found.problem(task, known, asked);
+        // labels that are not named are those of config.json, and are then what that says of them: not where the call
+        // says it
+        List<String> labels = ofAdapter != null && asked != null ? known : ofIts;
         Model model = Models.open(
                 directory,
                 new ModelOptions(
@@ -72,7 +84,7 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
                         loadIn,
                         found.inFull(loadIn),
                         false,
-                        found.multiLabel(task, labels),
+                        problem == ProblemType.MULTI_LABEL_CLASSIFICATION,
                         0));
         LoraAdapter adapter = null;
         try {

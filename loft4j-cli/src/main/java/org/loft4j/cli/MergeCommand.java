@@ -71,6 +71,9 @@ final class MergeCommand implements Verb {
     @Mixin(name = "Model")
     ModelFlags model;
 
+    @Mixin(name = "Task")
+    ProblemFlags problem;
+
     @Mixin(name = "Device")
     DeviceFlags device;
 
@@ -92,7 +95,7 @@ final class MergeCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        try (LoadedModel loaded = LoadedModel.open(model, inFullPrecision())) {
+        try (LoadedModel loaded = LoadedModel.open(model, inFullPrecision(), problem)) {
             refuse(loaded.directory());
             LoraAdapter adapter = Objects.requireNonNull(loaded.adapter());
             MergedModel merged = MergedModel.of(loaded.model(), adapter, loaded.directory(), device.dtype());

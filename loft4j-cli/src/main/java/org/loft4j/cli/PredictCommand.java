@@ -10,15 +10,9 @@ import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
-import org.loft4j.DataException;
 import org.loft4j.cli.AskedTexts.Asked;
-import org.loft4j.data.Conversation;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
-import org.loft4j.data.PlainText;
-import org.loft4j.data.PromptCompletion;
-import org.loft4j.data.Row;
-import org.loft4j.data.TaggedWords;
 import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.ImageClassifier;
@@ -40,7 +34,7 @@ import picocli.CommandLine.Spec;
         description =
                 "Classifies texts: those of --text, of a file, or the lines of standard input; or images, those of --image or"
                         + " of a folder. Prints label, probability and text, with tabs between, and the second text of a pair; of a model with"
-                        + " one output, of regression or a reranker, its number in place of label and probability; of a model of several labels a text those whose probability is above 0.5, and their"
+                        + " one output, of regression or a reranker, its number in place of label and probability; of a model of several labels a text those whose probability is above 0.5 (--threshold), and their"
                         + " probabilities, with commas between; within a text \\t, \\n, \\r and \\\\ stand for tab,"
                         + " line ends and backslash. What is done is printed while the rest is read and classified.",
         footerHeading = "%nExamples:%n",
@@ -95,6 +89,14 @@ final class PredictCommand implements Verb {
     Integer maxLength;
 
     @Option(
+            names = "--threshold",
+            paramLabel = "P",
+            description =
+                    "Of a model of several labels a text: the probability above which a label is told. Default: 0.5.")
+    @Nullable
+    Double threshold;
+
+    @Option(
             names = "--eval-batch-size",
             paramLabel = "ROWS",
             description = "Texts that go through the model at once. Default: ${DEFAULT-VALUE}.")
@@ -105,6 +107,9 @@ final class PredictCommand implements Verb {
 
     @Mixin(name = "Model")
     ModelFlags model;
+
+    @Mixin(name = "Task")
+    ProblemFlags problem;
 
     @Mixin(name = "Device")
     DeviceFlags device;
@@ -139,6 +144,9 @@ final class PredictCommand implements Verb {
         if (maxLength != null && maxLength < 1) {
             problems.add("max_length must be at least 1, got " + maxLength);
         }
+        if (threshold != null && !(threshold > 0 && threshold < 1)) {
+            problems.add("threshold must lie in (0, 1), got " + threshold);
+        }
         if (batchSize < 1) {
             problems.add("per_device_eval_batch_size must be at least 1, got " + batchSize);
         }
@@ -146,7 +154,11 @@ final class PredictCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value())) {
+        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value(), problem)) {
+            if (threshold != null && !loaded.model().isMultiLabel()) {
+                throw new ConfigException(
+                        "--threshold is for models of several labels a text, and this is none: leave it out");
+            }
             if (loaded.model().task() == Task.IMAGE_CLASSIFICATION || images != null) {
                 classifyImages(loaded);
             } else {
@@ -219,7 +231,8 @@ final class PredictCommand implements Verb {
                 judgeAll(loaded, scorer::hasTokens, scorer::score, scorer::scorePairs, new ScoreLines(out)::print);
                 tellOfCuts(scorer.textsCut(), length);
             } else if (loaded.model().isMultiLabel()) {
-                TextLabeler labeler = new TextLabeler(loaded.model(), tokenizer, length, batchSize);
+                TextLabeler labeler = new TextLabeler(
+                        loaded.model(), tokenizer, length, batchSize, threshold == null ? 0.5 : threshold);
                 judgeAll(
                         loaded,
                         labeler::hasTokens,
@@ -340,7 +353,7 @@ final class PredictCommand implements Verb {
             return AskedTexts.of("--text", texts, pairs, usable);
         }
         if (data != null) {
-            return AskedTexts.of(DataFiles.stream(data, columns.asked()), PredictCommand::asked, usable);
+            return AskedTexts.of(DataFiles.stream(data, columns.asked()), Asked::of, usable);
         }
         if (isTyped()) {
             spec.commandLine().getErr().println("loft: lines are read from the keyboard; Ctrl-D ends them");
@@ -359,20 +372,6 @@ final class PredictCommand implements Verb {
         try (AskedTexts all = read(usable)) {
             return all.count();
         }
-    }
-
-    private static Asked asked(Row row) throws DataException {
-        if (row instanceof TextPair pair) {
-            return new Asked(pair.text(), pair.textPair(), pair.origin());
-        }
-        if (row instanceof TaggedWords words) {
-            return new Asked(words.text(), null, words.words(), words.origin());
-        }
-        if (row instanceof Conversation) {
-            throw row.origin().fault("is a conversation, and texts are classified: name their column (--text-column)");
-        }
-        String text = row instanceof PromptCompletion prompted ? prompted.prompt() : ((PlainText) row).text();
-        return new Asked(text, null, row.origin());
     }
 
     /** Keeps a text within its field and its line. */

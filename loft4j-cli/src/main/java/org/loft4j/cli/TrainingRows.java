@@ -113,7 +113,8 @@ record TrainingRows(
         return heldOut;
     }
 
-    private static boolean isPair(Row row) {
+    /** Whether a row has a second text. */
+    static boolean isPair(Row row) {
         return (row instanceof LabeledText text && text.textPair() != null)
                 || (row instanceof MultiLabelText several && several.textPair() != null);
     }

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -32,8 +31,6 @@ import org.loft4j.train.TrainingRun;
  */
 record TrainingStart(
         FoundModel found, LearntTask aim, @Nullable StartingAdapter adapter) {
-    private static final int SHOWN = 5;
-
     /**
      * Finds it, and downloads what is not here.
      *
@@ -60,22 +57,7 @@ record TrainingStart(
         List<String> known = ofIts.isEmpty() && task.isClassification() ? Models.labels(found.directory()) : ofIts;
         // an adapter that says what it was trained for has a head already, for as many classes as are known
         boolean headed = trained != null || !ofIts.isEmpty();
-        boolean numbers = headed ? task == Task.SEQUENCE_CLASSIFICATION && known.size() == 1 : usual.regression();
-        ProblemType problem = numbers
-                ? ProblemType.REGRESSION
-                : !headed ? usual.problem() : found.problem(task, known, learnt.problem);
-        if (learnt.problem != null && problem != learnt.problem) {
-            throw new ConfigException(
-                    "--problem-type " + learnt.problem.word() + " is asked for, and the adapter " + ofAdapter
-                            + " was trained for "
-                            + (numbers
-                                    ? "numbers"
-                                    : (problem == ProblemType.MULTI_LABEL_CLASSIFICATION
-                                                    ? "several labels a text, "
-                                                    : task.word() + " of ")
-                                            + some(known))
-                            + ": leave --problem-type out, or train a new adapter");
-        }
+        ProblemType problem = headed ? found.problem(task, known, learnt.problem) : usual.problem();
         return new TrainingStart(found, new LearntTask(task, known, problem), adapter);
     }
 
@@ -103,21 +85,16 @@ record TrainingStart(
         List<String> known = aim.modelLabels();
         Labels learnt = classes.labels();
         if (classes.anew() || learnt.size() != known.size()) {
-            throw new ConfigException("the adapter " + adapter.directory() + " tells " + some(known)
-                    + " apart, and the data has " + some(learnt.names())
+            throw new ConfigException("the adapter " + adapter.directory() + " tells " + LearntClasses.some(known)
+                    + " apart, and the data has " + LearntClasses.some(learnt.names())
                     + ": a run that goes on from an adapter has its labels; name them as it does, or train a new adapter,"
                     + " without --adapter");
         }
         if (known.equals(Models.unnamedLabels(known.size())) && !known.equals(learnt.names())) {
             err.println("loft: the adapter's " + known.size()
                     + " classes have no names, and are taken for the data's in this" + " order: "
-                    + some(learnt.names()));
+                    + LearntClasses.some(learnt.names()));
         }
-    }
-
-    private static String some(List<String> labels) {
-        return labels.stream().limit(SHOWN).map(name -> '"' + name + '"').collect(Collectors.joining(", "))
-                + (labels.size() > SHOWN ? ", … (" + labels.size() + ")" : "");
     }
 
     /**

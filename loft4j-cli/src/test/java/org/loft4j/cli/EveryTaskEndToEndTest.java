@@ -67,6 +67,13 @@ class EveryTaskEndToEndTest {
                 "loft: the model was trained on pairs of texts, and single ones are asked: give the second by --text-pair,"
                         + " or by rows that have both (text_pair, or --text-pair-column)\n",
                 alone.err());
+        Captured halves =
+                Captured.loft(arguments(adapter(run), "eval", "--data", rows.toString(), "--text-column", "second"));
+        assertEquals(0, halves.status(), halves.err());
+        assertEquals(
+                "loft: the model was trained on pairs of texts, and the rows have single ones: name the column of the second"
+                        + " (--text-pair-column)\n",
+                halves.err());
         Captured written =
                 Captured.loft(arguments(columns, "generate", "--model", STORIES.toString(), "--data", rows.toString()));
         assertTrue(

@@ -9,10 +9,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.infer.Labeler;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -43,6 +46,70 @@ class PeftClassifierTest {
         Captured writes = Captured.loft("generate", "--model", base, "--adapter", adapter.toString(), "--text", "ball");
         assertEquals(1, writes.status());
         assertTrue(writes.err().contains(adapter + ": is for sequence-classification"), writes.err());
+    }
+
+    /** PEFT's files do not say whether the classes exclude each other, nor does a config.json without problem_type. */
+    @Test
+    void whetherATextHasSeveralLabelsIsAsked() throws IOException {
+        String layer = "model.layers.0.self_attn.q_proj";
+        Path adapter = adapter("SEQ_CLS", layer, 64, Map.of("score.weight", new long[] {2, 64}));
+        String base = Fixtures.of("stories260K").toString();
+        String[] several = {"--problem-type", "multi_label_classification"};
+        List<String> used = List.of("--model", base, "--adapter", adapter.toString());
+        List<String> asked = with("predict", used, "--text", "ball");
+        assertEquals("LABEL_0\t0.500\tball\n", told(asked));
+        assertEquals("\t\tball\n", told(asked, several));
+        assertEquals("LABEL_0,LABEL_1\t0.500,0.500\tball\n", told(asked, "--threshold", "0.4", several[0], several[1]));
+        Captured idle = call(asked, "--threshold", "0.4");
+        assertEquals(2, idle.status(), idle.err());
+        assertTrue(idle.err().contains("--threshold is for models of several labels a text"), idle.err());
+        assertEquals(2, call(asked, "--threshold", "1").status());
+        Captured number = call(asked, "--problem-type", "regression");
+        assertEquals(2, number.status(), number.err());
+        assertTrue(
+                number.err().contains("was trained for sequence-classification of \"LABEL_0\", \"LABEL_1\""),
+                number.err());
+        Path rows = Files.writeString(directory.resolve("rows.csv"), "text,red,blue\nball,1,0\nsky,0,1\n");
+        List<String> judged = with("eval", used, "--data", rows.toString(), "--label-columns", "red,blue", "--json");
+        JsonNode scores = JSON.readTree(told(judged, several));
+        assertEquals(0.5, scores.get("macro_roc_auc").asDouble(), 0, scores.toString());
+        assertEquals("LABEL_0", scores.at("/classes/0/label").asText(), scores.toString());
+
+        Path merged = directory.resolve("several");
+        told(with("merge", used, "--output", merged.toString()), several);
+        JsonNode config = JSON.readTree(merged.resolve("config.json").toFile());
+        assertEquals("multi_label_classification", config.get("problem_type").asText());
+        List<String> ofMerged = List.of("predict", "--model", merged.toString(), "--text", "ball");
+        Captured contradicted = call(ofMerged, "--problem-type", "single_label_classification");
+        assertEquals(2, contradicted.status(), contradicted.err());
+        assertTrue(
+                contradicted.err().contains("and the model " + merged + " was trained for several labels a text"),
+                contradicted.err());
+        Files.writeString(
+                merged.resolve("config.json"),
+                Files.readString(merged.resolve("config.json")).replaceFirst("\"problem_type\" *: *\"[a-z_]+\",", ""));
+        assertEquals("LABEL_0\t0.500\tball\n", told(ofMerged));
+        assertEquals("\t\tball\n", told(ofMerged, several));
+
+        try (Labeler labeler = Labeler.open(Path.of(base), adapter, DeviceSpec.CPU, null)) {
+            assertEquals(List.of(0.5, 0.5), labeler.label("ball").probabilities());
+        }
+    }
+
+    private static List<String> with(String verb, List<String> used, String... more) {
+        return Stream.of(Stream.of(verb), used.stream(), Stream.of(more))
+                .flatMap(words -> words)
+                .toList();
+    }
+
+    private static Captured call(List<String> call, String... more) {
+        return Captured.loft(Stream.concat(call.stream(), Stream.of(more)).toArray(String[]::new));
+    }
+
+    private static String told(List<String> call, String... more) {
+        Captured captured = call(call, more);
+        assertEquals(0, captured.status(), captured.err());
+        return captured.out().replace("\r", "");
     }
 
     @Test

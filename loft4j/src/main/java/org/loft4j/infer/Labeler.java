@@ -8,6 +8,7 @@ import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.data.TextPair;
 import org.loft4j.infer.TextLabeler.LabelSet;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -46,7 +47,8 @@ public final class Labeler implements AutoCloseable {
 
     /**
      * Opens a model of several labels a text; labels, pooling and length are those of its training ({@code loft_task.json}), else
-     * those of the model's config.json, and no text is longer than its tokenizer states ({@code model_max_length}).
+     * those of the model's config.json, and no text is longer than its tokenizer states ({@code model_max_length}). Of an adapter
+     * without that file, as PEFT leaves it, nothing says whether a text has several labels: it is taken for one where it has.
      *
      * @param modelDirectory the base model, or a model that was trained in full
      * @param adapterDirectory the adapter on it; null for none
@@ -61,7 +63,8 @@ public final class Labeler implements AutoCloseable {
     }
 
     private static Labeler open(OpenModel.Place place, DeviceSpec device, @Nullable Dtype dtype) throws IOException {
-        return OpenModel.open(place, Task.SEQUENCE_CLASSIFICATION, device, dtype)
+        ModelOptions several = ModelOptions.of(Task.SEQUENCE_CLASSIFICATION).withMultiLabel(true);
+        return OpenModel.open(place, several.withDevice(device).withDtype(dtype))
                 .into(Labeler::new);
     }
 

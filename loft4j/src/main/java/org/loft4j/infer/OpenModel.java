@@ -98,7 +98,8 @@ record OpenModel(
     }
 
     /**
-     * As the options say, but with labels and pooling of the training, and in full what the adapter brings in full.
+     * As the options say, but with labels and pooling of the training, and in full what the adapter brings in full. That a text may
+     * have several labels counts where an adapter has nothing beside it that tells.
      *
      * @throws ConfigException if it was trained for another task, or is to classify and was not trained to
      */
@@ -117,14 +118,17 @@ record OpenModel(
                             .toList());
         }
         if (file != null) {
-            options = options.withLabels(file.labels()).withMultiLabel(file.multiLabel());
+            options = options.withMultiLabel(file.multiLabel()).withLabels(file.labels());
             options = file.pooling() == null ? options : options.withPooling(file.pooling());
         } else if (place.adapter() != null) {
             List<String> labels = HeadLabels.of(place.model(), place.adapter(), task);
-            // PEFT's own files do not say it, but those of the model
-            boolean several =
-                    task == Task.SEQUENCE_CLASSIFICATION && labels.size() != 1 && Models.isMultiLabel(place.model());
-            options = options.withLabels(labels).withMultiLabel(several);
+            // PEFT's own files do not say it: who opens it may, else those of the model do
+            boolean several = task == Task.SEQUENCE_CLASSIFICATION
+                    && labels.size() != 1
+                    && (wanted.multiLabel() || Models.isMultiLabel(place.model()));
+            options = options.withMultiLabel(several).withLabels(labels);
+        } else {
+            options = options.withMultiLabel(false);
         }
         Tokenizer tokenizer =
                 task == Task.IMAGE_CLASSIFICATION ? null : AdaptersTokenizer.open(place.model(), place.adapter());

@@ -14,6 +14,7 @@ import org.loft4j.tensor.Tensors;
 public final class TextLabeler {
     private final Model model;
     private final TextLogits logits;
+    private final double leastLogit;
 
     /**
      * The model in evaluation mode and the tokenizer stay the caller's.
@@ -23,19 +24,32 @@ public final class TextLabeler {
      * @throws ConfigException if a text has one label of the model, or none of it is a label
      */
     public TextLabeler(Model model, Tokenizer tokenizer, int maxLength, int batchSize) {
+        this(model, tokenizer, maxLength, batchSize, 0.5);
+    }
+
+    /**
+     * The same with a threshold.
+     *
+     * @param threshold probability above which a label is told, in (0, 1)
+     */
+    public TextLabeler(Model model, Tokenizer tokenizer, int maxLength, int batchSize, double threshold) {
+        if (!(threshold > 0 && threshold < 1)) {
+            throw new ConfigException("threshold must lie in (0, 1), got " + threshold);
+        }
         if (!model.isMultiLabel()) {
             throw new ConfigException("several labels a text need a model that was trained for them (problem_type"
                     + " multi_label_classification), got task " + model.task().word() + " with "
                     + model.description().labels().size() + " labels of which a text has one");
         }
         this.model = model;
+        this.leastLogit = Math.log(threshold / (1 - threshold));
         this.logits = new TextLogits(model, tokenizer, maxLength, batchSize);
     }
 
     /**
      * What the model holds of one text.
      *
-     * @param labels those whose probability is above one half, the likeliest first; empty for none
+     * @param labels those whose probability is above the threshold, one half by default, the likeliest first; empty for none
      * @param indices of these among the model's labels
      * @param probabilities of all labels, each by itself, in the order of the model's labels
      */
@@ -89,7 +103,7 @@ public final class TextLabeler {
                 double logit = all[from + k];
                 FiniteLogits.require(logit, model.description());
                 probabilities.add(1 / (1 + Math.exp(-logit)));
-                if (logit > 0) {
+                if (logit > leastLogit) {
                     told.add(k);
                 }
             }

@@ -292,6 +292,11 @@ public final class Models {
                 && (problem == null || problem.equals("regression"));
     }
 
+    /** Whether config.json of a directory says what the labels of its model are ({@code problem_type}). */
+    public static boolean statesProblem(Path directory) throws IOException {
+        return ModelConfigFile.read(directory).json().findString("problem_type") != null;
+    }
+
     /**
      * Whether a text may have several of the labels of a directory's model, as Transformers has it where {@code problem_type} is
      * {@code multi_label_classification}.
