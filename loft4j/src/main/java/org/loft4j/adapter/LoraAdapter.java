@@ -28,7 +28,7 @@ import org.loft4j.tensor.Tensors;
  * <p>Modules that are trained in full ({@code modules_to_save}) live in the model's own weights while the adapter is
  * attached, and are exchanged for the model's values when it is detached, bit for bit in both directions.
  *
- * <p>The adapter owns its tensors. The model must outlive it.
+ * <p>The adapter owns its tensors. It needs the model for everything but {@link #close}.
  */
 public final class LoraAdapter implements AutoCloseable {
     private final Model model;
@@ -322,13 +322,13 @@ public final class LoraAdapter implements AutoCloseable {
         exchanged.asMap().keySet().forEach(name -> model.weights().get(name).set_requires_grad(true));
     }
 
-    /** Frees the adapter and gives the model back as it was; a merged model stays merged. */
+    /** Frees the adapter and gives the model back as it was, unless it has been closed; a merged model stays merged. */
     @Override
     public void close() {
         if (state == State.CLOSED) {
             return;
         }
-        if (state == State.ATTACHED) {
+        if (state == State.ATTACHED && !model.weights().areClosed()) {
             detach();
         }
         layers.values().stream()

@@ -18,6 +18,7 @@ public final class Weights implements AutoCloseable {
     private final Set<String> created = new LinkedHashSet<>();
     private boolean fromScratch;
     private final Map<String, String> spellings = new LinkedHashMap<>();
+    private boolean closed;
 
     /** Keeps the tensor under the name; a tensor that had the name is freed. */
     public Tensor put(String name, Tensor tensor) {
@@ -138,8 +139,14 @@ public final class Weights implements AutoCloseable {
                 + quantized.values().stream().mapToLong(QuantizedWeight::bytes).sum();
     }
 
+    /** Whether they have been freed: the model has been closed. */
+    public boolean areClosed() {
+        return closed;
+    }
+
     @Override
     public void close() {
+        closed = true;
         tensors.values().forEach(Tensor::close);
         tensors.clear();
         quantized.values().forEach(QuantizedWeight::close);

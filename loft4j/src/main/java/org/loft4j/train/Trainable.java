@@ -33,7 +33,10 @@ import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeHeap;
 import org.loft4j.tensor.NativeScope;
 
-/** The part of a model that a run trains, with the optimizers that move it. The model must outlive it. */
+/**
+ * The part of a model that a run trains, with the optimizers that move it. A model has one at a time: a second adapter would be
+ * attached in place of the first. It needs the model for everything but {@link #close}.
+ */
 public final class Trainable implements AutoCloseable {
     static final String OPTIMIZER = "optimizer.safetensors";
 
@@ -42,7 +45,7 @@ public final class Trainable implements AutoCloseable {
     private final OptimizerGroups optimizer;
     private final long elements;
     private final LaneGradients gradients;
-    private final NativeHeap.Training heap;
+    private final InTraining training;
     /** Of a model that is trained in full, as it was at the start; null beside an adapter. */
     private final @Nullable TrainedConfig trainedConfig;
 
@@ -51,9 +54,9 @@ public final class Trainable implements AutoCloseable {
             @Nullable LoraAdapter adapter,
             OptimizerGroups optimizer,
             long elements,
-            NativeHeap.Training heap,
+            InTraining training,
             @Nullable TrainedConfig trainedConfig) {
-        this.heap = heap;
+        this.training = training;
         this.trainedConfig = trainedConfig;
         this.model = model;
         this.adapter = adapter;
@@ -85,6 +88,7 @@ public final class Trainable implements AutoCloseable {
      *     use_dora}
      * @throws ConfigException if the method needs an adapter's configuration and there is none, or if it cannot train the
      *     magnitudes that the configuration asks for
+     * @throws IllegalStateException if the model is being trained already
      */
     public static Trainable create(Model model, @Nullable LoraConfig lora, TrainConfig config) {
         if (config.method().usesAdapter() && lora == null) {
@@ -94,14 +98,14 @@ public final class Trainable implements AutoCloseable {
             throw new ConfigException("method " + config.method().word()
                     + " cannot train the magnitudes of use_dora: use method dora, or leave use_dora out");
         }
-        NativeHeap.Training heap = NativeHeap.layApart();
+        InTraining training = InTraining.of(model);
         // what adapter and optimizers keep leaves this scope; whatever else they touch on the way does not
         try (NativeScope scope = new NativeScope()) {
             return lora != null && config.method().usesAdapter()
-                    ? adapter(model, lora, config, heap)
-                    : full(model, config, heap);
+                    ? adapter(model, lora, config, training)
+                    : full(model, config, training);
         } catch (RuntimeException | Error e) {
-            heap.close();
+            training.close();
             throw e;
         }
     }
@@ -111,25 +115,26 @@ public final class Trainable implements AutoCloseable {
      *
      * @throws CheckpointException if a file of the adapter is faulty, or it does not fit the model
      * @throws ConfigException if the method cannot train it, or the model was opened for other classes
+     * @throws IllegalStateException if the model is being trained already
      */
     public static Trainable from(StartingAdapter start, Model model, TrainConfig config) throws IOException {
-        NativeHeap.Training heap = NativeHeap.layApart();
+        InTraining training = InTraining.of(model);
         try (NativeScope scope = new NativeScope()) {
-            return around(start.load(model, config.method()), model, config, heap);
+            return around(start.load(model, config.method()), model, config, training);
         } catch (IOException | RuntimeException | Error e) {
-            heap.close();
+            training.close();
             throw e;
         }
     }
 
-    private static Trainable adapter(Model model, LoraConfig lora, TrainConfig config, NativeHeap.Training heap) {
+    private static Trainable adapter(Model model, LoraConfig lora, TrainConfig config, InTraining training) {
         LoraConfig shaped = savingNewModules(model, lora)
                 .withDora(config.method() == Method.DORA)
                 .withRslora(lora.useRslora() || config.method() == Method.RSLORA);
-        return around(LoraAdapter.create(model, shaped, config.seed()), model, config, heap);
+        return around(LoraAdapter.create(model, shaped, config.seed()), model, config, training);
     }
 
-    private static Trainable around(LoraAdapter adapter, Model model, TrainConfig config, NativeHeap.Training heap) {
+    private static Trainable around(LoraAdapter adapter, Model model, TrainConfig config, InTraining training) {
         List<OptimizerGroups.Group> groups = new ArrayList<>();
         try {
             groups.addAll(FactorOptimizers.groups(adapter, config));
@@ -149,7 +154,7 @@ public final class Trainable implements AutoCloseable {
         }
         LossScale lossScale = model.description().dtype() == Dtype.F16 ? new LossScale() : null;
         return new Trainable(
-                model, adapter, new OptimizerGroups(groups, lossScale), adapter.trainableElements(), heap, null);
+                model, adapter, new OptimizerGroups(groups, lossScale), adapter.trainableElements(), training, null);
     }
 
     /** A module that the checkpoint lacked has random values: it has to be trained, and nobody could read it again. */
@@ -168,7 +173,7 @@ public final class Trainable implements AutoCloseable {
         return isOnTop || model.weights().created().contains(name);
     }
 
-    private static Trainable full(Model model, TrainConfig config, NativeHeap.Training heap) {
+    private static Trainable full(Model model, TrainConfig config, InTraining training) {
         if (!model.weights().quantized().isEmpty()) {
             throw new ConfigException("method full cannot train quantised weights;"
                     + " open the model without load_in, or train an adapter on it");
@@ -195,7 +200,7 @@ public final class Trainable implements AutoCloseable {
         addGroups(groups, "model", body, config, config.learningRate());
         addGroups(groups, "head", head, config, config.headLearningRate());
         return new Trainable(
-                model, null, new OptimizerGroups(groups), model.weights().elements(), heap, trainedConfig);
+                model, null, new OptimizerGroups(groups), model.weights().elements(), training, trainedConfig);
     }
 
     /** Two groups where there is a decay: vectors (biases and norms) are not pulled to zero. */
@@ -249,7 +254,7 @@ public final class Trainable implements AutoCloseable {
 
     /** The heap that the steps take place in. */
     NativeHeap.Training heap() {
-        return heap;
+        return training.heap();
     }
 
     /** Prepares what is random in a step, as a function of the seed and the step alone. */
@@ -356,14 +361,16 @@ public final class Trainable implements AutoCloseable {
 
     /**
      * Frees the optimizers and the adapter, and gives what is free back to the system; the weights of a fully trained model stay,
-     * without gradients.
+     * without gradients. The model may have been closed before.
      */
     @Override
     public void close() {
-        try (heap;
+        try (training;
                 NativeScope scope = new NativeScope()) {
             gradients.close();
-            optimizer.zeroGrad();
+            if (!model.weights().areClosed()) {
+                optimizer.zeroGrad();
+            }
             optimizer.close();
             if (adapter != null) {
                 adapter.close();

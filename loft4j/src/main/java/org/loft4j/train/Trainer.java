@@ -16,8 +16,12 @@ public final class Trainer {
     private final TrainConfig config;
     private final Schedule schedule;
 
-    /** @param totalSteps optimizer steps of the run, over which the learning rate takes its course */
+    /**
+     * @param totalSteps optimizer steps of the run, over which the learning rate takes its course
+     * @throws IllegalStateException if the model has been closed
+     */
     public Trainer(Model model, Trainable trainable, TrainConfig config, long totalSteps) {
+        InTraining.requireOpen(model);
         this.model = model;
         this.trainable = trainable;
         this.config = config;

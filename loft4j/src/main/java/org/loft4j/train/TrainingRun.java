@@ -100,6 +100,7 @@ public final class TrainingRun implements AutoCloseable {
      * @param lora the adapter, for a method that uses one
      * @throws ConfigException if the settings do not fit each other, the data or the directory
      * @throws CheckpointException if what an earlier process left cannot be used
+     * @throws IllegalStateException if another open run trains the model
      */
     public static TrainingRun open(
             Model model,
@@ -120,6 +121,7 @@ public final class TrainingRun implements AutoCloseable {
      * @param outputDirectory is another than the adapter's, and neither in that nor around it
      * @throws ConfigException if the settings do not fit each other, the adapter, the data or the directory
      * @throws CheckpointException if the adapter does not fit the model, or what an earlier process left cannot be used
+     * @throws IllegalStateException if another open run trains the model
      */
     public static TrainingRun openFrom(
             StartingAdapter start,
