@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.io.JsonObject;
 import org.loft4j.nn.Model;
 
 /** Tells of a run: to the metrics file, to TensorBoard, to the state's history, and to the listeners. */
@@ -20,6 +21,7 @@ final class RunRecorder implements AutoCloseable {
     private final RunLog log;
     private final RunAbout about;
     private final TensorBoardWriter board;
+    private boolean boardHasPending;
     private final @Nullable DiagnosticsLog diagnostics;
 
     RunRecorder(
@@ -37,10 +39,7 @@ final class RunRecorder implements AutoCloseable {
         this.listeners = listeners;
         this.images = model.imageShape() != null;
         this.diagnosticsEvery = DiagnosticsLog.every(config, plan.totalSteps());
-        this.log = RunLog.open(
-                directory.resolve(RunOutput.METRICS),
-                state.step(),
-                line -> state.evaluationPending() && line.keys().contains("eval_loss"));
+        this.log = RunLog.open(directory.resolve(RunOutput.METRICS), state.step(), this::isPending);
         DiagnosticsLog layers = null;
         try {
             layers = trainable.adapter() == null
@@ -56,6 +55,16 @@ final class RunRecorder implements AutoCloseable {
             throw e;
         }
         this.diagnostics = layers;
+    }
+
+    /**
+     * Whether a line of the metrics is that of the evaluation which is made again. TensorBoard has its scores too, and forgets nothing
+     * of this step but all of it.
+     */
+    private boolean isPending(JsonObject line) {
+        boolean pending = state.evaluationPending() && line.keys().contains("eval_loss");
+        boardHasPending |= pending;
+        return pending;
     }
 
     /**
@@ -119,9 +128,12 @@ final class RunRecorder implements AutoCloseable {
         evaluation.values().forEach((name, value) -> entry.put("eval_" + name, value));
         entry.put("eval_seconds", evaluation.seconds());
         write(entry);
-        for (Map.Entry<String, Double> score : evaluation.values().entrySet()) {
-            board.scalar("eval/" + score.getKey(), score.getValue(), state.step());
+        if (!boardHasPending) {
+            for (Map.Entry<String, Double> score : evaluation.values().entrySet()) {
+                board.scalar("eval/" + score.getKey(), score.getValue(), state.step());
+            }
         }
+        boardHasPending = false;
         listeners.forEach(listener -> listener.onEvaluation(state.step(), evaluation, best));
     }
 

@@ -84,6 +84,19 @@ class StopInEvaluationEndToEndTest {
         return 4L * lines.stream().filter(line -> line.contains("eval_loss")).count();
     }
 
+    /** The steps of all values that TensorBoard finds under a name. */
+    private List<Long> stepsOnBoard(String tag) throws IOException {
+        List<Long> steps = new ArrayList<>();
+        try (Stream<Path> files = Files.list(stopped.resolve(RunOutput.EVENTS))) {
+            for (Path file : files.toList()) {
+                TensorBoardWriterTest.read(file).stream()
+                        .filter(event -> event.tag.equals(tag))
+                        .forEach(event -> steps.add(event.step));
+            }
+        }
+        return steps.stream().sorted().toList();
+    }
+
     private void dieAt(long step) throws IOException {
         try (Model model = TinyRun.model();
                 TrainingRun run = open(model, new HeldOut(), CONFIG)) {
@@ -120,6 +133,7 @@ class StopInEvaluationEndToEndTest {
         try (Stream<Path> entries = Files.list(stopped)) {
             assertTrue(entries.noneMatch(path -> path.toString().contains("set-aside")), "none is written twice");
         }
+        assertEquals(List.of(4L, 8L, 12L, 16L, 20L, 24L), stepsOnBoard("eval/loss"), "TensorBoard shows each once");
     }
 
     @Test

@@ -57,7 +57,7 @@ class TensorBoardWriterTest {
         }
     }
 
-    private static final class Event {
+    static final class Event {
         double wallTime;
         long step;
         String version = "";
@@ -66,7 +66,7 @@ class TensorBoardWriterTest {
         float value;
     }
 
-    private static List<Event> read(Path file) throws IOException {
+    static List<Event> read(Path file) throws IOException {
         ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
         List<Event> events = new ArrayList<>();
         while (bytes.hasRemaining()) {
