@@ -137,15 +137,20 @@ final class DemoCommand implements Verb {
         try (Interruption interruption = new Interruption(demo::requestStop)) {
             List<DemoRun> runs = demo.run();
             if (common.json) {
-                out.println(Json.text(runs.stream().map(this::tree).toList()));
+                out.println(json(Objects.requireNonNull(settings).model(), runs));
             }
             return demo.isStopped() ? Interruption.STATUS : ExitCode.OK;
         }
     }
 
-    private Map<String, Object> tree(DemoRun run) {
-        Map<String, Object> tree = new LinkedHashMap<>();
-        tree.put("model", Objects.requireNonNull(settings).model().word());
+    static String json(DemoModel model, List<DemoRun> runs) throws IOException {
+        return Json.text(Objects.requireNonNull(
+                Json.finite(runs.stream().map(run -> tree(model, run)).toList())));
+    }
+
+    private static Map<String, @Nullable Object> tree(DemoModel model, DemoRun run) {
+        Map<String, @Nullable Object> tree = new LinkedHashMap<>();
+        tree.put("model", model.word());
         tree.put("method", run.method().word());
         tree.putAll(run.test().values());
         tree.put("test_sentences", run.test().count());
@@ -153,6 +158,8 @@ final class DemoCommand implements Verb {
         tree.put("learning_rate", run.learningRate());
         tree.put("seconds", run.seconds());
         tree.put("peak_resident_bytes", run.peakBytes());
+        tree.put("skipped_steps", run.skipped());
+        tree.put("failure", run.failure());
         return tree;
     }
 }

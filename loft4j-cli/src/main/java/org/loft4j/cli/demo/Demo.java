@@ -104,6 +104,7 @@ public final class Demo {
         say("");
         out.print(DemoTable.text(runs));
         say(DemoTable.uncertainty(runs.get(0)));
+        DemoTable.notes(runs).forEach(this::say);
         say("");
         finish(assets, data, device, runs);
         return runs;
@@ -156,7 +157,9 @@ public final class Demo {
                     listener.accuracy(),
                     test,
                     listener.seconds(),
-                    result.peakResidentBytes());
+                    result.peakResidentBytes(),
+                    result.skippedSteps(),
+                    result.divergence() == null ? null : result.divergence().what());
         }
     }
 
@@ -165,7 +168,10 @@ public final class Demo {
     }
 
     private void finish(DemoAssets assets, DemoData data, DeviceSpec device, List<DemoRun> runs) throws IOException {
-        List<String> commands = NextCommands.of(assets, settings);
+        List<DemoRun> whole = runs.stream().filter(run -> run.failure() == null).toList();
+        List<String> commands = whole.isEmpty()
+                ? List.of()
+                : NextCommands.of(assets, settings, whole.get(0).method());
         byte[] chart = LearningCurves.figure(runs).draw(this::say);
         if (chart != null) {
             AtomicFiles.write(settings.output().resolve("curves.png"), chart);
@@ -174,19 +180,24 @@ public final class Demo {
         Path report = settings.output().resolve("report.html");
         Files.writeString(report, DemoReport.html(about(runs), runs, described(data, device), chart, commands));
         say("Report           " + report);
-        for (DemoRun run : runs) {
+        for (DemoRun run : whole) {
             say(String.format(
                     "%-16s %s",
                     run.method().usesAdapter() ? "Adapter" : "Model",
                     output(run.method()) + (run.method().usesAdapter() ? "  (PEFT's format)" : "")));
         }
-        say("");
-        say("Next:");
-        commands.forEach(command -> say("  " + command));
+        if (!commands.isEmpty()) {
+            say("");
+            say("Next:");
+            commands.forEach(command -> say("  " + command));
+        }
     }
 
     private List<String> about(List<DemoRun> runs) {
-        return List.of(TASK, "Model: " + settings.model().about() + DATA, JUDGED, DemoTable.uncertainty(runs.get(0)));
+        List<String> about = new ArrayList<>(
+                List.of(TASK, "Model: " + settings.model().about() + DATA, JUDGED, DemoTable.uncertainty(runs.get(0))));
+        about.addAll(DemoTable.notes(runs));
+        return about;
     }
 
     private Map<String, String> described(DemoData data, DeviceSpec device) {

@@ -15,7 +15,7 @@ final class DemoReport {
      * @param about sentences on what was done
      * @param settings what was run, by name
      * @param chart the learning curves as PNG; null where they could not be drawn
-     * @param commands what to do next, ready to paste
+     * @param commands what to do next, ready to paste; none where no run came to its end
      */
     static String html(
             List<String> about,
@@ -33,10 +33,10 @@ final class DemoReport {
         } else {
             page.paragraph("This Java could not draw the curves; their numbers are in metrics.jsonl of each run.");
         }
-        return page.heading("What was run")
-                .settings(settings)
-                .heading("Next")
-                .lines(commands)
-                .html();
+        page.heading("What was run").settings(settings);
+        if (!commands.isEmpty()) {
+            page.heading("Next").lines(commands);
+        }
+        return page.html();
     }
 }

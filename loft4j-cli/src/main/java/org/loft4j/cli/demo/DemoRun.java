@@ -1,5 +1,6 @@
 package org.loft4j.cli.demo;
 
+import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.Curve;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Method;
@@ -15,6 +16,8 @@ import org.loft4j.train.Method;
  * @param test result on the test sentences, after the last step
  * @param seconds of training, without the evaluations
  * @param peakBytes largest resident memory of the process after a step
+ * @param skipped steps that moved nothing, for their gradient was not finite
+ * @param failure why it was given up, and left neither adapter nor model; null where it came to its end
  */
 public record DemoRun(
         Method method,
@@ -24,7 +27,9 @@ public record DemoRun(
         Curve accuracy,
         Evaluation test,
         double seconds,
-        long peakBytes) {
+        long peakBytes,
+        long skipped,
+        @Nullable String failure) {
     /** The method's name as papers write it. */
     String title() {
         return title(method);

@@ -1,5 +1,6 @@
 package org.loft4j.cli.demo;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
@@ -39,6 +40,23 @@ final class DemoTable {
         double points = 100 * Math.sqrt(accuracy * (1 - accuracy) / run.test().count());
         return number("One standard error of an accuracy is %.1f points here;", points)
                 + " another --seed moves it by about as much.";
+    }
+
+    /** What a reader must know of the runs that did not go well. */
+    static List<String> notes(List<DemoRun> runs) {
+        List<String> notes = new ArrayList<>();
+        for (DemoRun run : runs) {
+            if (run.failure() != null) {
+                notes.add(run.title() + " was given up, and is judged as it stood then: " + run.failure()
+                        + ". A lower --learning-rate may be what it takes.");
+            } else if (run.skipped() > 0) {
+                notes.add(
+                        run.title() + ": " + run.skipped()
+                                + (run.skipped() == 1 ? " step" : " steps")
+                                + " moved nothing, for the gradient was not finite. A lower --learning-rate may be what it takes.");
+            }
+        }
+        return notes;
     }
 
     private static double score(DemoRun run, String name) {

@@ -9,8 +9,8 @@ import org.loft4j.train.Method;
 final class NextCommands {
     private NextCommands() {}
 
-    static List<String> of(DemoAssets assets, DemoSettings settings) {
-        Method method = settings.methods().get(0);
+    /** @param method whose run came to its end */
+    static List<String> of(DemoAssets assets, DemoSettings settings, Method method) {
         Path run = settings.output().resolve(method.word());
         String trained = method.usesAdapter()
                 ? " --model " + Pasted.quoted(assets.model()) + " --adapter " + Pasted.quoted(run)

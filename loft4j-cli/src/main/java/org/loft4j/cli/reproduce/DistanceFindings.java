@@ -275,6 +275,8 @@ final class DistanceFindings {
         tree.put("learning_rate", row.rate());
         tree.put("seed", row.seed());
         tree.put("test_score", Double.isFinite(row.score()) ? row.score() : null);
+        tree.put("failure", row.failure());
+        tree.put("skipped_steps", row.skipped());
         List<Map<String, Object>> steps = new ArrayList<>();
         row.bySteps().forEach((step, distance) -> steps.add(DistanceRecorder.tree(step, distance)));
         tree.put("distances", steps);

@@ -10,6 +10,7 @@ import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.compare.Trial;
 import org.loft4j.cli.compare.TrialResult;
 import org.loft4j.train.DistanceRecorder;
@@ -27,6 +28,8 @@ import org.loft4j.train.UpdateDistance;
  * @param rate peak learning rate of both runs
  * @param seed of the run
  * @param score of the test data, by the metric of the task; not a number where nothing was trained
+ * @param failure why the run could not be trained to its end; null if it was, and where none was made
+ * @param skipped steps that a gradient that is not finite made void; null where nobody knows, and where there are none
  * @param bySteps distances by step
  */
 record DistanceRow(
@@ -37,6 +40,8 @@ record DistanceRow(
         double rate,
         long seed,
         double score,
+        @Nullable String failure,
+        @Nullable Long skipped,
         SortedMap<Long, UpdateDistance> bySteps) {
     /** Of the rows that no run made: the best change there is of a rank. */
     private static final String BEST_NAME = "best";
@@ -57,6 +62,8 @@ record DistanceRow(
                 trial.rate(),
                 trial.seed(),
                 result.test(metric),
+                result.failure(),
+                result.skippedSteps(),
                 Files.exists(log) ? DistanceRecorder.read(log) : new TreeMap<>());
     }
 
@@ -81,7 +88,8 @@ record DistanceRow(
         }
         List<DistanceRow> rows = new ArrayList<>();
         for (int i = 0; i < ranks.size(); i++) {
-            rows.add(new DistanceRow(BEST_NAME, BEST, BEST, ranks.get(i), rate, seed, Double.NaN, byRank.get(i)));
+            rows.add(new DistanceRow(
+                    BEST_NAME, BEST, BEST, ranks.get(i), rate, seed, Double.NaN, null, null, byRank.get(i)));
         }
         return rows;
     }

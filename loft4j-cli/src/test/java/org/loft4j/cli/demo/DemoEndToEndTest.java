@@ -86,6 +86,28 @@ class DemoEndToEndTest {
         assertTrue(said.contains("--adapter \"" + output.resolve("loft")), said);
     }
 
+    /** What is told of the others stays, and nothing is offered that is not there. */
+    @Test
+    void aRunThatWasGivenUpSaysSo() throws Exception {
+        Path cache = dir.resolve("cache");
+        model(Files.createDirectories(cache.resolve("models/all-minilm-l6-v2-2")));
+        LanguageToolPairs.write(Files.createDirectories(cache.resolve("data/languagetool-en-6.6-pairs-1")), pairs());
+        Path output = dir.resolve("out");
+        DemoSettings settings =
+                new DemoSettings(DemoModel.MINILM, List.of(Method.LORA), 2, 1e30, 2, false, 1, "cpu", cache, output);
+        StringWriter text = new StringWriter();
+        List<DemoRun> runs = new Demo(settings, new PrintWriter(text), () -> new TrainListener() {}).run();
+        assertEquals(1, runs.size());
+        String failure = String.valueOf(runs.get(0).failure());
+        assertTrue(failure.matches("no step since step [0-9] had a finite loss and finite gradients"), failure);
+        assertTrue(runs.get(0).skipped() >= 100, runs.toString());
+        String said = text.toString();
+        assertTrue(said.contains("LoRA was given up, and is judged as it stood then: " + failure + ". "), said);
+        assertFalse(said.contains("Adapter ") || said.contains("Next:"), said);
+        assertFalse(Files.exists(output.resolve("lora/adapter_model.safetensors")));
+        assertTrue(Files.readString(output.resolve("report.html")).contains("LoRA was given up"));
+    }
+
     @Test
     void aStopEndsTheRunInProgressAndStartsNoOther() throws Exception {
         Path cache = dir.resolve("cache");

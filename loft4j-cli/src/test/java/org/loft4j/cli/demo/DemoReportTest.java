@@ -65,6 +65,7 @@ class DemoReportTest {
         String bare = DemoReport.html(List.of(), RUNS, Map.of(), null, List.of());
         assertFalse(bare.contains("<img"));
         assertTrue(bare.contains("metrics.jsonl"));
+        assertFalse(bare.contains("Next"), "nothing to do next");
     }
 
     private static DemoRun run(Method method, double learningRate, double accuracy) {
@@ -77,7 +78,7 @@ class DemoReportTest {
             scores.add(step, accuracy - 0.1 + 0.001 * step);
         }
         Evaluation test = new Evaluation(0.5523, Map.of("accuracy", accuracy, "macro_f1", accuracy - 0.01), 1512, 2);
-        return new DemoRun(method, learningRate, 12345, loss, scores, test, 61.25, 912_345_678);
+        return new DemoRun(method, learningRate, 12345, loss, scores, test, 61.25, 912_345_678, 0, null);
     }
 
     private static int pixels(BufferedImage picture, int color) {

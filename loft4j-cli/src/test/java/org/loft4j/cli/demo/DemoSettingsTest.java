@@ -102,7 +102,7 @@ class DemoSettingsTest {
     @Test
     void theNextCommandsCanBePasted() {
         DemoAssets assets = new DemoAssets(Path.of("cache", "model"), Path.of("my cache", "data"));
-        List<String> commands = NextCommands.of(assets, settings(false, null));
+        List<String> commands = NextCommands.of(assets, settings(false, null), Method.LOFT);
         assertEquals(3, commands.size());
         assertTrue(
                 commands.get(0)

@@ -15,6 +15,7 @@ import org.loft4j.cli.compare.Contender;
 import org.loft4j.cli.compare.Trial;
 import org.loft4j.cli.compare.TrialResult;
 import org.loft4j.cli.report.Curve;
+import org.loft4j.io.Json;
 import org.loft4j.train.UpdateDistance;
 
 class DistanceFindingsTest {
@@ -26,7 +27,8 @@ class DistanceFindingsTest {
                     new UpdateDistance.Layer("model.0.query", errors[i] * errors[i], 1 - errors[i], 1, 1);
             bySteps.put(10L * (i + 1), new UpdateDistance(List.of(layer)));
         }
-        return new DistanceRow(method, method, method, 4, 1e-3, seed, score, bySteps);
+        String failure = Double.isNaN(score) ? "not finite" : null;
+        return new DistanceRow(method, method, method, 4, 1e-3, seed, score, failure, 3L, bySteps);
     }
 
     private static Findings of(DistanceRow... rows) {
@@ -96,6 +98,14 @@ class DistanceFindingsTest {
                         "Steps that moved nothing, for their gradient was not finite: full fine-tuning, learning rate 1e-3,"
                                 + " seed 0 (2)."),
                 findings.notes());
+    }
+
+    @Test
+    void theNumbersSayWhatFailed() throws IOException {
+        Findings findings = of(row("loft", 0, Double.NaN, 0.9), row("lora", 0, 0.5, 0.9));
+        String results = Json.text(findings.values());
+        assertTrue(results.contains("\"test_score\":null,\"failure\":\"not finite\",\"skipped_steps\":3"), results);
+        assertTrue(results.contains("\"test_score\":0.5,\"failure\":null,\"skipped_steps\":3"), results);
     }
 
     @Test
