@@ -139,22 +139,11 @@ public final class Lanes {
 
     /** What it ended in, or null. An interrupt waits: the lane uses tensors that the caller is about to free. */
     private static @Nullable Throwable await(Future<?> lane) {
-        boolean interrupted = false;
         try {
-            while (true) {
-                try {
-                    lane.get();
-                    return null;
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                } catch (ExecutionException e) {
-                    return e.getCause();
-                }
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+            Uninterrupted.await(lane::get);
+            return null;
+        } catch (ExecutionException e) {
+            return e.getCause();
         }
     }
 }

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Model;
+import org.loft4j.tensor.Uninterrupted;
 
 /**
  * Saves a run as it goes: copies what a checkpoint holds, and has a thread of its own write the copy while training goes on. One
@@ -206,22 +207,11 @@ final class RunSaver implements AutoCloseable {
             return null;
         }
         inFlight = null;
-        boolean interrupted = false;
         try {
-            while (true) {
-                try {
-                    return writing.get();
-                } catch (InterruptedException e) {
-                    // a checkpoint that is nearly there is worth the wait
-                    interrupted = true;
-                }
-            }
+            // a checkpoint that is nearly there is worth the wait
+            return Uninterrupted.await(writing::get);
         } catch (ExecutionException e) {
             throw unwrapped(e);
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
         }
     }
 

@@ -11,6 +11,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.BatchSource;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.tensor.Uninterrupted;
 
 /**
  * The micro-batches of each step. While one step trains, a thread makes those of the next, and no more than those: it reads, tokenizes
@@ -69,15 +70,8 @@ final class StepBatches implements AutoCloseable {
 
     /** An interrupt waits: the step that has begun is finished, so that the run can be saved behind it. */
     private static List<MiniBatch> await(Future<List<MiniBatch>> batches) throws IOException {
-        boolean interrupted = false;
         try {
-            while (true) {
-                try {
-                    return batches.get();
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
+            return Uninterrupted.await(batches::get);
         } catch (ExecutionException e) {
             Throwable cause = e.getCause();
             if (cause instanceof IOException fault) {
@@ -88,10 +82,6 @@ final class StepBatches implements AutoCloseable {
                 throw fault;
             }
             throw new IllegalStateException(cause);
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
         }
     }
 
@@ -109,19 +99,6 @@ final class StepBatches implements AutoCloseable {
     /** An interrupt waits: what the thread reads with is about to be closed. */
     private boolean hasEnded() {
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
-        boolean interrupted = false;
-        try {
-            while (true) {
-                try {
-                    return background.awaitTermination(end - System.nanoTime(), TimeUnit.NANOSECONDS);
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
+        return Uninterrupted.await(() -> background.awaitTermination(end - System.nanoTime(), TimeUnit.NANOSECONDS));
     }
 }
