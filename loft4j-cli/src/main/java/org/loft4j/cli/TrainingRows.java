@@ -176,6 +176,13 @@ record TrainingRows(
         return learnt.task();
     }
 
+    /** Those to learn from, and those held out: a single conversation among them needs a chat template. */
+    List<Row> all() {
+        List<Row> all = new ArrayList<>(train);
+        all.addAll(eval == null ? List.of() : eval);
+        return all;
+    }
+
     /** The names of the model's outputs; none of a language model. */
     List<String> labelNames() {
         return learnt.regression()

@@ -137,6 +137,24 @@ class StreamingEndToEndTest {
         assertFalse(resumed.err().contains("tokenizing each row"), resumed.err());
     }
 
+    /** Beside a prompt as a text one as messages, as of files that were put together: it needs the template however late it comes. */
+    @Test
+    void theFirstConversationMayBeFarBehindTheFirstRows() throws Exception {
+        Path template =
+                Files.writeString(folder.resolve("chat.jinja"), "{% for m in messages %}{{ m.content }}{% endfor %}");
+        String text = "{\"prompt\": \"Once upon a time\", \"completion\": \" there was\"}\n";
+        String turns = "{\"prompt\": [{\"role\": \"user\", \"content\": \"Once upon a time\"}],"
+                + " \"completion\": [{\"role\": \"assistant\", \"content\": \" there was\"}]}\n";
+        Path rows = Files.writeString(folder.resolve("prompts.jsonl"), text.repeat(120) + turns);
+        String[] more = {"--chat-template", template.toString(), "--max-steps", "1"};
+        Captured call = train(rows, more);
+        assertEquals(0, call.status(), call.err());
+        Path learnt = Files.writeString(folder.resolve("learnt.jsonl"), text.repeat(12));
+        Path held = Files.writeString(folder.resolve("held.jsonl"), text + turns);
+        Captured evaluated = train(learnt, with(more, "--overwrite", "--eval-data", held.toString()));
+        assertEquals(0, evaluated.status(), evaluated.err());
+    }
+
     /** As where tokens were added to a tokenizer, and the embedding was not enlarged for them. */
     @Test
     void aTokenWithoutAVectorIsToldBeforeTheTraining() throws Exception {

@@ -19,7 +19,8 @@ import org.loft4j.DataException;
  * @param characters of all their texts
  * @param checksum of all that they say
  * @param labels of those to learn from, if they have labels or tags and these are no numbers to be learnt as such
- * @param first the first of them, a hundred at most
+ * @param first the first of them, a hundred at most, and the first conversation where none of these is one: rows of prompts may be
+ *     either, and conversations need a chat template
  * @param heldOut rows that are not learnt from
  */
 public record RowScan(
@@ -60,6 +61,7 @@ public record RowScan(
         TreeSet<String> labels = new TreeSet<>();
         List<Row> first = new ArrayList<>();
         List<Row> held = new ArrayList<>();
+        boolean conversed = false;
         try (RowCursor cursor = source.open()) {
             for (Row row = cursor.next(); row != null; row = cursor.next()) {
                 if (heldOut.test(row)) {
@@ -72,7 +74,9 @@ public record RowScan(
                 if (labelled) {
                     addLabels(labels, row);
                 }
-                if (first.size() < FIRST) {
+                boolean newKind = row instanceof Conversation && !conversed;
+                conversed |= newKind;
+                if (newKind || first.size() < FIRST) {
                     first.add(row);
                 }
             }
