@@ -14,7 +14,7 @@ if not exist "%TARGET%\loft.stamp" goto build
 if not defined OMP_WAIT_POLICY set "OMP_WAIT_POLICY=passive"
 rem The class path is longer than a line of cmd may be: Java reads it from a file of arguments, in the system's own code page.
 powershell -NoProfile -Command "$t = $env:TARGET; $c = (Get-Content -Raw -Encoding UTF8 -LiteralPath ($t + '\classpath')).Trim(); Set-Content -Encoding Default -LiteralPath ($t + '\loft.args') ('-cp \"' + ($t + '\loft4j-cli.jar;' + $c).Replace('\','\\') + '\"')"
-"%JAVA%" "@%TARGET%\loft.args" -XX:+UseSerialGC -Xmn16m -XX:TieredStopAtLevel=1 -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djava.awt.headless=true -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.nopointergc=true -Dorg.bytedeco.javacpp.platform.extension= %LOFT_JAVA_OPTS% org.loft4j.cli.Loft %*
+"%JAVA%" "@%TARGET%\loft.args" --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC -Xmn16m -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xlog:disable -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djava.awt.headless=true -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.nopointergc=true -Dorg.bytedeco.javacpp.platform.extension= %LOFT_JAVA_OPTS% "-Dloft.command=%~0" org.loft4j.cli.Loft %*
 exit /b %ERRORLEVEL%
 
 rem Not in blocks of brackets, which a bracket in the path of the checkout would close.

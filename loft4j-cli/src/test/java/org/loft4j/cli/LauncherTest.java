@@ -327,6 +327,29 @@ class LauncherTest {
         assertEquals(script.lines().count(), script.split("\r\n").length, "line ends of Windows");
     }
 
+    /** What does not depend on the terminal or on what was built. */
+    @Test
+    void theOneForWindowsGivesJavaTheSameOptions() throws IOException {
+        String windows = Files.readString(Path.of("../loft.cmd"));
+        String unix = Files.readString(Path.of("../loft"));
+        List<String> options = new ArrayList<>(
+                List.of("-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED", "\"-Dloft.command=%~0\""));
+        int at = unix.indexOf("exec \"$java\"");
+        for (String word : unix.substring(at, unix.indexOf("$extension", at)).split("\\s+")) {
+            if (word.matches("-[XD].*")) {
+                options.add(word);
+            }
+        }
+        assertTrue(options.size() > 10, options.toString());
+        List<String> line = List.of(windows.lines()
+                .filter(words -> words.contains("org.loft4j.cli.Loft"))
+                .findFirst()
+                .orElseThrow()
+                .split(" "));
+        options.removeAll(line);
+        assertEquals(List.of(), options, "not in loft.cmd");
+    }
+
     @Test
     void aBuildThatFailsIsTriedAgain() throws Exception {
         call("first");
