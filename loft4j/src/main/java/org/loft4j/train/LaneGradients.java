@@ -24,7 +24,7 @@ import org.loft4j.tensor.Seeds;
 /**
  * The gradient of a batch. On the processor its rows are shared out over the {@link Lanes}. Autograd would add up what the
  * lanes find in the order in which they find it; so a hook hands each gradient to {@link LaneSums} in its place. Each lane
- * draws its random numbers for itself, so the result depends on the number of threads alone.
+ * draws its random numbers for itself, so the result depends on the number of threads alone, and on no training beside this one.
  */
 final class LaneGradients implements AutoCloseable {
     /** Elements of all lanes that may wait to be added in any case: 4 MB. */
@@ -41,6 +41,7 @@ final class LaneGradients implements AutoCloseable {
 
     private final Model model;
     private final List<Tensor> leaves;
+    private final boolean onProcessor;
     private final long mostLanes;
     private final long mostWaiting;
     private final List<Hook> hooks = new ArrayList<>();
@@ -52,7 +53,7 @@ final class LaneGradients implements AutoCloseable {
         this.leaves = List.copyOf(leaves);
         LongSummaryStatistics elements =
                 leaves.stream().mapToLong(Tensor::numel).summaryStatistics();
-        boolean onProcessor = model.description().device().kind() == DeviceSpec.Kind.CPU;
+        this.onProcessor = model.description().device().kind() == DeviceSpec.Kind.CPU;
         long most = Math.max(LITTLE, MOST_OF_LARGEST * model.weights().elements());
         // a lane adds up the head of a half type in float32 (nn.LanguageModelLoss)
         long numbers = model.description().dtype().isHalf() ? 2 : 1;
@@ -88,13 +89,15 @@ final class LaneGradients implements AutoCloseable {
     /**
      * Adds a batch's part of the mean's gradient to the gradients, and returns its part of the mean.
      *
-     * @param seed of the random numbers in the lanes
+     * @param seed of the random numbers on the processor; a device draws from libtorch's generator
      */
     double backward(BatchLoss objective, BatchTensors batch, long seed) {
         leaves.forEach(LaneGradients::widen);
         List<BatchTensors> parts = batch.split(lanes(batch.rows()), model);
         if (parts.size() == 1) {
-            return objective.backward(model, batch);
+            try (RandomStream random = onProcessor ? stream(seed, 0) : null) {
+                return objective.backward(model, batch);
+            }
         }
         for (int i = hooks.size(); i < leaves.size(); i++) {
             hooks.add(new Hook(i));
@@ -104,7 +107,7 @@ final class LaneGradients implements AutoCloseable {
             Lanes.run(parts.size(), i -> {
                 share.set(new Share(sums, i));
                 sums.begin();
-                try (RandomStream random = RandomStream.open(Seeds.derive(seed, "lane", i))) {
+                try (RandomStream random = stream(seed, i)) {
                     losses[i] = objective.backward(model, parts.get(i));
                 } catch (RuntimeException | Error e) {
                     sums.fail();
@@ -117,6 +120,10 @@ final class LaneGradients implements AutoCloseable {
             sums.deliver();
         }
         return Arrays.stream(losses).sum();
+    }
+
+    private static RandomStream stream(long seed, int lane) {
+        return RandomStream.open(Seeds.derive(seed, "lane", lane));
     }
 
     private int lanes(long rows) {

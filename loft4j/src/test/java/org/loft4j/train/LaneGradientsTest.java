@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -25,10 +26,12 @@ import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.data.PackedDataset;
+import org.loft4j.nn.Decoder;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Seeds;
 import org.loft4j.tensor.Tensors;
 import org.loft4j.tensor.Threads;
 
@@ -97,6 +100,30 @@ class LaneGradientsTest {
         for (int i = 0; i < expected.size(); i++) {
             for (int j = 0; j < expected.get(i).length; j++) {
                 assertEquals(expected.get(i)[j], actual.get(i)[j], 2e-6 * largest, "tensor " + i + " at " + j);
+            }
+        }
+    }
+
+    /** Libtorch's generator is the whole process's: another thread may seed it, or draw from it, at any moment. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3})
+    void whatIsDroppedIsNoOtherThreadsToChange(int threads) throws Exception {
+        TrainConfig config = TinyRun.config(Method.LORA).build();
+        List<MiniBatch> batches = padded(7);
+        List<double[]> alone = gradients(threads, 0.5, batches, config);
+        try (Model model = TinyRun.model()) {
+            Model disturbed = (Model) Proxy.newProxyInstance(
+                    Model.class.getClassLoader(),
+                    new Class<?>[] {Model.class, Decoder.class},
+                    (proxy, method, given) -> {
+                        if (method.getName().equals("hiddenStates")) {
+                            Seeds.manualSeed(System.nanoTime());
+                        }
+                        return method.invoke(model, given);
+                    });
+            List<double[]> beside = gradients(threads, disturbed, 0.5, batches, config);
+            for (int i = 0; i < alone.size(); i++) {
+                assertArrayEquals(alone.get(i), beside.get(i), "tensor " + i);
             }
         }
     }
