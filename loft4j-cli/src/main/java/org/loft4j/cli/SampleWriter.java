@@ -61,7 +61,7 @@ final class SampleWriter implements TrainListener, AutoCloseable {
         try {
             write(step);
         } catch (IOException e) {
-            throw new UncheckedIOException(FILE + " cannot be written: " + e.getMessage(), e);
+            throw new UncheckedIOException(e.getMessage(), e);
         }
     }
 

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.FileFault;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
@@ -21,9 +22,11 @@ import org.loft4j.io.JsonObject;
  * lines of steps that a checkpoint covers survive a resume, so that nothing is told twice.
  */
 public final class RunLog implements AutoCloseable {
+    private final Path file;
     private final FileChannel channel;
 
-    private RunLog(FileChannel channel) {
+    private RunLog(Path file, FileChannel channel) {
+        this.file = file;
         this.channel = channel;
     }
 
@@ -42,7 +45,7 @@ public final class RunLog implements AutoCloseable {
         try {
             channel.truncate(lastStep == 0 ? 0 : bytesUpTo(file, lastStep, pending));
             channel.position(channel.size());
-            return new RunLog(channel);
+            return new RunLog(file, channel);
         } catch (IOException e) {
             channel.close();
             throw e;
@@ -74,10 +77,18 @@ public final class RunLog implements AutoCloseable {
         }
     }
 
-    /** Appends one line. A number that is not finite is written as null, since JSON has no word for it. */
+    /**
+     * Appends one line. A number that is not finite is written as null, since JSON has no word for it.
+     *
+     * @throws CheckpointException if it cannot be written; some of it may be there, which {@link #open} cuts off
+     */
     public void append(Map<String, ?> entry) throws IOException {
         byte[] line = (Json.text(finite(entry)) + "\n").getBytes(StandardCharsets.UTF_8);
-        AtomicFiles.writeFully(channel, ByteBuffer.wrap(line));
+        try {
+            AtomicFiles.writeFully(channel, ByteBuffer.wrap(line));
+        } catch (IOException e) {
+            throw new CheckpointException(file, "cannot be written: " + FileFault.of(e), e);
+        }
     }
 
     static Map<String, Object> finite(Map<String, ?> entry) {

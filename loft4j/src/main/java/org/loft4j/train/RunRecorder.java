@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.io.JsonObject;
@@ -20,10 +21,12 @@ final class RunRecorder implements AutoCloseable {
     private final long diagnosticsEvery;
     private final RunLog log;
     private final RunAbout about;
+    private final Supplier<@Nullable Path> newest;
     private final TensorBoardWriter board;
     private boolean boardHasPending;
     private final @Nullable DiagnosticsLog diagnostics;
 
+    /** @param newest checkpoint that is complete on the disk */
     RunRecorder(
             Path directory,
             RunState state,
@@ -31,8 +34,10 @@ final class RunRecorder implements AutoCloseable {
             TrainConfig config,
             Model model,
             Trainable trainable,
-            List<TrainListener> listeners)
+            List<TrainListener> listeners,
+            Supplier<@Nullable Path> newest)
             throws IOException {
+        this.newest = newest;
         this.state = state;
         this.plan = plan;
         this.trainable = trainable;
@@ -100,12 +105,14 @@ final class RunRecorder implements AutoCloseable {
         entry.put("tokens_per_second", pace.tokensPerSecond());
         entry.put("memory_bytes", residentBytes);
         entry.put("seconds", seconds);
-        write(entry);
-        for (String key : List.of("loss", "grad_norm", "learning_rate", "tokens_per_second", "memory_bytes")) {
-            if (entry.get(key) instanceof Number number) {
-                board.scalar("train/" + key, number.doubleValue(), state.step());
+        telling(() -> {
+            write(entry);
+            for (String key : List.of("loss", "grad_norm", "learning_rate", "tokens_per_second", "memory_bytes")) {
+                if (entry.get(key) instanceof Number number) {
+                    board.scalar("train/" + key, number.doubleValue(), state.step());
+                }
             }
-        }
+        });
     }
 
     /** Looks at the layers of the adapter, at the steps where that is due; the state stays as it is. */
@@ -115,7 +122,7 @@ final class RunRecorder implements AutoCloseable {
             return;
         }
         List<LayerDiagnostics> layers = LayerDiagnostics.of(adapter, trainable.optimizer());
-        diagnostics.write(state.step(), layers, board);
+        telling(() -> diagnostics.write(state.step(), layers, board));
         listeners.forEach(listener -> listener.onDiagnostics(state.step(), layers));
     }
 
@@ -127,12 +134,14 @@ final class RunRecorder implements AutoCloseable {
         Map<String, Object> entry = entry();
         evaluation.values().forEach((name, value) -> entry.put("eval_" + name, value));
         entry.put("eval_seconds", evaluation.seconds());
-        write(entry);
-        if (!boardHasPending) {
-            for (Map.Entry<String, Double> score : evaluation.values().entrySet()) {
-                board.scalar("eval/" + score.getKey(), score.getValue(), state.step());
+        telling(() -> {
+            write(entry);
+            if (!boardHasPending) {
+                for (Map.Entry<String, Double> score : evaluation.values().entrySet()) {
+                    board.scalar("eval/" + score.getKey(), score.getValue(), state.step());
+                }
             }
-        }
+        });
         boardHasPending = false;
         listeners.forEach(listener -> listener.onEvaluation(state.step(), evaluation, best));
     }
@@ -146,6 +155,20 @@ final class RunRecorder implements AutoCloseable {
         log.sync();
         if (diagnostics != null) {
             diagnostics.sync();
+        }
+    }
+
+    /** Writes to files. */
+    private interface Telling {
+        void write() throws IOException;
+    }
+
+    /** A file that cannot be written ends the run, which says what it can go on from. */
+    private void telling(Telling files) throws IOException {
+        try {
+            files.write();
+        } catch (IOException e) {
+            throw new IOException(e.getMessage() + "; " + RunSaver.afterFault(newest.get()), e);
         }
     }
 

@@ -137,8 +137,7 @@ final class RunSaver implements AutoCloseable {
         } catch (IOException e) {
             throw new CheckpointException(
                     checkpoints.path(step),
-                    "cannot be written: " + e.getMessage() + "; " + standing()
-                            + ". Make room, or mend the directory, and resume",
+                    "cannot be written: " + e.getMessage() + "; " + afterFault(newest),
                     e);
         }
         newest = checkpoint;
@@ -164,8 +163,16 @@ final class RunSaver implements AutoCloseable {
 
     /** What a run that ends now can go on from. */
     String standing() {
-        Path last = newest;
+        return standing(newest);
+    }
+
+    private static String standing(@Nullable Path last) {
         return last == null ? "nothing has been saved yet" : last + " is complete and stays";
+    }
+
+    /** What a run that a file has ended can go on from, and how. */
+    static String afterFault(@Nullable Path newest) {
+        return standing(newest) + ". Make room, or mend the directory, and resume";
     }
 
     /** A fault of training itself, or what it says about memory, and of the checkpoints with it. */

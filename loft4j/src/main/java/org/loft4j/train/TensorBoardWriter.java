@@ -10,6 +10,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.zip.CRC32C;
+import org.loft4j.CheckpointException;
+import org.loft4j.FileFault;
+import org.loft4j.io.AtomicFiles;
 
 /**
  * Writes scalars to a TensorBoard event file. The file is a sequence of TFRecords: length (uint64), masked CRC-32C of the
@@ -90,8 +93,10 @@ public final class TensorBoardWriter implements AutoCloseable {
         record.put(data);
         record.putInt(maskedCrc(data, 0, data.length));
         record.flip();
-        while (record.hasRemaining()) {
-            channel.write(record);
+        try {
+            AtomicFiles.writeFully(channel, record);
+        } catch (IOException e) {
+            throw new CheckpointException(file, "cannot be written: " + FileFault.of(e), e);
         }
     }
 

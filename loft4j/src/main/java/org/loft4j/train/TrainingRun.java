@@ -248,7 +248,15 @@ public final class TrainingRun implements AutoCloseable {
         Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps());
         begin();
         try (RunRecorder recorder =
-                        new RunRecorder(output.directory(), state, plan, config, model, trainable, listeners);
+                        new RunRecorder(
+                                output.directory(),
+                                state,
+                                plan,
+                                config,
+                                model,
+                                trainable,
+                                listeners,
+                                this::newestCheckpoint);
                 RunSaver active = saver(recorder)) {
             saver = active;
             if (!takeReference(recorder)) {

@@ -7,11 +7,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.CheckpointException;
@@ -59,7 +61,7 @@ class DiskFaultsTest {
         }
     }
 
-    /** The processes: {@code full DISK WHOLE} or {@code readonly DISK}. */
+    /** The processes: {@code full DISK WHOLE}, {@code readonly DISK} or {@code logs DISK}. */
     public static void main(String[] arguments) throws Exception {
         Path disk = Path.of(arguments[1]);
         if (arguments[0].equals("readonly")) {
@@ -67,6 +69,10 @@ class DiskFaultsTest {
                             ConfigException.class, () -> TinyRun.train(CONFIG, disk.resolve("run"), OnExisting.REFUSE))
                     .getMessage();
             System.out.println(message);
+            return;
+        }
+        if (arguments[0].equals("logs")) {
+            fillBetweenSaves(disk);
             return;
         }
         Path output = disk.resolve("run");
@@ -107,6 +113,47 @@ class DiskFaultsTest {
         assertTrue(said.contains("No space left on device"), said);
         assertTrue(said.contains("is complete and stays. Make room"), said);
         assertFalse(said.contains("after 0 checkpoints"), said);
+    }
+
+    private static void fillBetweenSaves(Path disk) throws IOException {
+        Path ballast = disk.resolve("ballast");
+        TrainConfig config = TinyRun.config(Method.LORA)
+                .epochs(40)
+                .loggingSteps(1)
+                .evalSteps(1000)
+                .saveSteps(80)
+                .build();
+        TrainListener full = new TrainListener() {
+            @Override
+            public void onSave(long step, Path checkpoint) {
+                try (OutputStream out = Files.newOutputStream(ballast)) {
+                    while (true) {
+                        out.write(new byte[4096]);
+                    }
+                } catch (IOException e) {
+                    // that was all the room there was
+                }
+            }
+        };
+        IOException fault = assertThrows(
+                IOException.class, () -> TinyRun.train(config, disk.resolve("run"), OnExisting.REFUSE, full));
+        System.out.println(fault.getMessage());
+        Files.delete(ballast);
+        System.out.println(TinyRun.train(config, disk.resolve("run"), OnExisting.RESUME).outcome());
+    }
+
+    /** It said "No space left on device", and no more. */
+    @Test
+    void aLogThatCannotBeWrittenSaysWhichAndWhatStays() throws Exception {
+        Path disk = directory.resolve("disk");
+        List<String> said = onDiskOf("3m", "true", "logs", disk.toString()).lines().toList();
+        String run = disk.resolve("run").toString();
+        assertTrue(
+                said.get(0)
+                        .matches(Pattern.quote(run) + "/(\\w+\\.jsonl|runs/\\S+): cannot be written: No space left on device; "
+                                + Pattern.quote(run) + "/checkpoint-[0-9]+ is complete and stays\\. Make room, .*"),
+                said.toString());
+        assertEquals("FINISHED", said.get(1));
     }
 
     @Test
