@@ -136,9 +136,7 @@ final class RunSaver implements AutoCloseable {
             });
         } catch (IOException e) {
             throw new CheckpointException(
-                    checkpoints.path(step),
-                    "cannot be written: " + e.getMessage() + "; " + afterFault(newest),
-                    e);
+                    checkpoints.path(step), "cannot be written: " + e.getMessage() + "; " + afterFault(newest), e);
         }
         newest = checkpoint;
         // only now: until the new one is complete, the old ones are all there is

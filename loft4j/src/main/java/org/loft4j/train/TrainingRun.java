@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -41,6 +42,7 @@ public final class TrainingRun implements AutoCloseable {
     private @Nullable StepBatches batches;
     private final List<TrainListener> listeners = new ArrayList<>();
     private final AtomicBoolean stopRequested = new AtomicBoolean();
+    private final ReentrantLock atWork = new ReentrantLock();
     private final RunState state;
     private final Pace pace;
     private final RunRhythm rhythm;
@@ -51,6 +53,7 @@ public final class TrainingRun implements AutoCloseable {
     private volatile @Nullable RunSaver saver;
     private long divergedBefore;
     private boolean interrupted;
+    private boolean closed;
 
     private TrainingRun(
             Model model,
@@ -227,11 +230,15 @@ public final class TrainingRun implements AutoCloseable {
      *
      * @throws CheckpointException if a checkpoint cannot be written; those before it stay
      * @throws org.loft4j.NativeMemoryException if there is not enough memory; the checkpoints stay
+     * @throws IllegalStateException if the run has been closed
      */
     public TrainResult run() throws IOException {
+        atWork.lock();
         try {
+            requireOpen();
             return trained();
         } finally {
+            atWork.unlock();
             if (interrupted) {
                 Thread.currentThread().interrupt();
             }
@@ -247,16 +254,8 @@ public final class TrainingRun implements AutoCloseable {
         takeInterrupt();
         Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps());
         begin();
-        try (RunRecorder recorder =
-                        new RunRecorder(
-                                output.directory(),
-                                state,
-                                plan,
-                                config,
-                                model,
-                                trainable,
-                                listeners,
-                                this::newestCheckpoint);
+        try (RunRecorder recorder = new RunRecorder(
+                        output.directory(), state, plan, config, model, trainable, listeners, this::newestCheckpoint);
                 RunSaver active = saver(recorder)) {
             saver = active;
             if (!takeReference(recorder)) {
@@ -294,9 +293,12 @@ public final class TrainingRun implements AutoCloseable {
      * @param givenUp asked before each batch
      * @return null if it was given up
      * @throws org.loft4j.NativeMemoryException if there is not enough memory; what was trained stays
+     * @throws IllegalStateException if the run has been closed, and with it what it trained
      */
     public @Nullable Evaluation test(Examples rows, BooleanSupplier givenUp) throws IOException {
+        atWork.lock();
         try {
+            requireOpen();
             return Evaluator.of(model, data, config).evaluate(rows, givenUp);
         } catch (RuntimeException | OutOfMemoryError e) {
             if (!MemoryFault.is(e)) {
@@ -304,6 +306,15 @@ public final class TrainingRun implements AutoCloseable {
             }
             String standing = output.directory() + " holds what was trained, and stays: the same call tests it alone";
             throw MemoryFault.explain(e, MemoryFault.Work.test(), model, trainable, standing);
+        } finally {
+            atWork.unlock();
+        }
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException(
+                    "this run has been closed: open it anew, with OnExisting.RESUME to go on with it");
         }
     }
 
@@ -472,15 +483,26 @@ public final class TrainingRun implements AutoCloseable {
 
     /**
      * Lets go of the directory and the data, frees optimizers and adapter, and gives what is free back to the system. A model that
-     * had an adapter answers as before the run from then on, its head included.
+     * had an adapter answers as before the run from then on, its head included. Where another thread trains, it is asked for a stop,
+     * and waited for.
+     *
+     * @throws IllegalStateException on the thread that trains, where {@link #requestStop} is what a listener calls
      */
     @Override
     public void close() throws IOException {
+        if (atWork.isHeldByCurrentThread()) {
+            throw new IllegalStateException("the run is at work: requestStop() ends it, and close() comes after run()");
+        }
+        requestStop();
+        atWork.lock();
         try (output;
                 trainable) {
-            if (batches != null) {
+            if (batches != null && !closed) {
                 batches.close();
             }
+        } finally {
+            closed = true;
+            atWork.unlock();
         }
     }
 }

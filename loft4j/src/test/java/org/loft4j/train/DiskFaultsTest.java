@@ -139,18 +139,21 @@ class DiskFaultsTest {
                 IOException.class, () -> TinyRun.train(config, disk.resolve("run"), OnExisting.REFUSE, full));
         System.out.println(fault.getMessage());
         Files.delete(ballast);
-        System.out.println(TinyRun.train(config, disk.resolve("run"), OnExisting.RESUME).outcome());
+        System.out.println(
+                TinyRun.train(config, disk.resolve("run"), OnExisting.RESUME).outcome());
     }
 
     /** It said "No space left on device", and no more. */
     @Test
     void aLogThatCannotBeWrittenSaysWhichAndWhatStays() throws Exception {
         Path disk = directory.resolve("disk");
-        List<String> said = onDiskOf("3m", "true", "logs", disk.toString()).lines().toList();
+        List<String> said =
+                onDiskOf("3m", "true", "logs", disk.toString()).lines().toList();
         String run = disk.resolve("run").toString();
         assertTrue(
                 said.get(0)
-                        .matches(Pattern.quote(run) + "/(\\w+\\.jsonl|runs/\\S+): cannot be written: No space left on device; "
+                        .matches(Pattern.quote(run)
+                                + "/(\\w+\\.jsonl|runs/\\S+): cannot be written: No space left on device; "
                                 + Pattern.quote(run) + "/checkpoint-[0-9]+ is complete and stays\\. Make room, .*"),
                 said.toString());
         assertEquals("FINISHED", said.get(1));

@@ -1,0 +1,84 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.FutureTask;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.nn.Model;
+
+/** What was trained is freed by close: nothing uses it after that. */
+@Timeout(120)
+class TrainingRunCloseTest {
+    @TempDir
+    Path directory;
+
+    /** As a program that is shut down does, whose training is in a thread of a pool. */
+    @Test
+    void anotherThreadThatTrainsIsStoppedAndWaitedFor() throws Exception {
+        TrainConfig config =
+                TinyRun.config(Method.LORA).epochs(10_000).saveSteps(100_000).build();
+        CountDownLatch learning = new CountDownLatch(3);
+        try (Model model = TinyRun.model()) {
+            TrainingRun run = TinyRun.open(model, config, directory, OnExisting.REFUSE);
+            run.addListener(new TrainListener() {
+                @Override
+                public void onStep(StepEvent event) {
+                    learning.countDown();
+                }
+            });
+            FutureTask<TrainResult> training = new FutureTask<>(run::run);
+            new Thread(training).start();
+            learning.await();
+            run.close();
+            TrainResult result = training.get();
+            assertEquals(TrainResult.Outcome.INTERRUPTED, result.outcome());
+            assertTrue(Files.isDirectory(directory.resolve("checkpoint-" + result.step())), result.toString());
+        }
+    }
+
+    /** An adapter has been taken off by then: the model would be judged as it was before. */
+    @Test
+    void nothingIsTrainedOrTestedAfterwards() throws IOException {
+        TrainConfig config = TinyRun.config(Method.LORA).maxSteps(2).build();
+        try (Model model = TinyRun.model()) {
+            TrainingRun run = TinyRun.open(model, config, directory, OnExisting.REFUSE);
+            run.run();
+            run.close();
+            run.close();
+            for (String said : new String[] {
+                String.valueOf(
+                        assertThrows(IllegalStateException.class, run::run).getMessage()),
+                String.valueOf(assertThrows(
+                                IllegalStateException.class, () -> run.test(TinyRun.counting(4, 1), () -> false))
+                        .getMessage())
+            }) {
+                assertTrue(said.startsWith("this run has been closed: open it anew"), said);
+            }
+        }
+    }
+
+    @Test
+    void aListenerAsksForAStop() throws IOException {
+        TrainConfig config = TinyRun.config(Method.LORA).maxSteps(4).build();
+        try (Model model = TinyRun.model();
+                TrainingRun run = TinyRun.open(model, config, directory, OnExisting.REFUSE)) {
+            run.addListener(new TrainListener() {
+                @Override
+                public void onStep(StepEvent event) {
+                    String said = String.valueOf(assertThrows(IllegalStateException.class, run::close)
+                            .getMessage());
+                    assertTrue(said.contains("requestStop() ends it"), said);
+                }
+            });
+            assertEquals(TrainResult.Outcome.FINISHED, run.run().outcome());
+        }
+    }
+}
