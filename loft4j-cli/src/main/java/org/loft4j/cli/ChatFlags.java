@@ -13,7 +13,6 @@ import org.loft4j.Shown;
 import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.ChatTemplate;
-import org.loft4j.data.Conversation;
 import org.loft4j.data.LossOn;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
@@ -90,7 +89,7 @@ final class ChatFlags {
     private @Nullable ChatFormat format(FoundModel found, List<Row> rows) throws IOException {
         TrainedChat trained = found.trainedChat();
         boolean wraps = wraps(trained);
-        if (!wraps && rows.stream().noneMatch(Conversation.class::isInstance)) {
+        if (!wraps && rows.stream().allMatch(row -> row.conversations().isEmpty())) {
             return null;
         }
         ChatTemplate read;

@@ -151,10 +151,12 @@ record CheckedRows(
             found.completions = lost.completions();
             found.tokens = lost.tokens();
             found.altered = whole.altered();
-            for (Row row : rows) {
-                found.unwritten += chat == null || chat.unwritten(row).isEmpty() ? 0 : 1;
-                if (chat != null && row instanceof Conversation turns) {
-                    found.reshaped += chat.template().reshaped(turns.messages(), chat.variables(turns));
+            if (chat != null) {
+                for (Row row : rows) {
+                    found.unwritten += chat.unwritten(row).isEmpty() ? 0 : 1;
+                    for (Conversation turns : row.conversations()) {
+                        found.reshaped += chat.template().reshaped(turns.messages(), chat.variables(turns));
+                    }
                 }
             }
             return found;

@@ -11,7 +11,6 @@ import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Columns;
-import org.loft4j.data.Conversation;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.Labels;
 import org.loft4j.data.Repetitions;
@@ -126,7 +125,8 @@ final class DataCheckCommand implements Verb {
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, train.some()) : null;
             if (task == Task.CAUSAL_LM
                     && format == null
-                    && train.some().stream().anyMatch(Conversation.class::isInstance)) {
+                    && train.some().stream()
+                            .anyMatch(row -> !row.conversations().isEmpty())) {
                 stops.add("the rows hold messages, but " + model
                         + " has no chat template: name one (--chat-template FILE), or use a model that has one");
                 return read.with(read.parts(), stops);

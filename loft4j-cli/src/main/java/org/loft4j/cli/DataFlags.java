@@ -19,8 +19,9 @@ final class DataFlags {
                     "Rows as .jsonl, .json, .csv, .tsv or .txt, each also with .gz behind it, or as .parquet; a pattern of"
                             + " such files, as 'part-*.jsonl'; or the rows of a query, as \"SELECT prompt, completion FROM"
                             + " 'chats/*.parquet' WHERE score > 3\". Rows are text and label; text alone; prompt and"
-                            + " completion, or instruction, input and output, where only the answer is learnt; or, but in .csv and"
-                            + " .tsv, messages or conversations, or tokens and tags of a text. Images: a folder"
+                            + " completion, or instruction, input and output, where only the answer is learnt; a prompt with chosen and"
+                            + " rejected, two answers of which the first is preferred; or, but in .csv and .tsv,"
+                            + " messages or conversations, or tokens and tags of a text. Images: a folder"
                             + " with a folder for each class, a .csv with the columns image and label, or"
                             + " images-idx3-ubyte(.gz) with its labels beside it. Required to train, to compare and to evaluate.")
     DataReference data;

@@ -4,10 +4,12 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.PackedDataset;
+import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import picocli.CommandLine.Option;
@@ -42,7 +44,15 @@ final class PackingFlags {
             String kind,
             PrintWriter err)
             throws IOException {
+        if (rows.arePreferences() && packing != Packing.NONE) {
+            throw new ConfigException("--packing " + packing
+                    + " and preferences exclude each other: the two answers to a prompt are compared, each in a row of its own;"
+                    + " leave --packing out");
+        }
         Dataset dataset = rows.encode(some, tokenizer, format, maxLength, packing == Packing.BLOCKS, kind, err);
+        if (rows.arePreferences()) {
+            return new PreferenceDataset(dataset);
+        }
         return packing == Packing.EXAMPLES ? new PackedDataset(dataset, maxLength) : dataset;
     }
 }

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Encoded;
+import org.loft4j.data.Preference;
 import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.Truncations;
@@ -40,11 +41,12 @@ record RowInspection(int number, long line, List<Example> examples, SortedSet<St
      *
      * @param label the class of a classifier's row, or the number of a regression's; empty for a language model
      * @param labels of a row that may have several; null for all else
+     * @param answer which of the two of a preference it is, chosen or rejected; empty for all else
      */
     record Example(
-            List<Token> tokens, String label, @Nullable List<String> labels) {
+            List<Token> tokens, String label, @Nullable List<String> labels, String answer) {
         Example(List<Token> tokens, String label) {
-            this(tokens, label, null);
+            this(tokens, label, null, "");
         }
 
         long learnt() {
@@ -70,7 +72,8 @@ record RowInspection(int number, long line, List<Example> examples, SortedSet<St
                     : dataset.isClassification() ? labels.get((int) encoded.labels()[0]) : "";
             List<String> several = dataset.isMultiLabel() ? labels(dataset, i, labels) : null;
             boolean classifier = several != null || !label.isEmpty();
-            examples.add(new Example(tokens(encoded, classifier, tokenizer), label, several));
+            String answer = row instanceof Preference ? (i == 0 ? "chosen" : "rejected") : "";
+            examples.add(new Example(tokens(encoded, classifier, tokenizer), label, several, answer));
         }
         SortedSet<String> unwritten = chat == null ? Collections.emptySortedSet() : chat.unwritten(row);
         return new RowInspection(number, row.origin().line(), examples, unwritten, dataset.truncations());
@@ -118,6 +121,9 @@ record RowInspection(int number, long line, List<Example> examples, SortedSet<St
         List<Map<String, Object>> all = new ArrayList<>();
         for (Example example : examples) {
             Map<String, Object> one = new LinkedHashMap<>();
+            if (!example.answer().isEmpty()) {
+                one.put("answer", example.answer());
+            }
             one.put("length", example.tokens().size());
             one.put("loss_tokens", example.learnt());
             if (!example.label().isEmpty()) {
@@ -151,7 +157,7 @@ record RowInspection(int number, long line, List<Example> examples, SortedSet<St
      */
     String text(boolean colour) {
         StringBuilder made = new StringBuilder("row " + number + (line > 0 ? ", line " + line : "") + ": ");
-        if (examples.size() > 1) {
+        if (examples.size() > 1 && examples.get(0).answer().isEmpty()) {
             made.append(examples.size())
                     .append(
                             " examples, as the template writes earlier answers otherwise, or as they do not fit into one; ");
@@ -167,7 +173,11 @@ record RowInspection(int number, long line, List<Example> examples, SortedSet<St
                         : Quantities.of(cut.tokens(), "token") + " cut"
                                 + (cut.completions() > 0 ? ", the end of an answer among them" : ""));
         for (Example example : examples) {
-            made.append('\n').append(example.tokens().size()).append(" tokens");
+            made.append('\n')
+                    .append(example.answer())
+                    .append(example.answer().isEmpty() ? "" : ": ")
+                    .append(example.tokens().size())
+                    .append(" tokens");
             List<String> labels = example.labels();
             made.append(
                     labels != null

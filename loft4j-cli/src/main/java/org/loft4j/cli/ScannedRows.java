@@ -19,6 +19,7 @@ import org.loft4j.data.DataRows;
 import org.loft4j.data.LabeledText;
 import org.loft4j.data.Message;
 import org.loft4j.data.MultiLabelText;
+import org.loft4j.data.Preference;
 import org.loft4j.data.Row;
 import org.loft4j.data.TaggedWords;
 
@@ -122,10 +123,14 @@ record ScannedRows(
                 several.labels().forEach(label -> labels.merge(label, 1L, Long::sum));
             } else if (row instanceof TaggedWords tagged) {
                 tagged.tags().forEach(tag -> labels.merge(tag, 1L, Long::sum));
-            } else if (row instanceof Conversation conversation) {
-                emptyAnswers += conversation.messages().stream()
-                        .filter(ScannedRows::isEmptyAnswer)
-                        .count();
+            }
+            for (Conversation conversation : row.conversations()) {
+                List<Message> turns = conversation.messages();
+                // the turns before the two answers of a preference are the same
+                emptyAnswers +=
+                        turns.subList(row instanceof Preference ? conversation.given() : 0, turns.size()).stream()
+                                .filter(ScannedRows::isEmptyAnswer)
+                                .count();
             }
         }
     }

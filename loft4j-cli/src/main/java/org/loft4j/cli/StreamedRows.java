@@ -14,6 +14,7 @@ import org.loft4j.data.DataReference;
 import org.loft4j.data.DataStream;
 import org.loft4j.data.ExampleScan;
 import org.loft4j.data.Labels;
+import org.loft4j.data.Preference;
 import org.loft4j.data.Row;
 import org.loft4j.data.RowScan;
 import org.loft4j.data.RowSource;
@@ -39,7 +40,10 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
         Columns columns = learnt.columns(data);
         DataStream all = DataFiles.stream(data.data, columns);
         boolean split = evalFile == null && evalShare > 0;
-        Predicate<Row> heldOut = row -> split && TrainTestSplit.isHeldOut(row, evalShare, seed);
+        Predicate<Row> heldOut = row -> {
+            requireStreamed(row);
+            return split && TrainTestSplit.isHeldOut(row, evalShare, seed);
+        };
         // numbers may be as many as there are rows
         RowScan scan = learnt.regression() ? RowScan.ofScores(all, heldOut) : RowScan.of(all, heldOut);
         if (split && scan.heldOut().isEmpty()) {
@@ -72,6 +76,15 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
                         : "");
         return new StreamedRows(
                 source, scan, new TrainingRows(learnt, scan.first(), eval, classes, FaultyRows.END, shape));
+    }
+
+    /** The first row says it, before the others are read. */
+    private static void requireStreamed(Row row) {
+        if (row instanceof Preference) {
+            throw new ConfigException(
+                    "--streaming and preferences exclude each other: what the model holds of every answer is"
+                            + " found out before the first step, and kept; leave --streaming out");
+        }
     }
 
     /**

@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.cli.compare.Comparison;
 import org.loft4j.cli.compare.ComparisonData;
 import org.loft4j.cli.demo.CacheDirectory;
@@ -139,6 +140,11 @@ final class TaskFlags {
         flags.data = Objects.requireNonNull(data);
         LearntTask aim = task == Task.SEQUENCE_CLASSIFICATION ? LearntTask.of(directory, task) : LearntTask.of(task);
         TrainingRows rows = TrainingRows.read(aim, flags, evalData, 0, 0);
+        if (rows.arePreferences()) {
+            throw new ConfigException(
+                    data.shown() + " holds preferences, which no experiment learns from: a query such as SELECT"
+                            + " prompt, chosen AS completion makes of them prompts with the preferred answers");
+        }
         rows.tellOfClasses(verb.commandLine().getErr());
         List<Row> test = TrainingRows.alike(
                 DataFiles.read(Objects.requireNonNull(testData), aim.columns(flags)),

@@ -221,7 +221,8 @@ final class TrainCommand implements Verb {
                     ? null
                     : packing.encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out", err());
             TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
-            boolean mayStream = !stream.streaming && packing.packing == Packing.NONE && !faults.skip;
+            boolean mayStream =
+                    !stream.streaming && packing.packing == Packing.NONE && !faults.skip && !rows.arePreferences();
             MemoryPlan.Rows onHeap = rows.onHeap(encoded, mayStream);
             MemoryEstimate memory = memory(start, options, BatchSizes.largest(encoded, config), onHeap);
             // rows that are streamed are tokenized while the model learns

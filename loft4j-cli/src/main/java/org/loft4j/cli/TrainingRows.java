@@ -22,6 +22,8 @@ import org.loft4j.data.LabeledText;
 import org.loft4j.data.Labels;
 import org.loft4j.data.MultiLabelText;
 import org.loft4j.data.PlainText;
+import org.loft4j.data.Preference;
+import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Row;
 import org.loft4j.data.Scores;
 import org.loft4j.data.StreamingDataset;
@@ -99,9 +101,19 @@ record TrainingRows(
      * Rows to evaluate on, which come from a file of their own.
      *
      * @param learnt one of the rows to learn from
-     * @throws DataException if they are pairs of texts where those are not, or the other way round
+     * @throws DataException if they are pairs of texts or preferences where those are not, or the other way round
      */
     static List<Row> alike(List<Row> heldOut, Row learnt) throws DataException {
+        if (learnt instanceof Preference != heldOut.get(0) instanceof Preference) {
+            throw heldOut.get(0)
+                    .origin()
+                    .fault(
+                            learnt instanceof Preference
+                                    ? "holds one answer, and the rows to learn from hold preferences: held-out rows must have"
+                                            + " \"chosen\" and \"rejected\" too"
+                                    : "holds a preference, and the rows to learn from hold none: all rows must be of one kind"
+                                            + " (--format)");
+        }
         if (isPair(learnt) != isPair(heldOut.get(0))) {
             throw heldOut.get(0)
                     .origin()
@@ -172,6 +184,11 @@ record TrainingRows(
         }
     }
 
+    /** Whether of two answers to each prompt one is preferred. */
+    boolean arePreferences() {
+        return train.get(0) instanceof Preference;
+    }
+
     Task task() {
         return learnt.task();
     }
@@ -239,7 +256,7 @@ record TrainingRows(
         return rows.stream().mapToLong(Row::heapBytes).sum();
     }
 
-    /** Encodes rows, and says how many of them had to be cut. */
+    /** Encodes rows, of preferences both answers, and says how many of them had to be cut. */
     Dataset encode(
             List<Row> rows,
             Tokenizer tokenizer,
@@ -253,7 +270,7 @@ record TrainingRows(
         Dataset dataset = kept.dataset();
         tell(
                 kept.rows().size(),
-                packed ? 0 : dataset.size(),
+                packed || arePreferences() ? 0 : dataset.size(),
                 dataset.truncations(),
                 dataset.altered(),
                 maxLength,
@@ -283,6 +300,8 @@ record TrainingRows(
     }
 
     /**
+     * The rows as examples; of preferences both answers, one behind the other.
+     *
      * @param chat how conversations are written; null where there are none
      * @param packed whether the texts go one after the other into blocks of {@code maxLength} tokens
      */
@@ -303,6 +322,9 @@ record TrainingRows(
             return task() == Task.TOKEN_CLASSIFICATION
                     ? Dataset.tokenClassification(rows, labels, tokenizer, maxLength)
                     : Dataset.classification(rows, labels, tokenizer, maxLength);
+        }
+        if (!packed && rows.get(0) instanceof Preference) {
+            return PreferenceDataset.of(rows, tokenizer, maxLength, chat).answers();
         }
         if (!packed) {
             return Dataset.causalLm(rows, tokenizer, maxLength, chat);
