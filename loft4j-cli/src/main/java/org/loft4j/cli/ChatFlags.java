@@ -107,7 +107,7 @@ final class ChatFlags {
 
     /**
      * Says that a template ends answers by what is no special token, which ends no generation by itself, and that it leaves out what
-     * the system says in one of some rows.
+     * another than the assistant says in one of some rows.
      */
     static void tell(@Nullable ChatFormat format, List<Row> rows, Tokenizer tokenizer, PrintWriter err) {
         if (format != null) {

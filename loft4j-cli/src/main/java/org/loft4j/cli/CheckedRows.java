@@ -24,7 +24,7 @@ import org.loft4j.data.Truncations;
  * @param lengths of the examples that the rows become
  * @param cut what does not fit into the greatest length
  * @param altered answers that the chat template does not write as they were given
- * @param unwritten rows of which the chat template leaves out what the system, or the developer, says
+ * @param unwritten rows of which the chat template leaves out what the system, or another than the assistant, says
  * @param reshaped turns of conversations that the chat template takes in another form
  */
 record CheckedRows(

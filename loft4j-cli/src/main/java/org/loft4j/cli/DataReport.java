@@ -119,7 +119,8 @@ record DataReport(
                     .append("; --chat-template takes another template\n");
         }
         if (part.unwritten() > 0) {
-            text.append("  rows of which the chat template leaves out what the system, or the developer, says: ")
+            text.append(
+                            "  rows of which the chat template leaves out what the system, or another than the assistant, says: ")
                     .append(Quantities.count(part.unwritten()))
                     .append("; --chat-template takes another template\n");
         }
@@ -204,7 +205,7 @@ record DataReport(
             one.put("tokens_cut", part.cut().tokens());
             one.put("empty_answers", part.rows().emptyAnswers());
             one.put("answers_altered", part.altered());
-            one.put("rows_without_system", part.unwritten());
+            one.put("rows_with_turns_left_out", part.unwritten());
             one.put("turns_reshaped", part.reshaped());
             if (!part.rows().labels().isEmpty()) {
                 one.put("labels", part.rows().labels());

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
+import org.loft4j.adapter.PeftFiles;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Message;
 import org.loft4j.export.ExportReport;
@@ -128,6 +129,10 @@ final class ExportCommand implements Verb {
         if (model.adapter == null) {
             // there are models that can be exported and not opened
             Path directory = FoundModel.directory(model, HubAccess::any);
+            if (PeftFiles.exists(directory) && !ModelDirectory.exists(directory)) {
+                throw new CheckpointException(
+                        directory, "holds an adapter and no model: give it as --adapter, and its model as --model");
+            }
             try (ModelDirectory source = ModelDirectory.open(directory)) {
                 return GgufModel.write(
                         source,

@@ -43,7 +43,7 @@ final class PromptFlags {
         TemplateVariables.check(problems, variables);
     }
 
-    /** @param unwritten of system and developer those of whom the template leaves out what they say */
+    /** @param unwritten those of whom the template leaves out what they say, such as system */
     static void tell(SortedSet<String> unwritten, PrintWriter err) {
         if (!unwritten.isEmpty()) {
             err.println("loft: the chat template leaves out what the " + String.join(" and the ", unwritten)

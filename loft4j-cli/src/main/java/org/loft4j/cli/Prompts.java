@@ -26,7 +26,7 @@ import org.loft4j.infer.TextGenerator.Request;
  *
  * @param prompts in the order of the rows
  * @param template by which the continuations are turns of conversations; null where they are none
- * @param unwritten of system and developer those of whom the template leaves out what they say
+ * @param unwritten those of whom the template leaves out what they say, such as system
  */
 record Prompts(List<Prompt> prompts, @Nullable ChatTemplate template, SortedSet<String> unwritten) {
     /**

@@ -24,7 +24,7 @@ import org.loft4j.data.Truncations;
  * @param number counted from 1
  * @param line of the file on which it begins
  * @param examples what it is made into; a conversation may be several
- * @param unwritten of system and developer those of whom the chat template leaves out what they say
+ * @param unwritten those of whom the chat template leaves out what they say, such as system
  * @param cut what did not fit
  */
 record RowInspection(int number, long line, List<Example> examples, SortedSet<String> unwritten, Truncations cut) {

@@ -321,6 +321,15 @@ class HandingOverTest {
     }
 
     @Test
+    void anAdapterIsNoModelToExport() {
+        Path output = directory.resolve("model.gguf");
+        Captured call = Captured.loft("export", "--model", ADAPTER, "--output", output.toString());
+        assertEquals(1, call.status(), call.out());
+        assertTrue(call.err().contains(ADAPTER + ": holds an adapter and no model: give it as --adapter"), call.err());
+        assertFalse(Files.exists(output));
+    }
+
+    @Test
     void aDirectoryWithoutSettingsIsTakenForNeither() throws IOException {
         Path weights = Files.createDirectories(directory.resolve("weights"));
         Files.copy(Path.of(LLAMA, "model.safetensors"), weights.resolve("model.safetensors"));

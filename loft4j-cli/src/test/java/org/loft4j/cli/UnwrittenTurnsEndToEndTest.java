@@ -72,7 +72,7 @@ class UnwrittenTurnsEndToEndTest {
         assertTrue(
                 check.out()
                         .contains(
-                                "  rows of which the chat template leaves out what the system, or the developer, says: 2"),
+                                "  rows of which the chat template leaves out what the system, or another than the assistant, says: 2"),
                 check.out());
         Captured json = Captured.loft(
                 "data",
@@ -87,7 +87,7 @@ class UnwrittenTurnsEndToEndTest {
                 0,
                 new ObjectMapper()
                         .readTree(json.out())
-                        .at("/training_rows/rows_without_system")
+                        .at("/training_rows/rows_with_turns_left_out")
                         .intValue());
         Captured inspect = Captured.loft("inspect", "--data", rows.toString(), "--model", model.toString());
         assertTrue(inspect.out().contains("row 1, line 1: nothing cut"), inspect.out());

@@ -172,18 +172,20 @@ public final class ChatTemplate {
     }
 
     /**
-     * Whose turns {@link #prompt} leaves out although they say what the conversation is to be like: a template may know the user and
-     * the assistant alone, and pass over others without a word.
+     * Whose turns {@link #prompt} leaves out: a template may know the user and the assistant alone, and pass over others without a
+     * word. Of the system and the developer each turn must be written, of others their last; the assistant's are not looked at.
      *
      * @param messages turns that are to be answered
-     * @return of system and developer those of whom a turn is left out
+     * @return roles, such as system
      * @throws ConfigException if the template does not take these messages
      */
     public SortedSet<String> unwritten(List<Message> messages, Map<String, ? extends @Nullable Object> variables) {
         SortedSet<String> roles = new TreeSet<>();
-        for (int i = 0; i < messages.size(); i++) {
+        Set<String> later = new TreeSet<>();
+        for (int i = messages.size() - 1; i >= 0; i--) {
             Message message = messages.get(i);
-            if (message.tells()
+            boolean looked = message.isAnswer() || !message.tells() && !later.add(message.role());
+            if (!looked
                     && !message.text().isBlank()
                     && !prompt(probe(messages, i), variables).contains(PROBE)) {
                 roles.add(message.role());

@@ -128,6 +128,21 @@ class ChatTemplateTest {
         }
     }
 
+    @Test
+    void soAreToolsAndUsersByTheirLastTurn() throws IOException {
+        List<Message> turns = List.of(
+                Message.of("user", "u"),
+                Message.of("assistant", "a"),
+                Message.of("tool", "t"),
+                Message.of("user", "v"));
+        config("{\"chat_template\": \"{% for m in messages if m.role != 'tool' %}{{ m.content }}{% endfor %}\"}");
+        assertEquals(Set.of("tool"), ChatTemplate.open(directory).unwritten(turns, Map.of()));
+        config("{\"chat_template\": \"A text without marks\"}");
+        assertEquals(Set.of("tool", "user"), ChatTemplate.open(directory).unwritten(turns, Map.of()));
+        config("{\"chat_template\": \"{{ messages[1:] | map(attribute='content') | join }}\"}");
+        assertEquals(Set.of(), ChatTemplate.open(directory).unwritten(turns, Map.of()));
+    }
+
     /** As Mistral's do since v0.3: where an answer follows, what the system says is left out; where it is asked for, it is there. */
     @Test
     void whatIsWrittenWhereItIsAskedForIsNotLeftOut() throws IOException {
