@@ -8,12 +8,15 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.cli.report.Table;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.DataRows;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.ImageDataset;
 import org.loft4j.data.Labels;
+import org.loft4j.data.Preference;
+import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Row;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenizer;
@@ -24,6 +27,7 @@ import org.loft4j.nn.Task;
 import org.loft4j.train.ConfusionMatrix;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Evaluator;
+import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -49,6 +53,13 @@ final class EvalCommand implements Verb {
             paramLabel = "ROWS",
             description = "Rows that go through the model at once. Default: ${DEFAULT-VALUE}.")
     int batchSize = 32;
+
+    @Option(
+            names = "--dpo-beta",
+            paramLabel = "BETA",
+            description =
+                    "Of preferences: what multiplies their rewards, as in their training. Default: ${DEFAULT-VALUE}.")
+    double dpoBeta = TrainConfig.DPO_BETA;
 
     @Mixin(name = "Model")
     ModelFlags model;
@@ -140,8 +151,13 @@ final class EvalCommand implements Verb {
             }
             int maxLength = loaded.maxLength(data.maxLength, spec.commandLine().getErr());
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(loaded, rows) : null;
+            boolean preferences = task == Task.CAUSAL_LM && rows.get(0) instanceof Preference;
             StreamingDataset.Encoder encoder = some -> switch (task) {
-                case CAUSAL_LM -> Dataset.causalLm(some, tokenizer, maxLength, format);
+                case CAUSAL_LM ->
+                    preferences
+                            ? PreferenceDataset.of(some, tokenizer, maxLength, format)
+                                    .answers()
+                            : Dataset.causalLm(some, tokenizer, maxLength, format);
                 case TOKEN_CLASSIFICATION ->
                     Dataset.tokenClassification(some, Objects.requireNonNull(labels), tokenizer, maxLength);
                 default ->
@@ -155,8 +171,9 @@ final class EvalCommand implements Verb {
             };
             FaultyRows.Kept kept = faulty.encode(rows, encoder, "evaluation");
             Evaluator.requireFits(loaded.model(), kept.dataset(), "evaluation");
+            Evaluator evaluator = new Evaluator(loaded.model(), tokenizer.padId(), batchSize, dpoBeta);
             Evaluation evaluation =
-                    new Evaluator(loaded.model(), tokenizer.padId(), batchSize).evaluate(kept.dataset());
+                    evaluator.evaluate(preferences ? besideBase(loaded, kept.dataset(), evaluator) : kept.dataset());
             long cut = kept.dataset().truncations().rows();
             if (cut > 0) {
                 PrintWriter err = spec.commandLine().getErr();
@@ -169,6 +186,25 @@ final class EvalCommand implements Verb {
             length.put("rows_cut", cut);
             print(loaded, evaluation, kept.rows().size(), length);
             return ExitCode.OK;
+        }
+    }
+
+    /** Preferences with what the model holds of them without its adapter. */
+    private static PreferenceDataset besideBase(LoadedModel loaded, Dataset answers, Evaluator evaluator)
+            throws IOException {
+        LoraAdapter adapter = loaded.adapter();
+        if (adapter == null) {
+            throw new ConfigException(
+                    "preferences are judged beside what the model was before it was trained, which is told by leaving out its"
+                            + " adapter: give --adapter DIR; of a model that was trained itself, give its training --eval-data");
+        }
+        adapter.detach();
+        try {
+            double[] reference =
+                    Objects.requireNonNull(evaluator.logProbabilities(answers, () -> false, (done, all) -> {}));
+            return new PreferenceDataset(answers).withReference(reference);
+        } finally {
+            adapter.attach();
         }
     }
 

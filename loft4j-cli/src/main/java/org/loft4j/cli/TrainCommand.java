@@ -169,10 +169,12 @@ final class TrainCommand implements Verb {
     }
 
     /** With the rate of the model's width, if none is given. */
-    private TrainConfig config(Path directory, LearntTask aim) throws IOException {
+    private TrainConfig config(Path directory, LearntTask aim, boolean preferences) throws IOException {
         TrainConfig.Builder config = settings(aim.problem());
-        if (optimizer.learningRate == null && method.method.scalesWithWidth()) {
-            config.learningRate(method.method.learningRate(Models.hiddenSize(directory)));
+        if (optimizer.learningRate == null) {
+            long width = Models.hiddenSize(directory);
+            config.learningRate(
+                    preferences ? method.method.preferenceLearningRate(width) : method.method.learningRate(width));
         }
         return config.build();
     }
@@ -195,18 +197,23 @@ final class TrainCommand implements Verb {
     public int run() throws IOException {
         TrainingStart start = TrainingStart.of(model, learnt, shape(), run.output);
         LearntTask aim = start.aim();
-        TrainConfig config = config(start.directory(), aim);
-        aim.require(config);
+        TrainConfig plain = config(start.directory(), aim, false);
+        aim.require(plain);
         Task task = aim.task();
         if (task == Task.IMAGE_CLASSIFICATION) {
-            return runOnImages(start, config);
+            return runOnImages(start, plain);
         }
         StreamedRows streamed = stream.streaming ? StreamedRows.read(aim, data, eval.file, eval.share, run.seed) : null;
         TrainingRows rows = streamed != null
                 ? streamed.known()
                 : TrainingRows.read(aim, data, eval.file, eval.share, run.seed, faults.rows(err()));
+        TrainConfig config = rows.arePreferences() ? config(start.directory(), aim, true) : plain;
         start.require(rows.classes(), err());
         rows.tellShape(err());
+        if (config.learningRate() != plain.learningRate()) {
+            err().println("loft: preferences are learnt at a twentieth of the usual learning rate, "
+                    + config.learningRate() + "; --learning-rate names another");
+        }
         learnt.tell(start, err());
         TrainingRows.tellOfLabels(task, learnt.asked, rows.train(), err());
         ModelOptions options = rows.options(options(start));

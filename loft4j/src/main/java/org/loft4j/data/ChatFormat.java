@@ -54,7 +54,8 @@ public record ChatFormat(
      */
     public SortedSet<String> unwritten(Row row) {
         try {
-            if (row instanceof Conversation turns) {
+            // of two answers to one prompt either
+            for (Conversation turns : row.conversations()) {
                 return template.unwritten(turns.beforeLastAnswer(), variables(turns));
             }
             if (wrapPrompts && row instanceof PromptCompletion prompted) {

@@ -64,6 +64,9 @@ public enum Method {
     /** Hidden size of the models on which the default rates were chosen. */
     private static final double WIDTH = 384;
 
+    /** Of a method's learning rate, where preferences are learnt. */
+    private static final double PREFERENCE_SHARE = 0.05;
+
     private final String title;
     private final double learningRate;
 
@@ -88,11 +91,16 @@ public enum Method {
      * arXiv 2203.03466, table 3, Adam's rate of hidden weights). The other methods have one for all.
      */
     public double learningRate(long hiddenSize) {
-        return scalesWithWidth()
-                ? BigDecimal.valueOf(learningRate * WIDTH / hiddenSize)
-                        .round(new MathContext(2))
-                        .doubleValue()
-                : learningRate;
+        return scalesWithWidth() ? rounded(learningRate * WIDTH / hiddenSize) : learningRate;
+    }
+
+    /** The default learning rate of preferences. TRL's defaults of the two, 1e-6 and 2e-5, stand so to each other. */
+    public double preferenceLearningRate(long hiddenSize) {
+        return rounded(PREFERENCE_SHARE * learningRate(hiddenSize));
+    }
+
+    private static double rounded(double rate) {
+        return BigDecimal.valueOf(rate).round(new MathContext(2)).doubleValue();
     }
 
     /** Whether the default learning rate depends on the hidden size. */

@@ -75,6 +75,8 @@ public final class TrainingRun implements AutoCloseable {
         this.notes = RunNotes.of(model, data, config.method(), start);
         this.plan = RunPlan.of(config, model, trainable, data, base, start);
         this.rhythm = new RunRhythm(config, plan, nanos);
+        // preferences are not ready for batches before their reference is there
+        this.batches = PreferenceReference.isNeeded(data) ? null : stepBatches();
         boolean resume = onExisting == OnExisting.RESUME;
         this.alreadyFinished = resume && output.isFinished();
         ResumePoint point = resume && !alreadyFinished ? ResumePoint.of(output, plan, config) : ResumePoint.START;
@@ -258,7 +260,7 @@ public final class TrainingRun implements AutoCloseable {
                         output.directory(), state, plan, config, model, trainable, listeners, this::newestCheckpoint);
                 RunSaver active = saver(recorder)) {
             saver = active;
-            if (!takeReference(recorder)) {
+            if (!hasReference(recorder)) {
                 return ending.interrupted();
             }
             while (!isOver()) {
@@ -362,7 +364,7 @@ public final class TrainingRun implements AutoCloseable {
     private StepResult step(Trainer trainer) throws IOException {
         trainable.setTraining(true);
         pace.startStep();
-        List<MiniBatch> micro = batches().take(state.step());
+        List<MiniBatch> micro = Objects.requireNonNull(batches).take(state.step());
         StepResult result;
         try {
             result = trainer.step(micro, state.step());
@@ -379,37 +381,37 @@ public final class TrainingRun implements AutoCloseable {
         return result;
     }
 
-    private StepBatches batches() {
-        StepBatches made = batches;
-        if (made == null) {
-            made = new StepBatches(
-                    data.train().batches(config.batchSize(), config.groupByLength(), config.seed(), data.padId()),
-                    plan,
-                    config.gradientAccumulationSteps());
-            batches = made;
-        }
-        return made;
+    private StepBatches stepBatches() {
+        return new StepBatches(
+                data.train().batches(config.batchSize(), config.groupByLength(), config.seed(), data.padId()),
+                plan,
+                config.gradientAccumulationSteps());
     }
 
-    /** What the model holds of preferences before the first step, or held; false where a stop came first. */
-    private boolean takeReference(RunRecorder recorder) throws IOException {
-        if (!PreferenceReference.isNeeded(data)) {
+    /** Sees to what the model held of preferences before the first step; false where a stop came first. */
+    private boolean hasReference(RunRecorder recorder) throws IOException {
+        if (batches != null) {
             return true;
         }
-        if (state.step() > 0) {
-            data = PreferenceReference.read(data, output.directory());
-            return true;
+        TrainData ready =
+                state.step() > 0 ? PreferenceReference.read(data, output.directory()) : takeReference(recorder);
+        if (ready == null) {
+            return false;
         }
+        data = ready;
+        batches = stepBatches();
+        return true;
+    }
+
+    private @Nullable TrainData takeReference(RunRecorder recorder) throws IOException {
         trainable.setTraining(false);
         try {
-            TrainData taken = PreferenceReference.take(
+            return PreferenceReference.take(
                     data,
                     Evaluator.of(model, data, config),
                     output.directory(),
                     this::isStopWanted,
                     recorder::evaluationProgress);
-            data = taken == null ? data : taken;
-            return taken != null;
         } catch (RuntimeException | OutOfMemoryError e) {
             throw explained(e, MemoryFault.Work.reference());
         }
