@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.WatchedRun.Samples;
+import org.loft4j.cli.compare.Trial;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Examples;
 import org.loft4j.data.ImageDataset;
@@ -212,7 +213,7 @@ final class TrainCommand implements Verb {
         rows.tellShape(err());
         if (config.learningRate() != plain.learningRate()) {
             err().println("loft: preferences are learnt at a twentieth of the usual learning rate, "
-                    + config.learningRate() + "; --learning-rate names another");
+                    + Trial.rateText(config.learningRate()) + "; --learning-rate names another");
         }
         learnt.tell(start, err());
         TrainingRows.tellOfLabels(task, learnt.asked, rows.train(), err());

@@ -33,7 +33,7 @@ class RunCheckTest {
                 TinyRun.config(Method.LOFT).metricForBest("accuracy").build();
         assertEquals(
                 List.of(
-                        "metric_for_best_model must be one of loss, perplexity for this task, got accuracy",
+                        "metric_for_best_model must be one of loss, perplexity, token_accuracy for this task, got accuracy",
                         "the training data has token id 24, but the model knows only 24 tokens:"
                                 + " the tokenizer is that of another model, or tokens were added to it",
                         "the evaluation data has a row of 33 tokens, but the model was made for 32: lower max_length"),
