@@ -43,11 +43,18 @@ final class PreferenceReference {
             TrainData data, Evaluator evaluator, Path directory, BooleanSupplier givenUp, Evaluator.Progress progress)
             throws IOException {
         Map<String, double[]> reference = new LinkedHashMap<>();
+        int answers = preferences(data).values().stream()
+                .mapToInt(some -> some.answers().size())
+                .sum();
+        int before = 0;
         for (Map.Entry<String, PreferenceDataset> some : preferences(data).entrySet()) {
-            double[] all = evaluator.logProbabilities(some.getValue().answers(), givenUp, progress);
+            int known = before;
+            double[] all = evaluator.logProbabilities(
+                    some.getValue().answers(), givenUp, (done, ofThese) -> progress.judged(known + done, answers));
             if (all == null) {
                 return null;
             }
+            before += all.length;
             requireFinite(some.getKey(), all);
             reference.put(some.getKey(), all);
         }

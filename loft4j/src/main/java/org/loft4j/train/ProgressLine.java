@@ -40,6 +40,7 @@ public final class ProgressLine implements TrainListener {
         this.terminal = terminal;
         this.columns = Math.max(20, columns);
         this.nanos = nanos;
+        this.lastDrawn = nanos.getAsLong();
     }
 
     @Override
@@ -60,21 +61,24 @@ public final class ProgressLine implements TrainListener {
         }
     }
 
+    /** A short one shows nothing. */
+    @Override
+    public void onReferenceProgress(int done, int all) {
+        progress("preferences before the first step", done, all, "answers");
+    }
+
     /** In place of the step's line; a short evaluation shows nothing. */
     @Override
     public void onEvaluationProgress(long step, int done, int all) {
+        progress("evaluation at step " + step, done, all, "rows");
+    }
+
+    private void progress(String of, int done, int all, String things) {
         long now = nanos.getAsLong();
         if (now - lastDrawn >= (terminal ? REDRAW_NANOS : PLAIN_NANOS)) {
             lastDrawn = now;
-            draw(
-                    String.format(
-                            Locale.ROOT,
-                            "evaluation at step %d: %3d%%  %d/%d rows",
-                            step,
-                            (int) (100.0 * done / all),
-                            done,
-                            all),
-                    false);
+            int percent = (int) (100.0 * done / all);
+            draw(String.format(Locale.ROOT, "%s: %3d%%  %d/%d %s", of, percent, done, all, things), false);
         }
     }
 

@@ -126,6 +126,10 @@ final class RunRecorder implements AutoCloseable {
         listeners.forEach(listener -> listener.onDiagnostics(state.step(), layers));
     }
 
+    void referenceProgress(int done, int all) {
+        listeners.forEach(listener -> listener.onReferenceProgress(done, all));
+    }
+
     void evaluationProgress(int done, int all) {
         listeners.forEach(listener -> listener.onEvaluationProgress(state.step(), done, all));
     }

@@ -8,6 +8,9 @@ public interface TrainListener {
     /** After each optimizer step. */
     default void onStep(StepEvent event) {}
 
+    /** While it is found out, before the first step, what the model holds of preferences: of so many of all answers it is known. */
+    default void onReferenceProgress(int done, int all) {}
+
     /** While held-out rows are judged: so many of them all are. */
     default void onEvaluationProgress(long step, int done, int all) {}
 

@@ -292,6 +292,8 @@ public final class TrainingRun implements AutoCloseable {
     /**
      * Judges what the run has trained by rows that chose nothing, such as those of a test, in batches of the evaluation's size.
      *
+     * @param rows preferences with their reference ({@link org.loft4j.data.PreferenceDataset#withReference}), which was to be taken
+     *     before {@link #run}
      * @param givenUp asked before each batch
      * @return null if it was given up
      * @throws org.loft4j.NativeMemoryException if there is not enough memory; what was trained stays
@@ -411,7 +413,7 @@ public final class TrainingRun implements AutoCloseable {
                     Evaluator.of(model, data, config),
                     output.directory(),
                     this::isStopWanted,
-                    recorder::evaluationProgress);
+                    recorder::referenceProgress);
         } catch (RuntimeException | OutOfMemoryError e) {
             throw explained(e, MemoryFault.Work.reference());
         }

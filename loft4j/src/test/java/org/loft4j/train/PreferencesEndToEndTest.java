@@ -164,6 +164,37 @@ class PreferencesEndToEndTest {
     }
 
     @Test
+    void aStopAmongTheAnswersIsOneBeforeTheFirstStep() throws IOException {
+        List<Integer> seen = new ArrayList<>();
+        TrainConfig few = config(Method.LOFT).evalBatchSize(20).build();
+        try (Model model = TinyRun.model();
+                TrainingRun run = TrainingRun.open(model, data(), few, TinyRun.lora(), directory, OnExisting.REFUSE)) {
+            run.addListener(new TrainListener() {
+                @Override
+                public void onReferenceProgress(int done, int all) {
+                    // those to learn from and those held out are counted as one
+                    assertEquals(124, all);
+                    seen.add(done);
+                    if (done == 100) {
+                        run.requestStop();
+                    }
+                }
+
+                @Override
+                public void onEvaluationProgress(long step, int done, int all) {
+                    throw new AssertionError("nothing is judged yet");
+                }
+            });
+            assertEquals(0, run.run().step());
+        }
+        assertEquals(List.of(0, 20, 40, 60, 80, 100), seen);
+        assertFalse(Files.exists(directory.resolve(PreferenceReference.FILE)));
+        assertEquals(
+                TrainResult.Outcome.FINISHED,
+                train(Method.LOFT, directory, OnExisting.RESUME).outcome());
+    }
+
+    @Test
     void lanesKeepPairsTogether() throws IOException {
         PreferenceDataset pairs = upwards(5, 3);
         try (NativeScope scope = new NativeScope();

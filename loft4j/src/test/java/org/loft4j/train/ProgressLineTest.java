@@ -145,4 +145,15 @@ class ProgressLineTest {
         line.onEvaluation(100, new Evaluation(0.25, Map.of(), 1000, 3), false);
         assertTrue(printed().endsWith("rows\u001b[K\r\u001b[Kevaluation at step 100:  loss 0.2500\n"), printed());
     }
+
+    /** Before the first step it is no evaluation that takes the time. */
+    @Test
+    void whatIsKnownOfPreferencesIsSeenToGoOn() {
+        ProgressLine line = new ProgressLine(out, true, 120, () -> nanos);
+        line.onReferenceProgress(0, 1000);
+        assertEquals("", printed());
+        nanos += 120_000_000L;
+        line.onReferenceProgress(500, 1000);
+        assertEquals("\rpreferences before the first step:  50%  500/1000 answers\u001b[K", printed());
+    }
 }
