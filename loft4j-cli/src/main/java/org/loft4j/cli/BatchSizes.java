@@ -67,12 +67,17 @@ record BatchSizes(List<int[]> batches, long[] cells, int[] lengths, int rowsEach
                 largest = batch;
             }
         }
-        if (held == null) {
-            return new Load((long) rowsEach * largest.length, longest(largest, lengths), 0, 0);
+        long rows = held == null ? 0 : (long) rowsEach(held) * Math.min(config.evalBatchSize(), held.size());
+        int columns = held == null ? 0 : Arrays.stream(held.lengths()).max().orElse(1);
+        if (rowsEach > 1) {
+            // before the first step the answers to learn from are judged too, by themselves
+            long answers = Math.min(config.evalBatchSize(), (long) rowsEach * lengths.length);
+            int longest = Arrays.stream(lengths).max().orElse(1);
+            if (answers * longest > rows * columns) {
+                rows = answers;
+                columns = longest;
+            }
         }
-        int rows = Math.min(config.evalBatchSize(), held.size());
-        int columns = Arrays.stream(held.lengths()).max().orElse(1);
-        return new Load(
-                (long) rowsEach * largest.length, longest(largest, lengths), (long) rowsEach(held) * rows, columns);
+        return new Load((long) rowsEach * largest.length, longest(largest, lengths), rows, columns);
     }
 }

@@ -158,16 +158,18 @@ final class Budget {
     private @Nullable Remedy smaller(TrainConfig now, long most) {
         Load load = plan.load();
         Remedy remedy = null;
+        // an example of preferences is two rows
+        long rowsEach = Math.max(1, (load.rows() + now.batchSize() - 1) / now.batchSize());
         for (long divisor = 2; divisor <= now.batchSize(); divisor *= 2) {
             long rows = Math.max(1, now.batchSize() / divisor);
             Load less = new Load(
                     Math.max(1, load.rows() / divisor),
                     load.columns(),
-                    Math.min(load.evalRows(), rows),
+                    Math.min(load.evalRows(), rowsEach * rows),
                     load.evalColumns());
             remedy = new Remedy(
                     "--batch-size " + rows + " --accumulate " + now.gradientAccumulationSteps() * divisor
-                            + (load.evalRows() > rows ? " --eval-batch-size " + rows : ""),
+                            + (load.evalRows() > rowsEach * rows ? " --eval-batch-size " + rows : ""),
                     plan.with(now, plan.loadIn(), less));
             if (estimate(remedy.plan()).total() <= most) {
                 break;

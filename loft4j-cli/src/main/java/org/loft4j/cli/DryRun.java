@@ -282,6 +282,7 @@ final class DryRun {
         tree.put("memory_parts", memory.parts());
         tree.put("seconds_per_step", stepSeconds());
         tree.put("seconds_per_update", tried.update());
+        tree.put("reference_seconds", referenceSeconds());
         tree.put("evaluation_seconds", evaluationSeconds());
         tree.put("seconds", seconds());
         tree.put("output_dir", output.toString());

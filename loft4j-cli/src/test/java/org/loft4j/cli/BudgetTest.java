@@ -39,12 +39,17 @@ class BudgetTest {
     }
 
     private static <T> T with(DeviceSpec device, MemoryPlan.Rows rows, Function<Budget, T> asked) {
+        return with(device, new MemoryPlan.Load(8, 32, 0, 0), rows, asked);
+    }
+
+    private static <T> T with(
+            DeviceSpec device, MemoryPlan.Load load, MemoryPlan.Rows rows, Function<Budget, T> asked) {
         TrainConfig.Builder config = TrainConfig.builder(Method.LOFT);
         MemoryPlan plan = new MemoryPlan(
                 config.build(),
                 LoraConfig.of(2, 4, TargetModules.allLinear()),
                 LoadIn.FULL,
-                new MemoryPlan.Load(8, 32, 0, 0),
+                load,
                 new MemoryPlan.Attention(4, false, false),
                 rows);
         try (Model shapes = LlamaModel.random(LlamaConfig.of(64, 96, 1, 4, 4, 160, 32), DeviceSpec.CPU, Dtype.F32, 1)) {
@@ -100,5 +105,16 @@ class BudgetTest {
         assertNull(warning(DeviceSpec.CPU, 1_000_000_000));
         assertNull(warning(CUDA, 1), "the memory is the device's");
         assertTrue(Budget.ofMachine() > 100_000_000);
+    }
+
+    /** Two held-out rows are one pair, which no smaller batch of an evaluation parts. */
+    @Test
+    void aSmallerBatchOfPreferencesHoldsPairs() {
+        String said = with(
+                DeviceSpec.CPU,
+                new MemoryPlan.Load(16, 32, 2, 32),
+                MemoryPlan.Rows.of(0),
+                budget -> String.valueOf(budget.warning(budget.check(Long.MAX_VALUE), 100_000_000)));
+        assertTrue(said.contains("\ntry --batch-size 1 --accumulate 8 (→ 35"), said);
     }
 }
