@@ -112,7 +112,7 @@ public record TrainConfig(
             "margin");
 
     /** Those of which a smaller value is better. */
-    public static final Set<String> ERRORS = Set.of("loss", "perplexity", "mse");
+    public static final Set<String> ERRORS = Set.of("loss", "perplexity", "mse", "reward_rejected");
 
     /** The share of the steps over which the learning rate rises, where nothing else is asked for. */
     public static final double WARMUP_RATIO = 0.06;
