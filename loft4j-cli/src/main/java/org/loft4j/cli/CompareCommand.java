@@ -300,6 +300,11 @@ final class CompareCommand implements Verb {
         }
         FaultyRows faulty = faults.rows(err());
         TrainingRows rows = TrainingRows.read(aim, data, evalData, 0, 0, faulty);
+        if (rows.arePreferences()) {
+            throw new ConfigException(
+                    "compare judges each run by rows of its own after its last step, and preferences are judged beside the model"
+                            + " that was there before: train learns them, one run after the other");
+        }
         List<Row> test = TrainingRows.alike(
                 faulty.read(Objects.requireNonNull(testData), aim.columns(data), "test")
                         .rows(),

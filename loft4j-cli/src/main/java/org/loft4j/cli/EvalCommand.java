@@ -8,7 +8,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.loft4j.ConfigException;
-import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.cli.report.Table;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.DataRows;
@@ -27,7 +26,6 @@ import org.loft4j.nn.Task;
 import org.loft4j.train.ConfusionMatrix;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Evaluator;
-import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -41,7 +39,7 @@ import picocli.CommandLine.Spec;
         description =
                 "Judges a model by rows of text or by images: loss, and accuracy, macro-F1 and Matthews' correlation of a classifier"
                         + " with precision, recall and F1 of each class and of two the area under the ROC curve, Pearson's and Spearman's correlation and the mean squared error of"
-                        + " a regression, exact matches, F1 and the area under the ROC curve (micro and macro) of labels of which a text may have several, or perplexity of a language model.",
+                        + " a regression, exact matches, F1 and the area under the ROC curve (micro and macro) of labels of which a text may have several, perplexity of a language model, or accuracy and rewards of preferences.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft eval --model models/MiniLM --adapter run --data test.csv",
@@ -53,13 +51,6 @@ final class EvalCommand implements Verb {
             paramLabel = "ROWS",
             description = "Rows that go through the model at once. Default: ${DEFAULT-VALUE}.")
     int batchSize = 32;
-
-    @Option(
-            names = "--dpo-beta",
-            paramLabel = "BETA",
-            description =
-                    "Of preferences: what multiplies their rewards, as in their training. Default: ${DEFAULT-VALUE}.")
-    double dpoBeta = TrainConfig.DPO_BETA;
 
     @Mixin(name = "Model")
     ModelFlags model;
@@ -75,6 +66,9 @@ final class EvalCommand implements Verb {
 
     @Mixin(name = "Conversations")
     ChatFlags chat;
+
+    @Mixin(name = "Preferences")
+    PreferenceFlags preference;
 
     @Mixin(name = "Images")
     ImageFlags images;
@@ -96,6 +90,7 @@ final class EvalCommand implements Verb {
         model.check(problems);
         data.check(problems);
         chat.check(problems);
+        preference.check(problems);
         images.check(problems);
         device.check(problems);
         if (batchSize < 1) {
@@ -116,6 +111,7 @@ final class EvalCommand implements Verb {
                     "--skip-faulty-rows is for rows of text; files that are no images are left out in any case");
         }
         data.labels.requireNone();
+        preference.require(false, loaded);
         LabeledImages chosen = images.read(DataFlags.images(data.data), data);
         if (!chosen.leftOut().isEmpty()) {
             PrintWriter err = spec.commandLine().getErr();
@@ -135,6 +131,8 @@ final class EvalCommand implements Verb {
             LearntTask aim = new LearntTask(task, List.of(), ProblemType.of(loaded.model()));
             DataRows read = faulty.read(data.data, aim.columns(data), "evaluation");
             List<Row> rows = read.rows();
+            boolean preferences = task == Task.CAUSAL_LM && rows.get(0) instanceof Preference;
+            preference.require(preferences, loaded);
             if (read.blank() > 0) {
                 spec.commandLine().getErr().println("loft: " + Quantities.of(read.blank(), "blank text") + " left out");
             }
@@ -151,7 +149,6 @@ final class EvalCommand implements Verb {
             }
             int maxLength = loaded.maxLength(data.maxLength, spec.commandLine().getErr());
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(loaded, rows) : null;
-            boolean preferences = task == Task.CAUSAL_LM && rows.get(0) instanceof Preference;
             StreamingDataset.Encoder encoder = some -> switch (task) {
                 case CAUSAL_LM ->
                     preferences
@@ -171,9 +168,9 @@ final class EvalCommand implements Verb {
             };
             FaultyRows.Kept kept = faulty.encode(rows, encoder, "evaluation");
             Evaluator.requireFits(loaded.model(), kept.dataset(), "evaluation");
-            Evaluator evaluator = new Evaluator(loaded.model(), tokenizer.padId(), batchSize, dpoBeta);
-            Evaluation evaluation =
-                    evaluator.evaluate(preferences ? besideBase(loaded, kept.dataset(), evaluator) : kept.dataset());
+            Evaluation evaluation = preferences
+                    ? preference.judge(loaded, kept.dataset(), tokenizer.padId(), batchSize)
+                    : new Evaluator(loaded.model(), tokenizer.padId(), batchSize).evaluate(kept.dataset());
             long cut = kept.dataset().truncations().rows();
             if (cut > 0) {
                 PrintWriter err = spec.commandLine().getErr();
@@ -186,25 +183,6 @@ final class EvalCommand implements Verb {
             length.put("rows_cut", cut);
             print(loaded, evaluation, kept.rows().size(), length);
             return ExitCode.OK;
-        }
-    }
-
-    /** Preferences with what the model holds of them without its adapter. */
-    private static PreferenceDataset besideBase(LoadedModel loaded, Dataset answers, Evaluator evaluator)
-            throws IOException {
-        LoraAdapter adapter = loaded.adapter();
-        if (adapter == null) {
-            throw new ConfigException(
-                    "preferences are judged beside what the model was before it was trained, which is told by leaving out its"
-                            + " adapter: give --adapter DIR; of a model that was trained itself, give its training --eval-data");
-        }
-        adapter.detach();
-        try {
-            double[] reference =
-                    Objects.requireNonNull(evaluator.logProbabilities(answers, () -> false, (done, all) -> {}));
-            return new PreferenceDataset(answers).withReference(reference);
-        } finally {
-            adapter.attach();
         }
     }
 

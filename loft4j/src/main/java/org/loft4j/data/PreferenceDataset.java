@@ -99,7 +99,7 @@ public final class PreferenceDataset implements Examples {
     }
 
     /**
-     * The same pairs with what the model held of them before it was trained.
+     * The same pairs with what the model held of them before it was trained. A {@code TrainingRun} takes its own, whatever is there.
      *
      * @param logProbabilities of each answer, in the order of {@link #answers}
      * @throws ConfigException if there are more or fewer

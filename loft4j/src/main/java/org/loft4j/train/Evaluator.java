@@ -68,7 +68,11 @@ public final class Evaluator {
         }
     }
 
-    /** One pass over the rows without gradients; the caller has switched dropout off. Fails where an image cannot be decoded. */
+    /**
+     * One pass over the rows without gradients; the caller has switched dropout off. Fails where an image cannot be decoded.
+     *
+     * @param rows preferences with their reference, {@link PreferenceDataset#withReference}
+     */
     public Evaluation evaluate(Examples rows) throws IOException {
         return Objects.requireNonNull(evaluate(rows, () -> false, (done, all) -> {}));
     }

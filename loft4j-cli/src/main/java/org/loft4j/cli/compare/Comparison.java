@@ -15,7 +15,6 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.data.ChatFormat;
-import org.loft4j.data.PreferenceDataset;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.train.Evaluation;
@@ -96,7 +95,6 @@ public final class Comparison {
      * @throws ConfigException if finished runs were made with other settings, or the metric is none of the task's
      */
     public Outcome run() throws IOException {
-        requireNoPreferences();
         try (SharedModel shared = new SharedModel(directory, options)) {
             Model model = shared.with(settings.seeds().get(0));
             requireMetric(model);
@@ -121,14 +119,6 @@ public final class Comparison {
     private @Nullable ZonedDateTime chatDate() {
         ChatFormat format = data.training().train().chatFormat();
         return format == null ? null : format.moment();
-    }
-
-    private void requireNoPreferences() {
-        if (data.training().train() instanceof PreferenceDataset) {
-            throw new ConfigException(
-                    "compare judges each run by rows of its own after its last step, and preferences are judged beside the model"
-                            + " that was there before: train learns them, one run after the other");
-        }
     }
 
     private void requireMetric(Model model) throws IOException {
