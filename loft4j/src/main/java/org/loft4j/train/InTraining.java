@@ -5,20 +5,17 @@ import java.util.Set;
 import java.util.WeakHashMap;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Weights;
-import org.loft4j.tensor.NativeHeap;
 
-/** That a model is being trained, by one at a time, and what the heap is asked for meanwhile. */
+/** That a model is being trained, by one run at a time. */
 final class InTraining implements AutoCloseable {
     /** Of a model that nobody holds any more it is forgotten. */
     private static final Set<Weights> MODELS =
             Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
 
     private final Weights weights;
-    private final NativeHeap.Training heap;
 
     private InTraining(Weights weights) {
         this.weights = weights;
-        this.heap = NativeHeap.layApart();
     }
 
     /** @throws IllegalStateException if the model has been closed, or is being trained already */
@@ -39,13 +36,8 @@ final class InTraining implements AutoCloseable {
         }
     }
 
-    NativeHeap.Training heap() {
-        return heap;
-    }
-
     @Override
     public void close() {
         MODELS.remove(weights);
-        heap.close();
     }
 }

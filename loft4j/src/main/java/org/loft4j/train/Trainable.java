@@ -34,8 +34,8 @@ import org.loft4j.tensor.NativeHeap;
 import org.loft4j.tensor.NativeScope;
 
 /**
- * The part of a model that a run trains, with the optimizers that move it. A model has one at a time: a second adapter would be
- * attached in place of the first. It needs the model for everything but {@link #close}.
+ * The part of a model that a run trains, with the optimizers that move it. The adapter of a second one on the model is attached in
+ * place of the first's, which takes its turn once it is attached again. It needs the model for everything but {@link #close}.
  */
 public final class Trainable implements AutoCloseable {
     static final String OPTIMIZER = "optimizer.safetensors";
@@ -45,18 +45,20 @@ public final class Trainable implements AutoCloseable {
     private final OptimizerGroups optimizer;
     private final long elements;
     private final LaneGradients gradients;
-    private final InTraining training;
+    private final NativeHeap.Training heap;
     /** Of a model that is trained in full, as it was at the start; null beside an adapter. */
     private final @Nullable TrainedConfig trainedConfig;
+
+    private boolean closed;
 
     private Trainable(
             Model model,
             @Nullable LoraAdapter adapter,
             OptimizerGroups optimizer,
             long elements,
-            InTraining training,
+            NativeHeap.Training heap,
             @Nullable TrainedConfig trainedConfig) {
-        this.training = training;
+        this.heap = heap;
         this.trainedConfig = trainedConfig;
         this.model = model;
         this.adapter = adapter;
@@ -88,7 +90,7 @@ public final class Trainable implements AutoCloseable {
      *     use_dora}
      * @throws ConfigException if the method needs an adapter's configuration and there is none, or if it cannot train the
      *     magnitudes that the configuration asks for
-     * @throws IllegalStateException if the model is being trained already
+     * @throws IllegalStateException if the model has been closed
      */
     public static Trainable create(Model model, @Nullable LoraConfig lora, TrainConfig config) {
         if (config.method().usesAdapter() && lora == null) {
@@ -98,14 +100,14 @@ public final class Trainable implements AutoCloseable {
             throw new ConfigException("method " + config.method().word()
                     + " cannot train the magnitudes of use_dora: use method dora, or leave use_dora out");
         }
-        InTraining training = InTraining.of(model);
+        NativeHeap.Training heap = begin(model);
         // what adapter and optimizers keep leaves this scope; whatever else they touch on the way does not
         try (NativeScope scope = new NativeScope()) {
             return lora != null && config.method().usesAdapter()
-                    ? adapter(model, lora, config, training)
-                    : full(model, config, training);
+                    ? adapter(model, lora, config, heap)
+                    : full(model, config, heap);
         } catch (RuntimeException | Error e) {
-            training.close();
+            heap.close();
             throw e;
         }
     }
@@ -115,26 +117,31 @@ public final class Trainable implements AutoCloseable {
      *
      * @throws CheckpointException if a file of the adapter is faulty, or it does not fit the model
      * @throws ConfigException if the method cannot train it, or the model was opened for other classes
-     * @throws IllegalStateException if the model is being trained already
+     * @throws IllegalStateException if the model has been closed
      */
     public static Trainable from(StartingAdapter start, Model model, TrainConfig config) throws IOException {
-        InTraining training = InTraining.of(model);
+        NativeHeap.Training heap = begin(model);
         try (NativeScope scope = new NativeScope()) {
-            return around(start.load(model, config.method()), model, config, training);
+            return around(start.load(model, config.method()), model, config, heap);
         } catch (IOException | RuntimeException | Error e) {
-            training.close();
+            heap.close();
             throw e;
         }
     }
 
-    private static Trainable adapter(Model model, LoraConfig lora, TrainConfig config, InTraining training) {
+    private static NativeHeap.Training begin(Model model) {
+        InTraining.requireOpen(model);
+        return NativeHeap.layApart();
+    }
+
+    private static Trainable adapter(Model model, LoraConfig lora, TrainConfig config, NativeHeap.Training heap) {
         LoraConfig shaped = savingNewModules(model, lora)
                 .withDora(config.method() == Method.DORA)
                 .withRslora(lora.useRslora() || config.method() == Method.RSLORA);
-        return around(LoraAdapter.create(model, shaped, config.seed()), model, config, training);
+        return around(LoraAdapter.create(model, shaped, config.seed()), model, config, heap);
     }
 
-    private static Trainable around(LoraAdapter adapter, Model model, TrainConfig config, InTraining training) {
+    private static Trainable around(LoraAdapter adapter, Model model, TrainConfig config, NativeHeap.Training heap) {
         List<OptimizerGroups.Group> groups = new ArrayList<>();
         try {
             groups.addAll(FactorOptimizers.groups(adapter, config));
@@ -154,7 +161,7 @@ public final class Trainable implements AutoCloseable {
         }
         LossScale lossScale = model.description().dtype() == Dtype.F16 ? new LossScale() : null;
         return new Trainable(
-                model, adapter, new OptimizerGroups(groups, lossScale), adapter.trainableElements(), training, null);
+                model, adapter, new OptimizerGroups(groups, lossScale), adapter.trainableElements(), heap, null);
     }
 
     /** A module that the checkpoint lacked has random values: it has to be trained, and nobody could read it again. */
@@ -173,7 +180,7 @@ public final class Trainable implements AutoCloseable {
         return isOnTop || model.weights().created().contains(name);
     }
 
-    private static Trainable full(Model model, TrainConfig config, InTraining training) {
+    private static Trainable full(Model model, TrainConfig config, NativeHeap.Training heap) {
         if (!model.weights().quantized().isEmpty()) {
             throw new ConfigException("method full cannot train quantised weights;"
                     + " open the model without load_in, or train an adapter on it");
@@ -200,7 +207,7 @@ public final class Trainable implements AutoCloseable {
         addGroups(groups, "model", body, config, config.learningRate());
         addGroups(groups, "head", head, config, config.headLearningRate());
         return new Trainable(
-                model, null, new OptimizerGroups(groups), model.weights().elements(), training, trainedConfig);
+                model, null, new OptimizerGroups(groups), model.weights().elements(), heap, trainedConfig);
     }
 
     /** Two groups where there is a decay: vectors (biases and norms) are not pulled to zero. */
@@ -254,7 +261,7 @@ public final class Trainable implements AutoCloseable {
 
     /** The heap that the steps take place in. */
     NativeHeap.Training heap() {
-        return training.heap();
+        return heap;
     }
 
     /** Prepares what is random in a step, as a function of the seed and the step alone. */
@@ -365,7 +372,11 @@ public final class Trainable implements AutoCloseable {
      */
     @Override
     public void close() {
-        try (training;
+        if (closed) {
+            return;
+        }
+        closed = true;
+        try (heap;
                 NativeScope scope = new NativeScope()) {
             gradients.close();
             if (!model.weights().areClosed()) {

@@ -33,6 +33,7 @@ import org.loft4j.tensor.ProcessMemory;
 public final class TrainingRun implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(TrainingRun.class.getName());
 
+    private final InTraining training;
     private final Model model;
     private TrainData data;
     private final TrainConfig config;
@@ -56,6 +57,7 @@ public final class TrainingRun implements AutoCloseable {
     private boolean closed;
 
     private TrainingRun(
+            InTraining training,
             Model model,
             TrainData data,
             TrainConfig config,
@@ -65,6 +67,7 @@ public final class TrainingRun implements AutoCloseable {
             OnExisting onExisting,
             LongSupplier nanos)
             throws IOException {
+        this.training = training;
         this.model = model;
         this.data = data;
         this.config = config;
@@ -153,13 +156,34 @@ public final class TrainingRun implements AutoCloseable {
             LongSupplier nanos)
             throws IOException {
         RunCheck.check(model, data, config);
+        InTraining training = InTraining.of(model);
+        try {
+            return opened(training, model, data, config, start, lora, outputDirectory, onExisting, nanos);
+        } catch (IOException | RuntimeException | Error e) {
+            training.close();
+            throw e;
+        }
+    }
+
+    private static TrainingRun opened(
+            InTraining training,
+            Model model,
+            TrainData data,
+            TrainConfig config,
+            @Nullable StartingAdapter start,
+            @Nullable LoraConfig lora,
+            Path outputDirectory,
+            OnExisting onExisting,
+            LongSupplier nanos)
+            throws IOException {
         RunOutput output = RunOutput.open(outputDirectory, onExisting);
         try {
             output.requireKept(model.description().directory());
             Trainable trainable =
                     start != null ? Trainable.from(start, model, config) : Trainable.create(model, lora, config);
             try {
-                TrainingRun run = new TrainingRun(model, data, config, start, output, trainable, onExisting, nanos);
+                TrainingRun run =
+                        new TrainingRun(training, model, data, config, start, output, trainable, onExisting, nanos);
                 // an adapter brings what the model's files lack
                 if (run.step() == 0 && start == null) {
                     RunCheck.tellOfNewParameters(model);
@@ -499,14 +523,24 @@ public final class TrainingRun implements AutoCloseable {
         }
         requestStop();
         atWork.lock();
-        try (output;
-                trainable) {
-            if (batches != null && !closed) {
-                batches.close();
+        try {
+            // once: what was the run's may be another's by the second time
+            if (!closed) {
+                closed = true;
+                release();
             }
         } finally {
-            closed = true;
             atWork.unlock();
+        }
+    }
+
+    private void release() throws IOException {
+        try (training;
+                output;
+                trainable) {
+            if (batches != null) {
+                batches.close();
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
@@ -132,6 +133,26 @@ class TrainerTest {
                     .item_double();
             StepResult step = new Trainer(model, trainable, config, 4).step(List.of(masked), 0);
             assertEquals(expected, step.loss(), 1e-6);
+        }
+    }
+
+    /** As a benchmark has them take turns. */
+    @Test
+    void severalTakeTurnsOnAModelEachByItsOwnAdapter() {
+        Batch batch = batch(TinyRun.counting(2, 3), 0, 1);
+        TrainConfig config = TrainConfig.builder(Method.LORA).build();
+        try (Model model = TinyRun.model();
+                Trainable first = Trainable.create(model, NO_DROPOUT, config);
+                Trainable second = Trainable.create(model, NO_DROPOUT, config)) {
+            double loss = 0;
+            for (Trainable each : List.of(first, second)) {
+                Objects.requireNonNull(each.adapter()).attach();
+                loss = new Trainer(model, each, config, 4)
+                                .step(List.of(batch), 0)
+                                .loss()
+                        - loss;
+            }
+            assertEquals(0, loss);
         }
     }
 

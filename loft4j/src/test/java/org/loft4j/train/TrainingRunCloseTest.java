@@ -65,6 +65,27 @@ class TrainingRunCloseTest {
         }
     }
 
+    /** As where try-with-resources closes it once more. */
+    @Test
+    void aSecondTimeItLeavesTheModelToTheNextRun() throws IOException {
+        for (Method method : new Method[] {Method.LORA, Method.FULL}) {
+            TrainConfig config = TinyRun.config(method).maxSteps(2).build();
+            Path place = directory.resolve(method.word());
+            try (Model model = TinyRun.model()) {
+                TrainingRun first = TinyRun.open(model, config, place.resolve("first"), OnExisting.REFUSE);
+                first.close();
+                try (TrainingRun second = TinyRun.open(model, config, place.resolve("second"), OnExisting.REFUSE)) {
+                    first.close();
+                    first.trainable().close();
+                    assertThrows(
+                            IllegalStateException.class,
+                            () -> TinyRun.open(model, config, place.resolve("third"), OnExisting.REFUSE));
+                    assertEquals(TrainResult.Outcome.FINISHED, second.run().outcome());
+                }
+            }
+        }
+    }
+
     @Test
     void aListenerAsksForAStop() throws IOException {
         TrainConfig config = TinyRun.config(Method.LORA).maxSteps(4).build();
