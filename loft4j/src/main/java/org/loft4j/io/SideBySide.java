@@ -15,6 +15,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.Uninterrupted;
 
 /** Downloads of a model's files, a few of them at a time, each on a thread of its own. */
 final class SideBySide {
@@ -89,17 +90,6 @@ final class SideBySide {
 
     /** An interrupt waits: who is at work writes to files that the caller may want to take up again. */
     private static void awaitEnd(ExecutorService threads) {
-        boolean interrupted = Thread.interrupted();
-        boolean ended = false;
-        while (!ended) {
-            try {
-                ended = threads.awaitTermination(1, TimeUnit.MINUTES);
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        Uninterrupted.await(() -> threads.awaitTermination(Long.MAX_VALUE, TimeUnit.NANOSECONDS));
     }
 }
