@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.io.JsonObject;
@@ -15,18 +15,18 @@ import org.loft4j.nn.Model;
 final class RunRecorder implements AutoCloseable {
     private final RunState state;
     private final RunPlan plan;
-    private final List<TrainListener> listeners;
+    private final Listeners listeners;
     private final Trainable trainable;
     private final boolean images;
     private final long diagnosticsEvery;
     private final RunLog log;
     private final RunAbout about;
-    private final Supplier<@Nullable Path> newest;
+    private final UnaryOperator<IOException> explained;
     private final TensorBoardWriter board;
     private boolean boardHasPending;
     private final @Nullable DiagnosticsLog diagnostics;
 
-    /** @param newest checkpoint that is complete on the disk */
+    /** @param explained says of a file that cannot be written what the run that it ends can go on from */
     RunRecorder(
             Path directory,
             RunState state,
@@ -34,10 +34,10 @@ final class RunRecorder implements AutoCloseable {
             TrainConfig config,
             Model model,
             Trainable trainable,
-            List<TrainListener> listeners,
-            Supplier<@Nullable Path> newest)
+            Listeners listeners,
+            UnaryOperator<IOException> explained)
             throws IOException {
-        this.newest = newest;
+        this.explained = explained;
         this.state = state;
         this.plan = plan;
         this.trainable = trainable;
@@ -91,7 +91,7 @@ final class RunRecorder implements AutoCloseable {
                 residentBytes,
                 pace.lastSeconds(),
                 pace.secondsFor(plan.totalSteps() - state.step(), evaluations));
-        listeners.forEach(listener -> listener.onStep(event));
+        listeners.tell(listener -> listener.onStep(event));
     }
 
     /** Logs the mean of the steps since the last line. */
@@ -123,7 +123,7 @@ final class RunRecorder implements AutoCloseable {
         }
         List<LayerDiagnostics> layers = LayerDiagnostics.of(adapter, trainable.optimizer());
         telling(() -> diagnostics.write(state.step(), layers, board));
-        listeners.forEach(listener -> listener.onDiagnostics(state.step(), layers));
+        listeners.tell(listener -> listener.onDiagnostics(state.step(), layers));
     }
 
     void referenceProgress(int done, int all) {
@@ -131,7 +131,7 @@ final class RunRecorder implements AutoCloseable {
     }
 
     void evaluationProgress(int done, int all) {
-        listeners.forEach(listener -> listener.onEvaluationProgress(state.step(), done, all));
+        listeners.tell(listener -> listener.onEvaluationProgress(state.step(), done, all));
     }
 
     void evaluation(Evaluation evaluation, boolean best) throws IOException {
@@ -147,11 +147,11 @@ final class RunRecorder implements AutoCloseable {
             }
         });
         boardHasPending = false;
-        listeners.forEach(listener -> listener.onEvaluation(state.step(), evaluation, best));
+        listeners.tell(listener -> listener.onEvaluation(state.step(), evaluation, best));
     }
 
     void saved(long step, Path checkpoint) {
-        listeners.forEach(listener -> listener.onSave(step, checkpoint));
+        listeners.tell(listener -> listener.onSave(step, checkpoint));
     }
 
     /** Forces the metrics to the disk. */
@@ -167,12 +167,12 @@ final class RunRecorder implements AutoCloseable {
         void write() throws IOException;
     }
 
-    /** A file that cannot be written ends the run, which says what it can go on from. */
+    /** A file that cannot be written ends the run. */
     private void telling(Telling files) throws IOException {
         try {
             files.write();
         } catch (IOException e) {
-            throw new IOException(e.getMessage() + "; " + RunSaver.afterFault(newest.get()), e);
+            throw explained.apply(e);
         }
     }
 
@@ -193,7 +193,7 @@ final class RunRecorder implements AutoCloseable {
         try (log;
                 board;
                 DiagnosticsLog layers = diagnostics) {
-            listeners.forEach(TrainListener::onEnd);
+            listeners.tell(TrainListener::onEnd);
             about.ended(state.step(), state.evaluationPending());
         }
     }

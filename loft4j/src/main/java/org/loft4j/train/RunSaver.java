@@ -136,7 +136,7 @@ final class RunSaver implements AutoCloseable {
             });
         } catch (IOException e) {
             throw new CheckpointException(
-                    checkpoints.path(step), "cannot be written: " + e.getMessage() + "; " + afterFault(newest), e);
+                    checkpoints.path(step), "cannot be written: " + e.getMessage() + "; " + afterFault(), e);
         }
         newest = checkpoint;
         // only now: until the new one is complete, the old ones are all there is
@@ -161,33 +161,40 @@ final class RunSaver implements AutoCloseable {
 
     /** What a run that ends now can go on from. */
     String standing() {
-        return standing(newest);
-    }
-
-    private static String standing(@Nullable Path last) {
+        Path last = newest;
         return last == null ? "nothing has been saved yet" : last + " is complete and stays";
     }
 
     /** What a run that a file has ended can go on from, and how. */
-    static String afterFault(@Nullable Path newest) {
-        return standing(newest) + ". Make room, or mend the directory, and resume";
+    private String afterFault() {
+        return standing() + ". Make room, or mend the directory, and resume";
+    }
+
+    /** The fault of a file that ends the run, with what it can go on from. */
+    IOException explained(IOException fault) {
+        awaitDespite(fault);
+        return new IOException(fault.getMessage() + "; " + afterFault(), fault);
     }
 
     /** A fault of training itself, or what it says about memory, and of the checkpoints with it. */
     RuntimeException explained(Throwable fault, MemoryFault.Work work, Model model) {
         if (MemoryFault.is(fault)) {
-            try {
-                // the checkpoint that is on its way shall be told of too
-                await();
-            } catch (IOException e) {
-                fault.addSuppressed(e);
-            }
+            awaitDespite(fault);
             return MemoryFault.explain(fault, work, model, trainable, standing());
         }
         if (fault instanceof Error error) {
             throw error;
         }
         return (RuntimeException) fault;
+    }
+
+    /** The checkpoint that is on its way shall be told of too. */
+    private void awaitDespite(Throwable fault) {
+        try {
+            await();
+        } catch (IOException | RuntimeException | OutOfMemoryError e) {
+            fault.addSuppressed(e);
+        }
     }
 
     /** Reports a save that has ended by now. */

@@ -3,7 +3,11 @@ package org.loft4j.train;
 import java.nio.file.Path;
 import java.util.List;
 
-/** Hears of a run as it goes. Called on the training thread; an exception ends the run. */
+/**
+ * Hears of a run as it goes. Called on the training thread. An exception ends the run as {@link TrainingRun#requestStop} does, saved,
+ * and is thrown then. An {@link java.io.UncheckedIOException} ends it at once, as a log of its own that cannot be written does: once
+ * it goes on from its newest checkpoint, the steps behind that are taken, and told of, again.
+ */
 public interface TrainListener {
     /** After each optimizer step. */
     default void onStep(StepEvent event) {}

@@ -2,7 +2,6 @@ package org.loft4j.train;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -41,7 +40,7 @@ public final class TrainingRun implements AutoCloseable {
     private final Trainable trainable;
     private final RunPlan plan;
     private @Nullable StepBatches batches;
-    private final List<TrainListener> listeners = new ArrayList<>();
+    private final Listeners listeners = new Listeners();
     private final AtomicBoolean stopRequested = new AtomicBoolean();
     private final ReentrantLock atWork = new ReentrantLock();
     private final RunState state;
@@ -257,10 +256,11 @@ public final class TrainingRun implements AutoCloseable {
      * @throws CheckpointException if a checkpoint cannot be written; those before it stay
      * @throws org.loft4j.NativeMemoryException if there is not enough memory; the checkpoints stay
      * @throws IllegalStateException if the run has been closed
+     * @throws RuntimeException what a listener threw, once the run is saved as by a stop ({@link TrainListener})
      */
     public TrainResult run() throws IOException {
         atWork.lock();
-        try {
+        try (listeners) {
             requireOpen();
             return trained();
         } finally {
@@ -281,7 +281,7 @@ public final class TrainingRun implements AutoCloseable {
         Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps());
         begin();
         try (RunRecorder recorder = new RunRecorder(
-                        output.directory(), state, plan, config, model, trainable, listeners, this::newestCheckpoint);
+                        output.directory(), state, plan, config, model, trainable, listeners, this::explained);
                 RunSaver active = saver(recorder)) {
             saver = active;
             if (!hasReference(recorder)) {
@@ -346,10 +346,10 @@ public final class TrainingRun implements AutoCloseable {
         }
     }
 
-    /** Whether someone asked for a stop, by an interrupt too. */
+    /** Whether someone asked for a stop, by an interrupt or an exception of a listener too. */
     private boolean isStopWanted() {
         takeInterrupt();
-        return stopRequested.get();
+        return stopRequested.get() || listeners.failed();
     }
 
     /** A thread that stays interrupted closes the files that it writes to. */
@@ -445,6 +445,10 @@ public final class TrainingRun implements AutoCloseable {
 
     private RuntimeException explained(Throwable fault, MemoryFault.Work work) {
         return Objects.requireNonNull(saver).explained(fault, work, model);
+    }
+
+    private IOException explained(IOException fault) {
+        return Objects.requireNonNull(saver).explained(fault);
     }
 
     private boolean isOver() {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -51,7 +52,7 @@ class ClockedSavesEndToEndTest {
                 public void onStep(StepEvent event) {
                     nanos[0] += Duration.ofMinutes(5).toNanos();
                     if (event.step() == diesAt) {
-                        throw new IllegalStateException("as if killed");
+                        throw new UncheckedIOException(new IOException("as if killed"));
                     }
                 }
 
@@ -98,7 +99,7 @@ class ClockedSavesEndToEndTest {
         Path whole = directory.resolve("whole");
         TinyRun.train(config(0), whole, OnExisting.REFUSE);
         Path clocked = directory.resolve("clocked");
-        assertThrows(IllegalStateException.class, () -> train(config(0), clocked, 13));
+        assertThrows(UncheckedIOException.class, () -> train(config(0), clocked, 13));
         assertEquals(List.of(3L, 6L, 8L, 11L), saved, "the eighth is the evaluation's");
         train(config(0), clocked, -1);
         assertEquals(List.of(3L, 6L, 8L, 11L, 14L, 16L, 19L, 22L, 24L), saved);

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -189,6 +190,18 @@ class RunSaverTest {
             }
         });
         assertEquals(directory.resolve("checkpoint-1"), new Checkpoints(directory).newest());
+    }
+
+    @Test
+    void aFileThatEndsTheRunIsToldWithTheCheckpointOnItsWay() throws IOException {
+        try (RunSaver saver = saver(CONFIG, () -> LockSupport.parkNanos(100_000_000))) {
+            saver.save(1, Map.of(), NONE);
+            assertNull(saver.newest());
+            assertEquals(
+                    "full; " + directory.resolve("checkpoint-1")
+                            + " is complete and stays. Make room, or mend the directory, and resume",
+                    saver.explained(new IOException("full")).getMessage());
+        }
     }
 
     @Test

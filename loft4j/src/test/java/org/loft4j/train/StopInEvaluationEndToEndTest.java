@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -104,11 +105,11 @@ class StopInEvaluationEndToEndTest {
                 @Override
                 public void onStep(StepEvent event) {
                     if (event.step() == step) {
-                        throw new IllegalStateException("as if killed");
+                        throw new UncheckedIOException(new IOException("as if killed"));
                     }
                 }
             });
-            assertThrows(IllegalStateException.class, run::run);
+            assertThrows(UncheckedIOException.class, run::run);
         }
     }
 

@@ -1,0 +1,51 @@
+package org.loft4j.train;
+
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** Who hears of a run. What one of them throws waits until the run has been saved and has ended: {@link #close} throws it. */
+final class Listeners implements AutoCloseable {
+    private final List<TrainListener> all = new ArrayList<>();
+    private @Nullable Throwable fault;
+
+    void add(TrainListener listener) {
+        all.add(listener);
+    }
+
+    /** @throws UncheckedIOException if one of them cannot write what it heard: it is to hear of it again */
+    void tell(Consumer<TrainListener> event) {
+        for (TrainListener listener : all) {
+            try {
+                event.accept(listener);
+            } catch (UncheckedIOException e) {
+                throw e;
+            } catch (RuntimeException | Error e) {
+                if (fault == null) {
+                    fault = e;
+                } else if (fault != e) {
+                    fault.addSuppressed(e);
+                }
+            }
+        }
+    }
+
+    /** Whether one of them has thrown something that waits. */
+    boolean failed() {
+        return fault != null;
+    }
+
+    @Override
+    public void close() {
+        Throwable thrown = fault;
+        fault = null;
+        if (thrown instanceof Error error) {
+            throw error;
+        }
+        if (thrown != null) {
+            throw (RuntimeException) thrown;
+        }
+    }
+}
