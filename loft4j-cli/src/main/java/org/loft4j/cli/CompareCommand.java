@@ -357,7 +357,7 @@ final class CompareCommand implements Verb {
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
             int maxLength = RowLength.of(data.maxLength, RowLength.USUAL, Models.maxPositions(directory), err());
             ChatFormat format = rows.task() == Task.CAUSAL_LM
-                    ? chat.format(directory, rows.all(), Comparison.chatDate(output))
+                    ? chat.format(directory, rows.all(test), Comparison.chatDate(output))
                     : null;
             List<Row> validation = Objects.requireNonNull(rows.eval());
             TrainData training = new TrainData(

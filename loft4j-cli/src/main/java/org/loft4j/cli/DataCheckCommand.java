@@ -14,6 +14,7 @@ import org.loft4j.data.Columns;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.Labels;
 import org.loft4j.data.Repetitions;
+import org.loft4j.data.Row;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelReference;
@@ -122,11 +123,13 @@ final class DataCheckCommand implements Verb {
         TrainingRows encoding = new TrainingRows(aim, train.some(), null, classes, FaultyRows.END, "");
         encoding.tellOfClasses(spec.commandLine().getErr());
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
-            ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, train.some()) : null;
+            List<Row> some = read.parts().stream()
+                    .flatMap(part -> part.rows().some().stream())
+                    .toList();
+            ChatFormat format = task == Task.CAUSAL_LM ? chat.format(directory, some) : null;
             if (task == Task.CAUSAL_LM
                     && format == null
-                    && train.some().stream()
-                            .anyMatch(row -> !row.conversations().isEmpty())) {
+                    && some.stream().anyMatch(row -> !row.conversations().isEmpty())) {
                 stops.add("the rows hold messages, but " + model
                         + " has no chat template: name one (--chat-template FILE), or use a model that has one");
                 return read.with(read.parts(), stops);
@@ -134,7 +137,7 @@ final class DataCheckCommand implements Verb {
             List<CheckedRows> parts = new ArrayList<>();
             for (CheckedRows part : read.parts()) {
                 parts.add(part.encoded(
-                        (some, length) -> encoding.encode(some, tokenizer, format, length, false), maxLength, format));
+                        (rows, length) -> encoding.encode(rows, tokenizer, format, length, false), maxLength, format));
             }
             return read.with(parts, stops);
         }

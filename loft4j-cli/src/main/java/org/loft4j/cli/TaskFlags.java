@@ -161,7 +161,7 @@ final class TaskFlags {
         described.put("model", shown + ", pooling " + pooling);
         described.put("task", name(flags.data) + ", " + name(Objects.requireNonNull(evalData)) + ", " + name(testData));
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
-            ChatFormat format = task == Task.CAUSAL_LM ? new ChatFlags().format(directory, rows.all(), now) : null;
+            ChatFormat format = task == Task.CAUSAL_LM ? new ChatFlags().format(directory, rows.all(test), now) : null;
             List<Row> validation = Objects.requireNonNull(rows.eval());
             TrainData training = new TrainData(
                     rows.encode(rows.train(), tokenizer, format, length, false),

@@ -220,7 +220,8 @@ final class TrainCommand implements Verb {
         ModelOptions options = rows.options(options(start));
         int maxLength = start.maxLength(data.maxLength, err());
         try (Tokenizer tokenizer = start.found().openTokenizer()) {
-            ChatFormat format = task == Task.CAUSAL_LM ? chat.format(start.found(), rows.all(), run.chatDate()) : null;
+            ChatFormat format =
+                    task == Task.CAUSAL_LM ? chat.format(start.found(), rows.all(List.of()), run.chatDate()) : null;
             ChatFlags.tell(format, rows.train(), tokenizer, err());
             TrainingSet train = streamed != null
                     ? streamed.encode(tokenizer, format, maxLength, stream.shuffleBuffer())

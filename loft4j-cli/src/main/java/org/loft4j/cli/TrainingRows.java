@@ -193,10 +193,11 @@ record TrainingRows(
         return learnt.task();
     }
 
-    /** Those to learn from, and those held out: a single conversation among them needs a chat template. */
-    List<Row> all() {
+    /** Those to learn from, those held out, and those of a test: a single conversation among them needs a chat template. */
+    List<Row> all(List<Row> test) {
         List<Row> all = new ArrayList<>(train);
         all.addAll(eval == null ? List.of() : eval);
+        all.addAll(test);
         return all;
     }
 

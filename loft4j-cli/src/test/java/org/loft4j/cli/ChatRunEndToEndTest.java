@@ -292,6 +292,19 @@ class ChatRunEndToEndTest {
         return Captured.loft(Stream.of(args).map(String::valueOf).toArray(String[]::new));
     }
 
+    @Test
+    void aComparisonsOnlyConversationMayBeOneOfItsTest() throws Exception {
+        String text = "{\"prompt\": \"Once\", \"completion\": \" there was\"}\n";
+        String turns = "{\"prompt\": [{\"role\": \"user\", \"content\": \"Once\"}],"
+                + " \"completion\": [{\"role\": \"assistant\", \"content\": \" there was\"}]}\n";
+        Path learnt = Files.writeString(folder.resolve("learnt.jsonl"), text.repeat(12));
+        Path test = Files.writeString(folder.resolve("test.jsonl"), text + turns);
+        Object[] call = comparison(learnt, folder.resolve("compared"), "--max-steps", "1", "--chat-template", template);
+        call[List.of(call).indexOf("--test-data") + 1] = test;
+        Captured compared = loft(call);
+        assertEquals(0, compared.status(), compared.err());
+    }
+
     /** A kept adapter of a comparison says how it was trained, and rows that are written otherwise are other rows. */
     @Test
     void aComparisonWritesConversationsAsItIsTold() throws Exception {

@@ -263,6 +263,19 @@ class DataCheckTest {
         assertTrue(call.out().endsWith("\n1 fault stops a training on this data\n"), call.out());
     }
 
+    /** As a training finds it. */
+    @Test
+    void theOnlyConversationMayBeHeldOut() throws IOException {
+        String text = "{\"prompt\": \"Once\", \"completion\": \" there was\"}\n";
+        String turns = "{\"prompt\": [{\"role\": \"user\", \"content\": \"q\"}],"
+                + " \"completion\": [{\"role\": \"assistant\", \"content\": \"a\"}]}\n";
+        Path learnt = file("learnt.jsonl", text.replace("Once", "Twice"));
+        Path held = file("held.jsonl", text + turns);
+        Captured call = Captured.loft(
+                "data", "check", learnt.toString(), "--model", language(), "--eval-data", held.toString());
+        assertEquals(0, call.status(), call.out() + call.err());
+    }
+
     @Test
     void aRunOnAQueryKeepsItInItsSettings() throws IOException {
         String model = TinyModels.encoder(directory.resolve("model")).toString();
