@@ -1,14 +1,11 @@
 package org.loft4j.data;
 
 import java.time.ZonedDateTime;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.SortedSet;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.ConfigException;
 
 /**
  * How conversations become examples.
@@ -53,20 +50,14 @@ public record ChatFormat(
      * none that the template takes.
      */
     public SortedSet<String> unwritten(Row row) {
-        try {
-            // of two answers to one prompt either
-            for (Conversation turns : row.conversations()) {
-                return template.unwritten(turns.beforeLastAnswer(), variables(turns));
-            }
-            if (wrapPrompts && row instanceof PromptCompletion prompted) {
-                List<Message> turns = new ArrayList<>(prompted.before());
-                turns.add(Message.of("user", prompted.turn()));
-                return template.unwritten(turns, variables);
-            }
-        } catch (ConfigException e) {
-            // whoever encodes the row tells it
+        // of two answers to one prompt either
+        Row one = row instanceof Preference pair ? pair.chosen() : row;
+        if (one instanceof Conversation turns) {
+            return template.unwritten(turns.beforeLastAnswer(), variables(turns));
         }
-        return Collections.emptySortedSet();
+        return wrapPrompts && one instanceof PromptCompletion prompted
+                ? template.unwritten(prompted.asked(), variables)
+                : Collections.emptySortedSet();
     }
 
     /** The same at another moment, such as that of a run which goes on. */

@@ -176,8 +176,7 @@ public final class ChatTemplate {
      * word. Of the system and the developer each turn must be written, of others their last; the assistant's are not looked at.
      *
      * @param messages turns that are to be answered
-     * @return roles, such as system
-     * @throws ConfigException if the template does not take these messages
+     * @return roles, such as system; none where the template does not take these messages
      */
     public SortedSet<String> unwritten(List<Message> messages, Map<String, ? extends @Nullable Object> variables) {
         SortedSet<String> roles = new TreeSet<>();
@@ -185,13 +184,22 @@ public final class ChatTemplate {
         for (int i = messages.size() - 1; i >= 0; i--) {
             Message message = messages.get(i);
             boolean looked = message.isAnswer() || !message.tells() && !later.add(message.role());
-            if (!looked
-                    && !message.text().isBlank()
-                    && !prompt(probe(messages, i), variables).contains(PROBE)) {
+            if (!looked && !message.text().isBlank() && leavesOut(messages, i, variables)) {
                 roles.add(message.role());
             }
         }
         return roles;
+    }
+
+    /** Whether a turn may say what it likes, and the prompt is the same. What is written in another form, such as escaped, changes it. */
+    private boolean leavesOut(List<Message> messages, int index, Map<String, ? extends @Nullable Object> variables) {
+        try {
+            String other = prompt(probe(messages, index), variables);
+            return !other.contains(PROBE) && other.equals(prompt(messages, variables));
+        } catch (ConfigException e) {
+            // words that are refused are looked at; whoever has these turns answered hears what is wrong with them
+            return false;
+        }
     }
 
     /**

@@ -139,8 +139,31 @@ class ChatTemplateTest {
         assertEquals(Set.of("tool"), ChatTemplate.open(directory).unwritten(turns, Map.of()));
         config("{\"chat_template\": \"A text without marks\"}");
         assertEquals(Set.of("tool", "user"), ChatTemplate.open(directory).unwritten(turns, Map.of()));
-        config("{\"chat_template\": \"{{ messages[1:] | map(attribute='content') | join }}\"}");
-        assertEquals(Set.of(), ChatTemplate.open(directory).unwritten(turns, Map.of()));
+        for (String content : List.of("content", "content | upper", "content | escape", "content[:2]")) {
+            config("{\"chat_template\": \"{% for m in messages[1:] %}{{ m.CONTENT }}{% endfor %}\"}"
+                    .replace("CONTENT", content));
+            assertEquals(Set.of(), ChatTemplate.open(directory).unwritten(turns, Map.of()), content);
+        }
+    }
+
+    @Test
+    void wordsThatTheTemplateRefusesAreLookedAt() throws IOException {
+        config("{\"chat_template\": \"{% for m in messages %}{% if m.role == 'tool' and m.content is not mapping %}"
+                + "{{ raise_exception('an object') }}{% endif %}{{ m.content }}{% endfor %}\"}");
+        Message tool = new Message(Map.of("role", "tool", "content", Map.of("degrees", 20)));
+        assertEquals(Set.of(), ChatTemplate.open(directory).unwritten(List.of(HELLO.get(0), tool), Map.of()));
+    }
+
+    @Test
+    void soAreThosePromptsThatBecomeTurns() throws IOException {
+        config("{\"chat_template\": \"{{ messages[-1].content }}\"}");
+        ChatFormat wraps = new ChatFormat(ChatTemplate.open(directory), LossOn.ASSISTANT, true, Map.of());
+        List<Message> before = List.of(Message.of("system", "s"));
+        Row chosen = new PromptCompletion(before, "u", "u", "a", Origin.MEMORY);
+        Row rejected = new PromptCompletion(before, "u", "u", "b", Origin.MEMORY);
+        assertEquals(Set.of("system"), wraps.unwritten(chosen));
+        assertEquals(Set.of("system"), wraps.unwritten(new Preference(chosen, rejected)));
+        assertEquals(Set.of(), new ChatFormat(ChatTemplate.open(directory)).unwritten(chosen));
     }
 
     /** As Mistral's do since v0.3: where an answer follows, what the system says is left out; where it is asked for, it is there. */
