@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +17,7 @@ public final class Weights implements AutoCloseable {
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
     private final Map<String, QuantizedWeight> quantized = new LinkedHashMap<>();
     private final Set<String> created = new LinkedHashSet<>();
+    private OptionalLong otherClasses = OptionalLong.empty();
     private boolean fromScratch;
     private final Map<String, String> spellings = new LinkedHashMap<>();
     private boolean closed;
@@ -111,6 +113,16 @@ public final class Weights implements AutoCloseable {
     /** The parameters that a checkpoint lacked: nobody can read them again, so whoever trains the model must save them. */
     public Set<String> created() {
         return Collections.unmodifiableSet(created);
+    }
+
+    /** Notes that a checkpoint has for so many other classes what is new here. */
+    public void markOtherClasses(long classes) {
+        otherClasses = OptionalLong.of(classes);
+    }
+
+    /** How many classes the checkpoint tells apart, where it is another number than here, so that its head is not used. */
+    public OptionalLong otherClasses() {
+        return otherClasses;
     }
 
     /** Notes that a checkpoint spells a parameter's name in its own way, such as without the module around it. */

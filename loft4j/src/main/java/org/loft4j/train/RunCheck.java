@@ -174,6 +174,14 @@ final class RunCheck {
                     model.description().directory(),
                     String.join(", ", model.weights().created()));
         }
+        model.weights()
+                .otherClasses()
+                .ifPresent(classes -> LOG.log(
+                        System.Logger.Level.WARNING,
+                        "the head of {0} is for {1} classes, and the run learns {2}: it starts from random numbers instead",
+                        model.description().directory(),
+                        classes,
+                        model.description().labels().size()));
     }
 
     static void check(List<String> problems, String kind, @Nullable Examples examples, Model model) {

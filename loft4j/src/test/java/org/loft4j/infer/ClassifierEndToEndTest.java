@@ -34,7 +34,6 @@ import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
-import org.loft4j.model.shared.Parameters;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
@@ -264,11 +263,26 @@ class ClassifierEndToEndTest {
             train(Method.LOFT, Pooling.MEAN);
             assertEquals(1, training.messages().size(), training.messages().toString());
         }
-        try (Logged opening = new Logged(Parameters.class);
+        openWithoutAWord();
+    }
+
+    private void openWithoutAWord() throws IOException {
+        try (Logged opening = new Logged("org.loft4j");
                 Classifier classifier = Classifier.open(output)) {
             assertTrue(accuracy(classifier) >= 0.9);
-            assertEquals(List.of(), opening.messages());
+            assertEquals(List.of(), opening.texts());
         }
+    }
+
+    @Test
+    void aClassifierOfOtherClassesIsToldByTheTrainingThatReplacesItAlone() throws IOException {
+        try (Logged training = new Logged("org.loft4j")) {
+            train(Method.LORA, Pooling.MEAN);
+            String told = "the head of " + base + " is for 3 classes, and the run learns 2:"
+                    + " it starts from random numbers instead";
+            assertTrue(training.texts().contains(told), training.texts().toString());
+        }
+        openWithoutAWord();
     }
 
     @Test

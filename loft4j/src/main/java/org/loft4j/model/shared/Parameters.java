@@ -30,8 +30,6 @@ import org.loft4j.tensor.NativeScope;
  * @param initializerRange standard deviation of new matrices
  */
 public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> head, double initializerRange) {
-    private static final System.Logger LOG = System.getLogger(Parameters.class.getName());
-
     /** Numbers that are read at once on their way to fewer bits. */
     private static final long READ = 1 << 23;
 
@@ -75,7 +73,12 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
                 }
             }
             create(weights, created, type, options);
-            created.forEach(spec -> weights.markCreated(spec.name()));
+            for (ParameterSpec spec : created) {
+                weights.markCreated(spec.name());
+                if (isForOtherClasses(reader, spec)) {
+                    weights.markOtherClasses(reader.info(spec.name()).shape()[0]);
+                }
+            }
             reader.spellings().forEach((name, inFile) -> weights.markSpelling(inFile, name));
             return weights;
         } catch (CheckpointException | RuntimeException e) {
@@ -186,31 +189,22 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
         return new ConfigException(spec.name() + ": " + cause.getMessage());
     }
 
-    /** Whether the checkpoint holds a part of the head in the right shape; says so where it does not. */
+    /** Whether the checkpoint holds a part of the head in the right shape. No more is said of it: an adapter may bring the part. */
     private static boolean isUsable(ParameterReader reader, List<ParameterSpec> part) throws CheckpointException {
         for (ParameterSpec spec : part) {
-            if (!reader.has(spec.name())) {
-                LOG.log(
-                        // no more: an adapter may bring it
-                        System.Logger.Level.DEBUG,
-                        "{0} has no {1}: it starts from random numbers",
-                        reader.path(),
-                        spec.name());
-                return false;
-            }
-            long[] shape = reader.info(spec.name()).shape();
-            if (shape.length == spec.shape().length && shape[0] != spec.shape()[0]) {
-                LOG.log(
-                        System.Logger.Level.WARNING,
-                        "{0} has a {1} for {2} classes, but {3} are asked for: it starts from random numbers instead",
-                        reader.path(),
-                        spec.name(),
-                        shape[0],
-                        spec.shape()[0]);
+            if (!reader.has(spec.name()) || isForOtherClasses(reader, spec)) {
                 return false;
             }
         }
         return true;
+    }
+
+    private static boolean isForOtherClasses(ParameterReader reader, ParameterSpec spec) throws CheckpointException {
+        if (!reader.has(spec.name())) {
+            return false;
+        }
+        long[] shape = reader.info(spec.name()).shape();
+        return shape.length == spec.shape().length && shape[0] != spec.shape()[0];
     }
 
     /** A linear layer inside the model: a matrix {@code (out, in)} and, where asked for, a bias. */
