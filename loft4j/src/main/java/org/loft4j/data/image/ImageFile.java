@@ -8,6 +8,7 @@ import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,6 +31,10 @@ public final class ImageFile {
 
     private static final long PIXELS_A_BYTE = 64;
     private static final long MOST_PIXELS = 1 << 28;
+    /** TIFF 6.0, section 19. */
+    private static final int UNSIGNED = 1;
+
+    private static final int UNDEFINED = 4;
     private static final Set<String> ENDINGS = Set.of("png", "jpg", "jpeg", "jfif", "gif", "bmp", "tif", "tiff");
 
     private ImageFile() {}
@@ -92,6 +97,7 @@ public final class ImageFile {
                 reader.addIIOReadWarningListener((source, warning) -> warnings.add(warning));
                 reader.setInput(in, true, true);
                 requireHonest(file, bytes.length, reader.getWidth(0), reader.getHeight(0));
+                requireShades(file, bytes);
                 Pixels pixels = header.isOfInks()
                         ? Inks.pixels(reader.readRaster(0, null), header.isOfLuma())
                         : pixels(file, reader.read(0));
@@ -159,14 +165,29 @@ public final class ImageFile {
     /** A TIFF may hold measurements, which have no brightest value, and colours of four inks. */
     private static void requireUsual(Path file, ColorModel colours) throws DataException {
         int space = colours.getColorSpace().getType();
-        boolean shades = space == ColorSpace.TYPE_RGB || space == ColorSpace.TYPE_GRAY;
-        if (!shades || colours.getComponentSize(0) > 16) {
-            throw new DataException(
-                    file,
-                    "must be grey or of red, green and blue, with 16 bits each at most, but "
-                            + (shades ? "has " + colours.getComponentSize(0) + " bits" : "its colours are others")
-                            + ": convert it to png");
+        if (space != ColorSpace.TYPE_RGB && space != ColorSpace.TYPE_GRAY) {
+            throw unusual(file, "its colours are others");
         }
+        if (colours.getComponentSize(0) > 16) {
+            throw unusual(file, "has " + colours.getComponentSize(0) + " bits");
+        }
+    }
+
+    /** Of numbers of 16 bits and less the decoder does not tell it, and takes -1 for the brightest. */
+    private static void requireShades(Path file, byte[] bytes) throws DataException {
+        int format = TiffTags.isTiff(bytes)
+                ? TiffTags.first(ByteBuffer.wrap(bytes), TiffTags.SAMPLE_FORMAT, UNSIGNED)
+                : UNSIGNED;
+        if (format != UNSIGNED && format != UNDEFINED) {
+            throw unusual(file, "its numbers have a sign or a fraction");
+        }
+    }
+
+    private static DataException unusual(Path file, String what) {
+        return new DataException(
+                file,
+                "must be grey or of red, green and blue, with 16 bits each at most, but " + what
+                        + ": convert it to png");
     }
 
     private static Pixels ofPalette(BufferedImage image, IndexColorModel palette) {

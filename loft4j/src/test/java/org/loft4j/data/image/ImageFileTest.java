@@ -100,6 +100,10 @@ class ImageFileTest {
                 new byte[] {10, 30},
                 ImageFile.read(tiff(1, 16, 1, 1, 1, 10, 99, 30, 99)).values(),
                 "the upper bytes");
+        assertArrayEquals(
+                new byte[] {10, 30},
+                ImageFile.read(tiff(1, 8, 1, 4, 1, 10, 30)).values(),
+                "of what kind the numbers are is left open");
         Path coloured = folder.resolve("colours.tiff");
         BufferedImage image = drawn(BufferedImage.TYPE_3BYTE_BGR);
         ImageIO.write(image, "tiff", coloured.toFile());
@@ -115,6 +119,12 @@ class ImageFileTest {
         String bits =
                 assertThrows(DataException.class, () -> ImageFile.read(floats)).getMessage();
         assertTrue(bits.contains("page.tif: must be grey or of red, green and blue"), bits);
+        for (int format : new int[] {2, 3}) {
+            Path half = tiff(1, 16, 1, format, 1, 0x3c, 0, 0xff, 0xff);
+            String signed = assertThrows(DataException.class, () -> ImageFile.read(half))
+                    .getMessage();
+            assertTrue(signed.contains("but its numbers have a sign or a fraction: convert it to png"), signed);
+        }
         Path inks = tiff(5, 8, 4, 1, 1, 10, 20, 30, 40, 50, 60, 70, 80);
         String colours =
                 assertThrows(DataException.class, () -> ImageFile.read(inks)).getMessage();
