@@ -127,7 +127,7 @@ final class RunRecorder implements AutoCloseable {
     }
 
     void referenceProgress(int done, int all) {
-        listeners.forEach(listener -> listener.onReferenceProgress(done, all));
+        listeners.tell(listener -> listener.onReferenceProgress(done, all));
     }
 
     void evaluationProgress(int done, int all) {

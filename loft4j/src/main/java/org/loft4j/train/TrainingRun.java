@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
@@ -34,14 +33,13 @@ public final class TrainingRun implements AutoCloseable {
 
     private final InTraining training;
     private final Model model;
-    private TrainData data;
     private final TrainConfig config;
     private final RunOutput output;
     private final Trainable trainable;
     private final RunPlan plan;
-    private @Nullable StepBatches batches;
+    private final RunRows rows;
     private final Listeners listeners = new Listeners();
-    private final AtomicBoolean stopRequested = new AtomicBoolean();
+    private final StopRequest stopRequest = new StopRequest();
     private final ReentrantLock atWork = new ReentrantLock();
     private final RunState state;
     private final Pace pace;
@@ -52,7 +50,6 @@ public final class TrainingRun implements AutoCloseable {
     private final @Nullable Path startedFrom;
     private volatile @Nullable RunSaver saver;
     private long divergedBefore;
-    private boolean interrupted;
     private boolean closed;
 
     private TrainingRun(
@@ -68,7 +65,6 @@ public final class TrainingRun implements AutoCloseable {
             throws IOException {
         this.training = training;
         this.model = model;
-        this.data = data;
         this.config = config;
         this.output = output;
         this.trainable = trainable;
@@ -77,8 +73,7 @@ public final class TrainingRun implements AutoCloseable {
         this.notes = RunNotes.of(model, data, config.method(), start);
         this.plan = RunPlan.of(config, model, trainable, data, base, start);
         this.rhythm = new RunRhythm(config, plan, nanos);
-        // preferences are not ready for batches before their reference is there
-        this.batches = PreferenceReference.isNeeded(data) ? null : stepBatches();
+        this.rows = new RunRows(data, config, plan);
         boolean resume = onExisting == OnExisting.RESUME;
         this.alreadyFinished = resume && output.isFinished();
         ResumePoint point = resume && !alreadyFinished ? ResumePoint.of(output, plan, config) : ResumePoint.START;
@@ -238,7 +233,7 @@ public final class TrainingRun implements AutoCloseable {
      * called from any thread.
      */
     public void requestStop() {
-        stopRequested.set(true);
+        stopRequest.make();
     }
 
     /**
@@ -265,9 +260,7 @@ public final class TrainingRun implements AutoCloseable {
             return trained();
         } finally {
             atWork.unlock();
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+            stopRequest.giveInterruptBack();
         }
     }
 
@@ -277,7 +270,7 @@ public final class TrainingRun implements AutoCloseable {
             trainable.setTraining(false);
             return ending.alreadyFinished();
         }
-        takeInterrupt();
+        stopRequest.takeInterrupt();
         Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps());
         begin();
         try (RunRecorder recorder = new RunRecorder(
@@ -301,13 +294,13 @@ public final class TrainingRun implements AutoCloseable {
                 }
                 if (stop || divergence != null) {
                     active.await();
-                    takeInterrupt();
+                    stopRequest.takeInterrupt();
                     trainable.setTraining(false);
                     return divergence != null ? ending.diverged(divergence) : ending.interrupted();
                 }
             }
             active.await();
-            takeInterrupt();
+            stopRequest.takeInterrupt();
         }
         trainable.setTraining(false);
         return ending.finish();
@@ -316,18 +309,18 @@ public final class TrainingRun implements AutoCloseable {
     /**
      * Judges what the run has trained by rows that chose nothing, such as those of a test, in batches of the evaluation's size.
      *
-     * @param rows preferences with their reference ({@link org.loft4j.data.PreferenceDataset#withReference}), which was to be taken
+     * @param held preferences with their reference ({@link org.loft4j.data.PreferenceDataset#withReference}), which was to be taken
      *     before {@link #run}
      * @param givenUp asked before each batch
      * @return null if it was given up
      * @throws org.loft4j.NativeMemoryException if there is not enough memory; what was trained stays
      * @throws IllegalStateException if the run has been closed, and with it what it trained
      */
-    public @Nullable Evaluation test(Examples rows, BooleanSupplier givenUp) throws IOException {
+    public @Nullable Evaluation test(Examples held, BooleanSupplier givenUp) throws IOException {
         atWork.lock();
         try {
             requireOpen();
-            return Evaluator.of(model, data, config).evaluate(rows, givenUp);
+            return evaluator().evaluate(held, givenUp);
         } catch (RuntimeException | OutOfMemoryError e) {
             if (!MemoryFault.is(e)) {
                 throw e;
@@ -346,18 +339,9 @@ public final class TrainingRun implements AutoCloseable {
         }
     }
 
-    /** Whether someone asked for a stop, by an interrupt or an exception of a listener too. */
+    /** Whether someone asked for a stop, by an exception of a listener too. */
     private boolean isStopWanted() {
-        takeInterrupt();
-        return stopRequested.get() || listeners.failed();
-    }
-
-    /** A thread that stays interrupted closes the files that it writes to. */
-    private void takeInterrupt() {
-        if (Thread.interrupted()) {
-            interrupted = true;
-            stopRequested.set(true);
-        }
+        return stopRequest.isMade() || listeners.failed();
     }
 
     private void save(RunSaver active) throws IOException {
@@ -390,7 +374,7 @@ public final class TrainingRun implements AutoCloseable {
     private StepResult step(Trainer trainer) throws IOException {
         trainable.setTraining(true);
         pace.startStep();
-        List<MiniBatch> micro = Objects.requireNonNull(batches).take(state.step());
+        List<MiniBatch> micro = rows.take(state.step());
         StepResult result;
         try {
             result = trainer.step(micro, state.step());
@@ -407,40 +391,25 @@ public final class TrainingRun implements AutoCloseable {
         return result;
     }
 
-    private StepBatches stepBatches() {
-        return new StepBatches(
-                data.train().batches(config.batchSize(), config.groupByLength(), config.seed(), data.padId()),
-                plan,
-                config.gradientAccumulationSteps());
-    }
-
     /** Sees to what the model held of preferences before the first step; false where a stop came first. */
     private boolean hasReference(RunRecorder recorder) throws IOException {
-        if (batches != null) {
+        if (rows.areReady()) {
             return true;
         }
-        TrainData ready =
-                state.step() > 0 ? PreferenceReference.read(data, output.directory()) : takeReference(recorder);
-        if (ready == null) {
-            return false;
+        if (state.step() > 0) {
+            rows.readReference(output.directory());
+            return true;
         }
-        data = ready;
-        batches = stepBatches();
-        return true;
-    }
-
-    private @Nullable TrainData takeReference(RunRecorder recorder) throws IOException {
         trainable.setTraining(false);
         try {
-            return PreferenceReference.take(
-                    data,
-                    Evaluator.of(model, data, config),
-                    output.directory(),
-                    this::isStopWanted,
-                    recorder::referenceProgress);
+            return rows.takeReference(evaluator(), output.directory(), this::isStopWanted, recorder::referenceProgress);
         } catch (RuntimeException | OutOfMemoryError e) {
             throw explained(e, MemoryFault.Work.reference());
         }
+    }
+
+    private Evaluator evaluator() {
+        return Evaluator.of(model, rows.data(), config);
     }
 
     private RuntimeException explained(Throwable fault, MemoryFault.Work work) {
@@ -460,35 +429,35 @@ public final class TrainingRun implements AutoCloseable {
     private boolean tell(RunRecorder recorder, StepResult result) throws IOException {
         long resident = ProcessMemory.resident();
         ending.sees(resident);
-        long evaluations = data.eval() == null ? 0 : rhythm.evaluationsFrom(state.step());
+        boolean judged = rows.data().eval() != null;
+        long evaluations = !judged ? 0 : rhythm.evaluationsFrom(state.step());
         recorder.step(result, pace, evaluations, resident);
-        takeInterrupt();
+        stopRequest.takeInterrupt();
         if (state.step() == plan.totalSteps() || state.step() % config.loggingSteps() == 0) {
             recorder.training(result, pace, ending.seconds(), resident);
         }
         recorder.diagnostics();
-        return data.eval() != null && rhythm.evaluatesAfter(state.step()) && evaluate(recorder);
+        return judged && rhythm.evaluatesAfter(state.step()) && evaluate(recorder);
     }
 
     /** Says whether this is the best evaluation so far; once a stop is asked for, the rest of it is left for the resumed run. */
     private boolean evaluate(RunRecorder recorder) throws IOException {
         trainable.setTraining(false);
         boolean saved = state.evaluationPending();
-        Examples rows = Objects.requireNonNull(data.eval());
+        Examples held = Objects.requireNonNull(rows.data().eval());
         Evaluation evaluation;
         try {
-            evaluation =
-                    Evaluator.of(model, data, config).evaluate(rows, this::isStopWanted, recorder::evaluationProgress);
+            evaluation = evaluator().evaluate(held, this::isStopWanted, recorder::evaluationProgress);
             if (evaluation == null) {
                 state.leaveEvaluation();
                 return false;
             }
             pace.endEvaluation(evaluation.seconds());
-            evaluation = data.measured(model, evaluation);
-            takeInterrupt();
+            evaluation = rows.data().measured(model, evaluation);
+            stopRequest.takeInterrupt();
         } catch (IOException | RuntimeException | OutOfMemoryError e) {
             state.leaveEvaluation();
-            takeInterrupt();
+            stopRequest.takeInterrupt();
             if (!saved) {
                 saveDespite(e);
             }
@@ -541,10 +510,9 @@ public final class TrainingRun implements AutoCloseable {
     private void release() throws IOException {
         try (training;
                 output;
-                trainable) {
-            if (batches != null) {
-                batches.close();
-            }
+                trainable;
+                rows) {
+            // each lets go, the last first
         }
     }
 }

@@ -310,7 +310,9 @@ class ExamplesTest {
                             () -> TrainingRun.open(
                                     model, data, config, lora, directory.resolve("x"), OnExisting.REFUSE))
                     .getMessage();
-            assertEquals("metric_for_best_model must be one of loss, perplexity, token_accuracy for this task, got mine", message);
+            assertEquals(
+                    "metric_for_best_model must be one of loss, perplexity, token_accuracy for this task, got mine",
+                    message);
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);
         }
