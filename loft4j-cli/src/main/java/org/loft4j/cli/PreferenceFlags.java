@@ -87,8 +87,7 @@ final class PreferenceFlags {
                 + (reference == null ? "without its adapter" : "with the adapter " + reference) + ", with β = " + used);
         if (goesOn && reference == null) {
             err.println("loft: the training of " + loaded.adapterDirectory()
-                    + " went on from another adapter, which its own"
-                    + " evaluations are beside: --reference-adapter DIR names it");
+                    + " went on from another adapter: --reference-adapter DIR judges beside that one");
         }
         err.flush();
         Evaluator evaluator = new Evaluator(loaded.model(), padId, batchSize, used);

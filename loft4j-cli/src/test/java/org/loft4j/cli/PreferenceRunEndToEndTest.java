@@ -144,8 +144,8 @@ class PreferenceRunEndToEndTest {
         assertEquals(0, base.status(), base.err());
         assertTrue(
                 base.err()
-                        .contains("loft: the training of " + second + " went on from another adapter, which its own"
-                                + " evaluations are beside: --reference-adapter DIR names it"),
+                        .contains("loft: the training of " + second
+                                + " went on from another adapter: --reference-adapter DIR judges beside that one"),
                 base.err());
         assertNotEquals(
                 told.get("eval_margin").asDouble(),

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -192,6 +193,27 @@ class PreferencesEndToEndTest {
         assertEquals(
                 TrainResult.Outcome.FINISHED,
                 train(Method.LOFT, directory, OnExisting.RESUME).outcome());
+    }
+
+    @Test
+    void aTrainerLearnsThemWithoutADirectory() throws IOException {
+        TrainConfig config = config(Method.LOFT).build();
+        PreferenceDataset pairs = upwards(16, 1);
+        try (Model model = TinyRun.model();
+                Trainable trainable = Trainable.create(model, TinyRun.lora(), config)) {
+            Evaluator evaluator = new Evaluator(model, 0, 32, config.dpoBeta());
+            double[] before = evaluator.logProbabilities(pairs.answers(), () -> false, (done, all) -> {});
+            PreferenceDataset ready = pairs.withReference(before);
+            assertEquals(Math.log(2), evaluator.evaluate(ready).loss(), 1e-6);
+            Trainer trainer = new Trainer(model, trainable, config, 20);
+            trainable.setTraining(true);
+            Batch all = ready.batch(IntStream.range(0, 16).toArray(), 0);
+            for (int step = 0; step < 20; step++) {
+                trainer.step(List.of(all), step);
+            }
+            trainable.setTraining(false);
+            assertTrue(evaluator.evaluate(ready).scores().get("margin") > 0.1);
+        }
     }
 
     @Test
