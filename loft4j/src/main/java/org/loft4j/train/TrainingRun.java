@@ -152,43 +152,29 @@ public final class TrainingRun implements AutoCloseable {
         RunCheck.check(model, data, config);
         InTraining training = InTraining.of(model);
         try {
-            return opened(training, model, data, config, start, lora, outputDirectory, onExisting, nanos);
-        } catch (IOException | RuntimeException | Error e) {
-            training.close();
-            throw e;
-        }
-    }
-
-    private static TrainingRun opened(
-            InTraining training,
-            Model model,
-            TrainData data,
-            TrainConfig config,
-            @Nullable StartingAdapter start,
-            @Nullable LoraConfig lora,
-            Path outputDirectory,
-            OnExisting onExisting,
-            LongSupplier nanos)
-            throws IOException {
-        RunOutput output = RunOutput.open(outputDirectory, onExisting);
-        try {
-            output.requireKept(model.description().directory());
-            Trainable trainable =
-                    start != null ? Trainable.from(start, model, config) : Trainable.create(model, lora, config);
+            RunOutput output = RunOutput.open(outputDirectory, onExisting);
             try {
-                TrainingRun run =
-                        new TrainingRun(training, model, data, config, start, output, trainable, onExisting, nanos);
-                // an adapter brings what the model's files lack
-                if (run.step() == 0 && start == null) {
-                    RunCheck.tellOfNewParameters(model);
+                output.requireKept(model.description().directory());
+                Trainable trainable =
+                        start != null ? Trainable.from(start, model, config) : Trainable.create(model, lora, config);
+                try {
+                    TrainingRun run =
+                            new TrainingRun(training, model, data, config, start, output, trainable, onExisting, nanos);
+                    // an adapter brings what the model's files lack
+                    if (run.step() == 0 && start == null) {
+                        RunCheck.tellOfNewParameters(model);
+                    }
+                    return run;
+                } catch (IOException | RuntimeException | Error e) {
+                    trainable.close();
+                    throw e;
                 }
-                return run;
             } catch (IOException | RuntimeException | Error e) {
-                trainable.close();
+                output.close();
                 throw e;
             }
         } catch (IOException | RuntimeException | Error e) {
-            output.close();
+            training.close();
             throw e;
         }
     }
