@@ -39,7 +39,7 @@ import picocli.CommandLine.Spec;
         description =
                 "Judges a model by rows of text or by images: loss, and accuracy, macro-F1 and Matthews' correlation of a classifier"
                         + " with precision, recall and F1 of each class and of two the area under the ROC curve, Pearson's and Spearman's correlation and the mean squared error of"
-                        + " a regression, exact matches, F1 and the area under the ROC curve (micro and macro) of labels of which a text may have several, perplexity of a language model, or accuracy and rewards of preferences.",
+                        + " a regression, exact matches, F1 and the area under the ROC curve (micro and macro) of labels of which a text may have several, perplexity of a language model and the share of tokens that it tells right, or accuracy and rewards of preferences.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft eval --model models/MiniLM --adapter run --data test.csv",

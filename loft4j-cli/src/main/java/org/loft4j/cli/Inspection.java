@@ -46,7 +46,7 @@ record Inspection(
     private static final String CONFIG = "config.json";
     private static final String ADAPTER_CONFIG = PeftFiles.CONFIG;
     private static final String ADAPTER_WEIGHTS = "adapter_model.safetensors";
-    private static final String RUN_STATE = "trainer_state.json";
+    static final String RUN_STATE = "trainer_state.json";
 
     private static final List<String> MODEL_KEYS = List.of(
             "architectures",

@@ -18,8 +18,6 @@ import org.loft4j.model.Models;
  * @param told what there is to say of it; empty where the model's classes are those of the data, or it has none of its own
  */
 record LearntClasses(Labels labels, boolean anew, String told) {
-    private static final int SHOWN = 5;
-
     /**
      * The model's classes stay as they are where the data has no others, whatever the case of the names, and where it numbers all of
      * them from 0 on. LABEL_0, LABEL_1 … say nothing of what a class is.
@@ -118,7 +116,6 @@ record LearntClasses(Labels labels, boolean anew, String told) {
 
     /** The first of some labels, in words. */
     static String some(List<String> labels) {
-        return labels.stream().limit(SHOWN).map(name -> '"' + name + '"').collect(Collectors.joining(", "))
-                + (labels.size() > SHOWN ? ", … (" + labels.size() + ")" : "");
+        return TrainingRows.some(labels) + (labels.size() > TrainingRows.SHOWN ? " (" + labels.size() + ")" : "");
     }
 }

@@ -24,8 +24,6 @@ import picocli.CommandLine.Spec.Target;
 
 /** How preferences are judged: beside what, and by which β. */
 final class PreferenceFlags {
-    private static final String STATE = "trainer_state.json";
-
     @Spec(Target.MIXEE)
     CommandSpec verb;
 
@@ -107,7 +105,7 @@ final class PreferenceFlags {
 
     /** The settings of the training that left an adapter; null where its state does not lie there. */
     private static @Nullable JsonObject plan(Path adapter) throws IOException {
-        Path state = adapter.resolve(STATE);
+        Path state = adapter.resolve(Inspection.RUN_STATE);
         return Files.exists(state) ? Json.read(state).findObject("plan") : null;
     }
 }

@@ -52,7 +52,8 @@ record TrainingRows(
         @Nullable LearntClasses classes,
         FaultyRows faulty,
         String shape) {
-    private static final int SHOWN = 5;
+    /** So many names are told of many. */
+    static final int SHOWN = 5;
 
     /**
      * @param evalFile held-out rows; null for none
