@@ -50,10 +50,16 @@ public class FactorStepBenchmark {
 
     private @Nullable Pairs all;
 
-    /** Random factors with random gradients, which stay. */
+    /** Random factors with random gradients. */
     @Setup(Level.Trial)
     public void open() {
         all = new Pairs(method, Collections.nCopies(pairs, new Pairs.Shape(m, n)), r);
+    }
+
+    /** What a backward pass would leave. */
+    @Setup(Level.Invocation)
+    public void backward() {
+        java.util.Objects.requireNonNull(all).giveGradients();
     }
 
     /** Norm and update, without the pass that makes the gradients. */

@@ -42,7 +42,7 @@ public class OptimizerStepBenchmark {
 
     private @Nullable Pairs pairs;
 
-    /** Random factors with random gradients, which stay. */
+    /** Random factors with random gradients. */
     @Setup(Level.Trial)
     public void open() {
         List<Pairs.Shape> shapes = new ArrayList<>();
@@ -51,6 +51,12 @@ public class OptimizerStepBenchmark {
         shapes.addAll(Collections.nCopies(2 * LAYERS, new Pairs.Shape(1408, 512)));
         shapes.addAll(Collections.nCopies(LAYERS, new Pairs.Shape(512, 1408)));
         pairs = new Pairs(method, shapes, r);
+    }
+
+    /** What a backward pass would leave. */
+    @Setup(Level.Invocation)
+    public void backward() {
+        java.util.Objects.requireNonNull(pairs).giveGradients();
     }
 
     /** Norm and update, without the pass that makes the gradients. */

@@ -17,9 +17,10 @@ import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
-/** Random factors of matrices with random gradients, which stay, and what moves them; several go in lanes, by any method. */
+/** Random factors of matrices with random gradients, always the same, and what moves them; several go in lanes, by any method. */
 final class Pairs implements AutoCloseable {
     private final List<Tensor> leaves = new ArrayList<>();
+    private final List<Tensor> gradients = new ArrayList<>();
     private final List<CubeStep> cubes = new ArrayList<>();
     private final @Nullable Optimizer optimizer;
 
@@ -51,9 +52,18 @@ final class Pairs implements AutoCloseable {
         Tensor leaf =
                 NativeScope.keep(torch.randn(new long[] {rows, columns}, Tensors.options(Dtype.F32, DeviceSpec.CPU)));
         leaf.set_requires_grad(true);
-        leaf.mutable_grad().put(torch.randn_like(leaf));
         leaves.add(leaf);
+        gradients.add(NativeScope.keep(torch.randn_like(leaf)));
         return leaf;
+    }
+
+    /** What a backward pass would leave: before each step, since an optimizer may take the gradients away. */
+    void giveGradients() {
+        try (NativeScope scope = new NativeScope()) {
+            for (int i = 0; i < leaves.size(); i++) {
+                leaves.get(i).mutable_grad().put(gradients.get(i).clone());
+            }
+        }
     }
 
     /** Norm and update, without the pass that makes the gradients. */
@@ -77,5 +87,6 @@ final class Pairs implements AutoCloseable {
         }
         cubes.forEach(CubeStep::close);
         leaves.forEach(Tensor::close);
+        gradients.forEach(Tensor::close);
     }
 }

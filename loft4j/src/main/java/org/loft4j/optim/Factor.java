@@ -26,6 +26,11 @@ enum Factor {
         return this == A ? grad : grad.t();
     }
 
+    /** Drops the gradient: who holds it may write over it. */
+    void dropGrad(LowRankPair pair) {
+        Gradients.drop(this == B ? pair.loraB() : pair.loraA());
+    }
+
     /** The factor whose turn it is: B on steps 1, 3, 5 …, A on steps 2, 4, 6 … (block 1). */
     static Factor activeAt(long step) {
         return step % 2 == 1 ? B : A;

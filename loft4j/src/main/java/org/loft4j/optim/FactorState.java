@@ -3,6 +3,7 @@ package org.loft4j.optim;
 import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.NativeScope;
@@ -20,16 +21,22 @@ final class FactorState implements AutoCloseable {
 
     /**
      * Block 2: {@code g̃ = (1/s)·S⁻¹·g}, so that g̃ᵀ times the basis is the projection of the full gradient. Formed in float64,
-     * since S⁻¹ may be large. Without the block {@code g̃ = (1/s)·g}; what is returned stays the same.
+     * since S⁻¹ may be large. Without the block {@code g̃ = (1/s)·g}; what is returned stays the same. g̃ is written over g.
      *
      * @return {@code ‖G·P‖²_F = tr((g̃·g̃ᵀ)·S)}, block 6
      */
     Tensor scale(Tensor grad, Basis basis, double scale) {
         Tensor exact = basis.inverse().mm(grad.to(ScalarType.Double)).mul_(new Scalar(1 / scale));
         dropScaledGrad();
-        boolean scaled = config.has(LoftBlock.GRADIENT_SCALING);
-        scaledGrad = NativeScope.keep(scaled ? exact.to(grad.scalar_type()) : grad.mul(new Scalar(1 / scale)));
+        Tensor scaled = config.has(LoftBlock.GRADIENT_SCALING) ? exact : grad.mul(new Scalar(1 / scale));
+        scaledGrad = NativeScope.keep(rowsIn(grad).copy_(scaled));
         return exact.mm(exact.t()).mul_(basis.gram()).sum();
+    }
+
+    /** The memory of a matrix or of its transpose, row by row in the matrix's own shape. */
+    private static Tensor rowsIn(Tensor matrix) {
+        Tensor memory = matrix.is_contiguous() ? matrix : matrix.t();
+        return memory.is_contiguous() ? memory.view(matrix.sizes()) : torch.empty_like(matrix);
     }
 
     /** Blocks 3 and 4: carries the history over, {@code m ← C·m} and {@code P[i] ← C·P[i]·Cᵀ}. */

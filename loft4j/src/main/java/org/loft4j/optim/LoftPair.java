@@ -67,11 +67,13 @@ final class LoftPair implements PairRule {
         Map<Factor, Tensor> projected = new EnumMap<>(Factor.class);
         for (Factor factor : Factor.values()) {
             Tensor grad = factor.wideGrad(pair);
-            Tensor captured = state(factor).scale(grad, basis(factor.other()), pair.scale());
-            projected.put(factor, captured);
             if (!config.has(LoftBlock.CLIPPING)) {
                 norm.add(grad.to(ScalarType.Double).square().sum());
-            } else if (!moves(factor, t)) {
+            }
+            Tensor captured = state(factor).scale(grad, basis(factor.other()), pair.scale());
+            factor.dropGrad(pair);
+            projected.put(factor, captured);
+            if (config.has(LoftBlock.CLIPPING) && !moves(factor, t)) {
                 // zero, or NaN if the idle factor's gradient is not finite
                 norm.add(captured.mul(new Scalar(0.0)));
             }

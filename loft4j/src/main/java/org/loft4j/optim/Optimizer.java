@@ -11,7 +11,8 @@ import org.bytedeco.pytorch.Tensor;
 public interface Optimizer extends AutoCloseable {
     /**
      * The squared norm that clipping uses, of the gradients as they are now: of the raw gradient for an ordinary tensor, of
-     * the projected full gradient for a LoFT pair. Not finite if any gradient is not finite, idle factors included.
+     * the projected full gradient for a LoFT pair. Not finite if any gradient is not finite, idle factors included. A LoFT
+     * pair takes its gradients away: what it makes of them is written into their memory.
      */
     double squaredGradNorm();
 

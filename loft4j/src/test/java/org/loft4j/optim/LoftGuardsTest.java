@@ -166,9 +166,9 @@ class LoftGuardsTest {
                 }
                 for (double bad : new double[] {Double.NaN, Double.POSITIVE_INFINITY}) {
                     for (Factor factor : Factor.values()) {
-                        pair.loraA().mutable_grad().put(tensor(gaussian(random, rank, in)));
-                        pair.loraB().mutable_grad().put(tensor(gaussian(random, out, rank)));
+                        giveGradients(pair, random);
                         assertTrue(Double.isFinite(loft.squaredGradNorm()));
+                        giveGradients(pair, random);
                         factor.wideGrad(pair)
                                 .narrow(0, rank - 1, 1)
                                 .narrow(1, 7, 1)
@@ -177,6 +177,12 @@ class LoftGuardsTest {
                     }
                 }
             }
+        }
+    }
+
+    private static void giveGradients(LowRankPair pair, Random random) {
+        for (Tensor leaf : List.of(pair.loraA(), pair.loraB())) {
+            leaf.mutable_grad().put(tensor(gaussian(random, (int) leaf.size(0), (int) leaf.size(1))));
         }
     }
 
