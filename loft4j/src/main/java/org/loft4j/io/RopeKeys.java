@@ -88,7 +88,13 @@ public final class RopeKeys {
     /** The base for the layers with a window, in a family where they have one of their own; see {@link #theta}. */
     public static double slidingTheta(JsonObject config, @Nullable JsonObject rope, double absent)
             throws CheckpointException {
-        return number(config, "rope_local_base_freq", rope, THETA, absent);
+        return theta(config, "rope_local_base_freq", rope, absent);
+    }
+
+    /** The base that config.json states under another key, for one kind of layers; see {@link #theta}. */
+    public static double theta(JsonObject config, String key, @Nullable JsonObject rope, double absent)
+            throws CheckpointException {
+        return number(config, key, rope, THETA, absent);
     }
 
     /** Which part of a head is rotated, from 0 to 1; see {@link #theta}. */

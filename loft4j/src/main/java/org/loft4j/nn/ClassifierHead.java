@@ -14,8 +14,18 @@ public final class ClassifierHead {
      * The layer in front of the classifier.
      *
      * @param dropout of what goes in, while training
+     * @param norm behind the activation; null for none
      */
-    public record Dense(Linear linear, Activation activation, double dropout) {}
+    public record Dense(
+            Linear linear,
+            Activation activation,
+            double dropout,
+            @Nullable Norm norm) {
+        /** Without a norm. */
+        public Dense(Linear linear, Activation activation, double dropout) {
+            this(linear, activation, dropout, null);
+        }
+    }
 
     /**
      * @param dense null where the classifier reads the vector itself
@@ -33,6 +43,7 @@ public final class ClassifierHead {
         if (dense != null) {
             Tensor in = Dropout.apply(x, dense.dropout(), training);
             read = dense.activation().apply(dense.linear().forward(in));
+            read = dense.norm() == null ? read : dense.norm().forward(read);
         }
         return classifier.forward(Dropout.apply(read, dropout, training));
     }

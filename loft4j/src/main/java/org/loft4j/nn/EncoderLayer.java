@@ -3,6 +3,7 @@ package org.loft4j.nn;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.NativeScope;
 
 /**
@@ -18,27 +19,22 @@ public final class EncoderLayer {
      * What a layer consists of.
      *
      * @param attentionOutput over the concatenated heads
-     * @param attentionNorm the norm of attention
-     * @param intermediate first half of the feed-forward block
-     * @param output second half of the feed-forward block
+     * @param attentionNorm the norm of attention; null for none
+     * @param feedForward the feed-forward block
      * @param outputNorm the norm of the feed-forward block
      */
     public record Modules(
-            Linear attentionOutput,
-            LayerNorm attentionNorm,
-            Linear intermediate,
-            Linear output,
-            LayerNorm outputNorm) {}
+            Linear attentionOutput, @Nullable Norm attentionNorm, FeedForward feedForward, Norm outputNorm) {}
 
     /**
      * How the parts are put together.
      *
-     * @param activation between the halves of the feed-forward block
      * @param attentionDropout of what attention yields, while training
+     * @param innerDropout of what the last layer of the feed-forward block reads, while training
      * @param outputDropout of what the feed-forward block yields, while training
      * @param normFirst whether the norms stand in front of attention and feed-forward block
      */
-    public record Settings(Activation activation, double attentionDropout, double outputDropout, boolean normFirst) {}
+    public record Settings(double attentionDropout, double innerDropout, double outputDropout, boolean normFirst) {}
 
     public EncoderLayer(Modules modules, Settings settings) {
         this.modules = modules;
@@ -52,16 +48,18 @@ public final class EncoderLayer {
      */
     public Tensor forward(Tensor hidden, UnaryOperator<Tensor> attention, boolean training) {
         try (NativeScope scope = new NativeScope()) {
-            Tensor seen = settings.normFirst() ? modules.attentionNorm().forward(hidden) : hidden;
+            Norm attentionNorm = modules.attentionNorm();
+            Tensor seen = settings.normFirst() && attentionNorm != null ? attentionNorm.forward(hidden) : hidden;
             Tensor attended = modules.attentionOutput().forward(attention.apply(seen));
             Tensor middle = Dropout.apply(attended, settings.attentionDropout(), training)
                     .add(hidden);
-            if (!settings.normFirst()) {
-                middle = modules.attentionNorm().forward(middle);
+            if (!settings.normFirst() && attentionNorm != null) {
+                middle = attentionNorm.forward(middle);
             }
             Tensor read = settings.normFirst() ? modules.outputNorm().forward(middle) : middle;
-            Tensor widened = settings.activation().apply(modules.intermediate().forward(read));
-            Tensor sum = Dropout.apply(modules.output().forward(widened), settings.outputDropout(), training)
+            FeedForward feedForward = modules.feedForward();
+            Tensor widened = Dropout.apply(feedForward.widened(read), settings.innerDropout(), training);
+            Tensor sum = Dropout.apply(feedForward.down().forward(widened), settings.outputDropout(), training)
                     .add(middle);
             return scope.toEnclosing(
                     settings.normFirst() ? sum : modules.outputNorm().forward(sum));
@@ -70,7 +68,6 @@ public final class EncoderLayer {
 
     public void forEachLinear(Consumer<Linear> action) {
         action.accept(modules.attentionOutput());
-        action.accept(modules.intermediate());
-        action.accept(modules.output());
+        modules.feedForward().linears().forEach(action);
     }
 }

@@ -196,6 +196,21 @@ public final class Padding {
     }
 
     /**
+     * What attention to near tokens adds to its scores, {@code (batch or 1, 1, seq, seq)}, or that to all tokens,
+     * {@link #keyBias}, where none is farther than near; null when a token may see everything.
+     *
+     * @param reach how many tokens to each side are near
+     */
+    public @Nullable Tensor nearBias(long reach, Dtype dtype) {
+        if (columns - 1 <= reach) {
+            return keyBias(dtype);
+        }
+        Tensor at = torch.arange(new Scalar(columns), indexOptions);
+        Tensor far = at.unsqueeze(1).sub(at).abs().gt(new Scalar(reach)).view(1, 1, columns, columns);
+        return bias(mask == null ? far : far.logical_or(mask.eq(new Scalar(0)).view(rows, 1, 1, columns)), dtype);
+    }
+
+    /**
      * What causal attention adds to its scores, {@code (batch or 1, 1, queries, columns)}; null when the kernel's own causal mask
      * gives every token what it may see, or, for a single query, when it may see everything.
      *

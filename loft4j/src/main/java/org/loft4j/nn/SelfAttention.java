@@ -1,15 +1,13 @@
 package org.loft4j.nn;
 
-import java.util.List;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.RotaryEmbedding.Rotation;
 
 /** Attention of a sequence to itself, in both directions, up to the concatenated heads: Q, K and V of one layer of an encoder. */
 public final class SelfAttention {
-    private final Linear query;
-    private final Linear key;
-    private final Linear value;
+    private final HeadProjection projection;
     private final int heads;
     private final double dropout;
 
@@ -17,10 +15,8 @@ public final class SelfAttention {
      * @param heads divides the width
      * @param dropout share of the probabilities that is dropped while training
      */
-    public SelfAttention(Linear query, Linear key, Linear value, int heads, double dropout) {
-        this.query = query;
-        this.key = key;
-        this.value = value;
+    public SelfAttention(HeadProjection projection, int heads, double dropout) {
+        this.projection = projection;
         this.heads = heads;
         this.dropout = dropout;
     }
@@ -28,22 +24,17 @@ public final class SelfAttention {
     /**
      * Maps {@code (batch, seq, hidden)} to the same shape.
      *
+     * @param rotation of queries and keys; null for none
      * @param bias added to the scores, broadcast to {@code (batch, heads, seq, seq)}, or null
      */
-    public Tensor forward(Tensor hidden, @Nullable Tensor bias, boolean training) {
-        List<Tensor> all = Linear.forwardAll(List.of(query, key, value), hidden);
-        return Attention.attend(
-                split(all.get(0)), split(all.get(1)), split(all.get(2)), bias, false, training ? dropout : 0);
+    public Tensor forward(Tensor hidden, @Nullable Rotation rotation, @Nullable Tensor bias, boolean training) {
+        HeadProjection.Heads all = projection.project(hidden, (int) (hidden.size(2) / heads));
+        Tensor query = rotation == null ? all.query() : rotation.apply(all.query());
+        Tensor key = rotation == null ? all.key() : rotation.apply(all.key());
+        return Attention.attend(query, key, all.value(), bias, false, training ? dropout : 0);
     }
 
     public void forEachLinear(Consumer<Linear> action) {
-        action.accept(query);
-        action.accept(key);
-        action.accept(value);
-    }
-
-    /** {@code (batch, seq, hidden)} as {@code (batch, seq, heads, headDim)}. */
-    private Tensor split(Tensor x) {
-        return x.view(x.size(0), x.size(1), heads, x.size(2) / heads);
+        projection.linears().forEach(action);
     }
 }

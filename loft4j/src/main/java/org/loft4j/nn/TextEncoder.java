@@ -18,4 +18,7 @@ public interface TextEncoder {
 
     /** Shows every linear layer in the order of use. */
     void forEachLinear(Consumer<Linear> action);
+
+    /** Frees what is not among the model's weights. */
+    default void close() {}
 }

@@ -1,29 +1,56 @@
 package org.loft4j.nn;
 
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.RotaryEmbedding.Rotation;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 
-/** Embeddings, and layers of attention over all tokens; Devlin et al. 2018 (arXiv:1810.04805), section 3. */
+/** Embeddings, and layers of attention over all tokens or over near ones; Devlin et al. 2018 (arXiv:1810.04805), section 3. */
 public final class TransformerEncoder implements TextEncoder {
     private final TokenEmbeddings embeddings;
     private final List<Layer> layers;
+    private final @Nullable Norm norm;
     private final long longest;
     private final Dtype dtype;
 
-    /** Attention, and what stands around it. */
-    public record Layer(SelfAttention attention, EncoderLayer around) {}
+    /**
+     * How the layers of a kind place their tokens.
+     *
+     * @param rotary of queries and keys; null for none; freed with the encoder
+     * @param reach how many tokens to each side a token sees; {@link #ALL} for no limit
+     */
+    public record LayerKind(@Nullable RotaryEmbedding rotary, long reach) {
+        public static final long ALL = Long.MAX_VALUE;
+    }
+
+    /** Attention, what stands around it, and how it places its tokens. */
+    public record Layer(SelfAttention attention, EncoderLayer around, LayerKind kind) {
+        /** A layer that sees all tokens, and knows their positions from the embeddings. */
+        public static Layer seeingAll(SelfAttention attention, EncoderLayer around) {
+            return new Layer(attention, around, new LayerKind(null, LayerKind.ALL));
+        }
+    }
+
+    /** A kind of layers on one batch. */
+    private record Place(
+            @Nullable Rotation rotation, @Nullable Tensor bias) {}
 
     /**
+     * @param norm behind the last layer; null for none
      * @param longest the greatest number of tokens
      * @param dtype of the parameters
      */
-    public TransformerEncoder(TokenEmbeddings embeddings, List<Layer> layers, long longest, Dtype dtype) {
+    public TransformerEncoder(
+            TokenEmbeddings embeddings, List<Layer> layers, @Nullable Norm norm, long longest, Dtype dtype) {
         this.embeddings = embeddings;
         this.layers = List.copyOf(layers);
+        this.norm = norm;
         this.longest = longest;
         this.dtype = dtype;
     }
@@ -36,15 +63,24 @@ public final class TransformerEncoder implements TextEncoder {
     @Override
     public Tensor encode(TokenInput input, Padding padding, boolean training, boolean checkpointing) {
         Tensor hidden = embeddings.forward(input, padding, training);
-        Tensor bias = padding.keyBias(Attention.biasDtype(dtype, DeviceSpec.of(hidden), false));
+        long columns = hidden.size(1);
+        Dtype scores = Attention.biasDtype(dtype, DeviceSpec.of(hidden), false);
+        Map<LayerKind, Place> places = new HashMap<>();
         for (int i = 0; i < layers.size(); i++) {
             Layer layer = layers.get(i);
-            UnaryOperator<Tensor> whole = states ->
-                    layer.around().forward(states, x -> layer.attention().forward(x, bias, training), training);
+            Place place = places.computeIfAbsent(layer.kind(), kind -> place(kind, padding, columns, scores));
+            UnaryOperator<Tensor> attention =
+                    x -> layer.attention().forward(x, place.rotation(), place.bias(), training);
+            UnaryOperator<Tensor> whole = states -> layer.around().forward(states, attention, training);
             boolean again = checkpointing && i + 1 < layers.size();
             hidden = again ? ActivationCheckpoint.apply(whole, hidden) : whole.apply(hidden);
         }
-        return hidden;
+        return norm == null ? hidden : norm.forward(hidden);
+    }
+
+    private static Place place(LayerKind kind, Padding padding, long columns, Dtype scores) {
+        RotaryEmbedding rotary = kind.rotary();
+        return new Place(rotary == null ? null : rotary.range(0, columns), padding.nearBias(kind.reach(), scores));
     }
 
     @Override
@@ -52,6 +88,16 @@ public final class TransformerEncoder implements TextEncoder {
         for (Layer layer : layers) {
             layer.attention().forEachLinear(action);
             layer.around().forEachLinear(action);
+        }
+    }
+
+    @Override
+    public void close() {
+        for (Layer layer : layers) {
+            RotaryEmbedding rotary = layer.kind().rotary();
+            if (rotary != null) {
+                rotary.close();
+            }
         }
     }
 }

@@ -42,6 +42,36 @@ class PaddingTest {
     }
 
     @Test
+    void whatIsFarIsHiddenOnBothSidesAndPaddingToo() {
+        try (NativeScope scope = new NativeScope()) {
+            Padding whole = row(1, 1, 1);
+            assertNull(whole.nearBias(2, Dtype.F32));
+            assertArrayEquals(
+                    new boolean[] {true, true, false, true, true, true, false, true, true},
+                    seen(require(whole.nearBias(1, Dtype.F32))));
+            Padding padded = row(1, 1, 0);
+            assertArrayEquals(new boolean[] {true, true, false}, seen(require(padded.nearBias(2, Dtype.F32))));
+            assertArrayEquals(
+                    new boolean[] {true, false, false, false, true, false, false, false, false},
+                    seen(require(padded.nearBias(0, Dtype.F32))));
+        }
+    }
+
+    private static Padding row(long... mask) {
+        Tensor all = Tensors.of(mask, 1, mask.length);
+        return Padding.of(new TokenInput(all, all));
+    }
+
+    private static boolean[] seen(Tensor bias) {
+        double[] values = Tensors.toDoubles(bias);
+        boolean[] seen = new boolean[values.length];
+        for (int i = 0; i < seen.length; i++) {
+            seen[i] = values[i] == 0;
+        }
+        return seen;
+    }
+
+    @Test
     void paddingOnTheLeftMovesPositionsAndHidesItself() {
         try (NativeScope scope = new NativeScope()) {
             Padding padding = padding(1, 1, 0, 1);
@@ -49,12 +79,7 @@ class PaddingTest {
             assertArrayEquals(new long[] {0, 3}, Tensors.toLongs(require(padding.firstTokens())));
             Tensor bias = require(padding.causalBias(2, 0, false, false, Dtype.F16));
             assertArrayEquals(new long[] {2, 1, 2, 2}, Shapes.of(bias));
-            boolean[] seen = new boolean[8];
-            double[] values = Tensors.toDoubles(bias);
-            for (int i = 0; i < seen.length; i++) {
-                seen[i] = values[i] == 0;
-            }
-            assertArrayEquals(new boolean[] {true, false, true, true, false, false, false, true}, seen);
+            assertArrayEquals(new boolean[] {true, false, true, true, false, false, false, true}, seen(bias));
         }
     }
 

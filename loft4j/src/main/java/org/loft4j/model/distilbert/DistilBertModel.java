@@ -14,6 +14,8 @@ import org.loft4j.model.shared.Parameters;
 import org.loft4j.nn.Activation;
 import org.loft4j.nn.ClassifierHead;
 import org.loft4j.nn.EncoderLayer;
+import org.loft4j.nn.FeedForward;
+import org.loft4j.nn.HeadProjection;
 import org.loft4j.nn.LayerNorm;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.ModelDescription;
@@ -102,25 +104,26 @@ public final class DistilBertModel {
         List<TransformerEncoder.Layer> layers = new ArrayList<>();
         for (int i = 0; i < sizes.layers(); i++) {
             SelfAttention attention = new SelfAttention(
-                    linear(weights, i, "attention.q_lin"),
-                    linear(weights, i, "attention.k_lin"),
-                    linear(weights, i, "attention.v_lin"),
+                    new HeadProjection.Separate(
+                            linear(weights, i, "attention.q_lin"),
+                            linear(weights, i, "attention.k_lin"),
+                            linear(weights, i, "attention.v_lin")),
                     sizes.heads(),
                     sizes.attentionDropout());
             EncoderLayer.Modules modules = new EncoderLayer.Modules(
                     linear(weights, i, "attention.out_lin"),
                     norm(sizes, weights, DistilBertWeights.layer(i, "sa_layer_norm")),
-                    linear(weights, i, "ffn.lin1"),
-                    linear(weights, i, "ffn.lin2"),
+                    new FeedForward.Plain(
+                            linear(weights, i, "ffn.lin1"), linear(weights, i, "ffn.lin2"), sizes.activation()),
                     norm(sizes, weights, DistilBertWeights.layer(i, "output_layer_norm")));
             // unlike BERT, nothing is dropped of what attention yields
-            EncoderLayer.Settings settings =
-                    new EncoderLayer.Settings(sizes.activation(), 0, sizes.hiddenDropout(), false);
-            layers.add(new TransformerEncoder.Layer(attention, new EncoderLayer(modules, settings)));
+            EncoderLayer.Settings settings = new EncoderLayer.Settings(0, 0, sizes.hiddenDropout(), false);
+            layers.add(TransformerEncoder.Layer.seeingAll(attention, new EncoderLayer(modules, settings)));
         }
         return new TransformerEncoder(
                 embeddings,
                 layers,
+                null,
                 sizes.maxPositions(),
                 weights.matrix(DistilBertWeights.WORDS).dtype());
     }

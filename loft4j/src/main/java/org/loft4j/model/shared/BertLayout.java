@@ -5,6 +5,8 @@ import java.util.List;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.EncoderLayer;
+import org.loft4j.nn.FeedForward;
+import org.loft4j.nn.HeadProjection;
 import org.loft4j.nn.LayerNorm;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.ParameterSpec;
@@ -117,10 +119,12 @@ public record BertLayout(String prefix, EncoderConfig config) {
                 new EncoderLayer.Modules(
                         weights.linear(layer(index, "attention.output.dense")),
                         norm(weights, layer(index, "attention.output.LayerNorm")),
-                        weights.linear(layer(index, "intermediate.dense")),
-                        weights.linear(layer(index, "output.dense")),
+                        new FeedForward.Plain(
+                                weights.linear(layer(index, "intermediate.dense")),
+                                weights.linear(layer(index, "output.dense")),
+                                config.activation()),
                         norm(weights, layer(index, "output.LayerNorm"))),
-                new EncoderLayer.Settings(config.activation(), config.hiddenDropout(), config.hiddenDropout(), false));
+                new EncoderLayer.Settings(config.hiddenDropout(), 0, config.hiddenDropout(), false));
     }
 
     /**
@@ -132,15 +136,16 @@ public record BertLayout(String prefix, EncoderConfig config) {
         List<TransformerEncoder.Layer> layers = new ArrayList<>();
         for (int i = 0; i < config.layers(); i++) {
             SelfAttention attention = new SelfAttention(
-                    attention(weights, i, "query"),
-                    attention(weights, i, "key"),
-                    attention(weights, i, "value"),
+                    new HeadProjection.Separate(
+                            attention(weights, i, "query"),
+                            attention(weights, i, "key"),
+                            attention(weights, i, "value")),
                     config.heads(),
                     config.attentionDropout());
-            layers.add(new TransformerEncoder.Layer(attention, around(weights, i)));
+            layers.add(TransformerEncoder.Layer.seeingAll(attention, around(weights, i)));
         }
         return new TransformerEncoder(
-                embeddings, layers, longest, weights.matrix(words()).dtype());
+                embeddings, layers, null, longest, weights.matrix(words()).dtype());
     }
 
     private Linear attention(Weights weights, int index, String module) {

@@ -133,6 +133,7 @@ public final class EncoderModel implements Model {
 
     @Override
     public void close() {
+        parts.encoder().close();
         parts.weights().close();
     }
 }

@@ -229,13 +229,17 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
 
     /** Weight and bias of a layer norm. */
     public static List<ParameterSpec> layerNorm(String path, long size) {
-        return List.of(
-                new ParameterSpec(path + ".weight", Initial.ONES, size),
-                new ParameterSpec(path + ".bias", Initial.ZEROS, size));
+        return layerNorm(path, size, true);
     }
 
-    /** The layer norm at a path. */
+    /** Weight of a layer norm and, where asked for, its bias. */
+    public static List<ParameterSpec> layerNorm(String path, long size, boolean bias) {
+        ParameterSpec weight = new ParameterSpec(path + ".weight", Initial.ONES, size);
+        return bias ? List.of(weight, new ParameterSpec(path + ".bias", Initial.ZEROS, size)) : List.of(weight);
+    }
+
+    /** The layer norm at a path, with a bias where the weights have one. */
     public static LayerNorm layerNorm(Weights weights, String path, double eps) {
-        return new LayerNorm(path, weights.get(path + ".weight"), weights.get(path + ".bias"), eps);
+        return new LayerNorm(path, weights.get(path + ".weight"), weights.find(path + ".bias"), eps);
     }
 }

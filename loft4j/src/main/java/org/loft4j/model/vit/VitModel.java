@@ -15,6 +15,8 @@ import org.loft4j.io.TensorSource;
 import org.loft4j.model.shared.Parameters;
 import org.loft4j.nn.ActivationCheckpoint;
 import org.loft4j.nn.EncoderLayer;
+import org.loft4j.nn.FeedForward;
+import org.loft4j.nn.HeadProjection;
 import org.loft4j.nn.ImageInput;
 import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.LayerNorm;
@@ -100,20 +102,23 @@ public final class VitModel implements Model {
 
     private Layer layer(int index) {
         SelfAttention attention = new SelfAttention(
-                weights.linear(VitWeights.layer(index, "attention.attention.query")),
-                weights.linear(VitWeights.layer(index, "attention.attention.key")),
-                weights.linear(VitWeights.layer(index, "attention.attention.value")),
+                new HeadProjection.Separate(
+                        weights.linear(VitWeights.layer(index, "attention.attention.query")),
+                        weights.linear(VitWeights.layer(index, "attention.attention.key")),
+                        weights.linear(VitWeights.layer(index, "attention.attention.value"))),
                 config.heads(),
                 config.attentionDropout());
         EncoderLayer.Modules modules = new EncoderLayer.Modules(
                 weights.linear(VitWeights.layer(index, "attention.output.dense")),
                 Parameters.layerNorm(weights, VitWeights.layer(index, "layernorm_before"), config.layerNormEps()),
-                weights.linear(VitWeights.layer(index, "intermediate.dense")),
-                weights.linear(VitWeights.layer(index, "output.dense")),
+                new FeedForward.Plain(
+                        weights.linear(VitWeights.layer(index, "intermediate.dense")),
+                        weights.linear(VitWeights.layer(index, "output.dense")),
+                        config.activation()),
                 Parameters.layerNorm(weights, VitWeights.layer(index, "layernorm_after"), config.layerNormEps()));
         EncoderLayer.Settings settings =
-                new EncoderLayer.Settings(config.activation(), config.hiddenDropout(), config.hiddenDropout(), true);
-        return new Layer(attention, new EncoderLayer(modules, settings));
+                new EncoderLayer.Settings(config.hiddenDropout(), 0, config.hiddenDropout(), true);
+        return Layer.seeingAll(attention, new EncoderLayer(modules, settings));
     }
 
     @Override
@@ -146,7 +151,7 @@ public final class VitModel implements Model {
         for (int i = 0; i < layers.size(); i++) {
             Layer layer = layers.get(i);
             UnaryOperator<Tensor> whole = states ->
-                    layer.around().forward(states, x -> layer.attention().forward(x, null, training), training);
+                    layer.around().forward(states, x -> layer.attention().forward(x, null, null, training), training);
             boolean again = checkpointing && i + 1 < layers.size();
             hidden = again ? ActivationCheckpoint.apply(whole, hidden) : whole.apply(hidden);
         }
