@@ -22,6 +22,7 @@ import org.loft4j.io.Json;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedConfig;
+import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
@@ -101,7 +102,7 @@ final class MergeCommand implements Verb {
             MergedModel merged = MergedModel.of(loaded.model(), adapter, loaded.directory(), device.dtype());
             NewDirectory.write(output, "config.json", directory -> write(loaded, merged, directory));
             print(merged.report());
-            warnOfPooling(loaded.model().description().pooling());
+            warnOfPooling(loaded.model().description());
             return ExitCode.OK;
         }
     }
@@ -123,8 +124,9 @@ final class MergeCommand implements Verb {
         return place;
     }
 
-    private void warnOfPooling(@Nullable Pooling pooling) {
-        String fault = OwnPooling.fault(pooling == null ? null : pooling.name());
+    private void warnOfPooling(ModelDescription description) {
+        Pooling pooling = description.pooling();
+        String fault = OwnPooling.fault(description.family(), pooling == null ? null : pooling.name());
         if (fault != null) {
             spec.commandLine().getErr().println("loft: " + fault + "; " + OwnPooling.REMEDY);
         }

@@ -320,11 +320,10 @@ public final class AdapterDoctor {
         }
     }
 
-    /** PEFT's files have no word for it. */
     private void pooling() throws CheckpointException {
         Path task = directory.resolve("loft_task.json");
         if (Files.isRegularFile(task)) {
-            OwnPooling.check(Json.read(task).findString("pooling"), notes);
+            OwnPooling.check(Json.read(task).findString("pooling"), baseConfig, notes);
         }
     }
 
@@ -377,7 +376,8 @@ public final class AdapterDoctor {
                     "model_type " + family + " cannot be exported to GGUF here",
                     "one of " + String.join(", ", GgufModel.modelTypes()) + " can");
         }
-        if (Set.of("gpt2", "bert", "roberta", "distilbert", "deberta-v2", "vit").contains(family)) {
+        if (Set.of("gpt2", "bert", "roberta", "distilbert", "deberta-v2", "modernbert", "vit")
+                .contains(family)) {
             notes.add(Severity.REFUSED, Consumer.VLLM, "vLLM's " + family + " takes no LoRA", remedies.merge());
         }
         JsonNode targets = config.node("target_modules");

@@ -23,9 +23,9 @@ import org.loft4j.io.TiedHead;
 
 /** Looks at a model directory for what servers stumble over: weights, tokenizer, chat template, end and padding. */
 public final class ModelDoctor {
-    /** The families that a {@code classifier_pooling} is read for here, and here alone. */
+    /** The families that read texts in both directions. */
     static final Set<String> ENCODERS =
-            Set.of("bert", "camembert", "deberta-v2", "distilbert", "roberta", "xlm-roberta");
+            Set.of("bert", "camembert", "deberta-v2", "distilbert", "modernbert", "roberta", "xlm-roberta");
 
     /** What Transformers and vLLM read where there are no safetensors. */
     private static final List<String> PICKLES = List.of("pytorch_model.bin", "pytorch_model.bin.index.json");
@@ -108,7 +108,7 @@ public final class ModelDoctor {
             return;
         }
         if (ENCODERS.contains(text("model_type"))) {
-            OwnPooling.check(text("classifier_pooling"), notes);
+            OwnPooling.check(config, notes);
         }
         MissingPadding.check(config, "set it to the id that texts are padded with, which must not end them", notes);
     }

@@ -30,6 +30,8 @@ import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
 import org.loft4j.model.mistral.MistralConfig;
 import org.loft4j.model.mistral.MistralModel;
+import org.loft4j.model.modernbert.ModernBertConfig;
+import org.loft4j.model.modernbert.ModernBertModel;
 import org.loft4j.model.phi3.Phi3Config;
 import org.loft4j.model.phi3.Phi3Model;
 import org.loft4j.model.qwen2.Qwen2Config;
@@ -90,6 +92,12 @@ public final class Models {
                     LlamaConfig::maxPositions),
             mistral(MistralModel.FAMILY),
             mistral(MistralModel.MINISTRAL),
+            new Family(
+                    ModernBertModel.FAMILY,
+                    ModernBertModel.TASKS,
+                    ModernBertModel::open,
+                    ModernBertModel::random,
+                    ModernBertConfig::maxPositions),
             new Family(Phi3Model.FAMILY, Phi3Model.TASKS, Phi3Model::open, Phi3Model::random, Phi3Config::maxPositions),
             new Family(
                     Qwen2Model.FAMILY,

@@ -32,6 +32,7 @@ public final class TrainedConfig {
             Map.entry("llama", "Llama"),
             Map.entry("ministral", "Ministral"),
             Map.entry("mistral", "Mistral"),
+            Map.entry("modernbert", "ModernBert"),
             Map.entry("phi3", "Phi3"),
             Map.entry("qwen2", "Qwen2"),
             Map.entry("qwen3", "Qwen3"),

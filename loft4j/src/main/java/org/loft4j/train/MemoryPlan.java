@@ -64,7 +64,8 @@ public record MemoryPlan(
         private static final List<String> HEADS = List.of("num_attention_heads", "n_head", "n_heads");
         private static final List<String> OF_PROBABILITIES =
                 List.of("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop");
-        private static final List<String> OF_SUMS = List.of("hidden_dropout_prob", "dropout", "resid_pdrop");
+        private static final List<String> OF_SUMS =
+                List.of("hidden_dropout_prob", "dropout", "resid_pdrop", "mlp_dropout");
 
         /** As the config.json of a model says; encoders of the BERT kind drop a tenth where theirs does not say. */
         public static Attention of(Path modelDirectory) throws IOException {

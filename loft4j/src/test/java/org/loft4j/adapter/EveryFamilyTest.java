@@ -44,7 +44,10 @@ class EveryFamilyTest {
                 "distilbert_cls",
                 "deberta_v2_cls_conv",
                 "deberta_v3_tok",
-                "bert_tok"
+                "bert_tok",
+                "modernbert_cls",
+                "modernbert_mean",
+                "modernbert_tok"
             })
     void gradientsFollowFromTheWholeMatrixAndAMergeChangesNothing(String name) throws Exception {
         Path directory = Fixture.directory(name);

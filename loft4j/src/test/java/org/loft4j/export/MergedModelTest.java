@@ -173,6 +173,7 @@ class MergedModelTest {
         "roberta_cls, roberta., AUTO, classifier.out_proj.weight",
         "distilbert_cls, distilbert., AUTO, pre_classifier.weight",
         "deberta_v2_cls, deberta., AUTO, pooler.dense.weight",
+        "modernbert_cls, model., AUTO, head.norm.weight",
         "vit_cls, vit., AUTO, classifier.weight",
         "gpt2_cls, transformer., AUTO, score.weight",
         "qwen2_cls, model., AUTO, score.weight",

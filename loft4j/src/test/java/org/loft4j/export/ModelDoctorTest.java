@@ -172,6 +172,22 @@ class ModelDoctorTest {
         assertFalse(says(diagnosis, Consumer.VLLM, "chat template"), "a classifier does not converse");
     }
 
+    /** Transformers and vLLM read {@code classifier_pooling} of this family themselves. */
+    @ParameterizedTest
+    @CsvSource({"modernbert_cls", "modernbert_mean"})
+    void aPoolingThatOtherProgramsHaveTooIsNone(String fixture) throws IOException {
+        Path fixtures = Path.of("src/test/resources/fixtures");
+        Path model = Files.createDirectories(directory.resolve("model"));
+        for (String file :
+                List.of(fixture + "/model.safetensors", fixture + "/config.json", "tiny_wordpiece/tokenizer.json")) {
+            Files.copy(fixtures.resolve(file), model.resolve(Path.of(file).getFileName()));
+        }
+        Diagnosis diagnosis = examine();
+        assertEquals(Verdict.YES, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        assertEquals(Verdict.YES, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+        assertEquals(Verdict.NO, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
+    }
+
     @ParameterizedTest
     @CsvSource({
         "llama, LlamaForSequenceClassification, , AFTER",

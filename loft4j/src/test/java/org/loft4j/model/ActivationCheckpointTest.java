@@ -81,6 +81,8 @@ class ActivationCheckpointTest {
                 "deberta_v2_cls",
                 "deberta_v2_cls_conv",
                 "deberta_v3_tok",
+                "modernbert_cls",
+                "modernbert_tok",
                 "vit_cls"
             })
     void allWeightsGetTheSameGradients(String name) throws Exception {
@@ -111,7 +113,8 @@ class ActivationCheckpointTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"gemma2_cap", "llama_gqa", "gpt2", "bert_cls", "deberta_v3_tok", "vit_cls"})
+    @ValueSource(
+            strings = {"gemma2_cap", "llama_gqa", "gpt2", "bert_cls", "deberta_v3_tok", "modernbert_cls", "vit_cls"})
     void adaptersOfAFrozenModelToo(String name) throws Exception {
         adapters(name, LoadIn.FULL, false);
         adapters(name, LoadIn.FULL, true);

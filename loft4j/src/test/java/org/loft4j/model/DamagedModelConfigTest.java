@@ -30,6 +30,8 @@ class DamagedModelConfigTest implements HostileFormat {
             "llama_dynamic",
             "llama_yarn_mscale",
             "mistral_sw",
+            "modernbert_cls",
+            "modernbert_mean",
             "phi3_longrope_short",
             "qwen2_sliding",
             "qwen3",

@@ -43,6 +43,22 @@ class EncoderConfigTest {
                 "deberta_v2_cls | norm_rel_ebd | \"batch_norm\"",
                 "deberta_v2_cls_conv | conv_kernel_size | 4",
                 "deberta_v2_cls_conv | position_buckets | 500",
+                "modernbert_cls | classifier_pooling | \"pooler\"",
+                "modernbert_cls | hidden_activation | \"gelu_10\"",
+                "modernbert_cls | norm_eps | 0",
+                "modernbert_cls | mlp_dropout | 1.5",
+                "modernbert_cls | attention_dropout | -1",
+                "modernbert_cls | embedding_dropout | 2",
+                "modernbert_cls | local_attention | -2",
+                "modernbert_cls | sliding_window | 4",
+                "modernbert_cls | head_dim | 16",
+                "modernbert_cls | partial_rotary_factor | 0.5",
+                "modernbert_cls | is_causal | true",
+                "modernbert_cls | rope_scaling | {\"rope_type\": \"linear\", \"factor\": 2.0}",
+                "modernbert_mean | global_attn_every_n_layers | 3",
+                "modernbert_mean | global_rope_theta | 160000.0",
+                "modernbert_mean | layer_types | [\"full_attention\"]",
+                "modernbert_mean | rope_parameters | {\"rope_type\": \"default\", \"rope_theta\": 500.0}",
                 "vit_cls | problem_type | \"multi_label_classification\"",
                 "vit_cls | patch_size | 7",
                 "vit_cls | image_size | [32]",
@@ -67,6 +83,13 @@ class EncoderConfigTest {
             }
             assertThrows(ConfigException.class, () -> Models.open(directory, options.withPooling(Pooling.CLS)));
         }
+        Path modern = Fixture.directory("modernbert_mean");
+        try (Model own = Models.open(modern, options);
+                Model first = Models.open(modern, options.withPooling(Pooling.CLS))) {
+            assertEquals(Pooling.MEAN, own.description().pooling());
+            assertEquals(Pooling.CLS, first.description().pooling());
+        }
+        assertThrows(ConfigException.class, () -> Models.open(modern, options.withPooling(Pooling.POOLER)));
         ModelOptions tokens = ModelOptions.of(Task.TOKEN_CLASSIFICATION).withPooling(Pooling.MEAN);
         assertThrows(ConfigException.class, () -> Models.open(Fixture.directory("bert_tok"), tokens));
     }

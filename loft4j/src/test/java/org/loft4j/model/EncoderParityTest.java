@@ -36,6 +36,9 @@ class EncoderParityTest {
                 "deberta_v2_cls",
                 "deberta_v2_cls_conv",
                 "deberta_v2_cls_default",
+                "modernbert_cls",
+                "modernbert_mean",
+                "modernbert_tok",
                 "vit_cls",
                 "vit_rect",
                 "vit_nobias"
@@ -71,7 +74,10 @@ class EncoderParityTest {
                 "deberta_v3_tok",
                 "deberta_v2_cls",
                 "deberta_v2_cls_conv",
-                "deberta_v2_cls_default"
+                "deberta_v2_cls_default",
+                "modernbert_cls",
+                "modernbert_mean",
+                "modernbert_tok"
             })
     void neitherTheSideOfPaddingNorWhatIsThereMatters(String name) throws IOException {
         try (NativeScope scope = new NativeScope();
@@ -99,7 +105,16 @@ class EncoderParityTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"roberta_cls", "distilbert_cls", "deberta_v2_cls", "deberta_v2_cls_conv", "vit_rect"})
+    @ValueSource(
+            strings = {
+                "roberta_cls",
+                "distilbert_cls",
+                "deberta_v2_cls",
+                "deberta_v2_cls_conv",
+                "modernbert_cls",
+                "modernbert_mean",
+                "vit_rect"
+            })
     void bfloat16IsAsNearAsTransformersIs(String name) throws IOException {
         try (NativeScope scope = new NativeScope();
                 Fixture fixture = Fixture.open(name);
@@ -112,7 +127,7 @@ class EncoderParityTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"roberta_cls", "distilbert_cls", "deberta_v2_cls_conv"})
+    @ValueSource(strings = {"roberta_cls", "distilbert_cls", "deberta_v2_cls_conv", "modernbert_mean"})
     void aRowWithoutAnyTokenStaysFinite(String name) throws IOException {
         for (Dtype dtype : new Dtype[] {Dtype.F32, Dtype.BF16, Dtype.F16}) {
             try (NativeScope scope = new NativeScope();
@@ -128,7 +143,16 @@ class EncoderParityTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"roberta_cls", "distilbert_cls", "deberta_v2_cls_conv", "deberta_v3_tok", "vit_rect"})
+    @ValueSource(
+            strings = {
+                "roberta_cls",
+                "distilbert_cls",
+                "deberta_v2_cls_conv",
+                "deberta_v3_tok",
+                "modernbert_mean",
+                "modernbert_tok",
+                "vit_rect"
+            })
     void newWeightsFollowTheSeedAndDropoutTheMode(String name) throws IOException {
         ModelOptions options = ModelOptions.of(Models.defaultTask(Fixture.directory(name)));
         try (NativeScope scope = new NativeScope();

@@ -61,7 +61,7 @@ class ModelsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"bert_cls", "llama_gqa", "gpt2", "vit_cls", "distilbert_cls"})
+    @ValueSource(strings = {"bert_cls", "llama_gqa", "gpt2", "vit_cls", "distilbert_cls", "modernbert_cls"})
     void theHiddenSizeIsKnownWithoutWeights(String name) throws Exception {
         Path config = Files.copy(Fixture.directory(name).resolve("config.json"), folder.resolve("config.json"));
         try (Model model =
@@ -197,6 +197,8 @@ class ModelsTest {
                         "deberta_v2_cls_conv",
                         "deberta_v3_tok",
                         "distilbert_cls",
+                        "modernbert_cls",
+                        "modernbert_tok",
                         "roberta_cls",
                         "vit_cls"));
     }

@@ -47,6 +47,7 @@ class TrainedConfigTest {
     @CsvSource({
         "bert_cls, SEQUENCE_CLASSIFICATION, BertForSequenceClassification",
         "distilbert_cls, TOKEN_CLASSIFICATION, DistilBertForTokenClassification",
+        "modernbert_tok, SEQUENCE_CLASSIFICATION, ModernBertForSequenceClassification",
         "gemma3_text, CAUSAL_LM, Gemma3ForCausalLM",
         "gpt2, CAUSAL_LM, GPT2LMHeadModel",
         "qwen3, SEQUENCE_CLASSIFICATION, Qwen3ForSequenceClassification",

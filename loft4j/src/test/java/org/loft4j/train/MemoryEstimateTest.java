@@ -142,6 +142,7 @@ class MemoryEstimateTest {
         "roberta_cls, SEQUENCE_CLASSIFICATION",
         "distilbert_cls, SEQUENCE_CLASSIFICATION",
         "deberta_v2_cls, SEQUENCE_CLASSIFICATION",
+        "modernbert_cls, SEQUENCE_CLASSIFICATION",
         "gpt2, CAUSAL_LM",
         "gemma3_text, CAUSAL_LM",
         "phi3_partial, CAUSAL_LM",

@@ -118,6 +118,8 @@ class QuantizedModelTest {
         "distilbert_cls, NF4",
         "deberta_v2_cls, INT8",
         "deberta_v3_tok, NF4",
+        "modernbert_cls, NF4",
+        "modernbert_tok, INT8",
         "gpt2, NF4",
         "gpt2_cls, INT8",
         "llama_gqa, INT8",
@@ -151,7 +153,7 @@ class QuantizedModelTest {
             assertEquals(
                     1,
                     few.weights().quantized().keySet().stream()
-                            .filter(key -> key.matches(".*(embed_tokens|wte|word_embeddings)\\.weight"))
+                            .filter(key -> key.matches(".*(embed_tokens|tok_embeddings|wte|word_embeddings)\\.weight"))
                             .count());
             try (LoraAdapter one = adapter(few);
                     LoraAdapter other = adapter(dense)) {
