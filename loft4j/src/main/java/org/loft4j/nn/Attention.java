@@ -148,7 +148,7 @@ public final class Attention {
      * Whether the fused kernel is the slow one: on the processor in a half type, where products and a softmax, or the kernel in
      * float32, take a twelfth to an eightieth of its time (docs/performance.md). A single query it does as fast as they.
      */
-    private static boolean isSlowFused(Tensor query) {
+    static boolean isSlowFused(Tensor query) {
         return Dtype.of(query).isHalf() && query.size(1) > 1 && isOnProcessor(query);
     }
 
@@ -193,7 +193,7 @@ public final class Attention {
         return scores <= (causalInLane && CausalAttention.takes(length) ? FEW_SCORES : MOST_SCORES);
     }
 
-    private static Tensor wide(Tensor x) {
+    static Tensor wide(Tensor x) {
         return x.to(Dtype.F32.scalarType());
     }
 

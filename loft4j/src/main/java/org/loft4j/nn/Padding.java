@@ -196,18 +196,26 @@ public final class Padding {
     }
 
     /**
-     * What attention to near tokens adds to its scores, {@code (batch or 1, 1, seq, seq)}, or that to all tokens,
-     * {@link #keyBias}, where none is farther than near; null when a token may see everything.
+     * What attention to near tokens adds to the scores of some queries and keys, {@code (batch or 1, 1, queries, keys)}.
      *
+     * @param query the first of them
+     * @param key the first of them
      * @param reach how many tokens to each side are near
      */
-    public @Nullable Tensor nearBias(long reach, Dtype dtype) {
-        if (columns - 1 <= reach) {
-            return keyBias(dtype);
-        }
-        Tensor at = torch.arange(new Scalar(columns), indexOptions);
-        Tensor far = at.unsqueeze(1).sub(at).abs().gt(new Scalar(reach)).view(1, 1, columns, columns);
-        return bias(mask == null ? far : far.logical_or(mask.eq(new Scalar(0)).view(rows, 1, 1, columns)), dtype);
+    Tensor nearBias(long query, long queries, long key, long keys, long reach, Dtype dtype) {
+        Tensor columnsOfKeys = torch.arange(new Scalar(key), new Scalar(key + keys), indexOptions);
+        Tensor far = torch.arange(new Scalar(query), new Scalar(query + queries), indexOptions)
+                .unsqueeze(1)
+                .sub(columnsOfKeys)
+                .abs()
+                .gt(new Scalar(reach))
+                .view(1, 1, queries, keys);
+        return bias(
+                mask == null
+                        ? far
+                        : far.logical_or(
+                                mask.narrow(1, key, keys).eq(new Scalar(0)).view(rows, 1, 1, keys)),
+                dtype);
     }
 
     /**

@@ -25,13 +25,13 @@ public final class SelfAttention {
      * Maps {@code (batch, seq, hidden)} to the same shape.
      *
      * @param rotation of queries and keys; null for none
-     * @param bias added to the scores, broadcast to {@code (batch, heads, seq, seq)}, or null
+     * @param sight what each token sees
      */
-    public Tensor forward(Tensor hidden, @Nullable Rotation rotation, @Nullable Tensor bias, boolean training) {
+    public Tensor forward(Tensor hidden, @Nullable Rotation rotation, Sight sight, boolean training) {
         HeadProjection.Heads all = projection.project(hidden, (int) (hidden.size(2) / heads));
         Tensor query = rotation == null ? all.query() : rotation.apply(all.query());
         Tensor key = rotation == null ? all.key() : rotation.apply(all.key());
-        return Attention.attend(query, key, all.value(), bias, false, training ? dropout : 0);
+        return sight.attend(query, key, all.value(), training ? dropout : 0);
     }
 
     public void forEachLinear(Consumer<Linear> action) {

@@ -38,8 +38,7 @@ public final class TransformerEncoder implements TextEncoder {
     }
 
     /** A kind of layers on one batch. */
-    private record Place(
-            @Nullable Rotation rotation, @Nullable Tensor bias) {}
+    private record Place(@Nullable Rotation rotation, Sight sight) {}
 
     /**
      * @param norm behind the last layer; null for none
@@ -70,7 +69,7 @@ public final class TransformerEncoder implements TextEncoder {
             Layer layer = layers.get(i);
             Place place = places.computeIfAbsent(layer.kind(), kind -> place(kind, padding, columns, scores));
             UnaryOperator<Tensor> attention =
-                    x -> layer.attention().forward(x, place.rotation(), place.bias(), training);
+                    x -> layer.attention().forward(x, place.rotation(), place.sight(), training);
             UnaryOperator<Tensor> whole = states -> layer.around().forward(states, attention, training);
             boolean again = checkpointing && i + 1 < layers.size();
             hidden = again ? ActivationCheckpoint.apply(whole, hidden) : whole.apply(hidden);
@@ -80,7 +79,8 @@ public final class TransformerEncoder implements TextEncoder {
 
     private static Place place(LayerKind kind, Padding padding, long columns, Dtype scores) {
         RotaryEmbedding rotary = kind.rotary();
-        return new Place(rotary == null ? null : rotary.range(0, columns), padding.nearBias(kind.reach(), scores));
+        return new Place(
+                rotary == null ? null : rotary.range(0, columns), Sight.near(padding, columns, kind.reach(), scores));
     }
 
     @Override

@@ -26,6 +26,7 @@ import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.SelfAttention;
+import org.loft4j.nn.Sight;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TransformerEncoder.Layer;
 import org.loft4j.nn.Weights;
@@ -148,10 +149,11 @@ public final class VitModel implements Model {
         input.check(image.channels(), image.height(), image.width());
         Tensor pixels = input.pixelValues().to(description.dtype().scalarType());
         Tensor hidden = embeddings.forward(pixels, training);
+        Sight sight = Sight.all();
         for (int i = 0; i < layers.size(); i++) {
             Layer layer = layers.get(i);
             UnaryOperator<Tensor> whole = states ->
-                    layer.around().forward(states, x -> layer.attention().forward(x, null, null, training), training);
+                    layer.around().forward(states, x -> layer.attention().forward(x, null, sight, training), training);
             boolean again = checkpointing && i + 1 < layers.size();
             hidden = again ? ActivationCheckpoint.apply(whole, hidden) : whole.apply(hidden);
         }

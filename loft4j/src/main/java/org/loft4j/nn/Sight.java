@@ -1,0 +1,91 @@
+package org.loft4j.nn;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.Dtype;
+
+/**
+ * What the tokens of a batch see in the layers of an encoder: all others, or near ones alone (Beltagy et al. 2020, arXiv:2004.05150,
+ * section 3.1). The near ones are looked at some queries at a time, beside the keys that any of them sees, so that work and memory
+ * grow with the length and not with its square. The tensors belong to the scope in which this was made.
+ */
+public final class Sight {
+    /** Queries at a time, at least: fewer would look at more keys that are far from most of them. */
+    private static final long BLOCK = 256;
+
+    private final @Nullable Tensor bias;
+    private final List<Part> parts;
+
+    /** Some queries, the keys that any of them sees, and what is added to their scores. */
+    private record Part(long query, long queries, long key, long keys, Tensor bias) {}
+
+    private Sight(@Nullable Tensor bias, List<Part> parts) {
+        this.bias = bias;
+        this.parts = parts;
+    }
+
+    /** Of all tokens, where nothing is padded. */
+    public static Sight all() {
+        return new Sight(null, List.of());
+    }
+
+    /**
+     * Of near tokens that are not padding.
+     *
+     * @param reach how many to each side are near
+     * @param scores see {@link Attention#biasDtype}
+     */
+    static Sight near(Padding padding, long columns, long reach, Dtype scores) {
+        if (columns - 1 <= reach) {
+            return new Sight(padding.keyBias(scores), List.of());
+        }
+        long most = Math.max(BLOCK, 2 * reach);
+        long blocks = (columns + most - 1) / most;
+        List<Part> parts = new ArrayList<>();
+        for (long block = 0; block < blocks; block++) {
+            long query = columns * block / blocks;
+            long end = columns * (block + 1) / blocks;
+            long key = Math.max(0, query - reach);
+            long keys = Math.min(columns, end + reach) - key;
+            Tensor bias = padding.nearBias(query, end - query, key, keys, reach, scores);
+            parts.add(new Part(query, end - query, key, keys, bias));
+        }
+        return new Sight(null, parts);
+    }
+
+    /** {@link Attention#attend} of what is seen, {@code (batch, seq, heads·headDim)}. */
+    Tensor attend(Tensor query, Tensor key, Tensor value, double dropout) {
+        if (parts.isEmpty()) {
+            return Attention.attend(query, key, value, bias, false, dropout);
+        }
+        long columns = query.size(1);
+        long scores = query.size(0) * query.size(2) * columns * columns;
+        if (Attention.isSlowFused(query) && !Attention.keepsScores(scores, columns, false)) {
+            // else each part would leave its scores behind, being few, and all of them are many
+            return inParts(Attention.wide(query), Attention.wide(key), Attention.wide(value), dropout)
+                    .to(query.scalar_type());
+        }
+        return inParts(query, key, value, dropout);
+    }
+
+    private Tensor inParts(Tensor query, Tensor key, Tensor value, double dropout) {
+        TensorVector attended = new TensorVector(parts.size());
+        for (int i = 0; i < parts.size(); i++) {
+            Part part = parts.get(i);
+            attended.put(
+                    i,
+                    Attention.attend(
+                            query.narrow(1, part.query(), part.queries()),
+                            key.narrow(1, part.key(), part.keys()),
+                            value.narrow(1, part.key(), part.keys()),
+                            part.bias(),
+                            false,
+                            dropout));
+        }
+        return torch.cat(attended, 1);
+    }
+}

@@ -1,0 +1,89 @@
+package org.loft4j.nn;
+
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** Attention to near tokens some queries at a time, against attention to all with what is far hidden. */
+class SightTest {
+    private static final int HEADS = 2;
+    private static final int WIDTH = 4;
+
+    @ParameterizedTest
+    @CsvSource({"7, 3", "257, 3", "600, 64", "513, 0", "300, 200", "900, 200", "5, 4"})
+    void someQueriesAtATimeSeeWhatTheyWouldSeeTogether(int columns, long reach) {
+        torch.manual_seed(3);
+        try (NativeScope scope = new NativeScope()) {
+            Tensor mask = torch.ones(new long[] {2, columns}, Tensors.options(Dtype.I64, DeviceSpec.CPU));
+            mask.select(0, 1).narrow(0, columns - columns / 3, columns / 3).zero_();
+            for (Padding padding : List.of(
+                    Padding.of(new TokenInput(torch.ones_like(mask), null)),
+                    Padding.of(new TokenInput(torch.ones_like(mask), mask)))) {
+                Tensor[] parts = heads(columns);
+                Tensor[] whole = new Tensor[parts.length];
+                for (int i = 0; i < parts.length; i++) {
+                    whole[i] = parts[i].detach().clone();
+                    whole[i].set_requires_grad(true);
+                }
+                Tensor bias = padding.nearBias(0, columns, 0, columns, reach, Dtype.F64);
+                Tensor expected = Attention.attend(whole[0], whole[1], whole[2], bias, false, 0);
+                Tensor actual = Sight.near(padding, columns, reach, Dtype.F64).attend(parts[0], parts[1], parts[2], 0);
+                Tensor tokens = padding.none() ? torch.ones_like(mask) : mask;
+                assertClose(expected.mul(tokens.unsqueeze(-1)), actual.mul(tokens.unsqueeze(-1)));
+                expected.mul(tokens.unsqueeze(-1)).square().sum().backward();
+                actual.mul(tokens.unsqueeze(-1)).square().sum().backward();
+                for (int i = 0; i < parts.length; i++) {
+                    assertClose(whole[i].grad(), parts[i].grad());
+                }
+            }
+        }
+    }
+
+    /** Each part has few scores, and would leave them behind for the backward pass; all of them are many. */
+    @Test
+    void manyScoresInAHalfTypeAreThoseOfFloat32() {
+        torch.manual_seed(4);
+        try (NativeScope scope = new NativeScope()) {
+            int columns = 1500;
+            assertFalse(Attention.keepsScores(2L * HEADS * columns * columns, columns, false));
+            Tensor[] half = new Tensor[3];
+            Tensor[] wide = new Tensor[3];
+            for (int i = 0; i < half.length; i++) {
+                half[i] = heads(columns)[i].detach().to(Dtype.BF16.scalarType());
+                wide[i] = half[i].to(Dtype.F32.scalarType());
+            }
+            Padding padding = Padding.of(new TokenInput(
+                    torch.ones(new long[] {2, columns}, Tensors.options(Dtype.I64, DeviceSpec.CPU)), null));
+            Sight sight = Sight.near(padding, columns, 5, Dtype.F32);
+            Tensor expected = sight.attend(wide[0], wide[1], wide[2], 0).to(Dtype.BF16.scalarType());
+            assertTrue(Tensors.bitEqual(expected, sight.attend(half[0], half[1], half[2], 0)));
+        }
+    }
+
+    private static Tensor[] heads(long columns) {
+        Tensor[] heads = new Tensor[3];
+        for (int i = 0; i < heads.length; i++) {
+            heads[i] = torch.randn(new long[] {2, columns, HEADS, WIDTH}, Tensors.options(Dtype.F64, DeviceSpec.CPU))
+                    .mul(new Scalar(2.0));
+            heads[i] = heads[i].detach();
+            heads[i].set_requires_grad(true);
+        }
+        return heads;
+    }
+
+    private static void assertClose(Tensor expected, Tensor actual) {
+        double off = actual.sub(expected).abs().max().item_double();
+        assertTrue(off < 1e-12, "off by " + off);
+    }
+}
