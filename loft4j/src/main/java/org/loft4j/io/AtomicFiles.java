@@ -9,10 +9,12 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.concurrent.ThreadLocalRandom;
 import org.loft4j.FileFault;
+import org.loft4j.tensor.Uninterrupted;
 
 /**
  * Writes a file as a whole or not at all: into a temporary file beside it, forced to the disk, then renamed over the old one.
- * A reader, or a machine that loses power, sees the old content or the new one. A failure leaves the old file and nothing else.
+ * A reader, or a machine that loses power, sees the old content or the new one. A failure leaves the old file and nothing else. An
+ * interrupt is none: the thread stays interrupted, and the file is written.
  */
 public final class AtomicFiles {
     private static final System.Logger LOG = System.getLogger(AtomicFiles.class.getName());
@@ -23,7 +25,7 @@ public final class AtomicFiles {
     /** Writes the content of a file. */
     @FunctionalInterface
     public interface Content {
-        /** Writes everything into the channel, which is at position 0 and stays open. */
+        /** Writes everything into the channel, which is at position 0 and stays open; asked once more if an interrupt has closed it. */
         void writeTo(FileChannel channel) throws IOException;
     }
 
@@ -40,6 +42,11 @@ public final class AtomicFiles {
             throw new IOException(file + ": is not a file");
         }
         Files.createDirectories(directory);
+        Uninterrupted.withFile(() -> replace(target, directory, content));
+        forceDirectory(directory);
+    }
+
+    private static Path replace(Path target, Path directory, Content content) throws IOException {
         Path temporary = directory.resolve("." + target.getFileName() + "."
                 + Long.toHexString(ThreadLocalRandom.current().nextLong()) + ".tmp");
         boolean renamed = false;
@@ -56,7 +63,7 @@ public final class AtomicFiles {
                 Files.deleteIfExists(temporary);
             }
         }
-        forceDirectory(directory);
+        return target;
     }
 
     /** Writes all that remains in the buffer: one call of the channel may write less. */
@@ -73,8 +80,13 @@ public final class AtomicFiles {
      */
     public static void forceDirectory(Path directory) {
         if (!WINDOWS) {
-            try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-                channel.force(true);
+            try {
+                Uninterrupted.withFile(() -> {
+                    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+                        channel.force(true);
+                        return directory;
+                    }
+                });
             } catch (IOException e) {
                 LOG.log(System.Logger.Level.DEBUG, "{0} cannot be forced to the disk: {1}", directory, FileFault.of(e));
             }

@@ -26,6 +26,7 @@ import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
+import org.loft4j.tensor.Uninterrupted;
 
 /**
  * A safetensors file of any size. Its header is checked in full when it is opened. To read a tensor, the file is mapped into
@@ -74,13 +75,19 @@ public final class SafetensorsFile implements TensorSource {
         if (!Files.isRegularFile(file)) {
             throw new CheckpointException(file, Files.exists(file) ? "is not a file" : "there is no such file");
         }
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            Identity identity = Identity.of(file);
-            return new SafetensorsFile(file, SafetensorsHeader.read(file, channel), identity);
+        try {
+            return Uninterrupted.withFile(() -> read(file));
         } catch (CheckpointException e) {
             throw e;
         } catch (IOException e) {
             throw new CheckpointException(file, "cannot be read: " + FileFault.of(e), e);
+        }
+    }
+
+    private static SafetensorsFile read(Path file) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            Identity identity = Identity.of(file);
+            return new SafetensorsFile(file, SafetensorsHeader.read(file, channel), identity);
         }
     }
 

@@ -1,6 +1,9 @@
 package org.loft4j.tensor;
 
-/** Waiting that an interrupt does not end: the thread is interrupted again when it is over. */
+import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
+
+/** Work that an interrupt does not end: the thread is interrupted again when it is over. */
 public final class Uninterrupted {
     private Uninterrupted() {}
 
@@ -8,6 +11,30 @@ public final class Uninterrupted {
     @FunctionalInterface
     public interface Wait<T, E extends Exception> {
         T result() throws InterruptedException, E;
+    }
+
+    /** Work on a file of its own opening. */
+    @FunctionalInterface
+    public interface FileWork<T> {
+        T result() throws IOException;
+    }
+
+    /** Does it anew after each interrupt, which closes a {@link java.nio.channels.FileChannel} that the thread is at, until there is a result or a fault. */
+    public static <T> T withFile(FileWork<T> work) throws IOException {
+        boolean interrupted = Thread.interrupted();
+        try {
+            while (true) {
+                try {
+                    return work.result();
+                } catch (ClosedByInterruptException e) {
+                    interrupted |= Thread.interrupted();
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
     }
 
     /** Waits anew after each interrupt, until there is a result or a fault. */

@@ -18,6 +18,7 @@ import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.tensor.Uninterrupted;
 
 /**
  * The files of the model that a run starts from: length and checksum of each. Of a file above 16 MB the checksum is that of 64
@@ -60,7 +61,10 @@ public final class BaseFiles {
                 for (Path file : entries.filter(Files::isRegularFile).toList()) {
                     String name = file.getFileName().toString();
                     if (counts.test(name)) {
-                        files.put(name, Files.size(file) + "-" + Long.toHexString(checksum(file)));
+                        files.put(
+                                name,
+                                Files.size(file) + "-"
+                                        + Long.toHexString(Uninterrupted.withFile(() -> checksum(file))));
                     }
                 }
             }

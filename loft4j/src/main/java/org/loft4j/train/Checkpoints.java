@@ -26,6 +26,7 @@ import org.loft4j.FileFault;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
+import org.loft4j.tensor.Uninterrupted;
 
 /**
  * The checkpoints of a run: directories {@code checkpoint-N}, N the step. One is written beside its place and renamed when
@@ -75,7 +76,7 @@ final class Checkpoints {
             TreeMap<String, Object> files = new TreeMap<>();
             for (Path file : files(side)) {
                 String name = side.relativize(file).toString().replace(File.separatorChar, '/');
-                files.put(name, List.of(Files.size(file), checksum(file)));
+                files.put(name, List.of(Files.size(file), Uninterrupted.withFile(() -> checksum(file))));
             }
             Json.write(side.resolve(MANIFEST), Map.of("files", files));
             setAside(step);
@@ -153,7 +154,7 @@ final class Checkpoints {
                         || Files.size(file) != entry.get(0).asLong()) {
                     throw new CheckpointException(file, "has not the length that " + MANIFEST + " tells of");
                 }
-                if (checksum(file) != entry.get(1).asLong()) {
+                if (Uninterrupted.withFile(() -> checksum(file)) != entry.get(1).asLong()) {
                     throw new CheckpointException(file, "has not the checksum that " + MANIFEST + " tells of");
                 }
             } catch (CheckpointException e) {

@@ -1,7 +1,7 @@
 package org.loft4j.train;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.io.RandomAccessFile;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -13,21 +13,21 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.FileFault;
-import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 
 /**
  * The metrics of a run as JSON Lines, one object a line, each with its {@code step}. A line goes out in one write, and only
- * lines of steps that a checkpoint covers survive a resume, so that nothing is told twice.
+ * lines of steps that a checkpoint covers survive a resume, so that nothing is told twice. An interrupt of the thread that writes
+ * leaves the file open.
  */
 public final class RunLog implements AutoCloseable {
     private final Path file;
-    private final FileChannel channel;
+    private final RandomAccessFile opened;
 
-    private RunLog(Path file, FileChannel channel) {
+    private RunLog(Path file, RandomAccessFile opened) {
         this.file = file;
-        this.channel = channel;
+        this.opened = opened;
     }
 
     /**
@@ -40,14 +40,17 @@ public final class RunLog implements AutoCloseable {
 
     /** The same, which also cuts off the lines of {@code lastStep} that will be told again: those of a pending evaluation. */
     public static RunLog open(Path file, long lastStep, Predicate<JsonObject> pending) throws IOException {
-        FileChannel channel =
-                FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        // makes the file, or says in its own words why it cannot be opened; to write by it is not for a thread that may
+        // be interrupted
+        FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)
+                .close();
+        RandomAccessFile opened = new RandomAccessFile(file.toFile(), "rw");
         try {
-            channel.truncate(lastStep == 0 ? 0 : bytesUpTo(file, lastStep, pending));
-            channel.position(channel.size());
-            return new RunLog(file, channel);
-        } catch (IOException e) {
-            channel.close();
+            opened.setLength(lastStep == 0 ? 0 : bytesUpTo(file, lastStep, pending));
+            opened.seek(opened.length());
+            return new RunLog(file, opened);
+        } catch (IOException | RuntimeException | Error e) {
+            opened.close();
             throw e;
         }
     }
@@ -85,7 +88,7 @@ public final class RunLog implements AutoCloseable {
     public void append(Map<String, ?> entry) throws IOException {
         byte[] line = (Json.text(finite(entry)) + "\n").getBytes(StandardCharsets.UTF_8);
         try {
-            AtomicFiles.writeFully(channel, ByteBuffer.wrap(line));
+            opened.write(line);
         } catch (IOException e) {
             throw new CheckpointException(file, "cannot be written: " + FileFault.of(e), e);
         }
@@ -103,11 +106,11 @@ public final class RunLog implements AutoCloseable {
 
     /** Forces the lines to the disk; to be called before a checkpoint that relies on them becomes visible. */
     public void sync() throws IOException {
-        channel.force(false);
+        opened.getFD().sync();
     }
 
     @Override
     public void close() throws IOException {
-        channel.close();
+        opened.close();
     }
 }

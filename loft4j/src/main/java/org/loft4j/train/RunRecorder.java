@@ -46,20 +46,22 @@ final class RunRecorder implements AutoCloseable {
         this.diagnosticsEvery = DiagnosticsLog.every(config, plan.totalSteps());
         this.log = RunLog.open(directory.resolve(RunOutput.METRICS), state.step(), this::isPending);
         DiagnosticsLog layers = null;
+        TensorBoardWriter scalars = null;
         try {
             layers = trainable.adapter() == null
                     ? null
                     : new DiagnosticsLog(directory.resolve(RunOutput.DIAGNOSTICS), state.step());
-            this.board = new TensorBoardWriter(directory.resolve(RunOutput.EVENTS), state.step() + 1);
+            scalars = new TensorBoardWriter(directory.resolve(RunOutput.EVENTS), state.step() + 1);
             this.about = new RunAbout(directory.resolve(RunAbout.FILE), plan, state.step(), images);
         } catch (IOException e) {
-            log.close();
-            if (layers != null) {
-                layers.close();
+            try (log;
+                    DiagnosticsLog openedLayers = layers;
+                    TensorBoardWriter openedScalars = scalars) {
+                throw e;
             }
-            throw e;
         }
         this.diagnostics = layers;
+        this.board = scalars;
     }
 
     /**

@@ -17,7 +17,7 @@ final class StopRequest {
         return made.get();
     }
 
-    /** On the thread that trains: one that stays interrupted closes the files that it writes to. */
+    /** On the thread that trains: for as long as it stays interrupted, a listener may take that for its own, and generate no text. */
     void takeInterrupt() {
         if (Thread.interrupted()) {
             interrupted = true;

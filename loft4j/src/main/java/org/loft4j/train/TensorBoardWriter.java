@@ -1,23 +1,21 @@
 package org.loft4j.train;
 
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.zip.CRC32C;
 import org.loft4j.CheckpointException;
 import org.loft4j.FileFault;
-import org.loft4j.io.AtomicFiles;
 
 /**
  * Writes scalars to a TensorBoard event file. The file is a sequence of TFRecords: length (uint64), masked CRC-32C of the
  * length, data, masked CRC-32C of the data, all little endian; the data is a protocol buffer {@code tensorflow.Event}, of
- * which only the few fields below are needed, so they are encoded by hand.
+ * which only the few fields below are needed, so they are encoded by hand. An interrupt of the thread that writes leaves the file open.
  */
 public final class TensorBoardWriter implements AutoCloseable {
     private static final int EVENT_WALL_TIME = 1;
@@ -32,7 +30,7 @@ public final class TensorBoardWriter implements AutoCloseable {
     private static final int SESSION_START = 1;
 
     private final Path file;
-    private final FileChannel channel;
+    private final FileOutputStream opened;
 
     /**
      * Starts a new event file in the directory. A run that goes on after a checkpoint starts another file, whose first
@@ -44,10 +42,16 @@ public final class TensorBoardWriter implements AutoCloseable {
     public TensorBoardWriter(Path directory, long firstStep) throws IOException {
         Files.createDirectories(directory);
         this.file = newFile(directory);
-        this.channel = FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-        write(event(0).bytes(EVENT_FILE_VERSION, "brain.Event:2".getBytes(StandardCharsets.UTF_8)));
-        Message start = new Message().varint(SESSION_LOG_STATUS, SESSION_START);
-        write(event(firstStep).bytes(EVENT_SESSION_LOG, start.toBytes()));
+        Files.createFile(file);
+        this.opened = new FileOutputStream(file.toFile());
+        try {
+            write(event(0).bytes(EVENT_FILE_VERSION, "brain.Event:2".getBytes(StandardCharsets.UTF_8)));
+            Message start = new Message().varint(SESSION_LOG_STATUS, SESSION_START);
+            write(event(firstStep).bytes(EVENT_SESSION_LOG, start.toBytes()));
+        } catch (IOException e) {
+            opened.close();
+            throw e;
+        }
     }
 
     private static Path newFile(Path directory) {
@@ -75,7 +79,7 @@ public final class TensorBoardWriter implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        channel.close();
+        opened.close();
     }
 
     private static Message event(long step) {
@@ -92,9 +96,8 @@ public final class TensorBoardWriter implements AutoCloseable {
         record.putInt(maskedCrc(record.array(), 0, 8));
         record.put(data);
         record.putInt(maskedCrc(data, 0, data.length));
-        record.flip();
         try {
-            AtomicFiles.writeFully(channel, record);
+            opened.write(record.array());
         } catch (IOException e) {
             throw new CheckpointException(file, "cannot be written: " + FileFault.of(e), e);
         }

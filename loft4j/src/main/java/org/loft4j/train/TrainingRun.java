@@ -280,13 +280,11 @@ public final class TrainingRun implements AutoCloseable {
                 }
                 if (stop || divergence != null) {
                     active.await();
-                    stopRequest.takeInterrupt();
                     trainable.setTraining(false);
                     return divergence != null ? ending.diverged(divergence) : ending.interrupted();
                 }
             }
             active.await();
-            stopRequest.takeInterrupt();
         }
         trainable.setTraining(false);
         return ending.finish();
@@ -418,7 +416,6 @@ public final class TrainingRun implements AutoCloseable {
         boolean judged = rows.data().eval() != null;
         long evaluations = !judged ? 0 : rhythm.evaluationsFrom(state.step());
         recorder.step(result, pace, evaluations, resident);
-        stopRequest.takeInterrupt();
         if (state.step() == plan.totalSteps() || state.step() % config.loggingSteps() == 0) {
             recorder.training(result, pace, ending.seconds(), resident);
         }
@@ -443,7 +440,6 @@ public final class TrainingRun implements AutoCloseable {
             stopRequest.takeInterrupt();
         } catch (IOException | RuntimeException | OutOfMemoryError e) {
             state.leaveEvaluation();
-            stopRequest.takeInterrupt();
             if (!saved) {
                 saveDespite(e);
             }

@@ -61,6 +61,27 @@ class AtomicFilesTest {
         assertDoesNotThrow(() -> AtomicFiles.forceDirectory(folder.resolve("none")));
     }
 
+    /** Whenever it comes: a channel closes itself under a thread that is interrupted. */
+    @Test
+    void anInterruptWaits() throws Exception {
+        Path file = folder.resolve("file.txt");
+        Thread.currentThread().interrupt();
+        AtomicFiles.write(file, OLD);
+        assertTrue(Thread.interrupted());
+        int[] asked = {0};
+        AtomicFiles.write(file, channel -> {
+            channel.write(ByteBuffer.wrap("newer".getBytes(StandardCharsets.UTF_8)));
+            if (asked[0]++ == 0) {
+                Thread.currentThread().interrupt();
+            }
+            channel.write(ByteBuffer.wrap("!".getBytes(StandardCharsets.UTF_8)));
+        });
+        assertTrue(Thread.interrupted());
+        assertEquals(2, asked[0]);
+        assertEquals("newer!", Files.readString(file));
+        assertEquals(List.of(file), list(folder));
+    }
+
     @Test
     void aDirectoryInTheWayIsAFailureThatLeavesNothing() throws Exception {
         Path directory = Files.createDirectories(folder.resolve("taken/inside")).getParent();
@@ -96,6 +117,20 @@ class AtomicFilesTest {
         }
         writer.join();
         assertEquals(50, Files.readAllBytes(file)[0]);
+    }
+
+    @Test
+    void tensorsAreSavedAndOpenedByAThreadThatIsInterrupted() throws Exception {
+        Path file = folder.resolve("model.safetensors");
+        try (NativeScope scope = new NativeScope()) {
+            Thread.currentThread().interrupt();
+            SafetensorsWriter.write(file, Map.of("w", Tensors.of(new float[] {1, 2}, 2)), Map.of());
+            try (SafetensorsFile saved = SafetensorsFile.open(file)) {
+                assertEquals(Set.of("w"), saved.names());
+            }
+        } finally {
+            assertTrue(Thread.interrupted());
+        }
     }
 
     @Test

@@ -47,6 +47,17 @@ class CheckpointsTest {
     }
 
     @Test
+    void anInterruptCostsNone() throws IOException {
+        Thread.currentThread().interrupt();
+        try {
+            write(11);
+            assertEquals(directory.resolve("checkpoint-11"), checkpoints.newest());
+        } finally {
+            assertTrue(Thread.interrupted());
+        }
+    }
+
+    @Test
     void aShortenedFileIsNotWhole() throws IOException {
         Files.writeString(directory.resolve("checkpoint-10/weights"), "weights of");
         assertEquals(directory.resolve("checkpoint-9"), checkpoints.newest());

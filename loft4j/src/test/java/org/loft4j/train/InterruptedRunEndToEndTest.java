@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,7 +31,7 @@ class InterruptedRunEndToEndTest {
         TinyRun.train(CONFIG, whole, OnExisting.REFUSE);
     }
 
-    /** Where the flag stayed, the next line of the metrics would close their file: there is one every third step. */
+    /** Where files were closed by it, the next line of the metrics would be lost: there is one every third step. */
     @Test
     void itEndsBitForBitWhereItWouldHaveEnded() throws IOException {
         interruptedAfter(0, 1);
@@ -51,6 +52,48 @@ class InterruptedRunEndToEndTest {
             assertTrue(run.evaluationPending());
         }
         goesOn();
+    }
+
+    /** Nothing that a run writes is lost to it: checkpoints by the thread that trains, what is told at an end, the result. */
+    @Test
+    void itClosesNoFileWheneverItComes() throws IOException {
+        TrainConfig config =
+                TinyRun.config(Method.LOFT).saveSteps(2).saveInBackground(false).build();
+        TrainListener always = new TrainListener() {
+            @Override
+            public void onStep(StepEvent event) {
+                Thread.currentThread().interrupt();
+            }
+
+            @Override
+            public void onDiagnostics(long step, List<LayerDiagnostics> layers) {
+                Thread.currentThread().interrupt();
+            }
+
+            @Override
+            public void onSave(long step, Path checkpoint) {
+                Thread.currentThread().interrupt();
+            }
+
+            @Override
+            public void onEnd() {
+                Thread.currentThread().interrupt();
+            }
+        };
+        // whoever opens it is interrupted too
+        Thread.currentThread().interrupt();
+        for (long step = 1; step <= LAST; step++) {
+            TrainResult result = TinyRun.train(config, stopped, OnExisting.RESUME, always);
+            assertTrue(Thread.interrupted());
+            assertEquals(TrainResult.Outcome.INTERRUPTED, result.outcome());
+            assertEquals(step, result.step());
+        }
+        // the last evaluation is left
+        assertEquals(
+                TrainResult.Outcome.FINISHED,
+                TinyRun.train(config, stopped, OnExisting.RESUME, always).outcome());
+        assertTrue(Thread.interrupted());
+        TrainingRunEndToEndTest.assertSameResult(Method.LOFT, whole, stopped, LAST);
     }
 
     private TrainingRun open(Model model, Examples heldOut) throws IOException {

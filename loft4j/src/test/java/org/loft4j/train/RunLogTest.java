@@ -1,6 +1,7 @@
 package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -82,6 +83,19 @@ class RunLogTest {
         Files.writeString(file, "{\"step\":3,\"lo\n", StandardOpenOption.APPEND);
         RunLog.open(file, 3).close();
         assertEquals(3, Files.readAllLines(file).size());
+    }
+
+    @Test
+    void anInterruptLeavesItOpen() throws IOException {
+        Thread.currentThread().interrupt();
+        try (RunLog log = RunLog.open(file, 3)) {
+            log.append(entry(4, 0.5));
+            log.sync();
+            log.append(entry(5, 0.25));
+        } finally {
+            assertTrue(Thread.interrupted());
+        }
+        assertEquals(5, Files.readAllLines(file).size());
     }
 
     @Test

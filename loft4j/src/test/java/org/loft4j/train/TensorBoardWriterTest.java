@@ -57,6 +57,17 @@ class TensorBoardWriterTest {
         }
     }
 
+    @Test
+    void anInterruptLeavesItOpen() throws IOException {
+        Thread.currentThread().interrupt();
+        try (TensorBoardWriter writer = new TensorBoardWriter(directory, 0)) {
+            writer.scalar("train/loss", 0.5, 1);
+            assertTrue(Thread.interrupted());
+            writer.scalar("train/loss", 0.25, 2);
+            assertEquals(4, read(writer.file()).size());
+        }
+    }
+
     static final class Event {
         double wallTime;
         long step;
