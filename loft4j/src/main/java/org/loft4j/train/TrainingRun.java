@@ -50,6 +50,7 @@ public final class TrainingRun implements AutoCloseable {
     private final @Nullable Path startedFrom;
     private volatile @Nullable RunSaver saver;
     private long divergedBefore;
+    private volatile boolean closing;
     private boolean closed;
 
     private TrainingRun(
@@ -296,7 +297,7 @@ public final class TrainingRun implements AutoCloseable {
      * @param held preferences with their reference ({@link org.loft4j.data.PreferenceDataset#withReference}), which was to be taken
      *     before {@link #run}
      * @param givenUp asked before each batch
-     * @return null if it was given up
+     * @return null if it was given up, as by a {@link #close} on another thread
      * @throws org.loft4j.NativeMemoryException if there is not enough memory; what was trained stays
      * @throws IllegalStateException if the run has been closed, and with it what it trained
      */
@@ -304,7 +305,7 @@ public final class TrainingRun implements AutoCloseable {
         atWork.lock();
         try {
             requireOpen();
-            return evaluator().evaluate(held, givenUp);
+            return evaluator().evaluate(held, () -> closing || givenUp.getAsBoolean());
         } catch (RuntimeException | OutOfMemoryError e) {
             if (!MemoryFault.is(e)) {
                 throw e;
@@ -467,7 +468,7 @@ public final class TrainingRun implements AutoCloseable {
     /**
      * Lets go of the directory and the data, frees optimizers and adapter, and gives what is free back to the system. A model that
      * had an adapter answers as before the run from then on, its head included. Where another thread trains, it is asked for a stop,
-     * and waited for.
+     * and waited for; a {@link #test} on one is given up.
      *
      * @throws IllegalStateException on the thread that trains, where {@link #requestStop} is what a listener calls
      */
@@ -476,6 +477,7 @@ public final class TrainingRun implements AutoCloseable {
         if (atWork.isHeldByCurrentThread()) {
             throw new IllegalStateException("the run is at work: requestStop() ends it, and close() comes after run()");
         }
+        closing = true;
         requestStop();
         atWork.lock();
         try {

@@ -1,12 +1,14 @@
 package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.Test;
@@ -41,6 +43,45 @@ class TrainingRunCloseTest {
             TrainResult result = training.get();
             assertEquals(TrainResult.Outcome.INTERRUPTED, result.outcome());
             assertTrue(Files.isDirectory(directory.resolve("checkpoint-" + result.step())), result.toString());
+        }
+    }
+
+    /** Held-out rows may be many, and nobody waits for what comes of them any more. */
+    @Test
+    void aTestInAnotherThreadIsGivenUp() throws Exception {
+        TrainConfig config =
+                TinyRun.config(Method.LORA).evalBatchSize(4).maxSteps(2).build();
+        CountDownLatch judging = new CountDownLatch(1);
+        Runnable slow = () -> {
+            judging.countDown();
+            try {
+                Thread.sleep(50);
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        };
+        try (Model model = TinyRun.model()) {
+            TrainingRun run = TinyRun.open(model, config, directory, OnExisting.REFUSE);
+            run.run();
+            OverheardExamples held = new OverheardExamples(TinyRun.counting(100_000, 2), () -> {}, slow);
+            FutureTask<Optional<Evaluation>> testing =
+                    new FutureTask<>(() -> Optional.ofNullable(run.test(held, () -> false)));
+            new Thread(testing).start();
+            judging.await();
+            run.close();
+            assertEquals(Optional.empty(), testing.get());
+        }
+    }
+
+    /** A run that was asked for a stop has ended, and what it has trained can be judged. */
+    @Test
+    void aStopBeforeATestIsNoneOfIt() throws IOException {
+        try (Model model = TinyRun.model();
+                TrainingRun run =
+                        TinyRun.open(model, TinyRun.config(Method.LORA).build(), directory, OnExisting.REFUSE)) {
+            run.requestStop();
+            run.run();
+            assertNotNull(run.test(TinyRun.counting(4, 1), () -> false));
         }
     }
 
