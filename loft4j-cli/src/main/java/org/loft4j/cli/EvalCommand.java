@@ -58,6 +58,9 @@ final class EvalCommand implements Verb {
     @Mixin(name = "Task")
     ProblemFlags problem;
 
+    @Mixin(name = "Labels told")
+    ThresholdFlag threshold;
+
     @Mixin(name = "Data")
     DataFlags data;
 
@@ -93,6 +96,7 @@ final class EvalCommand implements Verb {
         preference.check(problems);
         images.check(problems);
         device.check(problems);
+        threshold.check(problems);
         if (batchSize < 1) {
             problems.add("per_device_eval_batch_size must be at least 1, got " + batchSize);
         }
@@ -101,6 +105,7 @@ final class EvalCommand implements Verb {
     @Override
     public int run() throws IOException {
         try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value(), problem)) {
+            threshold.requireFits(loaded.model());
             return loaded.model().task() == Task.IMAGE_CLASSIFICATION ? judgeImages(loaded) : judgeTexts(loaded);
         }
     }
@@ -170,7 +175,8 @@ final class EvalCommand implements Verb {
             Evaluator.requireFits(loaded.model(), kept.dataset(), "evaluation");
             Evaluation evaluation = preferences
                     ? preference.judge(loaded, kept.dataset(), tokenizer.padId(), batchSize)
-                    : new Evaluator(loaded.model(), tokenizer.padId(), batchSize).evaluate(kept.dataset());
+                    : new Evaluator(loaded.model(), tokenizer.padId(), batchSize, threshold.value())
+                            .evaluate(kept.dataset());
             long cut = kept.dataset().truncations().rows();
             if (cut > 0) {
                 PrintWriter err = spec.commandLine().getErr();
@@ -205,6 +211,9 @@ final class EvalCommand implements Verb {
             tree.put("rows", rows);
             tree.putAll(length);
             tree.put("seconds", evaluation.seconds());
+            if (loaded.model().isMultiLabel()) {
+                tree.put("threshold", threshold.value().probability());
+            }
             if (classes != null) {
                 tree.put("classes", classes.tree());
             }

@@ -89,14 +89,6 @@ final class PredictCommand implements Verb {
     Integer maxLength;
 
     @Option(
-            names = "--threshold",
-            paramLabel = "P",
-            description =
-                    "Of a model of several labels a text: the probability above which a label is told. Default: 0.5.")
-    @Nullable
-    Double threshold;
-
-    @Option(
             names = "--eval-batch-size",
             paramLabel = "ROWS",
             description = "Texts that go through the model at once. Default: ${DEFAULT-VALUE}.")
@@ -110,6 +102,9 @@ final class PredictCommand implements Verb {
 
     @Mixin(name = "Task")
     ProblemFlags problem;
+
+    @Mixin(name = "Labels told")
+    ThresholdFlag threshold;
 
     @Mixin(name = "Device")
     DeviceFlags device;
@@ -144,9 +139,7 @@ final class PredictCommand implements Verb {
         if (maxLength != null && maxLength < 1) {
             problems.add("max_length must be at least 1, got " + maxLength);
         }
-        if (threshold != null && !(threshold > 0 && threshold < 1)) {
-            problems.add("threshold must lie in (0, 1), got " + threshold);
-        }
+        threshold.check(problems);
         if (batchSize < 1) {
             problems.add("per_device_eval_batch_size must be at least 1, got " + batchSize);
         }
@@ -155,10 +148,7 @@ final class PredictCommand implements Verb {
     @Override
     public int run() throws IOException {
         try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value(), problem)) {
-            if (threshold != null && !loaded.model().isMultiLabel()) {
-                throw new ConfigException(
-                        "--threshold is for models of several labels a text, and this is none: leave it out");
-            }
+            threshold.requireFits(loaded.model());
             if (loaded.model().task() == Task.IMAGE_CLASSIFICATION || images != null) {
                 classifyImages(loaded);
             } else {
@@ -231,8 +221,7 @@ final class PredictCommand implements Verb {
                 judgeAll(loaded, scorer::hasTokens, scorer::score, scorer::scorePairs, new ScoreLines(out)::print);
                 tellOfCuts(scorer.textsCut(), length);
             } else if (loaded.model().isMultiLabel()) {
-                TextLabeler labeler = new TextLabeler(
-                        loaded.model(), tokenizer, length, batchSize, threshold == null ? 0.5 : threshold);
+                TextLabeler labeler = new TextLabeler(loaded.model(), tokenizer, length, batchSize, threshold.value());
                 judgeAll(
                         loaded,
                         labeler::hasTokens,

@@ -74,6 +74,15 @@ class PeftClassifierTest {
         JsonNode scores = JSON.readTree(told(judged, several));
         assertEquals(0.5, scores.get("macro_roc_auc").asDouble(), 0, scores.toString());
         assertEquals("LABEL_0", scores.at("/classes/0/label").asText(), scores.toString());
+        assertEquals(0.5, scores.get("threshold").asDouble(), 0);
+        assertEquals(0, scores.get("micro_f1").asDouble(), 0, "none is above one half");
+        JsonNode low = JSON.readTree(told(judged, "--threshold", "0.4", several[0], several[1]));
+        assertEquals(0.4, low.get("threshold").asDouble(), 0);
+        assertEquals(2.0 / 3, low.get("micro_f1").asDouble(), 1e-15, "each is, as predict tells them");
+        Captured needless = call(judged, "--threshold", "0.4");
+        assertEquals(2, needless.status(), needless.err());
+        assertTrue(needless.err().contains("--threshold is for models of several labels a text"), needless.err());
+        assertEquals(2, call(judged, "--threshold", "0", several[0], several[1]).status());
 
         Path merged = directory.resolve("several");
         told(with("merge", used, "--output", merged.toString()), several);

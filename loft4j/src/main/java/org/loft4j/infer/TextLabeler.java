@@ -7,6 +7,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.Threshold;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Tensors;
 
@@ -24,25 +25,18 @@ public final class TextLabeler {
      * @throws ConfigException if a text has one label of the model, or none of it is a label
      */
     public TextLabeler(Model model, Tokenizer tokenizer, int maxLength, int batchSize) {
-        this(model, tokenizer, maxLength, batchSize, 0.5);
+        this(model, tokenizer, maxLength, batchSize, Threshold.HALF);
     }
 
-    /**
-     * The same with a threshold.
-     *
-     * @param threshold probability above which a label is told, in (0, 1)
-     */
-    public TextLabeler(Model model, Tokenizer tokenizer, int maxLength, int batchSize, double threshold) {
-        if (!(threshold > 0 && threshold < 1)) {
-            throw new ConfigException("threshold must lie in (0, 1), got " + threshold);
-        }
+    /** The same with a threshold of one's own. */
+    public TextLabeler(Model model, Tokenizer tokenizer, int maxLength, int batchSize, Threshold threshold) {
         if (!model.isMultiLabel()) {
             throw new ConfigException("several labels a text need a model that was trained for them (problem_type"
                     + " multi_label_classification), got task " + model.task().word() + " with "
                     + model.description().labels().size() + " labels of which a text has one");
         }
         this.model = model;
-        this.leastLogit = Math.log(threshold / (1 - threshold));
+        this.leastLogit = threshold.logit();
         this.logits = new TextLogits(model, tokenizer, maxLength, batchSize);
     }
 

@@ -25,6 +25,7 @@ import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.Threshold;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
@@ -37,6 +38,7 @@ public final class Evaluator {
     private final long padId;
     private final int batchSize;
     private final double beta;
+    private final Threshold threshold;
 
     public Evaluator(Model model, long padId, int batchSize) {
         this(model, padId, batchSize, TrainConfig.DPO_BETA);
@@ -44,10 +46,20 @@ public final class Evaluator {
 
     /** @param beta β of preferences */
     public Evaluator(Model model, long padId, int batchSize, double beta) {
+        this(model, padId, batchSize, beta, Threshold.HALF);
+    }
+
+    /** @param threshold of labels of which a text may have several */
+    public Evaluator(Model model, long padId, int batchSize, Threshold threshold) {
+        this(model, padId, batchSize, TrainConfig.DPO_BETA, threshold);
+    }
+
+    private Evaluator(Model model, long padId, int batchSize, double beta, Threshold threshold) {
         this.model = model;
         this.padId = padId;
         this.batchSize = batchSize;
         this.beta = beta;
+        this.threshold = threshold;
     }
 
     static Evaluator of(Model model, TrainData data, TrainConfig config) {
@@ -99,7 +111,7 @@ public final class Evaluator {
                 ? new EntityScore(model.description().labels())
                 : null;
         RegressionScore numbers = new RegressionScore();
-        MultiLabelScore several = new MultiLabelScore(model.isMultiLabel() ? classes : 0);
+        MultiLabelScore several = new MultiLabelScore(model.isMultiLabel() ? classes : 0, threshold);
         RocAuc ofTwo = tellsTwoApart() ? new RocAuc(1) : null;
         PreferenceScore preferences = new PreferenceScore();
         double sum = 0;

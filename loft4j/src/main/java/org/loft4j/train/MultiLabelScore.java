@@ -3,6 +3,7 @@ package org.loft4j.train;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.loft4j.nn.Threshold;
 
 /**
  * How well labels are told of texts that may have several; the scores are those of scikit-learn with {@code zero_division=0}.
@@ -13,14 +14,16 @@ public final class MultiLabelScore {
 
     private final List<ConfusionMatrix> labels = new ArrayList<>();
     private final RocAuc curves;
+    private final double leastLogit;
     private long texts;
     private long exact;
 
     /** @param labels how many there are for a text to have */
-    MultiLabelScore(int labels) {
+    MultiLabelScore(int labels, Threshold threshold) {
         for (int k = 0; k < labels; k++) {
             this.labels.add(new ConfusionMatrix(2));
         }
+        this.leastLogit = threshold.logit();
         this.curves = new RocAuc(labels);
     }
 
@@ -28,14 +31,14 @@ public final class MultiLabelScore {
      * Takes in some texts.
      *
      * @param expected 1 for the labels that each text has and 0 for the others, row by row
-     * @param logits of the labels, in the same order: the model tells those that are above 0
+     * @param logits of the labels, in the same order: the model tells those that are above the threshold
      */
     void add(long[] expected, double[] logits) {
         int count = labels.size();
         for (int from = 0; from < expected.length; from += count) {
             boolean right = true;
             for (int k = 0; k < count; k++) {
-                int told = logits[from + k] > 0 ? 1 : 0;
+                int told = logits[from + k] > leastLogit ? 1 : 0;
                 labels.get(k).add((int) expected[from + k], told);
                 right &= told == expected[from + k];
             }

@@ -3,7 +3,9 @@ package org.loft4j.train;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.loft4j.nn.Threshold;
 
 class MultiLabelScoreTest {
     /**
@@ -13,7 +15,7 @@ class MultiLabelScoreTest {
      */
     @Test
     void theScoresAreThoseOfScikitLearn() {
-        MultiLabelScore score = new MultiLabelScore(3);
+        MultiLabelScore score = new MultiLabelScore(3, Threshold.HALF);
         score.add(new long[] {1, 0, 0, 1, 1, 0}, new double[] {2, -1, -3, 0.5, -0.5, -3});
         score.add(new long[] {0, 1, 0, 0, 0, 0}, new double[] {1, 1, -3, -2, -2, -4});
         assertEquals(4, score.count());
@@ -28,9 +30,23 @@ class MultiLabelScoreTest {
         assertEquals(0, score.labels().get(2).support(1));
     }
 
+    /** With p = 1/4 a label is told above a logit of log(1/3) = -1.0986. */
+    @Test
+    void aThresholdMovesWhatIsToldAndNotTheAreas() {
+        MultiLabelScore half = new MultiLabelScore(2, Threshold.HALF);
+        MultiLabelScore quarter = new MultiLabelScore(2, new Threshold(0.25));
+        for (MultiLabelScore score : List.of(half, quarter)) {
+            score.add(new long[] {1, 0, 0, 1}, new double[] {-1, -1.1, 0.5, -1.09});
+        }
+        assertEquals(0, half.microF1(), 0);
+        assertEquals(2 * 2.0 / (2 * 2 + 1), quarter.microF1(), 1e-15);
+        assertEquals(0.5, quarter.accuracy(), 0);
+        assertEquals(half.macroRocAuc(), quarter.macroRocAuc(), 0);
+    }
+
     @Test
     void nothingToldOfNothingIsZeroAndNoFault() {
-        MultiLabelScore score = new MultiLabelScore(2);
+        MultiLabelScore score = new MultiLabelScore(2, Threshold.HALF);
         assertEquals(0, score.accuracy(), 0);
         score.add(new long[] {0, 0}, new double[] {-1, 0});
         assertEquals(1, score.accuracy(), 0);

@@ -34,6 +34,7 @@ import org.loft4j.model.TaskFile;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.Threshold;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 import org.loft4j.tensor.Threads;
@@ -144,7 +145,7 @@ class MultiLabelTest {
             alone.values()
                     .forEach((name, value) ->
                             assertEquals(value, shared.values().get(name), 1e-5, name + ", seed " + seed));
-            MultiLabelScore score = new MultiLabelScore(3);
+            MultiLabelScore score = new MultiLabelScore(3, Threshold.HALF);
             try (NativeScope scope = new NativeScope()) {
                 for (int i = 0; i < data.size(); i++) {
                     MiniBatch one = data.batch(new int[] {i}, 0);
