@@ -74,6 +74,17 @@ class PeftClassifierTest {
         JsonNode scores = JSON.readTree(told(judged, several));
         assertEquals(0.5, scores.get("macro_roc_auc").asDouble(), 0, scores.toString());
         assertEquals("LABEL_0", scores.at("/classes/0/label").asText(), scores.toString());
+        Path named = Files.writeString(directory.resolve("named.jsonl"), "{\"text\":\"ball\",\"label\":[\"red\"]}\n");
+        Captured unknown = call(with("eval", used, "--data", named.toString()), several);
+        assertEquals(1, unknown.status(), unknown.err());
+        assertTrue(
+                unknown.err()
+                        .contains(
+                                "label \"red\" is unknown; the labels are \"LABEL_0\", \"LABEL_1\", which name nothing:"
+                                        + " write their numbers, 0 for the first"),
+                unknown.err());
+        Path numbered = Files.writeString(directory.resolve("numbered.jsonl"), "{\"text\":\"ball\",\"label\":[0]}\n");
+        told(with("eval", used, "--data", numbered.toString()), several);
         assertEquals(0.5, scores.get("threshold").asDouble(), 0);
         assertEquals(0, scores.get("micro_f1").asDouble(), 0, "none is above one half");
         JsonNode low = JSON.readTree(told(judged, "--threshold", "0.4", several[0], several[1]));

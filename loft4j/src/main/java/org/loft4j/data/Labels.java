@@ -291,7 +291,9 @@ public final class Labels {
     }
 
     private String unknown(String name) {
-        return "label " + Quoted.text(name) + " is unknown; the labels are " + Quoted.list(names);
+        boolean unnamed = IntStream.range(0, size()).allMatch(i -> names.get(i).equals("LABEL_" + i));
+        return "label " + Quoted.text(name) + " is unknown; the labels are " + Quoted.list(names)
+                + (unnamed ? ", which name nothing: write their numbers, 0 for the first" : "");
     }
 
     static boolean isWhole(String name) {
