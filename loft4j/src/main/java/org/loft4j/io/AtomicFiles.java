@@ -3,6 +3,7 @@ package org.loft4j.io;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -55,6 +56,8 @@ public final class AtomicFiles {
                     FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
                 content.writeTo(channel);
                 channel.force(true);
+            } catch (IOException e) {
+                throw named(target, e);
             }
             Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
             renamed = true;
@@ -64,6 +67,16 @@ public final class AtomicFiles {
             }
         }
         return target;
+    }
+
+    /** A full disk says of which file it is the fault: a channel does not. Others name theirs. */
+    private static IOException named(Path target, IOException fault) {
+        if (fault.getClass() != IOException.class) {
+            return fault;
+        }
+        FileSystemException named = new FileSystemException(target.toString(), null, fault.getMessage());
+        named.initCause(fault);
+        return named;
     }
 
     /** Writes all that remains in the buffer: one call of the channel may write less. */

@@ -196,7 +196,7 @@ final class RunRecorder implements AutoCloseable {
                 board;
                 DiagnosticsLog layers = diagnostics) {
             listeners.tell(TrainListener::onEnd);
-            about.ended(state.step(), state.evaluationPending());
+            telling(() -> about.ended(state.step(), state.evaluationPending()));
         }
     }
 }

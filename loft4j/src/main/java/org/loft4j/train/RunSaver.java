@@ -9,6 +9,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.FileFault;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.Uninterrupted;
@@ -136,7 +137,7 @@ final class RunSaver implements AutoCloseable {
             });
         } catch (IOException e) {
             throw new CheckpointException(
-                    checkpoints.path(step), "cannot be written: " + e.getMessage() + "; " + afterFault(), e);
+                    checkpoints.path(step), "cannot be written: " + FileFault.of(e) + "; " + afterFault(), e);
         }
         newest = checkpoint;
         // only now: until the new one is complete, the old ones are all there is

@@ -282,13 +282,26 @@ public final class TrainingRun implements AutoCloseable {
                 if (stop || divergence != null) {
                     active.await();
                     trainable.setTraining(false);
-                    return divergence != null ? ending.diverged(divergence) : ending.interrupted();
+                    return divergence != null ? ended(() -> ending.diverged(divergence)) : ending.interrupted();
                 }
             }
             active.await();
         }
         trainable.setTraining(false);
-        return ending.finish();
+        return ended(ending::finish);
+    }
+
+    /** What is left of a run that has come to an end. */
+    private interface Ended {
+        TrainResult result() throws IOException;
+    }
+
+    private TrainResult ended(Ended how) throws IOException {
+        try {
+            return how.result();
+        } catch (IOException e) {
+            throw explained(e);
+        }
     }
 
     /**

@@ -8,8 +8,11 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -61,7 +64,7 @@ class DiskFaultsTest {
         }
     }
 
-    /** The processes: {@code full DISK WHOLE}, {@code readonly DISK} or {@code logs DISK}. */
+    /** The processes: {@code full DISK WHOLE}, {@code readonly DISK}, {@code logs DISK} or {@code result DISK}. */
     public static void main(String[] arguments) throws Exception {
         Path disk = Path.of(arguments[1]);
         if (arguments[0].equals("readonly")) {
@@ -73,6 +76,11 @@ class DiskFaultsTest {
         }
         if (arguments[0].equals("logs")) {
             fillBetweenSaves(disk);
+            return;
+        }
+        if (arguments[0].equals("result")) {
+            fillAtTheEnd(disk, 0);
+            fillAtTheEnd(disk, 8192);
             return;
         }
         Path output = disk.resolve("run");
@@ -115,6 +123,38 @@ class DiskFaultsTest {
         assertFalse(said.contains("after 0 checkpoints"), said);
     }
 
+    private static void fill(Path ballast) {
+        try (OutputStream out = Files.newOutputStream(ballast)) {
+            while (true) {
+                out.write(new byte[4096]);
+            }
+        } catch (IOException e) {
+            // that was all the room there was
+        }
+    }
+
+    /** After the last save, but for some bytes. */
+    private static void fillAtTheEnd(Path disk, long left) throws IOException {
+        Path ballast = disk.resolve("ballast");
+        Path run = disk.resolve("run" + left);
+        TrainConfig config = TinyRun.config(Method.LORA).saveSteps(100).build();
+        TrainListener full = new TrainListener() {
+            @Override
+            public void onEnd() {
+                fill(ballast);
+                try (FileChannel room = FileChannel.open(ballast, StandardOpenOption.WRITE)) {
+                    room.truncate(room.size() - left);
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            }
+        };
+        IOException fault = assertThrows(IOException.class, () -> TinyRun.train(config, run, OnExisting.REFUSE, full));
+        System.out.println(fault.getMessage());
+        Files.delete(ballast);
+        System.out.println(TinyRun.train(config, run, OnExisting.RESUME).outcome());
+    }
+
     private static void fillBetweenSaves(Path disk) throws IOException {
         Path ballast = disk.resolve("ballast");
         TrainConfig config = TinyRun.config(Method.LORA)
@@ -126,13 +166,7 @@ class DiskFaultsTest {
         TrainListener full = new TrainListener() {
             @Override
             public void onSave(long step, Path checkpoint) {
-                try (OutputStream out = Files.newOutputStream(ballast)) {
-                    while (true) {
-                        out.write(new byte[4096]);
-                    }
-                } catch (IOException e) {
-                    // that was all the room there was
-                }
+                fill(ballast);
             }
         };
         IOException fault = assertThrows(
@@ -157,6 +191,22 @@ class DiskFaultsTest {
                                 + Pattern.quote(run) + "/checkpoint-[0-9]+ is complete and stays\\. Make room, .*"),
                 said.toString());
         assertEquals("FINISHED", said.get(1));
+    }
+
+    @Test
+    void aResultThatCannotBeWrittenSaysWhichFileAndWhatStays() throws Exception {
+        Path disk = directory.resolve("disk");
+        List<String> said =
+                onDiskOf("3m", "true", "result", disk.toString()).lines().toList();
+        for (int i = 0; i < 2; i++) {
+            Path run = disk.resolve(i == 0 ? "run0" : "run8192");
+            assertEquals(
+                    run.resolve(i == 0 ? RunAbout.FILE : "adapter_model.safetensors") + ": No space left on device; "
+                            + run.resolve("checkpoint-24")
+                            + " is complete and stays. Make room, or mend the directory, and resume",
+                    said.get(2 * i));
+            assertEquals("FINISHED", said.get(2 * i + 1));
+        }
     }
 
     @Test
