@@ -1,10 +1,12 @@
 package org.loft4j.cli;
 
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.FileSystemException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.FileFault;
@@ -29,12 +31,15 @@ final class Failure {
         return options;
     }
 
-    static int report(Throwable failure, CommandLine command) {
+    static int report(Throwable thrown, CommandLine command) {
         PrintWriter err = command.getErr();
         boolean verbose = command.getParseResult().hasMatchedOption("--verbose");
         if (verbose) {
-            failure.printStackTrace(err);
+            thrown.printStackTrace(err);
         }
+        // of a listener, which can declare none
+        Throwable failure =
+                thrown instanceof UncheckedIOException fault ? Objects.requireNonNull(fault.getCause()) : thrown;
         if (failure instanceof ConfigException || failure instanceof ParameterException) {
             return Call.wrong(
                     command, String.valueOf(failure.getMessage()).lines().toList());
