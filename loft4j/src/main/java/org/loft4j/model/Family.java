@@ -1,9 +1,44 @@
 package org.loft4j.model;
 
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
+import org.loft4j.model.bert.BertModel;
+import org.loft4j.model.deberta.DebertaConfig;
+import org.loft4j.model.deberta.DebertaModel;
+import org.loft4j.model.distilbert.DistilBertModel;
+import org.loft4j.model.gemma2.Gemma2Config;
+import org.loft4j.model.gemma2.Gemma2Model;
+import org.loft4j.model.gemma3.Gemma3Config;
+import org.loft4j.model.gemma3.Gemma3Model;
+import org.loft4j.model.gpt2.Gpt2Config;
+import org.loft4j.model.gpt2.Gpt2Model;
+import org.loft4j.model.granite.GraniteConfig;
+import org.loft4j.model.granite.GraniteModel;
+import org.loft4j.model.llama.LlamaConfig;
+import org.loft4j.model.llama.LlamaModel;
+import org.loft4j.model.mistral.MistralConfig;
+import org.loft4j.model.mistral.MistralModel;
+import org.loft4j.model.modernbert.ModernBertConfig;
+import org.loft4j.model.modernbert.ModernBertModel;
+import org.loft4j.model.olmo2.Olmo2Config;
+import org.loft4j.model.olmo2.Olmo2Model;
+import org.loft4j.model.phi3.Phi3Config;
+import org.loft4j.model.phi3.Phi3Model;
+import org.loft4j.model.qwen2.Qwen2Config;
+import org.loft4j.model.qwen2.Qwen2Model;
+import org.loft4j.model.qwen3.Qwen3Config;
+import org.loft4j.model.qwen3.Qwen3Model;
+import org.loft4j.model.roberta.RobertaConfig;
+import org.loft4j.model.roberta.RobertaModel;
+import org.loft4j.model.shared.EncoderConfig;
+import org.loft4j.model.smollm3.SmolLm3Config;
+import org.loft4j.model.smollm3.SmolLm3Model;
+import org.loft4j.model.vit.VitConfig;
+import org.loft4j.model.vit.VitModel;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -18,6 +53,81 @@ import org.loft4j.nn.Task;
  * @param length tells the longest sequence
  */
 record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length length) {
+    /** Every family by its name. */
+    static final Map<String, Family> BY_NAME = byName(
+            new Family(
+                    BertModel.FAMILY, BertModel.TASKS, BertModel::open, BertModel::random, EncoderConfig::maxPositions),
+            new Family(
+                    DebertaModel.FAMILY,
+                    DebertaModel.TASKS,
+                    DebertaModel::open,
+                    DebertaModel::random,
+                    DebertaConfig::maxPositions),
+            new Family(
+                    DistilBertModel.FAMILY,
+                    DistilBertModel.TASKS,
+                    DistilBertModel::open,
+                    DistilBertModel::random,
+                    EncoderConfig::maxPositions),
+            new Family(
+                    Gemma2Model.FAMILY,
+                    Gemma2Model.TASKS,
+                    Gemma2Model::open,
+                    Gemma2Model::random,
+                    Gemma2Config::maxPositions),
+            new Family(
+                    Gemma3Model.FAMILY,
+                    Gemma3Model.TASKS,
+                    Gemma3Model::open,
+                    Gemma3Model::random,
+                    Gemma3Config::maxPositions),
+            new Family(Gpt2Model.FAMILY, Gpt2Model.TASKS, Gpt2Model::open, Gpt2Model::random, Gpt2Config::maxPositions),
+            new Family(
+                    GraniteModel.FAMILY,
+                    GraniteModel.TASKS,
+                    GraniteModel::open,
+                    GraniteModel::random,
+                    GraniteConfig::maxPositions),
+            new Family(
+                    LlamaModel.FAMILY,
+                    LlamaModel.TASKS,
+                    LlamaModel::open,
+                    LlamaModel::random,
+                    LlamaConfig::maxPositions),
+            mistral(MistralModel.FAMILY),
+            mistral(MistralModel.MINISTRAL),
+            new Family(
+                    ModernBertModel.FAMILY,
+                    ModernBertModel.TASKS,
+                    ModernBertModel::open,
+                    ModernBertModel::random,
+                    ModernBertConfig::maxPositions),
+            olmo(Olmo2Model.FAMILY),
+            olmo(Olmo2Model.OLMO3),
+            new Family(Phi3Model.FAMILY, Phi3Model.TASKS, Phi3Model::open, Phi3Model::random, Phi3Config::maxPositions),
+            new Family(
+                    Qwen2Model.FAMILY,
+                    Qwen2Model.TASKS,
+                    Qwen2Model::open,
+                    Qwen2Model::random,
+                    Qwen2Config::maxPositions),
+            new Family(
+                    Qwen3Model.FAMILY,
+                    Qwen3Model.TASKS,
+                    Qwen3Model::open,
+                    Qwen3Model::random,
+                    Qwen3Config::maxPositions),
+            new Family(
+                    SmolLm3Model.FAMILY,
+                    SmolLm3Model.TASKS,
+                    SmolLm3Model::open,
+                    SmolLm3Model::random,
+                    SmolLm3Config::maxPositions),
+            new Family(VitModel.FAMILY, VitModel.TASKS, VitModel::open, VitModel::random, VitConfig::states),
+            roberta("roberta"),
+            roberta("xlm-roberta"),
+            roberta("camembert"));
+
     /** Reads a model from a checkpoint; the options name the labels of a classifier. */
     interface Opener {
         Model open(TensorSource source, JsonObject config, ModelOptions options) throws CheckpointException;
@@ -31,5 +141,27 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
     /** Tells the longest sequence that a model was made for, in tokens. */
     interface Length {
         long maxPositions(JsonObject config) throws CheckpointException;
+    }
+
+    private static Family mistral(String name) {
+        return new Family(
+                name, MistralModel.TASKS, MistralModel::open, MistralModel::random, MistralConfig::maxPositions);
+    }
+
+    private static Family olmo(String name) {
+        return new Family(name, Olmo2Model.TASKS, Olmo2Model::open, Olmo2Model::random, Olmo2Config::maxPositions);
+    }
+
+    private static Family roberta(String name) {
+        return new Family(
+                name, RobertaModel.TASKS, RobertaModel::open, RobertaModel::random, RobertaConfig::maxPositions);
+    }
+
+    private static Map<String, Family> byName(Family... families) {
+        Map<String, Family> byName = new TreeMap<>();
+        for (Family family : families) {
+            byName.put(family.name(), family);
+        }
+        return byName;
     }
 }

@@ -5,9 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
@@ -16,36 +14,7 @@ import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.TiedHead;
-import org.loft4j.model.bert.BertModel;
-import org.loft4j.model.deberta.DebertaConfig;
-import org.loft4j.model.deberta.DebertaModel;
-import org.loft4j.model.distilbert.DistilBertModel;
-import org.loft4j.model.gemma2.Gemma2Config;
-import org.loft4j.model.gemma2.Gemma2Model;
-import org.loft4j.model.gemma3.Gemma3Config;
-import org.loft4j.model.gemma3.Gemma3Model;
-import org.loft4j.model.gpt2.Gpt2Config;
-import org.loft4j.model.gpt2.Gpt2Model;
-import org.loft4j.model.llama.LlamaConfig;
-import org.loft4j.model.llama.LlamaModel;
-import org.loft4j.model.mistral.MistralConfig;
-import org.loft4j.model.mistral.MistralModel;
-import org.loft4j.model.modernbert.ModernBertConfig;
-import org.loft4j.model.modernbert.ModernBertModel;
-import org.loft4j.model.phi3.Phi3Config;
-import org.loft4j.model.phi3.Phi3Model;
-import org.loft4j.model.qwen2.Qwen2Config;
-import org.loft4j.model.qwen2.Qwen2Model;
-import org.loft4j.model.qwen3.Qwen3Config;
-import org.loft4j.model.qwen3.Qwen3Model;
-import org.loft4j.model.roberta.RobertaConfig;
-import org.loft4j.model.roberta.RobertaModel;
 import org.loft4j.model.shared.ConfigKeys;
-import org.loft4j.model.shared.EncoderConfig;
-import org.loft4j.model.smollm3.SmolLm3Config;
-import org.loft4j.model.smollm3.SmolLm3Model;
-import org.loft4j.model.vit.VitConfig;
-import org.loft4j.model.vit.VitModel;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
@@ -56,79 +25,13 @@ import org.loft4j.tensor.NativeScope;
 
 /** Opens Hugging Face model directories: config.json beside model.safetensors, or beside its shards and their index. */
 public final class Models {
-    private static final Map<String, Family> FAMILIES = byName(
-            new Family(
-                    BertModel.FAMILY, BertModel.TASKS, BertModel::open, BertModel::random, EncoderConfig::maxPositions),
-            new Family(
-                    DebertaModel.FAMILY,
-                    DebertaModel.TASKS,
-                    DebertaModel::open,
-                    DebertaModel::random,
-                    DebertaConfig::maxPositions),
-            new Family(
-                    DistilBertModel.FAMILY,
-                    DistilBertModel.TASKS,
-                    DistilBertModel::open,
-                    DistilBertModel::random,
-                    EncoderConfig::maxPositions),
-            new Family(
-                    Gemma2Model.FAMILY,
-                    Gemma2Model.TASKS,
-                    Gemma2Model::open,
-                    Gemma2Model::random,
-                    Gemma2Config::maxPositions),
-            new Family(
-                    Gemma3Model.FAMILY,
-                    Gemma3Model.TASKS,
-                    Gemma3Model::open,
-                    Gemma3Model::random,
-                    Gemma3Config::maxPositions),
-            new Family(Gpt2Model.FAMILY, Gpt2Model.TASKS, Gpt2Model::open, Gpt2Model::random, Gpt2Config::maxPositions),
-            new Family(
-                    LlamaModel.FAMILY,
-                    LlamaModel.TASKS,
-                    LlamaModel::open,
-                    LlamaModel::random,
-                    LlamaConfig::maxPositions),
-            mistral(MistralModel.FAMILY),
-            mistral(MistralModel.MINISTRAL),
-            new Family(
-                    ModernBertModel.FAMILY,
-                    ModernBertModel.TASKS,
-                    ModernBertModel::open,
-                    ModernBertModel::random,
-                    ModernBertConfig::maxPositions),
-            new Family(Phi3Model.FAMILY, Phi3Model.TASKS, Phi3Model::open, Phi3Model::random, Phi3Config::maxPositions),
-            new Family(
-                    Qwen2Model.FAMILY,
-                    Qwen2Model.TASKS,
-                    Qwen2Model::open,
-                    Qwen2Model::random,
-                    Qwen2Config::maxPositions),
-            new Family(
-                    Qwen3Model.FAMILY,
-                    Qwen3Model.TASKS,
-                    Qwen3Model::open,
-                    Qwen3Model::random,
-                    Qwen3Config::maxPositions),
-            new Family(
-                    SmolLm3Model.FAMILY,
-                    SmolLm3Model.TASKS,
-                    SmolLm3Model::open,
-                    SmolLm3Model::random,
-                    SmolLm3Config::maxPositions),
-            new Family(VitModel.FAMILY, VitModel.TASKS, VitModel::open, VitModel::random, VitConfig::states),
-            roberta("roberta"),
-            roberta("xlm-roberta"),
-            roberta("camembert"));
-
     private static final String MULTI_LABEL = "multi_label_classification";
 
     private Models() {}
 
     /** The values of {@code model_type} that can be opened, sorted. */
     public static Set<String> families() {
-        return new TreeSet<>(FAMILIES.keySet());
+        return new TreeSet<>(Family.BY_NAME.keySet());
     }
 
     /**
@@ -213,7 +116,7 @@ public final class Models {
     public static void check(Path directory) throws IOException {
         ModelConfigFile file = ModelConfigFile.read(directory);
         try {
-            if (!FAMILIES.containsKey(file.family())) {
+            if (!Family.BY_NAME.containsKey(file.family())) {
                 throw new ConfigException("model_type " + file.family() + " is unknown to loft4j");
             }
             ModelOptions nowhere =
@@ -342,7 +245,7 @@ public final class Models {
 
     private static Family family(ModelConfigFile file) throws CheckpointException {
         String name = file.family();
-        Family family = FAMILIES.get(name);
+        Family family = Family.BY_NAME.get(name);
         if (family == null) {
             throw new ConfigException("model_type must be one of " + String.join(", ", families()) + ", got " + name
                     + " in " + file.json().file());
@@ -376,23 +279,5 @@ public final class Models {
         return options.task() == Task.SEQUENCE_CLASSIFICATION && isMultiLabel(file)
                 ? complete.withMultiLabel(true)
                 : complete;
-    }
-
-    private static Family mistral(String name) {
-        return new Family(
-                name, MistralModel.TASKS, MistralModel::open, MistralModel::random, MistralConfig::maxPositions);
-    }
-
-    private static Family roberta(String name) {
-        return new Family(
-                name, RobertaModel.TASKS, RobertaModel::open, RobertaModel::random, RobertaConfig::maxPositions);
-    }
-
-    private static Map<String, Family> byName(Family... families) {
-        Map<String, Family> byName = new TreeMap<>();
-        for (Family family : families) {
-            byName.put(family.name(), family);
-        }
-        return byName;
     }
 }

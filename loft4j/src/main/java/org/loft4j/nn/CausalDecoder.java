@@ -40,7 +40,7 @@ public final class CausalDecoder implements Decoder {
      * How ids become vectors.
      *
      * @param tokens {@code (vocabulary, hidden)}
-     * @param scale of the vectors, rounded to their type; 1 for none
+     * @param scale of the vectors; 1 for none
      * @param positions {@code (positions, hidden)}, added; null for none
      * @param dropout on the sum, while training
      * @param padTokenId whose vector gets no gradient, as in Transformers; negative for none
@@ -53,11 +53,11 @@ public final class CausalDecoder implements Decoder {
      *
      * @param task what the logits mean
      * @param linear the output embedding or the classifier
-     * @param softcap bound of the logits; 0 for none
+     * @param scale what makes logits of its product
      * @param dropout before it, while training
      * @param padTokenId a classifier of texts reads the last token that is not this one; negative for none
      */
-    public record Head(Task task, Linear linear, double softcap, double dropout, long padTokenId) {}
+    public record Head(Task task, Linear linear, LogitScale scale, double dropout, long padTokenId) {}
 
     /**
      * All that a family puts together.
@@ -110,7 +110,7 @@ public final class CausalDecoder implements Decoder {
         Padding padding = Padding.of(tokens);
         Tensor hidden = decode(tokens.inputIds(), padding, null);
         return switch (task()) {
-            case CAUSAL_LM -> capped(head().forward(hidden));
+            case CAUSAL_LM -> logitScale().logits(head().forward(hidden));
             case SEQUENCE_CLASSIFICATION ->
                 head().forward(dropped(
                         last(hidden, tokens, padding), parts.head().dropout()));
@@ -140,12 +140,12 @@ public final class CausalDecoder implements Decoder {
             throw new ShapeException("a batch that is continued must be padded on the left");
         }
         Tensor hidden = decode(inputIds, padding, cache);
-        return capped(head().forward(hidden.select(1, inputIds.size(1) - 1)));
+        return logitScale().logits(head().forward(hidden.select(1, inputIds.size(1) - 1)));
     }
 
     @Override
-    public double logitSoftcap() {
-        return parts.head().softcap();
+    public LogitScale logitScale() {
+        return parts.head().scale();
     }
 
     @Override
@@ -268,7 +268,7 @@ public final class CausalDecoder implements Decoder {
         Embedding embedding = parts.embedding();
         Tensor hidden = embedding.tokens().lookup(inputIds, embedding.padTokenId());
         if (embedding.scale() != 1) {
-            hidden = hidden.mul(torch.full(new long[] {}, new Scalar(embedding.scale()), hidden.options()));
+            hidden = hidden.mul(new Scalar(embedding.scale()));
         }
         Tensor table = embedding.positions();
         if (table != null) {
@@ -299,11 +299,6 @@ public final class CausalDecoder implements Decoder {
         return at == null
                 ? hidden.select(1, hidden.size(1) - 1)
                 : hidden.flatten(0, 1).index_select(0, at);
-    }
-
-    private Tensor capped(Tensor logits) {
-        double cap = parts.head().softcap();
-        return cap > 0 ? Attention.softcap(logits, cap) : logits;
     }
 
     private Tensor dropped(Tensor x, double dropout) {

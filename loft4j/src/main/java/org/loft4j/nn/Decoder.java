@@ -16,8 +16,8 @@ public interface Decoder extends Model {
      */
     Tensor nextLogits(Tensor inputIds, @Nullable Tensor attentionMask, KeyValueCache cache);
 
-    /** Bound of the logits, {@code cap·tanh(x / cap)} of what the head makes; 0 for none. */
-    double logitSoftcap();
+    /** What makes logits of the product of the head. */
+    LogitScale logitScale();
 
     /**
      * Whether what was read of a sequence still holds when it has become longer. Where it does not, because the rotation of all

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param layer number of the block, from 0
  * @param shape sizes and scale
  * @param projection of the hidden states to heads
- * @param queryNorm over each head of the queries, before the rotation; null for none
+ * @param queryNorm over each head of the queries or all of a token's ({@link AcrossHeads}), before the rotation; null for none
  * @param keyNorm the same for the keys
  * @param output from the heads to the hidden states
  */

@@ -3,28 +3,31 @@ package org.loft4j.nn;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.NativeScope;
 
 /**
  * One block of a decoder, {@code h + Attention(norm(h))}, then {@code h + FeedForward(norm(h))}; Xiong et al. 2020
- * (arXiv:2002.04745), figure 1 b. Gemma norms what comes out of each part as well.
+ * (arXiv:2002.04745), figure 1 b. Gemma norms what comes out of each part as well, OLMo 2 that alone.
  *
- * @param attentionNorm before the attention
+ * @param attentionNorm before the attention; null for none
  * @param attentionOutputNorm behind it; null for none
- * @param feedForwardNorm before the feed-forward part
+ * @param feedForwardNorm before the feed-forward part; null for none
  * @param feedForwardOutputNorm behind it; null for none
  * @param dropout on what each part adds, while training
+ * @param scale of what each part adds
  */
 public record DecoderBlock(
-        Norm attentionNorm,
+        @Nullable Norm attentionNorm,
         DecoderAttention attention,
         @Nullable Norm attentionOutputNorm,
-        Norm feedForwardNorm,
+        @Nullable Norm feedForwardNorm,
         FeedForward feedForward,
         @Nullable Norm feedForwardOutputNorm,
-        double dropout) {
+        double dropout,
+        double scale) {
     /** Maps {@code (batch, seq, hidden)} to the same shape. */
     public Tensor forward(Tensor hidden, LayerPass pass) {
         return forward(hidden, pass, feedForward::forward);
@@ -40,10 +43,10 @@ public record DecoderBlock(
 
     private Tensor forward(Tensor hidden, LayerPass pass, UnaryOperator<Tensor> widening) {
         try (NativeScope scope = new NativeScope()) {
-            Tensor attended = attention.forward(attentionNorm.forward(hidden), pass);
-            Tensor middle = hidden.add(dropped(normed(attended, attentionOutputNorm), pass));
-            Tensor widened = widening.apply(feedForwardNorm.forward(middle));
-            return scope.toEnclosing(middle.add(dropped(normed(widened, feedForwardOutputNorm), pass)));
+            Tensor attended = attention.forward(normed(hidden, attentionNorm), pass);
+            Tensor middle = sum(hidden, normed(attended, attentionOutputNorm), pass);
+            Tensor widened = widening.apply(normed(middle, feedForwardNorm));
+            return scope.toEnclosing(sum(middle, normed(widened, feedForwardOutputNorm), pass));
         }
     }
 
@@ -58,7 +61,7 @@ public record DecoderBlock(
         return norm == null ? x : norm.forward(x);
     }
 
-    private Tensor dropped(Tensor x, LayerPass pass) {
-        return Dropout.apply(x, dropout, pass.training());
+    private Tensor sum(Tensor hidden, Tensor part, LayerPass pass) {
+        return hidden.add(Dropout.apply(part, dropout, pass.training()), new Scalar(scale));
     }
 }

@@ -128,7 +128,7 @@ public final class LanguageModelLoss {
     }
 
     private Tensor logits(Targets targets) {
-        return capped(model.head().forward(targets.hidden()));
+        return model.logitScale().logits(model.head().forward(targets.hidden()));
     }
 
     /** {@code (count)} */
@@ -222,7 +222,7 @@ public final class LanguageModelLoss {
             for (long start = 0; start < targets.count(); start += rows) {
                 try (NativeScope block = new NativeScope()) {
                     Targets some = targets.some(start, rows);
-                    Tensor logits = capped(product.detach().narrow(0, start, some.count()));
+                    Tensor logits = model.logitScale().logits(product.detach().narrow(0, start, some.count()));
                     Tensor ofLogits = wide(logits).softmax(-1);
                     Tensor at = some.labels().unsqueeze(1);
                     Tensor chosen = ofLogits.gather(1, at);
@@ -238,7 +238,8 @@ public final class LanguageModelLoss {
                         ofLogits.sub_(new Scalar(smoothing / logits.size(1)));
                     }
                     Tensor own = factor.dim() == 0 ? factor : factor.narrow(0, start, some.count());
-                    torch.mul_out(gradient.narrow(0, start, some.count()), uncapped(ofLogits, logits), own);
+                    Tensor ofProduct = model.logitScale().gradient(ofLogits, logits);
+                    torch.mul_out(gradient.narrow(0, start, some.count()), ofProduct, own);
                 }
             }
             if (product.requires_grad()) {
@@ -363,20 +364,5 @@ public final class LanguageModelLoss {
             case F32, F64 -> logits;
             default -> logits.to(Dtype.F32.scalarType());
         };
-    }
-
-    private Tensor capped(Tensor logits) {
-        double cap = model.logitSoftcap();
-        return cap > 0 ? Attention.softcap(logits, cap) : logits;
-    }
-
-    /** The gradient before the cap: the derivative of {@code y = cap·tanh(x / cap)} is {@code 1 − (y / cap)²}. */
-    private Tensor uncapped(Tensor gradient, Tensor logits) {
-        double cap = model.logitSoftcap();
-        if (cap <= 0) {
-            return gradient;
-        }
-        Tensor square = logits.div(new Scalar(cap)).square_();
-        return gradient.sub_(square.mul_(gradient));
     }
 }

@@ -31,7 +31,7 @@ public final class RotaryEmbedding implements AutoCloseable {
     /**
      * @param dim how many dimensions of a head are rotated, from the first on; even
      * @param base of the wavelengths, {@code rope_theta}
-     * @param dtype of the heads to rotate
+     * @param dtype that is computed in; the heads may be of another
      */
     public RotaryEmbedding(int dim, double base, RopeScaling scaling, Dtype dtype, DeviceSpec device) {
         if (dim < 2 || dim % 2 != 0) {
@@ -92,7 +92,8 @@ public final class RotaryEmbedding implements AutoCloseable {
         }
 
         private Tensor rotate(Tensor x) {
-            return torch.addcmul(x.mul(cos), x.roll(new long[] {dim / 2}, -1), signedSin);
+            return torch.addcmul(x.mul(cos), x.roll(new long[] {dim / 2}, -1), signedSin)
+                    .to(x.scalar_type());
         }
     }
 

@@ -54,6 +54,13 @@ public final class Tensors {
         return tensor;
     }
 
+    /** A number rounded to a type. */
+    public static double rounded(double value, Dtype dtype) {
+        try (NativeScope scope = new NativeScope()) {
+            return of(new double[] {value}, 1).to(dtype.scalarType()).item_double();
+        }
+    }
+
     /** The values in row-major order, converted to float64. */
     public static double[] toDoubles(Tensor tensor) {
         try (NativeScope scope = new NativeScope()) {

@@ -357,6 +357,9 @@ public record MemoryEstimate(
             // the product, in half types the product once more in float32, its logarithms, and the gradient as it goes
             // back
             long ofLogit = half ? 2L * size + 2L * FLOAT : 2L * size;
+            if (model instanceof CausalDecoder decoder) {
+                ofLogit += (long) decoder.logitScale().copies() * size;
+            }
             long hidden = 2 * tokens * model.description().hiddenSize() * size;
             return rows * vocabulary * ofLogit + hidden;
         }

@@ -48,6 +48,9 @@ class GreedyTextTest {
                 "gemma2_cap",
                 "gemma3_text",
                 "smollm3_sliding",
+                "granite",
+                "olmo2",
+                "olmo3_yarn",
                 "stories260K"
             })
     void cacheBatchAndPaddingDoNotChangeAToken(String name) throws Exception {

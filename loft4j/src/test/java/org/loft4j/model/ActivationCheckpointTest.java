@@ -75,6 +75,8 @@ class ActivationCheckpointTest {
                 "llama_gqa",
                 "qwen2_cls",
                 "phi3_partial",
+                "granite",
+                "olmo3_yarn",
                 "bert_cls",
                 "roberta_cls",
                 "distilbert_cls",
@@ -114,7 +116,7 @@ class ActivationCheckpointTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"gemma2_cap", "llama_gqa", "gpt2", "bert_cls", "deberta_v3_tok", "modernbert_cls", "vit_cls"})
+            strings = {"gemma2_cap", "granite", "olmo2", "llama_gqa", "gpt2", "bert_cls", "deberta_v3_tok", "modernbert_cls", "vit_cls"})
     void adaptersOfAFrozenModelToo(String name) throws Exception {
         adapters(name, LoadIn.FULL, false);
         adapters(name, LoadIn.FULL, true);

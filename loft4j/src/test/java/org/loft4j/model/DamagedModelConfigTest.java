@@ -37,6 +37,9 @@ class DamagedModelConfigTest implements HostileFormat {
             "qwen3",
             "roberta_cls",
             "smollm3_sliding",
+            "granite",
+            "olmo2",
+            "olmo3_yarn",
             "vit_cls");
 
     @Override

@@ -75,11 +75,13 @@ class LanguageModelLossTest {
         "gpt2, F64, 1e-12",
         "gemma2_cap, F64, 1e-12",
         "gemma3_text, F64, 1e-12",
+        "granite, F64, 1e-12",
         "llama3_rope_tied, F64, 1e-12",
         "llama_gqa, F64, 1e-12",
         "gemma2_cap, F32, 1e-6",
         "llama_gqa, F32, 1e-6",
         "gemma2_cap, BF16, 2e-2",
+        "granite, BF16, 2e-2",
         "llama_gqa, BF16, 2e-2"
     })
     void sumAndGradientsAreThoseOfTheWholeLogits(String name, Dtype dtype, double tolerance) throws Exception {
@@ -146,6 +148,7 @@ class LanguageModelLossTest {
     @ParameterizedTest
     @CsvSource({
         "gemma2_cap, F64, 1e-12",
+        "granite, F64, 1e-12",
         "llama3_rope_tied, F64, 1e-12",
         "llama_gqa, F64, 1e-12",
         "llama_gqa, F32, 1e-6",
@@ -228,7 +231,7 @@ class LanguageModelLossTest {
 
     /** Adapters everywhere, the head among them; DoRA's too. */
     @ParameterizedTest
-    @CsvSource({"gemma2_cap, false", "gemma2_cap, true", "llama_gqa, true"})
+    @CsvSource({"gemma2_cap, false", "gemma2_cap, true", "granite, false", "llama_gqa, true"})
     void anAdapterOnTheHeadLearnsTheSame(String name, boolean dora) throws Exception {
         try (NativeScope scope = new NativeScope();
                 Fixture fixture = Fixture.open(name);

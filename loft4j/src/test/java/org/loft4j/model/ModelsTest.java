@@ -185,7 +185,10 @@ class ModelsTest {
                 "phi3_longrope_short",
                 "qwen2",
                 "qwen3",
-                "smollm3_sliding");
+                "smollm3_sliding",
+                "granite",
+                "olmo2",
+                "olmo3_yarn");
     }
 
     static Stream<String> families() {

@@ -51,7 +51,10 @@ class PackedInputTest {
                 "llama_gqa",
                 "llama_dynamic",
                 "phi3_partial",
-                "smollm3_sliding"
+                "smollm3_sliding",
+                "granite",
+                "olmo2",
+                "olmo3_yarn"
             })
     void lossAndGradientsAreThoseOfThePaddedBatch(String name) throws Exception {
         try (NativeScope scope = new NativeScope();

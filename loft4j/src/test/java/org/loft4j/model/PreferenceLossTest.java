@@ -81,6 +81,7 @@ class PreferenceLossTest {
         "llama_gqa, F64, 0.1, 0, 1e-12",
         "llama_gqa, F64, 2, 0.2, 1e-12",
         "gemma2_cap, F64, 0.5, 0.1, 1e-12",
+        "granite, F64, 0.5, 0.1, 1e-12",
         "llama3_rope_tied, F64, 1, 0, 1e-12",
         "llama_gqa, F32, 0.5, 0.1, 3e-6",
         "gemma2_cap, BF16, 0.5, 0, 5e-2"

@@ -50,6 +50,9 @@ class TrainedConfigTest {
         "modernbert_tok, SEQUENCE_CLASSIFICATION, ModernBertForSequenceClassification",
         "gemma3_text, CAUSAL_LM, Gemma3ForCausalLM",
         "gpt2, CAUSAL_LM, GPT2LMHeadModel",
+        "granite, CAUSAL_LM, GraniteForCausalLM",
+        "olmo2, CAUSAL_LM, Olmo2ForCausalLM",
+        "olmo3_yarn, SEQUENCE_CLASSIFICATION, Olmo3ForSequenceClassification",
         "qwen3, SEQUENCE_CLASSIFICATION, Qwen3ForSequenceClassification",
     })
     void anOriginThatNamesNoClassGetsThatOfItsFamily(String fixture, Task task, String expected) throws IOException {

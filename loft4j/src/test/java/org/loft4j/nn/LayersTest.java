@@ -15,6 +15,7 @@ import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
 
 /** Layers against their equations, written out in Java. */
@@ -79,6 +80,39 @@ class LayersTest {
         assertThrows(
                 ConfigException.class,
                 () -> new RotaryEmbedding(3, 100, new RopeScaling.None(), Dtype.F64, DeviceSpec.CPU));
+    }
+
+    /** OLMo 2's: the rotation is that of the same numbers in float32, rounded once. */
+    @Test
+    void headsInAHalfTypeMayBeRotatedInFloat32() {
+        try (NativeScope scope = new NativeScope();
+                RotaryEmbedding rotary =
+                        new RotaryEmbedding(4, 100, new RopeScaling.None(), Dtype.F32, DeviceSpec.CPU)) {
+            Tensor x = Tensors.of(X, 1, 1, 1, 4).to(Dtype.BF16.scalarType());
+            Tensor wide = rotary.range(3, 1).apply(x.to(Dtype.F32.scalarType()));
+            Tensor turned = rotary.range(3, 1).apply(x);
+            assertEquals(Dtype.BF16, Dtype.of(turned));
+            assertTrue(Tensors.bitEqual(wide.to(Dtype.BF16.scalarType()), turned));
+        }
+    }
+
+    @Test
+    void aNormOverAllHeadsTakesThemForOneVector() {
+        try (NativeScope scope = new NativeScope()) {
+            RmsNorm norm = new RmsNorm("norm.weight", Tensors.of(W, 4), 0.1);
+            Tensor heads = Tensors.of(X, 1, 1, 2, 2);
+            Tensor normed = new AcrossHeads(norm).forward(heads);
+            assertArrayEquals(new long[] {1, 1, 2, 2}, Shapes.of(normed));
+            assertArrayEquals(Tensors.toDoubles(norm.forward(Tensors.of(X, 1, 4))), Tensors.toDoubles(normed), 0);
+        }
+    }
+
+    /** Granite's scale is a number, Gemma's one of the vectors' type: 3.3 is 3.296875 in bfloat16. */
+    @Test
+    void aNumberIsRoundedToAType() {
+        assertEquals(3.3, Tensors.rounded(3.3, Dtype.F64));
+        assertEquals(3.3f, Tensors.rounded(3.3, Dtype.F32));
+        assertEquals(3.296875, Tensors.rounded(3.3, Dtype.BF16));
     }
 
     @Test

@@ -3,6 +3,8 @@ package org.loft4j.train;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.util.RawValue;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -20,6 +22,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
+import org.loft4j.io.Json;
 import org.loft4j.model.Models;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
@@ -148,6 +151,8 @@ class MemoryEstimateTest {
         "phi3_partial, CAUSAL_LM",
         "qwen3, CAUSAL_LM",
         "smollm3_sliding, CAUSAL_LM",
+        "granite, CAUSAL_LM",
+        "olmo3_yarn, CAUSAL_LM",
         "vit_cls, IMAGE_CLASSIFICATION"
     })
     void anOutlineHasTheShapesOfTheModelAndNoNumbers(String fixture, Task task) throws IOException {
@@ -183,6 +188,30 @@ class MemoryEstimateTest {
             MemoryEstimate elsewhere = MemoryEstimate.of(outline, plan, new DeviceSpec(DeviceSpec.Kind.CUDA, 0));
             assertEquals(0, elsewhere.scattered());
             assertEquals(elsewhere.weights(), elsewhere.gradients(), "none wait");
+        }
+    }
+
+    /** Granite's logits are the product divided, Gemma 2's are bounded in two steps. */
+    @ParameterizedTest
+    @CsvSource({"granite, logits_scaling, 1, 1", "gemma2_cap, final_logit_softcapping, null, 2"})
+    void logitsThatAreScaledLieBesideTheProduct(String fixture, String key, String none, int copies)
+            throws IOException {
+        MemoryPlan plan = new MemoryPlan(
+                TrainConfig.builder(Method.FULL).build(),
+                null,
+                LoadIn.FULL,
+                new MemoryPlan.Load(4, 32, 0, 0),
+                new MemoryPlan.Attention(4, false, false));
+        ObjectNode config =
+                Json.read(FIXTURES.resolve(fixture).resolve("config.json")).toTree();
+        config.putRawValue(key, new RawValue(none));
+        Json.write(directory.resolve("config.json"), config);
+        ModelOptions options = ModelOptions.of(Task.CAUSAL_LM).withDevice(DeviceSpec.META);
+        try (Model scaled = Models.initialise(FIXTURES.resolve(fixture), options);
+                Model plain = Models.initialise(directory, options)) {
+            long difference = MemoryEstimate.of(scaled, plan).loss()
+                    - MemoryEstimate.of(plain, plan).loss();
+            assertEquals(copies * 4 * 32 * 256 * 4L, difference);
         }
     }
 

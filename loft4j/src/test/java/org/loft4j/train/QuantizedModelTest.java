@@ -132,7 +132,10 @@ class QuantizedModelTest {
         "gemma2_cap, NF4",
         "gemma3_text, INT8",
         "phi3_partial, NF4",
-        "smollm3_sliding, NF4"
+        "smollm3_sliding, NF4",
+        "granite, INT8",
+        "olmo2, NF4",
+        "olmo3_yarn, INT8"
     })
     void everyFamilyComputesWithItsRoundedMatrices(String name, LoadIn loadIn) throws IOException {
         try (NativeScope scope = new NativeScope();

@@ -96,6 +96,7 @@ class QuantizedTokensTest {
         "llama3_rope_tied, NF4, F32, true, 1e-5",
         "gemma2_cap, NF4, F64, true, 1e-11",
         "gemma3_text, INT8, F32, false, 1e-5",
+        "granite, NF4, F64, true, 1e-11",
         "gpt2, NF4, F64, false, 1e-11"
     })
     void lossAndGradientsAreThoseOfADenseModel(String name, LoadIn loadIn, Dtype dtype, boolean dora, double tolerance)

@@ -10,8 +10,10 @@ import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.DecoderLayout;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.DecoderAttention;
+import org.loft4j.nn.LogitScale;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.Tensors;
 
 /** Gemma 2; Gemma Team 2024 (arXiv:2408.00118), section 2. */
 public final class Gemma2Model {
@@ -57,8 +59,9 @@ public final class Gemma2Model {
                 layout,
                 sizes,
                 attention,
-                Math.sqrt(sizes.hiddenSize()),
-                config.finalLogitSoftcapping(),
+                type -> Tensors.rounded(Math.sqrt(sizes.hiddenSize()), type),
+                1,
+                new LogitScale(1, config.finalLogitSoftcapping()),
                 0,
                 0,
                 config.classifierDropout(),

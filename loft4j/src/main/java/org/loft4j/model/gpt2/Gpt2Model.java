@@ -16,6 +16,7 @@ import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.HeadProjection;
+import org.loft4j.nn.LogitScale;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -100,7 +101,7 @@ public final class Gpt2Model {
                 new CausalDecoder.Head(
                         task,
                         Gpt2Weights.head(config, task, weights),
-                        0,
+                        LogitScale.NONE,
                         task == Task.TOKEN_CLASSIFICATION ? config.classifierDropout() : 0,
                         config.padTokenId()),
                 seed -> parameters(config, options).redraw(weights, seed)));
@@ -125,6 +126,7 @@ public final class Gpt2Model {
                         weights.transposedLinear(Gpt2Weights.block(i, "mlp.c_proj")),
                         config.activation()),
                 null,
-                config.residualDropout());
+                config.residualDropout(),
+                1);
     }
 }

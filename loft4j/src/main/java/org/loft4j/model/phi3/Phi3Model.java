@@ -11,6 +11,7 @@ import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.DecoderLayout;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.DecoderAttention;
+import org.loft4j.nn.LogitScale;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 
@@ -49,8 +50,9 @@ public final class Phi3Model {
                 sizes,
                 new DecoderAttention.Shape(
                         sizes.headDim(), 1 / Math.sqrt(sizes.headDim()), 0, sizes.attentionDropout()),
+                type -> 1,
                 1,
-                0,
+                LogitScale.NONE,
                 config.embeddingDropout(),
                 config.residualDropout(),
                 config.classifierDropout(),

@@ -3,6 +3,7 @@ package org.loft4j.model.shared;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.ParameterReader;
@@ -11,6 +12,7 @@ import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.CausalDecoder.LayerKind;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
+import org.loft4j.nn.LogitScale;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.RopeScaling;
@@ -28,8 +30,9 @@ import org.loft4j.tensor.NativeScope;
  * @param layout names and shapes
  * @param sizes of config.json
  * @param attention scale, bound and dropout of the attention
- * @param embeddingScale of the input embeddings; 1 for none
- * @param logitSoftcap bound of the logits; 0 for none
+ * @param embeddingScale of the input embeddings, by their type; 1 for none
+ * @param residualScale of what each part of a block adds; 1 for none
+ * @param logitScale what makes logits of the product of a language model's head
  * @param embeddingDropout on the input embeddings while training
  * @param residualDropout on what each part of a block adds, while training
  * @param classifierDropout before a classifier of tokens, while training
@@ -40,8 +43,9 @@ public record DecoderAssembly(
         DecoderLayout layout,
         DecoderConfig sizes,
         DecoderAttention.Shape attention,
-        double embeddingScale,
-        double logitSoftcap,
+        ToDoubleFunction<Dtype> embeddingScale,
+        double residualScale,
+        LogitScale logitScale,
         double embeddingDropout,
         double residualDropout,
         double classifierDropout,
@@ -67,8 +71,9 @@ public record DecoderAssembly(
                 sizes,
                 new DecoderAttention.Shape(
                         sizes.headDim(), 1 / Math.sqrt(sizes.headDim()), 0, sizes.attentionDropout()),
+                type -> 1,
                 1,
-                0,
+                LogitScale.NONE,
                 0,
                 0,
                 0.1,
@@ -82,7 +87,8 @@ public record DecoderAssembly(
                 sizes,
                 attention,
                 embeddingScale,
-                logitSoftcap,
+                residualScale,
+                logitScale,
                 embeddingDropout,
                 residualDropout,
                 dropout,
@@ -124,7 +130,7 @@ public record DecoderAssembly(
         Task task = options.task();
         List<DecoderBlock> blocks = new ArrayList<>();
         for (int i = 0; i < sizes.layers(); i++) {
-            blocks.add(layout.block(i, sizes, attention, residualDropout, weights));
+            blocks.add(layout.block(i, sizes, attention, residualDropout, residualScale, weights));
         }
         ModelDescription description = new ModelDescription(
                 family,
@@ -140,14 +146,15 @@ public record DecoderAssembly(
         return new CausalDecoder(new CausalDecoder.Parts(
                 description,
                 weights,
-                new CausalDecoder.Embedding(embedding, embeddingScale, null, embeddingDropout, sizes.padTokenId()),
+                new CausalDecoder.Embedding(
+                        embedding, embeddingScale.applyAsDouble(dtype), null, embeddingDropout, sizes.padTokenId()),
                 blocks,
                 kinds(dtype, options),
                 layout.finalNorm(sizes, weights),
                 new CausalDecoder.Head(
                         task,
                         layout.head(sizes, task, weights),
-                        task == Task.CAUSAL_LM ? logitSoftcap : 0,
+                        task == Task.CAUSAL_LM ? logitScale : LogitScale.NONE,
                         task == Task.TOKEN_CLASSIFICATION ? classifierDropout : 0,
                         sizes.padTokenId()),
                 seed -> parameters(options).redraw(weights, seed)));

@@ -2,9 +2,11 @@ package org.loft4j.model.shared;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.TensorSource;
 import org.loft4j.io.TiedHead;
+import org.loft4j.nn.AcrossHeads;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.FeedForward;
@@ -24,8 +26,8 @@ import org.loft4j.nn.Weights;
  * @param queryKeyValueBias whether q, k and v have biases
  * @param outputBias whether o has one
  * @param mlpBias whether gate, up and down have them
- * @param headNorms whether each head of queries and keys has a norm
- * @param outputNorms whether there is a norm behind attention and feed-forward as well, as Gemma has
+ * @param queryKeyNorms what of queries and keys has a norm
+ * @param norms where attention and feed-forward have theirs
  * @param normsStoredLessOne whether norms store {@code w − 1}, as Gemma's do
  * @param fused whether q, k and v are one matrix, and gate and up another, as Phi-3's are
  */
@@ -33,12 +35,27 @@ public record DecoderLayout(
         boolean queryKeyValueBias,
         boolean outputBias,
         boolean mlpBias,
-        boolean headNorms,
-        boolean outputNorms,
+        QueryKeyNorms queryKeyNorms,
+        Norms norms,
         boolean normsStoredLessOne,
         boolean fused) {
+    /** What of queries and keys has a norm, before they are rotated. */
+    public enum QueryKeyNorms {
+        NONE,
+        EACH_HEAD,
+        ALL_HEADS
+    }
+
+    /** Where a part of a block has a norm: before it, behind it, or both. */
+    public enum Norms {
+        BEFORE,
+        AROUND,
+        BEHIND
+    }
+
     /** Nothing beyond Llama. */
-    public static final DecoderLayout LLAMA = new DecoderLayout(false, false, false, false, false, false, false);
+    public static final DecoderLayout LLAMA =
+            new DecoderLayout(false, false, false, QueryKeyNorms.NONE, Norms.BEFORE, false, false);
 
     public static final String EMBEDDING = "model.embed_tokens.weight";
     private static final String PREFIX = "model.";
@@ -47,21 +64,34 @@ public record DecoderLayout(
     private static final String SCORE = "score";
 
     public DecoderLayout withBiases(boolean queryKeyValue, boolean output, boolean mlp) {
-        return new DecoderLayout(queryKeyValue, output, mlp, headNorms, outputNorms, normsStoredLessOne, fused);
+        return new DecoderLayout(queryKeyValue, output, mlp, queryKeyNorms, norms, normsStoredLessOne, fused);
     }
 
     public DecoderLayout withHeadNorms() {
-        return new DecoderLayout(queryKeyValueBias, outputBias, mlpBias, true, outputNorms, normsStoredLessOne, fused);
+        return new DecoderLayout(
+                queryKeyValueBias, outputBias, mlpBias, QueryKeyNorms.EACH_HEAD, norms, normsStoredLessOne, fused);
     }
 
     /** Gemma's norms: behind each part too, and stored as {@code w − 1}. */
     public DecoderLayout withGemmaNorms() {
-        return new DecoderLayout(queryKeyValueBias, outputBias, mlpBias, headNorms, true, true, fused);
+        return new DecoderLayout(queryKeyValueBias, outputBias, mlpBias, queryKeyNorms, Norms.AROUND, true, fused);
+    }
+
+    /** OLMo 2's norms: behind each part alone, and over all heads of queries and keys. */
+    public DecoderLayout withOlmoNorms() {
+        return new DecoderLayout(
+                queryKeyValueBias,
+                outputBias,
+                mlpBias,
+                QueryKeyNorms.ALL_HEADS,
+                Norms.BEHIND,
+                normsStoredLessOne,
+                fused);
     }
 
     public DecoderLayout withFusedProjections() {
         return new DecoderLayout(
-                queryKeyValueBias, outputBias, mlpBias, headNorms, outputNorms, normsStoredLessOne, true);
+                queryKeyValueBias, outputBias, mlpBias, queryKeyNorms, norms, normsStoredLessOne, true);
     }
 
     /**
@@ -92,7 +122,9 @@ public record DecoderLayout(
         long queries = (long) config.heads() * config.headDim();
         long keys = (long) config.keyValueHeads() * config.headDim();
         List<ParameterSpec> specs = new ArrayList<>();
-        specs.add(norm(layer(i, "input_layernorm.weight"), hidden));
+        if (norms != Norms.BEHIND) {
+            specs.add(norm(layer(i, "input_layernorm.weight"), hidden));
+        }
         if (fused) {
             specs.addAll(
                     Parameters.linear(layer(i, "self_attn.qkv_proj"), queries + 2 * keys, hidden, queryKeyValueBias));
@@ -101,13 +133,14 @@ public record DecoderLayout(
             specs.addAll(Parameters.linear(layer(i, "self_attn.k_proj"), keys, hidden, queryKeyValueBias));
             specs.addAll(Parameters.linear(layer(i, "self_attn.v_proj"), keys, hidden, queryKeyValueBias));
         }
-        if (headNorms) {
-            specs.add(norm(layer(i, "self_attn.q_norm.weight"), config.headDim()));
-            specs.add(norm(layer(i, "self_attn.k_norm.weight"), config.headDim()));
+        if (queryKeyNorms != QueryKeyNorms.NONE) {
+            boolean all = queryKeyNorms == QueryKeyNorms.ALL_HEADS;
+            specs.add(norm(layer(i, "self_attn.q_norm.weight"), all ? queries : config.headDim()));
+            specs.add(norm(layer(i, "self_attn.k_norm.weight"), all ? keys : config.headDim()));
         }
         specs.addAll(Parameters.linear(layer(i, "self_attn.o_proj"), hidden, queries, outputBias));
         specs.add(norm(layer(i, "post_attention_layernorm.weight"), hidden));
-        if (outputNorms) {
+        if (norms == Norms.AROUND) {
             specs.add(norm(layer(i, "pre_feedforward_layernorm.weight"), hidden));
         }
         if (fused) {
@@ -117,7 +150,7 @@ public record DecoderLayout(
             specs.addAll(Parameters.linear(layer(i, "mlp.up_proj"), width, hidden, mlpBias));
         }
         specs.addAll(Parameters.linear(layer(i, "mlp.down_proj"), hidden, width, mlpBias));
-        if (outputNorms) {
+        if (norms != Norms.BEFORE) {
             specs.add(norm(layer(i, "post_feedforward_layernorm.weight"), hidden));
         }
         return specs;
@@ -148,9 +181,19 @@ public record DecoderLayout(
         return name.endsWith(".rotary_emb.inv_freq") || name.equals(HEAD + ".weight") || name.startsWith(SCORE + ".");
     }
 
-    /** One block over its weights. */
+    /**
+     * One block over its weights.
+     *
+     * @param residualDropout on what each part adds, while training
+     * @param residualScale of what each part adds
+     */
     DecoderBlock block(
-            int i, DecoderConfig config, DecoderAttention.Shape shape, double residualDropout, Weights weights) {
+            int i,
+            DecoderConfig config,
+            DecoderAttention.Shape shape,
+            double residualDropout,
+            double residualScale,
+            Weights weights) {
         HeadProjection projection = fused
                 ? new HeadProjection.Fused(weights.linear(layer(i, "self_attn.qkv_proj")), config.keyValueHeads())
                 : new HeadProjection.Separate(
@@ -161,8 +204,8 @@ public record DecoderLayout(
                 i,
                 shape,
                 projection,
-                headNorms ? norm(weights, layer(i, "self_attn.q_norm.weight"), config) : null,
-                headNorms ? norm(weights, layer(i, "self_attn.k_norm.weight"), config) : null,
+                queryKeyNorm(weights, layer(i, "self_attn.q_norm.weight"), config),
+                queryKeyNorm(weights, layer(i, "self_attn.k_norm.weight"), config),
                 weights.linear(layer(i, "self_attn.o_proj")));
         Linear down = weights.linear(layer(i, "mlp.down_proj"));
         FeedForward feedForward = fused
@@ -174,13 +217,26 @@ public record DecoderLayout(
                         config.activation());
         Norm postAttention = norm(weights, layer(i, "post_attention_layernorm.weight"), config);
         return new DecoderBlock(
-                norm(weights, layer(i, "input_layernorm.weight"), config),
+                norms == Norms.BEHIND ? null : norm(weights, layer(i, "input_layernorm.weight"), config),
                 attention,
-                outputNorms ? postAttention : null,
-                outputNorms ? norm(weights, layer(i, "pre_feedforward_layernorm.weight"), config) : postAttention,
+                norms == Norms.BEFORE ? null : postAttention,
+                switch (norms) {
+                    case BEFORE -> postAttention;
+                    case AROUND -> norm(weights, layer(i, "pre_feedforward_layernorm.weight"), config);
+                    case BEHIND -> null;
+                },
                 feedForward,
-                outputNorms ? norm(weights, layer(i, "post_feedforward_layernorm.weight"), config) : null,
-                residualDropout);
+                norms == Norms.BEFORE ? null : norm(weights, layer(i, "post_feedforward_layernorm.weight"), config),
+                residualDropout,
+                residualScale);
+    }
+
+    private @Nullable Norm queryKeyNorm(Weights weights, String name, DecoderConfig config) {
+        return switch (queryKeyNorms) {
+            case NONE -> null;
+            case EACH_HEAD -> norm(weights, name, config);
+            case ALL_HEADS -> new AcrossHeads(norm(weights, name, config));
+        };
     }
 
     Norm finalNorm(DecoderConfig config, Weights weights) {

@@ -22,8 +22,9 @@ import org.loft4j.tensor.Dtype;
  * @param dim how many dimensions of a head are rotated
  * @param theta base of the wavelengths
  * @param scaling for sequences longer than those of pretraining
+ * @param wide whether heads in half types are rotated in float32 and rounded once
  */
-public record Rope(int dim, double theta, RopeScaling scaling) {
+public record Rope(int dim, double theta, RopeScaling scaling, boolean wide) {
     private static final System.Logger LOG = System.getLogger(Rope.class.getName());
 
     private static final String ATTN_FACTOR = "attn_factor";
@@ -66,14 +67,24 @@ public record Rope(int dim, double theta, RopeScaling scaling) {
         }
     }
 
+    /** In the type of the heads, as most families have it. */
+    public Rope(int dim, double theta, RopeScaling scaling) {
+        this(dim, theta, scaling, false);
+    }
+
     /** Without scaling, over whole heads. */
     public static Rope plain(int headDim, double theta) {
         return new Rope(headDim, theta, new RopeScaling.None());
     }
 
+    /** The same, in float32 for heads in half types. */
+    public Rope widened() {
+        return new Rope(dim, theta, scaling, true);
+    }
+
     /** The embedding itself. The caller owns it. */
     public RotaryEmbedding embedding(Dtype dtype, DeviceSpec device) {
-        return new RotaryEmbedding(dim, theta, scaling, dtype, device);
+        return new RotaryEmbedding(dim, theta, scaling, wide && dtype.isHalf() ? Dtype.F32 : dtype, device);
     }
 
     /**

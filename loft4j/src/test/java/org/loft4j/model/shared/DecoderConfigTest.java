@@ -8,11 +8,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
 import org.loft4j.Logged;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.model.gemma3.Gemma3Config;
+import org.loft4j.model.granite.GraniteConfig;
+import org.loft4j.model.olmo2.Olmo2Config;
+import org.loft4j.model.shared.DecoderAssembly.Placement;
 import org.loft4j.nn.RopeScaling;
 
 class DecoderConfigTest {
@@ -160,6 +166,55 @@ class DecoderConfigTest {
         assertThrows(CheckpointException.class, () -> Gemma3Config.maxPositions(torn));
         JsonObject bases = json(older + ", \"rope_parameters\": {\"sliding_attention\": {\"rope_theta\": 900}}");
         assertThrows(CheckpointException.class, () -> Gemma3Config.from(bases));
+    }
+
+    /** As Transformers 4.57 and, in {@code rope_parameters}, its version 5 write them; some between know one object for all. */
+    @Test
+    void theLayersWithAWindowOfOlmo3RotateWithoutScaling() throws Exception {
+        String older = ", \"rope_scaling\": " + LINEAR + "}, \"rope_theta\": 5000";
+        String newer = ", \"rope_parameters\": {\"full_attention\": " + LINEAR + ", \"rope_theta\": 5000},"
+                + " \"sliding_attention\": {\"rope_type\": \"default\", \"rope_theta\": 5000}}";
+        Placement full = new Placement(new Rope(4, 5000, new RopeScaling.Linear(2), true), 0);
+        Placement windowed = new Placement(new Rope(4, 5000, new RopeScaling.None(), true), 6);
+        for (String rope : List.of(older, newer, older + newer)) {
+            assertEquals(
+                    List.of(windowed, windowed, windowed, full, windowed),
+                    olmo3(rope).placement());
+        }
+        String types = ", \"layer_types\": [\"full_attention\", \"full_attention\", \"full_attention\","
+                + " \"sliding_attention\", \"full_attention\"]";
+        assertEquals(
+                List.of(full, full, full, windowed, full), olmo3(older + types).placement());
+        String longer = older.replace("linear", "dynamic");
+        assertEquals(4096, Olmo2Config.maxPositions(json(longer + ", \"model_type\": \"olmo3\"")));
+
+        String flat = ", \"rope_parameters\": " + LINEAR + ", \"rope_theta\": 5000}";
+        CheckpointException fault = assertThrows(CheckpointException.class, () -> olmo3(flat));
+        assertTrue(
+                fault.getMessage().contains("\"rope_parameters\" must have an object for each kind of layers"),
+                fault.getMessage());
+        fault = assertThrows(CheckpointException.class, () -> olmo3(""));
+        assertTrue(fault.getMessage().contains("\"rope_theta\" must be stated"), fault.getMessage());
+    }
+
+    private static Olmo2Config olmo3(String rope) throws Exception {
+        return Olmo2Config.from(Json.parse(
+                Path.of("config.json"),
+                "{\"model_type\": \"olmo3\", \"vocab_size\": 50, \"hidden_size\": 32, \"num_hidden_layers\": 5,"
+                        + " \"num_attention_heads\": 8, \"intermediate_size\": 64, \"sliding_window\": 6" + rope
+                        + "}"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling"})
+    void granitesMultipliersArePositive(String key) throws Exception {
+        GraniteConfig.from(json(", \"" + key + "\": 0.5"));
+        for (String bad : List.of("0", "-2.0")) {
+            String fault = assertThrows(
+                            ConfigException.class, () -> GraniteConfig.from(json(", \"" + key + "\": " + bad)))
+                    .getMessage();
+            assertTrue(fault.startsWith(key + " must be"), fault);
+        }
     }
 
     @Test

@@ -1,0 +1,64 @@
+package org.loft4j.model.granite;
+
+import java.util.Collections;
+import java.util.List;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.JsonObject;
+import org.loft4j.io.TensorSource;
+import org.loft4j.model.shared.DecoderAssembly;
+import org.loft4j.model.shared.DecoderAssembly.Placement;
+import org.loft4j.model.shared.DecoderConfig;
+import org.loft4j.model.shared.DecoderLayout;
+import org.loft4j.nn.CausalDecoder;
+import org.loft4j.nn.DecoderAttention;
+import org.loft4j.nn.LogitScale;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+
+/**
+ * Granite 3, dense: Llama with the multipliers of the maximal update parametrisation, Yang et al. 2022 (arXiv:2203.03466), as the
+ * Power scheduler has them (Shen et al. 2024, arXiv:2408.13359).
+ */
+public final class GraniteModel {
+    /** {@code model_type} in config.json. */
+    public static final String FAMILY = "granite";
+
+    public static final List<Task> TASKS =
+            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION);
+
+    private GraniteModel() {}
+
+    /**
+     * Reads a model from a checkpoint.
+     *
+     * @param json config.json
+     * @throws CheckpointException if a tensor is missing or has the wrong shape
+     */
+    public static CausalDecoder open(TensorSource source, JsonObject json, ModelOptions options)
+            throws CheckpointException {
+        return assembly(GraniteConfig.from(json)).open(source, options);
+    }
+
+    /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
+    public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
+        return assembly(GraniteConfig.from(json)).random(options, json.file().getParent());
+    }
+
+    private static DecoderAssembly assembly(GraniteConfig config) {
+        DecoderLayout layout =
+                DecoderLayout.LLAMA.withBiases(config.attentionBias(), config.attentionBias(), config.mlpBias());
+        DecoderConfig sizes = config.sizes();
+        return new DecoderAssembly(
+                FAMILY,
+                layout,
+                sizes,
+                new DecoderAttention.Shape(sizes.headDim(), config.attentionMultiplier(), 0, sizes.attentionDropout()),
+                type -> config.embeddingMultiplier(),
+                config.residualMultiplier(),
+                new LogitScale(config.logitsScaling(), 0),
+                0,
+                0,
+                config.classifierDropout(),
+                Collections.nCopies(sizes.layers(), new Placement(config.rope(), 0)));
+    }
+}
