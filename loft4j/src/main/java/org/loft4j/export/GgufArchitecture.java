@@ -14,6 +14,8 @@ enum GgufArchitecture {
     GEMMA3("gemma3", "gemma3_text"),
     PHI3("phi3"),
     SMOLLM3("smollm3"),
+    GRANITE("granite"),
+    OLMO2("olmo2", "olmo3"),
     GPT2("gpt2");
 
     private final List<String> modelTypes;
@@ -33,7 +35,12 @@ enum GgufArchitecture {
 
     /** Whether llama.cpp rotates neighbours, and not the halves of a head. */
     boolean rotatesNeighbours() {
-        return this == LLAMA || this == SMOLLM3;
+        return this == LLAMA || this == SMOLLM3 || this == GRANITE;
+    }
+
+    /** Whether a tied output embedding needs a tensor of its own: versions of llama.cpp do not take it from the input's. */
+    boolean needsOutput() {
+        return this == GPT2 || this == OLMO2;
     }
 
     /**

@@ -176,8 +176,9 @@ public final class GgufModel {
             }
             tensors.add(tensor(source.info(name), place));
             written.add(place.name());
-            if (place.name().equals("token_embd.weight") && tied && config.architecture() == GgufArchitecture.GPT2) {
-                // versions of llama.cpp until 2025 do not take GPT-2's output embedding from the input's
+            if (place.name().equals("token_embd.weight")
+                    && tied
+                    && config.architecture().needsOutput()) {
                 tensors.add(tensor(source.info(name), new TensorPlace("output.weight", Change.NONE)));
             }
         }

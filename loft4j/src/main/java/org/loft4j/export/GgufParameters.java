@@ -60,6 +60,8 @@ final class GgufParameters {
             case GEMMA3 -> gemma3();
             case PHI3 -> phi3();
             case SMOLLM3 -> smollm3();
+            case GRANITE -> granite();
+            case OLMO2 -> olmo2();
             default -> throw new IllegalStateException(key);
         }
     }
@@ -129,6 +131,43 @@ final class GgufParameters {
                 throw json.fault("no_rope_layers", "has " + rotates.get(i) + " for layer " + i + computed);
             }
         }
+    }
+
+    private void granite() throws CheckpointException {
+        config.requireOneOf("hidden_act", "silu", SILU);
+        multiplier("embedding_multiplier", "embedding_scale");
+        multiplier("residual_multiplier", "residual_scale");
+        multiplier("attention_multiplier", "attention.scale");
+        multiplier("logits_scaling", "logit_scale");
+    }
+
+    /** To llama.cpp 0 is none. */
+    private void multiplier(String name, String written) throws CheckpointException {
+        double value = json.doubleOr(name, 1);
+        if (!(value > 0)) {
+            throw json.fault(name, "must be above 0, found " + value);
+        }
+        metadata.number(key + written, value);
+    }
+
+    /** llama.cpp has no place for biases, and every fourth layer sees all where there is a window. */
+    private void olmo2() throws CheckpointException {
+        requireNoAttentionBias();
+        config.requireOneOf("hidden_act", "silu", SILU);
+        int computed = config.hiddenSize() / config.heads();
+        if (config.headDim() != computed) {
+            throw json.fault("head_dim", "is " + config.headDim() + ", where llama.cpp computes with " + computed);
+        }
+        if (!config.isOlmo3()) {
+            return;
+        }
+        config.requireLayerTypes(layer -> (layer + 1) % 4 != 0);
+        if (config.isNull("sliding_window")) {
+            throw json.fault("sliding_window", "is null, and llama.cpp rotates all layers alike where there is none");
+        }
+        metadata.count(key + "attention.sliding_window", json.intOr("sliding_window", 4096, 1));
+        notes.add("versions of llama.cpp that do not know OLMo 3 (before September 2025) take it for an OLMo 2, without"
+                + " a window");
     }
 
     private void gemma2() throws CheckpointException {

@@ -2,7 +2,9 @@ package org.loft4j.export;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.GgufMetadata;
@@ -51,6 +53,9 @@ final class RopeScaling {
         if (config.architecture() == GgufArchitecture.GEMMA3) {
             metadata.number(key + "freq_base_swa", localBase());
         }
+        if (config.isOlmo3()) {
+            requirePlainWindows();
+        }
         if (rope == null) {
             return;
         }
@@ -60,7 +65,7 @@ final class RopeScaling {
                 metadata.text(key + "scaling.type", "linear");
                 metadata.number(key + "scaling.factor", rope.requireDouble("factor"));
             }
-            case "llama3" -> only(GgufArchitecture.LLAMA);
+            case "llama3" -> only(GgufArchitecture.LLAMA, GgufArchitecture.GRANITE);
             case "yarn" -> yarn(metadata, key + "scaling.");
             case "longrope", "su" -> {
                 only(GgufArchitecture.PHI3);
@@ -75,6 +80,17 @@ final class RopeScaling {
         }
         if (config.architecture() == GgufArchitecture.PHI3) {
             metadata.count(key + "scaling.original_context_length", original());
+        }
+    }
+
+    /** llama.cpp rotates the layers with a window without scaling, by the base of the others. */
+    private void requirePlainWindows() throws CheckpointException {
+        JsonObject windowed = RopeKeys.ofSlidingAttention(json);
+        if (!RopeKeys.type(windowed).equals("default") || RopeKeys.theta(json, windowed, 0) != base()) {
+            throw json.fault(
+                    "rope_parameters",
+                    "has another rotation for sliding_attention than the plain one by the rope_theta of full_attention"
+                            + " that llama.cpp computes");
         }
     }
 
@@ -158,9 +174,11 @@ final class RopeScaling {
         return rope;
     }
 
-    private void only(GgufArchitecture architecture) throws CheckpointException {
-        if (config.architecture() != architecture) {
-            throw refused("llama.cpp computes it for " + architecture.key() + " alone, not for "
+    private void only(GgufArchitecture... architectures) throws CheckpointException {
+        List<GgufArchitecture> possible = List.of(architectures);
+        if (!possible.contains(config.architecture())) {
+            String names = possible.stream().map(GgufArchitecture::key).collect(Collectors.joining(" and "));
+            throw refused("llama.cpp computes it for " + names + " alone, not for "
                     + config.architecture().key());
         }
     }

@@ -38,7 +38,7 @@ final class TensorNames {
     TensorNames(GgufArchitecture architecture) {
         this.architecture = architecture;
         switch (architecture) {
-            case LLAMA, QWEN2, SMOLLM3 -> {
+            case LLAMA, QWEN2, SMOLLM3, GRANITE -> {
                 separate();
                 norms(false);
             }
@@ -54,6 +54,12 @@ final class TensorNames {
             case GEMMA3 -> {
                 separate();
                 norms(true);
+                headNorms();
+            }
+            case OLMO2 -> {
+                separate();
+                blocks.put("post_attention_layernorm", "post_attention_norm");
+                blocks.put("post_feedforward_layernorm", "post_ffw_norm");
                 headNorms();
             }
             case PHI3 -> {

@@ -64,6 +64,11 @@ final class TextConfig {
         return Set.of("mistral", "ministral").contains(json.stringOr("model_type", ""));
     }
 
+    /** OLMo 3, which is olmo2 to llama.cpp. */
+    boolean isOlmo3() throws CheckpointException {
+        return json.stringOr("model_type", "").equals("olmo3");
+    }
+
     int hiddenSize() throws CheckpointException {
         return json.requireInt(gpt2() ? json.eitherKey("hidden_size", "n_embd") : "hidden_size", 1);
     }
@@ -103,7 +108,8 @@ final class TextConfig {
     }
 
     double rmsNormEps() throws CheckpointException {
-        return json.doubleOr("rms_norm_eps", architecture == GgufArchitecture.PHI3 ? 1e-5 : 1e-6);
+        boolean larger = architecture == GgufArchitecture.PHI3 || architecture == GgufArchitecture.OLMO2;
+        return json.doubleOr("rms_norm_eps", larger ? 1e-5 : 1e-6);
     }
 
     int feedForward() throws CheckpointException {
@@ -121,10 +127,12 @@ final class TextConfig {
         };
     }
 
-    /** The object with the scaling of the rotation; in Gemma 3 that of the layers without a window. */
+    /** The object with the scaling of the rotation; in Gemma 3 and OLMo 3 that of the layers without a window. */
     @Nullable
     JsonObject rope() throws CheckpointException {
-        return architecture == GgufArchitecture.GEMMA3 ? RopeKeys.ofFullAttention(json) : RopeKeys.ofAllLayers(json);
+        return architecture == GgufArchitecture.GEMMA3 || isOlmo3()
+                ? RopeKeys.ofFullAttention(json)
+                : RopeKeys.ofAllLayers(json);
     }
 
     /** Dimensions of a head that are rotated. */

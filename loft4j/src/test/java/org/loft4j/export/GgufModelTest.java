@@ -57,6 +57,9 @@ class GgufModelTest {
         "gemma3_text, gemma3, 28",
         "phi3, phi3, 15",
         "smollm3, smollm3, 21",
+        "granite, granite, 21",
+        "olmo2, olmo2, 25",
+        "olmo3, olmo2, 25",
         "gpt2, gpt2, 18",
     })
     void everyTensorHasItsPlaceAndItsValues(String modelType, String architecture, int count) throws IOException {
@@ -93,7 +96,8 @@ class GgufModelTest {
         if (!gpt2) {
             assertEquals(50000f, read.metadata.get(key + "rope.freq_base"));
             assertEquals(1e-5f, read.metadata.get(key + "attention.layer_norm_rms_epsilon"));
-            assertEquals(modelType.equals("phi3") ? 16L : 32L, read.metadata.get(key + "rope.dimension_count"));
+            boolean small = modelType.equals("phi3") || modelType.startsWith("olmo");
+            assertEquals(small ? 16L : 32L, read.metadata.get(key + "rope.dimension_count"));
         }
     }
 
@@ -107,7 +111,7 @@ class GgufModelTest {
 
     /** Row 2i + j of each head was row i + j·d/2: rotated halves become rotated pairs. */
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "smollm3"})
+    @ValueSource(strings = {"llama", "smollm3", "granite"})
     void llamasQueriesAndKeysArePairedAndNothingElse(String modelType) throws IOException {
         TinyCheckpoint checkpoint = tiny(modelType);
         boolean biased = modelType.equals("llama");
@@ -269,6 +273,55 @@ class GgufModelTest {
         assertEquals(2f, metadata.get("gemma3.rope.scaling.factor"));
     }
 
+    /** llama.cpp rotates OLMo 3's layers with a window plainly, by the base of the others. */
+    @Test
+    void onlyTheFullLayersOfOlmo3AreScaled() throws IOException {
+        Map<String, Object> yarn = Map.of("rope_type", "yarn", "factor", 4.0, "original_max_position_embeddings", 32);
+        TinyCheckpoint olmo = tiny("olmo3");
+        olmo.config.put("rope_scaling", yarn);
+        olmo.config.put("sliding_window", 16);
+        Map<String, Object> metadata = export(olmo.write(), null).metadata;
+        assertEquals("yarn", metadata.get("olmo2.rope.scaling.type"));
+        assertEquals(4f, metadata.get("olmo2.rope.scaling.factor"));
+        assertEquals(16L, metadata.get("olmo2.attention.sliding_window"));
+        olmo.config.put("sliding_window", null);
+        assertRefused(olmo, "\"sliding_window\" is null");
+        olmo.config.remove("sliding_window");
+        for (Map<String, Object> sliding : List.of(yarn, Map.<String, Object>of("rope_theta", 900))) {
+            olmo.config.remove("rope_theta");
+            olmo.config.put(
+                    "rope_parameters",
+                    Map.of(
+                            "full_attention",
+                            Map.of(
+                                    "rope_type",
+                                    "yarn",
+                                    "factor",
+                                    4.0,
+                                    "original_max_position_embeddings",
+                                    32,
+                                    "rope_theta",
+                                    50000.0),
+                            "sliding_attention",
+                            sliding));
+            assertRefused(olmo, "\"rope_parameters\" has another rotation for sliding_attention");
+        }
+        TinyCheckpoint all = tiny("olmo3");
+        all.config.put("layer_types", List.of("sliding_attention", "full_attention"));
+        assertRefused(all, "\"layer_types\" has full_attention for layer 1");
+        TinyCheckpoint wide = tiny("olmo2");
+        wide.config.put("head_dim", 32);
+        wide.shapes.replaceAll((name, shape) -> name.contains("self_attn") ? twice(name, shape) : shape);
+        assertRefused(wide, "\"head_dim\" is 32, where llama.cpp computes with 16");
+    }
+
+    /** The shape of an attention with heads twice as large. */
+    private static long[] twice(String name, long[] shape) {
+        return name.contains("o_proj")
+                ? new long[] {shape[0], 2 * shape[1]}
+                : shape.length == 1 ? new long[] {2 * shape[0]} : new long[] {2 * shape[0], shape[1]};
+    }
+
     /** Random numbers, so that no head is a copy. */
     @ParameterizedTest
     @CsvSource({"llama, model.embed_tokens.weight", "gpt2, transformer.wte.weight"})
@@ -283,7 +336,12 @@ class GgufModelTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"llama, model.embed_tokens.weight", "gpt2, transformer.wte.weight"})
+    @CsvSource({
+        "llama, model.embed_tokens.weight",
+        "granite, model.embed_tokens.weight",
+        "olmo2, model.embed_tokens.weight",
+        "gpt2, transformer.wte.weight"
+    })
     void aHeadAloneIsTheEmbeddingWhereTheTwoAreTied(String modelType, String embedding) throws IOException {
         TinyCheckpoint checkpoint = tiny(modelType);
         checkpoint.config.put("tie_word_embeddings", true);
@@ -291,7 +349,8 @@ class GgufModelTest {
         GgufReader read = export(checkpoint.write(), null);
         float[] head = checkpoint.values.get("lm_head.weight");
         assertArrayEquals(head, read.tensors.get("token_embd.weight").values());
-        assertEquals(modelType.equals("gpt2"), read.tensors.containsKey("output.weight"));
+        boolean own = Set.of("gpt2", "olmo2").contains(modelType);
+        assertEquals(own, read.tensors.containsKey("output.weight"));
         checkpoint.config.put("tie_word_embeddings", false);
         assertRefused(checkpoint, "has no input embedding");
     }

@@ -40,6 +40,12 @@ class GgufParametersTest {
         "qwen3, num_key_value_heads, attention.head_count_kv, 32",
         "qwen3, head_dim, attention.key_length, 128",
         "qwen2, head_dim, attention.key_length, 16",
+        "olmo2, rms_norm_eps, attention.layer_norm_rms_epsilon, 1.0E-5",
+        "olmo3, sliding_window, attention.sliding_window, 4096",
+        "olmo2, sliding_window, attention.sliding_window, null",
+        "granite, rms_norm_eps, attention.layer_norm_rms_epsilon, 1.0E-6",
+        "granite, attention_multiplier, attention.scale, 1.0",
+        "granite, logits_scaling, logit_scale, 1.0",
         "smollm3, num_key_value_heads, attention.head_count_kv, 4",
         "smollm3, max_position_embeddings, context_length, 32768",
         "smollm3, rope_theta, rope.freq_base, 2000000.0",
@@ -70,6 +76,9 @@ class GgufParametersTest {
         "gemma3_text, false",
         "phi3, false",
         "smollm3, false",
+        "olmo2, false",
+        "olmo3, false",
+        "granite, true",
         "llama, true",
         "mistral, true",
         "qwen2, true"
@@ -113,6 +122,24 @@ class GgufParametersTest {
                     .getMessage();
             assertTrue(message.contains(fault), message);
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "embedding_multiplier, embedding_scale",
+        "residual_multiplier, residual_scale",
+        "attention_multiplier, attention.scale",
+        "logits_scaling, logit_scale",
+    })
+    void granitesMultipliersAreWritten(String key, String written) throws IOException {
+        TinyCheckpoint checkpoint = tiny("granite");
+        checkpoint.config.put(key, 0.25);
+        assertEquals(0.25f, metadata(checkpoint.write()).get("granite." + written));
+        checkpoint.config.put(key, 0);
+        checkpoint.write();
+        String message = assertThrows(CheckpointException.class, () -> metadata(checkpoint))
+                .getMessage();
+        assertTrue(message.contains("\"" + key + "\" must be above 0"), message);
     }
 
     @Test

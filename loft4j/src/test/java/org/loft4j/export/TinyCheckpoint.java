@@ -53,14 +53,20 @@ final class TinyCheckpoint {
     private void separate(String modelType) {
         sizes();
         boolean gemma = modelType.startsWith("gemma");
-        config.put("head_dim", HEAD_DIM);
+        boolean olmo = modelType.startsWith("olmo");
+        int headDim = olmo ? HIDDEN / HEADS : HEAD_DIM;
+        config.put("head_dim", headDim);
         shapes.put("model.embed_tokens.weight", new long[] {VOCABULARY, HIDDEN});
         for (int i = 0; i < LAYERS; i++) {
             String layer = "model.layers." + i + ".";
-            matrix(layer + "self_attn.q_proj", HEADS * HEAD_DIM, HIDDEN, modelType.equals("qwen2"));
-            matrix(layer + "self_attn.k_proj", KEY_HEADS * HEAD_DIM, HIDDEN, modelType.equals("qwen2"));
-            matrix(layer + "self_attn.v_proj", KEY_HEADS * HEAD_DIM, HIDDEN, modelType.equals("qwen2"));
-            matrix(layer + "self_attn.o_proj", HIDDEN, HEADS * HEAD_DIM, false);
+            matrix(layer + "self_attn.q_proj", HEADS * headDim, HIDDEN, modelType.equals("qwen2"));
+            matrix(layer + "self_attn.k_proj", KEY_HEADS * headDim, HIDDEN, modelType.equals("qwen2"));
+            matrix(layer + "self_attn.v_proj", KEY_HEADS * headDim, HIDDEN, modelType.equals("qwen2"));
+            matrix(layer + "self_attn.o_proj", HIDDEN, HEADS * headDim, false);
+            if (olmo) {
+                shapes.put(layer + "self_attn.q_norm.weight", new long[] {HEADS * headDim});
+                shapes.put(layer + "self_attn.k_norm.weight", new long[] {KEY_HEADS * headDim});
+            }
             if (modelType.equals("qwen3") || modelType.startsWith("gemma3")) {
                 shapes.put(layer + "self_attn.q_norm.weight", new long[] {HEAD_DIM});
                 shapes.put(layer + "self_attn.k_norm.weight", new long[] {HEAD_DIM});
@@ -68,10 +74,14 @@ final class TinyCheckpoint {
             matrix(layer + "mlp.gate_proj", WIDTH, HIDDEN, false);
             matrix(layer + "mlp.up_proj", WIDTH, HIDDEN, false);
             matrix(layer + "mlp.down_proj", HIDDEN, WIDTH, false);
-            norm(layer + "input_layernorm");
+            if (!olmo) {
+                norm(layer + "input_layernorm");
+            }
             norm(layer + "post_attention_layernorm");
             if (gemma) {
                 norm(layer + "pre_feedforward_layernorm");
+            }
+            if (gemma || olmo) {
                 norm(layer + "post_feedforward_layernorm");
             }
         }
