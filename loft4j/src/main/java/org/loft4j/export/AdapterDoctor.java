@@ -361,6 +361,9 @@ public final class AdapterDoctor {
             return;
         }
         JsonNode task = config.node("task_type");
+        if (task != null && classifies()) {
+            MissingClass.check(baseConfig, task.asText().equals("TOKEN_CLS"), notes);
+        }
         if (task != null && task.asText().equals("SEQ_CLS")) {
             MissingPadding.check(
                     baseConfig, "set model.config.pad_token_id once it is loaded, or " + remedies.merge(), notes);

@@ -104,6 +104,10 @@ public final class ModelDoctor {
     }
 
     private void pooling() throws CheckpointException {
+        boolean tokens = text("architectures").contains("ForTokenClassification");
+        if (tokens || text("architectures").contains("ForSequenceClassification")) {
+            MissingClass.check(config, tokens, notes);
+        }
         if (!text("architectures").contains("ForSequenceClassification")) {
             return;
         }

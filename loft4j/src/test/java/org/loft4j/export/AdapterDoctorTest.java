@@ -159,6 +159,25 @@ class AdapterDoctorTest {
     }
 
     @ParameterizedTest
+    @CsvSource({
+        "granite, SEQ_CLS, texts",
+        "granite, TOKEN_CLS, tokens",
+        "olmo2, TOKEN_CLS, tokens",
+        "olmo2, SEQ_CLS, ",
+        "granite, CAUSAL_LM, "
+    })
+    void aClassifierThatTransformersHasNoClassForIsNamed(String family, String task, @Nullable String what)
+            throws IOException {
+        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), family);
+        Diagnosis diagnosis = examine(Map.of("task_type", task), Map.of(), base.write().directory);
+        assertEquals(
+                what != null,
+                says(diagnosis, Consumer.PEFT, "no class that classifies " + what + " with " + family),
+                diagnosis.toString());
+        assertEquals(what != null, says(diagnosis, Consumer.VLLM, "is not known here"), diagnosis.toString());
+    }
+
+    @ParameterizedTest
     @CsvSource({"SEQ_CLS, , AFTER", "SEQ_CLS, 3, YES", "TOKEN_CLS, , YES"})
     void aBaseWithoutAPaddingTokenTakesNoBatchesOfTexts(String task, @Nullable Integer padId, Verdict expected)
             throws IOException {

@@ -207,6 +207,25 @@ class ModelDoctorTest {
                 expected == Verdict.AFTER, says(diagnosis, Consumer.PEFT, "no pad_token_id"), diagnosis.toString());
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "granite, GraniteForSequenceClassification, true",
+        "olmo3, Olmo3ForTokenClassification, true",
+        "olmo3, Olmo3ForSequenceClassification, false",
+        "granite, GraniteForCausalLM, false",
+    })
+    void aClassThatTransformersDoesNotHaveIsNamed(String modelType, String architecture, boolean missing)
+            throws IOException {
+        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("model"), modelType);
+        checkpoint.config.put("architectures", new String[] {architecture});
+        checkpoint.write();
+        Diagnosis diagnosis = examine();
+        assertEquals(
+                missing,
+                says(diagnosis, Consumer.PEFT, "Transformers has no class that classifies"),
+                diagnosis.toString());
+    }
+
     /** As loft4j once merged classifiers into files of a base model alone. */
     @ParameterizedTest
     @CsvSource({"bert., AFTER", "'', YES"})

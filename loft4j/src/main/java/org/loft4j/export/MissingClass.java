@@ -1,0 +1,34 @@
+package org.loft4j.export;
+
+import java.util.Set;
+import org.loft4j.CheckpointException;
+import org.loft4j.export.Diagnosis.Notes;
+import org.loft4j.export.Finding.Consumer;
+import org.loft4j.export.Finding.Severity;
+import org.loft4j.io.JsonObject;
+
+/** Tells of classifiers over decoders that Transformers has no class for. */
+final class MissingClass {
+    private static final Set<String> OF_TEXTS = Set.of("granite");
+    private static final Set<String> OF_TOKENS = Set.of("gemma3_text", "granite", "olmo2", "olmo3");
+
+    private MissingClass() {}
+
+    /**
+     * @param config config.json of a classifier, or of the model under its adapter
+     * @param tokens whether it classifies tokens, and not texts
+     */
+    static void check(JsonObject config, boolean tokens, Notes notes) throws CheckpointException {
+        String family = config.stringOr("model_type", "");
+        if ((tokens ? OF_TOKENS : OF_TEXTS).contains(family)) {
+            String what =
+                    "Transformers has no class that classifies " + (tokens ? "tokens" : "texts") + " with " + family;
+            notes.add(Severity.REFUSED, Consumer.PEFT, what, "use loft predict and loft eval");
+            notes.add(
+                    Severity.UNKNOWN,
+                    Consumer.VLLM,
+                    what + ", and what vLLM makes of it is not known here",
+                    "use loft predict and loft eval");
+        }
+    }
+}
