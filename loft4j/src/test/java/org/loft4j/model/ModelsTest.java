@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -351,6 +352,15 @@ class ModelsTest {
             assertEquals(Pooling.CLS, byOption.description().pooling());
             assertEquals(Pooling.POOLER, byWeights.description().pooling());
         }
+    }
+
+    /** 3.3 is 3.296875 in bfloat16; Gemma's scale is rounded so, Granite's is not. */
+    @Test
+    void granitesEmbeddingsAreScaledByTheNumberItself() throws Exception {
+        Path granite = Fixture.directory("granite");
+        Path exact = copy(granite, json -> json.put("embedding_multiplier", 3.3), name -> name, Dtype.BF16);
+        Path rounded = copy(granite, json -> json.put("embedding_multiplier", 3.296875), name -> name, Dtype.BF16);
+        assertFalse(Arrays.equals(llamaLogits(exact), llamaLogits(rounded)));
     }
 
     private static double[] llamaLogits(Path directory) throws IOException {
