@@ -2,8 +2,10 @@ package org.loft4j.data;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.DataException;
@@ -25,7 +27,8 @@ final class CausalLmRows {
 
     /**
      * @param format how conversations are written; null where there are none
-     * @param together how many rows count as one where cuts are counted
+     * @param together how many rows, one behind the other, are answers to one prompt: they see the same of it, and count as one where
+     *     cuts are counted
      */
     CausalLmRows(Tokenizer tokenizer, int maxLength, @Nullable ChatFormat format, int together) {
         tokenizer.requireRoom(maxLength);
@@ -50,10 +53,10 @@ final class CausalLmRows {
             Origin origin = all.get(i).origin();
             if (all.get(i) instanceof Conversation) {
                 addChat(chats.get(i));
-            } else if (all.get(i) instanceof PromptCompletion) {
-                addPrompted(texts.get(i), completions.get(i), origin);
-            } else {
+            } else if (!(all.get(i) instanceof PromptCompletion)) {
                 addText(texts.get(i), origin);
+            } else if (i % together == 0) {
+                addPrompted(texts.get(i), completions.subList(i, i + together), origin);
             }
         }
     }
@@ -104,15 +107,29 @@ final class CausalLmRows {
             return List.of();
         }
         ChatEncoder encoder = new ChatEncoder(tokenizer, maxLength, known);
-        return rows.parallelStream()
-                .map(row -> {
-                    try {
-                        return new Chat(row instanceof Conversation chat ? encoder.encode(chat) : List.of(), null);
-                    } catch (DataException e) {
-                        return new Chat(List.of(), e);
-                    }
-                })
+        return IntStream.range(0, rows.size() / together)
+                .parallel()
+                .mapToObj(i -> chats(rows.subList(i * together, (i + 1) * together), encoder))
+                .flatMap(List::stream)
                 .toList();
+    }
+
+    private static List<Chat> chats(List<Row> rows, ChatEncoder encoder) {
+        if (!(rows.get(0) instanceof Conversation first)) {
+            return Collections.nCopies(rows.size(), new Chat(List.of(), null));
+        }
+        try {
+            if (rows.size() == 1) {
+                return List.of(new Chat(encoder.encode(first), null));
+            }
+            List<Conversation> answers =
+                    rows.stream().map(Conversation.class::cast).toList();
+            return encoder.encodeAlike(answers).stream()
+                    .map(made -> new Chat(List.of(made), null))
+                    .toList();
+        } catch (DataException e) {
+            return Collections.nCopies(rows.size(), new Chat(List.of(), e));
+        }
     }
 
     private void addChat(Chat chat) throws DataException {
@@ -167,23 +184,34 @@ final class CausalLmRows {
         loss.add(new int[] {0, kept.length});
     }
 
-    private void addPrompted(TokenizedText prompt, int[] completion, Origin origin) throws DataException {
+    /** Answers to a prompt; what the longest of them leaves of it is what all of them see. */
+    private void addPrompted(TokenizedText prompt, List<int[]> completions, Origin origin) throws DataException {
         int[] head = prompt.head();
         int[] question = prompt.content();
-        if (question.length == 0 || completion.length == 0) {
-            throw origin.fault(
-                    "the tokenizer finds no tokens in the " + (question.length == 0 ? "prompt" : "completion"));
-        }
-        int[] answer = concat(completion, end(prompt, completion));
         int room = maxLength - head.length;
-        int keptAnswer = Math.min(answer.length, Math.max(1, room - 1));
-        int keptQuestion = Math.min(question.length, room - keptAnswer);
-        count(question.length - keptQuestion + answer.length - keptAnswer, keptAnswer < answer.length);
-        ids.add(concat(
-                head,
-                Arrays.copyOfRange(question, question.length - keptQuestion, question.length),
-                Arrays.copyOf(answer, keptAnswer)));
-        loss.add(new int[] {head.length + keptQuestion, head.length + keptQuestion + keptAnswer});
+        int keptQuestion = question.length;
+        List<int[]> answers = new ArrayList<>();
+        for (int[] completion : completions) {
+            if (question.length == 0 || completion.length == 0) {
+                throw origin.fault(
+                        "the tokenizer finds no tokens in the " + (question.length == 0 ? "prompt" : "completion"));
+            }
+            int[] answer = concat(completion, end(prompt, completion));
+            answers.add(answer);
+            keptQuestion = Math.min(keptQuestion, room - keptAnswer(answer, room));
+        }
+        int[] given = concat(head, Arrays.copyOfRange(question, question.length - keptQuestion, question.length));
+        for (int[] answer : answers) {
+            int kept = keptAnswer(answer, room);
+            count(question.length - keptQuestion + answer.length - kept, kept < answer.length);
+            ids.add(concat(given, Arrays.copyOf(answer, kept)));
+            loss.add(new int[] {given.length, given.length + kept});
+        }
+    }
+
+    /** One token of the prompt stays, if there is room for two. */
+    private static int keptAnswer(int[] answer, int room) {
+        return Math.min(answer.length, Math.max(1, room - 1));
     }
 
     /**

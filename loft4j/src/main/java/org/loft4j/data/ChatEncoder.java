@@ -32,28 +32,92 @@ final class ChatEncoder {
      */
     record Made(int[] ids, int[] loss, int lost, boolean answerCut, int altered) {}
 
+    /** A text in tokens. */
+    private record Written(ChatExamples.Example example, ChatTokens tokens) {}
+
     List<Made> encode(Conversation row) throws DataException {
         List<Made> all = new ArrayList<>();
         for (ChatExamples.Example example : examples.of(row)) {
-            all.addAll(encode(row, example));
+            Written whole = written(example);
+            Written left = without(row, whole, tooMany(row, whole));
+            int[] loss = loss(row, left.tokens(), left.example().spans());
+            all.addAll(cut(left.tokens().ids(), loss, whole.tokens().ids().length, example.altered()));
         }
         return all;
     }
 
-    private List<Made> encode(Conversation row, ChatExamples.Example whole) throws DataException {
-        ChatTokens tokens = tokenizer.tokenizeWithPlaces(whole.text());
-        int before = tokens.ids().length;
-        ChatExamples.Example example = whole;
-        int most = before <= maxLength ? 0 : ChatExamples.exchanges(whole);
-        if (most > 0) {
-            example = examples.without(row, whole, tooMany(row, whole, most));
-            tokens = tokenizer.tokenizeWithPlaces(example.text());
+    /**
+     * Answers to one prompt, each in an example of its own. What the longest of them leaves of the prompt is what all of them see.
+     *
+     * @param rows of the same given turns, with one turn of the assistant behind them
+     */
+    List<Made> encodeAlike(List<Conversation> rows) throws DataException {
+        List<Written> wholes = new ArrayList<>();
+        int oldest = 0;
+        for (Conversation row : rows) {
+            Written whole = written(examples.of(row).get(0));
+            wholes.add(whole);
+            oldest = Math.max(oldest, tooMany(row, whole));
         }
-        int[] loss = loss(tokens, example.spans());
-        if (loss.length == 0 || loss[loss.length - 1] < 2) {
-            throw row.origin().fault("the tokenizer finds no tokens in the answer");
+        List<Written> left = new ArrayList<>();
+        for (int i = 0; i < rows.size(); i++) {
+            left.add(without(rows.get(i), wholes.get(i), oldest));
         }
-        return cut(tokens.ids(), loss, before, whole.altered());
+        int from = commonPrompt(left, rows.get(0).origin());
+        List<int[]> losses = new ArrayList<>();
+        int dropped = 0;
+        for (int i = 0; i < rows.size(); i++) {
+            Written one = left.get(i);
+            int end = one.example().spans().get(0).end();
+            int[] loss = loss(rows.get(i), one.tokens(), List.of(new Rendered.Span(from, end)));
+            losses.add(loss);
+            dropped = Math.max(dropped, dropped(upToEnd(one.tokens().ids(), loss), loss, 0));
+        }
+        List<Made> all = new ArrayList<>();
+        for (int i = 0; i < rows.size(); i++) {
+            int[] ids = left.get(i).tokens().ids();
+            int[] loss = losses.get(i);
+            int[] upTo = dropped == 0 && ids.length <= maxLength ? ids : upToEnd(ids, loss);
+            BitSet covered = new BitSet(ids.length);
+            Made made = end(upTo, loss, dropped(upTo, loss, dropped), covered);
+            Written whole = wholes.get(i);
+            int lost = whole.tokens().ids().length - covered.cardinality();
+            all.add(new Made(
+                    made.ids(),
+                    made.loss(),
+                    lost,
+                    made.answerCut(),
+                    whole.example().altered()));
+        }
+        return all;
+    }
+
+    /** Where all the answers begin: behind as much of the prompt as the template writes before each of them. */
+    private static int commonPrompt(List<Written> answers, Origin origin) throws DataException {
+        int from = answers.stream()
+                .mapToInt(answer -> answer.example().spans().get(0).start())
+                .min()
+                .orElseThrow();
+        String prompt = answers.get(0).example().text().substring(0, from);
+        if (!answers.stream().allMatch(answer -> answer.example().text().startsWith(prompt))) {
+            throw origin.fault(
+                    "the chat template does not write the same before both answers: answers are compared only"
+                            + " where all before them is the same");
+        }
+        return from;
+    }
+
+    private Written written(ChatExamples.Example example) {
+        return new Written(example, tokenizer.tokenizeWithPlaces(example.text()));
+    }
+
+    private Written without(Conversation row, Written whole, int oldest) throws DataException {
+        return oldest == 0 ? whole : written(examples.without(row, whole.example(), oldest));
+    }
+
+    private int tooMany(Conversation row, Written whole) throws DataException {
+        int most = whole.tokens().ids().length <= maxLength ? 0 : ChatExamples.exchanges(whole.example());
+        return most == 0 ? 0 : tooMany(row, whole.example(), most);
     }
 
     /**
@@ -83,7 +147,7 @@ final class ChatEncoder {
         return tokenizer.encode(examples.textWithout(row, whole, without), false).length <= maxLength;
     }
 
-    private static int[] loss(ChatTokens tokens, List<Rendered.Span> spans) {
+    private static int[] loss(Conversation row, ChatTokens tokens, List<Rendered.Span> spans) throws DataException {
         List<Integer> bounds = new ArrayList<>();
         for (Rendered.Span span : spans) {
             int start = tokens.from(span.start());
@@ -92,6 +156,9 @@ final class ChatEncoder {
                 bounds.add(start);
                 bounds.add(end);
             }
+        }
+        if (bounds.isEmpty() || bounds.get(bounds.size() - 1) < 2) {
+            throw row.origin().fault("the tokenizer finds no tokens in the answer");
         }
         return bounds.stream().mapToInt(bound -> bound).toArray();
     }
@@ -115,8 +182,9 @@ final class ChatEncoder {
                     && (whole ? loss[next + 1] <= maxLength : loss[next + 1] - loss[first] <= maxLength / 2)) {
                 next += 2;
             }
-            // what comes behind an answer is nothing that it needs
-            made.add(end(Arrays.copyOf(ids, loss[next - 1]), Arrays.copyOfRange(loss, first, next), covered));
+            int[] some = Arrays.copyOfRange(loss, first, next);
+            int[] upTo = upToEnd(ids, some);
+            made.add(end(upTo, some, dropped(upTo, some, 0), covered));
             first = next;
         }
         Made one = made.get(0);
@@ -124,24 +192,47 @@ final class ChatEncoder {
         return made;
     }
 
+    /** Without what comes behind the last answer, which is nothing that it needs. */
+    private static int[] upToEnd(int[] ids, int[] loss) {
+        return Arrays.copyOf(ids, loss[loss.length - 1]);
+    }
+
+    /** How many tokens at the beginning are never dropped. */
+    private int head(int[] ids, int[] loss) {
+        boolean begins =
+                tokenizer.bosId().isPresent() && ids[0] == tokenizer.bosId().getAsLong() && loss[0] > 0;
+        return begins ? 1 : 0;
+    }
+
+    /** How many tokens of the answers there is room for. */
+    private int keptAnswer(int[] ids, int[] loss) {
+        return Math.min(ids.length - loss[0], Math.max(1, maxLength - head(ids, loss) - 1));
+    }
+
+    /**
+     * How many tokens of the prompt what ends with an answer has no room for.
+     *
+     * @param least so many are dropped in any case, as long as one of the prompt stays
+     */
+    private int dropped(int[] ids, int[] loss, int least) {
+        int prompt = loss[0] - head(ids, loss);
+        int room = Math.max(0, maxLength - head(ids, loss) - keptAnswer(ids, loss));
+        return Math.max(Math.max(0, prompt - room), Math.min(least, prompt - 1));
+    }
+
     /**
      * What ends with an answer loses tokens of the prompt, from its beginning; only then the end of the answer.
      *
+     * @param dropped tokens of the prompt
      * @param covered takes the places of those that are left
      */
-    private Made end(int[] ids, int[] loss, BitSet covered) {
-        if (ids.length <= maxLength) {
+    private Made end(int[] ids, int[] loss, int dropped, BitSet covered) {
+        if (dropped == 0 && ids.length <= maxLength) {
             covered.set(0, ids.length);
             return new Made(ids, loss, 0, false, 0);
         }
-        boolean begins =
-                tokenizer.bosId().isPresent() && ids[0] == tokenizer.bosId().getAsLong() && loss[0] > 0;
-        int head = begins ? 1 : 0;
-        int answer = ids.length - loss[0];
-        int keptAnswer = Math.min(answer, Math.max(1, maxLength - head - 1));
-        int keptPrompt = Math.max(0, Math.min(loss[0] - head, maxLength - head - keptAnswer));
-        int dropped = loss[0] - head - keptPrompt;
-        int[] kept = new int[Math.min(maxLength, head + keptPrompt + keptAnswer)];
+        int head = head(ids, loss);
+        int[] kept = new int[Math.min(maxLength, loss[0] - dropped + keptAnswer(ids, loss))];
         System.arraycopy(ids, 0, kept, 0, head);
         System.arraycopy(ids, head + dropped, kept, head, kept.length - head);
         covered.set(0, head);

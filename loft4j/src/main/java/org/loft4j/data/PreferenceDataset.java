@@ -41,9 +41,9 @@ public final class PreferenceDataset implements Examples {
 
     /**
      * Tokenizes preferences. Each answer becomes an example of its own with its prompt, written and cut as {@link Dataset#causalLm}
-     * states it for a prompt and its completion, or for a conversation; the loss is taken on the answer and its end alone. Where the
-     * two are cut, the longer answer leaves less room for the prompt. A row of which an answer is cut counts once among {@link
-     * Dataset#truncations}.
+     * states it for a prompt and its completion, or for a conversation; the loss is taken on the answer and its end alone. Both
+     * see the same of a prompt that does not fit: what the longer answer leaves of it. A row of which an answer is cut counts once among
+     * {@link Dataset#truncations}.
      *
      * @param format how conversations are written, and whether prompts become some; null where there are none
      * @throws DataException if a row is no {@link Preference}, its answers are the same tokens, or one of them cannot be learnt

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
@@ -59,7 +61,7 @@ class PreferenceTokensTest {
     }
 
     private static Conversation turns(List<Message> given, String answer) {
-        List<Message> all = new java.util.ArrayList<>(given);
+        List<Message> all = new ArrayList<>(given);
         all.add(Message.of("assistant", answer));
         return new Conversation(all, given.size(), Map.of(), Origin.MEMORY);
     }
@@ -128,10 +130,109 @@ class PreferenceTokensTest {
     void aRowOfWhichAnAnswerIsCutCountsOnce() throws IOException {
         List<Row> rows = List.of(texts("ask", "good answer", "bad"), texts("ask", "good answer", "other answer"));
         Dataset answers = PreferenceDataset.of(rows, tokenizer, 8, null).answers();
-        // 7 tokens of each answer stay, and one of the prompt; what is short stays whole
-        assertEquals(new Truncations(2, 2, (2 + 5) + (2 + 5) + (2 + 6)), answers.truncations());
+        // 7 tokens of each answer stay, and one of the prompt
+        assertEquals(new Truncations(2, 2, (2 + 5) + 2 + (2 + 5) + (2 + 6)), answers.truncations());
         assertEquals("kgood an", whole(answers, 0));
-        assertEquals("askbad<|im_end|>", whole(answers, 1));
+        assertEquals("kbad<|im_end|>", whole(answers, 1));
+    }
+
+    /** Of each pair the tokens before the answers, which are to be the same. */
+    private String given(Dataset answers, int pair) {
+        List<String> given = new ArrayList<>();
+        for (int i : new int[] {2 * pair, 2 * pair + 1}) {
+            Encoded one = answers.get(i);
+            int from = 0;
+            while (one.labels()[from] == Encoded.NO_LOSS) {
+                from++;
+            }
+            given.add(tokenizer.decode(Arrays.copyOf(one.ids(), from), false));
+        }
+        assertEquals(given.get(0), given.get(1));
+        return given.get(0);
+    }
+
+    @Test
+    void bothAnswersSeeTheSameOfATextThatIsCut() throws IOException {
+        List<Row> rows = List.of(
+                texts("question", "longest answer", "short"),
+                texts("question", "bad", "longest answer"),
+                texts("question", "good", "bad"));
+        Dataset answers = PreferenceDataset.of(rows, tokenizer, 18, null).answers();
+        assertEquals("ion", given(answers, 0));
+        assertEquals("[short<|im_end|>]", learnt(answers, 1));
+        assertEquals("ion", given(answers, 1));
+        assertEquals("[longest answer<|im_end|>]", learnt(answers, 3));
+        assertEquals("question", given(answers, 2));
+        assertEquals(new Truncations(2, 0, 4 * 5), answers.truncations());
+    }
+
+    @Test
+    void bothAnswersSeeTheSameOfAConversationThatIsCut() throws IOException {
+        List<Message> given = List.of(
+                Message.of("system", "s"),
+                Message.of("user", "early"),
+                Message.of("assistant", "early"),
+                Message.of("user", "question"));
+        ChatFormat format = format(
+                "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}{{ eos_token }}{% endfor %}{% if"
+                        + " add_generation_prompt %}a:{% endif %}",
+                LossOn.ASSISTANT, false);
+        List<Row> rows = List.of(turns(given, "good", "longest"), turns(given, "longest", "bad"));
+        // "s:s|u:early|a:early|u:question|a:longest|"
+        Dataset whole = PreferenceDataset.of(rows, tokenizer, 41, format).answers();
+        assertEquals("s:s<|im_end|>u:early<|im_end|>a:early<|im_end|>u:question<|im_end|>a:", given(whole, 0));
+        assertEquals(new Truncations(0, 0, 0), whole.truncations());
+        // without the first exchange it is 16 tokens shorter, for the answer that would fit with it too
+        Dataset without = PreferenceDataset.of(rows, tokenizer, 40, format).answers();
+        assertEquals("s:s<|im_end|>u:question<|im_end|>a:", given(without, 0));
+        assertEquals("s:s<|im_end|>u:question<|im_end|>a:", given(without, 1));
+        assertEquals("[good<|im_end|>]", learnt(without, 0));
+        assertEquals(new Truncations(2, 0, 4 * 16), without.truncations());
+        // what is left over loses tokens
+        Dataset cut = PreferenceDataset.of(rows, tokenizer, 15, format).answers();
+        assertEquals("tion<|im_end|>a:", given(cut, 0));
+        assertEquals("tion<|im_end|>a:", given(cut, 1));
+        assertEquals("[good<|im_end|>]", learnt(cut, 0));
+        assertEquals("[bad<|im_end|>]", learnt(cut, 3));
+        assertEquals(new Truncations(2, 0, 4 * (16 + 10)), cut.truncations());
+        Dataset least = PreferenceDataset.of(rows, tokenizer, 6, format).answers();
+        assertEquals(":", given(least, 0));
+        assertEquals("[good<|im_end|>]", learnt(least, 0));
+        assertEquals("[longe]", learnt(least, 1));
+        assertEquals(2, least.truncations().completions());
+    }
+
+    @Test
+    void answersBeginWhereThePromptIsTheSame() throws IOException {
+        // as templates of models that think write it: the prompt says that nothing is thought, and an answer what was
+        ChatFormat thinks = format(
+                "{% for m in messages %}{% if m.role == 'assistant' %}a:<think>{{ m.thought or '' }}</think>{{ m.content"
+                        + " }}{{ eos_token }}{% else %}u:{{ m.content }}|{% endif %}{% endfor %}{% if"
+                        + " add_generation_prompt %}a:<think></think>{% endif %}",
+                LossOn.ASSISTANT, false);
+        List<Message> given = List.of(Message.of("user", "q"));
+        Message thought = new Message(Map.of("role", "assistant", "content", "good", "thought", "long"));
+        Row row = new Preference(
+                new Conversation(List.of(given.get(0), thought), 1, Map.of(), Origin.MEMORY), turns(given, "bad"));
+        Dataset answers =
+                PreferenceDataset.of(List.of(row), tokenizer, 100, thinks).answers();
+        assertEquals("u:q|a:<think>", given(answers, 0));
+        assertEquals("[long</think>good<|im_end|>]", learnt(answers, 0));
+        assertEquals("[</think>bad<|im_end|>]", learnt(answers, 1));
+    }
+
+    @Test
+    void aTemplateThatWritesTwoPromptsIsRefused() throws IOException {
+        ChatFormat looksAhead = format(
+                "{% for m in messages %}{% if m.role == 'assistant' %}{{ '!' if m.content == 'bad' else 'a:' }}{{ m.content }}{{"
+                        + " eos_token }}{% else %}u:{{ m.content }}|{% endif %}{% endfor %}{% if add_generation_prompt %}a:{%"
+                        + " elif messages[-1].role == 'user' %}!{% endif %}",
+                LossOn.ASSISTANT, false);
+        Row row = turns(List.of(Message.of("user", "q")), "good", "bad");
+        String message = String.valueOf(
+                assertThrows(DataException.class, () -> PreferenceDataset.of(List.of(row), tokenizer, 100, looksAhead))
+                        .getMessage());
+        assertTrue(message.endsWith("answers are compared only where all before them is the same"), message);
     }
 
     @Test
