@@ -137,7 +137,8 @@ final class CompareCommand implements Verb {
             description =
                     "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1, micro_f1, perplexity or token_accuracy,"
                             + " f1, precision or recall of entities or of the second of two classes, roc_auc of two classes,"
-                            + " micro_roc_auc or macro_roc_auc of several labels a text, and pearson, spearmanr or mse of regression."
+                            + " micro_roc_auc or macro_roc_auc of several labels a text, pearson, spearmanr or mse of regression, and"
+                            + " margin of preferences."
                             + " Default: accuracy for a classifier, micro_f1 where a text may have several labels, loss for a language model and for regression.")
     @Nullable
     String metric;
@@ -220,7 +221,7 @@ final class CompareCommand implements Verb {
         data.check(problems);
         chat.check(problems);
         device.check(problems);
-        ComparisonSettings settings = problems.of(() -> settings(metric == null ? "loss" : metric, 1));
+        ComparisonSettings settings = problems.of(() -> settings(metric == null ? "loss" : metric, 1, false));
         if (settings != null) {
             settings.contenders().forEach(contender -> loadIn.check(problems, contender.method()));
         }
@@ -232,8 +233,11 @@ final class CompareCommand implements Verb {
         }
     }
 
-    /** @param hiddenSize of the model, by which default rates go */
-    private ComparisonSettings settings(String chosenMetric, long hiddenSize) {
+    /**
+     * @param hiddenSize of the model, by which default rates go
+     * @param preferences whether these are learnt
+     */
+    private ComparisonSettings settings(String chosenMetric, long hiddenSize, boolean preferences) {
         Problems problems = new Problems();
         List<Contender> contenders = new ArrayList<>();
         for (String entry : methods) {
@@ -244,7 +248,7 @@ final class CompareCommand implements Verb {
         }
         LearningRates rates = problems.of(() -> LearningRates.parse(learningRates, optimizer.learningRate));
         Map<String, List<Double>> perContender =
-                rates == null ? null : problems.of(() -> rates.of(contenders, hiddenSize));
+                rates == null ? null : problems.of(() -> rates.of(contenders, hiddenSize, preferences));
         if (perContender == null || !problems.messages().isEmpty()) {
             throw new ConfigException(String.join("\n", problems.messages()));
         }
@@ -289,21 +293,20 @@ final class CompareCommand implements Verb {
         String chosenMetric =
                 metric != null ? metric : aim.multiLabel() ? "micro_f1" : aim.hasClasses() ? "accuracy" : "loss";
         long hiddenSize = Models.hiddenSize(directory);
-        ComparisonSettings settings = settings(chosenMetric, hiddenSize);
-        for (Contender contender : settings.contenders()) {
-            aim.require(settings.training().apply(contender.method()).build());
-        }
+        ComparisonSettings plain = settings(chosenMetric, hiddenSize, false);
+        plain.commonConfigs().forEach(aim::require);
         String warning =
-                LearningRates.parse(learningRates, optimizer.learningRate).warning(settings.contenders(), hiddenSize);
+                LearningRates.parse(learningRates, optimizer.learningRate).warning(plain.contenders(), hiddenSize);
         if (warning != null) {
             err().println("loft: " + warning);
         }
         FaultyRows faulty = faults.rows(err());
         TrainingRows rows = TrainingRows.read(aim, data, evalData, 0, 0, faulty);
-        if (rows.arePreferences()) {
-            throw new ConfigException(
-                    "compare judges each run by rows of its own after its last step, and preferences are judged beside the model"
-                            + " that was there before: train learns them, one run after the other");
+        ComparisonSettings settings = rows.arePreferences() ? settings(chosenMetric, hiddenSize, true) : plain;
+        if (!settings.rates().equals(plain.rates())) {
+            err().println(
+                            "loft: preferences are learnt at a twentieth of the usual learning rates where none is named: "
+                                    + String.join(", ", LearningRates.words(settings)));
         }
         List<Row> test = TrainingRows.alike(
                 faulty.read(Objects.requireNonNull(testData), aim.columns(data), "test")
@@ -335,7 +338,7 @@ final class CompareCommand implements Verb {
                         chosenMetric,
                         () -> Settings.write(output.resolve(TrainCommand.SETTINGS), spec, resolved(settings))));
         try (Interruption interruption = new Interruption(() -> {
-            err().println("\nloft: finishing the step, then leaving; once more ends at once");
+            err().println("\nloft: ending what is in progress, then leaving; once more ends at once");
             comparison.requestStop();
         })) {
             Comparison.Outcome outcome = comparison.run();

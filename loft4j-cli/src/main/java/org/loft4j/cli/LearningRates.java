@@ -9,6 +9,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.cli.compare.ComparisonSettings;
 import org.loft4j.cli.compare.Contender;
 import org.loft4j.cli.compare.Trial;
+import org.loft4j.train.Method;
 
 /**
  * Learning rates for all, and for some by name: {@code 1e-4,3e-4} and {@code lora=1e-3,3e-3}, in one text or in several.
@@ -62,15 +63,18 @@ record LearningRates(List<Double> common, Map<String, List<Double>> named) {
     /**
      * The rates of each contender by its name: those of its own name, of its method, of all, or the method's default for a model
      * of the hidden size.
+     *
+     * @param preferences whether these are learnt, for which the defaults are others
      */
-    Map<String, List<Double>> of(List<Contender> contenders, long hiddenSize) {
+    Map<String, List<Double>> of(List<Contender> contenders, long hiddenSize, boolean preferences) {
         Map<String, List<Double>> rates = new LinkedHashMap<>();
         List<String> unknown = new ArrayList<>(named.keySet());
         for (Contender contender : contenders) {
             unknown.removeAll(names(contender));
             List<Double> own = own(contender);
-            List<Double> fallback =
-                    common.isEmpty() ? List.of(contender.method().learningRate(hiddenSize)) : common;
+            Method method = contender.method();
+            double usual = preferences ? method.preferenceLearningRate(hiddenSize) : method.learningRate(hiddenSize);
+            List<Double> fallback = common.isEmpty() ? List.of(usual) : common;
             rates.put(contender.name(), own == null ? fallback : own);
         }
         if (!unknown.isEmpty()) {

@@ -83,7 +83,8 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
         if (row instanceof Preference) {
             throw new ConfigException(
                     "--streaming and preferences exclude each other: what the model holds of every answer is"
-                            + " found out before the first step, and kept; leave --streaming out");
+                            + " found out before the first step, and kept; leave --streaming out, and where the rows do not fit into"
+                            + " the memory, learn some of them after the others (a query with LIMIT, then --adapter)");
         }
     }
 

@@ -341,7 +341,7 @@ final class TrainCommand implements Verb {
             }
             try (Interruption interruption = new Interruption(
                     () -> {
-                        err().println("\nloft: finishing the step, then saving; once more ends at once");
+                        say("\nloft: " + TrainReport.stopping(training) + "; once more ends at once");
                         training.requestStop();
                     },
                     new Interruption.Deadline(

@@ -36,6 +36,13 @@ record TrainReport(String model, Path output, TrainConfig config) {
                 + (training.step() > 0 ? ", going on after step " + training.step() : "");
     }
 
+    /** What becomes of a run that is asked to stop now. */
+    static String stopping(TrainingRun run) {
+        return run.awaitsReference()
+                ? "leaving before the first step, with nothing to save"
+                : "finishing the step, then saving";
+    }
+
     /** Said when step and checkpoint have taken longer than whoever stopped the run would wait. */
     String late(int deadline, @Nullable Path checkpoint) {
         return "loft: the step was not finished and saved within " + deadline + " s (--stop-deadline): ending now; "

@@ -18,21 +18,28 @@ class LearningRatesTest {
     @Test
     void someForAllAndSomeByName() {
         var rates = LearningRates.parse(List.of("1e-4,3e-4", "lora-64=1e-3,3e-3"), null)
-                .of(CONTENDERS, 384);
+                .of(CONTENDERS, 384, false);
         assertEquals(List.of(1e-4, 3e-4), rates.get("loft"));
         assertEquals(List.of(1e-3, 3e-3), rates.get("lora-64"));
     }
 
     @Test
     void withoutAnyItIsTheMethodsOwn() {
-        var rates = LearningRates.parse(List.of(), null).of(CONTENDERS, 384);
+        var rates = LearningRates.parse(List.of(), null).of(CONTENDERS, 384, false);
         assertEquals(List.of(Method.LOFT.learningRate()), rates.get("loft"));
         assertEquals(List.of(Method.LORA.learningRate()), rates.get("lora-64"));
     }
 
     @Test
+    void preferencesHaveLowerDefaults() {
+        var rates = LearningRates.parse(List.of("lora-64=1e-3"), null).of(CONTENDERS, 4096, true);
+        assertEquals(List.of(1.4e-6), rates.get("loft"));
+        assertEquals(List.of(1e-3), rates.get("lora-64"));
+    }
+
+    @Test
     void aWiderModelHasALowerRateWhereStepsAreThoseOfW() {
-        var rates = LearningRates.parse(List.of(), null).of(CONTENDERS, 4096);
+        var rates = LearningRates.parse(List.of(), null).of(CONTENDERS, 4096, false);
         assertEquals(List.of(2.8e-5), rates.get("loft"));
         assertEquals(List.of(Method.LORA.learningRate()), rates.get("lora-64"));
     }
@@ -54,14 +61,14 @@ class LearningRatesTest {
     @Test
     void theNameOfAnEntryMayHoldAnEqualsSign() {
         List<Contender> contenders = List.of(Contender.parse("lora:alpha=4"));
-        var rates = LearningRates.parse(List.of("lora_alpha=4=1e-3,3e-3"), null).of(contenders, 384);
+        var rates = LearningRates.parse(List.of("lora_alpha=4=1e-3,3e-3"), null).of(contenders, 384, false);
         assertEquals(List.of(1e-3, 3e-3), rates.get("lora_alpha=4"));
     }
 
     @Test
     void aNameThatNobodyHasIsRefused() {
         LearningRates rates = LearningRates.parse(List.of("dora=1e-3"), null);
-        ConfigException e = assertThrows(ConfigException.class, () -> rates.of(CONTENDERS, 384));
+        ConfigException e = assertThrows(ConfigException.class, () -> rates.of(CONTENDERS, 384, false));
         assertTrue(String.valueOf(e.getMessage()).contains("dora; there are loft, lora-64"), e.getMessage());
     }
 }

@@ -19,6 +19,18 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.data.DataFiles;
+import org.loft4j.data.PreferenceDataset;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.model.Models;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+import org.loft4j.train.Method;
+import org.loft4j.train.OnExisting;
+import org.loft4j.train.TrainConfig;
+import org.loft4j.train.TrainData;
+import org.loft4j.train.TrainingRun;
 
 /** Preferences from the first call to the last: learnt, gone on with, and judged by another call. */
 class PreferenceRunEndToEndTest {
@@ -30,12 +42,14 @@ class PreferenceRunEndToEndTest {
     private Path model;
     private Path rows;
     private Path held;
+    private Path test;
 
     @BeforeEach
     void write() throws IOException {
         model = Fixtures.copy("stories260K", folder.resolve("model"));
         rows = preferences("rows.jsonl", 0, 12);
         held = preferences("held.jsonl", 12, 17);
+        test = preferences("test.jsonl", 20, 27);
     }
 
     private Path preferences(String name, int from, int to) throws IOException {
@@ -60,9 +74,11 @@ class PreferenceRunEndToEndTest {
     }
 
     private Captured eval(Path adapter, Object... more) {
-        List<Object> call =
-                new ArrayList<>(List.of("eval", "--model", model, "--adapter", adapter, "--data", held, "--json"));
+        List<Object> call = new ArrayList<>(List.of("eval", "--model", model, "--adapter", adapter, "--json"));
         call.addAll(List.of(more));
+        if (!call.contains("--data")) {
+            call.addAll(List.of("--data", held));
+        }
         return loft(call.toArray());
     }
 
@@ -170,23 +186,94 @@ class PreferenceRunEndToEndTest {
         assertRefused(
                 "preferences are judged beside what the model was before it was trained",
                 loft("eval", "--model", model, "--data", held, "--max-length", "1"));
+    }
+
+    private Captured compare(Path output, Object... more) {
+        List<Object> call = new ArrayList<>(List.of("compare", "--model", model, "--data", rows, "--eval-data", held));
+        call.addAll(List.of("--test-data", test, "--output", output, "--batch-size", "2", "--json"));
+        call.addAll(List.of(more));
+        return loft(call.toArray());
+    }
+
+    @Test
+    void methodsAreComparedAsTrainAndEvalWouldHaveIt() throws IOException {
+        Path output = folder.resolve("compared");
+        Object[] settings = {
+            "--methods", "full,lora", "--ranks", "4", "--learning-rates", "2e-4", "--seeds", "42", "--max-steps", "6"
+        };
+        List<Object> kept = new ArrayList<>(List.of(settings));
+        kept.add("--keep-weights");
+        Captured compared = compare(output, kept.toArray());
+        assertEquals(0, compared.status(), compared.err());
+        JsonNode standings = JSON.readTree(compared.out()).get("standings");
+        assertEquals(2, standings.size());
+        assertEquals("full", standings.get(0).get("method").asText());
+        assertTrue(standings.get(0).get("test_loss").asDouble() < Math.log(2), compared.out());
+        assertTrue(standings.get(1).get("test_accuracy").asDouble() > 0.5, compared.out());
+
+        Path lora = output.resolve("runs").resolve("lora-4-2e-4-s42");
+        JsonNode result = JSON.readTree(Files.readString(lora.resolve("result.json")));
+        Path alone = folder.resolve("alone");
+        train(alone, "--model", model, "--rank", "4", "--seed", "42");
+        JsonNode told = told(alone);
+        JsonNode judged =
+                JSON.readTree(eval(lora.resolve("training"), "--data", test).out());
+        for (String score : List.of("loss", "accuracy", "margin", "reward_chosen", "reward_rejected")) {
+            assertEquals(
+                    told.get("eval_" + score).asDouble(),
+                    result.at("/validation/" + score).asDouble(),
+                    1e-6,
+                    score);
+            assertEquals(
+                    judged.get(score).asDouble(), result.at("/test/" + score).asDouble(), 1e-6, score);
+        }
+        // what was there before is the same for both, whatever the first has made of the model
+        String before = Files.readString(lora.resolve("training").resolve("reference.json"));
+        Path full = output.resolve("runs").resolve("full-2e-4-s42");
+        assertEquals(before, Files.readString(full.resolve("training").resolve("reference.json")));
+        assertEquals(before, Files.readString(alone.resolve("reference.json")));
+
+        Captured margins = loft("compare", "--output", output, "--report-only", "--metric", "margin", "--json");
+        assertEquals(0, margins.status(), margins.err());
+        assertTrue(JSON.readTree(margins.out()).at("/standings/0/test_margin").asDouble() > 0, margins.out());
+        assertTrue(Files.readString(output.resolve("summary.html")).contains("margin"));
+    }
+
+    @Test
+    void aComparisonOfPreferencesHasRatesAndRulesOfItsOwn() throws IOException {
+        Path output = folder.resolve("compared");
         assertRefused(
-                "compare judges each run by rows of its own after its last step",
-                loft(
-                        "compare",
-                        "--model",
-                        model,
-                        "--data",
-                        rows,
-                        "--eval-data",
-                        held,
-                        "--test-data",
-                        held,
-                        "--output",
-                        folder.resolve("compared"),
-                        "--max-length",
-                        "1"));
-        assertFalse(Files.exists(folder.resolve("compared")));
+                "label_smoothing_factor of preferences must be below 0.5", compare(output, "--label-smoothing", "0.5"));
+        assertRefused(
+                "metric must be one of loss, accuracy, margin for this task, got perplexity",
+                compare(output, "--metric", "perplexity"));
+        assertFalse(Files.exists(output.resolve("comparison.json")));
+        Captured usual = compare(output, "--methods", "lora", "--max-steps", "1");
+        assertEquals(0, usual.status(), usual.err());
+        assertTrue(
+                usual.err()
+                        .contains(
+                                "loft: preferences are learnt at a twentieth of the usual learning rates where none is"
+                                        + " named: lora=5e-5"),
+                usual.err());
+    }
+
+    @Test
+    void aStopIsToldAsWhatItIs() throws IOException {
+        Path output = folder.resolve("run");
+        TrainConfig config = TrainConfig.builder(Method.FULL).build();
+        try (Tokenizer tokenizer = Tokenizer.open(model);
+                Model opened = Models.open(model, ModelOptions.of(Task.CAUSAL_LM))) {
+            PreferenceDataset pairs = PreferenceDataset.of(DataFiles.read(rows), tokenizer, 64, null);
+            TrainData data = new TrainData(pairs, null, tokenizer.padId(), 64);
+            try (TrainingRun run = TrainingRun.open(opened, data, config, null, output, OnExisting.REFUSE)) {
+                assertEquals("leaving before the first step, with nothing to save", TrainReport.stopping(run));
+            }
+            TrainData texts = new TrainData(pairs.answers(), null, tokenizer.padId(), 64);
+            try (TrainingRun run = TrainingRun.open(opened, texts, config, null, output, OnExisting.REFUSE)) {
+                assertEquals("finishing the step, then saving", TrainReport.stopping(run));
+            }
+        }
     }
 
     private static void assertRefused(String message, Captured call) {

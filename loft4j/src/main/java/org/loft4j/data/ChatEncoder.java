@@ -63,23 +63,24 @@ final class ChatEncoder {
         for (int i = 0; i < rows.size(); i++) {
             left.add(without(rows.get(i), wholes.get(i), oldest));
         }
-        int from = commonPrompt(left, rows.get(0).origin());
         List<int[]> losses = new ArrayList<>();
+        for (int i = 0; i < rows.size(); i++) {
+            losses.add(loss(
+                    rows.get(i), left.get(i).tokens(), left.get(i).example().spans()));
+        }
+        int prompt = commonPrompt(left, losses, rows.get(0).origin());
         int dropped = 0;
         for (int i = 0; i < rows.size(); i++) {
-            Written one = left.get(i);
-            int end = one.example().spans().get(0).end();
-            int[] loss = loss(rows.get(i), one.tokens(), List.of(new Rendered.Span(from, end)));
-            losses.add(loss);
-            dropped = Math.max(dropped, dropped(upToEnd(one.tokens().ids(), loss), loss, 0));
+            int[] loss = losses.get(i);
+            loss[0] = prompt;
+            dropped = Math.max(dropped, dropped(upToEnd(left.get(i).tokens().ids(), loss), loss));
         }
         List<Made> all = new ArrayList<>();
         for (int i = 0; i < rows.size(); i++) {
             int[] ids = left.get(i).tokens().ids();
             int[] loss = losses.get(i);
-            int[] upTo = dropped == 0 && ids.length <= maxLength ? ids : upToEnd(ids, loss);
             BitSet covered = new BitSet(ids.length);
-            Made made = end(upTo, loss, dropped(upTo, loss, dropped), covered);
+            Made made = end(dropped == 0 && ids.length <= maxLength ? ids : upToEnd(ids, loss), loss, dropped, covered);
             Written whole = wholes.get(i);
             int lost = whole.tokens().ids().length - covered.cardinality();
             all.add(new Made(
@@ -92,19 +93,30 @@ final class ChatEncoder {
         return all;
     }
 
-    /** Where all the answers begin: behind as much of the prompt as the template writes before each of them. */
-    private static int commonPrompt(List<Written> answers, Origin origin) throws DataException {
+    /**
+     * How many tokens, the same in all, stand before the answers. Of what the template writes before one of them and not before
+     * another, or a token has in common with one of them, the answers are made longer.
+     *
+     * @param losses where each answer is, in tokens
+     */
+    private static int commonPrompt(List<Written> answers, List<int[]> losses, Origin origin) throws DataException {
         int from = answers.stream()
                 .mapToInt(answer -> answer.example().spans().get(0).start())
                 .min()
                 .orElseThrow();
-        String prompt = answers.get(0).example().text().substring(0, from);
-        if (!answers.stream().allMatch(answer -> answer.example().text().startsWith(prompt))) {
+        String text = answers.get(0).example().text().substring(0, from);
+        if (!answers.stream().allMatch(answer -> answer.example().text().startsWith(text))) {
             throw origin.fault(
                     "the chat template does not write the same before both answers: answers are compared only"
                             + " where all before them is the same");
         }
-        return from;
+        int[] first = answers.get(0).tokens().ids();
+        int common = losses.stream().mapToInt(loss -> loss[0]).min().orElseThrow();
+        for (Written answer : answers) {
+            int other = Arrays.mismatch(first, 0, common, answer.tokens().ids(), 0, common);
+            common = other < 0 ? common : other;
+        }
+        return common;
     }
 
     private Written written(ChatExamples.Example example) {
@@ -184,7 +196,7 @@ final class ChatEncoder {
             }
             int[] some = Arrays.copyOfRange(loss, first, next);
             int[] upTo = upToEnd(ids, some);
-            made.add(end(upTo, some, dropped(upTo, some, 0), covered));
+            made.add(end(upTo, some, dropped(upTo, some), covered));
             first = next;
         }
         Made one = made.get(0);
@@ -209,21 +221,17 @@ final class ChatEncoder {
         return Math.min(ids.length - loss[0], Math.max(1, maxLength - head(ids, loss) - 1));
     }
 
-    /**
-     * How many tokens of the prompt what ends with an answer has no room for.
-     *
-     * @param least so many are dropped in any case, as long as one of the prompt stays
-     */
-    private int dropped(int[] ids, int[] loss, int least) {
+    /** How many tokens of the prompt there is no room for before an answer that ends the ids. */
+    private int dropped(int[] ids, int[] loss) {
         int prompt = loss[0] - head(ids, loss);
         int room = Math.max(0, maxLength - head(ids, loss) - keptAnswer(ids, loss));
-        return Math.max(Math.max(0, prompt - room), Math.min(least, prompt - 1));
+        return Math.max(0, prompt - room);
     }
 
     /**
      * What ends with an answer loses tokens of the prompt, from its beginning; only then the end of the answer.
      *
-     * @param dropped tokens of the prompt
+     * @param dropped how many of the prompt: {@link #dropped}, or more
      * @param covered takes the places of those that are left
      */
     private Made end(int[] ids, int[] loss, int dropped, BitSet covered) {

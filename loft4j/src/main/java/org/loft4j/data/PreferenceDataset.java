@@ -99,17 +99,31 @@ public final class PreferenceDataset implements Examples {
     }
 
     /**
-     * The same pairs with what the model held of them before it was trained. A {@code TrainingRun} takes its own, whatever is there.
+     * The same pairs with what the model held of them before it was trained. A {@code TrainingRun} that begins takes what it finds
+     * here, and looks for itself where there is nothing.
      *
      * @param logProbabilities of each answer, in the order of {@link #answers}
-     * @throws ConfigException if there are more or fewer
+     * @throws ConfigException if there are more or fewer, or one is not finite
      */
     public PreferenceDataset withReference(double[] logProbabilities) {
         if (logProbabilities.length != answers.size()) {
             throw new ConfigException(
                     answers.size() + " answers need as many log-probabilities, got " + logProbabilities.length);
         }
+        long lost = Arrays.stream(logProbabilities)
+                .filter(value -> !Double.isFinite(value))
+                .count();
+        if (lost > 0) {
+            throw new ConfigException("of " + lost + " of " + answers.size()
+                    + " answers the model gives no finite log-probability before it is trained: there is nothing to prefer to;"
+                    + " another --dtype than float16, or other files of the model, may be what it takes");
+        }
         return new PreferenceDataset(answers, logProbabilities.clone());
+    }
+
+    /** What {@link #withReference} was given; null before. */
+    public double @Nullable [] reference() {
+        return reference == null ? null : reference.clone();
     }
 
     @Override

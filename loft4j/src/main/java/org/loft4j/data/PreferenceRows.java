@@ -122,6 +122,10 @@ final class PreferenceRows {
     private static List<Message> whole(@Nullable Row asked, String key, JsonNode object, Origin origin)
             throws DataException {
         JsonNode value = object.path(key);
+        if (!value.isTextual() && !value.isContainerNode()) {
+            throw origin.fault("\"" + key
+                    + "\" must be an answer, which is a text, a message or a list of messages, found " + value);
+        }
         if (asked == null) {
             return ChatRows.told(object, ChatRows.turns(value, key, origin), origin);
         }

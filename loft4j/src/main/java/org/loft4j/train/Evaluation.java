@@ -42,8 +42,8 @@ public record Evaluation(
     /** The names of the values by which an evaluation of preferences can be chosen. */
     public static final List<String> OF_PREFERENCES = List.of("loss", "accuracy", "margin");
 
-    /** The names of all values that an evaluation of a model by such rows has. */
-    static List<String> metrics(Model model, @Nullable TrainingSet rows) {
+    /** The names of the values of an evaluation of a model by such rows, by which it can be chosen. */
+    public static List<String> metrics(Model model, @Nullable TrainingSet rows) {
         return rows instanceof PreferenceDataset ? OF_PREFERENCES : metrics(model);
     }
 
@@ -77,14 +77,10 @@ public record Evaluation(
      *
      * @param field the setting
      * @param metric its value
+     * @param ofTask {@link #metrics(Model, TrainingSet)}
      * @param own names of values that the data's own metrics give
      */
-    public static @Nullable String problem(String field, String metric, Model model, Collection<String> own) {
-        return problem(field, metric, model, metrics(model), own);
-    }
-
-    /** @param ofTask {@link #metrics(Model, TrainingSet)} */
-    static @Nullable String problem(
+    public static @Nullable String problem(
             String field, String metric, Model model, List<String> ofTask, Collection<String> own) {
         List<String> known = new ArrayList<>(ofTask);
         known.addAll(own);

@@ -1,12 +1,14 @@
 package org.loft4j.train;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -25,6 +27,11 @@ final class PreferenceReference {
 
     private static final String TRAIN = "train";
     private static final String EVAL = "eval";
+    private static final String CHECKSUM = "checksum";
+
+    private static final String NEEDED =
+            "which holds how probable the answers were to the model before training: a run on preferences cannot go on without"
+                    + " it; begin it anew (--overwrite, or another output directory)";
 
     private PreferenceReference() {}
 
@@ -34,7 +41,7 @@ final class PreferenceReference {
     }
 
     /**
-     * The data with the reference of the model as it is now, which is written down.
+     * The data with the reference of the model as it is now, or that which they bring; it is written down.
      *
      * @return null if that was given up
      * @throws ConfigException if a log-probability is not finite
@@ -44,36 +51,42 @@ final class PreferenceReference {
             throws IOException {
         Map<String, double[]> reference = new LinkedHashMap<>();
         int answers = preferences(data).values().stream()
+                .filter(some -> some.reference() == null)
                 .mapToInt(some -> some.answers().size())
                 .sum();
         int before = 0;
         for (Map.Entry<String, PreferenceDataset> some : preferences(data).entrySet()) {
+            double[] given = some.getValue().reference();
             int known = before;
-            double[] all = evaluator.logProbabilities(
-                    some.getValue().answers(), givenUp, (done, ofThese) -> progress.judged(known + done, answers));
-            if (all == null) {
+            double[] all = given != null
+                    ? given
+                    : evaluator.logProbabilities(
+                            some.getValue().answers(),
+                            givenUp,
+                            (done, ofThese) -> progress.judged(known + done, answers));
+            // a stop among the last of them comes before the first step too
+            if (all == null || givenUp.getAsBoolean()) {
                 return null;
             }
-            before += all.length;
-            requireFinite(some.getKey(), all);
+            before += given == null ? all.length : 0;
             reference.put(some.getKey(), all);
         }
-        Json.write(directory.resolve(FILE), reference);
-        return with(data, reference);
+        TrainData ready = with(data, reference);
+        Map<String, Object> saved = new LinkedHashMap<>(reference);
+        saved.put(CHECKSUM, checksum(reference));
+        Json.write(directory.resolve(FILE), saved);
+        return ready;
     }
 
     /**
      * The data with what {@link #take} wrote when the run began.
      *
-     * @throws CheckpointException if it cannot be read, or is of other data
+     * @throws CheckpointException if it cannot be read, is damaged, or of other data
      */
     static TrainData read(TrainData data, Path directory) throws IOException {
         Path file = directory.resolve(FILE);
         if (!Files.exists(file)) {
-            throw new CheckpointException(
-                    file,
-                    "is missing, which holds how probable the answers were to the model before training: a run on preferences"
-                            + " cannot go on without it; begin it anew (--overwrite, or another output directory)");
+            throw new CheckpointException(file, "is missing, " + NEEDED);
         }
         JsonObject saved = Json.read(file);
         Map<String, double[]> reference = new LinkedHashMap<>();
@@ -88,7 +101,23 @@ final class PreferenceReference {
             }
             reference.put(some.getKey(), all);
         }
+        String checksum = checksum(reference);
+        // runs of earlier versions have written none
+        if (!saved.stringOr(CHECKSUM, checksum).equals(checksum)) {
+            throw new CheckpointException(file, "is damaged: its numbers are others than were written, " + NEEDED);
+        }
         return with(data, reference);
+    }
+
+    private static String checksum(Map<String, double[]> reference) {
+        CRC32C crc = new CRC32C();
+        reference.forEach((kind, all) -> {
+            ByteBuffer bytes = ByteBuffer.allocate(Double.BYTES * all.length);
+            bytes.asDoubleBuffer().put(all);
+            crc.update(kind.getBytes(StandardCharsets.UTF_8));
+            crc.update(bytes.array());
+        });
+        return "crc32c " + Long.toHexString(crc.getValue());
     }
 
     private static Map<String, PreferenceDataset> preferences(TrainData data) {
@@ -114,16 +143,5 @@ final class PreferenceReference {
                 data.padId(),
                 data.maxLength(),
                 data.metrics());
-    }
-
-    private static void requireFinite(String kind, double[] logProbabilities) {
-        long lost = Arrays.stream(logProbabilities)
-                .filter(value -> !Double.isFinite(value))
-                .count();
-        if (lost > 0) {
-            throw new ConfigException("of " + lost + " answers of the " + kind
-                    + " data the model gives no finite log-probability before it is trained: there is nothing to prefer to;"
-                    + " another --dtype than float16, or other files of the model, may be what it takes");
-        }
     }
 }

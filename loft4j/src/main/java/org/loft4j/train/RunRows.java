@@ -13,7 +13,7 @@ final class RunRows implements AutoCloseable {
     private final TrainConfig config;
     private final RunPlan plan;
     private TrainData data;
-    private @Nullable StepBatches batches;
+    private volatile @Nullable StepBatches batches;
 
     RunRows(TrainData data, TrainConfig config, RunPlan plan) {
         this.config = config;
@@ -36,7 +36,7 @@ final class RunRows implements AutoCloseable {
         return data;
     }
 
-    /** Whether batches can be taken. */
+    /** Whether batches can be taken. May be asked from any thread. */
     boolean areReady() {
         return batches != null;
     }
@@ -63,8 +63,9 @@ final class RunRows implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        if (batches != null) {
-            batches.close();
+        StepBatches open = batches;
+        if (open != null) {
+            open.close();
         }
     }
 }

@@ -216,6 +216,14 @@ public final class TrainingRun implements AutoCloseable {
     }
 
     /**
+     * Whether it is still to be found out what the model holds of preferences before the first step: a stop now comes before that
+     * step, and leaves nothing to go on from. May be called from any thread.
+     */
+    public boolean awaitsReference() {
+        return !rows.areReady() && state.step() == 0;
+    }
+
+    /**
      * Lets the step in progress finish, saves, and ends the run. An evaluation is given up, and made when the run goes on. May be
      * called from any thread.
      */

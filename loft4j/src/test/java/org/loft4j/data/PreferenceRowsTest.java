@@ -203,8 +203,11 @@ class PreferenceRowsTest {
                 fault("{'prompt': 'p', 'chosen': [" + asks + ", " + good + "], 'rejected': [" + asks + ", " + bad
                         + "]}"));
         assertEquals(
-                "'chosen' must be a list of messages such as {'role': 'user', 'content': '…'}",
+                "'chosen' must be an answer, which is a text, a message or a list of messages, found 1",
                 fault("{'prompt': 'p', 'chosen': 1, 'rejected': " + bad + "}"));
+        assertEquals(
+                "'rejected' must be an answer, which is a text, a message or a list of messages, found null",
+                fault("{'prompt': 'q', 'chosen': 'good', 'rejected': null}"));
         assertEquals(
                 "'rejected'[1] has no 'content'",
                 fault("{'chosen': [" + asks + ", " + good + "], 'rejected': [" + asks + ", {'role': 'assistant'}]}"));

@@ -222,6 +222,37 @@ class PreferenceTokensTest {
     }
 
     @Test
+    void aTokenOfPromptAndAnswerIsOfBothAnswers() throws IOException {
+        Path folder = Files.createDirectory(directory.resolve("stories"));
+        Path model = Path.of("src/test/resources/fixtures/stories260K");
+        for (String name : List.of("tokenizer.json", "tokenizer_config.json")) {
+            Files.copy(model.resolve(name), folder.resolve(name));
+        }
+        Files.writeString(
+                folder.resolve("chat_template.jinja"),
+                "{{ bos_token }}{% for m in messages %}{{ m.role[0] }}: {{ m.content }}{% if m.role == 'assistant' %}{{ eos_token"
+                        + " }}{% else %} -{% endif %}{% endfor %}{% if add_generation_prompt %}a: {% endif %}");
+        try (Tokenizer stories = Tokenizer.open(folder)) {
+            ChatFormat format = new ChatFormat(ChatTemplate.open(folder), LossOn.ASSISTANT, false, Map.of());
+            // " g" is one token, and " " before nothing is one too
+            Row row = turns(List.of(Message.of("user", "q")), "good", "");
+            Dataset answers =
+                    PreferenceDataset.of(List.of(row), stories, 100, format).answers();
+            List<Integer> from = new ArrayList<>();
+            for (int i = 0; i < 2; i++) {
+                long[] labels = answers.get(i).labels();
+                from.add((int) Arrays.stream(labels)
+                        .takeWhile(label -> label == Encoded.NO_LOSS)
+                        .count());
+            }
+            assertEquals(from.get(0), from.get(1));
+            assertArrayEquals(
+                    Arrays.copyOf(answers.get(0).ids(), from.get(0)),
+                    Arrays.copyOf(answers.get(1).ids(), from.get(0)));
+        }
+    }
+
+    @Test
     void aTemplateThatWritesTwoPromptsIsRefused() throws IOException {
         ChatFormat looksAhead = format(
                 "{% for m in messages %}{% if m.role == 'assistant' %}{{ '!' if m.content == 'bad' else 'a:' }}{{ m.content }}{{"

@@ -225,7 +225,8 @@ class MultiLabelTest {
                     fault(() -> new PackedDataset(several, 24)));
             assertEquals(
                     "metric_for_best_model must be one of loss, accuracy, micro_f1, macro_f1, micro_roc_auc, macro_roc_auc for this task, got matthews",
-                    Evaluation.problem("metric_for_best_model", "matthews", labels, List.of()));
+                    Evaluation.problem(
+                            "metric_for_best_model", "matthews", labels, Evaluation.metrics(labels), List.of()));
             // examples of a program's own come as batches alone: no loss is taken that is not the model's
             int[] first = {0, 1};
             String mixed = fault(() -> BatchTensors.of(several.batch(first, 0), classifier));

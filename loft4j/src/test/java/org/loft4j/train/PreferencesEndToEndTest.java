@@ -1,5 +1,6 @@
 package org.loft4j.train;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -10,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -135,6 +137,13 @@ class PreferencesEndToEndTest {
                 .getMessage()
                 .contains("has 1 log-probabilities for the 100 answers of the train data"));
 
+        Files.writeString(reference, text);
+        double first = Json.read(reference).requireDoubles("train")[0];
+        Files.writeString(reference, text.replaceFirst(String.valueOf(first), String.valueOf(first - 1)));
+        assertTrue(assertThrows(CheckpointException.class, () -> train(Method.LOFT, directory, OnExisting.RESUME))
+                .getMessage()
+                .contains("reference.json: is damaged: its numbers are others than were written"));
+
         Files.delete(reference);
         assertTrue(assertThrows(CheckpointException.class, () -> train(Method.LOFT, directory, OnExisting.RESUME))
                 .getMessage()
@@ -175,8 +184,10 @@ class PreferencesEndToEndTest {
                 public void onReferenceProgress(int done, int all) {
                     // those to learn from and those held out are counted as one
                     assertEquals(124, all);
+                    assertTrue(run.awaitsReference());
                     seen.add(done);
-                    if (done == 100) {
+                    // the last of them, whose end is that of the reference
+                    if (done == 120) {
                         run.requestStop();
                     }
                 }
@@ -188,11 +199,46 @@ class PreferencesEndToEndTest {
             });
             assertEquals(0, run.run().step());
         }
-        assertEquals(List.of(0, 20, 40, 60, 80, 100), seen);
+        assertEquals(List.of(0, 20, 40, 60, 80, 100, 120), seen);
         assertFalse(Files.exists(directory.resolve(PreferenceReference.FILE)));
         assertEquals(
                 TrainResult.Outcome.FINISHED,
                 train(Method.LOFT, directory, OnExisting.RESUME).outcome());
+    }
+
+    @Test
+    void aRunTakesTheReferenceThatItsRowsBring() throws IOException {
+        PreferenceDataset pairs = upwards(50, 1);
+        double[] given = new double[100];
+        Arrays.setAll(given, i -> -i);
+        TrainData known = new TrainData(pairs.withReference(given), upwards(12, 2), 0, 16);
+        List<Integer> looked = new ArrayList<>();
+        try (Model model = TinyRun.model();
+                TrainingRun run = TrainingRun.open(
+                        model, known, config(Method.LORA).build(), TinyRun.lora(), directory, OnExisting.REFUSE)) {
+            run.addListener(new TrainListener() {
+                @Override
+                public void onReferenceProgress(int done, int all) {
+                    looked.add(all);
+                }
+
+                @Override
+                public void onStep(StepEvent event) {
+                    assertFalse(run.awaitsReference());
+                    run.requestStop();
+                }
+            });
+            assertEquals(1, run.run().step());
+        }
+        // at the held-out rows alone
+        assertEquals(List.of(24), looked.stream().distinct().toList());
+        assertArrayEquals(
+                given, Json.read(directory.resolve(PreferenceReference.FILE)).requireDoubles("train"));
+        ConfigException refused = assertThrows(ConfigException.class, () -> {
+            given[3] = Double.NEGATIVE_INFINITY;
+            pairs.withReference(given);
+        });
+        assertTrue(refused.getMessage().startsWith("of 1 of 100 answers the model gives no finite log-probability"));
     }
 
     @Test

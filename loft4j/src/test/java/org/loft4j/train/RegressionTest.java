@@ -177,7 +177,8 @@ class RegressionTest {
             assertEquals(
                     "packing is for language models, but the data is for a regression",
                     fault(() -> new PackedDataset(numbers, 24)));
-            String metric = Evaluation.problem("metric_for_best_model", "accuracy", regression, List.of());
+            String metric = Evaluation.problem(
+                    "metric_for_best_model", "accuracy", regression, Evaluation.metrics(regression), List.of());
             assertEquals(
                     "metric_for_best_model must be one of loss, pearson, spearmanr, mse for this task, got accuracy",
                     metric);

@@ -15,11 +15,13 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.data.ChatFormat;
+import org.loft4j.data.PreferenceDataset;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Evaluator;
 import org.loft4j.train.RunLock;
+import org.loft4j.train.TrainConfig;
 
 /**
  * Methods × ranks × learning rates × seeds on one model and one data set. Each run leaves one file in a directory of its own; a
@@ -98,6 +100,7 @@ public final class Comparison {
         try (SharedModel shared = new SharedModel(directory, options)) {
             Model model = shared.with(settings.seeds().get(0));
             requireMetric(model);
+            requirePreferences();
             Evaluator.requireFits(model, data.test(), "test");
             TrialSettings described = new TrialSettings(model, data);
             requireAgreement(described);
@@ -121,8 +124,19 @@ public final class Comparison {
         return format == null ? null : format.moment();
     }
 
+    /** What a run would be refused for once it begins. */
+    private void requirePreferences() {
+        for (TrainConfig config : settings.commonConfigs()) {
+            String problem = data.test() instanceof PreferenceDataset ? config.problemOfPreferences() : null;
+            if (problem != null) {
+                throw new ConfigException(problem);
+            }
+        }
+    }
+
     private void requireMetric(Model model) throws IOException {
-        String problem = Evaluation.problem("metric", settings.metric(), model, Set.of());
+        List<String> ofTask = Evaluation.metrics(model, data.test());
+        String problem = Evaluation.problem("metric", settings.metric(), model, ofTask, Set.of());
         if (problem != null) {
             throw new ConfigException(problem);
         }

@@ -1,14 +1,22 @@
 package org.loft4j.cli.compare;
 
+import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Examples;
+import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Repetitions;
 import org.loft4j.data.Row;
+import org.loft4j.data.TrainingSet;
+import org.loft4j.train.Evaluator;
 import org.loft4j.train.TrainData;
 
 /**
@@ -53,6 +61,54 @@ public record ComparisonData(TrainData training, Examples test, Map<String, Stri
             count(found, SameRows.VALIDATION_IN_TRAINING, validation, train);
         }
         return new ComparisonData(training, this.test, found);
+    }
+
+    /** Whether there are preferences of which it is not known what the model held before any run. */
+    boolean lacksReference() {
+        return parts().anyMatch(part -> unknown(part) > 0);
+    }
+
+    /**
+     * The same data with what a model that is as before any run holds of preferences, which then is the same for all of them. What
+     * is known, and other data, stay as they are.
+     *
+     * @param givenUp asked before each batch
+     * @return null if it was given up
+     */
+    @Nullable
+    ComparisonData withReference(Evaluator evaluator, BooleanSupplier givenUp, Evaluator.Progress progress)
+            throws IOException {
+        int all = parts().mapToInt(ComparisonData::unknown).sum();
+        List<Examples> known = new ArrayList<>();
+        int before = 0;
+        for (Examples part : List.of((Examples) training.train(), validation(), test)) {
+            int done = before;
+            if (unknown(part) == 0 || !(part instanceof PreferenceDataset pairs)) {
+                known.add(part);
+                continue;
+            }
+            double[] reference = evaluator.logProbabilities(
+                    pairs.answers(), givenUp, (some, ofThese) -> progress.judged(done + some, all));
+            if (reference == null) {
+                return null;
+            }
+            before += reference.length;
+            known.add(pairs.withReference(reference));
+        }
+        TrainData learnt =
+                new TrainData(known.get(0), known.get(1), training.padId(), training.maxLength(), training.metrics());
+        return new ComparisonData(learnt, known.get(2), shared);
+    }
+
+    private Stream<TrainingSet> parts() {
+        return Stream.of(training.train(), validation(), test);
+    }
+
+    /** How many answers there are of which it is not known how probable they were. */
+    private static int unknown(TrainingSet part) {
+        return part instanceof PreferenceDataset pairs && pairs.reference() == null
+                ? pairs.answers().size()
+                : 0;
     }
 
     private static void count(Map<String, String> found, String name, List<Row> rows, List<Row> others) {

@@ -138,6 +138,13 @@ public record ComparisonSettings(
         return same;
     }
 
+    /** What the runs of each contender have in common with those of the others. */
+    public List<TrainConfig> commonConfigs() {
+        return contenders.stream()
+                .map(contender -> training.apply(contender.method()).build())
+                .toList();
+    }
+
     /** The rows of the table. */
     List<Trial.Entry> entries() {
         List<Trial.Entry> entries = new ArrayList<>();

@@ -22,6 +22,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.tensor.NativeHeap;
 import org.loft4j.train.ConfusionMatrix;
 import org.loft4j.train.Evaluation;
+import org.loft4j.train.Evaluator;
 import org.loft4j.train.OnExisting;
 import org.loft4j.train.StepEvent;
 import org.loft4j.train.TrainConfig;
@@ -40,7 +41,7 @@ final class TrialRunner {
     }
 
     private final ComparisonSettings settings;
-    private final ComparisonData data;
+    private ComparisonData data;
     private final SharedModel shared;
     private final ComparisonListener watching;
     private final AtomicBoolean stopped;
@@ -81,6 +82,9 @@ final class TrialRunner {
         // what the trial before has left must not count as this one's memory
         System.gc();
         NativeHeap.trim();
+        if (data.lacksReference() && !findReference(trial, listener)) {
+            return null;
+        }
         long start = System.nanoTime();
         Path training = directory.resolve(TRAINING);
         TrialResult result;
@@ -113,6 +117,17 @@ final class TrialRunner {
             tidy(training);
         }
         return result;
+    }
+
+    /** Finds out, before the first trial, what the model holds of preferences; false where a stop came first. */
+    private boolean findReference(Trial trial, @Nullable TrainListener listener) throws IOException {
+        TrainConfig config = settings.config(trial);
+        Evaluator evaluator = new Evaluator(
+                shared.with(trial.seed()), data.training().padId(), config.evalBatchSize(), config.dpoBeta());
+        ComparisonData ready = data.withReference(
+                evaluator, stopped::get, listener == null ? (done, all) -> {} : listener::onReferenceProgress);
+        data = ready == null ? data : ready;
+        return ready != null;
     }
 
     /** Weights that have gone bad end a run: in the trainer, or in a decomposition of libtorch's. Anything else is a fault. */
