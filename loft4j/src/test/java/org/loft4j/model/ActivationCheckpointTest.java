@@ -116,7 +116,17 @@ class ActivationCheckpointTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"gemma2_cap", "granite", "olmo2", "llama_gqa", "gpt2", "bert_cls", "deberta_v3_tok", "modernbert_cls", "vit_cls"})
+            strings = {
+                "gemma2_cap",
+                "granite",
+                "olmo2",
+                "llama_gqa",
+                "gpt2",
+                "bert_cls",
+                "deberta_v3_tok",
+                "modernbert_cls",
+                "vit_cls"
+            })
     void adaptersOfAFrozenModelToo(String name) throws Exception {
         adapters(name, LoadIn.FULL, false);
         adapters(name, LoadIn.FULL, true);
