@@ -65,7 +65,8 @@ public final class RopeKeys {
             throw config.fault(
                     NEWER,
                     "must have an object for each kind of layers, full_attention and sliding_attention, found "
-                            + newer.keys());
+                            + newer.keys()
+                            + ": put into each what its layers were trained with");
         }
         return newer.findObject(kind);
     }

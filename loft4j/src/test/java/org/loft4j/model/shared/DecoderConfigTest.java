@@ -193,6 +193,8 @@ class DecoderConfigTest {
         assertTrue(
                 fault.getMessage().contains("\"rope_parameters\" must have an object for each kind of layers"),
                 fault.getMessage());
+        assertTrue(
+                fault.getMessage().contains(": put into each what its layers were trained with"), fault.getMessage());
         fault = assertThrows(CheckpointException.class, () -> olmo3(""));
         assertTrue(fault.getMessage().contains("\"rope_theta\" must be stated"), fault.getMessage());
     }
