@@ -27,6 +27,7 @@ import org.loft4j.Logged;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.PeftFiles;
+import org.loft4j.adapter.PeftMetadata;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.io.Json;
 import org.loft4j.io.ParameterReader;
@@ -144,6 +145,32 @@ class ModernBertTest {
             assertTrue(names.contains("base_model.model.model.layers.0.attn.Wqkv.lora_A.weight"), names.toString());
             assertTrue(names.contains("base_model.model.head.norm.weight"), names.toString());
             assertTrue(names.contains("base_model.model.classifier.bias"), names.toString());
+        }
+    }
+
+    /** PEFT by itself saves no head but the classifier, beside a name that other families have; the base's is used. */
+    @Test
+    void anAdapterWithoutTheHeadIsReadWhereTheBaseHasOne() throws IOException {
+        Path adapted = folder.resolve("adapter");
+        try (NativeScope scope = new NativeScope();
+                Model model = Models.open(CLS, OPTIONS)) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            try (LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.of(2, 4, TargetModules.allLinear()), 1)) {
+                PeftFiles.save(adapted, adapter, model, new PeftMetadata("org/base", null));
+                PeftFiles.tensors(adapter, model).forEach((name, tensor) -> tensors.put(name, tensor.clone()));
+            }
+            tensors.keySet().removeIf(name -> name.contains(".head."));
+            SafetensorsWriter.write(adapted.resolve(PeftFiles.WEIGHTS), tensors, Map.of());
+            ObjectNode config = Json.read(adapted.resolve(PeftFiles.CONFIG)).toTree();
+            config.putArray("modules_to_save").add("classifier").add("score");
+            Json.write(adapted.resolve(PeftFiles.CONFIG), config);
+            double[] expected = Tensors.toDoubles(model.logits(input()));
+            try (LoraAdapter adapter = PeftFiles.load(adapted, model)) {
+                assertEquals(
+                        Set.of("classifier.weight", "classifier.bias"),
+                        adapter.savedModules().keySet());
+                assertArrayEquals(expected, Tensors.toDoubles(model.logits(input())));
+            }
         }
     }
 
