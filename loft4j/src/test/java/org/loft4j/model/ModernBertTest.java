@@ -38,6 +38,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -172,6 +173,17 @@ class ModernBertTest {
                 assertArrayEquals(expected, Tensors.toDoubles(model.logits(input())));
             }
         }
+    }
+
+    /** The rotations are no weights, and go with the model as well. */
+    @Test
+    void aModelThatIsClosedLeavesNoNativeObjectBehind() throws IOException {
+        logits(CLS);
+        long baseline = LiveObjects.settled();
+        for (int i = 0; i < 5; i++) {
+            logits(CLS);
+        }
+        assertEquals(baseline, NativeScope.liveObjects());
     }
 
     /** A window of which the whole text is a part hides nothing; one of a token alone leaves but that. */
