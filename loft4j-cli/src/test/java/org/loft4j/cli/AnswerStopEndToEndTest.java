@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
@@ -24,6 +25,7 @@ class AnswerStopEndToEndTest {
     /** Each turn is answered by the whole conversation so far, which the model goes on with. */
     @Test
     void theFirstOneEndsTheAnswerAndTheConversationGoesOn() throws Exception {
+        assumeFalse(IgnoredSignals.interrupt(), "Ctrl-C is ignored here");
         Path model = Fixtures.copy("stories260K", folder.resolve("stories"));
         Files.writeString(
                 model.resolve("chat_template.jinja"),

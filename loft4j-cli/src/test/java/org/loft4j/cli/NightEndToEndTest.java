@@ -90,7 +90,7 @@ class NightEndToEndTest {
     @Test
     @DisabledOnOs(value = OS.WINDOWS, disabledReason = "it has no such signal")
     void aTerminalThatEndsFinishesTheStepAndSaves() throws Exception {
-        assumeFalse(isHangUpIgnored(), "what starts these tests ignores the signal, and so do their processes (nohup)");
+        assumeFalse(IgnoredSignals.hangUp(), "what starts these tests ignores the signal, and so do their processes (nohup)");
         Process process = start("--max-steps", "100000", "--save-steps", "5");
         awaitFile(run.resolve("checkpoint-5"), process);
         hangUp(process);
@@ -114,16 +114,6 @@ class NightEndToEndTest {
         awaitFile(run.resolve("checkpoint-5"), process);
         hangUp(process);
         endOf(process, 0);
-    }
-
-    /** By the first bit of the signals that Linux says are ignored. */
-    private static boolean isHangUpIgnored() throws IOException {
-        Path status = Path.of("/proc/self/status");
-        return Files.exists(status)
-                && Files.readAllLines(status).stream()
-                        .filter(line -> line.startsWith("SigIgn:"))
-                        .anyMatch(line ->
-                                (Long.parseUnsignedLong(line.substring(7).strip(), 16) & 1) != 0);
     }
 
     private static void hangUp(Process process) throws Exception {

@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -162,6 +163,7 @@ class TrainingEndToEndTest {
 
     @Test
     void ctrlCSavesAndTheRunCanGoOn() throws Exception {
+        assumeFalse(IgnoredSignals.interrupt(), "Ctrl-C is ignored here");
         Path metrics = run.resolve("metrics.jsonl");
         Thread presser = new Thread(() -> {
             try {
