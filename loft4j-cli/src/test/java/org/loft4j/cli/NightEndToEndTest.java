@@ -90,7 +90,9 @@ class NightEndToEndTest {
     @Test
     @DisabledOnOs(value = OS.WINDOWS, disabledReason = "it has no such signal")
     void aTerminalThatEndsFinishesTheStepAndSaves() throws Exception {
-        assumeFalse(IgnoredSignals.hangUp(), "what starts these tests ignores the signal, and so do their processes (nohup)");
+        assumeFalse(
+                IgnoredSignals.hangUp(),
+                "what starts these tests ignores the signal, and so do their processes (nohup)");
         Process process = start("--max-steps", "100000", "--save-steps", "5");
         awaitFile(run.resolve("checkpoint-5"), process);
         hangUp(process);
