@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
 /**
@@ -203,19 +204,19 @@ public final class Padding {
      * @param reach how many tokens to each side are near
      */
     Tensor nearBias(long query, long queries, long key, long keys, long reach, Dtype dtype) {
-        Tensor columnsOfKeys = torch.arange(new Scalar(key), new Scalar(key + keys), indexOptions);
-        Tensor far = torch.arange(new Scalar(query), new Scalar(query + queries), indexOptions)
-                .unsqueeze(1)
-                .sub(columnsOfKeys)
-                .abs()
-                .gt(new Scalar(reach))
-                .view(1, 1, queries, keys);
-        return bias(
-                mask == null
-                        ? far
-                        : far.logical_or(
-                                mask.narrow(1, key, keys).eq(new Scalar(0)).view(rows, 1, 1, keys)),
-                dtype);
+        try (NativeScope scope = new NativeScope()) {
+            Tensor columnsOfKeys = torch.arange(new Scalar(key), new Scalar(key + keys), indexOptions);
+            Tensor far = torch.arange(new Scalar(query), new Scalar(query + queries), indexOptions)
+                    .unsqueeze(1)
+                    .sub(columnsOfKeys)
+                    .abs()
+                    .gt(new Scalar(reach))
+                    .view(1, 1, queries, keys);
+            Tensor hidden = mask == null
+                    ? far
+                    : far.logical_or(mask.narrow(1, key, keys).eq(new Scalar(0)).view(rows, 1, 1, keys));
+            return scope.toEnclosing(bias(hidden, dtype));
+        }
     }
 
     /**

@@ -2,6 +2,7 @@ package org.loft4j.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -11,7 +12,7 @@ import org.loft4j.tensor.Dtype;
 /**
  * What the tokens of a batch see in the layers of an encoder: all others, or near ones alone (Beltagy et al. 2020, arXiv:2004.05150,
  * section 3.1). The near ones are looked at some queries at a time, beside the keys that any of them sees, so that work and memory
- * grow with the length and not with its square. The tensors belong to the scope in which this was made.
+ * grow with the length and not with its square, in the backward pass too. The tensors belong to the scope in which this was made.
  */
 public final class Sight {
     /** Queries at a time, at least: fewer would look at more keys that are far from most of them. */
@@ -43,8 +44,12 @@ public final class Sight {
         if (columns - 1 <= reach) {
             return new Sight(padding.keyBias(scores), List.of());
         }
-        long most = Math.max(BLOCK, 2 * reach);
+        // with as much, no two parts share keys between which another lies
+        long most = Math.max(BLOCK, 4 * reach);
         long blocks = (columns + most - 1) / most;
+        if (blocks == 1) {
+            return new Sight(padding.nearBias(0, columns, 0, columns, reach, scores), List.of());
+        }
         List<Part> parts = new ArrayList<>();
         for (long block = 0; block < blocks; block++) {
             long query = columns * block / blocks;
@@ -73,19 +78,42 @@ public final class Sight {
     }
 
     private Tensor inParts(Tensor query, Tensor key, Tensor value, double dropout) {
+        long[] sizes = parts.stream().mapToLong(Part::queries).toArray();
+        TensorVector queries = query.split_with_sizes(sizes, 1);
+        List<Tensor> keys = windows(key);
+        List<Tensor> values = windows(value);
         TensorVector attended = new TensorVector(parts.size());
         for (int i = 0; i < parts.size(); i++) {
-            Part part = parts.get(i);
-            attended.put(
-                    i,
-                    Attention.attend(
-                            query.narrow(1, part.query(), part.queries()),
-                            key.narrow(1, part.key(), part.keys()),
-                            value.narrow(1, part.key(), part.keys()),
-                            part.bias(),
-                            false,
-                            dropout));
+            Tensor bias = parts.get(i).bias();
+            attended.put(i, Attention.attend(queries.get(i), keys.get(i), values.get(i), bias, false, dropout));
         }
         return torch.cat(attended, 1);
+    }
+
+    /**
+     * What each part sees of keys or values. They are cut twice, at every second part: of one that is cut out by itself the gradient
+     * is as large as all keys.
+     */
+    private List<Tensor> windows(Tensor keys) {
+        List<TensorVector> cut = List.of(cut(keys, 0), cut(keys, 1));
+        List<Tensor> windows = new ArrayList<>();
+        for (int i = 0; i < parts.size(); i++) {
+            windows.add(cut.get(i % 2).get(2 * (i / 2) + 1));
+        }
+        return windows;
+    }
+
+    /** The keys of every second part from the first on, what lies before each, and what is left. */
+    private TensorVector cut(Tensor keys, int first) {
+        LongStream.Builder sizes = LongStream.builder();
+        long end = 0;
+        for (int i = first; i < parts.size(); i += 2) {
+            Part part = parts.get(i);
+            sizes.accept(part.key() - end);
+            sizes.accept(part.keys());
+            end = part.key() + part.keys();
+        }
+        sizes.accept(keys.size(1) - end);
+        return keys.split_with_sizes(sizes.build().toArray(), 1);
     }
 }

@@ -6,7 +6,7 @@ import java.util.function.IntPredicate;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
 
-/** Which blocks of a decoder see a window only: {@code layer_types}, or the rule of the family where a file has no list. */
+/** Which blocks of a model see a window only: {@code layer_types}, or the rule of the family where a file has no list. */
 public final class LayerTypes {
     private static final String SLIDING = "sliding_attention";
     private static final String FULL = "full_attention";
