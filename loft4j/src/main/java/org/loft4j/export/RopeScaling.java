@@ -86,7 +86,8 @@ final class RopeScaling {
     /** llama.cpp rotates the layers with a window without scaling, by the base of the others. */
     private void requirePlainWindows() throws CheckpointException {
         JsonObject windowed = RopeKeys.ofSlidingAttention(json);
-        if (!RopeKeys.type(windowed).equals("default") || RopeKeys.theta(json, windowed, 0) != base()) {
+        if (!RopeKeys.type(windowed).equals("default")
+                || RopeKeys.statedTheta(json, windowed) != RopeKeys.statedTheta(json, rope)) {
             throw json.fault(
                     "rope_parameters",
                     "has another rotation for sliding_attention than the plain one by the rope_theta of full_attention"

@@ -86,6 +86,19 @@ public final class RopeKeys {
         return number(config, THETA, rope, THETA, absent);
     }
 
+    /**
+     * The base in OLMo 3, which must be stated; see {@link #theta}.
+     *
+     * @throws CheckpointException if it is not, too
+     */
+    public static double statedTheta(JsonObject config, @Nullable JsonObject rope) throws CheckpointException {
+        if (!config.has(THETA) && (rope == null || !rope.has(THETA))) {
+            throw config.fault(
+                    THETA, "must be stated: versions of Transformers assume 10000 or 500000 where it is missing");
+        }
+        return theta(config, rope, 0);
+    }
+
     /** The base for the layers with a window, in a family where they have one of their own; see {@link #theta}. */
     public static double slidingTheta(JsonObject config, @Nullable JsonObject rope, double absent)
             throws CheckpointException {

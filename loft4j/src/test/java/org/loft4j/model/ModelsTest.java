@@ -113,69 +113,6 @@ class ModelsTest {
         assertTrue(fault.getMessage().contains(key), fault.getMessage());
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"bert_cls", "llama_gqa"})
-    void aModelWithOneOutputGivesANumberAndIsABaseForAClassifier(String name) throws Exception {
-        Path reranker = copy(
-                Fixture.directory(name),
-                json -> {
-                    json.putObject("id2label").put("0", "score");
-                    json.putArray("architectures").add("XForSequenceClassification");
-                },
-                tensor -> tensor,
-                Dtype.F32);
-        assertTrue(Models.isRegression(reranker));
-        assertFalse(Models.isRegression(Fixture.directory(name)));
-        for (boolean read : new boolean[] {true, false}) {
-            try (Model model = read ? Models.open(reranker, CLASSIFIER) : Models.initialise(reranker, CLASSIFIER)) {
-                assertEquals(1, model.head().outFeatures());
-                assertEquals(List.of("score"), model.description().labels());
-                assertTrue(model.isRegression());
-            }
-        }
-        try (Model model = Models.open(reranker, CLASSIFIER.withLabels(List.of("no", "yes")))) {
-            assertEquals(2, model.head().outFeatures());
-            assertFalse(model.isRegression());
-        }
-        Path other = copy(
-                reranker, json -> json.put("problem_type", "multi_label_classification"), tensor -> tensor, Dtype.F32);
-        assertFalse(Models.isRegression(other), "the file says what it is for");
-        ConfigException fault = assertThrows(ConfigException.class, () -> Models.open(other, CLASSIFIER));
-        assertTrue(fault.getMessage().startsWith("problem_type must be regression, got"), fault::getMessage);
-        assertEquals(64, Models.hiddenSize(reranker));
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"bert_cls", "llama_gqa"})
-    void aModelOfSeveralLabelsATextIsOpenedAsSuchAndIsABaseForOthersAndForOtherTasks(String name) throws Exception {
-        Path several = copy(
-                Fixture.directory(name),
-                json -> {
-                    json.put("problem_type", "multi_label_classification");
-                    json.putArray("architectures").add("XForSequenceClassification");
-                },
-                tensor -> tensor,
-                Dtype.F32);
-        assertTrue(Models.isMultiLabel(several));
-        assertFalse(Models.isMultiLabel(Fixture.directory(name)));
-        for (boolean read : new boolean[] {true, false}) {
-            try (Model model = read ? Models.open(several, CLASSIFIER) : Models.initialise(several, CLASSIFIER)) {
-                assertTrue(model.isMultiLabel());
-                assertFalse(model.isRegression());
-            }
-        }
-        try (Model own = Models.open(several, CLASSIFIER.withLabels(List.of("no", "yes")));
-                Model words = Models.open(several, ModelOptions.of(Task.TOKEN_CLASSIFICATION))) {
-            assertEquals(2, own.head().outFeatures());
-            assertFalse(own.isMultiLabel() || words.isMultiLabel());
-            assertEquals(Task.TOKEN_CLASSIFICATION, words.task());
-        }
-        if (name.equals("llama_gqa")) {
-            Models.open(several, LANGUAGE_MODEL).close();
-        }
-        assertEquals(64, Models.hiddenSize(several));
-    }
-
     static Stream<String> decoders() {
         return Stream.of(
                 "gemma2_cap",
@@ -342,18 +279,6 @@ class ModelsTest {
         }
     }
 
-    @Test
-    void poolingComesFromTheOptionsElseTheFileElseTheWeights() throws Exception {
-        Path mean = copy(BERT, json -> json.put("classifier_pooling", "mean"), name -> name, Dtype.F32);
-        try (Model byFile = Models.open(mean, CLASSIFIER);
-                Model byOption = Models.open(mean, CLASSIFIER.withPooling(Pooling.CLS));
-                Model byWeights = Models.open(BERT, CLASSIFIER)) {
-            assertEquals(Pooling.MEAN, byFile.description().pooling());
-            assertEquals(Pooling.CLS, byOption.description().pooling());
-            assertEquals(Pooling.POOLER, byWeights.description().pooling());
-        }
-    }
-
     /** 3.3 is 3.296875 in bfloat16; Gemma's scale is rounded so, Granite's is not. */
     @Test
     void granitesEmbeddingsAreScaledByTheNumberItself() throws Exception {
@@ -371,8 +296,13 @@ class ModelsTest {
         }
     }
 
-    /** A copy with another configuration, other names (null leaves a tensor out) and another dtype. */
     private Path copy(Path from, Consumer<ObjectNode> change, UnaryOperator<String> rename, Dtype dtype)
+            throws IOException {
+        return copy(folder, from, change, rename, dtype);
+    }
+
+    /** A copy in a folder, with another configuration, other names (null leaves a tensor out) and another dtype. */
+    static Path copy(Path folder, Path from, Consumer<ObjectNode> change, UnaryOperator<String> rename, Dtype dtype)
             throws IOException {
         Path to = Files.createTempDirectory(folder, "model");
         ObjectNode json = Json.read(from.resolve("config.json")).toTree();

@@ -62,12 +62,8 @@ public record Olmo2Config(
 
     private static Rope rope(JsonObject json, @Nullable JsonObject scaling, DecoderConfig sizes)
             throws CheckpointException {
-        if (!json.has("rope_theta") && (scaling == null || !scaling.has("rope_theta"))) {
-            throw json.fault(
-                    "rope_theta",
-                    "must be stated: versions of Transformers assume 10000 or 500000 where it is missing");
-        }
-        return Rope.from(json, scaling, sizes, RopeKeys.theta(json, scaling, 0)).widened();
+        return Rope.from(json, scaling, sizes, RopeKeys.statedTheta(json, scaling))
+                .widened();
     }
 
     /** The longest sequence of a model with this config.json. */
