@@ -28,4 +28,11 @@ public final class FileFault {
         String reason = failure instanceof FileSystemException e ? e.getReason() : failure.getMessage();
         return reason == null ? failure.getClass().getSimpleName() : reason;
     }
+
+    /** The file, where the system names one, and what is wrong with it: its own message may be the name alone. */
+    public static String named(IOException failure) {
+        return failure instanceof FileSystemException e && e.getFile() != null
+                ? e.getFile() + ": " + of(failure)
+                : of(failure);
+    }
 }

@@ -16,4 +16,12 @@ class FileFaultTest {
         assertEquals("Is a directory", FileFault.of(new IOException("Is a directory")));
         assertEquals("EOFException", FileFault.of(new EOFException()));
     }
+
+    @Test
+    void aFileThatTheSystemNamesIsNamedOnce() {
+        assertEquals("noread.csv: access denied", FileFault.named(new AccessDeniedException("noread.csv")));
+        assertEquals("a: No space left", FileFault.named(new FileSystemException("a", null, "No space left")));
+        assertEquals("a is full", FileFault.named(new IOException("a is full")));
+        assertEquals("Gone", FileFault.named(new FileSystemException(null, null, "Gone")));
+    }
 }

@@ -93,7 +93,7 @@ final class Failure {
             return missing;
         }
         if (failure instanceof FileSystemException e) {
-            return e.getFile() + ": " + FileFault.of(e);
+            return FileFault.named(e);
         }
         String message = failure.getMessage();
         if (failure instanceof NativeMemoryException && message != null) {

@@ -345,7 +345,9 @@ final class TrainCommand implements Verb {
                         training.requestStop();
                     },
                     new Interruption.Deadline(
-                            run.stopDeadline, () -> say(report.late(run.stopDeadline, training.newestCheckpoint()))))) {
+                            run.stopDeadline,
+                            () -> say(report.late(
+                                    run.stopDeadline, training.awaitsReference(), training.newestCheckpoint()))))) {
                 if (!training.isFinished()) {
                     Settings.write(run.output.resolve(SETTINGS), spec, left().of(config, start), left().keys());
                 }

@@ -43,9 +43,18 @@ record TrainReport(String model, Path output, TrainConfig config) {
                 : "finishing the step, then saving";
     }
 
-    /** Said when step and checkpoint have taken longer than whoever stopped the run would wait. */
-    String late(int deadline, @Nullable Path checkpoint) {
-        return "loft: the step was not finished and saved within " + deadline + " s (--stop-deadline): ending now; "
+    /**
+     * Said when what was under way has taken longer than whoever stopped the run would wait.
+     *
+     * @param awaitsReference {@link TrainingRun#awaitsReference}
+     */
+    String late(int deadline, boolean awaitsReference, @Nullable Path checkpoint) {
+        String within = " within " + deadline + " s (--stop-deadline): ending now; ";
+        if (awaitsReference) {
+            return "loft: the look at the preferences before the first step was not left" + within
+                    + "there was nothing to save, and the same call begins anew";
+        }
+        return "loft: the step was not finished and saved" + within
                 + (checkpoint == null
                         ? "nothing had been saved yet, --save-steps saves more often"
                         : checkpoint + " stands. " + goOn(""));

@@ -1,5 +1,6 @@
 package org.loft4j.cli;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -34,8 +35,20 @@ class TrainReportTest {
     void howToGoOnCanBePastedWhereThePathHasBlanks() {
         TrainConfig config = TrainConfig.builder(Method.LORA).build();
         TrainReport report = new TrainReport("models/MiniLM", Path.of("int b"), config);
-        String late = report.late(3, Path.of("int b", "checkpoint-1"));
+        String late = report.late(3, false, Path.of("int b", "checkpoint-1"));
         assertTrue(late.contains(" train --config \"" + Path.of("int b", "config.yaml") + "\" --resume"), late);
+    }
+
+    @Test
+    void noStepIsLateBeforeTheFirst() {
+        TrainReport report = new TrainReport(
+                "m", Path.of("r"), TrainConfig.builder(Method.LORA).build());
+        assertEquals(
+                "loft: the look at the preferences before the first step was not left within 3 s (--stop-deadline): ending"
+                        + " now; there was nothing to save, and the same call begins anew",
+                report.late(3, true, null));
+        assertTrue(report.late(3, false, null)
+                .startsWith("loft: the step was not finished and saved within 3 s (--stop-deadline): "));
     }
 
     @Test

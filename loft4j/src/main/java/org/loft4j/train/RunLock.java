@@ -44,7 +44,7 @@ public final class RunLock implements AutoCloseable {
                     e);
         } catch (FileSystemException e) {
             throw new ConfigException(
-                    "output_dir " + directory + " cannot be written to (" + e.getFile() + ": " + FileFault.of(e)
+                    "output_dir " + directory + " cannot be written to (" + FileFault.named(e)
                             + "): choose another directory, or make this one writable",
                     e);
         }

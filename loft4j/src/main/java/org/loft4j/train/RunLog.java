@@ -106,7 +106,11 @@ public final class RunLog implements AutoCloseable {
 
     /** Forces the lines to the disk; to be called before a checkpoint that relies on them becomes visible. */
     public void sync() throws IOException {
-        opened.getFD().sync();
+        try {
+            opened.getFD().sync();
+        } catch (IOException e) {
+            throw new CheckpointException(file, "cannot be forced to the disk: " + FileFault.of(e), e);
+        }
     }
 
     @Override

@@ -174,7 +174,7 @@ final class RunSaver implements AutoCloseable {
     /** The fault of a file that ends the run, with what it can go on from. */
     IOException explained(IOException fault) {
         awaitDespite(fault);
-        return new IOException(fault.getMessage() + "; " + afterFault(), fault);
+        return new IOException(FileFault.named(fault) + "; " + afterFault(), fault);
     }
 
     /** A fault of training itself, or what it says about memory, and of the checkpoints with it. */

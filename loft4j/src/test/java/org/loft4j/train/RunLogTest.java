@@ -1,6 +1,7 @@
 package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -13,6 +14,7 @@ import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.CheckpointException;
 
 class RunLogTest {
     @TempDir
@@ -83,6 +85,14 @@ class RunLogTest {
         Files.writeString(file, "{\"step\":3,\"lo\n", StandardOpenOption.APPEND);
         RunLog.open(file, 3).close();
         assertEquals(3, Files.readAllLines(file).size());
+    }
+
+    @Test
+    void whatCannotBeForcedToTheDiskIsNamed() throws IOException {
+        RunLog log = RunLog.open(file, 3);
+        log.close();
+        String said = assertThrows(CheckpointException.class, log::sync).getMessage();
+        assertTrue(said.startsWith(file + ": cannot be forced to the disk: "), said);
     }
 
     @Test

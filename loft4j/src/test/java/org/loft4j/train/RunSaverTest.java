@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -201,6 +202,10 @@ class RunSaverTest {
                     "full; " + directory.resolve("checkpoint-1")
                             + " is complete and stays. Make room, or mend the directory, and resume",
                     saver.explained(new IOException("full")).getMessage());
+            // its own message is the name alone
+            String denied =
+                    saver.explained(new AccessDeniedException("run.json")).getMessage();
+            assertTrue(denied.startsWith("run.json: access denied; "), denied);
         }
     }
 
