@@ -113,7 +113,7 @@ final class CompareCommand implements Verb {
             paramLabel = "[NAME=]RATES",
             description =
                     "Peak learning rates with commas between, for all methods; or, after NAME=, for the one of that name."
-                            + " May be given several times. Default: each method's own default.")
+                            + " May be given several times. Default: each method's own default, and a twentieth of it for preferences.")
     List<String> learningRates = new ArrayList<>();
 
     @Option(
@@ -139,7 +139,7 @@ final class CompareCommand implements Verb {
                             + " f1, precision or recall of entities or of the second of two classes, roc_auc of two classes,"
                             + " micro_roc_auc or macro_roc_auc of several labels a text, pearson, spearmanr or mse of regression, and"
                             + " margin of preferences."
-                            + " Default: accuracy for a classifier, micro_f1 where a text may have several labels, loss for a language model and for regression.")
+                            + " Default: accuracy for a classifier, micro_f1 where a text may have several labels, loss for a language model, preferences and regression.")
     @Nullable
     String metric;
 

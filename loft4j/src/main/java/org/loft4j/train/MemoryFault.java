@@ -111,8 +111,17 @@ public final class MemoryFault {
      */
     static NativeMemoryException explain(
             Throwable fault, Work work, Model model, Trainable trainable, @Nullable String standing) {
+        return explain(fault, work, model, trainable.optimizerBytes(), standing);
+    }
+
+    /** The same of a look at the preferences of several runs, made before the first of them, when there is nothing trained yet. */
+    public static NativeMemoryException ofReference(Throwable fault, Model model, String standing) {
+        return explain(fault, Work.reference(), model, 0, standing);
+    }
+
+    private static NativeMemoryException explain(
+            Throwable fault, Work work, Model model, long trained, @Nullable String standing) {
         long weights = model.weights().bytes();
-        long trained = trainable.optimizerBytes();
         StringBuilder text = new StringBuilder();
         text.append("out of memory in ").append(work.name()).append(": ").append(first(fault));
         text.append('\n').append(account(model.description().device(), weights, trained));

@@ -32,8 +32,25 @@ final class RunCheck {
 
     private RunCheck() {}
 
-    /** @throws ConfigException that names all misfits */
+    /**
+     * As a run begins; says too what the settings make of it.
+     *
+     * @throws ConfigException that names all misfits
+     */
     static void check(Model model, TrainData data, TrainConfig config) {
+        require(model, data, config);
+        long steps = RunLength.of(config, data.train()).totalSteps();
+        if (config.method() == Method.REFLORA && steps <= config.peers().refLoraWarmup()) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "reflora_warmup is " + config.peers().refLoraWarmup() + ", and the run has " + steps
+                            + (steps == 1 ? " step" : " steps")
+                            + ": it is LoRA throughout; a lower reflora_warmup or more steps make it RefLoRA");
+        }
+    }
+
+    /** @throws ConfigException that names all misfits */
+    static void require(Model model, TrainData data, TrainConfig config) {
         List<String> problems = new ArrayList<>();
         String metric = Evaluation.problem(
                 "metric_for_best_model",
@@ -79,13 +96,6 @@ final class RunCheck {
         }
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
-        }
-        if (config.method() == Method.REFLORA && steps <= config.peers().refLoraWarmup()) {
-            LOG.log(
-                    System.Logger.Level.WARNING,
-                    "reflora_warmup is " + config.peers().refLoraWarmup() + ", and the run has " + steps
-                            + (steps == 1 ? " step" : " steps")
-                            + ": it is LoRA throughout; a lower reflora_warmup or more steps make it RefLoRA");
         }
     }
 

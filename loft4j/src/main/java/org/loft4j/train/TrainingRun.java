@@ -97,6 +97,15 @@ public final class TrainingRun implements AutoCloseable {
     }
 
     /**
+     * Refuses settings, model and data that do not fit each other, as {@link #open} does, for who has something to write before.
+     *
+     * @throws ConfigException that names all misfits
+     */
+    public static void requireFits(Model model, TrainData data, TrainConfig config) {
+        RunCheck.require(model, data, config);
+    }
+
+    /**
      * Prepares a run, and takes up what an earlier process left, where that is asked for.
      *
      * @param model is trained in place; with an adapter, its own weights stay as they are

@@ -15,13 +15,13 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.data.ChatFormat;
-import org.loft4j.data.PreferenceDataset;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Evaluator;
 import org.loft4j.train.RunLock;
 import org.loft4j.train.TrainConfig;
+import org.loft4j.train.TrainingRun;
 
 /**
  * Methods × ranks × learning rates × seeds on one model and one data set. Each run leaves one file in a directory of its own; a
@@ -94,13 +94,16 @@ public final class Comparison {
     /**
      * Runs until nothing is left that this process could take.
      *
-     * @throws ConfigException if finished runs were made with other settings, or the metric is none of the task's
+     * @throws ConfigException if finished runs were made with other settings, the metric is none of the task's, or
+     *     settings, model and data do not fit each other; nothing is written then
      */
     public Outcome run() throws IOException {
         try (SharedModel shared = new SharedModel(directory, options)) {
             Model model = shared.with(settings.seeds().get(0));
             requireMetric(model);
-            requirePreferences();
+            for (TrainConfig config : settings.commonConfigs()) {
+                TrainingRun.requireFits(model, data.training(), config);
+            }
             Evaluator.requireFits(model, data.test(), "test");
             TrialSettings described = new TrialSettings(model, data);
             requireAgreement(described);
@@ -122,16 +125,6 @@ public final class Comparison {
     private @Nullable ZonedDateTime chatDate() {
         ChatFormat format = data.training().train().chatFormat();
         return format == null ? null : format.moment();
-    }
-
-    /** What a run would be refused for once it begins. */
-    private void requirePreferences() {
-        for (TrainConfig config : settings.commonConfigs()) {
-            String problem = data.test() instanceof PreferenceDataset ? config.problemOfPreferences() : null;
-            if (problem != null) {
-                throw new ConfigException(problem);
-            }
-        }
     }
 
     private void requireMetric(Model model) throws IOException {

@@ -141,7 +141,8 @@ public record ComparisonSettings(
     /** What the runs of each contender have in common with those of the others. */
     public List<TrainConfig> commonConfigs() {
         return contenders.stream()
-                .map(contender -> training.apply(contender.method()).build())
+                .map(contender ->
+                        training.apply(contender.method()).metricForBest(metric).build())
                 .toList();
     }
 

@@ -23,6 +23,7 @@ import org.loft4j.tensor.NativeHeap;
 import org.loft4j.train.ConfusionMatrix;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Evaluator;
+import org.loft4j.train.MemoryFault;
 import org.loft4j.train.OnExisting;
 import org.loft4j.train.StepEvent;
 import org.loft4j.train.TrainConfig;
@@ -122,10 +123,19 @@ final class TrialRunner {
     /** Finds out, before the first trial, what the model holds of preferences; false where a stop came first. */
     private boolean findReference(Trial trial, @Nullable TrainListener listener) throws IOException {
         TrainConfig config = settings.config(trial);
-        Evaluator evaluator = new Evaluator(
-                shared.with(trial.seed()), data.training().padId(), config.evalBatchSize(), config.dpoBeta());
-        ComparisonData ready = data.withReference(
-                evaluator, stopped::get, listener == null ? (done, all) -> {} : listener::onReferenceProgress);
+        Model model = shared.with(trial.seed());
+        Evaluator evaluator = new Evaluator(model, data.training().padId(), config.evalBatchSize(), config.dpoBeta());
+        ComparisonData ready;
+        try {
+            ready = data.withReference(
+                    evaluator, stopped::get, listener == null ? (done, all) -> {} : listener::onReferenceProgress);
+        } catch (RuntimeException | OutOfMemoryError e) {
+            if (!MemoryFault.is(e)) {
+                throw e;
+            }
+            String standing = settings.output() + " keeps the runs that are finished: the same call goes on";
+            throw MemoryFault.ofReference(e, model, standing);
+        }
         data = ready == null ? data : ready;
         return ready != null;
     }
