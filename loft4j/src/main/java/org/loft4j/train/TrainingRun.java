@@ -389,7 +389,7 @@ public final class TrainingRun implements AutoCloseable {
     private StepResult step(Trainer trainer) throws IOException {
         trainable.setTraining(true);
         pace.startStep();
-        List<MiniBatch> micro = rows.take(state.step());
+        List<MiniBatch> micro = rowsOfNext();
         StepResult result;
         try {
             result = trainer.step(micro, state.step());
@@ -404,6 +404,16 @@ public final class TrainingRun implements AutoCloseable {
         pace.endStep(result.tokens());
         NativeHeap.trimNowAndThen(pace.steps());
         return result;
+    }
+
+    /** What the next step learns; the steps before it are not lost where it cannot be had. */
+    private List<MiniBatch> rowsOfNext() throws IOException {
+        try {
+            return rows.take(state.step());
+        } catch (IOException | RuntimeException e) {
+            saveDespite(e);
+            throw e;
+        }
     }
 
     /** Sees to what the model held of preferences before the first step; false where a stop came first. */
@@ -457,7 +467,6 @@ public final class TrainingRun implements AutoCloseable {
     /** Says whether this is the best evaluation so far; once a stop is asked for, the rest of it is left for the resumed run. */
     private boolean evaluate(RunRecorder recorder) throws IOException {
         trainable.setTraining(false);
-        boolean saved = state.evaluationPending();
         Examples held = Objects.requireNonNull(rows.data().eval());
         Evaluation evaluation;
         try {
@@ -471,9 +480,7 @@ public final class TrainingRun implements AutoCloseable {
             stopRequest.takeInterrupt();
         } catch (IOException | RuntimeException | OutOfMemoryError e) {
             state.leaveEvaluation();
-            if (!saved) {
-                saveDespite(e);
-            }
+            saveDespite(e);
             if (e instanceof IOException fault) {
                 throw fault;
             }
@@ -484,12 +491,15 @@ public final class TrainingRun implements AutoCloseable {
         return best && config.loadBestAtEnd();
     }
 
-    /** The steps before an evaluation are not lost with it. */
+    /** The steps before a fault that left the weights as they were are not lost with it. */
     private void saveDespite(Throwable fault) {
         RunSaver active = Objects.requireNonNull(saver);
         try {
-            save(active);
             active.await();
+            if (state.step() > 0 && !output.checkpoints().path(state.step()).equals(active.newest())) {
+                save(active);
+                active.await();
+            }
         } catch (IOException | RuntimeException | OutOfMemoryError e) {
             fault.addSuppressed(e);
         }

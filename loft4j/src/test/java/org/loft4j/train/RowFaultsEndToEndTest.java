@@ -1,0 +1,92 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.DataException;
+import org.loft4j.data.Dataset;
+import org.loft4j.data.Examples;
+import org.loft4j.data.MiniBatch;
+import org.loft4j.nn.Model;
+
+/** Rows that cannot be had any more, as when their file is gone. */
+class RowFaultsEndToEndTest {
+    private static final TrainConfig CONFIG =
+            TinyRun.config(Method.LOFT).saveSteps(100).build();
+
+    @TempDir
+    Path directory;
+
+    /** Has so many batches to learn from, and then a fault. */
+    private static final class Ending implements Examples {
+        private final Dataset rows = TinyRun.counting(50, 1);
+        private int left;
+
+        Ending(int batches) {
+            this.left = batches;
+        }
+
+        @Override
+        public int size() {
+            return rows.size();
+        }
+
+        @Override
+        public int[] lengths() {
+            return rows.lengths();
+        }
+
+        @Override
+        public String fingerprint() {
+            return rows.fingerprint();
+        }
+
+        @Override
+        public MiniBatch batch(int[] indices, long padId) {
+            return rows.batch(indices, padId);
+        }
+
+        @Override
+        public MiniBatch trainingBatch(int[] indices, long padId, long seed, long epoch) throws IOException {
+            if (left-- == 0) {
+                throw new DataException(Path.of("rows.jsonl"), "there is no such file");
+            }
+            return batch(indices, padId);
+        }
+    }
+
+    private void train(int batches) throws IOException {
+        TrainData data = new TrainData(new Ending(batches), TinyRun.counting(12, 2), 0, 16);
+        try (Model model = TinyRun.model();
+                TrainingRun run = TrainingRun.open(model, data, CONFIG, TinyRun.lora(), run(), OnExisting.RESUME)) {
+            run.run();
+        }
+    }
+
+    private Path run() {
+        return directory.resolve("run");
+    }
+
+    private void assertFaultAfter(int batches, List<Long> saved) throws IOException {
+        assertThrows(DataException.class, () -> train(batches));
+        assertEquals(saved, new Checkpoints(run()).steps());
+    }
+
+    /** An epoch has 13 batches in 4 steps; the first evaluation, after them, is the best so far, and saved. */
+    @Test
+    void theStepsBeforeAreSaved() throws IOException {
+        assertFaultAfter(3, List.of());
+        assertFaultAfter(13 + 4, List.of(4L, 5L));
+        // nothing has been learnt since
+        assertFaultAfter(2, List.of(4L, 5L));
+        train(1000);
+        Path whole = directory.resolve("whole");
+        TinyRun.train(CONFIG, whole, OnExisting.REFUSE);
+        TrainingRunEndToEndTest.assertSameResult(Method.LOFT, whole, run(), 24);
+    }
+}
