@@ -224,6 +224,39 @@ public final class Evaluator {
         return all;
     }
 
+    /**
+     * Preferences with what the model holds of them as it stands; those that bring it stay as they are.
+     *
+     * @param givenUp asked before each batch
+     * @param progress in answers of all that bring none
+     * @return in their order; null if it was given up
+     * @throws ConfigException if a log-probability is not finite
+     */
+    public @Nullable List<PreferenceDataset> withReference(
+            List<PreferenceDataset> preferences, BooleanSupplier givenUp, Progress progress) throws IOException {
+        int answers = preferences.stream()
+                .filter(some -> some.reference() == null)
+                .mapToInt(some -> some.answers().size())
+                .sum();
+        List<PreferenceDataset> known = new ArrayList<>();
+        int before = 0;
+        for (PreferenceDataset some : preferences) {
+            if (some.reference() != null) {
+                known.add(some);
+                continue;
+            }
+            int done = before;
+            double[] all = logProbabilities(
+                    some.answers(), givenUp, (judged, ofThese) -> progress.judged(done + judged, answers));
+            if (all == null) {
+                return null;
+            }
+            before += all.length;
+            known.add(some.withReference(all));
+        }
+        return known;
+    }
+
     private double[] rowLogProbabilities(BatchTensors rows) {
         return new LanguageModelLoss((Decoder) model).rowLogProbabilities(rows.input(), rows.labels());
     }

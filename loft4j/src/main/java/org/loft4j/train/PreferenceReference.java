@@ -6,7 +6,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.BooleanSupplier;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -49,27 +51,16 @@ final class PreferenceReference {
     static @Nullable TrainData take(
             TrainData data, Evaluator evaluator, Path directory, BooleanSupplier givenUp, Evaluator.Progress progress)
             throws IOException {
+        Map<String, PreferenceDataset> preferences = preferences(data);
+        List<PreferenceDataset> known = evaluator.withReference(List.copyOf(preferences.values()), givenUp, progress);
+        // a stop among the last of them comes before the first step too
+        if (known == null || givenUp.getAsBoolean()) {
+            return null;
+        }
         Map<String, double[]> reference = new LinkedHashMap<>();
-        int answers = preferences(data).values().stream()
-                .filter(some -> some.reference() == null)
-                .mapToInt(some -> some.answers().size())
-                .sum();
-        int before = 0;
-        for (Map.Entry<String, PreferenceDataset> some : preferences(data).entrySet()) {
-            double[] given = some.getValue().reference();
-            int known = before;
-            double[] all = given != null
-                    ? given
-                    : evaluator.logProbabilities(
-                            some.getValue().answers(),
-                            givenUp,
-                            (done, ofThese) -> progress.judged(known + done, answers));
-            // a stop among the last of them comes before the first step too
-            if (all == null || givenUp.getAsBoolean()) {
-                return null;
-            }
-            before += given == null ? all.length : 0;
-            reference.put(some.getKey(), all);
+        for (String kind : preferences.keySet()) {
+            reference.put(
+                    kind, Objects.requireNonNull(known.get(reference.size()).reference()));
         }
         TrainData ready = with(data, reference);
         Map<String, Object> saved = new LinkedHashMap<>(reference);

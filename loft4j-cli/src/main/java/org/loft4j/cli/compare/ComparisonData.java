@@ -1,13 +1,14 @@
 package org.loft4j.cli.compare;
 
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
@@ -15,7 +16,6 @@ import org.loft4j.data.Examples;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Repetitions;
 import org.loft4j.data.Row;
-import org.loft4j.data.TrainingSet;
 import org.loft4j.train.Evaluator;
 import org.loft4j.train.TrainData;
 
@@ -65,7 +65,7 @@ public record ComparisonData(TrainData training, Examples test, Map<String, Stri
 
     /** Whether there are preferences of which it is not known what the model held before any run. */
     boolean lacksReference() {
-        return parts().anyMatch(part -> unknown(part) > 0);
+        return preferences().anyMatch(some -> some.reference() == null);
     }
 
     /**
@@ -78,37 +78,25 @@ public record ComparisonData(TrainData training, Examples test, Map<String, Stri
     @Nullable
     ComparisonData withReference(Evaluator evaluator, BooleanSupplier givenUp, Evaluator.Progress progress)
             throws IOException {
-        int all = parts().mapToInt(ComparisonData::unknown).sum();
-        List<Examples> known = new ArrayList<>();
-        int before = 0;
-        for (Examples part : List.of((Examples) training.train(), validation(), test)) {
-            int done = before;
-            if (unknown(part) == 0 || !(part instanceof PreferenceDataset pairs)) {
-                known.add(part);
-                continue;
-            }
-            double[] reference = evaluator.logProbabilities(
-                    pairs.answers(), givenUp, (some, ofThese) -> progress.judged(done + some, all));
-            if (reference == null) {
-                return null;
-            }
-            before += reference.length;
-            known.add(pairs.withReference(reference));
+        List<PreferenceDataset> known = evaluator.withReference(preferences().toList(), givenUp, progress);
+        if (known == null) {
+            return null;
         }
-        TrainData learnt =
-                new TrainData(known.get(0), known.get(1), training.padId(), training.maxLength(), training.metrics());
-        return new ComparisonData(learnt, known.get(2), shared);
+        Iterator<PreferenceDataset> next = known.iterator();
+        UnaryOperator<Examples> ready = part -> part instanceof PreferenceDataset ? next.next() : part;
+        TrainData learnt = new TrainData(
+                ready.apply((Examples) training.train()),
+                ready.apply(validation()),
+                training.padId(),
+                training.maxLength(),
+                training.metrics());
+        return new ComparisonData(learnt, ready.apply(test), shared);
     }
 
-    private Stream<TrainingSet> parts() {
-        return Stream.of(training.train(), validation(), test);
-    }
-
-    /** How many answers there are of which it is not known how probable they were. */
-    private static int unknown(TrainingSet part) {
-        return part instanceof PreferenceDataset pairs && pairs.reference() == null
-                ? pairs.answers().size()
-                : 0;
+    private Stream<PreferenceDataset> preferences() {
+        return Stream.of(training.train(), validation(), test)
+                .filter(PreferenceDataset.class::isInstance)
+                .map(PreferenceDataset.class::cast);
     }
 
     private static void count(Map<String, String> found, String name, List<Row> rows, List<Row> others) {
