@@ -174,6 +174,7 @@ final class Verification {
         return switch (model.task()) {
             case CAUSAL_LM -> Losses.causalLm(logits, labels);
             case TOKEN_CLASSIFICATION -> Losses.tokenClassification(logits, labels);
+            case SENTENCE_EMBEDDING -> throw new IllegalStateException("sentence embeddings have no logits");
             case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION ->
                 model.isRegression()
                         ? Losses.regression(logits, labels)

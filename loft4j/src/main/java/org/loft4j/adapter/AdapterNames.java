@@ -45,6 +45,9 @@ final class AdapterNames {
         if (extra.stream().anyMatch(name -> name.contains(".lora_embedding_"))) {
             return ". Low-rank factors of an embedding cannot be read here: merge the adapter with PEFT";
         }
+        if (!model.hasHead()) {
+            return "";
+        }
         String head = model.head().path() + ".weight";
         boolean own = model.weights().find(head) != null
                 || model.weights().quantized().containsKey(head);

@@ -44,7 +44,7 @@ final class ModuleSelection {
         }
         Map<String, Linear> selected = new LinkedHashMap<>();
         model.linears().forEach((path, layer) -> {
-            boolean head = targets instanceof TargetModules.AllLinear && layer == model.head();
+            boolean head = targets instanceof TargetModules.AllLinear && model.hasHead() && layer == model.head();
             if (targets.matches(path) && !head && !excluded(config, path)) {
                 selected.put(path, layer);
             }
@@ -100,6 +100,9 @@ final class ModuleSelection {
 
     /** The parameter among them that is the matrix of a head without one of its own, as a tied input embedding is; null for none. */
     static @Nullable String savedTied(Model model, LoraConfig config) {
+        if (!model.hasHead()) {
+            return null;
+        }
         Linear head = model.head();
         if (!head.matrix().isWritable() || model.weights().find(head.path() + ".weight") != null) {
             return null;

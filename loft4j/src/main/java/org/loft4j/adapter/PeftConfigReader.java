@@ -122,7 +122,7 @@ final class PeftConfigReader {
                 return task;
             }
         }
-        throw refused("task_type", "only CAUSAL_LM, SEQ_CLS and TOKEN_CLS can be read");
+        throw refused("task_type", "only CAUSAL_LM, SEQ_CLS, TOKEN_CLS and FEATURE_EXTRACTION can be read");
     }
 
     private TargetModules targets() throws CheckpointException {

@@ -391,6 +391,7 @@ public final class PeftFiles {
             case CAUSAL_LM -> "CAUSAL_LM";
             case SEQUENCE_CLASSIFICATION -> "SEQ_CLS";
             case TOKEN_CLASSIFICATION -> "TOKEN_CLS";
+            case SENTENCE_EMBEDDING -> "FEATURE_EXTRACTION";
             case IMAGE_CLASSIFICATION -> null;
         };
     }

@@ -173,6 +173,7 @@ record OpenModel(
             case SEQUENCE_CLASSIFICATION -> "to classify texts";
             case TOKEN_CLASSIFICATION -> "to classify words";
             case IMAGE_CLASSIFICATION -> "to classify images";
+            case SENTENCE_EMBEDDING -> "to compare texts";
         };
     }
 

@@ -97,6 +97,7 @@ public final class TrainedConfig {
             case SEQUENCE_CLASSIFICATION -> "ForSequenceClassification";
             case TOKEN_CLASSIFICATION -> "ForTokenClassification";
             case IMAGE_CLASSIFICATION -> "ForImageClassification";
+            case SENTENCE_EMBEDDING -> "Model";
         };
     }
 

@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.GradMode;
@@ -52,12 +53,12 @@ public final class CausalDecoder implements Decoder {
      * What the model's last layer is.
      *
      * @param task what the logits mean
-     * @param linear the output embedding or the classifier
+     * @param linear the output embedding or the classifier; null for sentence embeddings
      * @param scale what makes logits of its product
      * @param dropout before it, while training
      * @param padTokenId a classifier of texts reads the last token that is not this one; negative for none
      */
-    public record Head(Task task, Linear linear, LogitScale scale, double dropout, long padTokenId) {}
+    public record Head(Task task, @Nullable Linear linear, LogitScale scale, double dropout, long padTokenId) {}
 
     /**
      * All that a family puts together.
@@ -90,7 +91,9 @@ public final class CausalDecoder implements Decoder {
         for (DecoderBlock block : parts.blocks()) {
             block.linears().forEach(linear -> linears.put(linear.path(), linear));
         }
-        linears.put(head().path(), head());
+        if (hasHead()) {
+            linears.put(head().path(), head());
+        }
     }
 
     @Override
@@ -114,6 +117,8 @@ public final class CausalDecoder implements Decoder {
             case SEQUENCE_CLASSIFICATION ->
                 head().forward(dropped(
                         last(hidden, tokens, padding), parts.head().dropout()));
+            case SENTENCE_EMBEDDING ->
+                SequenceVector.of(Objects.requireNonNull(description().pooling()), hidden, padding);
             default -> head().forward(dropped(hidden, parts.head().dropout()));
         };
     }
@@ -162,7 +167,11 @@ public final class CausalDecoder implements Decoder {
 
     @Override
     public Linear head() {
-        return parts.head().linear();
+        Linear linear = parts.head().linear();
+        if (linear == null) {
+            throw new IllegalStateException("sentence embeddings have no head");
+        }
+        return linear;
     }
 
     @Override

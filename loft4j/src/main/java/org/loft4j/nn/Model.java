@@ -32,7 +32,7 @@ public interface Model extends AutoCloseable {
         return description().multiLabel();
     }
 
-    /** Logits, shaped as {@link Task} says; they belong to the open scope. */
+    /** Logits, or sentence embeddings, shaped as {@link Task} says; they belong to the open scope. */
     Tensor logits(ModelInput input);
 
     /** The last hidden states {@code (batch, seq, hidden)}, after the final norm; they belong to the open scope. */
@@ -41,15 +41,24 @@ public interface Model extends AutoCloseable {
     /** Every linear layer by its module path in Hugging Face's layout, in order of use; the head is among them. */
     Map<String, Linear> linears();
 
-    /** The linear layer that yields the logits: the output embedding or the classifier. */
+    /**
+     * The linear layer that yields the logits: the output embedding or the classifier.
+     *
+     * @throws IllegalStateException for sentence embeddings, which have none
+     */
     Linear head();
+
+    /** Whether there is a {@link #head}: not for sentence embeddings. */
+    default boolean hasHead() {
+        return task() != Task.SENTENCE_EMBEDDING;
+    }
 
     /**
      * Module paths of what a classifier has on top of the pretrained model: the head, and what some families put before it.
      * They are trained in full and saved with an adapter.
      */
     default List<String> headModules() {
-        return List.of(head().path());
+        return hasHead() ? List.of(head().path()) : List.of();
     }
 
     /** The parameters by their Hugging Face names. The model owns them. */

@@ -15,6 +15,27 @@ public final class SequenceVector {
         return firsts == null ? hidden.select(1, 0) : hidden.flatten(0, 1).index_select(0, firsts);
     }
 
+    /** The state of the last token, on whichever side the padding is. */
+    public static Tensor last(Tensor hidden, Padding padding) {
+        Tensor lasts = padding.lastTokens();
+        return lasts == null
+                ? hidden.select(1, hidden.size(1) - 1)
+                : hidden.flatten(0, 1).index_select(0, lasts);
+    }
+
+    /**
+     * What a pooling makes of them.
+     *
+     * @param pooling cls, mean or last: the others have layers of their own
+     */
+    public static Tensor of(Pooling pooling, Tensor hidden, Padding padding) {
+        return switch (pooling) {
+            case MEAN -> mean(hidden, padding);
+            case LAST -> last(hidden, padding);
+            case CLS, POOLER, AUTO -> first(hidden, padding);
+        };
+    }
+
     /** The mean of the states of all tokens; zeros for a row without any. */
     public static Tensor mean(Tensor hidden, Padding padding) {
         Tensor tokens = padding.weights(Dtype.of(hidden));

@@ -14,7 +14,9 @@ public enum Task {
     /** Logits {@code (batch, seq, labels)}: one class for each token. */
     TOKEN_CLASSIFICATION,
     /** Logits {@code (batch, labels)} for each image. */
-    IMAGE_CLASSIFICATION;
+    IMAGE_CLASSIFICATION,
+    /** In place of logits one vector {@code (batch, hidden)} for each text, by which texts are compared; there is no head. */
+    SENTENCE_EMBEDDING;
 
     /** Reads a name such as {@code causal-lm} or {@code token_classification}, in any case. */
     public static Task parse(String field, String name) {
@@ -34,7 +36,7 @@ public enum Task {
 
     /** Whether the logits are those of classes, so that a head has to be trained for them. */
     public boolean isClassification() {
-        return this != CAUSAL_LM;
+        return this != CAUSAL_LM && this != SENTENCE_EMBEDDING;
     }
 
     /** Whether there is one class for a whole example. */

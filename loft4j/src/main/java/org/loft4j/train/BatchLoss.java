@@ -72,6 +72,7 @@ record BatchLoss(Task task, long count, double lossScale, double smoothing, doub
                                 ? Losses.multiLabelSum(logits, labels)
                                 : Losses.classificationSum(logits, labels, smoothing);
             case IMAGE_CLASSIFICATION -> Losses.classificationSum(logits, labels, smoothing);
+            case SENTENCE_EMBEDDING -> throw new IllegalStateException("sentence embeddings have no logits");
         };
     }
 }

@@ -50,6 +50,7 @@ public record Evaluation(
     /** The names of all values that an evaluation of a model has; of preferences {@link #OF_PREFERENCES}. */
     public static List<String> metrics(Model model) {
         return switch (model.task()) {
+            case SENTENCE_EMBEDDING -> List.of();
             case CAUSAL_LM -> List.of("loss", "perplexity", "token_accuracy");
             case TOKEN_CLASSIFICATION ->
                 EntityScore.fits(model.description().labels())

@@ -160,6 +160,7 @@ public final class Evaluator {
             return Evaluation.preferences(loss, preferences, seconds);
         }
         return switch (task) {
+            case SENTENCE_EMBEDDING -> throw new IllegalStateException("sentence embeddings have no logits");
             case CAUSAL_LM -> Evaluation.languageModel(loss, right, count, seconds);
             case TOKEN_CLASSIFICATION -> Evaluation.tokenClassification(loss, confusion, entities, seconds);
             case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION ->

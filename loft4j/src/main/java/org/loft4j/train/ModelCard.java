@@ -21,6 +21,7 @@ final class ModelCard {
             case SEQUENCE_CLASSIFICATION -> "text-classification";
             case TOKEN_CLASSIFICATION -> "token-classification";
             case IMAGE_CLASSIFICATION -> "image-classification";
+            case SENTENCE_EMBEDDING -> "sentence-similarity";
         };
     }
 

@@ -24,7 +24,7 @@ public final class StartingWeights implements LayerUpdates {
     public StartingWeights(Model model) {
         try (NativeScope scope = new NativeScope()) {
             model.linears().forEach((path, layer) -> {
-                if (layer != model.head()) {
+                if (!model.hasHead() || layer != model.head()) {
                     layers.put(path, layer);
                     copies.put(path, layer.weight().detach().clone());
                 }

@@ -21,12 +21,13 @@ import org.loft4j.nn.TokenEmbeddings;
 import org.loft4j.nn.Weights;
 import org.loft4j.tensor.NativeScope;
 
-/** BERT as a classifier of texts or of tokens; Devlin et al. 2018 (arXiv:1810.04805). */
+/** BERT as a classifier of texts or of tokens, or for sentence embeddings; Devlin et al. 2018 (arXiv:1810.04805). */
 public final class BertModel {
     /** {@code model_type} in config.json. */
     public static final String FAMILY = "bert";
 
-    public static final List<Task> TASKS = List.of(Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION);
+    public static final List<Task> TASKS =
+            List.of(Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
 
     private BertModel() {}
 
@@ -74,7 +75,9 @@ public final class BertModel {
         ClassifierHead.Dense pooler = head.pooling() != Pooling.POOLER
                 ? null
                 : new ClassifierHead.Dense(weights.linear(BertWeights.POOLER), Activation.TANH, 0);
-        ClassifierHead classifier = new ClassifierHead(pooler, weights.linear(BertWeights.CLASSIFIER), head.dropout());
+        ClassifierHead classifier = head.classifies()
+                ? new ClassifierHead(pooler, weights.linear(BertWeights.CLASSIFIER), head.dropout())
+                : null;
         ModelDescription description = new ModelDescription(
                 FAMILY,
                 sizes.vocabularySize(),
@@ -94,6 +97,6 @@ public final class BertModel {
                         weights,
                         encoder,
                         classifier,
-                        List.of(BertWeights.CLASSIFIER)));
+                        head.classifies() ? List.of(BertWeights.CLASSIFIER) : List.of()));
     }
 }

@@ -56,6 +56,9 @@ final class BertWeights {
 
     /** The pooler, where it is used, and the classifier: each may be missing. */
     private static List<List<ParameterSpec>> head(BertConfig config) {
+        if (!config.head().classifies()) {
+            return List.of();
+        }
         long hidden = config.encoder().hiddenSize();
         List<List<ParameterSpec>> parts = new ArrayList<>();
         if (config.head().pooling() == Pooling.POOLER) {

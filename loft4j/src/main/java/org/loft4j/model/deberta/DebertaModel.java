@@ -14,7 +14,6 @@ import org.loft4j.model.shared.HeadConfig;
 import org.loft4j.model.shared.Parameters;
 import org.loft4j.nn.ClassifierHead;
 import org.loft4j.nn.LayerNorm;
-import org.loft4j.nn.Linear;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -28,7 +27,8 @@ public final class DebertaModel {
     /** {@code model_type} in config.json; that of the third version too. */
     public static final String FAMILY = "deberta-v2";
 
-    public static final List<Task> TASKS = List.of(Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION);
+    public static final List<Task> TASKS =
+            List.of(Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
 
     private DebertaModel() {}
 
@@ -74,14 +74,6 @@ public final class DebertaModel {
                 head.pooling(),
                 options.multiLabel(),
                 directory);
-        boolean tokens = head.task() == Task.TOKEN_CLASSIFICATION;
-        ClassifierHead.Dense dense = tokens
-                ? null
-                : new ClassifierHead.Dense(
-                        weights.linear(DebertaWeights.POOLER),
-                        config.pooler().activation(),
-                        config.pooler().dropout());
-        Linear classifier = weights.linear(DebertaWeights.CLASSIFIER);
         return new EncoderModel(
                 description,
                 new EncoderModel.Parts(
@@ -89,10 +81,30 @@ public final class DebertaModel {
                         DebertaWeights.parameters(config),
                         weights,
                         new DebertaEncoder(config, parts(config, weights), dtype, options.device()),
-                        new ClassifierHead(dense, classifier, head.dropout()),
-                        tokens
-                                ? List.of(DebertaWeights.CLASSIFIER)
-                                : List.of(DebertaWeights.POOLER, DebertaWeights.CLASSIFIER)));
+                        head(config, weights),
+                        headModules(head.task())));
+    }
+
+    private static @Nullable ClassifierHead head(DebertaConfig config, Weights weights) {
+        HeadConfig head = config.head();
+        if (!head.classifies()) {
+            return null;
+        }
+        ClassifierHead.Dense dense = head.task() == Task.TOKEN_CLASSIFICATION
+                ? null
+                : new ClassifierHead.Dense(
+                        weights.linear(DebertaWeights.POOLER),
+                        config.pooler().activation(),
+                        config.pooler().dropout());
+        return new ClassifierHead(dense, weights.linear(DebertaWeights.CLASSIFIER), head.dropout());
+    }
+
+    private static List<String> headModules(Task task) {
+        return switch (task) {
+            case SENTENCE_EMBEDDING -> List.of();
+            case TOKEN_CLASSIFICATION -> List.of(DebertaWeights.CLASSIFIER);
+            default -> List.of(DebertaWeights.POOLER, DebertaWeights.CLASSIFIER);
+        };
     }
 
     private static DebertaEncoder.Parts parts(DebertaConfig config, Weights weights) {

@@ -98,6 +98,9 @@ final class DebertaWeights {
     }
 
     private static List<List<ParameterSpec>> head(DebertaConfig config) {
+        if (!config.head().classifies()) {
+            return List.of();
+        }
         long hidden = config.encoder().hiddenSize();
         List<List<ParameterSpec>> parts = new ArrayList<>();
         if (config.head().task() != Task.TOKEN_CLASSIFICATION) {

@@ -36,7 +36,8 @@ public final class DistilBertModel {
     /** {@code model_type} in config.json. */
     public static final String FAMILY = "distilbert";
 
-    public static final List<Task> TASKS = List.of(Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION);
+    public static final List<Task> TASKS =
+            List.of(Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
 
     private DistilBertModel() {}
 
@@ -81,7 +82,6 @@ public final class DistilBertModel {
                 head.pooling(),
                 options.multiLabel(),
                 directory);
-        boolean tokens = head.task() == Task.TOKEN_CLASSIFICATION;
         return new EncoderModel(
                 description,
                 new EncoderModel.Parts(
@@ -90,9 +90,15 @@ public final class DistilBertModel {
                         weights,
                         encoder(sizes, weights),
                         head(head, weights),
-                        tokens
-                                ? List.of(DistilBertWeights.CLASSIFIER)
-                                : List.of(DistilBertWeights.DENSE, DistilBertWeights.CLASSIFIER)));
+                        headModules(head.task())));
+    }
+
+    private static List<String> headModules(Task task) {
+        return switch (task) {
+            case SENTENCE_EMBEDDING -> List.of();
+            case TOKEN_CLASSIFICATION -> List.of(DistilBertWeights.CLASSIFIER);
+            default -> List.of(DistilBertWeights.DENSE, DistilBertWeights.CLASSIFIER);
+        };
     }
 
     private static TextEncoder encoder(EncoderConfig sizes, Weights weights) {
@@ -128,7 +134,10 @@ public final class DistilBertModel {
                 weights.matrix(DistilBertWeights.WORDS).dtype());
     }
 
-    private static ClassifierHead head(HeadConfig head, Weights weights) {
+    private static @Nullable ClassifierHead head(HeadConfig head, Weights weights) {
+        if (!head.classifies()) {
+            return null;
+        }
         ClassifierHead.Dense dense = head.task() == Task.TOKEN_CLASSIFICATION
                 ? null
                 : new ClassifierHead.Dense(weights.linear(DistilBertWeights.DENSE), Activation.RELU, 0);

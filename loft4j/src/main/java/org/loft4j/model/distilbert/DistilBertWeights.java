@@ -75,6 +75,9 @@ final class DistilBertWeights {
     }
 
     private static List<List<ParameterSpec>> head(DistilBertConfig config) {
+        if (!config.head().classifies()) {
+            return List.of();
+        }
         long hidden = config.encoder().hiddenSize();
         List<List<ParameterSpec>> parts = new ArrayList<>();
         if (config.head().task() != Task.TOKEN_CLASSIFICATION) {

@@ -9,6 +9,7 @@ import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.TensorSource;
+import org.loft4j.model.shared.HeadConfig;
 import org.loft4j.model.shared.Parameters;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.CausalDecoder.LayerKind;
@@ -29,7 +30,7 @@ public final class Gpt2Model {
     public static final String FAMILY = "gpt2";
 
     public static final List<Task> TASKS =
-            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION);
+            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
 
     private Gpt2Model() {}
 
@@ -83,7 +84,7 @@ public final class Gpt2Model {
                 weights.matrix(Gpt2Weights.TOKENS).dtype(),
                 options.device(),
                 options.labels(),
-                null,
+                HeadConfig.ofDecoder(options),
                 options.multiLabel(),
                 directory);
         return new CausalDecoder(new CausalDecoder.Parts(

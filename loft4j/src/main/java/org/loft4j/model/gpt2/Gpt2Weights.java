@@ -2,6 +2,7 @@ package org.loft4j.model.gpt2;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.TensorSource;
 import org.loft4j.io.TiedHead;
@@ -77,11 +78,12 @@ final class Gpt2Weights {
         return name.startsWith(HEAD + ".") || name.startsWith(SCORE + ".") || name.startsWith(CLASSIFIER + ".");
     }
 
-    /** The layer that yields the logits of a task. */
-    static Linear head(Gpt2Config config, Task task, Weights weights) {
+    /** The layer that yields the logits of a task; null for sentence embeddings. */
+    static @Nullable Linear head(Gpt2Config config, Task task, Weights weights) {
         return switch (task) {
             case SEQUENCE_CLASSIFICATION -> weights.linear(SCORE);
             case TOKEN_CLASSIFICATION -> weights.linear(CLASSIFIER);
+            case SENTENCE_EMBEDDING -> null;
             default -> new Linear(HEAD, weights.matrix(config.tieWordEmbeddings() ? TOKENS : HEAD + ".weight"), null);
         };
     }

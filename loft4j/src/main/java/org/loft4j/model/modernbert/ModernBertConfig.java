@@ -193,6 +193,9 @@ public record ModernBertConfig(
     }
 
     private static HeadConfig pooled(HeadConfig head) {
+        if (!head.classifies()) {
+            return head;
+        }
         if (head.pooling() == Pooling.POOLER) {
             throw new ConfigException(
                     "pooling (classifier_pooling) pooler is not available: this family's head has a dense"

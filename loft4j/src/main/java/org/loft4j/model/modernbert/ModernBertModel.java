@@ -39,7 +39,8 @@ public final class ModernBertModel {
     /** {@code model_type} in config.json. */
     public static final String FAMILY = "modernbert";
 
-    public static final List<Task> TASKS = List.of(Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION);
+    public static final List<Task> TASKS =
+            List.of(Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
 
     private ModernBertModel() {}
 
@@ -85,12 +86,6 @@ public final class ModernBertModel {
                 head.pooling(),
                 options.multiLabel(),
                 directory);
-        ClassifierHead.Dense dense = new ClassifierHead.Dense(
-                weights.linear(ModernBertWeights.DENSE),
-                config.headActivation(),
-                0,
-                norm(config, weights, ModernBertWeights.HEAD_NORM));
-        Linear classifier = weights.linear(ModernBertWeights.CLASSIFIER);
         return new EncoderModel(
                 description,
                 new EncoderModel.Parts(
@@ -98,8 +93,23 @@ public final class ModernBertModel {
                         ModernBertWeights.parameters(config),
                         weights,
                         encoder(config, weights, dtype, options),
-                        new ClassifierHead(dense, classifier, head.dropout()),
-                        List.of(ModernBertWeights.HEAD, ModernBertWeights.CLASSIFIER)));
+                        head(config, weights),
+                        head.classifies() ? List.of(ModernBertWeights.HEAD, ModernBertWeights.CLASSIFIER) : List.of()));
+    }
+
+    private static @Nullable ClassifierHead head(ModernBertConfig config, Weights weights) {
+        if (!config.head().classifies()) {
+            return null;
+        }
+        ClassifierHead.Dense dense = new ClassifierHead.Dense(
+                weights.linear(ModernBertWeights.DENSE),
+                config.headActivation(),
+                0,
+                norm(config, weights, ModernBertWeights.HEAD_NORM));
+        return new ClassifierHead(
+                dense,
+                weights.linear(ModernBertWeights.CLASSIFIER),
+                config.head().dropout());
     }
 
     private static TransformerEncoder encoder(

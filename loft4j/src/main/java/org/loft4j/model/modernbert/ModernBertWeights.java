@@ -79,6 +79,9 @@ final class ModernBertWeights {
     }
 
     private static List<List<ParameterSpec>> head(ModernBertConfig config) {
+        if (!config.head().classifies()) {
+            return List.of();
+        }
         long hidden = config.encoder().hiddenSize();
         List<ParameterSpec> before = new ArrayList<>(
                 Parameters.outputLinear(DENSE, hidden, hidden, config.biases().headDense()));

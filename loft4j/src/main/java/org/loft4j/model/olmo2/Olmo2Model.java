@@ -22,7 +22,7 @@ public final class Olmo2Model {
     public static final String OLMO3 = "olmo3";
 
     public static final List<Task> TASKS =
-            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION);
+            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
 
     private Olmo2Model() {}
 

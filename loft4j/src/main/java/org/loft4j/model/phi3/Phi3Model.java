@@ -21,7 +21,7 @@ public final class Phi3Model {
     public static final String FAMILY = "phi3";
 
     public static final List<Task> TASKS =
-            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION);
+            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
 
     private Phi3Model() {}
 

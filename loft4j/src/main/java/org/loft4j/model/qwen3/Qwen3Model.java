@@ -17,7 +17,7 @@ public final class Qwen3Model {
     public static final String FAMILY = "qwen3";
 
     public static final List<Task> TASKS =
-            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION);
+            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
 
     private Qwen3Model() {}
 

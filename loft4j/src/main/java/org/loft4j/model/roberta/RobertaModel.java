@@ -26,7 +26,8 @@ import org.loft4j.tensor.NativeScope;
  * position is the padding token's id + 1, and its head for texts has a dense layer of its own.
  */
 public final class RobertaModel {
-    public static final List<Task> TASKS = List.of(Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION);
+    public static final List<Task> TASKS =
+            List.of(Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
 
     private RobertaModel() {}
 
@@ -86,10 +87,13 @@ public final class RobertaModel {
                         weights,
                         encoder,
                         head(head, weights),
-                        List.of(RobertaWeights.CLASSIFIER)));
+                        head.classifies() ? List.of(RobertaWeights.CLASSIFIER) : List.of()));
     }
 
-    private static ClassifierHead head(HeadConfig head, Weights weights) {
+    private static @Nullable ClassifierHead head(HeadConfig head, Weights weights) {
+        if (!head.classifies()) {
+            return null;
+        }
         if (head.task() == Task.TOKEN_CLASSIFICATION) {
             return new ClassifierHead(null, weights.linear(RobertaWeights.CLASSIFIER), head.dropout());
         }

@@ -43,6 +43,9 @@ final class RobertaWeights {
     }
 
     private static List<List<ParameterSpec>> head(RobertaConfig config) {
+        if (!config.head().classifies()) {
+            return List.of();
+        }
         long hidden = config.encoder().hiddenSize();
         long labels = config.head().labels().size();
         if (config.head().task() == Task.TOKEN_CLASSIFICATION) {

@@ -140,7 +140,7 @@ public record DecoderAssembly(
                 dtype,
                 options.device(),
                 options.labels(),
-                null,
+                HeadConfig.ofDecoder(options),
                 options.multiLabel(),
                 directory);
         return new CausalDecoder(new CausalDecoder.Parts(

@@ -110,7 +110,7 @@ public record DecoderLayout(
         List<List<ParameterSpec>> head = new ArrayList<>();
         if (task.isClassification()) {
             head.add(Parameters.outputLinear(SCORE, labels, hidden, task == Task.TOKEN_CLASSIFICATION));
-        } else if (!config.tieWordEmbeddings()) {
+        } else if (task == Task.CAUSAL_LM && !config.tieWordEmbeddings()) {
             body.add(ParameterSpec.tokens(HEAD + ".weight", config.vocabularySize(), hidden));
         }
         return new Parameters(body, head, config.initializerRange());
@@ -243,10 +243,14 @@ public record DecoderLayout(
         return norm(weights, NORM, config);
     }
 
-    /** The layer that yields the logits of a task. */
+    /** The layer that yields the logits of a task; null for sentence embeddings. */
+    @Nullable
     Linear head(DecoderConfig config, Task task, Weights weights) {
         if (task.isClassification()) {
             return weights.linear(SCORE);
+        }
+        if (task == Task.SENTENCE_EMBEDDING) {
+            return null;
         }
         return config.tieWordEmbeddings() ? new Linear(HEAD, weights.matrix(EMBEDDING), null) : weights.linear(HEAD);
     }

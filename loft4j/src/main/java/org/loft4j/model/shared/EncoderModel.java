@@ -4,7 +4,9 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
 import org.loft4j.nn.ClassifierHead;
 import org.loft4j.nn.Linear;
@@ -12,14 +14,13 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelInput;
 import org.loft4j.nn.Padding;
-import org.loft4j.nn.Pooling;
 import org.loft4j.nn.SequenceVector;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TextEncoder;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.nn.Weights;
 
-/** An encoder of texts with a head that classifies each text, or each token. One thread uses it at a time. */
+/** An encoder of texts with a head that classifies each text, or each token, or without one, for sentence embeddings. One thread uses it at a time. */
 public final class EncoderModel implements Model {
     private final ModelDescription description;
     private final Parts parts;
@@ -32,6 +33,7 @@ public final class EncoderModel implements Model {
      *
      * @param parameters from which a head can be drawn anew
      * @param weights owned by the model
+     * @param head null for sentence embeddings
      * @param headModules see {@link Model#headModules}
      */
     public record Parts(
@@ -39,7 +41,7 @@ public final class EncoderModel implements Model {
             Parameters parameters,
             Weights weights,
             TextEncoder encoder,
-            ClassifierHead head,
+            @Nullable ClassifierHead head,
             List<String> headModules) {
         public Parts {
             headModules = List.copyOf(headModules);
@@ -50,7 +52,9 @@ public final class EncoderModel implements Model {
         this.description = description;
         this.parts = parts;
         parts.encoder().forEachLinear(linear -> linears.put(linear.path(), linear));
-        parts.head().forEachLinear(linear -> linears.put(linear.path(), linear));
+        if (parts.head() != null) {
+            parts.head().forEachLinear(linear -> linears.put(linear.path(), linear));
+        }
     }
 
     @Override
@@ -68,7 +72,9 @@ public final class EncoderModel implements Model {
         TokenInput input = checked(batch);
         Padding padding = Padding.of(input);
         Tensor hidden = parts.encoder().encode(input, padding, training, checkpointing);
-        return parts.head().forward(read(hidden, padding), training);
+        Tensor vectors = read(hidden, padding);
+        ClassifierHead head = parts.head();
+        return head == null ? vectors : head.forward(vectors, training);
     }
 
     @Override
@@ -91,9 +97,7 @@ public final class EncoderModel implements Model {
         if (parts.task() == Task.TOKEN_CLASSIFICATION) {
             return hidden;
         }
-        return description.pooling() == Pooling.MEAN
-                ? SequenceVector.mean(hidden, padding)
-                : SequenceVector.first(hidden, padding);
+        return SequenceVector.of(Objects.requireNonNull(description.pooling()), hidden, padding);
     }
 
     @Override
@@ -103,7 +107,11 @@ public final class EncoderModel implements Model {
 
     @Override
     public Linear head() {
-        return parts.head().classifier();
+        ClassifierHead head = parts.head();
+        if (head == null) {
+            throw new IllegalStateException("sentence embeddings have no head");
+        }
+        return head.classifier();
     }
 
     @Override

@@ -11,20 +11,25 @@ import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 
 /**
- * What a classifier adds to an encoder.
+ * What a classifier adds to an encoder; sentence embeddings have the pooling alone.
  *
  * @param task of whole texts, of tokens or of images
- * @param labels names of the classes by index
+ * @param labels names of the classes by index; of sentence embeddings none
  * @param pooling how the sequence becomes one vector; AUTO until the family has settled it, null for tokens and images
  * @param dropout of what the classifier reads, while training
  */
 public record HeadConfig(
         Task task, List<String> labels, @Nullable Pooling pooling, double dropout) {
     public HeadConfig {
-        Checks.atLeast("number of labels", labels.size(), 1);
+        Checks.atLeast("number of labels", labels.size(), task == Task.SENTENCE_EMBEDDING ? 0 : 1);
         Checks.fraction("classifier_dropout", dropout);
         labels = List.copyOf(labels);
-        if (task != Task.SEQUENCE_CLASSIFICATION) {
+        if (pooling == Pooling.LAST && task != Task.SENTENCE_EMBEDDING) {
+            throw new ConfigException("pooling last is for sentence embeddings, not for " + task.word());
+        }
+        if (task == Task.SENTENCE_EMBEDDING) {
+            pooling = ofEmbeddings(pooling);
+        } else if (task != Task.SEQUENCE_CLASSIFICATION) {
             if (pooling != null && pooling != Pooling.AUTO) {
                 throw new ConfigException("pooling must be auto for " + task + ", got " + pooling
                         + ": it is for the classification of whole texts");
@@ -48,6 +53,27 @@ public record HeadConfig(
         return new HeadConfig(options.task(), options.labels(), pooling, dropout);
     }
 
+    private static Pooling ofEmbeddings(@Nullable Pooling pooling) {
+        if (pooling == Pooling.POOLER) {
+            throw new ConfigException(
+                    "pooling pooler is not available for sentence embeddings: it is a classifier's; use mean, cls or last");
+        }
+        return pooling == null || pooling == Pooling.AUTO ? Pooling.MEAN : pooling;
+    }
+
+    /** How a decoder makes a vector of a text for its sentence embeddings, by default of the last token's state; null for other tasks. */
+    public static @Nullable Pooling ofDecoder(ModelOptions options) {
+        if (options.task() != Task.SENTENCE_EMBEDDING) {
+            return null;
+        }
+        return options.pooling() == Pooling.AUTO ? Pooling.LAST : ofEmbeddings(options.pooling());
+    }
+
+    /** Whether there is a classifier, and not the vector alone. */
+    public boolean classifies() {
+        return task != Task.SENTENCE_EMBEDDING;
+    }
+
     public HeadConfig withPooling(Pooling settled) {
         return new HeadConfig(task, labels, settled, dropout);
     }
@@ -59,6 +85,9 @@ public record HeadConfig(
      * @throws ConfigException for another pooling
      */
     public HeadConfig withDenseHead() {
+        if (!classifies()) {
+            return this;
+        }
         if (pooling == Pooling.CLS) {
             throw new ConfigException(
                     "pooling (classifier_pooling) cls is not available: this family's head has a dense layer over the first"

@@ -16,7 +16,7 @@ public final class SmolLm3Model {
     public static final String FAMILY = "smollm3";
 
     public static final List<Task> TASKS =
-            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION);
+            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
 
     private SmolLm3Model() {}
 
