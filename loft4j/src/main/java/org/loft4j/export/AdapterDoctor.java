@@ -379,7 +379,7 @@ public final class AdapterDoctor {
                     "model_type " + family + " cannot be exported to GGUF here",
                     "one of " + String.join(", ", GgufModel.modelTypes()) + " can");
         }
-        if (Set.of("gpt2", "bert", "roberta", "distilbert", "deberta-v2", "modernbert", "vit")
+        if (Set.of("gpt2", "bert", "roberta", "distilbert", "deberta-v2", "electra", "modernbert", "mpnet", "vit")
                 .contains(family)) {
             notes.add(Severity.REFUSED, Consumer.VLLM, "vLLM's " + family + " takes no LoRA", remedies.merge());
         }

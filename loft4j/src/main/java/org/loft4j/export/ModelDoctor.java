@@ -24,8 +24,16 @@ import org.loft4j.io.TiedHead;
 /** Looks at a model directory for what servers stumble over: weights, tokenizer, chat template, end and padding. */
 public final class ModelDoctor {
     /** The families that read texts in both directions. */
-    static final Set<String> ENCODERS =
-            Set.of("bert", "camembert", "deberta-v2", "distilbert", "modernbert", "roberta", "xlm-roberta");
+    static final Set<String> ENCODERS = Set.of(
+            "bert",
+            "camembert",
+            "deberta-v2",
+            "distilbert",
+            "electra",
+            "modernbert",
+            "mpnet",
+            "roberta",
+            "xlm-roberta");
 
     /** What Transformers and vLLM read where there are no safetensors. */
     private static final List<String> PICKLES = List.of("pytorch_model.bin", "pytorch_model.bin.index.json");

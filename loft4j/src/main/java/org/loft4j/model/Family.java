@@ -10,6 +10,7 @@ import org.loft4j.model.bert.BertModel;
 import org.loft4j.model.deberta.DebertaConfig;
 import org.loft4j.model.deberta.DebertaModel;
 import org.loft4j.model.distilbert.DistilBertModel;
+import org.loft4j.model.electra.ElectraModel;
 import org.loft4j.model.gemma2.Gemma2Config;
 import org.loft4j.model.gemma2.Gemma2Model;
 import org.loft4j.model.gemma3.Gemma3Config;
@@ -24,6 +25,8 @@ import org.loft4j.model.mistral.MistralConfig;
 import org.loft4j.model.mistral.MistralModel;
 import org.loft4j.model.modernbert.ModernBertConfig;
 import org.loft4j.model.modernbert.ModernBertModel;
+import org.loft4j.model.mpnet.MpnetConfig;
+import org.loft4j.model.mpnet.MpnetModel;
 import org.loft4j.model.olmo2.Olmo2Config;
 import org.loft4j.model.olmo2.Olmo2Model;
 import org.loft4j.model.phi3.Phi3Config;
@@ -70,6 +73,12 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     DistilBertModel::random,
                     EncoderConfig::maxPositions),
             new Family(
+                    ElectraModel.FAMILY,
+                    ElectraModel.TASKS,
+                    ElectraModel::open,
+                    ElectraModel::random,
+                    EncoderConfig::maxPositions),
+            new Family(
                     Gemma2Model.FAMILY,
                     Gemma2Model.TASKS,
                     Gemma2Model::open,
@@ -102,6 +111,12 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     ModernBertModel::open,
                     ModernBertModel::random,
                     ModernBertConfig::maxPositions),
+            new Family(
+                    MpnetModel.FAMILY,
+                    MpnetModel.TASKS,
+                    MpnetModel::open,
+                    MpnetModel::random,
+                    MpnetConfig::maxPositions),
             olmo(Olmo2Model.FAMILY),
             olmo(Olmo2Model.OLMO3),
             new Family(Phi3Model.FAMILY, Phi3Model.TASKS, Phi3Model::open, Phi3Model::random, Phi3Config::maxPositions),

@@ -62,6 +62,17 @@ public final class Sight {
         return new Sight(null, parts);
     }
 
+    /** What is added to the scores of all pairs; null for nothing, and where only near tokens are seen. */
+    @Nullable
+    Tensor bias() {
+        return bias;
+    }
+
+    /** The same tokens, with something else added to the scores of all pairs, {@code (batch or 1, heads, seq, seq)}. */
+    Sight withBias(Tensor other) {
+        return new Sight(other, parts);
+    }
+
     /** {@link Attention#attend} of what is seen, {@code (batch, seq, heads·headDim)}. */
     Tensor attend(Tensor query, Tensor key, Tensor value, double dropout) {
         if (parts.isEmpty()) {

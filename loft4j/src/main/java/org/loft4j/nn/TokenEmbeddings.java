@@ -1,5 +1,6 @@
 package org.loft4j.nn;
 
+import java.util.function.Consumer;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -9,19 +10,21 @@ import org.loft4j.tensor.Dtype;
 
 /**
  * The first layer of an encoder of texts: the sum of a word's, its position's and its type's vector, normalised; Devlin et al.
- * 2018 (arXiv:1810.04805), figure 2.
+ * 2018 (arXiv:1810.04805), figure 2. Where these are narrower than the states, a linear layer widens them; Clark et al. 2020
+ * (arXiv:2003.10555), section 3.2.
  */
 public final class TokenEmbeddings {
     private final Tables tables;
     private final LayerNorm norm;
+    private final @Nullable Linear projection;
     private final Settings settings;
 
     /**
      * The vectors, owned by the model's weights.
      *
-     * @param words {@code (vocabulary, hidden)}
-     * @param positions {@code (positions, hidden)}; null where positions are told in another way
-     * @param types {@code (types, hidden)}; null for none, and types that are given are then left out
+     * @param words {@code (vocabulary, width)}
+     * @param positions {@code (positions, width)}; null where positions are told in another way
+     * @param types {@code (types, width)}; null for none, and types that are given are then left out
      */
     public record Tables(
             WeightMatrix words,
@@ -41,8 +44,14 @@ public final class TokenEmbeddings {
     }
 
     public TokenEmbeddings(Tables tables, LayerNorm norm, Settings settings) {
+        this(tables, norm, null, settings);
+    }
+
+    /** @param projection to the width of the states; null where the vectors have it */
+    public TokenEmbeddings(Tables tables, LayerNorm norm, @Nullable Linear projection, Settings settings) {
         this.tables = tables;
         this.norm = norm;
+        this.projection = projection;
         this.settings = settings;
     }
 
@@ -77,7 +86,14 @@ public final class TokenEmbeddings {
             Tensor positions = positions(tables.positions(), input, padding);
             rest = rest == null ? positions : rest.add(positions);
         }
-        return Dropout.apply(norm.forward(rest == null ? sum : sum.add(rest)), settings.dropout(), training);
+        Tensor embedded = Dropout.apply(norm.forward(rest == null ? sum : sum.add(rest)), settings.dropout(), training);
+        return projection == null ? embedded : projection.forward(embedded);
+    }
+
+    public void forEachLinear(Consumer<Linear> action) {
+        if (projection != null) {
+            action.accept(projection);
+        }
     }
 
     private Tensor positions(Tensor table, TokenInput input, Padding padding) {

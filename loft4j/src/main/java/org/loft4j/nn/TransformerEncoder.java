@@ -24,9 +24,24 @@ public final class TransformerEncoder implements TextEncoder {
      *
      * @param rotary of queries and keys; null for none; freed with the encoder
      * @param reach how many tokens to each side a token sees; {@link #ALL} for no limit
+     * @param relative added to the scores of tokens that see all others; null for none
      */
-    public record LayerKind(@Nullable RotaryEmbedding rotary, long reach) {
+    public record LayerKind(
+            @Nullable RotaryEmbedding rotary,
+            long reach,
+            @Nullable RelativeBias relative) {
         public static final long ALL = Long.MAX_VALUE;
+
+        public LayerKind {
+            if (relative != null && reach != ALL) {
+                throw new IllegalArgumentException("a bias of distances is for layers that see all tokens");
+            }
+        }
+
+        /** Without a bias. */
+        public LayerKind(@Nullable RotaryEmbedding rotary, long reach) {
+            this(rotary, reach, null);
+        }
     }
 
     /** Attention, what stands around it, and how it places its tokens. */
@@ -38,7 +53,23 @@ public final class TransformerEncoder implements TextEncoder {
     }
 
     /** A kind of layers on one batch. */
-    private record Place(@Nullable Rotation rotation, Sight sight) {}
+    private record Place(@Nullable Rotation rotation, Sight sight) {
+        Tensor forward(Layer layer, Tensor hidden, boolean training) {
+            UnaryOperator<Tensor> attention = x -> layer.attention().forward(x, rotation, sight, training);
+            return layer.around().forward(hidden, attention, training);
+        }
+
+        /** The bias is made once for all layers, and gets a gradient from each. */
+        Tensor checkpointed(Layer layer, Tensor hidden, boolean training) {
+            Tensor bias = sight.bias();
+            if (bias == null) {
+                return ActivationCheckpoint.apply(states -> forward(layer, states, training), hidden);
+            }
+            return ActivationCheckpoint.apply(
+                    own -> new Place(rotation, sight.withBias(own.get(1))).forward(layer, own.get(0), training),
+                    List.of(hidden, bias));
+        }
+    }
 
     /**
      * @param norm behind the last layer; null for none
@@ -68,23 +99,27 @@ public final class TransformerEncoder implements TextEncoder {
         for (int i = 0; i < layers.size(); i++) {
             Layer layer = layers.get(i);
             Place place = places.computeIfAbsent(layer.kind(), kind -> place(kind, padding, columns, scores));
-            UnaryOperator<Tensor> attention =
-                    x -> layer.attention().forward(x, place.rotation(), place.sight(), training);
-            UnaryOperator<Tensor> whole = states -> layer.around().forward(states, attention, training);
-            boolean again = checkpointing && i + 1 < layers.size();
-            hidden = again ? ActivationCheckpoint.apply(whole, hidden) : whole.apply(hidden);
+            hidden = checkpointing && i + 1 < layers.size()
+                    ? place.checkpointed(layer, hidden, training)
+                    : place.forward(layer, hidden, training);
         }
         return norm == null ? hidden : norm.forward(hidden);
     }
 
     private static Place place(LayerKind kind, Padding padding, long columns, Dtype scores) {
         RotaryEmbedding rotary = kind.rotary();
-        return new Place(
-                rotary == null ? null : rotary.range(0, columns), Sight.near(padding, columns, kind.reach(), scores));
+        RelativeBias relative = kind.relative();
+        Sight sight = Sight.near(padding, columns, kind.reach(), scores);
+        if (relative != null) {
+            Tensor distances = relative.forward(columns, scores);
+            sight = sight.withBias(sight.bias() == null ? distances : distances.add(sight.bias()));
+        }
+        return new Place(rotary == null ? null : rotary.range(0, columns), sight);
     }
 
     @Override
     public void forEachLinear(Consumer<Linear> action) {
+        embeddings.forEachLinear(action);
         for (Layer layer : layers) {
             layer.attention().forEachLinear(action);
             layer.around().forEachLinear(action);

@@ -50,7 +50,11 @@ class EveryFamilyTest {
                 "bert_tok",
                 "modernbert_cls",
                 "modernbert_mean",
-                "modernbert_tok"
+                "modernbert_tok",
+                "mpnet_cls",
+                "mpnet_tok",
+                "electra_cls",
+                "electra_tok"
             })
     void gradientsFollowFromTheWholeMatrixAndAMergeChangesNothing(String name) throws Exception {
         Path directory = Fixture.directory(name);

@@ -174,6 +174,8 @@ class MergedModelTest {
         "distilbert_cls, distilbert., AUTO, pre_classifier.weight",
         "deberta_v2_cls, deberta., AUTO, pooler.dense.weight",
         "modernbert_cls, model., AUTO, head.norm.weight",
+        "mpnet_cls, mpnet., AUTO, classifier.dense.weight",
+        "electra_cls, electra., AUTO, classifier.out_proj.weight",
         "vit_cls, vit., AUTO, classifier.weight",
         "gpt2_cls, transformer., AUTO, score.weight",
         "qwen2_cls, model., AUTO, score.weight",

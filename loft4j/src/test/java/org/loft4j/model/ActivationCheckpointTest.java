@@ -85,6 +85,9 @@ class ActivationCheckpointTest {
                 "deberta_v3_tok",
                 "modernbert_cls",
                 "modernbert_tok",
+                "mpnet_cls",
+                "mpnet_tok",
+                "electra_cls",
                 "vit_cls"
             })
     void allWeightsGetTheSameGradients(String name) throws Exception {
@@ -125,6 +128,8 @@ class ActivationCheckpointTest {
                 "bert_cls",
                 "deberta_v3_tok",
                 "modernbert_cls",
+                "mpnet_cls",
+                "electra_cls",
                 "vit_cls"
             })
     void adaptersOfAFrozenModelToo(String name) throws Exception {

@@ -59,6 +59,21 @@ class EncoderConfigTest {
                 "modernbert_mean | global_rope_theta | 160000.0",
                 "modernbert_mean | layer_types | [\"full_attention\"]",
                 "modernbert_mean | rope_parameters | {\"rope_type\": \"default\", \"rope_theta\": 500.0}",
+                "mpnet_cls | relative_attention_num_buckets | 16",
+                "mpnet_cls | pad_token_id | 0",
+                "mpnet_cls | max_position_embeddings | 2",
+                "mpnet_cls | hidden_act | \"gelu_10\"",
+                "mpnet_cls | position_embedding_type | \"relative_key\"",
+                "mpnet_cls | is_decoder | true",
+                "mpnet_cls | num_attention_heads | 5",
+                "mpnet_cls | classifier_pooling | \"cls\"",
+                "electra_cls | embedding_size | 0",
+                "electra_cls | embedding_size | \"wide\"",
+                "electra_cls | type_vocab_size | 0",
+                "electra_cls | position_embedding_type | \"relative_key\"",
+                "electra_cls | is_decoder | true",
+                "electra_cls | classifier_dropout | 1.5",
+                "electra_cls | classifier_pooling | \"cls\"",
                 "vit_cls | problem_type | \"multi_label_classification\"",
                 "vit_cls | patch_size | 7",
                 "vit_cls | image_size | [32]",
@@ -74,7 +89,8 @@ class EncoderConfigTest {
     @Test
     void poolingIsTheFamilysOwnOrTheMean() throws IOException {
         ModelOptions options = ModelOptions.of(Task.SEQUENCE_CLASSIFICATION);
-        for (String fixture : new String[] {"roberta_cls", "distilbert_cls", "deberta_v2_cls"}) {
+        for (String fixture :
+                new String[] {"roberta_cls", "distilbert_cls", "deberta_v2_cls", "mpnet_cls", "electra_cls"}) {
             Path directory = Fixture.directory(fixture);
             try (Model own = Models.open(directory, options);
                     Model mean = Models.open(directory, options.withPooling(Pooling.MEAN))) {
@@ -95,8 +111,10 @@ class EncoderConfigTest {
     }
 
     @Test
-    void robertasPositionsBeginBehindThePaddingToken() throws IOException {
+    void positionsOfRobertaAndMpnetBeginBehindThePaddingToken() throws IOException {
         assertEquals(64, Models.maxPositions(Fixture.directory("roberta_cls")));
+        assertEquals(158, Models.maxPositions(Fixture.directory("mpnet_cls")));
+        assertEquals(64, Models.maxPositions(Fixture.directory("electra_cls")));
         assertEquals(17, Models.maxPositions(Fixture.directory("vit_cls")));
     }
 

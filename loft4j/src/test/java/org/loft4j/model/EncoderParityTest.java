@@ -39,6 +39,10 @@ class EncoderParityTest {
                 "modernbert_cls",
                 "modernbert_mean",
                 "modernbert_tok",
+                "mpnet_cls",
+                "mpnet_tok",
+                "electra_cls",
+                "electra_tok",
                 "vit_cls",
                 "vit_rect",
                 "vit_nobias"
@@ -77,7 +81,11 @@ class EncoderParityTest {
                 "deberta_v2_cls_default",
                 "modernbert_cls",
                 "modernbert_mean",
-                "modernbert_tok"
+                "modernbert_tok",
+                "mpnet_cls",
+                "mpnet_tok",
+                "electra_cls",
+                "electra_tok"
             })
     void neitherTheSideOfPaddingNorWhatIsThereMatters(String name) throws IOException {
         try (NativeScope scope = new NativeScope();
@@ -113,6 +121,8 @@ class EncoderParityTest {
                 "deberta_v2_cls_conv",
                 "modernbert_cls",
                 "modernbert_mean",
+                "mpnet_cls",
+                "electra_cls",
                 "vit_rect"
             })
     void bfloat16IsAsNearAsTransformersIs(String name) throws IOException {
@@ -127,7 +137,15 @@ class EncoderParityTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"roberta_cls", "distilbert_cls", "deberta_v2_cls_conv", "modernbert_mean"})
+    @ValueSource(
+            strings = {
+                "roberta_cls",
+                "distilbert_cls",
+                "deberta_v2_cls_conv",
+                "modernbert_mean",
+                "mpnet_cls",
+                "electra_cls"
+            })
     void aRowWithoutAnyTokenStaysFinite(String name) throws IOException {
         for (Dtype dtype : new Dtype[] {Dtype.F32, Dtype.BF16, Dtype.F16}) {
             try (NativeScope scope = new NativeScope();
@@ -151,6 +169,8 @@ class EncoderParityTest {
                 "deberta_v3_tok",
                 "modernbert_mean",
                 "modernbert_tok",
+                "mpnet_tok",
+                "electra_cls",
                 "vit_rect"
             })
     void newWeightsFollowTheSeedAndDropoutTheMode(String name) throws IOException {

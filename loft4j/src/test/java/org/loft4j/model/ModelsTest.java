@@ -62,7 +62,8 @@ class ModelsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"bert_cls", "llama_gqa", "gpt2", "vit_cls", "distilbert_cls", "modernbert_cls"})
+    @ValueSource(
+            strings = {"bert_cls", "llama_gqa", "gpt2", "vit_cls", "distilbert_cls", "modernbert_cls", "electra_cls"})
     void theHiddenSizeIsKnownWithoutWeights(String name) throws Exception {
         Path config = Files.copy(Fixture.directory(name).resolve("config.json"), folder.resolve("config.json"));
         try (Model model =
@@ -138,8 +139,12 @@ class ModelsTest {
                         "deberta_v2_cls_conv",
                         "deberta_v3_tok",
                         "distilbert_cls",
+                        "electra_cls",
+                        "electra_tok",
                         "modernbert_cls",
                         "modernbert_tok",
+                        "mpnet_cls",
+                        "mpnet_tok",
                         "roberta_cls",
                         "vit_cls"));
     }

@@ -47,6 +47,8 @@ class TrainedConfigTest {
     @CsvSource({
         "bert_cls, SEQUENCE_CLASSIFICATION, BertForSequenceClassification",
         "distilbert_cls, TOKEN_CLASSIFICATION, DistilBertForTokenClassification",
+        "electra_tok, SEQUENCE_CLASSIFICATION, ElectraForSequenceClassification",
+        "mpnet_cls, TOKEN_CLASSIFICATION, MPNetForTokenClassification",
         "modernbert_tok, SEQUENCE_CLASSIFICATION, ModernBertForSequenceClassification",
         "gemma3_text, CAUSAL_LM, Gemma3ForCausalLM",
         "gpt2, CAUSAL_LM, GPT2LMHeadModel",

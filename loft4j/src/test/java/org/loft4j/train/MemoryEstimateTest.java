@@ -145,6 +145,8 @@ class MemoryEstimateTest {
         "roberta_cls, SEQUENCE_CLASSIFICATION",
         "distilbert_cls, SEQUENCE_CLASSIFICATION",
         "deberta_v2_cls, SEQUENCE_CLASSIFICATION",
+        "mpnet_cls, SEQUENCE_CLASSIFICATION",
+        "electra_cls, SEQUENCE_CLASSIFICATION",
         "modernbert_cls, SEQUENCE_CLASSIFICATION",
         "gpt2, CAUSAL_LM",
         "gemma3_text, CAUSAL_LM",

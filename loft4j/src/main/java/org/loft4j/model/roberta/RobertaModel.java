@@ -7,12 +7,11 @@ import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
 import org.loft4j.model.shared.BertLayout;
+import org.loft4j.model.shared.DenseHead;
 import org.loft4j.model.shared.EncoderConfig;
 import org.loft4j.model.shared.EncoderModel;
 import org.loft4j.model.shared.HeadConfig;
 import org.loft4j.nn.Activation;
-import org.loft4j.nn.ClassifierHead;
-import org.loft4j.nn.Linear;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -86,21 +85,7 @@ public final class RobertaModel {
                         RobertaWeights.parameters(config),
                         weights,
                         encoder,
-                        head(head, weights),
-                        head.classifies() ? List.of(RobertaWeights.CLASSIFIER) : List.of()));
-    }
-
-    private static @Nullable ClassifierHead head(HeadConfig head, Weights weights) {
-        if (!head.classifies()) {
-            return null;
-        }
-        if (head.task() == Task.TOKEN_CLASSIFICATION) {
-            return new ClassifierHead(null, weights.linear(RobertaWeights.CLASSIFIER), head.dropout());
-        }
-        Linear dense = weights.linear(RobertaWeights.DENSE);
-        return new ClassifierHead(
-                new ClassifierHead.Dense(dense, Activation.TANH, head.dropout()),
-                weights.linear(RobertaWeights.OUTPUT),
-                head.dropout());
+                        DenseHead.of(head, weights, Activation.TANH),
+                        DenseHead.modules(head)));
     }
 }

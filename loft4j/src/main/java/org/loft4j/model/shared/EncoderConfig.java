@@ -9,7 +9,7 @@ import org.loft4j.io.JsonObject;
 import org.loft4j.nn.Activation;
 
 /**
- * The sizes of an encoder, by the keys of BERT's config.json, which RoBERTa, DeBERTa and ViT share.
+ * The sizes of an encoder, by the keys of BERT's config.json, which RoBERTa, DeBERTa, MPNet, ELECTRA and ViT share.
  *
  * @param vocabularySize {@code vocab_size}
  * @param hiddenSize {@code hidden_size}; a multiple of heads
@@ -113,6 +113,23 @@ public record EncoderConfig(
                 json.doubleOr("hidden_dropout_prob", 0.1),
                 json.doubleOr("attention_probs_dropout_prob", 0.1),
                 json.doubleOr("initializer_range", 0.02));
+    }
+
+    /** The same for a family that has none, whatever {@code type_vocab_size} says. */
+    public EncoderConfig withoutTokenTypes() {
+        return new EncoderConfig(
+                vocabularySize,
+                hiddenSize,
+                layers,
+                heads,
+                intermediateSize,
+                maxPositions,
+                0,
+                layerNormEps,
+                activation,
+                hiddenDropout,
+                attentionDropout,
+                initializerRange);
     }
 
     /** {@code max_position_embeddings}. */
