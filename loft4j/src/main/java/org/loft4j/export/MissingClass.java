@@ -7,12 +7,38 @@ import org.loft4j.export.Finding.Consumer;
 import org.loft4j.export.Finding.Severity;
 import org.loft4j.io.JsonObject;
 
-/** Tells of classifiers over decoders that Transformers has no class for. */
+/** Tells of classifiers over decoders that Transformers has no class for, and of encoders that vLLM has none for. */
 final class MissingClass {
     private static final Set<String> OF_TEXTS = Set.of("granite");
     private static final Set<String> OF_TOKENS = Set.of("gemma3_text", "granite", "olmo2", "olmo3");
 
+    /** Encoders whose classes in Transformers do not let vLLM put its attention in. */
+    private static final Set<String> CLOSED_TO_VLLM = Set.of("deberta-v2", "mpnet");
+
+    /** Encoders whose classes in Transformers do. */
+    private static final Set<String> OPEN_TO_VLLM = Set.of("camembert", "distilbert", "electra");
+
     private MissingClass() {}
+
+    /**
+     * Of vLLM, which falls back on a class of Transformers that is made for it.
+     *
+     * @param config config.json of a model
+     */
+    static void ofVllm(JsonObject config, Notes notes) throws CheckpointException {
+        String family = config.stringOr("model_type", "");
+        String what = "vLLM has no class of its own for " + family;
+        String remedy = "use Transformers, or loft predict and loft eval";
+        if (CLOSED_TO_VLLM.contains(family)) {
+            notes.add(Severity.REFUSED, Consumer.VLLM, what + ", and takes none of Transformers' for it", remedy);
+        } else if (OPEN_TO_VLLM.contains(family)) {
+            notes.add(
+                    Severity.UNKNOWN,
+                    Consumer.VLLM,
+                    what + ", and what it makes of Transformers' is not known here",
+                    remedy);
+        }
+    }
 
     /**
      * @param config config.json of a classifier, or of the model under its adapter

@@ -101,6 +101,7 @@ public final class ModelDoctor {
                     "name the class, such as LlamaForCausalLM");
         }
         ownCode();
+        MissingClass.ofVllm(config, notes);
         pooling();
         weights();
         tokenizer();
@@ -265,7 +266,7 @@ public final class ModelDoctor {
                     "copy the base model's tokenizer here");
             return;
         }
-        if (text("architectures").contains("Classification")) {
+        if (text("architectures").contains("Classification") || ENCODERS.contains(text("model_type"))) {
             // it writes nothing that would have an end
             return;
         }

@@ -172,6 +172,42 @@ class ModelDoctorTest {
         assertFalse(says(diagnosis, Consumer.VLLM, "chat template"), "a classifier does not converse");
     }
 
+    /** An encoder, as a classifier and as a base, says nothing that would have an end; and vLLM has no class for many. */
+    @ParameterizedTest
+    @CsvSource({
+        "mpnet_cls, MPNetForSequenceClassification, NO",
+        "mpnet_cls, MPNetForMaskedLM, NO",
+        "mpnet_tok, MPNetForTokenClassification, NO",
+        "deberta_v2_cls, DebertaV2ForSequenceClassification, NO",
+        "electra_cls, ElectraForSequenceClassification, UNKNOWN",
+        "electra_tok, ElectraForPreTraining, UNKNOWN",
+        "distilbert_cls, DistilBertForSequenceClassification, UNKNOWN",
+        "roberta_cls, RobertaForMaskedLM, YES",
+    })
+    void encodersThatVllmHasNoClassForAreNamed(String fixture, String architecture, Verdict expected)
+            throws IOException {
+        Path fixtures = Path.of("src/test/resources/fixtures");
+        Path model = Files.createDirectories(directory.resolve("model"));
+        for (String file : List.of(fixture + "/model.safetensors", "tiny_wordpiece/tokenizer.json")) {
+            Files.copy(fixtures.resolve(file), model.resolve(Path.of(file).getFileName()));
+        }
+        ObjectNode config =
+                Json.read(fixtures.resolve(fixture + "/config.json")).toTree();
+        config.putArray("architectures").add(architecture);
+        Json.write(model.resolve("config.json"), config);
+        Diagnosis diagnosis = examine();
+        assertEquals(Verdict.YES, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        assertEquals(expected, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+        assertEquals(
+                expected != Verdict.YES,
+                says(diagnosis, Consumer.VLLM, "vLLM has no class of its own for"),
+                diagnosis.toString());
+        for (Consumer consumer : Consumer.values()) {
+            assertFalse(says(diagnosis, consumer, "chat template"), diagnosis.toString());
+            assertFalse(says(diagnosis, consumer, "eos_token"), diagnosis.toString());
+        }
+    }
+
     /** Transformers and vLLM read {@code classifier_pooling} of this family themselves. */
     @ParameterizedTest
     @CsvSource({"modernbert_cls", "modernbert_mean"})
