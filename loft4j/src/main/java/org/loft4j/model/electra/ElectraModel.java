@@ -27,7 +27,8 @@ public final class ElectraModel {
     /** {@code model_type} in config.json. */
     public static final String FAMILY = "electra";
 
-    public static final List<Task> TASKS = List.of(Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
+    public static final List<Task> TASKS =
+            List.of(Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
 
     private ElectraModel() {}
 

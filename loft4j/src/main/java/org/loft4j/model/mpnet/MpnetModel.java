@@ -29,7 +29,8 @@ public final class MpnetModel {
     /** {@code model_type} in config.json. */
     public static final String FAMILY = "mpnet";
 
-    public static final List<Task> TASKS = List.of(Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
+    public static final List<Task> TASKS =
+            List.of(Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
 
     private MpnetModel() {}
 
