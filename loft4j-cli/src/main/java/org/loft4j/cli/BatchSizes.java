@@ -3,8 +3,10 @@ package org.loft4j.cli;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.data.Batch;
 import org.loft4j.data.BatchPlan;
 import org.loft4j.data.Examples;
+import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.train.MemoryPlan.Load;
 import org.loft4j.train.TrainConfig;
@@ -15,29 +17,42 @@ import org.loft4j.train.TrainData;
  *
  * @param cells tokens and padding of each batch, in the order of training
  * @param lengths of the examples
- * @param rowsEach rows that an example has in a batch: two of preferences
+ * @param rowsEach rows that an example has in a batch at most: two of preferences, and of texts that belong together all but the anchor
  * @param tokens of an epoch, without padding
+ * @param judgedBefore whether the examples to learn from are judged before the first step
  */
-record BatchSizes(List<int[]> batches, long[] cells, int[] lengths, int rowsEach, long tokens) {
+record BatchSizes(List<int[]> batches, long[] cells, int[] lengths, int rowsEach, long tokens, boolean judgedBefore) {
     static BatchSizes of(Examples train, TrainConfig config) {
         int[] lengths = train.lengths();
         int rowsEach = rowsEach(train);
         List<int[]> batches = new BatchPlan(train, config.batchSize(), config.groupByLength(), config.seed()).epoch(0);
         long[] cells = batches.stream()
-                .mapToLong(batch -> (long) rowsEach * batch.length * longest(batch, lengths))
+                .mapToLong(batch -> train instanceof MatchDataset matches
+                        ? cells(matches, batch)
+                        : (long) rowsEach * batch.length * longest(batch, lengths))
                 .toArray();
-        return new BatchSizes(batches, cells, lengths, rowsEach, tokens(train));
+        return new BatchSizes(batches, cells, lengths, rowsEach, tokens(train), train instanceof PreferenceDataset);
+    }
+
+    private static long cells(MatchDataset matches, int[] batch) {
+        return matches.trainingBatches(batch, 0, 0, 0).stream()
+                .mapToLong(part -> part instanceof Batch texts ? (long) texts.rows() * texts.columns() : 0)
+                .sum();
     }
 
     private static int rowsEach(Examples examples) {
-        return examples instanceof PreferenceDataset ? 2 : 1;
+        return examples instanceof MatchDataset matches
+                ? (int) matches.rowsTogether(1)
+                : examples instanceof PreferenceDataset ? 2 : 1;
     }
 
     /** Tokens of all examples, without padding. */
     static long tokens(Examples examples) {
         return examples instanceof PreferenceDataset preferences
                 ? preferences.answers().tokens()
-                : Arrays.stream(examples.lengths()).asLongStream().sum();
+                : examples instanceof MatchDataset matches
+                        ? matches.texts().tokens()
+                        : Arrays.stream(examples.lengths()).asLongStream().sum();
     }
 
     /** The largest batches; of rows that nobody has read yet the largest that they may make. */
@@ -69,7 +84,7 @@ record BatchSizes(List<int[]> batches, long[] cells, int[] lengths, int rowsEach
         }
         long rows = held == null ? 0 : (long) rowsEach(held) * Math.min(config.evalBatchSize(), held.size());
         int columns = held == null ? 0 : Arrays.stream(held.lengths()).max().orElse(1);
-        if (rowsEach > 1) {
+        if (judgedBefore) {
             // before the first step the answers to learn from are judged too, by themselves
             long answers = Math.min(config.evalBatchSize(), (long) rowsEach * lengths.length);
             int longest = Arrays.stream(lengths).max().orElse(1);

@@ -179,6 +179,7 @@ record CheckedRows(
             case TEXT -> "";
             case LABEL -> "label";
             case TAGS -> "tags";
+            case MATCH -> "positive";
             default -> "answer";
         };
     }

@@ -138,8 +138,8 @@ final class CompareCommand implements Verb {
                     "What chooses the learning rate and is reported: accuracy, loss, matthews, macro_f1, micro_f1, perplexity or token_accuracy,"
                             + " f1, precision or recall of entities or of the second of two classes, roc_auc of two classes,"
                             + " micro_roc_auc or macro_roc_auc of several labels a text, pearson, spearmanr or mse of regression, and"
-                            + " margin of preferences."
-                            + " Default: accuracy for a classifier, micro_f1 where a text may have several labels, loss for a language model, preferences and regression.")
+                            + " margin of preferences, accuracy_at_1, recall_at_10 or mrr_at_10 of sentence embeddings."
+                            + " Default: accuracy for a classifier, micro_f1 where a text may have several labels, mrr_at_10 for sentence embeddings, loss for a language model, preferences and regression.")
     @Nullable
     String metric;
 
@@ -289,9 +289,12 @@ final class CompareCommand implements Verb {
             return ExitCode.OK;
         }
         Path directory = HubAccess.resolve(spec, Objects.requireNonNull(model));
-        LearntTask aim = learnt.of(directory, Models.defaultTask(directory));
-        String chosenMetric =
-                metric != null ? metric : aim.multiLabel() ? "micro_f1" : aim.hasClasses() ? "accuracy" : "loss";
+        LearntTask aim = learnt.of(directory, Models.defaultTask(directory), () -> data.areMatches(data.data));
+        String chosenMetric = metric != null
+                ? metric
+                : aim.multiLabel()
+                        ? "micro_f1"
+                        : aim.hasClasses() ? "accuracy" : aim.task() == Task.SENTENCE_EMBEDDING ? "mrr_at_10" : "loss";
         long hiddenSize = Models.hiddenSize(directory);
         ComparisonSettings plain = settings(chosenMetric, hiddenSize, false);
         plain.commonConfigs().forEach(aim::require);

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 import org.loft4j.data.Columns;
+import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.RowFormat;
 import picocli.CommandLine.Mixin;
@@ -20,7 +21,8 @@ final class DataFlags {
                             + " such files, as 'part-*.jsonl'; or the rows of a query, as \"SELECT prompt, completion FROM"
                             + " 'chats/*.parquet' WHERE score > 3\". Rows are text and label; text alone; prompt and"
                             + " completion, or instruction, input and output, where only the answer is learnt; a prompt with chosen and"
-                            + " rejected, two answers of which the first is preferred; or, but in .csv and .tsv,"
+                            + " rejected, two answers of which the first is preferred; anchor and positive, two texts that belong together, and"
+                            + " negative, one that does not; or, but in .csv and .tsv,"
                             + " messages or conversations, or tokens and tags of a text. Images: a folder"
                             + " with a folder for each class, a .csv with the columns image and label, or"
                             + " images-idx3-ubyte(.gz) with its labels beside it. Required to train, to compare and to evaluate.")
@@ -88,6 +90,11 @@ final class DataFlags {
             throw new DataException(data.shown(), "images are read from a folder or a file");
         }
         return existing;
+    }
+
+    /** Whether rows are texts that belong together, so far as the first of them says. */
+    boolean areMatches(DataReference rows) {
+        return DataFiles.format(rows, columns(false)) == RowFormat.MATCH;
     }
 
     /** @param labelled whether the rows must have a label */

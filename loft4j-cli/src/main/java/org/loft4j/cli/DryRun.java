@@ -127,7 +127,7 @@ final class DryRun {
             int to = Math.min(sizes.batches().size(), from + accumulation);
             List<MiniBatch> micro = new ArrayList<>();
             for (int[] indices : sizes.batches().subList(from, to)) {
-                micro.add(rows(data).trainingBatch(indices, data.padId(), config.seed(), 0));
+                micro.addAll(rows(data).trainingBatches(indices, data.padId(), config.seed(), 0));
             }
             long start = now(device);
             double loss = trainer.findGradients(micro, tried + 1);

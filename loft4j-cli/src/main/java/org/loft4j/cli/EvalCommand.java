@@ -2,18 +2,22 @@ package org.loft4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Table;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.DataRows;
 import org.loft4j.data.Dataset;
+import org.loft4j.data.Examples;
 import org.loft4j.data.ImageDataset;
 import org.loft4j.data.Labels;
+import org.loft4j.data.MatchDataset;
 import org.loft4j.data.Preference;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Row;
@@ -22,10 +26,13 @@ import org.loft4j.data.Tokenizer;
 import org.loft4j.data.image.Augmentation;
 import org.loft4j.data.image.LabeledImages;
 import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.train.ConfusionMatrix;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Evaluator;
+import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -39,7 +46,7 @@ import picocli.CommandLine.Spec;
         description =
                 "Judges a model by rows of text or by images: loss, and accuracy, macro-F1 and Matthews' correlation of a classifier"
                         + " with precision, recall and F1 of each class and of two the area under the ROC curve, Pearson's and Spearman's correlation and the mean squared error of"
-                        + " a regression, exact matches, F1 and the area under the ROC curve (micro and macro) of labels of which a text may have several, perplexity of a language model and the share of tokens that it tells right, or accuracy and rewards of preferences.",
+                        + " a regression, exact matches, F1 and the area under the ROC curve (micro and macro) of labels of which a text may have several, perplexity of a language model and the share of tokens that it tells right, accuracy and rewards of preferences, or how well anchors find what belongs to them by sentence embeddings.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  loft eval --model models/MiniLM --adapter run --data test.csv",
@@ -73,6 +80,15 @@ final class EvalCommand implements Verb {
     @Mixin(name = "Preferences")
     PreferenceFlags preference;
 
+    @Option(
+            names = "--similarity-scale",
+            paramLabel = "SCALE",
+            description =
+                    "Of sentence embeddings: what multiplies the cosines of texts in the loss. Default: that of the"
+                            + " training, where its trainer_state.json lies beside the adapter, else 20.")
+    @Nullable
+    Double similarityScale;
+
     @Mixin(name = "Images")
     ImageFlags images;
 
@@ -94,6 +110,10 @@ final class EvalCommand implements Verb {
         data.check(problems);
         chat.check(problems);
         preference.check(problems);
+        if (similarityScale != null) {
+            double given = similarityScale;
+            problems.of(() -> new MatchLoss(given));
+        }
         images.check(problems);
         device.check(problems);
         threshold.check(problems);
@@ -154,7 +174,14 @@ final class EvalCommand implements Verb {
             }
             int maxLength = loaded.maxLength(data.maxLength, spec.commandLine().getErr());
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(loaded, rows) : null;
+            boolean matches = task == Task.SENTENCE_EMBEDDING;
+            if (!matches && spec.commandLine().getParseResult().hasMatchedOption("--similarity-scale")) {
+                throw new ConfigException("--similarity-scale is of sentence embeddings, and the model is for "
+                        + task.word() + ": leave it out");
+            }
             StreamingDataset.Encoder encoder = some -> switch (task) {
+                case SENTENCE_EMBEDDING ->
+                    MatchDataset.of(some, tokenizer, maxLength).texts();
                 case CAUSAL_LM ->
                     preferences
                             ? PreferenceDataset.of(some, tokenizer, maxLength, format)
@@ -172,11 +199,13 @@ final class EvalCommand implements Verb {
                     };
             };
             FaultyRows.Kept kept = faulty.encode(rows, encoder, "evaluation");
-            Evaluator.requireFits(loaded.model(), kept.dataset(), "evaluation");
+            Examples examples = matches ? new MatchDataset(kept.dataset()) : kept.dataset();
+            Evaluator.requireFits(loaded.model(), examples, "evaluation");
             Evaluation evaluation = preferences
                     ? preference.judge(loaded, kept.dataset(), tokenizer.padId(), batchSize)
                     : new Evaluator(loaded.model(), tokenizer.padId(), batchSize, threshold.value())
-                            .evaluate(kept.dataset());
+                            .withSimilarityScale(matches ? scale(loaded) : TrainConfig.SIMILARITY_SCALE)
+                            .evaluate(examples);
             long cut = kept.dataset().truncations().rows();
             if (cut > 0) {
                 PrintWriter err = spec.commandLine().getErr();
@@ -190,6 +219,15 @@ final class EvalCommand implements Verb {
             print(loaded, evaluation, kept.rows().size(), length);
             return ExitCode.OK;
         }
+    }
+
+    private double scale(LoadedModel loaded) throws IOException {
+        Path adapter = loaded.adapterDirectory();
+        JsonObject plan = similarityScale != null || adapter == null ? null : PreferenceFlags.plan(adapter);
+        double usual = plan == null
+                ? TrainConfig.SIMILARITY_SCALE
+                : plan.doubleOr("similarity_scale", TrainConfig.SIMILARITY_SCALE);
+        return similarityScale == null ? usual : similarityScale;
     }
 
     private static Labels labels(LoadedModel loaded, List<String> classes) {

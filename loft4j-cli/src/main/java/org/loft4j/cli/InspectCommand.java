@@ -111,8 +111,8 @@ final class InspectCommand implements Verb {
 
     private int inspectRows(ModelReference reference) throws IOException {
         Path directory = HubAccess.described(spec, reference);
-        LearntTask aim = learnt.of(directory, Task.CAUSAL_LM);
-        boolean classifier = aim.task() == Task.SEQUENCE_CLASSIFICATION;
+        LearntTask aim = learnt.of(directory, Task.CAUSAL_LM, () -> data.areMatches(data.data));
+        boolean plain = aim.task() == Task.SEQUENCE_CLASSIFICATION || aim.task() == Task.SENTENCE_EMBEDDING;
         TrainingRows all = TrainingRows.read(aim, data, null, 0, 0);
         long most = Files.exists(directory.resolve("config.json")) ? Models.maxPositions(directory) : Long.MAX_VALUE;
         int length = RowLength.of(
@@ -120,7 +120,7 @@ final class InspectCommand implements Verb {
         PrintWriter out = spec.commandLine().getOut();
         List<Map<String, Object>> trees = new ArrayList<>();
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
-            ChatFormat format = classifier ? null : chat.format(directory, all.train());
+            ChatFormat format = plain ? null : chat.format(directory, all.train());
             for (int i = 0; i < Math.min(rows, all.train().size()); i++) {
                 RowInspection row = RowInspection.of(
                         i + 1,

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Task;
@@ -17,8 +18,9 @@ final class LearntFlags {
             converter = Words.OfTask.class,
             completionCandidates = WordLists.Tasks.class,
             description = "What the model shall learn: causal-lm, sequence-classification (rows of text and label),"
-                    + " token-classification (rows of tokens and tags) or image-classification. Default: what"
-                    + " the adapter or config.json names, else what models of this family mostly do.")
+                    + " token-classification (rows of tokens and tags), image-classification or sentence-embedding (rows of anchor and"
+                    + " positive). Default: what the adapter names, else sentence-embedding for such rows, else what"
+                    + " config.json names or models of this family mostly do.")
     @Nullable
     Task asked;
 
@@ -68,12 +70,17 @@ final class LearntFlags {
      *
      * @param directory of the model
      * @param usual the task where none is asked for and the directory has no config.json
+     * @param matches whether the rows are texts that belong together, from which one task alone learns
      */
-    LearntTask of(Path directory, Task usual) throws IOException {
+    LearntTask of(Path directory, Task usual, BooleanSupplier matches) throws IOException {
         boolean described = Files.exists(directory.resolve("config.json"));
         Task task = asked != null
                 ? asked
-                : isOfTexts() ? Task.SEQUENCE_CLASSIFICATION : described ? Models.defaultTask(directory) : usual;
+                : isOfTexts()
+                        ? Task.SEQUENCE_CLASSIFICATION
+                        : matches.getAsBoolean()
+                                ? Task.SENTENCE_EMBEDDING
+                                : described ? Models.defaultTask(directory) : usual;
         LearntTask known = LearntTask.of(directory, task);
         return problem == null ? known : new LearntTask(task, known.modelLabels(), problem);
     }

@@ -70,7 +70,11 @@ record LearntTask(Task task, List<String> modelLabels, ProblemType problem) {
      * @throws ConfigException that names the setting
      */
     void require(TrainConfig config) {
-        String fault = regression() ? config.problemOfRegression() : multiLabel() ? config.problemOfMultiLabel() : null;
+        String fault = regression()
+                ? config.problemOfRegression()
+                : multiLabel()
+                        ? config.problemOfMultiLabel()
+                        : task == Task.SENTENCE_EMBEDDING ? config.problemOfEmbeddings() : null;
         if (fault != null) {
             throw new ConfigException(fault);
         }

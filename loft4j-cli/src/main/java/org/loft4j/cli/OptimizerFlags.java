@@ -89,6 +89,13 @@ final class OptimizerFlags {
     double dpoBeta = TrainConfig.DPO_BETA;
 
     @Option(
+            names = "--similarity-scale",
+            paramLabel = "SCALE",
+            description =
+                    "Of sentence embeddings: what multiplies the cosines of texts, the inverse of a temperature. Default: ${DEFAULT-VALUE}.")
+    double similarityScale = TrainConfig.SIMILARITY_SCALE;
+
+    @Option(
             names = "--beta1",
             paramLabel = "BETA",
             description = "Decay rate of the first moment, or momentum. Default: 0.9; 0.95 for loft-muon.")
@@ -171,6 +178,7 @@ final class OptimizerFlags {
                 .maxGradNorm(maxGradNorm)
                 .labelSmoothing(labelSmoothing)
                 .dpoBeta(dpoBeta)
+                .similarityScale(similarityScale)
                 .loft(new LoftSettings(
                         LoftBlock.parseAll(loftWithout),
                         loftMaxStep,

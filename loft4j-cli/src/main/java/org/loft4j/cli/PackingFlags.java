@@ -8,6 +8,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
+import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PackedDataset;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Row;
@@ -49,9 +50,17 @@ final class PackingFlags {
                     + " and preferences exclude each other: the two answers to a prompt are compared, each in a row of its own;"
                     + " leave --packing out");
         }
+        if (rows.areMatches() && packing != Packing.NONE) {
+            throw new ConfigException("--packing " + packing
+                    + " and texts that belong together exclude each other: each text is compared with the others by itself;"
+                    + " leave --packing out");
+        }
         Dataset dataset = rows.encode(some, tokenizer, format, maxLength, packing == Packing.BLOCKS, kind, err);
         if (rows.arePreferences()) {
             return new PreferenceDataset(dataset);
+        }
+        if (rows.areMatches()) {
+            return new MatchDataset(dataset);
         }
         return packing == Packing.EXAMPLES ? new PackedDataset(dataset, maxLength) : dataset;
     }

@@ -104,7 +104,7 @@ final class PreferenceFlags {
     }
 
     /** The settings of the training that left an adapter; null where its state does not lie there. */
-    private static @Nullable JsonObject plan(Path adapter) throws IOException {
+    static @Nullable JsonObject plan(Path adapter) throws IOException {
         Path state = adapter.resolve(Inspection.RUN_STATE);
         return Files.exists(state) ? Json.read(state).findObject("plan") : null;
     }

@@ -15,6 +15,7 @@ import org.loft4j.data.Dataset;
 import org.loft4j.data.Encoded;
 import org.loft4j.data.Preference;
 import org.loft4j.data.Row;
+import org.loft4j.data.TextMatch;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.Truncations;
 
@@ -36,17 +37,26 @@ record RowInspection(int number, long line, List<Example> examples, SortedSet<St
      */
     record Token(long id, String text, boolean loss) {}
 
+    /** What texts that belong together are of their row, by their class. */
+    private static final List<String> ROLES = List.of("anchor", "positive", "negative");
+
     /**
      * An example.
      *
      * @param label the class of a classifier's row, or the number of a regression's; empty for a language model
      * @param labels of a row that may have several; null for all else
-     * @param answer which of the two of a preference it is, chosen or rejected; empty for all else
+     * @param answer which of the two of a preference it is, chosen or rejected; what it is of texts that belong together, {@link #ROLES};
+     *     empty for all else
      */
     record Example(
             List<Token> tokens, String label, @Nullable List<String> labels, String answer) {
         Example(List<Token> tokens, String label) {
             this(tokens, label, null, "");
+        }
+
+        /** Whether it is learnt as a whole, beside others. */
+        boolean isCompared() {
+            return ROLES.contains(answer);
         }
 
         long learnt() {
@@ -67,12 +77,15 @@ record RowInspection(int number, long line, List<Example> examples, SortedSet<St
         List<Example> examples = new ArrayList<>();
         for (int i = 0; i < dataset.size(); i++) {
             Encoded encoded = dataset.get(i);
-            String label = dataset.isRegression()
-                    ? Float.toString(dataset.score(i))
-                    : dataset.isClassification() ? labels.get((int) encoded.labels()[0]) : "";
+            String role = row instanceof TextMatch ? ROLES.get((int) encoded.labels()[0]) : "";
+            String label = !role.isEmpty()
+                    ? ""
+                    : dataset.isRegression()
+                            ? Float.toString(dataset.score(i))
+                            : dataset.isClassification() ? labels.get((int) encoded.labels()[0]) : "";
             List<String> several = dataset.isMultiLabel() ? labels(dataset, i, labels) : null;
-            boolean classifier = several != null || !label.isEmpty();
-            String answer = row instanceof Preference ? (i == 0 ? "chosen" : "rejected") : "";
+            boolean classifier = several != null || !label.isEmpty() || !role.isEmpty();
+            String answer = row instanceof Preference ? (i == 0 ? "chosen" : "rejected") : role;
             examples.add(new Example(tokens(encoded, classifier, tokenizer), label, several, answer));
         }
         SortedSet<String> unwritten = chat == null ? Collections.emptySortedSet() : chat.unwritten(row);
@@ -122,7 +135,7 @@ record RowInspection(int number, long line, List<Example> examples, SortedSet<St
         for (Example example : examples) {
             Map<String, Object> one = new LinkedHashMap<>();
             if (!example.answer().isEmpty()) {
-                one.put("answer", example.answer());
+                one.put(example.isCompared() ? "role" : "answer", example.answer());
             }
             one.put("length", example.tokens().size());
             one.put("loss_tokens", example.learnt());
@@ -182,9 +195,11 @@ record RowInspection(int number, long line, List<Example> examples, SortedSet<St
             made.append(
                     labels != null
                             ? ", " + (labels.isEmpty() ? "no label" : "labels " + String.join(", ", labels))
-                            : example.label().isEmpty()
-                                    ? ", loss on " + example.learnt()
-                                    : ", label " + example.label());
+                            : example.isCompared()
+                                    ? ""
+                                    : example.label().isEmpty()
+                                            ? ", loss on " + example.learnt()
+                                            : ", label " + example.label());
             made.append('\n');
             boolean shade = false;
             for (Token token : example.tokens()) {

@@ -19,6 +19,7 @@ import org.loft4j.data.Row;
 import org.loft4j.data.RowScan;
 import org.loft4j.data.RowSource;
 import org.loft4j.data.StreamingDataset;
+import org.loft4j.data.TextMatch;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainTestSplit;
 
@@ -80,6 +81,12 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
 
     /** The first row says it, before the others are read. */
     private static void requireStreamed(Row row) {
+        if (row instanceof TextMatch) {
+            throw new ConfigException(
+                    "--streaming and texts that belong together exclude each other: which texts are the same is found out"
+                            + " among all of them; leave --streaming out, and where the rows do not fit into the memory, learn some"
+                            + " of them after the others (a query with LIMIT, then --adapter)");
+        }
         if (row instanceof Preference) {
             throw new ConfigException(
                     "--streaming and preferences exclude each other: what the model holds of every answer is"

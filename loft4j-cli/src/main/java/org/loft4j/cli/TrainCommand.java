@@ -196,7 +196,7 @@ final class TrainCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        TrainingStart start = TrainingStart.of(model, learnt, shape(), run.output);
+        TrainingStart start = TrainingStart.of(model, learnt, data, shape(), run.output);
         LearntTask aim = start.aim();
         TrainConfig plain = config(start.directory(), aim, false);
         aim.require(plain);
@@ -231,7 +231,7 @@ final class TrainCommand implements Verb {
                     : packing.encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out", err());
             TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
             boolean mayStream =
-                    !stream.streaming && packing.packing == Packing.NONE && !faults.skip && !rows.arePreferences();
+                    !stream.streaming && packing.packing == Packing.NONE && !faults.skip && rows.mayBeStreamed();
             MemoryPlan.Rows onHeap = rows.onHeap(encoded, mayStream);
             MemoryEstimate memory = memory(start, options, BatchSizes.largest(encoded, config), onHeap);
             // rows that are streamed are tokenized while the model learns

@@ -20,6 +20,7 @@ import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.LabeledText;
 import org.loft4j.data.Labels;
+import org.loft4j.data.MatchDataset;
 import org.loft4j.data.MultiLabelText;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.Preference;
@@ -27,6 +28,7 @@ import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Row;
 import org.loft4j.data.Scores;
 import org.loft4j.data.StreamingDataset;
+import org.loft4j.data.TextMatch;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainTestSplit;
 import org.loft4j.data.Truncations;
@@ -115,6 +117,16 @@ record TrainingRows(
                                     : "holds a preference, and the rows to learn from hold none: all rows must be of one kind"
                                             + " (--format)");
         }
+        if (learnt instanceof TextMatch != heldOut.get(0) instanceof TextMatch) {
+            throw heldOut.get(0)
+                    .origin()
+                    .fault(
+                            learnt instanceof TextMatch
+                                    ? "holds no texts that belong together, as the rows to learn from do: held-out rows must have"
+                                            + " \"anchor\" and \"positive\" too"
+                                    : "holds texts that belong together, and the rows to learn from hold none: all rows must be"
+                                            + " of one kind (--format)");
+        }
         if (isPair(learnt) != isPair(heldOut.get(0))) {
             throw heldOut.get(0)
                     .origin()
@@ -134,7 +146,16 @@ record TrainingRows(
 
     private static String shape(DataRows read, DataReference data) {
         return Quantities.of(read.rows().size(), "row") + " of " + read.columns() + " (--format "
-                + read.format().word() + ") in " + data.shown() + blank(read.blank());
+                + read.format().word() + ") in " + data.shown() + negatives(read.rows()) + blank(read.blank());
+    }
+
+    /** How many texts there are beside those that belong together, in words; empty if there are none. */
+    private static String negatives(List<Row> rows) {
+        long negatives = rows.stream()
+                .mapToLong(row ->
+                        row instanceof TextMatch match ? match.negatives().size() : 0)
+                .sum();
+        return negatives == 0 ? "" : ", and " + Quantities.of(negatives, "negative") + " beside them";
     }
 
     /** How many texts said nothing, in words; empty if there are none. */
@@ -188,6 +209,16 @@ record TrainingRows(
     /** Whether of two answers to each prompt one is preferred. */
     boolean arePreferences() {
         return train.get(0) instanceof Preference;
+    }
+
+    /** Whether texts belong together. */
+    boolean areMatches() {
+        return train.get(0) instanceof TextMatch;
+    }
+
+    /** Whether they are of a kind that is read as it is learnt, too. */
+    boolean mayBeStreamed() {
+        return !arePreferences() && !areMatches();
     }
 
     Task task() {
@@ -272,7 +303,7 @@ record TrainingRows(
         Dataset dataset = kept.dataset();
         tell(
                 kept.rows().size(),
-                packed || arePreferences() ? 0 : dataset.size(),
+                packed || !mayBeStreamed() ? 0 : dataset.size(),
                 dataset.truncations(),
                 dataset.altered(),
                 maxLength,
@@ -302,7 +333,7 @@ record TrainingRows(
     }
 
     /**
-     * The rows as examples; of preferences both answers, one behind the other.
+     * The rows as examples; of preferences both answers, one behind the other, and so the texts that belong together.
      *
      * @param chat how conversations are written; null where there are none
      * @param packed whether the texts go one after the other into blocks of {@code maxLength} tokens
@@ -312,6 +343,12 @@ record TrainingRows(
         if (packed && task().isClassification()) {
             throw new ConfigException("packing is for language models, but the data is for a "
                     + (learnt.regression() ? "regression" : "classifier"));
+        }
+        if (task() == Task.SENTENCE_EMBEDDING) {
+            if (packed) {
+                throw new ConfigException("packing is for language models, but the data is for sentence embeddings");
+            }
+            return MatchDataset.of(rows, tokenizer, maxLength).texts();
         }
         if (learnt.regression()) {
             return Dataset.regression(rows, tokenizer, maxLength);

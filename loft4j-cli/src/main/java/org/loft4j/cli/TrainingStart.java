@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -36,17 +37,19 @@ record TrainingStart(
      *
      * @throws ConfigException if the call contradicts the adapter, or its output would be in the adapter's way
      */
-    static TrainingStart of(ModelFlags flags, LearntFlags learnt, AdapterShape shape, Path output) throws IOException {
+    static TrainingStart of(ModelFlags flags, LearntFlags learnt, DataFlags data, AdapterShape shape, Path output)
+            throws IOException {
+        BooleanSupplier matches = () -> data.areMatches(data.data);
         Path ofAdapter = flags.adapter();
         if (ofAdapter == null) {
             Path directory = FoundModel.directory(flags);
             FoundModel found = new FoundModel(directory, null, null);
-            return new TrainingStart(found, learnt.of(directory, Models.defaultTask(directory)), null);
+            return new TrainingStart(found, learnt.of(directory, Models.defaultTask(directory), matches), null);
         }
         StartingAdapter adapter = shape.settled(StartingAdapter.read(ofAdapter));
         FoundModel found = FoundModel.of(flags);
         adapter.requireApart(output, found.directory());
-        LearntTask usual = learnt.of(found.directory(), Models.defaultTask(found.directory()));
+        LearntTask usual = learnt.of(found.directory(), Models.defaultTask(found.directory()), matches);
         Task trained = found.trainedFor();
         if (learnt.asked != null && trained != null && learnt.asked != trained) {
             throw new ConfigException("--task " + learnt.asked.word() + " is asked for, and the adapter " + ofAdapter

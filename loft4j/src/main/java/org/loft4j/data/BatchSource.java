@@ -9,7 +9,8 @@ public interface BatchSource extends AutoCloseable {
     long batches();
 
     /**
-     * Makes a batch, or several of its size where rows are made into more than one example each.
+     * Makes a batch, or several: of its size where rows are made into more than one example each, and of its parts where those are
+     * best apart.
      *
      * @param epoch counted from 0
      * @param batch of the epoch, counted from 0

@@ -78,6 +78,12 @@ final class CausalLmRows {
                     .fault("holds a pair of texts, which a language model does not learn: train a classifier (--task"
                             + " sequence-classification), or name the column of one text (--text-column)");
         }
+        if (row instanceof TextMatch) {
+            throw row.origin()
+                    .fault(
+                            "holds texts that belong together, which a language model does not learn: sentence embeddings"
+                                    + " do (--task sentence-embedding)");
+        }
         if (row instanceof Preference) {
             throw row.origin()
                     .fault(

@@ -86,6 +86,18 @@ public final class DataFiles {
         return collect(data, columns, faults, true);
     }
 
+    /** Which columns make the first row; {@link RowFormat#AUTO} where none can be read, which reading tells. */
+    public static RowFormat format(DataReference data, Columns columns) {
+        RowCollector rows = new RowCollector(columns, row -> {}, null);
+        try (DataReading reading = DataReading.open(data, rows)) {
+            reading.advance();
+        } catch (DataException e) {
+            // a fault of the first row comes after its kind is known, and is told by who reads all of them
+        }
+        RowKind kind = rows.kind();
+        return kind == null ? RowFormat.AUTO : kind.format();
+    }
+
     /** The same rows, read as they are asked for, so that they need not fit into memory. */
     public static DataStream stream(DataReference data, Columns columns) {
         return new DataStream(data, columns);

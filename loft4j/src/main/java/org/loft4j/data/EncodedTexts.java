@@ -1,5 +1,6 @@
 package org.loft4j.data;
 
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -10,9 +11,9 @@ import org.loft4j.DataException;
  *
  * @param ids of each text
  * @param secondFrom where token type 1 begins in each; null where there are no pairs
- * @param truncations what did not fit into the greatest length
+ * @param lost how many tokens of each did not fit into the greatest length
  */
-record EncodedTexts(int[][] ids, int @Nullable [] secondFrom, Truncations truncations) {
+record EncodedTexts(int[][] ids, int @Nullable [] secondFrom, int[] lost) {
     /** @throws DataException at a text without tokens */
     static EncodedTexts of(List<LabeledText> texts, Tokenizer tokenizer, int maxLength) throws DataException {
         boolean pairs = texts.stream().anyMatch(row -> row.textPair() != null);
@@ -21,7 +22,7 @@ record EncodedTexts(int[][] ids, int @Nullable [] secondFrom, Truncations trunca
         }
         var ids = new int[texts.size()][];
         var secondFrom = new int[ids.length];
-        var cuts = new TruncationCount();
+        var lost = new int[ids.length];
         List<Optional<EncodedText>> encoded = texts.parallelStream()
                 .map(row -> Optional.ofNullable(encoded(row, tokenizer, maxLength)))
                 .toList();
@@ -33,9 +34,20 @@ record EncodedTexts(int[][] ids, int @Nullable [] secondFrom, Truncations trunca
                             "the tokenizer finds no tokens in " + (pair ? "one of the texts" : "the text")));
             ids[i] = text.ids();
             secondFrom[i] = text.secondFrom();
-            cuts.add(text.lost(), false);
+            lost[i] = text.lost();
         }
-        return new EncodedTexts(ids, pairs ? secondFrom : null, cuts.total());
+        return new EncodedTexts(ids, pairs ? secondFrom : null, lost);
+    }
+
+    /** @param rows the row of each text, which counts once */
+    Truncations truncations(int[] rows) {
+        var ofRows = new LinkedHashMap<Integer, Integer>();
+        for (int i = 0; i < lost.length; i++) {
+            ofRows.merge(rows[i], lost[i], Integer::sum);
+        }
+        var cuts = new TruncationCount();
+        ofRows.values().forEach(tokens -> cuts.add(tokens, false));
+        return cuts.total();
     }
 
     /** Null where a text has no tokens. */

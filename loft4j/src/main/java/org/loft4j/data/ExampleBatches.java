@@ -30,7 +30,7 @@ final class ExampleBatches implements BatchSource {
             order = plan.epoch(epoch);
             epochOfOrder = epoch;
         }
-        return List.of(examples.trainingBatch(order.get(Math.toIntExact(batch)), padId, seed, epoch));
+        return examples.trainingBatches(order.get(Math.toIntExact(batch)), padId, seed, epoch);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package org.loft4j.data;
 
 import java.io.IOException;
+import java.util.List;
 
 /**
  * What a model learns from or is judged by, ready for batches: tokens, or images. A program may bring its own, which makes each
@@ -38,4 +39,9 @@ public non-sealed interface Examples extends TrainingSet {
 
     /** Collects examples as training sees them in an epoch: images may be changed by chance, a function of seed, epoch and image. */
     MiniBatch trainingBatch(int[] indices, long padId, long seed, long epoch) throws IOException;
+
+    /** The same as the batches that go through the model one after the other: one, unless the texts of an example are best apart. */
+    default List<MiniBatch> trainingBatches(int[] indices, long padId, long seed, long epoch) throws IOException {
+        return List.of(trainingBatch(indices, padId, seed, epoch));
+    }
 }

@@ -139,6 +139,8 @@ final class JsonRows {
         }
         if (known instanceof RowKind.Plain plain && rows.isBlank(string(object, plain.text(), origin))) {
             rows.blank();
+        } else if (known instanceof RowKind.Matched matched) {
+            MatchRows.of(matched, object, origin).forEach(rows::add);
         } else {
             rows.add(row(known, object, origin));
         }

@@ -201,7 +201,7 @@ public final class Labels {
     }
 
     static LabeledText labeled(Row row) throws DataException {
-        requireNoPreference(row);
+        requireText(row);
         if (row instanceof MultiLabelText) {
             throw row.origin().fault("has a list of labels, and a classifier learns one class for each text");
         }
@@ -214,18 +214,24 @@ public final class Labels {
                                 + " --problem-type multi_label_classification");
     }
 
-    private static void requireNoPreference(Row row) throws DataException {
+    private static void requireText(Row row) throws DataException {
         if (row instanceof Preference) {
             throw row.origin()
                     .fault(
                             "holds two answers of which one is preferred, which a language model learns (--task causal-lm) and no"
                                     + " classifier or regression does");
         }
+        if (row instanceof TextMatch) {
+            throw row.origin()
+                    .fault(
+                            "holds texts that belong together, which sentence embeddings are learnt from (--task sentence-embedding)"
+                                    + " and no classifier or regression");
+        }
     }
 
     /** @param learner who needs the label, for the message */
     static LabeledText labeled(Row row, String learner) throws DataException {
-        requireNoPreference(row);
+        requireText(row);
         if (row instanceof LabeledText labeled) {
             return labeled;
         }

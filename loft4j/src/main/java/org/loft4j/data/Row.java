@@ -11,6 +11,7 @@ public sealed interface Row
                 Preference,
                 PromptCompletion,
                 TaggedWords,
+                TextMatch,
                 TextPair {
     /** Where it was read. */
     Origin origin();

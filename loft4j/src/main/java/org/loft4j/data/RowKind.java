@@ -198,6 +198,24 @@ sealed interface RowKind {
         }
     }
 
+    /** Texts that belong together; negatives are read where they are. */
+    record Matched(String anchor, String positive) implements RowKind {
+        @Override
+        public List<String> columns() {
+            return List.of(anchor, positive);
+        }
+
+        @Override
+        public RowFormat format() {
+            return RowFormat.MATCH;
+        }
+
+        @Override
+        public List<String> optional() {
+            return MatchRows.NEGATIVES;
+        }
+    }
+
     record Tagged(String tokens, @Nullable String tags) implements RowKind {
         @Override
         public List<String> columns() {
@@ -263,6 +281,10 @@ sealed interface RowKind {
                                 ? named(or(asked.completion(), "completion"), "completion", present, where, origin)
                                 : null);
             case PREFERENCE -> preferred(asked, present, where, origin);
+            case MATCH ->
+                new Matched(
+                        named(first(present, MatchRows.ANCHORS), "", present, where, origin),
+                        named(first(present, MatchRows.POSITIVES), "", present, where, origin));
             case TAGS -> tagged(asked, present, where, origin);
             case LABEL ->
                 new Labeled(
@@ -282,6 +304,9 @@ sealed interface RowKind {
         boolean preferred = present.contains(PreferenceRows.CHOSEN) && present.contains(PreferenceRows.REJECTED);
         if (recognisable && asked.answers() && preferred) {
             return RowFormat.PREFERENCE;
+        }
+        if (recognisable && asked.answers() && MatchRows.are(present)) {
+            return RowFormat.MATCH;
         }
         if (asked.text() == null && present.contains("tokens") && !present.contains("text")) {
             return RowFormat.TAGS;

@@ -34,6 +34,9 @@ final class RowText {
         if (row instanceof Preference preference) {
             return question(preference.chosen());
         }
+        if (row instanceof TextMatch match) {
+            return match.anchor();
+        }
         return ((PlainText) row).text();
     }
 
@@ -60,6 +63,9 @@ final class RowText {
         }
         if (row instanceof Preference preference) {
             return both(answer(preference.chosen()), answer(preference.rejected()));
+        }
+        if (row instanceof TextMatch match) {
+            return String.join("\0", match.texts().subList(1, match.texts().size()));
         }
         return row instanceof PromptCompletion prompted ? prompted.completion() : "";
     }

@@ -3,6 +3,7 @@ package org.loft4j.data;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -87,6 +88,8 @@ final class TableRows implements RowReading {
             RowKind known = Objects.requireNonNull(kind);
             if (known instanceof RowKind.Plain plain && rows.isBlank(value(plain.text(), values))) {
                 rows.blank();
+            } else if (known instanceof RowKind.Matched matched) {
+                matches(matched, values).forEach(rows::add);
             } else {
                 rows.add(row(known, values, records.origin()));
             }
@@ -291,6 +294,18 @@ final class TableRows implements RowReading {
         }
         String text = ((RowKind.Plain) kind).text();
         return RowCheck.plain(text, value(text, values), origin);
+    }
+
+    /** An empty value is no negative; a row may have fewer than others. */
+    private List<TextMatch> matches(RowKind.Matched kind, List<String> values) throws DataException {
+        ObjectNode object = JsonNodeFactory.instance.objectNode();
+        kind.columns().forEach(column -> object.put(column, value(column, values)));
+        for (String column : kind.optional()) {
+            if (header.contains(column) && !value(column, values).isBlank()) {
+                object.put(column, value(column, values));
+            }
+        }
+        return MatchRows.of(kind, object, records.origin());
     }
 
     private List<String> labels(RowKind.MultiLabeled kind, List<String> values, Origin origin) throws DataException {

@@ -72,7 +72,9 @@ record BatchLoss(Task task, long count, double lossScale, double smoothing, doub
                                 ? Losses.multiLabelSum(logits, labels)
                                 : Losses.classificationSum(logits, labels, smoothing);
             case IMAGE_CLASSIFICATION -> Losses.classificationSum(logits, labels, smoothing);
-            case SENTENCE_EMBEDDING -> throw new IllegalStateException("sentence embeddings have no logits");
+            // their loss is one of all batches, whose gradient comes in place of labels: MatchGradients
+            case SENTENCE_EMBEDDING ->
+                logits.to(labels.scalar_type()).mul(labels).sum();
         };
     }
 }

@@ -13,6 +13,7 @@ import org.loft4j.nn.Decoder;
 import org.loft4j.nn.ImageInput;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelInput;
+import org.loft4j.nn.Task;
 import org.loft4j.nn.TokenInput;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Tensors;
@@ -22,12 +23,18 @@ import org.loft4j.tensor.Tensors;
  *
  * @param input ids, a mask where something is padded, and token types of pairs; or pixels
  * @param labels int64 {@code (batch)} for classification, {@code (batch, seq)} where each token has one; float32 {@code (batch)}
- *     for regression, {@code (batch, labels)} where a text may have several labels
+ *     for regression, {@code (batch, labels)} where a text may have several labels; for sentence embeddings {@code (batch)}, or the
+ *     gradient of each vector {@code (batch, hidden)}
  * @param reference of preferences, two rows each, the log-probability of each row before training; null for all else
  */
 record BatchTensors(ModelInput input, Tensor labels, double @Nullable [] reference) {
     private BatchTensors(ModelInput input, Tensor labels) {
         this(input, labels, null);
+    }
+
+    /** The same input with other labels, one row for each of its own. */
+    BatchTensors withLabels(Tensor others) {
+        return new BatchTensors(input, others, reference);
     }
 
     /** @throws ConfigException if the texts of the batch have several labels and the model's one, or the other way round */
@@ -69,7 +76,7 @@ record BatchTensors(ModelInput input, Tensor labels, double @Nullable [] referen
                 ? several
                         ? Tensors.of(scores, batch.rows(), scores.length / batch.rows())
                         : Tensors.of(scores, batch.rows())
-                : model.task().isOneLabelEach()
+                : model.task().isOneLabelEach() || model.task() == Task.SENTENCE_EMBEDDING
                         ? Tensors.of(batch.labels(), batch.rows())
                         : Tensors.of(batch.labels(), batch.rows(), batch.columns());
         return new BatchTensors(

@@ -20,7 +20,7 @@ import org.loft4j.nn.Task;
  *     error
  * @param scores what else the task says, by name: {@code accuracy}, {@code macro_f1}, {@code matthews}; of entities,
  *     or of the second of two classes, {@code precision}, {@code recall}, {@code f1}, and of that {@code roc_auc}; of a regression {@code pearson}, {@code spearmanr},
- *     {@code mse}; of preferences {@code accuracy}, {@code margin}, {@code reward_chosen}, {@code reward_rejected}; of texts that may have several labels {@code accuracy} (of whole sets), {@code micro_f1}, {@code macro_f1}, {@code micro_roc_auc}, {@code macro_roc_auc}; or {@code perplexity}, {@code token_accuracy}
+ *     {@code mse}; of sentence embeddings {@code accuracy_at_1}, {@code recall_at_10}, {@code mrr_at_10} ({@code RetrievalScore}); of preferences {@code accuracy}, {@code margin}, {@code reward_chosen}, {@code reward_rejected}; of texts that may have several labels {@code accuracy} (of whole sets), {@code micro_f1}, {@code macro_f1}, {@code micro_roc_auc}, {@code macro_roc_auc}; or {@code perplexity}, {@code token_accuracy}
  * @param count number of examples or target tokens behind the loss
  * @param seconds that the pass took
  * @param confusion of a classifier: which class was taken for which; null otherwise
@@ -50,7 +50,7 @@ public record Evaluation(
     /** The names of all values that an evaluation of a model has; of preferences {@link #OF_PREFERENCES}. */
     public static List<String> metrics(Model model) {
         return switch (model.task()) {
-            case SENTENCE_EMBEDDING -> List.of();
+            case SENTENCE_EMBEDDING -> List.of("loss", "accuracy_at_1", "recall_at_10", "mrr_at_10");
             case CAUSAL_LM -> List.of("loss", "perplexity", "token_accuracy");
             case TOKEN_CLASSIFICATION ->
                 EntityScore.fits(model.description().labels())

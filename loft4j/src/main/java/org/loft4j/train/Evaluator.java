@@ -17,11 +17,13 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
+import org.loft4j.data.MatchDataset;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.Losses;
+import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
@@ -39,6 +41,7 @@ public final class Evaluator {
     private final int batchSize;
     private final double beta;
     private final Threshold threshold;
+    private final MatchLoss matchLoss;
 
     public Evaluator(Model model, long padId, int batchSize) {
         this(model, padId, batchSize, TrainConfig.DPO_BETA);
@@ -46,24 +49,31 @@ public final class Evaluator {
 
     /** @param beta β of preferences */
     public Evaluator(Model model, long padId, int batchSize, double beta) {
-        this(model, padId, batchSize, beta, Threshold.HALF);
+        this(model, padId, batchSize, beta, Threshold.HALF, new MatchLoss(TrainConfig.SIMILARITY_SCALE));
     }
 
     /** @param threshold of labels of which a text may have several */
     public Evaluator(Model model, long padId, int batchSize, Threshold threshold) {
-        this(model, padId, batchSize, TrainConfig.DPO_BETA, threshold);
+        this(model, padId, batchSize, TrainConfig.DPO_BETA, threshold, new MatchLoss(TrainConfig.SIMILARITY_SCALE));
     }
 
-    private Evaluator(Model model, long padId, int batchSize, double beta, Threshold threshold) {
+    private Evaluator(Model model, long padId, int batchSize, double beta, Threshold threshold, MatchLoss matchLoss) {
         this.model = model;
         this.padId = padId;
         this.batchSize = batchSize;
         this.beta = beta;
         this.threshold = threshold;
+        this.matchLoss = matchLoss;
+    }
+
+    /** The same where sentence embeddings are judged with a scale of their own. */
+    public Evaluator withSimilarityScale(double scale) {
+        return new Evaluator(model, padId, batchSize, beta, threshold, new MatchLoss(scale));
     }
 
     static Evaluator of(Model model, TrainData data, TrainConfig config) {
-        return new Evaluator(model, data.padId(), config.evalBatchSize(), config.dpoBeta());
+        return new Evaluator(model, data.padId(), config.evalBatchSize(), config.dpoBeta())
+                .withSimilarityScale(config.similarityScale());
     }
 
     /**
@@ -103,6 +113,9 @@ public final class Evaluator {
     /** The same, which tells how far it is. */
     @Nullable
     Evaluation evaluate(Examples rows, BooleanSupplier givenUp, Progress progress) throws IOException {
+        if (rows instanceof MatchDataset matches) {
+            return new MatchEvaluation(this, matchLoss, batchSize).evaluate(matches, givenUp, progress);
+        }
         long start = System.nanoTime();
         Task task = model.task();
         int classes = Math.max(1, model.description().labels().size());
@@ -160,7 +173,7 @@ public final class Evaluator {
             return Evaluation.preferences(loss, preferences, seconds);
         }
         return switch (task) {
-            case SENTENCE_EMBEDDING -> throw new IllegalStateException("sentence embeddings have no logits");
+            case SENTENCE_EMBEDDING -> throw new ConfigException("sentence embeddings are judged by a MatchDataset");
             case CAUSAL_LM -> Evaluation.languageModel(loss, right, count, seconds);
             case TOKEN_CLASSIFICATION -> Evaluation.tokenClassification(loss, confusion, entities, seconds);
             case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION ->
@@ -220,6 +233,37 @@ public final class Evaluator {
                     }
                 }
                 done += indices.length;
+            }
+        }
+        return all;
+    }
+
+    /**
+     * The vectors of texts as the model stands; the caller has switched dropout off.
+     *
+     * @param which of the texts
+     * @param givenUp asked before each batch
+     * @return by the place among all texts, null for those that are not asked for; null if it was given up
+     */
+    double @Nullable [][] vectors(Dataset texts, int[] which, BooleanSupplier givenUp, Progress progress)
+            throws IOException {
+        double[][] all = new double[texts.size()][];
+        int done = 0;
+        try (AutoGradMode frozen = new AutoGradMode(false)) {
+            for (int[] some : byLength(texts.lengths(), IntStream.of(which))) {
+                if (givenUp.getAsBoolean()) {
+                    return null;
+                }
+                progress.judged(done, which.length);
+                MiniBatch batch = texts.batch(some, padId);
+                double[] values = inLanes(batch, part -> Tensors.toDoubles(model.logits(part.input()))).stream()
+                        .flatMapToDouble(Arrays::stream)
+                        .toArray();
+                int hidden = values.length / some.length;
+                for (int i = 0; i < some.length; i++) {
+                    all[some[i]] = Arrays.copyOfRange(values, i * hidden, (i + 1) * hidden);
+                }
+                done += some.length;
             }
         }
         return all;
@@ -330,9 +374,11 @@ public final class Evaluator {
      * does not hold fails at once.
      */
     private List<int[]> byLength(Examples rows) {
-        int[] lengths = rows.lengths();
-        int[] order = IntStream.range(0, rows.size())
-                .boxed()
+        return byLength(rows.lengths(), IntStream.range(0, rows.size()));
+    }
+
+    private List<int[]> byLength(int[] lengths, IntStream rows) {
+        int[] order = rows.boxed()
                 .sorted(Comparator.comparingInt(i -> -lengths[i]))
                 .mapToInt(i -> i)
                 .toArray();

@@ -20,6 +20,7 @@ import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.RandomStream;
 import org.loft4j.tensor.Seeds;
+import org.loft4j.tensor.Tensors;
 
 /**
  * The gradient of a batch. On the processor its rows are shared out over the {@link Lanes}. Autograd would add up what the
@@ -120,6 +121,25 @@ final class LaneGradients implements AutoCloseable {
             sums.deliver();
         }
         return Arrays.stream(losses).sum();
+    }
+
+    /**
+     * The vectors of a batch's texts, one after the other, that {@link #backward} will find: the rows are shared out in the same way, and
+     * the same random numbers are drawn. Nothing is kept for a gradient.
+     *
+     * @param seed the one of {@link #backward}
+     */
+    double[] vectors(BatchTensors batch, long seed) {
+        List<BatchTensors> parts = batch.split(lanes(batch.rows()), model);
+        double[][] vectors = new double[parts.size()][];
+        try (AutoGradMode frozen = new AutoGradMode(false)) {
+            Lanes.run(parts.size(), i -> {
+                try (RandomStream random = onProcessor ? stream(seed, i) : null) {
+                    vectors[i] = Tensors.toDoubles(model.logits(parts.get(i).input()));
+                }
+            });
+        }
+        return Arrays.stream(vectors).flatMapToDouble(Arrays::stream).toArray();
     }
 
     private static RandomStream stream(long seed, int lane) {

@@ -11,6 +11,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.ImageDataset;
+import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PackedDataset;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.StreamingDataset;
@@ -82,6 +83,13 @@ final class RunCheck {
                     "beta is of preferences, and the training data holds none: leave it out, or give rows with \"chosen\""
                             + " and \"rejected\"");
         }
+        if (config.similarityScale() != TrainConfig.SIMILARITY_SCALE && !(train instanceof MatchDataset)) {
+            problems.add("similarity_scale is of sentence embeddings, and the training data holds no texts that belong"
+                    + " together: leave it out, or give rows with \"anchor\" and \"positive\"");
+        }
+        if (train instanceof MatchDataset matches) {
+            checkCandidates(problems, matches, config);
+        }
         check(
                 problems,
                 "training",
@@ -96,6 +104,17 @@ final class RunCheck {
         }
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
+        }
+    }
+
+    /** Without a second candidate nothing is told apart, and every step is lost. */
+    private static void checkCandidates(List<String> problems, MatchDataset rows, TrainConfig config) {
+        long together = Math.min(rows.size(), (long) config.batchSize() * config.gradientAccumulationSteps());
+        if (together == 1 && !rows.hasNegatives()) {
+            problems.add("the rows of a step are each other's negatives, and a step has one row: "
+                    + (rows.size() == 1
+                            ? "give more than one row, or negatives"
+                            : "raise per_device_train_batch_size or gradient_accumulation_steps, or give negatives"));
         }
     }
 
@@ -143,6 +162,9 @@ final class RunCheck {
         }
         if (model.isMultiLabel()) {
             return config.problemOfMultiLabel();
+        }
+        if (model.task() == Task.SENTENCE_EMBEDDING) {
+            return config.problemOfEmbeddings();
         }
         return data.train() instanceof PreferenceDataset ? config.problemOfPreferences() : null;
     }
@@ -207,6 +229,16 @@ final class RunCheck {
             checkImages(problems, kind, images, model);
             return;
         }
+        boolean matches = examples instanceof MatchDataset;
+        if (matches != (model.task() == Task.SENTENCE_EMBEDDING)) {
+            problems.add("the " + kind + " data holds "
+                    + (matches ? "texts that belong together" : "no texts that belong together")
+                    + ", and the model is opened for " + model.task().word() + ": "
+                    + (matches
+                            ? "sentence-embedding is the task that learns them"
+                            : "it needs rows with \"anchor\" and \"positive\" (MatchDataset)"));
+            return;
+        }
         Dataset rows = rows(examples);
         if (rows == null) {
             checkLengths(problems, kind, examples.lengths(), model);
@@ -216,7 +248,7 @@ final class RunCheck {
         ModelDescription description = model.description();
         String made = use(rows);
         String wanted = use(model);
-        if (!made.equals(wanted)) {
+        if (!matches && !made.equals(wanted)) {
             problems.add("the " + kind + " data is for a " + made + ", but the model is "
                     + (model.isRegression() ? "for regression: it has one output" : "a " + wanted));
             return;
@@ -247,6 +279,9 @@ final class RunCheck {
     private static @Nullable Dataset rows(Examples examples) {
         if (examples instanceof PackedDataset packed) {
             return packed.examples();
+        }
+        if (examples instanceof MatchDataset matches) {
+            return matches.texts();
         }
         if (examples instanceof PreferenceDataset preferences) {
             return preferences.answers();

@@ -21,6 +21,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.Shown;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Examples;
+import org.loft4j.data.MatchDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
@@ -87,6 +88,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         settings.put(START, NONE);
         settings.put("label_smoothing_factor", 0.0);
         settings.put("beta", TrainConfig.DPO_BETA);
+        settings.put("similarity_scale", TrainConfig.SIMILARITY_SCALE);
         return Map.copyOf(settings);
     }
 
@@ -125,6 +127,10 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         }
         Examples eval = data.eval();
         settings.put("eval_data", eval == null ? NONE : eval.fingerprint());
+        if (eval instanceof MatchDataset) {
+            // what is judged together is compared with each other
+            settings.put("eval_rows_together", settings.get("per_device_eval_batch_size"));
+        }
         return new RunPlan(length.stepsPerEpoch(), length.totalSteps(), settings);
     }
 

@@ -35,6 +35,7 @@ import org.loft4j.optim.Schedule;
  * @param labelSmoothing share of each target's probability that is spread over all classes or tokens in the loss of the steps, in
  *     [0, 1); evaluations are without it. Of preferences the share that is taken for turned round, below 0.5
  * @param dpoBeta β of preferences, {@link org.loft4j.nn.PreferenceLoss}: how near the model stays to what it was
+ * @param similarityScale of sentence embeddings, {@link org.loft4j.nn.MatchLoss}: what multiplies the cosines of texts
  * @param beta1 decay rate of the first moment; momentum of LoFT-SGD and LoFT-Muon
  * @param beta2 decay rate of the second moment; Lion's second rate of the first
  * @param eps added to the root of the second moment
@@ -73,6 +74,7 @@ public record TrainConfig(
         double maxGradNorm,
         double labelSmoothing,
         double dpoBeta,
+        double similarityScale,
         double beta1,
         double beta2,
         double eps,
@@ -109,7 +111,10 @@ public record TrainConfig(
             "pearson",
             "spearmanr",
             "mse",
-            "margin");
+            "margin",
+            "accuracy_at_1",
+            "recall_at_10",
+            "mrr_at_10");
 
     /** Those of which a smaller value is better. */
     public static final Set<String> ERRORS = Set.of("loss", "perplexity", "mse", "reward_rejected");
@@ -119,6 +124,9 @@ public record TrainConfig(
 
     /** β of preferences, where nothing else is asked for; TRL's too. */
     public static final double DPO_BETA = 0.1;
+
+    /** What multiplies the cosines of texts, where nothing else is asked for; that of sentence-transformers too. */
+    public static final double SIMILARITY_SCALE = 20;
 
     public TrainConfig {
         List<String> problems = new ArrayList<>();
@@ -146,6 +154,7 @@ public record TrainConfig(
         check(problems, () -> Checks.notNegative("max_grad_norm", maxGradNorm));
         check(problems, () -> Checks.fraction("label_smoothing_factor", labelSmoothing));
         check(problems, () -> Checks.positive("beta", dpoBeta));
+        check(problems, () -> Checks.positive("similarity_scale", similarityScale));
         check(problems, () -> Checks.fraction("adam_beta1", beta1));
         check(problems, () -> Checks.fraction("adam_beta2", beta2));
         check(problems, () -> Checks.positive("adam_epsilon", eps));
@@ -182,6 +191,11 @@ public record TrainConfig(
                 ? "label_smoothing_factor of preferences must be below 0.5, where half of them would be turned round, got "
                         + labelSmoothing
                 : null;
+    }
+
+    /** The same where sentence embeddings are learnt. */
+    public @Nullable String problemOfEmbeddings() {
+        return problemOfSmoothing("sentence embeddings have no classes");
     }
 
     /** The same where a text may have several labels. */
@@ -240,6 +254,7 @@ public record TrainConfig(
         map.put("max_grad_norm", maxGradNorm);
         map.put("label_smoothing_factor", labelSmoothing);
         map.put("beta", dpoBeta);
+        map.put("similarity_scale", similarityScale);
         map.put("adam_beta1", beta1);
         map.put("adam_beta2", beta2);
         map.put("adam_epsilon", eps);
@@ -279,6 +294,7 @@ public record TrainConfig(
         private double maxGradNorm = 1;
         private double labelSmoothing;
         private double dpoBeta = DPO_BETA;
+        private double similarityScale = SIMILARITY_SCALE;
         private double beta1;
         private double beta2;
         private @Nullable Double eps;
@@ -378,6 +394,11 @@ public record TrainConfig(
 
         public Builder dpoBeta(double value) {
             dpoBeta = value;
+            return this;
+        }
+
+        public Builder similarityScale(double value) {
+            similarityScale = value;
             return this;
         }
 
@@ -502,6 +523,7 @@ public record TrainConfig(
                     maxGradNorm,
                     labelSmoothing,
                     dpoBeta,
+                    similarityScale,
                     beta1,
                     beta2,
                     eps == null ? (loft.reference() ? LoftConfig.publishedCode().eps() : method.eps()) : eps,

@@ -1,9 +1,12 @@
 package org.loft4j.train;
 
 import java.util.List;
+import java.util.function.IntToLongFunction;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.AutogradFunction;
+import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.Task;
 import org.loft4j.optim.Schedule;
 import org.loft4j.optim.StepReport;
 import org.loft4j.tensor.NativeScope;
@@ -33,7 +36,7 @@ public final class Trainer {
     }
 
     /**
-     * One optimizer step on the mean loss of all examples (classification), target tokens (language model) or preferences of the
+     * One optimizer step on the mean loss of all examples (classification), target tokens (language model), preferences or anchors (sentence embeddings, whose candidates are those of all) of the
      * micro-batches, as if they had been one batch. Random numbers are a function of seed and step alone. If the loss or a
      * gradient is not finite, nothing changes.
      *
@@ -56,22 +59,11 @@ public final class Trainer {
     public double findGradients(List<? extends MiniBatch> microBatches, long step) {
         Seeds.manualSeed(Seeds.derive(config.seed(), "step", step));
         trainable.beginStep(config.seed(), step);
-        BatchLoss objective = BatchLoss.over(
-                model.task(),
-                microBatches,
-                trainable.optimizer().lossScale(),
-                config.labelSmoothing(),
-                config.dpoBeta());
-        double loss = 0;
+        IntToLongFunction seeds = i -> Seeds.derive(config.seed(), "batch " + i, step);
         try {
-            for (int i = 0; i < microBatches.size(); i++) {
-                try (NativeScope scope = new NativeScope()) {
-                    BatchTensors batch = BatchTensors.of(microBatches.get(i), model);
-                    loss += trainable
-                            .gradients()
-                            .backward(objective, batch, Seeds.derive(config.seed(), "batch " + i, step));
-                }
-            }
+            return model.task() == Task.SENTENCE_EMBEDDING
+                    ? together(microBatches, seeds)
+                    : summed(microBatches, seeds);
         } catch (RuntimeException | Error e) {
             // of the batches before: who goes on after a fault must not add to them
             trainable.optimizer().zeroGrad();
@@ -79,7 +71,34 @@ public final class Trainer {
         } finally {
             AutogradFunction.sweep();
         }
+    }
+
+    /** The loss is a sum over the batches. */
+    private double summed(List<? extends MiniBatch> microBatches, IntToLongFunction seeds) {
+        BatchLoss objective = BatchLoss.over(
+                model.task(),
+                microBatches,
+                trainable.optimizer().lossScale(),
+                config.labelSmoothing(),
+                config.dpoBeta());
+        double loss = 0;
+        for (int i = 0; i < microBatches.size(); i++) {
+            try (NativeScope scope = new NativeScope()) {
+                BatchTensors batch = BatchTensors.of(microBatches.get(i), model);
+                loss += trainable.gradients().backward(objective, batch, seeds.applyAsLong(i));
+            }
+        }
         return loss;
+    }
+
+    /** The loss compares what is in one batch with what is in the others. */
+    private double together(List<? extends MiniBatch> microBatches, IntToLongFunction seeds) {
+        return new MatchGradients(
+                        model,
+                        trainable.gradients(),
+                        new MatchLoss(config.similarityScale()),
+                        trainable.optimizer().lossScale())
+                .backward(microBatches, seeds);
     }
 
     /** The second half of {@link #step}: clips, moves what is trained, and drops the gradients. */

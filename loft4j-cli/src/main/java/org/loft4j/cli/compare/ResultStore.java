@@ -30,6 +30,7 @@ final class ResultStore {
         settings.put("min_lr_ratio", 0.0);
         settings.put("label_smoothing_factor", 0.0);
         settings.put("beta", TrainConfig.DPO_BETA);
+        settings.put("similarity_scale", TrainConfig.SIMILARITY_SCALE);
         return settings;
     }
 

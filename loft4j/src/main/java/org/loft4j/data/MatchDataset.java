@@ -1,0 +1,209 @@
+package org.loft4j.data;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
+import org.loft4j.ConfigException;
+import org.loft4j.DataException;
+
+/**
+ * Texts that belong together, for sentence embeddings: an anchor, its positive, and as many negatives as there are. A batch for
+ * training is two: one of the anchors, one of all others, which mostly are of another length.
+ */
+public final class MatchDataset implements Examples {
+    public static final int ANCHOR = 0;
+    public static final int POSITIVE = 1;
+    public static final int NEGATIVE = 2;
+
+    private final Dataset texts;
+    // where each example begins among the texts, and the end
+    private final int[] starts;
+    // the first text of the same tokens
+    private final int[] first;
+
+    /**
+     * @param texts with {@link #ANCHOR}, {@link #POSITIVE} or {@link #NEGATIVE} as the class of each: an anchor, its positive, then its
+     *     negatives, then the next anchor
+     * @throws ConfigException if they do not follow each other so
+     */
+    public MatchDataset(Dataset texts) {
+        this.texts = texts;
+        List<Integer> begin = new ArrayList<>();
+        for (int i = 0; i < texts.size(); i++) {
+            int role = role(texts, i);
+            int before = i == 0 ? NEGATIVE : role(texts, i - 1);
+            boolean follows = switch (role) {
+                case ANCHOR -> before != ANCHOR;
+                case POSITIVE -> before == ANCHOR;
+                case NEGATIVE -> i > 0 && before != ANCHOR;
+                default -> false;
+            };
+            if (!follows || (role == ANCHOR && i == texts.size() - 1)) {
+                throw new ConfigException("text " + i + " of the matches is out of its turn: an anchor (class " + ANCHOR
+                        + "), its positive (" + POSITIVE + ") and its negatives (" + NEGATIVE + ") follow each other");
+            }
+            if (role == ANCHOR) {
+                begin.add(i);
+            }
+        }
+        begin.add(texts.size());
+        this.starts = begin.stream().mapToInt(i -> i).toArray();
+        Map<List<Integer>, Integer> known = new HashMap<>();
+        this.first = IntStream.range(0, texts.size())
+                .map(i -> known.computeIfAbsent(tokens(texts, i), ids -> i))
+                .toArray();
+    }
+
+    private static int role(Dataset texts, int index) {
+        if (!texts.isClassification()) {
+            throw new ConfigException(
+                    "the texts of matches have a class each, which says what they are of their example");
+        }
+        return (int) texts.get(index).labels()[0];
+    }
+
+    private static List<Integer> tokens(Dataset texts, int index) {
+        return Arrays.stream(texts.get(index).ids()).mapToObj(id -> (int) id).toList();
+    }
+
+    /**
+     * Tokenizes rows. Each text is by itself, and cut as those of {@link Dataset#classification} are; a row counts once among {@link
+     * Dataset#truncations}.
+     *
+     * @throws DataException if a row is no {@link TextMatch}, a text has no tokens, or those of an anchor and its positive are the same
+     */
+    public static MatchDataset of(List<? extends Row> rows, Tokenizer tokenizer, int maxLength) throws DataException {
+        tokenizer.requireRoom(maxLength);
+        List<LabeledText> all = new ArrayList<>();
+        List<Integer> roles = new ArrayList<>();
+        List<Integer> ofRow = new ArrayList<>();
+        for (int row = 0; row < rows.size(); row++) {
+            if (!(rows.get(row) instanceof TextMatch match)) {
+                throw rows.get(row)
+                        .origin()
+                        .fault(
+                                "holds no texts that belong together, which sentence embeddings are learnt from: it needs"
+                                        + " \"anchor\" and \"positive\", and may have \"negative\"");
+            }
+            for (String text : match.texts()) {
+                all.add(new LabeledText(text, null, "", match.origin()));
+                roles.add(Math.min(
+                        roles.isEmpty() || ofRow.get(ofRow.size() - 1) != row
+                                ? ANCHOR
+                                : roles.get(roles.size() - 1) + 1,
+                        NEGATIVE));
+                ofRow.add(row);
+            }
+        }
+        EncodedTexts encoded = EncodedTexts.of(all, tokenizer, maxLength);
+        for (int i = 1; i < all.size(); i++) {
+            if (roles.get(i) == POSITIVE && Arrays.equals(encoded.ids()[i], encoded.ids()[i - 1])) {
+                throw all.get(i)
+                        .origin()
+                        .fault("has two texts that are the same tokens"
+                                + (encoded.lost()[i] + encoded.lost()[i - 1] > 0
+                                        ? " once they are cut to " + maxLength
+                                                + ": raise max_length, or leave the row out"
+                                        : ": there is nothing to learn from them"));
+            }
+        }
+        return new MatchDataset(Dataset.matches(
+                encoded,
+                roles.stream().mapToInt(role -> role).toArray(),
+                ofRow.stream().mapToInt(row -> row).toArray()));
+    }
+
+    /** All texts, one example after the other: the anchor, the positive, the negatives. */
+    public Dataset texts() {
+        return texts;
+    }
+
+    /** Which texts belong together, as if all of them were one batch. */
+    public MatchedTexts matches() {
+        return matched(IntStream.range(0, texts.size()).toArray());
+    }
+
+    /** Whether an example has texts that do not belong to it. */
+    public boolean hasNegatives() {
+        return texts.size() > 2 * size();
+    }
+
+    @Override
+    public int size() {
+        return starts.length - 1;
+    }
+
+    /** Of each example the longest text. */
+    @Override
+    public int[] lengths() {
+        return IntStream.range(0, size())
+                .map(i -> IntStream.range(starts[i], starts[i + 1])
+                        .map(texts::length)
+                        .max()
+                        .orElseThrow())
+                .toArray();
+    }
+
+    /** How many texts of a batch go through the model at once at most, where it has so many examples: all but the anchors. */
+    public long rowsTogether(long examples) {
+        int[] others = IntStream.range(0, size())
+                .map(i -> starts[i + 1] - starts[i] - 1)
+                .sorted()
+                .toArray();
+        return Arrays.stream(others)
+                .skip(Math.max(0, others.length - examples))
+                .asLongStream()
+                .sum();
+    }
+
+    @Override
+    public String fingerprint() {
+        return "matches of " + texts.fingerprint();
+    }
+
+    @Override
+    public long heapBytes() {
+        return texts.heapBytes() + HeapSize.ofInts(starts.length) + HeapSize.ofInts(first.length);
+    }
+
+    /** All texts of the examples in one batch. */
+    @Override
+    public Batch batch(int[] indices, long padId) {
+        return batch(indices, role -> true, padId);
+    }
+
+    @Override
+    public Batch trainingBatch(int[] indices, long padId, long seed, long epoch) {
+        return batch(indices, padId);
+    }
+
+    /** The anchors of the examples, then all that they are compared with. */
+    @Override
+    public List<MiniBatch> trainingBatches(int[] indices, long padId, long seed, long epoch) {
+        return List.of(batch(indices, role -> role == ANCHOR, padId), batch(indices, role -> role != ANCHOR, padId));
+    }
+
+    private Batch batch(int[] indices, IntPredicate ofRole, long padId) {
+        int[] which = Arrays.stream(indices)
+                .flatMap(i -> IntStream.range(starts[i], starts[i + 1]))
+                .filter(i -> ofRole.test(role(texts, i)))
+                .toArray();
+        return Batch.collate(texts, which, padId).withMatches(matched(which));
+    }
+
+    private MatchedTexts matched(int[] which) {
+        return new MatchedTexts(
+                Arrays.stream(which).map(this::example).toArray(),
+                Arrays.stream(which).map(i -> role(texts, i)).toArray(),
+                Arrays.stream(which).map(i -> first[i]).toArray());
+    }
+
+    private int example(int text) {
+        int found = Arrays.binarySearch(starts, text);
+        return found >= 0 ? found : -found - 2;
+    }
+}

@@ -1,0 +1,148 @@
+package org.loft4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.loft4j.ConfigException;
+import org.loft4j.data.MatchDataset;
+import org.loft4j.nn.Model;
+import org.loft4j.tensor.Dtype;
+
+class MatchesEndToEndTest {
+    @TempDir
+    private Path directory;
+
+    private static TrainData data() {
+        return new TrainData(TinyMatches.alike(50, 1), TinyMatches.alike(20, 2), 0, 16);
+    }
+
+    private static TrainConfig.Builder config(Method method) {
+        return TinyRun.config(method)
+                .evalBatchSize(8)
+                .metricForBest("mrr_at_10")
+                .learningRate(method == Method.FULL ? 1e-3 : 3e-2);
+    }
+
+    private Model model() throws IOException {
+        Path base = directory.resolve("base");
+        Files.createDirectories(base);
+        return TinyMatches.model(base, Dtype.F32, 0.1);
+    }
+
+    private TrainResult train(TrainConfig config, TrainData data, Path output, OnExisting onExisting, long stopAfter)
+            throws IOException {
+        try (Model model = model();
+                TrainingRun run = TrainingRun.open(model, data, config, TinyRun.lora(), output, onExisting)) {
+            run.addListener(new TrainListener() {
+                @Override
+                public void onStep(StepEvent event) {
+                    if (event.step() == stopAfter) {
+                        run.requestStop();
+                    }
+                }
+            });
+            return run.run();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Method.class,
+            names = {"LOFT", "FULL"})
+    void learnsWhatBelongsTogetherAndGoesOnBitForBit(Method method) throws IOException {
+        Path whole = directory.resolve("whole");
+        Path stopped = directory.resolve("stopped");
+        TrainConfig config = config(method).build();
+        double before;
+        try (Model model = model()) {
+            before = Evaluator.of(model, data(), config).evaluate(data().eval()).loss();
+        }
+        TrainResult result = train(config, data(), whole, OnExisting.REFUSE, -1);
+        assertEquals(
+                List.of("loss", "accuracy_at_1", "recall_at_10", "mrr_at_10"),
+                List.copyOf(result.lastEvaluation().keySet()).subList(0, 4));
+        assertTrue(result.lastEvaluation().get("loss") < 0.8 * before, before + " → " + result.lastEvaluation());
+
+        train(config, data(), stopped, OnExisting.REFUSE, 7);
+        assertEquals(
+                TrainResult.Outcome.FINISHED,
+                train(config, data(), stopped, OnExisting.RESUME, -1).outcome());
+        TrainingRunEndToEndTest.assertSameResult(method, whole, stopped, result.totalSteps());
+    }
+
+    @Test
+    void judgesByTheLossAmongRowsThatGoTogether() throws IOException {
+        MatchDataset rows = TinyMatches.alike(11, 3);
+        TrainConfig config = config(Method.LOFT).build();
+        try (Model model = model();
+                Trainable trainable = Trainable.create(model, TinyRun.lora(), config)) {
+            Trainer trainer = new Trainer(model, trainable, config, 10);
+            double sum = 0;
+            for (int from = 0; from < 11; from += 4) {
+                int[] some = IntStream.range(from, Math.min(11, from + 4)).toArray();
+                sum += some.length * trainer.findGradients(List.of(rows.batch(some, 0)), 0);
+            }
+            Evaluation found = new Evaluator(model, 0, 4).evaluate(rows);
+            assertEquals(sum / 11, found.loss(), 1e-5);
+            assertEquals(11, found.count());
+            List<Double> alone = new ArrayList<>(
+                    new Evaluator(model, 0, 2).evaluate(rows).scores().values());
+            assertEquals(alone, new ArrayList<>(found.scores().values()), "what is found knows no batches");
+        }
+    }
+
+    @Test
+    void refusesWhatDoesNotFit() throws IOException {
+        MatchDataset rows = TinyMatches.alike(8, 1);
+        assertProblem(
+                "the rows of a step are each other's negatives, and a step has one row: raise per_device_train_batch_size",
+                new TrainData(rows, null, 0, 16),
+                config(Method.LOFT).batchSize(1).gradientAccumulationSteps(1).metricForBest("loss"));
+        assertProblem(
+                "label_smoothing_factor is 0.1, and sentence embeddings have no classes",
+                data(),
+                config(Method.LOFT).labelSmoothing(0.1));
+        assertProblem(
+                "the training data holds no texts that belong together, and the model is opened for sentence-embedding",
+                new TrainData(TinyRun.counting(4, 1), null, 0, 16),
+                config(Method.LOFT).metricForBest("loss"));
+        assertProblem(
+                "metric_for_best_model must be one of loss, accuracy_at_1, recall_at_10, mrr_at_10 for this task, got accuracy",
+                data(),
+                config(Method.LOFT).metricForBest("accuracy"));
+        try (Model model = TinyRun.model()) {
+            ConfigException refused = assertThrows(
+                    ConfigException.class,
+                    () -> TrainingRun.open(
+                            model,
+                            TinyRun.data(),
+                            TinyRun.config(Method.LOFT).similarityScale(3).build(),
+                            TinyRun.lora(),
+                            directory.resolve("run"),
+                            OnExisting.REFUSE));
+            assertTrue(
+                    refused.getMessage().contains("similarity_scale is of sentence embeddings"), refused.getMessage());
+        }
+    }
+
+    private void assertProblem(String words, TrainData data, TrainConfig.Builder config) throws IOException {
+        try (Model model = model()) {
+            ConfigException refused = assertThrows(
+                    ConfigException.class,
+                    () -> TrainingRun.open(
+                            model, data, config.build(), TinyRun.lora(), directory.resolve("run"), OnExisting.REFUSE));
+            assertTrue(refused.getMessage().contains(words), refused.getMessage());
+        }
+    }
+}
