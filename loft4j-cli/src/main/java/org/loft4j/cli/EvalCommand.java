@@ -124,7 +124,8 @@ final class EvalCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value(), problem)) {
+        Task ofRows = data.areMatches(data.data) ? Task.SENTENCE_EMBEDDING : null;
+        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value(), problem, ofRows)) {
             threshold.requireFits(loaded.model());
             return loaded.model().task() == Task.IMAGE_CLASSIFICATION ? judgeImages(loaded) : judgeTexts(loaded);
         }

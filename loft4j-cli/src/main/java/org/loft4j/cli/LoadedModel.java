@@ -35,18 +35,29 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
 
     /** The same, told what its labels are where nothing else tells it. */
     static LoadedModel open(ModelFlags flags, DeviceFlags place, ProblemFlags problem) throws IOException {
-        return open(flags, place, LoadIn.FULL, false, problem.asked);
+        return open(flags, place, LoadIn.FULL, false, problem.asked, null);
     }
 
     /** For its answers. */
     static LoadedModel open(ModelFlags flags, DeviceFlags place, LoadIn loadIn, ProblemFlags problem)
             throws IOException {
-        return warned(open(flags, place, loadIn, false, problem.asked), flags);
+        return open(flags, place, loadIn, problem, null);
+    }
+
+    /**
+     * The same where rows bring a task with them.
+     *
+     * @param ofRows the task of a model that nothing was trained for; null for what config.json names
+     */
+    static LoadedModel open(
+            ModelFlags flags, DeviceFlags place, LoadIn loadIn, ProblemFlags problem, @Nullable Task ofRows)
+            throws IOException {
+        return warned(open(flags, place, loadIn, false, problem.asked, ofRows), flags);
     }
 
     /** A model that writes text; another is refused before its numbers are read. */
     static LoadedModel openLanguageModel(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
-        return warned(open(flags, place, loadIn, true, null), flags);
+        return warned(open(flags, place, loadIn, true, null, null), flags);
     }
 
     private static LoadedModel warned(LoadedModel opened, ModelFlags flags) {
@@ -55,13 +66,19 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
     }
 
     private static LoadedModel open(
-            ModelFlags flags, DeviceFlags place, LoadIn loadIn, boolean toWrite, @Nullable ProblemType asked)
+            ModelFlags flags,
+            DeviceFlags place,
+            LoadIn loadIn,
+            boolean toWrite,
+            @Nullable ProblemType asked,
+            @Nullable Task ofRows)
             throws IOException {
         FoundModel found = FoundModel.of(flags);
         Path directory = found.directory();
         Path ofAdapter = found.adapter();
         Task named = found.trainedFor();
-        Task task = named == null ? Models.defaultTask(directory) : named;
+        Task usual = ofRows == null ? Models.defaultTask(directory) : ofRows;
+        Task task = named == null ? usual : named;
         if (toWrite && task != Task.CAUSAL_LM) {
             throw new CheckpointException(
                     named == null || ofAdapter == null ? directory : ofAdapter,

@@ -106,32 +106,8 @@ public final class Dataset implements Examples {
         return ofTexts(EncodedTexts.of(LabelSets.texts(rows), tokenizer, maxLength), null, null, sets);
     }
 
-    /**
-     * Texts that belong together.
-     *
-     * @param roles what each is of its row
-     * @param rows the row of each
-     */
-    static Dataset matches(EncodedTexts texts, int[] roles, int[] rows) {
-        return ofTexts(texts, roles, null, null, rows);
-    }
-
-    private static Dataset ofTexts(
+    static Dataset ofTexts(
             EncodedTexts texts, int @Nullable [] classes, float @Nullable [] scores, @Nullable LabelSets labelSets) {
-        return ofTexts(
-                texts,
-                classes,
-                scores,
-                labelSets,
-                IntStream.range(0, texts.ids().length).toArray());
-    }
-
-    private static Dataset ofTexts(
-            EncodedTexts texts,
-            int @Nullable [] classes,
-            float @Nullable [] scores,
-            @Nullable LabelSets labelSets,
-            int[] rows) {
         return new Dataset(
                 texts.ids(),
                 texts.secondFrom(),
@@ -140,7 +116,7 @@ public final class Dataset implements Examples {
                 labelSets,
                 new int[0][],
                 null,
-                texts.truncations(rows),
+                texts.truncations(),
                 null,
                 0);
     }

@@ -3,6 +3,7 @@ package org.loft4j.data;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.DataException;
 
@@ -12,8 +13,9 @@ import org.loft4j.DataException;
  * @param ids of each text
  * @param secondFrom where token type 1 begins in each; null where there are no pairs
  * @param lost how many tokens of each did not fit into the greatest length
+ * @param rows the row of each
  */
-record EncodedTexts(int[][] ids, int @Nullable [] secondFrom, int[] lost) {
+record EncodedTexts(int[][] ids, int @Nullable [] secondFrom, int[] lost, int[] rows) {
     /** @throws DataException at a text without tokens */
     static EncodedTexts of(List<LabeledText> texts, Tokenizer tokenizer, int maxLength) throws DataException {
         boolean pairs = texts.stream().anyMatch(row -> row.textPair() != null);
@@ -36,11 +38,20 @@ record EncodedTexts(int[][] ids, int @Nullable [] secondFrom, int[] lost) {
             secondFrom[i] = text.secondFrom();
             lost[i] = text.lost();
         }
-        return new EncodedTexts(ids, pairs ? secondFrom : null, lost);
+        return new EncodedTexts(
+                ids,
+                pairs ? secondFrom : null,
+                lost,
+                IntStream.range(0, ids.length).toArray());
     }
 
-    /** @param rows the row of each text, which counts once */
-    Truncations truncations(int[] rows) {
+    /** The same where several texts are of one row, which counts once among those that are cut. */
+    EncodedTexts ofRows(int[] row) {
+        return new EncodedTexts(ids, secondFrom, lost, row);
+    }
+
+    /** What did not fit into the greatest length. */
+    Truncations truncations() {
         var ofRows = new LinkedHashMap<Integer, Integer>();
         for (int i = 0; i < lost.length; i++) {
             ofRows.merge(rows[i], lost[i], Integer::sum);

@@ -1,5 +1,6 @@
 package org.loft4j.data;
 
+import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -20,6 +21,7 @@ public final class MatchDataset implements Examples {
     public static final int NEGATIVE = 2;
 
     private final Dataset texts;
+    private final int[] roles;
     // where each example begins among the texts, and the end
     private final int[] starts;
     // the first text of the same tokens
@@ -31,11 +33,18 @@ public final class MatchDataset implements Examples {
      * @throws ConfigException if they do not follow each other so
      */
     public MatchDataset(Dataset texts) {
+        if (!texts.isClassification()) {
+            throw new ConfigException(
+                    "the texts of matches have a class each, which says what they are of their example");
+        }
         this.texts = texts;
+        this.roles = IntStream.range(0, texts.size())
+                .map(i -> (int) texts.get(i).labels()[0])
+                .toArray();
         List<Integer> begin = new ArrayList<>();
         for (int i = 0; i < texts.size(); i++) {
-            int role = role(texts, i);
-            int before = i == 0 ? NEGATIVE : role(texts, i - 1);
+            int role = roles[i];
+            int before = i == 0 ? NEGATIVE : roles[i - 1];
             boolean follows = switch (role) {
                 case ANCHOR -> before != ANCHOR;
                 case POSITIVE -> before == ANCHOR;
@@ -52,22 +61,10 @@ public final class MatchDataset implements Examples {
         }
         begin.add(texts.size());
         this.starts = begin.stream().mapToInt(i -> i).toArray();
-        Map<List<Integer>, Integer> known = new HashMap<>();
+        Map<LongBuffer, Integer> known = new HashMap<>();
         this.first = IntStream.range(0, texts.size())
-                .map(i -> known.computeIfAbsent(tokens(texts, i), ids -> i))
+                .map(i -> known.computeIfAbsent(LongBuffer.wrap(texts.get(i).ids()), ids -> i))
                 .toArray();
-    }
-
-    private static int role(Dataset texts, int index) {
-        if (!texts.isClassification()) {
-            throw new ConfigException(
-                    "the texts of matches have a class each, which says what they are of their example");
-        }
-        return (int) texts.get(index).labels()[0];
-    }
-
-    private static List<Integer> tokens(Dataset texts, int index) {
-        return Arrays.stream(texts.get(index).ids()).mapToObj(id -> (int) id).toList();
     }
 
     /**
@@ -89,13 +86,10 @@ public final class MatchDataset implements Examples {
                                 "holds no texts that belong together, which sentence embeddings are learnt from: it needs"
                                         + " \"anchor\" and \"positive\", and may have \"negative\"");
             }
-            for (String text : match.texts()) {
-                all.add(new LabeledText(text, null, "", match.origin()));
-                roles.add(Math.min(
-                        roles.isEmpty() || ofRow.get(ofRow.size() - 1) != row
-                                ? ANCHOR
-                                : roles.get(roles.size() - 1) + 1,
-                        NEGATIVE));
+            List<String> some = match.texts();
+            for (int i = 0; i < some.size(); i++) {
+                all.add(new LabeledText(some.get(i), null, "", match.origin()));
+                roles.add(Math.min(i, NEGATIVE));
                 ofRow.add(row);
             }
         }
@@ -111,10 +105,9 @@ public final class MatchDataset implements Examples {
                                         : ": there is nothing to learn from them"));
             }
         }
-        return new MatchDataset(Dataset.matches(
-                encoded,
-                roles.stream().mapToInt(role -> role).toArray(),
-                ofRow.stream().mapToInt(row -> row).toArray()));
+        int[] rowOf = ofRow.stream().mapToInt(i -> i).toArray();
+        int[] role = roles.stream().mapToInt(i -> i).toArray();
+        return new MatchDataset(Dataset.ofTexts(encoded.ofRows(rowOf), role, null, null));
     }
 
     /** All texts, one example after the other: the anchor, the positive, the negatives. */
@@ -167,7 +160,10 @@ public final class MatchDataset implements Examples {
 
     @Override
     public long heapBytes() {
-        return texts.heapBytes() + HeapSize.ofInts(starts.length) + HeapSize.ofInts(first.length);
+        return texts.heapBytes()
+                + HeapSize.ofInts(starts.length)
+                + HeapSize.ofInts(first.length)
+                + HeapSize.ofInts(roles.length);
     }
 
     /** All texts of the examples in one batch. */
@@ -190,7 +186,7 @@ public final class MatchDataset implements Examples {
     private Batch batch(int[] indices, IntPredicate ofRole, long padId) {
         int[] which = Arrays.stream(indices)
                 .flatMap(i -> IntStream.range(starts[i], starts[i + 1]))
-                .filter(i -> ofRole.test(role(texts, i)))
+                .filter(i -> ofRole.test(roles[i]))
                 .toArray();
         return Batch.collate(texts, which, padId).withMatches(matched(which));
     }
@@ -198,7 +194,7 @@ public final class MatchDataset implements Examples {
     private MatchedTexts matched(int[] which) {
         return new MatchedTexts(
                 Arrays.stream(which).map(this::example).toArray(),
-                Arrays.stream(which).map(i -> role(texts, i)).toArray(),
+                Arrays.stream(which).map(i -> roles[i]).toArray(),
                 Arrays.stream(which).map(i -> first[i]).toArray());
     }
 

@@ -34,6 +34,13 @@ final class MatchRows {
                 && POSITIVES.stream().anyMatch(present::contains);
     }
 
+    /** Which columns they have. */
+    static RowKind.Matched kind(Collection<String> present, String where, Origin origin) throws DataException {
+        return new RowKind.Matched(
+                RowKind.named(RowKind.first(present, ANCHORS), "", present, where, origin),
+                RowKind.named(RowKind.first(present, POSITIVES), "", present, where, origin));
+    }
+
     /** Reads one row, or as many as there are texts to be found. */
     static List<TextMatch> of(RowKind.Matched kind, JsonNode object, Origin origin) throws DataException {
         List<String> anchor = texts(object, kind.anchor(), origin);

@@ -2,6 +2,7 @@ package org.loft4j.data;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +21,24 @@ final class PreferenceRows {
     private static final String ASKS = "\n\nHuman:";
 
     private PreferenceRows() {}
+
+    /** Which columns the rows of a file have. */
+    static RowKind kind(Columns asked, Collection<String> present, String where, Origin origin) throws DataException {
+        RowKind prompt = present.contains("prompt")
+                ? new RowKind.Prompted("prompt", null)
+                : present.contains("question")
+                        ? new RowKind.Prompted("question", null)
+                        : present.contains("instruction")
+                                ? new RowKind.Instructed("instruction", RowKind.first(present, RowKind.INPUTS), null)
+                                : present.contains("conversations") ? new RowKind.ShareGpt("conversations") : null;
+        if (!asked.answers()) {
+            // of a whole conversation the turns before the answer are asked
+            return prompt != null ? prompt : new RowKind.Chat(RowKind.named(CHOSEN, "", present, where, origin));
+        }
+        RowKind.named(CHOSEN, "", present, where, origin);
+        RowKind.named(REJECTED, "", present, where, origin);
+        return new RowKind.Preferred(prompt);
+    }
 
     /**
      * Reads one row.

@@ -248,7 +248,7 @@ sealed interface RowKind {
     List<String> OUTPUTS = List.of("output", "response");
 
     /** The first of some names that is there, else the first of all. */
-    private static String first(Collection<String> present, List<String> names) {
+    static String first(Collection<String> present, List<String> names) {
         return names.stream().filter(present::contains).findFirst().orElse(names.get(0));
     }
 
@@ -280,11 +280,8 @@ sealed interface RowKind {
                         asked.answers()
                                 ? named(or(asked.completion(), "completion"), "completion", present, where, origin)
                                 : null);
-            case PREFERENCE -> preferred(asked, present, where, origin);
-            case MATCH ->
-                new Matched(
-                        named(first(present, MatchRows.ANCHORS), "", present, where, origin),
-                        named(first(present, MatchRows.POSITIVES), "", present, where, origin));
+            case PREFERENCE -> PreferenceRows.kind(asked, present, where, origin);
+            case MATCH -> MatchRows.kind(present, where, origin);
             case TAGS -> tagged(asked, present, where, origin);
             case LABEL ->
                 new Labeled(
@@ -376,24 +373,6 @@ sealed interface RowKind {
         return new MultiLabeled(text, pair, several.columns());
     }
 
-    private static RowKind preferred(Columns asked, Collection<String> present, String where, Origin origin)
-            throws DataException {
-        RowKind prompt = present.contains("prompt")
-                ? new Prompted("prompt", null)
-                : present.contains("question")
-                        ? new Prompted("question", null)
-                        : present.contains("instruction")
-                                ? new Instructed("instruction", first(present, INPUTS), null)
-                                : present.contains("conversations") ? new ShareGpt("conversations") : null;
-        if (!asked.answers()) {
-            // of a whole conversation the turns before the answer are asked
-            return prompt != null ? prompt : new Chat(named(PreferenceRows.CHOSEN, "", present, where, origin));
-        }
-        named(PreferenceRows.CHOSEN, "", present, where, origin);
-        named(PreferenceRows.REJECTED, "", present, where, origin);
-        return new Preferred(prompt);
-    }
-
     private static Tagged tagged(Columns asked, Collection<String> present, String where, Origin origin)
             throws DataException {
         String usual = TAGS.stream().filter(present::contains).findFirst().orElse("tags");
@@ -406,7 +385,7 @@ sealed interface RowKind {
         return column == null ? usual : column;
     }
 
-    private static String named(String column, String role, Collection<String> present, String where, Origin origin)
+    static String named(String column, String role, Collection<String> present, String where, Origin origin)
             throws DataException {
         if (!present.contains(column)) {
             throw origin.fault(where + "has no \"" + column + "\"; it has " + Quoted.list(present)

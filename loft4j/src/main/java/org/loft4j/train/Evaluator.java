@@ -114,7 +114,7 @@ public final class Evaluator {
     @Nullable
     Evaluation evaluate(Examples rows, BooleanSupplier givenUp, Progress progress) throws IOException {
         if (rows instanceof MatchDataset matches) {
-            return new MatchEvaluation(this, matchLoss, batchSize).evaluate(matches, givenUp, progress);
+            return new MatchEvaluation(this, model, matchLoss, padId, batchSize).evaluate(matches, givenUp, progress);
         }
         long start = System.nanoTime();
         Task task = model.task();
@@ -239,37 +239,6 @@ public final class Evaluator {
     }
 
     /**
-     * The vectors of texts as the model stands; the caller has switched dropout off.
-     *
-     * @param which of the texts
-     * @param givenUp asked before each batch
-     * @return by the place among all texts, null for those that are not asked for; null if it was given up
-     */
-    double @Nullable [][] vectors(Dataset texts, int[] which, BooleanSupplier givenUp, Progress progress)
-            throws IOException {
-        double[][] all = new double[texts.size()][];
-        int done = 0;
-        try (AutoGradMode frozen = new AutoGradMode(false)) {
-            for (int[] some : byLength(texts.lengths(), IntStream.of(which))) {
-                if (givenUp.getAsBoolean()) {
-                    return null;
-                }
-                progress.judged(done, which.length);
-                MiniBatch batch = texts.batch(some, padId);
-                double[] values = inLanes(batch, part -> Tensors.toDoubles(model.logits(part.input()))).stream()
-                        .flatMapToDouble(Arrays::stream)
-                        .toArray();
-                int hidden = values.length / some.length;
-                for (int i = 0; i < some.length; i++) {
-                    all[some[i]] = Arrays.copyOfRange(values, i * hidden, (i + 1) * hidden);
-                }
-                done += some.length;
-            }
-        }
-        return all;
-    }
-
-    /**
      * Preferences with what the model holds of them as it stands; those that bring it stay as they are.
      *
      * @param givenUp asked before each batch
@@ -307,7 +276,7 @@ public final class Evaluator {
     }
 
     /** A batch, its rows shared out over the lanes on the processor; in the order of the rows, whichever lane was first. */
-    private <T> List<T> inLanes(MiniBatch batch, Function<BatchTensors, T> judge) {
+    <T> List<T> inLanes(MiniBatch batch, Function<BatchTensors, T> judge) {
         try (NativeScope scope = new NativeScope()) {
             BatchTensors tensors = BatchTensors.of(batch, model);
             // matrices in fewer bits share out their tiles instead: each lane would widen all of them for itself
@@ -377,7 +346,8 @@ public final class Evaluator {
         return byLength(rows.lengths(), IntStream.range(0, rows.size()));
     }
 
-    private List<int[]> byLength(int[] lengths, IntStream rows) {
+    /** The same of some of the examples. */
+    List<int[]> byLength(int[] lengths, IntStream rows) {
         int[] order = rows.boxed()
                 .sorted(Comparator.comparingInt(i -> -lengths[i]))
                 .mapToInt(i -> i)

@@ -6,16 +6,19 @@ import java.util.List;
 import java.util.Objects;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
+import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.Batch;
+import org.loft4j.data.Dataset;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.nn.MatchLoss;
+import org.loft4j.nn.Model;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
 /** Judges sentence embeddings by texts that belong together. */
-record MatchEvaluation(Evaluator evaluator, MatchLoss loss, int batchSize) {
+record MatchEvaluation(Evaluator evaluator, Model model, MatchLoss loss, long padId, int batchSize) {
     /**
      * One pass over all texts.
      *
@@ -25,12 +28,7 @@ record MatchEvaluation(Evaluator evaluator, MatchLoss loss, int batchSize) {
     Evaluation evaluate(MatchDataset rows, BooleanSupplier givenUp, Evaluator.Progress progress) throws IOException {
         long start = System.nanoTime();
         TextMatches all = TextMatches.of(List.of(rows.matches()));
-        int[] distinct = all.distinct();
-        double[][] vectors = evaluator.vectors(
-                rows.texts(),
-                distinct,
-                givenUp,
-                (done, texts) -> progress.judged((int) ((long) done * rows.size() / texts), rows.size()));
+        double[][] vectors = vectors(rows, all.distinct(), givenUp, progress);
         if (vectors == null) {
             return null;
         }
@@ -44,6 +42,37 @@ record MatchEvaluation(Evaluator evaluator, MatchLoss loss, int batchSize) {
                 RetrievalScore.of(all, vectors).scores(),
                 rows.size(),
                 (System.nanoTime() - start) / 1e9);
+    }
+
+    /**
+     * The vectors of some texts, as the model stands.
+     *
+     * @return by the place among all texts, null for those that are not asked for; null if it was given up
+     */
+    private double @Nullable [][] vectors(
+            MatchDataset rows, int[] which, BooleanSupplier givenUp, Evaluator.Progress progress) throws IOException {
+        Dataset texts = rows.texts();
+        double[][] all = new double[texts.size()][];
+        int done = 0;
+        try (AutoGradMode frozen = new AutoGradMode(false)) {
+            for (int[] some : evaluator.byLength(texts.lengths(), IntStream.of(which))) {
+                if (givenUp.getAsBoolean()) {
+                    return null;
+                }
+                progress.judged((int) ((long) done * rows.size() / which.length), rows.size());
+                double[] values = evaluator
+                        .inLanes(texts.batch(some, padId), part -> Tensors.toDoubles(model.logits(part.input())))
+                        .stream()
+                        .flatMapToDouble(Arrays::stream)
+                        .toArray();
+                int hidden = values.length / some.length;
+                for (int i = 0; i < some.length; i++) {
+                    all[some[i]] = Arrays.copyOfRange(values, i * hidden, (i + 1) * hidden);
+                }
+                done += some.length;
+            }
+        }
+        return all;
     }
 
     private double sum(Batch batch, double[][] vectors) {

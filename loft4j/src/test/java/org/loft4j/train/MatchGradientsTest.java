@@ -18,13 +18,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.data.Batch;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.MatchedTexts;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.RandomStream;
 import org.loft4j.tensor.Seeds;
@@ -170,17 +170,22 @@ class MatchGradientsTest {
         }
     }
 
-    /** By one pass over all texts at once, dropout as a single lane draws it for each batch. */
-    private static List<double[]> expected(Model model, TrainConfig config, List<MiniBatch> batches) {
-        try (NativeScope scope = new NativeScope();
+    /** By one pass over all texts at once, dropout as the lanes draw it for each batch. */
+    private static List<double[]> expected(Model model, TrainConfig config, List<MiniBatch> batches, int threads)
+            throws IOException {
+        try (Threads some = Threads.of(threads);
+                NativeScope scope = new NativeScope();
                 Trainable trainable = Trainable.create(model, null, config)) {
             trainable.setTraining(true);
             TensorVector vectors = new TensorVector();
             for (int i = 0; i < batches.size(); i++) {
                 long seed = Seeds.derive(config.seed(), "batch " + i, STEP);
-                try (RandomStream random = RandomStream.open(Seeds.derive(seed, "lane", 0))) {
-                    vectors.push_back(
-                            model.logits(BatchTensors.of(batches.get(i), model).input()));
+                BatchTensors batch = BatchTensors.of(batches.get(i), model);
+                List<BatchTensors> parts = batch.split(Lanes.forRows(batch.rows()), model);
+                for (int lane = 0; lane < parts.size(); lane++) {
+                    try (RandomStream random = RandomStream.open(Seeds.derive(seed, "lane", lane))) {
+                        vectors.push_back(model.logits(parts.get(lane).input()));
+                    }
                 }
             }
             Tensor loss = transcribed(torch.cat(vectors), batches);
@@ -197,20 +202,20 @@ class MatchGradientsTest {
             throws IOException {
         TrainConfig config = config().build();
         try (Model model = TinyMatches.model(directory, dtype, 0)) {
-            List<double[]> expected = expected(model, config, List.of(ROWS.batch(all(ROWS), 0)));
+            List<double[]> expected = expected(model, config, List.of(ROWS.batch(all(ROWS), 0)), 1);
             assertClose(expected, found(model, config, cut(parts), threads), tolerance);
         }
     }
 
     /** Were other values dropped in the second pass, the gradients would be none of any loss. */
     @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void bothPassesDropTheSame(boolean checkpointing) throws IOException {
+    @CsvSource({"1, false", "1, true", "3, false", "3, true"})
+    void bothPassesDropTheSame(int threads, boolean checkpointing) throws IOException {
         TrainConfig config = config().gradientCheckpointing(checkpointing).build();
         try (Model model = TinyMatches.model(directory, Dtype.F64, 0.3)) {
             List<MiniBatch> batches = cut(2);
-            List<double[]> expected = expected(model, config, batches);
-            List<double[]> found = found(model, config, batches, 1);
+            List<double[]> expected = expected(model, config, batches, threads);
+            List<double[]> found = found(model, config, batches, threads);
             assertClose(expected, found, 1e-11);
             TrainConfig other = config().seed(6).build();
             assertTrue(Math.abs(found(model, other, batches, 1).get(0)[0] - found.get(0)[0]) > 1e-3);
