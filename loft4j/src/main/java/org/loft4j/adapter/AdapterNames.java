@@ -1,5 +1,6 @@
 package org.loft4j.adapter;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -14,6 +15,19 @@ final class AdapterNames {
     private static final int SHOWN = 4;
 
     private AdapterNames() {}
+
+    /** Refuses an adapter whose settings name another task than the model's: its modules have other names, or it has another head. */
+    static void requireTask(Path configFile, PeftConfig config, Model model) throws CheckpointException {
+        if (config.task() != null && config.task() != model.task()) {
+            throw new CheckpointException(
+                    configFile,
+                    "the adapter's task_type is " + PeftFiles.taskType(config.task()) + ", but the model is one for "
+                            + PeftFiles.taskType(model.task())
+                            + (model.hasHead()
+                                    ? ""
+                                    : ": merge it into its model for the task that it has, and open what comes of that"));
+        }
+    }
 
     /**
      * Refuses a file that lacks a tensor, or has one too many.

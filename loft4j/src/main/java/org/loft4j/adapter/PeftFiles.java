@@ -214,12 +214,7 @@ public final class PeftFiles {
      */
     public static LoraAdapter load(Path directory, PeftConfig config, Model model) throws IOException {
         Path configFile = directory.resolve(CONFIG);
-        if (config.task() != null && config.task() != model.task()) {
-            throw new CheckpointException(
-                    configFile,
-                    "the adapter's task_type is " + taskType(config.task()) + ", but the model is one for "
-                            + taskType(model.task()));
-        }
+        AdapterNames.requireTask(configFile, config, model);
         try (NativeScope scope = new NativeScope();
                 SafetensorsFile file = open(directory)) {
             String hint = ofAnotherModel(config.metadata(), model);

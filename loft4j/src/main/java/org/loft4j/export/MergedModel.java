@@ -108,7 +108,7 @@ public final class MergedModel {
         for (String stored : source.names()) {
             String ours = model.weights().nameOf(stored);
             missing.remove(ours);
-            if (!isCopyOfTheInput(ours)) {
+            if (!isLeftOut(ours)) {
                 parts.add(new Part(ours, stored, changed.contains(ours)));
             }
         }
@@ -121,10 +121,10 @@ public final class MergedModel {
         return byName;
     }
 
-    /** An output embedding that is the input's, which may have changed. */
-    private boolean isCopyOfTheInput(String name) {
+    /** An output embedding that is the input's, which may have changed, or that a model without a head has no place for. */
+    private boolean isLeftOut(String name) {
         return name.equals("lm_head.weight")
-                && model.task() == Task.CAUSAL_LM
+                && (model.task() == Task.CAUSAL_LM || !model.hasHead())
                 && model.weights().find(name) == null;
     }
 

@@ -12,8 +12,13 @@ import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 
-/** Named parameters with one owner: this map keeps each tensor it is given, and frees them all on close. */
+/**
+ * Named parameters with one owner: this map keeps each tensor it is given, and frees them all on close. Those of a model without a
+ * head have the names of Transformers' base class ({@code encoder.layer.0…}), by which PEFT knows them, and are found by the names
+ * that they have within a model with a head ({@code bert.encoder.layer.0…}) as well.
+ */
 public final class Weights implements AutoCloseable {
+    private final String within;
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
     private final Map<String, QuantizedWeight> quantized = new LinkedHashMap<>();
     private final Set<String> created = new LinkedHashSet<>();
@@ -22,9 +27,22 @@ public final class Weights implements AutoCloseable {
     private final Map<String, String> spellings = new LinkedHashMap<>();
     private boolean closed;
 
+    public Weights() {
+        this("");
+    }
+
+    /** @param within prefix that the names leave out, such as {@code bert.}; empty for none */
+    public Weights(String within) {
+        this.within = within;
+    }
+
+    private String bare(String name) {
+        return name.startsWith(within) ? name.substring(within.length()) : name;
+    }
+
     /** Keeps the tensor under the name; a tensor that had the name is freed. */
     public Tensor put(String name, Tensor tensor) {
-        Tensor replaced = tensors.put(name, NativeScope.keep(tensor));
+        Tensor replaced = tensors.put(bare(name), NativeScope.keep(tensor));
         if (replaced != null) {
             replaced.close();
         }
@@ -33,7 +51,7 @@ public final class Weights implements AutoCloseable {
 
     /** Owns the matrix of that name, of a linear layer or of embeddings, in fewer bits. */
     public void put(String name, QuantizedWeight matrix) {
-        QuantizedWeight replaced = quantized.put(name, matrix);
+        QuantizedWeight replaced = quantized.put(bare(name), matrix);
         if (replaced != null) {
             replaced.close();
         }
@@ -41,7 +59,7 @@ public final class Weights implements AutoCloseable {
 
     /** A tensor by its name; a quantised matrix is none. */
     public Tensor get(String name) {
-        Tensor tensor = tensors.get(name);
+        Tensor tensor = find(name);
         if (tensor == null) {
             throw new IllegalArgumentException("no parameter is named " + name);
         }
@@ -49,25 +67,27 @@ public final class Weights implements AutoCloseable {
     }
 
     public @Nullable Tensor find(String name) {
-        return tensors.get(name);
+        return tensors.get(bare(name));
     }
 
     /** A matrix by its name, however it is stored: that of embeddings, or of a layer that shares theirs. */
     public WeightMatrix matrix(String name) {
-        QuantizedWeight few = quantized.get(name);
+        QuantizedWeight few = quantized.get(bare(name));
         return few == null ? new DenseWeight(Shapes.require(name, get(name), -1, -1)) : few;
     }
 
     /** The linear layer at a path: its matrix {@code (out, in)} is {@code path.weight}, its bias {@code path.bias} where there is one. */
     public Linear linear(String path) {
-        return new Linear(path, matrix(path + ".weight"), find(path + ".bias"));
+        return new Linear(bare(path), matrix(path + ".weight"), find(path + ".bias"));
     }
 
     /** The linear layer at a path whose matrix is stored {@code (in, out)}; see {@link Linear#transposed}. */
     public Linear transposedLinear(String path) {
         Tensor bias = find(path + ".bias");
-        QuantizedWeight few = quantized.get(path + ".weight");
-        return few == null ? Linear.transposed(path, get(path + ".weight"), bias) : new Linear(path, few, bias);
+        QuantizedWeight few = quantized.get(bare(path + ".weight"));
+        return few == null
+                ? Linear.transposed(bare(path), get(path + ".weight"), bias)
+                : new Linear(bare(path), few, bias);
     }
 
     /**
@@ -97,7 +117,7 @@ public final class Weights implements AutoCloseable {
 
     /** Notes that a checkpoint lacked this parameter, so that its values are new. */
     public void markCreated(String name) {
-        created.add(name);
+        created.add(bare(name));
     }
 
     /** Notes that all parameters are new: no checkpoint was read. */
@@ -127,7 +147,7 @@ public final class Weights implements AutoCloseable {
 
     /** Notes that a checkpoint spells a parameter's name in its own way, such as without the module around it. */
     public void markSpelling(String inFile, String name) {
-        spellings.put(inFile, name);
+        spellings.put(inFile, bare(name));
     }
 
     /** The name here of what a checkpoint calls so, whether it was read or not. */

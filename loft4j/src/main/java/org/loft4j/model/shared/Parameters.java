@@ -61,7 +61,7 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
                         name -> created.stream().anyMatch(spec -> spec.name().equals(name))));
         Dtype asked = options.dtype();
         Dtype type = asked == null ? reader.info(body.get(0).name()).dtype() : asked;
-        Weights weights = new Weights();
+        Weights weights = new Weights(left(options));
         try (NativeScope scope = new NativeScope()) {
             for (ParameterSpec spec : found) {
                 try (NativeScope one = new NativeScope()) {
@@ -89,7 +89,7 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
 
     /** New parameters, drawn as Transformers does: normal matrices, unit norms, no biases; float32 where no dtype is given. */
     public Weights random(ModelOptions options) {
-        Weights weights = new Weights();
+        Weights weights = new Weights(left(options));
         try (NativeScope scope = new NativeScope()) {
             List<ParameterSpec> all = new ArrayList<>(body);
             head.forEach(all::addAll);
@@ -128,6 +128,12 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
         if (compares && reader.has(head) && reader.has(embedding)) {
             reader.requireCopy(head, embedding);
         }
+    }
+
+    /** What the names of a model without a head leave out, which are those of Transformers' base class; empty for others. */
+    private String left(ModelOptions options) {
+        String first = body.get(0).name();
+        return options.task() == Task.SENTENCE_EMBEDDING ? first.substring(0, first.indexOf('.') + 1) : "";
     }
 
     private void create(Weights weights, List<ParameterSpec> specs, Dtype dtype, ModelOptions options) {
