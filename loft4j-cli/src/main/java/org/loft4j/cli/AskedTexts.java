@@ -20,8 +20,11 @@ import org.loft4j.data.TaggedWords;
 import org.loft4j.data.TextPair;
 import org.loft4j.infer.TokenClassifier;
 
-/** The texts that are to be classified, given out some at a time: what they come from need not fit into memory. */
+/** The texts that are asked about, given out some at a time: what they come from need not fit into memory. */
 final class AskedTexts implements AutoCloseable {
+    /** Batches that are sorted by length together, so that they have less padding, and printed together. */
+    private static final int MOST_BATCHES = 16;
+
     private final Source source;
     private final Predicate<String> usable;
     private @Nullable IOException fault;
@@ -168,6 +171,23 @@ final class AskedTexts implements AutoCloseable {
             fault = e;
         }
         return some;
+    }
+
+    /** Takes some of the texts. */
+    @FunctionalInterface
+    interface Taking {
+        /** Whether more are wanted. */
+        boolean of(List<Asked> some) throws IOException;
+    }
+
+    /** Gives out all of them, the first soon and later ones more at a time, until no more are wanted. */
+    void inParts(int batchSize, Taking taking) throws IOException {
+        int most = batchSize;
+        List<Asked> some = next(most);
+        while (!some.isEmpty() && taking.of(some)) {
+            most = Math.min(2 * most, MOST_BATCHES * batchSize);
+            some = next(most);
+        }
     }
 
     private @Nullable Asked one() throws IOException {

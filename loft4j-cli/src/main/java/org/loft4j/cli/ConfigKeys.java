@@ -48,7 +48,7 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
             Map.entry("--resume", "resume_from_checkpoint"));
 
     /** The verbs whose {@code --data} is not what a run learns from: one file of settings serves training and these. */
-    private static final Set<String> READING = Set.of("eval", "predict", "generate");
+    private static final Set<String> READING = Set.of("eval", "predict", "embed", "generate");
 
     /** What a training goes on from: in a file that serves other verbs too, {@code adapter} is what they judge and use. */
     private static final String STARTING = "starting_adapter";

@@ -14,6 +14,7 @@ import org.loft4j.infer.HeadLabels;
 import org.loft4j.io.HubException;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
+import org.loft4j.model.SentenceFiles;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedChat;
 import org.loft4j.nn.LoadIn;
@@ -150,9 +151,20 @@ record FoundModel(
         return problem;
     }
 
-    Pooling pooling() {
+    Pooling pooling(Task task) throws IOException {
         Pooling pooling = trainedAs == null ? null : trainedAs.pooling();
+        if (pooling == null && task == Task.SENTENCE_EMBEDDING) {
+            SentenceFiles ofAdapter = SentenceFiles.find(adapter);
+            pooling = ofAdapter == null ? null : ofAdapter.pooling();
+        }
         return pooling == null ? Pooling.AUTO : pooling;
+    }
+
+    /** What the files of sentence-transformers say, the adapter's where it has some, else the model's; null where there are none. */
+    @Nullable
+    SentenceFiles sentences() throws IOException {
+        SentenceFiles ofAdapter = SentenceFiles.find(adapter);
+        return ofAdapter != null ? ofAdapter : SentenceFiles.find(directory);
     }
 
     /** What an adapter brings in full cannot take the place of a matrix in fewer bits. */

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.data.AdaptersTokenizer;
@@ -19,6 +20,7 @@ import org.loft4j.model.TrainedChat;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 
 /**
@@ -35,7 +37,7 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
 
     /** The same, told what its labels are where nothing else tells it. */
     static LoadedModel open(ModelFlags flags, DeviceFlags place, ProblemFlags problem) throws IOException {
-        return open(flags, place, LoadIn.FULL, false, problem.asked, null);
+        return open(FoundModel.of(flags), place, LoadIn.FULL, null, null, Pooling.AUTO, problem.asked);
     }
 
     /** For its answers. */
@@ -52,12 +54,31 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
     static LoadedModel open(
             ModelFlags flags, DeviceFlags place, LoadIn loadIn, ProblemFlags problem, @Nullable Task ofRows)
             throws IOException {
-        return warned(open(flags, place, loadIn, false, problem.asked, ofRows), flags);
+        return warned(open(FoundModel.of(flags), place, loadIn, null, ofRows, Pooling.AUTO, problem.asked), flags);
     }
 
     /** A model that writes text; another is refused before its numbers are read. */
     static LoadedModel openLanguageModel(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
-        return warned(open(flags, place, loadIn, true, null, null), flags);
+        return warned(open(FoundModel.of(flags), place, loadIn, Task.CAUSAL_LM, null, Pooling.AUTO, null), flags);
+    }
+
+    /**
+     * A model that makes vectors of texts, as every model of texts does that was trained for nothing else.
+     *
+     * @param pooling that is asked for; AUTO for that of the training, or of the files
+     * @throws ConfigException if it was trained with another
+     */
+    static LoadedModel openEmbedder(ModelFlags flags, DeviceFlags place, LoadIn loadIn, Pooling pooling)
+            throws IOException {
+        FoundModel found = FoundModel.of(flags);
+        Pooling learnt = found.pooling(Task.SENTENCE_EMBEDDING);
+        if (pooling != Pooling.AUTO && learnt != Pooling.AUTO && pooling != learnt) {
+            Path adapter = found.adapter();
+            throw new ConfigException("pooling " + pooling + " is asked for, and "
+                    + (adapter == null ? found.directory() : adapter) + " was trained with " + learnt
+                    + ": leave --pooling out");
+        }
+        return warned(open(found, place, loadIn, Task.SENTENCE_EMBEDDING, Task.SENTENCE_EMBEDDING, pooling, null), flags);
     }
 
     private static LoadedModel warned(LoadedModel opened, ModelFlags flags) {
@@ -65,24 +86,37 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
         return opened;
     }
 
+    /**
+     * @param wanted task that the model must be for; null for any
+     * @param usual the task of a model that nothing was trained for; null for what config.json names
+     * @param pooling that is asked for; AUTO for that of the training, or of the files
+     * @param asked what the labels are said to be; null for nothing
+     */
     private static LoadedModel open(
-            ModelFlags flags,
+            FoundModel found,
             DeviceFlags place,
             LoadIn loadIn,
-            boolean toWrite,
-            @Nullable ProblemType asked,
-            @Nullable Task ofRows)
+            @Nullable Task wanted,
+            @Nullable Task usual,
+            Pooling pooling,
+            @Nullable ProblemType asked)
             throws IOException {
-        FoundModel found = FoundModel.of(flags);
         Path directory = found.directory();
         Path ofAdapter = found.adapter();
         Task named = found.trainedFor();
-        Task usual = ofRows == null ? Models.defaultTask(directory) : ofRows;
-        Task task = named == null ? usual : named;
-        if (toWrite && task != Task.CAUSAL_LM) {
+        Task untrained = usual == null ? Models.defaultTask(directory) : usual;
+        Task task = named == null ? untrained : named;
+        if (wanted != null && task != wanted) {
             throw new CheckpointException(
                     named == null || ofAdapter == null ? directory : ofAdapter,
-                    "is for " + task.word() + ", and writes no text: that takes a language model");
+                    "is for " + task.word() + ", and "
+                            + (wanted == Task.CAUSAL_LM
+                                    ? "writes no text: that takes a language model"
+                                    : "makes no vectors of texts: that takes a base model, or one that was trained for "
+                                            + wanted.word())
+                            + (task == Task.SENTENCE_EMBEDDING
+                                    ? "; 'loft embed' prints the vectors that it makes"
+                                    : ""));
         }
         List<String> ofIts = found.labels(task);
         List<String> known = ofIts.isEmpty() && task.isClassification() ? Models.labels(directory) : ofIts;
@@ -95,7 +129,7 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
                 new ModelOptions(
                         task,
                         labels,
-                        found.pooling(),
+                        pooling != Pooling.AUTO ? pooling : found.pooling(task),
                         place.dtype(),
                         place.device(),
                         loadIn,
@@ -191,7 +225,17 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
 
     /** Length in tokens to which texts are cut: as in training, and never more than the model was made for. */
     int maxLength(@Nullable Integer asked, PrintWriter err) {
-        return RowLength.of(asked, found.usualLength(), model.description().maxPositions(), err);
+        return maxLength(asked, 0, err);
+    }
+
+    /**
+     * The same.
+     *
+     * @param stated where no training says it; 0 where nothing else does
+     */
+    int maxLength(@Nullable Integer asked, int stated, PrintWriter err) {
+        int usual = trainedAs() == null && stated > 0 ? stated : found.usualLength();
+        return RowLength.of(asked, usual, model.description().maxPositions(), err);
     }
 
     @Override

@@ -43,6 +43,7 @@ public final class Loft {
             DownloadCommand.class,
             EvalCommand.class,
             PredictCommand.class,
+            EmbedCommand.class,
             GenerateCommand.class,
             ChatCommand.class,
             MergeCommand.class,

@@ -20,6 +20,7 @@ import org.loft4j.export.OwnPooling;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
 import org.loft4j.io.ModelReference;
+import org.loft4j.model.SentenceFiles;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedConfig;
 import org.loft4j.nn.ModelDescription;
@@ -102,7 +103,9 @@ final class MergeCommand implements Verb {
             MergedModel merged = MergedModel.of(loaded.model(), adapter, loaded.directory(), device.dtype());
             NewDirectory.write(output, "config.json", directory -> write(loaded, merged, directory));
             print(merged.report());
-            warnOfPooling(loaded.model().description());
+            if (loaded.model().task() != Task.SENTENCE_EMBEDDING) {
+                warnOfPooling(loaded.model().description());
+            }
             return ExitCode.OK;
         }
     }
@@ -136,6 +139,11 @@ final class MergeCommand implements Verb {
         copyAlong(loaded, directory);
         TrainedConfig.of(loaded.model(), device.dtype(), ClassifierPadding.id(loaded.model(), loaded.tokenizer()))
                 .write(directory);
+        if (loaded.model().task() == Task.SENTENCE_EMBEDDING) {
+            TaskFile trained = loaded.trainedAs();
+            SentenceFiles.trained(loaded.model(), loaded.found().sentences(), trained == null ? 0 : trained.maxLength())
+                    .write(directory, loaded.model().description().hiddenSize());
+        }
         EndOfTurn end = learnt(loaded, directory);
         if (end != null) {
             end.write(directory);
@@ -183,6 +191,7 @@ final class MergeCommand implements Verb {
         return NewDirectory.isUnfinished(file)
                 || (Files.isRegularFile(output.resolve(file))
                         && (ALONG.contains(name)
+                                || SentenceFiles.FILES.contains(file)
                                 || name.equals("config.json")
                                 || name.equals(TaskFile.NAME)
                                 || WEIGHTS.matcher(name).matches()));

@@ -11,7 +11,6 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.cli.AskedTexts.Asked;
-import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.TextPair;
 import org.loft4j.data.Tokenizer;
@@ -45,9 +44,6 @@ import picocli.CommandLine.Spec;
         })
 final class PredictCommand implements Verb {
     private static final Pattern CONTROL = Pattern.compile("\\p{Cc}");
-
-    /** Batches that are sorted by length together, so that they have less padding, and printed together. */
-    private static final int MOST_BATCHES = 16;
 
     @Option(
             names = "--text",
@@ -148,6 +144,10 @@ final class PredictCommand implements Verb {
     @Override
     public int run() throws IOException {
         try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value(), problem)) {
+            if (loaded.model().task() == Task.SENTENCE_EMBEDDING) {
+                throw new ConfigException(
+                        "the model makes vectors of texts, and tells no classes: 'loft embed' prints them");
+            }
             threshold.requireFits(loaded.model());
             if (loaded.model().task() == Task.IMAGE_CLASSIFICATION || images != null) {
                 classifyImages(loaded);
@@ -200,9 +200,9 @@ final class PredictCommand implements Verb {
                             + " model classifies words");
                 }
                 WordLines lines = new WordLines(spec.commandLine().getOut());
-                long count = count(text -> true);
+                long count = call().count(text -> true);
                 try (TokenClassifier words = new TokenClassifier(loaded.model(), tokenizer, length);
-                        AskedTexts asked = read(text -> true)) {
+                        AskedTexts asked = call().open(text -> true)) {
                     classify(
                             asked,
                             count,
@@ -250,8 +250,8 @@ final class PredictCommand implements Verb {
             Function<List<TextPair>, List<T>> ofPairs,
             Printing<T> printing)
             throws IOException {
-        long count = count(hasTokens);
-        try (AskedTexts asked = read(hasTokens)) {
+        long count = call().count(hasTokens);
+        try (AskedTexts asked = call().open(hasTokens)) {
             classify(asked, count, some -> judge(loaded, some, ofTexts, ofPairs), printing);
         }
     }
@@ -301,29 +301,26 @@ final class PredictCommand implements Verb {
         void of(List<Asked> some, List<T> predictions, @Nullable JsonElements json) throws IOException;
     }
 
-    /** The first are printed soon, later ones more at a time. */
     private <T> void classify(AskedTexts asked, long total, Classification<T> classification, Printing<T> printing)
             throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         JsonElements json = common.json ? new JsonElements(out, "{\"predictions\":[", "]}") : null;
         RowsLine line = Terminal.rows(spec.commandLine().getErr(), total);
+        boolean typed = images == null && call().isTyped();
         try {
-            long done = 0;
-            int most = batchSize;
-            List<Asked> some = asked.next(most);
-            // whoever read the output may leave, or its disk be full: the exit status tells
-            while (!some.isEmpty() && !out.checkError()) {
+            long[] done = {0};
+            asked.inParts(batchSize, some -> {
                 List<T> predictions = classification.of(some);
                 line.clear();
                 printing.of(some, predictions, json);
                 out.flush();
-                done += some.size();
-                if (!isTyped()) {
-                    line.done(done);
+                done[0] += some.size();
+                if (!typed) {
+                    line.done(done[0]);
                 }
-                most = Math.min(2 * most, MOST_BATCHES * batchSize);
-                some = asked.next(most);
-            }
+                // whoever read the output may leave, or its disk be full: the exit status tells
+                return !out.checkError();
+            });
         } finally {
             line.clear();
         }
@@ -332,35 +329,8 @@ final class PredictCommand implements Verb {
         }
     }
 
-    /** Whether a person types the texts. */
-    private boolean isTyped() {
-        return texts == null && images == null && data == null && Terminal.keyboard();
-    }
-
-    private AskedTexts read(Predicate<String> usable) throws IOException {
-        if (texts != null) {
-            return AskedTexts.of("--text", texts, pairs, usable);
-        }
-        if (data != null) {
-            return AskedTexts.of(DataFiles.stream(data, columns.asked()), Asked::of, usable);
-        }
-        if (isTyped()) {
-            spec.commandLine().getErr().println("loft: lines are read from the keyboard; Ctrl-D ends them");
-        }
-        return AskedTexts.ofLines(System.in, usable);
-    }
-
-    /**
-     * How many texts there are, and whether all of them can be used, where that can be told before the first is classified: a query
-     * would have to be asked twice.
-     */
-    private long count(Predicate<String> usable) throws IOException {
-        if (texts == null && (data == null || data.isQuery())) {
-            return RowsLine.UNKNOWN;
-        }
-        try (AskedTexts all = read(usable)) {
-            return all.count();
-        }
+    private AskedCall call() {
+        return new AskedCall(texts, pairs, data, columns, spec.commandLine().getErr());
     }
 
     /** Keeps a text within its field and its line. */

@@ -11,7 +11,6 @@ import org.loft4j.data.ChatFormat;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.Task;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
 import org.loft4j.train.TrainResult;
@@ -93,7 +92,11 @@ record TrainReport(String model, Path output, TrainConfig config) {
         String trained = config.method().usesAdapter()
                 ? "--model " + Pasted.quoted(model) + " --adapter " + Pasted.quoted(output)
                 : "--model " + Pasted.quoted(output);
-        String verb = opened.task() == Task.CAUSAL_LM ? "generate" : "predict";
+        String verb = switch (opened.task()) {
+            case CAUSAL_LM -> "generate";
+            case SENTENCE_EMBEDDING -> "embed";
+            default -> "predict";
+        };
         // a model that was trained with --chat is asked by turns in any case
         ChatFormat chat = learnt.chatFormat();
         String turns = chat != null && !chat.wrapPrompts() ? " --chat" : "";

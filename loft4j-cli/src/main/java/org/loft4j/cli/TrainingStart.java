@@ -105,8 +105,8 @@ record TrainingStart(
      *
      * @throws ConfigException if the adapter was trained on another
      */
-    Pooling pooling(Pooling asked) {
-        Pooling learnt = found.pooling();
+    Pooling pooling(Pooling asked) throws IOException {
+        Pooling learnt = found.pooling(aim.task());
         if (adapter != null && asked != Pooling.AUTO && learnt != Pooling.AUTO && asked != learnt) {
             throw new ConfigException("pooling " + asked + " is asked for, and the adapter " + adapter.directory()
                     + " was trained with " + learnt + ": leave --pooling out, or train a new adapter");

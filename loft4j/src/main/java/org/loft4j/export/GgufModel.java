@@ -91,6 +91,7 @@ public final class GgufModel {
 
     private static TextConfig config(Options options) throws CheckpointException {
         TextConfig config = TextConfig.read(options.directory());
+        SentenceModules.refuse(options.directory(), config.architectures());
         config.requireFullWeights();
         return config;
     }

@@ -103,6 +103,7 @@ public final class ModelDoctor {
         ownCode();
         MissingClass.ofVllm(config, notes);
         pooling();
+        SentenceModules.tell(directory, notes);
         weights();
         tokenizer();
         // what is damaged is so for llama.cpp as well, and cannot be exported
@@ -266,7 +267,9 @@ public final class ModelDoctor {
                     "copy the base model's tokenizer here");
             return;
         }
-        if (text("architectures").contains("Classification") || ENCODERS.contains(text("model_type"))) {
+        if (text("architectures").contains("Classification")
+                || ENCODERS.contains(text("model_type"))
+                || SentenceModules.exist(directory)) {
             // it writes nothing that would have an end
             return;
         }

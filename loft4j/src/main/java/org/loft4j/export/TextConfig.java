@@ -51,6 +51,11 @@ final class TextConfig {
         return architecture;
     }
 
+    /** The classes of Transformers that the file names. */
+    List<String> architectures() throws CheckpointException {
+        return root.strings("architectures");
+    }
+
     JsonObject json() {
         return json;
     }

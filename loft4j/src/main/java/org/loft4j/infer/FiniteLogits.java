@@ -29,9 +29,14 @@ final class FiniteLogits {
 
     /** @param value a logit, or what follows from the logits and is NaN where one of them is no number */
     static void require(double value, ModelDescription model) {
+        require("logits", value, model);
+    }
+
+    /** @param what numbers of the model the value follows from, for the message */
+    static void require(String what, double value, ModelDescription model) {
         if (!Double.isFinite(value)) {
             Dtype dtype = model.dtype();
-            throw new NotFiniteException("the logits of this " + model.family() + " are not finite in "
+            throw new NotFiniteException("the " + what + " of this " + model.family() + " are not finite in "
                     + dtype.torchName()
                     + (dtype == Dtype.F16
                             ? ", whose range ends at 65504: open it as bfloat16 or float32 (--dtype)"

@@ -22,6 +22,7 @@ import org.loft4j.io.HubListener;
 import org.loft4j.io.HubRetries;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
+import org.loft4j.model.SentenceFiles;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
@@ -127,6 +128,8 @@ record OpenModel(
                     && labels.size() != 1
                     && (wanted.multiLabel() || Models.isMultiLabel(place.model()));
             options = options.withMultiLabel(several).withLabels(labels);
+            SentenceFiles sentences = task == Task.SENTENCE_EMBEDDING ? SentenceFiles.find(place.adapter()) : null;
+            options = sentences == null ? options : options.withPooling(sentences.pooling());
         } else {
             options = options.withMultiLabel(false);
         }

@@ -1,4 +1,4 @@
-/** Text generation and classification with a trained model. */
+/** Text generation, classification, and vectors of texts with a trained model. */
 @NullMarked
 package org.loft4j.infer;
 

@@ -71,12 +71,33 @@ public final class Json {
      * @throws CheckpointException if the file is missing, too large, not UTF-8, not JSON, or not an object
      */
     public static JsonObject read(Path file) throws CheckpointException {
+        return object(file, tree(file));
+    }
+
+    /**
+     * Reads a file that holds a list of JSON objects.
+     *
+     * @throws CheckpointException likewise, or if it is something else
+     */
+    public static List<JsonObject> readList(Path file) throws CheckpointException {
+        JsonNode tree = tree(file);
+        if (!tree.isArray()) {
+            throw new CheckpointException(file, "must hold a list of JSON objects, found " + JsonObject.describe(tree));
+        }
+        List<JsonObject> objects = new ArrayList<>();
+        for (JsonNode element : tree) {
+            objects.add(object(file, element));
+        }
+        return objects;
+    }
+
+    private static JsonNode tree(Path file) throws CheckpointException {
         try {
             if (Files.size(file) > MAX_FILE_BYTES) {
                 throw new CheckpointException(file, "has more than " + MAX_FILE_BYTES + " bytes: not a configuration");
             }
             try (Reader text = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
-                return object(file, MAPPER.readTree(text));
+                return MAPPER.readTree(text);
             }
         } catch (CheckpointException e) {
             throw e;

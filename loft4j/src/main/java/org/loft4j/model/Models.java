@@ -18,6 +18,7 @@ import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -161,12 +162,17 @@ public final class Models {
         }
     }
 
-    /** The task that a directory's model is for: what its {@code architectures} says, else what its family is mostly used for. */
+    /**
+     * The task that a directory's model is for: what its {@code architectures} says, else what its family is mostly used for; of a
+     * decoder without a head, beside which files of sentence-transformers lie, sentence embeddings.
+     */
     public static Task defaultTask(Path directory) throws IOException {
         Task named = namedTask(directory);
-        return named != null
-                ? named
-                : family(ModelConfigFile.read(directory)).tasks().get(0);
+        if (named != null) {
+            return named;
+        }
+        Task usual = family(ModelConfigFile.read(directory)).tasks().get(0);
+        return usual == Task.CAUSAL_LM && SentenceFiles.exists(directory) ? Task.SENTENCE_EMBEDDING : usual;
     }
 
     /** The task that the {@code architectures} of a directory's model name; null where they name none that its family has. */
@@ -254,7 +260,8 @@ public final class Models {
     }
 
     /**
-     * The options with the labels of the file where they name none; refuses a task that the family has no head for, labels of the
+     * The options with the labels of the file where they name none, and for sentence embeddings with the pooling that the files of
+     * sentence-transformers beside it say; refuses a task that the family has no head for, labels of the
      * file of which an image may have several, and several numbers for one text.
      */
     private static ModelOptions complete(Family family, ModelConfigFile file, ModelOptions options)
@@ -263,6 +270,10 @@ public final class Models {
             String possible = family.tasks().stream().map(Task::word).collect(Collectors.joining(", "));
             throw new ConfigException("task " + options.task().word() + " is not available for model_type "
                     + family.name() + " in " + file.json().file() + ": use " + possible);
+        }
+        if (options.task() == Task.SENTENCE_EMBEDDING) {
+            SentenceFiles files = SentenceFiles.find(file.json().file().getParent());
+            return files == null || options.pooling() != Pooling.AUTO ? options : options.withPooling(files.pooling());
         }
         boolean named = !options.labels().isEmpty() || !options.task().isClassification();
         ModelOptions complete = named ? options : options.withLabels(file.labels());

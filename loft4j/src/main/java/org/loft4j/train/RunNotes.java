@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.PreferenceDataset;
+import org.loft4j.model.SentenceFiles;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedChat;
 import org.loft4j.nn.Model;
@@ -19,6 +20,7 @@ import org.loft4j.nn.Task;
  * @param end of what a language model has learnt to write in full; null for others
  * @param start directory of the adapter that the run goes on from; null for none
  * @param preferences whether preferences were learnt
+ * @param sentences writes the files of sentence-transformers; null where no sentence embeddings were learnt
  */
 record RunNotes(
         TaskFile task,
@@ -26,7 +28,8 @@ record RunNotes(
         @Nullable String template,
         @Nullable EndOfTurn end,
         @Nullable Path start,
-        boolean preferences) {
+        boolean preferences,
+        Checkpoints.@Nullable Content sentences) {
     /**
      * The notes of checkpoints. Where all weights are trained, each is a model of its own; a tokenizer that the adapter has which
      * the run goes on from, and the model has not, is in each of them.
@@ -51,7 +54,8 @@ record RunNotes(
                     template,
                     learns == null ? null : EndOfTurn.ofTexts(learns),
                     from,
-                    data.train() instanceof PreferenceDataset);
+                    data.train() instanceof PreferenceDataset,
+                    sentences(model, from, data.maxLength()));
         }
         TrainedChat chat =
                 new TrainedChat(format.wrapPrompts(), format.lossOn().word(), format.variables(), format.moment());
@@ -61,14 +65,30 @@ record RunNotes(
                 format.template().source(),
                 learns == null ? null : EndOfTurn.of(format.template(), learns),
                 from,
-                data.train() instanceof PreferenceDataset);
+                data.train() instanceof PreferenceDataset,
+                null);
+    }
+
+    /** Of the adapter that the run goes on from, else of the model, with what the training makes of them. */
+    private static Checkpoints.@Nullable Content sentences(Model model, @Nullable Path start, int maxLength)
+            throws IOException {
+        if (model.task() != Task.SENTENCE_EMBEDDING) {
+            return null;
+        }
+        SentenceFiles before = SentenceFiles.find(start);
+        SentenceFiles files = SentenceFiles.trained(
+                model,
+                before != null ? before : SentenceFiles.find(model.description().directory()),
+                maxLength);
+        long size = model.description().hiddenSize();
+        return directory -> files.write(directory, size);
     }
 
     /** The notes of the result, which can be used without the base model's tokenizer. */
     RunNotes ofResult(@Nullable Path modelDirectory) throws IOException {
         return copied != null
                 ? this
-                : new RunNotes(task, CopiedFiles.of(modelDirectory), template, null, start, preferences);
+                : new RunNotes(task, CopiedFiles.of(modelDirectory), template, null, start, preferences, sentences);
     }
 
     /** To be called when config.json is there. */
@@ -80,6 +100,9 @@ record RunNotes(
         TemplateFile.write(directory, template);
         if (end != null) {
             end.write(directory);
+        }
+        if (sentences != null) {
+            sentences.writeTo(directory);
         }
     }
 }

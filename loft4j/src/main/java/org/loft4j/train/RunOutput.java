@@ -15,6 +15,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.io.Json;
+import org.loft4j.model.SentenceFiles;
 import org.loft4j.model.TaskFile;
 
 /** The output directory of a run: what lies where, and the lock on it. */
@@ -137,6 +138,7 @@ final class RunOutput implements AutoCloseable {
             for (Path file : CopiedFiles.in(directory)) {
                 Files.delete(directory.resolve(file));
             }
+            SentenceFiles.delete(directory);
         }
         Files.deleteIfExists(directory.resolve(RunState.FILE));
         Checkpoints.delete(directory.resolve(EVENTS));

@@ -1,0 +1,56 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.cli.AskedTexts.Asked;
+import org.loft4j.data.DataFiles;
+import org.loft4j.data.DataReference;
+
+/**
+ * Where the texts of a call come from: the call itself, a file, else the lines of standard input.
+ *
+ * @param texts of the call; null for none
+ * @param pairs a second text for each of them; null for none
+ * @param data rows; null for none
+ */
+record AskedCall(
+        @Nullable List<String> texts,
+        @Nullable List<String> pairs,
+        @Nullable DataReference data,
+        ColumnFlags columns,
+        PrintWriter err) {
+    /** Whether a person types the texts. */
+    boolean isTyped() {
+        return texts == null && data == null && Terminal.keyboard();
+    }
+
+    /** @param usable whether the tokenizer makes at least one token of a text */
+    AskedTexts open(Predicate<String> usable) throws IOException {
+        if (texts != null) {
+            return AskedTexts.of("--text", texts, pairs, usable);
+        }
+        if (data != null) {
+            return AskedTexts.of(DataFiles.stream(data, columns.asked()), Asked::of, usable);
+        }
+        if (isTyped()) {
+            err.println("loft: lines are read from the keyboard; Ctrl-D ends them");
+        }
+        return AskedTexts.ofLines(System.in, usable);
+    }
+
+    /**
+     * How many texts there are, and whether all of them can be used, where that can be told before the first is asked about: a query
+     * would have to be asked twice.
+     */
+    long count(Predicate<String> usable) throws IOException {
+        if (texts == null && (data == null || data.isQuery())) {
+            return RowsLine.UNKNOWN;
+        }
+        try (AskedTexts all = open(usable)) {
+            return all.count();
+        }
+    }
+}

@@ -1,0 +1,317 @@
+package org.loft4j.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
+import org.loft4j.cli.AskedTexts.Asked;
+import org.loft4j.data.DataReference;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.infer.TextEmbedder;
+import org.loft4j.model.SentenceFiles;
+import org.loft4j.nn.Model;
+import org.loft4j.nn.Pooling;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code loft embed}. */
+@Command(
+        name = "embed",
+        description =
+                "Makes vectors of texts, by which these are compared: of those of --text, of a file, or of the lines of standard"
+                        + " input. Prints a JSON object a line, with text and embedding; or, with --query, the nearest of the"
+                        + " texts: the cosine of the angle between the two, and the text, with a tab between. The model is any"
+                        + " of texts that was trained for nothing else, best one of sentence embeddings.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  loft embed --adapter run --text \"How do I return a parcel?\"",
+            "  loft embed --adapter run --data texts.csv --query \"sending goods back\" --top-k 3",
+            "  loft embed --model models/MiniLM --data texts.csv --output vectors.safetensors"
+        })
+final class EmbedCommand implements Verb {
+    private static final String TENSORS = ".safetensors";
+
+    @Option(
+            names = "--text",
+            paramLabel = "TEXT",
+            description = "A text; may be given several times. Default: the lines of standard input.")
+    @Nullable
+    List<String> texts;
+
+    @Option(
+            names = "--data",
+            paramLabel = "FILE",
+            description =
+                    "Texts, as 'loft train' takes its rows: files, a pattern of files or a query; labels in them are not read,"
+                            + " and blank lines of .txt and of standard input are left out. Default: the lines of standard input.")
+    @Nullable
+    DataReference data;
+
+    @Option(
+            names = "--query",
+            paramLabel = "TEXT",
+            description =
+                    "Print those texts that are nearest to this one; may be given several times. Before it stands the model's"
+                            + " prompt query, where its files have one. Default: none.")
+    @Nullable
+    List<String> queries;
+
+    @Option(
+            names = "--top-k",
+            paramLabel = "N",
+            description = "So many texts of each --query. Default: ${DEFAULT-VALUE}.")
+    int topK = 5;
+
+    @Option(
+            names = "--prompt",
+            paramLabel = "WORDS",
+            description =
+                    "Put these words before each text, such as 'passage: '. Default: the prompt that the model's files name as"
+                            + " the default, if any.")
+    @Nullable
+    String prompt;
+
+    @Option(
+            names = "--prompt-name",
+            paramLabel = "NAME",
+            description = "Put the words before each text that the model's files have by this name. Default: none.")
+    @Nullable
+    String promptName;
+
+    @Option(
+            names = "--pooling",
+            paramLabel = "HOW",
+            converter = Words.OfPooling.class,
+            completionCandidates = WordLists.Poolings.class,
+            description =
+                    "How one vector is made of a text: mean, cls (the first token's state), last, or auto: as in training, else"
+                            + " what the files of sentence-transformers say, else mean for an encoder and last for a decoder."
+                            + " Default: auto.")
+    Pooling pooling = Pooling.AUTO;
+
+    @Option(
+            names = "--normalize",
+            negatable = true,
+            fallbackValue = "true",
+            description =
+                    "Bring vectors to length 1. Default: where the files of sentence-transformers say so, as those of a training"
+                            + " mostly do.")
+    @Nullable
+    Boolean normalize;
+
+    @Option(
+            names = "--max-length",
+            paramLabel = "TOKENS",
+            description =
+                    "Longer texts are cut. Default: as in training, else what the files of sentence-transformers say, else 512,"
+                            + " or what the model was made for, if less.")
+    @Nullable
+    Integer maxLength;
+
+    @Option(
+            names = "--eval-batch-size",
+            paramLabel = "ROWS",
+            description = "Texts that go through the model at once. Default: ${DEFAULT-VALUE}.")
+    int batchSize = 32;
+
+    @Option(
+            names = "--output",
+            paramLabel = "FILE",
+            description =
+                    "Write the lines into this file; where its name ends in .safetensors, one tensor 'embeddings' (texts,"
+                            + " numbers) in place of them. Default: standard output.")
+    @Nullable
+    Path output;
+
+    @Mixin(name = "Rows")
+    ColumnFlags columns;
+
+    @Mixin(name = "Model")
+    ModelFlags model;
+
+    @Mixin(name = "Device")
+    DeviceFlags device;
+
+    @Mixin(name = "Precision")
+    LoadInFlags loadIn;
+
+    @Mixin(name = "General")
+    CommonOptions common;
+
+    @Spec
+    CommandSpec spec;
+
+    @Override
+    public void check(Problems problems) {
+        model.check(problems);
+        device.check(problems);
+        DataFlags.require(problems, "--data", data);
+        problems.of(columns::asked);
+        if (texts != null && data != null) {
+            problems.add("--text and --data exclude each other");
+        }
+        if (prompt != null && promptName != null) {
+            problems.add("--prompt and --prompt-name exclude each other");
+        }
+        if (output != null && (queries != null || common.json)) {
+            problems.add("--output is for vectors, and excludes --query and --json");
+        }
+        if (output != null && Files.isDirectory(output)) {
+            problems.add("--output " + output + " is a directory: name the file, such as "
+                    + output.resolve("vectors" + TENSORS));
+        }
+        if (maxLength != null && maxLength < 1) {
+            problems.add("max_length must be at least 1, got " + maxLength);
+        }
+        if (batchSize < 1) {
+            problems.add("per_device_eval_batch_size must be at least 1, got " + batchSize);
+        }
+        if (topK < 1) {
+            problems.add("--top-k must be at least 1, got " + topK);
+        }
+    }
+
+    @Override
+    public int run() throws IOException {
+        try (LoadedModel loaded = LoadedModel.openEmbedder(model, device, loadIn.value(), pooling);
+                Tokenizer tokenizer = loaded.openTokenizer()) {
+            SentenceFiles files = loaded.found().sentences();
+            tellOfPooling(loaded.model(), files);
+            int length = loaded.maxLength(
+                    maxLength,
+                    files == null ? 0 : files.maxLength(),
+                    spec.commandLine().getErr());
+            boolean unit = normalize != null ? normalize : files != null && files.normalised();
+            TextEmbedder embedder = new TextEmbedder(loaded.model(), tokenizer, length, batchSize, unit);
+            if (queries != null) {
+                search(queries, embedder, files);
+            } else if (output == null) {
+                print(embedder, words(files));
+            } else {
+                write(output, embedder, words(files));
+            }
+            if (embedder.textsCut() > 0) {
+                tell(Quantities.of(embedder.textsCut(), "text") + (embedder.textsCut() == 1 ? " was" : " were")
+                        + " cut to " + length + " tokens (--max-length)");
+            }
+        }
+        return ExitCode.OK;
+    }
+
+    private void tellOfPooling(Model opened, @Nullable SentenceFiles files) {
+        Pooling used = opened.description().pooling();
+        if (files != null && files.pooling() != used) {
+            tell("pooling " + pooling + " is asked for, and the files beside the model say " + files.pooling());
+        }
+    }
+
+    private void tell(String what) {
+        PrintWriter err = spec.commandLine().getErr();
+        err.println("loft: " + what);
+        err.flush();
+    }
+
+    /** What stands before each text. */
+    private String words(@Nullable SentenceFiles files) {
+        if (prompt != null) {
+            return prompt;
+        }
+        if (files == null && promptName != null) {
+            throw new ConfigException("--prompt-name " + promptName
+                    + " needs config_sentence_transformers.json beside the model, and there is none: give --prompt");
+        }
+        return files == null ? "" : files.prompt(promptName);
+    }
+
+    private void search(List<String> asked, TextEmbedder embedder, @Nullable SentenceFiles files) throws IOException {
+        String before = files == null ? "" : files.prompts().getOrDefault("query", files.prompt(null));
+        List<float[]> vectors =
+                embedder.embed(asked.stream().map(before::concat).toList());
+        List<Nearest> nearest = new ArrayList<>();
+        for (int i = 0; i < asked.size(); i++) {
+            nearest.add(new Nearest(asked.get(i), vectors.get(i), topK));
+        }
+        boolean whole = embedAll(embedder, words(files), (some, made) -> {
+            nearest.forEach(each -> each.add(some, made));
+            return true;
+        });
+        if (whole) {
+            Nearest.print(nearest, spec.commandLine().getOut(), common.json);
+        }
+    }
+
+    private void print(TextEmbedder embedder, String before) throws IOException {
+        PrintWriter out = spec.commandLine().getOut();
+        JsonElements json = common.json ? new JsonElements(out, "{\"embeddings\":[", "]}") : null;
+        embedAll(embedder, before, (some, made) -> {
+            for (int i = 0; i < some.size(); i++) {
+                if (json == null) {
+                    out.println(VectorFile.line(some.get(i), made.get(i)));
+                } else {
+                    json.add(VectorFile.tree(some.get(i), made.get(i)));
+                }
+            }
+            out.flush();
+            // whoever read the output may leave, or its disk be full: the exit status tells
+            return !out.checkError();
+        });
+        if (json != null) {
+            json.end();
+        }
+    }
+
+    private void write(Path file, TextEmbedder embedder, String before) throws IOException {
+        try (VectorFile written = file.toString().endsWith(TENSORS)
+                ? VectorFile.ofTensor(file, embedder.dimension())
+                : VectorFile.ofLines(file)) {
+            embedAll(embedder, before, (some, made) -> {
+                written.add(some, made);
+                return true;
+            });
+            written.finish();
+            spec.commandLine()
+                    .getOut()
+                    .println("wrote " + file + ": " + Quantities.of(written.count(), "vector") + " of "
+                            + embedder.dimension() + " numbers");
+        }
+    }
+
+    /** Takes vectors of some texts, one for each. */
+    private interface Taking {
+        /** Whether more are wanted. */
+        boolean of(List<Asked> some, List<float[]> vectors) throws IOException;
+    }
+
+    /** Whether all vectors were wanted. */
+    private boolean embedAll(TextEmbedder embedder, String before, Taking taking) throws IOException {
+        AskedCall call =
+                new AskedCall(texts, null, data, columns, spec.commandLine().getErr());
+        RowsLine line = Terminal.rows(spec.commandLine().getErr(), call.count(embedder::hasTokens));
+        boolean[] whole = {true};
+        try (AskedTexts asked = call.open(embedder::hasTokens)) {
+            long[] done = {0};
+            asked.inParts(batchSize, some -> {
+                List<float[]> vectors = embedder.embed(
+                        some.stream().map(one -> before.concat(one.text())).toList());
+                line.clear();
+                whole[0] = taking.of(some, vectors);
+                done[0] += some.size();
+                if (!call.isTyped()) {
+                    line.done(done[0]);
+                }
+                return whole[0];
+            });
+        } finally {
+            line.clear();
+        }
+        return whole[0];
+    }
+}

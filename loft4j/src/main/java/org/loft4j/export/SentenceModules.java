@@ -1,0 +1,63 @@
+package org.loft4j.export;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.loft4j.CheckpointException;
+import org.loft4j.export.Diagnosis.Notes;
+import org.loft4j.export.Finding.Consumer;
+import org.loft4j.export.Finding.Severity;
+import org.loft4j.io.JsonObject;
+
+/** Tells of models of sentence embeddings, and of adapters on them. */
+final class SentenceModules {
+    /** The file by which sentence-transformers knows them. */
+    private static final String FILE = "modules.json";
+
+    private SentenceModules() {}
+
+    static boolean exist(Path directory) {
+        return Files.isRegularFile(directory.resolve(FILE));
+    }
+
+    /** Says who else opens the directory. */
+    static void tell(Path directory, Notes notes) {
+        if (exist(directory)) {
+            notes.add(
+                    Severity.NOTE,
+                    Consumer.PEFT,
+                    FILE + ": sentence-transformers opens the directory too, as SentenceTransformer(\"" + directory
+                            + "\")",
+                    "");
+        }
+    }
+
+    /** @param settings adapter_config.json */
+    static void check(JsonObject settings, String merge, Notes notes) {
+        JsonNode task = settings.node("task_type");
+        if (task != null && task.asText().equals("FEATURE_EXTRACTION")) {
+            notes.add(
+                    Severity.UNKNOWN,
+                    Consumer.VLLM,
+                    "task_type FEATURE_EXTRACTION: its tensors are named as in the base class, and whether vLLM finds their"
+                            + " layers in its own is not known here",
+                    merge);
+        }
+    }
+
+    /**
+     * Refuses a model without a head, which a file for llama.cpp would have to be a language model for.
+     *
+     * @param directory of the model
+     * @param architectures of config.json
+     */
+    static void refuse(Path directory, List<String> architectures) throws CheckpointException {
+        boolean writes = architectures.stream().anyMatch(name -> name.matches(".*(ForCausalLM|LMHeadModel)"));
+        if (exist(directory) && !writes) {
+            throw new CheckpointException(
+                    directory,
+                    "is for sentence embeddings (" + FILE + "), and GGUF is written of a causal language model");
+        }
+    }
+}
