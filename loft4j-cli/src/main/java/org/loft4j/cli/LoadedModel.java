@@ -78,7 +78,8 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
                     + (adapter == null ? found.directory() : adapter) + " was trained with " + learnt
                     + ": leave --pooling out");
         }
-        return warned(open(found, place, loadIn, Task.SENTENCE_EMBEDDING, Task.SENTENCE_EMBEDDING, pooling, null), flags);
+        return warned(
+                open(found, place, loadIn, Task.SENTENCE_EMBEDDING, Task.SENTENCE_EMBEDDING, pooling, null), flags);
     }
 
     private static LoadedModel warned(LoadedModel opened, ModelFlags flags) {
