@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.data.ChatTemplate;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.AtomicFiles;
+import org.loft4j.model.SentenceFiles;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedChat;
 import org.loft4j.train.TemplateFile;
@@ -42,6 +43,14 @@ final class CombinedNotes {
         if (tokenizer != null) {
             for (Path file : Tokenizer.filesIn(tokenizer)) {
                 AtomicFiles.write(directory.resolve(file), Files.readAllBytes(tokenizer.resolve(file)));
+            }
+        }
+        Path sentences = notes.chosen(SentenceFiles.FILES.get(0).toString(), SentenceFiles::find);
+        if (sentences != null) {
+            for (Path file : SentenceFiles.FILES) {
+                if (Files.exists(sentences.resolve(file))) {
+                    AtomicFiles.write(directory.resolve(file), Files.readAllBytes(sentences.resolve(file)));
+                }
             }
         }
         Path template = notes.chosen("the chat template", ChatTemplate::source);

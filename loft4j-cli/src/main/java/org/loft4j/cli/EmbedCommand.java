@@ -13,7 +13,6 @@ import org.loft4j.data.DataReference;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.infer.TextEmbedder;
 import org.loft4j.model.SentenceFiles;
-import org.loft4j.nn.Model;
 import org.loft4j.nn.Pooling;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -184,7 +183,7 @@ final class EmbedCommand implements Verb {
         try (LoadedModel loaded = LoadedModel.openEmbedder(model, device, loadIn.value(), pooling);
                 Tokenizer tokenizer = loaded.openTokenizer()) {
             SentenceFiles files = loaded.found().sentences();
-            tellOfPooling(loaded.model(), files);
+            tellOfPooling(loaded, files);
             int length = loaded.maxLength(
                     maxLength,
                     files == null ? 0 : files.maxLength(),
@@ -206,10 +205,14 @@ final class EmbedCommand implements Verb {
         return ExitCode.OK;
     }
 
-    private void tellOfPooling(Model opened, @Nullable SentenceFiles files) {
-        Pooling used = opened.description().pooling();
+    /** What nobody has said, or has said otherwise, makes other vectors than those that are meant. */
+    private void tellOfPooling(LoadedModel loaded, @Nullable SentenceFiles files) {
+        Pooling used = loaded.model().description().pooling();
         if (files != null && files.pooling() != used) {
-            tell("pooling " + pooling + " is asked for, and the files beside the model say " + files.pooling());
+            tell("pooling " + used + " is asked for, and the files beside the model say " + files.pooling());
+        } else if (files == null && pooling == Pooling.AUTO && loaded.trainedAs() == null) {
+            tell("no modules.json beside the model says how vectors are made, and they are by pooling " + used
+                    + " (--pooling)");
         }
     }
 

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.PriorityQueue;
 import org.loft4j.cli.AskedTexts.Asked;
@@ -59,7 +60,8 @@ final class Nearest {
             List<Object> nearest = new ArrayList<>();
             for (Near near : one.nearestFirst()) {
                 if (!json) {
-                    out.println(ScoreLines.text(near.score()) + "\t" + PredictCommand.field(near.text()));
+                    out.println(String.format(Locale.ROOT, "%.4f", near.score()) + "\t"
+                            + PredictCommand.field(near.text()));
                 }
                 nearest.add(Map.of("score", near.score(), "text", near.text()));
             }

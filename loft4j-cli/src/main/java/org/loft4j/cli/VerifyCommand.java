@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
 import org.loft4j.cli.report.Table;
 import org.loft4j.io.Json;
 import org.loft4j.io.SafetensorsFile;
@@ -111,6 +112,10 @@ final class VerifyCommand implements Verb {
         try (SafetensorsFile inputs = SafetensorsFile.open(input);
                 SafetensorsFile wanted = SafetensorsFile.open(expected);
                 LoadedModel loaded = LoadedModel.open(model, device)) {
+            if (!loaded.model().hasHead()) {
+                throw new ConfigException("logits, loss and gradients are verified, and a model for "
+                        + loaded.model().task().word() + " has no logits");
+            }
             Verification verification = new Verification(loaded, inputs, wanted, tolerances);
             List<String> prefixes = (prefix != null ? Stream.of(prefix) : PREFIXES.stream())
                     .filter(word -> model.adapter != null || !PREFIXES.contains(word) || word.equals("base"))

@@ -1,6 +1,5 @@
 package org.loft4j.export;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -8,7 +7,6 @@ import org.loft4j.CheckpointException;
 import org.loft4j.export.Diagnosis.Notes;
 import org.loft4j.export.Finding.Consumer;
 import org.loft4j.export.Finding.Severity;
-import org.loft4j.io.JsonObject;
 
 /** Tells of models of sentence embeddings, and of adapters on them. */
 final class SentenceModules {
@@ -30,19 +28,6 @@ final class SentenceModules {
                     FILE + ": sentence-transformers opens the directory too, as SentenceTransformer(\"" + directory
                             + "\")",
                     "");
-        }
-    }
-
-    /** @param settings adapter_config.json */
-    static void check(JsonObject settings, String merge, Notes notes) {
-        JsonNode task = settings.node("task_type");
-        if (task != null && task.asText().equals("FEATURE_EXTRACTION")) {
-            notes.add(
-                    Severity.UNKNOWN,
-                    Consumer.VLLM,
-                    "task_type FEATURE_EXTRACTION: its tensors are named as in the base class, and whether vLLM finds their"
-                            + " layers in its own is not known here",
-                    merge);
         }
     }
 

@@ -11,7 +11,7 @@ import org.loft4j.CheckpointException;
 
 /**
  * Which files of a repository make a model directory: the configuration, the tokenizer and the safetensors weights at its
- * root, and further chat templates in a folder of theirs. Other formats of the same weights are left where they are, above all
+ * root, further chat templates in a folder of theirs, and the pooling of sentence-transformers in its own. Other formats of the same weights are left where they are, above all
  * pickles, which run code when they are opened.
  */
 final class HubFiles {
@@ -40,9 +40,13 @@ final class HubFiles {
             PREPROCESSOR,
             "processor_config.json",
             ADAPTER_CONFIG,
-            "loft_task.json");
+            "loft_task.json",
+            "modules.json",
+            "sentence_bert_config.json",
+            "config_sentence_transformers.json");
 
-    private static final Pattern TEMPLATE = Pattern.compile("additional_chat_templates/[^/]+\\.jinja");
+    private static final Pattern IN_FOLDERS =
+            Pattern.compile("additional_chat_templates/[^/]+\\.jinja|\\d+_Pooling/config\\.json");
     private static final Pattern SEGMENT = Pattern.compile("[^/\\\\:\\p{Cc}]+");
     private static final Pattern PICKLE = Pattern.compile("[^/]+\\.(bin|pt|pth|ckpt|pkl)");
 
@@ -50,10 +54,10 @@ final class HubFiles {
 
     /** The small files that lie beside the weights, as far as the repository has them. */
     static List<String> beside(Collection<String> listed) {
-        Stream<String> templates = listed.stream()
-                .filter(file -> TEMPLATE.matcher(file).matches() && isInside(file))
+        Stream<String> inFolders = listed.stream()
+                .filter(file -> IN_FOLDERS.matcher(file).matches() && isInside(file))
                 .sorted();
-        return Stream.concat(BESIDE.stream().filter(listed::contains), templates)
+        return Stream.concat(BESIDE.stream().filter(listed::contains), inFolders)
                 .toList();
     }
 

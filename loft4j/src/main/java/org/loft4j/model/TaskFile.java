@@ -166,7 +166,7 @@ public record TaskFile(
         try {
             return found == null ? null : Pooling.parse("pooling", found);
         } catch (ConfigException e) {
-            throw json.fault("pooling", "must be one of auto, pooler, cls, mean, found " + found);
+            throw json.fault("pooling", "must be one of auto, pooler, cls, mean, last, found " + found);
         }
     }
 

@@ -104,7 +104,7 @@ class AdapterDoctorTest {
         "trainable_token_indices, 4, YES, NO, NO, trainable_token_indices",
         "use_qalora, true, YES, NO, NO, use_qalora: vLLM does not read it",
         "lora_bias, true, YES, NO, NO, lora_bias: vLLM does not read it",
-        "task_type, FEATURE_EXTRACTION, YES, YES, NO, loft export does not read it",
+        "task_type, FEATURE_EXTRACTION, YES, YES, AFTER, --adapter-only",
         "task_type, QUESTION_ANS, YES, YES, NO, loft export does not read it",
         "task_type, SEQ_2_SEQ_LM, YES, YES, NO, loft export does not read it",
     })

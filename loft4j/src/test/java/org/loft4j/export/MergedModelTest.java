@@ -92,6 +92,27 @@ class MergedModelTest {
         }
     }
 
+    /** The head is not the model's, and would not go with its layers any more. */
+    @Test
+    void sentenceEmbeddingsAreWrittenWithoutAHead() throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Model model = Models.open(LLAMA, ModelOptions.of(Task.SENTENCE_EMBEDDING))) {
+            LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.of(2, 4, TargetModules.names("q_proj")), 1);
+            MergedModel.of(model, adapter, LLAMA, null).writeWeights(directory, 1 << 30);
+            Files.copy(LLAMA.resolve("config.json"), directory.resolve("config.json"));
+            Set<String> names;
+            try (ModelDirectory before = ModelDirectory.open(LLAMA)) {
+                names = new TreeSet<>(before.names());
+            }
+            assertTrue(names.remove("lm_head.weight"));
+            try (ModelDirectory after = ModelDirectory.open(directory);
+                    Model again = Models.open(directory, ModelOptions.of(Task.SENTENCE_EMBEDDING))) {
+                assertEquals(names, new TreeSet<>(after.names()));
+                assertTrue(Tensors.bitEqual(logits(model), logits(again)));
+            }
+        }
+    }
+
     /** Where a file is silent, GPT-2's output embedding is the input's. */
     @Test
     void aCopyOfTheTiedEmbeddingIsLeftOut() throws IOException {

@@ -74,6 +74,29 @@ class HubTest {
         assertEquals(List.of(), server.requests);
     }
 
+    /** Without them nobody would know how the vectors of a text are made. */
+    @Test
+    void theFilesOfSentenceTransformersComeToo() throws IOException {
+        server.with("modules.json", "[]")
+                .with("1_Pooling/config.json", "{\"a\": 1}")
+                .with("2_Dense/model.safetensors", "b")
+                .with("sentence_bert_config.json", "{}")
+                .with("config_sentence_transformers.json", "{\"c\": 1}");
+        Path snapshot = tiny.hub().snapshot(NAME);
+        assertEquals(
+                List.of(
+                        "1_Pooling",
+                        "config.json",
+                        "config_sentence_transformers.json",
+                        "model.safetensors",
+                        "modules.json",
+                        "sentence_bert_config.json",
+                        "tokenizer.json"),
+                TinyHub.names(snapshot));
+        assertEquals(
+                "{\"a\": 1}", Files.readString(snapshot.resolve("1_Pooling").resolve("config.json")));
+    }
+
     @Test
     void whatIsInTheCacheIsTakenWithoutAQuestion() throws IOException {
         Path first = tiny.hub().snapshot(NAME);

@@ -62,6 +62,44 @@ class TrainedConfigTest {
         assertEquals(List.of(expected), written(from, task).strings("architectures"));
     }
 
+    /** Sentence embeddings have no head, and so the base class, which AutoModel makes. */
+    @ParameterizedTest
+    @CsvSource({
+        "bert_cls, BertModel",
+        "roberta_cls, RobertaModel",
+        "distilbert_cls, DistilBertModel",
+        "deberta_v2_cls, DebertaV2Model",
+        "modernbert_cls, ModernBertModel",
+        "gpt2, GPT2Model",
+        "llama_gqa, LlamaModel",
+        "mistral_sw, MistralModel",
+        "qwen2, Qwen2Model",
+        "qwen3, Qwen3Model",
+        "gemma2_cap, Gemma2Model",
+        "gemma3_text, Gemma3TextModel",
+        "phi3_partial, Phi3Model",
+        "smollm3_sliding, SmolLM3Model",
+        "granite, GraniteModel",
+        "olmo2, Olmo2Model",
+        "olmo3_yarn, Olmo3Model",
+    })
+    void sentenceEmbeddingsHaveTheBaseClass(String fixture, String expected) throws IOException {
+        for (boolean named : new boolean[] {true, false}) {
+            Path from = config(fixture, json -> {
+                if (!named) {
+                    json.remove("architectures");
+                }
+            });
+            JsonObject json = written(from, Task.SENTENCE_EMBEDDING);
+            assertEquals(List.of(expected), json.strings("architectures"));
+        }
+        assertEquals("XLMRobertaModel", TrainedConfig.className("", "xlm-roberta", Task.SENTENCE_EMBEDDING));
+        assertEquals("CamembertModel", TrainedConfig.className("", "camembert", Task.SENTENCE_EMBEDDING));
+        assertEquals(
+                "MinistralModel",
+                TrainedConfig.className("MinistralForCausalLM", "ministral", Task.SENTENCE_EMBEDDING));
+    }
+
     /** So that a family that is added is not forgotten here. */
     @Test
     void everyFamilyHasAClass() throws IOException {
