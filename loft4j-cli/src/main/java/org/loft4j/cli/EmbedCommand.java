@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.cli.AskedTexts.Asked;
@@ -209,11 +210,16 @@ final class EmbedCommand implements Verb {
     private void tellOfPooling(LoadedModel loaded, @Nullable SentenceFiles files) {
         Pooling used = loaded.model().description().pooling();
         if (files != null && files.pooling() != used) {
-            tell("pooling " + used + " is asked for, and the files beside the model say " + files.pooling());
+            tell("pooling " + word(used) + " is asked for, and the files beside the model say "
+                    + word(files.pooling()));
         } else if (files == null && pooling == Pooling.AUTO && loaded.trainedAs() == null) {
-            tell("no modules.json beside the model says how vectors are made, and they are by pooling " + used
+            tell("no modules.json beside the model says how vectors are made, and they are by pooling " + word(used)
                     + " (--pooling)");
         }
+    }
+
+    private static String word(@Nullable Pooling pooling) {
+        return String.valueOf(pooling).toLowerCase(Locale.ROOT);
     }
 
     private void tell(String what) {

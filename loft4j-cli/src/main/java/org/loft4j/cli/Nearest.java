@@ -63,7 +63,10 @@ final class Nearest {
                     out.println(String.format(Locale.ROOT, "%.4f", near.score()) + "\t"
                             + PredictCommand.field(near.text()));
                 }
-                nearest.add(Map.of("score", near.score(), "text", near.text()));
+                Map<String, Object> each = new LinkedHashMap<>();
+                each.put("score", near.score());
+                each.put("text", near.text());
+                nearest.add(each);
             }
             Map<String, Object> tree = new LinkedHashMap<>();
             tree.put("query", one.query);

@@ -83,6 +83,7 @@ class EmbedEndToEndTest {
         asJson.add("--json");
         JsonNode tree = JSON.readTree(told(asJson.toArray(String[]::new)));
         assertEquals("a ball", tree.at("/queries/0/nearest/0/text").asText(), tree.toString());
+        assertEquals("score", tree.at("/queries/0/nearest/0").fieldNames().next(), tree.toString());
         JsonNode whole = JSON.readTree(told("embed", "--model", BASE, "--text", "a", "--text", "b", "--json"));
         assertEquals(2, whole.get("embeddings").size());
     }
@@ -183,9 +184,9 @@ class EmbedEndToEndTest {
         Captured told = Captured.loft("embed", "--model", sentences().toString(), "--text", "a", "--pooling", "cls");
         assertEquals(0, told.status(), told.err());
         assertTrue(
-                told.err().contains("pooling CLS is asked for, and the files beside the model say MEAN"), told.err());
+                told.err().contains("pooling cls is asked for, and the files beside the model say mean"), told.err());
         Captured silent = Captured.loft("embed", "--model", BASE, "--text", "a");
-        assertTrue(silent.err().contains("they are by pooling LAST (--pooling)"), silent.err());
+        assertTrue(silent.err().contains("they are by pooling last (--pooling)"), silent.err());
     }
 
     private Path sentences() throws IOException {
