@@ -24,10 +24,12 @@ import org.loft4j.io.JsonObject;
 public final class RunLog implements AutoCloseable {
     private final Path file;
     private final RandomAccessFile opened;
+    private final long lines;
 
-    private RunLog(Path file, RandomAccessFile opened) {
+    private RunLog(Path file, RandomAccessFile opened, long lines) {
         this.file = file;
         this.opened = opened;
+        this.lines = lines;
     }
 
     /**
@@ -46,28 +48,33 @@ public final class RunLog implements AutoCloseable {
                 .close();
         RandomAccessFile opened = new RandomAccessFile(file.toFile(), "rw");
         try {
-            opened.setLength(lastStep == 0 ? 0 : bytesUpTo(file, lastStep, pending));
+            Beginning kept = lastStep == 0 ? new Beginning(0, 0) : upTo(file, lastStep, pending);
+            opened.setLength(kept.bytes());
             opened.seek(opened.length());
-            return new RunLog(file, opened);
+            return new RunLog(file, opened, kept.lines());
         } catch (IOException | RuntimeException | Error e) {
             opened.close();
             throw e;
         }
     }
 
-    /** The length of the file's beginning that is whole lines of steps up to {@code lastStep}, without those that are pending. */
-    private static long bytesUpTo(Path file, long lastStep, Predicate<JsonObject> pending) throws IOException {
+    private record Beginning(long bytes, long lines) {}
+
+    /** The file's beginning that is whole lines of steps up to {@code lastStep}, without those that are pending. */
+    private static Beginning upTo(Path file, long lastStep, Predicate<JsonObject> pending) throws IOException {
         byte[] content = Files.readAllBytes(file);
         int kept = 0;
+        long lines = 0;
         for (int end = 0; end < content.length; end++) {
             if (content[end] == '\n') {
                 if (!isKept(file, new String(content, kept, end - kept, StandardCharsets.UTF_8), lastStep, pending)) {
                     break;
                 }
                 kept = end + 1;
+                lines++;
             }
         }
-        return kept;
+        return new Beginning(kept, lines);
     }
 
     private static boolean isKept(Path file, String line, long lastStep, Predicate<JsonObject> pending) {
@@ -78,6 +85,11 @@ public final class RunLog implements AutoCloseable {
         } catch (CheckpointException e) {
             return false;
         }
+    }
+
+    /** Lines that the file had when it was opened, without those that were cut off. */
+    long lines() {
+        return lines;
     }
 
     /**

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.io.JsonObject;
 import org.loft4j.nn.Model;
@@ -26,7 +27,7 @@ final class RunRecorder implements AutoCloseable {
     private boolean boardHasPending;
     private final @Nullable DiagnosticsLog diagnostics;
 
-    /** @param explained says of a file that cannot be written what the run that it ends can go on from */
+    /** @param explained says of a file that cannot be written at the end what the run can go on from */
     RunRecorder(
             Path directory,
             RunState state,
@@ -48,6 +49,9 @@ final class RunRecorder implements AutoCloseable {
         DiagnosticsLog layers = null;
         TensorBoardWriter scalars = null;
         try {
+            for (Map<String, Object> untold : state.logAfter(log.lines())) {
+                log.append(untold);
+            }
             layers = trainable.adapter() == null
                     ? null
                     : new DiagnosticsLog(directory.resolve(RunOutput.DIAGNOSTICS), state.step());
@@ -96,7 +100,11 @@ final class RunRecorder implements AutoCloseable {
         listeners.tell(listener -> listener.onStep(event));
     }
 
-    /** Logs the mean of the steps since the last line. */
+    /**
+     * Logs the mean of the steps since the last line.
+     *
+     * @throws CheckpointException if a file cannot be written; the state has the line, as of {@link #evaluation} too
+     */
     void training(StepResult last, Pace pace, double seconds, long residentBytes) throws IOException {
         Map<String, Object> entry = entry();
         entry.put("loss", state.takeWindowLoss());
@@ -107,14 +115,12 @@ final class RunRecorder implements AutoCloseable {
         entry.put("tokens_per_second", pace.tokensPerSecond());
         entry.put("memory_bytes", residentBytes);
         entry.put("seconds", seconds);
-        telling(() -> {
-            write(entry);
-            for (String key : List.of("loss", "grad_norm", "learning_rate", "tokens_per_second", "memory_bytes")) {
-                if (entry.get(key) instanceof Number number) {
-                    board.scalar("train/" + key, number.doubleValue(), state.step());
-                }
+        write(entry);
+        for (String key : List.of("loss", "grad_norm", "learning_rate", "tokens_per_second", "memory_bytes")) {
+            if (entry.get(key) instanceof Number number) {
+                board.scalar("train/" + key, number.doubleValue(), state.step());
             }
-        });
+        }
     }
 
     /** Looks at the layers of the adapter, at the steps where that is due; the state stays as it is. */
@@ -124,7 +130,7 @@ final class RunRecorder implements AutoCloseable {
             return;
         }
         List<LayerDiagnostics> layers = LayerDiagnostics.of(adapter, trainable.optimizer());
-        telling(() -> diagnostics.write(state.step(), layers, board));
+        diagnostics.write(state.step(), layers, board);
         listeners.tell(listener -> listener.onDiagnostics(state.step(), layers));
     }
 
@@ -140,14 +146,12 @@ final class RunRecorder implements AutoCloseable {
         Map<String, Object> entry = entry();
         evaluation.values().forEach((name, value) -> entry.put("eval_" + name, value));
         entry.put("eval_seconds", evaluation.seconds());
-        telling(() -> {
-            write(entry);
-            if (!boardHasPending) {
-                for (Map.Entry<String, Double> score : evaluation.values().entrySet()) {
-                    board.scalar("eval/" + score.getKey(), score.getValue(), state.step());
-                }
+        write(entry);
+        if (!boardHasPending) {
+            for (Map.Entry<String, Double> score : evaluation.values().entrySet()) {
+                board.scalar("eval/" + score.getKey(), score.getValue(), state.step());
             }
-        });
+        }
         boardHasPending = false;
         listeners.tell(listener -> listener.onEvaluation(state.step(), evaluation, best));
     }
@@ -161,20 +165,6 @@ final class RunRecorder implements AutoCloseable {
         log.sync();
         if (diagnostics != null) {
             diagnostics.sync();
-        }
-    }
-
-    /** Writes to files. */
-    private interface Telling {
-        void write() throws IOException;
-    }
-
-    /** A file that cannot be written ends the run. */
-    private void telling(Telling files) throws IOException {
-        try {
-            files.write();
-        } catch (IOException e) {
-            throw explained.apply(e);
         }
     }
 
@@ -196,7 +186,9 @@ final class RunRecorder implements AutoCloseable {
                 board;
                 DiagnosticsLog layers = diagnostics) {
             listeners.tell(TrainListener::onEnd);
-            telling(() -> about.ended(state.step(), state.evaluationPending()));
+            about.ended(state.step(), state.evaluationPending());
+        } catch (IOException e) {
+            throw explained.apply(e);
         }
     }
 }

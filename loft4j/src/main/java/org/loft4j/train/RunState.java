@@ -155,6 +155,11 @@ final class RunState {
         history.add(Collections.unmodifiableMap(new LinkedHashMap<>(entry)));
     }
 
+    /** What was logged behind so many lines. */
+    List<Map<String, Object>> logAfter(long lines) {
+        return List.copyOf(history.subList((int) Math.min(lines, history.size()), history.size()));
+    }
+
     /** Loss and scores of the evaluation at a step, as they were logged; empty if there was none. */
     Map<String, Double> evaluationAt(long evaluatedStep) {
         Map<String, Double> values = new LinkedHashMap<>();

@@ -457,11 +457,18 @@ public final class TrainingRun implements AutoCloseable {
         boolean judged = rows.data().eval() != null;
         long evaluations = !judged ? 0 : rhythm.evaluationsFrom(state.step());
         recorder.step(result, pace, evaluations, resident);
-        if (state.step() == plan.totalSteps() || state.step() % config.loggingSteps() == 0) {
-            recorder.training(result, pace, ending.seconds(), resident);
+        boolean evaluates = judged && rhythm.evaluatesAfter(state.step());
+        if (evaluates) {
+            // also where a fault of the log comes first
+            state.leaveEvaluation();
         }
-        recorder.diagnostics();
-        return judged && rhythm.evaluatesAfter(state.step()) && evaluate(recorder);
+        log(() -> {
+            if (state.step() == plan.totalSteps() || state.step() % config.loggingSteps() == 0) {
+                recorder.training(result, pace, ending.seconds(), resident);
+            }
+            recorder.diagnostics();
+        });
+        return evaluates && evaluate(recorder);
     }
 
     /** Says whether this is the best evaluation so far; once a stop is asked for, the rest of it is left for the resumed run. */
@@ -487,8 +494,24 @@ public final class TrainingRun implements AutoCloseable {
             throw explained(e, MemoryFault.Work.evaluationAfter(state.step()));
         }
         boolean best = state.evaluated(evaluation.values().getOrDefault(config.metricForBest(), Double.NaN));
-        recorder.evaluation(evaluation, best);
+        Evaluation made = evaluation;
+        log(() -> recorder.evaluation(made, best));
         return best && config.loadBestAtEnd();
+    }
+
+    /** Lines of the log. */
+    private interface Logging {
+        void write() throws IOException;
+    }
+
+    /** A line that cannot be written ends the run; the steps before it are not lost with it, where they can be saved. */
+    private void log(Logging lines) throws IOException {
+        try {
+            lines.write();
+        } catch (IOException e) {
+            saveDespite(e);
+            throw explained(e);
+        }
     }
 
     /** The steps before a fault that left the weights as they were are not lost with it. */

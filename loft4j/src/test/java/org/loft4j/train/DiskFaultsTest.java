@@ -64,7 +64,7 @@ class DiskFaultsTest {
         }
     }
 
-    /** The processes: {@code full DISK WHOLE}, {@code readonly DISK}, {@code logs DISK} or {@code result DISK}. */
+    /** The processes: {@code full DISK WHOLE}, {@code readonly DISK}, {@code logs DISK}, {@code line DISK} or {@code result DISK}. */
     public static void main(String[] arguments) throws Exception {
         Path disk = Path.of(arguments[1]);
         if (arguments[0].equals("readonly")) {
@@ -72,6 +72,18 @@ class DiskFaultsTest {
                             ConfigException.class, () -> TinyRun.train(CONFIG, disk.resolve("run"), OnExisting.REFUSE))
                     .getMessage();
             System.out.println(message);
+            return;
+        }
+        if (arguments[0].equals("line")) {
+            TinyRun.model().close();
+            String self = String.valueOf(ProcessHandle.current().pid());
+            if (exit(new ProcessBuilder("prlimit", "--pid", self, "--fsize=65536")) != 0) {
+                System.out.println("no limits here");
+                return;
+            }
+            IOException fault =
+                    assertThrows(IOException.class, () -> TinyRun.train(LINES, disk.resolve("run"), OnExisting.REFUSE));
+            System.out.println(fault.getMessage());
             return;
         }
         if (arguments[0].equals("logs")) {
@@ -191,6 +203,38 @@ class DiskFaultsTest {
                                 + Pattern.quote(run) + "/checkpoint-[0-9]+ is complete and stays\\. Make room, .*"),
                 said.toString());
         assertEquals("FINISHED", said.get(1));
+    }
+
+    private static final TrainConfig LINES = TinyRun.config(Method.LORA)
+            .epochs(40)
+            .diagnosticsSteps(1)
+            .loggingSteps(20)
+            .evalSteps(1000)
+            .saveSteps(1000)
+            .build();
+
+    /** One file becomes larger than files may be here, and there is room for a checkpoint. */
+    @Test
+    void theStepsBeforeALineThatCannotBeWrittenAreSaved() throws Exception {
+        Path run = directory.resolve("run");
+        String said = ChildJvm.said(DiskFaultsTest.class, directory, "line", directory.toString());
+        assumeTrue(!said.equals("no limits here"), said);
+        List<Long> saved = new Checkpoints(run).steps();
+        assertEquals(1, saved.size(), said);
+        assertTrue(
+                said.startsWith(run.resolve(RunOutput.DIAGNOSTICS) + ": cannot be written: ")
+                        && said.contains(
+                                run.resolve("checkpoint-" + saved.get(0)) + " is complete and stays. Make room"),
+                said);
+        List<String> looks = Files.readAllLines(run.resolve(RunOutput.DIAGNOSTICS));
+        assertTrue(looks.get(looks.size() - 2).startsWith("{\"step\":" + (saved.get(0) - 1) + ","), looks.toString());
+        TinyRun.train(LINES, run, OnExisting.RESUME);
+        Path whole = directory.resolve("whole");
+        TinyRun.train(LINES, whole, OnExisting.REFUSE);
+        for (String file : List.of("adapter_model.safetensors", "checkpoint-160/optimizer.safetensors")) {
+            assertEquals(TinyRun.bits(whole.resolve(file)), TinyRun.bits(run.resolve(file)), file);
+        }
+        assertEquals(TrainingRunEndToEndTest.timeless(whole), TrainingRunEndToEndTest.timeless(run));
     }
 
     @Test

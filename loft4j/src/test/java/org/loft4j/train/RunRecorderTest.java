@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.nn.Model;
 
 class RunRecorderTest {
     private static final Path OPEN = Path.of("/proc/self/fd");
@@ -32,6 +33,34 @@ class RunRecorderTest {
             }
         }
         return open;
+    }
+
+    /** As that which could not be written before the run ended, though the state that it was saved with has it. */
+    @Test
+    void aLineThatTheMetricsLackIsWrittenWhenTheRunGoesOn() throws IOException {
+        TrainConfig config = TinyRun.config(Method.LORA).loggingSteps(1).build();
+        Path whole = directory.resolve("whole");
+        TinyRun.train(config, whole, OnExisting.REFUSE);
+        Path run = directory.resolve("run");
+        try (Model model = TinyRun.model();
+                TrainingRun stopped = TinyRun.open(model, config, run, OnExisting.REFUSE)) {
+            stopped.addListener(new TrainListener() {
+                @Override
+                public void onStep(StepEvent event) {
+                    if (event.step() == 7) {
+                        stopped.requestStop();
+                    }
+                }
+            });
+            stopped.run();
+        }
+        Path metrics = run.resolve(RunOutput.METRICS);
+        List<String> lines = Files.readAllLines(metrics);
+        // a torn line is none
+        String torn = lines.remove(lines.size() - 1).substring(0, 20);
+        Files.writeString(metrics, String.join("\n", lines) + "\n" + torn);
+        TinyRun.train(config, run, OnExisting.RESUME);
+        TrainingRunEndToEndTest.assertSameResult(Method.LORA, whole, run, 24);
     }
 
     @Test
