@@ -178,7 +178,7 @@ public final class SafetensorsFile implements TensorSource {
                 int count = (int) Math.min(bytes - done, CHUNK);
                 ByteBuffer into = buffer(memory, done, count);
                 if (mapped == null) {
-                    readFully(into, entry.position() + done);
+                    readFully(file, into, entry.position() + done);
                 } else {
                     into.put(buffer(mapped, entry.position() + done, count));
                 }
@@ -206,16 +206,20 @@ public final class SafetensorsFile implements TensorSource {
         }
     }
 
-    private void readFully(ByteBuffer target, long position) throws IOException {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            for (long at = position; target.hasRemaining(); ) {
-                int count = channel.read(target, at);
-                if (count < 0) {
-                    throw new EOFException("the file ends at " + at);
+    /** Fills the whole of a buffer with the bytes from {@code position} on. */
+    static void readFully(Path file, ByteBuffer target, long position) throws IOException {
+        Uninterrupted.withFile(() -> {
+            try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+                // of what was read before an interrupt nothing is read again
+                while (target.hasRemaining()) {
+                    long at = position + target.position();
+                    if (channel.read(target, at) < 0) {
+                        throw new EOFException("the file ends at " + at);
+                    }
                 }
-                at += count;
             }
-        }
+            return target;
+        });
     }
 
     private SafetensorsHeader.Entry entry(String name) throws CheckpointException {

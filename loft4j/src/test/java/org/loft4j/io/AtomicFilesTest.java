@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -131,6 +132,23 @@ class AtomicFilesTest {
         } finally {
             assertTrue(Thread.interrupted());
         }
+    }
+
+    /** As tensors are where the system maps no file. */
+    @Test
+    void bytesAreReadByAThreadThatIsInterrupted() throws Exception {
+        Path file = folder.resolve("bytes");
+        Files.write(file, new byte[] {1, 2, 3, 4});
+        ByteBuffer into = ByteBuffer.allocateDirect(2);
+        Thread.currentThread().interrupt();
+        try {
+            SafetensorsFile.readFully(file, into, 1);
+        } finally {
+            assertTrue(Thread.interrupted());
+        }
+        assertEquals(List.of((byte) 2, (byte) 3), List.of(into.get(0), into.get(1)));
+        into.clear();
+        assertThrows(EOFException.class, () -> SafetensorsFile.readFully(file, into, 3));
     }
 
     @Test
