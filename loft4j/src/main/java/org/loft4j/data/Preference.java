@@ -12,7 +12,7 @@ import org.loft4j.ConfigException;
  * @param origin where it was read
  */
 public record Preference(Row chosen, Row rejected, Origin origin) implements Row {
-    /** @throws ConfigException if the two are not of this form, have two prompts, or are the same */
+    /** @throws ConfigException if the two are not of this form, have two prompts, or one that ends with a turn of the assistant, or are the same */
     public Preference {
         boolean texts = chosen instanceof PromptCompletion one
                 && rejected instanceof PromptCompletion other
@@ -29,6 +29,13 @@ public record Preference(Row chosen, Row rejected, Origin origin) implements Row
             throw new ConfigException(
                     "the two answers of a preference must have one prompt: both a text with a completion, or"
                             + " both given turns with one turn of the assistant behind them");
+        }
+        if (turns
+                && chosen instanceof Conversation one
+                && one.messages().get(one.given() - 1).isAnswer()) {
+            throw new ConfigException(
+                    "the prompt of a preference ends with a turn of the assistant, behind which the answers would be"
+                            + " another: put what it says before both answers, or end the prompt with who is answered");
         }
         if (RowText.answer(chosen).equals(RowText.answer(rejected))) {
             throw new ConfigException(

@@ -281,6 +281,20 @@ class PreferenceRowsTest {
                 "'chosen' holds a NUL character", fault("{'prompt': 'q', 'chosen': 'a\\u0000', 'rejected': 'bad'}"));
     }
 
+    /** A template would write the answer as a second turn of the assistant. */
+    @Test
+    void aPromptThatEndsWithATurnOfTheAssistantIsRefused() throws IOException {
+        String refused =
+                "the prompt of a preference ends with a turn of the assistant, behind which the answers would be"
+                        + " another: put what it says before both answers, or end the prompt with who is answered";
+        String turns = "[" + message("user", "q") + ", " + message("assistant", "Well, ");
+        assertEquals(refused, fault("{'prompt': " + turns + "], 'chosen': 'good', 'rejected': 'bad'}"));
+        assertEquals(
+                refused,
+                fault("{'chosen': " + turns + ", " + message("assistant", "good") + "], 'rejected': " + turns + ", "
+                        + message("assistant", "bad") + "]}"));
+    }
+
     @Test
     void aProgramsRowsAreHeldToTheSame() {
         Conversation good = new Conversation(List.of(ASKS, GOOD), 1, Map.of(), Origin.MEMORY);
