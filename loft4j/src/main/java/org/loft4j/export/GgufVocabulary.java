@@ -353,6 +353,10 @@ final class GgufVocabulary {
             if (!List.of("Prepend", "Replace", "NFC", "Sequence", "").contains(type)) {
                 throw json.fault("normalizer", "is " + type + ", which llama.cpp does not do");
             }
+            if (type.equals("NFC")) {
+                notes.add("llama.cpp composes no characters (NFC), as this tokenizer does: a text whose é is an e and a"
+                        + " mark has other tokens there");
+            }
         }
     }
 

@@ -195,6 +195,25 @@ class GgufVocabularyTest {
         assertTrue(notes.toString().contains("cuts words before combining marks"), notes.toString());
     }
 
+    /** Qwen's do; llama.cpp's have other tokens for what they compose. */
+    @Test
+    void aTokenizerThatComposesCharactersIsNoted() throws IOException {
+        Path file = new TinyCheckpoint(directory.resolve("qwen3"), "qwen3")
+                .write()
+                .directory
+                .resolve("tokenizer.json");
+        ObjectNode tokenizer = Json.read(file).toTree();
+        read(GgufModel.Options.of(directory.resolve("qwen3")));
+        assertEquals(List.of(), notes);
+        tokenizer.putObject("normalizer").put("type", "NFC");
+        Json.write(file, tokenizer);
+        read(GgufModel.Options.of(directory.resolve("qwen3")));
+        assertEquals(
+                List.of("llama.cpp composes no characters (NFC), as this tokenizer does: a text whose é is an e and a"
+                        + " mark has other tokens there"),
+                notes);
+    }
+
     /** Gemma 3 of 1B and less name a token of images that their embedding has no row for. */
     @Test
     void anAddedTokenWithoutARowIsLeftOutAndNoted() throws IOException {
