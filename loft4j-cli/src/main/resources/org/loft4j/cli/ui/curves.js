@@ -1,5 +1,5 @@
 /** Line charts over the steps, one line a run, by uPlot. */
-import {colour, element, number} from "loft/format";
+import {colour, element, number, ticks} from "loft/format";
 
 /** The exponential moving average, corrected for its start; gaps stay gaps. */
 export function smooth(values, share) {
@@ -91,7 +91,8 @@ export class Chart {
             stroke: colour("muted"), font: "11px system-ui, sans-serif",
             grid: {stroke: colour("grid"), width: 1}, ticks: {show: false},
         };
-        const format = this.options.format ?? number;
+        const format = this.options.format;
+        const marks = format === undefined ? ticks : values => values.map(value => value === null ? "" : format(value));
         return {
             width: this.plot.clientWidth,
             height: this.options.height ?? 210,
@@ -108,7 +109,7 @@ export class Chart {
             },
             axes: [
                 {...axis, size: 28, values: (self, values) => values.map(value => value >= 1e4 ? value / 1e3 + "k" : value)},
-                {...axis, size: 58, space: 34, values: (self, values) => values.map(value => value === null ? "" : format(value))},
+                {...axis, size: 58, space: 34, values: (self, values) => marks(values)},
             ],
             series: [{}, ...this.lines.map(line => this.series(line))],
             bands: this.lines.flatMap((line, index) => line.band === undefined ? [] : [{

@@ -15,6 +15,13 @@ export function number(value) {
     return String(Number(value.toPrecision(4)));
 }
 
+/** The numbers beside an axis: small ones all with an exponent, and not only those that are smallest. */
+export function ticks(values) {
+    const small = values.every(value => Math.abs(value ?? 0) < 1e-2);
+    return values.map(value => value === null ? ""
+        : small && value !== 0 ? Number(value.toPrecision(3)).toExponential() : number(value));
+}
+
 export function bytes(value) {
     return value >= 1e9 ? (value / 1e9).toFixed(value >= 1e10 ? 1 : 2) + " GB" : Math.round(value / 1e6) + " MB";
 }

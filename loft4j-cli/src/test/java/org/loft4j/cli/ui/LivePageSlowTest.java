@@ -105,6 +105,24 @@ class LivePageSlowTest {
         }
     }
 
+    /** Those of a learning rate were 0.0015, 0.001 and 5.00e-4. */
+    @Test
+    void theNumbersBesideAnAxisAreWrittenAlike() throws Exception {
+        try (UiServer server = UiServer.start(List.of(directory.resolve("runs")), 0, 50);
+                Chromium browser = chromium()) {
+            browser.open(server.address());
+            browser.await(POINTS.formatted("loss") + " === 41");
+            String ticks = "import('loft/format').then(format => format.ticks([%s]).join(' '))";
+            assertEquals(
+                    "0 5e-4 1e-3 1.5e-3",
+                    browser.evaluate(ticks.formatted("0, 0.0005, 0.001, 0.0015"))
+                            .asText());
+            assertEquals(
+                    "-0.5 0  2,000",
+                    browser.evaluate(ticks.formatted("-0.5, 0, null, 2000")).asText());
+        }
+    }
+
     /** The first run has not what is shown; the space between least and largest is filled in the second one's colour, #d55e00. */
     @Test
     void theBandOfTheLayersIsThatOfItsRun() throws Exception {
