@@ -34,11 +34,14 @@ final class MatchRows {
                 && POSITIVES.stream().anyMatch(present::contains);
     }
 
-    /** Which columns they have. */
-    static RowKind.Matched kind(Collection<String> present, String where, Origin origin) throws DataException {
+    /** Which columns they have; where answers are not read, the text that is searched with is all there is. */
+    static RowKind kind(Columns asked, Collection<String> present, String where, Origin origin) throws DataException {
+        String anchor = RowKind.named(RowKind.first(present, ANCHORS), "", present, where, origin);
+        if (!asked.answers()) {
+            return new RowKind.Plain(anchor);
+        }
         return new RowKind.Matched(
-                RowKind.named(RowKind.first(present, ANCHORS), "", present, where, origin),
-                RowKind.named(RowKind.first(present, POSITIVES), "", present, where, origin));
+                anchor, RowKind.named(RowKind.first(present, POSITIVES), "", present, where, origin));
     }
 
     /** Reads one row, or as many as there are texts to be found. */

@@ -281,7 +281,7 @@ sealed interface RowKind {
                                 ? named(or(asked.completion(), "completion"), "completion", present, where, origin)
                                 : null);
             case PREFERENCE -> PreferenceRows.kind(asked, present, where, origin);
-            case MATCH -> MatchRows.kind(present, where, origin);
+            case MATCH -> MatchRows.kind(asked, present, where, origin);
             case TAGS -> tagged(asked, present, where, origin);
             case LABEL ->
                 new Labeled(

@@ -87,6 +87,10 @@ class MatchRowsTest {
         // of rows that are asked nothing is compared
         Path file = file("q.jsonl", "{'text': 't', 'anchor': 'q', 'positive': 'p'}");
         assertTrue(DataFiles.read(file, Columns.auto().questions()).get(0) instanceof PlainText);
+        Path pairs = file("p.jsonl", "{'anchor': 'q'}");
+        PlainText asked = (PlainText)
+                DataFiles.read(pairs, Columns.of(RowFormat.MATCH).questions()).get(0);
+        assertEquals("q", asked.text());
     }
 
     @Test

@@ -22,6 +22,7 @@ import org.loft4j.data.Batch;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.MatchedTexts;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
@@ -232,6 +233,28 @@ class MatchGradientsTest {
             assertEquals(0, found.get(0)[0]);
             found.stream().flatMapToDouble(Arrays::stream).forEach(value -> assertEquals(0, value));
         }
+    }
+
+    /** As float16 asks for: it is taken out of the gradients where these are stepped. */
+    @Test
+    void aLossScaleMultipliesTheGradientsAlone() throws IOException {
+        TrainConfig config = config().build();
+        MatchLoss loss = new MatchLoss(SCALE);
+        List<List<double[]>> found = new ArrayList<>();
+        try (NativeScope scope = new NativeScope();
+                Model model = TinyMatches.model(directory, Dtype.F64, 0);
+                Trainable trainable = Trainable.create(model, null, config)) {
+            for (double lossScale : new double[] {1, 1024}) {
+                double mean =
+                        new MatchGradients(model, trainable.gradients(), loss, lossScale).backward(cut(2), i -> i);
+                List<double[]> some = new ArrayList<>(List.of(new double[] {mean}));
+                gradients(model)
+                        .forEach(gradient -> some.add(
+                                Arrays.stream(gradient).map(g -> g / lossScale).toArray()));
+                found.add(some);
+            }
+        }
+        assertClose(found.get(0), found.get(1), 1e-12);
     }
 
     @Test

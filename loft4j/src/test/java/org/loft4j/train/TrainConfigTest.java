@@ -52,7 +52,7 @@ class TrainConfigTest {
                         "warmup_ratio must lie in [0, 1), got 1.0",
                         "label_smoothing_factor must lie in [0, 1), got 1.0",
                         "adam_beta2 must lie in [0, 1), got 1.0",
-                        "metric_for_best_model must be the name of a score, such as loss, accuracy, macro_f1, micro_f1, matthews, perplexity, token_accuracy, precision, recall, f1, roc_auc, micro_roc_auc, macro_roc_auc, pearson, spearmanr, mse, margin, got Macro F1"),
+                        "metric_for_best_model must be the name of a score, such as loss, accuracy, macro_f1, micro_f1, matthews, perplexity, token_accuracy, precision, recall, f1, roc_auc, micro_roc_auc, macro_roc_auc, pearson, spearmanr, mse, margin, accuracy_at_1, recall_at_10, mrr_at_10, got Macro F1"),
                 message.lines().toList());
     }
 
