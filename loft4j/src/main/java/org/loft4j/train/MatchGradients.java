@@ -3,10 +3,10 @@ package org.loft4j.train;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import java.util.function.IntToLongFunction;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.loft4j.ConfigException;
 import org.loft4j.data.Batch;
 import org.loft4j.data.MatchedTexts;
 import org.loft4j.data.MiniBatch;
@@ -86,8 +86,10 @@ record MatchGradients(Model model, LaneGradients gradients, MatchLoss loss, doub
     }
 
     private static MatchedTexts matched(MiniBatch batch) {
-        return Objects.requireNonNull(
-                batch instanceof Batch texts ? texts.matches() : null,
-                "sentence embeddings are learnt from batches of a MatchDataset");
+        MatchedTexts matches = batch instanceof Batch texts ? texts.matches() : null;
+        if (matches == null) {
+            throw new ConfigException("sentence embeddings are learnt from batches of a MatchDataset");
+        }
+        return matches;
     }
 }

@@ -1,6 +1,7 @@
 package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.ConfigException;
 import org.loft4j.data.Batch;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.MatchedTexts;
@@ -255,6 +257,17 @@ class MatchGradientsTest {
             }
         }
         assertClose(found.get(0), found.get(1), 1e-12);
+    }
+
+    @Test
+    void batchesThatDoNotSayWhatBelongsTogetherAreRefused() throws IOException {
+        TrainConfig config = config().build();
+        try (Model model = TinyMatches.model(directory, Dtype.F32, 0)) {
+            List<MiniBatch> batches = List.of(ROWS.texts().batch(new int[] {0, 1}, 0));
+            assertTrue(assertThrows(ConfigException.class, () -> found(model, config, batches, 1))
+                    .getMessage()
+                    .contains("batches of a MatchDataset"));
+        }
     }
 
     @Test
