@@ -209,11 +209,12 @@ class DiskFaultsTest {
             .epochs(40)
             .diagnosticsSteps(1)
             .loggingSteps(20)
-            .evalSteps(1000)
+            .evalSteps(1)
+            .loadBestAtEnd(false)
             .saveSteps(1000)
             .build();
 
-    /** One file becomes larger than files may be here, and there is room for a checkpoint. */
+    /** One file becomes larger than files may be here, and there is room for a checkpoint. An evaluation is due after the step. */
     @Test
     void theStepsBeforeALineThatCannotBeWrittenAreSaved() throws Exception {
         Path run = directory.resolve("run");
