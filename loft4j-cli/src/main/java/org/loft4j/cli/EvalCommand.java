@@ -28,6 +28,7 @@ import org.loft4j.data.image.LabeledImages;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.nn.MatchLoss;
+import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 import org.loft4j.train.ConfusionMatrix;
 import org.loft4j.train.Evaluation;
@@ -124,8 +125,9 @@ final class EvalCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        Task ofRows = data.areMatches(data.data) ? Task.SENTENCE_EMBEDDING : null;
-        try (LoadedModel loaded = LoadedModel.open(model, device, loadIn.value(), problem, ofRows)) {
+        try (LoadedModel loaded = data.areMatches(data.data)
+                ? LoadedModel.openEmbedder(model, device, loadIn.value(), Pooling.AUTO)
+                : LoadedModel.open(model, device, loadIn.value(), problem)) {
             threshold.requireFits(loaded.model());
             return loaded.model().task() == Task.IMAGE_CLASSIFICATION ? judgeImages(loaded) : judgeTexts(loaded);
         }

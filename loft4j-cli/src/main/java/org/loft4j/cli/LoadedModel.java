@@ -37,29 +37,18 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
 
     /** The same, told what its labels are where nothing else tells it. */
     static LoadedModel open(ModelFlags flags, DeviceFlags place, ProblemFlags problem) throws IOException {
-        return open(FoundModel.of(flags), place, LoadIn.FULL, null, null, Pooling.AUTO, problem.asked);
+        return open(FoundModel.of(flags), place, LoadIn.FULL, null, Pooling.AUTO, problem.asked);
     }
 
     /** For its answers. */
     static LoadedModel open(ModelFlags flags, DeviceFlags place, LoadIn loadIn, ProblemFlags problem)
             throws IOException {
-        return open(flags, place, loadIn, problem, null);
-    }
-
-    /**
-     * The same where rows bring a task with them.
-     *
-     * @param ofRows the task of a model that nothing was trained for; null for what config.json names
-     */
-    static LoadedModel open(
-            ModelFlags flags, DeviceFlags place, LoadIn loadIn, ProblemFlags problem, @Nullable Task ofRows)
-            throws IOException {
-        return warned(open(FoundModel.of(flags), place, loadIn, null, ofRows, Pooling.AUTO, problem.asked), flags);
+        return warned(open(FoundModel.of(flags), place, loadIn, null, Pooling.AUTO, problem.asked), flags);
     }
 
     /** A model that writes text; another is refused before its numbers are read. */
     static LoadedModel openLanguageModel(ModelFlags flags, DeviceFlags place, LoadIn loadIn) throws IOException {
-        return warned(open(FoundModel.of(flags), place, loadIn, Task.CAUSAL_LM, null, Pooling.AUTO, null), flags);
+        return warned(open(FoundModel.of(flags), place, loadIn, Task.CAUSAL_LM, Pooling.AUTO, null), flags);
     }
 
     /**
@@ -78,8 +67,7 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
                     + (adapter == null ? found.directory() : adapter) + " was trained with " + learnt
                     + ": leave --pooling out");
         }
-        return warned(
-                open(found, place, loadIn, Task.SENTENCE_EMBEDDING, Task.SENTENCE_EMBEDDING, pooling, null), flags);
+        return warned(open(found, place, loadIn, Task.SENTENCE_EMBEDDING, pooling, null), flags);
     }
 
     private static LoadedModel warned(LoadedModel opened, ModelFlags flags) {
@@ -89,7 +77,6 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
 
     /**
      * @param wanted task that the model must be for; null for any
-     * @param usual the task of a model that nothing was trained for; null for what config.json names
      * @param pooling that is asked for; AUTO for that of the training, or of the files
      * @param asked what the labels are said to be; null for nothing
      */
@@ -98,15 +85,14 @@ record LoadedModel(FoundModel found, Model model, @Nullable LoraAdapter adapter)
             DeviceFlags place,
             LoadIn loadIn,
             @Nullable Task wanted,
-            @Nullable Task usual,
             Pooling pooling,
             @Nullable ProblemType asked)
             throws IOException {
         Path directory = found.directory();
         Path ofAdapter = found.adapter();
         Task named = found.trainedFor();
-        Task untrained = usual == null ? Models.defaultTask(directory) : usual;
-        Task task = named == null ? untrained : named;
+        boolean anyDoes = wanted == Task.SENTENCE_EMBEDDING && named == null;
+        Task task = anyDoes ? Task.SENTENCE_EMBEDDING : named == null ? Models.defaultTask(directory) : named;
         if (wanted != null && task != wanted) {
             throw new CheckpointException(
                     named == null || ofAdapter == null ? directory : ofAdapter,

@@ -384,8 +384,7 @@ class PreferenceRowsTest {
             }
         }
         Repetitions found = Repetitions.within(List.of(row, other, row));
-        assertEquals(1, found.same().size());
-        assertEquals(1, found.other().size());
+        assertEquals(List.of(1, 1), List.of(found.same().size(), found.other().size()));
     }
 
     @Test
