@@ -17,21 +17,35 @@ import org.loft4j.train.TrainData;
  *
  * @param cells tokens and padding of each batch, in the order of training
  * @param lengths of the examples
- * @param rowsEach rows that an example has in a batch at most: two of preferences, and of texts that belong together all but the anchor
+ * @param largest the examples of the largest batch
+ * @param rows that they make at most
  * @param tokens of an epoch, without padding
  * @param judgedBefore whether the examples to learn from are judged before the first step
  */
-record BatchSizes(List<int[]> batches, long[] cells, int[] lengths, int rowsEach, long tokens, boolean judgedBefore) {
+record BatchSizes(
+        List<int[]> batches, long[] cells, int[] lengths, int[] largest, long rows, long tokens, boolean judgedBefore) {
     static BatchSizes of(Examples train, TrainConfig config) {
         int[] lengths = train.lengths();
-        int rowsEach = rowsEach(train);
         List<int[]> batches = new BatchPlan(train, config.batchSize(), config.groupByLength(), config.seed()).epoch(0);
         long[] cells = batches.stream()
                 .mapToLong(batch -> train instanceof MatchDataset matches
                         ? cells(matches, batch)
-                        : (long) rowsEach * batch.length * longest(batch, lengths))
+                        : rows(train, batch.length) * longest(batch, lengths))
                 .toArray();
-        return new BatchSizes(batches, cells, lengths, rowsEach, tokens(train), train instanceof PreferenceDataset);
+        int[] largest = batches.get(0);
+        for (int[] batch : batches) {
+            if ((long) batch.length * longest(batch, lengths) > (long) largest.length * longest(largest, lengths)) {
+                largest = batch;
+            }
+        }
+        return new BatchSizes(
+                batches,
+                cells,
+                lengths,
+                largest,
+                rows(train, largest.length),
+                tokens(train),
+                train instanceof PreferenceDataset);
     }
 
     private static long cells(MatchDataset matches, int[] batch) {
@@ -40,10 +54,18 @@ record BatchSizes(List<int[]> batches, long[] cells, int[] lengths, int rowsEach
                 .sum();
     }
 
-    private static int rowsEach(Examples examples) {
+    /** Rows that so many examples make at most: two of a preference, and of texts that belong together all but the anchors. */
+    private static long rows(Examples examples, int count) {
         return examples instanceof MatchDataset matches
-                ? (int) matches.rowsTogether(1)
-                : examples instanceof PreferenceDataset ? 2 : 1;
+                ? matches.rowsTogether(count)
+                : examples instanceof PreferenceDataset ? 2L * count : count;
+    }
+
+    /** Rows of the largest batch of an evaluation, for which texts that belong together are taken one by one. */
+    private static long judged(Examples held, TrainConfig config) {
+        return held instanceof MatchDataset matches
+                ? Math.min(config.evalBatchSize(), matches.texts().size())
+                : rows(held, Math.min(config.evalBatchSize(), held.size()));
     }
 
     /** Tokens of all examples, without padding. */
@@ -76,23 +98,17 @@ record BatchSizes(List<int[]> batches, long[] cells, int[] lengths, int rowsEach
 
     /** The largest batches of the run. */
     Load load(@Nullable Examples held, TrainConfig config) {
-        int[] largest = batches.get(0);
-        for (int[] batch : batches) {
-            if ((long) batch.length * longest(batch, lengths) > (long) largest.length * longest(largest, lengths)) {
-                largest = batch;
-            }
-        }
-        long rows = held == null ? 0 : (long) rowsEach(held) * Math.min(config.evalBatchSize(), held.size());
+        long evalRows = held == null ? 0 : judged(held, config);
         int columns = held == null ? 0 : Arrays.stream(held.lengths()).max().orElse(1);
         if (judgedBefore) {
             // before the first step the answers to learn from are judged too, by themselves
-            long answers = Math.min(config.evalBatchSize(), (long) rowsEach * lengths.length);
+            long answers = Math.min(config.evalBatchSize(), 2L * lengths.length);
             int longest = Arrays.stream(lengths).max().orElse(1);
-            if (answers * longest > rows * columns) {
-                rows = answers;
+            if (answers * longest > evalRows * columns) {
+                evalRows = answers;
                 columns = longest;
             }
         }
-        return new Load((long) rowsEach * largest.length, longest(largest, lengths), rows, columns);
+        return new Load(rows, longest(largest, lengths), evalRows, columns);
     }
 }

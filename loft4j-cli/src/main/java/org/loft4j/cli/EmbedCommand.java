@@ -168,6 +168,9 @@ final class EmbedCommand implements Verb {
             problems.add("--output " + output + " is a directory: name the file, such as "
                     + output.resolve("vectors" + TENSORS));
         }
+        if (output != null && Files.isRegularFile(output)) {
+            problems.add("--output " + output + " exists already: remove it, or name another file");
+        }
         if (maxLength != null && maxLength < 1) {
             problems.add("max_length must be at least 1, got " + maxLength);
         }
@@ -308,8 +311,16 @@ final class EmbedCommand implements Verb {
         try (AskedTexts asked = call.open(embedder::hasTokens)) {
             long[] done = {0};
             asked.inParts(batchSize, some -> {
-                List<float[]> vectors = embedder.embed(
-                        some.stream().map(one -> before.concat(one.text())).toList());
+                List<String> single = new ArrayList<>();
+                for (Asked one : some) {
+                    if (one.textPair() != null) {
+                        throw one.origin()
+                                .fault("holds a pair of texts, and a vector is made of one: name its column"
+                                        + " (--text-column)");
+                    }
+                    single.add(before.concat(one.text()));
+                }
+                List<float[]> vectors = embedder.embed(single);
                 line.clear();
                 whole[0] = taking.of(some, vectors);
                 done[0] += some.size();

@@ -1,5 +1,6 @@
 package org.loft4j.cli;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
@@ -100,8 +101,9 @@ final class VectorFile implements AutoCloseable {
     @Override
     public void close() throws IOException {
         if (lines != null && unfinished != null) {
-            lines.close();
-            Files.deleteIfExists(unfinished);
+            try (Closeable removal = () -> Files.deleteIfExists(unfinished)) {
+                lines.close();
+            }
         }
     }
 }

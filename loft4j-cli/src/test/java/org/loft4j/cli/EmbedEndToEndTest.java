@@ -180,6 +180,9 @@ class EmbedEndToEndTest {
                 "a");
         refused(2, "--prompt and --prompt-name", with(used, "--prompt", "a", "--prompt-name", "b"));
         refused(2, "is a directory", with(used, "--output", directory.toString()));
+        Path pairs = Files.writeString(directory.resolve("pairs.csv"), "text,text_pair\na b,c d\n");
+        refused(2, "exists already", with(used, "--output", pairs.toString()));
+        refused(1, "line 2: holds a pair of texts", "--model", BASE, "--data", pairs.toString());
         refused(2, "pooling pooler", "--model", BASE, "--text", "a", "--pooling", "pooler");
         Captured told = Captured.loft("embed", "--model", sentences().toString(), "--text", "a", "--pooling", "cls");
         assertEquals(0, told.status(), told.err());

@@ -12,6 +12,9 @@ import org.loft4j.nn.Model;
 
 /** Whether the file of an adapter has the tensors that its settings and the model ask for, and no others. */
 final class AdapterNames {
+    /** A layer of BERT's base class and of others like it, from which no sentence embedding is made. */
+    static final String POOLER = "pooler.dense";
+
     private static final int SHOWN = 4;
 
     private AdapterNames() {}
@@ -40,7 +43,9 @@ final class AdapterNames {
         List<String> missing =
                 expected.stream().filter(name -> !file.names().contains(name)).toList();
         List<String> extra = file.names().stream()
-                .filter(name -> !expected.contains(name) && !PeftFiles.isBaseLayer(name, file.names()))
+                .filter(name -> !expected.contains(name)
+                        && !PeftFiles.isBaseLayer(name, file.names())
+                        && (model.hasHead() || !name.startsWith(PeftFiles.PREFIX + POOLER + ".")))
                 .toList();
         List<String> faults = new ArrayList<>();
         if (!missing.isEmpty()) {

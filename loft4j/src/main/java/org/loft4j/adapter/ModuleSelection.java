@@ -90,7 +90,9 @@ final class ModuleSelection {
         boolean same = model.linears().keySet().stream()
                 .filter(path -> names.matches(path) && (exclude == null || !exclude.matches(path)))
                 .allMatch(paths::contains);
-        return same ? names : TargetModules.names(List.copyOf(paths));
+        // the base class has a pooler, which is no part of sentence embeddings: its name would be told as missing
+        boolean pooler = !model.hasHead() && names.matches(AdapterNames.POOLER);
+        return same && !pooler ? names : TargetModules.names(List.copyOf(paths));
     }
 
     /** The model's parameters that belong to the modules saved in full. */

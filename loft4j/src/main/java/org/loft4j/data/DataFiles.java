@@ -86,13 +86,15 @@ public final class DataFiles {
         return collect(data, columns, faults, true);
     }
 
-    /** Which columns make the first row; {@link RowFormat#AUTO} where none can be read, which reading tells. */
+    /** Which columns make the first row that can be read; {@link RowFormat#AUTO} where none can, which reading tells. */
     public static RowFormat format(DataReference data, Columns columns) {
-        RowCollector rows = new RowCollector(columns, row -> {}, null);
+        RowCollector rows = new RowCollector(columns, row -> {}, fault -> {});
         try (DataReading reading = DataReading.open(data, rows)) {
-            reading.advance();
+            while (rows.kind() == null && reading.advance()) {
+                // a faulty row is told, or skipped, by who reads all of them
+            }
         } catch (DataException e) {
-            // a fault of the first row comes after its kind is known, and is told by who reads all of them
+            // so is what ends the reading
         }
         RowKind kind = rows.kind();
         return kind == null ? RowFormat.AUTO : kind.format();

@@ -68,7 +68,7 @@ public final class MatchDataset implements Examples {
     }
 
     /**
-     * Tokenizes rows. Each text is by itself, and cut as those of {@link Dataset#classification} are; a row counts once among {@link
+     * Tokenizes rows. Each text is by itself, without blanks around it, and cut as those of {@link Dataset#classification} are; a row counts once among {@link
      * Dataset#truncations}.
      *
      * @throws DataException if a row is no {@link TextMatch}, a text has no tokens, or those of an anchor and its positive are the same
@@ -88,7 +88,7 @@ public final class MatchDataset implements Examples {
             }
             List<String> some = match.texts();
             for (int i = 0; i < some.size(); i++) {
-                all.add(new LabeledText(some.get(i), null, "", match.origin()));
+                all.add(new LabeledText(some.get(i).strip(), null, "", match.origin()));
                 roles.add(Math.min(i, NEGATIVE));
                 ofRow.add(row);
             }
@@ -120,9 +120,9 @@ public final class MatchDataset implements Examples {
         return matched(IntStream.range(0, texts.size()).toArray());
     }
 
-    /** Whether an example has texts that do not belong to it. */
-    public boolean hasNegatives() {
-        return texts.size() > 2 * size();
+    /** Whether every example has a text that does not belong to it. */
+    public boolean haveNegatives() {
+        return IntStream.range(0, size()).allMatch(i -> starts[i + 1] - starts[i] > 2);
     }
 
     @Override

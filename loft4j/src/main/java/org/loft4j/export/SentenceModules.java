@@ -21,7 +21,8 @@ final class SentenceModules {
 
     /** Says who else opens the directory. */
     static void tell(Path directory, Notes notes) {
-        if (exist(directory)) {
+        // an adapter's checkpoint has no tokenizer, which is looked for there
+        if (exist(directory) && Files.exists(directory.resolve("tokenizer.json"))) {
             notes.add(
                     Severity.NOTE,
                     Consumer.PEFT,

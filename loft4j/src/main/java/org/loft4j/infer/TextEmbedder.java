@@ -54,13 +54,13 @@ public final class TextEmbedder {
 
     /**
      * One vector of {@link #dimension} numbers a text, in the order of the texts. Texts of similar length go through the model
-     * together.
+     * together. Blanks around a text are left out, as in sentence-transformers.
      *
      * @throws ConfigException at a text without tokens; the message has its index
      * @throws org.loft4j.NotFiniteException if the model's states are no numbers
      */
     public List<float[]> embed(List<String> texts) {
-        return vectors.ofTexts(texts, this::rows);
+        return vectors.ofTexts(texts.stream().map(String::strip).toList(), this::rows);
     }
 
     private List<float[]> rows(Tensor some) {

@@ -43,6 +43,10 @@ final class HubFiles {
             "loft_task.json",
             "modules.json",
             "sentence_bert_config.json",
+            "sentence_roberta_config.json",
+            "sentence_distilbert_config.json",
+            "sentence_camembert_config.json",
+            "sentence_xlm-roberta_config.json",
             "config_sentence_transformers.json");
 
     private static final Pattern IN_FOLDERS =

@@ -43,6 +43,15 @@ public record SentenceFiles(
         @Nullable String similarity) {
     private static final String MODULES = "modules.json";
     private static final String LENGTH = "sentence_bert_config.json";
+
+    /** The names that old versions had for it, by family. */
+    private static final List<String> LENGTHS = List.of(
+            LENGTH,
+            "sentence_roberta_config.json",
+            "sentence_distilbert_config.json",
+            "sentence_camembert_config.json",
+            "sentence_xlm-roberta_config.json");
+
     private static final String PROMPTS = "config_sentence_transformers.json";
     private static final String POOLING = "1_Pooling";
 
@@ -83,6 +92,7 @@ public record SentenceFiles(
      */
     public static SentenceFiles read(Path directory) throws CheckpointException {
         Path file = directory.resolve(MODULES);
+        JsonObject ofPooling = null;
         Pooling pooling = null;
         boolean normalised = false;
         int number = 0;
@@ -93,7 +103,8 @@ public record SentenceFiles(
             if (number == 0 && kind.equals("Transformer") && path.isEmpty()) {
                 requireStates(directory);
             } else if (number > 0 && pooling == null && kind.equals("Pooling")) {
-                pooling = pooling(Json.read(within(directory, file, path).resolve("config.json")));
+                ofPooling = Json.read(within(directory, file, path).resolve("config.json"));
+                pooling = pooling(ofPooling);
             } else if (pooling != null && kind.equals("Normalize")) {
                 normalised = true;
             } else {
@@ -107,13 +118,18 @@ public record SentenceFiles(
             }
             number++;
         }
-        if (pooling == null) {
+        if (ofPooling == null || pooling == null) {
             throw new CheckpointException(file, "names no Transformer with a Pooling behind it");
         }
         SentenceFiles read =
                 new SentenceFiles(pooling, normalised, length(directory), lowerCase(directory), Map.of(), null, null);
         Path prompts = directory.resolve(PROMPTS);
-        return Files.exists(prompts) ? read.withPrompts(Json.read(prompts)) : read;
+        SentenceFiles whole = Files.exists(prompts) ? read.withPrompts(Json.read(prompts)) : read;
+        boolean prompted = whole.prompts.values().stream().anyMatch(words -> !words.isEmpty());
+        if (pooling == Pooling.MEAN && prompted && !ofPooling.booleanOr("include_prompt", true)) {
+            throw ofPooling.fault("include_prompt", "is false: the prompt cannot be left out of the mean here");
+        }
+        return whole;
     }
 
     /**
@@ -267,15 +283,16 @@ public record SentenceFiles(
                     "pools by " + Shown.text(String.join(" and ", ways))
                             + ": only mean, cls and lasttoken, one of them," + " can be computed here");
         }
-        if (!json.booleanOr("include_prompt", true)) {
-            throw json.fault("include_prompt", "is false: the prompt cannot be left out of the vector here");
-        }
         return pooling;
     }
 
     private static @Nullable JsonObject ofTransformer(Path directory) throws CheckpointException {
-        Path file = directory.resolve(LENGTH);
-        return Files.exists(file) ? Json.read(file) : null;
+        for (String name : LENGTHS) {
+            if (Files.exists(directory.resolve(name))) {
+                return Json.read(directory.resolve(name));
+            }
+        }
+        return null;
     }
 
     private static void requireStates(Path directory) throws CheckpointException {
@@ -298,7 +315,11 @@ public record SentenceFiles(
             return false;
         }
         Path tokenizer = directory.resolve("tokenizer.json");
-        JsonNode normalizer = Files.exists(tokenizer) ? Json.read(tokenizer).node("normalizer") : null;
+        if (!Files.exists(tokenizer)) {
+            // an adapter's checkpoint has that of its model, beside which this was asked
+            return true;
+        }
+        JsonNode normalizer = Json.read(tokenizer).node("normalizer");
         String text = normalizer == null ? "" : normalizer.toString();
         if (!text.contains("\"lowercase\":true") && !text.contains("\"type\":\"Lowercase\"")) {
             throw json.fault(

@@ -38,12 +38,12 @@ public record MatchLoss(double scale) {
                 .neg();
     }
 
-    /** The cosines {@code (anchors, candidates)}. */
-    public static Tensor similarities(Tensor anchors, Tensor candidates) {
+    private static Tensor similarities(Tensor anchors, Tensor candidates) {
         return unit(anchors).matmul(unit(candidates).t());
     }
 
-    private static Tensor unit(Tensor vectors) {
+    /** The vectors {@code (texts, hidden)} brought to length 1. */
+    public static Tensor unit(Tensor vectors) {
         Tensor lengths = vectors.norm(new ScalarOptional(new Scalar(2)), new long[] {1}, true);
         return vectors.div(lengths.clamp_min(new Scalar(SHORTEST)));
     }

@@ -114,7 +114,7 @@ public final class Evaluator {
     @Nullable
     Evaluation evaluate(Examples rows, BooleanSupplier givenUp, Progress progress) throws IOException {
         if (rows instanceof MatchDataset matches) {
-            return new MatchEvaluation(this, model, matchLoss, padId, batchSize).evaluate(matches, givenUp, progress);
+            return new MatchEvaluation(this, model, matchLoss, padId).evaluate(matches, givenUp, progress);
         }
         long start = System.nanoTime();
         Task task = model.task();

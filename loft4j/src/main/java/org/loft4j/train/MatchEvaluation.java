@@ -3,22 +3,18 @@ package org.loft4j.train;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.AutoGradMode;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.data.Batch;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
-import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
 /** Judges sentence embeddings by texts that belong together. */
-record MatchEvaluation(Evaluator evaluator, Model model, MatchLoss loss, long padId, int batchSize) {
+record MatchEvaluation(Evaluator evaluator, Model model, MatchLoss loss, long padId) {
     /**
      * One pass over all texts.
      *
@@ -32,16 +28,10 @@ record MatchEvaluation(Evaluator evaluator, Model model, MatchLoss loss, long pa
         if (vectors == null) {
             return null;
         }
-        double sum = 0;
-        for (int from = 0; from < rows.size(); from += batchSize) {
-            int to = Math.min(rows.size(), from + batchSize);
-            sum += sum(rows.batch(IntStream.range(from, to).toArray(), 0), vectors);
-        }
-        return new Evaluation(
-                sum / rows.size(),
-                RetrievalScore.of(all, vectors).scores(),
-                rows.size(),
-                (System.nanoTime() - start) / 1e9);
+        RetrievalScore score = RetrievalScore.of(all, vectors, loss, givenUp);
+        return score == null
+                ? null
+                : new Evaluation(score.loss(), score.scores(), rows.size(), (System.nanoTime() - start) / 1e9);
     }
 
     /**
@@ -73,17 +63,5 @@ record MatchEvaluation(Evaluator evaluator, Model model, MatchLoss loss, long pa
             }
         }
         return all;
-    }
-
-    private double sum(Batch batch, double[][] vectors) {
-        TextMatches some = TextMatches.of(List.of(Objects.requireNonNull(batch.matches())));
-        try (NativeScope scope = new NativeScope()) {
-            double[] values = Arrays.stream(some.texts())
-                    .mapToObj(text -> vectors[text])
-                    .flatMapToDouble(Arrays::stream)
-                    .toArray();
-            Tensor of = Tensors.of(values, some.texts().length, values.length / some.texts().length);
-            return some.sum(loss, of);
-        }
     }
 }

@@ -1,84 +1,142 @@
 package org.loft4j.train;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.MatchLoss;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
 /**
- * How well texts are found by their anchors: each anchor among all positives and negatives, nearest first by the cosine. All that
- * belongs to an anchor is right, the anchor's own text is left out, and what is as near as a right text but wrong comes before it.
+ * How well texts are found by their anchors: each anchor among all different positives and negatives, nearest first by the cosine. All
+ * that belongs to an anchor is right, the anchor's own text is left out, and what is as near as a right text but wrong comes before it.
  *
+ * @param loss of {@link MatchLoss}, with all of them as candidates: mean over what belongs to the anchors
  * @param accuracyAt1 share of the anchors whose nearest text is right
  * @param recallAt10 which share of the right texts is among the nearest ten, mean over the anchors
  * @param mrrAt10 1 / place of the nearest right text, 0 beyond the tenth, mean over the anchors
  */
-record RetrievalScore(double accuracyAt1, double recallAt10, double mrrAt10) {
+record RetrievalScore(double loss, double accuracyAt1, double recallAt10, double mrrAt10) {
     private static final int NEAREST = 10;
 
     /** Anchors that are compared at once. */
     private static final int BLOCK = 256;
 
-    /** @param vectors of each text by its number; those of texts that are compared are read */
-    static RetrievalScore of(TextMatches matches, double[][] vectors) {
-        List<Map.Entry<Integer, Set<Integer>>> anchors =
-                new ArrayList<>(matches.right().entrySet());
+    /**
+     * Null if it was given up.
+     *
+     * @param vectors of each text by its number; those of texts that are compared are read
+     * @param givenUp asked before some anchors
+     */
+    static @Nullable RetrievalScore of(
+            TextMatches matches, double[][] vectors, MatchLoss loss, BooleanSupplier givenUp) {
+        Map<Integer, Set<Integer>> right = matches.right();
+        int[] anchors = right.keySet().stream().mapToInt(i -> i).sorted().toArray();
         int[] corpus = Arrays.stream(matches.candidates())
                 .map(i -> matches.texts()[i])
                 .distinct()
                 .toArray();
-        double accuracy = 0;
-        double recall = 0;
-        double mrr = 0;
-        for (int from = 0; from < anchors.size(); from += BLOCK) {
-            List<Map.Entry<Integer, Set<Integer>>> some = anchors.subList(from, Math.min(anchors.size(), from + BLOCK));
-            int[] asked = some.stream().mapToInt(Map.Entry::getKey).toArray();
-            double[] near = similarities(asked, corpus, vectors);
-            for (int i = 0; i < asked.length; i++) {
-                List<Integer> places = places(
-                        near, i * corpus.length, corpus, asked[i], some.get(i).getValue());
-                int first = places.stream().mapToInt(place -> place).min().orElseThrow();
-                accuracy += first == 1 ? 1 : 0;
-                mrr += first <= NEAREST ? 1.0 / first : 0;
-                recall += (double) places.stream()
-                                .filter(place -> place <= NEAREST)
-                                .count()
-                        / places.size();
-            }
+        int[] placeOf = new int[vectors.length];
+        Arrays.fill(placeOf, -1);
+        for (int i = 0; i < corpus.length; i++) {
+            placeOf[corpus[i]] = i;
         }
-        return new RetrievalScore(accuracy / anchors.size(), recall / anchors.size(), mrr / anchors.size());
-    }
-
-    /** The places of the right texts, from 1. */
-    private static List<Integer> places(double[] near, int from, int[] corpus, int anchor, Set<Integer> right) {
-        List<Integer> places = new ArrayList<>();
-        for (int of = 0; of < corpus.length; of++) {
-            if (!right.contains(corpus[of])) {
-                continue;
-            }
-            double own = near[from + of];
-            int place = 1;
-            for (int j = 0; j < corpus.length; j++) {
-                boolean before = right.contains(corpus[j])
-                        ? near[from + j] > own || (near[from + j] == own && j < of)
-                        // what is no number is not below anything
-                        : corpus[j] != anchor && !(near[from + j] < own);
-                place += j != of && before ? 1 : 0;
-            }
-            places.add(place);
-        }
-        return places;
-    }
-
-    private static double[] similarities(int[] anchors, int[] corpus, double[][] vectors) {
+        var sum = new Sum();
         try (NativeScope scope = new NativeScope()) {
-            return Tensors.toDoubles(MatchLoss.similarities(tensor(anchors, vectors), tensor(corpus, vectors)));
+            Tensor found = MatchLoss.unit(tensor(corpus, vectors)).t();
+            for (int from = 0; from < anchors.length; from += BLOCK) {
+                if (givenUp.getAsBoolean()) {
+                    return null;
+                }
+                int[] some = Arrays.copyOfRange(anchors, from, Math.min(anchors.length, from + BLOCK));
+                double[] near = similarities(some, found, vectors);
+                for (int i = 0; i < some.length; i++) {
+                    int[] own = Objects.requireNonNull(right.get(some[i])).stream()
+                            .mapToInt(text -> placeOf[text])
+                            .sorted()
+                            .toArray();
+                    double[] row = Arrays.copyOfRange(near, i * corpus.length, (i + 1) * corpus.length);
+                    sum.add(new Found(row, own, placeOf[some[i]], loss.scale()));
+                }
+            }
+        }
+        return sum.score();
+    }
+
+    /** What was found by all anchors together. */
+    private static final class Sum {
+        private double loss;
+        private double accuracy;
+        private double recall;
+        private double mrr;
+        private int texts;
+        private int anchors;
+
+        void add(Found found) {
+            int first = Arrays.stream(found.places).min().orElseThrow();
+            loss += found.loss;
+            texts += found.places.length;
+            anchors++;
+            accuracy += first == 1 ? 1 : 0;
+            mrr += first <= NEAREST ? 1.0 / first : 0;
+            recall += Arrays.stream(found.places)
+                            .filter(place -> place <= NEAREST)
+                            .count()
+                    / (double) found.places.length;
+        }
+
+        RetrievalScore score() {
+            return new RetrievalScore(loss / texts, accuracy / anchors, recall / anchors, mrr / anchors);
+        }
+    }
+
+    /** What one anchor finds: the places of the right texts, from 1, and their losses together. */
+    private static final class Found {
+        private final int[] places;
+        private final double loss;
+
+        /**
+         * @param near the cosine of each text
+         * @param right which of the texts are, in order
+         * @param itself which of them is the anchor's own; below 0 for none
+         */
+        Found(double[] near, int[] right, int itself, double scale) {
+            places = new int[right.length];
+            double wrong = 0;
+            int next = 0;
+            for (int j = 0; j < near.length; j++) {
+                if (next < right.length && right[next] == j) {
+                    next++;
+                } else if (j != itself) {
+                    wrong += Math.exp(scale * (near[j] - 1));
+                    for (int i = 0; i < right.length; i++) {
+                        // what is no number is not below anything
+                        places[i] += near[j] < near[right[i]] ? 0 : 1;
+                    }
+                }
+            }
+            double sum = 0;
+            for (int i = 0; i < right.length; i++) {
+                double own = near[right[i]];
+                places[i]++;
+                for (int j = 0; j < right.length; j++) {
+                    places[i] += near[right[j]] > own || (near[right[j]] == own && j < i) ? 1 : 0;
+                }
+                double score = scale * (own - 1);
+                sum += Math.log(Math.exp(score) + wrong) - score;
+            }
+            loss = sum;
+        }
+    }
+
+    private static double[] similarities(int[] anchors, Tensor corpus, double[][] vectors) {
+        try (NativeScope scope = new NativeScope()) {
+            return Tensors.toDoubles(MatchLoss.unit(tensor(anchors, vectors)).matmul(corpus));
         }
     }
 

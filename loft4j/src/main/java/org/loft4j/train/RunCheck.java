@@ -96,6 +96,9 @@ final class RunCheck {
                 train instanceof StreamingDataset stream ? stream.sample() : (Examples) train,
                 model);
         check(problems, "evaluation", data.eval(), model);
+        if (data.eval() instanceof MatchDataset held && held.texts().size() == 2) {
+            problems.add("the evaluation data holds one text that is to be found, and none beside it: give more rows");
+        }
         if (data.eval() != null && (train instanceof PreferenceDataset) != (data.eval() instanceof PreferenceDataset)) {
             problems.add("the training data holds " + (train instanceof PreferenceDataset ? "preferences" : "texts")
                     + ", and the evaluation data "
@@ -110,11 +113,12 @@ final class RunCheck {
     /** Without a second candidate nothing is told apart, and every step is lost. */
     private static void checkCandidates(List<String> problems, MatchDataset rows, TrainConfig config) {
         long together = Math.min(rows.size(), (long) config.batchSize() * config.gradientAccumulationSteps());
-        if (together == 1 && !rows.hasNegatives()) {
-            problems.add("the rows of a step are each other's negatives, and a step has one row: "
-                    + (rows.size() == 1
-                            ? "give more than one row, or negatives"
-                            : "raise per_device_train_batch_size or gradient_accumulation_steps, or give negatives"));
+        if (together == 1 && !rows.haveNegatives()) {
+            problems.add(
+                    "the rows of a step are each other's negatives, and a step has one row: "
+                            + (rows.size() == 1
+                                    ? "give more than one row, or negatives"
+                                    : "raise per_device_train_batch_size or gradient_accumulation_steps, or give each row a negative"));
         }
     }
 

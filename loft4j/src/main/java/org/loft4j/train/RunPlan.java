@@ -21,7 +21,6 @@ import org.loft4j.ConfigException;
 import org.loft4j.Shown;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Examples;
-import org.loft4j.data.MatchDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
@@ -127,10 +126,6 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         }
         Examples eval = data.eval();
         settings.put("eval_data", eval == null ? NONE : eval.fingerprint());
-        if (eval instanceof MatchDataset) {
-            // what is judged together is compared with each other
-            settings.put("eval_rows_together", settings.get("per_device_eval_batch_size"));
-        }
         return new RunPlan(length.stepsPerEpoch(), length.totalSteps(), settings);
     }
 

@@ -1,13 +1,16 @@
 package org.loft4j.adapter;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -22,11 +25,14 @@ import org.loft4j.ConfigException;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.SafetensorsFile;
+import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
@@ -121,6 +127,29 @@ class BaseClassNamesTest {
         try (Model model = open("gpt2")) {
             TargetModules second = new TargetModules.Names(List.of("attn.c_attn"), List.of(1), List.of("h"));
             assertEquals(Set.of("h.1.attn.c_attn"), layers(model, second));
+        }
+    }
+
+    /** PEFT adapts the base class' pooler too where dense is named; no vector is made of it. */
+    @Test
+    void aPoolerIsNoPartOfAnAdapter() throws IOException {
+        try (NativeScope scope = new NativeScope();
+                Model model = open("bert_cls");
+                LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.of(2, 4, TargetModules.allLinear()), 3)) {
+            PeftFiles.save(directory, adapter, model, BASE);
+            List<String> targets =
+                    Json.read(directory.resolve(PeftFiles.CONFIG)).strings("target_modules");
+            assertTrue(targets.contains("encoder.layer.0.output.dense"), targets.toString());
+            assertFalse(targets.contains("dense"), targets.toString());
+            Map<String, Tensor> tensors = new TreeMap<>(PeftFiles.tensors(adapter, model));
+            tensors.put("base_model.model.pooler.dense.lora_A.weight", Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 2, 32));
+            tensors.put("base_model.model.pooler.dense.lora_B.weight", Tensors.zeros(Dtype.F32, DeviceSpec.CPU, 32, 2));
+            SafetensorsWriter.write(directory.resolve("adapter_model.safetensors"), tensors, Map.of());
+        }
+        try (Model model = open("bert_cls")) {
+            Set<String> layers = PeftFiles.load(directory, model).layers().keySet();
+            assertTrue(layers.contains("encoder.layer.0.output.dense"), layers.toString());
+            assertFalse(layers.contains("pooler.dense"), layers.toString());
         }
     }
 

@@ -131,9 +131,14 @@ class SentenceFilesTest {
         refuses("a list of JSON objects");
         theFilesOfAllMiniLm();
         write("1_Pooling/config.json", "{\"pooling_mode_mean_tokens\": true, \"include_prompt\": false}");
+        assertEquals(Pooling.MEAN, SentenceFiles.read(folder).pooling(), "no prompt is left out");
+        write("config_sentence_transformers.json", "{\"prompts\": {\"query\": \"query: \"}}");
         refuses("include_prompt");
+        Files.delete(folder.resolve("config_sentence_transformers.json"));
         theFilesOfAllMiniLm();
         write("sentence_bert_config.json", "{\"max_seq_length\": 256, \"do_lower_case\": true}");
+        assertTrue(SentenceFiles.read(folder).lowerCase(), "an adapter's checkpoint has no tokenizer of its own");
+        write("tokenizer.json", "{\"normalizer\": {\"type\": \"NFC\"}}");
         refuses("do_lower_case");
         write("tokenizer.json", "{\"normalizer\": {\"type\": \"BertNormalizer\", \"lowercase\": true}}");
         assertTrue(SentenceFiles.read(folder).lowerCase());

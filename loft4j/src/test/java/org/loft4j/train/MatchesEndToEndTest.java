@@ -75,10 +75,6 @@ class MatchesEndToEndTest {
         assertTrue(result.lastEvaluation().get("loss") < before - 0.2, before + " → " + result.lastEvaluation());
 
         train(config, data(), stopped, OnExisting.REFUSE, 7);
-        TrainConfig others = config(method).evalBatchSize(9).build();
-        assertTrue(assertThrows(ConfigException.class, () -> train(others, data(), stopped, OnExisting.RESUME, -1))
-                .getMessage()
-                .contains("eval_rows_together was 8 and is now 9"));
         assertEquals(
                 TrainResult.Outcome.FINISHED,
                 train(config, data(), stopped, OnExisting.RESUME, -1).outcome());
@@ -86,23 +82,21 @@ class MatchesEndToEndTest {
     }
 
     @Test
-    void judgesByTheLossAmongRowsThatGoTogether() throws IOException {
+    void judgesByTheLossAmongAllRows() throws IOException {
         MatchDataset rows = TinyMatches.alike(11, 3);
         TrainConfig config = config(Method.LOFT).build();
         try (Model model = model();
                 Trainable trainable = Trainable.create(model, TinyRun.lora(), config)) {
             Trainer trainer = new Trainer(model, trainable, config, 10);
-            double sum = 0;
-            for (int from = 0; from < 11; from += 4) {
-                int[] some = IntStream.range(from, Math.min(11, from + 4)).toArray();
-                sum += some.length * trainer.findGradients(List.of(rows.batch(some, 0)), 0);
-            }
+            int[] all = IntStream.range(0, 11).toArray();
+            double together = trainer.findGradients(List.of(rows.batch(all, 0)), 0);
             Evaluation found = new Evaluator(model, 0, 4).evaluate(rows);
-            assertEquals(sum / 11, found.loss(), 1e-5);
+            assertEquals(together, found.loss(), 1e-5);
             assertEquals(11, found.count());
             List<Double> alone = new ArrayList<>(
                     new Evaluator(model, 0, 2).evaluate(rows).scores().values());
             assertEquals(alone, new ArrayList<>(found.scores().values()), "what is found knows no batches");
+            assertEquals(found.loss(), new Evaluator(model, 0, 2).evaluate(rows).loss(), 1e-6);
         }
     }
 
@@ -113,6 +107,10 @@ class MatchesEndToEndTest {
                 "the rows of a step are each other's negatives, and a step has one row: raise per_device_train_batch_size",
                 new TrainData(rows, null, 0, 16),
                 config(Method.LOFT).batchSize(1).gradientAccumulationSteps(1).metricForBest("loss"));
+        assertProblem(
+                "the evaluation data holds one text that is to be found",
+                new TrainData(rows, TinyMatches.alike(1, 2), 0, 16),
+                config(Method.LOFT).metricForBest("loss"));
         assertProblem(
                 "label_smoothing_factor is 0.1, and sentence embeddings have no classes",
                 data(),

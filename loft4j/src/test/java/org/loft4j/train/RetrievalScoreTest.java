@@ -1,10 +1,13 @@
 package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.loft4j.data.MatchDataset;
+import org.loft4j.nn.MatchLoss;
 
 class RetrievalScoreTest {
     private static double[] at(double degrees) {
@@ -22,6 +25,14 @@ class RetrievalScoreTest {
                 List.of(new int[] {11}, new int[] {5})));
     }
 
+    private static RetrievalScore score(TextMatches matches, double[][] vectors) {
+        return Objects.requireNonNull(RetrievalScore.of(matches, vectors, new MatchLoss(3), () -> false));
+    }
+
+    private static double scored(double angle) {
+        return Math.exp(3 * Math.cos(Math.toRadians(angle)));
+    }
+
     @Test
     void anAnchorFindsTheNearestOfItsOwn() {
         TextMatches matches = TextMatches.of(List.of(rows().matches()));
@@ -33,11 +44,19 @@ class RetrievalScoreTest {
         vectors[5] = at(120);
         vectors[6] = at(91);
         vectors[7] = at(-1);
-        RetrievalScore score = RetrievalScore.of(matches, vectors);
+        RetrievalScore score = score(matches, vectors);
         // the first finds 3 before all others, itself left out; 4 finds 6 and then 5, which is second; 7 finds 0
         assertEquals((1 + 0 + 1) / 3.0, score.accuracyAt1(), 1e-12);
         assertEquals((1 + 0.5 + 1) / 3, score.mrrAt10(), 1e-12);
         assertEquals(1, score.recallAt10(), 1e-12);
+        // 0 at 0° has 1 and 3 at 50° and 10°, and neither itself nor the other; 5 and 6 at 120° and 91° are wrong for
+        // it
+        double wrong = scored(120) + scored(91);
+        double first = -Math.log(scored(50) / (scored(50) + wrong)) - Math.log(scored(10) / (scored(10) + wrong));
+        double second = -Math.log(scored(30) / (scored(30) + scored(90) + scored(40) + scored(80) + scored(1)));
+        double third = -Math.log(scored(1) / (scored(1) + scored(51) + scored(11) + scored(121) + scored(92)));
+        assertEquals((first + second + third) / 4, score.loss(), 1e-12);
+        assertNull(RetrievalScore.of(matches, vectors, new MatchLoss(3), () -> true));
     }
 
     @Test
@@ -46,14 +65,12 @@ class RetrievalScoreTest {
         for (int i = 0; i < 9; i++) {
             vectors[i] = at(30);
         }
-        RetrievalScore score = RetrievalScore.of(TextMatches.of(List.of(rows().matches())), vectors);
+        RetrievalScore score = score(TextMatches.of(List.of(rows().matches())), vectors);
         assertEquals(0, score.accuracyAt1());
         for (int i = 0; i < 9; i++) {
             vectors[i] = new double[] {Double.NaN, 1};
         }
         assertEquals(
-                0,
-                RetrievalScore.of(TextMatches.of(List.of(rows().matches())), vectors)
-                        .accuracyAt1());
+                0, score(TextMatches.of(List.of(rows().matches())), vectors).accuracyAt1());
     }
 }
