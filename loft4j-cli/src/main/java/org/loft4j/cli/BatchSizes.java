@@ -3,7 +3,6 @@ package org.loft4j.cli;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.data.Batch;
 import org.loft4j.data.BatchPlan;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MatchDataset;
@@ -29,7 +28,7 @@ record BatchSizes(
         List<int[]> batches = new BatchPlan(train, config.batchSize(), config.groupByLength(), config.seed()).epoch(0);
         long[] cells = batches.stream()
                 .mapToLong(batch -> train instanceof MatchDataset matches
-                        ? cells(matches, batch)
+                        ? matches.cells(batch)
                         : rows(train, batch.length) * longest(batch, lengths))
                 .toArray();
         int[] largest = batches.get(0);
@@ -46,12 +45,6 @@ record BatchSizes(
                 rows(train, largest.length),
                 tokens(train),
                 train instanceof PreferenceDataset);
-    }
-
-    private static long cells(MatchDataset matches, int[] batch) {
-        return matches.trainingBatches(batch, 0, 0, 0).stream()
-                .mapToLong(part -> part instanceof Batch texts ? (long) texts.rows() * texts.columns() : 0)
-                .sum();
     }
 
     /** Rows that so many examples make at most: two of a preference, and of texts that belong together all but the anchors. */

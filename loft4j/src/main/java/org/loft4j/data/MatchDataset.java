@@ -153,6 +153,23 @@ public final class MatchDataset implements Examples {
                 .sum();
     }
 
+    /** Tokens and padding of both batches that examples make for training. */
+    public long cells(int[] indices) {
+        return padded(which(indices, role -> role == ANCHOR)) + padded(which(indices, role -> role != ANCHOR));
+    }
+
+    private long padded(int[] which) {
+        return (long) which.length
+                * Arrays.stream(which).map(texts::length).max().orElse(0);
+    }
+
+    private int[] which(int[] indices, IntPredicate ofRole) {
+        return Arrays.stream(indices)
+                .flatMap(i -> IntStream.range(starts[i], starts[i + 1]))
+                .filter(i -> ofRole.test(roles[i]))
+                .toArray();
+    }
+
     @Override
     public String fingerprint() {
         return "matches of " + texts.fingerprint();
@@ -184,10 +201,7 @@ public final class MatchDataset implements Examples {
     }
 
     private Batch batch(int[] indices, IntPredicate ofRole, long padId) {
-        int[] which = Arrays.stream(indices)
-                .flatMap(i -> IntStream.range(starts[i], starts[i + 1]))
-                .filter(i -> ofRole.test(roles[i]))
-                .toArray();
+        int[] which = which(indices, ofRole);
         return Batch.collate(texts, which, padId).withMatches(matched(which));
     }
 

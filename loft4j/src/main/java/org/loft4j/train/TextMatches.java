@@ -77,9 +77,9 @@ record TextMatches(int[] texts, int[] anchors, int[] candidates, int[] positives
     }
 
     /**
-     * The loss of all anchors together. Where the vectors ask for a gradient they get it.
+     * The loss of all anchors together, whose gradient the vectors get.
      *
-     * @param vectors one for each text, {@code (texts, hidden)}
+     * @param vectors one for each text, {@code (texts, hidden)}; they ask for a gradient
      */
     double sum(MatchLoss loss, Tensor vectors) {
         Map<Integer, Set<Integer>> right = right();
@@ -92,9 +92,7 @@ record TextMatches(int[] texts, int[] anchors, int[] candidates, int[] positives
                         vectors.index_select(0, longs(candidates)),
                         longs(Arrays.copyOfRange(positives, from, to)),
                         hidden(from, to, right));
-                if (vectors.requires_grad()) {
-                    some.backward();
-                }
+                some.backward();
                 sum += some.item_double();
             }
         }

@@ -122,6 +122,10 @@ class MatchRowsTest {
         assertEquals(3, rows.size());
         assertEquals(8, rows.texts().size());
         assertEquals(4, rows.rowsTogether(2));
+        long cells = rows.trainingBatches(new int[] {0, 1}, 0, 0, 0).stream()
+                .mapToLong(part -> ((Batch) part).inputIds().length)
+                .sum();
+        assertEquals(cells, rows.cells(new int[] {0, 1}));
         List<MiniBatch> batches = rows.trainingBatches(new int[] {0, 2}, 0, 0, 0);
         Batch anchors = (Batch) batches.get(0);
         Batch others = (Batch) batches.get(1);
