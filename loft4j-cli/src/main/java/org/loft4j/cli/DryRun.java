@@ -15,6 +15,7 @@ import org.loft4j.data.MiniBatch;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.train.ClassWeights;
 import org.loft4j.train.LoftSettings;
 import org.loft4j.train.MemoryEstimate;
 import org.loft4j.train.OnExisting;
@@ -113,7 +114,8 @@ final class DryRun {
             throws IOException {
         BatchSizes sizes = BatchSizes.of(rows(data), config);
         RunLength length = RunLength.of(config, data.train());
-        Trainer trainer = new Trainer(model, trainable, config, length.totalSteps());
+        ClassWeights weights = config.classWeights().counted(model, data.train());
+        Trainer trainer = new Trainer(model, trainable, config, length.totalSteps(), weights);
         trainable.setTraining(true);
         DeviceSpec device = model.description().device();
         int accumulation = config.gradientAccumulationSteps();

@@ -1,11 +1,16 @@
 package org.loft4j.cli;
 
+import java.io.PrintWriter;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.data.TrainingSet;
+import org.loft4j.nn.Model;
 import org.loft4j.optim.LoftBlock;
 import org.loft4j.optim.LoraPlus;
 import org.loft4j.optim.RefLora;
 import org.loft4j.optim.Schedule;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.train.ClassWeights;
 import org.loft4j.train.LoftSettings;
 import org.loft4j.train.PeerSettings;
 import org.loft4j.train.TrainConfig;
@@ -80,6 +85,16 @@ final class OptimizerFlags {
                     "Share of each target's probability that the loss of training spreads over all classes or tokens;"
                             + " evaluations are without it. Default: ${DEFAULT-VALUE}.")
     double labelSmoothing;
+
+    @Option(
+            names = "--class-weights",
+            paramLabel = "WEIGHTS",
+            split = ",",
+            description =
+                    "Of a classifier: what each class weighs in the loss of training. balanced goes by how rare each class is in the"
+                            + " training data; NAME=WEIGHT, with commas between, names them, 1 for the others. Evaluations are without"
+                            + " weights. Default: all the same.")
+    List<String> classWeights = List.of();
 
     @Option(
             names = "--dpo-beta",
@@ -177,6 +192,7 @@ final class OptimizerFlags {
                 .weightDecay(weightDecay)
                 .maxGradNorm(maxGradNorm)
                 .labelSmoothing(labelSmoothing)
+                .classWeights(ClassWeights.parse(classWeights))
                 .dpoBeta(dpoBeta)
                 .similarityScale(similarityScale)
                 .loft(new LoftSettings(
@@ -197,6 +213,14 @@ final class OptimizerFlags {
         }
         if (eps != null) {
             config.eps(eps);
+        }
+    }
+
+    /** What balanced weights of classes are. */
+    static void tellOfWeights(TrainConfig config, Model model, TrainingSet train, PrintWriter err) {
+        if (config.classWeights().balanced()) {
+            String range = config.classWeights().counted(model, train).range();
+            err.println("loft: balanced class weights, " + range);
         }
     }
 }

@@ -270,6 +270,7 @@ final class TrainCommand implements Verb {
 
     private int dryRun(TrainingStart start, Model opened, TrainData encoded, TrainConfig config, MemoryEstimate memory)
             throws IOException {
+        OptimizerFlags.tellOfWeights(config, opened, encoded.train(), err());
         // before the steps: they may be more than the machine can hold
         say("loft: trying a few steps; a run takes about " + Quantities.bytes(memory.total()) + " of memory"
                 + Budget.place(opened.description().device()));
@@ -353,6 +354,7 @@ final class TrainCommand implements Verb {
                 }
                 training.begin();
                 err().println(report.start(opened, encoded, training));
+                OptimizerFlags.tellOfWeights(config, opened, encoded.train(), err());
                 training.addListener(Terminal.progress(err()));
                 TrainResult result = WatchedRun.run(training, watch, samples, run.output, err());
                 PrintWriter out = spec.commandLine().getOut();

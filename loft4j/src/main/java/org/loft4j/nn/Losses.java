@@ -4,6 +4,7 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.ShapeException;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
@@ -31,7 +32,7 @@ public final class Losses {
      * @param labels int64 {@code (batch)}
      */
     public static Tensor classification(Tensor logits, Tensor labels) {
-        return classification(logits, labels, MEAN, 0);
+        return classification(logits, labels, MEAN, 0, null);
     }
 
     /** The sum whose mean over the rows is {@link #classification(Tensor, Tensor)}. */
@@ -41,7 +42,16 @@ public final class Losses {
 
     /** @param smoothing ε in [0, 1) */
     public static Tensor classificationSum(Tensor logits, Tensor labels, double smoothing) {
-        return classification(logits, labels, SUM, smoothing);
+        return classificationSum(logits, labels, smoothing, null);
+    }
+
+    /**
+     * @param smoothing ε in [0, 1)
+     * @param weights what a row of each class counts, {@code (labels)} in {@link #dtype}: {@code Σ w[y]·−log p(y)}, and of smoothing
+     *     each class' part by its own weight, as {@code CrossEntropyLoss} has it; null for 1
+     */
+    public static Tensor classificationSum(Tensor logits, Tensor labels, double smoothing, @Nullable Tensor weights) {
+        return classification(logits, labels, SUM, smoothing, weights);
     }
 
     /**
@@ -67,12 +77,17 @@ public final class Losses {
      * @param targets 1 for the labels of each text, 0 for the others, {@code (batch, labels)}
      */
     public static Tensor multiLabel(Tensor logits, Tensor targets) {
-        return multiLabel(logits, targets, MEAN);
+        return multiLabel(logits, targets, MEAN, null);
     }
 
     /** The sum over the rows of the mean over the labels, whose mean over the rows is {@link #multiLabel(Tensor, Tensor)}. */
     public static Tensor multiLabelSum(Tensor logits, Tensor targets) {
-        return multiLabel(logits, targets, SUM).div(new Scalar((double) logits.size(1)));
+        return multiLabelSum(logits, targets, null);
+    }
+
+    /** @param weights of the term of each label that a text has, {@code w·−y log σ(z)}, {@code (labels)} in {@link #dtype}; null for 1 */
+    public static Tensor multiLabelSum(Tensor logits, Tensor targets, @Nullable Tensor weights) {
+        return multiLabel(logits, targets, SUM, weights).div(new Scalar((double) logits.size(1)));
     }
 
     /**
@@ -82,7 +97,7 @@ public final class Losses {
      * @param labels int64 {@code (batch, seq)}
      */
     public static Tensor tokenClassification(Tensor logits, Tensor labels) {
-        return tokenClassification(logits, labels, MEAN, 0);
+        return tokenClassification(logits, labels, MEAN, 0, null);
     }
 
     /** The sum whose mean over the labels that are not ignored is {@link #tokenClassification(Tensor, Tensor)}. */
@@ -92,7 +107,13 @@ public final class Losses {
 
     /** @param smoothing ε in [0, 1) */
     public static Tensor tokenClassificationSum(Tensor logits, Tensor labels, double smoothing) {
-        return tokenClassification(logits, labels, SUM, smoothing);
+        return tokenClassificationSum(logits, labels, smoothing, null);
+    }
+
+    /** As {@link #classificationSum(Tensor, Tensor, double, Tensor)}. */
+    public static Tensor tokenClassificationSum(
+            Tensor logits, Tensor labels, double smoothing, @Nullable Tensor weights) {
+        return tokenClassification(logits, labels, SUM, smoothing, weights);
     }
 
     /**
@@ -133,10 +154,11 @@ public final class Losses {
         return targets;
     }
 
-    private static Tensor classification(Tensor logits, Tensor labels, long reduction, double smoothing) {
+    private static Tensor classification(
+            Tensor logits, Tensor labels, long reduction, double smoothing, @Nullable Tensor weights) {
         Shapes.require("logits", logits, -1, -1);
         Shapes.require("labels", labels, logits.size(0));
-        return crossEntropy(logits, labels, reduction, smoothing);
+        return crossEntropy(logits, labels, reduction, smoothing, weights);
     }
 
     private static Tensor regression(Tensor logits, Tensor scores, long reduction) {
@@ -146,18 +168,19 @@ public final class Losses {
         return torch.mse_loss(wide, scores.to(wide.scalar_type()), reduction);
     }
 
-    private static Tensor multiLabel(Tensor logits, Tensor targets, long reduction) {
+    private static Tensor multiLabel(Tensor logits, Tensor targets, long reduction, @Nullable Tensor weights) {
         Shapes.require("logits", logits, -1, -1);
         Shapes.require("targets", targets, logits.size(0), logits.size(1));
         Tensor wide = wide(logits);
         return torch.binary_cross_entropy_with_logits(
-                wide, targets.to(wide.scalar_type()), new TensorOptional(), new TensorOptional(), reduction);
+                wide, targets.to(wide.scalar_type()), new TensorOptional(), optional(weights), reduction);
     }
 
-    private static Tensor tokenClassification(Tensor logits, Tensor labels, long reduction, double smoothing) {
+    private static Tensor tokenClassification(
+            Tensor logits, Tensor labels, long reduction, double smoothing, @Nullable Tensor weights) {
         Shapes.require("logits", logits, -1, -1, -1);
         Shapes.require("labels", labels, logits.size(0), logits.size(1));
-        return crossEntropy(logits.flatten(0, 1), labels.flatten(), reduction, smoothing);
+        return crossEntropy(logits.flatten(0, 1), labels.flatten(), reduction, smoothing, weights);
     }
 
     private static Tensor causalLm(Tensor logits, Tensor labels, long reduction, double smoothing) {
@@ -170,17 +193,24 @@ public final class Losses {
         Tensor none = torch.full_like(labels.narrow(1, 0, 1), new Scalar(IGNORED));
         Tensor shifted =
                 torch.cat(new org.bytedeco.pytorch.TensorVector(labels.narrow(1, 1, labels.size(1) - 1), none), 1);
-        return crossEntropy(logits.flatten(0, 1), shifted.flatten(), reduction, smoothing);
+        return crossEntropy(logits.flatten(0, 1), shifted.flatten(), reduction, smoothing, null);
     }
 
-    private static Tensor crossEntropy(Tensor logits, Tensor labels, long reduction, double smoothing) {
-        return torch.cross_entropy_loss(wide(logits), labels, new TensorOptional(), reduction, IGNORED, smoothing);
+    private static Tensor crossEntropy(
+            Tensor logits, Tensor labels, long reduction, double smoothing, @Nullable Tensor weights) {
+        return torch.cross_entropy_loss(wide(logits), labels, optional(weights), reduction, IGNORED, smoothing);
+    }
+
+    private static TensorOptional optional(@Nullable Tensor weights) {
+        return weights == null ? new TensorOptional() : new TensorOptional(weights);
+    }
+
+    /** What losses of such logits are computed in. */
+    public static Dtype dtype(Tensor logits) {
+        return Dtype.of(logits).isHalf() ? Dtype.F32 : Dtype.of(logits);
     }
 
     private static Tensor wide(Tensor logits) {
-        return switch (Dtype.of(logits)) {
-            case F32, F64 -> logits;
-            default -> logits.to(Dtype.F32.scalarType());
-        };
+        return logits.to(dtype(logits).scalarType());
     }
 }

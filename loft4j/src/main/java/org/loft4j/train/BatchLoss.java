@@ -3,6 +3,7 @@ package org.loft4j.train;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.LanguageModelLoss;
@@ -10,6 +11,8 @@ import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.DeviceSpec;
+import org.loft4j.tensor.Tensors;
 
 /**
  * The mean loss over several batches, taken in shares that add up to it, so that the size of the batches does not matter:
@@ -17,19 +20,30 @@ import org.loft4j.nn.Task;
  * where a text may have several labels over examples and labels, that of preferences over the pairs.
  *
  * @param task which loss
- * @param count number of target tokens, examples or preferences in all batches
+ * @param total number of target tokens, examples or preferences in all batches, each as often as its class weighs
  * @param lossScale multiplies the gradients, and not the loss that is told
  * @param smoothing label smoothing, in [0, 1)
  * @param beta of preferences
+ * @param classWeights {@link ClassWeights}; null for none
  */
-record BatchLoss(Task task, long count, double lossScale, double smoothing, double beta) {
+record BatchLoss(
+        Task task, double total, double lossScale, double smoothing, double beta, double @Nullable [] classWeights) {
     static BatchLoss over(
-            Task task, List<? extends MiniBatch> batches, double lossScale, double smoothing, double beta) {
-        long count = 0;
+            Task task,
+            List<? extends MiniBatch> batches,
+            double lossScale,
+            double smoothing,
+            double beta,
+            double @Nullable [] classWeights) {
+        double total = 0;
         for (MiniBatch batch : batches) {
-            count += batch.targets();
+            // where a text may have several labels, their weights do not make it one of more texts
+            boolean several = batch.labels().length == 0;
+            total += classWeights == null || several
+                    ? batch.targets()
+                    : ClassWeights.total(classWeights, batch.labels());
         }
-        return new BatchLoss(task, count, lossScale, smoothing, beta);
+        return new BatchLoss(task, total, lossScale, smoothing, beta, classWeights);
     }
 
     /**
@@ -37,7 +51,7 @@ record BatchLoss(Task task, long count, double lossScale, double smoothing, doub
      * if there is no target at all.
      */
     double backward(Model model, BatchTensors batch) {
-        double scale = 1.0 / Math.max(1, count);
+        double scale = total > 0 ? 1 / total : 1;
         double[] reference = batch.reference();
         if (reference != null) {
             return scale
@@ -49,29 +63,38 @@ record BatchLoss(Task task, long count, double lossScale, double smoothing, doub
                     * new LanguageModelLoss((Decoder) model)
                             .backward(batch.input(), batch.labels(), scale * lossScale, smoothing);
         }
-        Tensor share = sum(task, model.logits(batch.input()), batch.labels(), smoothing)
-                .mul(new Scalar(scale * lossScale));
+        Tensor logits = model.logits(batch.input());
+        Tensor share =
+                sum(task, logits, batch.labels(), smoothing, weights(logits)).mul(new Scalar(scale * lossScale));
         share.backward();
         return share.item_double() / lossScale;
     }
 
-    /** The sum over the batch, from the logits, by which a model is judged. */
-    static Tensor sum(Task task, Tensor logits, Tensor labels) {
-        return sum(task, logits, labels, 0);
+    /** The weights where the logits are; null for none. */
+    private @Nullable Tensor weights(Tensor logits) {
+        return classWeights == null
+                ? null
+                : Tensors.of(classWeights, classWeights.length)
+                        .to(DeviceSpec.of(logits).torch(), Losses.dtype(logits).scalarType());
     }
 
-    private static Tensor sum(Task task, Tensor logits, Tensor labels, double smoothing) {
+    /** The sum over the batch, from the logits, by which a model is judged. */
+    static Tensor sum(Task task, Tensor logits, Tensor labels) {
+        return sum(task, logits, labels, 0, null);
+    }
+
+    private static Tensor sum(Task task, Tensor logits, Tensor labels, double smoothing, @Nullable Tensor weights) {
         return switch (task) {
             case CAUSAL_LM -> Losses.causalLmSum(logits, labels, smoothing);
-            case TOKEN_CLASSIFICATION -> Losses.tokenClassificationSum(logits, labels, smoothing);
+            case TOKEN_CLASSIFICATION -> Losses.tokenClassificationSum(logits, labels, smoothing, weights);
             case SEQUENCE_CLASSIFICATION ->
                 // a single output is a number, as Transformers has it
                 logits.size(1) == 1
                         ? Losses.regressionSum(logits, labels)
                         : labels.dim() == 2
-                                ? Losses.multiLabelSum(logits, labels)
-                                : Losses.classificationSum(logits, labels, smoothing);
-            case IMAGE_CLASSIFICATION -> Losses.classificationSum(logits, labels, smoothing);
+                                ? Losses.multiLabelSum(logits, labels, weights)
+                                : Losses.classificationSum(logits, labels, smoothing, weights);
+            case IMAGE_CLASSIFICATION -> Losses.classificationSum(logits, labels, smoothing, weights);
             // their loss is one of all batches, whose gradient comes in place of labels: MatchGradients
             case SENTENCE_EMBEDDING ->
                 logits.to(labels.scalar_type()).mul(labels).sum();

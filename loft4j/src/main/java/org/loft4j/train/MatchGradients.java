@@ -58,7 +58,7 @@ record MatchGradients(Model model, LaneGradients gradients, MatchLoss loss, doub
 
     /** @param pull the gradient with respect to each vector, {@code (texts, hidden)} */
     private void pullAt(Tensor pull, List<? extends MiniBatch> batches, IntToLongFunction seeds) {
-        BatchLoss objective = new BatchLoss(model.task(), 1, lossScale, 0, TrainConfig.DPO_BETA);
+        BatchLoss objective = new BatchLoss(model.task(), 1, lossScale, 0, TrainConfig.DPO_BETA, null);
         long from = 0;
         for (int i = 0; i < batches.size(); i++) {
             long rows = batches.get(i).rows();

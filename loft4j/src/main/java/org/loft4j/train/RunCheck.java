@@ -78,6 +78,10 @@ final class RunCheck {
             problems.add(smoothing);
         }
         TrainingSet train = data.train();
+        String weights = config.classWeights().problem(model, train);
+        if (weights != null) {
+            problems.add(weights);
+        }
         if (config.dpoBeta() != TrainConfig.DPO_BETA && !(train instanceof PreferenceDataset)) {
             problems.add(
                     "beta is of preferences, and the training data holds none: leave it out, or give rows with \"chosen\""

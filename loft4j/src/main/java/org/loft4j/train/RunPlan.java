@@ -86,6 +86,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         settings.put("min_lr_ratio", 0.0);
         settings.put(START, NONE);
         settings.put("label_smoothing_factor", 0.0);
+        settings.put("class_weights", NONE);
         settings.put("beta", TrainConfig.DPO_BETA);
         settings.put("similarity_scale", TrainConfig.SIMILARITY_SCALE);
         return Map.copyOf(settings);

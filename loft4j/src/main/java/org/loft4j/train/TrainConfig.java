@@ -34,6 +34,7 @@ import org.loft4j.optim.Schedule;
  * @param maxGradNorm largest norm of all gradients together; 0 for no clipping
  * @param labelSmoothing share of each target's probability that is spread over all classes or tokens in the loss of the steps, in
  *     [0, 1); evaluations are without it. Of preferences the share that is taken for turned round, below 0.5
+ * @param classWeights of a classifier, what each class weighs in the loss of the steps; evaluations are without them
  * @param dpoBeta β of preferences, {@link org.loft4j.nn.PreferenceLoss}: how near the model stays to what it was
  * @param similarityScale of sentence embeddings, {@link org.loft4j.nn.MatchLoss}: what multiplies the cosines of texts
  * @param beta1 decay rate of the first moment; momentum of LoFT-SGD and LoFT-Muon
@@ -73,6 +74,7 @@ public record TrainConfig(
         double weightDecay,
         double maxGradNorm,
         double labelSmoothing,
+        ClassWeights classWeights,
         double dpoBeta,
         double similarityScale,
         double beta1,
@@ -253,6 +255,7 @@ public record TrainConfig(
         map.put("weight_decay", weightDecay);
         map.put("max_grad_norm", maxGradNorm);
         map.put("label_smoothing_factor", labelSmoothing);
+        map.put("class_weights", classWeights.words());
         map.put("beta", dpoBeta);
         map.put("similarity_scale", similarityScale);
         map.put("adam_beta1", beta1);
@@ -293,6 +296,7 @@ public record TrainConfig(
         private double weightDecay;
         private double maxGradNorm = 1;
         private double labelSmoothing;
+        private ClassWeights classWeights = ClassWeights.EQUAL;
         private double dpoBeta = DPO_BETA;
         private double similarityScale = SIMILARITY_SCALE;
         private double beta1;
@@ -389,6 +393,11 @@ public record TrainConfig(
 
         public Builder labelSmoothing(double value) {
             labelSmoothing = value;
+            return this;
+        }
+
+        public Builder classWeights(ClassWeights value) {
+            classWeights = value;
             return this;
         }
 
@@ -522,6 +531,7 @@ public record TrainConfig(
                     weightDecay,
                     maxGradNorm,
                     labelSmoothing,
+                    classWeights,
                     dpoBeta,
                     similarityScale,
                     beta1,

@@ -2,6 +2,8 @@ package org.loft4j.train;
 
 import java.util.List;
 import java.util.function.IntToLongFunction;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.ConfigException;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.AutogradFunction;
 import org.loft4j.nn.MatchLoss;
@@ -18,18 +20,30 @@ public final class Trainer {
     private final Trainable trainable;
     private final TrainConfig config;
     private final Schedule schedule;
+    private final double @Nullable [] classWeights;
 
     /**
      * @param totalSteps optimizer steps of the run, over which the learning rate takes its course
+     * @throws ConfigException if the class weights are those of data that nobody has counted: {@link ClassWeights#counted}
      * @throws IllegalStateException if the model has been closed
      */
     public Trainer(Model model, Trainable trainable, TrainConfig config, long totalSteps) {
+        this(model, trainable, config, totalSteps, config.classWeights());
+    }
+
+    /**
+     * The same with weights that were counted.
+     *
+     * @param classWeights in place of those of the settings
+     */
+    public Trainer(Model model, Trainable trainable, TrainConfig config, long totalSteps, ClassWeights classWeights) {
         InTraining.requireOpen(model);
         this.model = model;
         this.trainable = trainable;
         this.config = config;
         long warmup =
                 config.warmupSteps() > 0 ? config.warmupSteps() : (long) Math.ceil(config.warmupRatio() * totalSteps);
+        this.classWeights = classWeights.of(model.description().labels());
         trainable.heap().keepFreed();
         model.setGradientCheckpointing(config.gradientCheckpointing());
         this.schedule = new Schedule(config.schedule(), warmup, totalSteps, config.minLrRatio());
@@ -80,7 +94,8 @@ public final class Trainer {
                 microBatches,
                 trainable.optimizer().lossScale(),
                 config.labelSmoothing(),
-                config.dpoBeta());
+                config.dpoBeta(),
+                classWeights);
         double loss = 0;
         for (int i = 0; i < microBatches.size(); i++) {
             try (NativeScope scope = new NativeScope()) {

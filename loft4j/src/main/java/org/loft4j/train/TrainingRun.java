@@ -275,7 +275,8 @@ public final class TrainingRun implements AutoCloseable {
             return ending.alreadyFinished();
         }
         stopRequest.takeInterrupt();
-        Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps());
+        ClassWeights weights = config.classWeights().counted(model, rows.data().train());
+        Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps(), weights);
         begin();
         try (RunRecorder recorder = new RunRecorder(
                         output.directory(), state, plan, config, model, trainable, listeners, this::explained);

@@ -266,7 +266,7 @@ class EveryMethodTogetherTest {
                 trainable.beginStep(config.seed(), step);
                 Batch batch = Batch.collate(DATA, new int[] {4 * step, 4 * step + 1, 4 * step + 2}, 0);
                 try (NativeScope scope = new NativeScope()) {
-                    BatchLoss.over(model.task(), List.of(batch), groups.lossScale(), 0, 0.1)
+                    BatchLoss.over(model.task(), List.of(batch), groups.lossScale(), 0, 0.1, null)
                             .backward(model, BatchTensors.of(batch, model));
                 }
                 StepReport report = groups.step(1, config.maxGradNorm());

@@ -91,7 +91,7 @@ class MultiLabelTest {
             weight.set_requires_grad(true);
             List<MiniBatch> batches =
                     List.of(data.batch(new int[] {0, 1, 2, 3, 4, 5, 6}, 0), data.batch(new int[] {7, 8, 9, 10}, 0));
-            BatchLoss objective = BatchLoss.over(model.task(), batches, 1, 0, 0.1);
+            BatchLoss objective = BatchLoss.over(model.task(), batches, 1, 0, 0.1, null);
             List<double[]> seen = new ArrayList<>();
             List<Double> told = new ArrayList<>();
             model.head().setForward((base, x) -> {

@@ -29,6 +29,7 @@ final class ResultStore {
         settings.put("warmup_steps", 0L);
         settings.put("min_lr_ratio", 0.0);
         settings.put("label_smoothing_factor", 0.0);
+        settings.put("class_weights", "none");
         settings.put("beta", TrainConfig.DPO_BETA);
         settings.put("similarity_scale", TrainConfig.SIMILARITY_SCALE);
         return settings;
