@@ -44,7 +44,7 @@ record BatchSizes(
                 largest,
                 rows(train, largest.length),
                 tokens(train),
-                train instanceof PreferenceDataset);
+                train.hasPreferences() && config.preferenceLoss().kind().hasReference());
     }
 
     /** Rows that so many examples make at most: two of a preference, and of texts that belong together all but the anchors. */
@@ -76,8 +76,8 @@ record BatchSizes(
             return of(rows, config).load(encoded.eval(), config);
         }
         Examples held = encoded.eval();
-        int rows = held == null ? 0 : Math.min(config.evalBatchSize(), held.size());
-        return new Load(config.batchSize(), encoded.maxLength(), rows, encoded.maxLength());
+        long rows = encoded.train().hasPreferences() ? 2L * config.batchSize() : config.batchSize();
+        return new Load(rows, encoded.maxLength(), held == null ? 0 : judged(held, config), encoded.maxLength());
     }
 
     private static int longest(int[] batch, int[] lengths) {

@@ -27,6 +27,7 @@ import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
@@ -113,7 +114,7 @@ final class CompareCommand implements Verb {
             paramLabel = "[NAME=]RATES",
             description =
                     "Peak learning rates with commas between, for all methods; or, after NAME=, for the one of that name."
-                            + " May be given several times. Default: each method's own default, and a twentieth of it for preferences.")
+                            + " May be given several times. Default: each method's own default, and a twentieth of it for preferences, of orpo a quarter.")
     List<String> learningRates = new ArrayList<>();
 
     @Option(
@@ -189,6 +190,9 @@ final class CompareCommand implements Verb {
     @Mixin(name = "Optimizer")
     OptimizerFlags optimizer;
 
+    @Mixin(name = "Preferences")
+    PreferenceLossFlags preference;
+
     @Mixin(name = "Length")
     LengthFlags length;
 
@@ -221,7 +225,8 @@ final class CompareCommand implements Verb {
         data.check(problems);
         chat.check(problems);
         device.check(problems);
-        ComparisonSettings settings = problems.of(() -> settings(metric == null ? "loss" : metric, 1, false));
+        preference.check(problems);
+        ComparisonSettings settings = problems.of(() -> settings(metric == null ? "loss" : metric, 1, null));
         if (settings != null) {
             settings.contenders().forEach(contender -> loadIn.check(problems, contender.method()));
         }
@@ -235,9 +240,10 @@ final class CompareCommand implements Verb {
 
     /**
      * @param hiddenSize of the model, by which default rates go
-     * @param preferences whether these are learnt
+     * @param preferences the loss of preferences; null where none are learnt
      */
-    private ComparisonSettings settings(String chosenMetric, long hiddenSize, boolean preferences) {
+    private ComparisonSettings settings(
+            String chosenMetric, long hiddenSize, PreferenceLoss.@Nullable Kind preferences) {
         Problems problems = new Problems();
         List<Contender> contenders = new ArrayList<>();
         for (String entry : methods) {
@@ -271,6 +277,7 @@ final class CompareCommand implements Verb {
     private TrainConfig.Builder training(Method method, List<Method> taking) {
         TrainConfig.Builder config = TrainConfig.builder(method);
         optimizer.apply(config);
+        config.preferenceLoss(preference.over(PreferenceLoss.DPO));
         config.loft(loft -> loft.among(method, taking)).peers(peers -> peers.among(method, taking));
         length.apply(config);
         return config.saveSteps(saveSteps > 0 ? saveSteps : Long.MAX_VALUE);
@@ -296,7 +303,7 @@ final class CompareCommand implements Verb {
                         ? "micro_f1"
                         : aim.hasClasses() ? "accuracy" : aim.task() == Task.SENTENCE_EMBEDDING ? "mrr_at_10" : "loss";
         long hiddenSize = Models.hiddenSize(directory);
-        ComparisonSettings plain = settings(chosenMetric, hiddenSize, false);
+        ComparisonSettings plain = settings(chosenMetric, hiddenSize, null);
         plain.commonConfigs().forEach(aim::require);
         String warning =
                 LearningRates.parse(learningRates, optimizer.learningRate).warning(plain.contenders(), hiddenSize);
@@ -305,11 +312,12 @@ final class CompareCommand implements Verb {
         }
         FaultyRows faulty = faults.rows(err());
         TrainingRows rows = TrainingRows.read(aim, data, evalData, 0, 0, faulty);
-        ComparisonSettings settings = rows.arePreferences() ? settings(chosenMetric, hiddenSize, true) : plain;
+        PreferenceLoss.Kind loss = preference.over(PreferenceLoss.DPO).kind();
+        ComparisonSettings settings = rows.arePreferences() ? settings(chosenMetric, hiddenSize, loss) : plain;
         if (!settings.rates().equals(plain.rates())) {
-            err().println(
-                            "loft: preferences are learnt at a twentieth of the usual learning rates where none is named: "
-                                    + String.join(", ", LearningRates.words(settings)));
+            err().println("loft: preferences are learnt at " + LearningRates.share(loss)
+                    + " of the usual learning rates where none is named: "
+                    + String.join(", ", LearningRates.words(settings)));
         }
         List<Row> test = TrainingRows.alike(
                 faulty.read(Objects.requireNonNull(testData), aim.columns(data), "test")

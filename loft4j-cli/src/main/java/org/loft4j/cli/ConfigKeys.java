@@ -39,7 +39,8 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
             Map.entry("--accumulate", "gradient_accumulation_steps"),
             Map.entry("--schedule", "lr_scheduler_type"),
             Map.entry("--label-smoothing", "label_smoothing_factor"),
-            Map.entry("--dpo-beta", "beta"),
+            Map.entry("--preference-loss", "loss_type"),
+            Map.entry("--preference-beta", "beta"),
             Map.entry("--beta1", "adam_beta1"),
             Map.entry("--beta2", "adam_beta2"),
             Map.entry("--eps", "adam_epsilon"),
@@ -57,6 +58,7 @@ record ConfigKeys(Map<String, Set<String>> verbs) {
     private static final Map<String, String> ALIASES = Map.ofEntries(
             Map.entry("torch_dtype", "dtype"),
             Map.entry("min_lr_rate", "min_lr_ratio"),
+            Map.entry("rpo_alpha", "sft_weight"),
             Map.entry("max_seq_length", "max_length"),
             Map.entry("rank", "r"),
             Map.entry("lora_r", "r"),

@@ -205,11 +205,12 @@ final class DryRun {
         return evaluations * BatchSizes.tokens(held) * tried.cell() / 3;
     }
 
-    /** One pass over preferences, before the first step. */
+    /** One pass over preferences whose loss has a reference, before the first step. */
     private double referenceSeconds() {
         Examples held = data.eval();
-        boolean preferences = data.train() instanceof PreferenceDataset;
-        return preferences ? (sizes.tokens() + (held == null ? 0 : BatchSizes.tokens(held))) * tried.cell() / 3 : 0;
+        boolean looks =
+                data.train().hasPreferences() && config.preferenceLoss().kind().hasReference();
+        return looks ? (sizes.tokens() + (held == null ? 0 : BatchSizes.tokens(held))) * tried.cell() / 3 : 0;
     }
 
     private double seconds() {

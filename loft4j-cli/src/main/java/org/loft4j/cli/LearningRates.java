@@ -9,6 +9,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.cli.compare.ComparisonSettings;
 import org.loft4j.cli.compare.Contender;
 import org.loft4j.cli.compare.Trial;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.train.Method;
 
 /**
@@ -64,16 +65,19 @@ record LearningRates(List<Double> common, Map<String, List<Double>> named) {
      * The rates of each contender by its name: those of its own name, of its method, of all, or the method's default for a model
      * of the hidden size.
      *
-     * @param preferences whether these are learnt, for which the defaults are others
+     * @param preferences the loss of preferences, for which the defaults are others; null where none are learnt
      */
-    Map<String, List<Double>> of(List<Contender> contenders, long hiddenSize, boolean preferences) {
+    Map<String, List<Double>> of(
+            List<Contender> contenders, long hiddenSize, PreferenceLoss.@Nullable Kind preferences) {
         Map<String, List<Double>> rates = new LinkedHashMap<>();
         List<String> unknown = new ArrayList<>(named.keySet());
         for (Contender contender : contenders) {
             unknown.removeAll(names(contender));
             List<Double> own = own(contender);
             Method method = contender.method();
-            double usual = preferences ? method.preferenceLearningRate(hiddenSize) : method.learningRate(hiddenSize);
+            double usual = preferences == null
+                    ? method.learningRate(hiddenSize)
+                    : method.preferenceLearningRate(hiddenSize, preferences);
             List<Double> fallback = common.isEmpty() ? List.of(usual) : common;
             rates.put(contender.name(), own == null ? fallback : own);
         }
@@ -83,6 +87,11 @@ record LearningRates(List<Double> common, Map<String, List<Double>> named) {
                     + String.join(", ", contenders.stream().map(Contender::name).toList()));
         }
         return rates;
+    }
+
+    /** How the defaults of preferences stand to the usual ones, in words. */
+    static String share(PreferenceLoss.Kind preferences) {
+        return preferences == PreferenceLoss.Kind.ORPO ? "a quarter" : "a twentieth";
     }
 
     private static List<String> names(Contender contender) {

@@ -23,7 +23,7 @@ final class OptimizerFlags {
             paramLabel = "RATE",
             description =
                     "Peak learning rate. Default: the method's own, such as 1e-3 for lora, and for loft 3e-4 at hidden size 384,"
-                            + " less for wider models, and a twentieth of it for preferences; docs/methods.md lists them.")
+                            + " less for wider models, and a twentieth of it for preferences, of orpo a quarter; docs/methods.md lists them.")
     @Nullable
     Double learningRate;
 
@@ -95,13 +95,6 @@ final class OptimizerFlags {
                             + " training data; NAME=WEIGHT, with commas between, names them, 1 for the others. Evaluations are without"
                             + " weights. Default: all the same.")
     List<String> classWeights = List.of();
-
-    @Option(
-            names = "--dpo-beta",
-            paramLabel = "BETA",
-            description =
-                    "Of preferences: how near the model stays to what it was before training. Default: ${DEFAULT-VALUE}.")
-    double dpoBeta = TrainConfig.DPO_BETA;
 
     @Option(
             names = "--similarity-scale",
@@ -193,7 +186,6 @@ final class OptimizerFlags {
                 .maxGradNorm(maxGradNorm)
                 .labelSmoothing(labelSmoothing)
                 .classWeights(ClassWeights.parse(classWeights))
-                .dpoBeta(dpoBeta)
                 .similarityScale(similarityScale)
                 .loft(new LoftSettings(
                         LoftBlock.parseAll(loftWithout),

@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
@@ -16,27 +17,24 @@ import org.loft4j.io.JsonObject;
 import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Evaluator;
-import org.loft4j.train.TrainConfig;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.Spec.Target;
 
-/** How preferences are judged: beside what, and by which β. */
+/** How preferences are judged: by which loss, and beside what. */
 final class PreferenceFlags {
+    private static final String REFERENCE = "--reference-adapter";
+
     @Spec(Target.MIXEE)
     CommandSpec verb;
 
-    @Option(
-            names = "--dpo-beta",
-            paramLabel = "BETA",
-            description = "Of preferences: what multiplies their rewards. Default: that of the training, where its"
-                    + " trainer_state.json lies beside the adapter, else 0.1.")
-    @Nullable
-    Double beta;
+    @Mixin
+    PreferenceLossFlags loss;
 
     @Option(
-            names = "--reference-adapter",
+            names = REFERENCE,
             paramLabel = "DIR",
             description =
                     "Of preferences: the adapter beside which they are judged, as of a training that went on from it. Default:"
@@ -45,11 +43,8 @@ final class PreferenceFlags {
     Path reference;
 
     void check(Problems problems) {
-        if (beta != null) {
-            double given = beta;
-            problems.of(() -> new PreferenceLoss(given, 0));
-        }
-        ModelFlags.requireDirectory(problems, "--reference-adapter", reference);
+        loss.check(problems);
+        ModelFlags.requireDirectory(problems, REFERENCE, reference);
     }
 
     /**
@@ -57,8 +52,9 @@ final class PreferenceFlags {
      *
      * @throws ConfigException if the call asks for what they have no use for, or there is nothing to judge preferences beside
      */
-    void require(boolean preferences, LoadedModel loaded) {
-        for (String flag : new String[] {"--dpo-beta", "--reference-adapter"}) {
+    void require(boolean preferences, LoadedModel loaded) throws IOException {
+        for (String flag : Stream.concat(Stream.of(PreferenceLossFlags.NAMES), Stream.of(REFERENCE))
+                .toList()) {
             // a file of settings serves other rows too
             if (!preferences && verb.commandLine().getParseResult().hasMatchedOption(flag)) {
                 throw new ConfigException(flag
@@ -66,30 +62,59 @@ final class PreferenceFlags {
                         + " \"rejected\"");
             }
         }
-        if (preferences && loaded.adapter() == null) {
+        if (!preferences) {
+            return;
+        }
+        PreferenceLoss.Kind kind = used(loaded).kind();
+        if (kind.hasReference() && loaded.adapter() == null) {
             throw new ConfigException(
                     "preferences are judged beside what the model was before it was trained, which is told by leaving out its"
-                            + " adapter: give --adapter DIR; of a model that was trained itself, give its training --eval-data");
+                            + " adapter: give --adapter DIR; of a model that was trained itself, give its training --eval-data, or"
+                            + " judge it by a loss without a reference (--preference-loss simpo or orpo)");
         }
+        if (!kind.hasReference() && reference != null) {
+            throw new ConfigException(REFERENCE + " is what a loss with a reference judges beside, and " + kind.word()
+                    + " has none: leave it out, or name another --preference-loss");
+        }
+    }
+
+    /** The loss of the training, where its state lies beside what it left, or what the call says in its place. */
+    private PreferenceLoss used(LoadedModel loaded) throws IOException {
+        JsonObject plan = plan(trained(loaded));
+        return loss.over(plan == null ? PreferenceLoss.DPO : lossOf(plan));
+    }
+
+    private static Path trained(LoadedModel loaded) {
+        Path adapter = loaded.adapterDirectory();
+        return adapter == null ? loaded.directory() : adapter;
     }
 
     /** @param answers two for each pair */
     Evaluation judge(LoadedModel loaded, Dataset answers, long padId, int batchSize) throws IOException {
-        JsonObject plan = plan(Objects.requireNonNull(loaded.adapterDirectory()));
-        double usual = plan == null ? TrainConfig.DPO_BETA : plan.doubleOr("beta", TrainConfig.DPO_BETA);
-        double used = beta == null ? usual : beta;
+        PreferenceLoss used = used(loaded);
+        PrintWriter err = verb.commandLine().getErr();
+        Evaluator evaluator = new Evaluator(loaded.model(), padId, batchSize, used);
+        PreferenceDataset pairs = new PreferenceDataset(answers);
+        err.println("loft: judged "
+                + (!used.kind().hasReference()
+                        ? ""
+                        : "beside the model "
+                                + (reference == null ? "without its adapter" : "with the adapter " + reference)
+                                + ", ")
+                + "by " + used.described());
+        if (!used.kind().hasReference()) {
+            err.flush();
+            return evaluator.evaluate(pairs);
+        }
+        JsonObject plan = plan(trained(loaded));
         boolean goesOn =
                 plan != null && !plan.stringOr("starting_adapter", "none").equals("none");
-        PrintWriter err = verb.commandLine().getErr();
-        err.println("loft: judged beside the model "
-                + (reference == null ? "without its adapter" : "with the adapter " + reference) + ", with β = " + used);
         if (goesOn && reference == null) {
             err.println("loft: the training of " + loaded.adapterDirectory()
                     + " went on from another adapter: --reference-adapter DIR judges beside that one");
         }
         err.flush();
-        Evaluator evaluator = new Evaluator(loaded.model(), padId, batchSize, used);
-        return evaluator.evaluate(new PreferenceDataset(answers).withReference(reference(loaded, answers, evaluator)));
+        return evaluator.evaluate(pairs.withReference(reference(loaded, answers, evaluator)));
     }
 
     /** What the model holds of the answers without its adapter, or with the other one. */
@@ -103,7 +128,18 @@ final class PreferenceFlags {
         }
     }
 
-    /** The settings of the training that left an adapter; null where its state does not lie there. */
+    /** The loss by the settings of a training; of one from before there was a choice DPO. */
+    private static PreferenceLoss lossOf(JsonObject plan) throws IOException {
+        PreferenceLoss usual = PreferenceLoss.of(PreferenceLoss.Kind.parse(
+                plan.stringOr("loss_type", PreferenceLoss.DPO.kind().word())));
+        return new PreferenceLoss(
+                usual.kind(),
+                plan.doubleOr("beta", usual.beta()),
+                plan.doubleOr("simpo_gamma", usual.gamma()),
+                plan.doubleOr("sft_weight", usual.sftWeight()));
+    }
+
+    /** The settings of the training that left an adapter, or a model; null where its state does not lie there. */
     static @Nullable JsonObject plan(Path adapter) throws IOException {
         Path state = adapter.resolve(Inspection.RUN_STATE);
         return Files.exists(state) ? Json.read(state).findObject("plan") : null;

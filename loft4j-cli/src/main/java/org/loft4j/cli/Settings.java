@@ -16,6 +16,7 @@ import org.loft4j.data.RowFormat;
 import org.loft4j.io.AtomicFiles;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Pooling;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.optim.Schedule;
 import org.loft4j.train.Method;
 import picocli.CommandLine.Model.CommandSpec;
@@ -87,6 +88,9 @@ final class Settings {
         }
         if (value instanceof RowFormat format) {
             return format.word();
+        }
+        if (value instanceof PreferenceLoss.Kind loss) {
+            return loss.word();
         }
         if (value instanceof LossOn lossOn) {
             return lossOn.word();

@@ -22,6 +22,7 @@ import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.TextMatch;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainTestSplit;
+import org.loft4j.nn.PreferenceLoss;
 
 /**
  * The rows of a run that reads them as they are learnt, after one pass over them.
@@ -34,15 +35,21 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
     /**
      * @param evalFile held-out rows; null for none
      * @param evalShare share of the rows to hold out where there is no such file; 0 for none
+     * @param loss of preferences
      */
     static StreamedRows read(
-            LearntTask learnt, DataFlags data, @Nullable DataReference evalFile, double evalShare, long seed)
+            LearntTask learnt,
+            DataFlags data,
+            @Nullable DataReference evalFile,
+            double evalShare,
+            long seed,
+            PreferenceLoss.Kind loss)
             throws IOException {
         Columns columns = learnt.columns(data);
         DataStream all = DataFiles.stream(data.data, columns);
         boolean split = evalFile == null && evalShare > 0;
         Predicate<Row> heldOut = row -> {
-            requireStreamed(row);
+            requireStreamed(row, loss);
             return split && TrainTestSplit.isHeldOut(row, evalShare, seed);
         };
         // numbers may be as many as there are rows
@@ -80,18 +87,18 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
     }
 
     /** The first row says it, before the others are read. */
-    private static void requireStreamed(Row row) {
+    private static void requireStreamed(Row row, PreferenceLoss.Kind loss) {
         if (row instanceof TextMatch) {
             throw new ConfigException(
                     "--streaming and texts that belong together exclude each other: which texts are the same is found out"
                             + " among all of them; leave --streaming out, and where the rows do not fit into the memory, learn some"
                             + " of them after the others (a query with LIMIT, then --adapter)");
         }
-        if (row instanceof Preference) {
-            throw new ConfigException(
-                    "--streaming and preferences exclude each other: what the model holds of every answer is"
-                            + " found out before the first step, and kept; leave --streaming out, and where the rows do not fit into"
-                            + " the memory, learn some of them after the others (a query with LIMIT, then --adapter)");
+        if (row instanceof Preference && loss.hasReference()) {
+            throw new ConfigException("--streaming and preferences by --preference-loss " + loss.word()
+                    + " exclude each other: what the model holds of every answer is found out before the first step, and kept;"
+                    + " --preference-loss simpo and orpo do without. Else leave --streaming out, and where the rows do not fit"
+                    + " into the memory, learn some of them after the others (a query with LIMIT, then --adapter)");
         }
     }
 
@@ -120,6 +127,7 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
                     + ", but the model knows only " + vocabularySize
                     + " tokens: the tokenizer is that of another model, or tokens were added to it");
         }
-        TrainingRows.tell(all.rows(), all.examples(), all.truncations(), all.altered(), maxLength, "training", err);
+        long examples = rows.hasPreferences() ? 0 : all.examples();
+        TrainingRows.tell(all.rows(), examples, all.truncations(), all.altered(), maxLength, "training", err);
     }
 }

@@ -21,6 +21,7 @@ import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -115,6 +116,9 @@ final class TrainCommand implements Verb {
     @Mixin(name = "Optimizer")
     OptimizerFlags optimizer;
 
+    @Mixin(name = "Preferences")
+    PreferenceLossFlags preference;
+
     @Mixin(name = "Length")
     LengthFlags length;
 
@@ -161,6 +165,7 @@ final class TrainCommand implements Verb {
         }
         device.check(problems);
         loadIn.check(problems, method.method);
+        preference.check(problems);
         problems.of(this::config);
         problems.of(() -> method.checked(adapter));
     }
@@ -175,7 +180,10 @@ final class TrainCommand implements Verb {
         if (optimizer.learningRate == null) {
             long width = Models.hiddenSize(directory);
             config.learningRate(
-                    preferences ? method.method.preferenceLearningRate(width) : method.method.learningRate(width));
+                    preferences
+                            ? method.method.preferenceLearningRate(
+                                    width, config.build().preferenceLoss().kind())
+                            : method.method.learningRate(width));
         }
         return config.build();
     }
@@ -184,6 +192,7 @@ final class TrainCommand implements Verb {
     private TrainConfig.Builder settings(@Nullable ProblemType problem) {
         TrainConfig.Builder config = TrainConfig.builder(method.method);
         optimizer.apply(config);
+        config.preferenceLoss(preference.over(PreferenceLoss.DPO));
         length.apply(config);
         run.apply(config, problem);
         watch.apply(config);
@@ -204,7 +213,9 @@ final class TrainCommand implements Verb {
         if (task == Task.IMAGE_CLASSIFICATION) {
             return runOnImages(start, plain);
         }
-        StreamedRows streamed = stream.streaming ? StreamedRows.read(aim, data, eval.file, eval.share, run.seed) : null;
+        PreferenceLoss.Kind loss = plain.preferenceLoss().kind();
+        StreamedRows streamed =
+                stream.streaming ? StreamedRows.read(aim, data, eval.file, eval.share, run.seed, loss) : null;
         TrainingRows rows = streamed != null
                 ? streamed.known()
                 : TrainingRows.read(aim, data, eval.file, eval.share, run.seed, faults.rows(err()));
@@ -212,8 +223,9 @@ final class TrainCommand implements Verb {
         start.require(rows.classes(), err());
         rows.tellShape(err());
         if (config.learningRate() != plain.learningRate()) {
-            err().println("loft: preferences are learnt at a twentieth of the usual learning rate, "
-                    + Trial.rateText(config.learningRate()) + "; --learning-rate names another");
+            err().println("loft: preferences are learnt at " + LearningRates.share(loss)
+                    + " of the usual learning rate, " + Trial.rateText(config.learningRate())
+                    + "; --learning-rate names another");
         }
         learnt.tell(start, err());
         TrainingRows.tellOfLabels(task, learnt.asked, rows.train(), err());
@@ -231,7 +243,7 @@ final class TrainCommand implements Verb {
                     : packing.encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out", err());
             TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
             boolean mayStream =
-                    !stream.streaming && packing.packing == Packing.NONE && !faults.skip && rows.mayBeStreamed();
+                    !stream.streaming && packing.packing == Packing.NONE && !faults.skip && rows.mayBeStreamed(loss);
             MemoryPlan.Rows onHeap = rows.onHeap(encoded, mayStream);
             MemoryEstimate memory = memory(start, options, BatchSizes.largest(encoded, config), onHeap);
             // rows that are streamed are tokenized while the model learns

@@ -33,6 +33,7 @@ import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainTestSplit;
 import org.loft4j.data.Truncations;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.train.MemoryPlan;
 import org.loft4j.train.TrainData;
@@ -216,9 +217,13 @@ record TrainingRows(
         return train.get(0) instanceof TextMatch;
     }
 
-    /** Whether they are of a kind that is read as it is learnt, too. */
-    boolean mayBeStreamed() {
-        return !arePreferences() && !areMatches();
+    /**
+     * Whether they are of a kind that is read as it is learnt, too.
+     *
+     * @param loss of preferences
+     */
+    boolean mayBeStreamed(PreferenceLoss.Kind loss) {
+        return !areMatches() && !(arePreferences() && loss.hasReference());
     }
 
     Task task() {
@@ -303,7 +308,7 @@ record TrainingRows(
         Dataset dataset = kept.dataset();
         tell(
                 kept.rows().size(),
-                packed || !mayBeStreamed() ? 0 : dataset.size(),
+                packed || arePreferences() || areMatches() ? 0 : dataset.size(),
                 dataset.truncations(),
                 dataset.altered(),
                 maxLength,

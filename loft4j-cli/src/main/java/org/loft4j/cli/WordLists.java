@@ -9,6 +9,7 @@ import org.loft4j.data.LossOn;
 import org.loft4j.data.RowFormat;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Pooling;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.optim.Schedule;
 import org.loft4j.train.Method;
@@ -77,6 +78,12 @@ final class WordLists {
     static final class RowFormats extends Listed {
         RowFormats() {
             super(Arrays.stream(RowFormat.values()).map(RowFormat::word));
+        }
+    }
+
+    static final class PreferenceLosses extends Listed {
+        PreferenceLosses() {
+            super(Arrays.stream(PreferenceLoss.Kind.values()).map(PreferenceLoss.Kind::word));
         }
     }
 

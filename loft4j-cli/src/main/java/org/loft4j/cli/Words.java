@@ -5,6 +5,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.data.RowFormat;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Pooling;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.optim.Schedule;
 import org.loft4j.tensor.Dtype;
@@ -68,6 +69,12 @@ abstract class Words<T> implements ITypeConverter<T> {
     static final class OfRowFormat extends Words<RowFormat> {
         OfRowFormat() {
             super(RowFormat::parse);
+        }
+    }
+
+    static final class OfPreferenceLoss extends Words<PreferenceLoss.Kind> {
+        OfPreferenceLoss() {
+            super(PreferenceLoss.Kind::parse);
         }
     }
 

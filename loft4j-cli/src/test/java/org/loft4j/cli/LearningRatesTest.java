@@ -9,6 +9,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.loft4j.ConfigException;
 import org.loft4j.cli.compare.Contender;
+import org.loft4j.nn.PreferenceLoss.Kind;
 import org.loft4j.train.Method;
 
 class LearningRatesTest {
@@ -18,28 +19,32 @@ class LearningRatesTest {
     @Test
     void someForAllAndSomeByName() {
         var rates = LearningRates.parse(List.of("1e-4,3e-4", "lora-64=1e-3,3e-3"), null)
-                .of(CONTENDERS, 384, false);
+                .of(CONTENDERS, 384, null);
         assertEquals(List.of(1e-4, 3e-4), rates.get("loft"));
         assertEquals(List.of(1e-3, 3e-3), rates.get("lora-64"));
     }
 
     @Test
     void withoutAnyItIsTheMethodsOwn() {
-        var rates = LearningRates.parse(List.of(), null).of(CONTENDERS, 384, false);
+        var rates = LearningRates.parse(List.of(), null).of(CONTENDERS, 384, null);
         assertEquals(List.of(Method.LOFT.learningRate()), rates.get("loft"));
         assertEquals(List.of(Method.LORA.learningRate()), rates.get("lora-64"));
     }
 
     @Test
     void preferencesHaveLowerDefaults() {
-        var rates = LearningRates.parse(List.of("lora-64=1e-3"), null).of(CONTENDERS, 4096, true);
+        var rates = LearningRates.parse(List.of("lora-64=1e-3"), null).of(CONTENDERS, 4096, Kind.SIGMOID);
         assertEquals(List.of(1.4e-6), rates.get("loft"));
         assertEquals(List.of(1e-3), rates.get("lora-64"));
+        assertEquals("a twentieth", LearningRates.share(Kind.SIMPO));
+        var ofOrpo = LearningRates.parse(List.of(), null).of(CONTENDERS, 4096, Kind.ORPO);
+        assertEquals(List.of(7e-6), ofOrpo.get("loft"));
+        assertEquals("a quarter", LearningRates.share(Kind.ORPO));
     }
 
     @Test
     void aWiderModelHasALowerRateWhereStepsAreThoseOfW() {
-        var rates = LearningRates.parse(List.of(), null).of(CONTENDERS, 4096, false);
+        var rates = LearningRates.parse(List.of(), null).of(CONTENDERS, 4096, null);
         assertEquals(List.of(2.8e-5), rates.get("loft"));
         assertEquals(List.of(Method.LORA.learningRate()), rates.get("lora-64"));
     }
@@ -61,14 +66,14 @@ class LearningRatesTest {
     @Test
     void theNameOfAnEntryMayHoldAnEqualsSign() {
         List<Contender> contenders = List.of(Contender.parse("lora:alpha=4"));
-        var rates = LearningRates.parse(List.of("lora_alpha=4=1e-3,3e-3"), null).of(contenders, 384, false);
+        var rates = LearningRates.parse(List.of("lora_alpha=4=1e-3,3e-3"), null).of(contenders, 384, null);
         assertEquals(List.of(1e-3, 3e-3), rates.get("lora_alpha=4"));
     }
 
     @Test
     void aNameThatNobodyHasIsRefused() {
         LearningRates rates = LearningRates.parse(List.of("dora=1e-3"), null);
-        ConfigException e = assertThrows(ConfigException.class, () -> rates.of(CONTENDERS, 384, false));
+        ConfigException e = assertThrows(ConfigException.class, () -> rates.of(CONTENDERS, 384, null));
         assertTrue(String.valueOf(e.getMessage()).contains("dora; there are loft, lora-64"), e.getMessage());
     }
 }

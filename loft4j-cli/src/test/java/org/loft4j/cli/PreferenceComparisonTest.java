@@ -57,7 +57,7 @@ class PreferenceComparisonTest {
     /** A call that is refused must not replace the settings of those before. */
     @Test
     void whatItsRunsWouldRefuseIsRefusedBeforeAnythingIsWritten() throws IOException {
-        assertRefused("beta is of preferences, and the training data holds none", "--dpo-beta", "0.5");
+        assertRefused("beta is of preferences, and the training data holds none", "--preference-beta", "0.5");
         assertRefused("warmup_steps must not pass the 1 steps of the run, got 2", "--warmup-steps", "2");
     }
 

@@ -121,7 +121,16 @@ class PreferenceRunEndToEndTest {
     void aKilledRunEndsAsIfItHadNotBeenAndIsJudgedByWhatItBeganWith() throws IOException {
         Path run = folder.resolve("run");
         Object[] settings = {
-            "--model", model, "--save-steps", "3", "--save-total-limit", "0", "--dpo-beta", "0.5", "--eval-steps", "3"
+            "--model",
+            model,
+            "--save-steps",
+            "3",
+            "--save-total-limit",
+            "0",
+            "--preference-beta",
+            "0.5",
+            "--eval-steps",
+            "3"
         };
         train(run, settings);
         byte[] whole = Files.readAllBytes(run.resolve("adapter_model.safetensors"));
@@ -139,8 +148,11 @@ class PreferenceRunEndToEndTest {
         Captured judged = eval(moved);
         assertSame(told, judged);
         assertTrue(
-                judged.err().contains("loft: judged beside the model without its adapter, with β = 0.5"), judged.err());
-        JsonNode other = JSON.readTree(eval(moved, "--dpo-beta", "0.25").out());
+                judged.err()
+                        .contains(
+                                "loft: judged beside the model without its adapter, by direct preference optimization, β = 0.5"),
+                judged.err());
+        JsonNode other = JSON.readTree(eval(moved, "--preference-beta", "0.25").out());
         assertEquals(told.get("eval_margin").asDouble() / 2, other.get("margin").asDouble(), 1e-4);
     }
 
@@ -153,7 +165,9 @@ class PreferenceRunEndToEndTest {
         JsonNode told = told(second);
         Captured beside = eval(second, "--reference-adapter", first);
         assertSame(told, beside);
-        assertTrue(beside.err().contains("loft: judged beside the model with the adapter " + first), beside.err());
+        assertTrue(
+                beside.err().contains("loft: judged beside the model with the adapter " + first + ", by direct"),
+                beside.err());
         assertFalse(beside.err().contains("went on"), beside.err());
 
         Captured base = eval(second);
@@ -172,13 +186,15 @@ class PreferenceRunEndToEndTest {
     @Test
     void whatCannotBeJudgedIsRefused() throws IOException {
         Path texts = Files.writeString(folder.resolve("texts.jsonl"), "{\"text\": \"Once upon a time\"}\n");
-        assertRefused("beta must be greater than 0", loft("eval", "--model", model, "--data", held, "--dpo-beta", "0"));
+        assertRefused(
+                "beta must be greater than 0",
+                loft("eval", "--model", model, "--data", held, "--preference-beta", "0"));
         assertRefused(
                 "--reference-adapter " + folder.resolve("none") + " is not a directory",
                 loft("eval", "--model", model, "--data", held, "--reference-adapter", folder.resolve("none")));
         assertRefused(
-                "--dpo-beta is of preferences, and the data holds none",
-                loft("eval", "--model", model, "--data", texts, "--dpo-beta", "0.2"));
+                "--preference-beta is of preferences, and the data holds none",
+                loft("eval", "--model", model, "--data", texts, "--preference-beta", "0.2"));
         Path settings = Files.writeString(folder.resolve("settings.yaml"), "beta: 0.2\n");
         Captured served = loft("eval", "--config", settings, "--model", model, "--data", texts);
         assertEquals(0, served.status(), served.err());

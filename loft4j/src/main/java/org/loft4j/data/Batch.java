@@ -21,7 +21,7 @@ import org.loft4j.Checks;
  * @param scores of a regression the numbers that are learnt, (rows); of texts that may have several labels 1 for those that each has and
  *     0 for the others, (rows, labels); null where there are none
  * @param reference of preferences, whose rows are a preferred answer and another in turn, the log-probability that each had before
- *     training, (rows); null for all else
+ *     training, (rows), or none (0) where that is not known; null for all else
  * @param matches of texts for sentence embeddings, which of them belong together, (rows); null for all else
  */
 public record Batch(

@@ -11,8 +11,8 @@ import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 
 /**
- * Pairs of answers to a prompt, of which the first is preferred to the second. A batch has two rows for each pair, and how probable
- * each answer was to the model before it was trained: {@link #withReference}.
+ * Pairs of answers to a prompt, of which the first is preferred to the second. A batch has two rows for each pair, and, for losses that
+ * set answers against it, how probable each was to the model before it was trained: {@link #withReference}.
  */
 public final class PreferenceDataset implements Examples {
     private final Dataset answers;
@@ -99,8 +99,8 @@ public final class PreferenceDataset implements Examples {
     }
 
     /**
-     * The same pairs with what the model held of them before it was trained. A {@code TrainingRun} that begins takes what it finds
-     * here, and looks for itself where there is nothing.
+     * The same pairs with what the model held of them before it was trained. A {@code TrainingRun} that begins, by a loss that sets
+     * answers against it, takes what it finds here, and looks for itself where there is nothing.
      *
      * @param logProbabilities of each answer, in the order of {@link #answers}
      * @throws ConfigException if there are more or fewer, or one is not finite
@@ -154,21 +154,22 @@ public final class PreferenceDataset implements Examples {
         return answers.chatFormat();
     }
 
-    /**
-     * @throws IllegalStateException before {@link #withReference}: without it there is nothing to be preferred to
-     */
+    @Override
+    public boolean hasPreferences() {
+        return true;
+    }
+
     @Override
     public Batch batch(int[] indices, long padId) {
         double[] all = reference;
-        if (all == null) {
-            throw new IllegalStateException(
-                    "preferences are learnt beside what the model held of them before: withReference comes first");
-        }
         int[] rows = Arrays.stream(indices)
                 .flatMap(i -> IntStream.of(2 * i, 2 * i + 1))
                 .toArray();
         return Batch.collate(answers, rows, padId)
-                .withReference(Arrays.stream(rows).mapToDouble(i -> all[i]).toArray());
+                .withReference(
+                        all == null
+                                ? new double[0]
+                                : Arrays.stream(rows).mapToDouble(i -> all[i]).toArray());
     }
 
     /** The same as {@link #batch}: tokens stay as they are. */

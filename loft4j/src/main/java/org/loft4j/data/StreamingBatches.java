@@ -15,7 +15,7 @@ import org.loft4j.tensor.Seeds;
 final class StreamingBatches implements BatchSource {
     private final RowSource source;
     private final long rows;
-    private final StreamingDataset.Encoder encoder;
+    private final Maker examples;
     private final Order order;
     private final long padId;
     private final long batchesOfBlock;
@@ -27,6 +27,11 @@ final class StreamingBatches implements BatchSource {
     private long number = -1;
     private List<int[]> batches = List.of();
     private long epochOfBatches = -1;
+
+    /** Makes examples of the rows of a batch. */
+    interface Maker {
+        Examples of(List<Row> rows) throws IOException;
+    }
 
     /** How the rows of a block become batches. */
     record Order(int batchSize, boolean groupByLength, long seed) {
@@ -40,11 +45,10 @@ final class StreamingBatches implements BatchSource {
         }
     }
 
-    StreamingBatches(
-            RowSource source, long rows, StreamingDataset.Encoder encoder, int buffer, Order order, long padId) {
+    StreamingBatches(RowSource source, long rows, Maker examples, int buffer, Order order, long padId) {
         this.source = source;
         this.rows = rows;
-        this.encoder = encoder;
+        this.examples = examples;
         this.order = order;
         this.padId = padId;
         // whole batches: only the last one of an epoch is shorter
@@ -71,7 +75,7 @@ final class StreamingBatches implements BatchSource {
         List<Row> chosen = Arrays.stream(batches.get(Math.toIntExact(batch % batchesOfBlock)))
                 .mapToObj(block::get)
                 .toList();
-        Dataset encoded = encoder.encode(chosen);
+        Examples encoded = examples.of(chosen);
         List<MiniBatch> made = new ArrayList<>();
         for (int start = 0; start < encoded.size(); start += order.batchSize()) {
             int end = Math.min(encoded.size(), start + order.batchSize());

@@ -37,8 +37,9 @@ public final class StreamingDataset implements TrainingSet {
     private final Encoder encoder;
     private final int shuffleBuffer;
     private final Dataset sample;
+    private final boolean preferences;
 
-    /** Makes examples of rows; the same of the same. */
+    /** Makes examples of rows, the same of the same: of preferences the answers, {@link PreferenceDataset#answers}. */
     public interface Encoder {
         /** @throws DataException if a row cannot be used */
         Dataset encode(List<Row> rows) throws IOException;
@@ -58,6 +59,7 @@ public final class StreamingDataset implements TrainingSet {
         this.encoder = encoder;
         this.shuffleBuffer = shuffleBuffer;
         this.sample = encoder.encode(scan.first());
+        this.preferences = scan.first().get(0) instanceof Preference;
     }
 
     /** A character takes a byte or two. */
@@ -88,6 +90,11 @@ public final class StreamingDataset implements TrainingSet {
     @Override
     public boolean hasPairs() {
         return sample.hasPairs();
+    }
+
+    @Override
+    public boolean hasPreferences() {
+        return preferences;
     }
 
     @Override
@@ -125,7 +132,7 @@ public final class StreamingDataset implements TrainingSet {
         return new StreamingBatches(
                 source,
                 scan.rows(),
-                encoder,
+                preferences ? rows -> new PreferenceDataset(encoder.encode(rows)) : encoder::encode,
                 shuffleBuffer,
                 new StreamingBatches.Order(batchSize, groupByLength, seed),
                 padId);

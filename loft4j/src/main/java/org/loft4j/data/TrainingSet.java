@@ -25,6 +25,11 @@ public sealed interface TrainingSet permits Examples, StreamingDataset {
         return false;
     }
 
+    /** Whether the rows are preferences. */
+    default boolean hasPreferences() {
+        return false;
+    }
+
     /**
      * The batches of a run. Which rows are in which is a function of these arguments, so that a resumed run finds them again.
      *

@@ -1,7 +1,7 @@
 package org.loft4j.nn;
 
 import java.util.Arrays;
-import java.util.function.UnaryOperator;
+import java.util.function.Function;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.LongOptional;
@@ -99,19 +99,36 @@ public final class LanguageModelLoss {
     }
 
     /**
-     * The log-probability of each row's targets together, without gradients.
+     * What a model holds of each row.
      *
-     * @param labels as {@link #judge} takes them
+     * @param logProbabilities of its targets together
+     * @param targets how many these are
      */
-    public double[] rowLogProbabilities(ModelInput input, Tensor labels) {
-        try (NativeScope scope = new NativeScope();
-                AutoGradMode frozen = new AutoGradMode(false)) {
-            return rowLogProbabilities(Targets.of(model.hiddenStates(input), labels), labels.size(0));
+    public record Rows(double[] logProbabilities, int[] targets) {
+        /** The targets of a row, 1 where it has none, for the mean of them. */
+        int tokens(int row) {
+            return Math.max(1, targets[row]);
         }
     }
 
-    private double[] rowLogProbabilities(Targets targets, long rows) {
+    /**
+     * What the model holds of each row, without gradients.
+     *
+     * @param labels as {@link #judge} takes them
+     */
+    public Rows judgeRows(ModelInput input, Tensor labels) {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            return judgeRows(Targets.of(model.hiddenStates(input), labels), labels.size(0));
+        }
+    }
+
+    private Rows judgeRows(Targets targets, long rows) {
         double[] sums = new double[Math.toIntExact(rows)];
+        int[] counts = new int[sums.length];
+        for (int row : targets.rows()) {
+            counts[row]++;
+        }
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             for (long start = 0; start < targets.count(); start += chunk) {
                 try (NativeScope scope = new NativeScope()) {
@@ -124,7 +141,7 @@ public final class LanguageModelLoss {
                 }
             }
         }
-        return sums;
+        return new Rows(sums, counts);
     }
 
     private Tensor logits(Targets targets) {
@@ -163,22 +180,21 @@ public final class LanguageModelLoss {
     }
 
     /**
-     * Adds the gradient of a function of the rows' log-probabilities to the gradients of all that asks for them, and returns these
-     * log-probabilities. The head's product is made twice, once to know them.
+     * Adds the gradient of a function of the rows' log-probabilities to the gradients of all that asks for them, and returns what the
+     * model holds of the rows. The head's product is made twice, once to know that.
      *
      * @param labels as {@link #judge} takes them
      * @param slopes the derivatives of the function by each row's log-probability, where these are given
      */
-    public double[] backward(ModelInput input, Tensor labels, UnaryOperator<double[]> slopes) {
+    public Rows backward(ModelInput input, Tensor labels, Function<Rows, double[]> slopes) {
         try (NativeScope scope = new NativeScope()) {
             Targets targets = Targets.of(model.hiddenStates(input), labels);
-            double[] logProbabilities = rowLogProbabilities(targets, labels.size(0));
+            Rows rows = judgeRows(targets, labels.size(0));
             // the cross entropy is −log p
-            double[] scales = Arrays.stream(slopes.apply(logProbabilities.clone()))
-                    .map(slope -> -slope)
-                    .toArray();
+            double[] scales =
+                    Arrays.stream(slopes.apply(rows)).map(slope -> -slope).toArray();
             backward(targets, scales, 0);
-            return logProbabilities;
+            return rows;
         }
     }
 

@@ -23,17 +23,22 @@ import org.loft4j.tensor.Tensors;
  * @param total number of target tokens, examples or preferences in all batches, each as often as its class weighs
  * @param lossScale multiplies the gradients, and not the loss that is told
  * @param smoothing label smoothing, in [0, 1)
- * @param beta of preferences
+ * @param preferences how they are learnt
  * @param classWeights {@link ClassWeights}; null for none
  */
 record BatchLoss(
-        Task task, double total, double lossScale, double smoothing, double beta, double @Nullable [] classWeights) {
+        Task task,
+        double total,
+        double lossScale,
+        double smoothing,
+        PreferenceLoss preferences,
+        double @Nullable [] classWeights) {
     static BatchLoss over(
             Task task,
             List<? extends MiniBatch> batches,
             double lossScale,
             double smoothing,
-            double beta,
+            PreferenceLoss preferences,
             double @Nullable [] classWeights) {
         double total = 0;
         for (MiniBatch batch : batches) {
@@ -43,7 +48,7 @@ record BatchLoss(
                     ? batch.targets()
                     : ClassWeights.total(classWeights, batch.labels());
         }
-        return new BatchLoss(task, total, lossScale, smoothing, beta, classWeights);
+        return new BatchLoss(task, total, lossScale, smoothing, preferences, classWeights);
     }
 
     /**
@@ -55,8 +60,8 @@ record BatchLoss(
         double[] reference = batch.reference();
         if (reference != null) {
             return scale
-                    * new PreferenceLoss(beta, smoothing)
-                            .backward((Decoder) model, batch.input(), batch.labels(), reference, scale * lossScale);
+                    * preferences.backward(
+                            (Decoder) model, batch.input(), batch.labels(), reference, scale * lossScale, smoothing);
         }
         if (task == Task.CAUSAL_LM) {
             return scale

@@ -144,7 +144,9 @@ record BatchTensors(ModelInput input, Tensor labels, double @Nullable [] referen
                 : new BatchTensors(
                         some.input,
                         some.labels,
-                        Arrays.copyOfRange(reference, Math.toIntExact(from), Math.toIntExact(from + count)));
+                        reference.length == 0
+                                ? reference
+                                : Arrays.copyOfRange(reference, Math.toIntExact(from), Math.toIntExact(from + count)));
     }
 
     private BatchTensors tensors(long from, long count) {

@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
@@ -44,7 +43,7 @@ public record Evaluation(
 
     /** The names of the values of an evaluation of a model by such rows, by which it can be chosen. */
     public static List<String> metrics(Model model, @Nullable TrainingSet rows) {
-        return rows instanceof PreferenceDataset ? OF_PREFERENCES : metrics(model);
+        return rows != null && rows.hasPreferences() ? OF_PREFERENCES : metrics(model);
     }
 
     /** The names of all values that an evaluation of a model has; of preferences {@link #OF_PREFERENCES}. */

@@ -39,40 +39,46 @@ public final class Evaluator {
     private final Model model;
     private final long padId;
     private final int batchSize;
-    private final double beta;
+    private final PreferenceLoss preferenceLoss;
     private final Threshold threshold;
     private final MatchLoss matchLoss;
 
     public Evaluator(Model model, long padId, int batchSize) {
-        this(model, padId, batchSize, TrainConfig.DPO_BETA);
+        this(model, padId, batchSize, PreferenceLoss.DPO);
     }
 
-    /** @param beta β of preferences */
-    public Evaluator(Model model, long padId, int batchSize, double beta) {
-        this(model, padId, batchSize, beta, Threshold.HALF, new MatchLoss(TrainConfig.SIMILARITY_SCALE));
+    /** @param preferenceLoss by which preferences are judged */
+    public Evaluator(Model model, long padId, int batchSize, PreferenceLoss preferenceLoss) {
+        this(model, padId, batchSize, preferenceLoss, Threshold.HALF, new MatchLoss(TrainConfig.SIMILARITY_SCALE));
     }
 
     /** @param threshold of labels of which a text may have several */
     public Evaluator(Model model, long padId, int batchSize, Threshold threshold) {
-        this(model, padId, batchSize, TrainConfig.DPO_BETA, threshold, new MatchLoss(TrainConfig.SIMILARITY_SCALE));
+        this(model, padId, batchSize, PreferenceLoss.DPO, threshold, new MatchLoss(TrainConfig.SIMILARITY_SCALE));
     }
 
-    private Evaluator(Model model, long padId, int batchSize, double beta, Threshold threshold, MatchLoss matchLoss) {
+    private Evaluator(
+            Model model,
+            long padId,
+            int batchSize,
+            PreferenceLoss preferenceLoss,
+            Threshold threshold,
+            MatchLoss matchLoss) {
         this.model = model;
         this.padId = padId;
         this.batchSize = batchSize;
-        this.beta = beta;
+        this.preferenceLoss = preferenceLoss;
         this.threshold = threshold;
         this.matchLoss = matchLoss;
     }
 
     /** The same where sentence embeddings are judged with a scale of their own. */
     public Evaluator withSimilarityScale(double scale) {
-        return new Evaluator(model, padId, batchSize, beta, threshold, new MatchLoss(scale));
+        return new Evaluator(model, padId, batchSize, preferenceLoss, threshold, new MatchLoss(scale));
     }
 
     static Evaluator of(Model model, TrainData data, TrainConfig config) {
-        return new Evaluator(model, data.padId(), config.evalBatchSize(), config.dpoBeta())
+        return new Evaluator(model, data.padId(), config.evalBatchSize(), config.preferenceLoss())
                 .withSimilarityScale(config.similarityScale());
     }
 
@@ -93,7 +99,7 @@ public final class Evaluator {
     /**
      * One pass over the rows without gradients; the caller has switched dropout off. Fails where an image cannot be decoded.
      *
-     * @param rows preferences with their reference, {@link PreferenceDataset#withReference}
+     * @param rows preferences with their reference, {@link PreferenceDataset#withReference}, if their loss has one
      */
     public Evaluation evaluate(Examples rows) throws IOException {
         return Objects.requireNonNull(evaluate(rows, () -> false, (done, all) -> {}));
@@ -169,7 +175,7 @@ public final class Evaluator {
         if (model.isMultiLabel()) {
             return Evaluation.multiLabel(loss, several, seconds);
         }
-        if (rows instanceof PreferenceDataset) {
+        if (rows.hasPreferences()) {
             return Evaluation.preferences(loss, preferences, seconds);
         }
         return switch (task) {
@@ -227,8 +233,8 @@ public final class Evaluator {
                 }
                 progress.judged(done, all.length);
                 int at = 0;
-                for (double[] some : inLanes(answers.batch(indices, padId), this::rowLogProbabilities)) {
-                    for (double one : some) {
+                for (LanguageModelLoss.Rows some : inLanes(answers.batch(indices, padId), this::judgedRows)) {
+                    for (double one : some.logProbabilities()) {
                         all[indices[at++]] = one;
                     }
                 }
@@ -271,8 +277,8 @@ public final class Evaluator {
         return known;
     }
 
-    private double[] rowLogProbabilities(BatchTensors rows) {
-        return new LanguageModelLoss((Decoder) model).rowLogProbabilities(rows.input(), rows.labels());
+    private LanguageModelLoss.Rows judgedRows(BatchTensors rows) {
+        return new LanguageModelLoss((Decoder) model).judgeRows(rows.input(), rows.labels());
     }
 
     /** A batch, its rows shared out over the lanes on the processor; in the order of the rows, whichever lane was first. */
@@ -292,9 +298,9 @@ public final class Evaluator {
     private Part judged(BatchTensors rows) {
         double[] reference = rows.reference();
         if (reference != null) {
-            PreferenceLoss objective = new PreferenceLoss(beta, 0);
-            double[] rewards = objective.rewards(rowLogProbabilities(rows), reference);
-            return new Part(objective.sum(rewards), new double[0], rewards);
+            LanguageModelLoss.Rows answers = judgedRows(rows);
+            double[] rewards = preferenceLoss.rewards(answers, reference);
+            return new Part(preferenceLoss.sum(answers, rewards, 0), new double[0], rewards);
         }
         if (model.task() == Task.CAUSAL_LM) {
             LanguageModelLoss.Judged judged = new LanguageModelLoss((Decoder) model).judge(rows.input(), rows.labels());

@@ -12,6 +12,7 @@ import org.loft4j.data.MatchedTexts;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -58,7 +59,7 @@ record MatchGradients(Model model, LaneGradients gradients, MatchLoss loss, doub
 
     /** @param pull the gradient with respect to each vector, {@code (texts, hidden)} */
     private void pullAt(Tensor pull, List<? extends MiniBatch> batches, IntToLongFunction seeds) {
-        BatchLoss objective = new BatchLoss(model.task(), 1, lossScale, 0, TrainConfig.DPO_BETA, null);
+        BatchLoss objective = new BatchLoss(model.task(), 1, lossScale, 0, PreferenceLoss.DPO, null);
         long from = 0;
         for (int i = 0; i < batches.size(); i++) {
             long rows = batches.get(i).rows();

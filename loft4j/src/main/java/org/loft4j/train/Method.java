@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.loft4j.ConfigException;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.optim.AdamWConfig;
 import org.loft4j.optim.LoftBlock;
 import org.loft4j.optim.LoraRite;
@@ -64,8 +65,11 @@ public enum Method {
     /** Hidden size of the models on which the default rates were chosen. */
     private static final double WIDTH = 384;
 
-    /** Of a method's learning rate, where preferences are learnt. */
+    /** Of a method's learning rate, where answers are set against each other. */
     private static final double PREFERENCE_SHARE = 0.05;
+
+    /** The same where the preferred one is learnt too. */
+    private static final double ORPO_SHARE = 0.25;
 
     private final String title;
     private final double learningRate;
@@ -94,9 +98,13 @@ public enum Method {
         return scalesWithWidth() ? rounded(learningRate * WIDTH / hiddenSize) : learningRate;
     }
 
-    /** The default learning rate of preferences. TRL's defaults of the two, 1e-6 and 2e-5, stand so to each other. */
-    public double preferenceLearningRate(long hiddenSize) {
-        return rounded(PREFERENCE_SHARE * learningRate(hiddenSize));
+    /**
+     * The default learning rate of preferences. TRL's defaults of the two, 1e-6 and 2e-5, stand so to each other; ORPO, which learns to
+     * answer too, has the 5e-6 of its paper.
+     */
+    public double preferenceLearningRate(long hiddenSize, PreferenceLoss.Kind loss) {
+        double share = loss == PreferenceLoss.Kind.ORPO ? ORPO_SHARE : PREFERENCE_SHARE;
+        return rounded(share * learningRate(hiddenSize));
     }
 
     private static double rounded(double rate) {

@@ -64,8 +64,8 @@ final class ModelCard {
                     .append(task.multiLabel() ? "; a text may have several of them, or none.\n\n" : ".\n\n");
         }
         if (notes.preferences()) {
-            text.append("It has learnt which of two answers is preferred (direct preference optimization, β = ")
-                    .append(config.dpoBeta())
+            text.append("It has learnt which of two answers is preferred (")
+                    .append(config.preferenceLoss().described())
                     .append(").\n\n");
         }
         if (notes.start() != null) {

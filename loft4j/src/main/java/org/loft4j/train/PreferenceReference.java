@@ -37,9 +37,9 @@ final class PreferenceReference {
 
     private PreferenceReference() {}
 
-    /** Whether any of the data are preferences. */
-    static boolean isNeeded(TrainData data) {
-        return data.train() instanceof PreferenceDataset || data.eval() instanceof PreferenceDataset;
+    /** Whether the data are preferences that are learnt beside what the model held of them. */
+    static boolean isNeeded(TrainData data, TrainConfig config) {
+        return data.train().hasPreferences() && config.preferenceLoss().kind().hasReference();
     }
 
     /**

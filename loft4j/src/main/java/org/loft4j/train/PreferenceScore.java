@@ -1,8 +1,8 @@
 package org.loft4j.train;
 
 /**
- * How well a model tells preferred answers from others, by the rewards that direct preference optimization gives them: {@code β·(log
- * π − log π_ref)}, as TRL tells them.
+ * How well a model tells preferred answers from others, by the rewards that the loss gives them: {@link
+ * org.loft4j.nn.PreferenceLoss#rewards}.
  */
 public final class PreferenceScore {
     private long pairs;

@@ -19,6 +19,7 @@ import org.loft4j.data.TrainingSet;
 import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 
 /** Whether settings, model and data fit each other, before an hour has gone into finding out. */
@@ -82,10 +83,9 @@ final class RunCheck {
         if (weights != null) {
             problems.add(weights);
         }
-        if (config.dpoBeta() != TrainConfig.DPO_BETA && !(train instanceof PreferenceDataset)) {
-            problems.add(
-                    "beta is of preferences, and the training data holds none: leave it out, or give rows with \"chosen\""
-                            + " and \"rejected\"");
+        String preferred = problemOfPreferences(train, config.preferenceLoss());
+        if (preferred != null) {
+            problems.add(preferred);
         }
         if (config.similarityScale() != TrainConfig.SIMILARITY_SCALE && !(train instanceof MatchDataset)) {
             problems.add("similarity_scale is of sentence embeddings, and the training data holds no texts that belong"
@@ -103,15 +103,37 @@ final class RunCheck {
         if (data.eval() instanceof MatchDataset held && held.texts().size() == 2) {
             problems.add("the evaluation data holds one text that is to be found, and none beside it: give more rows");
         }
-        if (data.eval() != null && (train instanceof PreferenceDataset) != (data.eval() instanceof PreferenceDataset)) {
-            problems.add("the training data holds " + (train instanceof PreferenceDataset ? "preferences" : "texts")
+        if (data.eval() != null && train.hasPreferences() != data.eval().hasPreferences()) {
+            problems.add("the training data holds " + (train.hasPreferences() ? "preferences" : "texts")
                     + ", and the evaluation data "
-                    + (train instanceof PreferenceDataset ? "texts" : "preferences")
+                    + (train.hasPreferences() ? "texts" : "preferences")
                     + ": both must be of one kind");
         }
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
         }
+    }
+
+    /** What is wrong with how preferences would be learnt of these rows; null for nothing. */
+    private static @Nullable String problemOfPreferences(TrainingSet train, PreferenceLoss loss) {
+        if (!train.hasPreferences() && !loss.equals(PreferenceLoss.DPO)) {
+            // another loss has other numbers
+            PreferenceLoss usual = PreferenceLoss.of(loss.kind());
+            String setting = loss.kind() != PreferenceLoss.DPO.kind()
+                    ? "loss_type"
+                    : loss.beta() != usual.beta() ? "beta" : "sft_weight";
+            return setting
+                    + " is of preferences, and the training data holds none: leave it out, or give rows with \"chosen\""
+                    + " and \"rejected\"";
+        }
+        return train.hasPreferences()
+                        && train instanceof StreamingDataset
+                        && loss.kind().hasReference()
+                ? "loss_type " + loss.kind().word()
+                        + " sets answers against what the model held of them before the first step,"
+                        + " which is not known of rows that are read as they are learnt: keep them in memory, or take a loss_type"
+                        + " without a reference, simpo or orpo"
+                : null;
     }
 
     /** Without a second candidate nothing is told apart, and every step is lost. */
@@ -174,7 +196,7 @@ final class RunCheck {
         if (model.task() == Task.SENTENCE_EMBEDDING) {
             return config.problemOfEmbeddings();
         }
-        return data.train() instanceof PreferenceDataset ? config.problemOfPreferences() : null;
+        return data.train().hasPreferences() ? config.problemOfPreferences() : null;
     }
 
     /** What rows are for. */

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.ChatFormat;
-import org.loft4j.data.PreferenceDataset;
 import org.loft4j.model.SentenceFiles;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedChat;
@@ -54,7 +53,7 @@ record RunNotes(
                     template,
                     learns == null ? null : EndOfTurn.ofTexts(learns),
                     from,
-                    data.train() instanceof PreferenceDataset,
+                    data.train().hasPreferences(),
                     sentences(model, from, data.maxLength()));
         }
         TrainedChat chat =
@@ -65,7 +64,7 @@ record RunNotes(
                 format.template().source(),
                 learns == null ? null : EndOfTurn.of(format.template(), learns),
                 from,
-                data.train() instanceof PreferenceDataset,
+                data.train().hasPreferences(),
                 null);
     }
 

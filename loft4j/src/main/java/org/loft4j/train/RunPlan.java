@@ -26,6 +26,7 @@ import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Pooling;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.tensor.Engine;
 
 /**
@@ -87,7 +88,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         settings.put(START, NONE);
         settings.put("label_smoothing_factor", 0.0);
         settings.put("class_weights", NONE);
-        settings.put("beta", TrainConfig.DPO_BETA);
+        settings.putAll(PreferenceLoss.DPO.toMap());
         settings.put("similarity_scale", TrainConfig.SIMILARITY_SCALE);
         return Map.copyOf(settings);
     }

@@ -8,7 +8,10 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.MiniBatch;
 
-/** The rows of a run as its steps and evaluations take them. Preferences are not ready before it is known what the model held of them. */
+/**
+ * The rows of a run as its steps and evaluations take them. Preferences whose loss has a reference are not ready before it is known
+ * what the model held of them.
+ */
 final class RunRows implements AutoCloseable {
     private final TrainConfig config;
     private final RunPlan plan;
@@ -19,7 +22,7 @@ final class RunRows implements AutoCloseable {
         this.config = config;
         this.plan = plan;
         this.data = data;
-        if (!PreferenceReference.isNeeded(data)) {
+        if (!PreferenceReference.isNeeded(data, config)) {
             begin(data);
         }
     }

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.optim.LoftConfig;
 import org.loft4j.optim.Schedule;
 
@@ -33,9 +34,10 @@ import org.loft4j.optim.Schedule;
  * @param weightDecay decoupled weight decay; biases and norms have none
  * @param maxGradNorm largest norm of all gradients together; 0 for no clipping
  * @param labelSmoothing share of each target's probability that is spread over all classes or tokens in the loss of the steps, in
- *     [0, 1); evaluations are without it. Of preferences the share that is taken for turned round, below 0.5
+ *     [0, 1); evaluations are without it. Of preferences the share that is taken for turned round, below 0.5, of {@link
+ *     PreferenceLoss.Kind#takesSmoothing some losses}
  * @param classWeights of a classifier, what each class weighs in the loss of the steps; evaluations are without them
- * @param dpoBeta β of preferences, {@link org.loft4j.nn.PreferenceLoss}: how near the model stays to what it was
+ * @param preferenceLoss how preferences are learnt; {@link PreferenceLoss#DPO} where there are none
  * @param similarityScale of sentence embeddings, {@link org.loft4j.nn.MatchLoss}: what multiplies the cosines of texts
  * @param beta1 decay rate of the first moment; momentum of LoFT-SGD and LoFT-Muon
  * @param beta2 decay rate of the second moment; Lion's second rate of the first
@@ -75,7 +77,7 @@ public record TrainConfig(
         double maxGradNorm,
         double labelSmoothing,
         ClassWeights classWeights,
-        double dpoBeta,
+        PreferenceLoss preferenceLoss,
         double similarityScale,
         double beta1,
         double beta2,
@@ -124,9 +126,6 @@ public record TrainConfig(
     /** The share of the steps over which the learning rate rises, where nothing else is asked for. */
     public static final double WARMUP_RATIO = 0.06;
 
-    /** β of preferences, where nothing else is asked for; TRL's too. */
-    public static final double DPO_BETA = 0.1;
-
     /** What multiplies the cosines of texts, where nothing else is asked for; that of sentence-transformers too. */
     public static final double SIMILARITY_SCALE = 20;
 
@@ -155,7 +154,6 @@ public record TrainConfig(
         check(problems, () -> Checks.notNegative("weight_decay", weightDecay));
         check(problems, () -> Checks.notNegative("max_grad_norm", maxGradNorm));
         check(problems, () -> Checks.fraction("label_smoothing_factor", labelSmoothing));
-        check(problems, () -> Checks.positive("beta", dpoBeta));
         check(problems, () -> Checks.positive("similarity_scale", similarityScale));
         check(problems, () -> Checks.fraction("adam_beta1", beta1));
         check(problems, () -> Checks.fraction("adam_beta2", beta2));
@@ -189,6 +187,11 @@ public record TrainConfig(
 
     /** The same where preferences are learnt. */
     public @Nullable String problemOfPreferences() {
+        if (labelSmoothing > 0 && !preferenceLoss.kind().takesSmoothing()) {
+            return "label_smoothing_factor is " + labelSmoothing + ", and loss_type "
+                    + preferenceLoss.kind().word()
+                    + " takes no preferences for turned round: leave it out, or take sigmoid or simpo";
+        }
         return labelSmoothing >= 0.5
                 ? "label_smoothing_factor of preferences must be below 0.5, where half of them would be turned round, got "
                         + labelSmoothing
@@ -256,7 +259,7 @@ public record TrainConfig(
         map.put("max_grad_norm", maxGradNorm);
         map.put("label_smoothing_factor", labelSmoothing);
         map.put("class_weights", classWeights.words());
-        map.put("beta", dpoBeta);
+        map.putAll(preferenceLoss.toMap());
         map.put("similarity_scale", similarityScale);
         map.put("adam_beta1", beta1);
         map.put("adam_beta2", beta2);
@@ -297,7 +300,7 @@ public record TrainConfig(
         private double maxGradNorm = 1;
         private double labelSmoothing;
         private ClassWeights classWeights = ClassWeights.EQUAL;
-        private double dpoBeta = DPO_BETA;
+        private PreferenceLoss preferenceLoss = PreferenceLoss.DPO;
         private double similarityScale = SIMILARITY_SCALE;
         private double beta1;
         private double beta2;
@@ -401,8 +404,8 @@ public record TrainConfig(
             return this;
         }
 
-        public Builder dpoBeta(double value) {
-            dpoBeta = value;
+        public Builder preferenceLoss(PreferenceLoss value) {
+            preferenceLoss = value;
             return this;
         }
 
@@ -532,7 +535,7 @@ public record TrainConfig(
                     maxGradNorm,
                     labelSmoothing,
                     classWeights,
-                    dpoBeta,
+                    preferenceLoss,
                     similarityScale,
                     beta1,
                     beta2,

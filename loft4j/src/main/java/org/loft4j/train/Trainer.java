@@ -94,7 +94,7 @@ public final class Trainer {
                 microBatches,
                 trainable.optimizer().lossScale(),
                 config.labelSmoothing(),
-                config.dpoBeta(),
+                config.preferenceLoss(),
                 classWeights);
         double loss = 0;
         for (int i = 0; i < microBatches.size(); i++) {

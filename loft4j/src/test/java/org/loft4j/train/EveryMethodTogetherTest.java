@@ -29,6 +29,7 @@ import org.loft4j.model.Models;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.optim.LoftBlock;
 import org.loft4j.optim.LossScale;
@@ -266,7 +267,7 @@ class EveryMethodTogetherTest {
                 trainable.beginStep(config.seed(), step);
                 Batch batch = Batch.collate(DATA, new int[] {4 * step, 4 * step + 1, 4 * step + 2}, 0);
                 try (NativeScope scope = new NativeScope()) {
-                    BatchLoss.over(model.task(), List.of(batch), groups.lossScale(), 0, 0.1, null)
+                    BatchLoss.over(model.task(), List.of(batch), groups.lossScale(), 0, PreferenceLoss.DPO, null)
                             .backward(model, BatchTensors.of(batch, model));
                 }
                 StepReport report = groups.step(1, config.maxGradNorm());

@@ -14,6 +14,7 @@ import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Batch;
 import org.loft4j.data.Dataset;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.optim.StepReport;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -36,7 +37,8 @@ class Float16GradientTest {
                 NativeScope scope = new NativeScope()) {
             double lossScale = scaled ? trainable.optimizer().lossScale() : 1;
             Batch batch = Batch.collate(DATA, new int[] {0, 1, 2, 3, 4, 5, 6, 7}, 0);
-            new BatchLoss(model.task(), TOKENS, lossScale, 0, 0.1, null).backward(model, BatchTensors.of(batch, model));
+            new BatchLoss(model.task(), TOKENS, lossScale, 0, PreferenceLoss.DPO, null)
+                    .backward(model, BatchTensors.of(batch, model));
             trainable.adapter().layers().values().forEach(layer -> {
                 Tensor grad = layer.loraB().grad();
                 double[] values = Tensors.toDoubles(grad);

@@ -31,6 +31,7 @@ import org.loft4j.model.Models;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -83,7 +84,7 @@ class RegressionTest {
             weight.set_requires_grad(true);
             List<MiniBatch> batches =
                     List.of(data.batch(new int[] {0, 1, 2, 3, 4, 5, 6}, 0), data.batch(new int[] {7, 8, 9, 10}, 0));
-            BatchLoss objective = BatchLoss.over(model.task(), batches, 1, 0, 0.1, null);
+            BatchLoss objective = BatchLoss.over(model.task(), batches, 1, 0, PreferenceLoss.DPO, null);
             List<double[]> told = new ArrayList<>();
             model.head().setForward((base, x) -> {
                 Tensor z = base.baseForward(x);

@@ -122,7 +122,7 @@ final class BenchRun implements AutoCloseable {
             long from = (long) batch.rows() * i / lanes;
             long count = (long) batch.rows() * (i + 1) / lanes - from;
             Tensor ids = Tensors.of(batch.inputIds(), shape.batchShape()).narrow(0, from, count);
-            new LanguageModelLoss(model).rowLogProbabilities(new TokenInput(ids, null), ids);
+            new LanguageModelLoss(model).judgeRows(new TokenInput(ids, null), ids);
         });
     }
 

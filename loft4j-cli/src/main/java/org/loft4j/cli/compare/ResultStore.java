@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.train.Method;
 import org.loft4j.train.PeerSettings;
 import org.loft4j.train.TrainConfig;
@@ -30,7 +31,7 @@ final class ResultStore {
         settings.put("min_lr_ratio", 0.0);
         settings.put("label_smoothing_factor", 0.0);
         settings.put("class_weights", "none");
-        settings.put("beta", TrainConfig.DPO_BETA);
+        settings.putAll(PreferenceLoss.DPO.toMap());
         settings.put("similarity_scale", TrainConfig.SIMILARITY_SCALE);
         return settings;
     }

@@ -83,7 +83,8 @@ final class TrialRunner {
         // what the trial before has left must not count as this one's memory
         System.gc();
         NativeHeap.trim();
-        if (data.lacksReference() && !findReference(trial, listener)) {
+        boolean besideBefore = settings.config(trial).preferenceLoss().kind().hasReference();
+        if (besideBefore && data.lacksReference() && !findReference(trial, listener)) {
             return null;
         }
         long start = System.nanoTime();
@@ -124,7 +125,7 @@ final class TrialRunner {
     private boolean findReference(Trial trial, @Nullable TrainListener listener) throws IOException {
         TrainConfig config = settings.config(trial);
         Model model = shared.with(trial.seed());
-        Evaluator evaluator = new Evaluator(model, data.training().padId(), config.evalBatchSize(), config.dpoBeta());
+        Evaluator evaluator = new Evaluator(model, data.training().padId(), config.evalBatchSize());
         ComparisonData ready;
         try {
             ready = data.withReference(
