@@ -7,6 +7,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.PreferenceDataset;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.train.MemoryPlan.Load;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
@@ -25,6 +26,15 @@ class BatchSizesTest {
 
     private static Load largest(PreferenceDataset train, PreferenceDataset held) {
         return BatchSizes.largest(new TrainData(train, held, 0, 16), CONFIG);
+    }
+
+    @Test
+    void withoutAReferenceNothingIsLookedAtBefore() {
+        TrainConfig free = TrainConfig.builder(Method.LORA)
+                .batchSize(2)
+                .preferenceLoss(PreferenceLoss.of(PreferenceLoss.Kind.SIMPO))
+                .build();
+        assertEquals(new Load(4, 9, 0, 0), BatchSizes.largest(new TrainData(pairs(4, 9), null, 0, 16), free));
     }
 
     /** Before the first step the model looks at the rows to learn from as well, answer by answer. */

@@ -21,6 +21,7 @@ import org.loft4j.data.Dataset;
 import org.loft4j.data.PlainText;
 import org.loft4j.data.Row;
 import org.loft4j.data.StreamingDataset;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 
 /** Rows that cannot be used end a call, or are left out and told. */
@@ -153,7 +154,8 @@ class FaultyRowsTest {
             TrainingRows read = TrainingRows.read(LearntTask.of(Task.CAUSAL_LM), data, null, 0, 0);
             assertEquals(1, read.train().size());
             assertTrue(read.shape().endsWith("; 2 blank texts left out"), read.shape());
-            StreamedRows streamed = StreamedRows.read(LearntTask.of(Task.CAUSAL_LM), data, null, 0, 0);
+            StreamedRows streamed =
+                    StreamedRows.read(LearntTask.of(Task.CAUSAL_LM), data, null, 0, 0, PreferenceLoss.Kind.SIGMOID);
             assertEquals(1, streamed.scan().rows());
             assertTrue(
                     streamed.known().shape().endsWith("; 2 blank texts left out"),

@@ -138,8 +138,9 @@ class PreferenceDataTest {
         Path model = model();
         Path rows = texts("texts.jsonl", 4);
         assertRefused(
-                "--streaming and preferences exclude each other: what the model holds of every answer is found out before the"
-                        + " first step, and kept; leave --streaming out",
+                "--streaming and preferences by --preference-loss sigmoid exclude each other: what the model holds of every answer"
+                        + " is found out before the first step, and kept; --preference-loss simpo and orpo do without. Else leave"
+                        + " --streaming out",
                 train(model, rows, "--streaming"));
         for (String packing : List.of("blocks", "examples")) {
             assertRefused(

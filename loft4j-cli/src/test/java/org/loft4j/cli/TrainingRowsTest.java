@@ -19,6 +19,7 @@ import org.loft4j.data.Labels;
 import org.loft4j.data.TrainTestSplit;
 import org.loft4j.data.Truncations;
 import org.loft4j.data.image.LabeledImages;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 
 /** Which rows a run reads, and which classes it knows. */
@@ -55,8 +56,8 @@ class TrainingRowsTest {
         TrainingRows read = TrainingRows.read(LearntTask.of(Task.SEQUENCE_CLASSIFICATION), data, null, SHARE, seed());
         assertEquals(CLASSES, read.labelNames());
         assertTrue(read.shape().endsWith("; 1 label is in held-out rows alone: \"rare\""), read.shape());
-        StreamedRows streamed =
-                StreamedRows.read(LearntTask.of(Task.SEQUENCE_CLASSIFICATION), data, null, SHARE, seed());
+        StreamedRows streamed = StreamedRows.read(
+                LearntTask.of(Task.SEQUENCE_CLASSIFICATION), data, null, SHARE, seed(), PreferenceLoss.Kind.SIGMOID);
         assertEquals(CLASSES, streamed.known().labelNames());
         assertTrue(
                 streamed.known().shape().endsWith("; 1 label is in held-out rows alone: \"rare\""),

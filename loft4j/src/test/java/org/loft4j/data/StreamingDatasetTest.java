@@ -97,6 +97,71 @@ class StreamingDatasetTest {
         return Dataset.causalLmIds(ids);
     }
 
+    /** Of preferences a batch has two rows for each, one behind the other. */
+    @Test
+    void preferencesStayTogether() throws IOException {
+        List<Row> pairs = IntStream.range(0, 7)
+                .<Row>mapToObj(i -> new Preference(
+                        new PromptCompletion("a", "b".repeat(1 + i)), new PromptCompletion("a", "c".repeat(3))))
+                .toList();
+        RowSource source = new RowSource() {
+            @Override
+            public RowCursor open() {
+                Iterator<Row> next = pairs.iterator();
+                return new RowCursor() {
+                    @Override
+                    public @Nullable Row next() {
+                        return next.hasNext() ? next.next() : null;
+                    }
+
+                    @Override
+                    public void skip(long count) {
+                        for (long i = 0; i < count; i++) {
+                            next.next();
+                        }
+                    }
+
+                    @Override
+                    public void close() {}
+                };
+            }
+
+            @Override
+            public String name() {
+                return "pairs";
+            }
+        };
+        StreamingDataset.Encoder encoder = rows -> {
+            List<int[]> ids = new ArrayList<>();
+            for (Row row : rows) {
+                Preference pair = (Preference) row;
+                for (Row answer : List.of(pair.chosen(), pair.rejected())) {
+                    ids.add(((PromptCompletion) answer).completion().chars().toArray());
+                }
+            }
+            return Dataset.causalLmIds(ids);
+        };
+        StreamingDataset all = new StreamingDataset(source, RowScan.of(source), encoder, 4);
+        assertTrue(all.hasPreferences());
+        List<Integer> seen = new ArrayList<>();
+        try (BatchSource batches = all.batches(3, false, 1, 0)) {
+            assertEquals(3, batches.batches());
+            for (int number = 0; number < 3; number++) {
+                List<MiniBatch> made = batches.get(0, number);
+                assertEquals(1, made.size());
+                Batch batch = (Batch) made.get(0);
+                assertEquals(number < 2 ? 3 : 1, batch.targets());
+                assertEquals(2 * batch.targets(), batch.rows());
+                assertEquals(0, batch.reference().length);
+                for (int row = 0; row < batch.rows(); row++) {
+                    assertEquals(row % 2 == 0 ? 'b' : 'c', batch.inputIds()[row * batch.columns()]);
+                }
+                seen.add(batch.rows() / 2);
+            }
+        }
+        assertEquals(List.of(3, 3, 1), seen);
+    }
+
     private static BatchSource batches(RowSource source, int buffer, int batchSize, boolean group) throws IOException {
         return new StreamingDataset(source, RowScan.of(source), StreamingDatasetTest::encode, buffer)
                 .batches(batchSize, group, 3, -1);
