@@ -180,6 +180,7 @@ class PreferenceLossesEndToEndTest {
                     .maxSteps(0)
                     .epochs(2)
                     .batchSize(4)
+                    .gradientAccumulationSteps(1)
                     .preferenceLoss(PreferenceLoss.of(PreferenceLoss.Kind.ORPO))
                     .build();
             Path output = directory.resolve("run");

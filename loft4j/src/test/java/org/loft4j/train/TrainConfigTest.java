@@ -11,6 +11,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.optim.LoftBlock;
 import org.loft4j.optim.LoraPlus;
 import org.loft4j.optim.RefLora;
@@ -89,12 +90,18 @@ class TrainConfigTest {
 
     @Test
     void theRecordNamesEverySetting() {
+        PreferenceLoss simpo = PreferenceLoss.of(PreferenceLoss.Kind.SIMPO);
         assertEquals(
                 TrainConfig.class.getRecordComponents().length
-                        - 2
+                        - 3
+                        + PreferenceLoss.class.getRecordComponents().length
                         + LoftSettings.class.getRecordComponents().length
                         + PeerSettings.class.getRecordComponents().length,
-                TrainConfig.builder(Method.LORA).build().toMap().size());
+                TrainConfig.builder(Method.LORA)
+                        .preferenceLoss(simpo)
+                        .build()
+                        .toMap()
+                        .size());
     }
 
     @Test
