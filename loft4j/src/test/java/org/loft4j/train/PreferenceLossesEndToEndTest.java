@@ -81,7 +81,7 @@ class PreferenceLossesEndToEndTest {
             assertArrayEquals(wanted, gradients(model), 1e-5);
 
             List<Batch> micro = List.of(known.batch(new int[] {0, 1, 2}, 0), known.batch(new int[] {3, 4}, 0));
-            BatchLoss step = BatchLoss.over(model.task(), micro, 1, 0, loss);
+            BatchLoss step = BatchLoss.over(model.task(), micro, 1, 0, loss, null);
             double mean = 0;
             for (Batch some : micro) {
                 mean += step.backward(model, BatchTensors.of(some, model));
