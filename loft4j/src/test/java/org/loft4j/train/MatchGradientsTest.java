@@ -8,8 +8,13 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -20,12 +25,20 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.loft4j.ConfigException;
+import org.loft4j.adapter.LoraConfig;
+import org.loft4j.adapter.LoraLinear;
+import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Batch;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.MatchedTexts;
 import org.loft4j.data.MiniBatch;
+import org.loft4j.model.Fixture;
+import org.loft4j.model.Models;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Lanes;
 import org.loft4j.tensor.NativeScope;
@@ -77,22 +90,50 @@ class MatchGradientsTest {
         return TinyRun.config(Method.FULL).similarityScale(SCALE);
     }
 
-    /** The loss, then the gradient of each weight. */
+    /** What drops a share of what goes into it, as PEFT does. */
+    private static LoraConfig lora() {
+        return new LoraConfig(3, 6, 0.3, TargetModules.allLinear(), null, false, List.of());
+    }
+
+    /** All weights, or an adapter whose both factors have gradients. */
+    private static Trainable trainable(Model model, TrainConfig config) {
+        if (config.method() == Method.FULL) {
+            return Trainable.create(model, null, config);
+        }
+        Trainable trainable = Trainable.create(model, lora(), config);
+        double[] value = {0};
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false)) {
+            adapter(trainable).values().forEach(layer -> layer.loraB().fill_(new Scalar(value[0] += 0.02)));
+        }
+        return trainable;
+    }
+
+    private static Map<String, LoraLinear> adapter(Trainable trainable) {
+        return Objects.requireNonNull(trainable.adapter()).layers();
+    }
+
+    /** The loss, then the gradient of each weight, or of the factors of each layer. */
     private static List<double[]> found(Model model, TrainConfig config, List<MiniBatch> batches, int threads) {
         try (Threads some = Threads.of(threads);
                 NativeScope scope = new NativeScope();
-                Trainable trainable = Trainable.create(model, null, config)) {
+                Trainable trainable = trainable(model, config)) {
             trainable.setTraining(true);
             List<double[]> found = new ArrayList<>();
             found.add(new double[] {new Trainer(model, trainable, config, 10).findGradients(batches, STEP)});
-            found.addAll(gradients(model));
+            found.addAll(gradients(model, trainable));
             return found;
         }
     }
 
-    private static List<double[]> gradients(Model model) {
+    private static List<double[]> gradients(Model model, Trainable trainable) {
         List<double[]> found = new ArrayList<>();
-        for (Tensor weight : model.weights().asMap().values()) {
+        Collection<Tensor> weights = trainable.adapter() == null
+                ? model.weights().asMap().values()
+                : adapter(trainable).values().stream()
+                        .flatMap(layer -> Stream.of(layer.loraA(), layer.loraB()))
+                        .toList();
+        for (Tensor weight : weights) {
             Tensor gradient = weight.grad();
             found.add(gradient.defined() ? Tensors.toDoubles(gradient) : new double[0]);
             weight.mutable_grad().reset();
@@ -178,8 +219,9 @@ class MatchGradientsTest {
             throws IOException {
         try (Threads some = Threads.of(threads);
                 NativeScope scope = new NativeScope();
-                Trainable trainable = Trainable.create(model, null, config)) {
+                Trainable trainable = trainable(model, config)) {
             trainable.setTraining(true);
+            model.setGradientCheckpointing(false);
             TensorVector vectors = new TensorVector();
             for (int i = 0; i < batches.size(); i++) {
                 long seed = Seeds.derive(config.seed(), "batch " + i, STEP);
@@ -191,10 +233,10 @@ class MatchGradientsTest {
                     }
                 }
             }
-            Tensor loss = transcribed(torch.cat(vectors), batches);
+            Tensor loss = transcribed(torch.cat(vectors).to(Dtype.F64.scalarType()), batches);
             loss.backward();
             List<double[]> found = new ArrayList<>(List.of(new double[] {loss.item_double()}));
-            found.addAll(gradients(model));
+            found.addAll(gradients(model, trainable));
             return found;
         }
     }
@@ -225,6 +267,38 @@ class MatchGradientsTest {
         }
     }
 
+    /** The adapter drops by itself, on a base that may be of a half type or of 4 bits. */
+    @ParameterizedTest
+    @CsvSource({
+        "F64, FULL, 1, false, 1e-11",
+        "F64, FULL, 3, true, 1e-11",
+        "BF16, FULL, 1, false, 1e-3",
+        "BF16, FULL, 3, true, 1e-3",
+        "F32, NF4, 1, false, 2e-5",
+        "F32, NF4, 3, true, 2e-5"
+    })
+    void bothPassesDropTheSameInAnAdapter(
+            Dtype dtype, LoadIn loadIn, int threads, boolean checkpointing, double tolerance) throws IOException {
+        TrainConfig config = TinyRun.config(Method.LORA)
+                .similarityScale(SCALE)
+                .gradientCheckpointing(checkpointing)
+                .build();
+        ModelOptions options =
+                ModelOptions.of(Task.SENTENCE_EMBEDDING).withDtype(dtype).withLoadIn(loadIn);
+        try (Model model = Models.open(Fixture.directory("bert_cls"), options)) {
+            List<MiniBatch> batches = cut(2);
+            List<double[]> expected = expected(model, config, batches, threads);
+            List<double[]> found = found(model, config, batches, threads);
+            assertClose(expected, found, tolerance);
+            TrainConfig other = TinyRun.config(Method.LORA)
+                    .similarityScale(SCALE)
+                    .seed(6)
+                    .build();
+            double away = found(model, other, batches, 1).get(0)[0] - found.get(0)[0];
+            assertTrue(Math.abs(away) > 1e-3, "another draw: " + away);
+        }
+    }
+
     @Test
     void aStepOfTextsThatAllBelongTogetherHasNothingToTellApart() throws IOException {
         MatchDataset same = TinyMatches.of(
@@ -250,7 +324,7 @@ class MatchGradientsTest {
                 double mean =
                         new MatchGradients(model, trainable.gradients(), loss, lossScale).backward(cut(2), i -> i);
                 List<double[]> some = new ArrayList<>(List.of(new double[] {mean}));
-                gradients(model)
+                gradients(model, trainable)
                         .forEach(gradient -> some.add(
                                 Arrays.stream(gradient).map(g -> g / lossScale).toArray()));
                 found.add(some);
