@@ -138,7 +138,10 @@ final class DataCheckCommand implements Verb {
             List<CheckedRows> parts = new ArrayList<>();
             for (CheckedRows part : read.parts()) {
                 parts.add(part.encoded(
-                        (rows, length) -> encoding.encode(rows, tokenizer, format, length, false), maxLength, format));
+                        (rows, length) -> encoding.encode(rows, tokenizer, format, length, false)
+                                .texts(),
+                        maxLength,
+                        format));
             }
             return read.with(parts, stops);
         }

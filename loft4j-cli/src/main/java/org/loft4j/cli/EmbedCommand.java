@@ -58,9 +58,7 @@ final class EmbedCommand implements Verb {
     @Option(
             names = "--query",
             paramLabel = "TEXT",
-            description =
-                    "Print those texts that are nearest to this one; may be given several times. Before it stands the model's"
-                            + " prompt query, where its files have one. Default: none.")
+            description = "Print those texts that are nearest to this one; may be given several times. Default: none.")
     @Nullable
     List<String> queries;
 
@@ -71,11 +69,20 @@ final class EmbedCommand implements Verb {
     int topK = 5;
 
     @Option(
+            names = "--query-prompt",
+            paramLabel = "WORDS",
+            description =
+                    "Put these words before each --query, such as 'query: '. Default: as in training, else the prompt 'query' of the"
+                            + " model's files (config_sentence_transformers.json), else their default one, else none.")
+    @Nullable
+    String queryPrompt;
+
+    @Option(
             names = "--prompt",
             paramLabel = "WORDS",
             description =
-                    "Put these words before each text, such as 'passage: '. Default: the prompt that the model's files name as"
-                            + " the default, if any.")
+                    "Put these words before each text, such as 'passage: '. Default: as in training, else the prompt 'document',"
+                            + " 'passage' or 'corpus' of the model's files, else their default one, else none.")
     @Nullable
     String prompt;
 
@@ -106,6 +113,15 @@ final class EmbedCommand implements Verb {
                             + " mostly do.")
     @Nullable
     Boolean normalize;
+
+    @Option(
+            names = "--dimensions",
+            paramLabel = "N",
+            description =
+                    "The first N numbers of each vector alone, brought to length 1, as a model is for that was trained with"
+                            + " --matryoshka-dims. Default: all numbers.")
+    @Nullable
+    Integer dimensions;
 
     @Option(
             names = "--max-length",
@@ -158,6 +174,9 @@ final class EmbedCommand implements Verb {
         if (texts != null && data != null) {
             problems.add("--text and --data exclude each other");
         }
+        if (queryPrompt != null && queries == null) {
+            problems.add("--query-prompt stands before a --query, and there is none: give --prompt for the texts");
+        }
         if (prompt != null && promptName != null) {
             problems.add("--prompt and --prompt-name exclude each other");
         }
@@ -170,6 +189,12 @@ final class EmbedCommand implements Verb {
         }
         if (output != null && Files.isRegularFile(output)) {
             problems.add("--output " + output + " exists already: remove it, or name another file");
+        }
+        if (dimensions != null && Boolean.FALSE.equals(normalize)) {
+            problems.add("--dimensions brings vectors to length 1, and --no-normalize leaves theirs: name one of them");
+        }
+        if (dimensions != null && dimensions < 1) {
+            problems.add("dimensions must be at least 1, got " + dimensions);
         }
         if (maxLength != null && maxLength < 1) {
             problems.add("max_length must be at least 1, got " + maxLength);
@@ -192,14 +217,21 @@ final class EmbedCommand implements Verb {
                     maxLength,
                     files == null ? 0 : files.maxLength(),
                     spec.commandLine().getErr());
+            requireDimensions(loaded.model().description().hiddenSize());
             boolean unit = normalize != null ? normalize : files != null && files.normalised();
             TextEmbedder embedder = new TextEmbedder(loaded.model(), tokenizer, length, batchSize, unit);
+            String before = words(files);
             if (queries != null) {
-                search(queries, embedder, files);
-            } else if (output == null) {
-                print(embedder, words(files));
+                String beforeQuery = queryPrompt != null ? queryPrompt : files == null ? "" : files.queryPrompt();
+                tellOfPrompts(before, ", before each query " + MatchFlags.words(beforeQuery), before + beforeQuery);
+                search(queries, embedder, before, beforeQuery);
             } else {
-                write(output, embedder, words(files));
+                tellOfPrompts(before, "", before);
+                if (output == null) {
+                    print(embedder, before);
+                } else {
+                    write(output, embedder, before);
+                }
             }
             if (embedder.textsCut() > 0) {
                 tell(Quantities.of(embedder.textsCut(), "text") + (embedder.textsCut() == 1 ? " was" : " were")
@@ -218,6 +250,30 @@ final class EmbedCommand implements Verb {
         } else if (files == null && pooling == Pooling.AUTO && loaded.trainedAs() == null) {
             tell("no modules.json beside the model says how vectors are made, and they are by pooling " + word(used)
                     + " (--pooling)");
+        }
+    }
+
+    /** What is asked for is known before the texts are read. */
+    private void requireDimensions(long width) {
+        if (dimensions != null && dimensions > width) {
+            throw new ConfigException(
+                    "dimensions must not pass the " + width + " numbers of the model's vectors, got " + dimensions);
+        }
+    }
+
+    private List<float[]> embed(TextEmbedder embedder, List<String> some) {
+        List<float[]> whole = embedder.embed(some);
+        return dimensions == null
+                ? whole
+                : whole.stream()
+                        .map(vector -> TextEmbedder.shortened(vector, dimensions))
+                        .toList();
+    }
+
+    /** @param all what stands before any text; nothing is said where that is empty */
+    private void tellOfPrompts(String before, String query, String all) {
+        if (!all.isEmpty()) {
+            tell("before each text stands " + MatchFlags.words(before) + query);
         }
     }
 
@@ -240,18 +296,21 @@ final class EmbedCommand implements Verb {
             throw new ConfigException("--prompt-name " + promptName
                     + " needs config_sentence_transformers.json beside the model, and there is none: give --prompt");
         }
-        return files == null ? "" : files.prompt(promptName);
+        if (files == null) {
+            return "";
+        }
+        return promptName == null ? files.documentPrompt() : files.prompt(promptName);
     }
 
-    private void search(List<String> asked, TextEmbedder embedder, @Nullable SentenceFiles files) throws IOException {
-        String before = files == null ? "" : files.prompts().getOrDefault("query", files.prompt(null));
+    private void search(List<String> asked, TextEmbedder embedder, String before, String beforeQuery)
+            throws IOException {
         List<float[]> vectors =
-                embedder.embed(asked.stream().map(before::concat).toList());
+                embed(embedder, asked.stream().map(beforeQuery::concat).toList());
         List<Nearest> nearest = new ArrayList<>();
         for (int i = 0; i < asked.size(); i++) {
             nearest.add(new Nearest(asked.get(i), vectors.get(i), topK));
         }
-        boolean whole = embedAll(embedder, words(files), (some, made) -> {
+        boolean whole = embedAll(embedder, before, (some, made) -> {
             nearest.forEach(each -> each.add(some, made));
             return true;
         });
@@ -281,9 +340,9 @@ final class EmbedCommand implements Verb {
     }
 
     private void write(Path file, TextEmbedder embedder, String before) throws IOException {
-        try (VectorFile written = file.toString().endsWith(TENSORS)
-                ? VectorFile.ofTensor(file, embedder.dimension())
-                : VectorFile.ofLines(file)) {
+        int numbers = dimensions == null ? embedder.dimension() : dimensions;
+        try (VectorFile written =
+                file.toString().endsWith(TENSORS) ? VectorFile.ofTensor(file, numbers) : VectorFile.ofLines(file)) {
             embedAll(embedder, before, (some, made) -> {
                 written.add(some, made);
                 return true;
@@ -291,8 +350,8 @@ final class EmbedCommand implements Verb {
             written.finish();
             spec.commandLine()
                     .getOut()
-                    .println("wrote " + file + ": " + Quantities.of(written.count(), "vector") + " of "
-                            + embedder.dimension() + " numbers");
+                    .println("wrote " + file + ": " + Quantities.of(written.count(), "vector") + " of " + numbers
+                            + " numbers");
         }
     }
 
@@ -320,7 +379,7 @@ final class EmbedCommand implements Verb {
                     }
                     single.add(before.concat(one.text()));
                 }
-                List<float[]> vectors = embedder.embed(single);
+                List<float[]> vectors = embed(embedder, single);
                 line.clear();
                 whole[0] = taking.of(some, vectors);
                 done[0] += some.size();

@@ -18,6 +18,7 @@ import org.loft4j.data.Examples;
 import org.loft4j.data.ImageDataset;
 import org.loft4j.data.Labels;
 import org.loft4j.data.MatchDataset;
+import org.loft4j.data.MatchPrompts;
 import org.loft4j.data.Preference;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Row;
@@ -90,6 +91,16 @@ final class EvalCommand implements Verb {
     @Nullable
     Double similarityScale;
 
+    @Option(
+            names = "--dimensions",
+            paramLabel = "N",
+            description = "Of sentence embeddings: judge vectors by their first N numbers alone. Default: by all.")
+    @Nullable
+    Integer dimensions;
+
+    @Mixin(name = "Sentence embeddings")
+    MatchFlags matched;
+
     @Mixin(name = "Images")
     ImageFlags images;
 
@@ -111,6 +122,9 @@ final class EvalCommand implements Verb {
         data.check(problems);
         chat.check(problems);
         preference.check(problems);
+        if (dimensions != null && dimensions < 1) {
+            problems.add("dimensions must be at least 1, got " + dimensions);
+        }
         if (similarityScale != null) {
             double given = similarityScale;
             problems.of(() -> new MatchLoss(given));
@@ -178,17 +192,24 @@ final class EvalCommand implements Verb {
             int maxLength = loaded.maxLength(data.maxLength, spec.commandLine().getErr());
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(loaded, rows) : null;
             boolean matches = task == Task.SENTENCE_EMBEDDING;
+            MatchPrompts prompts = matches ? matched.of(loaded.found().sentences()) : MatchPrompts.NONE;
+            matched.requireFits(task);
+            if (!matches && dimensions != null) {
+                throw new ConfigException("--dimensions is of sentence embeddings, and the model is for " + task.word()
+                        + ": leave it out");
+            }
+            if (!prompts.equals(MatchPrompts.NONE)) {
+                spec.commandLine().getErr().println("loft: " + MatchFlags.words(prompts));
+            }
             if (!matches && spec.commandLine().getParseResult().hasMatchedOption("--similarity-scale")) {
                 throw new ConfigException("--similarity-scale is of sentence embeddings, and the model is for "
                         + task.word() + ": leave it out");
             }
             StreamingDataset.Encoder encoder = some -> switch (task) {
-                case SENTENCE_EMBEDDING ->
-                    MatchDataset.of(some, tokenizer, maxLength).texts();
+                case SENTENCE_EMBEDDING -> MatchDataset.of(some, tokenizer, maxLength, prompts);
                 case CAUSAL_LM ->
                     preferences
                             ? PreferenceDataset.of(some, tokenizer, maxLength, format)
-                                    .answers()
                             : Dataset.causalLm(some, tokenizer, maxLength, format);
                 case TOKEN_CLASSIFICATION ->
                     Dataset.tokenClassification(some, Objects.requireNonNull(labels), tokenizer, maxLength);
@@ -202,14 +223,12 @@ final class EvalCommand implements Verb {
                     };
             };
             FaultyRows.Kept kept = faulty.encode(rows, encoder, "evaluation");
-            Examples examples = matches ? new MatchDataset(kept.dataset()) : kept.dataset();
+            Examples examples = kept.examples();
             Evaluator.requireFits(loaded.model(), examples, "evaluation");
-            Evaluation evaluation = preferences
-                    ? preference.judge(loaded, kept.dataset(), tokenizer.padId(), batchSize)
-                    : new Evaluator(loaded.model(), tokenizer.padId(), batchSize, threshold.value())
-                            .withSimilarityScale(matches ? scale(loaded) : TrainConfig.SIMILARITY_SCALE)
-                            .evaluate(examples);
-            long cut = kept.dataset().truncations().rows();
+            Evaluation evaluation = examples instanceof PreferenceDataset pairs
+                    ? preference.judge(loaded, pairs, tokenizer.padId(), batchSize)
+                    : evaluator(loaded, tokenizer.padId(), matches).evaluate(examples);
+            long cut = kept.examples().texts().truncations().rows();
             if (cut > 0) {
                 PrintWriter err = spec.commandLine().getErr();
                 err.println("loft: " + cut + " of " + kept.rows().size() + " rows were cut to " + maxLength
@@ -222,6 +241,15 @@ final class EvalCommand implements Verb {
             print(loaded, evaluation, kept.rows().size(), length);
             return ExitCode.OK;
         }
+    }
+
+    private Evaluator evaluator(LoadedModel loaded, long padId, boolean matches) throws IOException {
+        Evaluator evaluator = new Evaluator(loaded.model(), padId, batchSize, threshold.value());
+        if (!matches) {
+            return evaluator;
+        }
+        Evaluator scaled = evaluator.withSimilarityScale(scale(loaded));
+        return dimensions == null ? scaled : scaled.withDimensions(dimensions);
     }
 
     private double scale(LoadedModel loaded) throws IOException {

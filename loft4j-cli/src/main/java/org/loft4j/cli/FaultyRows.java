@@ -9,9 +9,9 @@ import org.loft4j.data.Columns;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.DataRows;
-import org.loft4j.data.Dataset;
 import org.loft4j.data.Row;
 import org.loft4j.data.StreamingDataset;
+import org.loft4j.data.Tokenized;
 
 /**
  * What becomes of rows that cannot be used.
@@ -37,7 +37,7 @@ record FaultyRows(boolean skip, PrintWriter err) {
     }
 
     /** Rows without those that cannot be encoded, and what they became. */
-    record Kept(List<Row> rows, Dataset dataset) {}
+    record Kept(List<Row> rows, Tokenized examples) {}
 
     /** @param kind word for the rows in messages */
     Kept encode(List<Row> rows, StreamingDataset.Encoder encoder, String kind) throws IOException {

@@ -125,7 +125,8 @@ final class InspectCommand implements Verb {
                 RowInspection row = RowInspection.of(
                         i + 1,
                         all.train().get(i),
-                        one -> all.encode(List.of(one), tokenizer, format, length, false),
+                        one -> all.encode(List.of(one), tokenizer, format, length, false)
+                                .texts(),
                         format,
                         tokenizer,
                         all.labelNames());

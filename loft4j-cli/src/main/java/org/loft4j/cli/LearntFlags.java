@@ -7,7 +7,9 @@ import java.nio.file.Path;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.model.Models;
+import org.loft4j.model.SentenceFiles;
 import org.loft4j.nn.Task;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** What is learnt of rows. */
@@ -37,6 +39,9 @@ final class LearntFlags {
                             + " single_label_classification.")
     @Nullable
     ProblemType problem;
+
+    @Mixin
+    MatchFlags matched = new MatchFlags();
 
     void check(Problems problems) {
         if (problem != null && isOfTexts() && asked != null && asked != Task.SEQUENCE_CLASSIFICATION) {
@@ -82,6 +87,8 @@ final class LearntFlags {
                                 ? Task.SENTENCE_EMBEDDING
                                 : described ? Models.defaultTask(directory) : usual;
         LearntTask known = LearntTask.of(directory, task);
-        return problem == null ? known : new LearntTask(task, known.modelLabels(), problem);
+        LearntTask aim = problem == null ? known : new LearntTask(task, known.modelLabels(), problem);
+        matched.requireFits(task);
+        return task == Task.SENTENCE_EMBEDDING ? aim.withPrompts(matched.of(SentenceFiles.find(directory))) : aim;
     }
 }

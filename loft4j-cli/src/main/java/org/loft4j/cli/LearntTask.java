@@ -9,6 +9,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 import org.loft4j.data.Columns;
 import org.loft4j.data.Labels;
+import org.loft4j.data.MatchPrompts;
 import org.loft4j.data.Row;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Task;
@@ -19,8 +20,9 @@ import org.loft4j.train.TrainConfig;
  *
  * @param modelLabels the classes that the model knows, which are kept if the rows have no others; empty for none
  * @param problem what the labels of texts are; a class each for all other tasks
+ * @param prompts what stands before texts that belong together
  */
-record LearntTask(Task task, List<String> modelLabels, ProblemType problem) {
+record LearntTask(Task task, List<String> modelLabels, ProblemType problem, MatchPrompts prompts) {
     LearntTask {
         modelLabels = List.copyOf(modelLabels);
     }
@@ -28,6 +30,15 @@ record LearntTask(Task task, List<String> modelLabels, ProblemType problem) {
     /** A task whose labels are classes. */
     static LearntTask of(Task task) {
         return new LearntTask(task, List.of(), ProblemType.SINGLE_LABEL_CLASSIFICATION);
+    }
+
+    /** A task whose texts have nothing before them. */
+    LearntTask(Task task, List<String> modelLabels, ProblemType problem) {
+        this(task, modelLabels, problem, MatchPrompts.NONE);
+    }
+
+    LearntTask withPrompts(MatchPrompts before) {
+        return new LearntTask(task, modelLabels, problem, before);
     }
 
     /** As a directory's model has it: one of a single output for a text goes on with numbers, one of several labels with those. */

@@ -104,6 +104,15 @@ final class OptimizerFlags {
     double similarityScale = TrainConfig.SIMILARITY_SCALE;
 
     @Option(
+            names = "--matryoshka-dims",
+            paramLabel = "N",
+            split = ",",
+            description =
+                    "Of sentence embeddings: lengths to which vectors are cut, with commas between, such as 384,128,64: the loss"
+                            + " is the sum of those of each, so that their first numbers are of use alone. Default: none, whole vectors.")
+    List<Integer> matryoshkaDims = List.of();
+
+    @Option(
             names = "--beta1",
             paramLabel = "BETA",
             description = "Decay rate of the first moment, or momentum. Default: 0.9; 0.95 for loft-muon.")
@@ -187,6 +196,7 @@ final class OptimizerFlags {
                 .labelSmoothing(labelSmoothing)
                 .classWeights(ClassWeights.parse(classWeights))
                 .similarityScale(similarityScale)
+                .matryoshkaDims(matryoshkaDims)
                 .loft(new LoftSettings(
                         LoftBlock.parseAll(loftWithout),
                         loftMaxStep,

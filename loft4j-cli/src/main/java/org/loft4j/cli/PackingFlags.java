@@ -6,12 +6,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.ChatFormat;
-import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
-import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PackedDataset;
-import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.Row;
+import org.loft4j.data.Tokenized;
 import org.loft4j.data.Tokenizer;
 import picocli.CommandLine.Option;
 
@@ -55,13 +53,7 @@ final class PackingFlags {
                     + " and texts that belong together exclude each other: each text is compared with the others by itself;"
                     + " leave --packing out");
         }
-        Dataset dataset = rows.encode(some, tokenizer, format, maxLength, packing == Packing.BLOCKS, kind, err);
-        if (rows.arePreferences()) {
-            return new PreferenceDataset(dataset);
-        }
-        if (rows.areMatches()) {
-            return new MatchDataset(dataset);
-        }
-        return packing == Packing.EXAMPLES ? new PackedDataset(dataset, maxLength) : dataset;
+        Tokenized examples = rows.encode(some, tokenizer, format, maxLength, packing == Packing.BLOCKS, kind, err);
+        return packing == Packing.EXAMPLES ? new PackedDataset(examples.texts(), maxLength) : examples;
     }
 }

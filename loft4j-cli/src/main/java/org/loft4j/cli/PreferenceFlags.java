@@ -89,12 +89,10 @@ final class PreferenceFlags {
         return adapter == null ? loaded.directory() : adapter;
     }
 
-    /** @param answers two for each pair */
-    Evaluation judge(LoadedModel loaded, Dataset answers, long padId, int batchSize) throws IOException {
+    Evaluation judge(LoadedModel loaded, PreferenceDataset pairs, long padId, int batchSize) throws IOException {
         PreferenceLoss used = used(loaded);
         PrintWriter err = verb.commandLine().getErr();
         Evaluator evaluator = new Evaluator(loaded.model(), padId, batchSize, used);
-        PreferenceDataset pairs = new PreferenceDataset(answers);
         err.println("loft: judged "
                 + (!used.kind().hasReference()
                         ? ""

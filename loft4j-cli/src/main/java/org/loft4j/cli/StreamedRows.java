@@ -19,7 +19,6 @@ import org.loft4j.data.Row;
 import org.loft4j.data.RowScan;
 import org.loft4j.data.RowSource;
 import org.loft4j.data.StreamingDataset;
-import org.loft4j.data.TextMatch;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainTestSplit;
 import org.loft4j.nn.PreferenceLoss;
@@ -88,12 +87,6 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
 
     /** The first row says it, before the others are read. */
     private static void requireStreamed(Row row, PreferenceLoss.Kind loss) {
-        if (row instanceof TextMatch) {
-            throw new ConfigException(
-                    "--streaming and texts that belong together exclude each other: which texts are the same is found out"
-                            + " among all of them; leave --streaming out, and where the rows do not fit into the memory, learn some"
-                            + " of them after the others (a query with LIMIT, then --adapter)");
-        }
         if (row instanceof Preference && loss.hasReference()) {
             throw new ConfigException("--streaming and preferences by --preference-loss " + loss.word()
                     + " exclude each other: what the model holds of every answer is found out before the first step, and kept;"
@@ -127,7 +120,6 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
                     + ", but the model knows only " + vocabularySize
                     + " tokens: the tokenizer is that of another model, or tokens were added to it");
         }
-        long examples = rows.hasPreferences() ? 0 : all.examples();
-        TrainingRows.tell(all.rows(), examples, all.truncations(), all.altered(), maxLength, "training", err);
+        TrainingRows.tell(all.rows(), all.examples(), all.truncations(), all.altered(), maxLength, "training", err);
     }
 }

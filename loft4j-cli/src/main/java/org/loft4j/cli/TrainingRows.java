@@ -29,6 +29,7 @@ import org.loft4j.data.Row;
 import org.loft4j.data.Scores;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.TextMatch;
+import org.loft4j.data.Tokenized;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.TrainTestSplit;
 import org.loft4j.data.Truncations;
@@ -223,7 +224,7 @@ record TrainingRows(
      * @param loss of preferences
      */
     boolean mayBeStreamed(PreferenceLoss.Kind loss) {
-        return !areMatches() && !(arePreferences() && loss.hasReference());
+        return !(arePreferences() && loss.hasReference());
     }
 
     Task task() {
@@ -255,6 +256,10 @@ record TrainingRows(
     /** Says what was read, and what becomes of the classes that the model knows. */
     void tellShape(PrintWriter err) {
         err.println("loft: " + shape);
+        String prompts = MatchFlags.words(learnt.prompts());
+        if (!prompts.isEmpty()) {
+            err.println("loft: " + prompts);
+        }
         tellOfClasses(err);
     }
 
@@ -295,7 +300,7 @@ record TrainingRows(
     }
 
     /** Encodes rows, of preferences both answers, and says how many of them had to be cut. */
-    Dataset encode(
+    Tokenized encode(
             List<Row> rows,
             Tokenizer tokenizer,
             @Nullable ChatFormat chat,
@@ -305,16 +310,16 @@ record TrainingRows(
             PrintWriter err)
             throws IOException {
         FaultyRows.Kept kept = faulty.encode(rows, some -> encode(some, tokenizer, chat, maxLength, packed), kind);
-        Dataset dataset = kept.dataset();
+        Dataset texts = kept.examples().texts();
         tell(
                 kept.rows().size(),
-                packed || arePreferences() || areMatches() ? 0 : dataset.size(),
-                dataset.truncations(),
-                dataset.altered(),
+                packed ? 0 : kept.examples().size(),
+                texts.truncations(),
+                texts.altered(),
                 maxLength,
                 kind,
                 err);
-        return dataset;
+        return kept.examples();
     }
 
     /** Says how many examples rows became where these are more, how many had to be cut, and which answers are altered. */
@@ -338,12 +343,12 @@ record TrainingRows(
     }
 
     /**
-     * The rows as examples; of preferences both answers, one behind the other, and so the texts that belong together.
+     * The rows as examples; of preferences both answers, one behind the other.
      *
      * @param chat how conversations are written; null where there are none
      * @param packed whether the texts go one after the other into blocks of {@code maxLength} tokens
      */
-    Dataset encode(List<Row> rows, Tokenizer tokenizer, @Nullable ChatFormat chat, int maxLength, boolean packed)
+    Tokenized encode(List<Row> rows, Tokenizer tokenizer, @Nullable ChatFormat chat, int maxLength, boolean packed)
             throws IOException {
         if (packed && task().isClassification()) {
             throw new ConfigException("packing is for language models, but the data is for a "
@@ -353,7 +358,7 @@ record TrainingRows(
             if (packed) {
                 throw new ConfigException("packing is for language models, but the data is for sentence embeddings");
             }
-            return MatchDataset.of(rows, tokenizer, maxLength).texts();
+            return MatchDataset.of(rows, tokenizer, maxLength, learnt.prompts());
         }
         if (learnt.regression()) {
             return Dataset.regression(rows, tokenizer, maxLength);
@@ -368,7 +373,7 @@ record TrainingRows(
                     : Dataset.classification(rows, labels, tokenizer, maxLength);
         }
         if (!packed && rows.get(0) instanceof Preference) {
-            return PreferenceDataset.of(rows, tokenizer, maxLength, chat).answers();
+            return PreferenceDataset.of(rows, tokenizer, maxLength, chat);
         }
         if (!packed) {
             return Dataset.causalLm(rows, tokenizer, maxLength, chat);

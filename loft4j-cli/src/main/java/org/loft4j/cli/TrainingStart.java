@@ -61,7 +61,11 @@ record TrainingStart(
         // an adapter that says what it was trained for has a head already, for as many classes as are known
         boolean headed = trained != null || !ofIts.isEmpty();
         ProblemType problem = headed ? found.problem(task, known, learnt.problem) : usual.problem();
-        return new TrainingStart(found, new LearntTask(task, known, problem), adapter);
+        LearntTask aim = new LearntTask(task, known, problem);
+        return new TrainingStart(
+                found,
+                task == Task.SENTENCE_EMBEDDING ? aim.withPrompts(learnt.matched.of(found.sentences())) : aim,
+                adapter);
     }
 
     Path directory() {

@@ -79,7 +79,7 @@ class FaultyRowsTest {
                     some.stream().map(row -> new int[] {1, 2}).toList());
         };
         FaultyRows.Kept kept = skipping.encode(rows, encoder, "test");
-        assertEquals(87, kept.dataset().size());
+        assertEquals(87, kept.examples().size());
         assertEquals(87, kept.rows().size());
         assertTrue(
                 told.toString().startsWith("loft: 13 test rows are left out (--skip-faulty-rows):\n"), told.toString());

@@ -12,8 +12,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.model.SentenceFiles;
 
 /** From files of texts that belong together to a training, and what refuses or shows them on the way. */
 class MatchDataTest {
@@ -90,6 +92,130 @@ class MatchDataTest {
     }
 
     @Test
+    void theyMayBeReadAsTheyAreLearnt() throws IOException {
+        Captured run =
+                train(rows("a.csv", 30), "--eval-data", rows("b.csv", 3), "--streaming", "--shuffle-buffer", "8");
+        assertEquals(0, run.status(), run.err());
+        assertTrue(
+                run.err()
+                        .contains("30 rows of \"anchor\" and \"positive\" (--format match) in "
+                                + folder.resolve("a.csv") + ", read as they are learnt"),
+                run.err());
+        assertTrue(run.out().contains("mrr_at_10"), run.out());
+    }
+
+    /** What stood before texts in training stands before them afterwards, unless another is asked for. */
+    @Test
+    void promptsOfTheTrainingAreThoseOfItsUse() throws IOException {
+        Path rows = rows("a.csv", 6);
+        Captured run = train(rows, "--query-prompt", "q: ", "--document-prompt", "p: ");
+        assertEquals(0, run.status(), run.err());
+        String told = "loft: before each anchor stands \"q: \", before what it is compared with \"p: \"";
+        assertTrue(run.err().contains(told), run.err());
+        Path adapter = folder.resolve("run");
+        SentenceFiles files = SentenceFiles.read(adapter);
+        assertEquals("q: p: ", files.queryPrompt() + files.documentPrompt());
+        Captured judged = loft("eval", "--adapter", adapter, "--data", rows);
+        assertEquals(0, judged.status(), judged.err());
+        assertTrue(judged.err().contains(told), judged.err());
+        Captured without =
+                loft("eval", "--adapter", adapter, "--data", rows, "--query-prompt", "", "--document-prompt", "");
+        assertNotEquals(score(judged), score(without));
+        assertTrue(!without.err().contains("before each anchor"), without.err());
+
+        String[] search = {"embed", "--adapter", adapter.toString(), "--text", "Once upon", "--query", "Once upon"};
+        Captured apart = Captured.loft(search);
+        assertTrue(apart.err().contains("before each text stands \"p: \", before each query \"q: \""), apart.err());
+        assertNotEquals("1.0000\tOnce upon\n", apart.out());
+        List<Object> same = new ArrayList<>(List.of(search));
+        same.addAll(List.of("--query-prompt", "p: "));
+        assertEquals("1.0000\tOnce upon\n", loft(same.toArray()).out());
+
+        Path merged = folder.resolve("merged");
+        assertEquals(0, loft("merge", "--adapter", adapter, "--output", merged).status());
+        assertEquals(score(judged), score(loft("eval", "--model", merged, "--data", rows)));
+        // what goes on from it has its prompts
+        Captured more = loft(
+                "train",
+                "--adapter",
+                adapter,
+                "--data",
+                rows,
+                "--max-steps",
+                "1",
+                "--batch-size",
+                "2",
+                "--output",
+                folder.resolve("more"));
+        assertEquals(0, more.status(), more.err());
+        assertTrue(more.err().contains(told), more.err());
+    }
+
+    @Test
+    void vectorsMayBeOfUseByTheirFirstNumbers() throws IOException {
+        Path rows = rows("a.csv", 6);
+        Captured run = train(rows, "--eval-data", rows, "--matryoshka-dims", "64,16", "--similarity-scale", "5");
+        assertEquals(0, run.status(), run.err());
+        Path adapter = folder.resolve("run");
+        assertTrue(Files.readString(adapter.resolve("config.yaml")).contains("matryoshka_dims"), "written");
+        Captured judged = loft("eval", "--adapter", adapter, "--data", rows, "--dimensions", "16");
+        assertEquals(0, judged.status(), judged.err());
+        assertNotEquals(score(loft("eval", "--adapter", adapter, "--data", rows)), score(judged));
+        Captured short16 = loft("embed", "--adapter", adapter, "--text", "Once", "--dimensions", "16");
+        assertEquals(0, short16.status(), short16.err());
+        assertEquals(16, short16.out().split(",").length - 1, short16.out());
+        assertRefused(
+                "dimensions must not pass the 64 numbers of the model's vectors, got 65",
+                loft("embed", "--adapter", adapter, "--text", "Once", "--dimensions", "65"));
+        assertRefused(
+                "dimensions must not pass the 64 numbers of the model's vectors, got 65",
+                loft("eval", "--adapter", adapter, "--data", rows, "--dimensions", "65"));
+        assertRefused(
+                "matryoshka_dims must not pass the 64 numbers", train(rows, "--overwrite", "--matryoshka-dims", "128"));
+        assertRefused(
+                "matryoshka_dims are of sentence embeddings",
+                train(
+                        file("u.jsonl", "{\"text\": \"Once upon\"}\n"),
+                        "--overwrite",
+                        "--task",
+                        "causal-lm",
+                        "--matryoshka-dims",
+                        "8"));
+    }
+
+    private static String score(Captured judged) {
+        return judged.out()
+                .lines()
+                .filter(line -> line.contains("loss"))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @Test
+    void aComparisonIsByWhatIsFoundAndGoesOn() throws IOException {
+        List<Object> call = new ArrayList<>(List.of("compare", "--model", model(), "--data", rows("a.csv", 8)));
+        call.addAll(
+                List.of("--eval-data", rows("b.csv", 4), "--test-data", rows("c.csv", 5), "--methods", "loft,lora"));
+        call.addAll(List.of("--learning-rates", "1e-3", "--ranks", "2", "--max-steps", "2", "--batch-size", "2"));
+        call.addAll(List.of("--query-prompt", "q: ", "--keep-weights", "--output", folder.resolve("compared")));
+        Captured first = loft(call.toArray());
+        assertEquals(0, first.status(), first.err());
+        List<String> table = first.out().lines().toList();
+        assertTrue(table.get(0).contains("test mrr_at_10  test loss"), first.out());
+        assertTrue(table.get(1).contains("LoFT") && table.get(2).contains("LoRA"), first.out());
+        Path run = folder.resolve("compared/runs/loft-2-1e-3-s0");
+        Files.delete(folder.resolve("compared/runs/lora-2-1e-3-s0/result.json"));
+        Captured again = loft(call.toArray());
+        assertEquals(0, again.status(), again.err());
+        assertTrue(!again.err().contains("LoFT, rank 2"), "a finished run is not run again: " + again.err());
+        assertTrue(again.err().contains("LoRA, rank 2"), again.err());
+        try (Stream<Path> all = Files.walk(run)) {
+            Path kept = all.filter(SentenceFiles::exists).findFirst().orElseThrow();
+            assertEquals("q: ", SentenceFiles.read(kept).queryPrompt());
+        }
+    }
+
+    @Test
     void aDryRunReckonsWithBothBatches() throws IOException {
         Captured run = train(rows("a.csv", 6), "--dry-run");
         assertEquals(0, run.status(), run.err());
@@ -117,7 +243,9 @@ class MatchDataTest {
         assertRefused(
                 "--packing examples and texts that belong together exclude each other",
                 train(rows, "--packing", "examples"));
-        assertRefused("--streaming and texts that belong together exclude each other", train(rows, "--streaming"));
+        assertRefused(
+                "--query-prompt is of sentence embeddings, and the model is for causal-lm",
+                train(file("u.jsonl", "{\"text\": \"Once\"}\n"), "--task", "causal-lm", "--query-prompt", "a"));
         assertRefused("which a language model does not learn", train(rows, "--task", "causal-lm"));
         assertRefused("and no classifier or regression", train(rows, "--task", "sequence-classification"));
         assertRefused(

@@ -2,6 +2,7 @@ package org.loft4j.data;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -13,7 +14,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.DataException;
 
 /** Tokenized examples, ready for batches. */
-public final class Dataset implements Examples {
+public final class Dataset implements Tokenized {
     private final int[][] ids;
     // where token type 1 begins in each example; null where there are no pairs of texts
     private final int @Nullable [] secondFrom;
@@ -238,6 +239,16 @@ public final class Dataset implements Examples {
     @Override
     public int size() {
         return ids.length;
+    }
+
+    @Override
+    public Dataset texts() {
+        return this;
+    }
+
+    /** The tokens of an example, by which it is told whether another is the same. */
+    IntBuffer key(int index) {
+        return IntBuffer.wrap(ids[index]);
     }
 
     /** Whether an example has one class rather than a label for each token. */

@@ -44,12 +44,13 @@ public record ExampleScan(long rows, long examples, Truncations truncations, lon
                     characters += RowText.length(row);
                     row = cursor.next();
                 }
-                Dataset encoded = encoder.encode(some);
+                Tokenized encoded = encoder.encode(some);
+                Dataset texts = encoded.texts();
                 rows += some.size();
                 examples += encoded.size();
-                cuts.add(encoded.truncations());
-                altered += encoded.altered();
-                largestId = Math.max(largestId, encoded.largestId());
+                cuts.add(texts.truncations());
+                altered += texts.altered();
+                largestId = Math.max(largestId, texts.largestId());
                 some.clear();
                 if (Thread.currentThread().isInterrupted()) {
                     throw new InterruptedIOException("stopped while encoding " + source.name());

@@ -1,21 +1,20 @@
 package org.loft4j.data;
 
-import java.nio.LongBuffer;
+import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import org.loft4j.ConfigException;
 import org.loft4j.DataException;
+import org.loft4j.Shown;
 
 /**
  * Texts that belong together, for sentence embeddings: an anchor, its positive, and as many negatives as there are. A batch for
  * training is two: one of the anchors, one of all others, which mostly are of another length.
  */
-public final class MatchDataset implements Examples {
+public final class MatchDataset implements Tokenized {
     public static final int ANCHOR = 0;
     public static final int POSITIVE = 1;
     public static final int NEGATIVE = 2;
@@ -24,8 +23,9 @@ public final class MatchDataset implements Examples {
     private final int[] roles;
     // where each example begins among the texts, and the end
     private final int[] starts;
-    // the first text of the same tokens
-    private final int[] first;
+    // of each text the tokens without a prompt: a text is the same whatever stands before it
+    private final List<IntBuffer> keys;
+    private final MatchPrompts prompts;
 
     /**
      * @param texts with {@link #ANCHOR}, {@link #POSITIVE} or {@link #NEGATIVE} as the class of each: an anchor, its positive, then its
@@ -33,6 +33,10 @@ public final class MatchDataset implements Examples {
      * @throws ConfigException if they do not follow each other so
      */
     public MatchDataset(Dataset texts) {
+        this(texts, IntStream.range(0, texts.size()).mapToObj(texts::key).toList(), MatchPrompts.NONE);
+    }
+
+    private MatchDataset(Dataset texts, List<IntBuffer> keys, MatchPrompts prompts) {
         if (!texts.isClassification()) {
             throw new ConfigException(
                     "the texts of matches have a class each, which says what they are of their example");
@@ -61,20 +65,32 @@ public final class MatchDataset implements Examples {
         }
         begin.add(texts.size());
         this.starts = begin.stream().mapToInt(i -> i).toArray();
-        Map<LongBuffer, Integer> known = new HashMap<>();
-        this.first = IntStream.range(0, texts.size())
-                .map(i -> known.computeIfAbsent(LongBuffer.wrap(texts.get(i).ids()), ids -> i))
-                .toArray();
+        this.keys = keys;
+        this.prompts = prompts;
     }
 
     /**
-     * Tokenizes rows. Each text is by itself, without blanks around it, and cut as those of {@link Dataset#classification} are; a row counts once among {@link
-     * Dataset#truncations}.
+     * Tokenizes rows with nothing before their texts.
      *
      * @throws DataException if a row is no {@link TextMatch}, a text has no tokens, or those of an anchor and its positive are the same
      */
     public static MatchDataset of(List<? extends Row> rows, Tokenizer tokenizer, int maxLength) throws DataException {
+        return of(rows, tokenizer, maxLength, MatchPrompts.NONE);
+    }
+
+    /**
+     * Tokenizes rows. Each text is by itself, without blanks around it, with its prompt before it, and cut as those of {@link
+     * Dataset#classification} are; a row counts once among {@link Dataset#truncations}.
+     *
+     * @throws DataException if a row is no {@link TextMatch}, a text has no tokens, or those of an anchor and its positive are the same
+     * @throws ConfigException if a prompt leaves no room for a text
+     */
+    public static MatchDataset of(List<? extends Row> rows, Tokenizer tokenizer, int maxLength, MatchPrompts prompts)
+            throws DataException {
         tokenizer.requireRoom(maxLength);
+        requireRoom(prompts.query(), tokenizer, maxLength);
+        requireRoom(prompts.document(), tokenizer, maxLength);
+        List<LabeledText> plain = new ArrayList<>();
         List<LabeledText> all = new ArrayList<>();
         List<Integer> roles = new ArrayList<>();
         List<Integer> ofRow = new ArrayList<>();
@@ -88,14 +104,18 @@ public final class MatchDataset implements Examples {
             }
             List<String> some = match.texts();
             for (int i = 0; i < some.size(); i++) {
-                all.add(new LabeledText(some.get(i).strip(), null, "", match.origin()));
-                roles.add(Math.min(i, NEGATIVE));
+                int role = Math.min(i, NEGATIVE);
+                plain.add(new LabeledText(some.get(i).strip(), null, "", match.origin()));
+                all.add(new LabeledText(prompts.prompted(some.get(i), role), null, "", match.origin()));
+                roles.add(role);
                 ofRow.add(row);
             }
         }
-        EncodedTexts encoded = EncodedTexts.of(all, tokenizer, maxLength);
+        EncodedTexts unprompted = EncodedTexts.of(plain, tokenizer, maxLength);
+        EncodedTexts encoded = prompts.isNone() ? unprompted : EncodedTexts.of(all, tokenizer, maxLength);
         for (int i = 1; i < all.size(); i++) {
-            if (roles.get(i) == POSITIVE && Arrays.equals(encoded.ids()[i], encoded.ids()[i - 1])) {
+            if (roles.get(i) == POSITIVE
+                    && Arrays.equals(unprompted.ids()[i], unprompted.ids()[i - 1])) {
                 throw all.get(i)
                         .origin()
                         .fault("has two texts that are the same tokens"
@@ -107,10 +127,27 @@ public final class MatchDataset implements Examples {
         }
         int[] rowOf = ofRow.stream().mapToInt(i -> i).toArray();
         int[] role = roles.stream().mapToInt(i -> i).toArray();
-        return new MatchDataset(Dataset.ofTexts(encoded.ofRows(rowOf), role, null, null));
+        return new MatchDataset(
+                Dataset.ofTexts(encoded.ofRows(rowOf), role, null, null),
+                Arrays.stream(unprompted.ids()).map(IntBuffer::wrap).toList(),
+                prompts);
     }
 
-    /** All texts, one example after the other: the anchor, the positive, the negatives. */
+    private static void requireRoom(String prompt, Tokenizer tokenizer, int maxLength) {
+        int tokens = tokenizer.tokenize(prompt.strip()).ids().length;
+        if (tokens >= maxLength) {
+            throw new ConfigException("max_length " + maxLength + " leaves no room for a text behind the " + tokens
+                    + " tokens of the prompt " + Shown.text(prompt) + ": raise it, or shorten the prompt");
+        }
+    }
+
+    /** What stands before the texts. */
+    public MatchPrompts prompts() {
+        return prompts;
+    }
+
+    /** The anchor, the positive, the negatives, then those of the next example. */
+    @Override
     public Dataset texts() {
         return texts;
     }
@@ -179,7 +216,11 @@ public final class MatchDataset implements Examples {
     public long heapBytes() {
         return texts.heapBytes()
                 + HeapSize.ofInts(starts.length)
-                + HeapSize.ofInts(first.length)
+                + (prompts.isNone()
+                        ? 0
+                        : keys.stream()
+                                .mapToLong(key -> HeapSize.ofInts(key.capacity()))
+                                .sum())
                 + HeapSize.ofInts(roles.length);
     }
 
@@ -207,9 +248,10 @@ public final class MatchDataset implements Examples {
 
     private MatchedTexts matched(int[] which) {
         return new MatchedTexts(
+                this,
                 Arrays.stream(which).map(this::example).toArray(),
                 Arrays.stream(which).map(i -> roles[i]).toArray(),
-                Arrays.stream(which).map(i -> first[i]).toArray());
+                Arrays.stream(which).mapToObj(keys::get).toList());
     }
 
     private int example(int text) {

@@ -14,7 +14,7 @@ import org.loft4j.DataException;
  * Pairs of answers to a prompt, of which the first is preferred to the second. A batch has two rows for each pair, and, for losses that
  * set answers against it, how probable each was to the model before it was trained: {@link #withReference}.
  */
-public final class PreferenceDataset implements Examples {
+public final class PreferenceDataset implements Tokenized {
     private final Dataset answers;
     private final double @Nullable [] reference;
 
@@ -91,6 +91,12 @@ public final class PreferenceDataset implements Examples {
         return wraps && row instanceof PromptCompletion prompted
                 ? new Conversation(prompted.turns(), prompted.before().size() + 1, Map.of(), prompted.origin())
                 : row;
+    }
+
+    /** The {@link #answers}. */
+    @Override
+    public Dataset texts() {
+        return answers;
     }
 
     /** The answers, two for each pair, each with its prompt: the preferred one, then the other. */

@@ -15,7 +15,7 @@ import org.loft4j.tensor.Seeds;
 final class StreamingBatches implements BatchSource {
     private final RowSource source;
     private final long rows;
-    private final Maker examples;
+    private final StreamingDataset.Encoder encoder;
     private final Order order;
     private final long padId;
     private final long batchesOfBlock;
@@ -27,11 +27,6 @@ final class StreamingBatches implements BatchSource {
     private long number = -1;
     private List<int[]> batches = List.of();
     private long epochOfBatches = -1;
-
-    /** Makes examples of the rows of a batch. */
-    interface Maker {
-        Examples of(List<Row> rows) throws IOException;
-    }
 
     /** How the rows of a block become batches. */
     record Order(int batchSize, boolean groupByLength, long seed) {
@@ -45,10 +40,11 @@ final class StreamingBatches implements BatchSource {
         }
     }
 
-    StreamingBatches(RowSource source, long rows, Maker examples, int buffer, Order order, long padId) {
+    StreamingBatches(
+            RowSource source, long rows, StreamingDataset.Encoder encoder, int buffer, Order order, long padId) {
         this.source = source;
         this.rows = rows;
-        this.examples = examples;
+        this.encoder = encoder;
         this.order = order;
         this.padId = padId;
         // whole batches: only the last one of an epoch is shorter
@@ -75,11 +71,11 @@ final class StreamingBatches implements BatchSource {
         List<Row> chosen = Arrays.stream(batches.get(Math.toIntExact(batch % batchesOfBlock)))
                 .mapToObj(block::get)
                 .toList();
-        Examples encoded = examples.of(chosen);
+        Tokenized encoded = encoder.encode(chosen);
         List<MiniBatch> made = new ArrayList<>();
         for (int start = 0; start < encoded.size(); start += order.batchSize()) {
             int end = Math.min(encoded.size(), start + order.batchSize());
-            made.add(encoded.batch(IntStream.range(start, end).toArray(), padId));
+            made.addAll(encoded.trainingBatches(IntStream.range(start, end).toArray(), padId, order.seed(), epoch));
         }
         return made;
     }

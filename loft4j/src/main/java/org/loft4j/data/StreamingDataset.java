@@ -36,13 +36,12 @@ public final class StreamingDataset implements TrainingSet {
     private final RowScan scan;
     private final Encoder encoder;
     private final int shuffleBuffer;
-    private final Dataset sample;
-    private final boolean preferences;
+    private final Tokenized sample;
 
-    /** Makes examples of rows, the same of the same: of preferences the answers, {@link PreferenceDataset#answers}. */
+    /** Makes examples of rows; the same of the same. Texts that belong together are a {@link MatchDataset}, preferences a {@link PreferenceDataset}. */
     public interface Encoder {
         /** @throws DataException if a row cannot be used */
-        Dataset encode(List<Row> rows) throws IOException;
+        Tokenized encode(List<Row> rows) throws IOException;
     }
 
     /**
@@ -59,7 +58,6 @@ public final class StreamingDataset implements TrainingSet {
         this.encoder = encoder;
         this.shuffleBuffer = shuffleBuffer;
         this.sample = encoder.encode(scan.first());
-        this.preferences = scan.first().get(0) instanceof Preference;
     }
 
     /** A character takes a byte or two. */
@@ -83,7 +81,7 @@ public final class StreamingDataset implements TrainingSet {
     }
 
     /** The first rows as examples, by which the whole is judged before it is read. */
-    public Dataset sample() {
+    public Tokenized sample() {
         return sample;
     }
 
@@ -94,7 +92,7 @@ public final class StreamingDataset implements TrainingSet {
 
     @Override
     public boolean hasPreferences() {
-        return preferences;
+        return sample.hasPreferences();
     }
 
     @Override
@@ -132,7 +130,7 @@ public final class StreamingDataset implements TrainingSet {
         return new StreamingBatches(
                 source,
                 scan.rows(),
-                preferences ? rows -> new PreferenceDataset(encoder.encode(rows)) : encoder::encode,
+                encoder,
                 shuffleBuffer,
                 new StreamingBatches.Order(batchSize, groupByLength, seed),
                 padId);

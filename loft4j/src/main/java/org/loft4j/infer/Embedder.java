@@ -19,7 +19,7 @@ import org.loft4j.tensor.Dtype;
  * <pre>
  * try (Embedder embedder = Embedder.open(Path.of("run"))) {
  *     List&lt;float[]&gt; texts = embedder.embed(List.of("How do I return a parcel?", "Opening hours"));
- *     float[] query = embedder.embed("sending goods back");
+ *     float[] query = embedder.embedQuery("sending goods back");
  *     double alike = TextEmbedder.cosine(query, texts.get(0));
  * }
  * </pre>
@@ -89,20 +89,36 @@ public final class Embedder implements AutoCloseable {
         return files == null ? Map.of() : files.prompts();
     }
 
-    /** The vector of one text, of {@link #dimension} numbers, with the default prompt before it where the model has one. */
+    /** The vector of one text that is to be found, of {@link #dimension} numbers. */
     public float[] embed(String text) {
         return embed(List.of(text)).get(0);
     }
 
+    /** The vector of one text that is searched with, of {@link #dimension} numbers. */
+    public float[] embedQuery(String text) {
+        return embedQueries(List.of(text)).get(0);
+    }
+
     /**
-     * The vector of each text, of {@link #dimension} numbers, in their order, with the default prompt before it where the model has
-     * one. Texts are cut to the length of the training, or of the model.
+     * The vector of each text that is searched with, in their order. Before it stands the prompt {@code query} where the model, or
+     * the training, has one, else the default one.
+     *
+     * @throws ConfigException if a text has no tokens
+     * @throws IllegalStateException if it was closed
+     */
+    public List<float[]> embedQueries(List<String> some) {
+        return embed(some, files == null ? "" : files.queryPrompt());
+    }
+
+    /**
+     * The vector of each text that is to be found, of {@link #dimension} numbers, in their order. Before it stands the prompt
+     * {@code document}, {@code passage} or {@code corpus} where the model, or the training, has one, else the default one. Texts are cut to the length of the training, or of the model.
      *
      * @throws ConfigException if a text has no tokens
      * @throws IllegalStateException if it was closed
      */
     public List<float[]> embed(List<String> some) {
-        return embed(some, files == null ? "" : files.prompt(null));
+        return embed(some, files == null ? "" : files.documentPrompt());
     }
 
     /**

@@ -74,6 +74,19 @@ public final class TextEmbedder {
         return rows;
     }
 
+    /**
+     * The first numbers of a vector, brought to length 1: of a model that was trained so (matryoshka_dims) they are of use alone.
+     *
+     * @throws ConfigException if it has not so many
+     */
+    public static float[] shortened(float[] vector, int dimensions) {
+        if (dimensions < 1 || dimensions > vector.length) {
+            throw new ConfigException(
+                    "dimensions must be from 1 to the " + vector.length + " numbers of the vector, got " + dimensions);
+        }
+        return normalised(Arrays.copyOf(vector, dimensions));
+    }
+
     /** The vector of the same direction and length 1; one of length 0 stays as it is. */
     public static float[] normalised(float[] vector) {
         double length = Math.max(length(vector), LEAST);

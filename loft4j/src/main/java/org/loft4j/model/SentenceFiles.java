@@ -71,6 +71,11 @@ public record SentenceFiles(
     private static final Map<String, Pooling> POOLINGS =
             Map.of("cls", Pooling.CLS, "mean", Pooling.MEAN, "lasttoken", Pooling.LAST);
 
+    private static final String QUERY = "query";
+
+    /** The names that sentence-transformers looks for in turn. */
+    private static final List<String> DOCUMENTS = List.of("document", "passage", "corpus");
+
     public SentenceFiles {
         prompts = Collections.unmodifiableMap(new LinkedHashMap<>(prompts));
     }
@@ -124,7 +129,7 @@ public record SentenceFiles(
         SentenceFiles read =
                 new SentenceFiles(pooling, normalised, length(directory), lowerCase(directory), Map.of(), null, null);
         Path prompts = directory.resolve(PROMPTS);
-        SentenceFiles whole = Files.exists(prompts) ? read.withPrompts(Json.read(prompts)) : read;
+        SentenceFiles whole = Files.exists(prompts) ? read.readingPrompts(Json.read(prompts)) : read;
         boolean prompted = whole.prompts.values().stream().anyMatch(words -> !words.isEmpty());
         if (pooling == Pooling.MEAN && prompted && !ofPooling.booleanOr("include_prompt", true)) {
             throw ofPooling.fault("include_prompt", "is false: the prompt cannot be left out of the mean here");
@@ -177,6 +182,43 @@ public record SentenceFiles(
                             : "which are " + String.join(", ", prompts.keySet())));
         }
         return prompt;
+    }
+
+    /** What stands before a text that is searched with: the prompt {@code query}, else the default one; empty for nothing. */
+    public String queryPrompt() {
+        return role(List.of(QUERY));
+    }
+
+    /** What stands before a text that is to be found: the first of {@code document}, {@code passage} and {@code corpus}, else the default one. */
+    public String documentPrompt() {
+        return role(DOCUMENTS);
+    }
+
+    private String role(List<String> names) {
+        for (String name : names) {
+            String prompt = prompts.get(name);
+            if (prompt != null) {
+                return prompt;
+            }
+        }
+        return prompt(null);
+    }
+
+    /**
+     * The same with other words before what is searched with and what is to be found.
+     *
+     * @param query that {@link #queryPrompt} shall be
+     * @param document that {@link #documentPrompt} shall be
+     */
+    public SentenceFiles withPrompts(String query, String document) {
+        Map<String, String> changed = new LinkedHashMap<>(prompts);
+        if (!query.equals(queryPrompt())) {
+            changed.put(QUERY, query);
+        }
+        if (!document.equals(documentPrompt())) {
+            changed.put(DOCUMENTS.get(0), document);
+        }
+        return new SentenceFiles(pooling, normalised, maxLength, lowerCase, changed, defaultPrompt, similarity);
     }
 
     /**
@@ -234,7 +276,7 @@ public record SentenceFiles(
         return module;
     }
 
-    private SentenceFiles withPrompts(JsonObject json) throws CheckpointException {
+    private SentenceFiles readingPrompts(JsonObject json) throws CheckpointException {
         String type = json.stringOr("model_type", "SentenceTransformer");
         if (!type.equals("SentenceTransformer")) {
             throw json.fault("model_type", "must be SentenceTransformer, found " + type);

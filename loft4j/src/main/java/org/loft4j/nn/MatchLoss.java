@@ -1,10 +1,14 @@
 package org.loft4j.nn;
 
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.loft4j.Checks;
+import org.loft4j.ConfigException;
 
 /**
  * How well an anchor a is told to belong to its positive p among all candidates c (Henderson et al. 2017, arXiv:1705.00652, section
@@ -12,14 +16,30 @@ import org.loft4j.Checks;
  *
  * <pre>  −log( exp(s·cos(a, p)) / Σ_c exp(s·cos(a, c)) )</pre>
  *
+ * <p>Where vectors shall be of use by their first numbers alone, it is the sum of this over several lengths to which they are cut
+ * (Kusupati et al. 2022, arXiv:2205.13147, equation 1 with all weights 1; MatryoshkaLoss of sentence-transformers).
+ *
  * @param scale s, above 0: the inverse of a temperature
+ * @param lengths how many of the numbers count, each above 0 and once; empty for all of them
  */
-public record MatchLoss(double scale) {
+public record MatchLoss(double scale, List<Integer> lengths) {
     /** Below it a vector has no direction. */
     private static final double SHORTEST = 1e-12;
 
     public MatchLoss {
         Checks.positive("similarity_scale", scale);
+        lengths = List.copyOf(lengths);
+        for (int length : lengths) {
+            Checks.atLeast("matryoshka_dims", length, 1);
+        }
+        if (new HashSet<>(lengths).size() < lengths.size()) {
+            throw new ConfigException("matryoshka_dims must each be there once, got " + lengths);
+        }
+    }
+
+    /** Of whole vectors. */
+    public MatchLoss(double scale) {
+        this(scale, List.of());
     }
 
     /**
@@ -31,6 +51,18 @@ public record MatchLoss(double scale) {
      * @param hidden added to the scores, {@code (anchors, candidates)}: −∞ where a candidate is not to be told from the positive, else 0
      */
     public Tensor sum(Tensor anchors, Tensor candidates, Tensor positives, Tensor hidden) {
+        if (lengths.isEmpty()) {
+            return one(anchors, candidates, positives, hidden);
+        }
+        Tensor sum = null;
+        for (int length : lengths) {
+            Tensor some = one(anchors.narrow(1, 0, length), candidates.narrow(1, 0, length), positives, hidden);
+            sum = sum == null ? some : sum.add(some);
+        }
+        return Objects.requireNonNull(sum);
+    }
+
+    private Tensor one(Tensor anchors, Tensor candidates, Tensor positives, Tensor hidden) {
         Tensor scores = similarities(anchors, candidates).mul(new Scalar(scale)).add(hidden);
         return scores.log_softmax(1, new ScalarTypeOptional())
                 .gather(1, positives.unsqueeze(1))

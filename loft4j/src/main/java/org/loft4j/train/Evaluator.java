@@ -14,6 +14,7 @@ import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
@@ -74,7 +75,23 @@ public final class Evaluator {
 
     /** The same where sentence embeddings are judged with a scale of their own. */
     public Evaluator withSimilarityScale(double scale) {
-        return new Evaluator(model, padId, batchSize, preferenceLoss, threshold, new MatchLoss(scale));
+        return new Evaluator(model, padId, batchSize, preferenceLoss, threshold, new MatchLoss(scale, matchLoss.lengths()));
+    }
+
+    /**
+     * The same where sentence embeddings are judged by their first numbers alone.
+     *
+     * @throws ConfigException if they have not so many
+     */
+    public Evaluator withDimensions(int dimensions) {
+        Checks.atLeast("dimensions", dimensions, 1);
+        long width = model.description().hiddenSize();
+        if (dimensions > width) {
+            throw new ConfigException(
+                    "dimensions must not pass the " + width + " numbers of the model's vectors, got " + dimensions);
+        }
+        return new Evaluator(
+                model, padId, batchSize, preferenceLoss, threshold, new MatchLoss(matchLoss.scale(), List.of(dimensions)));
     }
 
     static Evaluator of(Model model, TrainData data, TrainConfig config) {

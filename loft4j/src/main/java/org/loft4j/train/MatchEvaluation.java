@@ -13,7 +13,11 @@ import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.Tensors;
 
-/** Judges sentence embeddings by texts that belong together. */
+/**
+ * Judges sentence embeddings by texts that belong together.
+ *
+ * @param loss whose scale counts, and to what vectors are cut: to one length at most
+ */
 record MatchEvaluation(Evaluator evaluator, Model model, MatchLoss loss, long padId) {
     /**
      * One pass over all texts.
@@ -56,8 +60,9 @@ record MatchEvaluation(Evaluator evaluator, Model model, MatchLoss loss, long pa
                         .flatMapToDouble(Arrays::stream)
                         .toArray();
                 int hidden = values.length / some.length;
+                int kept = loss.lengths().isEmpty() ? hidden : loss.lengths().get(0);
                 for (int i = 0; i < some.length; i++) {
-                    all[some[i]] = Arrays.copyOfRange(values, i * hidden, (i + 1) * hidden);
+                    all[some[i]] = Arrays.copyOfRange(values, i * hidden, i * hidden + kept);
                 }
                 done += some.length;
             }

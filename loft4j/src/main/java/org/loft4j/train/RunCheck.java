@@ -15,6 +15,7 @@ import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PackedDataset;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.StreamingDataset;
+import org.loft4j.data.Tokenized;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.Model;
@@ -79,6 +80,7 @@ final class RunCheck {
             problems.add(smoothing);
         }
         TrainingSet train = data.train();
+        Examples shown = train instanceof StreamingDataset stream ? stream.sample() : (Examples) train;
         String weights = config.classWeights().problem(model, train);
         if (weights != null) {
             problems.add(weights);
@@ -87,18 +89,24 @@ final class RunCheck {
         if (preferred != null) {
             problems.add(preferred);
         }
-        if (config.similarityScale() != TrainConfig.SIMILARITY_SCALE && !(train instanceof MatchDataset)) {
+        if (config.similarityScale() != TrainConfig.SIMILARITY_SCALE && !(shown instanceof MatchDataset)) {
             problems.add("similarity_scale is of sentence embeddings, and the training data holds no texts that belong"
                     + " together: leave it out, or give rows with \"anchor\" and \"positive\"");
         }
-        if (train instanceof MatchDataset matches) {
-            checkCandidates(problems, matches, config);
+        if (!config.matryoshkaDims().isEmpty() && !(shown instanceof MatchDataset)) {
+            problems.add("matryoshka_dims are of sentence embeddings, and the training data holds no texts that belong"
+                    + " together: leave them out, or give rows with \"anchor\" and \"positive\"");
         }
-        check(
-                problems,
-                "training",
-                train instanceof StreamingDataset stream ? stream.sample() : (Examples) train,
-                model);
+        long width = model.description().hiddenSize();
+        config.matryoshkaDims().stream()
+                .filter(length -> length > width)
+                .findFirst()
+                .ifPresent(length -> problems.add("matryoshka_dims must not pass the " + width
+                        + " numbers of the model's vectors, got " + length));
+        if (shown instanceof MatchDataset matches) {
+            checkCandidates(problems, matches, train.rows(), config);
+        }
+        check(problems, "training", shown, model);
         check(problems, "evaluation", data.eval(), model);
         if (data.eval() instanceof MatchDataset held && held.texts().size() == 2) {
             problems.add("the evaluation data holds one text that is to be found, and none beside it: give more rows");
@@ -136,13 +144,18 @@ final class RunCheck {
                 : null;
     }
 
-    /** Without a second candidate nothing is told apart, and every step is lost. */
-    private static void checkCandidates(List<String> problems, MatchDataset rows, TrainConfig config) {
-        long together = Math.min(rows.size(), (long) config.batchSize() * config.gradientAccumulationSteps());
+    /**
+     * Without a second candidate nothing is told apart, and every step is lost.
+     *
+     * @param rows all of them, or the first
+     * @param all how many there are
+     */
+    private static void checkCandidates(List<String> problems, MatchDataset rows, long all, TrainConfig config) {
+        long together = Math.min(all, (long) config.batchSize() * config.gradientAccumulationSteps());
         if (together == 1 && !rows.haveNegatives()) {
             problems.add(
                     "the rows of a step are each other's negatives, and a step has one row: "
-                            + (rows.size() == 1
+                            + (all == 1
                                     ? "give more than one row, or negatives"
                                     : "raise per_device_train_batch_size or gradient_accumulation_steps, or give each row a negative"));
         }
@@ -310,13 +323,7 @@ final class RunCheck {
         if (examples instanceof PackedDataset packed) {
             return packed.examples();
         }
-        if (examples instanceof MatchDataset matches) {
-            return matches.texts();
-        }
-        if (examples instanceof PreferenceDataset preferences) {
-            return preferences.answers();
-        }
-        return examples instanceof Dataset dataset ? dataset : null;
+        return examples instanceof Tokenized tokenized ? tokenized.texts() : null;
     }
 
     /** 1 for the labels that a row has and 0 for the others. */

@@ -4,6 +4,9 @@ import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.ChatFormat;
+import org.loft4j.data.MatchDataset;
+import org.loft4j.data.StreamingDataset;
+import org.loft4j.data.TrainingSet;
 import org.loft4j.model.SentenceFiles;
 import org.loft4j.model.TaskFile;
 import org.loft4j.model.TrainedChat;
@@ -54,7 +57,7 @@ record RunNotes(
                     learns == null ? null : EndOfTurn.ofTexts(learns),
                     from,
                     data.train().hasPreferences(),
-                    sentences(model, from, data.maxLength()));
+                    sentences(model, from, data));
         }
         TrainedChat chat =
                 new TrainedChat(format.wrapPrompts(), format.lossOn().word(), format.variables(), format.moment());
@@ -69,16 +72,20 @@ record RunNotes(
     }
 
     /** Of the adapter that the run goes on from, else of the model, with what the training makes of them. */
-    private static Checkpoints.@Nullable Content sentences(Model model, @Nullable Path start, int maxLength)
+    private static Checkpoints.@Nullable Content sentences(Model model, @Nullable Path start, TrainData data)
             throws IOException {
-        if (model.task() != Task.SENTENCE_EMBEDDING) {
+        TrainingSet rows = data.train() instanceof StreamingDataset stream ? stream.sample() : data.train();
+        if (!(rows instanceof MatchDataset matches)) {
             return null;
         }
         SentenceFiles before = SentenceFiles.find(start);
         SentenceFiles files = SentenceFiles.trained(
-                model,
-                before != null ? before : SentenceFiles.find(model.description().directory()),
-                maxLength);
+                        model,
+                        before != null
+                                ? before
+                                : SentenceFiles.find(model.description().directory()),
+                        data.maxLength())
+                .withPrompts(matches.prompts().query(), matches.prompts().document());
         long size = model.description().hiddenSize();
         return directory -> files.write(directory, size);
     }

@@ -90,6 +90,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         settings.put("class_weights", NONE);
         settings.putAll(PreferenceLoss.DPO.toMap());
         settings.put("similarity_scale", TrainConfig.SIMILARITY_SCALE);
+        settings.put(TrainConfig.MATRYOSHKA, TrainConfig.WHOLE);
         return Map.copyOf(settings);
     }
 

@@ -1,5 +1,6 @@
 package org.loft4j.train;
 
+import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -19,7 +20,7 @@ import org.loft4j.tensor.Tensors;
  * The texts of some examples as anchors and as what all of these are compared with: every positive and every negative. What has the
  * text of the anchor, or of a positive of it, be it that of another example, is no negative of it.
  *
- * @param texts a number for each text
+ * @param texts a number for each text: where it is met first
  * @param anchors where they are among the texts
  * @param candidates where those are
  * @param positives for each anchor which of the candidates belongs to it
@@ -28,34 +29,42 @@ record TextMatches(int[] texts, int[] anchors, int[] candidates, int[] positives
     /** Anchors that are compared at once: their scores and what autograd keeps of them are all that is large. */
     private static final int BLOCK = 256;
 
+    /** One of a dataset, which is itself and equal to no other. */
+    private record Example(MatchDataset source, int number) {}
+
     /** @param parts of the same examples, and all of their texts, in any order */
     static TextMatches of(List<MatchedTexts> parts) {
-        int[] texts =
-                parts.stream().flatMapToInt(part -> Arrays.stream(part.texts())).toArray();
+        List<IntBuffer> keys =
+                parts.stream().flatMap(part -> part.texts().stream()).toList();
+        Map<IntBuffer, Integer> known = new HashMap<>();
+        int[] texts = IntStream.range(0, keys.size())
+                .map(i -> known.computeIfAbsent(keys.get(i), key -> i))
+                .toArray();
         int[] roles =
                 parts.stream().flatMapToInt(part -> Arrays.stream(part.roles())).toArray();
-        int[] examples = parts.stream()
-                .flatMapToInt(part -> Arrays.stream(part.examples()))
-                .toArray();
+        List<Example> examples = parts.stream()
+                .flatMap(part -> Arrays.stream(part.examples()).mapToObj(number -> new Example(part.source(), number)))
+                .toList();
         List<Integer> anchors = new ArrayList<>();
         List<Integer> candidates = new ArrayList<>();
-        Map<Integer, Integer> positiveOf = new HashMap<>();
+        Map<Example, Integer> positiveOf = new HashMap<>();
         for (int i = 0; i < roles.length; i++) {
             if (roles[i] == MatchDataset.ANCHOR) {
                 anchors.add(i);
                 continue;
             }
             if (roles[i] == MatchDataset.POSITIVE) {
-                positiveOf.put(examples[i], candidates.size());
+                positiveOf.put(examples.get(i), candidates.size());
             }
             candidates.add(i);
         }
         int[] positives = anchors.stream()
                 .mapToInt(anchor -> {
-                    Integer positive = positiveOf.get(examples[anchor]);
+                    Integer positive = positiveOf.get(examples.get(anchor));
                     if (positive == null) {
-                        throw new IllegalArgumentException("example " + examples[anchor]
-                                + " has an anchor and no positive: both must be in the batches of a step");
+                        throw new IllegalArgumentException(
+                                "example " + examples.get(anchor).number()
+                                        + " has an anchor and no positive: both must be in the batches of a step");
                     }
                     return positive;
                 })

@@ -10,6 +10,7 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
+import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.optim.LoftConfig;
@@ -39,6 +40,7 @@ import org.loft4j.optim.Schedule;
  * @param classWeights of a classifier, what each class weighs in the loss of the steps; evaluations are without them
  * @param preferenceLoss how preferences are learnt; {@link PreferenceLoss#DPO} where there are none
  * @param similarityScale of sentence embeddings, {@link org.loft4j.nn.MatchLoss}: what multiplies the cosines of texts
+ * @param matryoshkaDims of sentence embeddings, {@link org.loft4j.nn.MatchLoss}: lengths to which vectors are cut in it; empty for whole ones
  * @param beta1 decay rate of the first moment; momentum of LoFT-SGD and LoFT-Muon
  * @param beta2 decay rate of the second moment; Lion's second rate of the first
  * @param eps added to the root of the second moment
@@ -79,6 +81,7 @@ public record TrainConfig(
         ClassWeights classWeights,
         PreferenceLoss preferenceLoss,
         double similarityScale,
+        List<Integer> matryoshkaDims,
         double beta1,
         double beta2,
         double eps,
@@ -129,7 +132,13 @@ public record TrainConfig(
     /** What multiplies the cosines of texts, where nothing else is asked for; that of sentence-transformers too. */
     public static final double SIMILARITY_SCALE = 20;
 
+    /** The key of {@link #matryoshkaDims} in the record of a run, and what stands there for whole vectors. */
+    public static final String MATRYOSHKA = "matryoshka_dims";
+
+    public static final String WHOLE = "none";
+
     public TrainConfig {
+        matryoshkaDims = List.copyOf(matryoshkaDims);
         List<String> problems = new ArrayList<>();
         check(problems, () -> Checks.positive("num_train_epochs", epochs));
         check(problems, () -> Checks.atLeast("max_steps", maxSteps, 0));
@@ -154,7 +163,8 @@ public record TrainConfig(
         check(problems, () -> Checks.notNegative("weight_decay", weightDecay));
         check(problems, () -> Checks.notNegative("max_grad_norm", maxGradNorm));
         check(problems, () -> Checks.fraction("label_smoothing_factor", labelSmoothing));
-        check(problems, () -> Checks.positive("similarity_scale", similarityScale));
+        List<Integer> lengths = matryoshkaDims;
+        check(problems, () -> new MatchLoss(similarityScale, lengths));
         check(problems, () -> Checks.fraction("adam_beta1", beta1));
         check(problems, () -> Checks.fraction("adam_beta2", beta2));
         check(problems, () -> Checks.positive("adam_epsilon", eps));
@@ -261,6 +271,7 @@ public record TrainConfig(
         map.put("class_weights", classWeights.words());
         map.putAll(preferenceLoss.toMap());
         map.put("similarity_scale", similarityScale);
+        map.put(MATRYOSHKA, matryoshkaDims.isEmpty() ? WHOLE : matryoshkaDims.toString());
         map.put("adam_beta1", beta1);
         map.put("adam_beta2", beta2);
         map.put("adam_epsilon", eps);
@@ -302,6 +313,7 @@ public record TrainConfig(
         private ClassWeights classWeights = ClassWeights.EQUAL;
         private PreferenceLoss preferenceLoss = PreferenceLoss.DPO;
         private double similarityScale = SIMILARITY_SCALE;
+        private List<Integer> matryoshkaDims = List.of();
         private double beta1;
         private double beta2;
         private @Nullable Double eps;
@@ -411,6 +423,11 @@ public record TrainConfig(
 
         public Builder similarityScale(double value) {
             similarityScale = value;
+            return this;
+        }
+
+        public Builder matryoshkaDims(List<Integer> value) {
+            matryoshkaDims = List.copyOf(value);
             return this;
         }
 
@@ -537,6 +554,7 @@ public record TrainConfig(
                     classWeights,
                     preferenceLoss,
                     similarityScale,
+                    matryoshkaDims,
                     beta1,
                     beta2,
                     eps == null ? (loft.reference() ? LoftConfig.publishedCode().eps() : method.eps()) : eps,

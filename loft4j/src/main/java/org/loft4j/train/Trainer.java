@@ -111,7 +111,7 @@ public final class Trainer {
         return new MatchGradients(
                         model,
                         trainable.gradients(),
-                        new MatchLoss(config.similarityScale()),
+                        new MatchLoss(config.similarityScale(), config.matryoshkaDims()),
                         trainable.optimizer().lossScale())
                 .backward(microBatches, seeds);
     }

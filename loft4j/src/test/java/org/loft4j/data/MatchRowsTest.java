@@ -2,6 +2,7 @@ package org.loft4j.data;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.ConfigException;
@@ -132,13 +134,53 @@ class MatchRowsTest {
         assertEquals(2, anchors.targets());
         assertEquals(0, others.targets());
         assertArrayEquals(new int[] {0, 2}, anchors.matches().examples());
-        assertArrayEquals(new int[] {0, 3}, anchors.matches().texts());
         assertArrayEquals(new int[] {0, 0, 0, 2}, others.matches().examples());
         assertArrayEquals(
                 new int[] {MatchDataset.POSITIVE, MatchDataset.NEGATIVE, MatchDataset.NEGATIVE, MatchDataset.POSITIVE},
                 others.matches().roles());
-        assertArrayEquals(new int[] {1, 2, 3, 0}, others.matches().texts(), "texts of the same tokens have one number");
+        assertEquals(anchors.matches().texts().get(0), others.matches().texts().get(3), "of the same tokens");
+        assertEquals(
+                4,
+                Stream.of(anchors, others)
+                        .flatMap(some -> some.matches().texts().stream())
+                        .distinct()
+                        .count());
         assertEquals(8, rows.batch(new int[] {0, 1, 2}, 0).rows());
+    }
+
+    /** A text is the same one whatever stands before it, and is one text once where two rows have it. */
+    @Test
+    void promptsStandBeforeTextsAndMakeNoOthersOfThem() throws IOException {
+        List<TextMatch> rows =
+                List.of(new TextMatch("the cat", "a dog", List.of("a cat")), new TextMatch("a cat", "the cat"));
+        try (Tokenizer tokenizer = Tokenizer.open(Fixture.directory("bert_cls").resolveSibling("tiny_wordpiece"))) {
+            MatchPrompts prompts = new MatchPrompts("on ", "sat ");
+            MatchDataset prompted = MatchDataset.of(rows, tokenizer, 12, prompts);
+            assertEquals(prompts, prompted.prompts());
+            assertArrayEquals(
+                    tokenizer.encodeTruncated("on the cat", 12),
+                    prompted.texts().get(0).ids());
+            for (int i = 1; i < 3; i++) {
+                String text = List.of("sat a dog", "sat a cat").get(i - 1);
+                assertArrayEquals(
+                        tokenizer.encodeTruncated(text, 12),
+                        prompted.texts().get(i).ids());
+            }
+            assertArrayEquals(
+                    tokenizer.encodeTruncated("on a cat", 12),
+                    prompted.texts().get(3).ids());
+            MatchDataset plain = MatchDataset.of(rows, tokenizer, 12);
+            assertEquals(plain.matches().texts(), prompted.matches().texts());
+            assertEquals(3, prompted.matches().texts().stream().distinct().count());
+            assertNotEquals(plain.fingerprint(), prompted.fingerprint());
+            String refused = assertThrows(
+                            ConfigException.class,
+                            () -> MatchDataset.of(rows, tokenizer, 4, new MatchPrompts("the cat ", "")))
+                    .getMessage();
+            assertTrue(
+                    refused.contains("max_length 4 leaves no room for a text behind the 4 tokens of the prompt"),
+                    refused);
+        }
     }
 
     @Test

@@ -18,7 +18,7 @@ class StreamingPreferencesTest {
     Path folder;
 
     /** The characters of the answers. */
-    private static Dataset encode(List<Row> rows) {
+    private static PreferenceDataset encode(List<Row> rows) {
         List<int[]> ids = new ArrayList<>();
         for (Row row : rows) {
             Preference pair = (Preference) row;
@@ -26,7 +26,7 @@ class StreamingPreferencesTest {
                 ids.add(((PromptCompletion) answer).completion().chars().toArray());
             }
         }
-        return Dataset.causalLmIds(ids);
+        return new PreferenceDataset(Dataset.causalLmIds(ids));
     }
 
     /** A batch has two rows for each pair, one behind the other, and as many pairs as it is to have. */

@@ -105,6 +105,20 @@ class EmbedderTest {
     }
 
     @Test
+    void aQueryAndADocumentHaveTheirPrompts() throws IOException {
+        Map<String, String> prompts = Map.of("query", "the ", "passage", "a ");
+        new SentenceFiles(Pooling.MEAN, false, 0, false, prompts, "query", null).write(folder, 64);
+        try (Embedder embedder = Embedder.open(folder)) {
+            assertArrayEquals(alone("the cat", 64, Pooling.MEAN), embedder.embedQuery("cat"), 1e-5f);
+            assertArrayEquals(alone("a cat", 64, Pooling.MEAN), embedder.embed("cat"), 1e-5f);
+            assertArrayEquals(
+                    alone("cat", 64, Pooling.MEAN),
+                    embedder.embed(List.of("cat"), "").get(0),
+                    1e-5f);
+        }
+    }
+
+    @Test
     void anAdapterIsUsedAsItWasTrained() throws IOException {
         Path adapter = folder.resolve("adapter");
         float[] expected;
@@ -145,6 +159,8 @@ class EmbedderTest {
         assertEquals(0.6, TextEmbedder.cosine(new float[] {3, 4}, new float[] {2, 0}), 1e-7);
         assertEquals(0, TextEmbedder.cosine(new float[] {0, 0}, new float[] {2, 0}), 0);
         assertArrayEquals(new float[] {0.6f, 0.8f}, TextEmbedder.normalised(new float[] {3, 4}), 1e-7f);
+        assertArrayEquals(new float[] {0.6f, 0.8f}, TextEmbedder.shortened(new float[] {3, 4, 12}, 2), 1e-7f);
+        assertThrows(ConfigException.class, () -> TextEmbedder.shortened(new float[] {3, 4}, 3));
         assertThrows(ConfigException.class, () -> TextEmbedder.cosine(new float[] {1}, new float[] {1, 2}));
     }
 }

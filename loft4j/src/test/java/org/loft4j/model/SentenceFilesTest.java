@@ -156,6 +156,32 @@ class SentenceFilesTest {
         assertTrue(String.valueOf(refused.getMessage()).contains(part), refused.getMessage());
     }
 
+    /** As sentence-transformers takes them for encode_query and encode_document. */
+    @Test
+    void aQueryAndADocumentHavePromptsOfTheirOwn() {
+        assertEquals("q: d: ", prompts(Map.of("query", "q: ", "passage", "p: ", "document", "d: ", "s", "s: "), "s"));
+        assertEquals("q: p: ", prompts(Map.of("query", "q: ", "corpus", "c: ", "passage", "p: "), null));
+        assertEquals("q: c: ", prompts(Map.of("query", "q: ", "corpus", "c: "), null));
+        assertEquals("s: s: ", prompts(Map.of("s", "s: ", "STS", "t: "), "s"));
+        assertEquals("", prompts(Map.of("STS", "t: "), null));
+        assertEquals("q: ", prompts(Map.of("query", "q: ", "document", ""), "query"), "an empty one is one");
+        SentenceFiles files = prompted(Map.of("query", "q: ", "passage", "p: "), "passage");
+        assertEquals(files, files.withPrompts("q: ", "p: "), "what is so already stays as it is");
+        SentenceFiles other = files.withPrompts("", "text: ");
+        assertEquals(Map.of("query", "", "passage", "p: ", "document", "text: "), other.prompts());
+        assertEquals("", other.queryPrompt());
+        assertEquals("text: ", other.documentPrompt());
+    }
+
+    private static SentenceFiles prompted(Map<String, String> prompts, String usual) {
+        return new SentenceFiles(Pooling.MEAN, true, 0, false, prompts, usual, null);
+    }
+
+    private static String prompts(Map<String, String> prompts, String usual) {
+        SentenceFiles files = prompted(prompts, usual);
+        return files.queryPrompt() + files.documentPrompt();
+    }
+
     @Test
     void whatIsWrittenIsReadAgainAndRemoved() throws IOException {
         SentenceFiles files =

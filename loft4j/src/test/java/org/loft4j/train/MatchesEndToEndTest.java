@@ -100,6 +100,22 @@ class MatchesEndToEndTest {
         }
     }
 
+    /** By its first numbers a model that has learnt that loses little, and is judged so as if it had no others. */
+    @Test
+    void judgesByTheFirstNumbersAlone() throws IOException {
+        MatchDataset rows = TinyMatches.alike(11, 3);
+        TrainConfig config = config(Method.LOFT).matryoshkaDims(List.of(6)).build();
+        try (Model model = model();
+                Trainable trainable = Trainable.create(model, TinyRun.lora(), config)) {
+            int[] all = IntStream.range(0, 11).toArray();
+            double together = new Trainer(model, trainable, config, 10).findGradients(List.of(rows.batch(all, 0)), 0);
+            Evaluator evaluator = new Evaluator(model, 0, 4);
+            assertEquals(together, evaluator.withDimensions(6).evaluate(rows).loss(), 1e-5);
+            assertTrue(Math.abs(together - evaluator.evaluate(rows).loss()) > 1e-3);
+            assertThrows(ConfigException.class, () -> evaluator.withDimensions(65));
+        }
+    }
+
     @Test
     void refusesWhatDoesNotFit() throws IOException {
         MatchDataset rows = TinyMatches.alike(8, 1);
@@ -107,6 +123,15 @@ class MatchesEndToEndTest {
                 "the rows of a step are each other's negatives, and a step has one row: raise per_device_train_batch_size",
                 new TrainData(rows, null, 0, 16),
                 config(Method.LOFT).batchSize(1).gradientAccumulationSteps(1).metricForBest("loss"));
+        assertProblem(
+                "matryoshka_dims must not pass the 64 numbers of the model's vectors, got 65",
+                data(),
+                config(Method.LOFT).matryoshkaDims(List.of(32, 65)));
+        assertTrue(assertThrows(
+                        ConfigException.class,
+                        () -> config(Method.LOFT).matryoshkaDims(List.of(8, 8)).build())
+                .getMessage()
+                .contains("matryoshka_dims must each be there once, got [8, 8]"));
         assertProblem(
                 "the evaluation data holds one text that is to be found",
                 new TrainData(rows, TinyMatches.alike(1, 2), 0, 16),

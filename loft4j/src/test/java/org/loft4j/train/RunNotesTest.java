@@ -12,6 +12,8 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.loft4j.data.Dataset;
+import org.loft4j.data.MatchDataset;
+import org.loft4j.data.TrainingSet;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
 import org.loft4j.model.SentenceFiles;
@@ -38,8 +40,10 @@ class RunNotesTest {
         Map<String, String> prompts = Map.of("query", "query: ");
         new SentenceFiles(Pooling.CLS, false, 256, false, prompts, "query", "dot").write(base, 64);
         Path result = written(base, Task.SENTENCE_EMBEDDING, "sentences");
+        // nothing stood before the texts that were learnt, and nothing does before those of a search
+        Map<String, String> none = Map.of("query", "", "document", "");
         assertEquals(
-                new SentenceFiles(Pooling.LAST, false, 24, false, prompts, "query", "dot"), SentenceFiles.read(result));
+                new SentenceFiles(Pooling.LAST, false, 24, false, none, "query", "dot"), SentenceFiles.read(result));
         assertEquals(Pooling.LAST, TaskFile.read(result).pooling());
         assertNull(SentenceFiles.find(written(base, Task.SEQUENCE_CLASSIFICATION, "classes")));
     }
@@ -50,7 +54,8 @@ class RunNotesTest {
         ModelOptions options =
                 ModelOptions.of(task).withPooling(task == Task.SENTENCE_EMBEDDING ? Pooling.LAST : Pooling.MEAN);
         try (Model model = Models.open(base, options)) {
-            RunNotes.of(model, new TrainData(rows, null, 0, 24), Method.LOFT, null)
+            TrainingSet learnt = task == Task.SENTENCE_EMBEDDING ? new MatchDataset(rows) : rows;
+            RunNotes.of(model, new TrainData(learnt, null, 0, 24), Method.LOFT, null)
                     .write(result);
         }
         assertTrue(TaskFile.exists(result));

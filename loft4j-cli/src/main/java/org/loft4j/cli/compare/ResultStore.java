@@ -33,6 +33,7 @@ final class ResultStore {
         settings.put("class_weights", "none");
         settings.putAll(PreferenceLoss.DPO.toMap());
         settings.put("similarity_scale", TrainConfig.SIMILARITY_SCALE);
+        settings.put(TrainConfig.MATRYOSHKA, TrainConfig.WHOLE);
         return settings;
     }
 

@@ -7,17 +7,22 @@ import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.Curve;
 import org.loft4j.cli.report.Machine;
+import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
+import org.loft4j.model.SentenceFiles;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.NativeHeap;
 import org.loft4j.train.ConfusionMatrix;
@@ -238,6 +243,12 @@ final class TrialRunner {
         if (!Files.isDirectory(training)) {
             return;
         }
+        Set<Path> inFolders = new HashSet<>();
+        if (settings.keepWeights()) {
+            Stream.concat(SentenceFiles.FILES.stream(), Tokenizer.filesIn(training).stream())
+                    .map(training::resolve)
+                    .forEach(inFolders::add);
+        }
         Files.walkFileTree(training, new SimpleFileVisitor<>() {
             @Override
             public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes) {
@@ -246,7 +257,8 @@ final class TrialRunner {
 
             @Override
             public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-                if (!settings.keepWeights() || !training.equals(file.getParent())) {
+                boolean ofResult = training.equals(file.getParent()) || inFolders.contains(file);
+                if (!settings.keepWeights() || !ofResult) {
                     Files.delete(file);
                 }
                 return FileVisitResult.CONTINUE;
@@ -254,7 +266,9 @@ final class TrialRunner {
 
             @Override
             public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException fault) throws IOException {
-                if (!settings.keepWeights() || !training.equals(directory)) {
+                boolean ofResult =
+                        inFolders.stream().anyMatch(file -> file.startsWith(directory) && Files.exists(file));
+                if (!settings.keepWeights() || (!training.equals(directory) && !ofResult)) {
                     Files.delete(directory);
                 }
                 return FileVisitResult.CONTINUE;
