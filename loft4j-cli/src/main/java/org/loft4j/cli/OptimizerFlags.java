@@ -183,6 +183,15 @@ final class OptimizerFlags {
             description = "Of reflora: steps of LoRA before its own, at least 1. Default: ${DEFAULT-VALUE}.")
     int refloraWarmup = RefLora.WARMUP_STEPS;
 
+    /** Says which numbers of the vectors are not learnt, where these are cut to shorter ones alone. */
+    void warn(long width, PrintWriter err) {
+        int longest = matryoshkaDims.stream().mapToInt(length -> length).max().orElse(0);
+        if (longest > 0 && longest < width) {
+            err.println("loft: of each vector's " + width + " numbers those behind the first " + longest
+                    + " are not learnt: give " + width + " among --matryoshka-dims if vectors are used whole, too");
+        }
+    }
+
     void apply(TrainConfig.Builder config) {
         if (learningRate != null) {
             config.learningRate(learningRate);

@@ -346,6 +346,7 @@ final class TrainCommand implements Verb {
     private int train(TrainingStart start, Model opened, TrainData encoded, TrainConfig config, Samples samples)
             throws IOException {
         watch.warn(opened.task(), err());
+        optimizer.warn(opened.description().hiddenSize(), err());
         TrainReport report = new TrainReport(start.model(model), run.output, config);
         try (TrainingRun training = start.begin(opened, encoded, config, start.lora(shape()), run)) {
             // of a run that goes on they were looked at when it began

@@ -156,8 +156,26 @@ class MatchDataTest {
         Path rows = rows("a.csv", 6);
         Captured run = train(rows, "--eval-data", rows, "--matryoshka-dims", "64,16", "--similarity-scale", "5");
         assertEquals(0, run.status(), run.err());
+        assertTrue(!run.err().contains("are not learnt"), run.err());
         Path adapter = folder.resolve("run");
         assertTrue(Files.readString(adapter.resolve("config.yaml")).contains("matryoshka_dims"), "written");
+        Captured resumed = train(
+                rows,
+                "--eval-data",
+                rows,
+                "--matryoshka-dims",
+                "16",
+                "--similarity-scale",
+                "5",
+                "--resume",
+                "--query-prompt",
+                "q: ");
+        assertRefused("matryoshka_dims was [64, 16] and is now [16];", resumed);
+        assertRefused("query_prompt was \"\" and is now \"q: \";", resumed);
+        assertTrue(train(rows, "--overwrite", "--matryoshka-dims", "16")
+                .err()
+                .contains("of each vector's 64 numbers those behind the first 16 are not learnt"));
+        assertEquals(0, train(rows, "--overwrite", "--matryoshka-dims", "64,16").status());
         Captured judged = loft("eval", "--adapter", adapter, "--data", rows, "--dimensions", "16");
         assertEquals(0, judged.status(), judged.err());
         assertNotEquals(score(loft("eval", "--adapter", adapter, "--data", rows)), score(judged));

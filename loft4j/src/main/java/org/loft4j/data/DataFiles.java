@@ -86,10 +86,14 @@ public final class DataFiles {
         return collect(data, columns, faults, true);
     }
 
-    /** Which columns make the first row that can be read; {@link RowFormat#AUTO} where none can, which reading tells. */
+    /**
+     * Which columns make the first row that can be read; {@link RowFormat#AUTO} where none can, which reading tells. A query says it by
+     * the names of its columns, and is not run.
+     */
     public static RowFormat format(DataReference data, Columns columns) {
         RowCollector rows = new RowCollector(columns, row -> {}, fault -> {});
         try (DataReading reading = DataReading.open(data, rows)) {
+            reading.begin();
             while (rows.kind() == null && reading.advance()) {
                 // a faulty row is told, or skipped, by who reads all of them
             }

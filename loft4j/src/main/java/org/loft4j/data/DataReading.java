@@ -45,6 +45,11 @@ final class DataReading implements RowReading {
                 rows);
     }
 
+    /** Opens the first of the sources that can be, which may tell the kind of its rows before any is read. */
+    void begin() throws DataException {
+        go(reading -> true);
+    }
+
     @Override
     public boolean advance() throws DataException {
         return go(RowReading::advance);

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.MatchDataset;
+import org.loft4j.data.MatchPrompts;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.model.SentenceFiles;
@@ -74,8 +75,7 @@ record RunNotes(
     /** Of the adapter that the run goes on from, else of the model, with what the training makes of them. */
     private static Checkpoints.@Nullable Content sentences(Model model, @Nullable Path start, TrainData data)
             throws IOException {
-        TrainingSet rows = data.train() instanceof StreamingDataset stream ? stream.sample() : data.train();
-        if (!(rows instanceof MatchDataset matches)) {
+        if (model.task() != Task.SENTENCE_EMBEDDING) {
             return null;
         }
         SentenceFiles before = SentenceFiles.find(start);
@@ -85,9 +85,15 @@ record RunNotes(
                                 ? before
                                 : SentenceFiles.find(model.description().directory()),
                         data.maxLength())
-                .withPrompts(matches.prompts().query(), matches.prompts().document());
+                .withPrompts(prompts(data).query(), prompts(data).document());
         long size = model.description().hiddenSize();
         return directory -> files.write(directory, size);
+    }
+
+    /** What stands before texts that are learnt. */
+    static MatchPrompts prompts(TrainData data) {
+        TrainingSet rows = data.train() instanceof StreamingDataset stream ? stream.sample() : data.train();
+        return rows instanceof MatchDataset matches ? matches.prompts() : MatchPrompts.NONE;
     }
 
     /** The notes of the result, which can be used without the base model's tokenizer. */

@@ -21,6 +21,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.Shown;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Examples;
+import org.loft4j.data.MatchPrompts;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
@@ -81,6 +82,9 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
             "max_grad_norm",
             "weight_decay");
 
+    private static final String QUERY_PROMPT = "query_prompt";
+    private static final String DOCUMENT_PROMPT = "document_prompt";
+
     private static Map<String, Object> unnamed() {
         Map<String, Object> settings = new HashMap<>(PeerSettings.defaults().toMap());
         settings.put("warmup_steps", 0);
@@ -91,7 +95,14 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         settings.putAll(PreferenceLoss.DPO.toMap());
         settings.put("similarity_scale", TrainConfig.SIMILARITY_SCALE);
         settings.put(TrainConfig.MATRYOSHKA, TrainConfig.WHOLE);
+        settings.put(QUERY_PROMPT, quoted(""));
+        settings.put(DOCUMENT_PROMPT, quoted(""));
         return Map.copyOf(settings);
+    }
+
+    /** So that blanks at its ends, and nothing at all, are seen. */
+    private static String quoted(String prompt) {
+        return '"' + prompt + '"';
     }
 
     /** @param start the adapter that the run goes on from; null for none */
@@ -121,6 +132,9 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         }
         settings.put("device", model.description().device().toString());
         settings.put("threads", Engine.threads());
+        MatchPrompts prompts = RunNotes.prompts(data);
+        settings.put(QUERY_PROMPT, quoted(prompts.query()));
+        settings.put(DOCUMENT_PROMPT, quoted(prompts.document()));
         settings.put("train_data", data.train().fingerprint());
         if (data.train() instanceof StreamingDataset) {
             // the checksum of such rows knows only of the first of them what they become

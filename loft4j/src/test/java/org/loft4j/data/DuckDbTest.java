@@ -3,6 +3,7 @@ package org.loft4j.data;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -13,6 +14,7 @@ import java.sql.Driver;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -61,6 +63,16 @@ class DuckDbTest {
     }
 
     /** As in a container of servlets, which asks for the drivers of a program before its class path is known. */
+    /** What a query gives is known by the names of its columns: it may sort a day before its first row. */
+    @Test
+    void theKindOfAQueryIsToldWithoutRunningIt() {
+        DataReference endless = new DataReference("SELECT 'a' AS anchor, CAST(sum(sin(range)) AS VARCHAR) AS positive"
+                + " FROM range(100000000000000) ORDER BY positive");
+        assertEquals(
+                RowFormat.MATCH,
+                assertTimeoutPreemptively(Duration.ofMinutes(1), () -> DataFiles.format(endless, Columns.auto())));
+    }
+
     @Test
     void nobodyNeedsToHaveToldOfTheDriver() throws Exception {
         Path file = write("a.parquet", "SELECT 'x' AS text");
