@@ -25,8 +25,8 @@ import org.loft4j.CheckpointException;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.io.Json;
-import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.io.TensorSource;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -66,7 +66,7 @@ public final class AdapterCombination {
         }
     }
 
-    private record Open(Part part, PeftConfig config, SafetensorsFile file, Set<String> paths) {}
+    private record Open(Part part, PeftConfig config, TensorSource file, Set<String> paths) {}
 
     /** The factors of one layer, float64, with {@code w·s} beside them. */
     private record Pair(Tensor a, Tensor b, double weight) {}
@@ -116,7 +116,7 @@ public final class AdapterCombination {
             throw new ConfigException(part.directory() + ": " + (config.lora().useDora() ? "DoRA" : "modules_to_save")
                     + " cannot be combined: merge that adapter into the model, and combine the others");
         }
-        SafetensorsFile file = PeftFiles.open(part.directory());
+        TensorSource file = PeftFiles.open(part.directory());
         Set<String> paths = new TreeSet<>();
         for (String name : file.names()) {
             if (PeftFiles.isBaseLayer(name, file.names())) {

@@ -7,7 +7,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.loft4j.CheckpointException;
 import org.loft4j.Shown;
-import org.loft4j.io.SafetensorsFile;
+import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Model;
 
 /** Whether the file of an adapter has the tensors that its settings and the model ask for, and no others. */
@@ -38,8 +38,7 @@ final class AdapterNames {
      * @param expected the names
      * @param hint what may be the reason
      */
-    static void require(SafetensorsFile file, Set<String> expected, Model model, String hint)
-            throws CheckpointException {
+    static void require(TensorSource file, Set<String> expected, Model model, String hint) throws CheckpointException {
         List<String> missing =
                 expected.stream().filter(name -> !file.names().contains(name)).toList();
         List<String> extra = file.names().stream()
@@ -63,6 +62,9 @@ final class AdapterNames {
     private static String known(List<String> extra, Model model) {
         if (extra.stream().anyMatch(name -> name.contains(".lora_embedding_"))) {
             return ". Low-rank factors of an embedding cannot be read here: merge the adapter with PEFT";
+        }
+        if (extra.stream().anyMatch(InnerTensors::isBeside)) {
+            return ". The adapter has changed the vision tower too, which is not read here: merge the adapter with PEFT";
         }
         if (!model.hasHead()) {
             return "";

@@ -10,6 +10,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.io.InnerNames;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
 
@@ -93,6 +94,28 @@ final class ModuleSelection {
         // the base class has a pooler, which is no part of sentence embeddings: its name would be told as missing
         boolean pooler = !model.hasHead() && names.matches(AdapterNames.POOLER);
         return same && !pooler ? names : TargetModules.names(List.copyOf(paths));
+    }
+
+    /**
+     * What a file should name as left out: in a model with a vision tower that too, for its layers have the same names; null for
+     * nothing.
+     */
+    static @Nullable TargetModules writtenExclude(Model model, LoraConfig config) {
+        TargetModules exclude = config.excludeModules();
+        if (model.linears().keySet().stream().noneMatch(InnerNames::isInside)) {
+            return exclude;
+        }
+        String beside = InnerNames.BESIDE;
+        if (exclude instanceof TargetModules.Regex regex) {
+            return regex.pattern().endsWith(beside) ? exclude : TargetModules.regex(regex.pattern() + "|" + beside);
+        }
+        if (exclude instanceof TargetModules.Names list) {
+            String names = list.names().stream()
+                    .map(name -> name.replaceAll("\\W", "\\\\$0"))
+                    .collect(Collectors.joining("|"));
+            return TargetModules.regex("(?:.*\\.)?(?:" + names + ")|" + beside);
+        }
+        return TargetModules.regex(beside);
     }
 
     /** The model's parameters that belong to the modules saved in full. */

@@ -41,8 +41,9 @@ final class PeftConfigWriter {
         settings.put("alpha_pattern", alphas);
         TargetModules targets = ModuleSelection.written(model, config);
         settings.put("target_modules", modules(targets));
-        if (config.excludeModules() != null) {
-            settings.put("exclude_modules", modules(config.excludeModules()));
+        TargetModules exclude = ModuleSelection.writtenExclude(model, config);
+        if (exclude != null) {
+            settings.put("exclude_modules", modules(exclude));
         }
         settings.put("layers_to_transform", null);
         settings.put("layers_pattern", null);

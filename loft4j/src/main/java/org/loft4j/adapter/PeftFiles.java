@@ -21,6 +21,7 @@ import org.loft4j.io.Json;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
@@ -151,18 +152,24 @@ public final class PeftFiles {
     }
 
     /**
-     * Opens the file of the tensors.
+     * Opens the file of the tensors, under the names that Transformers gives their modules today.
      *
      * @throws CheckpointException if it is missing or faulty
      */
-    public static SafetensorsFile open(Path directory) throws CheckpointException {
+    public static TensorSource open(Path directory) throws CheckpointException {
         if (!Files.exists(directory.resolve(WEIGHTS)) && Files.exists(directory.resolve("adapter_model.bin"))) {
             throw new CheckpointException(
                     directory,
                     "there is no " + WEIGHTS + "; adapter_model.bin cannot be read: load the adapter with PEFT, and"
                             + " save_pretrained with safe_serialization=True");
         }
-        return SafetensorsFile.open(directory.resolve(WEIGHTS));
+        SafetensorsFile file = SafetensorsFile.open(directory.resolve(WEIGHTS));
+        try {
+            return InnerTensors.of(file);
+        } catch (CheckpointException | RuntimeException e) {
+            file.close();
+            throw e;
+        }
     }
 
     /** The directories within one that hold adapters: PEFT puts an adapter that has a name of its own into one called so. */
@@ -216,7 +223,7 @@ public final class PeftFiles {
         Path configFile = directory.resolve(CONFIG);
         AdapterNames.requireTask(configFile, config, model);
         try (NativeScope scope = new NativeScope();
-                SafetensorsFile file = open(directory)) {
+                TensorSource file = open(directory)) {
             String hint = ofAnotherModel(config.metadata(), model);
             LoraConfig lora = SavedInFull.read(config, model, file.names());
             ModuleSelection.requireWritable(model, lora);
@@ -267,13 +274,13 @@ public final class PeftFiles {
      * @param name of the tensor in the model
      */
     public static Tensor readSaved(Path directory, String name) throws CheckpointException {
-        try (SafetensorsFile file = open(directory)) {
+        try (TensorSource file = open(directory)) {
             return file.read(PREFIX + name);
         }
     }
 
     /** Refuses a frozen matrix in the file that is another than the model's, up to rounding where the types differ. */
-    private static void requireSameBase(SafetensorsFile file, String hint, Linear layer) throws CheckpointException {
+    private static void requireSameBase(TensorSource file, String hint, Linear layer) throws CheckpointException {
         String name = PREFIX + layer.path() + BASE_LAYER;
         if (!file.names().contains(name)) {
             return;
@@ -341,8 +348,7 @@ public final class PeftFiles {
                         + (opened.isEmpty() ? "" : ", and the model that was opened is " + Shown.text(opened));
     }
 
-    private static Tensor read(SafetensorsFile file, String hint, String name, long... shape)
-            throws CheckpointException {
+    private static Tensor read(TensorSource file, String hint, String name, long... shape) throws CheckpointException {
         var info = file.info(name);
         if (!info.dtype().isFloating()) {
             throw new CheckpointException(

@@ -3,7 +3,7 @@ package org.loft4j.adapter;
 import java.nio.file.Path;
 import java.util.List;
 import org.loft4j.CheckpointException;
-import org.loft4j.io.SafetensorsFile;
+import org.loft4j.io.TensorSource;
 
 /** The head that PEFT saves in full beside a classifier's factors. */
 public final class PeftHead {
@@ -19,7 +19,7 @@ public final class PeftHead {
      * @throws CheckpointException if the file of its tensors is missing or faulty
      */
     public static long classes(Path directory) throws CheckpointException {
-        try (SafetensorsFile file = PeftFiles.open(directory)) {
+        try (TensorSource file = PeftFiles.open(directory)) {
             for (String matrix : MATRICES) {
                 String name = PeftFiles.PREFIX + matrix;
                 long[] shape = file.names().contains(name) ? file.info(name).shape() : new long[0];

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.loft4j.CheckpointException;
-import org.loft4j.io.SafetensorsFile;
+import org.loft4j.io.TensorSource;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 
@@ -27,7 +27,7 @@ public final class SavedInFull {
      */
     public static List<String> of(Path directory) throws CheckpointException {
         List<String> listed = PeftFiles.readConfig(directory).lora().modulesToSave();
-        try (SafetensorsFile file = PeftFiles.open(directory)) {
+        try (TensorSource file = PeftFiles.open(directory)) {
             Stream<String> found = file.names().stream()
                     .filter(name -> name.startsWith(PeftFiles.PREFIX)
                             && name.lastIndexOf('.') > PeftFiles.PREFIX.length()

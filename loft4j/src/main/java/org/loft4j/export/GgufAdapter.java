@@ -20,7 +20,7 @@ import org.loft4j.io.GgufMetadata;
 import org.loft4j.io.GgufTensor;
 import org.loft4j.io.GgufType;
 import org.loft4j.io.GgufWriter;
-import org.loft4j.io.SafetensorsFile;
+import org.loft4j.io.TensorSource;
 import org.loft4j.tensor.Dtype;
 
 /**
@@ -33,11 +33,11 @@ public final class GgufAdapter {
 
     private final TextConfig config;
     private final LoraConfig lora;
-    private final SafetensorsFile file;
+    private final TensorSource file;
     private final GgufType type;
     private final List<String> notes = new ArrayList<>();
 
-    private GgufAdapter(TextConfig config, LoraConfig lora, SafetensorsFile file, GgufType type) {
+    private GgufAdapter(TextConfig config, LoraConfig lora, TensorSource file, GgufType type) {
         this.config = config;
         this.lora = lora;
         this.file = file;
@@ -57,7 +57,7 @@ public final class GgufAdapter {
         PeftConfig peft = PeftFiles.readConfig(adapter);
         refuse(adapter, peft.lora());
         TextConfig config = TextConfig.read(base);
-        try (SafetensorsFile file = PeftFiles.open(adapter)) {
+        try (TensorSource file = PeftFiles.open(adapter)) {
             return new GgufAdapter(config, peft.lora(), file, type).write(adapter, base, output);
         }
     }

@@ -7,7 +7,7 @@ import org.loft4j.ConfigException;
 
 /** The architectures of llama.cpp that models are exported to, with the values of {@code model_type} that each computes. */
 enum GgufArchitecture {
-    LLAMA("llama", "mistral", "ministral"),
+    LLAMA("llama", "mistral", "ministral", "mistral3"),
     QWEN2("qwen2"),
     QWEN3("qwen3"),
     GEMMA2("gemma2"),

@@ -281,7 +281,7 @@ final class GgufVocabulary {
 
     /** The id of a token by config.json, the first where there are several. */
     private @Nullable Integer configured(String key) {
-        JsonNode value = config.json().node(key + "_token_id");
+        JsonNode value = config.either(key + "_token_id");
         JsonNode first = value != null && value.isArray() ? value.get(0) : value;
         return first != null && first.isIntegralNumber() ? (Integer) first.intValue() : null;
     }

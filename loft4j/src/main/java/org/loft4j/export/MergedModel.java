@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.MergeReport;
+import org.loft4j.io.InnerNames;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.ModelShards;
 import org.loft4j.io.TensorInfo;
@@ -31,6 +32,8 @@ import org.loft4j.tensor.Shapes;
  * output embedding for the input embedding: then all names are in full.
  */
 public final class MergedModel {
+    private static final String HEAD = "lm_head.weight";
+
     private final Model model;
     private final Path base;
     private final @Nullable Dtype dtype;
@@ -123,14 +126,16 @@ public final class MergedModel {
 
     /** An output embedding that is the input's, which may have changed, or that a model without a head has no place for. */
     private boolean isLeftOut(String name) {
-        return name.equals("lm_head.weight")
+        return name.equals(HEAD)
                 && (model.task() == Task.CAUSAL_LM || !model.hasHead())
                 && model.weights().find(name) == null;
     }
 
     /** An output embedding that is read as the input embedding too: Transformers looks for that. */
     private static boolean isHeadForBoth(Part part) {
-        return "lm_head.weight".equals(part.stored()) && !part.ours().equals(part.stored());
+        return part.stored() != null
+                && InnerNames.today(part.stored()).equals(HEAD)
+                && !part.ours().equals(HEAD);
     }
 
     /**
@@ -139,7 +144,9 @@ public final class MergedModel {
      */
     private static boolean isMixed(List<Part> parts) {
         String module = parts.stream()
-                .filter(part -> part.stored() != null && part.ours().endsWith("." + part.stored()))
+                .filter(part -> part.stored() != null
+                        && !InnerNames.isBeside(part.ours())
+                        && part.ours().endsWith("." + part.stored()))
                 .map(part -> part.ours()
                         .substring(0, part.ours().length() - part.stored().length()))
                 .findFirst()

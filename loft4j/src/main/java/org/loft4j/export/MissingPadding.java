@@ -11,13 +11,14 @@ import org.loft4j.io.JsonObject;
 /** Tells of classifiers of texts over decoders whose config.json does not say what short texts are padded with. */
 final class MissingPadding {
     /** The families whose configuration in Transformers has no {@code pad_token_id} where config.json is silent. */
-    private static final Set<String> FAMILIES = Set.of("gpt2", "llama", "mistral", "ministral", "qwen2", "qwen3");
+    private static final Set<String> FAMILIES =
+            Set.of("gpt2", "llama", "mistral", "ministral", "mistral3", "qwen2", "qwen3");
 
     private MissingPadding() {}
 
     /** @param config config.json of a classifier of texts, or of the model under its adapter */
     static void check(JsonObject config, String remedy, Notes notes) throws CheckpointException {
-        JsonNode id = config.node("pad_token_id");
+        JsonNode id = TextConfig.ofLanguageModel(config).node("pad_token_id");
         boolean missing = id == null || id.asLong(-1) < 0;
         if (missing && FAMILIES.contains(config.stringOr("model_type", ""))) {
             notes.add(

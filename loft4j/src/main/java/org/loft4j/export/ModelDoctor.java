@@ -154,8 +154,9 @@ public final class ModelDoctor {
             if (comparable && tied && head != null) {
                 tiedHead(source, head);
             }
-            boolean causal = text("architectures").contains("ForCausalLM");
-            if (causal && head == null && !tied && config.keys().contains("tie_word_embeddings")) {
+            boolean causal = text("architectures").matches(".*For(CausalLM|ConditionalGeneration).*");
+            boolean said = TextConfig.ofLanguageModel(config).keys().contains("tie_word_embeddings");
+            if (causal && head == null && !tied && said) {
                 notes.all(
                         Severity.REFUSED,
                         "there is no lm_head.weight, and tie_word_embeddings is false",

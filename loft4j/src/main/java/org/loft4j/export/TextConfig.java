@@ -14,6 +14,9 @@ import org.loft4j.io.RopeKeys;
 final class TextConfig {
     private static final String QUANTISED = "quantization_config";
 
+    private static final String MODEL_TYPE = "model_type";
+    private static final String TEXT = "text_config";
+
     private static final Set<String> TIED = Set.of("gpt2", "gemma2", "gemma3", "gemma3_text", "smollm3");
 
     private final GgufArchitecture architecture;
@@ -28,9 +31,14 @@ final class TextConfig {
 
     static TextConfig read(Path directory) throws CheckpointException {
         JsonObject root = Json.read(directory.resolve("config.json"));
-        GgufArchitecture architecture = GgufArchitecture.of(root.requireString("model_type"));
-        JsonObject text = root.findObject("text_config");
-        return new TextConfig(architecture, root, text == null ? root : text);
+        GgufArchitecture architecture = GgufArchitecture.of(root.requireString(MODEL_TYPE));
+        return new TextConfig(architecture, root, ofLanguageModel(root));
+    }
+
+    /** The part that describes the language model, which is all of it where there is nothing beside. */
+    static JsonObject ofLanguageModel(JsonObject config) throws CheckpointException {
+        JsonObject text = config.findObject(TEXT);
+        return text == null ? config : text;
     }
 
     /** Refuses a model whose weights are quantised; an adapter of such a one has numbers of its own. */
@@ -60,18 +68,25 @@ final class TextConfig {
         return json;
     }
 
+    /** A value that may stand beside the settings of a language model as well as within them. */
+    @Nullable
+    JsonNode either(String key) {
+        return json.has(key) ? json.node(key) : root.node(key);
+    }
+
     private boolean gpt2() {
         return architecture == GgufArchitecture.GPT2;
     }
 
     /** Mistral or Ministral, which are llama to llama.cpp. */
     boolean isMistral() throws CheckpointException {
-        return Set.of("mistral", "ministral").contains(json.stringOr("model_type", ""));
+        return Set.of("mistral", "ministral").contains(json.stringOr(MODEL_TYPE, ""))
+                || root.stringOr(MODEL_TYPE, "").equals("mistral3");
     }
 
     /** OLMo 3, which is olmo2 to llama.cpp. */
     boolean isOlmo3() throws CheckpointException {
-        return json.stringOr("model_type", "").equals("olmo3");
+        return json.stringOr(MODEL_TYPE, "").equals("olmo3");
     }
 
     int hiddenSize() throws CheckpointException {
@@ -152,12 +167,12 @@ final class TextConfig {
 
     /** Whether the output embedding is the input's, by the file or by the family's default. */
     boolean tied() throws CheckpointException {
-        return tied(json);
+        return tied(root);
     }
 
     /** Whether the output embedding is the input embedding; some families tie the two where config.json is silent. */
-    static boolean tied(JsonObject json) throws CheckpointException {
-        return json.booleanOr("tie_word_embeddings", TIED.contains(json.stringOr("model_type", "")));
+    static boolean tied(JsonObject config) throws CheckpointException {
+        return ofLanguageModel(config).booleanOr("tie_word_embeddings", TIED.contains(config.stringOr(MODEL_TYPE, "")));
     }
 
     /** Refuses a value that llama.cpp does not compute with. */

@@ -180,6 +180,13 @@ public final class JsonObject {
         return value == null ? null : asObject(key, value);
     }
 
+    /** The same with values for keys that it lacks; those with {@code null} stay. */
+    public JsonObject withAbsent(Map<String, Long> values) {
+        ObjectNode filled = tree.deepCopy();
+        values.forEach((key, value) -> filled.putIfAbsent(key, filled.numberNode(value)));
+        return new JsonObject(file, prefix, filled);
+    }
+
     /** An exception that names the file and the key: for rules that go beyond a type. */
     public CheckpointException fault(String key, String fault) {
         return new CheckpointException(file, JsonFault.quote(prefix + key) + " " + fault);

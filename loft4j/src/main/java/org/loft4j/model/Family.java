@@ -84,12 +84,8 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     Gemma2Model::open,
                     Gemma2Model::random,
                     Gemma2Config::maxPositions),
-            new Family(
-                    Gemma3Model.FAMILY,
-                    Gemma3Model.TASKS,
-                    Gemma3Model::open,
-                    Gemma3Model::random,
-                    Gemma3Config::maxPositions),
+            gemma3(Gemma3Model.FAMILY),
+            gemma3(Gemma3Model.WITH_VISION),
             new Family(Gpt2Model.FAMILY, Gpt2Model.TASKS, Gpt2Model::open, Gpt2Model::random, Gpt2Config::maxPositions),
             new Family(
                     GraniteModel.FAMILY,
@@ -105,6 +101,7 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     LlamaConfig::maxPositions),
             mistral(MistralModel.FAMILY),
             mistral(MistralModel.MINISTRAL),
+            mistral(MistralModel.WITH_VISION),
             new Family(
                     ModernBertModel.FAMILY,
                     ModernBertModel.TASKS,
@@ -156,6 +153,10 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
     /** Tells the longest sequence that a model was made for, in tokens. */
     interface Length {
         long maxPositions(JsonObject config) throws CheckpointException;
+    }
+
+    private static Family gemma3(String name) {
+        return new Family(name, Gemma3Model.TASKS, Gemma3Model::open, Gemma3Model::random, Gemma3Config::maxPositions);
     }
 
     private static Family mistral(String name) {

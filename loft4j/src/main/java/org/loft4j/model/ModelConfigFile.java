@@ -22,6 +22,7 @@ final class ModelConfigFile {
     private static final Map<String, Task> TASKS = Map.of(
             "ForCausalLM", Task.CAUSAL_LM,
             "LMHeadModel", Task.CAUSAL_LM,
+            "ForConditionalGeneration", Task.CAUSAL_LM,
             "ForSequenceClassification", Task.SEQUENCE_CLASSIFICATION,
             "ForTokenClassification", Task.TOKEN_CLASSIFICATION,
             "ForImageClassification", Task.IMAGE_CLASSIFICATION);

@@ -12,6 +12,7 @@ import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.io.InnerNames;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.TiedHead;
 import org.loft4j.model.shared.ConfigKeys;
@@ -98,11 +99,12 @@ public final class Models {
         if (tied != null) {
             return source.info(tied).dtype();
         }
-        for (String name : source.names()) {
+        for (String stored : source.names()) {
+            String name = InnerNames.today(stored);
             // a file's names may lack the module that the model lies in, or have one around them
             boolean same = name.equals(first) || first.endsWith("." + name) || name.endsWith("." + first);
-            if (same && source.info(name).dtype().isFloating()) {
-                return source.info(name).dtype();
+            if (same && source.info(stored).dtype().isFloating()) {
+                return source.info(stored).dtype();
             }
         }
         return model.description().dtype();

@@ -9,6 +9,11 @@ import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
+import org.loft4j.model.gemma3.Gemma3Config;
+import org.loft4j.model.gemma3.Gemma3Model;
+import org.loft4j.model.mistral.MistralConfig;
+import org.loft4j.model.mistral.MistralModel;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.Pooling;
@@ -20,6 +25,9 @@ import org.loft4j.tensor.Dtype;
  */
 public final class TrainedConfig {
     private static final String NAME = "config.json";
+    private static final String TEXT = "text_config";
+
+    private static final String PADDING = "pad_token_id";
 
     /** How the names of a family's classes in Transformers begin. */
     private static final Map<String, String> STEMS = Map.ofEntries(
@@ -29,11 +37,13 @@ public final class TrainedConfig {
             Map.entry("distilbert", "DistilBert"),
             Map.entry("electra", "Electra"),
             Map.entry("gemma2", "Gemma2"),
+            Map.entry(Gemma3Model.WITH_VISION, "Gemma3"),
             Map.entry("gpt2", "GPT2"),
             Map.entry("granite", "Granite"),
             Map.entry("llama", "Llama"),
             Map.entry("ministral", "Ministral"),
             Map.entry("mistral", "Mistral"),
+            Map.entry(MistralModel.WITH_VISION, "Mistral3"),
             Map.entry("modernbert", "ModernBert"),
             Map.entry("mpnet", "MPNet"),
             Map.entry("olmo2", "Olmo2"),
@@ -53,21 +63,82 @@ public final class TrainedConfig {
     }
 
     /**
-     * Reads that of a model's origin; there is none for a model that was not read from a directory.
+     * That of a model which is written as a whole, with the vision tower where it has one; there is none for a model that was not
+     * read from a directory.
      *
      * @param dtype that the weights will be in; null for the model's
      * @param padId {@code pad_token_id} that the origin's lacks; negative for none
      */
     public static TrainedConfig of(Model model, @Nullable Dtype dtype, long padId) throws IOException {
-        ModelDescription description = model.description();
-        Path origin = description.directory();
-        if (origin == null || !Files.isRegularFile(origin.resolve(NAME))) {
+        JsonObject origin = origin(model);
+        if (origin == null) {
             return new TrainedConfig(null);
         }
-        ObjectNode config = Json.read(origin.resolve(NAME)).toTree();
+        ObjectNode config = origin.toTree();
+        Dtype written = dtype == null ? model.description().dtype() : dtype;
+        for (String part : List.of(TEXT, "vision_config")) {
+            if (config.path(part) instanceof ObjectNode settings) {
+                putDtype(settings, written);
+            }
+        }
+        complete(config, model, written, model.description().family());
+        if (padId >= 0) {
+            (config.path(TEXT) instanceof ObjectNode text ? text : config).put(PADDING, padId);
+        }
+        return new TrainedConfig(config);
+    }
+
+    /**
+     * The same of the parameters that are trained here: in a model with a vision tower those of the language model, which then is
+     * a model of its own.
+     */
+    public static TrainedConfig alone(Model model, long padId) throws IOException {
+        JsonObject origin = origin(model);
+        if (origin == null) {
+            return new TrainedConfig(null);
+        }
+        ObjectNode config = switch (model.description().family()) {
+            case Gemma3Model.WITH_VISION -> Gemma3Config.languageModel(origin);
+            case MistralModel.WITH_VISION -> MistralConfig.languageModel(origin);
+            default -> origin.toTree();
+        };
+        for (String key : List.of("bos_token_id", "eos_token_id", PADDING, "transformers_version")) {
+            if (!config.has(key) && origin.has(key)) {
+                config.set(key, origin.node(key));
+            }
+        }
+        complete(
+                config,
+                model,
+                model.description().dtype(),
+                config.path("model_type").asText());
+        if (padId >= 0) {
+            config.put(PADDING, padId);
+        }
+        return new TrainedConfig(config);
+    }
+
+    private static @Nullable JsonObject origin(Model model) throws IOException {
+        Path directory = model.description().directory();
+        return directory == null || !Files.isRegularFile(directory.resolve(NAME))
+                ? null
+                : Json.read(directory.resolve(NAME));
+    }
+
+    private static void putDtype(ObjectNode settings, Dtype dtype) {
+        for (String key : List.of("dtype", "torch_dtype")) {
+            if (settings.has(key)) {
+                settings.put(key, dtype.torchName());
+            }
+        }
+    }
+
+    /** @param family of what is written */
+    private static void complete(ObjectNode config, Model model, Dtype dtype, String family) {
+        ModelDescription description = model.description();
         // the classes of every family here are in Transformers, and the files that auto_map names are not copied
         config.remove(List.of("dtype", "num_labels", "_num_labels", "auto_map"));
-        config.put("torch_dtype", (dtype == null ? description.dtype() : dtype).torchName());
+        config.put("torch_dtype", dtype.torchName());
         if (model.task().isClassification()) {
             config.remove("problem_type");
             if (model.isRegression()) {
@@ -78,11 +149,7 @@ public final class TrainedConfig {
             putLabels(config, description.labels());
             putPooling(config, description.pooling());
         }
-        if (padId >= 0) {
-            config.put("pad_token_id", padId);
-        }
-        putArchitecture(config, description.family(), model.task());
-        return new TrainedConfig(config);
+        putArchitecture(config, family, model.task());
     }
 
     /** Writes it beside the weights; does nothing if there is none. */
@@ -95,7 +162,12 @@ public final class TrainedConfig {
     /** How Transformers names the classes of a task. */
     private static String ending(String family, Task task) {
         return switch (task) {
-            case CAUSAL_LM -> family.equals("gpt2") ? "LMHeadModel" : "ForCausalLM";
+            case CAUSAL_LM ->
+                switch (family) {
+                    case "gpt2" -> "LMHeadModel";
+                    case Gemma3Model.WITH_VISION, MistralModel.WITH_VISION -> "ForConditionalGeneration";
+                    default -> "ForCausalLM";
+                };
             case SEQUENCE_CLASSIFICATION -> "ForSequenceClassification";
             case TOKEN_CLASSIFICATION -> "ForTokenClassification";
             case IMAGE_CLASSIFICATION -> "ForImageClassification";

@@ -8,6 +8,7 @@ import org.loft4j.CheckpointException;
 import org.loft4j.data.AdaptersTokenizer;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.io.Json;
+import org.loft4j.io.JsonObject;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
@@ -35,7 +36,7 @@ public final class ClassifierPadding {
         boolean lacksOne = model.task() == Task.SEQUENCE_CLASSIFICATION
                 && model instanceof Decoder
                 && Files.isRegularFile(origin.resolve("config.json"))
-                && Json.read(origin.resolve("config.json")).longOr("pad_token_id", -1) < 0;
+                && ofLanguageModel(Json.read(origin.resolve("config.json"))).longOr("pad_token_id", -1) < 0;
         if (!lacksOne) {
             return -1;
         }
@@ -47,6 +48,11 @@ public final class ClassifierPadding {
             // who trains by tokens of another making needs none that can be read
             return -1;
         }
+    }
+
+    /** Transformers' classifiers over models with a vision tower look there. */
+    private static JsonObject ofLanguageModel(JsonObject config) throws CheckpointException {
+        return config.has("text_config") ? config.requireObject("text_config") : config;
     }
 
     private static boolean isPassedOver(long id, Tokenizer tokenizer) {

@@ -8,7 +8,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.Tokenizer;
 import org.loft4j.data.image.ImageProcessorFile;
@@ -58,9 +57,10 @@ record CopiedFiles(Map<Path, byte[]> contents) {
 
     /** Those that a directory holds, by their paths in it. */
     static List<Path> in(Path directory) throws IOException {
-        Stream<Path> images = Stream.of(Path.of(ImageProcessorFile.NAME))
-                .filter(file -> Files.isRegularFile(directory.resolve(file)));
-        return Stream.concat(Tokenizer.filesIn(directory).stream(), images).toList();
+        List<Path> tokenizer = Tokenizer.filesIn(directory);
+        Path images = Path.of(ImageProcessorFile.NAME);
+        // beside a tokenizer it is for a vision tower, which is not trained
+        return tokenizer.isEmpty() && Files.isRegularFile(directory.resolve(images)) ? List.of(images) : tokenizer;
     }
 
     void write(Path directory) throws IOException {

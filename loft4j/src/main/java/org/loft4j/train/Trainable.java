@@ -19,6 +19,7 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.LoraLinear;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.adapter.PeftMetadata;
+import org.loft4j.io.InnerNames;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
@@ -198,8 +199,8 @@ public final class Trainable implements AutoCloseable {
         });
         TrainedConfig trainedConfig;
         try {
-            trainedConfig = TrainedConfig.of(
-                    model, null, ClassifierPadding.id(model, model.description().directory()));
+            trainedConfig = TrainedConfig.alone(
+                    model, ClassifierPadding.id(model, model.description().directory()));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -280,7 +281,7 @@ public final class Trainable implements AutoCloseable {
         }
     }
 
-    /** Writes what was trained: PEFT's two files for an adapter, else all weights of the model and its config.json. */
+    /** Writes what was trained: PEFT's two files for an adapter, else all weights and config.json, of a language model without its vision tower. */
     public void save(Path directory) throws IOException {
         try (NativeScope scope = new NativeScope()) {
             saveTensors(directory);
@@ -297,9 +298,12 @@ public final class Trainable implements AutoCloseable {
     }
 
     private Map<String, Tensor> trained() {
-        return adapter != null
-                ? PeftFiles.tensors(adapter, model)
-                : model.weights().asMap();
+        if (adapter != null) {
+            return PeftFiles.tensors(adapter, model);
+        }
+        Map<String, Tensor> alone = new LinkedHashMap<>();
+        model.weights().asMap().forEach((name, tensor) -> alone.put(InnerNames.alone(name), tensor));
+        return alone;
     }
 
     private void saveConfig(Path directory) throws IOException {
@@ -348,7 +352,7 @@ public final class Trainable implements AutoCloseable {
         try (ModelDirectory saved = ModelDirectory.open(directory)) {
             for (Map.Entry<String, Tensor> weight : model.weights().asMap().entrySet()) {
                 try (NativeScope scope = new NativeScope()) {
-                    SavedAdapter.copy(weight.getValue(), saved.read(weight.getKey()));
+                    SavedAdapter.copy(weight.getValue(), saved.read(InnerNames.alone(weight.getKey())));
                 }
             }
         }

@@ -24,8 +24,8 @@ import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
-import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
+import org.loft4j.io.TensorSource;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
@@ -50,6 +50,7 @@ class BaseClassNamesTest {
         "distilbert_cls, q_lin, base_model.model.transformer.layer.0.attention.q_lin, false",
         "modernbert_cls, Wqkv, base_model.model.layers.0.attn.Wqkv, false",
         "llama_gqa, q_proj, base_model.model.layers.0.self_attn.q_proj, false",
+        "mistral3, q_proj, base_model.model.language_model.layers.0.self_attn.q_proj, false",
         "gpt2, c_attn, base_model.model.h.0.attn.c_attn, true",
     })
     void theFilesAreThoseThatPeftWrites(String fixture, String target, String first, boolean fanInFanOut)
@@ -60,7 +61,7 @@ class BaseClassNamesTest {
             PeftFiles.save(directory, adapter, model, BASE);
             assertEquals(Set.of(), adapter.savedModules().keySet());
         }
-        try (SafetensorsFile file = PeftFiles.open(directory)) {
+        try (TensorSource file = PeftFiles.open(directory)) {
             assertTrue(
                     file.names()
                             .containsAll(List.of(
@@ -77,7 +78,17 @@ class BaseClassNamesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"bert_cls", "roberta_cls", "distilbert_cls", "modernbert_cls", "llama_gqa", "gpt2"})
+    @ValueSource(
+            strings = {
+                "bert_cls",
+                "roberta_cls",
+                "distilbert_cls",
+                "modernbert_cls",
+                "llama_gqa",
+                "gpt2",
+                "gemma3",
+                "mistral3"
+            })
     void whatIsWrittenReadsBackAndMerges(String fixture) throws IOException {
         String embedding;
         try (NativeScope scope = new NativeScope();
@@ -97,7 +108,7 @@ class BaseClassNamesTest {
                     PeftFiles.save(directory, adapter, model, BASE);
                 }
             }
-            try (SafetensorsFile file = PeftFiles.open(directory)) {
+            try (TensorSource file = PeftFiles.open(directory)) {
                 assertTrue(file.names().contains("base_model.model." + embedding));
             }
             try (Model model = open(fixture)) {

@@ -38,6 +38,8 @@ class EveryFamilyTest {
                 "granite",
                 "olmo2",
                 "olmo3_yarn",
+                "gemma3",
+                "mistral3",
                 "gpt2",
                 "mistral_sw",
                 "qwen2_cls",

@@ -100,6 +100,38 @@ class GgufModelTest {
         }
     }
 
+    /** What lies in a model with a vision tower is exported as the same by itself. */
+    @ParameterizedTest
+    @CsvSource({
+        "gemma3_text, gemma3, false",
+        "gemma3_text, gemma3, true",
+        "mistral, mistral3, false",
+        "mistral, mistral3, true"
+    })
+    void aLanguageModelInAnotherIsExportedByItself(String alone, String whole, boolean newer) throws IOException {
+        GgufReader expected = export(tiny(alone).write(), null);
+        TinyCheckpoint inner = tiny(alone);
+        TinyCheckpoint outer = new TinyCheckpoint(directory.resolve(whole), alone);
+        outer.config.clear();
+        outer.config.put("model_type", whole);
+        outer.config.put("text_config", inner.config);
+        outer.config.put("vision_config", Map.of("hidden_size", 8));
+        outer.shapes.clear();
+        inner.shapes.forEach((name, shape) -> outer.shapes.put(
+                newer ? name.replaceFirst("^model\\.", "model.language_model.") : "language_model." + name, shape));
+        outer.shapes.put((newer ? "model." : "") + "vision_tower.patch.weight", new long[] {4, 4});
+        outer.shapes.put((newer ? "model." : "") + "multi_modal_projector.linear_1.weight", new long[] {4, 4});
+        GgufReader read = export(outer.write(), null);
+        assertEquals(expected.tensors.keySet(), read.tensors.keySet());
+        for (Map.Entry<String, GgufReader.Entry> entry : expected.tensors.entrySet()) {
+            assertArrayEquals(
+                    entry.getValue().values(), read.tensors.get(entry.getKey()).values());
+        }
+        expected.metadata.remove("general.name");
+        read.metadata.remove("general.name");
+        assertEquals(expected.metadata.toString(), read.metadata.toString());
+    }
+
     private static double sum(float[] values) {
         double sum = 0;
         for (float value : values) {
@@ -268,7 +300,8 @@ class GgufModelTest {
         bert.write();
         ConfigException family = assertThrows(ConfigException.class, () -> export(bert, null));
         assertTrue(
-                family.getMessage().contains("must be one of llama, mistral, ministral, qwen2"), family.getMessage());
+                family.getMessage().contains("must be one of llama, mistral, ministral, mistral3, qwen2"),
+                family.getMessage());
         TinyCheckpoint extra = tiny("mistral");
         extra.shapes.put("model.layers.0.self_attn.q_norm.weight", new long[] {32});
         extra.write();
@@ -286,7 +319,7 @@ class GgufModelTest {
         assertTrue(pre.getMessage().contains("--tokenizer-pre"), pre.getMessage());
         assertEquals(
                 Set.of("gemma3", "gemma3_text"),
-                new TreeSet<>(GgufModel.modelTypes().subList(6, 8)));
+                new TreeSet<>(GgufModel.modelTypes().subList(7, 9)));
     }
 
     static float[] values(GgufReader read, String name) {

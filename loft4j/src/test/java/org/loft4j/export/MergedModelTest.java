@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -88,6 +89,39 @@ class MergedModelTest {
             try (SafetensorsFile first = SafetensorsFile.open(directory.resolve(files.get(0)))) {
                 assertEquals("pt", first.metadata().get("format"));
                 assertTrue(Files.size(directory.resolve(files.get(0))) < 80_000);
+            }
+        }
+    }
+
+    /** A merge is of the language model: the tower is in the files as it was, under the names of the files. */
+    @ParameterizedTest
+    @CsvSource({
+        "gemma3, CAUSAL_LM",
+        "gemma3_cls, SEQUENCE_CLASSIFICATION",
+        "mistral3, CAUSAL_LM",
+        "gemma3, SENTENCE_EMBEDDING"
+    })
+    void aVisionTowerIsCarriedOver(String fixture, Task task) throws IOException {
+        Path base = LLAMA.resolveSibling(fixture);
+        try (NativeScope scope = new NativeScope();
+                Model model = Models.open(base, ModelOptions.of(task))) {
+            LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.of(2, 4, TargetModules.names("q_proj")), 1);
+            adapter.layers().values().forEach(layer -> layer.loraB().detach().fill_(new Scalar(0.5)));
+            MergedModel.of(model, adapter, base, null).writeWeights(directory, 1 << 30);
+            Files.copy(base.resolve("config.json"), directory.resolve("config.json"));
+            try (ModelDirectory before = ModelDirectory.open(base);
+                    ModelDirectory after = ModelDirectory.open(directory);
+                    Model again = Models.open(directory, ModelOptions.of(task))) {
+                assertEquals(
+                        before.names().stream()
+                                .filter(name -> task != Task.SENTENCE_EMBEDDING || !name.contains("lm_head"))
+                                .toList(),
+                        List.copyOf(after.names()));
+                for (String name : after.names()) {
+                    boolean adapted = name.contains("language_model") && name.endsWith("q_proj.weight");
+                    assertEquals(!adapted, Tensors.bitEqual(before.read(name), after.read(name)), name);
+                }
+                assertTrue(Tensors.bitEqual(logits(model), logits(again)));
             }
         }
     }

@@ -51,6 +51,8 @@ class GreedyTextTest {
                 "granite",
                 "olmo2",
                 "olmo3_yarn",
+                "gemma3",
+                "mistral3",
                 "stories260K"
             })
     void cacheBatchAndPaddingDoNotChangeAToken(String name) throws Exception {

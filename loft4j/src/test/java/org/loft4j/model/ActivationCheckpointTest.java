@@ -77,6 +77,8 @@ class ActivationCheckpointTest {
                 "phi3_partial",
                 "granite",
                 "olmo3_yarn",
+                "gemma3",
+                "mistral3",
                 "bert_cls",
                 "roberta_cls",
                 "distilbert_cls",

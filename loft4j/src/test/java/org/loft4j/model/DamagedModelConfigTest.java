@@ -42,6 +42,8 @@ class DamagedModelConfigTest implements HostileFormat {
             "granite",
             "olmo2",
             "olmo3_yarn",
+            "gemma3",
+            "mistral3",
             "vit_cls");
 
     @Override

@@ -45,6 +45,9 @@ class DecoderParityTest {
                 "granite",
                 "olmo2",
                 "olmo3_yarn",
+                "gemma3",
+                "mistral3",
+                "gemma3_cls",
                 "qwen2_cls",
                 "llama_tok",
                 "gpt2_cls",
@@ -119,6 +122,8 @@ class DecoderParityTest {
                 "granite",
                 "olmo2",
                 "olmo3_yarn",
+                "gemma3",
+                "mistral3",
                 "gpt2_inverse_layer",
                 "gpt2_cls",
                 "llama_tok"
@@ -172,7 +177,7 @@ class DecoderParityTest {
 
     /** Transformers looks for the last id that is not the padding, whatever the mask says. */
     @ParameterizedTest
-    @ValueSource(strings = {"qwen2_cls", "gpt2_cls"})
+    @ValueSource(strings = {"qwen2_cls", "gpt2_cls", "gemma3_cls"})
     void aClassifierPassesOverPaddingTokensAtTheEndOfAText(String name) throws Exception {
         try (NativeScope scope = new NativeScope();
                 Fixture fixture = Fixture.open(name);

@@ -127,7 +127,9 @@ class ModelsTest {
                 "smollm3_sliding",
                 "granite",
                 "olmo2",
-                "olmo3_yarn");
+                "olmo3_yarn",
+                "gemma3",
+                "mistral3");
     }
 
     static Stream<String> families() {
@@ -222,9 +224,10 @@ class ModelsTest {
         Path fewer = copy(Fixture.directory(name), json -> {}, tensor -> tensor, Dtype.F32);
         ObjectNode json = Json.read(fewer.resolve("config.json")).toTree();
         String layers = json.has("n_layer") ? "n_layer" : json.has("n_layers") ? "n_layers" : "num_hidden_layers";
-        json.put(layers, json.get(layers).asInt() + 1);
-        json.remove("layer_types");
-        json.remove("no_rope_layers");
+        ObjectNode sizes = json.path("text_config") instanceof ObjectNode text ? text : json;
+        sizes.put(layers, sizes.get(layers).asInt() + 1);
+        sizes.remove("layer_types");
+        sizes.remove("no_rope_layers");
         Json.write(fewer.resolve("config.json"), json);
         String fault = assertThrows(CheckpointException.class, () -> Models.check(fewer))
                 .getMessage();

@@ -54,7 +54,9 @@ class PackedInputTest {
                 "smollm3_sliding",
                 "granite",
                 "olmo2",
-                "olmo3_yarn"
+                "olmo3_yarn",
+                "gemma3",
+                "mistral3"
             })
     void lossAndGradientsAreThoseOfThePaddedBatch(String name) throws Exception {
         try (NativeScope scope = new NativeScope();

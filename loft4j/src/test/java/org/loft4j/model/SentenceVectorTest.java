@@ -71,7 +71,9 @@ class SentenceVectorTest {
                 "smollm3_sliding",
                 "granite",
                 "olmo2",
-                "olmo3_yarn"
+                "olmo3_yarn",
+                "gemma3",
+                "mistral3"
             })
     void theVectorsAreTheStatesOfTransformersPooled(String name) throws IOException {
         try (NativeScope scope = new NativeScope();

@@ -31,6 +31,10 @@ class TrainedConfigTest {
         "gpt2_tok, CAUSAL_LM, GPT2LMHeadModel",
         "gemma3_text, CAUSAL_LM, Gemma3ForCausalLM",
         "gemma3_text, SEQUENCE_CLASSIFICATION, Gemma3TextForSequenceClassification",
+        "gemma3, CAUSAL_LM, Gemma3ForConditionalGeneration",
+        "gemma3, SEQUENCE_CLASSIFICATION, Gemma3ForSequenceClassification",
+        "gemma3_cls, CAUSAL_LM, Gemma3ForConditionalGeneration",
+        "mistral3, CAUSAL_LM, Mistral3ForConditionalGeneration",
         "llama_tok, TOKEN_CLASSIFICATION, LlamaForTokenClassification",
         "llama_tok, SEQUENCE_CLASSIFICATION, LlamaForSequenceClassification",
         "qwen3, CAUSAL_LM, Qwen3ForCausalLM",
@@ -51,6 +55,8 @@ class TrainedConfigTest {
         "mpnet_cls, TOKEN_CLASSIFICATION, MPNetForTokenClassification",
         "modernbert_tok, SEQUENCE_CLASSIFICATION, ModernBertForSequenceClassification",
         "gemma3_text, CAUSAL_LM, Gemma3ForCausalLM",
+        "gemma3, CAUSAL_LM, Gemma3ForConditionalGeneration",
+        "mistral3, CAUSAL_LM, Mistral3ForConditionalGeneration",
         "gpt2, CAUSAL_LM, GPT2LMHeadModel",
         "granite, CAUSAL_LM, GraniteForCausalLM",
         "olmo2, CAUSAL_LM, Olmo2ForCausalLM",
@@ -82,6 +88,8 @@ class TrainedConfigTest {
         "granite, GraniteModel",
         "olmo2, Olmo2Model",
         "olmo3_yarn, Olmo3Model",
+        "gemma3, Gemma3Model",
+        "mistral3, Mistral3Model",
     })
     void sentenceEmbeddingsHaveTheBaseClass(String fixture, String expected) throws IOException {
         for (boolean named : new boolean[] {true, false}) {

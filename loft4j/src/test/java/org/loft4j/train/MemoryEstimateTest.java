@@ -155,6 +155,9 @@ class MemoryEstimateTest {
         "smollm3_sliding, CAUSAL_LM",
         "granite, CAUSAL_LM",
         "olmo3_yarn, CAUSAL_LM",
+        "gemma3, CAUSAL_LM",
+        "gemma3_cls, SEQUENCE_CLASSIFICATION",
+        "mistral3, CAUSAL_LM",
         "vit_cls, IMAGE_CLASSIFICATION"
     })
     void anOutlineHasTheShapesOfTheModelAndNoNumbers(String fixture, Task task) throws IOException {

@@ -139,7 +139,9 @@ class QuantizedModelTest {
         "smollm3_sliding, NF4",
         "granite, INT8",
         "olmo2, NF4",
-        "olmo3_yarn, INT8"
+        "olmo3_yarn, INT8",
+        "gemma3, NF4",
+        "mistral3, INT8"
     })
     void everyFamilyComputesWithItsRoundedMatrices(String name, LoadIn loadIn) throws IOException {
         try (NativeScope scope = new NativeScope();

@@ -8,10 +8,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.ConfigException;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
@@ -70,6 +74,41 @@ class WholeModelRunTest {
         for (Path saved : List.of(output, output.resolve("checkpoint-2"))) {
             Models.open(saved, ModelOptions.of(Task.CAUSAL_LM)).close();
         }
+    }
+
+    /** Nothing of the tower is trained, and nothing of it is in what comes of the training. */
+    @ParameterizedTest
+    @ValueSource(strings = {"gemma3", "mistral3"})
+    void aModelWithAVisionTowerBecomesALanguageModel(String fixture) throws IOException {
+        for (String file : List.of("config.json", "model.safetensors")) {
+            Files.copy(
+                    Fixture.directory(fixture).resolve(file), base.resolve(file), StandardCopyOption.REPLACE_EXISTING);
+        }
+        Files.writeString(base.resolve("tokenizer_config.json"), "{}");
+        Files.writeString(base.resolve("preprocessor_config.json"), "{}");
+        train(base, OnExisting.REFUSE, TrainingRun::run);
+        Map<String, String> once = TinyRun.bits(output.resolve("model.safetensors"));
+        assertTrue(
+                once.keySet().stream().noneMatch(name -> name.contains("language_model") || name.contains("vision")));
+        assertFalse(Files.exists(output.resolve("preprocessor_config.json")));
+        assertTrue(Files.exists(output.resolve("tokenizer_config.json")));
+        try (Model model = Models.open(output, ModelOptions.of(Task.CAUSAL_LM))) {
+            assertEquals(
+                    fixture.equals("gemma3") ? "gemma3_text" : "mistral",
+                    model.description().family());
+        }
+        output = directory.resolve("stopped");
+        train(base, OnExisting.REFUSE, run -> {
+            run.addListener(new TrainListener() {
+                @Override
+                public void onStep(StepEvent event) {
+                    run.requestStop();
+                }
+            });
+            assertEquals(1, run.run().step());
+        });
+        train(base, OnExisting.RESUME, run -> assertEquals(2, run.run().step()));
+        assertEquals(once, TinyRun.bits(output.resolve("model.safetensors")));
     }
 
     /** To start anew from a checkpoint of one's own run must not delete that checkpoint. */

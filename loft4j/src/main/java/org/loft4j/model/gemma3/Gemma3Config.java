@@ -1,7 +1,9 @@
 package org.loft4j.model.gemma3;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
@@ -13,7 +15,8 @@ import org.loft4j.model.shared.LayerTypes;
 import org.loft4j.model.shared.Rope;
 
 /**
- * The shape of a Gemma 3 text model, as its config.json states it.
+ * The shape of a Gemma 3 text model, as its config.json states it, or the {@code text_config} in that of a model with a vision
+ * tower.
  *
  * @param sizes what all decoders state
  * @param queryPreAttnScalar {@code query_pre_attn_scalar}: scores are divided by its root
@@ -32,12 +35,26 @@ public record Gemma3Config(
     private static final DecoderConfig.Defaults ABSENT =
             new DecoderConfig.Defaults(4, 256, 131072, 1e-6, true, "hidden_activation", "gelu_pytorch_tanh");
 
+    /** What Transformers' Gemma3TextConfig assumes; a {@code text_config} has few keys of its own. */
+    private static final Map<String, Long> ABSENT_INSIDE = Map.of(
+            "vocab_size", 262208L,
+            "hidden_size", 2304L,
+            "intermediate_size", 9216L,
+            "num_hidden_layers", 26L,
+            "num_attention_heads", 8L,
+            "pad_token_id", 0L);
+
+    /** Of images alone, all of them. */
+    private static final Set<String> OF_IMAGES =
+            Set.of("mm_tokens_per_image", "boi_token_index", "boi_token_id", "eoi_token_index", "eoi_token_id");
+
     public Gemma3Config {
         placement = List.copyOf(placement);
     }
 
     /** Reads config.json. Transformers reads {@code attn_logit_softcapping} and does not use it. */
-    public static Gemma3Config from(JsonObject json) throws CheckpointException {
+    public static Gemma3Config from(JsonObject config) throws CheckpointException {
+        JsonObject json = text(config);
         ConfigKeys.checkDecoder(
                 json,
                 Set.of(
@@ -68,8 +85,33 @@ public record Gemma3Config(
                 DecoderConfig.tokenClassifierDropout(json));
     }
 
+    /** The config.json of the language model as a model of its own, of that of a model with a vision tower. */
+    public static ObjectNode languageModel(JsonObject config) throws CheckpointException {
+        return text(config).toTree().put("model_type", Gemma3Model.FAMILY);
+    }
+
+    /** Whether a config.json is that of a model with a vision tower. */
+    static boolean isInside(JsonObject config) throws CheckpointException {
+        return config.requireString("model_type").equals(Gemma3Model.WITH_VISION);
+    }
+
+    private static JsonObject text(JsonObject config) throws CheckpointException {
+        if (!isInside(config)) {
+            return config;
+        }
+        JsonObject text = ConfigKeys.ofLanguageModel(config, OF_IMAGES, ABSENT.tieWordEmbeddings());
+        if (text.has("final_logit_softcapping")) {
+            throw text.fault(
+                    "final_logit_softcapping",
+                    "must be null, found " + text.node("final_logit_softcapping")
+                            + ": Transformers does not compute it in a model with a vision tower, and other programs do");
+        }
+        return text.withAbsent(ABSENT_INSIDE);
+    }
+
     /** The longest sequence of a model with this config.json. */
-    public static long maxPositions(JsonObject json) throws CheckpointException {
+    public static long maxPositions(JsonObject config) throws CheckpointException {
+        JsonObject json = text(config);
         return DecoderConfig.maxPositions(json, RopeKeys.ofFullAttention(json), ABSENT.maxPositions());
     }
 }

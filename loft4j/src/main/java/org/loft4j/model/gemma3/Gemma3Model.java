@@ -14,10 +14,13 @@ import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Tensors;
 
-/** Gemma 3, text only; Gemma Team 2025 (arXiv:2503.19786), section 2. */
+/** Gemma 3, the language model alone, be it the whole or beside a vision tower; Gemma Team 2025 (arXiv:2503.19786), section 2. */
 public final class Gemma3Model {
     /** {@code model_type} in config.json. */
     public static final String FAMILY = "gemma3_text";
+
+    /** The same of a checkpoint with a vision tower. */
+    public static final String WITH_VISION = "gemma3";
 
     public static final List<Task> TASKS =
             List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
@@ -32,15 +35,17 @@ public final class Gemma3Model {
      */
     public static CausalDecoder open(TensorSource source, JsonObject json, ModelOptions options)
             throws CheckpointException {
-        return assembly(Gemma3Config.from(json)).open(source, options);
+        return assembly(json).open(source, options);
     }
 
     /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
     public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
-        return assembly(Gemma3Config.from(json)).random(options, json.file().getParent());
+        return assembly(json).random(options, json.file().getParent());
     }
 
-    private static DecoderAssembly assembly(Gemma3Config config) {
+    private static DecoderAssembly assembly(JsonObject json) throws CheckpointException {
+        Gemma3Config config = Gemma3Config.from(json);
+        boolean inside = Gemma3Config.isInside(json);
         DecoderLayout layout = DecoderLayout.LLAMA
                 .withBiases(config.attentionBias(), config.attentionBias(), false)
                 .withHeadNorms()
@@ -49,8 +54,8 @@ public final class Gemma3Model {
         DecoderAttention.Shape attention = new DecoderAttention.Shape(
                 sizes.headDim(), 1 / Math.sqrt(config.queryPreAttnScalar()), 0, sizes.attentionDropout());
         return new DecoderAssembly(
-                FAMILY,
-                layout,
+                inside ? WITH_VISION : FAMILY,
+                inside ? layout.inside() : layout,
                 sizes,
                 attention,
                 type -> Tensors.rounded(Math.sqrt(sizes.hiddenSize()), type),

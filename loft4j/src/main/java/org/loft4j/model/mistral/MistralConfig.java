@@ -1,5 +1,6 @@
 package org.loft4j.model.mistral;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
 import java.util.Set;
 import org.loft4j.CheckpointException;
@@ -10,7 +11,8 @@ import org.loft4j.model.shared.LayerTypes;
 import org.loft4j.model.shared.Rope;
 
 /**
- * The shape of a Mistral or Ministral model, as its config.json states it. A Mistral with {@code layer_types} is a Ministral, as
+ * The shape of a Mistral or Ministral model, as its config.json states it, or the {@code text_config} in that of a model with
+ * a vision tower. A Mistral with {@code layer_types} is a Ministral, as
  * Transformers has it: the window is that of the layers which slide, of all where there is no list.
  *
  * @param sizes what all decoders state
@@ -22,12 +24,16 @@ public record MistralConfig(DecoderConfig sizes, Rope rope, List<Long> windows, 
     private static final DecoderConfig.Defaults ABSENT =
             new DecoderConfig.Defaults(8, 0, 131072, 1e-6, false, "hidden_act", "silu");
 
+    private static final Set<String> OF_IMAGES =
+            Set.of("multimodal_projector_bias", "projector_hidden_act", "spatial_merge_size", "vision_feature_layer");
+
     public MistralConfig {
         windows = List.copyOf(windows);
     }
 
     /** Reads config.json. */
-    public static MistralConfig from(JsonObject json) throws CheckpointException {
+    public static MistralConfig from(JsonObject config) throws CheckpointException {
+        JsonObject json = text(config);
         ConfigKeys.checkDecoder(json, Set.of("sliding_window", "layer_types"));
         DecoderConfig sizes = DecoderConfig.from(json, ABSENT);
         long window = LayerTypes.window(json, 4096);
@@ -39,8 +45,27 @@ public record MistralConfig(DecoderConfig sizes, Rope rope, List<Long> windows, 
                 DecoderConfig.tokenClassifierDropout(json));
     }
 
+    /** The config.json of the language model as a model of its own, of that of a model with a vision tower. */
+    public static ObjectNode languageModel(JsonObject config) throws CheckpointException {
+        return text(config).toTree().put("model_type", MistralModel.FAMILY);
+    }
+
+    /** Whether a config.json is that of a model with a vision tower. */
+    static boolean isInside(JsonObject config) throws CheckpointException {
+        return config.requireString("model_type").equals(MistralModel.WITH_VISION);
+    }
+
+    private static JsonObject text(JsonObject config) throws CheckpointException {
+        if (!isInside(config)) {
+            return config;
+        }
+        JsonObject text = ConfigKeys.ofLanguageModel(config, OF_IMAGES, ABSENT.tieWordEmbeddings());
+        ConfigKeys.require(text, "model_type", MistralModel.FAMILY);
+        return text;
+    }
+
     /** The longest sequence of a model with this config.json. */
-    public static long maxPositions(JsonObject json) throws CheckpointException {
-        return DecoderConfig.maxPositions(json, ABSENT.maxPositions());
+    public static long maxPositions(JsonObject config) throws CheckpointException {
+        return DecoderConfig.maxPositions(text(config), ABSENT.maxPositions());
     }
 }

@@ -22,6 +22,9 @@ public final class MistralModel {
     /** The other. */
     public static final String MINISTRAL = "ministral";
 
+    /** That of a checkpoint with a vision tower, Mistral Small 3.1. */
+    public static final String WITH_VISION = "mistral3";
+
     public static final List<Task> TASKS =
             List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
 
@@ -48,7 +51,8 @@ public final class MistralModel {
         List<Placement> placement = config.windows().stream()
                 .map(window -> new Placement(config.rope(), window))
                 .toList();
-        return DecoderAssembly.of(json.requireString("model_type"), DecoderLayout.LLAMA, config.sizes(), placement)
+        DecoderLayout layout = MistralConfig.isInside(json) ? DecoderLayout.LLAMA.inside() : DecoderLayout.LLAMA;
+        return DecoderAssembly.of(json.requireString("model_type"), layout, config.sizes(), placement)
                 .withClassifierDropout(config.classifierDropout());
     }
 }

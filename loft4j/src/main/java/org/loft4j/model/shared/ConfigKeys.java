@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
 
@@ -88,6 +89,10 @@ public final class ConfigKeys {
             "unsloth_version",
             "transformers.js_config");
 
+    private static final String TEXT = "text_config";
+
+    private static final String TIED = "tie_word_embeddings";
+
     private ConfigKeys() {}
 
     /** Refuses quantised weights. */
@@ -124,6 +129,28 @@ public final class ConfigKeys {
                     json.node("model_type"),
                     String.join(", ", unknown));
         }
+    }
+
+    /**
+     * The settings of the language model in a model with a vision tower.
+     *
+     * @param beside keys that such a config.json has beside them, and that say nothing about texts
+     * @param tied whether the family makes the output embedding the input's where the settings are silent
+     * @throws CheckpointException if the two parts contradict each other
+     */
+    public static JsonObject ofLanguageModel(JsonObject json, Set<String> beside, boolean tied)
+            throws CheckpointException {
+        Set<String> all = new HashSet<>(beside);
+        all.addAll(Set.of(TEXT, "vision_config", "image_token_index", "image_token_id", TIED));
+        checkCausal(json, all);
+        JsonObject text = json.requireObject(TEXT);
+        if (text.booleanOr(TIED, tied) && !json.booleanOr(TIED, true)) {
+            throw json.fault(
+                    TIED,
+                    "is false, and true in " + TEXT + ": versions of Transformers go by one or the other; set both to"
+                            + " what is meant");
+        }
+        return text;
     }
 
     /** The same for a decoder with the keys of {@link DecoderConfig} and {@link Rope}, which are honoured besides. */

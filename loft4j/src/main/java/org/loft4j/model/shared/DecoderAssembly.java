@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.io.InnerNames;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.TensorSource;
 import org.loft4j.nn.CausalDecoder;
@@ -20,6 +21,7 @@ import org.loft4j.nn.RotaryEmbedding;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.WeightMatrix;
 import org.loft4j.nn.Weights;
+import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 
@@ -57,6 +59,8 @@ public record DecoderAssembly(
      * @param window how many tokens each may see, itself the last of them; 0 for all before it
      */
     public record Placement(@Nullable Rope rope, long window) {}
+
+    private static final System.Logger LOG = System.getLogger(DecoderAssembly.class.getName());
 
     public DecoderAssembly {
         placement = List.copyOf(placement);
@@ -98,13 +102,27 @@ public record DecoderAssembly(
     /** Reads the model from a checkpoint. */
     public CausalDecoder open(TensorSource source, ModelOptions options) throws CheckpointException {
         Parameters parameters = parameters(options);
-        ParameterReader reader = DecoderLayout.reader(source, sizes.tieWordEmbeddings());
+        ParameterReader reader = layout.reader(source, sizes.tieWordEmbeddings());
         if (sizes.tieWordEmbeddings()) {
-            Parameters.requireTied(reader, DecoderLayout.HEAD + ".weight", DecoderLayout.EMBEDDING, options);
+            Parameters.requireTied(reader, DecoderLayout.HEAD + ".weight", layout.embedding(), options);
         }
+        tellOfRest(reader, options);
         try (NativeScope scope = new NativeScope()) {
-            Weights weights = parameters.read(reader, DecoderLayout::isHarmless, options);
+            Weights weights = parameters.read(reader, layout::isHarmless, options);
             return assemble(weights, options, source.path());
+        }
+    }
+
+    private static void tellOfRest(ParameterReader reader, ModelOptions options) {
+        long rest = reader.spellings().keySet().stream()
+                .filter(InnerNames::isBeside)
+                .count();
+        if (rest > 0 && !options.device().equals(DeviceSpec.META)) {
+            LOG.log(
+                    System.Logger.Level.INFO,
+                    "{0}: the language model alone is opened; {1} tensors of the vision tower stay on the disk",
+                    reader.path(),
+                    rest);
         }
     }
 
@@ -125,7 +143,7 @@ public record DecoderAssembly(
     }
 
     private CausalDecoder assemble(Weights weights, ModelOptions options, @Nullable Path directory) {
-        WeightMatrix embedding = weights.matrix(DecoderLayout.EMBEDDING);
+        WeightMatrix embedding = weights.matrix(layout.embedding());
         Dtype dtype = embedding.dtype();
         Task task = options.task();
         List<DecoderBlock> blocks = new ArrayList<>();

@@ -3,6 +3,7 @@ package org.loft4j.model.shared;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.io.InnerNames;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.TensorSource;
 import org.loft4j.io.TiedHead;
@@ -23,6 +24,7 @@ import org.loft4j.nn.Weights;
  * The names and shapes that Llama gave to the parameters of a decoder ({@code model.layers.0.self_attn.q_proj.weight}), with
  * what its descendants add to them.
  *
+ * @param base what the names of all but a head begin with
  * @param queryKeyValueBias whether q, k and v have biases
  * @param outputBias whether o has one
  * @param mlpBias whether gate, up and down have them
@@ -32,6 +34,7 @@ import org.loft4j.nn.Weights;
  * @param fused whether q, k and v are one matrix, and gate and up another, as Phi-3's are
  */
 public record DecoderLayout(
+        String base,
         boolean queryKeyValueBias,
         boolean outputBias,
         boolean mlpBias,
@@ -55,31 +58,38 @@ public record DecoderLayout(
 
     /** Nothing beyond Llama. */
     public static final DecoderLayout LLAMA =
-            new DecoderLayout(false, false, false, QueryKeyNorms.NONE, Norms.BEFORE, false, false);
+            new DecoderLayout("model.", false, false, false, QueryKeyNorms.NONE, Norms.BEFORE, false, false);
 
-    public static final String EMBEDDING = "model.embed_tokens.weight";
-    private static final String PREFIX = "model.";
-    private static final String NORM = "model.norm.weight";
+    private static final String OUTER = "model.";
     static final String HEAD = "lm_head";
     private static final String SCORE = "score";
 
     public DecoderLayout withBiases(boolean queryKeyValue, boolean output, boolean mlp) {
-        return new DecoderLayout(queryKeyValue, output, mlp, queryKeyNorms, norms, normsStoredLessOne, fused);
+        return new DecoderLayout(base, queryKeyValue, output, mlp, queryKeyNorms, norms, normsStoredLessOne, fused);
     }
 
     public DecoderLayout withHeadNorms() {
         return new DecoderLayout(
-                queryKeyValueBias, outputBias, mlpBias, QueryKeyNorms.EACH_HEAD, norms, normsStoredLessOne, fused);
+                base,
+                queryKeyValueBias,
+                outputBias,
+                mlpBias,
+                QueryKeyNorms.EACH_HEAD,
+                norms,
+                normsStoredLessOne,
+                fused);
     }
 
     /** Gemma's norms: behind each part too, and stored as {@code w − 1}. */
     public DecoderLayout withGemmaNorms() {
-        return new DecoderLayout(queryKeyValueBias, outputBias, mlpBias, queryKeyNorms, Norms.AROUND, true, fused);
+        return new DecoderLayout(
+                base, queryKeyValueBias, outputBias, mlpBias, queryKeyNorms, Norms.AROUND, true, fused);
     }
 
     /** OLMo 2's norms: behind each part alone, and over all heads of queries and keys. */
     public DecoderLayout withOlmoNorms() {
         return new DecoderLayout(
+                base,
                 queryKeyValueBias,
                 outputBias,
                 mlpBias,
@@ -89,9 +99,22 @@ public record DecoderLayout(
                 fused);
     }
 
+    /** The same inside of a model with a vision tower; see {@link InnerNames}. */
+    public DecoderLayout inside() {
+        return new DecoderLayout(
+                OUTER + InnerNames.MODULE + ".",
+                queryKeyValueBias,
+                outputBias,
+                mlpBias,
+                queryKeyNorms,
+                norms,
+                normsStoredLessOne,
+                fused);
+    }
+
     public DecoderLayout withFusedProjections() {
         return new DecoderLayout(
-                queryKeyValueBias, outputBias, mlpBias, queryKeyNorms, norms, normsStoredLessOne, true);
+                base, queryKeyValueBias, outputBias, mlpBias, queryKeyNorms, norms, normsStoredLessOne, true);
     }
 
     /**
@@ -102,11 +125,11 @@ public record DecoderLayout(
     public Parameters parameters(DecoderConfig config, Task task, int labels) {
         long hidden = config.hiddenSize();
         List<ParameterSpec> body = new ArrayList<>();
-        body.add(ParameterSpec.tokens(EMBEDDING, config.vocabularySize(), hidden));
+        body.add(ParameterSpec.tokens(embedding(), config.vocabularySize(), hidden));
         for (int i = 0; i < config.layers(); i++) {
             body.addAll(block(i, config));
         }
-        body.add(norm(NORM, hidden));
+        body.add(norm(base + "norm.weight", hidden));
         List<List<ParameterSpec>> head = new ArrayList<>();
         if (task.isClassification()) {
             head.add(Parameters.outputLinear(SCORE, labels, hidden, task == Task.TOKEN_CLASSIFICATION));
@@ -160,25 +183,40 @@ public record DecoderLayout(
         return new ParameterSpec(name, normsStoredLessOne ? Initial.ZEROS : Initial.ONES, size);
     }
 
+    String embedding() {
+        return base + "embed_tokens.weight";
+    }
+
     /**
-     * A reader of a file whose names may lack the prefix {@code model.}.
+     * A reader of a file whose names may lack the prefix {@code model.}, or be those of an older version.
      *
      * @param tied whether an output embedding without an input embedding stands for both
      */
-    static ParameterReader reader(TensorSource source, boolean tied) {
-        boolean bare = source.names().stream().noneMatch(name -> name.startsWith(PREFIX));
+    ParameterReader reader(TensorSource source, boolean tied) {
+        boolean bare = source.names().stream().noneMatch(name -> name.startsWith(OUTER));
         String both = tied ? TiedHead.alone(source.names()) : null;
         return new ParameterReader(source, name -> {
             if (name.equals(both)) {
-                return EMBEDDING;
+                return embedding();
             }
-            return bare && !name.startsWith(HEAD) && !name.startsWith(SCORE + ".") ? PREFIX + name : name;
+            if (isInside()) {
+                return InnerNames.today(name);
+            }
+            return bare && !name.startsWith(HEAD) && !name.startsWith(SCORE + ".") ? OUTER + name : name;
         });
     }
 
-    /** Buffers that old versions saved, the copy of a tied output embedding, and the heads of other tasks. */
-    public static boolean isHarmless(String name) {
-        return name.endsWith(".rotary_emb.inv_freq") || name.equals(HEAD + ".weight") || name.startsWith(SCORE + ".");
+    /** Whether a vision tower may lie beside it. */
+    boolean isInside() {
+        return !base.equals(OUTER);
+    }
+
+    /** Buffers that old versions saved, the copy of a tied output embedding, the heads of other tasks, and a vision tower. */
+    boolean isHarmless(String name) {
+        return (isInside() && InnerNames.isBeside(name))
+                || name.endsWith(".rotary_emb.inv_freq")
+                || name.equals(HEAD + ".weight")
+                || name.startsWith(SCORE + ".");
     }
 
     /**
@@ -240,7 +278,7 @@ public record DecoderLayout(
     }
 
     Norm finalNorm(DecoderConfig config, Weights weights) {
-        return norm(weights, NORM, config);
+        return norm(weights, base + "norm.weight", config);
     }
 
     /** The layer that yields the logits of a task; null for sentence embeddings. */
@@ -252,14 +290,14 @@ public record DecoderLayout(
         if (task == Task.SENTENCE_EMBEDDING) {
             return null;
         }
-        return config.tieWordEmbeddings() ? new Linear(HEAD, weights.matrix(EMBEDDING), null) : weights.linear(HEAD);
+        return config.tieWordEmbeddings() ? new Linear(HEAD, weights.matrix(embedding()), null) : weights.linear(HEAD);
     }
 
     private Norm norm(Weights weights, String name, DecoderConfig config) {
         return new RmsNorm(name, weights.get(name), config.rmsNormEps(), normsStoredLessOne);
     }
 
-    private static String layer(int index, String module) {
-        return "model.layers." + index + "." + module;
+    private String layer(int index, String module) {
+        return base + "layers." + index + "." + module;
     }
 }

@@ -1,0 +1,108 @@
+package org.loft4j.adapter;
+
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.InnerNames;
+import org.loft4j.io.TensorInfo;
+import org.loft4j.io.TensorSource;
+import org.loft4j.tensor.NativeScope;
+
+/**
+ * The tensors of an adapter on a model with a vision tower: under the names of today, and without factors of the tower that are
+ * untrained, which PEFT makes where {@code target_modules} means layers of that as well.
+ *
+ * @param stored the names in the file by those of today
+ */
+record InnerTensors(TensorSource file, Map<String, String> stored) implements TensorSource {
+    private static final String OLDER = PeftFiles.PREFIX + InnerNames.MODULE + ".";
+
+    /** The tensors of a file, which is the same again where nothing of it has to change. */
+    static TensorSource of(TensorSource file) throws CheckpointException {
+        boolean older = file.names().stream()
+                .anyMatch(name -> name.startsWith(OLDER + "model.") || name.startsWith(OLDER + "lm_head."));
+        boolean beside = file.names().stream().anyMatch(InnerTensors::isBeside);
+        if (!older && !beside) {
+            return file;
+        }
+        boolean trained = beside && isTrained(file);
+        Map<String, String> stored = new TreeMap<>();
+        for (String name : file.names()) {
+            if (!isBeside(name) || trained) {
+                stored.put(older ? today(name) : name, name);
+            }
+        }
+        return new InnerTensors(file, stored);
+    }
+
+    /** Whether a tensor is of the vision tower, or of what leads from it to the language model. */
+    static boolean isBeside(String name) {
+        return InnerNames.isBeside(today(name).substring(Math.min(PeftFiles.PREFIX.length(), name.length())));
+    }
+
+    private static String today(String name) {
+        return name.startsWith(PeftFiles.PREFIX)
+                ? PeftFiles.PREFIX + InnerNames.today(name.substring(PeftFiles.PREFIX.length()))
+                : name;
+    }
+
+    /** Whether the tower's tensors change anything: a module saved in full, or a product that is not zero. */
+    private static boolean isTrained(TensorSource file) throws CheckpointException {
+        for (String name : file.names()) {
+            if (!isBeside(name)) {
+                continue;
+            }
+            if (!name.contains(".lora_")) {
+                return true;
+            }
+            if (name.contains(".lora_B.")) {
+                try (NativeScope scope = new NativeScope()) {
+                    if (file.read(name).count_nonzero().item_long() > 0) {
+                        return true;
+                    }
+                }
+            }
+        }
+        return false;
+    }
+
+    @Override
+    public Path path() {
+        return file.path();
+    }
+
+    @Override
+    public Set<String> names() {
+        return Collections.unmodifiableSet(stored.keySet());
+    }
+
+    @Override
+    public TensorInfo info(String name) throws CheckpointException {
+        return file.info(inFile(name));
+    }
+
+    @Override
+    public Tensor read(String name) throws CheckpointException {
+        return file.read(inFile(name));
+    }
+
+    @Override
+    public Tensor read(String name, long start, long count) throws CheckpointException {
+        return file.read(inFile(name), start, count);
+    }
+
+    private String inFile(String name) {
+        @Nullable String inFile = stored.get(name);
+        return inFile == null ? name : inFile;
+    }
+
+    @Override
+    public void close() {
+        file.close();
+    }
+}

@@ -1,0 +1,51 @@
+package org.loft4j.io;
+
+/**
+ * The names of a language model that lies in one with a vision tower, such as Gemma 3 and Mistral 3. Transformers has had two
+ * spellings of them: {@code language_model.model.layers…}, in which most files of the hub are, and since version 4.52 {@code
+ * model.language_model.layers…}.
+ */
+public final class InnerNames {
+    /** The module of the language model. */
+    public static final String MODULE = "language_model";
+
+    /** A regular expression, of Java and of Python, for paths in what lies beside the language model. */
+    public static final String BESIDE = "(?:model\\.)?(?:vision_tower|multi_modal_projector)\\..*";
+
+    private static final String OUTER = "model.";
+    private static final String INNER = MODULE + ".";
+    private static final String OLDER = INNER + OUTER;
+    private static final String TOWER = "vision_tower.";
+    private static final String PROJECTOR = "multi_modal_projector.";
+
+    private InnerNames() {}
+
+    /** A name as Transformers 4.52 and later have it, in a model with a head; other names are as they were. */
+    public static String today(String name) {
+        if (name.startsWith(OLDER)) {
+            return OUTER + INNER + name.substring(OLDER.length());
+        }
+        if (name.startsWith(INNER + "lm_head.")) {
+            return name.substring(INNER.length());
+        }
+        return name.startsWith(INNER) || name.startsWith(TOWER) || name.startsWith(PROJECTOR) ? OUTER + name : name;
+    }
+
+    /** Whether the module or parameter is of a language model that lies in another. */
+    public static boolean isInside(String path) {
+        return path.startsWith(INNER) || path.startsWith(OUTER + INNER);
+    }
+
+    /** Whether a name of {@link #today} is of the vision tower, or of what leads from it to the language model. */
+    public static boolean isBeside(String name) {
+        return name.startsWith(OUTER + TOWER) || name.startsWith(OUTER + PROJECTOR);
+    }
+
+    /** The name that a parameter of the language model has in a model of that alone. */
+    public static String alone(String name) {
+        if (name.startsWith(OUTER + INNER)) {
+            return OUTER + name.substring(OUTER.length() + INNER.length());
+        }
+        return name.startsWith(INNER) ? name.substring(INNER.length()) : name;
+    }
+}
