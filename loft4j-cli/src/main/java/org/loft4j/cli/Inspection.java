@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.io.ForeignTensor;
+import org.loft4j.io.InnerNames;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.ModelDirectory;
@@ -101,7 +102,12 @@ record Inspection(
         @Nullable Path under = null;
         if (Files.exists(path.resolve(CONFIG))) {
             kind = Kind.MODEL;
-            take(Json.read(path.resolve(CONFIG)), MODEL_KEYS, facts);
+            JsonObject model = Json.read(path.resolve(CONFIG));
+            JsonObject inner = model.findObject("text_config");
+            take(model, MODEL_KEYS, facts);
+            if (inner != null) {
+                take(inner, MODEL_KEYS.stream().filter(key -> !model.has(key)).toList(), facts);
+            }
         }
         if (Files.exists(path.resolve(ADAPTER_CONFIG))) {
             kind = Kind.ADAPTER;
@@ -178,6 +184,8 @@ record Inspection(
             return quantised || !model.foreign().isEmpty()
                     ? null
                     : (Long) list(model, Map.of()).stream()
+                            // no vision tower is loaded
+                            .filter(tensor -> !InnerNames.isBeside(InnerNames.today(tensor.name())))
                             .mapToLong(StoredTensor::elements)
                             .sum();
         } catch (CheckpointException e) {

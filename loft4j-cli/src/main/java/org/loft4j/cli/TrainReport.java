@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.Pasted;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.TrainingSet;
+import org.loft4j.io.InnerNames;
 import org.loft4j.io.Json;
 import org.loft4j.nn.Model;
 import org.loft4j.train.TrainConfig;
@@ -28,11 +29,18 @@ record TrainReport(String model, Path output, TrainConfig config) {
         long trained = training.trainable().elements();
         long all = opened.weights().elements() + (config.method().usesAdapter() ? trained : 0);
         return config.method().word() + ": " + Quantities.count(trained) + " of " + Quantities.count(all)
-                + " parameters (" + Quantities.percent(trained, all) + "), "
+                + " parameters (" + Quantities.percent(trained, all) + ")" + inside(opened) + ", "
                 + Quantities.of(encoded.train().rows(), "row") + ", "
                 + Quantities.of(training.totalSteps(), "step") + " on "
                 + opened.description().device()
                 + (training.step() > 0 ? ", going on after step " + training.step() : "");
+    }
+
+    /** What of a model is not loaded. */
+    private static String inside(Model opened) {
+        return opened.linears().keySet().stream().anyMatch(InnerNames::isInside)
+                ? " of the language model, without the vision tower"
+                : "";
     }
 
     /** What becomes of a run that is asked to stop now. */
