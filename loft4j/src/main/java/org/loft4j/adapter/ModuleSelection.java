@@ -45,8 +45,8 @@ final class ModuleSelection {
         }
         Map<String, Linear> selected = new LinkedHashMap<>();
         model.linears().forEach((path, layer) -> {
-            boolean head = targets instanceof TargetModules.AllLinear && model.hasHead() && layer == model.head();
-            if (targets.matches(path) && !head && !excluded(config, path)) {
+            boolean leftOut = targets instanceof TargetModules.AllLinear && isNoneOfAll(model, layer);
+            if (targets.matches(path) && !leftOut && !excluded(config, path)) {
                 selected.put(path, layer);
             }
         });
@@ -55,6 +55,12 @@ final class ModuleSelection {
                     + "modules_to_save or layers_to_transform, so nothing would be trained");
         }
         return selected;
+    }
+
+    /** The head, and the routers of mixtures of experts. */
+    private static boolean isNoneOfAll(Model model, Linear layer) {
+        return model.hasHead() && layer == model.head()
+                || model.mixtures().stream().anyMatch(mixture -> mixture.router() == layer);
     }
 
     /** Says so, once, where a rank is more than a layer has use for. */

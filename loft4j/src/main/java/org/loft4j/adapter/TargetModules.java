@@ -11,8 +11,8 @@ public sealed interface TargetModules {
     String ALL_LINEAR = "all-linear";
 
     /**
-     * Whether the module at this path is meant. {@link AllLinear} says yes to every path: that the head is left out is the
-     * business of whoever knows the model.
+     * Whether the module at this path is meant. {@link AllLinear} says yes to every path: that the head and routers are left out is
+     * the business of whoever knows the model.
      */
     boolean matches(String path);
 
@@ -21,7 +21,7 @@ public sealed interface TargetModules {
         return paths.stream().anyMatch(this::matches);
     }
 
-    /** Every linear layer but the head: the output embedding or the classifier. */
+    /** Every linear layer but the head, which is the output embedding or the classifier, and the routers of mixtures of experts. */
     record AllLinear() implements TargetModules {
         @Override
         public boolean matches(String path) {

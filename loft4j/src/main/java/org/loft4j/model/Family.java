@@ -23,18 +23,24 @@ import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
 import org.loft4j.model.mistral.MistralConfig;
 import org.loft4j.model.mistral.MistralModel;
+import org.loft4j.model.mixtral.MixtralConfig;
+import org.loft4j.model.mixtral.MixtralModel;
 import org.loft4j.model.modernbert.ModernBertConfig;
 import org.loft4j.model.modernbert.ModernBertModel;
 import org.loft4j.model.mpnet.MpnetConfig;
 import org.loft4j.model.mpnet.MpnetModel;
 import org.loft4j.model.olmo2.Olmo2Config;
 import org.loft4j.model.olmo2.Olmo2Model;
+import org.loft4j.model.olmoe.OlmoeConfig;
+import org.loft4j.model.olmoe.OlmoeModel;
 import org.loft4j.model.phi3.Phi3Config;
 import org.loft4j.model.phi3.Phi3Model;
 import org.loft4j.model.qwen2.Qwen2Config;
 import org.loft4j.model.qwen2.Qwen2Model;
 import org.loft4j.model.qwen3.Qwen3Config;
 import org.loft4j.model.qwen3.Qwen3Model;
+import org.loft4j.model.qwen3moe.Qwen3MoeConfig;
+import org.loft4j.model.qwen3moe.Qwen3MoeModel;
 import org.loft4j.model.roberta.RobertaConfig;
 import org.loft4j.model.roberta.RobertaModel;
 import org.loft4j.model.shared.EncoderConfig;
@@ -103,6 +109,12 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
             mistral(MistralModel.MINISTRAL),
             mistral(MistralModel.WITH_VISION),
             new Family(
+                    MixtralModel.FAMILY,
+                    MixtralModel.TASKS,
+                    MixtralModel::open,
+                    MixtralModel::random,
+                    MixtralConfig::maxPositions),
+            new Family(
                     ModernBertModel.FAMILY,
                     ModernBertModel.TASKS,
                     ModernBertModel::open,
@@ -116,6 +128,12 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     MpnetConfig::maxPositions),
             olmo(Olmo2Model.FAMILY),
             olmo(Olmo2Model.OLMO3),
+            new Family(
+                    OlmoeModel.FAMILY,
+                    OlmoeModel.TASKS,
+                    OlmoeModel::open,
+                    OlmoeModel::random,
+                    OlmoeConfig::maxPositions),
             new Family(Phi3Model.FAMILY, Phi3Model.TASKS, Phi3Model::open, Phi3Model::random, Phi3Config::maxPositions),
             new Family(
                     Qwen2Model.FAMILY,
@@ -129,6 +147,12 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     Qwen3Model::open,
                     Qwen3Model::random,
                     Qwen3Config::maxPositions),
+            new Family(
+                    Qwen3MoeModel.FAMILY,
+                    Qwen3MoeModel.TASKS,
+                    Qwen3MoeModel::open,
+                    Qwen3MoeModel::random,
+                    Qwen3MoeConfig::maxPositions),
             new Family(
                     SmolLm3Model.FAMILY,
                     SmolLm3Model.TASKS,

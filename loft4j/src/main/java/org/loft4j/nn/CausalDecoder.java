@@ -175,6 +175,15 @@ public final class CausalDecoder implements Decoder {
     }
 
     @Override
+    public List<MixtureOfExperts> mixtures() {
+        return parts.blocks().stream()
+                .map(DecoderBlock::feedForward)
+                .filter(MixtureOfExperts.class::isInstance)
+                .map(MixtureOfExperts.class::cast)
+                .toList();
+    }
+
+    @Override
     public Weights weights() {
         return parts.weights();
     }

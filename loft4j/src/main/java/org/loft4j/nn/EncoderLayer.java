@@ -24,7 +24,7 @@ public final class EncoderLayer {
      * @param outputNorm the norm of the feed-forward block
      */
     public record Modules(
-            Linear attentionOutput, @Nullable Norm attentionNorm, FeedForward feedForward, Norm outputNorm) {}
+            Linear attentionOutput, @Nullable Norm attentionNorm, FeedForward.Dense feedForward, Norm outputNorm) {}
 
     /**
      * How the parts are put together.
@@ -57,7 +57,7 @@ public final class EncoderLayer {
                 middle = attentionNorm.forward(middle);
             }
             Tensor read = settings.normFirst() ? modules.outputNorm().forward(middle) : middle;
-            FeedForward feedForward = modules.feedForward();
+            FeedForward.Dense feedForward = modules.feedForward();
             Tensor widened = Dropout.apply(feedForward.widened(read), settings.innerDropout(), training);
             Tensor sum = Dropout.apply(feedForward.down().forward(widened), settings.outputDropout(), training)
                     .add(middle);

@@ -5,33 +5,42 @@ import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 
 /** The part of a transformer block that treats each position by itself. */
-public sealed interface FeedForward {
-    /** What the last layer gets, {@code (…, width)} for {@code (…, hidden)}. */
-    Tensor widened(Tensor x);
-
-    /** The last layer. */
-    Linear down();
-
+public sealed interface FeedForward permits FeedForward.Dense, MixtureOfExperts {
     /** Maps {@code (…, hidden)} to the same shape. */
-    default Tensor forward(Tensor x) {
-        return down().forward(widened(x));
-    }
+    Tensor forward(Tensor x);
 
     /** {@link #forward} where the gradients alone are asked for: {@link Linear#forGradient}. */
-    default Tensor forGradient(Tensor x) {
-        return down().forGradient(widened(x));
-    }
+    Tensor forGradient(Tensor x);
 
     /** Its layers in order of use. */
     List<Linear> linears();
 
-    /** {@code activated ⊙ up}, in the memory of the first where no backward pass will ask for it. */
-    private static Tensor gated(Tensor activated, Tensor up) {
-        return GradMode.is_enabled() ? activated.mul(up) : activated.mul_(up);
+    /** One that treats all positions alike. */
+    sealed interface Dense extends FeedForward {
+        /** What the last layer gets, {@code (…, width)} for {@code (…, hidden)}. */
+        Tensor widened(Tensor x);
+
+        /** The last layer. */
+        Linear down();
+
+        @Override
+        default Tensor forward(Tensor x) {
+            return down().forward(widened(x));
+        }
+
+        @Override
+        default Tensor forGradient(Tensor x) {
+            return down().forGradient(widened(x));
+        }
+
+        /** {@code activated ⊙ up}, in the memory of the first where no backward pass will ask for it. */
+        private static Tensor gated(Tensor activated, Tensor up) {
+            return GradMode.is_enabled() ? activated.mul(up) : activated.mul_(up);
+        }
     }
 
     /** {@code down(act(up(x)))}; Vaswani et al. 2017 (arXiv:1706.03762), equation 2. */
-    record Plain(Linear up, Linear down, Activation activation) implements FeedForward {
+    record Plain(Linear up, Linear down, Activation activation) implements Dense {
         @Override
         public Tensor widened(Tensor x) {
             return activation.apply(up.forward(x));
@@ -44,11 +53,11 @@ public sealed interface FeedForward {
     }
 
     /** {@code down(act(gate(x)) ⊙ up(x))}; Shazeer 2020 (arXiv:2002.05202), equation 6. */
-    record Gated(Linear gate, Linear up, Linear down, Activation activation) implements FeedForward {
+    record Gated(Linear gate, Linear up, Linear down, Activation activation) implements Dense {
         @Override
         public Tensor widened(Tensor x) {
             List<Tensor> both = Linear.forwardAll(List.of(gate, up), x);
-            return gated(activation.apply(both.get(0)), both.get(1));
+            return Dense.gated(activation.apply(both.get(0)), both.get(1));
         }
 
         @Override
@@ -58,12 +67,12 @@ public sealed interface FeedForward {
     }
 
     /** The same with gate and up in one matrix, the gate's rows first. */
-    record FusedGated(Linear gateUp, Linear down, Activation activation) implements FeedForward {
+    record FusedGated(Linear gateUp, Linear down, Activation activation) implements Dense {
         @Override
         public Tensor widened(Tensor x) {
             Tensor both = gateUp.forward(x);
             long width = both.size(-1) / 2;
-            return gated(activation.apply(both.narrow(-1, 0, width)), both.narrow(-1, width, width));
+            return Dense.gated(activation.apply(both.narrow(-1, 0, width)), both.narrow(-1, width, width));
         }
 
         @Override

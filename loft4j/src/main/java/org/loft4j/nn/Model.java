@@ -61,6 +61,11 @@ public interface Model extends AutoCloseable {
         return hasHead() ? List.of(head().path()) : List.of();
     }
 
+    /** The mixtures of experts among its blocks, in their order; their routers and experts are among {@link #linears}. */
+    default List<MixtureOfExperts> mixtures() {
+        return List.of();
+    }
+
     /** The parameters by their Hugging Face names. The model owns them. */
     Weights weights();
 

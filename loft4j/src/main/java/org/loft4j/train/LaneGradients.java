@@ -124,6 +124,23 @@ final class LaneGradients implements AutoCloseable {
     }
 
     /**
+     * Gives zeros to what no batch of a step has led to: the layers of experts that no token went through. To the optimizers, and the
+     * norm that clips, they are like any other.
+     */
+    void fill() {
+        if (model.mixtures().isEmpty()) {
+            return;
+        }
+        for (Tensor leaf : leaves) {
+            try (NativeScope scope = new NativeScope()) {
+                if (!leaf.grad().defined()) {
+                    leaf.mutable_grad().put(torch.zeros_like(leaf));
+                }
+            }
+        }
+    }
+
+    /**
      * The vectors of a batch's texts, one after the other, that {@link #backward} will find: the rows are shared out in the same way, and
      * the same random numbers are drawn. Nothing is kept for a gradient.
      *

@@ -7,17 +7,21 @@ import java.util.Map;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.Linear;
+import org.loft4j.nn.MixtureOfExperts;
 import org.loft4j.nn.Model;
 
 /**
  * The linear layers of one transformer layer, told apart by their shapes and their order: what makes the heads, what leads back
- * from them, what widens and what narrows again.
+ * from them, what widens and what narrows again. Of a mixture of experts, which are alike, the first stands for those that a token
+ * goes through.
  *
  * @param hidden width of the hidden states
  * @param all in order of use
+ * @param mixture null for none
  */
-record LayerShapes(long hidden, List<Linear> all) {
+record LayerShapes(long hidden, List<Linear> all, @Nullable MixtureOfExperts mixture) {
     private static final Pattern NUMBERED = Pattern.compile("^(.*?\\.\\d+)\\..*");
 
     /** The layers of a model in their order; linear layers outside of them are left out. */
@@ -31,7 +35,31 @@ record LayerShapes(long hidden, List<Linear> all) {
             }
         });
         long hidden = model.description().hiddenSize();
-        return layers.values().stream().map(all -> new LayerShapes(hidden, all)).toList();
+        return layers.values().stream()
+                .map(all -> model.mixtures().stream()
+                        .filter(mixture -> all.contains(mixture.router()))
+                        .findFirst()
+                        .map(mixture -> of(hidden, all, mixture))
+                        .orElseGet(() -> new LayerShapes(hidden, all, null)))
+                .toList();
+    }
+
+    private static LayerShapes of(long hidden, List<Linear> all, MixtureOfExperts mixture) {
+        List<Linear> one = new ArrayList<>(all.subList(0, all.indexOf(mixture.router())));
+        one.addAll(mixture.experts().get(0).linears());
+        return new LayerShapes(hidden, one, mixture);
+    }
+
+    /** How many rows a layer gets for each token. */
+    long rows(Linear linear) {
+        return mixture != null && mixture.experts().get(0).linears().contains(linear) ? mixture.chosen() : 1;
+    }
+
+    /** Numbers a token of a mixture in the width of the hidden states: what its experts read and make, so many times each. */
+    private long exchanged(long times) {
+        return mixture == null
+                ? 0
+                : mixture.chosen() * times * hidden + 2L * mixture.experts().size();
     }
 
     private Linear last() {
@@ -88,21 +116,17 @@ record LayerShapes(long hidden, List<Linear> all) {
         boolean reads =
                 attention.stream().limit(Math.max(0, attention.size() - 1)).anyMatch(keepsInput);
         boolean widens = widening().stream().anyMatch(keepsInput);
-        return 2 * hidden
-                + 4 * heads()
-                + activated()
-                + (reads ? hidden : 0)
-                + (widens ? hidden : 0)
-                + (keepsInput.test(last()) ? inner() : 0);
+        long inside = activated() + (widens ? hidden : 0) + (keepsInput.test(last()) ? inner() : 0);
+        return 2 * hidden + 4 * heads() + (reads ? hidden : 0) + rows(last()) * inside + exchanged(1);
     }
 
     /** Numbers a token that one forward pass through the layer makes, kept or not. */
     long made() {
-        return 8 * hidden + 8 * heads() + activated() + inner();
+        return 8 * hidden + 8 * heads() + rows(last()) * (activated() + inner()) + exchanged(4);
     }
 
     /** Numbers a token of the gradients that a backward pass through the layer holds at once. */
     long returned() {
-        return 3 * hidden + activated();
+        return 3 * hidden + activated() + exchanged(3);
     }
 }

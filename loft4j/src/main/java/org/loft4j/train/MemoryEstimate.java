@@ -58,6 +58,9 @@ public record MemoryEstimate(
 
     private static final int FLOAT = 4;
 
+    /** Of products that oneDNN has compiled for half types on the processor: 1024 shapes, which the rows of experts soon have. */
+    private static final long COMPILED = 1024 * 420_000L;
+
     /**
      * Of a run that takes place where the model is; by an outline, which is nowhere, of one on the processor.
      *
@@ -178,7 +181,7 @@ public record MemoryEstimate(
             }
             long state = plan.lora() == null ? 2 * trained * size : stateBytes() + 2 * savedInFull * size;
             return new MemoryEstimate(
-                    PROGRAM,
+                    PROGRAM + (half && onProcessor() && !model.mixtures().isEmpty() ? COMPILED : 0),
                     plan.rows().bytes(),
                     weightBytes(),
                     factors * wide + savedInFull * size,
@@ -222,15 +225,18 @@ public record MemoryEstimate(
             return all;
         }
 
-        /** Matrices of linear layers, and the vectors of tokens; no classifier. */
+        /** Matrices of linear layers, and the vectors of tokens; no classifier, and no router. */
         private boolean isInFewerBits(String name, Tensor weight) {
             if (weight.dim() != 2 || (plan.lora() != null && plan.lora().saves(name))) {
                 return false;
             }
             boolean tokens = weight.size(0) == model.description().vocabularySize();
             String path = name.endsWith(".weight") ? name.substring(0, name.length() - ".weight".length()) : name;
+            boolean router = model.mixtures().stream()
+                    .anyMatch(mixture -> mixture.router().path().equals(path));
             return tokens
                     || (model.linears().containsKey(path)
+                            && !router
                             && !model.headModules().contains(path));
         }
 
@@ -310,8 +316,9 @@ public record MemoryEstimate(
                 if (lora != null && isTrained(linear)) {
                     // what dropout kept, and its result as A's product reads it
                     long dropped = (keepsInput(linear) ? 2 : 1) * linear.inFeatures();
-                    numbers += lora.rankOf(linear.path()) + (lora.dropout() > 0 ? dropped : 0);
-                    numbers += plan.config().method() == Method.DORA ? 2 * linear.outFeatures() : 0;
+                    long kept = lora.rankOf(linear.path()) + (lora.dropout() > 0 ? dropped : 0);
+                    kept += plan.config().method() == Method.DORA ? 2 * linear.outFeatures() : 0;
+                    numbers += layer.rows(linear) * kept;
                 }
             }
             return tokens * (numbers * size + widened(layer)) + scores * bytesOfScore(scores, true);
@@ -336,9 +343,11 @@ public record MemoryEstimate(
 
         /** Into how many parts a batch is cut, each of which goes over a core. */
         private long lanes() {
-            return device.kind() == DeviceSpec.Kind.CPU
-                    ? Math.max(1, Lanes.forRows(plan.load().rows()))
-                    : 1;
+            return onProcessor() ? Math.max(1, Lanes.forRows(plan.load().rows())) : 1;
+        }
+
+        private boolean onProcessor() {
+            return device.kind() == DeviceSpec.Kind.CPU;
         }
 
         private long made(LayerShapes layer, long tokens, long scores, boolean training) {

@@ -75,9 +75,11 @@ public final class Trainer {
         trainable.beginStep(config.seed(), step);
         IntToLongFunction seeds = i -> Seeds.derive(config.seed(), "batch " + i, step);
         try {
-            return model.task() == Task.SENTENCE_EMBEDDING
+            double loss = model.task() == Task.SENTENCE_EMBEDDING
                     ? together(microBatches, seeds)
                     : summed(microBatches, seeds);
+            trainable.gradients().fill();
+            return loss;
         } catch (RuntimeException | Error e) {
             // of the batches before: who goes on after a fault must not add to them
             trainable.optimizer().zeroGrad();

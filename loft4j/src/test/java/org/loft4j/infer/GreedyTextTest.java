@@ -53,6 +53,9 @@ class GreedyTextTest {
                 "olmo3_yarn",
                 "gemma3",
                 "mistral3",
+                "qwen3_moe",
+                "mixtral_sw",
+                "olmoe",
                 "stories260K"
             })
     void cacheBatchAndPaddingDoNotChangeAToken(String name) throws Exception {

@@ -44,6 +44,9 @@ class DamagedModelConfigTest implements HostileFormat {
             "olmo3_yarn",
             "gemma3",
             "mistral3",
+            "qwen3_moe",
+            "mixtral_sw",
+            "olmoe",
             "vit_cls");
 
     @Override

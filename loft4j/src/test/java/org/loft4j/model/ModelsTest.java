@@ -114,6 +114,61 @@ class ModelsTest {
         assertTrue(fault.getMessage().contains(key), fault.getMessage());
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "qwen3_moe | output_router_logits | true | output_router_logits must be false",
+                "qwen3_moe | num_experts_per_tok | 7 | num_experts_per_tok must be",
+                "qwen3_moe | decoder_sparse_step | 0 | decoder_sparse_step",
+                "qwen3_moe | mlp_only_layers | 1 | mlp_only_layers",
+                "qwen3_moe | mlp_only_layers | [0.5] | mlp_only_layers",
+                "mixtral_sw | router_jitter_noise | 0.1 | router_jitter_noise must be 0",
+                "olmoe | clip_qkv | 8.0 | clip_qkv",
+            })
+    void whatAMixtureIsNotIsRefusedByItsKey(String fixture, String key, String value, String fault) throws Exception {
+        Path changed =
+                copy(Fixture.directory(fixture), json -> json.putPOJO(key, parse(value)), name -> name, Dtype.F32);
+        Exception refused = assertThrows(Exception.class, () -> Models.open(changed, LANGUAGE_MODEL));
+        assertTrue(refused.getMessage().contains(fault), refused.getMessage());
+    }
+
+    /** As in Transformers: every so many blocks, counted from one, but for those that are listed. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {"1 | [1] | 0,2", "1 | | 0,1,2", "2 | [] | 1", "3 | [] | 2", "1 | [0, 2] | 1"})
+    void theBlocksWithExpertsAreThoseOfTheirKeys(int step, String dense, String expected) throws Exception {
+        Path changed = copy(
+                Fixture.directory("qwen3_moe"),
+                json -> {
+                    json.put("decoder_sparse_step", step);
+                    json.putPOJO("mlp_only_layers", dense == null ? null : parse(dense));
+                },
+                name -> name,
+                Dtype.F32);
+        try (Model model = Models.outline(changed, LANGUAGE_MODEL)) {
+            assertEquals(
+                    expected,
+                    model.mixtures().stream()
+                            .map(mixture -> mixture.router().path().replaceAll("\\D", ""))
+                            .collect(java.util.stream.Collectors.joining(",")));
+        }
+    }
+
+    @Test
+    void expertsInOneTensorAreRefusedWithTheRemedy() throws Exception {
+        Path fused = copy(
+                Fixture.directory("qwen3_moe"),
+                json -> {},
+                name -> name.equals("model.layers.0.mlp.experts.0.up_proj.weight")
+                        ? "model.layers.0.mlp.experts.gate_up_proj"
+                        : name,
+                Dtype.F32);
+        CheckpointException refused = assertThrows(CheckpointException.class, () -> Models.open(fused, LANGUAGE_MODEL));
+        assertTrue(refused.getMessage().contains("save_original_format"), refused.getMessage());
+    }
+
     static Stream<String> decoders() {
         return Stream.of(
                 "gemma2_cap",
@@ -129,7 +184,10 @@ class ModelsTest {
                 "olmo2",
                 "olmo3_yarn",
                 "gemma3",
-                "mistral3");
+                "mistral3",
+                "qwen3_moe",
+                "mixtral_sw",
+                "olmoe");
     }
 
     static Stream<String> families() {

@@ -56,7 +56,10 @@ class PackedInputTest {
                 "olmo2",
                 "olmo3_yarn",
                 "gemma3",
-                "mistral3"
+                "mistral3",
+                "qwen3_moe",
+                "mixtral_sw",
+                "olmoe"
             })
     void lossAndGradientsAreThoseOfThePaddedBatch(String name) throws Exception {
         try (NativeScope scope = new NativeScope();

@@ -73,7 +73,10 @@ class SentenceVectorTest {
                 "olmo2",
                 "olmo3_yarn",
                 "gemma3",
-                "mistral3"
+                "mistral3",
+                "qwen3_moe",
+                "mixtral_sw",
+                "olmoe"
             })
     void theVectorsAreTheStatesOfTransformersPooled(String name) throws IOException {
         try (NativeScope scope = new NativeScope();

@@ -61,6 +61,9 @@ class TrainedConfigTest {
         "granite, CAUSAL_LM, GraniteForCausalLM",
         "olmo2, CAUSAL_LM, Olmo2ForCausalLM",
         "olmo3_yarn, SEQUENCE_CLASSIFICATION, Olmo3ForSequenceClassification",
+        "qwen3_moe, SEQUENCE_CLASSIFICATION, Qwen3MoeForSequenceClassification",
+        "mixtral_sw, CAUSAL_LM, MixtralForCausalLM",
+        "olmoe, CAUSAL_LM, OlmoeForCausalLM",
         "qwen3, SEQUENCE_CLASSIFICATION, Qwen3ForSequenceClassification",
     })
     void anOriginThatNamesNoClassGetsThatOfItsFamily(String fixture, Task task, String expected) throws IOException {
@@ -90,6 +93,9 @@ class TrainedConfigTest {
         "olmo3_yarn, Olmo3Model",
         "gemma3, Gemma3Model",
         "mistral3, Mistral3Model",
+        "qwen3_moe, Qwen3MoeModel",
+        "mixtral_sw, MixtralModel",
+        "olmoe, OlmoeModel",
     })
     void sentenceEmbeddingsHaveTheBaseClass(String fixture, String expected) throws IOException {
         for (boolean named : new boolean[] {true, false}) {

@@ -43,18 +43,22 @@ class MemoryEstimateTest {
     Path directory;
 
     private static MemoryEstimate benchModel(String method, Dtype dtype, boolean checkpointing) {
+        try (Model model = MemoryProbe.model(dtype)) {
+            return estimate(model, method, checkpointing);
+        }
+    }
+
+    private static MemoryEstimate estimate(Model model, String method, boolean checkpointing) {
         MemoryPlan plan = new MemoryPlan(
                 MemoryProbe.config(Method.parse(method), checkpointing),
                 MemoryProbe.lora(),
                 LoadIn.FULL,
                 new MemoryPlan.Load(MemoryProbe.ROWS, MemoryProbe.COLUMNS, 0, 0),
                 new MemoryPlan.Attention(8, false, false));
-        try (Model model = MemoryProbe.model(dtype)) {
-            return MemoryEstimate.of(model, plan);
-        }
+        return MemoryEstimate.of(model, plan);
     }
 
-    private void isNearTheResidentPeak(int threads, String method, String dtype, boolean checkpointing)
+    private void isNearTheResidentPeak(int threads, String method, String dtype, boolean checkpointing, boolean experts)
             throws Exception {
         Assumptions.assumeTrue(Files.isReadable(Path.of("/proc/self/status")), "no /proc here");
         Path errors = directory.resolve("errors");
@@ -64,22 +68,25 @@ class MemoryEstimateTest {
                 List.of("-Xmx256m", "-XX:+UseSerialGC", "-Dloft.threads=" + threads),
                 method,
                 dtype,
-                "" + checkpointing);
+                "" + checkpointing,
+                "" + experts);
         String out = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertEquals(0, child.waitFor(), Files.readString(errors));
         double measured = Long.parseLong(out.strip());
         MemoryEstimate estimate;
-        try (Threads asThere = Threads.of(threads)) {
-            estimate = benchModel(method, Dtype.parse("dtype", dtype), checkpointing);
+        Dtype type = Dtype.parse("dtype", dtype);
+        try (Threads asThere = Threads.of(threads);
+                Model model = experts ? MemoryProbe.experts(type) : MemoryProbe.model(type)) {
+            estimate = estimate(model, method, checkpointing);
         }
-        String said =
-                threads + " threads, " + method + " " + dtype + (checkpointing ? " checkpointing" : "") + ": measured "
-                        + measured / 1e6 + " MB, estimated " + estimate.total() / 1e6 + " MB " + estimate.parts();
+        String said = threads + " threads, " + method + " " + dtype + (experts ? " experts" : "")
+                + (checkpointing ? " checkpointing" : "") + ": measured " + measured / 1e6 + " MB, estimated "
+                + estimate.total() / 1e6 + " MB " + estimate.parts();
         System.out.println(said);
         assertTrue(Math.abs(estimate.total() / measured - 1) <= 0.15, said);
     }
 
-    /** Four of the 32, each method, type, way and number of lanes once at least; the slow test has all. */
+    /** Four of the 64, each method, type, way and number of lanes once at least; the slow test has all. */
     @ParameterizedTest
     @CsvSource({
         "2, lora, float32, false",
@@ -89,15 +96,23 @@ class MemoryEstimateTest {
     })
     void theBenchModelWithinFifteenPercent(int threads, String method, String dtype, boolean checkpointing)
             throws Exception {
-        isNearTheResidentPeak(threads, method, dtype, checkpointing);
+        isNearTheResidentPeak(threads, method, dtype, checkpointing, false);
+    }
+
+    /** Three of them with experts. */
+    @ParameterizedTest
+    @CsvSource({"2, lora, float32, false", "1, loft, bfloat16, true", "2, full, float32, false"})
+    void aMixtureOfExpertsWithinFifteenPercent(int threads, String method, String dtype, boolean checkpointing)
+            throws Exception {
+        isNearTheResidentPeak(threads, method, dtype, checkpointing, true);
     }
 
     @Tag("slow")
     @ParameterizedTest
     @MethodSource("all")
-    void everyCombinationWithinFifteenPercent(int threads, String method, String dtype, boolean checkpointing)
-            throws Exception {
-        isNearTheResidentPeak(threads, method, dtype, checkpointing);
+    void everyCombinationWithinFifteenPercent(
+            int threads, String method, String dtype, boolean checkpointing, boolean experts) throws Exception {
+        isNearTheResidentPeak(threads, method, dtype, checkpointing, experts);
     }
 
     static Stream<Arguments> all() {
@@ -105,7 +120,9 @@ class MemoryEstimateTest {
                 .flatMap(threads -> Stream.of("lora", "lora-fa", "loft", "full")
                         .flatMap(method -> Stream.of("float32", "bfloat16")
                                 .flatMap(dtype -> Stream.of(false, true)
-                                        .map(again -> Arguments.of(threads, method, dtype, again)))));
+                                        .flatMap(again -> Stream.of(false, true)
+                                                .map(experts ->
+                                                        Arguments.of(threads, method, dtype, again, experts))))));
     }
 
     @ParameterizedTest

@@ -9,9 +9,12 @@ import java.util.SplittableRandom;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Batch;
+import org.loft4j.model.Models;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeHeap;
@@ -25,6 +28,18 @@ final class MemoryProbe {
 
     static Model model(Dtype dtype) {
         return LlamaModel.random(LlamaConfig.of(8192, 512, 8, 8, 8, 1408, 256), DeviceSpec.CPU, dtype, 1);
+    }
+
+    /** Of the same sizes, but 16 experts, of which four together are as wide as that model's feed-forward part. */
+    static Model experts(Dtype dtype) throws IOException {
+        Path directory = Files.createTempDirectory("experts");
+        Files.writeString(directory.resolve("config.json"), """
+                {"model_type": "qwen3_moe", "vocab_size": 8192, "hidden_size": 512, "num_hidden_layers": 8,
+                 "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 64, "intermediate_size": 1408,
+                 "max_position_embeddings": 256, "num_experts": 16, "num_experts_per_tok": 4,
+                 "moe_intermediate_size": 352, "norm_topk_prob": true}
+                """);
+        return Models.initialise(directory, ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
     }
 
     static LoraConfig lora() {
@@ -41,11 +56,11 @@ final class MemoryProbe {
                 .build();
     }
 
-    /** Arguments: method, dtype, whether to checkpoint. */
+    /** Arguments: method, dtype, whether to checkpoint, whether the model has experts. */
     public static void main(String[] args) throws IOException {
         Dtype dtype = Dtype.parse("dtype", args[1]);
         TrainConfig config = config(Method.parse(args[0]), Boolean.parseBoolean(args[2]));
-        try (Model model = model(dtype);
+        try (Model model = Boolean.parseBoolean(args[3]) ? experts(dtype) : model(dtype);
                 Trainable trainable = Trainable.create(model, lora(), config)) {
             trainable.setTraining(true);
             Trainer trainer = new Trainer(model, trainable, config, 100);

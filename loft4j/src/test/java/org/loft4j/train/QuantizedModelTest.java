@@ -141,7 +141,10 @@ class QuantizedModelTest {
         "olmo2, NF4",
         "olmo3_yarn, INT8",
         "gemma3, NF4",
-        "mistral3, INT8"
+        "mistral3, INT8",
+        "qwen3_moe, NF4",
+        "mixtral_sw, INT8",
+        "olmoe, NF4"
     })
     void everyFamilyComputesWithItsRoundedMatrices(String name, LoadIn loadIn) throws IOException {
         try (NativeScope scope = new NativeScope();

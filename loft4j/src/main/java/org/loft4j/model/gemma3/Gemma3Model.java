@@ -7,6 +7,7 @@ import org.loft4j.io.TensorSource;
 import org.loft4j.model.shared.DecoderAssembly;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.DecoderLayout;
+import org.loft4j.model.shared.DecoderLayout.QueryKeyNorms;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.LogitScale;
@@ -48,7 +49,7 @@ public final class Gemma3Model {
         boolean inside = Gemma3Config.isInside(json);
         DecoderLayout layout = DecoderLayout.LLAMA
                 .withBiases(config.attentionBias(), config.attentionBias(), false)
-                .withHeadNorms()
+                .withQueryKeyNorms(QueryKeyNorms.EACH_HEAD)
                 .withGemmaNorms();
         DecoderConfig sizes = config.sizes();
         DecoderAttention.Shape attention = new DecoderAttention.Shape(

@@ -6,6 +6,7 @@ import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
 import org.loft4j.model.shared.DecoderAssembly;
 import org.loft4j.model.shared.DecoderLayout;
+import org.loft4j.model.shared.DecoderLayout.QueryKeyNorms;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -46,7 +47,8 @@ public final class Olmo2Model {
         Olmo2Config config = Olmo2Config.from(json);
         DecoderLayout layout = DecoderLayout.LLAMA
                 .withBiases(config.attentionBias(), config.attentionBias(), false)
-                .withOlmoNorms();
+                .withNormsBehind()
+                .withQueryKeyNorms(QueryKeyNorms.ALL_HEADS);
         return DecoderAssembly.of(json.requireString("model_type"), layout, config.sizes(), config.placement())
                 .withClassifierDropout(config.classifierDropout());
     }

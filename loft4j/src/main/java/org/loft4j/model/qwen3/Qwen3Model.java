@@ -7,6 +7,7 @@ import org.loft4j.io.TensorSource;
 import org.loft4j.model.shared.DecoderAssembly;
 import org.loft4j.model.shared.DecoderAssembly.Placement;
 import org.loft4j.model.shared.DecoderLayout;
+import org.loft4j.model.shared.DecoderLayout.QueryKeyNorms;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
@@ -40,7 +41,7 @@ public final class Qwen3Model {
     private static DecoderAssembly assembly(Qwen3Config config) {
         DecoderLayout layout = DecoderLayout.LLAMA
                 .withBiases(config.attentionBias(), config.attentionBias(), false)
-                .withHeadNorms();
+                .withQueryKeyNorms(QueryKeyNorms.EACH_HEAD);
         List<Placement> placement = config.windows().stream()
                 .map(window -> new Placement(config.rope(), window))
                 .toList();

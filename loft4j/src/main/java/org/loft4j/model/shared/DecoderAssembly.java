@@ -101,6 +101,9 @@ public record DecoderAssembly(
 
     /** Reads the model from a checkpoint. */
     public CausalDecoder open(TensorSource source, ModelOptions options) throws CheckpointException {
+        if (layout.experts() != null) {
+            ExpertLayout.requireApart(source);
+        }
         Parameters parameters = parameters(options);
         ParameterReader reader = layout.reader(source, sizes.tieWordEmbeddings());
         if (sizes.tieWordEmbeddings()) {

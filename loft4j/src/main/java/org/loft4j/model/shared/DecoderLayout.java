@@ -32,6 +32,7 @@ import org.loft4j.nn.Weights;
  * @param norms where attention and feed-forward have theirs
  * @param normsStoredLessOne whether norms store {@code w − 1}, as Gemma's do
  * @param fused whether q, k and v are one matrix, and gate and up another, as Phi-3's are
+ * @param experts of the blocks that have a mixture for a feed-forward part; null for none
  */
 public record DecoderLayout(
         String base,
@@ -41,7 +42,8 @@ public record DecoderLayout(
         QueryKeyNorms queryKeyNorms,
         Norms norms,
         boolean normsStoredLessOne,
-        boolean fused) {
+        boolean fused,
+        @Nullable ExpertLayout experts) {
     /** What of queries and keys has a norm, before they are rotated. */
     public enum QueryKeyNorms {
         NONE,
@@ -58,45 +60,28 @@ public record DecoderLayout(
 
     /** Nothing beyond Llama. */
     public static final DecoderLayout LLAMA =
-            new DecoderLayout("model.", false, false, false, QueryKeyNorms.NONE, Norms.BEFORE, false, false);
+            new DecoderLayout("model.", false, false, false, QueryKeyNorms.NONE, Norms.BEFORE, false, false, null);
 
     private static final String OUTER = "model.";
     static final String HEAD = "lm_head";
     private static final String SCORE = "score";
 
     public DecoderLayout withBiases(boolean queryKeyValue, boolean output, boolean mlp) {
-        return new DecoderLayout(base, queryKeyValue, output, mlp, queryKeyNorms, norms, normsStoredLessOne, fused);
+        return new DecoderLayout(base, queryKeyValue, output, mlp, queryKeyNorms, norms, normsStoredLessOne, fused, experts);
     }
 
-    public DecoderLayout withHeadNorms() {
-        return new DecoderLayout(
-                base,
-                queryKeyValueBias,
-                outputBias,
-                mlpBias,
-                QueryKeyNorms.EACH_HEAD,
-                norms,
-                normsStoredLessOne,
-                fused);
+    public DecoderLayout withQueryKeyNorms(QueryKeyNorms of) {
+        return with(of, norms, normsStoredLessOne, fused, experts);
     }
 
     /** Gemma's norms: behind each part too, and stored as {@code w − 1}. */
     public DecoderLayout withGemmaNorms() {
-        return new DecoderLayout(
-                base, queryKeyValueBias, outputBias, mlpBias, queryKeyNorms, Norms.AROUND, true, fused);
+        return with(queryKeyNorms, Norms.AROUND, true, fused, experts);
     }
 
-    /** OLMo 2's norms: behind each part alone, and over all heads of queries and keys. */
-    public DecoderLayout withOlmoNorms() {
-        return new DecoderLayout(
-                base,
-                queryKeyValueBias,
-                outputBias,
-                mlpBias,
-                QueryKeyNorms.ALL_HEADS,
-                Norms.BEHIND,
-                normsStoredLessOne,
-                fused);
+    /** OLMo 2's norms: behind each part alone. */
+    public DecoderLayout withNormsBehind() {
+        return with(queryKeyNorms, Norms.BEHIND, normsStoredLessOne, fused, experts);
     }
 
     /** The same inside of a model with a vision tower; see {@link InnerNames}. */
@@ -109,12 +94,21 @@ public record DecoderLayout(
                 queryKeyNorms,
                 norms,
                 normsStoredLessOne,
-                fused);
+                fused,
+                experts);
     }
 
     public DecoderLayout withFusedProjections() {
-        return new DecoderLayout(
-                base, queryKeyValueBias, outputBias, mlpBias, queryKeyNorms, norms, normsStoredLessOne, true);
+        return with(queryKeyNorms, norms, normsStoredLessOne, true, experts);
+    }
+
+    public DecoderLayout withExperts(ExpertLayout mixtures) {
+        return with(queryKeyNorms, norms, normsStoredLessOne, fused, mixtures);
+    }
+
+    private DecoderLayout with(
+            QueryKeyNorms headNorms, Norms places, boolean lessOne, boolean joined, @Nullable ExpertLayout mixtures) {
+        return new DecoderLayout(base, queryKeyValueBias, outputBias, mlpBias, headNorms, places, lessOne, joined, mixtures);
     }
 
     /**
@@ -141,7 +135,6 @@ public record DecoderLayout(
 
     private List<ParameterSpec> block(int i, DecoderConfig config) {
         long hidden = config.hiddenSize();
-        long width = config.intermediateSize();
         long queries = (long) config.heads() * config.headDim();
         long keys = (long) config.keyValueHeads() * config.headDim();
         List<ParameterSpec> specs = new ArrayList<>();
@@ -166,6 +159,20 @@ public record DecoderLayout(
         if (norms == Norms.AROUND) {
             specs.add(norm(layer(i, "pre_feedforward_layernorm.weight"), hidden));
         }
+        specs.addAll(feedForward(i, config));
+        if (norms != Norms.BEFORE) {
+            specs.add(norm(layer(i, "post_feedforward_layernorm.weight"), hidden));
+        }
+        return specs;
+    }
+
+    private List<ParameterSpec> feedForward(int i, DecoderConfig config) {
+        long hidden = config.hiddenSize();
+        long width = config.intermediateSize();
+        if (experts != null && experts.at().test(i)) {
+            return experts.parameters(layer(i, ""), hidden);
+        }
+        List<ParameterSpec> specs = new ArrayList<>();
         if (fused) {
             specs.addAll(Parameters.linear(layer(i, "mlp.gate_up_proj"), 2 * width, hidden, mlpBias));
         } else {
@@ -173,9 +180,6 @@ public record DecoderLayout(
             specs.addAll(Parameters.linear(layer(i, "mlp.up_proj"), width, hidden, mlpBias));
         }
         specs.addAll(Parameters.linear(layer(i, "mlp.down_proj"), hidden, width, mlpBias));
-        if (norms != Norms.BEFORE) {
-            specs.add(norm(layer(i, "post_feedforward_layernorm.weight"), hidden));
-        }
         return specs;
     }
 
@@ -245,14 +249,6 @@ public record DecoderLayout(
                 queryKeyNorm(weights, layer(i, "self_attn.q_norm.weight"), config),
                 queryKeyNorm(weights, layer(i, "self_attn.k_norm.weight"), config),
                 weights.linear(layer(i, "self_attn.o_proj")));
-        Linear down = weights.linear(layer(i, "mlp.down_proj"));
-        FeedForward feedForward = fused
-                ? new FeedForward.FusedGated(weights.linear(layer(i, "mlp.gate_up_proj")), down, config.activation())
-                : new FeedForward.Gated(
-                        weights.linear(layer(i, "mlp.gate_proj")),
-                        weights.linear(layer(i, "mlp.up_proj")),
-                        down,
-                        config.activation());
         Norm postAttention = norm(weights, layer(i, "post_attention_layernorm.weight"), config);
         return new DecoderBlock(
                 norms == Norms.BEHIND ? null : norm(weights, layer(i, "input_layernorm.weight"), config),
@@ -263,10 +259,24 @@ public record DecoderLayout(
                     case AROUND -> norm(weights, layer(i, "pre_feedforward_layernorm.weight"), config);
                     case BEHIND -> null;
                 },
-                feedForward,
+                feedForward(i, config, weights),
                 norms == Norms.BEFORE ? null : norm(weights, layer(i, "post_feedforward_layernorm.weight"), config),
                 residualDropout,
                 residualScale);
+    }
+
+    private FeedForward feedForward(int i, DecoderConfig config, Weights weights) {
+        if (experts != null && experts.at().test(i)) {
+            return experts.feedForward(layer(i, ""), weights, config.activation());
+        }
+        Linear down = weights.linear(layer(i, "mlp.down_proj"));
+        return fused
+                ? new FeedForward.FusedGated(weights.linear(layer(i, "mlp.gate_up_proj")), down, config.activation())
+                : new FeedForward.Gated(
+                        weights.linear(layer(i, "mlp.gate_proj")),
+                        weights.linear(layer(i, "mlp.up_proj")),
+                        down,
+                        config.activation());
     }
 
     private @Nullable Norm queryKeyNorm(Weights weights, String name, DecoderConfig config) {

@@ -1,0 +1,55 @@
+package org.loft4j.model.qwen3moe;
+
+import java.util.Collections;
+import java.util.List;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.JsonObject;
+import org.loft4j.io.TensorSource;
+import org.loft4j.model.shared.DecoderAssembly;
+import org.loft4j.model.shared.DecoderAssembly.Placement;
+import org.loft4j.model.shared.DecoderLayout;
+import org.loft4j.model.shared.DecoderLayout.QueryKeyNorms;
+import org.loft4j.nn.CausalDecoder;
+import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Task;
+
+/** Qwen3 with mixtures of experts; Yang et al. 2025 (arXiv:2505.09388), section 2. */
+public final class Qwen3MoeModel {
+    /** {@code model_type} in config.json. */
+    public static final String FAMILY = "qwen3_moe";
+
+    public static final List<Task> TASKS =
+            List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
+
+    private Qwen3MoeModel() {}
+
+    /**
+     * Reads a model from a checkpoint.
+     *
+     * @param json config.json
+     * @throws CheckpointException if a tensor is missing or has the wrong shape
+     */
+    public static CausalDecoder open(TensorSource source, JsonObject json, ModelOptions options)
+            throws CheckpointException {
+        return assembly(Qwen3MoeConfig.from(json)).open(source, options);
+    }
+
+    /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
+    public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
+        return assembly(Qwen3MoeConfig.from(json)).random(options, json.file().getParent());
+    }
+
+    private static DecoderAssembly assembly(Qwen3MoeConfig config) {
+        DecoderLayout layout = DecoderLayout.LLAMA
+                .withBiases(config.attentionBias(), config.attentionBias(), false)
+                .withQueryKeyNorms(QueryKeyNorms.EACH_HEAD)
+                .withExperts(config.experts());
+        Placement placement = new Placement(config.rope(), config.window());
+        return DecoderAssembly.of(
+                        FAMILY,
+                        layout,
+                        config.sizes(),
+                        Collections.nCopies(config.sizes().layers(), placement))
+                .withClassifierDropout(config.classifierDropout());
+    }
+}

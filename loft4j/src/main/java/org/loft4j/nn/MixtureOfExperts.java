@@ -1,0 +1,116 @@
+package org.loft4j.nn;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.T_TensorTensor_T;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.Shapes;
+import org.loft4j.tensor.Tensors;
+
+/**
+ * Feed-forward parts of which each token goes through the few that a router likes best; Shazeer et al. 2017 (arXiv:1701.06538),
+ * equation 1, with the softmax over all experts before the choice, as Transformers has it:
+ *
+ * <pre>  p = softmax(x·Rᵀ),  y = Σ_{e in top k of p} w_e·expert_e(x)</pre>
+ *
+ * where w_e is p_e, or p_e over the sum of those that are chosen. The softmax is float32 at least. Tokens are sorted by their
+ * experts, so that each expert sees its own as one matrix; one that has none is not visited, and its layers get no gradient.
+ *
+ * @param router {@code R}: from hidden states to one number an expert
+ * @param experts each maps {@code (rows, hidden)} to the same shape
+ * @param chosen k: how many experts a token goes through
+ * @param normalised whether the weights of a token's experts are divided by their sum
+ */
+public record MixtureOfExperts(Linear router, List<FeedForward> experts, int chosen, boolean normalised)
+        implements FeedForward {
+    private static final String REFUSAL = "the order of a mixture's tokens has no second derivative";
+
+    public MixtureOfExperts {
+        experts = List.copyOf(experts);
+        if (router.outFeatures() != experts.size() || chosen < 1 || chosen > experts.size()) {
+            throw new IllegalArgumentException(router.path() + " tells " + router.outFeatures() + " of "
+                    + experts.size() + " experts apart, of which a token goes through " + chosen);
+        }
+    }
+
+    @Override
+    public Tensor forward(Tensor x) {
+        Tensor tokens = x.reshape(-1, x.size(-1));
+        T_TensorTensor_T best = torch.topk(probabilities(tokens), chosen, -1, true, true);
+        Tensor weights = best.get0();
+        if (normalised) {
+            weights = weights.div(weights.sum(new long[] {-1}, true, new ScalarTypeOptional()));
+        }
+        Tensor experts = best.get1().flatten();
+        Tensor order = torch.argsort(experts, true, 0, false);
+        Tensor places =
+                torch.empty_like(order).scatter_(0, order, torch.arange(new Scalar(order.size(0)), order.options()));
+        Tensor made = visited(sorted(tokens, order, places), experts);
+        Tensor back = unsorted(made, order, places).view(tokens.size(0), chosen, x.size(-1));
+        return torch.bmm(weights.to(back.scalar_type()).unsqueeze(1), back).view(Shapes.of(x));
+    }
+
+    /** What comes out matters: the router's gradient is made of it. */
+    @Override
+    public Tensor forGradient(Tensor x) {
+        return forward(x);
+    }
+
+    private Tensor probabilities(Tensor tokens) {
+        Tensor logits = router.forward(tokens);
+        Dtype dtype = Dtype.of(logits);
+        return logits.softmax(-1, new ScalarTypeOptional((dtype.isHalf() ? Dtype.F32 : dtype).scalarType()));
+    }
+
+    /** What the experts make of their rows, in the same order. */
+    private Tensor visited(Tensor rows, Tensor chosenExperts) {
+        long[] counts = Tensors.toLongs(torch.bincount(chosenExperts, new TensorOptional(), experts.size()));
+        TensorVector parts = rows.split_with_sizes(counts);
+        List<Tensor> made = new ArrayList<>();
+        for (int i = 0; i < counts.length; i++) {
+            if (counts[i] > 0) {
+                made.add(experts.get(i).forward(parts.get(i)));
+            }
+        }
+        return torch.cat(new TensorVector(made.toArray(Tensor[]::new)), 0);
+    }
+
+    /** Each token's row once for each of its experts, in their order; autograd would add the gradients up row by row. */
+    private Tensor sorted(Tensor tokens, Tensor order, Tensor places) {
+        Tensor rows = tokens.detach().index_select(0, order.floor_divide(new Scalar(chosen)));
+        AutogradFunction.lead(
+                REFUSAL,
+                rows,
+                List.of(tokens),
+                List.of(places),
+                (saved, gradient) -> List.of(gradient.index_select(0, saved.get(0))
+                        .view(-1, chosen, gradient.size(-1))
+                        .sum(1)));
+        return rows;
+    }
+
+    /** The rows in the order of the tokens, and of each token's experts. */
+    private static Tensor unsorted(Tensor rows, Tensor order, Tensor places) {
+        Tensor back = rows.detach().index_select(0, places);
+        AutogradFunction.lead(
+                REFUSAL,
+                back,
+                List.of(rows),
+                List.of(order),
+                (saved, gradient) -> List.of(gradient.index_select(0, saved.get(0))));
+        return back;
+    }
+
+    @Override
+    public List<Linear> linears() {
+        List<Linear> linears = new ArrayList<>(List.of(router));
+        experts.forEach(expert -> linears.addAll(expert.linears()));
+        return linears;
+    }
+}

@@ -1,0 +1,156 @@
+package org.loft4j.nn;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
+
+/** Against the sum over all experts of which all but the chosen have weight zero, in float64. */
+class MixtureOfExpertsTest {
+    private static final int EXPERTS = 5;
+    private static final int HIDDEN = 6;
+    private static final int WIDTH = 4;
+
+    private final SplittableRandom random = new SplittableRandom(8);
+
+    private Tensor matrix(long... shape) {
+        long count = 1;
+        for (long size : shape) {
+            count *= size;
+        }
+        double[] values = new double[(int) count];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = random.nextDouble(-1, 1);
+        }
+        Tensor tensor = Tensors.of(values, shape);
+        tensor.set_requires_grad(true);
+        return tensor;
+    }
+
+    private MixtureOfExperts mixture(int chosen, boolean normalised) {
+        List<FeedForward> experts = new ArrayList<>();
+        for (int e = 0; e < EXPERTS; e++) {
+            experts.add(new FeedForward.Gated(
+                    new Linear("gate" + e, matrix(WIDTH, HIDDEN), null),
+                    new Linear("up" + e, matrix(WIDTH, HIDDEN), null),
+                    new Linear("down" + e, matrix(HIDDEN, WIDTH), null),
+                    Activation.SILU));
+        }
+        return new MixtureOfExperts(new Linear("router", matrix(EXPERTS, HIDDEN), null), experts, chosen, normalised);
+    }
+
+    private static Tensor naive(MixtureOfExperts mixture, Tensor x) {
+        Tensor p = mixture.router().forward(x).softmax(-1);
+        Tensor least = torch.topk(p, mixture.chosen(), -1, true, true).get0().amin(new long[] {-1}, true);
+        Tensor w = p.mul(p.ge(least));
+        if (mixture.normalised()) {
+            w = w.div(w.sum(new long[] {-1}, true, new ScalarTypeOptional()));
+        }
+        Tensor sum = torch.zeros_like(x);
+        for (int e = 0; e < EXPERTS; e++) {
+            sum = sum.add(mixture.experts().get(e).forward(x).mul(w.narrow(-1, e, 1)));
+        }
+        return sum;
+    }
+
+    private static double[] gradient(Tensor leaf) {
+        Tensor gradient = leaf.grad();
+        double[] values = gradient.defined() ? Tensors.toDoubles(gradient) : new double[(int) leaf.numel()];
+        leaf.mutable_grad().reset();
+        return values;
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, false", "2, true", "3, false", "5, true"})
+    void valuesAndGradientsAreThoseOfTheWholeSum(int chosen, boolean normalised) {
+        try (NativeScope scope = new NativeScope()) {
+            MixtureOfExperts mixture = mixture(chosen, normalised);
+            Tensor x = matrix(2, 7, HIDDEN);
+            Tensor weights = matrix(2, 7, HIDDEN).detach();
+            List<Tensor> leaves = new ArrayList<>(List.of(x));
+            mixture.linears().forEach(linear -> leaves.add(linear.weight()));
+            Tensor expected = naive(mixture, x);
+            expected.mul(weights).sum().backward();
+            List<double[]> gradients =
+                    leaves.stream().map(MixtureOfExpertsTest::gradient).toList();
+            Tensor actual = mixture.forward(x);
+            actual.mul(weights).sum().backward();
+            assertEquals(0, actual.sub(expected).abs().max().item_double(), 1e-13);
+            for (int i = 0; i < leaves.size(); i++) {
+                double[] found = gradient(leaves.get(i));
+                for (int j = 0; j < found.length; j++) {
+                    assertEquals(gradients.get(i)[j], found[j], 1e-12, "leaf " + i + " at " + j);
+                }
+            }
+        }
+    }
+
+    @Test
+    void anExpertWithoutTokensIsNotVisited() {
+        try (NativeScope scope = new NativeScope()) {
+            MixtureOfExperts mixture = mixture(1, true);
+            Tensor x = matrix(1, 1, HIDDEN);
+            mixture.forward(x).sum().backward();
+            long visited = mixture.experts().stream()
+                    .filter(expert -> expert.linears().stream()
+                            .allMatch(linear -> linear.weight().grad().defined()))
+                    .count();
+            long touched = mixture.experts().stream()
+                    .filter(expert -> expert.linears().stream()
+                            .anyMatch(linear -> linear.weight().grad().defined()))
+                    .count();
+            assertEquals(1, visited);
+            assertEquals(1, touched);
+        }
+    }
+
+    /** In bfloat16 these probabilities are the same; the router's numbers are not. */
+    @Test
+    void theSoftmaxOfAHalfTypeIsFloat32() {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor router = Tensors.of(new float[] {0, 0.0078125f, 7}, 3, 1).to(Dtype.BF16.scalarType());
+            List<FeedForward> experts = new ArrayList<>();
+            for (int e = 0; e < 3; e++) {
+                Tensor one = Tensors.of(new float[] {1}, 1, 1).to(Dtype.BF16.scalarType());
+                Tensor down = Tensors.of(new float[] {e == 1 ? 1000 : 0}, 1, 1).to(Dtype.BF16.scalarType());
+                experts.add(new FeedForward.Plain(
+                        new Linear("up", one, null), new Linear("down", down, null), Activation.RELU));
+            }
+            MixtureOfExperts mixture = new MixtureOfExperts(new Linear("router", router, null), experts, 2, false);
+            Tensor x = Tensors.of(new float[] {1}, 1, 1).to(Dtype.BF16.scalarType());
+            assertFalse(mixture.router()
+                    .forward(x)
+                    .select(1, 0)
+                    .equal(mixture.router().forward(x).select(1, 1)));
+            assertTrue(mixture.forward(x).gt(new Scalar(0)).item_bool(), "the second of the smaller two was chosen");
+        }
+    }
+
+    @Test
+    void sizesThatDoNotFitAreRefused() {
+        try (NativeScope scope = new NativeScope()) {
+            MixtureOfExperts mixture = mixture(2, true);
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> new MixtureOfExperts(
+                            mixture.router(), mixture.experts().subList(1, 3), 1, true));
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> new MixtureOfExperts(mixture.router(), mixture.experts(), EXPERTS + 1, true));
+        }
+    }
+}
