@@ -79,7 +79,7 @@ public final class AdapterDoctor {
         targets();
         baseModel();
         pooling();
-        new AdapterTensors(directory, remedies.quantised() ? null : base, baseConfig, config, notes).check();
+        new AdapterTensors(directory, remedies.quantised() ? null : base, baseConfig, config, remedies, notes).check();
         if (!notes.refusedBy(Consumer.LLAMA_CPP) && remedies.unread() != null) {
             notes.add(
                     Severity.REFUSED,

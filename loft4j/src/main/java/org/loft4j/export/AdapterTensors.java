@@ -45,20 +45,28 @@ final class AdapterTensors {
     private final @Nullable Path base;
     private final @Nullable JsonObject baseConfig;
     private final JsonObject config;
+    private final AdapterRemedies remedies;
     private final Notes notes;
 
     /**
      * @param base directory of the base model; null where it is not at hand, or its weights are quantised and have other shapes
      * @param baseConfig its config.json; null where it is not at hand
      * @param config the adapter's settings
+     * @param remedies for what a program does not take
      * @param notes gets what is found
      */
     AdapterTensors(
-            Path directory, @Nullable Path base, @Nullable JsonObject baseConfig, JsonObject config, Notes notes) {
+            Path directory,
+            @Nullable Path base,
+            @Nullable JsonObject baseConfig,
+            JsonObject config,
+            AdapterRemedies remedies,
+            Notes notes) {
         this.directory = directory;
         this.base = base;
         this.baseConfig = baseConfig;
         this.config = config;
+        this.remedies = remedies;
         this.notes = notes;
     }
 
@@ -82,6 +90,7 @@ final class AdapterTensors {
             }
             Map<String, Map<String, TensorInfo>> pairs = pairs(source);
             factors(source, pairs);
+            experts(pairs);
             if (base != null && baseConfig != null && ModelDirectory.exists(base)) {
                 AdapterOnBase.check(base, baseConfig, config, source.names(), pairs, notes);
             }
@@ -176,6 +185,33 @@ final class AdapterTensors {
                     "the embedding is adapted, which loft export does not write",
                     "");
         }
+    }
+
+    /** Each matrix of an expert is a module of its own in Transformers 4 alone. */
+    private void experts(Map<String, Map<String, TensorInfo>> pairs) {
+        pairs.keySet().stream().filter(TensorNames::isOfExpert).findFirst().ifPresent(path -> {
+            String what = "experts are adapted, such as " + path;
+            JsonNode dropout = config.node("lora_dropout");
+            boolean drops = dropout != null && dropout.asDouble() != 0;
+            notes.add(
+                    Severity.NOTE,
+                    Consumer.PEFT,
+                    what
+                            + ": with Transformers 5, which has a block's experts in one tensor, PEFT converts them from 0.19 on"
+                            + (drops ? ", and refuses a lora_dropout with them" : ""),
+                    "use PEFT 0.19 or newer with Transformers 5"
+                            + (drops ? ", and set lora_dropout to 0, which matters in training alone" : ""));
+            notes.add(
+                    Severity.NOTE,
+                    Consumer.VLLM,
+                    what + ": vLLM before 0.11.2 serves adapters of attention alone",
+                    "use vLLM 0.11.2 or newer");
+            notes.add(
+                    Severity.REFUSED,
+                    Consumer.LLAMA_CPP,
+                    what + ": a GGUF adapter has no place for the factors of one expert",
+                    remedies.mergedGguf());
+        });
     }
 
     /** What is wrong with the shapes of factors, and whether PEFT has layers of which it is right. */

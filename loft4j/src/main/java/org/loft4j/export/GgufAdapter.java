@@ -74,7 +74,7 @@ public final class GgufAdapter {
     }
 
     private ExportReport write(Path adapter, Path base, Path output) throws IOException {
-        TensorNames names = new TensorNames(config.architecture());
+        TensorNames names = new TensorNames(config.architecture(), config.experts() > 0);
         Map<String, String> paths = new TreeMap<>();
         for (String name : file.names()) {
             if (PeftFiles.isBaseLayer(name, file.names())) {
@@ -88,6 +88,13 @@ public final class GgufAdapter {
                                 + " adapter holds nothing else; export it merged into its model");
             }
             String path = factor.group(1);
+            if (TensorNames.isOfExpert(path)) {
+                throw new CheckpointException(
+                        file.path(),
+                        path
+                                + " is a matrix of one expert, for which a GGUF adapter has no place; export it merged into its"
+                                + " model");
+            }
             String module = names.module(path);
             if (module == null) {
                 throw new CheckpointException(

@@ -7,15 +7,17 @@ import org.loft4j.ConfigException;
 
 /** The architectures of llama.cpp that models are exported to, with the values of {@code model_type} that each computes. */
 enum GgufArchitecture {
-    LLAMA("llama", "mistral", "ministral", "mistral3"),
+    LLAMA("llama", "mistral", "ministral", "mistral3", "mixtral"),
     QWEN2("qwen2"),
     QWEN3("qwen3"),
+    QWEN3MOE("qwen3_moe"),
     GEMMA2("gemma2"),
     GEMMA3("gemma3", "gemma3_text"),
     PHI3("phi3"),
     SMOLLM3("smollm3"),
     GRANITE("granite"),
     OLMO2("olmo2", "olmo3"),
+    OLMOE("olmoe"),
     GPT2("gpt2");
 
     private final List<String> modelTypes;
@@ -40,7 +42,7 @@ enum GgufArchitecture {
 
     /** Whether a tied output embedding needs a tensor of its own: versions of llama.cpp do not take it from the input's. */
     boolean needsOutput() {
-        return this == GPT2 || this == OLMO2;
+        return this == GPT2 || this == OLMO2 || this == OLMOE;
     }
 
     /**

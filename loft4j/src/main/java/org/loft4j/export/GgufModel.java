@@ -13,6 +13,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -136,7 +138,7 @@ public final class GgufModel {
 
     /** The name of the input embedding in the source. */
     private static String embedding(TensorSource source, TextConfig config) throws CheckpointException {
-        TensorNames names = new TensorNames(config.architecture());
+        TensorNames names = new TensorNames(config.architecture(), config.experts() > 0);
         for (String name : source.names()) {
             TensorPlace place = names.place(name);
             if (place != null && place.name().equals("token_embd.weight")) {
@@ -151,11 +153,12 @@ public final class GgufModel {
     }
 
     private List<GgufTensor> tensors() throws CheckpointException {
-        TensorNames names = new TensorNames(config.architecture());
+        TensorNames names = new TensorNames(config.architecture(), config.experts() > 0);
         boolean tied = config.tied();
         String both = tied ? TiedHead.alone(source.names()) : null;
         List<GgufTensor> tensors = new ArrayList<>();
         Set<String> written = new HashSet<>();
+        Map<String, TreeMap<Integer, TensorInfo>> experts = new TreeMap<>();
         int leftOut = 0;
         for (String name : source.names()) {
             if (TensorNames.isLeftOut(name)) {
@@ -175,13 +178,20 @@ public final class GgufModel {
                 TiedHead.requireCopy(source, name, embedding(source, config));
                 continue;
             }
-            tensors.add(tensor(source.info(name), place));
             written.add(place.name());
+            if (place.expert() >= 0) {
+                experts.computeIfAbsent(place.name(), each -> new TreeMap<>()).put(place.expert(), source.info(name));
+                continue;
+            }
+            tensors.add(tensor(source.info(name), place));
             if (place.name().equals("token_embd.weight")
                     && tied
                     && config.architecture().needsOutput()) {
                 tensors.add(tensor(source.info(name), new TensorPlace("output.weight", Change.NONE)));
             }
+        }
+        for (Map.Entry<String, TreeMap<Integer, TensorInfo>> stacked : experts.entrySet()) {
+            tensors.add(stacked(stacked.getKey(), stacked.getValue()));
         }
         new RopeScaling(config).divisors().forEach((name, divisors) -> {
             long[] shape = {divisors.length};
@@ -226,10 +236,30 @@ public final class GgufModel {
         return new GgufTensor(place.name(), shape, chosen, () -> changed(source.read(info.name()), place.change()));
     }
 
-    /** Vectors, norms and positions are float32, as llama.cpp's operations expect them. */
+    /** The matrices of a block's experts, one on the other. */
+    private GgufTensor stacked(String name, TreeMap<Integer, TensorInfo> experts) throws CheckpointException {
+        int count = config.experts();
+        if (experts.size() != count || experts.lastKey() != count - 1) {
+            throw new CheckpointException(
+                    source.path(),
+                    "has " + experts.size() + " experts for llama.cpp's " + name + ", where config.json says " + count);
+        }
+        List<TensorInfo> infos = List.copyOf(experts.values());
+        long[] one = infos.get(0).shape();
+        long[] shape = {count, one[0], one[1]};
+        return new GgufTensor(name, shape, chosen(name, shape), () -> {
+            TensorVector matrices = new TensorVector();
+            for (TensorInfo info : infos) {
+                matrices.push_back(source.read(info.name()));
+            }
+            return torch.stack(matrices, 0);
+        });
+    }
+
+    /** Vectors, norms, positions and routers are float32, as llama.cpp's operations expect them. */
     private GgufType chosen(String name, long[] shape) {
         boolean vector = shape.length < 2 || name.endsWith("_norm.weight") || !name.endsWith(".weight");
-        if (vector || name.equals("position_embd.weight")) {
+        if (vector || name.equals("position_embd.weight") || name.endsWith(".ffn_gate_inp.weight")) {
             return GgufType.F32;
         }
         if (!type.fits(shape[shape.length - 1])) {

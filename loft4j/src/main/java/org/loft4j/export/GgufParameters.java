@@ -56,6 +56,8 @@ final class GgufParameters {
         switch (config.architecture()) {
             case LLAMA -> llama();
             case QWEN2, QWEN3 -> qwen();
+            case QWEN3MOE -> qwen3Moe();
+            case OLMOE -> olmoe();
             case GEMMA2 -> gemma2();
             case GEMMA3 -> gemma3();
             case PHI3 -> phi3();
@@ -83,6 +85,49 @@ final class GgufParameters {
             metadata.count(key + "attention.sliding_window", window);
         }
         noteWindow(window);
+        if (config.isMixtral()) {
+            experts();
+        }
+    }
+
+    private void experts() throws CheckpointException {
+        metadata.count(key + "expert_count", config.experts());
+        metadata.count(key + "expert_used_count", config.chosenExperts());
+    }
+
+    /** To llama.cpp every block has a mixture, and the weights of a token's experts sum to one. */
+    private void qwen3Moe() throws CheckpointException {
+        qwen();
+        experts();
+        metadata.count(key + "expert_feed_forward_length", json.intOr("moe_intermediate_size", 768, 1));
+        if (!json.booleanOr("norm_topk_prob", false)) {
+            throw json.fault("norm_topk_prob", "must be true for llama.cpp, found false");
+        }
+        int step = json.intOr("decoder_sparse_step", 1, 1);
+        JsonNode dense = json.node("mlp_only_layers");
+        if (step != 1) {
+            throw json.fault("decoder_sparse_step", "is " + step + ", where llama.cpp has experts in every layer");
+        }
+        if (dense != null && !dense.isEmpty()) {
+            throw json.fault("mlp_only_layers", "is " + dense + ", where llama.cpp has experts in every layer");
+        }
+    }
+
+    /** To llama.cpp the weights of a token's experts are as the router says, and keys as wide as the hidden states. */
+    private void olmoe() throws CheckpointException {
+        requireNoAttentionBias();
+        config.requireOneOf("hidden_act", "silu", SILU);
+        config.requireFlag("norm_topk_prob", false);
+        requireHiddenHeads();
+        experts();
+        if (config.keyValueHeads() != config.heads()) {
+            throw json.fault(
+                    "num_key_value_heads",
+                    "is " + config.keyValueHeads() + ", where llama.cpp computes with " + config.heads());
+        }
+        if (json.has("clip_qkv")) {
+            throw json.fault("clip_qkv", "is set, and llama.cpp has none for olmoe");
+        }
     }
 
     /** llama.cpp reads the key and computes without a window. */
@@ -154,10 +199,7 @@ final class GgufParameters {
     private void olmo2() throws CheckpointException {
         requireNoAttentionBias();
         config.requireOneOf("hidden_act", "silu", SILU);
-        int computed = config.hiddenSize() / config.heads();
-        if (config.headDim() != computed) {
-            throw json.fault("head_dim", "is " + config.headDim() + ", where llama.cpp computes with " + computed);
-        }
+        requireHiddenHeads();
         if (!config.isOlmo3()) {
             return;
         }
@@ -168,6 +210,13 @@ final class GgufParameters {
         metadata.count(key + "attention.sliding_window", json.intOr("sliding_window", 4096, 1));
         notes.add("versions of llama.cpp that do not know OLMo 3 (before September 2025) take it for an OLMo 2, without"
                 + " a window");
+    }
+
+    private void requireHiddenHeads() throws CheckpointException {
+        int computed = config.hiddenSize() / config.heads();
+        if (config.headDim() != computed) {
+            throw json.fault("head_dim", "is " + config.headDim() + ", where llama.cpp computes with " + computed);
+        }
     }
 
     private void gemma2() throws CheckpointException {

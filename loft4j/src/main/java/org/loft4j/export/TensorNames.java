@@ -3,6 +3,7 @@ package org.loft4j.export;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -32,17 +33,22 @@ final class TensorNames {
             "transformer.wpe", "position_embd",
             "transformer.ln_f", "output_norm");
 
+    /** A matrix of one expert within a block. */
+    private static final Pattern EXPERT = Pattern.compile("(.+\\.experts)\\.(\\d+)\\.(.+)");
+
     private final GgufArchitecture architecture;
     private final Map<String, String> blocks = new LinkedHashMap<>();
+    private final Map<String, String> experts = new LinkedHashMap<>();
 
-    TensorNames(GgufArchitecture architecture) {
+    /** @param mixtures whether each block has a mixture of experts for a feed-forward part */
+    TensorNames(GgufArchitecture architecture, boolean mixtures) {
         this.architecture = architecture;
         switch (architecture) {
             case LLAMA, QWEN2, SMOLLM3, GRANITE -> {
                 separate();
                 norms(false);
             }
-            case QWEN3 -> {
+            case QWEN3, QWEN3MOE, OLMOE -> {
                 separate();
                 norms(false);
                 headNorms();
@@ -77,6 +83,15 @@ final class TensorNames {
                 blocks.put("mlp.c_fc", "ffn_up");
                 blocks.put("mlp.c_proj", "ffn_down");
             }
+        }
+        if (mixtures) {
+            blocks.values().removeIf(Set.of("ffn_gate", "ffn_up", "ffn_down")::contains);
+            boolean numbered = architecture == GgufArchitecture.LLAMA;
+            String module = numbered ? "block_sparse_moe" : "mlp";
+            blocks.put(module + ".gate", "ffn_gate_inp");
+            experts.put(module + ".experts." + (numbered ? "w1" : "gate_proj"), "ffn_gate_exps");
+            experts.put(module + ".experts." + (numbered ? "w3" : "up_proj"), "ffn_up_exps");
+            experts.put(module + ".experts." + (numbered ? "w2" : "down_proj"), "ffn_down_exps");
         }
     }
 
@@ -118,8 +133,29 @@ final class TensorNames {
         if (!suffix.matches()) {
             return null;
         }
+        TensorPlace expert = ofExpert(suffix.group(1), suffix.group(2));
+        if (expert != null) {
+            return expert;
+        }
         String module = module(suffix.group(1));
         return module == null ? null : new TensorPlace(module + "." + suffix.group(2), change(module, suffix.group(2)));
+    }
+
+    private @Nullable TensorPlace ofExpert(String path, String suffix) {
+        Matcher block = BLOCK.matcher(path);
+        Matcher expert = EXPERT.matcher(block.matches() ? block.group(2) : "");
+        String part = expert.matches() ? experts.get(expert.group(1) + "." + expert.group(3)) : null;
+        return part == null
+                ? null
+                : new TensorPlace(
+                        "blk." + Integer.parseInt(block.group(1)) + "." + part + "." + suffix,
+                        Change.NONE,
+                        Integer.parseInt(expert.group(2)));
+    }
+
+    /** Whether a path is that of a matrix of one expert. */
+    static boolean isOfExpert(String path) {
+        return EXPERT.matcher(path).matches();
     }
 
     /** llama.cpp's name of a module, without {@code .weight}; null if the architecture has none such. */
@@ -163,6 +199,9 @@ final class TensorNames {
         }
         for (int i = 0; i < count; i++) {
             for (String part : blocks.values()) {
+                names.add("blk." + i + "." + part + ".weight");
+            }
+            for (String part : experts.values()) {
                 names.add("blk." + i + "." + part + ".weight");
             }
         }

@@ -5,8 +5,13 @@ package org.loft4j.export;
  *
  * @param name its name there
  * @param change what happens to its values
+ * @param expert its number among those that become one tensor {@code (experts, out, in)}; -1 for a tensor by itself
  */
-record TensorPlace(String name, Change change) {
+record TensorPlace(String name, Change change, int expert) {
+    TensorPlace(String name, Change change) {
+        this(name, change, -1);
+    }
+
     /** What the two layouts disagree about. */
     enum Change {
         NONE,

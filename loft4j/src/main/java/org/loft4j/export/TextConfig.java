@@ -84,6 +84,25 @@ final class TextConfig {
                 || root.stringOr(MODEL_TYPE, "").equals("mistral3");
     }
 
+    /** Mixtral, which is llama to llama.cpp as well. */
+    boolean isMixtral() throws CheckpointException {
+        return json.stringOr("model_type", "").equals("mixtral");
+    }
+
+    /** How many experts each block has; 0 where it has none. */
+    int experts() throws CheckpointException {
+        return switch (architecture) {
+            case QWEN3MOE -> json.intOr("num_experts", 128, 1);
+            case OLMOE -> json.intOr("num_experts", 64, 1);
+            default -> isMixtral() ? json.intOr("num_local_experts", 8, 1) : 0;
+        };
+    }
+
+    /** How many of them a token goes through. */
+    int chosenExperts() throws CheckpointException {
+        return json.intOr("num_experts_per_tok", isMixtral() ? 2 : 8, 1);
+    }
+
     /** OLMo 3, which is olmo2 to llama.cpp. */
     boolean isOlmo3() throws CheckpointException {
         return json.stringOr(MODEL_TYPE, "").equals("olmo3");
@@ -114,7 +133,8 @@ final class TextConfig {
         return switch (architecture) {
             case GEMMA2, GEMMA3, SMOLLM3 -> 4;
             case QWEN2, QWEN3 -> 32;
-            default -> isMistral() ? 8 : heads();
+            case QWEN3MOE -> 4;
+            default -> isMistral() || isMixtral() ? 8 : heads();
         };
     }
 
@@ -128,7 +148,10 @@ final class TextConfig {
     }
 
     double rmsNormEps() throws CheckpointException {
-        boolean larger = architecture == GgufArchitecture.PHI3 || architecture == GgufArchitecture.OLMO2;
+        boolean larger = switch (architecture) {
+            case PHI3, OLMO2, OLMOE -> true;
+            default -> isMixtral();
+        };
         return json.doubleOr("rms_norm_eps", larger ? 1e-5 : 1e-6);
     }
 
@@ -142,7 +165,8 @@ final class TextConfig {
                 json.intOr(json.eitherKey("max_position_embeddings", "n_positions"), json.intOr("n_ctx", 1024, 1), 1);
             case GEMMA2 -> json.intOr("max_position_embeddings", 8192, 1);
             case GEMMA3 -> json.intOr("max_position_embeddings", 131072, 1);
-            case SMOLLM3 -> json.intOr("max_position_embeddings", 32768, 1);
+            case SMOLLM3, QWEN3MOE -> json.intOr("max_position_embeddings", 32768, 1);
+            case OLMOE -> json.intOr("max_position_embeddings", 4096, 1);
             default -> json.requireInt("max_position_embeddings", 1);
         };
     }

@@ -164,6 +164,8 @@ class AdapterDoctorTest {
         "granite, TOKEN_CLS, tokens",
         "olmo2, TOKEN_CLS, tokens",
         "olmo2, SEQ_CLS, ",
+        "olmoe, SEQ_CLS, texts",
+        "mixtral, TOKEN_CLS, ",
         "granite, CAUSAL_LM, "
     })
     void aClassifierThatTransformersHasNoClassForIsNamed(String family, String task, @Nullable String what)
@@ -206,6 +208,20 @@ class AdapterDoctorTest {
                         .map(Finding::what)
                         .filter(each -> each.startsWith("base_model_name_or_path"))
                         .toList());
+    }
+
+    @Test
+    void adaptedExpertsTakeNewVersionsAndNoGgufAdapter() throws IOException {
+        String expert = "base_model.model.model.layers.0.mlp.experts.7.down_proj.";
+        Diagnosis diagnosis = examine(
+                Map.of("target_modules", new String[] {"q_proj", "down_proj"}, "lora_dropout", 0.1),
+                Map.of(expert + "lora_A.weight", filled(64, 1), expert + "lora_B.weight", filled(128, 1)),
+                null);
+        assertEquals(Verdict.NO, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
+        assertTrue(says(diagnosis, Consumer.LLAMA_CPP, "experts.7.down_proj"), diagnosis.toString());
+        assertTrue(says(diagnosis, Consumer.PEFT, "with Transformers 5"), diagnosis.toString());
+        assertTrue(says(diagnosis, Consumer.PEFT, "refuses a lora_dropout"), diagnosis.toString());
+        assertTrue(says(diagnosis, Consumer.VLLM, "before 0.11.2"), diagnosis.toString());
     }
 
     @Test

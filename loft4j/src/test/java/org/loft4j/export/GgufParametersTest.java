@@ -142,6 +142,31 @@ class GgufParametersTest {
         assertTrue(message.contains("\"" + key + "\" must be above 0"), message);
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "qwen3_moe | norm_topk_prob | false | \"norm_topk_prob\" must be true for llama.cpp",
+                "qwen3_moe | decoder_sparse_step | 2 | \"decoder_sparse_step\" is 2",
+                "qwen3_moe | mlp_only_layers | [1] | \"mlp_only_layers\" is [1]",
+                "qwen3_moe | use_sliding_window | true | \"use_sliding_window\" must be false",
+                "qwen3_moe | attention_bias | true | \"attention_bias\" must be false",
+                "olmoe | norm_topk_prob | true | \"norm_topk_prob\" must be false for llama.cpp",
+                "olmoe | num_key_value_heads | 2 | \"num_key_value_heads\" is 2",
+                "olmoe | clip_qkv | 8 | \"clip_qkv\" is set",
+                "olmoe | head_dim | 32 | \"head_dim\" is 32",
+                "mixtral | hidden_act | \"gelu\" | \"hidden_act\" must be",
+            })
+    void expertsThatLlamaCppComputesOtherwiseAreRefused(String modelType, String key, String value, String fault)
+            throws IOException {
+        TinyCheckpoint checkpoint = tiny(modelType);
+        checkpoint.config.put(key, new ObjectMapper().readTree(value));
+        checkpoint.write();
+        String message = assertThrows(CheckpointException.class, () -> metadata(checkpoint))
+                .getMessage();
+        assertTrue(message.contains(fault), message);
+    }
+
     @Test
     void theGeneralNamesOfGpt2sSizesAreRead() throws IOException {
         TinyCheckpoint own = tiny("gpt2");

@@ -23,6 +23,11 @@ final class TinyCheckpoint {
     static final int WIDTH = 96;
     static final int LAYERS = 2;
 
+    /** More than ten, so that their order by name is another one. */
+    static final int EXPERTS = 11;
+
+    static final int EXPERT_WIDTH = 32;
+
     final Path directory;
     final Map<String, Object> config = new LinkedHashMap<>();
     final Map<String, long[]> shapes = new LinkedHashMap<>();
@@ -53,27 +58,34 @@ final class TinyCheckpoint {
     private void separate(String modelType) {
         sizes();
         boolean gemma = modelType.startsWith("gemma");
-        boolean olmo = modelType.startsWith("olmo");
-        int headDim = olmo ? HIDDEN / HEADS : HEAD_DIM;
+        boolean olmo = modelType.equals("olmo2") || modelType.equals("olmo3");
+        boolean allHeads = olmo || modelType.equals("olmoe");
+        int headDim = allHeads ? HIDDEN / HEADS : HEAD_DIM;
+        int keyHeads = keyHeads(modelType);
         config.put("head_dim", headDim);
+        config.put("num_key_value_heads", keyHeads);
         shapes.put("model.embed_tokens.weight", new long[] {VOCABULARY, HIDDEN});
         for (int i = 0; i < LAYERS; i++) {
             String layer = "model.layers." + i + ".";
             matrix(layer + "self_attn.q_proj", HEADS * headDim, HIDDEN, modelType.equals("qwen2"));
-            matrix(layer + "self_attn.k_proj", KEY_HEADS * headDim, HIDDEN, modelType.equals("qwen2"));
-            matrix(layer + "self_attn.v_proj", KEY_HEADS * headDim, HIDDEN, modelType.equals("qwen2"));
+            matrix(layer + "self_attn.k_proj", keyHeads * headDim, HIDDEN, modelType.equals("qwen2"));
+            matrix(layer + "self_attn.v_proj", keyHeads * headDim, HIDDEN, modelType.equals("qwen2"));
             matrix(layer + "self_attn.o_proj", HIDDEN, HEADS * headDim, false);
-            if (olmo) {
+            if (allHeads) {
                 shapes.put(layer + "self_attn.q_norm.weight", new long[] {HEADS * headDim});
-                shapes.put(layer + "self_attn.k_norm.weight", new long[] {KEY_HEADS * headDim});
+                shapes.put(layer + "self_attn.k_norm.weight", new long[] {keyHeads * headDim});
             }
-            if (modelType.equals("qwen3") || modelType.startsWith("gemma3")) {
+            if (modelType.startsWith("qwen3") || modelType.startsWith("gemma3")) {
                 shapes.put(layer + "self_attn.q_norm.weight", new long[] {HEAD_DIM});
                 shapes.put(layer + "self_attn.k_norm.weight", new long[] {HEAD_DIM});
             }
-            matrix(layer + "mlp.gate_proj", WIDTH, HIDDEN, false);
-            matrix(layer + "mlp.up_proj", WIDTH, HIDDEN, false);
-            matrix(layer + "mlp.down_proj", HIDDEN, WIDTH, false);
+            if (hasExperts(modelType)) {
+                experts(layer, modelType);
+            } else {
+                matrix(layer + "mlp.gate_proj", WIDTH, HIDDEN, false);
+                matrix(layer + "mlp.up_proj", WIDTH, HIDDEN, false);
+                matrix(layer + "mlp.down_proj", HIDDEN, WIDTH, false);
+            }
             if (!olmo) {
                 norm(layer + "input_layernorm");
             }
@@ -94,6 +106,32 @@ final class TinyCheckpoint {
             config.put("hidden_act", "silu");
             config.put("tie_word_embeddings", false);
             shapes.put("lm_head.weight", new long[] {VOCABULARY, HIDDEN});
+        }
+    }
+
+    static int keyHeads(String modelType) {
+        return modelType.equals("olmoe") ? HEADS : KEY_HEADS;
+    }
+
+    static boolean hasExperts(String modelType) {
+        return List.of("mixtral", "olmoe", "qwen3_moe").contains(modelType);
+    }
+
+    private void experts(String layer, String modelType) {
+        boolean mixtral = modelType.equals("mixtral");
+        boolean qwen = modelType.equals("qwen3_moe");
+        config.put(mixtral ? "num_local_experts" : "num_experts", EXPERTS);
+        config.put("num_experts_per_tok", 2);
+        config.put("norm_topk_prob", qwen);
+        config.put("moe_intermediate_size", EXPERT_WIDTH);
+        String module = layer + (mixtral ? "block_sparse_moe." : "mlp.");
+        matrix(module + "gate", EXPERTS, HIDDEN, false);
+        int width = qwen ? EXPERT_WIDTH : WIDTH;
+        for (int e = 0; e < EXPERTS; e++) {
+            String expert = module + "experts." + e + ".";
+            matrix(expert + (mixtral ? "w1" : "gate_proj"), width, HIDDEN, false);
+            matrix(expert + (mixtral ? "w3" : "up_proj"), width, HIDDEN, false);
+            matrix(expert + (mixtral ? "w2" : "down_proj"), HIDDEN, width, false);
         }
     }
 
