@@ -112,7 +112,7 @@ final class PreferenceFlags {
                     + " went on from another adapter: --reference-adapter DIR judges beside that one");
         }
         err.flush();
-        return evaluator.evaluate(pairs.withReference(reference(loaded, answers, evaluator)));
+        return evaluator.evaluate(pairs.withReference(reference(loaded, pairs.answers(), evaluator)));
     }
 
     /** What the model holds of the answers without its adapter, or with the other one. */

@@ -75,7 +75,8 @@ public final class Evaluator {
 
     /** The same where sentence embeddings are judged with a scale of their own. */
     public Evaluator withSimilarityScale(double scale) {
-        return new Evaluator(model, padId, batchSize, preferenceLoss, threshold, new MatchLoss(scale, matchLoss.lengths()));
+        return new Evaluator(
+                model, padId, batchSize, preferenceLoss, threshold, new MatchLoss(scale, matchLoss.lengths()));
     }
 
     /**
@@ -91,7 +92,12 @@ public final class Evaluator {
                     "dimensions must not pass the " + width + " numbers of the model's vectors, got " + dimensions);
         }
         return new Evaluator(
-                model, padId, batchSize, preferenceLoss, threshold, new MatchLoss(matchLoss.scale(), List.of(dimensions)));
+                model,
+                padId,
+                batchSize,
+                preferenceLoss,
+                threshold,
+                new MatchLoss(matchLoss.scale(), List.of(dimensions)));
     }
 
     static Evaluator of(Model model, TrainData data, TrainConfig config) {

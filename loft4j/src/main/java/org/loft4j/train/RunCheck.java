@@ -13,7 +13,6 @@ import org.loft4j.data.Examples;
 import org.loft4j.data.ImageDataset;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PackedDataset;
-import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenized;
 import org.loft4j.data.TrainingSet;

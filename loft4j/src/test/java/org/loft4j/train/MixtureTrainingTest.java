@@ -28,6 +28,7 @@ import org.loft4j.data.MiniBatch;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -93,7 +94,7 @@ class MixtureTrainingTest {
     /** Names of what a batch does not reach. */
     private static Set<String> idle(Model model, Trainable trainable, MiniBatch batch) {
         BatchLoss objective = BatchLoss.over(
-                model.task(), List.of(batch), trainable.optimizer().lossScale(), 0, TrainConfig.DPO_BETA);
+                model.task(), List.of(batch), trainable.optimizer().lossScale(), 0, PreferenceLoss.DPO, null);
         trainable.gradients().backward(objective, BatchTensors.of(batch, model), 1);
         Set<String> idle = leaves(model, trainable).entrySet().stream()
                 .filter(leaf -> !leaf.getValue().grad().defined())
@@ -120,7 +121,7 @@ class MixtureTrainingTest {
                 }
                 trainable.beginStep(5, step);
                 BatchLoss objective = BatchLoss.over(
-                        model.task(), List.of(batch), trainable.optimizer().lossScale(), 0, TrainConfig.DPO_BETA);
+                        model.task(), List.of(batch), trainable.optimizer().lossScale(), 0, PreferenceLoss.DPO, null);
                 double loss = trainable.gradients().backward(objective, BatchTensors.of(batch, model), 1);
                 for (Tensor leaf : leaves(model, trainable).values()) {
                     if (!leaf.grad().defined()) {

@@ -162,8 +162,7 @@ class PreferenceLossesEndToEndTest {
                 directory.resolve("rows.jsonl"),
                 "{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"c\"}\n".repeat(12));
         RowSource rows = DataFiles.stream(new DataReference(file.toString()), Columns.auto());
-        StreamingDataset.Encoder encoder =
-                some -> PreferencesEndToEndTest.upwards(some.size(), 1);
+        StreamingDataset.Encoder encoder = some -> PreferencesEndToEndTest.upwards(some.size(), 1);
         TrainData streamed = new TrainData(
                 new StreamingDataset(rows, RowScan.of(rows), encoder, 8), PreferencesEndToEndTest.upwards(4, 2), 0, 16);
         try (Model model = TinyRun.model()) {

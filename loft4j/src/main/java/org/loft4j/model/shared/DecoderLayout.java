@@ -67,7 +67,8 @@ public record DecoderLayout(
     private static final String SCORE = "score";
 
     public DecoderLayout withBiases(boolean queryKeyValue, boolean output, boolean mlp) {
-        return new DecoderLayout(base, queryKeyValue, output, mlp, queryKeyNorms, norms, normsStoredLessOne, fused, experts);
+        return new DecoderLayout(
+                base, queryKeyValue, output, mlp, queryKeyNorms, norms, normsStoredLessOne, fused, experts);
     }
 
     public DecoderLayout withQueryKeyNorms(QueryKeyNorms of) {
@@ -108,7 +109,8 @@ public record DecoderLayout(
 
     private DecoderLayout with(
             QueryKeyNorms headNorms, Norms places, boolean lessOne, boolean joined, @Nullable ExpertLayout mixtures) {
-        return new DecoderLayout(base, queryKeyValueBias, outputBias, mlpBias, headNorms, places, lessOne, joined, mixtures);
+        return new DecoderLayout(
+                base, queryKeyValueBias, outputBias, mlpBias, headNorms, places, lessOne, joined, mixtures);
     }
 
     /**
