@@ -27,7 +27,6 @@ import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
-import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
@@ -190,9 +189,6 @@ final class CompareCommand implements Verb {
     @Mixin(name = "Optimizer")
     OptimizerFlags optimizer;
 
-    @Mixin(name = "Preferences")
-    PreferenceLossFlags preference;
-
     @Mixin(name = "Length")
     LengthFlags length;
 
@@ -225,8 +221,7 @@ final class CompareCommand implements Verb {
         data.check(problems);
         chat.check(problems);
         device.check(problems);
-        preference.check(problems);
-        ComparisonSettings settings = problems.of(() -> settings(metric == null ? "loss" : metric, 1, null));
+        ComparisonSettings settings = problems.of(() -> settings(metric == null ? "loss" : metric, 1, false));
         if (settings != null) {
             settings.contenders().forEach(contender -> loadIn.check(problems, contender.method()));
         }
@@ -240,10 +235,9 @@ final class CompareCommand implements Verb {
 
     /**
      * @param hiddenSize of the model, by which default rates go
-     * @param preferences the loss of preferences; null where none are learnt
+     * @param preferences whether these are learnt
      */
-    private ComparisonSettings settings(
-            String chosenMetric, long hiddenSize, PreferenceLoss.@Nullable Kind preferences) {
+    private ComparisonSettings settings(String chosenMetric, long hiddenSize, boolean preferences) {
         Problems problems = new Problems();
         List<Contender> contenders = new ArrayList<>();
         for (String entry : methods) {
@@ -253,8 +247,9 @@ final class CompareCommand implements Verb {
             }
         }
         LearningRates rates = problems.of(() -> LearningRates.parse(learningRates, optimizer.learningRate));
-        Map<String, List<Double>> perContender =
-                rates == null ? null : problems.of(() -> rates.of(contenders, hiddenSize, preferences));
+        Map<String, List<Double>> perContender = rates == null
+                ? null
+                : problems.of(() -> rates.of(contenders, hiddenSize, optimizer.preference.kind(preferences)));
         if (perContender == null || !problems.messages().isEmpty()) {
             throw new ConfigException(String.join("\n", problems.messages()));
         }
@@ -277,7 +272,6 @@ final class CompareCommand implements Verb {
     private TrainConfig.Builder training(Method method, List<Method> taking) {
         TrainConfig.Builder config = TrainConfig.builder(method);
         optimizer.apply(config);
-        config.preferenceLoss(preference.over(PreferenceLoss.DPO));
         config.loft(loft -> loft.among(method, taking)).peers(peers -> peers.among(method, taking));
         length.apply(config);
         return config.saveSteps(saveSteps > 0 ? saveSteps : Long.MAX_VALUE);
@@ -303,7 +297,7 @@ final class CompareCommand implements Verb {
                         ? "micro_f1"
                         : aim.hasClasses() ? "accuracy" : aim.task() == Task.SENTENCE_EMBEDDING ? "mrr_at_10" : "loss";
         long hiddenSize = Models.hiddenSize(directory);
-        ComparisonSettings plain = settings(chosenMetric, hiddenSize, null);
+        ComparisonSettings plain = settings(chosenMetric, hiddenSize, false);
         plain.commonConfigs().forEach(aim::require);
         String warning =
                 LearningRates.parse(learningRates, optimizer.learningRate).warning(plain.contenders(), hiddenSize);
@@ -312,10 +306,9 @@ final class CompareCommand implements Verb {
         }
         FaultyRows faulty = faults.rows(err());
         TrainingRows rows = TrainingRows.read(aim, data, evalData, 0, 0, faulty);
-        PreferenceLoss.Kind loss = preference.over(PreferenceLoss.DPO).kind();
-        ComparisonSettings settings = rows.arePreferences() ? settings(chosenMetric, hiddenSize, loss) : plain;
+        ComparisonSettings settings = rows.arePreferences() ? settings(chosenMetric, hiddenSize, true) : plain;
         if (!settings.rates().equals(plain.rates())) {
-            err().println("loft: preferences are learnt at " + LearningRates.share(loss)
+            err().println("loft: preferences are learnt at " + optimizer.preference.share()
                     + " of the usual learning rates where none is named: "
                     + String.join(", ", LearningRates.words(settings)));
         }

@@ -235,10 +235,13 @@ final class EvalCommand implements Verb {
                         + " tokens (--max-length)");
                 err.flush();
             }
-            Map<String, Object> length = new LinkedHashMap<>();
-            length.put("max_length", maxLength);
-            length.put("rows_cut", cut);
-            print(loaded, evaluation, kept.rows().size(), length);
+            Map<String, Object> by = new LinkedHashMap<>();
+            by.put("max_length", maxLength);
+            by.put("rows_cut", cut);
+            if (preferences) {
+                by.putAll(preference.used(loaded).toMap());
+            }
+            print(loaded, evaluation, kept.rows().size(), by);
             return ExitCode.OK;
         }
     }
@@ -265,9 +268,8 @@ final class EvalCommand implements Verb {
         return Labels.ofNames(LearntClasses.named(loaded.model().description().labels(), classes));
     }
 
-    /** @param length what is said as JSON of the length to which rows were cut */
-    private void print(LoadedModel loaded, Evaluation evaluation, int rows, Map<String, Object> length)
-            throws IOException {
+    /** @param by what is said as JSON of how rows were judged, such as the length to which they were cut */
+    private void print(LoadedModel loaded, Evaluation evaluation, int rows, Map<String, Object> by) throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         ConfusionMatrix confusion = evaluation.confusion();
         List<String> names = loaded.model().description().labels();
@@ -278,7 +280,7 @@ final class EvalCommand implements Verb {
             Map<String, Object> tree = new LinkedHashMap<>(evaluation.values());
             tree.put("data", data.data.toString());
             tree.put("rows", rows);
-            tree.putAll(length);
+            tree.putAll(by);
             tree.put("seconds", evaluation.seconds());
             if (loaded.model().isMultiLabel()) {
                 tree.put("threshold", threshold.value().probability());

@@ -75,9 +75,7 @@ record LearningRates(List<Double> common, Map<String, List<Double>> named) {
             unknown.removeAll(names(contender));
             List<Double> own = own(contender);
             Method method = contender.method();
-            double usual = preferences == null
-                    ? method.learningRate(hiddenSize)
-                    : method.preferenceLearningRate(hiddenSize, preferences);
+            double usual = usual(method, hiddenSize, preferences);
             List<Double> fallback = common.isEmpty() ? List.of(usual) : common;
             rates.put(contender.name(), own == null ? fallback : own);
         }
@@ -89,9 +87,11 @@ record LearningRates(List<Double> common, Map<String, List<Double>> named) {
         return rates;
     }
 
-    /** How the defaults of preferences stand to the usual ones, in words. */
-    static String share(PreferenceLoss.Kind preferences) {
-        return preferences == PreferenceLoss.Kind.ORPO ? "a quarter" : "a twentieth";
+    /** The default of a method, of preferences by a loss; null where none are learnt. */
+    static double usual(Method method, long hiddenSize, PreferenceLoss.@Nullable Kind preferences) {
+        return preferences == null
+                ? method.learningRate(hiddenSize)
+                : method.preferenceLearningRate(hiddenSize, preferences);
     }
 
     private static List<String> names(Contender contender) {

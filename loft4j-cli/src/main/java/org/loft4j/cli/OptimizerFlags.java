@@ -5,6 +5,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.optim.LoftBlock;
 import org.loft4j.optim.LoraPlus;
 import org.loft4j.optim.RefLora;
@@ -14,6 +15,7 @@ import org.loft4j.train.ClassWeights;
 import org.loft4j.train.LoftSettings;
 import org.loft4j.train.PeerSettings;
 import org.loft4j.train.TrainConfig;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** How the parameters move, and by which loss. */
@@ -85,6 +87,9 @@ final class OptimizerFlags {
                     "Share of each target's probability that the loss of training spreads over all classes or tokens;"
                             + " evaluations are without it. Default: ${DEFAULT-VALUE}.")
     double labelSmoothing;
+
+    @Mixin
+    PreferenceLossFlags preference;
 
     @Option(
             names = "--class-weights",
@@ -204,6 +209,7 @@ final class OptimizerFlags {
                 .maxGradNorm(maxGradNorm)
                 .labelSmoothing(labelSmoothing)
                 .classWeights(ClassWeights.parse(classWeights))
+                .preferenceLoss(preference.over(PreferenceLoss.DPO))
                 .similarityScale(similarityScale)
                 .matryoshkaDims(matryoshkaDims)
                 .loft(new LoftSettings(

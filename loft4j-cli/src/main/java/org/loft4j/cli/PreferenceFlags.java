@@ -79,7 +79,7 @@ final class PreferenceFlags {
     }
 
     /** The loss of the training, where its state lies beside what it left, or what the call says in its place. */
-    private PreferenceLoss used(LoadedModel loaded) throws IOException {
+    PreferenceLoss used(LoadedModel loaded) throws IOException {
         JsonObject plan = plan(trained(loaded));
         return loss.over(plan == null ? PreferenceLoss.DPO : lossOf(plan));
     }

@@ -48,6 +48,16 @@ final class PreferenceLossFlags {
     @Nullable
     Double sftWeight;
 
+    /** The loss that a training learns preferences by; null where it learns none. */
+    PreferenceLoss.@Nullable Kind kind(boolean preferences) {
+        return preferences ? over(PreferenceLoss.DPO).kind() : null;
+    }
+
+    /** How the default learning rates of preferences stand to the usual ones, in words. */
+    String share() {
+        return kind == PreferenceLoss.Kind.ORPO ? "a quarter" : "a twentieth";
+    }
+
     void check(Problems problems) {
         problems.of(() -> over(PreferenceLoss.DPO));
     }

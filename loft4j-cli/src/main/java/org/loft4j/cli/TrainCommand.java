@@ -116,9 +116,6 @@ final class TrainCommand implements Verb {
     @Mixin(name = "Optimizer")
     OptimizerFlags optimizer;
 
-    @Mixin(name = "Preferences")
-    PreferenceLossFlags preference;
-
     @Mixin(name = "Length")
     LengthFlags length;
 
@@ -165,7 +162,6 @@ final class TrainCommand implements Verb {
         }
         device.check(problems);
         loadIn.check(problems, method.method);
-        preference.check(problems);
         problems.of(this::config);
         problems.of(() -> method.checked(adapter));
     }
@@ -178,12 +174,8 @@ final class TrainCommand implements Verb {
     private TrainConfig config(Path directory, LearntTask aim, boolean preferences) throws IOException {
         TrainConfig.Builder config = settings(aim.problem());
         if (optimizer.learningRate == null) {
-            long width = Models.hiddenSize(directory);
-            config.learningRate(
-                    preferences
-                            ? method.method.preferenceLearningRate(
-                                    width, config.build().preferenceLoss().kind())
-                            : method.method.learningRate(width));
+            config.learningRate(LearningRates.usual(
+                    method.method, Models.hiddenSize(directory), optimizer.preference.kind(preferences)));
         }
         return config.build();
     }
@@ -192,7 +184,6 @@ final class TrainCommand implements Verb {
     private TrainConfig.Builder settings(@Nullable ProblemType problem) {
         TrainConfig.Builder config = TrainConfig.builder(method.method);
         optimizer.apply(config);
-        config.preferenceLoss(preference.over(PreferenceLoss.DPO));
         length.apply(config);
         run.apply(config, problem);
         watch.apply(config);
@@ -223,7 +214,7 @@ final class TrainCommand implements Verb {
         start.require(rows.classes(), err());
         rows.tellShape(err());
         if (config.learningRate() != plain.learningRate()) {
-            err().println("loft: preferences are learnt at " + LearningRates.share(loss)
+            err().println("loft: preferences are learnt at " + optimizer.preference.share()
                     + " of the usual learning rate, " + Trial.rateText(config.learningRate())
                     + "; --learning-rate names another");
         }

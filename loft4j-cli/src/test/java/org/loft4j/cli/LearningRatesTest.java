@@ -36,10 +36,8 @@ class LearningRatesTest {
         var rates = LearningRates.parse(List.of("lora-64=1e-3"), null).of(CONTENDERS, 4096, Kind.SIGMOID);
         assertEquals(List.of(1.4e-6), rates.get("loft"));
         assertEquals(List.of(1e-3), rates.get("lora-64"));
-        assertEquals("a twentieth", LearningRates.share(Kind.SIMPO));
         var ofOrpo = LearningRates.parse(List.of(), null).of(CONTENDERS, 4096, Kind.ORPO);
         assertEquals(List.of(7e-6), ofOrpo.get("loft"));
-        assertEquals("a quarter", LearningRates.share(Kind.ORPO));
     }
 
     @Test

@@ -94,6 +94,8 @@ class PreferenceLossEndToEndTest {
         assertEquals(!free, Files.exists(run.resolve("reference.json")));
         Captured judged = loft("eval", "--model", model, "--adapter", run, "--data", held, "--json");
         assertSame(told(run), judged);
+        assertEquals(loss, JSON.readTree(judged.out()).get("loss_type").asText());
+        assertEquals(0.5, JSON.readTree(judged.out()).get("sft_weight").asDouble());
         assertEquals(!free, judged.err().contains("beside the model without its adapter, by "), judged.err());
         Captured other =
                 loft("eval", "--model", model, "--adapter", run, "--data", held, "--preference-loss", "sigmoid");
