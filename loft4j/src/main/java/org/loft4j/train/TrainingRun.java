@@ -325,8 +325,8 @@ public final class TrainingRun implements AutoCloseable {
     /**
      * Judges what the run has trained by rows that chose nothing, such as those of a test, in batches of the evaluation's size.
      *
-     * @param held preferences with their reference ({@link org.loft4j.data.PreferenceDataset#withReference}), which was to be taken
-     *     before {@link #run}
+     * @param held preferences with their reference ({@link org.loft4j.data.PreferenceDataset#withReference}), if their loss has one,
+     *     which was to be taken before {@link #run}
      * @param givenUp asked before each batch
      * @return null if it was given up, as by a {@link #close} on another thread
      * @throws org.loft4j.NativeMemoryException if there is not enough memory; what was trained stays
