@@ -31,6 +31,7 @@ import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
+import org.loft4j.tensor.LiveObjects;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 import org.loft4j.tensor.Threads;
@@ -199,6 +200,27 @@ class MixtureTrainingTest {
             assertArrayEquals(values, found.get(1).get(name), 1e-12, name);
             assertArrayEquals(values, found.get(2).get(name), 1e-12, name);
         });
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void stepsLeaveNoNativeObjects(boolean checkpointing) throws IOException {
+        TrainConfig config = TrainConfig.builder(Method.LOFT)
+                .gradientCheckpointing(checkpointing)
+                .build();
+        try (Model model = open(null);
+                Trainable trainable = Trainable.create(model, lora(), config)) {
+            trainable.setTraining(true);
+            Trainer trainer = new Trainer(model, trainable, config, 20);
+            long objects = -1;
+            for (int step = 0; step < 12; step++) {
+                trainer.step(List.of(batch(step % 4)), step);
+                if (step == 5) {
+                    objects = LiveObjects.settled();
+                }
+            }
+            assertEquals(objects, LiveObjects.settled());
+        }
     }
 
     /** PEFT adapts them where they are linear layers, as in Transformers 4; so does a list that names them. */
