@@ -7,6 +7,8 @@ import org.loft4j.data.BatchPlan;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PreferenceDataset;
+import org.loft4j.data.StreamingDataset;
+import org.loft4j.data.TrainingSet;
 import org.loft4j.train.MemoryPlan.Load;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
@@ -76,8 +78,19 @@ record BatchSizes(
             return of(rows, config).load(encoded.eval(), config);
         }
         Examples held = encoded.eval();
-        long rows = encoded.train().hasPreferences() ? 2L * config.batchSize() : config.batchSize();
-        return new Load(rows, encoded.maxLength(), held == null ? 0 : judged(held, config), encoded.maxLength());
+        long rows = held == null ? 0 : judged(held, config);
+        return new Load(streamed(encoded.train(), config), encoded.maxLength(), rows, encoded.maxLength());
+    }
+
+    /** Rows of a batch of rows that nobody has read yet: of texts that belong together with as many negatives as the first have at most, of preferences two answers each. */
+    private static long streamed(TrainingSet train, TrainConfig config) {
+        if (train.hasPreferences()) {
+            return 2L * config.batchSize();
+        }
+        if (!(train instanceof StreamingDataset stream) || !(stream.sample() instanceof MatchDataset first)) {
+            return config.batchSize();
+        }
+        return Math.max(1, config.batchSize() * first.rowsTogether(1));
     }
 
     private static int longest(int[] batch, int[] lengths) {

@@ -47,10 +47,8 @@ final class CombinedNotes {
         }
         Path sentences = notes.chosen(SentenceFiles.FILES.get(0).toString(), SentenceFiles::find);
         if (sentences != null) {
-            for (Path file : SentenceFiles.FILES) {
-                if (Files.exists(sentences.resolve(file))) {
-                    AtomicFiles.write(directory.resolve(file), Files.readAllBytes(sentences.resolve(file)));
-                }
+            for (Path file : SentenceFiles.filesIn(sentences)) {
+                AtomicFiles.write(directory.resolve(file), Files.readAllBytes(sentences.resolve(file)));
             }
         }
         Path template = notes.chosen("the chat template", ChatTemplate::source);

@@ -257,7 +257,7 @@ final class EmbedCommand implements Verb {
     private void requireDimensions(long width) {
         if (dimensions != null && dimensions > width) {
             throw new ConfigException(
-                    "dimensions must not pass the " + width + " numbers of the model's vectors, got " + dimensions);
+                    "dimensions must be from 1 to the " + width + " numbers of the model's vectors, got " + dimensions);
         }
     }
 

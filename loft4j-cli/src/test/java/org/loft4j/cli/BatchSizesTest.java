@@ -2,18 +2,32 @@ package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.data.Columns;
+import org.loft4j.data.DataFiles;
+import org.loft4j.data.DataReference;
+import org.loft4j.data.DataStream;
 import org.loft4j.data.Dataset;
+import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.nn.PreferenceLoss;
+import org.loft4j.data.RowScan;
+import org.loft4j.data.StreamingDataset;
 import org.loft4j.train.MemoryPlan.Load;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
 
 class BatchSizesTest {
+    @TempDir
+    Path folder;
+
     private static final TrainConfig CONFIG =
             TrainConfig.builder(Method.LORA).batchSize(2).evalBatchSize(5).build();
 
@@ -35,6 +49,26 @@ class BatchSizesTest {
                 .preferenceLoss(PreferenceLoss.of(PreferenceLoss.Kind.SIMPO))
                 .build();
         assertEquals(new Load(4, 9, 0, 0), BatchSizes.largest(new TrainData(pairs(4, 9), null, 0, 16), free));
+    }
+
+    /** Of rows that are read as they are learnt the first tell how many negatives there are. */
+    @Test
+    void textsThatBelongTogetherAreTheirPositivesAndNegatives() throws IOException {
+        Path file = Files.writeString(
+                folder.resolve("rows.jsonl"),
+                "{\"anchor\": \"a\", \"positive\": \"b\"}\n".repeat(3)
+                        + "{\"anchor\": \"a\", \"positive\": \"b\", \"negative\": [\"c\", \"d\"]}\n");
+        DataStream rows = DataFiles.stream(DataReference.of(file), Columns.auto());
+        StreamingDataset streamed = new StreamingDataset(rows, RowScan.of(rows), some -> matches(), 10);
+        assertEquals(new Load(6, 16, 5, 16), BatchSizes.largest(new TrainData(streamed, matches(), 0, 16), CONFIG));
+        assertEquals(new Load(4, 2, 5, 2), BatchSizes.largest(new TrainData(matches(), matches(), 0, 16), CONFIG));
+    }
+
+    /** Two examples of two and four texts. */
+    private static MatchDataset matches() {
+        List<int[]> texts =
+                IntStream.range(1, 7).mapToObj(i -> new int[] {i, i}).toList();
+        return new MatchDataset(Dataset.classificationIds(texts, new int[] {0, 1, 0, 1, 2, 2}));
     }
 
     /** Before the first step the model looks at the rows to learn from as well, answer by answer. */

@@ -183,10 +183,10 @@ class MatchDataTest {
         assertEquals(0, short16.status(), short16.err());
         assertEquals(16, short16.out().split(",").length - 1, short16.out());
         assertRefused(
-                "dimensions must not pass the 64 numbers of the model's vectors, got 65",
+                "dimensions must be from 1 to the 64 numbers of the model's vectors, got 65",
                 loft("embed", "--adapter", adapter, "--text", "Once", "--dimensions", "65"));
         assertRefused(
-                "dimensions must not pass the 64 numbers of the model's vectors, got 65",
+                "dimensions must be from 1 to the 64 numbers of the model's vectors, got 65",
                 loft("eval", "--adapter", adapter, "--data", rows, "--dimensions", "65"));
         assertRefused(
                 "matryoshka_dims must not pass the 64 numbers", train(rows, "--overwrite", "--matryoshka-dims", "128"));

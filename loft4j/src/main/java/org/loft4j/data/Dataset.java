@@ -2,7 +2,6 @@ package org.loft4j.data;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -244,11 +243,6 @@ public final class Dataset implements Tokenized {
     @Override
     public Dataset texts() {
         return this;
-    }
-
-    /** The tokens of an example, by which it is told whether another is the same. */
-    IntBuffer key(int index) {
-        return IntBuffer.wrap(ids[index]);
     }
 
     /** Whether an example has one class rather than a label for each token. */

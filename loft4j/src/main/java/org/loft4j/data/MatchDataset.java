@@ -33,7 +33,15 @@ public final class MatchDataset implements Tokenized {
      * @throws ConfigException if they do not follow each other so
      */
     public MatchDataset(Dataset texts) {
-        this(texts, IntStream.range(0, texts.size()).mapToObj(texts::key).toList(), MatchPrompts.NONE);
+        this(
+                texts,
+                IntStream.range(0, texts.size()).mapToObj(i -> key(texts, i)).toList(),
+                MatchPrompts.NONE);
+    }
+
+    private static IntBuffer key(Dataset texts, int index) {
+        return IntBuffer.wrap(
+                Arrays.stream(texts.get(index).ids()).mapToInt(Math::toIntExact).toArray());
     }
 
     private MatchDataset(Dataset texts, List<IntBuffer> keys, MatchPrompts prompts) {

@@ -7,8 +7,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -83,6 +85,18 @@ public record SentenceFiles(
     /** Whether a directory holds such files. */
     public static boolean exists(Path directory) {
         return Files.isRegularFile(directory.resolve(MODULES));
+    }
+
+    /** Their paths in a directory that holds some: the pooling lies in a folder that they name. */
+    public static List<Path> filesIn(Path directory) throws CheckpointException {
+        Set<Path> files = new LinkedHashSet<>(FILES);
+        for (JsonObject module : Json.readList(directory.resolve(MODULES))) {
+            files.add(Path.of(module.stringOr("path", ""), "config.json"));
+        }
+        files.remove(Path.of("config.json"));
+        return files.stream()
+                .filter(file -> Files.isRegularFile(directory.resolve(file)))
+                .toList();
     }
 
     /** Those of a directory; null where it holds none. */

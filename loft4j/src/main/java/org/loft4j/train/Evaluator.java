@@ -14,7 +14,6 @@ import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
@@ -79,17 +78,12 @@ public final class Evaluator {
                 model, padId, batchSize, preferenceLoss, threshold, new MatchLoss(scale, matchLoss.lengths()));
     }
 
-    /**
-     * The same where sentence embeddings are judged by their first numbers alone.
-     *
-     * @throws ConfigException if they have not so many
-     */
+    /** The same where sentence embeddings are judged by their first numbers alone, of which there must be so many. */
     public Evaluator withDimensions(int dimensions) {
-        Checks.atLeast("dimensions", dimensions, 1);
         long width = model.description().hiddenSize();
-        if (dimensions > width) {
+        if (dimensions < 1 || dimensions > width) {
             throw new ConfigException(
-                    "dimensions must not pass the " + width + " numbers of the model's vectors, got " + dimensions);
+                    "dimensions must be from 1 to the " + width + " numbers of the model's vectors, got " + dimensions);
         }
         return new Evaluator(
                 model,
