@@ -373,11 +373,12 @@ public final class AdapterDoctor {
             notes.all(Severity.NOTE, "the base model is quantised: the adapter's shapes were not compared with it", "");
         }
         String family = baseConfig.stringOr("model_type", "");
-        if (!GgufArchitecture.knows(family)) {
+        boolean third = TextConfig.isMinistral3(baseConfig);
+        if (third || !GgufArchitecture.knows(family)) {
             notes.add(
                     Severity.REFUSED,
                     Consumer.LLAMA_CPP,
-                    "model_type " + family + " cannot be exported to GGUF here",
+                    "model_type " + (third ? "ministral3" : family) + " cannot be exported to GGUF here",
                     "one of " + String.join(", ", GgufModel.modelTypes()) + " can");
         }
         if (Set.of("gpt2", "bert", "roberta", "distilbert", "deberta-v2", "electra", "modernbert", "mpnet", "vit")

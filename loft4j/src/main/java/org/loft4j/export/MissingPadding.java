@@ -19,7 +19,7 @@ final class MissingPadding {
     /** @param config config.json of a classifier of texts, or of the model under its adapter */
     static void check(JsonObject config, String remedy, Notes notes) throws CheckpointException {
         JsonNode id = TextConfig.ofLanguageModel(config).node("pad_token_id");
-        boolean missing = id == null || id.asLong(-1) < 0;
+        boolean missing = (id == null || id.asLong(-1) < 0) && !TextConfig.isMinistral3(config);
         if (missing && FAMILIES.contains(config.stringOr("model_type", ""))) {
             notes.add(
                     Severity.CHANGE,

@@ -32,13 +32,23 @@ final class TextConfig {
     static TextConfig read(Path directory) throws CheckpointException {
         JsonObject root = Json.read(directory.resolve("config.json"));
         GgufArchitecture architecture = GgufArchitecture.of(root.requireString(MODEL_TYPE));
-        return new TextConfig(architecture, root, ofLanguageModel(root));
+        JsonObject text = ofLanguageModel(root);
+        if (isMinistral3(root)) {
+            throw text.fault(
+                    MODEL_TYPE, "is ministral3, whose queries grow with their positions: that is not exported");
+        }
+        return new TextConfig(architecture, root, text);
     }
 
     /** The part that describes the language model, which is all of it where there is nothing beside. */
     static JsonObject ofLanguageModel(JsonObject config) throws CheckpointException {
         JsonObject text = config.findObject(TEXT);
         return text == null ? config : text;
+    }
+
+    /** Whether the language model is Ministral 3's, which llama.cpp has under an architecture that is not written here. */
+    static boolean isMinistral3(JsonObject config) throws CheckpointException {
+        return ofLanguageModel(config).stringOr(MODEL_TYPE, "").equals("ministral3");
     }
 
     /** Refuses a model whose weights are quantised; an adapter of such a one has numbers of its own. */

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -185,6 +186,11 @@ public final class JsonObject {
         ObjectNode filled = tree.deepCopy();
         values.forEach((key, value) -> filled.putIfAbsent(key, filled.numberNode(value)));
         return new JsonObject(file, prefix, filled);
+    }
+
+    /** The same without some keys. */
+    public JsonObject without(Collection<String> keys) {
+        return new JsonObject(file, prefix, tree.deepCopy().remove(keys));
     }
 
     /** An exception that names the file and the key: for rules that go beyond a type. */

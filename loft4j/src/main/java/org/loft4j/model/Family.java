@@ -107,6 +107,7 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     LlamaConfig::maxPositions),
             mistral(MistralModel.FAMILY),
             mistral(MistralModel.MINISTRAL),
+            mistral(MistralModel.MINISTRAL3),
             mistral(MistralModel.WITH_VISION),
             new Family(
                     MixtralModel.FAMILY,

@@ -146,8 +146,12 @@ public final class Models {
     public static void requireKnown(Path directory) throws CheckpointException {
         if (Files.exists(directory.resolve("config.json"))) {
             ModelConfigFile file = ModelConfigFile.read(directory);
-            family(file);
+            Family family = family(file);
             ConfigKeys.requireFullWeights(file.json());
+            if (file.json().has("text_config")) {
+                // the language model that lies in it may be of another family
+                family.length().maxPositions(file.json());
+            }
         }
     }
 

@@ -42,6 +42,7 @@ public final class TrainedConfig {
             Map.entry("granite", "Granite"),
             Map.entry("llama", "Llama"),
             Map.entry("ministral", "Ministral"),
+            Map.entry("ministral3", "Ministral3"),
             Map.entry("mistral", "Mistral"),
             Map.entry(MistralModel.WITH_VISION, "Mistral3"),
             Map.entry("mixtral", "Mixtral"),

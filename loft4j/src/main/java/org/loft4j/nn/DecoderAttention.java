@@ -37,8 +37,13 @@ public record DecoderAttention(
     /** Maps {@code (batch, seq, hidden)} to the same shape. */
     public Tensor forward(Tensor x, LayerPass pass) {
         HeadProjection.Heads heads = projection.project(x, shape.headDim());
-        Tensor q = placed(heads.query(), queryNorm, pass);
-        Tensor k = placed(heads.key(), keyNorm, pass);
+        Tensor q = normed(heads.query(), queryNorm);
+        Tensor k = normed(heads.key(), keyNorm);
+        RotaryEmbedding.Rotation rotation = pass.rotation();
+        if (rotation != null) {
+            q = rotation.applyToQuery(q);
+            k = rotation.apply(k);
+        }
         Tensor v = heads.value();
         KeyValueCache cache = pass.cache();
         if (cache != null) {
@@ -71,9 +76,8 @@ public record DecoderAttention(
         return torch.cat(attended, 1);
     }
 
-    private static Tensor placed(Tensor heads, @Nullable Norm norm, LayerPass pass) {
-        Tensor normed = norm == null ? heads : norm.forward(heads);
-        return pass.rotation() == null ? normed : pass.rotation().apply(normed);
+    private static Tensor normed(Tensor heads, @Nullable Norm norm) {
+        return norm == null ? heads : norm.forward(heads);
     }
 
     /** Its layers in order of use. */

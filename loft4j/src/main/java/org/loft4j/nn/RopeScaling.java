@@ -31,6 +31,16 @@ public sealed interface RopeScaling {
         return 0;
     }
 
+    /** Whether queries are scaled by their positions in sequences of this length. */
+    default boolean scalesQueries(long length) {
+        return false;
+    }
+
+    /** What queries at these positions are multiplied with, of the same shape. */
+    default Tensor queryScale(Tensor positions) {
+        return torch.ones_like(positions);
+    }
+
     private static Tensor plain(Tensor exponents, double base) {
         return torch.reciprocal(torch.pow(new Scalar(base), exponents));
     }
@@ -158,6 +168,52 @@ public sealed interface RopeScaling {
         /** The attention factor where a configuration gives none: {@code 0.1·ln(factor) + 1}. */
         public static double defaultAttentionFactor(double factor, double mscale) {
             return factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1;
+        }
+    }
+
+    /**
+     * Queries that grow where a text is longer than those of pretraining, as Llama 4 and Ministral 3 have it: {@code 1 + β·ln(1 +
+     * ⌊p / L⌋)} at position p.
+     *
+     * @param frequencies how these are stretched
+     * @param beta β, {@code llama_4_scaling_beta}
+     * @param original L, the length of pretraining
+     */
+    record GrowingQueries(RopeScaling frequencies, double beta, long original) implements RopeScaling {
+        public GrowingQueries {
+            Checks.notNegative("rope_scaling.llama_4_scaling_beta", beta);
+            Checks.atLeast("rope_scaling.original_max_position_embeddings", original, 1);
+        }
+
+        @Override
+        public Tensor frequencies(Tensor exponents, double base, long length) {
+            return frequencies.frequencies(exponents, base, length);
+        }
+
+        @Override
+        public double attentionFactor() {
+            return frequencies.attentionFactor();
+        }
+
+        @Override
+        public long variant(long length) {
+            return frequencies.variant(length);
+        }
+
+        @Override
+        public boolean scalesQueries(long length) {
+            return length > original;
+        }
+
+        @Override
+        public Tensor queryScale(Tensor positions) {
+            return positions
+                    .to(Dtype.F64.scalarType())
+                    .div(new Scalar((double) original))
+                    .floor_()
+                    .log1p_()
+                    .mul_(new Scalar(beta))
+                    .add_(new Scalar(1));
         }
     }
 

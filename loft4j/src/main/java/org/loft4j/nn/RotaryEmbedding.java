@@ -52,7 +52,11 @@ public final class RotaryEmbedding implements AutoCloseable {
     /** The rotation at positions {@code first … first + count − 1}, the same for each row. */
     public synchronized Rotation range(long first, long count) {
         grow(first + count);
-        return new Rotation(table(cos).narrow(0, first, count), table(sin).narrow(0, first, count), dim);
+        return new Rotation(
+                table(cos).narrow(0, first, count),
+                table(sin).narrow(0, first, count),
+                scaling.scalesQueries(first + count) ? scaling.queryScale(positions(first, count)) : null,
+                dim);
     }
 
     /**
@@ -63,7 +67,11 @@ public final class RotaryEmbedding implements AutoCloseable {
      */
     public synchronized Rotation at(Tensor at, long length) {
         grow(length);
-        return new Rotation(torch.embedding(table(cos), at), torch.embedding(table(sin), at), dim);
+        return new Rotation(
+                torch.embedding(table(cos), at),
+                torch.embedding(table(sin), at),
+                scaling.scalesQueries(length) ? scaling.queryScale(at) : null,
+                dim);
     }
 
     /**
@@ -73,12 +81,21 @@ public final class RotaryEmbedding implements AutoCloseable {
     public static final class Rotation {
         private final Tensor cos;
         private final Tensor signedSin;
+        private final @Nullable Tensor queryScale;
         private final long dim;
 
-        private Rotation(Tensor cos, Tensor signedSin, long dim) {
+        private Rotation(Tensor cos, Tensor signedSin, @Nullable Tensor queryScale, long dim) {
             this.cos = cos.unsqueeze(-2);
             this.signedSin = signedSin.unsqueeze(-2);
+            this.queryScale =
+                    queryScale == null ? null : queryScale.unsqueeze(-1).unsqueeze(-1);
             this.dim = dim;
+        }
+
+        /** Rotates queries, of the same shape, and scales them where they grow with their positions. */
+        public Tensor applyToQuery(Tensor x) {
+            Tensor rotated = apply(x);
+            return queryScale == null ? rotated : rotated.mul(queryScale.to(rotated.scalar_type()));
         }
 
         /** Rotates the first dimensions of {@code (batch, seq, heads, headDim)}. */
@@ -95,6 +112,10 @@ public final class RotaryEmbedding implements AutoCloseable {
             return torch.addcmul(x.mul(cos), x.roll(new long[] {dim / 2}, -1), signedSin)
                     .to(x.scalar_type());
         }
+    }
+
+    private Tensor positions(long first, long count) {
+        return torch.arange(new Scalar(first), new Scalar(first + count), Tensors.options(Dtype.I64, device));
     }
 
     private void grow(long length) {

@@ -43,6 +43,7 @@ class EveryFamilyTest {
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",
+                "mistral3_ministral3",
                 "gpt2",
                 "mistral_sw",
                 "qwen2_cls",

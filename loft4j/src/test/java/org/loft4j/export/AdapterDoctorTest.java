@@ -179,6 +179,23 @@ class AdapterDoctorTest {
         assertEquals(what != null, says(diagnosis, Consumer.VLLM, "is not known here"), diagnosis.toString());
     }
 
+    /** One model_type for two language models, of which one is exported. */
+    @ParameterizedTest
+    @CsvSource({"mistral, false", "ministral3, true"})
+    void whatLiesBesideAVisionTowerDecidesWhetherItIsExported(String inner, boolean refused) throws IOException {
+        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), "mistral");
+        Map<String, Object> text = new java.util.LinkedHashMap<>(base.config);
+        text.put("model_type", inner);
+        base.config.put("model_type", "mistral3");
+        base.config.put("text_config", text);
+        Diagnosis diagnosis = examine(Map.of("task_type", "SEQ_CLS"), Map.of(), base.write().directory);
+        assertEquals(
+                refused,
+                says(diagnosis, Consumer.LLAMA_CPP, "model_type ministral3 cannot be exported"),
+                diagnosis.toString());
+        assertEquals(!refused, says(diagnosis, Consumer.PEFT, "no pad_token_id"), diagnosis.toString());
+    }
+
     @ParameterizedTest
     @CsvSource({"SEQ_CLS, , AFTER", "SEQ_CLS, 3, YES", "TOKEN_CLS, , YES"})
     void aBaseWithoutAPaddingTokenTakesNoBatchesOfTexts(String task, @Nullable Integer padId, Verdict expected)

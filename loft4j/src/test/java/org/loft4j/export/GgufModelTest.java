@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -171,6 +172,18 @@ class GgufModelTest {
         checkpoint.write();
         CheckpointException fault = assertThrows(CheckpointException.class, () -> export(checkpoint, null));
         assertTrue(fault.getMessage().contains("has 11 experts"), fault.getMessage());
+    }
+
+    @Test
+    void queriesThatGrowWithTheirPositionsAreNotExported() throws IOException {
+        TinyCheckpoint third = tiny("mistral3");
+        Map<String, Object> text = new LinkedHashMap<>(third.config);
+        text.put("model_type", "ministral3");
+        third.config.put("text_config", text);
+
+        third.write();
+        CheckpointException refused = assertThrows(CheckpointException.class, () -> export(third, null));
+        assertTrue(refused.getMessage().contains("is ministral3"), refused.getMessage());
     }
 
     private static double sum(float[] values) {

@@ -56,6 +56,7 @@ class GreedyTextTest {
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",
+                "mistral3_ministral3",
                 "stories260K"
             })
     void cacheBatchAndPaddingDoNotChangeAToken(String name) throws Exception {

@@ -82,6 +82,7 @@ class ActivationCheckpointTest {
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",
+                "mistral3_ministral3",
                 "bert_cls",
                 "roberta_cls",
                 "distilbert_cls",

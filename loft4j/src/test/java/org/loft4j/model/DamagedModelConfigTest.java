@@ -47,6 +47,7 @@ class DamagedModelConfigTest implements HostileFormat {
             "qwen3_moe",
             "mixtral_sw",
             "olmoe",
+            "mistral3_ministral3",
             "vit_cls");
 
     @Override

@@ -47,6 +47,7 @@ class DecoderParityTest {
                 "olmo3_yarn",
                 "gemma3",
                 "mistral3",
+                "mistral3_ministral3",
                 "gemma3_cls",
                 "qwen3_moe",
                 "mixtral_sw",
@@ -130,6 +131,7 @@ class DecoderParityTest {
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",
+                "mistral3_ministral3",
                 "gpt2_inverse_layer",
                 "gpt2_cls",
                 "llama_tok"

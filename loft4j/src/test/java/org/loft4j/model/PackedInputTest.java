@@ -59,7 +59,8 @@ class PackedInputTest {
                 "mistral3",
                 "qwen3_moe",
                 "mixtral_sw",
-                "olmoe"
+                "olmoe",
+                "mistral3_ministral3"
             })
     void lossAndGradientsAreThoseOfThePaddedBatch(String name) throws Exception {
         try (NativeScope scope = new NativeScope();

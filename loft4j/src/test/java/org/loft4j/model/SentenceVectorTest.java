@@ -76,7 +76,8 @@ class SentenceVectorTest {
                 "mistral3",
                 "qwen3_moe",
                 "mixtral_sw",
-                "olmoe"
+                "olmoe",
+                "mistral3_ministral3"
             })
     void theVectorsAreTheStatesOfTransformersPooled(String name) throws IOException {
         try (NativeScope scope = new NativeScope();

@@ -30,6 +30,7 @@ import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.gemma3.Gemma3Config;
+import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.DecoderAssembly;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
@@ -135,7 +136,42 @@ class VisionTowerTest {
         Path other = copy("mistral3", json -> text(json).put("model_type", "qwen2"), each -> each, Dtype.F32);
         String message = assertThrows(ConfigException.class, () -> Models.open(other, LANGUAGE_MODEL))
                 .getMessage();
-        assertTrue(message.contains("model_type must be mistral, got \"qwen2\""), message);
+        assertTrue(message.contains("model_type must be mistral or ministral3, got \"qwen2\""), message);
+    }
+
+    /** Before its weights are downloaded. */
+    @Test
+    void anotherLanguageModelIsRefusedByTheConfigurationAlone() throws IOException {
+        Path other = copy("mistral3", json -> text(json).put("model_type", "qwen2"), each -> each, Dtype.F32);
+        Files.delete(other.resolve("model.safetensors"));
+        assertThrows(ConfigException.class, () -> Models.requireKnown(other));
+        Models.requireKnown(Fixture.directory("mistral3"));
+        Models.requireKnown(Fixture.directory("gemma3"));
+    }
+
+    /** A setting that nobody knows is told once, however often the file is looked at. */
+    @Test
+    void whatIsNotHonouredIsSaidOnce() throws IOException {
+        Path odd = copy("gemma3", json -> json.put("new_setting", 3), each -> each, Dtype.F32);
+        try (Logged warnings = new Logged(ConfigKeys.class);
+                Model model = Models.open(odd, LANGUAGE_MODEL)) {
+            Models.maxPositions(odd);
+            Models.requireKnown(odd);
+            assertEquals(1, warnings.messages().size(), warnings.messages().toString());
+        }
+    }
+
+    /** Ministral 3's rotation is refused without what its queries grow by. */
+    @Test
+    void whatTheQueriesOfMinistral3GrowByMustBeStated() throws IOException {
+        Path lacking = copy(
+                "mistral3_ministral3",
+                json -> ((ObjectNode) text(json).get("rope_parameters")).remove("llama_4_scaling_beta"),
+                each -> each,
+                Dtype.F32);
+        assertTrue(fault(lacking).contains("llama_4_scaling_beta"), fault(lacking));
+        Path none = copy("mistral3_ministral3", json -> text(json).remove("rope_parameters"), each -> each, Dtype.F32);
+        assertTrue(fault(none).contains("rope_parameters"), fault(none));
     }
 
     /** As Transformers 5 writes a Mistral 3, whose parts have defaults of their own; the file has two embeddings. */
@@ -155,6 +191,8 @@ class VisionTowerTest {
         "gemma3, SEQUENCE_CLASSIFICATION, gemma3_text, Gemma3TextForSequenceClassification",
         "gemma3_cls, SENTENCE_EMBEDDING, gemma3_text, Gemma3TextModel",
         "mistral3, CAUSAL_LM, mistral, MistralForCausalLM",
+        "mistral3_ministral3, CAUSAL_LM, ministral3, Ministral3ForCausalLM",
+        "mistral3_ministral3, SENTENCE_EMBEDDING, ministral3, Ministral3Model",
     })
     void whatIsTrainedInFullIsALanguageModelOfItsOwn(String name, Task task, String family, String expected)
             throws IOException {

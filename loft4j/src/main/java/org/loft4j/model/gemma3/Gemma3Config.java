@@ -55,6 +55,9 @@ public record Gemma3Config(
     /** Reads config.json. Transformers reads {@code attn_logit_softcapping} and does not use it. */
     public static Gemma3Config from(JsonObject config) throws CheckpointException {
         JsonObject json = text(config);
+        if (isInside(config)) {
+            ConfigKeys.checkAround(config, OF_IMAGES);
+        }
         ConfigKeys.checkDecoder(
                 json,
                 Set.of(
@@ -92,14 +95,14 @@ public record Gemma3Config(
 
     /** Whether a config.json is that of a model with a vision tower. */
     static boolean isInside(JsonObject config) throws CheckpointException {
-        return config.requireString("model_type").equals(Gemma3Model.WITH_VISION);
+        return config.stringOr("model_type", "").equals(Gemma3Model.WITH_VISION);
     }
 
     private static JsonObject text(JsonObject config) throws CheckpointException {
         if (!isInside(config)) {
             return config;
         }
-        JsonObject text = ConfigKeys.ofLanguageModel(config, OF_IMAGES, ABSENT.tieWordEmbeddings());
+        JsonObject text = ConfigKeys.ofLanguageModel(config, ABSENT.tieWordEmbeddings());
         if (text.has("final_logit_softcapping")) {
             throw text.fault(
                     "final_logit_softcapping",

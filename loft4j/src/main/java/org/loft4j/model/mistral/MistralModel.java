@@ -22,7 +22,10 @@ public final class MistralModel {
     /** The other. */
     public static final String MINISTRAL = "ministral";
 
-    /** That of a checkpoint with a vision tower, Mistral Small 3.1. */
+    /** Ministral 3 without its vision tower. */
+    public static final String MINISTRAL3 = "ministral3";
+
+    /** That of a checkpoint with a vision tower: Mistral Small 3.1 and Ministral 3. */
     public static final String WITH_VISION = "mistral3";
 
     public static final List<Task> TASKS =

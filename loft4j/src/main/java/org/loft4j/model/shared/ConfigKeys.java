@@ -132,17 +132,23 @@ public final class ConfigKeys {
     }
 
     /**
-     * The settings of the language model in a model with a vision tower.
+     * The same for what lies around the settings of a language model, in a model with a vision tower.
      *
-     * @param beside keys that such a config.json has beside them, and that say nothing about texts
-     * @param tied whether the family makes the output embedding the input's where the settings are silent
-     * @throws CheckpointException if the two parts contradict each other
+     * @param beside the family's own keys that say nothing about texts
      */
-    public static JsonObject ofLanguageModel(JsonObject json, Set<String> beside, boolean tied)
-            throws CheckpointException {
+    public static void checkAround(JsonObject json, Set<String> beside) {
         Set<String> all = new HashSet<>(beside);
         all.addAll(Set.of(TEXT, "vision_config", "image_token_index", "image_token_id", TIED));
         checkCausal(json, all);
+    }
+
+    /**
+     * The settings of the language model in a model with a vision tower.
+     *
+     * @param tied whether the family makes the output embedding the input's where the settings are silent
+     * @throws CheckpointException if the two parts contradict each other
+     */
+    public static JsonObject ofLanguageModel(JsonObject json, boolean tied) throws CheckpointException {
         JsonObject text = json.requireObject(TEXT);
         if (text.booleanOr(TIED, tied) && !json.booleanOr(TIED, true)) {
             throw json.fault(
