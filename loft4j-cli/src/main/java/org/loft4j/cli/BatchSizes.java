@@ -8,6 +8,7 @@ import org.loft4j.data.Examples;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.data.StreamingDataset;
+import org.loft4j.data.Tokenized;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.train.MemoryPlan.Load;
 import org.loft4j.train.TrainConfig;
@@ -65,11 +66,9 @@ record BatchSizes(
 
     /** Tokens of all examples, without padding. */
     static long tokens(Examples examples) {
-        return examples instanceof PreferenceDataset preferences
-                ? preferences.answers().tokens()
-                : examples instanceof MatchDataset matches
-                        ? matches.texts().tokens()
-                        : Arrays.stream(examples.lengths()).asLongStream().sum();
+        return examples instanceof Tokenized tokenized
+                ? tokenized.texts().tokens()
+                : Arrays.stream(examples.lengths()).asLongStream().sum();
     }
 
     /** The largest batches; of rows that nobody has read yet the largest that they may make. */

@@ -319,7 +319,7 @@ final class CompareCommand implements Verb {
         ComparisonData encoded = encode(directory, rows, test);
         encoded.warnings().forEach(line -> err().println("loft: " + line));
         Files.createDirectories(output);
-        rows.tellOfClasses(err());
+        rows.tellOfKind(err());
         learnt.tell(aim, err());
         ModelOptions options = rows.options(new ModelOptions(
                 aim.task(),

@@ -122,7 +122,7 @@ final class DataCheckCommand implements Verb {
             return read.with(read.parts(), stops);
         }
         TrainingRows encoding = new TrainingRows(aim, train.some(), null, classes, FaultyRows.END, "");
-        encoding.tellOfClasses(spec.commandLine().getErr());
+        encoding.tellOfKind(spec.commandLine().getErr());
         try (Tokenizer tokenizer = Tokenizer.open(directory)) {
             List<Row> some = read.parts().stream()
                     .flatMap(part -> part.rows().some().stream())

@@ -143,7 +143,21 @@ final class EvalCommand implements Verb {
                 ? LoadedModel.openEmbedder(model, device, loadIn.value(), Pooling.AUTO)
                 : LoadedModel.open(model, device, loadIn.value(), problem)) {
             threshold.requireFits(loaded.model());
+            requireFits(loaded.model().task());
             return loaded.model().task() == Task.IMAGE_CLASSIFICATION ? judgeImages(loaded) : judgeTexts(loaded);
+        }
+    }
+
+    /** Refuses what is of sentence embeddings where there are none. */
+    private void requireFits(Task task) {
+        matched.requireFits(task);
+        for (String flag : List.of("--dimensions", "--similarity-scale")) {
+            // a file of settings serves other models too
+            if (task != Task.SENTENCE_EMBEDDING
+                    && spec.commandLine().getParseResult().hasMatchedOption(flag)) {
+                throw new ConfigException(
+                        flag + " is of sentence embeddings, and the model is for " + task.word() + ": leave it out");
+            }
         }
     }
 
@@ -193,18 +207,12 @@ final class EvalCommand implements Verb {
             ChatFormat format = task == Task.CAUSAL_LM ? chat.format(loaded, rows) : null;
             boolean matches = task == Task.SENTENCE_EMBEDDING;
             MatchPrompts prompts = matches ? matched.of(loaded.found().sentences()) : MatchPrompts.NONE;
-            matched.requireFits(task);
-            if (!matches && dimensions != null) {
-                throw new ConfigException("--dimensions is of sentence embeddings, and the model is for " + task.word()
-                        + ": leave it out");
-            }
             if (!prompts.equals(MatchPrompts.NONE)) {
                 spec.commandLine().getErr().println("loft: " + MatchFlags.words(prompts));
             }
-            if (!matches && spec.commandLine().getParseResult().hasMatchedOption("--similarity-scale")) {
-                throw new ConfigException("--similarity-scale is of sentence embeddings, and the model is for "
-                        + task.word() + ": leave it out");
-            }
+            MatchLoss loss = matches ? loss(loaded) : null;
+            Evaluator plain = new Evaluator(loaded.model(), tokenizer.padId(), batchSize, threshold.value());
+            Evaluator evaluator = loss == null ? plain : plain.withMatchLoss(loss);
             StreamingDataset.Encoder encoder = some -> switch (task) {
                 case SENTENCE_EMBEDDING -> MatchDataset.of(some, tokenizer, maxLength, prompts);
                 case CAUSAL_LM ->
@@ -227,7 +235,7 @@ final class EvalCommand implements Verb {
             Evaluator.requireFits(loaded.model(), examples, "evaluation");
             Evaluation evaluation = examples instanceof PreferenceDataset pairs
                     ? preference.judge(loaded, pairs, tokenizer.padId(), batchSize)
-                    : evaluator(loaded, tokenizer.padId(), matches).evaluate(examples);
+                    : evaluator.evaluate(examples);
             long cut = kept.examples().texts().truncations().rows();
             if (cut > 0) {
                 PrintWriter err = spec.commandLine().getErr();
@@ -241,18 +249,22 @@ final class EvalCommand implements Verb {
             if (preferences) {
                 by.putAll(preference.used(loaded).toMap());
             }
+            if (loss != null) {
+                by.put("similarity_scale", loss.scale());
+                by.put(
+                        "dimensions",
+                        dimensions == null ? loaded.model().description().hiddenSize() : dimensions);
+                by.put("query_prompt", prompts.query());
+                by.put("document_prompt", prompts.document());
+            }
             print(loaded, evaluation, kept.rows().size(), by);
             return ExitCode.OK;
         }
     }
 
-    private Evaluator evaluator(LoadedModel loaded, long padId, boolean matches) throws IOException {
-        Evaluator evaluator = new Evaluator(loaded.model(), padId, batchSize, threshold.value());
-        if (!matches) {
-            return evaluator;
-        }
-        Evaluator scaled = evaluator.withSimilarityScale(scale(loaded));
-        return dimensions == null ? scaled : scaled.withDimensions(dimensions);
+    /** The scale of the training, or what the call says in its place, and to how many numbers vectors are cut. */
+    private MatchLoss loss(LoadedModel loaded) throws IOException {
+        return new MatchLoss(scale(loaded), dimensions == null ? List.of() : List.of(dimensions));
     }
 
     private double scale(LoadedModel loaded) throws IOException {

@@ -43,7 +43,7 @@ final class PreferenceFlags {
     Path reference;
 
     void check(Problems problems) {
-        loss.check(problems);
+        loss.checkToJudge(problems);
         ModelFlags.requireDirectory(problems, REFERENCE, reference);
     }
 

@@ -62,6 +62,12 @@ final class PreferenceLossFlags {
         problems.of(() -> over(PreferenceLoss.DPO));
     }
 
+    /** The same where the loss may be that of a training, which is not known yet. */
+    void checkToJudge(Problems problems) {
+        problems.of(() -> over(
+                kind == null && gamma != null ? PreferenceLoss.of(PreferenceLoss.Kind.SIMPO) : PreferenceLoss.DPO));
+    }
+
     /** The loss that the call names, whose numbers are those of another where it names none and the loss is the same. */
     PreferenceLoss over(PreferenceLoss usual) {
         PreferenceLoss loss = kind == null || kind == usual.kind() ? usual : PreferenceLoss.of(kind);

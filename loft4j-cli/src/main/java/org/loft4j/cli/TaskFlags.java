@@ -145,7 +145,7 @@ final class TaskFlags {
                     data.shown() + " holds preferences, which no experiment learns from: a query such as SELECT"
                             + " prompt, chosen AS completion makes of them prompts with the preferred answers");
         }
-        rows.tellOfClasses(verb.commandLine().getErr());
+        rows.tellOfKind(verb.commandLine().getErr());
         List<Row> test = TrainingRows.alike(
                 DataFiles.read(Objects.requireNonNull(testData), aim.columns(flags)),
                 rows.train().get(0));

@@ -273,6 +273,7 @@ final class TrainCommand implements Verb {
 
     private int dryRun(TrainingStart start, Model opened, TrainData encoded, TrainConfig config, MemoryEstimate memory)
             throws IOException {
+        TrainingRun.requireFits(opened, encoded, config);
         OptimizerFlags.tellOfWeights(config, opened, encoded.train(), err());
         // before the steps: they may be more than the machine can hold
         say("loft: trying a few steps; a run takes about " + Quantities.bytes(memory.total()) + " of memory"

@@ -256,14 +256,15 @@ record TrainingRows(
     /** Says what was read, and what becomes of the classes that the model knows. */
     void tellShape(PrintWriter err) {
         err.println("loft: " + shape);
+        tellOfKind(err);
+    }
+
+    /** Says what stands before texts that belong together, and what becomes of the classes that the model knows. */
+    void tellOfKind(PrintWriter err) {
         String prompts = MatchFlags.words(learnt.prompts());
         if (!prompts.isEmpty()) {
             err.println("loft: " + prompts);
         }
-        tellOfClasses(err);
-    }
-
-    void tellOfClasses(PrintWriter err) {
         if (classes != null && !classes.told().isEmpty()) {
             err.println("loft: " + classes.told());
         }

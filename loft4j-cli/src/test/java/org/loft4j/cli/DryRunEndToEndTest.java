@@ -70,6 +70,14 @@ class DryRunEndToEndTest {
         assertTrue(told.path("output_holds_run").asBoolean());
     }
 
+    /** What a run would refuse, a dry run refuses too. */
+    @Test
+    void settingsThatDoNotFitAreRefused() {
+        Captured dry = train("--dry-run", "--warmup-steps", "100000");
+        assertEquals(2, dry.status(), dry.err());
+        assertTrue(dry.err().contains("warmup_steps must not pass the"), dry.err());
+    }
+
     /** A run that is begun there is not refused. */
     @Test
     void settingsAloneAreNoRun() throws IOException {

@@ -91,6 +91,12 @@ class ImagesEndToEndTest {
                 "--output",
                 run.toString(),
                 "--json"));
+        for (String flag : List.of("--dimensions", "--similarity-scale", "--query-prompt")) {
+            Captured refused =
+                    Captured.loft("eval", "--adapter", run.toString(), "--data", sides.toString(), flag, "3");
+            assertEquals(2, refused.status(), refused.err());
+            assertTrue(refused.err().contains(flag + " is of sentence embeddings"), refused.err());
+        }
         scores = json(Captured.loft("eval", "--adapter", run.toString(), "--data", sides.toString(), "--json"));
         assertTrue(scores.get("accuracy").asDouble() > 0.95, scores.toString());
         card = Files.readString(run.resolve("README.md"));

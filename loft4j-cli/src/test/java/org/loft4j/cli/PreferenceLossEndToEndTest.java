@@ -97,6 +97,12 @@ class PreferenceLossEndToEndTest {
         assertEquals(loss, JSON.readTree(judged.out()).get("loss_type").asText());
         assertEquals(0.5, JSON.readTree(judged.out()).get("sft_weight").asDouble());
         assertEquals(!free, judged.err().contains("beside the model without its adapter, by "), judged.err());
+        Captured asked = loft("eval", "--model", model, "--adapter", run, "--data", held, "--simpo-gamma", "0.3");
+        if (loss.equals("simpo")) {
+            assertTrue(done(asked).err().contains("by SimPO, β = 2.0, γ = 0.3"), asked.err());
+        } else {
+            assertRefused("simpo_gamma is of loss_type simpo, and it is " + loss, asked);
+        }
         Captured other =
                 loft("eval", "--model", model, "--adapter", run, "--data", held, "--preference-loss", "sigmoid");
         assertTrue(done(other).err().contains("by direct preference optimization, β = 0.1"), other.err());

@@ -96,8 +96,9 @@ public final class MatchDataset implements Tokenized {
     public static MatchDataset of(List<? extends Row> rows, Tokenizer tokenizer, int maxLength, MatchPrompts prompts)
             throws DataException {
         tokenizer.requireRoom(maxLength);
-        requireRoom(prompts.query(), tokenizer, maxLength);
-        requireRoom(prompts.document(), tokenizer, maxLength);
+        // so much is seen of every text: what differs behind it is the same to the model
+        int seen =
+                Math.min(room(prompts.query(), tokenizer, maxLength), room(prompts.document(), tokenizer, maxLength));
         List<LabeledText> plain = new ArrayList<>();
         List<LabeledText> all = new ArrayList<>();
         List<Integer> roles = new ArrayList<>();
@@ -119,7 +120,7 @@ public final class MatchDataset implements Tokenized {
                 ofRow.add(row);
             }
         }
-        EncodedTexts unprompted = EncodedTexts.of(plain, tokenizer, maxLength);
+        EncodedTexts unprompted = EncodedTexts.of(plain, tokenizer, seen);
         EncodedTexts encoded = prompts.isNone() ? unprompted : EncodedTexts.of(all, tokenizer, maxLength);
         for (int i = 1; i < all.size(); i++) {
             if (roles.get(i) == POSITIVE
@@ -141,12 +142,15 @@ public final class MatchDataset implements Tokenized {
                 prompts);
     }
 
-    private static void requireRoom(String prompt, Tokenizer tokenizer, int maxLength) {
+    /** The length, special tokens included, that a prompt leaves of the greatest one. */
+    private static int room(String prompt, Tokenizer tokenizer, int maxLength) {
+        int special = tokenizer.tokenize("").ids().length;
         int tokens = tokenizer.tokenize(prompt.strip()).ids().length;
         if (tokens >= maxLength) {
             throw new ConfigException("max_length " + maxLength + " leaves no room for a text behind the " + tokens
                     + " tokens of the prompt " + Shown.text(prompt) + ": raise it, or shorten the prompt");
         }
+        return maxLength - (tokens - special);
     }
 
     /** What stands before the texts. */

@@ -16,6 +16,11 @@ public record MatchPrompts(String query, String document) {
         return (role == MatchDataset.ANCHOR ? query : document).concat(text).strip();
     }
 
+    /** Whether the same stands before all texts, so that one text has one vector. */
+    public boolean areAlike() {
+        return query.equals(document);
+    }
+
     boolean isNone() {
         return query.isBlank() && document.isBlank();
     }

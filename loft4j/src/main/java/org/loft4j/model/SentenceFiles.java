@@ -91,7 +91,11 @@ public record SentenceFiles(
     public static List<Path> filesIn(Path directory) throws CheckpointException {
         Set<Path> files = new LinkedHashSet<>(FILES);
         for (JsonObject module : Json.readList(directory.resolve(MODULES))) {
-            files.add(Path.of(module.stringOr("path", ""), "config.json"));
+            if (module.stringOr("type", "").endsWith(".Pooling")) {
+                String path = module.stringOr("path", "");
+                within(directory, directory.resolve(MODULES), path);
+                files.add(Path.of(path, "config.json"));
+            }
         }
         files.remove(Path.of("config.json"));
         return files.stream()

@@ -118,7 +118,7 @@ public record PreferenceLoss(Kind kind, double beta, double gamma, double sftWei
         }
     }
 
-    /** A loss with the numbers that TRL has where nothing else is asked for; SimPO's are those of its own code too. */
+    /** A loss with the numbers that TRL has where nothing else is asked for; SimPO's are those of its authors' code. */
     public static PreferenceLoss of(Kind kind) {
         return switch (kind) {
             case SIGMOID, HINGE, IPO -> new PreferenceLoss(kind, 0.1, 0, 0);

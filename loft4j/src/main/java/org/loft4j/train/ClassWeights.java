@@ -56,7 +56,7 @@ public record ClassWeights(boolean balanced, Map<String, Double> named) {
     }
 
     /**
-     * Reads what {@link #words} writes.
+     * Reads words.
      *
      * @param words {@code balanced} alone, or {@code NAME=WEIGHT} each; none for {@link #EQUAL}
      * @throws ConfigException if a word is neither, or names what another names
@@ -91,16 +91,18 @@ public record ClassWeights(boolean balanced, Map<String, Double> named) {
         }
     }
 
-    /** For the record of a run. */
+    /** For the record of a run: the same for weights that do the same. */
     String words() {
-        if (equals(EQUAL)) {
+        if (!balanced && named.values().stream().allMatch(weight -> weight == 1)) {
             return NONE;
         }
         return balanced
                 ? WORD
                 : named.entrySet().stream()
+                        .filter(one -> one.getValue() != 1)
                         .map(one -> one.getKey() + "=" + one.getValue())
-                        .collect(Collectors.joining(","));
+                        .sorted()
+                        .collect(Collectors.joining(", "));
     }
 
     /** The least and the greatest of those that are named, of which there must be one, for a line. */

@@ -72,31 +72,29 @@ public final class Evaluator {
         this.matchLoss = matchLoss;
     }
 
-    /** The same where sentence embeddings are judged with a scale of their own. */
-    public Evaluator withSimilarityScale(double scale) {
-        return new Evaluator(
-                model, padId, batchSize, preferenceLoss, threshold, new MatchLoss(scale, matchLoss.lengths()));
-    }
-
-    /** The same where sentence embeddings are judged by their first numbers alone, of which there must be so many. */
-    public Evaluator withDimensions(int dimensions) {
+    /**
+     * The same where sentence embeddings are judged by another scale, or by their first numbers alone.
+     *
+     * @param loss with one length at most
+     * @throws ConfigException if the model's vectors have not so many numbers
+     */
+    public Evaluator withMatchLoss(MatchLoss loss) {
         long width = model.description().hiddenSize();
-        if (dimensions < 1 || dimensions > width) {
-            throw new ConfigException(
-                    "dimensions must be from 1 to the " + width + " numbers of the model's vectors, got " + dimensions);
+        if (loss.lengths().size() > 1) {
+            throw new ConfigException("vectors are judged by one length, got " + loss.lengths());
         }
-        return new Evaluator(
-                model,
-                padId,
-                batchSize,
-                preferenceLoss,
-                threshold,
-                new MatchLoss(matchLoss.scale(), List.of(dimensions)));
+        for (int length : loss.lengths()) {
+            if (length > width) {
+                throw new ConfigException(
+                        "dimensions must be from 1 to the " + width + " numbers of the model's vectors, got " + length);
+            }
+        }
+        return new Evaluator(model, padId, batchSize, preferenceLoss, threshold, loss);
     }
 
     static Evaluator of(Model model, TrainData data, TrainConfig config) {
         return new Evaluator(model, data.padId(), config.evalBatchSize(), config.preferenceLoss())
-                .withSimilarityScale(config.similarityScale());
+                .withMatchLoss(new MatchLoss(config.similarityScale()));
     }
 
     /**

@@ -28,14 +28,33 @@ record MatchEvaluation(Evaluator evaluator, Model model, MatchLoss loss, long pa
     Evaluation evaluate(MatchDataset rows, BooleanSupplier givenUp, Evaluator.Progress progress) throws IOException {
         long start = System.nanoTime();
         TextMatches all = TextMatches.of(List.of(rows.matches()));
-        double[][] vectors = vectors(rows, all.distinct(), givenUp, progress);
+        // behind prompts that differ a text has one vector to search with and another to be found by
+        boolean alike = rows.prompts().areAlike();
+        int[] anchors =
+                all.distinct(alike ? IntStream.range(0, all.texts().length).toArray() : all.anchors());
+        int[] candidates = alike ? anchors : all.distinct(all.candidates());
+        int[] which = alike
+                ? anchors
+                : IntStream.concat(IntStream.of(anchors), IntStream.of(candidates))
+                        .toArray();
+        double[][] vectors = vectors(rows, which, givenUp, progress);
         if (vectors == null) {
             return null;
         }
-        RetrievalScore score = RetrievalScore.of(all, vectors, loss, givenUp);
+        RetrievalScore score =
+                RetrievalScore.of(all, byText(all, vectors, anchors), byText(all, vectors, candidates), loss, givenUp);
         return score == null
                 ? null
                 : new Evaluation(score.loss(), score.scores(), rows.size(), (System.nanoTime() - start) / 1e9);
+    }
+
+    /** The vectors of some places among the texts, by the numbers of these. */
+    private static double[][] byText(TextMatches all, double[][] vectors, int[] places) {
+        double[][] byText = new double[vectors.length][];
+        for (int place : places) {
+            byText[all.texts()[place]] = vectors[place];
+        }
+        return byText;
     }
 
     /**

@@ -30,31 +30,32 @@ record RetrievalScore(double loss, double accuracyAt1, double recallAt10, double
     /**
      * Null if it was given up.
      *
-     * @param vectors of each text by its number; those of texts that are compared are read
+     * @param searching vectors of the anchors by the numbers of their texts
+     * @param found vectors of positives and negatives likewise
      * @param givenUp asked before some anchors
      */
     static @Nullable RetrievalScore of(
-            TextMatches matches, double[][] vectors, MatchLoss loss, BooleanSupplier givenUp) {
+            TextMatches matches, double[][] searching, double[][] found, MatchLoss loss, BooleanSupplier givenUp) {
         Map<Integer, Set<Integer>> right = matches.right();
         int[] anchors = right.keySet().stream().mapToInt(i -> i).sorted().toArray();
         int[] corpus = Arrays.stream(matches.candidates())
                 .map(i -> matches.texts()[i])
                 .distinct()
                 .toArray();
-        int[] placeOf = new int[vectors.length];
+        int[] placeOf = new int[found.length];
         Arrays.fill(placeOf, -1);
         for (int i = 0; i < corpus.length; i++) {
             placeOf[corpus[i]] = i;
         }
         var sum = new Sum();
         try (NativeScope scope = new NativeScope()) {
-            Tensor found = MatchLoss.unit(tensor(corpus, vectors)).t();
+            Tensor all = MatchLoss.unit(tensor(corpus, found)).t();
             for (int from = 0; from < anchors.length; from += BLOCK) {
                 if (givenUp.getAsBoolean()) {
                     return null;
                 }
                 int[] some = Arrays.copyOfRange(anchors, from, Math.min(anchors.length, from + BLOCK));
-                double[] near = similarities(some, found, vectors);
+                double[] near = similarities(some, all, searching);
                 for (int i = 0; i < some.length; i++) {
                     int[] own = Objects.requireNonNull(right.get(some[i])).stream()
                             .mapToInt(text -> placeOf[text])

@@ -127,9 +127,9 @@ record TextMatches(int[] texts, int[] anchors, int[] candidates, int[] positives
         return Tensors.of(Arrays.stream(numbers).asLongStream().toArray(), numbers.length);
     }
 
-    /** All texts without their repetitions: where each was first, in order. */
-    int[] distinct() {
+    /** Of some places among the texts those where a text is met first, in order. */
+    int[] distinct(int... places) {
         Set<Integer> seen = new HashSet<>();
-        return IntStream.range(0, texts.length).filter(i -> seen.add(texts[i])).toArray();
+        return Arrays.stream(places).filter(place -> seen.add(texts[place])).toArray();
     }
 }

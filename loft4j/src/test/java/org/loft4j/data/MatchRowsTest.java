@@ -183,6 +183,20 @@ class MatchRowsTest {
         }
     }
 
+    /** Behind a prompt less of a text is seen, and texts that differ beyond that are the same to the model. */
+    @Test
+    void aPromptTakesItsTokensFromWhatMakesTextsDiffer() throws IOException {
+        List<TextMatch> rows = List.of(new TextMatch("the cat", "a dog sat", List.of("a dog ran")));
+        try (Tokenizer tokenizer = Tokenizer.open(Fixture.directory("bert_cls").resolveSibling("tiny_wordpiece"))) {
+            MatchPrompts prompts = new MatchPrompts("", "on the mat ");
+            MatchDataset cut = MatchDataset.of(rows, tokenizer, 7, prompts);
+            assertArrayEquals(cut.texts().get(1).ids(), cut.texts().get(2).ids());
+            assertEquals(2, cut.matches().texts().stream().distinct().count());
+            MatchDataset whole = MatchDataset.of(rows, tokenizer, 8, prompts);
+            assertEquals(3, whole.matches().texts().stream().distinct().count());
+        }
+    }
+
     @Test
     void textsAreCutEachByItselfAndARowCountsOnce() throws IOException {
         MatchDataset rows =

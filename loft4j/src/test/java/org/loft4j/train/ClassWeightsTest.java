@@ -58,7 +58,11 @@ class ClassWeightsTest {
         assertEquals(ClassWeights.BALANCED, ClassWeights.parse(List.of("balanced")));
         ClassWeights named = ClassWeights.parse(List.of("a=b=2", " c = 0.5"));
         assertEquals(Map.of("a=b", 2.0, "c", 0.5), named.named());
-        assertEquals("a=b=2.0,c=0.5", named.words());
+        assertEquals("a=b=2.0, c=0.5", named.words());
+        assertEquals(
+                named.words(),
+                ClassWeights.parse(List.of("c=0.5", "a=b=2", "d=1")).words());
+        assertEquals("none", ClassWeights.parse(List.of("d=1")).words());
         assertEquals("none", ClassWeights.EQUAL.words());
         assertEquals("balanced", ClassWeights.BALANCED.words());
     }

@@ -16,6 +16,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
 import org.loft4j.data.MatchDataset;
+import org.loft4j.data.MatchPrompts;
+import org.loft4j.data.TextMatch;
+import org.loft4j.data.Tokenizer;
+import org.loft4j.model.Fixture;
+import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.Dtype;
 
@@ -100,6 +105,25 @@ class MatchesEndToEndTest {
         }
     }
 
+    /** A text that searches has another prompt, and so another vector, than the same text where it is to be found. */
+    @Test
+    void judgesATextByWhatStandsBeforeIt() throws IOException {
+        List<TextMatch> rows = List.of(
+                new TextMatch("the cat", "a dog"),
+                new TextMatch("a dog", "the cat"),
+                new TextMatch("a cat", "on the mat"));
+        TrainConfig config = config(Method.LOFT).build();
+        try (Tokenizer tokenizer = Tokenizer.open(Fixture.directory("bert_cls").resolveSibling("tiny_wordpiece"));
+                Model model = model();
+                Trainable trainable = Trainable.create(model, TinyRun.lora(), config)) {
+            MatchDataset prompted = MatchDataset.of(rows, tokenizer, 12, new MatchPrompts("sat ", "ran "));
+            double together = new Trainer(model, trainable, config, 10)
+                    .findGradients(List.of(prompted.batch(new int[] {0, 1, 2}, 0)), 0);
+            assertEquals(together, new Evaluator(model, 0, 4).evaluate(prompted).loss(), 1e-5);
+            assertTrue(together > 1e-2, "nothing is told apart: " + together);
+        }
+    }
+
     /** By its first numbers a model that has learnt that loses little, and is judged so as if it had no others. */
     @Test
     void judgesByTheFirstNumbersAlone() throws IOException {
@@ -110,9 +134,15 @@ class MatchesEndToEndTest {
             int[] all = IntStream.range(0, 11).toArray();
             double together = new Trainer(model, trainable, config, 10).findGradients(List.of(rows.batch(all, 0)), 0);
             Evaluator evaluator = new Evaluator(model, 0, 4);
-            assertEquals(together, evaluator.withDimensions(6).evaluate(rows).loss(), 1e-5);
+            assertEquals(
+                    together,
+                    evaluator
+                            .withMatchLoss(new MatchLoss(TrainConfig.SIMILARITY_SCALE, List.of(6)))
+                            .evaluate(rows)
+                            .loss(),
+                    1e-5);
             assertTrue(Math.abs(together - evaluator.evaluate(rows).loss()) > 1e-3);
-            assertThrows(ConfigException.class, () -> evaluator.withDimensions(65));
+            assertThrows(ConfigException.class, () -> evaluator.withMatchLoss(new MatchLoss(1, List.of(65))));
         }
     }
 

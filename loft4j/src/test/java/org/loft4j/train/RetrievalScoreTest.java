@@ -26,7 +26,7 @@ class RetrievalScoreTest {
     }
 
     private static RetrievalScore score(TextMatches matches, double[][] vectors) {
-        return Objects.requireNonNull(RetrievalScore.of(matches, vectors, new MatchLoss(3), () -> false));
+        return Objects.requireNonNull(RetrievalScore.of(matches, vectors, vectors, new MatchLoss(3), () -> false));
     }
 
     private static double scored(double angle) {
@@ -56,7 +56,7 @@ class RetrievalScoreTest {
         double second = -Math.log(scored(30) / (scored(30) + scored(90) + scored(40) + scored(80) + scored(1)));
         double third = -Math.log(scored(1) / (scored(1) + scored(51) + scored(11) + scored(121) + scored(92)));
         assertEquals((first + second + third) / 4, score.loss(), 1e-12);
-        assertNull(RetrievalScore.of(matches, vectors, new MatchLoss(3), () -> true));
+        assertNull(RetrievalScore.of(matches, vectors, vectors, new MatchLoss(3), () -> true));
     }
 
     @Test
