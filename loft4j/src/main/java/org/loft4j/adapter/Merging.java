@@ -2,8 +2,12 @@ package org.loft4j.adapter;
 
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +20,8 @@ import org.loft4j.tensor.NativeScope;
 
 /** Writes adapters into the base weights and takes them out again, and checks that this touches nothing else. */
 final class Merging implements AutoCloseable {
+    private static final String WEIGHT = ".weight";
+
     private final Collection<LoraLinear> layers;
     /** The base weights as they were, by the layers' paths. */
     private final Weights originals = new Weights();
@@ -116,8 +122,11 @@ final class Merging implements AutoCloseable {
     /** Refuses layers whose weight is also another parameter, such as an output embedding that is the input's too. */
     void refuseTied(Model model) {
         try (NativeScope scope = new NativeScope()) {
+            Map<Long, Set<String>> byAddress = byAddress(model);
             for (LoraLinear layer : layers) {
-                List<String> sharing = sharing(model, layer.base());
+                Set<String> sharing = new TreeSet<>(Objects.requireNonNull(
+                        byAddress.get(layer.base().weight().data_ptr().address())));
+                sharing.remove(layer.path());
                 if (!sharing.isEmpty()) {
                     throw new ConfigException(layer.path() + " cannot be merged: its weight is also that of "
                             + String.join(", ", sharing) + ", which would change with it; use the adapter unmerged,"
@@ -127,23 +136,24 @@ final class Merging implements AutoCloseable {
         }
     }
 
-    private static List<String> sharing(Model model, Linear layer) {
-        long address = layer.weight().data_ptr().address();
-        List<String> sharing = new ArrayList<>();
-        for (Map.Entry<String, Tensor> entry : model.weights().asMap().entrySet()) {
-            if (!entry.getKey().equals(layer.path() + ".weight")
-                    && entry.getValue().data_ptr().address() == address) {
-                sharing.add(entry.getKey());
+    /** The layers and parameters of a model by where their numbers lie; a layer's weight goes by the name of the layer. */
+    private static Map<Long, Set<String>> byAddress(Model model) {
+        Map<Long, Set<String>> byAddress = new HashMap<>();
+        Map<String, Linear> linears = model.linears();
+        model.weights().asMap().forEach((name, weight) -> {
+            String path = name.endsWith(WEIGHT) ? name.substring(0, name.length() - WEIGHT.length()) : name;
+            byAddress
+                    .computeIfAbsent(weight.data_ptr().address(), at -> new TreeSet<>())
+                    .add(linears.containsKey(path) ? path : name);
+        });
+        linears.forEach((path, linear) -> {
+            if (linear.matrix().isWritable()) {
+                byAddress
+                        .computeIfAbsent(linear.weight().data_ptr().address(), at -> new TreeSet<>())
+                        .add(path);
             }
-        }
-        for (Linear other : model.linears().values()) {
-            if (other != layer
-                    && other.matrix().isWritable()
-                    && other.weight().data_ptr().address() == address) {
-                sharing.add(other.path());
-            }
-        }
-        return sharing;
+        });
+        return byAddress;
     }
 
     @Override

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.ToIntFunction;
 import java.util.regex.Matcher;
@@ -32,6 +33,10 @@ import org.loft4j.tensor.Shapes;
 
 /** What {@link AdapterDoctor} finds in the tensors of an adapter: their names, shapes and values, and whether they are the base's. */
 final class AdapterTensors {
+    /** Matrices of an expert that Transformers 5 has in one, each with the other one. */
+    private static final Map<String, String> OF_A_PAIR =
+            Map.of(".gate_proj", ".up_proj", ".up_proj", ".gate_proj", ".w1", ".w3", ".w3", ".w1");
+
     private static final String WEIGHTS = "adapter_model.safetensors";
 
     private static final Pattern FACTOR =
@@ -193,14 +198,18 @@ final class AdapterTensors {
             String what = "experts are adapted, such as " + path;
             JsonNode dropout = config.node("lora_dropout");
             boolean drops = dropout != null && dropout.asDouble() != 0;
+            String fault = faultOfExperts(pairs.keySet());
             notes.add(
-                    Severity.NOTE,
+                    fault == null ? Severity.NOTE : Severity.CHANGE,
                     Consumer.PEFT,
                     what
                             + ": with Transformers 5, which has a block's experts in one tensor, PEFT converts them from 0.19 on"
-                            + (drops ? ", and refuses a lora_dropout with them" : ""),
-                    "use PEFT 0.19 or newer with Transformers 5"
-                            + (drops ? ", and set lora_dropout to 0, which matters in training alone" : ""));
+                            + (drops ? ", and refuses a lora_dropout with them" : "")
+                            + (fault == null ? "" : ", and " + fault),
+                    fault != null
+                            ? "load it with Transformers 4, or merge it into the model: loft merge"
+                            : "use PEFT 0.19 or newer with Transformers 5"
+                                    + (drops ? ", and set lora_dropout to 0, which matters in training alone" : ""));
             notes.add(
                     Severity.NOTE,
                     Consumer.VLLM,
@@ -212,6 +221,31 @@ final class AdapterTensors {
                     what + ": a GGUF adapter has no place for the factors of one expert",
                     remedies.mergedGguf());
         });
+    }
+
+    /** What PEFT's conversion for Transformers 5 does not get right of experts that are adapted; null for nothing. */
+    private @Nullable String faultOfExperts(Set<String> paths) {
+        if (isSet("use_dora")) {
+            return "refuses use_dora with them";
+        }
+        if (isSet("use_rslora")) {
+            return "doubles rank and alpha of gate and up, which with use_rslora makes them √2 times as strong";
+        }
+        for (Map.Entry<String, String> other : OF_A_PAIR.entrySet()) {
+            boolean alone = paths.stream()
+                    .filter(path -> TensorNames.isOfExpert(path) && path.endsWith(other.getKey()))
+                    .anyMatch(path -> !paths.contains(
+                            path.substring(0, path.length() - other.getKey().length()) + other.getValue()));
+            if (alone) {
+                return "refuses one of gate and up without the other";
+            }
+        }
+        return null;
+    }
+
+    private boolean isSet(String key) {
+        JsonNode value = config.node(key);
+        return value != null && value.asBoolean();
     }
 
     /** What is wrong with the shapes of factors, and whether PEFT has layers of which it is right. */

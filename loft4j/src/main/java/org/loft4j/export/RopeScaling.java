@@ -33,7 +33,7 @@ final class RopeScaling {
                 switch (config.architecture()) {
                     case GEMMA3 -> 1_000_000;
                     case SMOLLM3 -> 2_000_000;
-                    default -> 10_000;
+                    default -> config.isMixtral() ? 1_000_000 : 10_000;
                 });
     }
 

@@ -96,7 +96,7 @@ final class TextConfig {
 
     /** Mixtral, which is llama to llama.cpp as well. */
     boolean isMixtral() throws CheckpointException {
-        return json.stringOr("model_type", "").equals("mixtral");
+        return json.stringOr(MODEL_TYPE, "").equals("mixtral");
     }
 
     /** How many experts each block has; 0 where it has none. */
@@ -177,7 +177,10 @@ final class TextConfig {
             case GEMMA3 -> json.intOr("max_position_embeddings", 131072, 1);
             case SMOLLM3, QWEN3MOE -> json.intOr("max_position_embeddings", 32768, 1);
             case OLMOE -> json.intOr("max_position_embeddings", 4096, 1);
-            default -> json.requireInt("max_position_embeddings", 1);
+            default ->
+                isMixtral()
+                        ? json.intOr("max_position_embeddings", 131072, 1)
+                        : json.requireInt("max_position_embeddings", 1);
         };
     }
 

@@ -6,7 +6,6 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.loft4j.tensor.Dtype;
@@ -70,7 +69,9 @@ public record MixtureOfExperts(Linear router, List<FeedForward> experts, int cho
 
     /** What the experts make of their rows, in the same order. */
     private Tensor visited(Tensor rows, Tensor chosenExperts) {
-        long[] counts = Tensors.toLongs(torch.bincount(chosenExperts, new TensorOptional(), experts.size()));
+        // one wait for a device: to count by bincount it waits for the least and the greatest too
+        long[] counts = Tensors.toLongs(torch.zeros(new long[] {experts.size()}, chosenExperts.options())
+                .scatter_add_(0, chosenExperts, torch.ones_like(chosenExperts)));
         TensorVector parts = rows.split_with_sizes(counts);
         List<Tensor> made = new ArrayList<>();
         for (int i = 0; i < counts.length; i++) {

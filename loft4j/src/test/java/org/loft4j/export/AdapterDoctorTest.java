@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -239,6 +240,28 @@ class AdapterDoctorTest {
         assertTrue(says(diagnosis, Consumer.PEFT, "with Transformers 5"), diagnosis.toString());
         assertTrue(says(diagnosis, Consumer.PEFT, "refuses a lora_dropout"), diagnosis.toString());
         assertTrue(says(diagnosis, Consumer.VLLM, "before 0.11.2"), diagnosis.toString());
+    }
+
+    @Test
+    void whatPeftDoesNotConvertOfExpertsIsTold() throws IOException {
+        String expert = "base_model.model.model.layers.0.mlp.experts.7.";
+        Map<String, float[]> pair = new HashMap<>();
+        for (String part : List.of("gate_proj", "up_proj")) {
+            pair.put(expert + part + ".lora_A.weight", filled(64, 1));
+            pair.put(expert + part + ".lora_B.weight", filled(128, 1));
+        }
+        String[] targets = {"gate_proj", "up_proj"};
+        assertEquals(
+                Verdict.YES,
+                examine(Map.of("target_modules", targets), pair, null).verdict(Consumer.PEFT));
+        for (String setting : List.of("use_rslora", "use_dora")) {
+            Diagnosis diagnosis = examine(Map.of("target_modules", targets, setting, true), pair, null);
+            assertTrue(says(diagnosis, Consumer.PEFT, setting), diagnosis.toString());
+        }
+        pair.keySet().removeIf(name -> name.contains("gate_proj"));
+        Diagnosis half = examine(Map.of("target_modules", new String[] {"up_proj"}), pair, null);
+        assertTrue(says(half, Consumer.PEFT, "one of gate and up without the other"), half.toString());
+        assertTrue(half.toString().contains("load it with Transformers 4"), half.toString());
     }
 
     @Test

@@ -1,6 +1,7 @@
 package org.loft4j.model.mistral;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -50,7 +51,9 @@ public record MistralConfig(DecoderConfig sizes, Rope rope, List<Long> windows, 
         boolean third = isThird(json);
         DecoderConfig sizes = DecoderConfig.from(json, third ? ABSENT_IN_THIRD : ABSENT);
         long window = LayerTypes.window(json, third ? 0 : 4096);
-        List<Boolean> sliding = LayerTypes.sliding(json, sizes.layers(), i -> true);
+        // Transformers has one mask for all layers of a Ministral 3, whatever layer_types says
+        List<Boolean> sliding =
+                third ? Collections.nCopies(sizes.layers(), true) : LayerTypes.sliding(json, sizes.layers(), i -> true);
         return new MistralConfig(
                 sizes,
                 third ? growing(json, sizes) : Rope.from(json, sizes, 10000),

@@ -184,8 +184,9 @@ public record DecoderAssembly(
     private long longest() {
         long longest = sizes.maxPositions();
         for (Placement one : placement) {
-            RopeScaling scaling =
+            RopeScaling stated =
                     one.rope() == null ? new RopeScaling.None() : one.rope().scaling();
+            RopeScaling scaling = stated instanceof RopeScaling.GrowingQueries growing ? growing.frequencies() : stated;
             if (scaling instanceof RopeScaling.Dynamic dynamic) {
                 longest = Math.max(longest, (long) (sizes.maxPositions() * dynamic.factor()));
             } else if (scaling instanceof RopeScaling.Yarn yarn) {
