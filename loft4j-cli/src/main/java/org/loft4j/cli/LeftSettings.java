@@ -6,6 +6,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.model.TrainedChat;
+import org.loft4j.train.ClassWeights;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
 
@@ -44,6 +45,8 @@ record LeftSettings(ChatFlags chat, AdapterShape shape, boolean goesOn) {
     private Map<String, @Nullable Object> resolved(
             TrainConfig config, @Nullable LoraConfig lora, @Nullable TrainedChat trained) {
         Map<String, @Nullable Object> resolved = new LinkedHashMap<>(config.toMap());
+        // lists, which the record of a run has in words of its own, and the call says itself
+        resolved.keySet().removeAll(Set.of(ClassWeights.KEY, TrainConfig.MATRYOSHKA));
         resolved.putAll(chat.resolved(trained));
         if (lora != null) {
             resolved.put("lora_alpha", lora.alpha());

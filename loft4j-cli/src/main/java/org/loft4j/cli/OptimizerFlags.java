@@ -188,15 +188,6 @@ final class OptimizerFlags {
             description = "Of reflora: steps of LoRA before its own, at least 1. Default: ${DEFAULT-VALUE}.")
     int refloraWarmup = RefLora.WARMUP_STEPS;
 
-    /** Says which numbers of the vectors are not learnt, where these are cut to shorter ones alone. */
-    void warn(long width, PrintWriter err) {
-        int longest = matryoshkaDims.stream().mapToInt(length -> length).max().orElse(0);
-        if (longest > 0 && longest < width) {
-            err.println("loft: of each vector's " + width + " numbers those behind the first " + longest
-                    + " are not learnt: give " + width + " among --matryoshka-dims if vectors are used whole, too");
-        }
-    }
-
     void apply(TrainConfig.Builder config) {
         if (learningRate != null) {
             config.learningRate(learningRate);
@@ -233,11 +224,20 @@ final class OptimizerFlags {
         }
     }
 
-    /** What balanced weights of classes are. */
-    static void tellOfWeights(TrainConfig config, Model model, TrainingSet train, PrintWriter err) {
+    /** Says what balanced weights of classes are, and which numbers of vectors are not learnt, where these are cut to shorter ones alone. */
+    static void tell(TrainConfig config, Model model, TrainingSet train, PrintWriter err) {
         if (config.classWeights().balanced()) {
             String range = config.classWeights().counted(model, train).range();
             err.println("loft: balanced class weights, " + range);
+        }
+        long width = model.description().hiddenSize();
+        int longest = config.matryoshkaDims().stream()
+                .mapToInt(length -> length)
+                .max()
+                .orElse(0);
+        if (longest > 0 && longest < width) {
+            err.println("loft: of each vector's " + width + " numbers those behind the first " + longest
+                    + " are not learnt: give " + width + " among --matryoshka-dims if vectors are used whole, too");
         }
     }
 }

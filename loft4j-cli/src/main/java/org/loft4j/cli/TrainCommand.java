@@ -274,7 +274,7 @@ final class TrainCommand implements Verb {
     private int dryRun(TrainingStart start, Model opened, TrainData encoded, TrainConfig config, MemoryEstimate memory)
             throws IOException {
         TrainingRun.requireFits(opened, encoded, config);
-        OptimizerFlags.tellOfWeights(config, opened, encoded.train(), err());
+        OptimizerFlags.tell(config, opened, encoded.train(), err());
         // before the steps: they may be more than the machine can hold
         say("loft: trying a few steps; a run takes about " + Quantities.bytes(memory.total()) + " of memory"
                 + Budget.place(opened.description().device()));
@@ -338,7 +338,6 @@ final class TrainCommand implements Verb {
     private int train(TrainingStart start, Model opened, TrainData encoded, TrainConfig config, Samples samples)
             throws IOException {
         watch.warn(opened.task(), err());
-        optimizer.warn(opened.description().hiddenSize(), err());
         TrainReport report = new TrainReport(start.model(model), run.output, config);
         try (TrainingRun training = start.begin(opened, encoded, config, start.lora(shape()), run)) {
             // of a run that goes on they were looked at when it began
@@ -359,7 +358,7 @@ final class TrainCommand implements Verb {
                 }
                 training.begin();
                 err().println(report.start(opened, encoded, training));
-                OptimizerFlags.tellOfWeights(config, opened, encoded.train(), err());
+                OptimizerFlags.tell(config, opened, encoded.train(), err());
                 training.addListener(Terminal.progress(err()));
                 TrainResult result = WatchedRun.run(training, watch, samples, run.output, err());
                 PrintWriter out = spec.commandLine().getOut();

@@ -96,6 +96,9 @@ class ClassWeightsEndToEndTest {
         assertEquals(0, first.status(), first.err());
         String written = Files.readString(folder.resolve("run/config.yaml"));
         assertTrue(written.contains("class_weights"), written);
+        Captured again = Captured.loft(
+                "train", "--config", folder.resolve("run/config.yaml").toString(), "--resume", "--json");
+        assertEquals(0, again.status(), again.err());
         Captured other = train("run", "--class-weights", "red=5", "--max-steps", "2", "--resume");
         assertEquals(2, other.status(), other.err());
         assertTrue(other.err().contains("class_weights was red=19.0 and is now red=5.0"), other.err());

@@ -159,6 +159,9 @@ class MatchDataTest {
         assertTrue(!run.err().contains("are not learnt"), run.err());
         Path adapter = folder.resolve("run");
         assertTrue(Files.readString(adapter.resolve("config.yaml")).contains("matryoshka_dims"), "written");
+        Captured again = Captured.loft(
+                "train", "--config", adapter.resolve("config.yaml").toString(), "--resume");
+        assertEquals(0, again.status(), again.err());
         Captured resumed = train(
                 rows,
                 "--eval-data",

@@ -192,24 +192,31 @@ final class AdapterTensors {
         }
     }
 
-    /** Each matrix of an expert is a module of its own in Transformers 4 alone. */
+    /** Each matrix of an expert, and the router, is a module of its own in Transformers 4 alone. */
     private void experts(Map<String, Map<String, TensorInfo>> pairs) {
+        pairs.keySet().stream()
+                .filter(path -> TensorNames.isOfExpert(path) || TensorNames.isRouter(path))
+                .findFirst()
+                .ifPresent(path -> {
+                    JsonNode dropout = config.node("lora_dropout");
+                    boolean drops = dropout != null && dropout.asDouble() != 0;
+                    String fault = faultOfExperts(pairs.keySet());
+                    notes.add(
+                            fault == null ? Severity.NOTE : Severity.CHANGE,
+                            Consumer.PEFT,
+                            "experts or routers are adapted, such as " + path
+                                    + ": with Transformers 5, which has a block's experts in one tensor, PEFT converts them from 0.19 on"
+                                    + (drops ? ", and refuses a lora_dropout with them" : "")
+                                    + (fault == null ? "" : ", and " + fault),
+                            fault != null
+                                    ? "load it with Transformers 4, or merge it into the model: loft merge"
+                                    : "use PEFT 0.19 or newer with Transformers 5"
+                                            + (drops
+                                                    ? ", and set lora_dropout to 0, which matters in training alone"
+                                                    : ""));
+                });
         pairs.keySet().stream().filter(TensorNames::isOfExpert).findFirst().ifPresent(path -> {
             String what = "experts are adapted, such as " + path;
-            JsonNode dropout = config.node("lora_dropout");
-            boolean drops = dropout != null && dropout.asDouble() != 0;
-            String fault = faultOfExperts(pairs.keySet());
-            notes.add(
-                    fault == null ? Severity.NOTE : Severity.CHANGE,
-                    Consumer.PEFT,
-                    what
-                            + ": with Transformers 5, which has a block's experts in one tensor, PEFT converts them from 0.19 on"
-                            + (drops ? ", and refuses a lora_dropout with them" : "")
-                            + (fault == null ? "" : ", and " + fault),
-                    fault != null
-                            ? "load it with Transformers 4, or merge it into the model: loft merge"
-                            : "use PEFT 0.19 or newer with Transformers 5"
-                                    + (drops ? ", and set lora_dropout to 0, which matters in training alone" : ""));
             notes.add(
                     Severity.NOTE,
                     Consumer.VLLM,

@@ -95,6 +95,7 @@ public final class GgufModel {
         TextConfig config = TextConfig.read(options.directory());
         SentenceModules.refuse(options.directory(), config.architectures());
         config.requireFullWeights();
+        config.requireExpertsThroughout();
         return config;
     }
 

@@ -103,14 +103,6 @@ final class GgufParameters {
         if (!json.booleanOr("norm_topk_prob", false)) {
             throw json.fault("norm_topk_prob", "must be true for llama.cpp, found false");
         }
-        int step = json.intOr("decoder_sparse_step", 1, 1);
-        JsonNode dense = json.node("mlp_only_layers");
-        if (step != 1) {
-            throw json.fault("decoder_sparse_step", "is " + step + ", where llama.cpp has experts in every layer");
-        }
-        if (dense != null && !dense.isEmpty()) {
-            throw json.fault("mlp_only_layers", "is " + dense + ", where llama.cpp has experts in every layer");
-        }
     }
 
     /** To llama.cpp the weights of a token's experts are as the router says, and keys as wide as the hidden states. */

@@ -153,6 +153,11 @@ final class TensorNames {
                         Integer.parseInt(expert.group(2)));
     }
 
+    /** Whether a path is that of what sends tokens to experts. */
+    static boolean isRouter(String path) {
+        return path.endsWith(".mlp.gate") || path.endsWith(".block_sparse_moe.gate");
+    }
+
     /** Whether a path is that of a matrix of one expert. */
     static boolean isOfExpert(String path) {
         return EXPERT.matcher(path).matches();

@@ -108,6 +108,21 @@ final class TextConfig {
         };
     }
 
+    /** Refuses layers without experts among those that have them: llama.cpp has experts in every layer. */
+    void requireExpertsThroughout() throws CheckpointException {
+        if (architecture != GgufArchitecture.QWEN3MOE) {
+            return;
+        }
+        int step = json.intOr("decoder_sparse_step", 1, 1);
+        JsonNode dense = json.node("mlp_only_layers");
+        if (step != 1) {
+            throw json.fault("decoder_sparse_step", "is " + step + ", where llama.cpp has experts in every layer");
+        }
+        if (dense != null && !dense.isEmpty()) {
+            throw json.fault("mlp_only_layers", "is " + dense + ", where llama.cpp has experts in every layer");
+        }
+    }
+
     /** How many of them a token goes through. */
     int chosenExperts() throws CheckpointException {
         return json.intOr("num_experts_per_tok", isMixtral() ? 2 : 8, 1);

@@ -2,6 +2,7 @@ package org.loft4j.train;
 
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -34,7 +35,9 @@ import org.loft4j.nn.Model;
  * @param named by a class' name its weight, above 0; 1 for the others
  */
 public record ClassWeights(boolean balanced, Map<String, Double> named) {
-    private static final String KEY = "class_weights";
+    /** The name of the setting. */
+    public static final String KEY = "class_weights";
+
     private static final String WORD = "balanced";
     private static final String NONE = "none";
 
@@ -143,6 +146,13 @@ public record ClassWeights(boolean balanced, Map<String, Double> named) {
         if (!unknown.isEmpty()) {
             return KEY + " names " + String.join(", ", unknown) + ", and the classes are "
                     + String.join(", ", model.description().labels());
+        }
+        Map<Integer, String> nameOf = new HashMap<>();
+        for (String name : named.keySet()) {
+            String other = nameOf.put(labels.find(name).orElseThrow(), name);
+            if (other != null) {
+                return KEY + " gives one class two weights, as " + other + " and as " + name + ": leave one out";
+            }
         }
         return null;
     }

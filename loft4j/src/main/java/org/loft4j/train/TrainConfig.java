@@ -268,7 +268,7 @@ public record TrainConfig(
         map.put("weight_decay", weightDecay);
         map.put("max_grad_norm", maxGradNorm);
         map.put("label_smoothing_factor", labelSmoothing);
-        map.put("class_weights", classWeights.words());
+        map.put(ClassWeights.KEY, classWeights.words());
         map.putAll(preferenceLoss.toMap());
         map.put("similarity_scale", similarityScale);
         map.put(MATRYOSHKA, matryoshkaDims.isEmpty() ? WHOLE : matryoshkaDims.toString());

@@ -258,6 +258,12 @@ class AdapterDoctorTest {
             Diagnosis diagnosis = examine(Map.of("target_modules", targets, setting, true), pair, null);
             assertTrue(says(diagnosis, Consumer.PEFT, setting), diagnosis.toString());
         }
+        String router = "base_model.model.model.layers.0.mlp.gate.";
+        Diagnosis routed = examine(
+                Map.of("target_modules", new String[] {"gate"}, "use_dora", true),
+                Map.of(router + "lora_A.weight", filled(64, 1), router + "lora_B.weight", filled(128, 1)),
+                null);
+        assertTrue(says(routed, Consumer.PEFT, "0.mlp.gate: with Transformers 5"), routed.toString());
         pair.keySet().removeIf(name -> name.contains("gate_proj"));
         Diagnosis half = examine(Map.of("target_modules", new String[] {"up_proj"}), pair, null);
         assertTrue(says(half, Consumer.PEFT, "one of gate and up without the other"), half.toString());

@@ -223,6 +223,9 @@ class ClassWeightsTest {
             ClassWeights unknown = ClassWeights.parse(List.of("LABEL_0=2", "spam=3"));
             String classes = String.join(", ", model.description().labels());
             assertEquals("class_weights names spam, and the classes are " + classes, unknown.problem(model, rows()));
+            assertEquals(
+                    "class_weights gives one class two weights, as LABEL_0 and as label_0: leave one out",
+                    ClassWeights.parse(List.of("LABEL_0=2", "label_0=3")).problem(model, rows()));
             String refused = String.valueOf(unknown.problem(language, TinyRun.counting(3, 2)));
             assertTrue(refused.startsWith("class_weights are of a classifier, and the model is opened for"), refused);
         }
