@@ -93,7 +93,7 @@ final class OptimizerFlags {
 
     @Option(
             names = "--class-weights",
-            paramLabel = "WEIGHTS",
+            paramLabel = "NAME=WEIGHT",
             split = ",",
             description =
                     "Of a classifier: what each class weighs in the loss of training. balanced goes by how rare each class is in the"
