@@ -144,13 +144,15 @@ public final class MatchDataset implements Tokenized {
 
     /** The length, special tokens included, that a prompt leaves of the greatest one. */
     private static int room(String prompt, Tokenizer tokenizer, int maxLength) {
-        int special = tokenizer.tokenize("").ids().length;
+        if (prompt.isBlank()) {
+            return maxLength;
+        }
         int tokens = tokenizer.tokenize(prompt.strip()).ids().length;
         if (tokens >= maxLength) {
             throw new ConfigException("max_length " + maxLength + " leaves no room for a text behind the " + tokens
                     + " tokens of the prompt " + Shown.text(prompt) + ": raise it, or shorten the prompt");
         }
-        return maxLength - (tokens - special);
+        return maxLength - (tokens - tokenizer.specialCount());
     }
 
     /** What stands before the texts. */

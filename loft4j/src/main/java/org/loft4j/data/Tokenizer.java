@@ -186,6 +186,11 @@ public final class Tokenizer implements AutoCloseable {
         tokenizer.close();
     }
 
+    /** How many special tokens stand around one text. */
+    int specialCount() {
+        return specialCount;
+    }
+
     /** Refuses a greatest length without room for one token beside the special ones. */
     void requireRoom(int maxLength) {
         Checks.atLeast(
