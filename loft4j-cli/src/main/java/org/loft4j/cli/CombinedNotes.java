@@ -45,7 +45,7 @@ final class CombinedNotes {
                 AtomicFiles.write(directory.resolve(file), Files.readAllBytes(tokenizer.resolve(file)));
             }
         }
-        Path sentences = notes.chosen(SentenceFiles.FILES.get(0).toString(), SentenceFiles::find);
+        Path sentences = notes.chosen("modules.json", adapter -> SentenceFiles.ofAdapter(adapter, parts.get(0)));
         if (sentences != null) {
             for (Path file : SentenceFiles.filesIn(sentences)) {
                 AtomicFiles.write(directory.resolve(file), Files.readAllBytes(sentences.resolve(file)));

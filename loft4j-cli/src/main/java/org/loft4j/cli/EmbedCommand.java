@@ -217,7 +217,7 @@ final class EmbedCommand implements Verb {
                     maxLength,
                     files == null ? 0 : files.maxLength(),
                     spec.commandLine().getErr());
-            requireDimensions(loaded.model().description().hiddenSize());
+            requireDimensions(loaded.model().vectorSize());
             boolean unit = normalize != null ? normalize : files != null && files.normalised();
             TextEmbedder embedder = new TextEmbedder(loaded.model(), tokenizer, length, batchSize, unit);
             String before = words(files);

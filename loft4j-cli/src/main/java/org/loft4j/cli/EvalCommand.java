@@ -251,9 +251,7 @@ final class EvalCommand implements Verb {
             }
             if (loss != null) {
                 by.put("similarity_scale", loss.scale());
-                by.put(
-                        "dimensions",
-                        dimensions == null ? loaded.model().description().hiddenSize() : dimensions);
+                by.put("dimensions", dimensions == null ? loaded.model().vectorSize() : dimensions);
                 by.put("query_prompt", prompts.query());
                 by.put("document_prompt", prompts.document());
             }

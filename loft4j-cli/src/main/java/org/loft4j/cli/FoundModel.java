@@ -154,7 +154,7 @@ record FoundModel(
     Pooling pooling(Task task) throws IOException {
         Pooling pooling = trainedAs == null ? null : trainedAs.pooling();
         if (pooling == null && task == Task.SENTENCE_EMBEDDING) {
-            SentenceFiles ofAdapter = SentenceFiles.find(adapter);
+            SentenceFiles ofAdapter = SentenceFiles.ofAdapter(adapter, directory);
             pooling = ofAdapter == null ? null : ofAdapter.pooling();
         }
         return pooling == null ? Pooling.AUTO : pooling;
@@ -163,7 +163,7 @@ record FoundModel(
     /** What the files of sentence-transformers say, the adapter's where it has some, else the model's; null where there are none. */
     @Nullable
     SentenceFiles sentences() throws IOException {
-        SentenceFiles ofAdapter = SentenceFiles.find(adapter);
+        SentenceFiles ofAdapter = SentenceFiles.ofAdapter(adapter, directory);
         return ofAdapter != null ? ofAdapter : SentenceFiles.find(directory);
     }
 

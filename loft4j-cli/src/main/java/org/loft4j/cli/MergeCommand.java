@@ -191,7 +191,7 @@ final class MergeCommand implements Verb {
         return NewDirectory.isUnfinished(file)
                 || (Files.isRegularFile(output.resolve(file))
                         && (ALONG.contains(name)
-                                || SentenceFiles.FILES.contains(file)
+                                || SentenceFiles.isOne(file)
                                 || name.equals("config.json")
                                 || name.equals(TaskFile.NAME)
                                 || WEIGHTS.matcher(name).matches()));

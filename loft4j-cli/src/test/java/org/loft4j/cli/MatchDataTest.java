@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,12 +11,18 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.SentenceFiles;
+import org.loft4j.nn.Pooling;
+import org.loft4j.tensor.NativeScope;
 
 /** From files of texts that belong together to a training, and what refuses or shows them on the way. */
 class MatchDataTest {
@@ -149,6 +156,52 @@ class MatchDataTest {
                 folder.resolve("more"));
         assertEquals(0, more.status(), more.err());
         assertTrue(more.err().contains(told), more.err());
+    }
+
+    /** As EmbeddingGemma has them. */
+    @Test
+    void layersBehindThePoolingGoAlong() throws IOException {
+        Path model = model();
+        new SentenceFiles(Pooling.MEAN, true, 0, false, Map.of(), null, null).write(model, 64);
+        Path dense = Files.createDirectories(model.resolve("2_Dense"));
+        Files.writeString(dense.resolve("config.json"), "{\"in_features\": 64, \"out_features\": 24, \"bias\": false}");
+        try (NativeScope scope = new NativeScope()) {
+            Map<String, Tensor> weights = Map.of("linear.weight", torch.rand(24, 64));
+            SafetensorsWriter.write(dense.resolve("model.safetensors"), weights, Map.of());
+        }
+        Path modules = model.resolve("modules.json");
+        Files.writeString(
+                modules,
+                Files.readString(modules)
+                        .replace("2_Normalize", "2_Dense")
+                        .replace("models.Normalize", "models.Dense"));
+        Captured run = train(rows("a.csv", 6), "--eval-data", rows("b.csv", 3), "--matryoshka-dims", "24,8");
+        assertEquals(0, run.status(), run.err());
+        Path adapter = folder.resolve("run");
+        assertEquals(
+                -1, Files.mismatch(dense.resolve("model.safetensors"), adapter.resolve("2_Dense/model.safetensors")));
+        String vector = loft("embed", "--adapter", adapter, "--text", "Once").out();
+        assertEquals(24, vector.substring(vector.indexOf('[')).split(",").length, vector);
+
+        Path merged = folder.resolve("merged");
+        assertEquals(0, loft("merge", "--adapter", adapter, "--output", merged).status());
+        assertEquals(
+                0,
+                loft("merge", "--adapter", adapter, "--output", merged, "--overwrite")
+                        .status());
+        assertEquals(
+                -1, Files.mismatch(dense.resolve("model.safetensors"), merged.resolve("2_Dense/model.safetensors")));
+        Path rows = folder.resolve("b.csv");
+        assertEquals(
+                score(loft("eval", "--adapter", adapter, "--data", rows)),
+                score(loft("eval", "--model", merged, "--data", rows)));
+        assertRefused(
+                "numbers of the model's vectors",
+                loft("embed", "--model", merged, "--text", "a", "--dimensions", "25"));
+        // another run in its place leaves nothing of it behind
+        SentenceFiles.delete(model);
+        assertEquals(0, train(rows, "--overwrite").status());
+        assertFalse(Files.exists(adapter.resolve("2_Dense")));
     }
 
     @Test

@@ -73,7 +73,7 @@ public final class Embedder implements AutoCloseable {
     }
 
     private static Embedder open(OpenModel.Place place, DeviceSpec device, @Nullable Dtype dtype) throws IOException {
-        SentenceFiles ofAdapter = SentenceFiles.find(place.adapter());
+        SentenceFiles ofAdapter = SentenceFiles.ofAdapter(place.adapter(), place.model());
         SentenceFiles files = ofAdapter != null ? ofAdapter : SentenceFiles.find(place.model());
         return OpenModel.open(place, Task.SENTENCE_EMBEDDING, device, dtype)
                 .into(opened -> new Embedder(opened, files));

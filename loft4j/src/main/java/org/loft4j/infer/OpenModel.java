@@ -128,7 +128,8 @@ record OpenModel(
                     && labels.size() != 1
                     && (wanted.multiLabel() || Models.isMultiLabel(place.model()));
             options = options.withMultiLabel(several).withLabels(labels);
-            SentenceFiles sentences = task == Task.SENTENCE_EMBEDDING ? SentenceFiles.find(place.adapter()) : null;
+            SentenceFiles sentences =
+                    task == Task.SENTENCE_EMBEDDING ? SentenceFiles.ofAdapter(place.adapter(), place.model()) : null;
             options = sentences == null ? options : options.withPooling(sentences.pooling());
         } else {
             options = options.withMultiLabel(false);

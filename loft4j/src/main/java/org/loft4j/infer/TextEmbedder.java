@@ -49,7 +49,7 @@ public final class TextEmbedder {
 
     /** How many numbers a vector has. */
     public int dimension() {
-        return Math.toIntExact(model.description().hiddenSize());
+        return Math.toIntExact(model.vectorSize());
     }
 
     /**

@@ -50,7 +50,8 @@ final class HubFiles {
             "config_sentence_transformers.json");
 
     private static final Pattern IN_FOLDERS =
-            Pattern.compile("additional_chat_templates/[^/]+\\.jinja|[^/]*[Pp]ooling[^/]*/config\\.json");
+            Pattern.compile("additional_chat_templates/[^/]+\\.jinja|[^/]*[Pp]ooling[^/]*/config\\.json"
+                    + "|[^/]*[Dd]ense[^/]*/(config\\.json|model\\.safetensors)");
     private static final Pattern SEGMENT = Pattern.compile("[^/\\\\:\\p{Cc}]+");
     private static final Pattern PICKLE = Pattern.compile("[^/]+\\.(bin|pt|pth|ckpt|pkl)");
 

@@ -46,6 +46,12 @@ final class ModelConfigFile {
         return json;
     }
 
+    /** The directory of the model. */
+    @Nullable
+    Path directory() {
+        return json.file().getParent();
+    }
+
     String family() throws CheckpointException {
         return json.requireString("model_type");
     }

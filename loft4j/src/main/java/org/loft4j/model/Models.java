@@ -47,9 +47,25 @@ public final class Models {
         Family family = family(file);
         ModelOptions complete = complete(family, file, options);
         try (ModelDirectory source = ModelDirectory.open(directory)) {
-            return family.opener().open(source, file.json(), complete);
+            return behindPooling(file, complete, family.opener().open(source, file.json(), complete));
         } catch (ConfigException e) {
             throw named(file, e);
+        }
+    }
+
+    /** The model with the layers behind its pooling that the files of sentence-transformers beside it name. */
+    private static Model behindPooling(ModelConfigFile file, ModelOptions options, Model model)
+            throws CheckpointException {
+        try {
+            SentenceFiles files =
+                    options.task() == Task.SENTENCE_EMBEDDING ? SentenceFiles.find(file.directory()) : null;
+            if (files != null && !files.dense().isEmpty()) {
+                model.setVectorLayers(DenseModule.open(files.dense(), options.device()));
+            }
+            return model;
+        } catch (CheckpointException | RuntimeException | Error e) {
+            model.close();
+            throw e;
         }
     }
 
@@ -59,8 +75,8 @@ public final class Models {
         Family family = family(file);
         Dtype dtype = options.dtype() == null ? Dtype.F32 : options.dtype();
         try {
-            return family.maker()
-                    .random(file.json(), complete(family, file, options).withDtype(dtype));
+            ModelOptions complete = complete(family, file, options).withDtype(dtype);
+            return behindPooling(file, complete, family.maker().random(file.json(), complete));
         } catch (ConfigException e) {
             throw named(file, e);
         }
@@ -278,7 +294,7 @@ public final class Models {
                     + family.name() + " in " + file.json().file() + ": use " + possible);
         }
         if (options.task() == Task.SENTENCE_EMBEDDING) {
-            SentenceFiles files = SentenceFiles.find(file.json().file().getParent());
+            SentenceFiles files = SentenceFiles.find(file.directory());
             return files == null || options.pooling() != Pooling.AUTO ? options : options.withPooling(files.pooling());
         }
         boolean named = !options.labels().isEmpty() || !options.task().isClassification();

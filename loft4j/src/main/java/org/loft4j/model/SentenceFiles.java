@@ -1,6 +1,5 @@
 package org.loft4j.model;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,8 +9,9 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
-import java.util.TreeMap;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -28,6 +28,7 @@ import org.loft4j.nn.Pooling;
  * {@code SentenceTransformer(directory)} opens a model, or an adapter on one.
  *
  * @param pooling mean, cls or last
+ * @param dense the layers behind it, in their order
  * @param normalised whether vectors are brought to length 1
  * @param maxLength length in tokens to which texts are cut; 0 where it is not said
  * @param lowerCase whether texts are put into small letters, which the tokenizer of such a model does as well
@@ -37,6 +38,7 @@ import org.loft4j.nn.Pooling;
  */
 public record SentenceFiles(
         Pooling pooling,
+        List<DenseModule> dense,
         boolean normalised,
         int maxLength,
         boolean lowerCase,
@@ -44,34 +46,16 @@ public record SentenceFiles(
         @Nullable String defaultPrompt,
         @Nullable String similarity) {
     private static final String MODULES = "modules.json";
-    private static final String LENGTH = "sentence_bert_config.json";
-
-    /** The names that old versions had for it, by family. */
-    private static final List<String> LENGTHS = List.of(
-            LENGTH,
-            "sentence_roberta_config.json",
-            "sentence_distilbert_config.json",
-            "sentence_camembert_config.json",
-            "sentence_xlm-roberta_config.json");
 
     private static final String PROMPTS = "config_sentence_transformers.json";
     private static final String POOLING = "1_Pooling";
 
-    /** The files that {@link #write} leaves, by their paths in the directory. */
-    public static final List<Path> FILES =
-            List.of(Path.of(MODULES), Path.of(POOLING, "config.json"), Path.of(LENGTH), Path.of(PROMPTS));
+    /** Those of a pooling alone. */
+    private static final List<Path> FILES = List.of(
+            Path.of(MODULES), Path.of(POOLING, "config.json"), Path.of(TransformerModule.FILE), Path.of(PROMPTS));
 
-    /** The names that sentence-transformers has for ways of pooling, old versions as one switch each. */
-    private static final Map<String, String> SWITCHES = Map.of(
-            "pooling_mode_cls_token", "cls",
-            "pooling_mode_max_tokens", "max",
-            "pooling_mode_mean_tokens", "mean",
-            "pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens",
-            "pooling_mode_weightedmean_tokens", "weightedmean",
-            "pooling_mode_lasttoken", "lasttoken");
-
-    private static final Map<String, Pooling> POOLINGS =
-            Map.of("cls", Pooling.CLS, "mean", Pooling.MEAN, "lasttoken", Pooling.LAST);
+    /** The folders of layers behind it. */
+    private static final Pattern DENSE = Pattern.compile("\\d+_Dense");
 
     private static final String QUERY = "query";
 
@@ -79,7 +63,20 @@ public record SentenceFiles(
     private static final List<String> DOCUMENTS = List.of("document", "passage", "corpus");
 
     public SentenceFiles {
+        dense = List.copyOf(dense);
         prompts = Collections.unmodifiableMap(new LinkedHashMap<>(prompts));
+    }
+
+    /** Of vectors that are what the pooling makes. */
+    public SentenceFiles(
+            Pooling pooling,
+            boolean normalised,
+            int maxLength,
+            boolean lowerCase,
+            Map<String, String> prompts,
+            @Nullable String defaultPrompt,
+            @Nullable String similarity) {
+        this(pooling, List.of(), normalised, maxLength, lowerCase, prompts, defaultPrompt, similarity);
     }
 
     /** Whether a directory holds such files. */
@@ -87,14 +84,15 @@ public record SentenceFiles(
         return Files.isRegularFile(directory.resolve(MODULES));
     }
 
-    /** Their paths in a directory that holds some: the pooling lies in a folder that they name. */
+    /** Their paths in a directory that holds some: modules lie in folders that they name. */
     public static List<Path> filesIn(Path directory) throws CheckpointException {
         Set<Path> files = new LinkedHashSet<>(FILES);
         for (JsonObject module : Json.readList(directory.resolve(MODULES))) {
-            if (module.stringOr("type", "").endsWith(".Pooling")) {
+            String type = module.stringOr("type", "");
+            if (type.endsWith(".Pooling") || type.endsWith(".Dense")) {
                 String path = module.stringOr("path", "");
                 within(directory, directory.resolve(MODULES), path);
-                files.add(Path.of(path, "config.json"));
+                DenseModule.FILES.forEach(file -> files.add(Path.of(path, file)));
             }
         }
         files.remove(Path.of("config.json"));
@@ -103,9 +101,45 @@ public record SentenceFiles(
                 .toList();
     }
 
+    /** Whether {@link #write} may have left a file, by its path in the directory. */
+    public static boolean isOne(Path file) {
+        return FILES.contains(file)
+                || file.getNameCount() == 2
+                        && DENSE.matcher(file.getName(0).toString()).matches()
+                        && DenseModule.FILES.contains(file.getName(1).toString());
+    }
+
     /** Those of a directory; null where it holds none. */
     public static @Nullable SentenceFiles find(@Nullable Path directory) throws CheckpointException {
         return directory == null || !exists(directory) ? null : read(directory);
+    }
+
+    /**
+     * Those of an adapter, which go before those of its model; null where it holds none.
+     *
+     * @param adapter null for none
+     * @param model null for one without a directory
+     * @throws CheckpointException if layers behind the pooling are not those of the model, which vectors would go through
+     */
+    public static @Nullable SentenceFiles ofAdapter(@Nullable Path adapter, @Nullable Path model) throws IOException {
+        SentenceFiles own = find(adapter);
+        SentenceFiles ofModel = own == null ? null : find(model);
+        if (own == null || own.dense.isEmpty() && (ofModel == null || ofModel.dense.isEmpty())) {
+            return own;
+        }
+        List<DenseModule> others = ofModel == null ? List.of() : ofModel.dense;
+        boolean same = own.dense.size() == others.size();
+        for (int i = 0; same && i < others.size(); i++) {
+            same = own.dense.get(i).isSame(others.get(i));
+        }
+        if (!same) {
+            throw new CheckpointException(
+                    Objects.requireNonNull(adapter).resolve(MODULES),
+                    "names other Dense modules than those of " + model
+                            + ": they were trained with the adapter, which is not read here; put the adapter's folders of"
+                            + " them, and its modules.json, into a copy of the model");
+        }
+        return own;
     }
 
     /**
@@ -115,8 +149,8 @@ public record SentenceFiles(
      */
     public static SentenceFiles read(Path directory) throws CheckpointException {
         Path file = directory.resolve(MODULES);
-        JsonObject ofPooling = null;
-        Pooling pooling = null;
+        PoolingModule pooling = null;
+        List<DenseModule> dense = new ArrayList<>();
         boolean normalised = false;
         int number = 0;
         for (JsonObject module : Json.readList(file)) {
@@ -124,10 +158,11 @@ public record SentenceFiles(
             String path = module.stringOr("path", "");
             String kind = type.startsWith("sentence_transformers.") ? type.substring(type.lastIndexOf('.') + 1) : "";
             if (number == 0 && kind.equals("Transformer") && path.isEmpty()) {
-                requireStates(directory);
+                TransformerModule.requireStates(directory);
             } else if (number > 0 && pooling == null && kind.equals("Pooling")) {
-                ofPooling = Json.read(within(directory, file, path).resolve("config.json"));
-                pooling = pooling(ofPooling);
+                pooling = PoolingModule.read(within(directory, file, path));
+            } else if (pooling != null && !normalised && kind.equals("Dense")) {
+                dense.add(DenseModule.read(within(directory, file, path)));
             } else if (pooling != null && kind.equals("Normalize")) {
                 normalised = true;
             } else {
@@ -135,22 +170,29 @@ public record SentenceFiles(
                         file,
                         "module " + number + " is " + Shown.text(type)
                                 + (path.isEmpty() ? "" : " in " + Shown.text(path))
-                                + ": only a Transformer in the directory itself, Pooling and Normalize behind it can be computed"
-                                + " here; the model's own states are to be had from a copy of the directory without "
+                                + ": only a Transformer in the directory itself, and behind it Pooling, Dense and Normalize, in"
+                                + " this order, can be computed here; the model's own states are to be had from a copy of the"
+                                + " directory without "
                                 + MODULES);
             }
             number++;
         }
-        if (ofPooling == null || pooling == null) {
+        if (pooling == null) {
             throw new CheckpointException(file, "names no Transformer with a Pooling behind it");
         }
-        SentenceFiles read =
-                new SentenceFiles(pooling, normalised, length(directory), lowerCase(directory), Map.of(), null, null);
+        SentenceFiles read = new SentenceFiles(
+                pooling.pooling(),
+                dense,
+                normalised,
+                TransformerModule.length(directory),
+                TransformerModule.lowerCase(directory),
+                Map.of(),
+                null,
+                null);
         Path prompts = directory.resolve(PROMPTS);
         SentenceFiles whole = Files.exists(prompts) ? read.readingPrompts(Json.read(prompts)) : read;
-        boolean prompted = whole.prompts.values().stream().anyMatch(words -> !words.isEmpty());
-        if (pooling == Pooling.MEAN && prompted && !ofPooling.booleanOr("include_prompt", true)) {
-            throw ofPooling.fault("include_prompt", "is false: the prompt cannot be left out of the mean here");
+        if (whole.prompts.values().stream().anyMatch(words -> !words.isEmpty())) {
+            pooling.requirePrompts();
         }
         return whole;
     }
@@ -164,7 +206,7 @@ public record SentenceFiles(
      */
     public static SentenceFiles trained(Model model, @Nullable SentenceFiles before, int maxLength) {
         Pooling pooling = model.description().pooling();
-        if (pooling == null || !POOLINGS.containsValue(pooling)) {
+        if (pooling == null || !PoolingModule.isOne(pooling)) {
             throw new IllegalArgumentException(
                     "the pooling of sentence embeddings is mean, cls or last, got " + pooling);
         }
@@ -172,6 +214,7 @@ public record SentenceFiles(
                 ? new SentenceFiles(pooling, true, maxLength, false, Map.of(), null, "cosine")
                 : new SentenceFiles(
                         pooling,
+                        before.dense,
                         before.normalised,
                         maxLength > 0 ? maxLength : before.maxLength,
                         before.lowerCase,
@@ -236,52 +279,54 @@ public record SentenceFiles(
         if (!document.equals(documentPrompt())) {
             changed.put(DOCUMENTS.get(0), document);
         }
-        return new SentenceFiles(pooling, normalised, maxLength, lowerCase, changed, defaultPrompt, similarity);
+        return new SentenceFiles(pooling, dense, normalised, maxLength, lowerCase, changed, defaultPrompt, similarity);
     }
 
     /**
-     * Writes them, by the names that every version of sentence-transformers knows.
+     * Writes them, by the names that every version of sentence-transformers knows. Layers behind the pooling are copied.
      *
-     * @param hiddenSize of the vectors
+     * @param hiddenSize of the vectors that are pooled
      */
     public void write(Path directory, long hiddenSize) throws IOException {
         List<Map<String, Object>> modules = new ArrayList<>();
         modules.add(module(0, "", "Transformer"));
         modules.add(module(1, POOLING, "Pooling"));
-        if (normalised) {
-            modules.add(module(2, "2_Normalize", "Normalize"));
+        for (DenseModule layer : dense) {
+            String folder = modules.size() + "_Dense";
+            layer.copy(directory.resolve(folder));
+            modules.add(module(modules.size(), folder, "Dense"));
         }
-        Map<String, Object> switches = new TreeMap<>();
-        SWITCHES.forEach((key, way) -> switches.put(key, POOLINGS.get(way) == pooling));
-        switches.put("word_embedding_dimension", hiddenSize);
-        switches.put("include_prompt", true);
+        if (normalised) {
+            modules.add(module(modules.size(), modules.size() + "_Normalize", "Normalize"));
+        }
         Map<String, @Nullable Object> words = new LinkedHashMap<>();
         words.put("prompts", prompts);
         words.put("default_prompt_name", defaultPrompt);
         words.put("similarity_fn_name", similarity);
-        Map<String, @Nullable Object> length = new LinkedHashMap<>();
-        length.put("max_seq_length", maxLength == 0 ? null : maxLength);
-        length.put("do_lower_case", lowerCase);
-        Files.createDirectories(directory.resolve(POOLING));
-        Json.write(directory.resolve(POOLING).resolve("config.json"), switches);
-        Json.write(directory.resolve(LENGTH), length);
+        PoolingModule.write(directory.resolve(POOLING), pooling, hiddenSize);
+        TransformerModule.write(directory, maxLength, lowerCase);
         Json.write(directory.resolve(PROMPTS), words);
         Json.write(directory.resolve(MODULES), modules);
     }
 
     /** Removes what {@link #write} leaves. */
     public static void delete(Path directory) throws IOException {
-        for (Path file : FILES) {
-            Files.deleteIfExists(directory.resolve(file));
+        List<Path> files;
+        try (Stream<Path> all = Files.walk(directory, 2)) {
+            files = all.map(directory::relativize).filter(SentenceFiles::isOne).toList();
         }
-        Path pooling = directory.resolve(POOLING);
-        if (Files.isDirectory(pooling)) {
-            try (Stream<Path> others = Files.list(pooling)) {
-                if (others.findAny().isPresent()) {
-                    return;
-                }
+        for (Path file : files) {
+            Files.delete(directory.resolve(file));
+            Path folder = directory.resolve(file.getName(0));
+            if (Files.isDirectory(folder) && isEmpty(folder)) {
+                Files.delete(folder);
             }
-            Files.delete(pooling);
+        }
+    }
+
+    private static boolean isEmpty(Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.findAny().isEmpty();
         }
     }
 
@@ -311,7 +356,7 @@ public record SentenceFiles(
             throw json.fault("default_prompt_name", "must be one of " + found.keySet() + ", found " + usual);
         }
         return new SentenceFiles(
-                pooling, normalised, maxLength, lowerCase, found, usual, json.findString("similarity_fn_name"));
+                pooling, dense, normalised, maxLength, lowerCase, found, usual, json.findString("similarity_fn_name"));
     }
 
     /** A file must not lead out of its directory. */
@@ -319,73 +364,8 @@ public record SentenceFiles(
         Path inner = directory.resolve(path).normalize();
         if (path.isEmpty() || !inner.startsWith(directory.normalize()) || !path.matches("[\\w.-]+")) {
             throw new CheckpointException(
-                    file, "the Pooling must lie in a directory beside the file, found " + Shown.text(path));
+                    file, "a module must lie in a directory beside the file, found " + Shown.text(path));
         }
         return inner;
-    }
-
-    private static Pooling pooling(JsonObject json) throws CheckpointException {
-        List<String> ways = new ArrayList<>();
-        JsonNode stated = json.node("pooling_mode");
-        if (stated != null) {
-            (stated.isArray() ? stated : List.of(stated)).forEach(way -> ways.add(way.asText()));
-        } else {
-            for (Map.Entry<String, String> entry : new TreeMap<>(SWITCHES).entrySet()) {
-                if (json.booleanOr(entry.getKey(), false)) {
-                    ways.add(entry.getValue());
-                }
-            }
-        }
-        Pooling pooling = ways.isEmpty() ? Pooling.MEAN : ways.size() == 1 ? POOLINGS.get(ways.get(0)) : null;
-        if (pooling == null) {
-            throw new CheckpointException(
-                    json.file(),
-                    "pools by " + Shown.text(String.join(" and ", ways))
-                            + ": only mean, cls and lasttoken, one of them," + " can be computed here");
-        }
-        return pooling;
-    }
-
-    private static @Nullable JsonObject ofTransformer(Path directory) throws CheckpointException {
-        for (String name : LENGTHS) {
-            if (Files.exists(directory.resolve(name))) {
-                return Json.read(directory.resolve(name));
-            }
-        }
-        return null;
-    }
-
-    private static void requireStates(Path directory) throws CheckpointException {
-        JsonObject json = ofTransformer(directory);
-        String task = json == null ? null : json.findString("transformer_task");
-        if (json != null && task != null && !task.equals("feature-extraction")) {
-            throw json.fault("transformer_task", "must be feature-extraction, found " + task);
-        }
-    }
-
-    private static int length(Path directory) throws CheckpointException {
-        JsonObject json = ofTransformer(directory);
-        return json == null || json.node("max_seq_length") == null ? 0 : json.requireInt("max_seq_length", 1);
-    }
-
-    /** Small letters change nothing where the tokenizer makes them itself, and cannot be made elsewhere. */
-    private static boolean lowerCase(Path directory) throws CheckpointException {
-        JsonObject json = ofTransformer(directory);
-        if (json == null || !json.booleanOr("do_lower_case", false)) {
-            return false;
-        }
-        Path tokenizer = directory.resolve("tokenizer.json");
-        if (!Files.exists(tokenizer)) {
-            // an adapter's checkpoint has that of its model, beside which this was asked
-            return true;
-        }
-        JsonNode normalizer = Json.read(tokenizer).node("normalizer");
-        String text = normalizer == null ? "" : normalizer.toString();
-        if (!text.contains("\"lowercase\":true") && !text.contains("\"type\":\"Lowercase\"")) {
-            throw json.fault(
-                    "do_lower_case",
-                    "is true, and tokenizer.json makes no small letters: give texts in small letters, and set it to false");
-        }
-        return true;
     }
 }

@@ -15,6 +15,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 
@@ -25,6 +26,7 @@ import org.loft4j.tensor.Shapes;
 public final class CausalDecoder implements Decoder {
     private final Parts parts;
     private final Map<String, Linear> linears = new LinkedHashMap<>();
+    private VectorLayers vectorLayers = VectorLayers.NONE;
     private boolean training;
     private boolean checkpointing;
 
@@ -34,8 +36,15 @@ public final class CausalDecoder implements Decoder {
      * @param rotary of queries and keys; null for none; freed with the model
      * @param window how many tokens each may see, itself the last of them; 0 for all before it
      * @param futureBelowPadding what a query in the padding sees; it matters for the prediction of a row's first token alone
+     * @param bothSides whether each sees what is behind it too: all of it, or as much of the window as it sees before it
      */
-    public record LayerKind(@Nullable RotaryEmbedding rotary, long window, boolean futureBelowPadding) {}
+    public record LayerKind(
+            @Nullable RotaryEmbedding rotary, long window, boolean futureBelowPadding, boolean bothSides) {
+        /** Of tokens that see those before them alone. */
+        public LayerKind(@Nullable RotaryEmbedding rotary, long window, boolean futureBelowPadding) {
+            this(rotary, window, futureBelowPadding, false);
+        }
+    }
 
     /**
      * How ids become vectors.
@@ -118,7 +127,8 @@ public final class CausalDecoder implements Decoder {
                 head().forward(dropped(
                         last(hidden, tokens, padding), parts.head().dropout()));
             case SENTENCE_EMBEDDING ->
-                SequenceVector.of(Objects.requireNonNull(description().pooling()), hidden, padding);
+                vectorLayers.apply(
+                        SequenceVector.of(Objects.requireNonNull(description().pooling()), hidden, padding));
             default -> head().forward(dropped(hidden, parts.head().dropout()));
         };
     }
@@ -146,6 +156,17 @@ public final class CausalDecoder implements Decoder {
         }
         Tensor hidden = decode(inputIds, padding, cache);
         return logitScale().logits(head().forward(hidden.select(1, inputIds.size(1) - 1)));
+    }
+
+    @Override
+    public long vectorSize() {
+        return vectorLayers.size(description().hiddenSize());
+    }
+
+    @Override
+    public void setVectorLayers(VectorLayers layers) {
+        layers.size(description().hiddenSize());
+        vectorLayers = layers;
     }
 
     @Override
@@ -210,6 +231,7 @@ public final class CausalDecoder implements Decoder {
                 kind.rotary().close();
             }
         }
+        vectorLayers.close();
         parts.weights().close();
     }
 
@@ -272,12 +294,12 @@ public final class CausalDecoder implements Decoder {
                 : positions == null ? rotary.range(past, columns) : rotary.at(positions, padding.length());
         boolean softcapped = parts.blocks().get(0).attention().shape().softcap() > 0;
         boolean blind = padding.startsWithPadding() && GradMode.is_enabled();
-        Tensor bias = padding.causalBias(
-                columns,
-                kind.window(),
-                softcapped,
-                kind.futureBelowPadding(),
-                Attention.biasDtype(description().dtype(), description().device(), softcapped || blind));
+        Dtype scores = Attention.biasDtype(description().dtype(), description().device(), softcapped || blind);
+        if (kind.bothSides()) {
+            Tensor hidden = padding.bothSidesBias(kind.window() / 2, scores);
+            return new LayerPass(rotation, hidden, false, blind, training, null, padding.segments());
+        }
+        Tensor bias = padding.causalBias(columns, kind.window(), softcapped, kind.futureBelowPadding(), scores);
         return new LayerPass(rotation, bias, bias == null && columns > 1, blind, training, cache, padding.segments());
     }
 

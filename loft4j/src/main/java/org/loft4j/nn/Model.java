@@ -38,6 +38,20 @@ public interface Model extends AutoCloseable {
     /** The last hidden states {@code (batch, seq, hidden)}, after the final norm; they belong to the open scope. */
     Tensor hiddenStates(ModelInput input);
 
+    /** How many numbers a vector of sentence embeddings has. */
+    default long vectorSize() {
+        return description().hiddenSize();
+    }
+
+    /**
+     * Puts layers behind the pooling of sentence embeddings, where none were; the model closes them.
+     *
+     * @throws org.loft4j.ShapeException if they read vectors of another size
+     */
+    default void setVectorLayers(VectorLayers layers) {
+        throw new IllegalStateException("a model of task " + task() + " has nothing to put behind its pooling");
+    }
+
     /** Every linear layer by its module path in Hugging Face's layout, in order of use; the head is among them. */
     Map<String, Linear> linears();
 

@@ -220,6 +220,18 @@ public final class Padding {
     }
 
     /**
+     * What attention to tokens on both sides adds to its scores, {@code (batch or 1, 1, seq or 1, seq)}; null when every token sees
+     * all others. Of packed sequences it is that of the longest.
+     *
+     * @param reach how many tokens to each side are seen; 0 for all
+     */
+    @Nullable
+    Tensor bothSidesBias(long reach, Dtype dtype) {
+        long length = segments == null ? columns : longest;
+        return reach > 0 && length - 1 > reach ? nearBias(0, length, 0, length, reach, dtype) : keyBias(dtype);
+    }
+
+    /**
      * What causal attention adds to its scores, {@code (batch or 1, 1, queries, columns)}; null when the kernel's own causal mask
      * gives every token what it may see, or, for a single query, when it may see everything.
      *

@@ -79,7 +79,7 @@ public final class Evaluator {
      * @throws ConfigException if the model's vectors have not so many numbers
      */
     public Evaluator withMatchLoss(MatchLoss loss) {
-        long width = model.description().hiddenSize();
+        long width = model.vectorSize();
         if (loss.lengths().size() > 1) {
             throw new ConfigException("vectors are judged by one length, got " + loss.lengths());
         }

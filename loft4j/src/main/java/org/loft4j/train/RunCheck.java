@@ -96,7 +96,7 @@ final class RunCheck {
             problems.add("matryoshka_dims are of sentence embeddings, and the training data holds no texts that belong"
                     + " together: leave them out, or give rows with \"anchor\" and \"positive\"");
         }
-        long width = model.description().hiddenSize();
+        long width = model.vectorSize();
         config.matryoshkaDims().stream()
                 .filter(length -> length > width)
                 .findFirst()

@@ -78,13 +78,10 @@ record RunNotes(
         if (model.task() != Task.SENTENCE_EMBEDDING) {
             return null;
         }
-        SentenceFiles before = SentenceFiles.find(start);
+        Path origin = model.description().directory();
+        SentenceFiles before = SentenceFiles.ofAdapter(start, origin);
         SentenceFiles files = SentenceFiles.trained(
-                        model,
-                        before != null
-                                ? before
-                                : SentenceFiles.find(model.description().directory()),
-                        data.maxLength())
+                        model, before != null ? before : SentenceFiles.find(origin), data.maxLength())
                 .withPrompts(prompts(data).query(), prompts(data).document());
         long size = model.description().hiddenSize();
         return directory -> files.write(directory, size);

@@ -79,13 +79,16 @@ class HubTest {
     void theFilesOfSentenceTransformersComeToo() throws IOException {
         server.with("modules.json", "[]")
                 .with("1_Pooling/config.json", "{\"a\": 1}")
+                .with("2_Dense/config.json", "{}")
                 .with("2_Dense/model.safetensors", "b")
+                .with("2_Dense/pytorch_model.bin", "c")
                 .with("sentence_bert_config.json", "{}")
                 .with("config_sentence_transformers.json", "{\"c\": 1}");
         Path snapshot = tiny.hub().snapshot(NAME);
         assertEquals(
                 List.of(
                         "1_Pooling",
+                        "2_Dense",
                         "config.json",
                         "config_sentence_transformers.json",
                         "model.safetensors",
@@ -95,6 +98,7 @@ class HubTest {
                 TinyHub.names(snapshot));
         assertEquals(
                 "{\"a\": 1}", Files.readString(snapshot.resolve("1_Pooling").resolve("config.json")));
+        assertEquals(List.of("config.json", "model.safetensors"), TinyHub.names(snapshot.resolve("2_Dense")));
     }
 
     @Test

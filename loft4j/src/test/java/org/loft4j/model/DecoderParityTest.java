@@ -49,6 +49,7 @@ class DecoderParityTest {
                 "mistral3",
                 "mistral3_ministral3",
                 "gemma3_cls",
+                "gemma3_both",
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",
@@ -119,6 +120,7 @@ class DecoderParityTest {
             strings = {
                 "gemma2_cap",
                 "gemma3_text",
+                "gemma3_both",
                 "phi3_partial",
                 "llama3_rope_tied",
                 "qwen2_sliding",

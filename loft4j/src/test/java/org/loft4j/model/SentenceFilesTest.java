@@ -114,9 +114,13 @@ class SentenceFilesTest {
     void whatCannotBeComputedIsRefusedByName() throws IOException {
         write(
                 "modules.json",
-                "[" + TRANSFORMER + "," + POOLING + "," + module("2_Dense", "sentence_transformers.models.Dense")
-                        + "]");
-        refuses("module 2 is sentence_transformers.models.Dense in 2_Dense:");
+                "[" + TRANSFORMER + "," + POOLING + "," + module("2_CNN", "sentence_transformers.models.CNN") + "]");
+        refuses("module 2 is sentence_transformers.models.CNN in 2_CNN:");
+        write(
+                "modules.json",
+                "[" + TRANSFORMER + "," + POOLING + "," + NORMALIZE + ","
+                        + module("3_Dense", "sentence_transformers.models.Dense") + "]");
+        refuses("module 3 is sentence_transformers.models.Dense in 3_Dense:");
         write("modules.json", "[" + module("", "custom.Transformer") + "," + POOLING + "]");
         refuses("module 0 is custom.Transformer:");
         write("modules.json", "[" + module("0_Transformer", "sentence_transformers.models.Transformer") + "]");

@@ -62,6 +62,7 @@ class SentenceVectorTest {
                 "gemma2_cap",
                 "gemma3_text",
                 "gemma3_text_mixed",
+                "gemma3_both",
                 "phi3_partial",
                 "phi3_longrope_short",
                 "llama_gqa",

@@ -245,7 +245,8 @@ final class TrialRunner {
         }
         Set<Path> inFolders = new HashSet<>();
         if (settings.keepWeights()) {
-            Stream.concat(SentenceFiles.FILES.stream(), Tokenizer.filesIn(training).stream())
+            List<Path> sentences = SentenceFiles.exists(training) ? SentenceFiles.filesIn(training) : List.of();
+            Stream.concat(sentences.stream(), Tokenizer.filesIn(training).stream())
                     .map(training::resolve)
                     .forEach(inFolders::add);
         }

@@ -23,6 +23,7 @@ import org.loft4j.model.shared.Rope;
  * @param finalLogitSoftcapping bound of the logits; 0 for none
  * @param attentionBias whether q, k, v and o have biases
  * @param placement for each block its rotation and window: those that slide have a base of their own and no scaling
+ * @param bothSides whether tokens see those behind them too, as in EmbeddingGemma
  * @param classifierDropout before a classifier of tokens, while training
  */
 public record Gemma3Config(
@@ -31,6 +32,7 @@ public record Gemma3Config(
         double finalLogitSoftcapping,
         boolean attentionBias,
         List<Placement> placement,
+        boolean bothSides,
         double classifierDropout) {
     private static final DecoderConfig.Defaults ABSENT =
             new DecoderConfig.Defaults(4, 256, 131072, 1e-6, true, "hidden_activation", "gelu_pytorch_tanh");
@@ -57,6 +59,7 @@ public record Gemma3Config(
         JsonObject json = text(config);
         if (isInside(config)) {
             ConfigKeys.checkAround(config, OF_IMAGES);
+            ConfigKeys.require(json, ConfigKeys.BOTH_SIDES, "false");
         }
         ConfigKeys.checkDecoder(
                 json,
@@ -65,6 +68,7 @@ public record Gemma3Config(
                         "attn_logit_softcapping",
                         "final_logit_softcapping",
                         "attention_bias",
+                        ConfigKeys.BOTH_SIDES,
                         "sliding_window",
                         "sliding_window_pattern",
                         "layer_types",
@@ -77,14 +81,17 @@ public record Gemma3Config(
         JsonObject windowed = RopeKeys.ofSlidingAttention(json);
         Rope global = Rope.from(json, full, sizes, RopeKeys.theta(json, full, 1e6));
         Rope local = Rope.from(json, windowed, sizes, RopeKeys.slidingTheta(json, windowed, 1e4));
+        boolean bothSides = json.booleanOr(ConfigKeys.BOTH_SIDES, false);
         List<Placement> placement = new ArrayList<>();
-        sliding.forEach(slides -> placement.add(slides ? new Placement(local, window) : new Placement(global, 0)));
+        sliding.forEach(slides ->
+                placement.add(slides ? new Placement(local, window, bothSides) : new Placement(global, 0, bothSides)));
         return new Gemma3Config(
                 sizes,
                 json.doubleOr("query_pre_attn_scalar", 256),
                 json.doubleOr("final_logit_softcapping", 0),
                 json.booleanOr("attention_bias", false),
                 placement,
+                bothSides,
                 DecoderConfig.tokenClassifierDropout(json));
     }
 

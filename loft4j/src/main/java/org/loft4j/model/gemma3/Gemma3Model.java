@@ -2,8 +2,10 @@ package org.loft4j.model.gemma3;
 
 import java.util.List;
 import org.loft4j.CheckpointException;
+import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.TensorSource;
+import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.DecoderAssembly;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.DecoderLayout;
@@ -36,16 +38,22 @@ public final class Gemma3Model {
      */
     public static CausalDecoder open(TensorSource source, JsonObject json, ModelOptions options)
             throws CheckpointException {
-        return assembly(json).open(source, options);
+        return assembly(json, options.task()).open(source, options);
     }
 
     /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
     public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
-        return assembly(json).random(options, json.file().getParent());
+        return assembly(json, options.task()).random(options, json.file().getParent());
     }
 
-    private static DecoderAssembly assembly(JsonObject json) throws CheckpointException {
+    private static DecoderAssembly assembly(JsonObject json, Task task) throws CheckpointException {
         Gemma3Config config = Gemma3Config.from(json);
+        if (config.bothSides() && task == Task.CAUSAL_LM) {
+            throw new ConfigException(
+                    ConfigKeys.BOTH_SIDES + " is true: a model whose tokens see those behind them does"
+                            + " not write, use it for " + Task.SENTENCE_EMBEDDING.word() + " or "
+                            + Task.SEQUENCE_CLASSIFICATION.word());
+        }
         boolean inside = Gemma3Config.isInside(json);
         DecoderLayout layout = DecoderLayout.LLAMA
                 .withBiases(config.attentionBias(), config.attentionBias(), false)

@@ -14,6 +14,9 @@ import org.loft4j.io.JsonObject;
  * one that nobody here has heard of is named in a warning.
  */
 public final class ConfigKeys {
+    /** Whether tokens see those behind them too. */
+    public static final String BOTH_SIDES = "use_bidirectional_attention";
+
     private static final System.Logger LOG = System.getLogger(ConfigKeys.class.getName());
 
     /** Settings of every family that say nothing about the numbers: origin, tokens, generation, output of Python's classes. */
@@ -166,13 +169,18 @@ public final class ConfigKeys {
         checkCausal(json, all);
     }
 
-    /** The same for any decoder: one whose tokens see those behind them, as models of embeddings have it, is refused. */
+    /**
+     * The same for any decoder: one whose tokens see those behind them, as models of embeddings have it, is refused where its family
+     * does not honour {@code use_bidirectional_attention}.
+     */
     public static void checkCausal(JsonObject json, Set<String> honoured) {
         Set<String> all = new HashSet<>(honoured);
-        all.addAll(Set.of("is_causal", "use_bidirectional_attention"));
+        all.addAll(Set.of("is_causal", BOTH_SIDES));
         check(json, all);
         require(json, "is_causal", "true");
-        require(json, "use_bidirectional_attention", "false");
+        if (!honoured.contains(BOTH_SIDES)) {
+            require(json, BOTH_SIDES, "false");
+        }
     }
 
     /**

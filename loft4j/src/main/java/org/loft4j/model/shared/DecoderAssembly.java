@@ -57,8 +57,14 @@ public record DecoderAssembly(
      *
      * @param rope rotation of queries and keys; null for none
      * @param window how many tokens each may see, itself the last of them; 0 for all before it
+     * @param bothSides whether they see those behind them too, of a window half on each side
      */
-    public record Placement(@Nullable Rope rope, long window) {}
+    public record Placement(@Nullable Rope rope, long window, boolean bothSides) {
+        /** Of tokens that see those before them alone. */
+        public Placement(@Nullable Rope rope, long window) {
+            this(rope, window, false);
+        }
+    }
 
     private static final System.Logger LOG = System.getLogger(DecoderAssembly.class.getName());
 
@@ -203,7 +209,7 @@ public record DecoderAssembly(
         for (Placement one : distinct) {
             Rope rope = one.rope();
             RotaryEmbedding rotary = rope == null ? null : rope.embedding(dtype, options.device());
-            made.add(new LayerKind(rotary, one.window(), false));
+            made.add(new LayerKind(rotary, one.window(), false, one.bothSides()));
         }
         return placement.stream().map(one -> made.get(distinct.indexOf(one))).toList();
     }

@@ -18,6 +18,7 @@ import org.loft4j.nn.SequenceVector;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.TextEncoder;
 import org.loft4j.nn.TokenInput;
+import org.loft4j.nn.VectorLayers;
 import org.loft4j.nn.Weights;
 
 /** An encoder of texts with a head that classifies each text, or each token, or without one, for sentence embeddings. One thread uses it at a time. */
@@ -25,6 +26,7 @@ public final class EncoderModel implements Model {
     private final ModelDescription description;
     private final Parts parts;
     private final Map<String, Linear> linears = new LinkedHashMap<>();
+    private VectorLayers vectorLayers = VectorLayers.NONE;
     private boolean training;
     private boolean checkpointing;
 
@@ -74,7 +76,7 @@ public final class EncoderModel implements Model {
         Tensor hidden = parts.encoder().encode(input, padding, training, checkpointing);
         Tensor vectors = read(hidden, padding);
         ClassifierHead head = parts.head();
-        return head == null ? vectors : head.forward(vectors, training);
+        return head == null ? vectorLayers.apply(vectors) : head.forward(vectors, training);
     }
 
     @Override
@@ -115,6 +117,17 @@ public final class EncoderModel implements Model {
     }
 
     @Override
+    public long vectorSize() {
+        return vectorLayers.size(description.hiddenSize());
+    }
+
+    @Override
+    public void setVectorLayers(VectorLayers layers) {
+        layers.size(description.hiddenSize());
+        vectorLayers = layers;
+    }
+
+    @Override
     public List<String> headModules() {
         return parts.headModules();
     }
@@ -142,6 +155,7 @@ public final class EncoderModel implements Model {
     @Override
     public void close() {
         parts.encoder().close();
+        vectorLayers.close();
         parts.weights().close();
     }
 }
