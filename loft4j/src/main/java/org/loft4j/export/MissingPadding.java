@@ -11,8 +11,8 @@ import org.loft4j.io.JsonObject;
 /** Tells of classifiers of texts over decoders whose config.json does not say what short texts are padded with. */
 final class MissingPadding {
     /** The families whose configuration in Transformers has no {@code pad_token_id} where config.json is silent. */
-    private static final Set<String> FAMILIES =
-            Set.of("gpt2", "llama", "mistral", "ministral", "mistral3", "mixtral", "qwen2", "qwen3", "qwen3_moe");
+    private static final Set<String> FAMILIES = Set.of(
+            "gpt2", "gpt_oss", "llama", "mistral", "ministral", "mistral3", "mixtral", "qwen2", "qwen3", "qwen3_moe");
 
     private MissingPadding() {}
 

@@ -188,6 +188,13 @@ public final class JsonObject {
         return new JsonObject(file, prefix, filled);
     }
 
+    /** The same with another value under a key. */
+    public JsonObject with(String key, JsonNode value) {
+        ObjectNode changed = tree.deepCopy();
+        changed.set(key, value);
+        return new JsonObject(file, prefix, changed);
+    }
+
     /** The same without some keys. */
     public JsonObject without(Collection<String> keys) {
         return new JsonObject(file, prefix, tree.deepCopy().remove(keys));

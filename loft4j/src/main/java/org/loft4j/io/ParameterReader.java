@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -61,18 +62,21 @@ public final class ParameterReader {
      * holds beyond them is logged as a warning.
      *
      * @param shapes by canonical name
+     * @param bytes likewise, of those that must hold bytes instead
      * @param harmless canonical names that a file may hold without being missed
      */
-    public void require(Map<String, long[]> shapes, Predicate<String> harmless) throws CheckpointException {
-        List<String> missing =
-                shapes.keySet().stream().filter(name -> !has(name)).toList();
+    public void require(Map<String, long[]> shapes, Map<String, long[]> bytes, Predicate<String> harmless)
+            throws CheckpointException {
+        Map<String, long[]> all = new LinkedHashMap<>(shapes);
+        all.putAll(bytes);
+        List<String> missing = all.keySet().stream().filter(name -> !has(name)).toList();
         if (!missing.isEmpty()) {
             throw new CheckpointException(
                     source.path(),
-                    missing.size() + " of the " + shapes.size() + " tensors that config.json asks for are missing: "
+                    missing.size() + " of the " + all.size() + " tensors that config.json asks for are missing: "
                             + shown(missing));
         }
-        for (Map.Entry<String, long[]> entry : shapes.entrySet()) {
+        for (Map.Entry<String, long[]> entry : all.entrySet()) {
             TensorInfo info = info(entry.getKey());
             if (!Arrays.equals(info.shape(), entry.getValue())) {
                 throw new CheckpointException(
@@ -80,7 +84,12 @@ public final class ParameterReader {
                         info.name() + " must have shape " + Shapes.text(entry.getValue()) + " by config.json, got "
                                 + Shapes.text(info.shape()));
             }
-            if (!info.dtype().isFloating()) {
+            if (bytes.containsKey(entry.getKey())) {
+                if (info.dtype() != Dtype.U8) {
+                    throw new CheckpointException(
+                            source.path(), info.name() + " must hold bytes (U8), got " + info.dtype());
+                }
+            } else if (!info.dtype().isFloating()) {
                 throw new CheckpointException(
                         source.path(),
                         info.name() + " must hold floating-point numbers, got " + info.dtype()
@@ -89,7 +98,7 @@ public final class ParameterReader {
         }
         List<String> unexpected = new ArrayList<>();
         onDisk.forEach((name, disk) -> {
-            if (!shapes.containsKey(name) && !harmless.test(name)) {
+            if (!all.containsKey(name) && !harmless.test(name)) {
                 unexpected.add(disk);
             }
         });

@@ -17,6 +17,7 @@ import org.loft4j.model.gemma3.Gemma3Config;
 import org.loft4j.model.gemma3.Gemma3Model;
 import org.loft4j.model.gpt2.Gpt2Config;
 import org.loft4j.model.gpt2.Gpt2Model;
+import org.loft4j.model.gptoss.GptOssModel;
 import org.loft4j.model.granite.GraniteConfig;
 import org.loft4j.model.granite.GraniteModel;
 import org.loft4j.model.llama.LlamaConfig;
@@ -93,6 +94,12 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
             gemma3(Gemma3Model.FAMILY),
             gemma3(Gemma3Model.WITH_VISION),
             new Family(Gpt2Model.FAMILY, Gpt2Model.TASKS, Gpt2Model::open, Gpt2Model::random, Gpt2Config::maxPositions),
+            new Family(
+                    GptOssModel.FAMILY,
+                    GptOssModel.TASKS,
+                    GptOssModel::open,
+                    GptOssModel::random,
+                    GptOssModel::maxPositions),
             new Family(
                     GraniteModel.FAMILY,
                     GraniteModel.TASKS,

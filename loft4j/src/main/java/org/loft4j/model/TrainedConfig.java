@@ -39,6 +39,7 @@ public final class TrainedConfig {
             Map.entry("gemma2", "Gemma2"),
             Map.entry(Gemma3Model.WITH_VISION, "Gemma3"),
             Map.entry("gpt2", "GPT2"),
+            Map.entry("gpt_oss", "GptOss"),
             Map.entry("granite", "Granite"),
             Map.entry("llama", "Llama"),
             Map.entry("ministral", "Ministral"),

@@ -293,7 +293,9 @@ public final class CausalDecoder implements Decoder {
                 ? null
                 : positions == null ? rotary.range(past, columns) : rotary.at(positions, padding.length());
         boolean softcapped = parts.blocks().get(0).attention().shape().softcap() > 0;
-        boolean blind = padding.startsWithPadding() && GradMode.is_enabled();
+        // a query that sees no key sees a sink
+        boolean sinks = parts.blocks().get(0).attention().sinks() != null;
+        boolean blind = padding.startsWithPadding() && GradMode.is_enabled() && !sinks;
         Dtype scores = Attention.biasDtype(description().dtype(), description().device(), softcapped || blind);
         if (kind.bothSides()) {
             Tensor hidden = padding.bothSidesBias(kind.window() / 2, scores);

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param projection of the hidden states to heads
  * @param queryNorm over each head of the queries or all of a token's ({@link AcrossHeads}), before the rotation; null for none
  * @param keyNorm the same for the keys
+ * @param sinks in each softmax; null for none
  * @param output from the heads to the hidden states
  */
 public record DecoderAttention(
@@ -23,6 +24,7 @@ public record DecoderAttention(
         HeadProjection projection,
         @Nullable Norm queryNorm,
         @Nullable Norm keyNorm,
+        @Nullable AttentionSinks sinks,
         Linear output) {
     /**
      * What does not depend on the input.
@@ -57,6 +59,9 @@ public record DecoderAttention(
 
     private Tensor attend(Tensor q, Tensor k, Tensor v, @Nullable Tensor bias, LayerPass pass) {
         double dropout = pass.training() ? shape.dropout() : 0;
+        if (sinks != null) {
+            return sinks.attend(q, k, v, bias, pass.causal(), dropout, shape.scale());
+        }
         return shape.softcap() > 0 || pass.blind()
                 ? Attention.attendUnfused(q, k, v, bias, dropout, shape.scale(), shape.softcap())
                 : Attention.attend(q, k, v, bias, pass.causal(), dropout, shape.scale());

@@ -2,6 +2,8 @@ package org.loft4j.nn;
 
 import java.util.List;
 import org.bytedeco.pytorch.GradMode;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
 
 /** The part of a transformer block that treats each position by itself. */
@@ -73,6 +75,35 @@ public sealed interface FeedForward permits FeedForward.Dense, MixtureOfExperts 
             Tensor both = gateUp.forward(x);
             long width = both.size(-1) / 2;
             return Dense.gated(activation.apply(both.narrow(-1, 0, width)), both.narrow(-1, width, width));
+        }
+
+        @Override
+        public List<Linear> linears() {
+            return List.of(gateUp, down);
+        }
+    }
+
+    /**
+     * {@code down((up(x) + 1) ⊙ g·σ(α·g))}, with gate and up in turns in one matrix and both held within a limit, as gpt-oss has it;
+     * OpenAI 2025 (arXiv:2508.10925), section 2.1.
+     */
+    record Clamped(Linear gateUp, Linear down, Shape shape) implements Dense {
+        /**
+         * What does not depend on the input.
+         *
+         * @param limit that the gate does not exceed, and up in neither direction
+         * @param alpha of the sigmoid
+         */
+        public record Shape(double limit, double alpha) {}
+
+        @Override
+        public Tensor widened(Tensor x) {
+            Tensor both = gateUp.forward(x).unflatten(-1, -1, 2);
+            ScalarOptional limit = new ScalarOptional(new Scalar(shape.limit()));
+            Tensor gate = both.select(-1, 0).clamp(new ScalarOptional(), limit);
+            Tensor up = both.select(-1, 1).clamp(new ScalarOptional(new Scalar(-shape.limit())), limit);
+            Tensor activated = gate.mul(gate.mul(new Scalar(shape.alpha())).sigmoid_());
+            return Dense.gated(activated, up.add(new Scalar(1.0)));
         }
 
         @Override

@@ -6,7 +6,7 @@ import org.loft4j.ConfigException;
 
 /** How a model's frozen matrices, of linear layers and of tokens, are kept; whatever else it has stays in its dtype. */
 public enum LoadIn {
-    /** In the model's dtype. */
+    /** In the model's dtype, or in the few bits in which the checkpoint has them ({@link Mxfp4Weight}). */
     FULL("full"),
     /** As {@link Int8Weight}. */
     INT8("8bit"),

@@ -2,6 +2,7 @@ package org.loft4j.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntFunction;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.T_TensorTensor_T;
@@ -22,20 +23,24 @@ import org.loft4j.tensor.Tensors;
  * experts, so that each expert sees its own as one matrix; one that has none is not visited, and its layers get no gradient.
  *
  * @param router {@code R}: from hidden states to one number an expert
- * @param experts each maps {@code (rows, hidden)} to the same shape
+ * @param among the experts, each of which maps {@code (rows, hidden)} to the same shape
  * @param chosen k: how many experts a token goes through
  * @param normalised whether the weights of a token's experts are divided by their sum
  */
-public record MixtureOfExperts(Linear router, List<FeedForward> experts, int chosen, boolean normalised)
-        implements FeedForward {
+public record MixtureOfExperts(Linear router, Experts among, int chosen, boolean normalised) implements FeedForward {
     private static final String REFUSAL = "the order of a mixture's tokens has no second derivative";
 
     public MixtureOfExperts {
-        experts = List.copyOf(experts);
-        if (router.outFeatures() != experts.size() || chosen < 1 || chosen > experts.size()) {
-            throw new IllegalArgumentException(router.path() + " tells " + router.outFeatures() + " of "
-                    + experts.size() + " experts apart, of which a token goes through " + chosen);
+        int count = among.count();
+        if (router.outFeatures() != count || chosen < 1 || chosen > count) {
+            throw new IllegalArgumentException(router.path() + " tells " + router.outFeatures() + " of " + count
+                    + " experts apart, of which a token goes through " + chosen);
         }
+    }
+
+    /** Of experts with layers of their own. */
+    public MixtureOfExperts(Linear router, List<FeedForward> experts, int chosen, boolean normalised) {
+        this(router, new Experts.Apart(experts), chosen, normalised);
     }
 
     @Override
@@ -70,13 +75,14 @@ public record MixtureOfExperts(Linear router, List<FeedForward> experts, int cho
     /** What the experts make of their rows, in the same order. */
     private Tensor visited(Tensor rows, Tensor chosenExperts) {
         // one wait for a device: to count by bincount it waits for the least and the greatest too
-        long[] counts = Tensors.toLongs(torch.zeros(new long[] {experts.size()}, chosenExperts.options())
+        long[] counts = Tensors.toLongs(torch.zeros(new long[] {among.count()}, chosenExperts.options())
                 .scatter_add_(0, chosenExperts, torch.ones_like(chosenExperts)));
         TensorVector parts = rows.split_with_sizes(counts);
+        IntFunction<FeedForward> experts = among.open();
         List<Tensor> made = new ArrayList<>();
         for (int i = 0; i < counts.length; i++) {
             if (counts[i] > 0) {
-                made.add(experts.get(i).forward(parts.get(i)));
+                made.add(experts.apply(i).forward(parts.get(i)));
             }
         }
         return torch.cat(new TensorVector(made.toArray(Tensor[]::new)), 0);
@@ -108,10 +114,13 @@ public record MixtureOfExperts(Linear router, List<FeedForward> experts, int cho
         return back;
     }
 
+    /** None where the experts have none: then the router is no layer either, in Transformers. */
     @Override
     public List<Linear> linears() {
-        List<Linear> linears = new ArrayList<>(List.of(router));
-        experts.forEach(expert -> linears.addAll(expert.linears()));
+        List<Linear> linears = new ArrayList<>(among.linears());
+        if (!linears.isEmpty()) {
+            linears.add(0, router);
+        }
         return linears;
     }
 }

@@ -75,7 +75,7 @@ public interface Model extends AutoCloseable {
         return hasHead() ? List.of(head().path()) : List.of();
     }
 
-    /** The mixtures of experts among its blocks, in their order; their routers and experts are among {@link #linears}. */
+    /** The mixtures of experts among its blocks, in their order; {@link MixtureOfExperts#linears} are among {@link #linears}. */
     default List<MixtureOfExperts> mixtures() {
         return List.of();
     }

@@ -53,12 +53,22 @@ final class NormalFloat {
         return pairs.select(-1, 0).bitwise_left_shift(new Scalar(4)).bitwise_or(pairs.select(-1, 1));
     }
 
+    /** The number that a byte stands for first, or second. */
+    interface Code {
+        float value(int code, boolean second);
+    }
+
     /** What {@link #unpack} looks up: for each byte the two numbers it stands for, side by side in eight bytes. */
     static Tensor table(DeviceSpec device) {
+        return table((code, second) -> VALUES[second ? code & 15 : code >> 4], device);
+    }
+
+    /** The same for another code of two numbers a byte. */
+    static Tensor table(Code meaning, DeviceSpec device) {
         float[] both = new float[2 * 256];
         for (int code = 0; code < 256; code++) {
-            both[2 * code] = VALUES[code >> 4];
-            both[2 * code + 1] = VALUES[code & 15];
+            both[2 * code] = meaning.value(code, false);
+            both[2 * code + 1] = meaning.value(code, true);
         }
         // one element of eight bytes is looked up several times faster than a row of two elements
         return Tensors.of(both, both.length).view(ScalarType.Long).to(device.torch(), ScalarType.Long);

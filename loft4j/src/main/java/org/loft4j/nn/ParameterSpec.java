@@ -30,7 +30,9 @@ public record ParameterSpec(String name, Initial initial, Role role, long... sha
         /** The matrix {@code (out, in)} of a linear layer inside the model. */
         LINEAR,
         /** The same, stored {@code (in, out)}. */
-        TRANSPOSED_LINEAR
+        TRANSPOSED_LINEAR,
+        /** Matrices {@code (count, out, in)} in MXFP4, which a file has as two tensors of bytes; see {@link Mxfp4Weight}. */
+        MXFP4
     }
 
     /** What a new parameter holds. */

@@ -13,7 +13,7 @@ import org.loft4j.tensor.Tensors;
  * backward pass, so no full-precision copy of the whole lives longer than {@link #dense} is asked for. It cannot be
  * trained or merged into. Threads may share it.
  */
-public sealed interface QuantizedWeight extends WeightMatrix, AutoCloseable permits Int8Weight, Nf4Weight {
+public sealed interface QuantizedWeight extends WeightMatrix, AutoCloseable permits Int8Weight, Nf4Weight, Mxfp4Weight {
     /**
      * Takes the rows of a matrix one after the other, so that it need never be whole. What it holds belongs to the scope that
      * was open when it was made.
@@ -68,7 +68,7 @@ public sealed interface QuantizedWeight extends WeightMatrix, AutoCloseable perm
         }
     }
 
-    /** Which format this is. */
+    /** What was asked for to get this format; {@link LoadIn#FULL} where the checkpoint has it. */
     LoadIn loadIn();
 
     /** Bytes that the stored numbers take. */

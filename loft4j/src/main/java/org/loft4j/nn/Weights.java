@@ -76,6 +76,13 @@ public final class Weights implements AutoCloseable {
         return few == null ? new DenseWeight(Shapes.require(name, get(name), -1, -1)) : few;
     }
 
+    /** The matrices of that name, so many in one tensor. */
+    public MatrixStack stack(String name, int count) {
+        return quantized.get(bare(name)) instanceof Mxfp4Weight packed
+                ? new MatrixStack.Packed(count, packed)
+                : new MatrixStack.Dense(Shapes.require(name, get(name), count, -1, -1));
+    }
+
     /** The linear layer at a path: its matrix {@code (out, in)} is {@code path.weight}, its bias {@code path.bias} where there is one. */
     public Linear linear(String path) {
         return new Linear(bare(path), matrix(path + ".weight"), find(path + ".bias"));
@@ -103,11 +110,13 @@ public final class Weights implements AutoCloseable {
         return Collections.unmodifiableMap(quantized);
     }
 
-    /** How the matrices of linear layers and of embeddings are kept. */
+    /** How the matrices of linear layers and of embeddings are kept; what a file has packed, as {@link Mxfp4Weight}, is as it is. */
     public LoadIn loadIn() {
-        return quantized.isEmpty()
-                ? LoadIn.FULL
-                : quantized.values().iterator().next().loadIn();
+        return quantized.values().stream()
+                .map(QuantizedWeight::loadIn)
+                .filter(asked -> asked != LoadIn.FULL)
+                .findFirst()
+                .orElse(LoadIn.FULL);
     }
 
     /** The dtype of a model with these parameters, for those who want to tell runs apart: {@code bfloat16 in 4bit}. */

@@ -8,6 +8,7 @@ import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.Experts;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.MixtureOfExperts;
 import org.loft4j.nn.Model;
@@ -19,9 +20,14 @@ import org.loft4j.nn.Model;
  *
  * @param hidden width of the hidden states
  * @param all in order of use
+ * @param expert those of the expert; none where there is no mixture
  * @param mixture null for none
  */
-record LayerShapes(long hidden, List<Linear> all, @Nullable MixtureOfExperts mixture) {
+record LayerShapes(
+        long hidden,
+        List<Linear> all,
+        List<Linear> expert,
+        @Nullable MixtureOfExperts mixture) {
     private static final Pattern NUMBERED = Pattern.compile("^(.*?\\.\\d+)\\..*");
 
     /** The layers of a model in their order; linear layers outside of them are left out. */
@@ -35,31 +41,33 @@ record LayerShapes(long hidden, List<Linear> all, @Nullable MixtureOfExperts mix
             }
         });
         long hidden = model.description().hiddenSize();
-        return layers.values().stream()
-                .map(all -> model.mixtures().stream()
-                        .filter(mixture -> all.contains(mixture.router()))
+        return layers.entrySet().stream()
+                .map(layer -> model.mixtures().stream()
+                        .filter(mixture -> mixture.router().path().startsWith(layer.getKey() + "."))
                         .findFirst()
-                        .map(mixture -> of(hidden, all, mixture))
-                        .orElseGet(() -> new LayerShapes(hidden, all, null)))
+                        .map(mixture -> of(hidden, layer.getValue(), mixture))
+                        .orElseGet(() -> new LayerShapes(hidden, layer.getValue(), List.of(), null)))
                 .toList();
     }
 
     private static LayerShapes of(long hidden, List<Linear> all, MixtureOfExperts mixture) {
-        List<Linear> one = new ArrayList<>(all.subList(0, all.indexOf(mixture.router())));
-        one.addAll(mixture.experts().get(0).linears());
-        return new LayerShapes(hidden, one, mixture);
+        List<Linear> expert = mixture.among().open().apply(0).linears();
+        List<Linear> one = new ArrayList<>(all);
+        one.removeAll(mixture.linears());
+        one.addAll(expert);
+        return new LayerShapes(hidden, one, expert, mixture);
     }
 
     /** How many rows a layer gets for each token. */
     long rows(Linear linear) {
-        return mixture != null && mixture.experts().get(0).linears().contains(linear) ? mixture.chosen() : 1;
+        return mixture != null && expert.contains(linear) ? mixture.chosen() : 1;
     }
 
     /** Numbers a token of a mixture in the width of the hidden states: what its experts read and make, so many times each. */
     private long exchanged(long times) {
         return mixture == null
                 ? 0
-                : mixture.chosen() * times * hidden + 2L * mixture.experts().size();
+                : mixture.chosen() * times * hidden + 2L * mixture.among().count();
     }
 
     private Linear last() {
@@ -73,6 +81,9 @@ record LayerShapes(long hidden, List<Linear> all, @Nullable MixtureOfExperts mix
 
     /** The layers before the last that make its input: one, or two where one of them is a gate. */
     private List<Linear> widening() {
+        if (!expert.isEmpty()) {
+            return expert.subList(0, expert.size() - 1);
+        }
         int start = all.size() - 1;
         while (start > 0 && all.size() - 1 - start < 2 && widens(all.get(start - 1))) {
             start--;
@@ -102,9 +113,10 @@ record LayerShapes(long hidden, List<Linear> all, @Nullable MixtureOfExperts mix
         return widening().stream().mapToLong(Linear::outFeatures).sum();
     }
 
-    /** Numbers a token that the activation and, where there is one, the gate keep. */
+    /** Numbers a token that the activation and, where there is one, the gate keep; with limits there are more of them. */
     private long activated() {
-        return widened() + (widened() > inner() ? inner() : 0);
+        long limited = mixture != null && mixture.among() instanceof Experts.Stacked ? 3 * inner() : 0;
+        return widened() + (widened() > inner() ? inner() : 0) + limited;
     }
 
     /**

@@ -43,6 +43,8 @@ class EveryFamilyTest {
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",
+                "gpt_oss",
+                "gpt_oss_mxfp4",
                 "mistral3_ministral3",
                 "gpt2",
                 "mistral_sw",

@@ -56,6 +56,8 @@ class GreedyTextTest {
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",
+                "gpt_oss",
+                "gpt_oss_mxfp4",
                 "mistral3_ministral3",
                 "stories260K"
             })

@@ -82,6 +82,8 @@ class ActivationCheckpointTest {
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",
+                "gpt_oss",
+                "gpt_oss_mxfp4",
                 "mistral3_ministral3",
                 "bert_cls",
                 "roberta_cls",

@@ -47,6 +47,8 @@ class DamagedModelConfigTest implements HostileFormat {
             "qwen3_moe",
             "mixtral_sw",
             "olmoe",
+            "gpt_oss",
+            "gpt_oss_mxfp4",
             "mistral3_ministral3",
             "vit_cls");
 

@@ -53,6 +53,8 @@ class DecoderParityTest {
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",
+                "gpt_oss",
+                "gpt_oss_mxfp4",
                 "qwen2_cls",
                 "llama_tok",
                 "gpt2_cls",
@@ -133,6 +135,8 @@ class DecoderParityTest {
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",
+                "gpt_oss",
+                "gpt_oss_mxfp4",
                 "mistral3_ministral3",
                 "gpt2_inverse_layer",
                 "gpt2_cls",
@@ -157,7 +161,11 @@ class DecoderParityTest {
      * vector is not trained, but in GPT-2.
      */
     @ParameterizedTest
-    @CsvSource({"llama3_rope_tied, model.embed_tokens.weight", "gpt2_inverse_layer, transformer.wte.weight"})
+    @CsvSource({
+        "llama3_rope_tied, model.embed_tokens.weight",
+        "gpt2_inverse_layer, transformer.wte.weight",
+        "gpt_oss, model.embed_tokens.weight"
+    })
     void gradientsOfABatchPaddedOnTheLeftAreThoseOfTransformers(String name, String embedding) throws Exception {
         try (NativeScope scope = new NativeScope();
                 Fixture fixture = Fixture.open(name);

@@ -125,6 +125,16 @@ class ModelsTest {
                 "qwen3_moe | mlp_only_layers | [0.5] | mlp_only_layers",
                 "mixtral_sw | router_jitter_noise | 0.1 | router_jitter_noise must be 0",
                 "olmoe | clip_qkv | 8.0 | clip_qkv",
+                "gpt_oss | output_router_logits | true | output_router_logits must be false",
+                "gpt_oss | num_experts_per_tok | 7 | num_experts_per_tok must be",
+                "gpt_oss | num_experts | 5 | num_experts must be 6",
+                "gpt_oss | swiglu_limit | 8.0 | swiglu_limit must be 7.0",
+                "gpt_oss | hidden_act | \"gelu\" | hidden_act must be silu",
+                "gpt_oss | quantization_config | {\"quant_method\": \"bitsandbytes\"} | must be absent, got bitsandbytes",
+                "gpt_oss | quantization_config | {\"quant_method\": \"mxfp4\"} | gate_up_proj_blocks",
+                "gpt_oss_mxfp4 | quantization_config | null | mlp.experts.gate_up_proj",
+                "gpt_oss_mxfp4 | intermediate_size | 24 | multiples of 32",
+                "mixtral_sw | quantization_config | {\"quant_method\": \"mxfp4\"} | must be absent, got mxfp4",
             })
     void whatAMixtureIsNotIsRefusedByItsKey(String fixture, String key, String value, String fault) throws Exception {
         Path changed =
@@ -187,7 +197,8 @@ class ModelsTest {
                 "mistral3",
                 "qwen3_moe",
                 "mixtral_sw",
-                "olmoe");
+                "olmoe",
+                "gpt_oss");
     }
 
     static Stream<String> families() {

@@ -60,6 +60,8 @@ class PackedInputTest {
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",
+                "gpt_oss",
+                "gpt_oss_mxfp4",
                 "mistral3_ministral3"
             })
     void lossAndGradientsAreThoseOfThePaddedBatch(String name) throws Exception {

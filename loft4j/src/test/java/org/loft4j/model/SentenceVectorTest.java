@@ -78,6 +78,7 @@ class SentenceVectorTest {
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",
+                "gpt_oss",
                 "mistral3_ministral3"
             })
     void theVectorsAreTheStatesOfTransformersPooled(String name) throws IOException {

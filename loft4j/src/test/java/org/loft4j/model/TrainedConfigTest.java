@@ -64,6 +64,7 @@ class TrainedConfigTest {
         "qwen3_moe, SEQUENCE_CLASSIFICATION, Qwen3MoeForSequenceClassification",
         "mixtral_sw, CAUSAL_LM, MixtralForCausalLM",
         "olmoe, CAUSAL_LM, OlmoeForCausalLM",
+        "gpt_oss, TOKEN_CLASSIFICATION, GptOssForTokenClassification",
         "qwen3, SEQUENCE_CLASSIFICATION, Qwen3ForSequenceClassification",
     })
     void anOriginThatNamesNoClassGetsThatOfItsFamily(String fixture, Task task, String expected) throws IOException {
@@ -96,6 +97,7 @@ class TrainedConfigTest {
         "qwen3_moe, Qwen3MoeModel",
         "mixtral_sw, MixtralModel",
         "olmoe, OlmoeModel",
+        "gpt_oss, GptOssModel",
     })
     void sentenceEmbeddingsHaveTheBaseClass(String fixture, String expected) throws IOException {
         for (boolean named : new boolean[] {true, false}) {

@@ -108,7 +108,7 @@ public record DecoderAssembly(
     /** Reads the model from a checkpoint. */
     public CausalDecoder open(TensorSource source, ModelOptions options) throws CheckpointException {
         if (layout.experts() != null) {
-            ExpertLayout.requireApart(source);
+            layout.experts().check(source);
         }
         Parameters parameters = parameters(options);
         ParameterReader reader = layout.reader(source, sizes.tieWordEmbeddings());

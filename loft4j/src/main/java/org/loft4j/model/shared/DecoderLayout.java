@@ -8,6 +8,7 @@ import org.loft4j.io.ParameterReader;
 import org.loft4j.io.TensorSource;
 import org.loft4j.io.TiedHead;
 import org.loft4j.nn.AcrossHeads;
+import org.loft4j.nn.AttentionSinks;
 import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.FeedForward;
@@ -33,6 +34,7 @@ import org.loft4j.nn.Weights;
  * @param normsStoredLessOne whether norms store {@code w − 1}, as Gemma's do
  * @param fused whether q, k and v are one matrix, and gate and up another, as Phi-3's are
  * @param experts of the blocks that have a mixture for a feed-forward part; null for none
+ * @param sinks whether each head has a logit in its softmax, as gpt-oss has
  */
 public record DecoderLayout(
         String base,
@@ -43,7 +45,8 @@ public record DecoderLayout(
         Norms norms,
         boolean normsStoredLessOne,
         boolean fused,
-        @Nullable ExpertLayout experts) {
+        @Nullable MixtureLayout experts,
+        boolean sinks) {
     /** What of queries and keys has a norm, before they are rotated. */
     public enum QueryKeyNorms {
         NONE,
@@ -59,16 +62,17 @@ public record DecoderLayout(
     }
 
     /** Nothing beyond Llama. */
-    public static final DecoderLayout LLAMA =
-            new DecoderLayout("model.", false, false, false, QueryKeyNorms.NONE, Norms.BEFORE, false, false, null);
+    public static final DecoderLayout LLAMA = new DecoderLayout(
+            "model.", false, false, false, QueryKeyNorms.NONE, Norms.BEFORE, false, false, null, false);
 
     private static final String OUTER = "model.";
     static final String HEAD = "lm_head";
     private static final String SCORE = "score";
+    private static final String SINKS = "self_attn.sinks";
 
     public DecoderLayout withBiases(boolean queryKeyValue, boolean output, boolean mlp) {
         return new DecoderLayout(
-                base, queryKeyValue, output, mlp, queryKeyNorms, norms, normsStoredLessOne, fused, experts);
+                base, queryKeyValue, output, mlp, queryKeyNorms, norms, normsStoredLessOne, fused, experts, sinks);
     }
 
     public DecoderLayout withQueryKeyNorms(QueryKeyNorms of) {
@@ -96,21 +100,36 @@ public record DecoderLayout(
                 norms,
                 normsStoredLessOne,
                 fused,
-                experts);
+                experts,
+                sinks);
     }
 
     public DecoderLayout withFusedProjections() {
         return with(queryKeyNorms, norms, normsStoredLessOne, true, experts);
     }
 
-    public DecoderLayout withExperts(ExpertLayout mixtures) {
+    public DecoderLayout withExperts(MixtureLayout mixtures) {
         return with(queryKeyNorms, norms, normsStoredLessOne, fused, mixtures);
     }
 
-    private DecoderLayout with(
-            QueryKeyNorms headNorms, Norms places, boolean lessOne, boolean joined, @Nullable ExpertLayout mixtures) {
+    public DecoderLayout withSinks() {
         return new DecoderLayout(
-                base, queryKeyValueBias, outputBias, mlpBias, headNorms, places, lessOne, joined, mixtures);
+                base,
+                queryKeyValueBias,
+                outputBias,
+                mlpBias,
+                queryKeyNorms,
+                norms,
+                normsStoredLessOne,
+                fused,
+                experts,
+                true);
+    }
+
+    private DecoderLayout with(
+            QueryKeyNorms headNorms, Norms places, boolean lessOne, boolean joined, @Nullable MixtureLayout mixtures) {
+        return new DecoderLayout(
+                base, queryKeyValueBias, outputBias, mlpBias, headNorms, places, lessOne, joined, mixtures, sinks);
     }
 
     /**
@@ -156,6 +175,9 @@ public record DecoderLayout(
             specs.add(norm(layer(i, "self_attn.q_norm.weight"), all ? queries : config.headDim()));
             specs.add(norm(layer(i, "self_attn.k_norm.weight"), all ? keys : config.headDim()));
         }
+        if (sinks) {
+            specs.add(new ParameterSpec(layer(i, SINKS), Initial.NORMAL, config.heads()));
+        }
         specs.addAll(Parameters.linear(layer(i, "self_attn.o_proj"), hidden, queries, outputBias));
         specs.add(norm(layer(i, "post_attention_layernorm.weight"), hidden));
         if (norms == Norms.AROUND) {
@@ -172,7 +194,7 @@ public record DecoderLayout(
         long hidden = config.hiddenSize();
         long width = config.intermediateSize();
         if (experts != null && experts.at().test(i)) {
-            return experts.parameters(layer(i, ""), hidden);
+            return experts.parameters(i, layer(i, ""), hidden);
         }
         List<ParameterSpec> specs = new ArrayList<>();
         if (fused) {
@@ -250,6 +272,7 @@ public record DecoderLayout(
                 projection,
                 queryKeyNorm(weights, layer(i, "self_attn.q_norm.weight"), config),
                 queryKeyNorm(weights, layer(i, "self_attn.k_norm.weight"), config),
+                sinks ? new AttentionSinks(weights.get(layer(i, SINKS))) : null,
                 weights.linear(layer(i, "self_attn.o_proj")));
         Norm postAttention = norm(weights, layer(i, "post_attention_layernorm.weight"), config);
         return new DecoderBlock(

@@ -28,7 +28,8 @@ import org.loft4j.nn.Weights;
  * @param normalised whether the weights of a token's experts are divided by their sum
  * @param at the blocks, by number, that have a mixture
  */
-public record ExpertLayout(Names names, int experts, int chosen, long width, boolean normalised, IntPredicate at) {
+public record ExpertLayout(Names names, int experts, int chosen, long width, boolean normalised, IntPredicate at)
+        implements MixtureLayout {
     private static final Set<String> KEYS =
             Set.of("num_experts_per_tok", "output_router_logits", "router_aux_loss_coef", "router_jitter_noise");
 
@@ -95,12 +96,9 @@ public record ExpertLayout(Names names, int experts, int chosen, long width, boo
         return Set.copyOf(blocks);
     }
 
-    /**
-     * Refuses a checkpoint in which the experts of a block are one tensor.
-     *
-     * @throws CheckpointException that names the tensor and the remedy
-     */
-    static void requireApart(TensorSource source) throws CheckpointException {
+    /** Refuses a checkpoint in which the experts of a block are one tensor. */
+    @Override
+    public void check(TensorSource source) throws CheckpointException {
         for (String name : source.names()) {
             if (name.endsWith(".experts.gate_up_proj")) {
                 throw new CheckpointException(
@@ -112,8 +110,9 @@ public record ExpertLayout(Names names, int experts, int chosen, long width, boo
         }
     }
 
-    /** The parameters of a block's mixture, the router's among them, which is always kept in the dtype of the model. */
-    List<ParameterSpec> parameters(String block, long hidden) {
+    /** The router is always kept in the dtype of the model. */
+    @Override
+    public List<ParameterSpec> parameters(int number, String block, long hidden) {
         List<ParameterSpec> specs = new ArrayList<>(Parameters.outputLinear(router(block), experts, hidden, false));
         for (int e = 0; e < experts; e++) {
             specs.addAll(Parameters.linear(expert(block, e, names.gate()), width, hidden, false));
@@ -123,7 +122,8 @@ public record ExpertLayout(Names names, int experts, int chosen, long width, boo
         return specs;
     }
 
-    FeedForward feedForward(String block, Weights weights, Activation activation) {
+    @Override
+    public FeedForward feedForward(String block, Weights weights, Activation activation) {
         List<FeedForward> made = new ArrayList<>();
         for (int e = 0; e < experts; e++) {
             made.add(new FeedForward.Gated(

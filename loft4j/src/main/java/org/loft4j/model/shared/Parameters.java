@@ -1,7 +1,9 @@
 package org.loft4j.model.shared;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Predicate;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Generator;
@@ -11,6 +13,7 @@ import org.loft4j.ConfigException;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.nn.LayerNorm;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Mxfp4Weight;
 import org.loft4j.nn.ParameterSpec;
 import org.loft4j.nn.ParameterSpec.Initial;
 import org.loft4j.nn.ParameterSpec.Role;
@@ -20,6 +23,7 @@ import org.loft4j.nn.Weights;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 /**
  * The parameters of a model: which it has, in the order of use, and which of them a checkpoint may lack.
@@ -32,6 +36,12 @@ import org.loft4j.tensor.NativeScope;
 public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> head, double initializerRange) {
     /** Numbers that are read at once on their way to fewer bits. */
     private static final long READ = 1 << 23;
+
+    /** What a file adds to the name of packed matrices, for the codes. */
+    private static final String BLOCKS = "_blocks";
+
+    /** The same for the exponents. */
+    private static final String EXPONENTS = "_scales";
 
     public Parameters {
         body = List.copyOf(body);
@@ -56,7 +66,9 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
             (!anew && isUsable(reader, head.get(i)) ? found : created).addAll(head.get(i));
         }
         reader.require(
-                ParameterSpec.shapes(found),
+                ParameterSpec.shapes(
+                        found.stream().filter(spec -> !isPacked(spec)).toList()),
+                packedShapes(found),
                 harmless.or(
                         name -> created.stream().anyMatch(spec -> spec.name().equals(name))));
         Dtype asked = options.dtype();
@@ -65,7 +77,14 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
         try (NativeScope scope = new NativeScope()) {
             for (ParameterSpec spec : found) {
                 try (NativeScope one = new NativeScope()) {
-                    if (isWhole(spec, options)) {
+                    if (isPacked(spec)) {
+                        weights.put(
+                                spec.name(),
+                                Mxfp4Weight.of(
+                                        reader.read(spec.name() + BLOCKS, Dtype.U8, options.device()),
+                                        reader.read(spec.name() + EXPONENTS, Dtype.U8, options.device()),
+                                        type));
+                    } else if (isWhole(spec, options)) {
                         weights.put(spec.name(), reader.read(spec.name(), type, options.device()));
                     } else {
                         readQuantized(weights, reader, spec, type, options);
@@ -140,6 +159,10 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
         Generator generator = ParameterSpec.generator(options.seed());
         for (ParameterSpec spec : specs) {
             try (NativeScope one = new NativeScope()) {
+                if (isPacked(spec)) {
+                    weights.put(spec.name(), outline(spec, dtype, options));
+                    continue;
+                }
                 Tensor tensor = spec.create(initializerRange, dtype, options.device(), generator);
                 if (isWhole(spec, options)) {
                     weights.put(spec.name(), tensor);
@@ -148,6 +171,37 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
                 }
             }
         }
+    }
+
+    private static boolean isPacked(ParameterSpec spec) {
+        return spec.role() == Role.MXFP4;
+    }
+
+    /** The bytes that a file has for packed matrices. */
+    private static Map<String, long[]> packedShapes(List<ParameterSpec> specs) {
+        Map<String, long[]> shapes = new LinkedHashMap<>();
+        for (ParameterSpec spec : specs) {
+            if (isPacked(spec)) {
+                long[] shape = spec.shape();
+                long blocks = shape[2] / Mxfp4Weight.BLOCK;
+                shapes.put(spec.name() + BLOCKS, new long[] {shape[0], shape[1], blocks, Mxfp4Weight.BLOCK / 2});
+                shapes.put(spec.name() + EXPONENTS, new long[] {shape[0], shape[1], blocks});
+            }
+        }
+        return shapes;
+    }
+
+    /** Matrices without numbers, for an outline. */
+    private static Mxfp4Weight outline(ParameterSpec spec, Dtype dtype, ModelOptions options) {
+        if (!options.device().equals(DeviceSpec.META)) {
+            throw new ConfigException(
+                    spec.name() + ": new weights cannot be MXFP4 (quantization_config), which is not trained;"
+                            + " take a config.json without quantization_config");
+        }
+        List<Tensor> bytes = packedShapes(List.of(spec)).values().stream()
+                .map(shape -> Tensors.empty(Dtype.U8, options.device(), shape))
+                .toList();
+        return Mxfp4Weight.of(bytes.get(0), bytes.get(1), dtype);
     }
 
     private static boolean isWhole(ParameterSpec spec, ModelOptions options) {

@@ -1,0 +1,5 @@
+/** gpt-oss. */
+@NullMarked
+package org.loft4j.model.gptoss;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,79 @@
+package org.loft4j.nn;
+
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.Shapes;
+
+/**
+ * A learnt logit for each head, which takes part in every softmax and adds nothing to what is attended to; OpenAI 2025
+ * (arXiv:2508.10925), section 2.2:
+ *
+ * <pre>  p_j = exp(s_j) / (exp(sink) + Σ_k exp(s_k))</pre>
+ *
+ * It is a key before all others, whose value is zero, and whose score a further dimension of the heads makes: one there, and in each
+ * query sink / scale. So whatever computes attention computes this, and a query whose keys are all hidden sees the sink.
+ *
+ * @param logits {@code (heads)}, owned by the model's weights
+ */
+public record AttentionSinks(Tensor logits) {
+    /** Further dimensions, of which the first is used: kernels like heads of a multiple of eight. */
+    private static final long MORE = 8;
+
+    /**
+     * {@link Attention#attend(Tensor, Tensor, Tensor, Tensor, boolean, double, double)} with the sinks.
+     *
+     * @return {@code (batch, seq, heads·headDim)}
+     */
+    Tensor attend(
+            Tensor query,
+            Tensor key,
+            Tensor value,
+            @Nullable Tensor bias,
+            boolean causal,
+            double dropout,
+            double scale) {
+        long headDim = query.size(3);
+        long heads = query.size(2);
+        Tensor queries = torch.cat(new TensorVector(query, ofQueries(query, scale)), 3);
+        // the kernel's mask lets a query see as many keys as there are queries up to it
+        long before = causal ? 1 : 0;
+        Tensor attended = Attention.attend(
+                causal ? padded(queries, 0, 1) : queries,
+                torch.cat(new TensorVector(ofKeys(key), padded(key, MORE, 0)), 1),
+                padded(value, MORE, 1),
+                bias == null ? null : torch.constant_pad_nd(bias, new long[] {1, 0}, new Scalar(0.0)),
+                causal,
+                dropout,
+                scale);
+        return attended.narrow(1, before, query.size(1))
+                .unflatten(-1, heads, headDim + MORE)
+                .narrow(3, 0, headDim)
+                .flatten(2, 3);
+    }
+
+    /** What the further dimensions of each query hold. */
+    private Tensor ofQueries(Tensor query, double scale) {
+        Tensor scores = logits.to(query.scalar_type()).div(new Scalar(scale)).view(1, 1, -1, 1);
+        return torch.constant_pad_nd(scores, new long[] {0, MORE - 1}, new Scalar(0.0))
+                .expand(query.size(0), query.size(1), -1, -1);
+    }
+
+    /** The key of the sinks. */
+    private static Tensor ofKeys(Tensor key) {
+        long[] shape = Shapes.of(key);
+        shape[1] = 1;
+        Tensor nothing = torch.zeros(shape, key.options());
+        shape[3] = 1;
+        Tensor one = torch.ones(shape, key.options());
+        return torch.constant_pad_nd(
+                torch.cat(new TensorVector(nothing, one), 3), new long[] {0, MORE - 1}, new Scalar(0.0));
+    }
+
+    /** With zeros behind each head, and before the sequence. */
+    private static Tensor padded(Tensor heads, long behind, long before) {
+        return torch.constant_pad_nd(heads, new long[] {0, behind, 0, 0, before, 0}, new Scalar(0.0));
+    }
+}

@@ -1,0 +1,96 @@
+package org.loft4j.nn;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntFunction;
+import org.bytedeco.pytorch.GradMode;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+
+/** The experts of a mixture. */
+public sealed interface Experts {
+    /** How many there are. */
+    int count();
+
+    /** The experts by number, for one pass. */
+    IntFunction<FeedForward> open();
+
+    /** Those of their layers that are layers of the model, which an adapter may be attached to. */
+    List<Linear> linears();
+
+    /** Experts with layers of their own. */
+    record Apart(List<FeedForward> all) implements Experts {
+        public Apart {
+            all = List.copyOf(all);
+        }
+
+        @Override
+        public int count() {
+            return all.size();
+        }
+
+        @Override
+        public IntFunction<FeedForward> open() {
+            return all::get;
+        }
+
+        @Override
+        public List<Linear> linears() {
+            List<Linear> linears = new ArrayList<>();
+            all.forEach(expert -> linears.addAll(expert.linears()));
+            return linears;
+        }
+    }
+
+    /**
+     * Experts whose matrices lie in one tensor, as those of gpt-oss: there are no layers in the model that an adapter could be
+     * attached to.
+     *
+     * @param path of their module
+     * @param gateUp from hidden states to gate and up in turns
+     * @param gateUpBias {@code (count, 2·width)}
+     * @param down from the width of an expert to hidden states
+     * @param downBias {@code (count, hidden)}
+     * @param shape of the activation
+     */
+    record Stacked(
+            String path,
+            MatrixStack gateUp,
+            Tensor gateUpBias,
+            MatrixStack down,
+            Tensor downBias,
+            FeedForward.Clamped.Shape shape)
+            implements Experts {
+        @Override
+        public int count() {
+            return gateUp.count();
+        }
+
+        @Override
+        public IntFunction<FeedForward> open() {
+            IntFunction<WeightMatrix> gateUps = gateUp.open();
+            IntFunction<WeightMatrix> downs = down.open();
+            IntFunction<Tensor> gateUpBiases = slices(gateUpBias);
+            IntFunction<Tensor> downBiases = slices(downBias);
+            return e -> new FeedForward.Clamped(
+                    new Linear(path + ".gate_up_proj." + e, gateUps.apply(e), gateUpBiases.apply(e)),
+                    new Linear(path + ".down_proj." + e, downs.apply(e), downBiases.apply(e)),
+                    shape);
+        }
+
+        @Override
+        public List<Linear> linears() {
+            return List.of();
+        }
+    }
+
+    /** The parts of a tensor along its first dimension; where it is trained in one step, for a gradient that is made in one. */
+    static IntFunction<Tensor> slices(Tensor stack) {
+        if (GradMode.is_enabled() && stack.requires_grad()) {
+            TensorVector all = torch.unbind(stack, 0);
+            return all::get;
+        }
+        return i -> stack.select(0, i);
+    }
+}

@@ -1,0 +1,41 @@
+package org.loft4j.nn;
+
+import java.util.function.IntFunction;
+import org.bytedeco.pytorch.Tensor;
+
+/** Several matrices {@code (out, in)} of one shape that lie in one tensor. */
+public sealed interface MatrixStack {
+    /** How many there are. */
+    int count();
+
+    /** The matrices by number, for one pass. */
+    IntFunction<WeightMatrix> open();
+
+    /** @param tensor {@code (count, in, out)}, owned by the model's weights */
+    record Dense(Tensor tensor) implements MatrixStack {
+        @Override
+        public int count() {
+            return Math.toIntExact(tensor.size(0));
+        }
+
+        @Override
+        public IntFunction<WeightMatrix> open() {
+            IntFunction<Tensor> slices = Experts.slices(tensor);
+            return i -> new TransposedWeight(slices.apply(i));
+        }
+    }
+
+    /**
+     * Matrices in four bits.
+     *
+     * @param count how many there are
+     * @param rows {@code (count·out, in)}, those of one matrix after those of the other
+     */
+    record Packed(int count, Mxfp4Weight rows) implements MatrixStack {
+        @Override
+        public IntFunction<WeightMatrix> open() {
+            long each = rows.out() / count;
+            return i -> rows.part(i * each, each);
+        }
+    }
+}
