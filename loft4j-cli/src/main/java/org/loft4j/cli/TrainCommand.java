@@ -32,6 +32,7 @@ import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
 import org.loft4j.train.TrainData;
 import org.loft4j.train.TrainResult;
+import org.loft4j.train.Trainable;
 import org.loft4j.train.TrainingRun;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -257,6 +258,9 @@ final class TrainCommand implements Verb {
                 Model shapes = Models.outline(
                         start.directory(),
                         fromScratch && device.dtype() == null ? options.withDtype(Dtype.F32) : options)) {
+            if (!method.method.usesAdapter()) {
+                Trainable.requireFull(shapes);
+            }
             MemoryPlan plan = new MemoryPlan(
                     config(),
                     start.lora(shape(), shapes),

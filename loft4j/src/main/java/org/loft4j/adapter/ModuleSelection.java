@@ -1,5 +1,6 @@
 package org.loft4j.adapter;
 
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -11,7 +12,10 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.io.InnerNames;
+import org.loft4j.nn.Experts;
 import org.loft4j.nn.Linear;
+import org.loft4j.nn.LoadIn;
+import org.loft4j.nn.MixtureOfExperts;
 import org.loft4j.nn.Model;
 
 /** Finds the layers of a model that a configuration means. */
@@ -34,11 +38,13 @@ final class ModuleSelection {
                     .filter(name -> !TargetModules.names(name).matchesAny(paths))
                     .toList();
             if (unknown.size() == list.names().size() || (everyName && !unknown.isEmpty())) {
+                refuseExperts(model, TargetModules.names(unknown), unknown.get(0));
                 throw new ConfigException("target_modules: no linear layer is named " + String.join(", ", unknown)
                         + "; there are " + String.join(", ", nearest(unknown.get(0), suffixes(paths))));
             }
         }
         if (targets instanceof TargetModules.Regex regex && !targets.matchesAny(paths)) {
+            refuseExperts(model, targets, regex.pattern());
             throw new ConfigException("target_modules: no linear layer matches " + regex.pattern()
                     + " in full; paths look like " + example(model) + ", and end in "
                     + String.join(", ", suffixes(paths)));
@@ -55,6 +61,23 @@ final class ModuleSelection {
                     + "modules_to_save or layers_to_transform, so nothing would be trained");
         }
         return selected;
+    }
+
+    /** Says of a router and of experts that lie in one tensor why nothing is attached to them. */
+    private static void refuseExperts(Model model, TargetModules targets, String name) {
+        for (MixtureOfExperts mixture : model.mixtures()) {
+            if (mixture.among() instanceof Experts.Stacked stacked) {
+                List<String> parts = new ArrayList<>(stacked.parameters());
+                parts.add(stacked.path());
+                parts.add(mixture.router().path());
+                if (targets.matchesAny(parts)) {
+                    throw new ConfigException("target_modules: " + name
+                            + " is no linear layer: router and experts of this model are parameters, which PEFT names in"
+                            + " target_parameters, and an adapter of those is not supported; take all-linear, or some of "
+                            + String.join(", ", suffixes(model.linears().keySet())));
+                }
+            }
+        }
     }
 
     /** The head, and the routers of mixtures of experts. */
@@ -164,8 +187,10 @@ final class ModuleSelection {
             if (model.weights().quantized().keySet().stream()
                     .anyMatch(config.withModulesToSave(List.of(name))::saves)) {
                 throw new ConfigException("modules_to_save: " + name
-                        + " is quantised, and cannot be trained in full; open the model with it in full"
-                        + " (ModelOptions.withInFull), or without load_in");
+                        + (model.weights().loadIn() == LoadIn.FULL
+                                ? " is in MXFP4 in the checkpoint, and cannot be trained in full; take one in bfloat16"
+                                : " is quantised, and cannot be trained in full; open the model with it in full"
+                                        + " (ModelOptions.withInFull), or without load_in"));
             }
         }
     }

@@ -62,9 +62,17 @@ public sealed interface Experts {
             Tensor downBias,
             FeedForward.Clamped.Shape shape)
             implements Experts {
+        private static final String GATE_UP = ".gate_up_proj";
+        private static final String DOWN = ".down_proj";
+
         @Override
         public int count() {
             return gateUp.count();
+        }
+
+        /** The names of the matrices. */
+        public List<String> parameters() {
+            return List.of(path + GATE_UP, path + DOWN);
         }
 
         @Override
@@ -74,8 +82,8 @@ public sealed interface Experts {
             IntFunction<Tensor> gateUpBiases = slices(gateUpBias);
             IntFunction<Tensor> downBiases = slices(downBias);
             return e -> new FeedForward.Clamped(
-                    new Linear(path + ".gate_up_proj." + e, gateUps.apply(e), gateUpBiases.apply(e)),
-                    new Linear(path + ".down_proj." + e, downs.apply(e), downBiases.apply(e)),
+                    new Linear(path + GATE_UP + "." + e, gateUps.apply(e), gateUpBiases.apply(e)),
+                    new Linear(path + DOWN + "." + e, downs.apply(e), downBiases.apply(e)),
                     shape);
         }
 

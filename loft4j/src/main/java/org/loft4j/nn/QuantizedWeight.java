@@ -68,6 +68,11 @@ public sealed interface QuantizedWeight extends WeightMatrix, AutoCloseable perm
         }
     }
 
+    /** Numbers of a matrix that a product widens at once at most, all lanes together. */
+    static long widenedAtOnce(DeviceSpec device) {
+        return TiledProduct.widenedAtOnce(device);
+    }
+
     /** What was asked for to get this format; {@link LoadIn#FULL} where the checkpoint has it. */
     LoadIn loadIn();
 

@@ -61,6 +61,11 @@ final class TiledProduct {
         }
     }
 
+    /** Elements that are widened at once at most, unless one row has more. */
+    static long widenedAtOnce(DeviceSpec device) {
+        return device.kind() == DeviceSpec.Kind.CUDA ? DEVICE_TILE : Math.min(IN_LANES, TILE * Lanes.count());
+    }
+
     private static long step(long width, long multiple, long elements) {
         return Math.max(1, elements / Math.max(1, width) / multiple) * multiple;
     }

@@ -12,6 +12,7 @@ import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.QuantizedWeight;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -177,7 +178,8 @@ public record MemoryEstimate(
             if (largest != null) {
                 long whole = made(largest, tokens, scores, true);
                 own = tokens * size * largest.returned()
-                        + (again ? group * whole : Math.max(0, whole - kept(largest, tokens, scores)));
+                        + (again ? group * whole : Math.max(0, whole - kept(largest, tokens, scores)))
+                        + widenedAtOnce(largest);
             }
             long state = plan.lora() == null ? 2 * trained * size : stateBytes() + 2 * savedInFull * size;
             return new MemoryEstimate(
@@ -208,6 +210,10 @@ public record MemoryEstimate(
 
         private long weightBytes() {
             long all = model.weights().elements() * size;
+            // what the checkpoint has packed takes what it takes there
+            for (QuantizedWeight packed : model.weights().quantized().values()) {
+                all += packed.bytes() - packed.out() * packed.in() * size;
+            }
             LoadIn loadIn = plan.loadIn();
             if (loadIn == LoadIn.FULL) {
                 return all;
@@ -223,6 +229,19 @@ public record MemoryEstimate(
                 }
             }
             return all;
+        }
+
+        /** What a product widens at once of a matrix of experts that the checkpoint has packed. */
+        private long widenedAtOnce(LayerShapes layer) {
+            if (model.weights().quantized().isEmpty()) {
+                return 0;
+            }
+            long largest = layer.expert().stream()
+                    .mapToLong(linear -> linear.outFeatures() * linear.inFeatures())
+                    .max()
+                    .orElse(0);
+            // where they lie in the table, what is found there, and the same in the layer's type
+            return Math.min(largest, QuantizedWeight.widenedAtOnce(device)) * (2 + FLOAT + size);
         }
 
         /** Matrices of linear layers, and the vectors of tokens; no classifier, and no router. */

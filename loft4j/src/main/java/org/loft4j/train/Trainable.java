@@ -24,6 +24,7 @@ import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.SafetensorsFile;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.TrainedConfig;
+import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.optim.AdamW;
 import org.loft4j.optim.AdamWConfig;
@@ -181,16 +182,32 @@ public final class Trainable implements AutoCloseable {
         return isOnTop || model.weights().created().contains(name);
     }
 
-    private static Trainable full(Model model, TrainConfig config, NativeHeap.Training heap) {
-        if (!model.weights().quantized().isEmpty()) {
+    /**
+     * Refuses a model that {@link Method#FULL} cannot train; its outline does.
+     *
+     * @throws ConfigException that says what to do
+     */
+    public static void requireFull(Model model) {
+        if (model.weights().loadIn() != LoadIn.FULL) {
             throw new ConfigException("method full cannot train quantised weights;"
                     + " open the model without load_in, or train an adapter on it");
+        }
+        String packed =
+                model.weights().quantized().keySet().stream().findFirst().orElse(null);
+        if (packed != null) {
+            throw new ConfigException("method full cannot train " + packed + ", which the checkpoint has in MXFP4:"
+                    + " take one in bfloat16 or float32, as Transformers saves with dequantize in its Mxfp4Config, or train an"
+                    + " adapter");
         }
         if (model.description().dtype() == Dtype.F16) {
             throw new ConfigException(
                     "method full cannot train float16 weights, whose range is too small for their gradients;"
                             + " open the model as float32 or bfloat16");
         }
+    }
+
+    private static Trainable full(Model model, TrainConfig config, NativeHeap.Training heap) {
+        requireFull(model);
         List<NamedParameter> body = new ArrayList<>();
         List<NamedParameter> head = new ArrayList<>();
         model.weights().asMap().forEach((name, tensor) -> {
