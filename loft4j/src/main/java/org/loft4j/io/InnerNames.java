@@ -1,7 +1,7 @@
 package org.loft4j.io;
 
 /**
- * The names of a language model that lies in one with a vision tower, such as Gemma 3 and Mistral 3. Transformers has had two
+ * The names of a language model that lies in one with a vision tower, such as Gemma 3, Mistral 3 and Qwen 3.5. Transformers has had two
  * spellings of them: {@code language_model.model.layers…}, in which most files of the hub are, and since version 4.52 {@code
  * model.language_model.layers…}.
  */
@@ -10,13 +10,17 @@ public final class InnerNames {
     public static final String MODULE = "language_model";
 
     /** A regular expression, of Java and of Python, for paths in what lies beside the language model. */
-    public static final String BESIDE = "(?:model\\.)?(?:vision_tower|multi_modal_projector)\\..*";
+    public static final String BESIDE = "(?:model\\.)?(?:vision_tower|multi_modal_projector|visual)\\..*";
 
     private static final String OUTER = "model.";
     private static final String INNER = MODULE + ".";
     private static final String OLDER = INNER + OUTER;
     private static final String TOWER = "vision_tower.";
     private static final String PROJECTOR = "multi_modal_projector.";
+    private static final String VISUAL = "visual.";
+
+    /** What predicts several tokens at once, as Qwen 3.5 has it. */
+    private static final String FURTHER = "mtp.";
 
     private InnerNames() {}
 
@@ -28,7 +32,9 @@ public final class InnerNames {
         if (name.startsWith(INNER + "lm_head.")) {
             return name.substring(INNER.length());
         }
-        return name.startsWith(INNER) || name.startsWith(TOWER) || name.startsWith(PROJECTOR) ? OUTER + name : name;
+        return name.startsWith(INNER) || name.startsWith(TOWER) || name.startsWith(PROJECTOR) || name.startsWith(VISUAL)
+                ? OUTER + name
+                : name;
     }
 
     /** Whether the module or parameter is of a language model that lies in another. */
@@ -36,9 +42,17 @@ public final class InnerNames {
         return path.startsWith(INNER) || path.startsWith(OUTER + INNER);
     }
 
-    /** Whether a name of {@link #today} is of the vision tower, or of what leads from it to the language model. */
+    /** Whether a name of {@link #today} is of the vision tower, of what leads from it to the language model, or of what predicts further tokens. */
     public static boolean isBeside(String name) {
-        return name.startsWith(OUTER + TOWER) || name.startsWith(OUTER + PROJECTOR);
+        return name.startsWith(OUTER + TOWER)
+                || name.startsWith(OUTER + PROJECTOR)
+                || name.startsWith(OUTER + VISUAL)
+                || isFurther(name);
+    }
+
+    /** Whether a name is of what predicts further tokens at once. */
+    public static boolean isFurther(String name) {
+        return name.startsWith(FURTHER);
     }
 
     /** The name that a parameter of the language model has in a model of that alone. */

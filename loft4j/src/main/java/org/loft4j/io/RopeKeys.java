@@ -113,7 +113,12 @@ public final class RopeKeys {
 
     /** Which part of a head is rotated, from 0 to 1; see {@link #theta}. */
     public static double share(JsonObject config, @Nullable JsonObject rope) throws CheckpointException {
-        return number(config, SHARE, rope, SHARE, 1);
+        return share(config, rope, 1);
+    }
+
+    /** The same where a family assumes another part than the whole. */
+    public static double share(JsonObject config, @Nullable JsonObject rope, double absent) throws CheckpointException {
+        return number(config, SHARE, rope, SHARE, absent);
     }
 
     /** The kind of scaling that an object states; {@code default} is none. */

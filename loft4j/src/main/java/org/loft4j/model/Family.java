@@ -40,6 +40,8 @@ import org.loft4j.model.qwen2.Qwen2Config;
 import org.loft4j.model.qwen2.Qwen2Model;
 import org.loft4j.model.qwen3.Qwen3Config;
 import org.loft4j.model.qwen3.Qwen3Model;
+import org.loft4j.model.qwen35.Qwen35Config;
+import org.loft4j.model.qwen35.Qwen35Model;
 import org.loft4j.model.qwen3moe.Qwen3MoeConfig;
 import org.loft4j.model.qwen3moe.Qwen3MoeModel;
 import org.loft4j.model.roberta.RobertaConfig;
@@ -155,6 +157,8 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     Qwen3Model::open,
                     Qwen3Model::random,
                     Qwen3Config::maxPositions),
+            qwen35(Qwen35Model.FAMILY),
+            qwen35(Qwen35Model.WITH_VISION),
             new Family(
                     Qwen3MoeModel.FAMILY,
                     Qwen3MoeModel.TASKS,
@@ -198,6 +202,10 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
 
     private static Family olmo(String name) {
         return new Family(name, Olmo2Model.TASKS, Olmo2Model::open, Olmo2Model::random, Olmo2Config::maxPositions);
+    }
+
+    private static Family qwen35(String name) {
+        return new Family(name, Qwen35Model.TASKS, Qwen35Model::open, Qwen35Model::random, Qwen35Config::maxPositions);
     }
 
     private static Family roberta(String name) {

@@ -118,7 +118,9 @@ public final class Models {
         for (String stored : source.names()) {
             String name = InnerNames.today(stored);
             // a file's names may lack the module that the model lies in, or have one around them
-            boolean same = name.equals(first) || first.endsWith("." + name) || name.endsWith("." + first);
+            boolean same = InnerNames.alone(name).equals(InnerNames.alone(first))
+                    || first.endsWith("." + name)
+                    || name.endsWith("." + first);
             if (same && source.info(stored).dtype().isFloating()) {
                 return source.info(stored).dtype();
             }

@@ -14,6 +14,8 @@ import org.loft4j.model.gemma3.Gemma3Config;
 import org.loft4j.model.gemma3.Gemma3Model;
 import org.loft4j.model.mistral.MistralConfig;
 import org.loft4j.model.mistral.MistralModel;
+import org.loft4j.model.qwen35.Qwen35Config;
+import org.loft4j.model.qwen35.Qwen35Model;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.Pooling;
@@ -55,11 +57,15 @@ public final class TrainedConfig {
             Map.entry("phi3", "Phi3"),
             Map.entry("qwen2", "Qwen2"),
             Map.entry("qwen3", "Qwen3"),
+            Map.entry(Qwen35Model.WITH_VISION, "Qwen3_5"),
             Map.entry("qwen3_moe", "Qwen3Moe"),
             Map.entry("roberta", "Roberta"),
             Map.entry("smollm3", "SmolLM3"),
             Map.entry("vit", "ViT"),
             Map.entry("xlm-roberta", "XLMRoberta"));
+
+    /** The same of families whose models with a vision tower have classes of that name; those of texts say so, but one. */
+    private static final Map<String, String> OF_TEXT = Map.of("gemma3_text", "Gemma3", Qwen35Model.FAMILY, "Qwen3_5");
 
     private final @Nullable ObjectNode config;
 
@@ -105,6 +111,7 @@ public final class TrainedConfig {
         ObjectNode config = switch (model.description().family()) {
             case Gemma3Model.WITH_VISION -> Gemma3Config.languageModel(origin);
             case MistralModel.WITH_VISION -> MistralConfig.languageModel(origin);
+            case Qwen35Model.WITH_VISION -> Qwen35Config.languageModel(origin);
             default -> origin.toTree();
         };
         for (String key : List.of("bos_token_id", "eos_token_id", PADDING, "transformers_version")) {
@@ -170,7 +177,8 @@ public final class TrainedConfig {
             case CAUSAL_LM ->
                 switch (family) {
                     case "gpt2" -> "LMHeadModel";
-                    case Gemma3Model.WITH_VISION, MistralModel.WITH_VISION -> "ForConditionalGeneration";
+                    case Gemma3Model.WITH_VISION, MistralModel.WITH_VISION, Qwen35Model.WITH_VISION ->
+                        "ForConditionalGeneration";
                     default -> "ForCausalLM";
                 };
             case SEQUENCE_CLASSIFICATION -> "ForSequenceClassification";
@@ -210,9 +218,10 @@ public final class TrainedConfig {
      */
     static String className(String before, String family, Task task) {
         String stem = before.replaceFirst("(Model|LMHeadModel|DoubleHeadsModel|For[A-Z].*)$", "");
-        if (family.equals("gemma3_text")) {
+        String plain = OF_TEXT.get(family);
+        if (plain != null) {
             // Gemma3ForSequenceClassification is the one that sees images
-            stem = task == Task.CAUSAL_LM ? "Gemma3" : "Gemma3Text";
+            stem = task == Task.CAUSAL_LM ? plain : plain + "Text";
         }
         return (stem.isEmpty() ? STEMS.getOrDefault(family, "") : stem) + ending(family, task);
     }

@@ -29,7 +29,7 @@ public final class ActivationCheckpoint {
     private final Function<List<Tensor>, Tensor> again;
     private final List<Tensor> inputs;
     private final List<Boolean> asks;
-    private final RandomState random;
+    private final @Nullable RandomState random;
 
     /**
      * How many layers of a stack are computed again as one. A layer keeps about twenty times its input for the backward pass, so
@@ -41,12 +41,15 @@ public final class ActivationCheckpoint {
     }
 
     private ActivationCheckpoint(
-            Function<List<Tensor>, Tensor> layer, Function<List<Tensor>, Tensor> again, List<Tensor> inputs) {
+            Function<List<Tensor>, Tensor> layer,
+            Function<List<Tensor>, Tensor> again,
+            List<Tensor> inputs,
+            boolean draws) {
         this.layer = layer;
         this.again = again;
         this.inputs = List.copyOf(inputs);
         this.asks = inputs.stream().map(Tensor::requires_grad).toList();
-        this.random = RandomState.of(DeviceSpec.of(inputs.get(0)));
+        this.random = draws ? RandomState.of(DeviceSpec.of(inputs.get(0))) : null;
     }
 
     /** {@code layer(x)}, computed again in the backward pass, before which the open scope must not be closed. */
@@ -74,7 +77,18 @@ public final class ActivationCheckpoint {
 
     private static Tensor apply(
             Function<List<Tensor>, Tensor> layer, Function<List<Tensor>, Tensor> again, List<Tensor> inputs) {
-        return GradMode.is_enabled() ? new ActivationCheckpoint(layer, again, inputs).forward() : layer.apply(inputs);
+        return GradMode.is_enabled()
+                ? new ActivationCheckpoint(layer, again, inputs, true).forward()
+                : layer.apply(inputs);
+    }
+
+    /**
+     * The same of a part of a layer that draws no random numbers, whose inputs alone are asked for gradients: any scope may be
+     * closed before the backward pass.
+     */
+    static Tensor ofPart(Function<List<Tensor>, Tensor> part, List<Tensor> inputs) {
+        boolean again = GradMode.is_enabled() && inputs.stream().anyMatch(Tensor::requires_grad);
+        return again ? new ActivationCheckpoint(part, part, inputs, false).forward() : part.apply(inputs);
     }
 
     private Tensor forward() {
@@ -100,7 +114,7 @@ public final class ActivationCheckpoint {
     }
 
     private List<@Nullable Tensor> recompute(List<Tensor> saved, Tensor gradient) {
-        RandomState now = RandomState.of(DeviceSpec.of(gradient));
+        RandomState now = random == null ? null : RandomState.of(DeviceSpec.of(gradient));
         List<Tensor> leaves = new ArrayList<>();
         for (int i = 0; i < saved.size(); i++) {
             Tensor leaf = saved.get(i).detach();
@@ -108,11 +122,15 @@ public final class ActivationCheckpoint {
             leaves.add(leaf);
         }
         Tensor y;
-        random.restore();
+        if (random != null) {
+            random.restore();
+        }
         try (AutoGradMode recording = new AutoGradMode(true)) {
             y = again.apply(leaves);
         } finally {
-            now.restore();
+            if (now != null) {
+                now.restore();
+            }
         }
         if (y.requires_grad()) {
             y.backward(gradient, new BoolOptional(), false, new TensorArrayRefOptional());

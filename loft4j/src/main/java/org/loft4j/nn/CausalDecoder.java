@@ -292,17 +292,19 @@ public final class CausalDecoder implements Decoder {
         RotaryEmbedding.Rotation rotation = rotary == null
                 ? null
                 : positions == null ? rotary.range(past, columns) : rotary.at(positions, padding.length());
-        boolean softcapped = parts.blocks().get(0).attention().shape().softcap() > 0;
-        // a query that sees no key sees a sink
-        boolean sinks = parts.blocks().get(0).attention().sinks() != null;
+        boolean softcapped =
+                parts.blocks().stream().anyMatch(block -> block.attention().isBounded());
+        boolean sinks = parts.blocks().stream().anyMatch(block -> block.attention().hasSinks());
         boolean blind = padding.startsWithPadding() && GradMode.is_enabled() && !sinks;
         Dtype scores = Attention.biasDtype(description().dtype(), description().device(), softcapped || blind);
+        Tensor tokens = padding.tokens(columns, description().dtype());
         if (kind.bothSides()) {
             Tensor hidden = padding.bothSidesBias(kind.window() / 2, scores);
-            return new LayerPass(rotation, hidden, false, blind, training, null, padding.segments());
+            return new LayerPass(rotation, hidden, false, blind, training, null, tokens, padding.segments());
         }
         Tensor bias = padding.causalBias(columns, kind.window(), softcapped, kind.futureBelowPadding(), scores);
-        return new LayerPass(rotation, bias, bias == null && columns > 1, blind, training, cache, padding.segments());
+        return new LayerPass(
+                rotation, bias, bias == null && columns > 1, blind, training, cache, tokens, padding.segments());
     }
 
     /** @param end greater than every position */

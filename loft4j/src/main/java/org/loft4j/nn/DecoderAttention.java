@@ -25,7 +25,8 @@ public record DecoderAttention(
         @Nullable Norm queryNorm,
         @Nullable Norm keyNorm,
         @Nullable AttentionSinks sinks,
-        Linear output) {
+        Linear output)
+        implements TokenMixer {
     /**
      * What does not depend on the input.
      *
@@ -36,7 +37,7 @@ public record DecoderAttention(
      */
     public record Shape(int headDim, double scale, double softcap, double dropout) {}
 
-    /** Maps {@code (batch, seq, hidden)} to the same shape. */
+    @Override
     public Tensor forward(Tensor x, LayerPass pass) {
         HeadProjection.Heads heads = projection.project(x, shape.headDim());
         Tensor q = normed(heads.query(), queryNorm);
@@ -53,8 +54,10 @@ public record DecoderAttention(
             k = all.key();
             v = all.value();
         }
-        return output.forward(
-                pass.segments() == null ? attend(q, k, v, pass.bias(), pass) : apart(q, k, v, pass, pass.segments()));
+        Tensor attended =
+                pass.segments() == null ? attend(q, k, v, pass.bias(), pass) : apart(q, k, v, pass, pass.segments());
+        Tensor gate = heads.gate();
+        return output.forward(gate == null ? attended : attended.mul(torch.sigmoid(gate)));
     }
 
     private Tensor attend(Tensor q, Tensor k, Tensor v, @Nullable Tensor bias, LayerPass pass) {
@@ -62,7 +65,7 @@ public record DecoderAttention(
         if (sinks != null) {
             return sinks.attend(q, k, v, bias, pass.causal(), dropout, shape.scale());
         }
-        return shape.softcap() > 0 || pass.blind()
+        return isBounded() || pass.blind()
                 ? Attention.attendUnfused(q, k, v, bias, dropout, shape.scale(), shape.softcap())
                 : Attention.attend(q, k, v, bias, pass.causal(), dropout, shape.scale());
     }
@@ -85,7 +88,17 @@ public record DecoderAttention(
         return norm == null ? heads : norm.forward(heads);
     }
 
-    /** Its layers in order of use. */
+    @Override
+    public boolean isBounded() {
+        return shape.softcap() > 0;
+    }
+
+    @Override
+    public boolean hasSinks() {
+        return sinks != null;
+    }
+
+    @Override
     public List<Linear> linears() {
         List<Linear> linears = new ArrayList<>(projection.linears());
         linears.add(output);

@@ -13,6 +13,7 @@ import org.loft4j.tensor.NativeScope;
  * (arXiv:2002.04745), figure 1 b. Gemma norms what comes out of each part as well, OLMo 2 that alone.
  *
  * @param attentionNorm before the attention; null for none
+ * @param attention in which a token learns of those before it
  * @param attentionOutputNorm behind it; null for none
  * @param feedForwardNorm before the feed-forward part; null for none
  * @param feedForwardOutputNorm behind it; null for none
@@ -21,7 +22,7 @@ import org.loft4j.tensor.NativeScope;
  */
 public record DecoderBlock(
         @Nullable Norm attentionNorm,
-        DecoderAttention attention,
+        TokenMixer attention,
         @Nullable Norm attentionOutputNorm,
         @Nullable Norm feedForwardNorm,
         FeedForward feedForward,

@@ -2,13 +2,20 @@ package org.loft4j.nn;
 
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /** How the queries, keys and values of attention come from the hidden states. */
 public sealed interface HeadProjection {
     /**
      * Queries {@code (batch, seq, heads, headDim)}, keys and values {@code (batch, seq, kvHeads, headDim)}.
+     *
+     * @param gate of what attention yields, before its sigmoid, {@code (batch, seq, heads·headDim)}; null for none
      */
-    record Heads(Tensor query, Tensor key, Tensor value) {}
+    record Heads(
+            Tensor query,
+            Tensor key,
+            Tensor value,
+            @Nullable Tensor gate) {}
 
     /** Projects {@code (batch, seq, hidden)}. */
     Heads project(Tensor x, int headDim);
@@ -21,7 +28,29 @@ public sealed interface HeadProjection {
         @Override
         public Heads project(Tensor x, int headDim) {
             List<Tensor> all = Linear.forwardAll(linears(), x);
-            return new Heads(heads(all.get(0), headDim), heads(all.get(1), headDim), heads(all.get(2), headDim));
+            return new Heads(heads(all.get(0), headDim), heads(all.get(1), headDim), heads(all.get(2), headDim), null);
+        }
+
+        @Override
+        public List<Linear> linears() {
+            return List.of(query, key, value);
+        }
+    }
+
+    /**
+     * A matrix for each, of which that of the queries makes for each head a query and then a gate of what attention yields; Qiu et
+     * al. 2025 (arXiv:2505.06708).
+     */
+    record Gated(Linear query, Linear key, Linear value) implements HeadProjection {
+        @Override
+        public Heads project(Tensor x, int headDim) {
+            List<Tensor> all = Linear.forwardAll(linears(), x);
+            Tensor both = heads(all.get(0), 2 * headDim);
+            return new Heads(
+                    both.narrow(-1, 0, headDim),
+                    heads(all.get(1), headDim),
+                    heads(all.get(2), headDim),
+                    both.narrow(-1, headDim, headDim).flatten(2, 3));
         }
 
         @Override
@@ -44,7 +73,8 @@ public sealed interface HeadProjection {
             return new Heads(
                     heads(y.narrow(-1, 0, queries), headDim),
                     heads(y.narrow(-1, queries, keys), headDim),
-                    heads(y.narrow(-1, queries + keys, keys), headDim));
+                    heads(y.narrow(-1, queries + keys, keys), headDim),
+                    null);
         }
 
         @Override

@@ -1,17 +1,26 @@
 package org.loft4j.nn;
 
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.NativeScope;
 
 /**
- * The keys and values of what a decoder has read, so that each further token costs one position only. Room is made for twice
- * as many positions when it runs out, so that a token is copied a few times in all and not once for each token behind it.
+ * What a decoder has read, so that each further token costs one position only: the keys and values of attention, and the memory of
+ * layers whose own does not grow ({@link GatedDeltaNet}). Room is made for twice as many positions when it runs out, so that a token
+ * is copied a few times in all and not once for each token behind it.
  */
 public final class KeyValueCache implements AutoCloseable {
-    private final List<Layer> layers = new ArrayList<>();
+    private final Map<Integer, Layer> layers = new TreeMap<>();
+
+    /** What there is of one layer. */
+    private sealed interface Layer {
+        long length();
+
+        void free();
+    }
 
     /**
      * Keys and values of one layer: views of the cache, which belong to the open scope and hold until the next {@link #append}
@@ -23,41 +32,81 @@ public final class KeyValueCache implements AutoCloseable {
     public record Entry(Tensor key, Tensor value) {}
 
     /** Room for positions, of which the first are taken. */
-    private record Layer(Tensor key, Tensor value, long length) {}
+    private record Room(Tensor key, Tensor value, long length) implements Layer {
+        @Override
+        public void free() {
+            key.close();
+            value.close();
+        }
+    }
+
+    /**
+     * The memory of a layer of linear attention, which the cache owns and frees with the next {@link #put}.
+     *
+     * @param inputs of its convolution, the last ones, {@code (batch, kernel − 1, channels)}
+     * @param memory {@code (batch·heads, keyDim, valueDim)}
+     * @param length positions that it tells of
+     */
+    record State(Tensor inputs, Tensor memory, long length) implements Layer {
+        @Override
+        public void free() {
+            inputs.close();
+            memory.close();
+        }
+    }
 
     /** Number of positions held. */
     public long length() {
-        return layers.isEmpty() ? 0 : layers.get(0).length();
+        return layers.values().stream().findFirst().map(Layer::length).orElse(0L);
     }
 
-    /** Adds positions to a layer, and returns all that it holds. Layers are counted from 0 and first come in order. */
+    /** Adds positions to a layer of attention, and returns all that it holds. */
     public Entry append(int layer, Tensor key, Tensor value) {
-        long past = layer == layers.size() ? 0 : layers.get(layer).length();
+        Room old = (Room) layers.get(layer);
+        long past = old == null ? 0 : old.length();
         long length = past + key.size(1);
-        Layer room = layer == layers.size() ? null : layers.get(layer);
-        if (room == null || room.key().size(1) < length) {
-            Layer larger = new Layer(
-                    larger(key, room == null ? null : room.key(), past, length),
-                    larger(value, room == null ? null : room.value(), past, length),
+        Room room;
+        if (old == null || old.key().size(1) < length) {
+            room = new Room(
+                    larger(key, old == null ? null : old.key(), past, length),
+                    larger(value, old == null ? null : old.value(), past, length),
                     length);
-            if (room == null) {
-                layers.add(larger);
-            } else {
-                layers.set(layer, larger);
-                free(room);
-            }
-            room = larger;
+            replace(layer, room);
         } else {
-            room = new Layer(room.key(), room.value(), length);
-            layers.set(layer, room);
+            room = new Room(old.key(), old.value(), length);
+            layers.put(layer, room);
         }
         room.key().narrow(1, past, key.size(1)).copy_(key);
         room.value().narrow(1, past, key.size(1)).copy_(value);
         return new Entry(room.key().narrow(1, 0, length), room.value().narrow(1, 0, length));
     }
 
+    /** The memory of a layer of linear attention; null before its first position. */
+    @Nullable
+    State state(int layer) {
+        return (State) layers.get(layer);
+    }
+
+    /**
+     * Exchanges the memory of a layer of linear attention, of which a copy is made.
+     *
+     * @param positions that it was read further
+     */
+    void put(int layer, Tensor inputs, Tensor memory, long positions) {
+        State old = state(layer);
+        long past = old == null ? 0 : old.length();
+        replace(layer, new State(NativeScope.keep(inputs.clone()), NativeScope.keep(memory.clone()), past + positions));
+    }
+
+    private void replace(int layer, Layer by) {
+        Layer old = layers.put(layer, by);
+        if (old != null) {
+            old.free();
+        }
+    }
+
     /** A tensor with room for twice the length, and what there was. */
-    private static Tensor larger(Tensor like, @org.jspecify.annotations.Nullable Tensor old, long past, long length) {
+    private static Tensor larger(Tensor like, @Nullable Tensor old, long past, long length) {
         long[] shape = {like.size(0), 2 * length, like.size(2), like.size(3)};
         Tensor room = NativeScope.keep(torch.empty(shape, like.options(), null));
         if (old != null) {
@@ -66,14 +115,9 @@ public final class KeyValueCache implements AutoCloseable {
         return room;
     }
 
-    private static void free(Layer layer) {
-        layer.key().close();
-        layer.value().close();
-    }
-
     /** Forgets what was read. */
     public void clear() {
-        layers.forEach(KeyValueCache::free);
+        layers.values().forEach(Layer::free);
         layers.clear();
     }
 

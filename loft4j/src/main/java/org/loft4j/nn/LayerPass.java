@@ -13,6 +13,7 @@ import org.loft4j.nn.RotaryEmbedding.Rotation;
  * @param blind whether some query sees no key at all, which the kernels' backward pass gets wrong
  * @param training whether dropout is on
  * @param cache of earlier positions, or null
+ * @param tokens 1 for a token and 0 for padding, {@code (batch, seq, 1)} in the type of the model; null when nothing is padded
  * @param segments lengths of packed sequences, which see nothing of each other; null for none. The bias is that of the longest
  */
 public record LayerPass(
@@ -22,4 +23,5 @@ public record LayerPass(
         boolean blind,
         boolean training,
         @Nullable KeyValueCache cache,
+        @Nullable Tensor tokens,
         long @Nullable [] segments) {}

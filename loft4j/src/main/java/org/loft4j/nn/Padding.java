@@ -188,6 +188,13 @@ public final class Padding {
         return mask == null ? null : mask.to(dtype.scalarType());
     }
 
+    /** The last columns of the mask as numbers, {@code (batch, columns, 1)}; null when nothing is padded. */
+    @Nullable
+    Tensor tokens(long last, Dtype dtype) {
+        Tensor all = weights(dtype);
+        return all == null ? null : all.narrow(1, columns - last, last).unsqueeze(-1);
+    }
+
     /**
      * What attention over all tokens adds to its scores, {@code (batch, 1, 1, seq)}; null when nothing is padded. The
      * smallest finite number stands for minus infinity, so that a row without any token stays finite.

@@ -43,6 +43,8 @@ public record ParameterSpec(String name, Initial initial, Role role, long... sha
         ONES,
         /** Zeros: biases. */
         ZEROS,
+        /** Logarithms of numbers from 0.01 to 16, each as likely: the rates at which linear attention forgets. */
+        LOG_RATES,
         /** Sines and cosines of the position, the row; Vaswani et al. 2017 (arXiv:1706.03762), section 3.5. */
         SINUSOIDS
     }
@@ -71,6 +73,11 @@ public record ParameterSpec(String name, Initial initial, Role role, long... sha
         return switch (initial) {
             case ONES -> torch.ones(shape, options);
             case ZEROS -> torch.zeros(shape, options);
+            case LOG_RATES ->
+                Tensors.empty(Dtype.F32, DeviceSpec.CPU, shape)
+                        .uniform_(0.01, 16, new GeneratorOptional(generator))
+                        .log_()
+                        .to(device.torch(), dtype.scalarType());
             case SINUSOIDS ->
                 sinusoids(Math.toIntExact(shape[0]), Math.toIntExact(shape[1])).to(device.torch(), dtype.scalarType());
             case NORMAL ->

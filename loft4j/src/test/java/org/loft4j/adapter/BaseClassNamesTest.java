@@ -51,6 +51,7 @@ class BaseClassNamesTest {
         "modernbert_cls, Wqkv, base_model.model.layers.0.attn.Wqkv, false",
         "llama_gqa, q_proj, base_model.model.layers.0.self_attn.q_proj, false",
         "mistral3, q_proj, base_model.model.language_model.layers.0.self_attn.q_proj, false",
+        "qwen3_5, out_proj, base_model.model.language_model.layers.0.linear_attn.out_proj, false",
         "gpt2, c_attn, base_model.model.h.0.attn.c_attn, true",
     })
     void theFilesAreThoseThatPeftWrites(String fixture, String target, String first, boolean fanInFanOut)
@@ -87,7 +88,8 @@ class BaseClassNamesTest {
                 "llama_gqa",
                 "gpt2",
                 "gemma3",
-                "mistral3"
+                "mistral3",
+                "qwen3_5"
             })
     void whatIsWrittenReadsBackAndMerges(String fixture) throws IOException {
         String embedding;

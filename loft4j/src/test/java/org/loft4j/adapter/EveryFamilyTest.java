@@ -46,6 +46,8 @@ class EveryFamilyTest {
                 "gpt_oss",
                 "gpt_oss_mxfp4",
                 "mistral3_ministral3",
+                "qwen3_5",
+                "qwen3_5_text",
                 "gpt2",
                 "mistral_sw",
                 "qwen2_cls",

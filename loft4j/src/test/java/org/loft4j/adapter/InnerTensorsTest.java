@@ -49,6 +49,8 @@ class InnerTensorsTest {
         "gemma3, base_model.model.model.language_model.layers.1.mlp.down_proj",
         "gemma3_cls, base_model.model.model.language_model.layers.1.mlp.down_proj",
         "mistral3, base_model.model.model.language_model.layers.1.mlp.down_proj",
+        "qwen3_5, base_model.model.model.layers.0.linear_attn.in_proj_qkv",
+        "qwen3_5_cls, base_model.model.model.language_model.layers.0.linear_attn.in_proj_a",
     })
     void theFilesHaveTheNamesOfTransformersClass(String fixture, String module) throws IOException {
         save(fixture, LoraConfig.of(2, 4, TargetModules.allLinear()));

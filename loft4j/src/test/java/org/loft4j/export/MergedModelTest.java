@@ -99,6 +99,9 @@ class MergedModelTest {
         "gemma3, CAUSAL_LM",
         "gemma3_cls, SEQUENCE_CLASSIFICATION",
         "mistral3, CAUSAL_LM",
+        "qwen3_5, CAUSAL_LM",
+        "qwen3_5, SENTENCE_EMBEDDING",
+        "qwen3_5_cls, SEQUENCE_CLASSIFICATION",
         "gemma3, SENTENCE_EMBEDDING"
     })
     void aVisionTowerIsCarriedOver(String fixture, Task task) throws IOException {

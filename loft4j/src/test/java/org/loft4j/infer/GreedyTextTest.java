@@ -59,6 +59,8 @@ class GreedyTextTest {
                 "gpt_oss",
                 "gpt_oss_mxfp4",
                 "mistral3_ministral3",
+                "qwen3_5",
+                "qwen3_5_text",
                 "stories260K"
             })
     void cacheBatchAndPaddingDoNotChangeAToken(String name) throws Exception {

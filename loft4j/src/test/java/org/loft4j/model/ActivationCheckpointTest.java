@@ -85,6 +85,8 @@ class ActivationCheckpointTest {
                 "gpt_oss",
                 "gpt_oss_mxfp4",
                 "mistral3_ministral3",
+                "qwen3_5",
+                "qwen3_5_text",
                 "bert_cls",
                 "roberta_cls",
                 "distilbert_cls",

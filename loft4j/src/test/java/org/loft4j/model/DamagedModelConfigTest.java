@@ -50,6 +50,8 @@ class DamagedModelConfigTest implements HostileFormat {
             "gpt_oss",
             "gpt_oss_mxfp4",
             "mistral3_ministral3",
+            "qwen3_5",
+            "qwen3_5_text",
             "vit_cls");
 
     @Override

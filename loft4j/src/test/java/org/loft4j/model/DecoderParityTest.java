@@ -55,6 +55,9 @@ class DecoderParityTest {
                 "olmoe",
                 "gpt_oss",
                 "gpt_oss_mxfp4",
+                "qwen3_5",
+                "qwen3_5_text",
+                "qwen3_5_cls",
                 "qwen2_cls",
                 "llama_tok",
                 "gpt2_cls",
@@ -138,6 +141,8 @@ class DecoderParityTest {
                 "gpt_oss",
                 "gpt_oss_mxfp4",
                 "mistral3_ministral3",
+                "qwen3_5",
+                "qwen3_5_text",
                 "gpt2_inverse_layer",
                 "gpt2_cls",
                 "llama_tok"
@@ -195,7 +200,7 @@ class DecoderParityTest {
 
     /** Transformers looks for the last id that is not the padding, whatever the mask says. */
     @ParameterizedTest
-    @ValueSource(strings = {"qwen2_cls", "gpt2_cls", "gemma3_cls"})
+    @ValueSource(strings = {"qwen2_cls", "gpt2_cls", "gemma3_cls", "qwen3_5_cls"})
     void aClassifierPassesOverPaddingTokensAtTheEndOfAText(String name) throws Exception {
         try (NativeScope scope = new NativeScope();
                 Fixture fixture = Fixture.open(name);

@@ -195,6 +195,8 @@ class ModelsTest {
                 "olmo3_yarn",
                 "gemma3",
                 "mistral3",
+                "qwen3_5",
+                "qwen3_5_text",
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",

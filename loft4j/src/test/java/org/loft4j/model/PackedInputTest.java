@@ -62,7 +62,9 @@ class PackedInputTest {
                 "olmoe",
                 "gpt_oss",
                 "gpt_oss_mxfp4",
-                "mistral3_ministral3"
+                "mistral3_ministral3",
+                "qwen3_5",
+                "qwen3_5_text"
             })
     void lossAndGradientsAreThoseOfThePaddedBatch(String name) throws Exception {
         try (NativeScope scope = new NativeScope();

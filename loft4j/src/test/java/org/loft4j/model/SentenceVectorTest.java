@@ -79,7 +79,9 @@ class SentenceVectorTest {
                 "mixtral_sw",
                 "olmoe",
                 "gpt_oss",
-                "mistral3_ministral3"
+                "mistral3_ministral3",
+                "qwen3_5",
+                "qwen3_5_text"
             })
     void theVectorsAreTheStatesOfTransformersPooled(String name) throws IOException {
         try (NativeScope scope = new NativeScope();

@@ -145,6 +145,8 @@ class QuantizedModelTest {
         "olmo3_yarn, INT8",
         "gemma3, NF4",
         "mistral3, INT8",
+        "qwen3_5, NF4",
+        "qwen3_5_text, INT8",
         "qwen3_moe, NF4",
         "mixtral_sw, INT8",
         "olmoe, NF4",

@@ -159,11 +159,13 @@ public final class ConfigKeys {
      */
     public static JsonObject ofLanguageModel(JsonObject json, boolean tied) throws CheckpointException {
         JsonObject text = json.requireObject(TEXT);
-        if (text.booleanOr(TIED, tied) && !json.booleanOr(TIED, true)) {
+        boolean inner = text.booleanOr(TIED, tied);
+        boolean outer = json.booleanOr(TIED, inner);
+        if (outer != inner && (inner || text.has(TIED))) {
             throw json.fault(
                     TIED,
-                    "is false, and true in " + TEXT + ": versions of Transformers go by one or the other; set both to"
-                            + " what is meant");
+                    "is " + outer + ", and " + inner + " in " + TEXT
+                            + ": versions of Transformers go by one or the other; set both to" + " what is meant");
         }
         return text;
     }

@@ -123,15 +123,22 @@ public record DecoderAssembly(
     }
 
     private static void tellOfRest(ParameterReader reader, ModelOptions options) {
-        long rest = reader.spellings().keySet().stream()
+        List<String> rest = reader.spellings().keySet().stream()
                 .filter(InnerNames::isBeside)
-                .count();
-        if (rest > 0 && !options.device().equals(DeviceSpec.META)) {
+                .toList();
+        if (!rest.isEmpty() && !options.device().equals(DeviceSpec.META)) {
+            long further = rest.stream().filter(InnerNames::isFurther).count();
+            List<String> parts = new ArrayList<>();
+            if (rest.size() > further) {
+                parts.add(rest.size() - further + " tensors of the vision tower");
+            }
+            if (further > 0) {
+                parts.add(further + " tensors that predict further tokens at once (mtp)");
+            }
             LOG.log(
                     System.Logger.Level.INFO,
-                    "{0}: the language model alone is opened; {1} tensors of the vision tower stay on the disk",
-                    reader.path(),
-                    rest);
+                    reader.path() + ": the language model alone is opened; " + String.join(" and ", parts)
+                            + " stay on the disk");
         }
     }
 

@@ -33,6 +33,8 @@ import org.loft4j.nn.Weights;
  * @param norms where attention and feed-forward have theirs
  * @param normsStoredLessOne whether norms store {@code w − 1}, as Gemma's do
  * @param fused whether q, k and v are one matrix, and gate and up another, as Phi-3's are
+ * @param besideTower whether files may hold a vision tower beside it
+ * @param linear of the blocks with linear attention, in a family whose other attention is gated; null for none
  * @param experts of the blocks that have a mixture for a feed-forward part; null for none
  * @param sinks whether each head has a logit in its softmax, as gpt-oss has
  */
@@ -45,6 +47,8 @@ public record DecoderLayout(
         Norms norms,
         boolean normsStoredLessOne,
         boolean fused,
+        boolean besideTower,
+        @Nullable DeltaLayout linear,
         @Nullable MixtureLayout experts,
         boolean sinks) {
     /** What of queries and keys has a norm, before they are rotated. */
@@ -63,7 +67,7 @@ public record DecoderLayout(
 
     /** Nothing beyond Llama. */
     public static final DecoderLayout LLAMA = new DecoderLayout(
-            "model.", false, false, false, QueryKeyNorms.NONE, Norms.BEFORE, false, false, null, false);
+            "model.", false, false, false, QueryKeyNorms.NONE, Norms.BEFORE, false, false, false, null, null, false);
 
     private static final String OUTER = "model.";
     static final String HEAD = "lm_head";
@@ -72,44 +76,57 @@ public record DecoderLayout(
 
     public DecoderLayout withBiases(boolean queryKeyValue, boolean output, boolean mlp) {
         return new DecoderLayout(
-                base, queryKeyValue, output, mlp, queryKeyNorms, norms, normsStoredLessOne, fused, experts, sinks);
-    }
-
-    public DecoderLayout withQueryKeyNorms(QueryKeyNorms of) {
-        return with(of, norms, normsStoredLessOne, fused, experts);
-    }
-
-    /** Gemma's norms: behind each part too, and stored as {@code w − 1}. */
-    public DecoderLayout withGemmaNorms() {
-        return with(queryKeyNorms, Norms.AROUND, true, fused, experts);
-    }
-
-    /** OLMo 2's norms: behind each part alone. */
-    public DecoderLayout withNormsBehind() {
-        return with(queryKeyNorms, Norms.BEHIND, normsStoredLessOne, fused, experts);
-    }
-
-    /** The same inside of a model with a vision tower; see {@link InnerNames}. */
-    public DecoderLayout inside() {
-        return new DecoderLayout(
-                OUTER + InnerNames.MODULE + ".",
-                queryKeyValueBias,
-                outputBias,
-                mlpBias,
+                base,
+                queryKeyValue,
+                output,
+                mlp,
                 queryKeyNorms,
                 norms,
                 normsStoredLessOne,
                 fused,
+                besideTower,
+                linear,
                 experts,
                 sinks);
     }
 
-    public DecoderLayout withFusedProjections() {
-        return with(queryKeyNorms, norms, normsStoredLessOne, true, experts);
+    public DecoderLayout withQueryKeyNorms(QueryKeyNorms of) {
+        return with(base, of, norms, normsStoredLessOne, fused, besideTower, linear, experts);
     }
 
-    public DecoderLayout withExperts(MixtureLayout mixtures) {
-        return with(queryKeyNorms, norms, normsStoredLessOne, fused, mixtures);
+    /** Gemma's norms: behind each part too, and stored as {@code w − 1}. */
+    public DecoderLayout withGemmaNorms() {
+        return with(base, queryKeyNorms, Norms.AROUND, true, fused, besideTower, linear, experts);
+    }
+
+    /** Norms that are stored as {@code w − 1}, where they are otherwise. */
+    public DecoderLayout withNormsLessOne() {
+        return with(base, queryKeyNorms, norms, true, fused, besideTower, linear, experts);
+    }
+
+    /** OLMo 2's norms: behind each part alone. */
+    public DecoderLayout withNormsBehind() {
+        return with(base, queryKeyNorms, Norms.BEHIND, normsStoredLessOne, fused, besideTower, linear, experts);
+    }
+
+    /** The same inside of a model with a vision tower; see {@link InnerNames}. */
+    public DecoderLayout inside() {
+        String inner = OUTER + InnerNames.MODULE + ".";
+        return with(inner, queryKeyNorms, norms, normsStoredLessOne, fused, true, linear, experts);
+    }
+
+    /** The same by itself, though files may hold it inside of a model with a vision tower. */
+    public DecoderLayout withTowerBeside() {
+        return with(base, queryKeyNorms, norms, normsStoredLessOne, fused, true, linear, experts);
+    }
+
+    /** With linear attention in some blocks, and a gate behind attention in the others. */
+    public DecoderLayout withLinearAttention(DeltaLayout blocks) {
+        return with(base, queryKeyNorms, norms, normsStoredLessOne, fused, besideTower, blocks, experts);
+    }
+
+    public DecoderLayout withFusedProjections() {
+        return with(base, queryKeyNorms, norms, normsStoredLessOne, true, besideTower, linear, experts);
     }
 
     public DecoderLayout withSinks() {
@@ -122,14 +139,38 @@ public record DecoderLayout(
                 norms,
                 normsStoredLessOne,
                 fused,
+                besideTower,
+                linear,
                 experts,
                 true);
     }
 
+    public DecoderLayout withExperts(MixtureLayout mixtures) {
+        return with(base, queryKeyNorms, norms, normsStoredLessOne, fused, besideTower, linear, mixtures);
+    }
+
     private DecoderLayout with(
-            QueryKeyNorms headNorms, Norms places, boolean lessOne, boolean joined, @Nullable MixtureLayout mixtures) {
+            String before,
+            QueryKeyNorms headNorms,
+            Norms places,
+            boolean lessOne,
+            boolean joined,
+            boolean tower,
+            @Nullable DeltaLayout recurrent,
+            @Nullable MixtureLayout mixtures) {
         return new DecoderLayout(
-                base, queryKeyValueBias, outputBias, mlpBias, headNorms, places, lessOne, joined, mixtures, sinks);
+                before,
+                queryKeyValueBias,
+                outputBias,
+                mlpBias,
+                headNorms,
+                places,
+                lessOne,
+                joined,
+                tower,
+                recurrent,
+                mixtures,
+                sinks);
     }
 
     /**
@@ -156,17 +197,34 @@ public record DecoderLayout(
 
     private List<ParameterSpec> block(int i, DecoderConfig config) {
         long hidden = config.hiddenSize();
-        long queries = (long) config.heads() * config.headDim();
-        long keys = (long) config.keyValueHeads() * config.headDim();
         List<ParameterSpec> specs = new ArrayList<>();
         if (norms != Norms.BEHIND) {
             specs.add(norm(layer(i, "input_layernorm.weight"), hidden));
         }
+        specs.addAll(
+                linear != null && linear.at().test(i) ? linear.parameters(layer(i, ""), hidden) : attention(i, config));
+        specs.add(norm(layer(i, "post_attention_layernorm.weight"), hidden));
+        if (norms == Norms.AROUND) {
+            specs.add(norm(layer(i, "pre_feedforward_layernorm.weight"), hidden));
+        }
+        specs.addAll(feedForward(i, config));
+        if (norms != Norms.BEFORE) {
+            specs.add(norm(layer(i, "post_feedforward_layernorm.weight"), hidden));
+        }
+        return specs;
+    }
+
+    private List<ParameterSpec> attention(int i, DecoderConfig config) {
+        long hidden = config.hiddenSize();
+        long queries = (long) config.heads() * config.headDim();
+        long keys = (long) config.keyValueHeads() * config.headDim();
+        long gated = linear == null ? queries : 2 * queries;
+        List<ParameterSpec> specs = new ArrayList<>();
         if (fused) {
             specs.addAll(
                     Parameters.linear(layer(i, "self_attn.qkv_proj"), queries + 2 * keys, hidden, queryKeyValueBias));
         } else {
-            specs.addAll(Parameters.linear(layer(i, "self_attn.q_proj"), queries, hidden, queryKeyValueBias));
+            specs.addAll(Parameters.linear(layer(i, "self_attn.q_proj"), gated, hidden, queryKeyValueBias));
             specs.addAll(Parameters.linear(layer(i, "self_attn.k_proj"), keys, hidden, queryKeyValueBias));
             specs.addAll(Parameters.linear(layer(i, "self_attn.v_proj"), keys, hidden, queryKeyValueBias));
         }
@@ -179,14 +237,6 @@ public record DecoderLayout(
             specs.add(new ParameterSpec(layer(i, SINKS), Initial.NORMAL, config.heads()));
         }
         specs.addAll(Parameters.linear(layer(i, "self_attn.o_proj"), hidden, queries, outputBias));
-        specs.add(norm(layer(i, "post_attention_layernorm.weight"), hidden));
-        if (norms == Norms.AROUND) {
-            specs.add(norm(layer(i, "pre_feedforward_layernorm.weight"), hidden));
-        }
-        specs.addAll(feedForward(i, config));
-        if (norms != Norms.BEFORE) {
-            specs.add(norm(layer(i, "post_feedforward_layernorm.weight"), hidden));
-        }
         return specs;
     }
 
@@ -221,7 +271,7 @@ public record DecoderLayout(
      * @param tied whether an output embedding without an input embedding stands for both
      */
     ParameterReader reader(TensorSource source, boolean tied) {
-        boolean bare = source.names().stream().noneMatch(name -> name.startsWith(OUTER));
+        boolean bare = source.names().stream().noneMatch(name -> alone(name).startsWith(OUTER));
         String both = tied ? TiedHead.alone(source.names()) : null;
         return new ParameterReader(source, name -> {
             if (name.equals(both)) {
@@ -230,18 +280,29 @@ public record DecoderLayout(
             if (isInside()) {
                 return InnerNames.today(name);
             }
-            return bare && !name.startsWith(HEAD) && !name.startsWith(SCORE + ".") ? OUTER + name : name;
+            String own = alone(name);
+            boolean within = !own.startsWith(HEAD) && !own.startsWith(SCORE + ".") && !isBeside(own);
+            return bare && within ? OUTER + own : own;
         });
     }
 
-    /** Whether a vision tower may lie beside it. */
+    /** The name in a model of its own, where a file may hold it inside of another. */
+    private String alone(String name) {
+        return besideTower ? InnerNames.alone(InnerNames.today(name)) : name;
+    }
+
+    private boolean isBeside(String name) {
+        return besideTower && InnerNames.isBeside(name);
+    }
+
+    /** Whether its names are those inside of a model with a vision tower. */
     boolean isInside() {
         return !base.equals(OUTER);
     }
 
     /** Buffers that old versions saved, the copy of a tied output embedding, the heads of other tasks, and a vision tower. */
     boolean isHarmless(String name) {
-        return (isInside() && InnerNames.isBeside(name))
+        return isBeside(name)
                 || name.endsWith(".rotary_emb.inv_freq")
                 || name.equals(HEAD + ".weight")
                 || name.startsWith(SCORE + ".");
@@ -260,24 +321,12 @@ public record DecoderLayout(
             double residualDropout,
             double residualScale,
             Weights weights) {
-        HeadProjection projection = fused
-                ? new HeadProjection.Fused(weights.linear(layer(i, "self_attn.qkv_proj")), config.keyValueHeads())
-                : new HeadProjection.Separate(
-                        weights.linear(layer(i, "self_attn.q_proj")),
-                        weights.linear(layer(i, "self_attn.k_proj")),
-                        weights.linear(layer(i, "self_attn.v_proj")));
-        DecoderAttention attention = new DecoderAttention(
-                i,
-                shape,
-                projection,
-                queryKeyNorm(weights, layer(i, "self_attn.q_norm.weight"), config),
-                queryKeyNorm(weights, layer(i, "self_attn.k_norm.weight"), config),
-                sinks ? new AttentionSinks(weights.get(layer(i, SINKS))) : null,
-                weights.linear(layer(i, "self_attn.o_proj")));
         Norm postAttention = norm(weights, layer(i, "post_attention_layernorm.weight"), config);
         return new DecoderBlock(
                 norms == Norms.BEHIND ? null : norm(weights, layer(i, "input_layernorm.weight"), config),
-                attention,
+                linear != null && linear.at().test(i)
+                        ? linear.mixer(i, layer(i, ""), weights, config.activation(), config.rmsNormEps())
+                        : attention(i, config, shape, weights),
                 norms == Norms.BEFORE ? null : postAttention,
                 switch (norms) {
                     case BEFORE -> postAttention;
@@ -288,6 +337,29 @@ public record DecoderLayout(
                 norms == Norms.BEFORE ? null : norm(weights, layer(i, "post_feedforward_layernorm.weight"), config),
                 residualDropout,
                 residualScale);
+    }
+
+    private DecoderAttention attention(int i, DecoderConfig config, DecoderAttention.Shape shape, Weights weights) {
+        return new DecoderAttention(
+                i,
+                shape,
+                projection(i, config, weights),
+                queryKeyNorm(weights, layer(i, "self_attn.q_norm.weight"), config),
+                queryKeyNorm(weights, layer(i, "self_attn.k_norm.weight"), config),
+                sinks ? new AttentionSinks(weights.get(layer(i, SINKS))) : null,
+                weights.linear(layer(i, "self_attn.o_proj")));
+    }
+
+    private HeadProjection projection(int i, DecoderConfig config, Weights weights) {
+        if (fused) {
+            return new HeadProjection.Fused(weights.linear(layer(i, "self_attn.qkv_proj")), config.keyValueHeads());
+        }
+        Linear queries = weights.linear(layer(i, "self_attn.q_proj"));
+        Linear keys = weights.linear(layer(i, "self_attn.k_proj"));
+        Linear values = weights.linear(layer(i, "self_attn.v_proj"));
+        return linear == null
+                ? new HeadProjection.Separate(queries, keys, values)
+                : new HeadProjection.Gated(queries, keys, values);
     }
 
     private FeedForward feedForward(int i, DecoderConfig config, Weights weights) {

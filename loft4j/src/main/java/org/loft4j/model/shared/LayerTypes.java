@@ -6,9 +6,10 @@ import java.util.function.IntPredicate;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
 
-/** Which blocks of a model see a window only: {@code layer_types}, or the rule of the family where a file has no list. */
+/** Which blocks of a model are of another kind than the rest: {@code layer_types}, or the rule of the family where a file has no list. */
 public final class LayerTypes {
     private static final String SLIDING = "sliding_attention";
+    private static final String LINEAR = "linear_attention";
     private static final String FULL = "full_attention";
 
     private LayerTypes() {}
@@ -19,24 +20,34 @@ public final class LayerTypes {
      * @param rule of the family, by the number of a block
      */
     public static List<Boolean> sliding(JsonObject json, int layers, IntPredicate rule) throws CheckpointException {
-        List<Boolean> sliding = new ArrayList<>();
+        return are(SLIDING, json, layers, rule);
+    }
+
+    /** For each block whether its attention is linear; see {@link #sliding}. */
+    public static List<Boolean> linear(JsonObject json, int layers, IntPredicate rule) throws CheckpointException {
+        return are(LINEAR, json, layers, rule);
+    }
+
+    private static List<Boolean> are(String kind, JsonObject json, int layers, IntPredicate rule)
+            throws CheckpointException {
+        List<Boolean> these = new ArrayList<>();
         if (!json.has("layer_types")) {
             for (int i = 0; i < layers; i++) {
-                sliding.add(rule.test(i));
+                these.add(rule.test(i));
             }
-            return sliding;
+            return these;
         }
         for (String type : json.strings("layer_types")) {
-            if (!type.equals(SLIDING) && !type.equals(FULL)) {
-                throw json.fault("layer_types", "may hold " + SLIDING + " and " + FULL + " only, found " + type);
+            if (!type.equals(kind) && !type.equals(FULL)) {
+                throw json.fault("layer_types", "may hold " + kind + " and " + FULL + " only, found " + type);
             }
-            sliding.add(type.equals(SLIDING));
+            these.add(type.equals(kind));
         }
-        if (sliding.size() != layers) {
+        if (these.size() != layers) {
             throw json.fault(
-                    "layer_types", "must have one entry for each of " + layers + " layers, found " + sliding.size());
+                    "layer_types", "must have one entry for each of " + layers + " layers, found " + these.size());
         }
-        return sliding;
+        return these;
     }
 
     /** A key that means another thing when it is {@code null} than when it is missing: 0 for null. */

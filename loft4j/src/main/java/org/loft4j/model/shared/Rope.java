@@ -105,8 +105,19 @@ public record Rope(int dim, double theta, RopeScaling scaling, boolean wide) {
      */
     public static Rope from(JsonObject json, @Nullable JsonObject scaling, DecoderConfig sizes, double theta)
             throws CheckpointException {
+        return from(json, scaling, sizes, theta, 1);
+    }
+
+    /**
+     * The same in a family that rotates a part of a head where the file does not say.
+     *
+     * @param share from 0 to 1
+     */
+    public static Rope from(
+            JsonObject json, @Nullable JsonObject scaling, DecoderConfig sizes, double theta, double share)
+            throws CheckpointException {
         return new Rope(
-                (int) (sizes.headDim() * RopeKeys.share(json, scaling)),
+                (int) (sizes.headDim() * RopeKeys.share(json, scaling, share)),
                 theta,
                 scaling == null ? new RopeScaling.None() : scaling(json, scaling, sizes));
     }

@@ -1,0 +1,131 @@
+package org.loft4j.model.qwen35;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
+import org.loft4j.io.JsonObject;
+import org.loft4j.io.RopeKeys;
+import org.loft4j.model.shared.ConfigKeys;
+import org.loft4j.model.shared.DecoderConfig;
+import org.loft4j.model.shared.DeltaLayout;
+import org.loft4j.model.shared.LayerTypes;
+import org.loft4j.model.shared.Rope;
+
+/**
+ * The shape of a Qwen 3.5 language model, as its config.json states it, or the {@code text_config} in that of a model with a vision
+ * tower.
+ *
+ * @param sizes what all decoders state
+ * @param rope rotary positions of the blocks with full attention; those of the axes of an image are one in a text
+ * @param attentionBias whether q, k, v and o have biases
+ * @param linear the linear attention, and the blocks that have it
+ * @param classifierDropout before a classifier of tokens, while training
+ */
+public record Qwen35Config(
+        DecoderConfig sizes, Rope rope, boolean attentionBias, DeltaLayout linear, double classifierDropout) {
+    private static final String TIED = "tie_word_embeddings";
+
+    private static final double ROTATED = 0.25;
+
+    private static final long POSITIONS = 32768;
+
+    /** What Transformers' Qwen3_5TextConfig assumes. */
+    private static final Map<String, Long> ABSENT_INSIDE = Map.of(
+            "vocab_size", 248320L,
+            "hidden_size", 4096L,
+            "intermediate_size", 12288L,
+            "num_hidden_layers", 32L,
+            "num_attention_heads", 16L);
+
+    private static final Set<String> OF_IMAGES =
+            Set.of("video_token_id", "vision_start_token_id", "vision_end_token_id", "language_model_only");
+
+    /** How the axes of an image share the angles. */
+    private static final List<String> OF_AXES = List.of("mrope_section", "mrope_interleaved");
+
+    /** Reads config.json. What predicts several tokens at once ({@code mtp}) is not opened. */
+    public static Qwen35Config from(JsonObject config) throws CheckpointException {
+        JsonObject json = text(config);
+        if (isInside(config)) {
+            ConfigKeys.checkAround(config, OF_IMAGES);
+        }
+        ConfigKeys.checkDecoder(
+                json,
+                Set.of(
+                        "attention_bias",
+                        "attn_output_gate",
+                        "layer_types",
+                        "full_attention_interval",
+                        "linear_conv_kernel_dim",
+                        "linear_key_head_dim",
+                        "linear_value_head_dim",
+                        "linear_num_key_heads",
+                        "linear_num_value_heads",
+                        "mamba_ssm_dtype",
+                        "mtp_num_hidden_layers",
+                        "mtp_use_dedicated_embeddings"));
+        // Transformers gates whatever it says
+        ConfigKeys.require(json, "attn_output_gate", "true");
+        ConfigKeys.require(json, "mamba_ssm_dtype", "float32");
+        DecoderConfig sizes = DecoderConfig.from(
+                json,
+                new DecoderConfig.Defaults(
+                        4, 256, POSITIONS, 1e-6, config.booleanOr(TIED, false), "hidden_act", "silu"));
+        int interval = json.intOr("full_attention_interval", 4, 1);
+        List<Boolean> linear = LayerTypes.linear(json, sizes.layers(), i -> (i + 1) % interval != 0);
+        return new Qwen35Config(
+                sizes,
+                rope(json, sizes),
+                json.booleanOr("attention_bias", false),
+                new DeltaLayout(
+                        json.intOr("linear_num_key_heads", 16, 1),
+                        json.intOr("linear_num_value_heads", 32, 1),
+                        json.intOr("linear_key_head_dim", 128, 1),
+                        json.intOr("linear_value_head_dim", 128, 1),
+                        json.intOr("linear_conv_kernel_dim", 4, 1),
+                        linear::get),
+                DecoderConfig.tokenClassifierDropout(json));
+    }
+
+    private static Rope rope(JsonObject json, DecoderConfig sizes) throws CheckpointException {
+        JsonObject scaling = scaling(json);
+        return Rope.from(json, scaling, sizes, RopeKeys.theta(json, scaling, 1e4), ROTATED);
+    }
+
+    private static @Nullable JsonObject scaling(JsonObject json) throws CheckpointException {
+        JsonObject scaling = RopeKeys.ofAllLayers(json);
+        return scaling == null ? null : scaling.without(OF_AXES);
+    }
+
+    /** The config.json of the language model as a model of its own, of that of a model with a vision tower. */
+    public static ObjectNode languageModel(JsonObject config) throws CheckpointException {
+        ObjectNode text = text(config).toTree().put("model_type", Qwen35Model.FAMILY);
+        if (!text.has(TIED)) {
+            text.put(TIED, config.booleanOr(TIED, false));
+        }
+        return text;
+    }
+
+    /** Whether a config.json is that of a model with a vision tower. */
+    static boolean isInside(JsonObject config) throws CheckpointException {
+        return config.stringOr("model_type", "").equals(Qwen35Model.WITH_VISION);
+    }
+
+    private static JsonObject text(JsonObject config) throws CheckpointException {
+        if (!isInside(config)) {
+            return config;
+        }
+        JsonObject text = ConfigKeys.ofLanguageModel(config, false);
+        ConfigKeys.require(text, "model_type", Qwen35Model.FAMILY);
+        return text.withAbsent(ABSENT_INSIDE);
+    }
+
+    /** The longest sequence of a model with this config.json. */
+    public static long maxPositions(JsonObject config) throws CheckpointException {
+        JsonObject json = text(config);
+        return DecoderConfig.maxPositions(json, scaling(json), POSITIONS);
+    }
+}
