@@ -2,6 +2,8 @@ package org.loft4j.adapter;
 
 import java.nio.file.Path;
 import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -11,6 +13,7 @@ import org.loft4j.CheckpointException;
 import org.loft4j.io.InnerNames;
 import org.loft4j.io.TensorInfo;
 import org.loft4j.io.TensorSource;
+import org.loft4j.nn.Model;
 import org.loft4j.tensor.NativeScope;
 
 /**
@@ -38,6 +41,59 @@ record InnerTensors(TensorSource file, Map<String, String> stored) implements Te
             }
         }
         return new InnerTensors(file, stored);
+    }
+
+    /**
+     * The same under the names that the language model has by itself, where that is what was opened and the adapter was trained on
+     * the whole.
+     */
+    static TensorSource alone(TensorSource file, Model model) {
+        if (isInside(model) || file.names().stream().noneMatch(InnerTensors::isInside)) {
+            return file;
+        }
+        Map<String, String> stored = new TreeMap<>();
+        file.names().forEach(name -> stored.put(alone(name), name));
+        return new InnerTensors(file, stored);
+    }
+
+    /** The settings of such an adapter, with the layers that it adapts by their paths in the model. */
+    static LoraConfig alone(LoraConfig config, Model model) {
+        TargetModules targets = config.targetModules();
+        TargetModules exclude = config.excludeModules();
+        List<String> paths = model.linears().keySet().stream()
+                .filter(path -> targets.matches(InnerNames.inside(path))
+                        && (exclude == null || !exclude.matches(InnerNames.inside(path))))
+                .toList();
+        boolean all = targets instanceof TargetModules.AllLinear || paths.isEmpty();
+        return new LoraConfig(
+                config.rank(),
+                config.alpha(),
+                config.dropout(),
+                all ? targets : TargetModules.names(paths),
+                all ? exclude : null,
+                config.useRslora(),
+                config.useDora(),
+                config.modulesToSave().stream().map(InnerNames::alone).toList(),
+                alone(config.rankPattern()),
+                alone(config.alphaPattern()));
+    }
+
+    private static <V> Map<String, V> alone(Map<String, V> byPath) {
+        Map<String, V> alone = new LinkedHashMap<>();
+        byPath.forEach((path, value) -> alone.put(InnerNames.alone(path), value));
+        return alone;
+    }
+
+    private static String alone(String name) {
+        return isInside(name) ? PeftFiles.PREFIX + InnerNames.alone(name.substring(PeftFiles.PREFIX.length())) : name;
+    }
+
+    private static boolean isInside(Model model) {
+        return model.linears().keySet().stream().anyMatch(InnerNames::isInside);
+    }
+
+    private static boolean isInside(String name) {
+        return name.startsWith(PeftFiles.PREFIX) && InnerNames.isInside(name.substring(PeftFiles.PREFIX.length()));
     }
 
     /** Whether a tensor is of the vision tower, or of what leads from it to the language model. */

@@ -14,6 +14,11 @@ import org.loft4j.nn.Task;
 public record PeftConfig(LoraConfig lora, @Nullable Task task, PeftMetadata metadata, boolean ensureWeightTying) {
     /** The same with another dropout, which is of training alone. */
     public PeftConfig withDropout(double dropout) {
-        return new PeftConfig(lora.withDropout(dropout), task, metadata, ensureWeightTying);
+        return with(lora.withDropout(dropout));
+    }
+
+    /** The same with other settings of the factors. */
+    PeftConfig with(LoraConfig other) {
+        return new PeftConfig(other, task, metadata, ensureWeightTying);
     }
 }

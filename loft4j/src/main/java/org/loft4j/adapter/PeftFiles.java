@@ -223,9 +223,11 @@ public final class PeftFiles {
         Path configFile = directory.resolve(CONFIG);
         AdapterNames.requireTask(configFile, config, model);
         try (NativeScope scope = new NativeScope();
-                TensorSource file = open(directory)) {
+                TensorSource stored = open(directory)) {
+            TensorSource file = InnerTensors.alone(stored, model);
+            PeftConfig settings = file == stored ? config : config.with(InnerTensors.alone(config.lora(), model));
             String hint = ofAnotherModel(config.metadata(), model);
-            LoraConfig lora = SavedInFull.read(config, model, file.names());
+            LoraConfig lora = SavedInFull.read(settings, model, file.names());
             ModuleSelection.requireWritable(model, lora);
             Map<String, Linear> selected = ModuleSelection.select(model, lora, false);
             List<String> saved = ModuleSelection.savedNames(model, lora);
@@ -237,7 +239,7 @@ public final class PeftFiles {
             }
             AdapterNames.require(file, expected, model, hint);
             // what is not listed PEFT reads over the one matrix that is both
-            if (tied != null && !config.ensureWeightTying() && config.lora().saves(tied)) {
+            if (tied != null && !config.ensureWeightTying() && settings.lora().saves(tied)) {
                 throw new CheckpointException(configFile, untied(tied));
             }
             Map<Linear, Factors> factors = new LinkedHashMap<>();

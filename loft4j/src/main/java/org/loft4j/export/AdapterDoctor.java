@@ -385,6 +385,14 @@ public final class AdapterDoctor {
                 .contains(family)) {
             notes.add(Severity.REFUSED, Consumer.VLLM, "vLLM's " + family + " takes no LoRA", remedies.merge());
         }
+        if (family.equals("qwen3_5") && !classifies()) {
+            notes.add(
+                    Severity.UNKNOWN,
+                    Consumer.VLLM,
+                    "the names are those of Transformers' Qwen3_5ForCausalLM: whether vLLM finds them in its class with the"
+                            + " tower is not known here",
+                    remedies.merge());
+        }
         JsonNode targets = config.node("target_modules");
         if (targets != null && targets.toString().contains("lm_head") && TextConfig.tied(baseConfig)) {
             notes.add(

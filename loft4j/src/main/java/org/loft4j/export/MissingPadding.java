@@ -12,7 +12,18 @@ import org.loft4j.io.JsonObject;
 final class MissingPadding {
     /** The families whose configuration in Transformers has no {@code pad_token_id} where config.json is silent. */
     private static final Set<String> FAMILIES = Set.of(
-            "gpt2", "gpt_oss", "llama", "mistral", "ministral", "mistral3", "mixtral", "qwen2", "qwen3", "qwen3_moe");
+            "gpt2",
+            "gpt_oss",
+            "llama",
+            "mistral",
+            "ministral",
+            "mistral3",
+            "mixtral",
+            "qwen2",
+            "qwen3",
+            "qwen3_5",
+            "qwen3_5_text",
+            "qwen3_moe");
 
     private MissingPadding() {}
 

@@ -15,6 +15,7 @@ public final class InnerNames {
     private static final String OUTER = "model.";
     private static final String INNER = MODULE + ".";
     private static final String OLDER = INNER + OUTER;
+    private static final String LAYERS = "layers.";
     private static final String TOWER = "vision_tower.";
     private static final String PROJECTOR = "multi_modal_projector.";
     private static final String VISUAL = "visual.";
@@ -53,6 +54,14 @@ public final class InnerNames {
     /** Whether a name is of what predicts further tokens at once. */
     public static boolean isFurther(String name) {
         return name.startsWith(FURTHER);
+    }
+
+    /** The path that a module of a language model alone has inside of another; what lies beside its base has the same. */
+    public static String inside(String path) {
+        if (path.startsWith(OUTER)) {
+            return OUTER + INNER + path.substring(OUTER.length());
+        }
+        return path.startsWith(LAYERS) ? INNER + path : path;
     }
 
     /** The name that a parameter of the language model has in a model of that alone. */

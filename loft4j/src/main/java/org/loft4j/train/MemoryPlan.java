@@ -69,7 +69,9 @@ public record MemoryPlan(
 
         /** As the config.json of a model says; encoders of the BERT kind drop a tenth where theirs does not say. */
         public static Attention of(Path modelDirectory) throws IOException {
-            JsonObject config = Json.read(modelDirectory.resolve("config.json"));
+            JsonObject whole = Json.read(modelDirectory.resolve("config.json"));
+            JsonObject text = whole.findObject("text_config");
+            JsonObject config = text == null ? whole : text;
             double heads = first(config, HEADS, 12);
             return new Attention((long) heads, first(config, OF_PROBABILITIES, 0) > 0, first(config, OF_SUMS, 0) > 0);
         }

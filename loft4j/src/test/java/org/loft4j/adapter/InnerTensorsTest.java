@@ -116,6 +116,34 @@ class InnerTensorsTest {
         assertAnswers(fixture, expected);
     }
 
+    /** Adapters that were trained on the class with the tower, by names, or by an expression for its paths. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"q_proj,in_proj_qkv", "model\\.language_model\\.layers\\.\\d+\\..*(q_proj|in_proj_qkv|in_proj_z)"
+            })
+    void anAdapterOnTheWholeIsReadForTheLanguageModelAlone(String targets) throws IOException {
+        LoraConfig config = LoraConfig.of(2, 4, TargetModules.names("q_proj", "in_proj_qkv"))
+                .withModulesToSave(List.of("embed_tokens"));
+        double[] expected = save("qwen3_5", config);
+        change((name, tensors) -> tensors.put(
+                name.replace("base_model.model.model.", "base_model.model.model.language_model."),
+                tensors.remove(name)));
+        ObjectNode settings = Json.read(directory.resolve(PeftFiles.CONFIG)).toTree();
+        if (targets.contains("layers")) {
+            settings.put("target_modules", targets.replace("|in_proj_z", ""));
+        }
+        settings.put("exclude_modules", "model\\.visual\\..*");
+        settings.putObject("alpha_pattern").put("model.language_model.layers.0.linear_attn.in_proj_qkv", 4);
+        Json.write(directory.resolve(PeftFiles.CONFIG), settings);
+        assertAnswers("qwen3_5", expected);
+        try (Model model = open("qwen3_5");
+                LoraAdapter read = PeftFiles.load(directory, model)) {
+            assertEquals(4, read.layers().size());
+            PeftFiles.save(directory, read, model, BASE);
+        }
+        assertAnswers("qwen3_5", expected);
+    }
+
     @Test
     void factorsOfTheTowerThatChangeNothingArePassedOver() throws IOException {
         double[] expected = save("gemma3", LoraConfig.of(2, 4, TargetModules.names("q_proj")));

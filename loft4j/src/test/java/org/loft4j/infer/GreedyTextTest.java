@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.SplittableRandom;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
@@ -67,6 +68,23 @@ class GreedyTextTest {
         try (Model model = open(name)) {
             long room = model.description().maxPositions() - PROMPTS.get(0).length;
             assertAllEqual(model, (int) Math.min(TOKENS, room));
+        }
+    }
+
+    /** A prompt of more than one chunk, and one that is shorter than the convolution, padded beside it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"qwen3_5", "qwen3_5_text"})
+    void longPromptsOfLinearAttentionGoOn(String name) throws Exception {
+        long[] prompt = new SplittableRandom(5).longs(140, 3, 250).toArray();
+        List<long[]> prompts = List.of(prompt, Arrays.copyOf(prompt, 65), new long[] {7, 8});
+        try (Model model = open(name)) {
+            Generator generator = Generator.of(model);
+            List<Continuation> together =
+                    generator.generate(prompts, 20, Set.of(), SamplingConfig.GREEDY, (row, id) -> true);
+            for (int i = 0; i < prompts.size(); i++) {
+                assertArrayEquals(
+                        withoutCache(model, prompts.get(i), 20), together.get(i).ids(), "prompt " + i);
+            }
         }
     }
 

@@ -112,6 +112,22 @@ class DecoderParityTest {
         }
     }
 
+    /** Linear attention remembers from chunk to chunk. */
+    @ParameterizedTest
+    @ValueSource(strings = {"qwen3_5", "qwen3_5_text"})
+    void textsOfSeveralChunksAreThoseOfTransformers(String name) throws Exception {
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false);
+                Fixture fixture = Fixture.open(name);
+                Model model = open(fixture, null)) {
+            Fixture.assertClose(
+                    fixture.expected("long.hidden_states"),
+                    model.hiddenStates(new TokenInput(fixture.expected("long.input_ids"), null)),
+                    null,
+                    LOGITS);
+        }
+    }
+
     private static Tensor loss(Model model, Tensor logits, Tensor labels) {
         return switch (model.task()) {
             case CAUSAL_LM -> Losses.causalLm(logits, labels);

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -30,6 +31,7 @@ import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.gemma3.Gemma3Config;
+import org.loft4j.model.qwen35.Qwen35Config;
 import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.DecoderAssembly;
 import org.loft4j.nn.Model;
@@ -66,6 +68,75 @@ class VisionTowerTest {
         }
     }
 
+    /** Of a checkpoint, of the base class, and of the language model alone, with the classes' names for each task. */
+    @Test
+    void qwensLanguageModelIsFoundUnderEachSpelling() throws IOException {
+        Path alone = copy("qwen3_5", json -> {}, InnerNames::alone, Dtype.F32);
+        Path base = copy("qwen3_5", json -> {}, each -> each.replaceFirst("^model\\.", ""), Dtype.F32);
+        try (NativeScope scope = new NativeScope();
+                Logged warnings = new Logged(ParameterReader.class);
+                Logged told = new Logged(DecoderAssembly.class);
+                Model hub = Models.open(Fixture.directory("qwen3_5"), LANGUAGE_MODEL)) {
+            for (Path each : List.of(alone, base)) {
+                try (Model model = Models.open(each, LANGUAGE_MODEL)) {
+                    assertTrue(Tensors.bitEqual(logits(hub), logits(model)));
+                    assertEquals(
+                            hub.weights().asMap().keySet(),
+                            model.weights().asMap().keySet());
+                }
+            }
+            try (Model vectors = Models.open(base, ModelOptions.of(Task.SENTENCE_EMBEDDING))) {
+                assertTrue(vectors.weights().asMap().keySet().stream()
+                        .allMatch(name -> name.startsWith("language_model.")));
+            }
+            assertTrue(hub.weights().asMap().keySet().stream()
+                    .allMatch(name -> name.startsWith("model.layers.")
+                            || name.equals("model.embed_tokens.weight")
+                            || name.equals("model.norm.weight")));
+            assertEquals(List.of(), warnings.messages());
+            assertTrue(told.messages()
+                    .get(0)
+                    .endsWith(
+                            "21 tensors of the vision tower and 3 tensors that predict further tokens at once (mtp) stay"
+                                    + " on the disk"));
+        }
+    }
+
+    /** What a config.json leaves out, and what it says of the axes of images. */
+    @Test
+    void qwensSettingsAreThoseOfTransformers() throws IOException {
+        Qwen35Config config = Qwen35Config.from(config("""
+                {"model_type": "qwen3_5", "tie_word_embeddings": true, "text_config": {"num_hidden_layers": 8, "vision": false}}
+                """));
+        assertEquals(4096, config.sizes().hiddenSize());
+        assertTrue(config.sizes().tieWordEmbeddings(), "a silent inner one goes by the outer one");
+        assertEquals(64, config.rope().dim());
+        assertEquals(10000, config.rope().theta());
+        assertEquals(16, config.linear().keyHeads());
+        assertEquals(32, config.linear().valueHeads());
+        for (int i = 0; i < 8; i++) {
+            assertEquals(i % 4 != 3, config.linear().at().test(i));
+        }
+        Path two = copy("qwen3_5", json -> json.put("tie_word_embeddings", false), each -> each, Dtype.F32);
+        assertTrue(fault(two).contains("tie_word_embeddings"), fault(two));
+        Path apart = copy("qwen3_5", json -> text(json).put("tie_word_embeddings", false), each -> each, Dtype.F32);
+        assertTrue(fault(apart).contains("tie_word_embeddings"), fault(apart));
+        Path ungated = copy("qwen3_5", json -> text(json).put("attn_output_gate", false), each -> each, Dtype.F32);
+        assertTrue(assertThrows(ConfigException.class, () -> Models.open(ungated, LANGUAGE_MODEL))
+                .getMessage()
+                .contains("attn_output_gate must be true"));
+        Path heads = copy("qwen3_5", json -> text(json).put("linear_num_value_heads", 3), each -> each, Dtype.F32);
+        assertTrue(assertThrows(ConfigException.class, () -> Models.open(heads, LANGUAGE_MODEL))
+                .getMessage()
+                .contains("linear_num_value_heads must be a multiple of linear_num_key_heads"));
+        Path sliding = copy(
+                "qwen3_5",
+                json -> ((ArrayNode) text(json).get("layer_types")).set(0, "sliding_attention"),
+                each -> each,
+                Dtype.F32);
+        assertTrue(fault(sliding).contains("may hold linear_attention and full_attention only"), fault(sliding));
+    }
+
     /** A file of the base class, Gemma3Model. */
     @Test
     void theNamesOfTheBaseClassAreRead() throws IOException {
@@ -81,7 +152,7 @@ class VisionTowerTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"gemma3, false", "gemma3, true", "mistral3, false"})
+    @CsvSource({"gemma3, false", "gemma3, true", "mistral3, false", "qwen3_5, true"})
     void anOutlineHasTheDtypeOfTheFile(String name, boolean newer) throws IOException {
         Path half = copy(name, json -> {}, newer ? InnerNames::today : each -> each, Dtype.BF16);
         try (Model outline = Models.outline(half, LANGUAGE_MODEL);
@@ -191,6 +262,9 @@ class VisionTowerTest {
         "gemma3, SEQUENCE_CLASSIFICATION, gemma3_text, Gemma3TextForSequenceClassification",
         "gemma3_cls, SENTENCE_EMBEDDING, gemma3_text, Gemma3TextModel",
         "mistral3, CAUSAL_LM, mistral, MistralForCausalLM",
+        "qwen3_5, CAUSAL_LM, qwen3_5_text, Qwen3_5ForCausalLM",
+        "qwen3_5, SEQUENCE_CLASSIFICATION, qwen3_5_text, Qwen3_5TextForSequenceClassification",
+        "qwen3_5_cls, SENTENCE_EMBEDDING, qwen3_5_text, Qwen3_5TextModel",
         "mistral3_ministral3, CAUSAL_LM, ministral3, Ministral3ForCausalLM",
         "mistral3_ministral3, SENTENCE_EMBEDDING, ministral3, Ministral3Model",
     })

@@ -78,7 +78,7 @@ class WholeModelRunTest {
 
     /** Nothing of the tower is trained, and nothing of it is in what comes of the training. */
     @ParameterizedTest
-    @ValueSource(strings = {"gemma3", "mistral3"})
+    @ValueSource(strings = {"gemma3", "mistral3", "qwen3_5"})
     void aModelWithAVisionTowerBecomesALanguageModel(String fixture) throws IOException {
         for (String file : List.of("config.json", "model.safetensors")) {
             Files.copy(
@@ -88,13 +88,20 @@ class WholeModelRunTest {
         Files.writeString(base.resolve("preprocessor_config.json"), "{}");
         train(base, OnExisting.REFUSE, TrainingRun::run);
         Map<String, String> once = TinyRun.bits(output.resolve("model.safetensors"));
-        assertTrue(
-                once.keySet().stream().noneMatch(name -> name.contains("language_model") || name.contains("vision")));
+        assertTrue(once.keySet().stream()
+                .noneMatch(name -> name.contains("language_model")
+                        || name.contains("vision")
+                        || name.contains("visual")
+                        || name.startsWith("mtp")));
         assertFalse(Files.exists(output.resolve("preprocessor_config.json")));
         assertTrue(Files.exists(output.resolve("tokenizer_config.json")));
         try (Model model = Models.open(output, ModelOptions.of(Task.CAUSAL_LM))) {
             assertEquals(
-                    fixture.equals("gemma3") ? "gemma3_text" : "mistral",
+                    switch (fixture) {
+                        case "gemma3" -> "gemma3_text";
+                        case "qwen3_5" -> "qwen3_5_text";
+                        default -> "mistral";
+                    },
                     model.description().family());
         }
         output = directory.resolve("stopped");
