@@ -294,7 +294,8 @@ public final class CausalDecoder implements Decoder {
                 : positions == null ? rotary.range(past, columns) : rotary.at(positions, padding.length());
         boolean softcapped =
                 parts.blocks().stream().anyMatch(block -> block.attention().isBounded());
-        boolean sinks = parts.blocks().stream().anyMatch(block -> block.attention().hasSinks());
+        boolean sinks =
+                parts.blocks().stream().anyMatch(block -> block.attention().hasSinks());
         boolean blind = padding.startsWithPadding() && GradMode.is_enabled() && !sinks;
         Dtype scores = Attention.biasDtype(description().dtype(), description().device(), softcapped || blind);
         Tensor tokens = padding.tokens(columns, description().dtype());
