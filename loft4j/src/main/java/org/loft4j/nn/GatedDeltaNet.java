@@ -157,6 +157,18 @@ public record GatedDeltaNet(
         return sum;
     }
 
+    /**
+     * Numbers in float32 that are made between the linear layers for each token, all of which a backward pass has at a time: of the
+     * convolution and its parts, of the heads as they are cut into chunks, and of the scores within them.
+     */
+    public long insideNumbers() {
+        long channels = queryKeyValue.outFeatures();
+        long keys = (long) shape.valueHeads() * shape.keyDim();
+        long values = (long) shape.valueHeads() * shape.valueDim();
+        long scores = shape.valueHeads() * GatedDeltaRule.CHUNK;
+        return 6 * channels + 13 * keys + 12 * values + 10 * scores;
+    }
+
     private Tensor keyHeads(Tensor x) {
         return x.unflatten(-1, shape.keyHeads(), shape.keyDim());
     }

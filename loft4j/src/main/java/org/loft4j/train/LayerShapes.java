@@ -8,7 +8,9 @@ import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.Experts;
+import org.loft4j.nn.GatedDeltaNet;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.MixtureOfExperts;
 import org.loft4j.nn.Model;
@@ -22,12 +24,14 @@ import org.loft4j.nn.Model;
  * @param all in order of use
  * @param expert those of the expert; none where there is no mixture
  * @param mixture null for none
+ * @param linear its linear attention; null for none
  */
 record LayerShapes(
         long hidden,
         List<Linear> all,
         List<Linear> expert,
-        @Nullable MixtureOfExperts mixture) {
+        @Nullable MixtureOfExperts mixture,
+        @Nullable GatedDeltaNet linear) {
     private static final Pattern NUMBERED = Pattern.compile("^(.*?\\.\\d+)\\..*");
 
     /** The layers of a model in their order; linear layers outside of them are left out. */
@@ -46,7 +50,8 @@ record LayerShapes(
                         .filter(mixture -> mixture.router().path().startsWith(layer.getKey() + "."))
                         .findFirst()
                         .map(mixture -> of(hidden, layer.getValue(), mixture))
-                        .orElseGet(() -> new LayerShapes(hidden, layer.getValue(), List.of(), null)))
+                        .orElseGet(() -> new LayerShapes(
+                                hidden, layer.getValue(), List.of(), null, linear(model, layer.getValue()))))
                 .toList();
     }
 
@@ -55,7 +60,15 @@ record LayerShapes(
         List<Linear> one = new ArrayList<>(all);
         one.removeAll(mixture.linears());
         one.addAll(expert);
-        return new LayerShapes(hidden, one, expert, mixture);
+        return new LayerShapes(hidden, one, expert, mixture, null);
+    }
+
+    private static @Nullable GatedDeltaNet linear(Model model, List<Linear> all) {
+        List<GatedDeltaNet> nets = model instanceof CausalDecoder decoder ? decoder.linearAttention() : List.of();
+        return nets.stream()
+                .filter(net -> all.contains(net.output()))
+                .findFirst()
+                .orElse(null);
     }
 
     /** How many rows a layer gets for each token. */
@@ -129,7 +142,19 @@ record LayerShapes(
                 attention.stream().limit(Math.max(0, attention.size() - 1)).anyMatch(keepsInput);
         boolean widens = widening().stream().anyMatch(keepsInput);
         long inside = activated() + (widens ? hidden : 0) + (keepsInput.test(last()) ? inner() : 0);
-        return 2 * hidden + 4 * heads() + (reads ? hidden : 0) + rows(last()) * inside + exchanged(1);
+        boolean back = linear != null && keepsInput.test(linear.output());
+        long between = linear == null ? 4 * heads() : linear.queryKeyValue().outFeatures() + (back ? 5 : 4) * heads();
+        return 2 * hidden + between + (reads ? hidden : 0) + rows(last()) * inside + exchanged(1);
+    }
+
+    /** Of the scores of queries and keys those that it has: linear attention has none over the whole text. */
+    long scores(long ofAttention) {
+        return linear == null ? ofAttention : 0;
+    }
+
+    /** Numbers a token in float32, whatever the type of the model, that linear attention makes and does not keep. */
+    long insideLinear() {
+        return linear == null ? 0 : linear.insideNumbers();
     }
 
     /** Numbers a token that one forward pass through the layer makes, kept or not. */

@@ -1,5 +1,6 @@
 package org.loft4j.train;
 
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -173,7 +174,9 @@ public record MemoryEstimate(
             int group = model instanceof CausalDecoder ? ActivationCheckpoint.group(layers.size()) : 1;
             long groups = (layers.size() + group - 1) / group;
             long inputs = groups * tokens * model.description().hiddenSize() * size;
-            LayerShapes largest = layers.isEmpty() ? null : layers.get(layers.size() - 1);
+            LayerShapes largest = layers.stream()
+                    .max(Comparator.comparingLong(layer -> made(layer, tokens, scores, true)))
+                    .orElse(null);
             long own = 0;
             if (largest != null) {
                 long whole = made(largest, tokens, scores, true);
@@ -340,7 +343,7 @@ public record MemoryEstimate(
                     numbers += layer.rows(linear) * kept;
                 }
             }
-            return tokens * (numbers * size + widened(layer)) + scores * bytesOfScore(scores, true);
+            return tokens * (numbers * size + widened(layer)) + layer.scores(scores) * bytesOfScore(scores, true);
         }
 
         /** Bytes a token: norms that are trained themselves widen half types inside, and keep that ({@link org.loft4j.nn.RmsNorm}). */
@@ -372,8 +375,8 @@ public record MemoryEstimate(
         private long made(LayerShapes layer, long tokens, long scores, boolean training) {
             long dropped = training && plan.attention().sumDropout() ? 4 * layer.hidden() : 0;
             long ofScores = bytesOfScore(scores, training);
-            return tokens * ((layer.made() + dropped) * size + widened(layer))
-                    + scores * (ofScores == 0 ? 0 : ofScores + 2L * size);
+            return tokens * ((layer.made() + dropped) * size + layer.insideLinear() * wide + widened(layer))
+                    + layer.scores(scores) * (ofScores == 0 ? 0 : ofScores + 2L * size);
         }
 
         private long loss(long tokens) {

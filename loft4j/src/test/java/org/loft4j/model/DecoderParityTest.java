@@ -112,19 +112,21 @@ class DecoderParityTest {
         }
     }
 
-    /** Linear attention remembers from chunk to chunk. */
+    /** Linear attention remembers from chunk to chunk; over so many tokens rounding grows, in both alike. */
     @ParameterizedTest
     @ValueSource(strings = {"qwen3_5", "qwen3_5_text"})
     void textsOfSeveralChunksAreThoseOfTransformers(String name) throws Exception {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false);
                 Fixture fixture = Fixture.open(name);
+                Model wide = open(fixture, Dtype.F64);
                 Model model = open(fixture, null)) {
-            Fixture.assertClose(
-                    fixture.expected("long.hidden_states"),
-                    model.hiddenStates(new TokenInput(fixture.expected("long.input_ids"), null)),
-                    null,
-                    LOGITS);
+            TokenInput input = new TokenInput(fixture.expected("long.input_ids"), null);
+            Tensor exact = wide.hiddenStates(input);
+            double theirs = distance(exact, fixture.expected("long.hidden_states"), null);
+            double ours = distance(exact, model.hiddenStates(input), null);
+            assertTrue(theirs < 1e-5 * exact.norm().item_double(), "Transformers' is off by " + theirs);
+            assertTrue(ours < 1.5 * theirs, "ours is off by " + ours + ", Transformers' by " + theirs);
         }
     }
 

@@ -58,7 +58,7 @@ class MemoryEstimateTest {
         return MemoryEstimate.of(model, plan);
     }
 
-    private void isNearTheResidentPeak(int threads, String method, String dtype, boolean checkpointing, boolean experts)
+    private void isNearTheResidentPeak(int threads, String method, String dtype, boolean checkpointing, String kind)
             throws Exception {
         Assumptions.assumeTrue(Files.isReadable(Path.of("/proc/self/status")), "no /proc here");
         Path errors = directory.resolve("errors");
@@ -69,24 +69,24 @@ class MemoryEstimateTest {
                 method,
                 dtype,
                 "" + checkpointing,
-                "" + experts);
+                kind);
         String out = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertEquals(0, child.waitFor(), Files.readString(errors));
         double measured = Long.parseLong(out.strip());
         MemoryEstimate estimate;
         Dtype type = Dtype.parse("dtype", dtype);
         try (Threads asThere = Threads.of(threads);
-                Model model = experts ? MemoryProbe.experts(type) : MemoryProbe.model(type)) {
+                Model model = MemoryProbe.model(kind, type)) {
             estimate = estimate(model, method, checkpointing);
         }
-        String said = threads + " threads, " + method + " " + dtype + (experts ? " experts" : "")
+        String said = threads + " threads, " + method + " " + dtype + " " + kind
                 + (checkpointing ? " checkpointing" : "") + ": measured " + measured / 1e6 + " MB, estimated "
                 + estimate.total() / 1e6 + " MB " + estimate.parts();
         System.out.println(said);
         assertTrue(Math.abs(estimate.total() / measured - 1) <= 0.15, said);
     }
 
-    /** Four of the 64, each method, type, way and number of lanes once at least; the slow test has all. */
+    /** Four of the 96, each method, type, way and number of lanes once at least; the slow test has all. */
     @ParameterizedTest
     @CsvSource({
         "2, lora, float32, false",
@@ -96,7 +96,7 @@ class MemoryEstimateTest {
     })
     void theBenchModelWithinFifteenPercent(int threads, String method, String dtype, boolean checkpointing)
             throws Exception {
-        isNearTheResidentPeak(threads, method, dtype, checkpointing, false);
+        isNearTheResidentPeak(threads, method, dtype, checkpointing, "plain");
     }
 
     /** Three of them with experts. */
@@ -104,15 +104,28 @@ class MemoryEstimateTest {
     @CsvSource({"2, lora, float32, false", "1, loft, bfloat16, true", "2, full, float32, false"})
     void aMixtureOfExpertsWithinFifteenPercent(int threads, String method, String dtype, boolean checkpointing)
             throws Exception {
-        isNearTheResidentPeak(threads, method, dtype, checkpointing, true);
+        isNearTheResidentPeak(threads, method, dtype, checkpointing, "experts");
+    }
+
+    /** And with linear attention. */
+    @ParameterizedTest
+    @CsvSource({
+        "2, lora, float32, false",
+        "1, loft, bfloat16, true",
+        "1, lora, bfloat16, false",
+        "2, full, float32, false"
+    })
+    void linearAttentionWithinFifteenPercent(int threads, String method, String dtype, boolean checkpointing)
+            throws Exception {
+        isNearTheResidentPeak(threads, method, dtype, checkpointing, "linear");
     }
 
     @Tag("slow")
     @ParameterizedTest
     @MethodSource("all")
     void everyCombinationWithinFifteenPercent(
-            int threads, String method, String dtype, boolean checkpointing, boolean experts) throws Exception {
-        isNearTheResidentPeak(threads, method, dtype, checkpointing, experts);
+            int threads, String method, String dtype, boolean checkpointing, String kind) throws Exception {
+        isNearTheResidentPeak(threads, method, dtype, checkpointing, kind);
     }
 
     static Stream<Arguments> all() {
@@ -120,9 +133,8 @@ class MemoryEstimateTest {
                 .flatMap(threads -> Stream.of("lora", "lora-fa", "loft", "full")
                         .flatMap(method -> Stream.of("float32", "bfloat16")
                                 .flatMap(dtype -> Stream.of(false, true)
-                                        .flatMap(again -> Stream.of(false, true)
-                                                .map(experts ->
-                                                        Arguments.of(threads, method, dtype, again, experts))))));
+                                        .flatMap(again -> Stream.of("plain", "experts", "linear")
+                                                .map(kind -> Arguments.of(threads, method, dtype, again, kind))))));
     }
 
     @ParameterizedTest
@@ -175,6 +187,8 @@ class MemoryEstimateTest {
         "gemma3, CAUSAL_LM",
         "gemma3_cls, SEQUENCE_CLASSIFICATION",
         "mistral3, CAUSAL_LM",
+        "qwen3_5, CAUSAL_LM",
+        "qwen3_5_cls, SEQUENCE_CLASSIFICATION",
         "vit_cls, IMAGE_CLASSIFICATION"
     })
     void anOutlineHasTheShapesOfTheModelAndNoNumbers(String fixture, Task task) throws IOException {

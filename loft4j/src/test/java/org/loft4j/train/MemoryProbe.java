@@ -42,6 +42,27 @@ final class MemoryProbe {
         return Models.initialise(directory, ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
     }
 
+    /** Of the same sizes, with linear attention in three of four blocks. */
+    static Model linear(Dtype dtype) throws IOException {
+        Path directory = Files.createTempDirectory("linear");
+        Files.writeString(directory.resolve("config.json"), """
+                {"model_type": "qwen3_5_text", "vocab_size": 8192, "hidden_size": 512, "num_hidden_layers": 8,
+                 "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 64, "intermediate_size": 1408,
+                 "max_position_embeddings": 256, "linear_num_key_heads": 4, "linear_num_value_heads": 8,
+                 "linear_key_head_dim": 64, "linear_value_head_dim": 64}
+                """);
+        return Models.initialise(directory, ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
+    }
+
+    /** @param kind plain, experts or linear */
+    static Model model(String kind, Dtype dtype) throws IOException {
+        return switch (kind) {
+            case "experts" -> experts(dtype);
+            case "linear" -> linear(dtype);
+            default -> model(dtype);
+        };
+    }
+
     static LoraConfig lora() {
         return LoraConfig.of(16, 16, TargetModules.allLinear());
     }
@@ -56,11 +77,11 @@ final class MemoryProbe {
                 .build();
     }
 
-    /** Arguments: method, dtype, whether to checkpoint, whether the model has experts. */
+    /** Arguments: method, dtype, whether to checkpoint, the kind of the model. */
     public static void main(String[] args) throws IOException {
         Dtype dtype = Dtype.parse("dtype", args[1]);
         TrainConfig config = config(Method.parse(args[0]), Boolean.parseBoolean(args[2]));
-        try (Model model = Boolean.parseBoolean(args[3]) ? experts(dtype) : model(dtype);
+        try (Model model = model(args[3], dtype);
                 Trainable trainable = Trainable.create(model, lora(), config)) {
             trainable.setTraining(true);
             Trainer trainer = new Trainer(model, trainable, config, 100);
