@@ -1,7 +1,9 @@
 package org.loft4j.io;
 
+import java.util.List;
+
 /**
- * The names of a language model that lies in one with a vision tower, such as Gemma 3, Mistral 3 and Qwen 3.5. Transformers has had two
+ * The names of a language model that lies in one with towers for images and sounds, such as Gemma 3, Gemma 4, Mistral 3 and Qwen 3.5. Transformers has had two
  * spellings of them: {@code language_model.model.layers…}, in which most files of the hub are, and since version 4.52 {@code
  * model.language_model.layers…}.
  */
@@ -10,18 +12,20 @@ public final class InnerNames {
     public static final String MODULE = "language_model";
 
     /** A regular expression, of Java and of Python, for paths in what lies beside the language model. */
-    public static final String BESIDE = "(?:model\\.)?(?:vision_tower|multi_modal_projector|visual)\\..*";
+    public static final String BESIDE =
+            "(?:model\\.)?(?:vision_tower|multi_modal_projector|audio_tower|embed_vision|embed_audio|visual)\\..*";
 
     private static final String OUTER = "model.";
     private static final String INNER = MODULE + ".";
     private static final String OLDER = INNER + OUTER;
     private static final String LAYERS = "layers.";
-    private static final String TOWER = "vision_tower.";
-    private static final String PROJECTOR = "multi_modal_projector.";
-    private static final String VISUAL = "visual.";
 
     /** What predicts several tokens at once, as Qwen 3.5 has it. */
     private static final String FURTHER = "mtp.";
+
+    /** What lies beside it, in the words of {@link #BESIDE}. */
+    private static final List<String> TOWERS = List.of(
+            "vision_tower.", "multi_modal_projector.", "audio_tower.", "embed_vision.", "embed_audio.", "visual.");
 
     private InnerNames() {}
 
@@ -33,9 +37,7 @@ public final class InnerNames {
         if (name.startsWith(INNER + "lm_head.")) {
             return name.substring(INNER.length());
         }
-        return name.startsWith(INNER) || name.startsWith(TOWER) || name.startsWith(PROJECTOR) || name.startsWith(VISUAL)
-                ? OUTER + name
-                : name;
+        return name.startsWith(INNER) || TOWERS.stream().anyMatch(name::startsWith) ? OUTER + name : name;
     }
 
     /** Whether the module or parameter is of a language model that lies in another. */
@@ -43,12 +45,9 @@ public final class InnerNames {
         return path.startsWith(INNER) || path.startsWith(OUTER + INNER);
     }
 
-    /** Whether a name of {@link #today} is of the vision tower, of what leads from it to the language model, or of what predicts further tokens. */
+    /** Whether a name of {@link #today} is of a tower, of what leads from it to the language model, or of what predicts further tokens. */
     public static boolean isBeside(String name) {
-        return name.startsWith(OUTER + TOWER)
-                || name.startsWith(OUTER + PROJECTOR)
-                || name.startsWith(OUTER + VISUAL)
-                || isFurther(name);
+        return TOWERS.stream().anyMatch(tower -> name.startsWith(OUTER + tower)) || isFurther(name);
     }
 
     /** Whether a name is of what predicts further tokens at once. */

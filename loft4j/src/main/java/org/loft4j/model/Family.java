@@ -15,6 +15,8 @@ import org.loft4j.model.gemma2.Gemma2Config;
 import org.loft4j.model.gemma2.Gemma2Model;
 import org.loft4j.model.gemma3.Gemma3Config;
 import org.loft4j.model.gemma3.Gemma3Model;
+import org.loft4j.model.gemma4.Gemma4Config;
+import org.loft4j.model.gemma4.Gemma4Model;
 import org.loft4j.model.gpt2.Gpt2Config;
 import org.loft4j.model.gpt2.Gpt2Model;
 import org.loft4j.model.gptoss.GptOssModel;
@@ -95,6 +97,8 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     Gemma2Config::maxPositions),
             gemma3(Gemma3Model.FAMILY),
             gemma3(Gemma3Model.WITH_VISION),
+            gemma4(Gemma4Model.FAMILY),
+            gemma4(Gemma4Model.WITH_TOWERS),
             new Family(Gpt2Model.FAMILY, Gpt2Model.TASKS, Gpt2Model::open, Gpt2Model::random, Gpt2Config::maxPositions),
             new Family(
                     GptOssModel.FAMILY,
@@ -193,6 +197,10 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
 
     private static Family gemma3(String name) {
         return new Family(name, Gemma3Model.TASKS, Gemma3Model::open, Gemma3Model::random, Gemma3Config::maxPositions);
+    }
+
+    private static Family gemma4(String name) {
+        return new Family(name, Gemma4Model.TASKS, Gemma4Model::open, Gemma4Model::random, Gemma4Config::maxPositions);
     }
 
     private static Family mistral(String name) {

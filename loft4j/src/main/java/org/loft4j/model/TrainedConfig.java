@@ -12,6 +12,8 @@ import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.model.gemma3.Gemma3Config;
 import org.loft4j.model.gemma3.Gemma3Model;
+import org.loft4j.model.gemma4.Gemma4Config;
+import org.loft4j.model.gemma4.Gemma4Model;
 import org.loft4j.model.mistral.MistralConfig;
 import org.loft4j.model.mistral.MistralModel;
 import org.loft4j.model.qwen35.Qwen35Config;
@@ -40,6 +42,8 @@ public final class TrainedConfig {
             Map.entry("electra", "Electra"),
             Map.entry("gemma2", "Gemma2"),
             Map.entry(Gemma3Model.WITH_VISION, "Gemma3"),
+            Map.entry(Gemma4Model.FAMILY, "Gemma4"),
+            Map.entry(Gemma4Model.WITH_TOWERS, "Gemma4"),
             Map.entry("gpt2", "GPT2"),
             Map.entry("gpt_oss", "GptOss"),
             Map.entry("granite", "Granite"),
@@ -87,7 +91,7 @@ public final class TrainedConfig {
         }
         ObjectNode config = origin.toTree();
         Dtype written = dtype == null ? model.description().dtype() : dtype;
-        for (String part : List.of(TEXT, "vision_config")) {
+        for (String part : List.of(TEXT, "vision_config", "audio_config")) {
             if (config.path(part) instanceof ObjectNode settings) {
                 putDtype(settings, written);
             }
@@ -110,6 +114,7 @@ public final class TrainedConfig {
         }
         ObjectNode config = switch (model.description().family()) {
             case Gemma3Model.WITH_VISION -> Gemma3Config.languageModel(origin);
+            case Gemma4Model.WITH_TOWERS -> Gemma4Config.languageModel(origin);
             case MistralModel.WITH_VISION -> MistralConfig.languageModel(origin);
             case Qwen35Model.WITH_VISION -> Qwen35Config.languageModel(origin);
             default -> origin.toTree();
@@ -177,8 +182,10 @@ public final class TrainedConfig {
             case CAUSAL_LM ->
                 switch (family) {
                     case "gpt2" -> "LMHeadModel";
-                    case Gemma3Model.WITH_VISION, MistralModel.WITH_VISION, Qwen35Model.WITH_VISION ->
-                        "ForConditionalGeneration";
+                    case Gemma3Model.WITH_VISION,
+                            Gemma4Model.WITH_TOWERS,
+                            MistralModel.WITH_VISION,
+                            Qwen35Model.WITH_VISION -> "ForConditionalGeneration";
                     default -> "ForCausalLM";
                 };
             case SEQUENCE_CLASSIFICATION -> "ForSequenceClassification";
@@ -222,6 +229,10 @@ public final class TrainedConfig {
         if (plain != null) {
             // Gemma3ForSequenceClassification is the one that sees images
             stem = task == Task.CAUSAL_LM ? plain : plain + "Text";
+        }
+        if (family.equals(Gemma4Model.FAMILY)) {
+            // Gemma4Model is the one that sees images
+            stem = task == Task.SENTENCE_EMBEDDING ? "Gemma4Text" : "Gemma4";
         }
         return (stem.isEmpty() ? STEMS.getOrDefault(family, "") : stem) + ending(family, task);
     }

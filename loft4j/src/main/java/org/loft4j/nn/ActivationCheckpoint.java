@@ -54,16 +54,7 @@ public final class ActivationCheckpoint {
 
     /** {@code layer(x)}, computed again in the backward pass, before which the open scope must not be closed. */
     public static Tensor apply(UnaryOperator<Tensor> layer, Tensor x) {
-        return apply(layer, layer, x);
-    }
-
-    /**
-     * The same where the last product of the second time can be spared: nobody looks at its numbers.
-     *
-     * @param again has the graph of {@code layer} and need not have its numbers, as {@link Linear#forGradient}
-     */
-    public static Tensor apply(UnaryOperator<Tensor> layer, UnaryOperator<Tensor> again, Tensor x) {
-        return apply(inputs -> layer.apply(inputs.get(0)), inputs -> again.apply(inputs.get(0)), List.of(x));
+        return apply(inputs -> layer.apply(inputs.get(0)), List.of(x));
     }
 
     /**
@@ -75,7 +66,12 @@ public final class ActivationCheckpoint {
         return apply(layer, layer, inputs);
     }
 
-    private static Tensor apply(
+    /**
+     * The same where the last product of the second time can be spared: nobody looks at its numbers.
+     *
+     * @param again has the graph of {@code layer} and need not have its numbers, as {@link Linear#forGradient}
+     */
+    public static Tensor apply(
             Function<List<Tensor>, Tensor> layer, Function<List<Tensor>, Tensor> again, List<Tensor> inputs) {
         return GradMode.is_enabled()
                 ? new ActivationCheckpoint(layer, again, inputs, true).forward()

@@ -2,6 +2,8 @@ package org.loft4j.nn;
 
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,7 +18,6 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.ShapeException;
 import org.loft4j.tensor.Dtype;
-import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Shapes;
 
 /**
@@ -26,6 +27,7 @@ import org.loft4j.tensor.Shapes;
 public final class CausalDecoder implements Decoder {
     private final Parts parts;
     private final Map<String, Linear> linears = new LinkedHashMap<>();
+    private final Set<Integer> lenders = new HashSet<>();
     private VectorLayers vectorLayers = VectorLayers.NONE;
     private boolean training;
     private boolean checkpointing;
@@ -54,9 +56,21 @@ public final class CausalDecoder implements Decoder {
      * @param positions {@code (positions, hidden)}, added; null for none
      * @param dropout on the sum, while training
      * @param padTokenId whose vector gets no gradient, as in Transformers; negative for none
+     * @param layerInputs what each block is given beside; null for nothing
      */
     public record Embedding(
-            WeightMatrix tokens, double scale, @Nullable Tensor positions, double dropout, long padTokenId) {}
+            WeightMatrix tokens,
+            double scale,
+            @Nullable Tensor positions,
+            double dropout,
+            long padTokenId,
+            @Nullable LayerInputs layerInputs) {
+        /** Of a model whose blocks are given nothing but states. */
+        public Embedding(
+                WeightMatrix tokens, double scale, @Nullable Tensor positions, double dropout, long padTokenId) {
+            this(tokens, scale, positions, dropout, padTokenId, null);
+        }
+    }
 
     /**
      * What the model's last layer is.
@@ -97,7 +111,12 @@ public final class CausalDecoder implements Decoder {
 
     public CausalDecoder(Parts parts) {
         this.parts = parts;
+        LayerInputs layerInputs = parts.embedding().layerInputs();
+        if (layerInputs != null) {
+            linears.put(layerInputs.projection().path(), layerInputs.projection());
+        }
         for (DecoderBlock block : parts.blocks()) {
+            lenders.add(block.attention().lender());
             block.linears().forEach(linear -> linears.put(linear.path(), linear));
         }
         if (hasHead()) {
@@ -254,40 +273,42 @@ public final class CausalDecoder implements Decoder {
         kinds.forEach(kind -> passes.add(pass(kind, padding, past, columns, own, cache)));
         long end = padding.segments() == null ? past + columns : padding.length();
         Tensor hidden = embed(inputIds, past, end, own);
-        List<Layer> layers = new ArrayList<>();
-        for (int i = 0; i < parts.blocks().size(); i++) {
-            LayerPass pass = passes.get(kinds.indexOf(parts.kinds().get(i)));
-            layers.add(new Layer(parts.blocks().get(i), pass));
-        }
-        int group = ActivationCheckpoint.group(layers.size());
-        for (int from = 0; from < layers.size(); from += group) {
-            List<Layer> some = layers.subList(from, Math.min(from + group, layers.size()));
-            hidden = checkpointing && from + group < layers.size()
-                    ? ActivationCheckpoint.apply(x -> inTurn(some, x), x -> forGradient(some, x), hidden)
-                    : inTurn(some, hidden);
+        LayerInputs layerInputs = parts.embedding().layerInputs();
+        List<Tensor> inputs = layerInputs == null ? List.of() : layerInputs.of(inputIds, hidden);
+        List<DecoderBlock> blocks = parts.blocks();
+        int group = ActivationCheckpoint.group(blocks.size());
+        Map<Integer, KeyValueCache.Entry> lent = new HashMap<>();
+        List<BlockRun.Layer> run = new ArrayList<>();
+        for (int i = 0; i < blocks.size(); i++) {
+            DecoderBlock block = blocks.get(i);
+            LayerPass pass = passes.get(kinds.indexOf(parts.kinds().get(i)))
+                    .with(
+                            inputs.isEmpty() ? null : inputs.get(i),
+                            lent.get(block.attention().lender()));
+            boolean lends = lenders.contains(i);
+            boolean last = i == blocks.size() - 1;
+            if (!lends) {
+                run.add(new BlockRun.Layer(block, pass));
+            }
+            if (!run.isEmpty() && (lends || last || run.size() == group)) {
+                hidden = through(new BlockRun(run), hidden, last);
+                run.clear();
+            }
+            if (lends) {
+                // never computed again: its keys and values are kept for those that take them
+                DecoderBlock.Lent made = block.lending(hidden, pass);
+                hidden = made.hidden();
+                lent.put(i, made.seen());
+            }
         }
         return parts.norm().forward(hidden);
     }
 
-    /** A block in a pass. */
-    private record Layer(DecoderBlock block, LayerPass pass) {}
-
-    private static Tensor inTurn(List<Layer> layers, Tensor x) {
-        try (NativeScope scope = new NativeScope()) {
-            Tensor hidden = x;
-            for (Layer layer : layers) {
-                hidden = layer.block().forward(hidden, layer.pass());
-            }
-            return scope.toEnclosing(hidden);
-        }
-    }
-
-    private static Tensor forGradient(List<Layer> layers, Tensor x) {
-        try (NativeScope scope = new NativeScope()) {
-            Layer last = layers.get(layers.size() - 1);
-            Tensor hidden = inTurn(layers.subList(0, layers.size() - 1), x);
-            return scope.toEnclosing(last.block().forGradient(hidden, last.pass()));
-        }
+    private Tensor through(BlockRun run, Tensor hidden, boolean last) {
+        List<Tensor> inputs = run.inputs(hidden);
+        return checkpointing && !last
+                ? ActivationCheckpoint.apply(run::forward, run::forGradient, inputs)
+                : run.forward(inputs);
     }
 
     private LayerPass pass(
@@ -310,11 +331,21 @@ public final class CausalDecoder implements Decoder {
         Tensor tokens = padding.tokens(columns, description().dtype());
         if (kind.bothSides()) {
             Tensor hidden = padding.bothSidesBias(kind.window() / 2, scores);
-            return new LayerPass(rotation, hidden, false, blind, training, null, tokens, padding.segments());
+            return new LayerPass(
+                    rotation, hidden, false, blind, training, null, tokens, padding.segments(), null, null);
         }
         Tensor bias = padding.causalBias(columns, kind.window(), softcapped, kind.futureBelowPadding(), scores);
         return new LayerPass(
-                rotation, bias, bias == null && columns > 1, blind, training, cache, tokens, padding.segments());
+                rotation,
+                bias,
+                bias == null && columns > 1,
+                blind,
+                training,
+                cache,
+                tokens,
+                padding.segments(),
+                null,
+                null);
     }
 
     /** @param end greater than every position */

@@ -2,6 +2,7 @@ package org.loft4j.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param projection of the hidden states to heads
  * @param queryNorm over each head of the queries or all of a token's ({@link AcrossHeads}), before the rotation; null for none
  * @param keyNorm the same for the keys
+ * @param valueNorm over each head of the values; null for none
  * @param sinks in each softmax; null for none
  * @param output from the heads to the hidden states
  */
@@ -24,6 +26,7 @@ public record DecoderAttention(
         HeadProjection projection,
         @Nullable Norm queryNorm,
         @Nullable Norm keyNorm,
+        @Nullable Norm valueNorm,
         @Nullable AttentionSinks sinks,
         Linear output)
         implements TokenMixer {
@@ -37,27 +40,46 @@ public record DecoderAttention(
      */
     public record Shape(int headDim, double scale, double softcap, double dropout) {}
 
+    /** One whose values have no norm, and whose softmax no sinks. */
+    public DecoderAttention(
+            int layer,
+            Shape shape,
+            HeadProjection projection,
+            @Nullable Norm queryNorm,
+            @Nullable Norm keyNorm,
+            Linear output) {
+        this(layer, shape, projection, queryNorm, keyNorm, null, null, output);
+    }
+
     @Override
-    public Tensor forward(Tensor x, LayerPass pass) {
+    public int lender() {
+        return projection instanceof HeadProjection.Borrowing borrowing ? borrowing.lender() : NONE;
+    }
+
+    @Override
+    public Attended forward(Tensor x, LayerPass pass) {
         HeadProjection.Heads heads = projection.project(x, shape.headDim());
-        Tensor q = normed(heads.query(), queryNorm);
-        Tensor k = normed(heads.key(), keyNorm);
         RotaryEmbedding.Rotation rotation = pass.rotation();
-        if (rotation != null) {
-            q = rotation.applyToQuery(q);
-            k = rotation.apply(k);
-        }
-        Tensor v = heads.value();
-        KeyValueCache cache = pass.cache();
-        if (cache != null) {
-            KeyValueCache.Entry all = cache.append(layer, k, v);
-            k = all.key();
-            v = all.value();
-        }
-        Tensor attended =
-                pass.segments() == null ? attend(q, k, v, pass.bias(), pass) : apart(q, k, v, pass, pass.segments());
+        Tensor q = normed(heads.query(), queryNorm);
+        q = rotation == null ? q : rotation.applyToQuery(q);
+        KeyValueCache.Entry seen = heads.key() == null || heads.value() == null
+                ? Objects.requireNonNull(pass.borrowed(), "keys and values of an earlier block")
+                : own(heads.key(), heads.value(), pass);
+        Tensor attended = pass.segments() == null
+                ? attend(q, seen.key(), seen.value(), pass.bias(), pass)
+                : apart(q, seen.key(), seen.value(), pass, pass.segments());
         Tensor gate = heads.gate();
-        return output.forward(gate == null ? attended : attended.mul(torch.sigmoid(gate)));
+        return new Attended(output.forward(gate == null ? attended : attended.mul(torch.sigmoid(gate))), seen);
+    }
+
+    /** Its own keys and values, with those of the cache before them. */
+    private KeyValueCache.Entry own(Tensor key, Tensor value, LayerPass pass) {
+        RotaryEmbedding.Rotation rotation = pass.rotation();
+        Tensor k = normed(key, keyNorm);
+        k = rotation == null ? k : rotation.apply(k);
+        Tensor v = normed(value, valueNorm);
+        KeyValueCache cache = pass.cache();
+        return cache == null ? new KeyValueCache.Entry(k, v) : cache.append(layer, k, v);
     }
 
     private Tensor attend(Tensor q, Tensor k, Tensor v, @Nullable Tensor bias, LayerPass pass) {

@@ -2,6 +2,7 @@ package org.loft4j.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -19,6 +20,8 @@ import org.loft4j.tensor.NativeScope;
  * @param feedForwardOutputNorm behind it; null for none
  * @param dropout on what each part adds, while training
  * @param scale of what each part adds
+ * @param inputGate what adds the block's own input of each token; null for none
+ * @param outputScale {@code (1)}, of all that leaves the block; null for none
  */
 public record DecoderBlock(
         @Nullable Norm attentionNorm,
@@ -28,33 +31,105 @@ public record DecoderBlock(
         FeedForward feedForward,
         @Nullable Norm feedForwardOutputNorm,
         double dropout,
-        double scale) {
+        double scale,
+        @Nullable InputGate inputGate,
+        @Nullable Tensor outputScale) {
+    /** One without an input of its own, whose output is not scaled. */
+    public DecoderBlock(
+            @Nullable Norm attentionNorm,
+            TokenMixer attention,
+            @Nullable Norm attentionOutputNorm,
+            @Nullable Norm feedForwardNorm,
+            FeedForward feedForward,
+            @Nullable Norm feedForwardOutputNorm,
+            double dropout,
+            double scale) {
+        this(
+                attentionNorm,
+                attention,
+                attentionOutputNorm,
+                feedForwardNorm,
+                feedForward,
+                feedForwardOutputNorm,
+                dropout,
+                scale,
+                null,
+                null);
+    }
+
+    /**
+     * The third part of a block that is given a vector v of each token beside its states: it adds
+     * {@code norm(projection(act(gate(h)) ⊙ v))}.
+     */
+    public record InputGate(Linear gate, Activation activation, Linear projection, Norm norm) {
+        private Tensor forward(Tensor hidden, Tensor input) {
+            return norm.forward(
+                    projection.forward(activation.apply(gate.forward(hidden)).mul(input)));
+        }
+    }
+
+    /**
+     * What a block made whose keys and values later ones take.
+     *
+     * @param hidden {@code (batch, seq, hidden)}
+     * @param seen keys and values that its attention looked at
+     */
+    record Lent(Tensor hidden, KeyValueCache.Entry seen) {}
+
+    /** What a block made; see {@link TokenMixer.Attended}. */
+    private record Made(Tensor hidden, KeyValueCache.@Nullable Entry seen) {}
+
     /** Maps {@code (batch, seq, hidden)} to the same shape. */
     public Tensor forward(Tensor hidden, LayerPass pass) {
         return forward(hidden, pass, feedForward::forward);
     }
 
     /**
-     * {@link #forward} where the gradients alone are asked for: {@link Linear#forGradient}. A norm behind the last product needs its
-     * numbers.
+     * {@link #forward} where the gradients alone are asked for: {@link Linear#forGradient}. What comes behind the last
+     * product, such as a norm, needs its numbers.
      */
     public Tensor forGradient(Tensor hidden, LayerPass pass) {
-        return forward(hidden, pass, feedForwardOutputNorm == null ? feedForward::forGradient : feedForward::forward);
+        boolean last = feedForwardOutputNorm == null && inputGate == null;
+        return forward(hidden, pass, last ? feedForward::forGradient : feedForward::forward);
+    }
+
+    /** {@link #forward} with the keys and values, which belong to the open scope too. */
+    Lent lending(Tensor hidden, LayerPass pass) {
+        try (NativeScope scope = new NativeScope()) {
+            Made made = compute(hidden, pass, feedForward::forward);
+            Lent lent = new Lent(made.hidden(), Objects.requireNonNull(made.seen(), "keys and values of a block"));
+            scope.toEnclosing(lent.seen().key());
+            scope.toEnclosing(lent.seen().value());
+            scope.toEnclosing(lent.hidden());
+            return lent;
+        }
     }
 
     private Tensor forward(Tensor hidden, LayerPass pass, UnaryOperator<Tensor> widening) {
         try (NativeScope scope = new NativeScope()) {
-            Tensor attended = attention.forward(normed(hidden, attentionNorm), pass);
-            Tensor middle = sum(hidden, normed(attended, attentionOutputNorm), pass);
-            Tensor widened = widening.apply(normed(middle, feedForwardNorm));
-            return scope.toEnclosing(sum(middle, normed(widened, feedForwardOutputNorm), pass));
+            return scope.toEnclosing(compute(hidden, pass, widening).hidden());
         }
+    }
+
+    private Made compute(Tensor hidden, LayerPass pass, UnaryOperator<Tensor> widening) {
+        TokenMixer.Attended attended = attention.forward(normed(hidden, attentionNorm), pass);
+        Tensor middle = sum(hidden, normed(attended.states(), attentionOutputNorm), pass);
+        Tensor widened = widening.apply(normed(middle, feedForwardNorm));
+        Tensor end = sum(middle, normed(widened, feedForwardOutputNorm), pass);
+        if (inputGate != null) {
+            end = end.add(inputGate.forward(end, Objects.requireNonNull(pass.input(), "input of a block")));
+        }
+        return new Made(outputScale == null ? end : end.mul(outputScale), attended.seen());
     }
 
     /** Its layers in order of use. */
     public List<Linear> linears() {
         List<Linear> linears = new ArrayList<>(attention.linears());
         linears.addAll(feedForward.linears());
+        if (inputGate != null) {
+            linears.add(inputGate.gate());
+            linears.add(inputGate.projection());
+        }
         return linears;
     }
 

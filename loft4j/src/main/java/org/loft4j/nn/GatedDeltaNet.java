@@ -76,14 +76,14 @@ public record GatedDeltaNet(
     }
 
     @Override
-    public Tensor forward(Tensor x, LayerPass pass) {
+    public Attended forward(Tensor x, LayerPass pass) {
         Tensor seen = pass.tokens() == null ? x : x.mul(pass.tokens());
         List<Tensor> layers = Linear.forwardAll(List.of(queryKeyValue, gate, strength, decay), seen);
         Made made = new Made(layers.get(0), layers.get(2), layers.get(3), convolution, logRate, decayBias);
         Tensor heads = remembered(made, pass);
         Tensor open = torch.silu(wide(layers.get(1))).view(heads.sizes());
         Tensor gated = norm.forward(heads).mul(open).to(x.scalar_type());
-        return output.forward(gated.flatten(2, 3));
+        return new Attended(output.forward(gated.flatten(2, 3)), null);
     }
 
     /**

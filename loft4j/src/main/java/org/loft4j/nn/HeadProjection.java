@@ -7,14 +7,15 @@ import org.jspecify.annotations.Nullable;
 /** How the queries, keys and values of attention come from the hidden states. */
 public sealed interface HeadProjection {
     /**
-     * Queries {@code (batch, seq, heads, headDim)}, keys and values {@code (batch, seq, kvHeads, headDim)}.
+     * Queries {@code (batch, seq, heads, headDim)}, keys and values {@code (batch, seq, kvHeads, headDim)}, which are null where
+     * those of an earlier block are taken.
      *
      * @param gate of what attention yields, before its sigmoid, {@code (batch, seq, heads·headDim)}; null for none
      */
     record Heads(
             Tensor query,
-            Tensor key,
-            Tensor value,
+            @Nullable Tensor key,
+            @Nullable Tensor value,
             @Nullable Tensor gate) {}
 
     /** Projects {@code (batch, seq, hidden)}. */
@@ -80,6 +81,38 @@ public sealed interface HeadProjection {
         @Override
         public List<Linear> linears() {
             return List.of(all);
+        }
+    }
+
+    /** Keys that are values as well, before either has its norm. */
+    record KeyAsValue(Linear query, Linear key) implements HeadProjection {
+        @Override
+        public Heads project(Tensor x, int headDim) {
+            List<Tensor> both = Linear.forwardAll(linears(), x);
+            Tensor keys = heads(both.get(1), headDim);
+            return new Heads(heads(both.get(0), headDim), keys, keys, null);
+        }
+
+        @Override
+        public List<Linear> linears() {
+            return List.of(query, key);
+        }
+    }
+
+    /**
+     * Queries alone.
+     *
+     * @param lender number of the earlier block whose keys and values they look at
+     */
+    record Borrowing(Linear query, int lender) implements HeadProjection {
+        @Override
+        public Heads project(Tensor x, int headDim) {
+            return new Heads(heads(query.forward(x), headDim), null, null, null);
+        }
+
+        @Override
+        public List<Linear> linears() {
+            return List.of(query);
         }
     }
 

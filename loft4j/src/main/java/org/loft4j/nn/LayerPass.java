@@ -15,6 +15,9 @@ import org.loft4j.nn.RotaryEmbedding.Rotation;
  * @param cache of earlier positions, or null
  * @param tokens 1 for a token and 0 for padding, {@code (batch, seq, 1)} in the type of the model; null when nothing is padded
  * @param segments lengths of packed sequences, which see nothing of each other; null for none. The bias is that of the longest
+ * @param input what the block is given of each token beside the states ({@link LayerInputs}), {@code (batch, seq, width)}; null for
+ *     nothing
+ * @param borrowed keys and values of an earlier block, where the block has none of its own; else null
  */
 public record LayerPass(
         @Nullable Rotation rotation,
@@ -24,4 +27,11 @@ public record LayerPass(
         boolean training,
         @Nullable KeyValueCache cache,
         @Nullable Tensor tokens,
-        long @Nullable [] segments) {}
+        long @Nullable [] segments,
+        @Nullable Tensor input,
+        KeyValueCache.@Nullable Entry borrowed) {
+    /** The same for one block. */
+    LayerPass with(@Nullable Tensor newInput, KeyValueCache.@Nullable Entry newBorrowed) {
+        return new LayerPass(rotation, bias, causal, blind, training, cache, tokens, segments, newInput, newBorrowed);
+    }
+}

@@ -25,6 +25,8 @@ public record ParameterSpec(String name, Initial initial, Role role, long... sha
     public enum Role {
         /** Norms, biases, positions, classifiers: always kept in the dtype of the model. */
         OTHER,
+        /** A buffer of Transformers' class: kept in the dtype of the model, and never trained. */
+        FIXED,
         /** The vectors of tokens, {@code (vocabulary, hidden)}, before the model or behind it. */
         TOKENS,
         /** The matrix {@code (out, in)} of a linear layer inside the model. */

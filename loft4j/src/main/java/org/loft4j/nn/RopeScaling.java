@@ -53,6 +53,26 @@ public sealed interface RopeScaling {
         }
     }
 
+    /**
+     * The first pairs of dimensions alone are turned, by the frequencies that they have in a whole head; the others stand still.
+     *
+     * @param turned how many pairs
+     * @param factor that positions are divided by
+     */
+    record Proportional(int turned, double factor) implements RopeScaling {
+        public Proportional {
+            Checks.atLeast("the number of rotated pairs", turned, 1);
+            Checks.positive("rope_scaling.factor", factor);
+        }
+
+        @Override
+        public Tensor frequencies(Tensor exponents, double base, long length) {
+            Tensor frequencies = plain(exponents, base).div(new Scalar(factor));
+            frequencies.narrow(0, turned, exponents.size(0) - turned).zero_();
+            return frequencies;
+        }
+    }
+
     /** Positions are divided; Chen et al. 2023 (arXiv:2306.15595), equation 4. */
     record Linear(double factor) implements RopeScaling {
         public Linear {

@@ -1,5 +1,6 @@
 package org.loft4j.nn;
 
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -30,8 +31,9 @@ public final class SelfAttention {
     public Tensor forward(Tensor hidden, @Nullable Rotation rotation, Sight sight, boolean training) {
         HeadProjection.Heads all = projection.project(hidden, (int) (hidden.size(2) / heads));
         Tensor query = rotation == null ? all.query() : rotation.apply(all.query());
-        Tensor key = rotation == null ? all.key() : rotation.apply(all.key());
-        return sight.attend(query, key, all.value(), training ? dropout : 0);
+        Tensor own = Objects.requireNonNull(all.key());
+        Tensor key = rotation == null ? own : rotation.apply(own);
+        return sight.attend(query, key, Objects.requireNonNull(all.value()), training ? dropout : 0);
     }
 
     public void forEachLinear(Consumer<Linear> action) {

@@ -22,6 +22,7 @@ public final class Weights implements AutoCloseable {
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
     private final Map<String, QuantizedWeight> quantized = new LinkedHashMap<>();
     private final Set<String> created = new LinkedHashSet<>();
+    private final Set<String> fixed = new LinkedHashSet<>();
     private OptionalLong otherClasses = OptionalLong.empty();
     private boolean fromScratch;
     private final Map<String, String> spellings = new LinkedHashMap<>();
@@ -122,6 +123,18 @@ public final class Weights implements AutoCloseable {
     /** The dtype of a model with these parameters, for those who want to tell runs apart: {@code bfloat16 in 4bit}. */
     public String precision(Dtype dtype) {
         return loadIn() == LoadIn.FULL ? dtype.torchName() : dtype.torchName() + " in " + loadIn().word();
+    }
+
+    /** Notes that this one is a buffer, which nobody trains. */
+    public void markFixed(String name) {
+        fixed.add(bare(name));
+    }
+
+    /** {@link #asMap} without buffers, which are read, written and merged as the others, and never trained. */
+    public Map<String, Tensor> trainable() {
+        Map<String, Tensor> trainable = new LinkedHashMap<>(tensors);
+        trainable.keySet().removeAll(fixed);
+        return Collections.unmodifiableMap(trainable);
     }
 
     /** Notes that a checkpoint lacked this parameter, so that its values are new. */

@@ -210,7 +210,7 @@ public final class Trainable implements AutoCloseable {
         requireFull(model);
         List<NamedParameter> body = new ArrayList<>();
         List<NamedParameter> head = new ArrayList<>();
-        model.weights().asMap().forEach((name, tensor) -> {
+        model.weights().trainable().forEach((name, tensor) -> {
             tensor.set_requires_grad(true);
             (isHead(name, model) ? head : body).add(new NamedParameter(name, tensor));
         });

@@ -88,6 +88,8 @@ class BaseClassNamesTest {
                 "llama_gqa",
                 "gpt2",
                 "gemma3",
+                "gemma4",
+                "gemma4_text",
                 "mistral3",
                 "qwen3_5"
             })

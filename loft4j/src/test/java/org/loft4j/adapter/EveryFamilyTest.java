@@ -39,6 +39,8 @@ class EveryFamilyTest {
                 "olmo2",
                 "olmo3_yarn",
                 "gemma3",
+                "gemma4",
+                "gemma4_text",
                 "mistral3",
                 "qwen3_moe",
                 "mixtral_sw",

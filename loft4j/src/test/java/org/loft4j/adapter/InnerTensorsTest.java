@@ -48,6 +48,7 @@ class InnerTensorsTest {
     @CsvSource({
         "gemma3, base_model.model.model.language_model.layers.1.mlp.down_proj",
         "gemma3_cls, base_model.model.model.language_model.layers.1.mlp.down_proj",
+        "gemma4, base_model.model.model.language_model.per_layer_model_projection",
         "mistral3, base_model.model.model.language_model.layers.1.mlp.down_proj",
         "qwen3_5, base_model.model.model.layers.0.linear_attn.in_proj_qkv",
         "qwen3_5_cls, base_model.model.model.language_model.layers.0.linear_attn.in_proj_a",
@@ -70,6 +71,9 @@ class InnerTensorsTest {
         for (String tower : List.of(
                 "model.vision_tower.vision_model.encoder.layers.0.self_attn.q_proj",
                 "vision_tower.encoder.layers.0.self_attn.q_proj",
+                "model.vision_tower.encoder.layers.0.self_attn.q_proj.linear",
+                "model.audio_tower.layers.0.self_attn.q_proj",
+                "model.embed_audio.embedding_projection",
                 "model.multi_modal_projector.linear_1")) {
             assertTrue(left.matcher(tower).matches(), tower);
         }
@@ -104,7 +108,7 @@ class InnerTensorsTest {
 
     /** Adapters that were trained with Transformers before 4.52, which put the modules the other way round. */
     @ParameterizedTest
-    @ValueSource(strings = {"gemma3", "mistral3"})
+    @ValueSource(strings = {"gemma3", "gemma4", "mistral3"})
     void theNamesOfOlderVersionsAreRead(String fixture) throws IOException {
         LoraConfig config = LoraConfig.of(2, 4, TargetModules.names("q_proj", "down_proj"))
                 .withModulesToSave(List.of("embed_tokens"));

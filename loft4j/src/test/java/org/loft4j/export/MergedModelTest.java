@@ -98,6 +98,7 @@ class MergedModelTest {
     @CsvSource({
         "gemma3, CAUSAL_LM",
         "gemma3_cls, SEQUENCE_CLASSIFICATION",
+        "gemma4, CAUSAL_LM",
         "mistral3, CAUSAL_LM",
         "qwen3_5, CAUSAL_LM",
         "qwen3_5, SENTENCE_EMBEDDING",

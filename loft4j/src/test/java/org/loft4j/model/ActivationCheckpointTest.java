@@ -78,6 +78,8 @@ class ActivationCheckpointTest {
                 "granite",
                 "olmo3_yarn",
                 "gemma3",
+                "gemma4",
+                "gemma4_text",
                 "mistral3",
                 "qwen3_moe",
                 "mixtral_sw",

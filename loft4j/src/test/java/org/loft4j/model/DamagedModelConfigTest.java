@@ -43,6 +43,8 @@ class DamagedModelConfigTest implements HostileFormat {
             "olmo2",
             "olmo3_yarn",
             "gemma3",
+            "gemma4",
+            "gemma4_text",
             "mistral3",
             "qwen3_moe",
             "mixtral_sw",

@@ -75,6 +75,7 @@ class LanguageModelLossTest {
         "gpt2, F64, 1e-12",
         "gemma2_cap, F64, 1e-12",
         "gemma3_text, F64, 1e-12",
+        "gemma4, F64, 1e-12",
         "granite, F64, 1e-12",
         "llama3_rope_tied, F64, 1e-12",
         "llama_gqa, F64, 1e-12",

@@ -74,6 +74,8 @@ class SentenceVectorTest {
                 "olmo2",
                 "olmo3_yarn",
                 "gemma3",
+                "gemma4",
+                "gemma4_text",
                 "mistral3",
                 "qwen3_moe",
                 "mixtral_sw",

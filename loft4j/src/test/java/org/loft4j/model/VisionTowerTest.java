@@ -51,7 +51,7 @@ class VisionTowerTest {
     Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"gemma3", "mistral3"})
+    @ValueSource(strings = {"gemma3", "gemma4", "mistral3"})
     void theNamesOfBothGenerationsAreRead(String name) throws IOException {
         Path newer = copy(name, json -> {}, InnerNames::today, Dtype.F32);
         try (NativeScope scope = new NativeScope();

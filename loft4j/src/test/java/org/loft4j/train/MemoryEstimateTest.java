@@ -186,6 +186,8 @@ class MemoryEstimateTest {
         "olmo3_yarn, CAUSAL_LM",
         "gemma3, CAUSAL_LM",
         "gemma3_cls, SEQUENCE_CLASSIFICATION",
+        "gemma4, CAUSAL_LM",
+        "gemma4_text, CAUSAL_LM",
         "mistral3, CAUSAL_LM",
         "qwen3_5, CAUSAL_LM",
         "qwen3_5_cls, SEQUENCE_CLASSIFICATION",

@@ -144,6 +144,8 @@ class QuantizedModelTest {
         "olmo2, NF4",
         "olmo3_yarn, INT8",
         "gemma3, NF4",
+        "gemma4, NF4",
+        "gemma4_text, INT8",
         "mistral3, INT8",
         "qwen3_5, NF4",
         "qwen3_5_text, INT8",

@@ -116,7 +116,6 @@ public final class Gpt2Model {
                 new HeadProjection.Fused(weights.transposedLinear(Gpt2Weights.block(i, "attn.c_attn")), config.heads()),
                 null,
                 null,
-                null,
                 weights.transposedLinear(Gpt2Weights.block(i, "attn.c_proj")));
         return new DecoderBlock(
                 Gpt2Weights.norm(weights, Gpt2Weights.block(i, "ln_1"), config),

@@ -57,7 +57,7 @@ public final class GptOssModel {
         }
         DecoderLayout layout = DecoderLayout.LLAMA
                 .withBiases(config.attentionBias(), config.attentionBias(), false)
-                .withSinks()
+                .with(DecoderLayout.Trait.SINKS)
                 .withExperts(config.experts());
         return DecoderAssembly.of(
                         FAMILY,

@@ -47,7 +47,7 @@ public final class Olmo2Model {
         Olmo2Config config = Olmo2Config.from(json);
         DecoderLayout layout = DecoderLayout.LLAMA
                 .withBiases(config.attentionBias(), config.attentionBias(), false)
-                .withNormsBehind()
+                .withNorms(DecoderLayout.Norms.BEHIND)
                 .withQueryKeyNorms(QueryKeyNorms.ALL_HEADS);
         return DecoderAssembly.of(json.requireString("model_type"), layout, config.sizes(), config.placement())
                 .withClassifierDropout(config.classifierDropout());

@@ -54,11 +54,13 @@ public final class Qwen35Model {
         DecoderLayout layout = DecoderLayout.LLAMA
                 .withBiases(config.attentionBias(), config.attentionBias(), false)
                 .withQueryKeyNorms(QueryKeyNorms.EACH_HEAD)
-                .withNormsLessOne()
+                .with(DecoderLayout.Trait.NORMS_LESS_ONE)
                 .withLinearAttention(config.linear());
         return DecoderAssembly.of(
                         inside ? WITH_VISION : FAMILY,
-                        inside && task != Task.CAUSAL_LM ? layout.inside() : layout.withTowerBeside(),
+                        inside && task != Task.CAUSAL_LM
+                                ? layout.inside()
+                                : layout.with(DecoderLayout.Trait.BESIDE_TOWER),
                         config.sizes(),
                         Collections.nCopies(config.sizes().layers(), new Placement(config.rope(), 0)))
                 .withClassifierDropout(config.classifierDropout());

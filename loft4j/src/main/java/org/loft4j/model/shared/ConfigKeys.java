@@ -147,7 +147,7 @@ public final class ConfigKeys {
      */
     public static void checkAround(JsonObject json, Set<String> beside) {
         Set<String> all = new HashSet<>(beside);
-        all.addAll(Set.of(TEXT, "vision_config", "image_token_index", "image_token_id", TIED));
+        all.addAll(Set.of(TEXT, "vision_config", "audio_config", "image_token_index", "image_token_id", TIED));
         checkCausal(json, all);
     }
 

@@ -181,7 +181,12 @@ public record DecoderAssembly(
                 description,
                 weights,
                 new CausalDecoder.Embedding(
-                        embedding, embeddingScale.applyAsDouble(dtype), null, embeddingDropout, sizes.padTokenId()),
+                        embedding,
+                        embeddingScale.applyAsDouble(dtype),
+                        null,
+                        embeddingDropout,
+                        sizes.padTokenId(),
+                        layout.layerInputs(weights)),
                 blocks,
                 kinds(dtype, options),
                 layout.finalNorm(sizes, weights),

@@ -86,6 +86,25 @@ public record DecoderConfig(
         }
     }
 
+    /** The same with other heads, as some layers may have them. */
+    public DecoderConfig withHeads(int newKeyValueHeads, int newHeadDim) {
+        return new DecoderConfig(
+                vocabularySize,
+                hiddenSize,
+                layers,
+                heads,
+                newKeyValueHeads,
+                newHeadDim,
+                intermediateSize,
+                maxPositions,
+                rmsNormEps,
+                tieWordEmbeddings,
+                attentionDropout,
+                initializerRange,
+                activation,
+                padTokenId);
+    }
+
     /**
      * What Transformers assumes where a file is silent, which differs between families.
      *

@@ -1,7 +1,9 @@
 package org.loft4j.model.shared;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.io.InnerNames;
 import org.loft4j.io.ParameterReader;
@@ -13,6 +15,7 @@ import org.loft4j.nn.DecoderAttention;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.HeadProjection;
+import org.loft4j.nn.LayerInputs;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.Norm;
 import org.loft4j.nn.ParameterSpec;
@@ -26,31 +29,39 @@ import org.loft4j.nn.Weights;
  * what its descendants add to them.
  *
  * @param base what the names of all but a head begin with
- * @param queryKeyValueBias whether q, k and v have biases
- * @param outputBias whether o has one
- * @param mlpBias whether gate, up and down have them
+ * @param traits what else is not Llama's
  * @param queryKeyNorms what of queries and keys has a norm
  * @param norms where attention and feed-forward have theirs
- * @param normsStoredLessOne whether norms store {@code w − 1}, as Gemma's do
- * @param fused whether q, k and v are one matrix, and gate and up another, as Phi-3's are
- * @param besideTower whether files may hold a vision tower beside it
  * @param linear of the blocks with linear attention, in a family whose other attention is gated; null for none
  * @param experts of the blocks that have a mixture for a feed-forward part; null for none
- * @param sinks whether each head has a logit in its softmax, as gpt-oss has
+ * @param own blocks that differ in more than all this; null for none
  */
 public record DecoderLayout(
         String base,
-        boolean queryKeyValueBias,
-        boolean outputBias,
-        boolean mlpBias,
+        Set<Trait> traits,
         QueryKeyNorms queryKeyNorms,
         Norms norms,
-        boolean normsStoredLessOne,
-        boolean fused,
-        boolean besideTower,
         @Nullable DeltaLayout linear,
         @Nullable MixtureLayout experts,
-        boolean sinks) {
+        @Nullable FamilyBlocks own) {
+    /** What a family may have beyond Llama. */
+    public enum Trait {
+        /** Biases of q, k and v. */
+        QUERY_KEY_VALUE_BIAS,
+        /** A bias of o. */
+        OUTPUT_BIAS,
+        /** Biases of gate, up and down. */
+        MLP_BIAS,
+        /** Norms that store {@code w − 1}, as Gemma's do. */
+        NORMS_LESS_ONE,
+        /** One matrix for q, k and v, and one for gate and up, as Phi-3 has them. */
+        FUSED,
+        /** Files that may hold a vision tower beside the model. */
+        BESIDE_TOWER,
+        /** A logit of each head in its softmax, as gpt-oss has it. */
+        SINKS
+    }
+
     /** What of queries and keys has a norm, before they are rotated. */
     public enum QueryKeyNorms {
         NONE,
@@ -66,111 +77,66 @@ public record DecoderLayout(
     }
 
     /** Nothing beyond Llama. */
-    public static final DecoderLayout LLAMA = new DecoderLayout(
-            "model.", false, false, false, QueryKeyNorms.NONE, Norms.BEFORE, false, false, false, null, null, false);
+    public static final DecoderLayout LLAMA =
+            new DecoderLayout("model.", Set.of(), QueryKeyNorms.NONE, Norms.BEFORE, null, null, null);
 
     private static final String OUTER = "model.";
     static final String HEAD = "lm_head";
     private static final String SCORE = "score";
     private static final String SINKS = "self_attn.sinks";
 
+    public DecoderLayout {
+        traits = Set.copyOf(traits);
+    }
+
+    /** Llama's embedding, norm and head around the blocks of a family. */
+    public static DecoderLayout around(FamilyBlocks blocks) {
+        return new DecoderLayout(OUTER, Set.of(), QueryKeyNorms.NONE, Norms.BEFORE, null, null, blocks);
+    }
+
+    public DecoderLayout with(Trait... more) {
+        Set<Trait> all = new HashSet<>(traits);
+        all.addAll(List.of(more));
+        return new DecoderLayout(base, all, queryKeyNorms, norms, linear, experts, own);
+    }
+
+    /** With the biases that a file says. */
     public DecoderLayout withBiases(boolean queryKeyValue, boolean output, boolean mlp) {
-        return new DecoderLayout(
-                base,
-                queryKeyValue,
-                output,
-                mlp,
-                queryKeyNorms,
-                norms,
-                normsStoredLessOne,
-                fused,
-                besideTower,
-                linear,
-                experts,
-                sinks);
+        DecoderLayout first = queryKeyValue ? with(Trait.QUERY_KEY_VALUE_BIAS) : this;
+        DecoderLayout second = output ? first.with(Trait.OUTPUT_BIAS) : first;
+        return mlp ? second.with(Trait.MLP_BIAS) : second;
     }
 
     public DecoderLayout withQueryKeyNorms(QueryKeyNorms of) {
-        return with(base, of, norms, normsStoredLessOne, fused, besideTower, linear, experts);
+        return new DecoderLayout(base, traits, of, norms, linear, experts, own);
     }
 
     /** Gemma's norms: behind each part too, and stored as {@code w − 1}. */
     public DecoderLayout withGemmaNorms() {
-        return with(base, queryKeyNorms, Norms.AROUND, true, fused, besideTower, linear, experts);
+        return withNorms(Norms.AROUND).with(Trait.NORMS_LESS_ONE);
     }
 
-    /** Norms that are stored as {@code w − 1}, where they are otherwise. */
-    public DecoderLayout withNormsLessOne() {
-        return with(base, queryKeyNorms, norms, true, fused, besideTower, linear, experts);
-    }
-
-    /** OLMo 2's norms: behind each part alone. */
-    public DecoderLayout withNormsBehind() {
-        return with(base, queryKeyNorms, Norms.BEHIND, normsStoredLessOne, fused, besideTower, linear, experts);
+    public DecoderLayout withNorms(Norms places) {
+        return new DecoderLayout(base, traits, queryKeyNorms, places, linear, experts, own);
     }
 
     /** The same inside of a model with a vision tower; see {@link InnerNames}. */
     public DecoderLayout inside() {
         String inner = OUTER + InnerNames.MODULE + ".";
-        return with(inner, queryKeyNorms, norms, normsStoredLessOne, fused, true, linear, experts);
-    }
-
-    /** The same by itself, though files may hold it inside of a model with a vision tower. */
-    public DecoderLayout withTowerBeside() {
-        return with(base, queryKeyNorms, norms, normsStoredLessOne, fused, true, linear, experts);
+        return new DecoderLayout(inner, traits, queryKeyNorms, norms, linear, experts, own).with(Trait.BESIDE_TOWER);
     }
 
     /** With linear attention in some blocks, and a gate behind attention in the others. */
     public DecoderLayout withLinearAttention(DeltaLayout blocks) {
-        return with(base, queryKeyNorms, norms, normsStoredLessOne, fused, besideTower, blocks, experts);
-    }
-
-    public DecoderLayout withFusedProjections() {
-        return with(base, queryKeyNorms, norms, normsStoredLessOne, true, besideTower, linear, experts);
-    }
-
-    public DecoderLayout withSinks() {
-        return new DecoderLayout(
-                base,
-                queryKeyValueBias,
-                outputBias,
-                mlpBias,
-                queryKeyNorms,
-                norms,
-                normsStoredLessOne,
-                fused,
-                besideTower,
-                linear,
-                experts,
-                true);
+        return new DecoderLayout(base, traits, queryKeyNorms, norms, blocks, experts, own);
     }
 
     public DecoderLayout withExperts(MixtureLayout mixtures) {
-        return with(base, queryKeyNorms, norms, normsStoredLessOne, fused, besideTower, linear, mixtures);
+        return new DecoderLayout(base, traits, queryKeyNorms, norms, linear, mixtures, own);
     }
 
-    private DecoderLayout with(
-            String before,
-            QueryKeyNorms headNorms,
-            Norms places,
-            boolean lessOne,
-            boolean joined,
-            boolean tower,
-            @Nullable DeltaLayout recurrent,
-            @Nullable MixtureLayout mixtures) {
-        return new DecoderLayout(
-                before,
-                queryKeyValueBias,
-                outputBias,
-                mlpBias,
-                headNorms,
-                places,
-                lessOne,
-                joined,
-                tower,
-                recurrent,
-                mixtures,
-                sinks);
+    private boolean has(Trait trait) {
+        return traits.contains(trait);
     }
 
     /**
@@ -182,8 +148,11 @@ public record DecoderLayout(
         long hidden = config.hiddenSize();
         List<ParameterSpec> body = new ArrayList<>();
         body.add(ParameterSpec.tokens(embedding(), config.vocabularySize(), hidden));
+        if (own != null) {
+            body.addAll(own.around(base));
+        }
         for (int i = 0; i < config.layers(); i++) {
-            body.addAll(block(i, config));
+            body.addAll(own == null ? block(i, config) : own.parameters(i, layer(i, "")));
         }
         body.add(norm(base + "norm.weight", hidden));
         List<List<ParameterSpec>> head = new ArrayList<>();
@@ -220,23 +189,26 @@ public record DecoderLayout(
         long keys = (long) config.keyValueHeads() * config.headDim();
         long gated = linear == null ? queries : 2 * queries;
         List<ParameterSpec> specs = new ArrayList<>();
-        if (fused) {
-            specs.addAll(
-                    Parameters.linear(layer(i, "self_attn.qkv_proj"), queries + 2 * keys, hidden, queryKeyValueBias));
+        if (has(Trait.FUSED)) {
+            specs.addAll(Parameters.linear(
+                    layer(i, "self_attn.qkv_proj"), queries + 2 * keys, hidden, has(Trait.QUERY_KEY_VALUE_BIAS)));
         } else {
-            specs.addAll(Parameters.linear(layer(i, "self_attn.q_proj"), gated, hidden, queryKeyValueBias));
-            specs.addAll(Parameters.linear(layer(i, "self_attn.k_proj"), keys, hidden, queryKeyValueBias));
-            specs.addAll(Parameters.linear(layer(i, "self_attn.v_proj"), keys, hidden, queryKeyValueBias));
+            specs.addAll(
+                    Parameters.linear(layer(i, "self_attn.q_proj"), gated, hidden, has(Trait.QUERY_KEY_VALUE_BIAS)));
+            specs.addAll(
+                    Parameters.linear(layer(i, "self_attn.k_proj"), keys, hidden, has(Trait.QUERY_KEY_VALUE_BIAS)));
+            specs.addAll(
+                    Parameters.linear(layer(i, "self_attn.v_proj"), keys, hidden, has(Trait.QUERY_KEY_VALUE_BIAS)));
         }
         if (queryKeyNorms != QueryKeyNorms.NONE) {
             boolean all = queryKeyNorms == QueryKeyNorms.ALL_HEADS;
             specs.add(norm(layer(i, "self_attn.q_norm.weight"), all ? queries : config.headDim()));
             specs.add(norm(layer(i, "self_attn.k_norm.weight"), all ? keys : config.headDim()));
         }
-        if (sinks) {
+        if (has(Trait.SINKS)) {
             specs.add(new ParameterSpec(layer(i, SINKS), Initial.NORMAL, config.heads()));
         }
-        specs.addAll(Parameters.linear(layer(i, "self_attn.o_proj"), hidden, queries, outputBias));
+        specs.addAll(Parameters.linear(layer(i, "self_attn.o_proj"), hidden, queries, has(Trait.OUTPUT_BIAS)));
         return specs;
     }
 
@@ -247,18 +219,18 @@ public record DecoderLayout(
             return experts.parameters(i, layer(i, ""), hidden);
         }
         List<ParameterSpec> specs = new ArrayList<>();
-        if (fused) {
-            specs.addAll(Parameters.linear(layer(i, "mlp.gate_up_proj"), 2 * width, hidden, mlpBias));
+        if (has(Trait.FUSED)) {
+            specs.addAll(Parameters.linear(layer(i, "mlp.gate_up_proj"), 2 * width, hidden, has(Trait.MLP_BIAS)));
         } else {
-            specs.addAll(Parameters.linear(layer(i, "mlp.gate_proj"), width, hidden, mlpBias));
-            specs.addAll(Parameters.linear(layer(i, "mlp.up_proj"), width, hidden, mlpBias));
+            specs.addAll(Parameters.linear(layer(i, "mlp.gate_proj"), width, hidden, has(Trait.MLP_BIAS)));
+            specs.addAll(Parameters.linear(layer(i, "mlp.up_proj"), width, hidden, has(Trait.MLP_BIAS)));
         }
-        specs.addAll(Parameters.linear(layer(i, "mlp.down_proj"), hidden, width, mlpBias));
+        specs.addAll(Parameters.linear(layer(i, "mlp.down_proj"), hidden, width, has(Trait.MLP_BIAS)));
         return specs;
     }
 
     private ParameterSpec norm(String name, long size) {
-        return new ParameterSpec(name, normsStoredLessOne ? Initial.ZEROS : Initial.ONES, size);
+        return new ParameterSpec(name, has(Trait.NORMS_LESS_ONE) ? Initial.ZEROS : Initial.ONES, size);
     }
 
     String embedding() {
@@ -288,11 +260,11 @@ public record DecoderLayout(
 
     /** The name in a model of its own, where a file may hold it inside of another. */
     private String alone(String name) {
-        return besideTower ? InnerNames.alone(InnerNames.today(name)) : name;
+        return has(Trait.BESIDE_TOWER) ? InnerNames.alone(InnerNames.today(name)) : name;
     }
 
     private boolean isBeside(String name) {
-        return besideTower && InnerNames.isBeside(name);
+        return has(Trait.BESIDE_TOWER) && InnerNames.isBeside(name);
     }
 
     /** Whether its names are those inside of a model with a vision tower. */
@@ -303,6 +275,7 @@ public record DecoderLayout(
     /** Buffers that old versions saved, the copy of a tied output embedding, the heads of other tasks, and a vision tower. */
     boolean isHarmless(String name) {
         return isBeside(name)
+                || (own != null && own.isUnused(name))
                 || name.endsWith(".rotary_emb.inv_freq")
                 || name.equals(HEAD + ".weight")
                 || name.startsWith(SCORE + ".");
@@ -321,6 +294,9 @@ public record DecoderLayout(
             double residualDropout,
             double residualScale,
             Weights weights) {
+        if (own != null) {
+            return own.block(i, layer(i, ""), shape, weights);
+        }
         Norm postAttention = norm(weights, layer(i, "post_attention_layernorm.weight"), config);
         return new DecoderBlock(
                 norms == Norms.BEHIND ? null : norm(weights, layer(i, "input_layernorm.weight"), config),
@@ -346,12 +322,13 @@ public record DecoderLayout(
                 projection(i, config, weights),
                 queryKeyNorm(weights, layer(i, "self_attn.q_norm.weight"), config),
                 queryKeyNorm(weights, layer(i, "self_attn.k_norm.weight"), config),
-                sinks ? new AttentionSinks(weights.get(layer(i, SINKS))) : null,
+                null,
+                has(Trait.SINKS) ? new AttentionSinks(weights.get(layer(i, SINKS))) : null,
                 weights.linear(layer(i, "self_attn.o_proj")));
     }
 
     private HeadProjection projection(int i, DecoderConfig config, Weights weights) {
-        if (fused) {
+        if (has(Trait.FUSED)) {
             return new HeadProjection.Fused(weights.linear(layer(i, "self_attn.qkv_proj")), config.keyValueHeads());
         }
         Linear queries = weights.linear(layer(i, "self_attn.q_proj"));
@@ -367,7 +344,7 @@ public record DecoderLayout(
             return experts.feedForward(layer(i, ""), weights, config.activation());
         }
         Linear down = weights.linear(layer(i, "mlp.down_proj"));
-        return fused
+        return has(Trait.FUSED)
                 ? new FeedForward.FusedGated(weights.linear(layer(i, "mlp.gate_up_proj")), down, config.activation())
                 : new FeedForward.Gated(
                         weights.linear(layer(i, "mlp.gate_proj")),
@@ -382,6 +359,12 @@ public record DecoderLayout(
             case EACH_HEAD -> norm(weights, name, config);
             case ALL_HEADS -> new AcrossHeads(norm(weights, name, config));
         };
+    }
+
+    /** What each block is given of a token beside the states; null for nothing. */
+    @Nullable
+    LayerInputs layerInputs(Weights weights) {
+        return own == null ? null : own.layerInputs(base, weights);
     }
 
     Norm finalNorm(DecoderConfig config, Weights weights) {
@@ -401,7 +384,7 @@ public record DecoderLayout(
     }
 
     private Norm norm(Weights weights, String name, DecoderConfig config) {
-        return new RmsNorm(name, weights.get(name), config.rmsNormEps(), normsStoredLessOne);
+        return new RmsNorm(name, weights.get(name), config.rmsNormEps(), has(Trait.NORMS_LESS_ONE));
     }
 
     private String layer(int index, String module) {

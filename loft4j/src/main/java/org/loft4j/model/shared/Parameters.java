@@ -98,6 +98,7 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
                     weights.markOtherClasses(reader.info(spec.name()).shape()[0]);
                 }
             }
+            markFixed(weights);
             reader.spellings().forEach((name, inFile) -> weights.markSpelling(inFile, name));
             return weights;
         } catch (CheckpointException | RuntimeException e) {
@@ -114,9 +115,14 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
             head.forEach(all::addAll);
             Dtype asked = options.dtype();
             create(weights, all, asked == null ? Dtype.F32 : asked, options);
+            markFixed(weights);
             weights.markFromScratch();
         }
         return weights;
+    }
+
+    private void markFixed(Weights weights) {
+        body.stream().filter(spec -> spec.role() == Role.FIXED).forEach(spec -> weights.markFixed(spec.name()));
     }
 
     /** Gives what a checkpoint lacked the values that {@link #read} would have given it with this seed. */
@@ -205,7 +211,7 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
     }
 
     private static boolean isWhole(ParameterSpec spec, ModelOptions options) {
-        return spec.role() == Role.OTHER || !options.isQuantized(spec.name());
+        return spec.role() == Role.OTHER || spec.role() == Role.FIXED || !options.isQuantized(spec.name());
     }
 
     /** Reads and quantises a matrix some rows at a time: a table of tokens may be a fifth of its model. */

@@ -77,6 +77,23 @@ public record Rope(int dim, double theta, RopeScaling scaling, boolean wide) {
         return new Rope(headDim, theta, new RopeScaling.None());
     }
 
+    /**
+     * Whole heads, of which some pairs of dimensions stand still.
+     *
+     * @param share of the pairs that are turned
+     * @param factor that positions are divided by
+     */
+    public static Rope proportional(int headDim, double theta, double share, double factor) {
+        return new Rope(headDim, theta, proportional(headDim, share, factor));
+    }
+
+    private static RopeScaling proportional(int headDim, double share, double factor) {
+        if (!(share <= 1)) {
+            throw new ConfigException("partial_rotary_factor must be at most 1, got " + share);
+        }
+        return new RopeScaling.Proportional((int) (headDim * share / 2), factor);
+    }
+
     /** The same, in float32 for heads in half types. */
     public Rope widened() {
         return new Rope(dim, theta, scaling, true);
@@ -111,13 +128,15 @@ public record Rope(int dim, double theta, RopeScaling scaling, boolean wide) {
     /**
      * The same in a family that rotates a part of a head where the file does not say.
      *
-     * @param share from 0 to 1
+     * @param absent from 0 to 1
      */
     public static Rope from(
-            JsonObject json, @Nullable JsonObject scaling, DecoderConfig sizes, double theta, double share)
+            JsonObject json, @Nullable JsonObject scaling, DecoderConfig sizes, double theta, double absent)
             throws CheckpointException {
+        // a proportional one turns whole heads, of which some pairs stand still
+        double share = RopeKeys.type(scaling).equals("proportional") ? 1 : RopeKeys.share(json, scaling, absent);
         return new Rope(
-                (int) (sizes.headDim() * RopeKeys.share(json, scaling, share)),
+                (int) (sizes.headDim() * share),
                 theta,
                 scaling == null ? new RopeScaling.None() : scaling(json, scaling, sizes));
     }
@@ -130,6 +149,10 @@ public record Rope(int dim, double theta, RopeScaling scaling, boolean wide) {
             case "default" -> {
                 only(scaling, Set.of());
                 yield new RopeScaling.None();
+            }
+            case "proportional" -> {
+                only(scaling, Set.of("factor"));
+                yield proportional(sizes.headDim(), RopeKeys.share(json, scaling), scaling.doubleOr("factor", 1));
             }
             case "linear" -> {
                 only(scaling, Set.of("factor"));
@@ -151,8 +174,9 @@ public record Rope(int dim, double theta, RopeScaling scaling, boolean wide) {
             case "yarn" -> scaling.has("short_factor") ? longRope(json, scaling, longest) : yarn(scaling, longest);
             case "longrope", "su" -> longRope(json, scaling, longest);
             default ->
-                throw new ConfigException("rope_type must be one of default, linear, dynamic, llama3, yarn, longrope,"
-                        + " got " + type + " in " + scaling.file());
+                throw new ConfigException(
+                        "rope_type must be one of default, linear, proportional, dynamic, llama3, yarn, longrope,"
+                                + " got " + type + " in " + scaling.file());
         };
     }
 

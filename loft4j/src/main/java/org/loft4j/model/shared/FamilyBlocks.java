@@ -1,0 +1,40 @@
+package org.loft4j.model.shared;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.DecoderAttention;
+import org.loft4j.nn.DecoderBlock;
+import org.loft4j.nn.LayerInputs;
+import org.loft4j.nn.ParameterSpec;
+import org.loft4j.nn.Weights;
+
+/** The blocks of a family that differ from Llama's in more than {@link DecoderLayout} can say. */
+public interface FamilyBlocks {
+    /**
+     * Parameters outside of the blocks, beside embedding, norm and head.
+     *
+     * @param base what their names begin with
+     */
+    List<ParameterSpec> around(String base);
+
+    /**
+     * Parameters of a block.
+     *
+     * @param path what their names begin with, such as {@code model.layers.0.}
+     */
+    List<ParameterSpec> parameters(int i, String path);
+
+    /**
+     * A block over its weights.
+     *
+     * @param shape of the attention, as far as all blocks have the same
+     */
+    DecoderBlock block(int i, String path, DecoderAttention.Shape shape, Weights weights);
+
+    /** What each block is given of a token beside the states; null for nothing. */
+    @Nullable
+    LayerInputs layerInputs(String base, Weights weights);
+
+    /** Whether a checkpoint may hold this without being missed. */
+    boolean isUnused(String name);
+}
