@@ -17,7 +17,8 @@ final class TextConfig {
     private static final String MODEL_TYPE = "model_type";
     private static final String TEXT = "text_config";
 
-    private static final Set<String> TIED = Set.of("gpt2", "gemma2", "gemma3", "gemma3_text", "smollm3");
+    private static final Set<String> TIED =
+            Set.of("gpt2", "gemma2", "gemma3", "gemma3_text", "gemma4", "gemma4_text", "smollm3");
 
     private final GgufArchitecture architecture;
     private final JsonObject root;

@@ -214,6 +214,11 @@ public final class CausalDecoder implements Decoder {
         return linear;
     }
 
+    /** Its blocks in their order. */
+    public List<DecoderBlock> blocks() {
+        return parts.blocks();
+    }
+
     @Override
     public List<MixtureOfExperts> mixtures() {
         return parts.blocks().stream()

@@ -1,15 +1,17 @@
 package org.loft4j.train;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Set;
 import java.util.Map;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.CausalDecoder;
-import org.loft4j.nn.Experts;
+import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.GatedDeltaNet;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.MixtureOfExperts;
@@ -25,13 +27,17 @@ import org.loft4j.nn.Model;
  * @param expert those of the expert; none where there is no mixture
  * @param mixture null for none
  * @param linear its linear attention; null for none
+ * @param inputGate of the block's own input of each token; empty for none
+ * @param lends whether later layers take its keys and values, so that it is never computed again
  */
 record LayerShapes(
         long hidden,
         List<Linear> all,
         List<Linear> expert,
         @Nullable MixtureOfExperts mixture,
-        @Nullable GatedDeltaNet linear) {
+        @Nullable GatedDeltaNet linear,
+        List<Linear> inputGate,
+        boolean lends) {
     private static final Pattern NUMBERED = Pattern.compile("^(.*?\\.\\d+)\\..*");
 
     /** The layers of a model in their order; linear layers outside of them are left out. */
@@ -45,30 +51,30 @@ record LayerShapes(
             }
         });
         long hidden = model.description().hiddenSize();
-        return layers.entrySet().stream()
-                .map(layer -> model.mixtures().stream()
-                        .filter(mixture -> mixture.router().path().startsWith(layer.getKey() + "."))
-                        .findFirst()
-                        .map(mixture -> of(hidden, layer.getValue(), mixture))
-                        .orElseGet(() -> new LayerShapes(
-                                hidden, layer.getValue(), List.of(), null, linear(model, layer.getValue()))))
+        if (model instanceof CausalDecoder decoder) {
+            return of(hidden, decoder.blocks());
+        }
+        return layers.values().stream()
+                .map(all -> new LayerShapes(hidden, all, List.of(), null, null, List.of(), false))
                 .toList();
     }
 
-    private static LayerShapes of(long hidden, List<Linear> all, MixtureOfExperts mixture) {
-        List<Linear> expert = mixture.among().open().apply(0).linears();
-        List<Linear> one = new ArrayList<>(all);
-        one.removeAll(mixture.linears());
-        one.addAll(expert);
-        return new LayerShapes(hidden, one, expert, mixture, null);
-    }
-
-    private static @Nullable GatedDeltaNet linear(Model model, List<Linear> all) {
-        List<GatedDeltaNet> nets = model instanceof CausalDecoder decoder ? decoder.linearAttention() : List.of();
-        return nets.stream()
-                .filter(net -> all.contains(net.output()))
-                .findFirst()
-                .orElse(null);
+    private static List<LayerShapes> of(long hidden, List<DecoderBlock> blocks) {
+        Set<Integer> lenders = new HashSet<>();
+        blocks.forEach(block -> lenders.add(block.attention().lender()));
+        List<LayerShapes> shapes = new ArrayList<>();
+        for (DecoderBlock block : blocks) {
+            MixtureOfExperts mixture = block.feedForward() instanceof MixtureOfExperts many ? many : null;
+            List<Linear> expert =
+                    mixture == null ? List.of() : mixture.among().open().apply(0).linears();
+            List<Linear> all = new ArrayList<>(block.attention().linears());
+            all.addAll(mixture == null ? block.feedForward().linears() : expert);
+            GatedDeltaNet linear = block.attention() instanceof GatedDeltaNet net ? net : null;
+            DecoderBlock.InputGate gate = block.inputGate();
+            List<Linear> gated = gate == null ? List.of() : List.of(gate.gate(), gate.projection());
+            shapes.add(new LayerShapes(hidden, all, expert, mixture, linear, gated, lenders.contains(shapes.size())));
+        }
+        return shapes;
     }
 
     /** How many rows a layer gets for each token. */
@@ -81,6 +87,16 @@ record LayerShapes(
         return mixture == null
                 ? 0
                 : mixture.chosen() * times * hidden + 2L * mixture.among().count();
+    }
+
+    /** Width of the block's own input of each token; 0 for none. */
+    long inputWidth() {
+        return inputGate.isEmpty() ? 0 : inputGate.get(0).outFeatures();
+    }
+
+    /** Numbers a token that the part of the block's own input keeps: states before it, what its norm reads, and its products. */
+    private long gated() {
+        return inputGate.isEmpty() ? 0 : 2 * hidden + 3 * inputWidth();
     }
 
     private Linear last() {
@@ -144,7 +160,7 @@ record LayerShapes(
         long inside = activated() + (widens ? hidden : 0) + (keepsInput.test(last()) ? inner() : 0);
         boolean back = linear != null && keepsInput.test(linear.output());
         long between = linear == null ? 4 * heads() : linear.queryKeyValue().outFeatures() + (back ? 5 : 4) * heads();
-        return 2 * hidden + between + (reads ? hidden : 0) + rows(last()) * inside + exchanged(1);
+        return 2 * hidden + between + (reads ? hidden : 0) + rows(last()) * inside + exchanged(1) + gated();
     }
 
     /** Of the scores of queries and keys those that it has: linear attention has none over the whole text. */

@@ -173,7 +173,14 @@ public record MemoryEstimate(
                     .sum();
             int group = model instanceof CausalDecoder ? ActivationCheckpoint.group(layers.size()) : 1;
             long groups = (layers.size() + group - 1) / group;
-            long inputs = groups * tokens * model.description().hiddenSize() * size;
+            // inputs of the blocks' own: what their norm reads, and what it makes
+            long beside =
+                    layers.stream().mapToLong(layer -> 2 * layer.inputWidth()).sum() * tokens * size;
+            long inputs = groups * tokens * model.description().hiddenSize() * size
+                    + layers.stream()
+                            .filter(LayerShapes::lends)
+                            .mapToLong(layer -> kept(layer, tokens, scores))
+                            .sum();
             LayerShapes largest = layers.stream()
                     .max(Comparator.comparingLong(layer -> made(layer, tokens, scores, true)))
                     .orElse(null);
@@ -192,7 +199,7 @@ public record MemoryEstimate(
                     factors * wide + savedInFull * size,
                     state,
                     movingElements(factors) * wide + gradients(trained),
-                    again ? inputs : kept,
+                    (again ? inputs : kept) + beside,
                     loss(tokens) + head(tokens),
                     own,
                     lanes() > 1 ? trained * size : 0,
