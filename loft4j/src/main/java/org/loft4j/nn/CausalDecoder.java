@@ -228,15 +228,6 @@ public final class CausalDecoder implements Decoder {
                 .toList();
     }
 
-    /** The linear attention of its blocks, in their order; not of those with other attention. */
-    public List<GatedDeltaNet> linearAttention() {
-        return parts.blocks().stream()
-                .map(DecoderBlock::attention)
-                .filter(GatedDeltaNet.class::isInstance)
-                .map(GatedDeltaNet.class::cast)
-                .toList();
-    }
-
     @Override
     public Weights weights() {
         return parts.weights();

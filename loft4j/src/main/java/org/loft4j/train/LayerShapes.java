@@ -4,11 +4,13 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Set;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.DecoderBlock;
@@ -27,6 +29,7 @@ import org.loft4j.nn.Model;
  * @param expert those of the expert; none where there is no mixture
  * @param mixture null for none
  * @param linear its linear attention; null for none
+ * @param norms of the width of the hidden states
  * @param inputGate of the block's own input of each token; empty for none
  * @param lends whether later layers take its keys and values, so that it is never computed again
  */
@@ -36,6 +39,7 @@ record LayerShapes(
         List<Linear> expert,
         @Nullable MixtureOfExperts mixture,
         @Nullable GatedDeltaNet linear,
+        int norms,
         List<Linear> inputGate,
         boolean lends) {
     private static final Pattern NUMBERED = Pattern.compile("^(.*?\\.\\d+)\\..*");
@@ -55,7 +59,7 @@ record LayerShapes(
             return of(hidden, decoder.blocks());
         }
         return layers.values().stream()
-                .map(all -> new LayerShapes(hidden, all, List.of(), null, null, List.of(), false))
+                .map(all -> new LayerShapes(hidden, all, List.of(), null, null, 2, List.of(), false))
                 .toList();
     }
 
@@ -72,9 +76,20 @@ record LayerShapes(
             GatedDeltaNet linear = block.attention() instanceof GatedDeltaNet net ? net : null;
             DecoderBlock.InputGate gate = block.inputGate();
             List<Linear> gated = gate == null ? List.of() : List.of(gate.gate(), gate.projection());
-            shapes.add(new LayerShapes(hidden, all, expert, mixture, linear, gated, lenders.contains(shapes.size())));
+            shapes.add(new LayerShapes(
+                    hidden, all, expert, mixture, linear, norms(block), gated, lenders.contains(shapes.size())));
         }
         return shapes;
+    }
+
+    private static int norms(DecoderBlock block) {
+        return (int) Stream.of(
+                        block.attentionNorm(),
+                        block.attentionOutputNorm(),
+                        block.feedForwardNorm(),
+                        block.feedForwardOutputNorm())
+                .filter(Objects::nonNull)
+                .count();
     }
 
     /** How many rows a layer gets for each token. */
@@ -149,7 +164,7 @@ record LayerShapes(
     }
 
     /**
-     * Numbers a token that are kept for the backward pass. Always: the inputs of both norms, what attention reads and makes, and
+     * Numbers a token that are kept for the backward pass. Always: the inputs of the norms, what attention reads and makes, and
      * what the activation read. And the inputs of those layers that need them for a gradient of their weight or of A.
      */
     long kept(Predicate<Linear> keepsInput) {
@@ -160,7 +175,7 @@ record LayerShapes(
         long inside = activated() + (widens ? hidden : 0) + (keepsInput.test(last()) ? inner() : 0);
         boolean back = linear != null && keepsInput.test(linear.output());
         long between = linear == null ? 4 * heads() : linear.queryKeyValue().outFeatures() + (back ? 5 : 4) * heads();
-        return 2 * hidden + between + (reads ? hidden : 0) + rows(last()) * inside + exchanged(1) + gated();
+        return norms * hidden + between + (reads ? hidden : 0) + rows(last()) * inside + exchanged(1) + gated();
     }
 
     /** Of the scores of queries and keys those that it has: linear attention has none over the whole text. */

@@ -253,6 +253,36 @@ class MemoryEstimateTest {
         }
     }
 
+    /** Gemma 4: what each layer is given of a token, and the two layers that are kept since others take their keys and values. */
+    @Test
+    void inputsOfLayersAndLayersThatLendCount() throws IOException {
+        long tokens = 4 * 32;
+        long plain = recomputed(3, 6);
+        long without = plain - recomputed(3, 0);
+        assertTrue(without >= 2 * 6 * 6 * tokens * 4, without + " bytes");
+        // each keeps at least the inputs of its four norms
+        long lent = plain - recomputed(0, 6);
+        assertTrue(lent >= 2 * 4 * 32 * tokens * 4, lent + " bytes");
+    }
+
+    private long recomputed(int shared, int width) throws IOException {
+        ObjectNode config =
+                Json.read(FIXTURES.resolve("gemma4").resolve("config.json")).toTree();
+        ((ObjectNode) config.get("text_config"))
+                .put("num_kv_shared_layers", shared)
+                .put("hidden_size_per_layer_input", width);
+        Json.write(directory.resolve("config.json"), config);
+        MemoryPlan plan = new MemoryPlan(
+                TrainConfig.builder(Method.FULL).gradientCheckpointing(true).build(),
+                null,
+                LoadIn.FULL,
+                new MemoryPlan.Load(4, 32, 0, 0),
+                new MemoryPlan.Attention(4, false, false));
+        try (Model model = Models.initialise(directory, ModelOptions.of(Task.CAUSAL_LM))) {
+            return MemoryEstimate.of(model, plan).activations();
+        }
+    }
+
     @Test
     void whatSavesMemorySavesItInTheEstimateToo() {
         MemoryEstimate plain = benchModel("lora", Dtype.F32, false);
