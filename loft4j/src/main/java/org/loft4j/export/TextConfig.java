@@ -8,12 +8,11 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.QuantisedConfig;
 import org.loft4j.io.RopeKeys;
 
 /** The part of config.json that describes the language model, under the names that most families use. */
 final class TextConfig {
-    private static final String QUANTISED = "quantization_config";
-
     private static final String MODEL_TYPE = "model_type";
     private static final String TEXT = "text_config";
 
@@ -56,14 +55,14 @@ final class TextConfig {
     void requireFullWeights() throws CheckpointException {
         if (isQuantised(root)) {
             throw root.fault(
-                    QUANTISED,
+                    QuantisedConfig.KEY,
                     "is set: a quantised checkpoint cannot be exported; export the one that it was made from");
         }
     }
 
-    /** Whether a config.json is that of a model whose weights are quantised. */
+    /** Whether a config.json is that of a model whose weights are quantised, other than the experts of gpt-oss. */
     static boolean isQuantised(JsonObject root) {
-        return root.has(QUANTISED);
+        return QuantisedConfig.unread(root) != null;
     }
 
     GgufArchitecture architecture() {

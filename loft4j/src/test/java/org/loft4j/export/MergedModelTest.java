@@ -19,10 +19,13 @@ import java.util.TreeSet;
 import java.util.function.BiConsumer;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.NullSource;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.PeftFiles;
@@ -89,6 +92,45 @@ class MergedModelTest {
             try (SafetensorsFile first = SafetensorsFile.open(directory.resolve(files.get(0)))) {
                 assertEquals("pt", first.metadata().get("format"));
                 assertTrue(Files.size(directory.resolve(files.get(0))) < 80_000);
+            }
+        }
+    }
+
+    /** Attention is merged into; experts in MXFP4 stay as they are, whatever type is asked for. */
+    @ParameterizedTest
+    @NullSource
+    @EnumSource(
+            value = Dtype.class,
+            names = {"BF16"})
+    void packedExpertsAreCarriedOver(@Nullable Dtype dtype) throws IOException {
+        Path base = LLAMA.resolveSibling("gpt_oss_mxfp4");
+        try (NativeScope scope = new NativeScope();
+                Model model = Models.open(base, ModelOptions.of(Task.CAUSAL_LM))) {
+            LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.of(2, 4, TargetModules.allLinear()), 1);
+            adapter.layers().values().forEach(layer -> layer.loraB().detach().fill_(new Scalar(0.5)));
+            MergedModel.of(model, adapter, base, dtype).writeWeights(directory, 1 << 30);
+            Files.copy(base.resolve("config.json"), directory.resolve("config.json"));
+            try (ModelDirectory before = ModelDirectory.open(base);
+                    ModelDirectory after = ModelDirectory.open(directory);
+                    Model again = Models.open(directory, ModelOptions.of(Task.CAUSAL_LM))) {
+                assertEquals(before.names(), after.names());
+                for (String name : before.names()) {
+                    boolean bytes = name.endsWith("_blocks") || name.endsWith("_scales");
+                    assertEquals(
+                            bytes ? Dtype.U8 : dtype == null ? Dtype.F32 : dtype,
+                            after.info(name).dtype());
+                    if (bytes || dtype == null) {
+                        assertEquals(
+                                !name.matches(".*self_attn.*proj.weight"),
+                                Tensors.bitEqual(before.read(name), after.read(name)),
+                                name);
+                    }
+                }
+                double[] merged = Tensors.toDoubles(logits(model));
+                double[] read = Tensors.toDoubles(logits(again).to(Dtype.F64.scalarType()));
+                for (int i = 0; i < read.length; i++) {
+                    assertEquals(merged[i], read[i], dtype == null ? 0 : 0.2);
+                }
             }
         }
     }

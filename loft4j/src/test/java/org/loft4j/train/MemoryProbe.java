@@ -4,11 +4,16 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.data.Batch;
+import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.Models;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
@@ -18,6 +23,8 @@ import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeHeap;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 /** A process that takes three steps on the bench model and prints the largest resident size that it had, in bytes. */
 final class MemoryProbe {
@@ -42,6 +49,37 @@ final class MemoryProbe {
         return Models.initialise(directory, ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
     }
 
+    /** Writes a checkpoint of the same sizes whose experts are in MXFP4. */
+    static void writePacked(Path directory) throws IOException {
+        String config = """
+                {"model_type": "gpt_oss", "vocab_size": 8192, "hidden_size": 512, "num_hidden_layers": 8,
+                 "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 64, "intermediate_size": 352,
+                 "max_position_embeddings": 256, "num_local_experts": 16, "num_experts_per_tok": 4}
+                """;
+        Files.writeString(directory.resolve("config.json"), config);
+        try (NativeScope scope = new NativeScope();
+                Model floats = Models.initialise(directory, ModelOptions.of(Task.CAUSAL_LM))) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            floats.weights().asMap().forEach((name, tensor) -> {
+                if (tensor.dim() == 3) {
+                    long[] shape = {tensor.size(0), tensor.size(2), tensor.size(1) / 32, 16};
+                    tensors.put(name + "_blocks", full(0x25, shape));
+                    tensors.put(name + "_scales", full(121, Arrays.copyOf(shape, 3)));
+                } else {
+                    tensors.put(name, tensor);
+                }
+            });
+            SafetensorsWriter.write(directory.resolve("model.safetensors"), tensors, Map.of());
+        }
+        Files.writeString(
+                directory.resolve("config.json"),
+                config.replaceFirst("\\{", "{\"quantization_config\": {\"quant_method\": \"mxfp4\"}, "));
+    }
+
+    private static Tensor full(int value, long... shape) {
+        return Tensors.empty(Dtype.U8, DeviceSpec.CPU, shape).fill_(new Scalar(value));
+    }
+
     /** Of the same sizes, with linear attention in three of four blocks. */
     static Model linear(Dtype dtype) throws IOException {
         Path directory = Files.createTempDirectory("linear");
@@ -54,12 +92,13 @@ final class MemoryProbe {
         return Models.initialise(directory, ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
     }
 
-    /** @param kind plain, experts or linear */
+    /** @param kind plain, experts, linear, or the directory of a checkpoint */
     static Model model(String kind, Dtype dtype) throws IOException {
         return switch (kind) {
             case "experts" -> experts(dtype);
             case "linear" -> linear(dtype);
-            default -> model(dtype);
+            case "plain" -> model(dtype);
+            default -> Models.open(Path.of(kind), ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
         };
     }
 
@@ -77,7 +116,7 @@ final class MemoryProbe {
                 .build();
     }
 
-    /** Arguments: method, dtype, whether to checkpoint, the kind of the model. */
+    /** Arguments: method, dtype, whether to checkpoint, the kind of the model or its directory. */
     public static void main(String[] args) throws IOException {
         Dtype dtype = Dtype.parse("dtype", args[1]);
         TrainConfig config = config(Method.parse(args[0]), Boolean.parseBoolean(args[2]));

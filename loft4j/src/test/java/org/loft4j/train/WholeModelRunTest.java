@@ -11,17 +11,21 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeSet;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.ConfigException;
+import org.loft4j.io.ModelDirectory;
 import org.loft4j.model.Fixture;
 import org.loft4j.model.Models;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
+import org.loft4j.tensor.NativeScope;
+import org.loft4j.tensor.Tensors;
 
 /** Runs of a model that is read from a directory and trained in full: what they leave is a model of its own. */
 class WholeModelRunTest {
@@ -136,5 +140,34 @@ class WholeModelRunTest {
         }
         train(kept, OnExisting.OVERWRITE, TrainingRun::run);
         assertTrue(Files.exists(kept.resolve("config.json")), "no run removes what it does not know");
+    }
+
+    /** Every expert's matrices lie in one tensor, which is trained and written under the name that Transformers reads. */
+    @Test
+    void expertsOfOneTensorAndSinksAreTrained() throws IOException {
+        Path from = Fixture.directory("gpt_oss");
+        train(from, OnExisting.REFUSE, TrainingRun::run);
+        try (NativeScope scope = new NativeScope();
+                ModelDirectory before = ModelDirectory.open(from);
+                ModelDirectory after = ModelDirectory.open(output);
+                Model again = Models.open(output, ModelOptions.of(Task.CAUSAL_LM))) {
+            assertEquals(before.names(), after.names());
+            assertEquals(before.names(), new TreeSet<>(again.weights().asMap().keySet()));
+            for (String name : before.names()) {
+                if (name.contains("experts") || name.contains("sinks") || name.contains("router")) {
+                    assertFalse(Tensors.bitEqual(before.read(name), after.read(name)), name);
+                }
+            }
+        }
+    }
+
+    @Test
+    void expertsInMxfp4AreRefused() {
+        ConfigException refused = assertThrows(
+                ConfigException.class,
+                () -> train(Fixture.directory("gpt_oss_mxfp4"), OnExisting.REFUSE, TrainingRun::run));
+        assertTrue(refused.getMessage().contains("model.layers.0.mlp.experts.gate_up_proj"), refused.getMessage());
+        assertTrue(refused.getMessage().contains("bfloat16"), refused.getMessage());
+        assertFalse(Files.exists(output.resolve("config.json")));
     }
 }

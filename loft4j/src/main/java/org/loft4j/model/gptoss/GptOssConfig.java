@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.QuantisedConfig;
 import org.loft4j.io.RopeKeys;
 import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.DecoderConfig;
@@ -48,7 +49,7 @@ record GptOssConfig(
             "swiglu_limit",
             "initial_context_length",
             "experts_per_token",
-            Mxfp4Blocks.KEY);
+            QuantisedConfig.KEY);
 
     GptOssConfig {
         windows = List.copyOf(windows);

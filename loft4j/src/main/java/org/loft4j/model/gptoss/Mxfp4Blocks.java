@@ -8,20 +8,19 @@ import java.util.regex.PatternSyntaxException;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.QuantisedConfig;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.nn.Mxfp4Weight;
 
-/** Which blocks of a checkpoint have their experts in MXFP4, as {@code quantization_config} says. */
+/** Which blocks of a checkpoint have their experts in MXFP4, as its {@link QuantisedConfig} says. */
 final class Mxfp4Blocks {
-    static final String KEY = "quantization_config";
-
     private static final String LEFT_OUT = "modules_to_not_convert";
 
     private Mxfp4Blocks() {}
 
     /** By the number of a block. {@code dequantize} is without effect: the numbers are the same. */
     static IntPredicate of(JsonObject json, DecoderConfig sizes) throws CheckpointException {
-        JsonObject quantised = json.findObject(KEY);
+        JsonObject quantised = json.findObject(QuantisedConfig.KEY);
         if (quantised == null) {
             return block -> false;
         }

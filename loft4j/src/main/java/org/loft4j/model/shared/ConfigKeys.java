@@ -4,11 +4,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.io.JsonObject;
+import org.loft4j.io.QuantisedConfig;
 
 /**
  * Holds a config.json to what is honoured. A setting that would change the model's numbers and is not honoured is an error;
@@ -97,19 +97,13 @@ public final class ConfigKeys {
 
     private static final String TIED = "tie_word_embeddings";
 
-    /** The {@code quant_method} that is read of a family, by its {@code model_type}. */
-    private static final Map<String, String> PACKED = Map.of("gpt_oss", "mxfp4");
-
     private ConfigKeys() {}
 
-    /** Refuses quantised weights, but those of {@link #PACKED}. */
+    /** Refuses quantised weights that cannot be read. */
     public static void requireFullWeights(JsonObject json) {
-        JsonNode quantised = json.node("quantization_config");
-        JsonNode family = json.node("model_type");
-        String read = family == null ? null : PACKED.get(family.asText());
-        if (quantised != null && !quantised.path("quant_method").asText("one").equals(read)) {
-            throw new ConfigException("quantization_config must be absent, got "
-                    + quantised.path("quant_method").asText("one") + " in " + json.file()
+        String method = QuantisedConfig.unread(json);
+        if (method != null) {
+            throw new ConfigException(QuantisedConfig.KEY + " must be absent, got " + method + " in " + json.file()
                     + ": quantised weights cannot be read; take the model's original, and load it in 8 or 4 bits");
         }
     }
