@@ -1,5 +1,9 @@
 package org.loft4j;
 
+import java.util.List;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
 /** Checks of configuration values; each throws a {@link ConfigException} that names field, rule and value. */
 public final class Checks {
     private Checks() {}
@@ -42,5 +46,19 @@ public final class Checks {
             throw new ConfigException(field + " must lie in [0, 1), got " + value);
         }
         return value;
+    }
+
+    /**
+     * The value; or null where it is refused, and why is added to what else is wrong, so that all can be told at once.
+     *
+     * @param problems a line each
+     */
+    public static <T> @Nullable T collect(List<String> problems, Supplier<T> value) {
+        try {
+            return value.get();
+        } catch (ConfigException e) {
+            problems.addAll(String.valueOf(e.getMessage()).lines().toList());
+            return null;
+        }
     }
 }

@@ -47,7 +47,7 @@ record BatchSizes(
                 largest,
                 rows(train, largest.length),
                 tokens(train),
-                train.hasPreferences() && config.preferenceLoss().kind().hasReference());
+                train.hasPreferences() && config.loss().preferences().kind().hasReference());
     }
 
     /** Rows that so many examples make at most: two of a preference, and of texts that belong together all but the anchors. */

@@ -114,7 +114,7 @@ final class DryRun {
             throws IOException {
         BatchSizes sizes = BatchSizes.of(rows(data), config);
         RunLength length = RunLength.of(config, data.train());
-        ClassWeights weights = config.classWeights().counted(model, data.train());
+        ClassWeights weights = config.loss().classWeights().counted(model, data.train());
         Trainer trainer = new Trainer(model, trainable, config, length.totalSteps(), weights);
         trainable.setTraining(true);
         DeviceSpec device = model.description().device();
@@ -208,8 +208,8 @@ final class DryRun {
     /** One pass over preferences whose loss has a reference, before the first step. */
     private double referenceSeconds() {
         Examples held = data.eval();
-        boolean looks =
-                data.train().hasPreferences() && config.preferenceLoss().kind().hasReference();
+        boolean looks = data.train().hasPreferences()
+                && config.loss().preferences().kind().hasReference();
         return looks ? (sizes.tokens() + (held == null ? 0 : BatchSizes.tokens(held))) * tried.cell() / 3 : 0;
     }
 

@@ -34,7 +34,6 @@ import org.loft4j.nn.Task;
 import org.loft4j.train.ConfusionMatrix;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Evaluator;
-import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -268,9 +267,7 @@ final class EvalCommand implements Verb {
     private double scale(LoadedModel loaded) throws IOException {
         Path adapter = loaded.adapterDirectory();
         JsonObject plan = similarityScale != null || adapter == null ? null : PreferenceFlags.plan(adapter);
-        double usual = plan == null
-                ? TrainConfig.SIMILARITY_SCALE
-                : plan.doubleOr("similarity_scale", TrainConfig.SIMILARITY_SCALE);
+        double usual = plan == null ? MatchLoss.SCALE : plan.doubleOr("similarity_scale", MatchLoss.SCALE);
         return similarityScale == null ? usual : similarityScale;
     }
 

@@ -82,10 +82,10 @@ record LearntTask(Task task, List<String> modelLabels, ProblemType problem, Matc
      */
     void require(TrainConfig config) {
         String fault = regression()
-                ? config.problemOfRegression()
+                ? config.loss().problemOfRegression()
                 : multiLabel()
-                        ? config.problemOfMultiLabel()
-                        : task == Task.SENTENCE_EMBEDDING ? config.problemOfEmbeddings() : null;
+                        ? config.loss().problemOfMultiLabel()
+                        : task == Task.SENTENCE_EMBEDDING ? config.loss().problemOfEmbeddings() : null;
         if (fault != null) {
             throw new ConfigException(fault);
         }

@@ -6,6 +6,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.model.TrainedChat;
+import org.loft4j.nn.MatchLoss;
 import org.loft4j.train.ClassWeights;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
@@ -46,7 +47,7 @@ record LeftSettings(ChatFlags chat, AdapterShape shape, boolean goesOn) {
             TrainConfig config, @Nullable LoraConfig lora, @Nullable TrainedChat trained) {
         Map<String, @Nullable Object> resolved = new LinkedHashMap<>(config.toMap());
         // lists, which the record of a run has in words of its own, and the call says itself
-        resolved.keySet().removeAll(Set.of(ClassWeights.KEY, TrainConfig.MATRYOSHKA));
+        resolved.keySet().removeAll(Set.of(ClassWeights.KEY, MatchLoss.MATRYOSHKA));
         resolved.putAll(chat.resolved(trained));
         if (lora != null) {
             resolved.put("lora_alpha", lora.alpha());

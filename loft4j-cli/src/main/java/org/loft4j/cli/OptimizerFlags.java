@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.TrainingSet;
+import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.optim.LoftBlock;
@@ -106,7 +107,7 @@ final class OptimizerFlags {
             paramLabel = "SCALE",
             description =
                     "Of sentence embeddings: what multiplies the cosines of texts, the inverse of a temperature. Default: ${DEFAULT-VALUE}.")
-    double similarityScale = TrainConfig.SIMILARITY_SCALE;
+    double similarityScale = MatchLoss.SCALE;
 
     @Option(
             names = "--matryoshka-dims",
@@ -198,17 +199,14 @@ final class OptimizerFlags {
                 .warmupSteps(warmupSteps)
                 .weightDecay(weightDecay)
                 .maxGradNorm(maxGradNorm)
-                .labelSmoothing(labelSmoothing)
-                .classWeights(ClassWeights.parse(classWeights))
-                .preferenceLoss(preference.over(PreferenceLoss.DPO))
-                .similarityScale(similarityScale)
-                .matryoshkaDims(matryoshkaDims)
-                .loft(new LoftSettings(
-                        LoftBlock.parseAll(loftWithout),
-                        loftMaxStep,
-                        loftReference,
-                        matchRate,
-                        Dtype.parse("loft_cross_terms", loftCrossTerms)))
+                .loss(loss -> loss.withLabelSmoothing(labelSmoothing))
+                .loss(loss -> loss.withClassWeights(ClassWeights.parse(classWeights)))
+                .loss(loss -> loss.withPreferences(preference.over(PreferenceLoss.DPO)))
+                .loss(loss -> loss.withMatches(loss.matches().withScale(similarityScale)))
+                .loss(loss -> loss.withMatches(loss.matches().withLengths(matryoshkaDims)))
+                .loft(loft -> new LoftSettings(
+                        LoftBlock.parseAll(loftWithout), loftMaxStep, loftReference, matchRate, loft.crossTerms()))
+                .loft(loft -> loft.withCrossTerms(Dtype.parse("loft_cross_terms", loftCrossTerms)))
                 .peers(peers -> new PeerSettings(loraPlusRatio, refloraWarmup));
         if (warmupRatio != null) {
             config.warmupRatio(warmupRatio);
@@ -226,12 +224,12 @@ final class OptimizerFlags {
 
     /** Says what balanced weights of classes are, and which numbers of vectors are not learnt, where these are cut to shorter ones alone. */
     static void tell(TrainConfig config, Model model, TrainingSet train, PrintWriter err) {
-        if (config.classWeights().balanced()) {
-            String range = config.classWeights().counted(model, train).range();
+        if (config.loss().classWeights().balanced()) {
+            String range = config.loss().classWeights().counted(model, train).range();
             err.println("loft: balanced class weights, " + range);
         }
         long width = model.description().hiddenSize();
-        int longest = config.matryoshkaDims().stream()
+        int longest = config.loss().matches().lengths().stream()
                 .mapToInt(length -> length)
                 .max()
                 .orElse(0);

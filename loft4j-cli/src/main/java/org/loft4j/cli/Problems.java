@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.ConfigException;
+import org.loft4j.Checks;
 
 /** Everything that is wrong with a call, so that it can be reported at once. */
 final class Problems {
@@ -20,12 +20,7 @@ final class Problems {
 
     /** The value, or null if its configuration is wrong, which is then a problem. */
     <T> @Nullable T of(Supplier<T> value) {
-        try {
-            return value.get();
-        } catch (ConfigException e) {
-            messages.addAll(String.valueOf(e.getMessage()).lines().toList());
-            return null;
-        }
+        return Checks.collect(messages, value);
     }
 
     List<String> messages() {

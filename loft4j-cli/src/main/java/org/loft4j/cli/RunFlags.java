@@ -6,6 +6,7 @@ import java.time.ZonedDateTime;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.report.Pasted;
 import org.loft4j.train.ChatDate;
+import org.loft4j.train.Evaluation;
 import org.loft4j.train.OnExisting;
 import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Model.CommandSpec;
@@ -127,8 +128,8 @@ final class RunFlags {
         if (stopDeadline < 0) {
             problems.add("stop_deadline must be at least 0, got " + stopDeadline);
         }
-        if (metricForBest != null && !TrainConfig.METRICS.contains(metric())) {
-            problems.add("metric_for_best_model must be one of " + String.join(", ", TrainConfig.METRICS) + ", got "
+        if (metricForBest != null && !Evaluation.METRICS.contains(metric())) {
+            problems.add("metric_for_best_model must be one of " + String.join(", ", Evaluation.METRICS) + ", got "
                     + metricForBest);
         }
     }

@@ -205,7 +205,7 @@ final class TrainCommand implements Verb {
         if (task == Task.IMAGE_CLASSIFICATION) {
             return runOnImages(start, plain);
         }
-        PreferenceLoss.Kind loss = plain.preferenceLoss().kind();
+        PreferenceLoss.Kind loss = plain.loss().preferences().kind();
         StreamedRows streamed =
                 stream.streaming ? StreamedRows.read(aim, data, eval.file, eval.share, run.seed, loss) : null;
         TrainingRows rows = streamed != null

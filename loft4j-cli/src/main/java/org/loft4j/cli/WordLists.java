@@ -12,8 +12,8 @@ import org.loft4j.nn.Pooling;
 import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.optim.Schedule;
+import org.loft4j.train.Evaluation;
 import org.loft4j.train.Method;
-import org.loft4j.train.TrainConfig;
 
 /**
  * The words that an option takes, for help pages, completion and the schema of settings. They are not nested in {@link Words}:
@@ -113,7 +113,7 @@ final class WordLists {
 
     static final class Scores extends Listed {
         Scores() {
-            super(TrainConfig.METRICS.stream());
+            super(Evaluation.METRICS.stream());
         }
     }
 }

@@ -46,7 +46,7 @@ class BatchSizesTest {
     void withoutAReferenceNothingIsLookedAtBefore() {
         TrainConfig free = TrainConfig.builder(Method.LORA)
                 .batchSize(2)
-                .preferenceLoss(PreferenceLoss.of(PreferenceLoss.Kind.SIMPO))
+                .loss(loss -> loss.withPreferences(PreferenceLoss.of(PreferenceLoss.Kind.SIMPO)))
                 .build();
         assertEquals(new Load(4, 9, 0, 0), BatchSizes.largest(new TrainData(pairs(4, 9), null, 0, 16), free));
     }

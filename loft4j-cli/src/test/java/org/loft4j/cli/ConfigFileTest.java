@@ -98,10 +98,11 @@ class ConfigFileTest {
     @Test
     void labelSmoothingHasTheNameOfTransformers() throws IOException {
         String required = "model: somewhere\ntrain_file: rows.csv\noutput_dir: run\n";
-        assertEquals(0, parse(required).config().labelSmoothing());
+        assertEquals(0, parse(required).config().loss().labelSmoothing());
         String file = required + "label_smoothing_factor: 0.1\n";
-        assertEquals(0.1, parse(file).config().labelSmoothing());
-        assertEquals(0.2, parse(file, "--label-smoothing", "0.2").config().labelSmoothing());
+        assertEquals(0.1, parse(file).config().loss().labelSmoothing());
+        assertEquals(
+                0.2, parse(file, "--label-smoothing", "0.2").config().loss().labelSmoothing());
     }
 
     @Test

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -80,6 +81,28 @@ class LoftTest {
         assertTrue(call.err().contains("unknown key alll; did you mean all?"), call.err());
         assertTrue(call.err().contains("--modle"), call.err());
         assertTrue(call.err().contains("loft inspect --help"), call.err());
+    }
+
+    /** Those that are refused by themselves beside those that are refused as settings of a run. */
+    @Test
+    void wrongNumbersOfALossAreToldWithOtherWrongSettings() {
+        for (List<String> verb : List.of(
+                List.of("train", "--model", ".", "--data", ".", "--learning-rate", "-2"),
+                List.of("compare", "--model", ".", "--data", ".", "--learning-rates", "-2"))) {
+            List<String> words = new ArrayList<>(verb);
+            words.addAll(List.of("--output", directory.toString(), "--preference-beta", "-1", "--class-weights", "a"));
+            words.addAll(List.of("--similarity-scale", "0", "--loft-without", "b", "--accumulate", "0"));
+            String told = Captured.loft(words.toArray(String[]::new)).err();
+            for (String one : List.of(
+                    "beta must be greater than 0 and finite, got -1.0",
+                    "class_weights must be balanced, or NAME=WEIGHT",
+                    "similarity_scale must be greater than 0 and finite, got 0.0",
+                    "loft_without must name blocks",
+                    "gradient_accumulation_steps must be at least 1, got 0",
+                    "learning_rate must be greater than 0 and finite, got -2.0")) {
+                assertEquals(2, told.split(Pattern.quote(one), -1).length, one + " once\n" + told);
+            }
+        }
     }
 
     @Test

@@ -10,8 +10,17 @@ import org.loft4j.io.JsonObject;
 /** Tells of classifiers over decoders that Transformers has no class for, and of encoders that vLLM has none for. */
 final class MissingClass {
     private static final Set<String> OF_TEXTS = Set.of("gemma4", "gemma4_text", "granite", "mistral3", "olmoe");
-    private static final Set<String> OF_TOKENS =
-            Set.of("gemma3", "gemma3_text", "gemma4", "gemma4_text", "granite", "mistral3", "olmo2", "olmo3", "olmoe", "qwen3_5_text");
+    private static final Set<String> OF_TOKENS = Set.of(
+            "gemma3",
+            "gemma3_text",
+            "gemma4",
+            "gemma4_text",
+            "granite",
+            "mistral3",
+            "olmo2",
+            "olmo3",
+            "olmoe",
+            "qwen3_5_text");
 
     /** Encoders whose classes in Transformers do not let vLLM put its attention in. */
     private static final Set<String> CLOSED_TO_VLLM = Set.of("deberta-v2", "mpnet");

@@ -1,7 +1,10 @@
 package org.loft4j.nn;
 
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
@@ -23,23 +26,52 @@ import org.loft4j.ConfigException;
  * @param lengths how many of the numbers count, each above 0 and once; empty for all of them
  */
 public record MatchLoss(double scale, List<Integer> lengths) {
+    /** s where nothing else is asked for; that of sentence-transformers too. */
+    public static final double SCALE = 20;
+
+    /** Of whole vectors, with {@link #SCALE}. */
+    public static final MatchLoss USUAL = new MatchLoss(SCALE);
+
+    /** The key of {@link #lengths} in the record of a run. */
+    public static final String MATRYOSHKA = "matryoshka_dims";
+
     /** Below it a vector has no direction. */
     private static final double SHORTEST = 1e-12;
 
     public MatchLoss {
-        Checks.positive("similarity_scale", scale);
         lengths = List.copyOf(lengths);
+        List<String> problems = new ArrayList<>();
+        Checks.collect(problems, () -> Checks.positive("similarity_scale", scale));
         for (int length : lengths) {
-            Checks.atLeast("matryoshka_dims", length, 1);
+            Checks.collect(problems, () -> Checks.atLeast(MATRYOSHKA, length, 1));
         }
         if (new HashSet<>(lengths).size() < lengths.size()) {
-            throw new ConfigException("matryoshka_dims must each be there once, got " + lengths);
+            problems.add(MATRYOSHKA + " must each be there once, got " + lengths);
+        }
+        if (!problems.isEmpty()) {
+            throw new ConfigException(String.join("\n", problems));
         }
     }
 
     /** Of whole vectors. */
     public MatchLoss(double scale) {
         this(scale, List.of());
+    }
+
+    public MatchLoss withScale(double value) {
+        return new MatchLoss(value, lengths);
+    }
+
+    public MatchLoss withLengths(List<Integer> value) {
+        return new MatchLoss(scale, value);
+    }
+
+    /** The settings by name, for the record of a run. */
+    public Map<String, Object> toMap() {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("similarity_scale", scale);
+        map.put(MATRYOSHKA, lengths.isEmpty() ? "none" : lengths.toString());
+        return map;
     }
 
     /**

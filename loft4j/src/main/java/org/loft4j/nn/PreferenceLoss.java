@@ -99,22 +99,14 @@ public record PreferenceLoss(Kind kind, double beta, double gamma, double sftWei
 
     public PreferenceLoss {
         List<String> problems = new ArrayList<>();
-        check(problems, () -> Checks.positive("beta", beta));
-        check(problems, () -> Checks.notNegative("simpo_gamma", gamma));
-        check(problems, () -> Checks.notNegative("sft_weight", sftWeight));
+        Checks.collect(problems, () -> Checks.positive("beta", beta));
+        Checks.collect(problems, () -> Checks.notNegative("simpo_gamma", gamma));
+        Checks.collect(problems, () -> Checks.notNegative("sft_weight", sftWeight));
         if (kind != Kind.SIMPO && gamma != 0) {
             problems.add("simpo_gamma is of loss_type simpo, and it is " + kind.word() + ": leave it out");
         }
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
-        }
-    }
-
-    private static void check(List<String> problems, Runnable check) {
-        try {
-            check.run();
-        } catch (ConfigException e) {
-            problems.add(String.valueOf(e.getMessage()));
         }
     }
 

@@ -16,7 +16,7 @@ record BestSoFar(String metric, double value, long step, int evaluationsSince) {
     /** Takes an evaluation into account. Equal is not better, and a score that is not finite never is: a saved state has no word for it. */
     BestSoFar after(long evaluatedStep, double score) {
         boolean better = Double.isFinite(score)
-                && (step == 0 || (TrainConfig.largerIsBetter(metric) ? score > value : score < value));
+                && (step == 0 || (Evaluation.largerIsBetter(metric) ? score > value : score < value));
         return better
                 ? new BestSoFar(metric, score, evaluatedStep, 0)
                 : new BestSoFar(metric, value, step, evaluationsSince + 1);

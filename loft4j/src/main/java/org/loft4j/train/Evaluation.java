@@ -32,10 +32,41 @@ public record Evaluation(
         double seconds,
         @Nullable ConfusionMatrix confusion,
         @Nullable MultiLabelScore labels) {
+    /** The scores of all tasks, each of which can choose the best evaluation; {@link #metrics(Model)} says which a model has. */
+    public static final List<String> METRICS = List.of(
+            "loss",
+            "accuracy",
+            "macro_f1",
+            "micro_f1",
+            "matthews",
+            "perplexity",
+            "token_accuracy",
+            "precision",
+            "recall",
+            "f1",
+            "roc_auc",
+            "micro_roc_auc",
+            "macro_roc_auc",
+            "pearson",
+            "spearmanr",
+            "mse",
+            "margin",
+            "accuracy_at_1",
+            "recall_at_10",
+            "mrr_at_10");
+
+    /** Those of which a smaller value is better. */
+    public static final Set<String> ERRORS = Set.of("loss", "perplexity", "mse", "reward_rejected");
+
     private static final Set<String> ENTITY_SCORES = Set.of("precision", "recall", "f1");
 
     public Evaluation {
         scores = Collections.unmodifiableMap(new LinkedHashMap<>(scores));
+    }
+
+    /** Whether a larger value of the metric is better. */
+    public static boolean largerIsBetter(String metric) {
+        return !ERRORS.contains(metric);
     }
 
     /** The names of the values by which an evaluation of preferences can be chosen. */

@@ -49,12 +49,12 @@ public final class Evaluator {
 
     /** @param preferenceLoss by which preferences are judged */
     public Evaluator(Model model, long padId, int batchSize, PreferenceLoss preferenceLoss) {
-        this(model, padId, batchSize, preferenceLoss, Threshold.HALF, new MatchLoss(TrainConfig.SIMILARITY_SCALE));
+        this(model, padId, batchSize, preferenceLoss, Threshold.HALF, MatchLoss.USUAL);
     }
 
     /** @param threshold of labels of which a text may have several */
     public Evaluator(Model model, long padId, int batchSize, Threshold threshold) {
-        this(model, padId, batchSize, PreferenceLoss.DPO, threshold, new MatchLoss(TrainConfig.SIMILARITY_SCALE));
+        this(model, padId, batchSize, PreferenceLoss.DPO, threshold, MatchLoss.USUAL);
     }
 
     private Evaluator(
@@ -93,8 +93,12 @@ public final class Evaluator {
     }
 
     static Evaluator of(Model model, TrainData data, TrainConfig config) {
-        return new Evaluator(model, data.padId(), config.evalBatchSize(), config.preferenceLoss())
-                .withMatchLoss(new MatchLoss(config.similarityScale()));
+        return new Evaluator(
+                        model,
+                        data.padId(),
+                        config.evalBatchSize(),
+                        config.loss().preferences())
+                .withMatchLoss(new MatchLoss(config.loss().matches().scale()));
     }
 
     /**

@@ -14,6 +14,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.DecoderBlock;
+import org.loft4j.nn.Experts;
 import org.loft4j.nn.GatedDeltaNet;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.MixtureOfExperts;
@@ -69,8 +70,9 @@ record LayerShapes(
         List<LayerShapes> shapes = new ArrayList<>();
         for (DecoderBlock block : blocks) {
             MixtureOfExperts mixture = block.feedForward() instanceof MixtureOfExperts many ? many : null;
-            List<Linear> expert =
-                    mixture == null ? List.of() : mixture.among().open().apply(0).linears();
+            List<Linear> expert = mixture == null
+                    ? List.of()
+                    : mixture.among().open().apply(0).linears();
             List<Linear> all = new ArrayList<>(block.attention().linears());
             all.addAll(mixture == null ? block.feedForward().linears() : expert);
             GatedDeltaNet linear = block.attention() instanceof GatedDeltaNet net ? net : null;

@@ -65,7 +65,7 @@ final class ModelCard {
         }
         if (notes.preferences()) {
             text.append("It has learnt which of two answers is preferred (")
-                    .append(config.preferenceLoss().described())
+                    .append(config.loss().preferences().described())
                     .append(").\n\n");
         }
         if (notes.start() != null) {

@@ -39,7 +39,8 @@ final class PreferenceReference {
 
     /** Whether the data are preferences that are learnt beside what the model held of them. */
     static boolean isNeeded(TrainData data, TrainConfig config) {
-        return data.train().hasPreferences() && config.preferenceLoss().kind().hasReference();
+        return data.train().hasPreferences()
+                && config.loss().preferences().kind().hasReference();
     }
 
     /**

@@ -17,6 +17,7 @@ import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenized;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.nn.ImageShape;
+import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
 import org.loft4j.nn.PreferenceLoss;
@@ -80,24 +81,24 @@ final class RunCheck {
         }
         TrainingSet train = data.train();
         Examples shown = train instanceof StreamingDataset stream ? stream.sample() : (Examples) train;
-        String weights = config.classWeights().problem(model, train);
+        String weights = config.loss().classWeights().problem(model, train);
         if (weights != null) {
             problems.add(weights);
         }
-        String preferred = problemOfPreferences(train, config.preferenceLoss());
+        String preferred = problemOfPreferences(train, config.loss().preferences());
         if (preferred != null) {
             problems.add(preferred);
         }
-        if (config.similarityScale() != TrainConfig.SIMILARITY_SCALE && !(shown instanceof MatchDataset)) {
+        if (config.loss().matches().scale() != MatchLoss.SCALE && !(shown instanceof MatchDataset)) {
             problems.add("similarity_scale is of sentence embeddings, and the training data holds no texts that belong"
                     + " together: leave it out, or give rows with \"anchor\" and \"positive\"");
         }
-        if (!config.matryoshkaDims().isEmpty() && !(shown instanceof MatchDataset)) {
+        if (!config.loss().matches().lengths().isEmpty() && !(shown instanceof MatchDataset)) {
             problems.add("matryoshka_dims are of sentence embeddings, and the training data holds no texts that belong"
                     + " together: leave them out, or give rows with \"anchor\" and \"positive\"");
         }
         long width = model.vectorSize();
-        config.matryoshkaDims().stream()
+        config.loss().matches().lengths().stream()
                 .filter(length -> length > width)
                 .findFirst()
                 .ifPresent(length -> problems.add("matryoshka_dims must not pass the " + width
@@ -200,15 +201,15 @@ final class RunCheck {
 
     private static @Nullable String problemOfSmoothing(Model model, TrainData data, TrainConfig config) {
         if (model.isRegression()) {
-            return config.problemOfRegression();
+            return config.loss().problemOfRegression();
         }
         if (model.isMultiLabel()) {
-            return config.problemOfMultiLabel();
+            return config.loss().problemOfMultiLabel();
         }
         if (model.task() == Task.SENTENCE_EMBEDDING) {
-            return config.problemOfEmbeddings();
+            return config.loss().problemOfEmbeddings();
         }
-        return data.train().hasPreferences() ? config.problemOfPreferences() : null;
+        return data.train().hasPreferences() ? config.loss().problemOfPreferences() : null;
     }
 
     /** What rows are for. */

@@ -27,7 +27,6 @@ import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Pooling;
-import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.tensor.Engine;
 
 /**
@@ -90,11 +89,7 @@ record RunPlan(long stepsPerEpoch, long totalSteps, Map<String, Object> settings
         settings.put("warmup_steps", 0);
         settings.put("min_lr_ratio", 0.0);
         settings.put(START, NONE);
-        settings.put("label_smoothing_factor", 0.0);
-        settings.put("class_weights", NONE);
-        settings.putAll(PreferenceLoss.DPO.toMap());
-        settings.put("similarity_scale", TrainConfig.SIMILARITY_SCALE);
-        settings.put(TrainConfig.MATRYOSHKA, TrainConfig.WHOLE);
+        settings.putAll(LossSettings.defaults().toMap());
         settings.put(QUERY_PROMPT, quoted(""));
         settings.put(DOCUMENT_PROMPT, quoted(""));
         return Map.copyOf(settings);

@@ -5,14 +5,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.ConfigException;
-import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
-import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.optim.LoftConfig;
 import org.loft4j.optim.Schedule;
 
@@ -34,13 +31,7 @@ import org.loft4j.optim.Schedule;
  * @param warmupSteps steps over which it rises, however many the run has; 0 for the share
  * @param weightDecay decoupled weight decay; biases and norms have none
  * @param maxGradNorm largest norm of all gradients together; 0 for no clipping
- * @param labelSmoothing share of each target's probability that is spread over all classes or tokens in the loss of the steps, in
- *     [0, 1); evaluations are without it. Of preferences the share that is taken for turned round, below 0.5, of {@link
- *     PreferenceLoss.Kind#takesSmoothing some losses}
- * @param classWeights of a classifier, what each class weighs in the loss of the steps; evaluations are without them
- * @param preferenceLoss how preferences are learnt; {@link PreferenceLoss#DPO} where there are none
- * @param similarityScale of sentence embeddings, {@link org.loft4j.nn.MatchLoss}: what multiplies the cosines of texts
- * @param matryoshkaDims of sentence embeddings, {@link org.loft4j.nn.MatchLoss}: lengths to which vectors are cut in it; empty for whole ones
+ * @param loss what the steps make smaller
  * @param beta1 decay rate of the first moment; momentum of LoFT-SGD and LoFT-Muon
  * @param beta2 decay rate of the second moment; Lion's second rate of the first
  * @param eps added to the root of the second moment
@@ -53,7 +44,7 @@ import org.loft4j.optim.Schedule;
  *     quarter of an hour after the last; {@link Long#MAX_VALUE} for none but that of a stop
  * @param saveTotalLimit checkpoints that are kept, the best and the last always among them; 0 for all
  * @param earlyStoppingPatience evaluations without an improvement after which the run ends; 0 for never
- * @param metricForBest one of {@link #METRICS}, or the name of a {@link Metric} of the data
+ * @param metricForBest one of {@link Evaluation#METRICS}, or the name of a {@link Metric} of the data
  * @param loadBestAtEnd whether the run ends with the weights of the best evaluation instead of the last weights
  * @param groupByLength whether rows of similar length share a batch, for less padding
  * @param gradientCheckpointing whether each layer but the last is computed once more in the backward pass, to save memory
@@ -77,11 +68,7 @@ public record TrainConfig(
         long warmupSteps,
         double weightDecay,
         double maxGradNorm,
-        double labelSmoothing,
-        ClassWeights classWeights,
-        PreferenceLoss preferenceLoss,
-        double similarityScale,
-        List<Integer> matryoshkaDims,
+        LossSettings loss,
         double beta1,
         double beta2,
         double eps,
@@ -100,80 +87,42 @@ public record TrainConfig(
         boolean saveInBackground,
         LoftSettings loft,
         PeerSettings peers) {
-    /** The scores of all tasks, each of which can choose the best evaluation; {@link Evaluation#metrics} says which a model has. */
-    public static final List<String> METRICS = List.of(
-            "loss",
-            "accuracy",
-            "macro_f1",
-            "micro_f1",
-            "matthews",
-            "perplexity",
-            "token_accuracy",
-            "precision",
-            "recall",
-            "f1",
-            "roc_auc",
-            "micro_roc_auc",
-            "macro_roc_auc",
-            "pearson",
-            "spearmanr",
-            "mse",
-            "margin",
-            "accuracy_at_1",
-            "recall_at_10",
-            "mrr_at_10");
-
-    /** Those of which a smaller value is better. */
-    public static final Set<String> ERRORS = Set.of("loss", "perplexity", "mse", "reward_rejected");
-
     /** The share of the steps over which the learning rate rises, where nothing else is asked for. */
     public static final double WARMUP_RATIO = 0.06;
 
-    /** What multiplies the cosines of texts, where nothing else is asked for; that of sentence-transformers too. */
-    public static final double SIMILARITY_SCALE = 20;
-
-    /** The key of {@link #matryoshkaDims} in the record of a run, and what stands there for whole vectors. */
-    public static final String MATRYOSHKA = "matryoshka_dims";
-
-    public static final String WHOLE = "none";
-
     public TrainConfig {
-        matryoshkaDims = List.copyOf(matryoshkaDims);
         List<String> problems = new ArrayList<>();
-        check(problems, () -> Checks.positive("num_train_epochs", epochs));
-        check(problems, () -> Checks.atLeast("max_steps", maxSteps, 0));
-        check(problems, () -> Checks.atLeast("per_device_train_batch_size", batchSize, 1));
-        check(problems, () -> Checks.atLeast("per_device_eval_batch_size", evalBatchSize, 1));
-        check(problems, () -> Checks.atLeast("gradient_accumulation_steps", gradientAccumulationSteps, 1));
-        check(problems, () -> Checks.positive("learning_rate", learningRate));
-        check(problems, () -> Checks.positive("head_learning_rate", headLearningRate));
-        check(problems, () -> Checks.fraction("min_lr_ratio", minLrRatio));
+        Checks.collect(problems, () -> Checks.positive("num_train_epochs", epochs));
+        Checks.collect(problems, () -> Checks.atLeast("max_steps", maxSteps, 0));
+        Checks.collect(problems, () -> Checks.atLeast("per_device_train_batch_size", batchSize, 1));
+        Checks.collect(problems, () -> Checks.atLeast("per_device_eval_batch_size", evalBatchSize, 1));
+        Checks.collect(problems, () -> Checks.atLeast("gradient_accumulation_steps", gradientAccumulationSteps, 1));
+        Checks.collect(problems, () -> Checks.positive("learning_rate", learningRate));
+        Checks.collect(problems, () -> Checks.positive("head_learning_rate", headLearningRate));
+        Checks.collect(problems, () -> Checks.fraction("min_lr_ratio", minLrRatio));
         if (schedule == Schedule.Kind.CONSTANT && minLrRatio > 0) {
             problems.add("min_lr_ratio is of courses that fall, and lr_scheduler_type is constant: leave it out");
         }
         if (schedule == Schedule.Kind.COSINE_WITH_MIN_LR && minLrRatio == 0) {
             problems.add("lr_scheduler_type cosine_with_min_lr needs a min_lr_ratio above 0: set it, or take cosine");
         }
-        check(problems, () -> Checks.fraction("warmup_ratio", warmupRatio));
-        check(problems, () -> Checks.atLeast("warmup_steps", warmupSteps, 0));
+        Checks.collect(problems, () -> Checks.fraction("warmup_ratio", warmupRatio));
+        Checks.collect(problems, () -> Checks.atLeast("warmup_steps", warmupSteps, 0));
         if (warmupSteps > 0 && warmupRatio > 0) {
             problems.add(
                     "warmup_steps and warmup_ratio exclude each other, got " + warmupSteps + " and " + warmupRatio);
         }
-        check(problems, () -> Checks.notNegative("weight_decay", weightDecay));
-        check(problems, () -> Checks.notNegative("max_grad_norm", maxGradNorm));
-        check(problems, () -> Checks.fraction("label_smoothing_factor", labelSmoothing));
-        List<Integer> lengths = matryoshkaDims;
-        check(problems, () -> new MatchLoss(similarityScale, lengths));
-        check(problems, () -> Checks.fraction("adam_beta1", beta1));
-        check(problems, () -> Checks.fraction("adam_beta2", beta2));
-        check(problems, () -> Checks.positive("adam_epsilon", eps));
-        check(problems, () -> Checks.atLeast("logging_steps", loggingSteps, 1));
-        check(problems, () -> Checks.atLeast("diagnostics_steps", diagnosticsSteps, 0));
-        check(problems, () -> Checks.atLeast("eval_steps", evalSteps, 0));
-        check(problems, () -> Checks.atLeast("save_steps", saveSteps, 0));
-        check(problems, () -> Checks.atLeast("save_total_limit", saveTotalLimit, 0));
-        check(problems, () -> Checks.atLeast("early_stopping_patience", earlyStoppingPatience, 0));
+        Checks.collect(problems, () -> Checks.notNegative("weight_decay", weightDecay));
+        Checks.collect(problems, () -> Checks.notNegative("max_grad_norm", maxGradNorm));
+        Checks.collect(problems, () -> Checks.fraction("adam_beta1", beta1));
+        Checks.collect(problems, () -> Checks.fraction("adam_beta2", beta2));
+        Checks.collect(problems, () -> Checks.positive("adam_epsilon", eps));
+        Checks.collect(problems, () -> Checks.atLeast("logging_steps", loggingSteps, 1));
+        Checks.collect(problems, () -> Checks.atLeast("diagnostics_steps", diagnosticsSteps, 0));
+        Checks.collect(problems, () -> Checks.atLeast("eval_steps", evalSteps, 0));
+        Checks.collect(problems, () -> Checks.atLeast("save_steps", saveSteps, 0));
+        Checks.collect(problems, () -> Checks.atLeast("save_total_limit", saveTotalLimit, 0));
+        Checks.collect(problems, () -> Checks.atLeast("early_stopping_patience", earlyStoppingPatience, 0));
         if (divergenceFactor != 0 && !(divergenceFactor > 1 && divergenceFactor < Double.POSITIVE_INFINITY)) {
             problems.add("divergence_factor must be greater than 1, or 0 to go on whatever the loss does, got "
                     + divergenceFactor);
@@ -182,54 +131,11 @@ public record TrainConfig(
         problems.addAll(peers.problems(method));
         // the data may bring scores of its own: RunCheck knows them
         if (!metricForBest.matches("[a-z][a-z0-9_]*")) {
-            problems.add("metric_for_best_model must be the name of a score, such as " + String.join(", ", METRICS)
-                    + ", got " + metricForBest);
+            problems.add("metric_for_best_model must be the name of a score, such as "
+                    + String.join(", ", Evaluation.METRICS) + ", got " + metricForBest);
         }
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
-        }
-    }
-
-    /** What is wrong with the settings where numbers are learnt and not classes; null for nothing. */
-    public @Nullable String problemOfRegression() {
-        return problemOfSmoothing("a regression learns numbers");
-    }
-
-    /** The same where preferences are learnt. */
-    public @Nullable String problemOfPreferences() {
-        if (labelSmoothing > 0 && !preferenceLoss.kind().takesSmoothing()) {
-            return "label_smoothing_factor is " + labelSmoothing + ", and loss_type "
-                    + preferenceLoss.kind().word()
-                    + " takes no preferences for turned round: leave it out, or take sigmoid or simpo";
-        }
-        return labelSmoothing >= 0.5
-                ? "label_smoothing_factor of preferences must be below 0.5, where half of them would be turned round, got "
-                        + labelSmoothing
-                : null;
-    }
-
-    /** The same where sentence embeddings are learnt. */
-    public @Nullable String problemOfEmbeddings() {
-        return problemOfSmoothing("sentence embeddings have no classes");
-    }
-
-    /** The same where a text may have several labels. */
-    public @Nullable String problemOfMultiLabel() {
-        return problemOfSmoothing("where a text may have several labels none of them excludes the others");
-    }
-
-    private @Nullable String problemOfSmoothing(String reason) {
-        return labelSmoothing > 0
-                ? "label_smoothing_factor is " + labelSmoothing + ", and " + reason
-                        + ": there are no other classes to spread a target over; leave it out"
-                : null;
-    }
-
-    private static void check(List<String> problems, Runnable check) {
-        try {
-            check.run();
-        } catch (ConfigException e) {
-            problems.add(String.valueOf(e.getMessage()));
         }
     }
 
@@ -242,11 +148,6 @@ public record TrainConfig(
     public static Builder builder(Method method, Model model) {
         return builder(method)
                 .learningRate(method.learningRate(model.description().hiddenSize()));
-    }
-
-    /** Whether a larger value of the metric is better. */
-    public static boolean largerIsBetter(String metric) {
-        return !ERRORS.contains(metric);
     }
 
     /** The settings by their Hugging Face names, for the record of the run. */
@@ -267,11 +168,7 @@ public record TrainConfig(
         map.put("warmup_steps", warmupSteps);
         map.put("weight_decay", weightDecay);
         map.put("max_grad_norm", maxGradNorm);
-        map.put("label_smoothing_factor", labelSmoothing);
-        map.put(ClassWeights.KEY, classWeights.words());
-        map.putAll(preferenceLoss.toMap());
-        map.put("similarity_scale", similarityScale);
-        map.put(MATRYOSHKA, matryoshkaDims.isEmpty() ? WHOLE : matryoshkaDims.toString());
+        map.putAll(loss.toMap());
         map.put("adam_beta1", beta1);
         map.put("adam_beta2", beta2);
         map.put("adam_epsilon", eps);
@@ -309,11 +206,7 @@ public record TrainConfig(
         private long warmupSteps;
         private double weightDecay;
         private double maxGradNorm = 1;
-        private double labelSmoothing;
-        private ClassWeights classWeights = ClassWeights.EQUAL;
-        private PreferenceLoss preferenceLoss = PreferenceLoss.DPO;
-        private double similarityScale = SIMILARITY_SCALE;
-        private List<Integer> matryoshkaDims = List.of();
+        private final List<UnaryOperator<LossSettings>> loss = new ArrayList<>();
         private double beta1;
         private double beta2;
         private @Nullable Double eps;
@@ -330,8 +223,8 @@ public record TrainConfig(
         private boolean gradientCheckpointing;
         private double divergenceFactor = 2;
         private boolean saveInBackground = true;
-        private LoftSettings loft = LoftSettings.defaults();
-        private PeerSettings peers = PeerSettings.defaults();
+        private final List<UnaryOperator<LoftSettings>> loft = new ArrayList<>();
+        private final List<UnaryOperator<PeerSettings>> peers = new ArrayList<>();
 
         private Builder(Method method) {
             this.method = method;
@@ -406,28 +299,9 @@ public record TrainConfig(
             return this;
         }
 
-        public Builder labelSmoothing(double value) {
-            labelSmoothing = value;
-            return this;
-        }
-
-        public Builder classWeights(ClassWeights value) {
-            classWeights = value;
-            return this;
-        }
-
-        public Builder preferenceLoss(PreferenceLoss value) {
-            preferenceLoss = value;
-            return this;
-        }
-
-        public Builder similarityScale(double value) {
-            similarityScale = value;
-            return this;
-        }
-
-        public Builder matryoshkaDims(List<Integer> value) {
-            matryoshkaDims = List.copyOf(value);
+        /** Changes some of the loss. */
+        public Builder loss(UnaryOperator<LossSettings> change) {
+            loss.add(change);
             return this;
         }
 
@@ -517,24 +391,45 @@ public record TrainConfig(
         }
 
         public Builder loft(LoftSettings value) {
-            loft = value;
-            return this;
+            return loft(before -> value);
         }
 
         /** Changes some of what is changed about LoFT. */
         public Builder loft(UnaryOperator<LoftSettings> change) {
-            loft = change.apply(loft);
+            loft.add(change);
             return this;
         }
 
         /** Changes some of what is changed about the methods beside LoFT. */
         public Builder peers(UnaryOperator<PeerSettings> change) {
-            peers = change.apply(peers);
+            peers.add(change);
             return this;
         }
 
-        /** @throws ConfigException that names every setting that is wrong */
+        /** @throws ConfigException that names every setting that is wrong, those that a change refused among them */
         public TrainConfig build() {
+            List<String> problems = new ArrayList<>();
+            LossSettings ofLoss = changed(LossSettings.defaults(), loss, problems);
+            LoftSettings ofLoft = changed(LoftSettings.defaults(), loft, problems);
+            PeerSettings ofPeers = changed(PeerSettings.defaults(), peers, problems);
+            TrainConfig built = Checks.collect(problems, () -> build(ofLoss, ofLoft, ofPeers));
+            if (built == null || !problems.isEmpty()) {
+                throw new ConfigException(String.join("\n", problems));
+            }
+            return built;
+        }
+
+        private static <T> T changed(T start, List<UnaryOperator<T>> changes, List<String> problems) {
+            T settings = start;
+            for (UnaryOperator<T> change : changes) {
+                T before = settings;
+                T after = Checks.collect(problems, () -> change.apply(before));
+                settings = after == null ? before : after;
+            }
+            return settings;
+        }
+
+        private TrainConfig build(LossSettings ofLoss, LoftSettings ofLoft, PeerSettings ofPeers) {
             return new TrainConfig(
                     method,
                     epochs,
@@ -550,14 +445,12 @@ public record TrainConfig(
                     warmupSteps,
                     weightDecay,
                     maxGradNorm,
-                    labelSmoothing,
-                    classWeights,
-                    preferenceLoss,
-                    similarityScale,
-                    matryoshkaDims,
+                    ofLoss,
                     beta1,
                     beta2,
-                    eps == null ? (loft.reference() ? LoftConfig.publishedCode().eps() : method.eps()) : eps,
+                    eps == null
+                            ? (ofLoft.reference() ? LoftConfig.publishedCode().eps() : method.eps())
+                            : eps,
                     seed,
                     loggingSteps,
                     diagnosticsSteps,
@@ -571,8 +464,8 @@ public record TrainConfig(
                     gradientCheckpointing,
                     divergenceFactor,
                     saveInBackground,
-                    loft,
-                    peers);
+                    ofLoft,
+                    ofPeers);
         }
     }
 }

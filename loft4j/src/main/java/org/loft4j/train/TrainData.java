@@ -48,7 +48,7 @@ public record TrainData(
      */
     public TrainData withMetric(String name, Metric metric) {
         // under eval_seconds the log says how long an evaluation took
-        boolean taken = TrainConfig.METRICS.contains(name) || metrics.containsKey(name) || name.equals("seconds");
+        boolean taken = Evaluation.METRICS.contains(name) || metrics.containsKey(name) || name.equals("seconds");
         if (taken || !name.matches("[a-z][a-z0-9_]*")) {
             throw new ConfigException(
                     "the name of a metric must be new, of lower-case letters, digits and underscores, got " + name

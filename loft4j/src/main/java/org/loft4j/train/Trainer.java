@@ -6,7 +6,6 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.AutogradFunction;
-import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.optim.Schedule;
@@ -28,7 +27,7 @@ public final class Trainer {
      * @throws IllegalStateException if the model has been closed
      */
     public Trainer(Model model, Trainable trainable, TrainConfig config, long totalSteps) {
-        this(model, trainable, config, totalSteps, config.classWeights());
+        this(model, trainable, config, totalSteps, config.loss().classWeights());
     }
 
     /**
@@ -95,8 +94,8 @@ public final class Trainer {
                 model.task(),
                 microBatches,
                 trainable.optimizer().lossScale(),
-                config.labelSmoothing(),
-                config.preferenceLoss(),
+                config.loss().labelSmoothing(),
+                config.loss().preferences(),
                 classWeights);
         double loss = 0;
         for (int i = 0; i < microBatches.size(); i++) {
@@ -113,7 +112,7 @@ public final class Trainer {
         return new MatchGradients(
                         model,
                         trainable.gradients(),
-                        new MatchLoss(config.similarityScale(), config.matryoshkaDims()),
+                        config.loss().matches(),
                         trainable.optimizer().lossScale())
                 .backward(microBatches, seeds);
     }

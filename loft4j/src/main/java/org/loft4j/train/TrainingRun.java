@@ -275,7 +275,8 @@ public final class TrainingRun implements AutoCloseable {
             return ending.alreadyFinished();
         }
         stopRequest.takeInterrupt();
-        ClassWeights weights = config.classWeights().counted(model, rows.data().train());
+        ClassWeights weights =
+                config.loss().classWeights().counted(model, rows.data().train());
         Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps(), weights);
         begin();
         try (RunRecorder recorder = new RunRecorder(

@@ -23,8 +23,9 @@ class BatchLossTest {
     private static final double SMOOTHING = 0.2;
 
     private static double told(Model model, Batch batch, double smoothing) {
-        TrainConfig config =
-                TrainConfig.builder(Method.FULL).labelSmoothing(smoothing).build();
+        TrainConfig config = TrainConfig.builder(Method.FULL)
+                .loss(loss -> loss.withLabelSmoothing(smoothing))
+                .build();
         try (Trainable trainable = Trainable.create(model, null, config)) {
             return new Trainer(model, trainable, config, 10).findGradients(List.of(batch), 0);
         }

@@ -204,7 +204,7 @@ class ClassWeightsTest {
     @Test
     void whoIsGivenNoDataSaysSo() throws IOException {
         TrainConfig config = TrainConfig.builder(Method.FULL)
-                .classWeights(ClassWeights.BALANCED)
+                .loss(loss -> loss.withClassWeights(ClassWeights.BALANCED))
                 .build();
         try (Model model = classifier();
                 Trainable trainable = Trainable.create(model, null, config)) {
@@ -237,8 +237,8 @@ class ClassWeightsTest {
 
     private static double told(Model model, ClassWeights weights, double smoothing, Batch... batches) {
         TrainConfig config = TrainConfig.builder(Method.FULL)
-                .labelSmoothing(smoothing)
-                .classWeights(weights)
+                .loss(loss -> loss.withLabelSmoothing(smoothing))
+                .loss(loss -> loss.withClassWeights(weights))
                 .build();
         List<MiniBatch> all = new ArrayList<>(List.of(batches));
         try (Trainable trainable = Trainable.create(model, null, config)) {

@@ -87,7 +87,7 @@ class MatchGradientsTest {
     }
 
     private static TrainConfig.Builder config() {
-        return TinyRun.config(Method.FULL).similarityScale(SCALE);
+        return TinyRun.config(Method.FULL).loss(loss -> loss.withMatches(new MatchLoss(SCALE)));
     }
 
     /** What drops a share of what goes into it, as PEFT does. */
@@ -217,9 +217,9 @@ class MatchGradientsTest {
     }
 
     private static long first(TrainConfig config, Tensor vectors) {
-        return config.matryoshkaDims().isEmpty()
+        return config.loss().matches().lengths().isEmpty()
                 ? vectors.size(1)
-                : config.matryoshkaDims().get(0);
+                : config.loss().matches().lengths().get(0);
     }
 
     /** By one pass over all texts at once, dropout as the lanes draw it for each batch. */
@@ -243,7 +243,7 @@ class MatchGradientsTest {
             }
             Tensor all = torch.cat(vectors).to(Dtype.F64.scalarType());
             Tensor loss = transcribed(all.narrow(1, 0, first(config, all)), batches);
-            for (int length : config.matryoshkaDims().stream().skip(1).toList()) {
+            for (int length : config.loss().matches().lengths().stream().skip(1).toList()) {
                 loss = loss.add(transcribed(all.narrow(1, 0, length), batches));
             }
             loss.backward();
@@ -268,7 +268,9 @@ class MatchGradientsTest {
     @ParameterizedTest
     @CsvSource({"1, 1, F64, 1e-11", "4, 3, F64, 1e-11", "4, 3, F32, 2e-5"})
     void lossesOfSeveralLengthsAddUp(int parts, int threads, Dtype dtype, double tolerance) throws IOException {
-        TrainConfig config = config().matryoshkaDims(List.of(64, 24, 5)).build();
+        TrainConfig config = config().loss(
+                        loss -> loss.withMatches(loss.matches().withLengths(List.of(64, 24, 5))))
+                .build();
         try (Model model = TinyMatches.model(directory, dtype, 0)) {
             List<double[]> expected = expected(model, config, List.of(ROWS.batch(all(ROWS), 0)), 1);
             assertClose(expected, found(model, config, cut(parts), threads), tolerance);
@@ -305,7 +307,7 @@ class MatchGradientsTest {
     void bothPassesDropTheSameInAnAdapter(
             Dtype dtype, LoadIn loadIn, int threads, boolean checkpointing, double tolerance) throws IOException {
         TrainConfig config = TinyRun.config(Method.LORA)
-                .similarityScale(SCALE)
+                .loss(loss -> loss.withMatches(new MatchLoss(SCALE)))
                 .gradientCheckpointing(checkpointing)
                 .build();
         ModelOptions options =
@@ -315,8 +317,10 @@ class MatchGradientsTest {
             List<double[]> expected = expected(model, config, batches, threads);
             List<double[]> found = found(model, config, batches, threads);
             assertClose(expected, found, tolerance);
-            TrainConfig other =
-                    TinyRun.config(Method.LORA).similarityScale(SCALE).seed(6).build();
+            TrainConfig other = TinyRun.config(Method.LORA)
+                    .loss(loss -> loss.withMatches(new MatchLoss(SCALE)))
+                    .seed(6)
+                    .build();
             double away = found(model, other, batches, 1).get(0)[0] - found.get(0)[0];
             assertTrue(Math.abs(away) > 1e-3, "another draw: " + away);
         }

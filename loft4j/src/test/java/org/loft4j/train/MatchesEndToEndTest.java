@@ -128,7 +128,9 @@ class MatchesEndToEndTest {
     @Test
     void judgesByTheFirstNumbersAlone() throws IOException {
         MatchDataset rows = TinyMatches.alike(11, 3);
-        TrainConfig config = config(Method.LOFT).matryoshkaDims(List.of(6)).build();
+        TrainConfig config = config(Method.LOFT)
+                .loss(loss -> loss.withMatches(loss.matches().withLengths(List.of(6))))
+                .build();
         try (Model model = model();
                 Trainable trainable = Trainable.create(model, TinyRun.lora(), config)) {
             int[] all = IntStream.range(0, 11).toArray();
@@ -137,7 +139,7 @@ class MatchesEndToEndTest {
             assertEquals(
                     together,
                     evaluator
-                            .withMatchLoss(new MatchLoss(TrainConfig.SIMILARITY_SCALE, List.of(6)))
+                            .withMatchLoss(new MatchLoss(MatchLoss.SCALE, List.of(6)))
                             .evaluate(rows)
                             .loss(),
                     1e-5);
@@ -156,10 +158,12 @@ class MatchesEndToEndTest {
         assertProblem(
                 "matryoshka_dims must not pass the 64 numbers of the model's vectors, got 65",
                 data(),
-                config(Method.LOFT).matryoshkaDims(List.of(32, 65)));
+                config(Method.LOFT).loss(loss -> loss.withMatches(loss.matches().withLengths(List.of(32, 65)))));
         assertTrue(assertThrows(
                         ConfigException.class,
-                        () -> config(Method.LOFT).matryoshkaDims(List.of(8, 8)).build())
+                        () -> config(Method.LOFT)
+                                .loss(loss -> loss.withMatches(loss.matches().withLengths(List.of(8, 8))))
+                                .build())
                 .getMessage()
                 .contains("matryoshka_dims must each be there once, got [8, 8]"));
         assertProblem(
@@ -169,7 +173,7 @@ class MatchesEndToEndTest {
         assertProblem(
                 "label_smoothing_factor is 0.1, and sentence embeddings have no classes",
                 data(),
-                config(Method.LOFT).labelSmoothing(0.1));
+                config(Method.LOFT).loss(loss -> loss.withLabelSmoothing(0.1)));
         assertProblem(
                 "the training data holds no texts that belong together, and the model is opened for sentence-embedding",
                 new TrainData(TinyRun.counting(4, 1), null, 0, 16),
@@ -184,7 +188,10 @@ class MatchesEndToEndTest {
                     () -> TrainingRun.open(
                             model,
                             TinyRun.data(),
-                            TinyRun.config(Method.LOFT).similarityScale(3).build(),
+                            TinyRun.config(Method.LOFT)
+                                    .loss(loss ->
+                                            loss.withMatches(loss.matches().withScale(3)))
+                                    .build(),
                             TinyRun.lora(),
                             directory.resolve("run"),
                             OnExisting.REFUSE));

@@ -98,7 +98,8 @@ final class MemoryProbe {
             case "experts" -> experts(dtype);
             case "linear" -> linear(dtype);
             case "plain" -> model(dtype);
-            default -> Models.open(Path.of(kind), ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
+            default ->
+                Models.open(Path.of(kind), ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
         };
     }
 

@@ -249,8 +249,9 @@ class MultiLabelTest {
             assertTrue(same.startsWith("metric_for_best_model roc_auc needs rows of different labels, and all"), same);
             RunCheck.check(ofTwo, new TrainData(one, one, 0, 12), byArea);
             RunCheck.check(labels, new TrainData(several, data(rows(9, new Random(1))), 0, 12), byF1);
-            TrainConfig config =
-                    TrainConfig.builder(Method.FULL).labelSmoothing(0.1).build();
+            TrainConfig config = TrainConfig.builder(Method.FULL)
+                    .loss(loss -> loss.withLabelSmoothing(0.1))
+                    .build();
             String fault = fault(() -> RunCheck.check(labels, new TrainData(several, null, 0, 12), config));
             assertTrue(fault.startsWith("label_smoothing_factor is 0.1, and where a text may have several"), fault);
         }

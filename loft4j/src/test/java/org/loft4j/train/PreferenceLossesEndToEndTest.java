@@ -102,7 +102,7 @@ class PreferenceLossesEndToEndTest {
             names = {"SIMPO", "ORPO"})
     void aLossWithoutAReferenceAsksForNone(PreferenceLoss.Kind kind) throws IOException {
         TrainConfig config = PreferencesEndToEndTest.config(Method.LORA)
-                .preferenceLoss(PreferenceLoss.of(kind))
+                .loss(loss -> loss.withPreferences(PreferenceLoss.of(kind)))
                 .build();
         Path whole = directory.resolve("whole");
         Path stopped = directory.resolve("stopped");
@@ -111,17 +111,17 @@ class PreferenceLossesEndToEndTest {
         assertTrue(result.lastEvaluation().get("accuracy") > 0.9, result.lastEvaluation()::toString);
         assertTrue(result.lastEvaluation().get("margin") > 0.1, result.lastEvaluation()::toString);
         assertTrue(Files.readString(whole.resolve("README.md"))
-                .contains("preferred (" + config.preferenceLoss().described() + ")"));
+                .contains("preferred (" + config.loss().preferences().described() + ")"));
 
         assertEquals(
                 TrainResult.Outcome.INTERRUPTED,
                 train(config, stopped, OnExisting.REFUSE, 7).outcome());
         TrainConfig other = PreferencesEndToEndTest.config(Method.LORA)
-                .preferenceLoss(PreferenceLoss.of(kind).withBeta(0.7))
+                .loss(loss -> loss.withPreferences(PreferenceLoss.of(kind).withBeta(0.7)))
                 .build();
         assertTrue(assertThrows(ConfigException.class, () -> train(other, stopped, OnExisting.RESUME, 0))
                 .getMessage()
-                .contains("beta was " + config.preferenceLoss().beta() + " and is now 0.7"));
+                .contains("beta was " + config.loss().preferences().beta() + " and is now 0.7"));
         TrainConfig dpo = PreferencesEndToEndTest.config(Method.LORA).build();
         assertTrue(assertThrows(ConfigException.class, () -> train(dpo, stopped, OnExisting.RESUME, 0))
                 .getMessage()
@@ -180,7 +180,7 @@ class PreferenceLossesEndToEndTest {
                     .epochs(2)
                     .batchSize(4)
                     .gradientAccumulationSteps(1)
-                    .preferenceLoss(PreferenceLoss.of(PreferenceLoss.Kind.ORPO))
+                    .loss(loss -> loss.withPreferences(PreferenceLoss.of(PreferenceLoss.Kind.ORPO)))
                     .build();
             Path output = directory.resolve("run");
             try (TrainingRun run = TrainingRun.open(model, streamed, orpo, TinyRun.lora(), output, OnExisting.REFUSE)) {

@@ -246,7 +246,7 @@ class PreferencesEndToEndTest {
         PreferenceDataset pairs = upwards(16, 1);
         try (Model model = TinyRun.model();
                 Trainable trainable = Trainable.create(model, TinyRun.lora(), config)) {
-            Evaluator evaluator = new Evaluator(model, 0, 32, config.preferenceLoss());
+            Evaluator evaluator = new Evaluator(model, 0, 32, config.loss().preferences());
             double[] before = evaluator.logProbabilities(pairs.answers(), () -> false, (done, all) -> {});
             PreferenceDataset ready = pairs.withReference(before);
             assertEquals(Math.log(2), evaluator.evaluate(ready).loss(), 1e-6);
@@ -267,14 +267,16 @@ class PreferencesEndToEndTest {
             TrainData mixed = new TrainData(upwards(8, 1), TinyRun.counting(4, 2), 0, 16);
             assertProblem("the training data holds preferences, and the evaluation data texts", model, mixed, "loss");
             TrainConfig beta = TinyRun.config(Method.LOFT)
-                    .preferenceLoss(PreferenceLoss.DPO.withBeta(0.2))
+                    .loss(loss -> loss.withPreferences(PreferenceLoss.DPO.withBeta(0.2)))
                     .build();
             assertProblem("beta is of preferences, and the training data holds none", model, TinyRun.data(), beta);
-            TrainConfig smoothed = config(Method.LOFT).labelSmoothing(0.5).build();
+            TrainConfig smoothed = config(Method.LOFT)
+                    .loss(loss -> loss.withLabelSmoothing(0.5))
+                    .build();
             assertProblem("label_smoothing_factor of preferences must be below 0.5", model, data(), smoothed);
             TrainConfig turned = config(Method.LOFT)
-                    .labelSmoothing(0.1)
-                    .preferenceLoss(PreferenceLoss.of(PreferenceLoss.Kind.ORPO))
+                    .loss(loss -> loss.withLabelSmoothing(0.1))
+                    .loss(loss -> loss.withPreferences(PreferenceLoss.of(PreferenceLoss.Kind.ORPO)))
                     .build();
             assertProblem(
                     "label_smoothing_factor is 0.1, and loss_type orpo takes no preferences for turned round",
@@ -282,7 +284,7 @@ class PreferencesEndToEndTest {
                     data(),
                     turned);
             TrainConfig orpo = TinyRun.config(Method.LOFT)
-                    .preferenceLoss(PreferenceLoss.of(PreferenceLoss.Kind.ORPO))
+                    .loss(loss -> loss.withPreferences(PreferenceLoss.of(PreferenceLoss.Kind.ORPO)))
                     .build();
             assertProblem("loss_type is of preferences, and the training data holds none", model, TinyRun.data(), orpo);
             assertProblem(

@@ -184,8 +184,9 @@ class RegressionTest {
                     "metric_for_best_model must be one of loss, pearson, spearmanr, mse for this task, got accuracy",
                     metric);
             TrainData data = new TrainData(numbers, null, 0, 12);
-            TrainConfig config =
-                    TrainConfig.builder(Method.FULL).labelSmoothing(0.1).build();
+            TrainConfig config = TrainConfig.builder(Method.FULL)
+                    .loss(loss -> loss.withLabelSmoothing(0.1))
+                    .build();
             assertEquals(
                     "label_smoothing_factor is 0.1, and a regression learns numbers: there are no other classes to spread a"
                             + " target over; leave it out",

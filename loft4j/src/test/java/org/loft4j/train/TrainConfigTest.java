@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.loft4j.ConfigException;
+import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.optim.LoftBlock;
@@ -42,17 +43,24 @@ class TrainConfigTest {
                 .epochs(0)
                 .learningRate(Double.NaN)
                 .warmupRatio(1)
-                .labelSmoothing(1)
+                .loss(loss -> loss.withLabelSmoothing(1))
+                .loss(loss -> loss.withPreferences(PreferenceLoss.DPO.withBeta(-1)))
+                .loss(loss -> loss.withMatches(new MatchLoss(0, List.of(0))))
+                .loft(loft -> loft.withMaxStep(-1))
                 .betas(0.9, 1)
                 .metricForBest("Macro F1");
         String message = assertThrows(ConfigException.class, builder::build).getMessage();
         assertEquals(
                 List.of(
+                        "label_smoothing_factor must lie in [0, 1), got 1.0",
+                        "beta must be greater than 0 and finite, got -1.0",
+                        "similarity_scale must be greater than 0 and finite, got 0.0",
+                        "matryoshka_dims must be at least 1, got 0",
                         "num_train_epochs must be greater than 0 and finite, got 0.0",
                         "learning_rate must be greater than 0 and finite, got NaN",
                         "warmup_ratio must lie in [0, 1), got 1.0",
-                        "label_smoothing_factor must lie in [0, 1), got 1.0",
                         "adam_beta2 must lie in [0, 1), got 1.0",
+                        "loft_max_step must be at least 0 and finite, got -1.0",
                         "metric_for_best_model must be the name of a score, such as loss, accuracy, macro_f1, micro_f1, matthews, perplexity, token_accuracy, precision, recall, f1, roc_auc, micro_roc_auc, macro_roc_auc, pearson, spearmanr, mse, margin, accuracy_at_1, recall_at_10, mrr_at_10, got Macro F1"),
                 message.lines().toList());
     }
@@ -94,11 +102,14 @@ class TrainConfigTest {
         assertEquals(
                 TrainConfig.class.getRecordComponents().length
                         - 3
+                        + LossSettings.class.getRecordComponents().length
+                        - 2
                         + PreferenceLoss.class.getRecordComponents().length
+                        + MatchLoss.class.getRecordComponents().length
                         + LoftSettings.class.getRecordComponents().length
                         + PeerSettings.class.getRecordComponents().length,
                 TrainConfig.builder(Method.LORA)
-                        .preferenceLoss(simpo)
+                        .loss(loss -> loss.withPreferences(simpo))
                         .build()
                         .toMap()
                         .size());

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.train.TrainConfig;
+import org.loft4j.train.Evaluation;
 
 /**
  * The learning rate that the validation data chose for a contender at a rank.
@@ -55,7 +55,7 @@ record BestRate(double rate, double score, Edge edge, int tried) {
         if (byRate.isEmpty()) {
             return null;
         }
-        boolean larger = TrainConfig.largerIsBetter(metric);
+        boolean larger = Evaluation.largerIsBetter(metric);
         Candidate best = byRate.entrySet().stream()
                 .map(entry -> new Candidate(
                         entry.getKey(), mean(entry.getValue(), metric, larger), mean(entry.getValue(), "loss", false)))

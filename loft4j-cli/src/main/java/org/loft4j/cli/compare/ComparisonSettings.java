@@ -8,8 +8,10 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import org.loft4j.Checks;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraConfig;
+import org.loft4j.train.Evaluation;
 import org.loft4j.train.Method;
 import org.loft4j.train.TrainConfig;
 
@@ -21,7 +23,7 @@ import org.loft4j.train.TrainConfig;
  * @param rates learning rates by the contender's name
  * @param seeds of the runs
  * @param sweepSeeds how many of the seeds, from the first, every learning rate is tried with; the others see the best alone
- * @param metric of the validation data that chooses the learning rate, one of {@link TrainConfig#METRICS}
+ * @param metric of the validation data that chooses the learning rate, one of {@link Evaluation#METRICS}
  * @param baseline what the others are set against, {@link Baseline#of}
  * @param training what the runs of a method have in common, in a new builder at each call; rate and seed come on top. Runs are
  *     judged after their last step
@@ -67,8 +69,8 @@ public record ComparisonSettings(
         if (sweepSeeds < 1 || sweepSeeds > Math.max(1, seeds.size())) {
             problems.add("sweep_seeds must be from 1 to the number of seeds, " + seeds.size() + ", got " + sweepSeeds);
         }
-        if (!TrainConfig.METRICS.contains(metric)) {
-            problems.add("metric must be one of " + String.join(", ", TrainConfig.METRICS) + ", got " + metric);
+        if (!Evaluation.METRICS.contains(metric)) {
+            problems.add("metric must be one of " + String.join(", ", Evaluation.METRICS) + ", got " + metric);
         }
         for (Contender contender : contenders) {
             List<Double> own = rates.get(contender.name());
@@ -76,11 +78,11 @@ public record ComparisonSettings(
                 problems.add("learning_rates: there is none for " + contender.name());
             } else {
                 requireDistinct(problems, "learning_rates of " + contender.name(), own);
-                own.forEach(rate ->
-                        check(problems, () -> contender.training(training.apply(contender.method()), rate, 0)));
+                own.forEach(rate -> Checks.collect(
+                        problems, () -> contender.training(training.apply(contender.method()), rate, 0)));
             }
             if (contender.method().usesAdapter()) {
-                ranks.forEach(rank -> check(problems, () -> contender.adapter(adapter, Math.max(1, rank))));
+                ranks.forEach(rank -> Checks.collect(problems, () -> contender.adapter(adapter, Math.max(1, rank))));
             }
         }
         if (!problems.isEmpty()) {
@@ -120,14 +122,6 @@ public record ComparisonSettings(
                 problems.add("methods: " + other.written() + " and " + contender.written()
                         + " would have one title in the table: give one of them another label");
             }
-        }
-    }
-
-    private static void check(List<String> problems, Runnable check) {
-        try {
-            check.run();
-        } catch (ConfigException e) {
-            problems.addAll(String.valueOf(e.getMessage()).lines().toList());
         }
     }
 

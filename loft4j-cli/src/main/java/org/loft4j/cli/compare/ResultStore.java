@@ -10,10 +10,9 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
-import org.loft4j.nn.PreferenceLoss;
+import org.loft4j.train.LossSettings;
 import org.loft4j.train.Method;
 import org.loft4j.train.PeerSettings;
-import org.loft4j.train.TrainConfig;
 
 /** The finished runs of an output directory, each in a directory of its own. */
 final class ResultStore {
@@ -29,11 +28,7 @@ final class ResultStore {
                 new LinkedHashMap<>(PeerSettings.defaults().toMap());
         settings.put("warmup_steps", 0L);
         settings.put("min_lr_ratio", 0.0);
-        settings.put("label_smoothing_factor", 0.0);
-        settings.put("class_weights", "none");
-        settings.putAll(PreferenceLoss.DPO.toMap());
-        settings.put("similarity_scale", TrainConfig.SIMILARITY_SCALE);
-        settings.put(TrainConfig.MATRYOSHKA, TrainConfig.WHOLE);
+        settings.putAll(LossSettings.defaults().toMap());
         return settings;
     }
 

@@ -10,7 +10,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.loft4j.cli.report.Markdown;
 import org.loft4j.cli.report.Table;
-import org.loft4j.train.TrainConfig;
+import org.loft4j.train.Evaluation;
 
 /** The figures of a summary as words and numbers. */
 public final class SummaryTable {
@@ -223,7 +223,7 @@ public final class SummaryTable {
         }
         return List.of("To " + contender.title() + (contender.method().usesAdapter() ? " at the same rank" : "")
                 + ": mean difference of runs with the same seed, and its 95 % confidence interval by Student's t."
-                + (TrainConfig.largerIsBetter(summary.metric()) ? "" : " A negative difference is better.")
+                + (Evaluation.largerIsBetter(summary.metric()) ? "" : " A negative difference is better.")
                 + (summary.standings().stream().anyMatch(SummaryTable::lacksPairs)
                         ? " (of n): only so many of the row's seeds have a run to be paired with."
                         : ""));

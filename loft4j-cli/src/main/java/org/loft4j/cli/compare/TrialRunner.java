@@ -88,7 +88,8 @@ final class TrialRunner {
         // what the trial before has left must not count as this one's memory
         System.gc();
         NativeHeap.trim();
-        boolean besideBefore = settings.config(trial).preferenceLoss().kind().hasReference();
+        boolean besideBefore =
+                settings.config(trial).loss().preferences().kind().hasReference();
         if (besideBefore && data.lacksReference() && !findReference(trial, listener)) {
             return null;
         }

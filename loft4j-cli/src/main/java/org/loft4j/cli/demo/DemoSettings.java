@@ -52,22 +52,14 @@ public record DemoSettings(
             problems.add("methods must name at least one, and none twice, got "
                     + methods.stream().map(Method::word).toList());
         }
-        check(problems, () -> Checks.atLeast("rank", rank, 1));
-        check(problems, () -> Checks.atLeast("epochs", epochs, 1));
+        Checks.collect(problems, () -> Checks.atLeast("rank", rank, 1));
+        Checks.collect(problems, () -> Checks.atLeast("epochs", epochs, 1));
         if (learningRate != null) {
             double value = learningRate;
-            check(problems, () -> Checks.positive("learning_rate", value));
+            Checks.collect(problems, () -> Checks.positive("learning_rate", value));
         }
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
-        }
-    }
-
-    private static void check(List<String> problems, Runnable check) {
-        try {
-            check.run();
-        } catch (ConfigException e) {
-            problems.add(String.valueOf(e.getMessage()));
         }
     }
 

@@ -14,7 +14,7 @@ import org.loft4j.cli.compare.Metric;
 import org.loft4j.cli.compare.Sample;
 import org.loft4j.cli.compare.Trial;
 import org.loft4j.cli.compare.TrialResult;
-import org.loft4j.train.TrainConfig;
+import org.loft4j.train.Evaluation;
 
 /**
  * What the runs of a real task left.
@@ -74,7 +74,7 @@ record TaskResults(RealTask task, List<TrialResult> results, Map<String, Object>
                 .filter(cell -> cell.entry().rank() == rank)
                 .filter(cell -> Double.isFinite(
                         cell.over(run -> run.validation(metric())).mean()))
-                .max((TrainConfig.largerIsBetter(metric()) ? byScore : byScore.reversed()).thenComparing(byLoss))
+                .max((Evaluation.largerIsBetter(metric()) ? byScore : byScore.reversed()).thenComparing(byLoss))
                 .orElse(null);
     }
 

@@ -21,8 +21,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.io.Json;
+import org.loft4j.train.Evaluation;
 import org.loft4j.train.RunAbout;
-import org.loft4j.train.TrainConfig;
 
 /** What one run has to tell that was not told yet. Reads its directory, writes nothing there. */
 final class RunFeed {
@@ -174,7 +174,7 @@ final class RunFeed {
         described.clear();
         described.put("id", id);
         described.put("name", name);
-        described.put("smaller_is_better", TrainConfig.ERRORS.stream().sorted().toList());
+        described.put("smaller_is_better", Evaluation.ERRORS.stream().sorted().toList());
         JsonNode state = stateFile.tree();
         status = RunStatus.of(about, state, written, age(about, written).dividedBy(Math.max(1, lines)));
         described.put("status", status.name().toLowerCase(Locale.ROOT));
