@@ -183,8 +183,17 @@ final class CompareCommand implements Verb {
     @Mixin(name = "Conversations")
     ChatFlags chat;
 
+    @Mixin(name = "Preferences")
+    PreferenceLossFlags preference;
+
+    @Mixin(name = "Sentence embeddings")
+    EmbeddingFlags embedding;
+
     @Mixin(name = "Adapter")
     AdapterFlags adapter;
+
+    @Mixin(name = "Loss")
+    LossFlags loss;
 
     @Mixin(name = "Optimizer")
     OptimizerFlags optimizer;
@@ -249,7 +258,7 @@ final class CompareCommand implements Verb {
         LearningRates rates = problems.of(() -> LearningRates.parse(learningRates, optimizer.learningRate));
         Map<String, List<Double>> perContender = rates == null
                 ? null
-                : problems.of(() -> rates.of(contenders, hiddenSize, optimizer.preference.kind(preferences)));
+                : problems.of(() -> rates.of(contenders, hiddenSize, preference.kind(preferences)));
         if (perContender == null || !problems.messages().isEmpty()) {
             throw new ConfigException(String.join("\n", problems.messages()));
         }
@@ -271,6 +280,9 @@ final class CompareCommand implements Verb {
     /** What some methods alone have goes to those, be they of this call or of one before. */
     private TrainConfig.Builder training(Method method, List<Method> taking) {
         TrainConfig.Builder config = TrainConfig.builder(method);
+        preference.apply(config);
+        embedding.apply(config);
+        loss.apply(config);
         optimizer.apply(config);
         config.loft(loft -> loft.among(method, taking)).peers(peers -> peers.among(method, taking));
         length.apply(config);
@@ -290,7 +302,8 @@ final class CompareCommand implements Verb {
             return ExitCode.OK;
         }
         Path directory = HubAccess.resolve(spec, Objects.requireNonNull(model));
-        LearntTask aim = learnt.of(directory, Models.defaultTask(directory), () -> data.areMatches(data.data));
+        LearntTask aim = learnt.of(
+                directory, Models.defaultTask(directory), embedding.prompts, () -> data.areMatches(data.data));
         String chosenMetric = metric != null
                 ? metric
                 : aim.multiLabel()
@@ -308,7 +321,7 @@ final class CompareCommand implements Verb {
         TrainingRows rows = TrainingRows.read(aim, data, evalData, 0, 0, faulty);
         ComparisonSettings settings = rows.arePreferences() ? settings(chosenMetric, hiddenSize, true) : plain;
         if (!settings.rates().equals(plain.rates())) {
-            err().println("loft: preferences are learnt at " + optimizer.preference.share()
+            err().println("loft: preferences are learnt at " + preference.share()
                     + " of the usual learning rates where none is named: "
                     + String.join(", ", LearningRates.words(settings)));
         }

@@ -83,18 +83,21 @@ final class DryRun {
     private static Examples rows(TrainData data) {
         return data.train() instanceof PreferenceDataset preferences
                 // a step takes as long whatever was before
-                ? preferences.withReference(new double[preferences.answers().size()])
+                ? preferences.withReference(new double[preferences.texts().size()])
                 : (Examples) data.train();
     }
 
     /**
      * Takes the steps, with a new adapter or one to go on from, which is only read. The weights of a model that is trained in full
      * are others afterwards.
+     *
+     * @param weights those of the settings, counted in the data
      */
     static DryRun of(
             Model model,
             TrainData data,
             TrainConfig config,
+            ClassWeights weights,
             @Nullable LoraConfig lora,
             @Nullable StartingAdapter start,
             MemoryEstimate memory)
@@ -104,17 +107,17 @@ final class DryRun {
             long trained = trainable.elements();
             long all = model.weights().elements() + (config.method().usesAdapter() ? trained : 0);
             DeviceSpec device = model.description().device();
-            Tried tried = tryOut(model, data, config, trainable);
+            Tried tried = tryOut(model, data, config, weights, trainable);
             return new DryRun(data, config, memory, device, trained, all, tried, start != null);
         }
     }
 
     /** Of the steps that are tried the first only warms up. */
-    private static Tried tryOut(Model model, TrainData data, TrainConfig config, Trainable trainable)
+    private static Tried tryOut(
+            Model model, TrainData data, TrainConfig config, ClassWeights weights, Trainable trainable)
             throws IOException {
         BatchSizes sizes = BatchSizes.of(rows(data), config);
         RunLength length = RunLength.of(config, data.train());
-        ClassWeights weights = config.loss().classWeights().counted(model, data.train());
         Trainer trainer = new Trainer(model, trainable, config, length.totalSteps(), weights);
         trainable.setTraining(true);
         DeviceSpec device = model.description().device();

@@ -166,7 +166,7 @@ final class EvalCommand implements Verb {
                     "--skip-faulty-rows is for rows of text; files that are no images are left out in any case");
         }
         data.labels.requireNone();
-        preference.require(false, loaded);
+        preference.judge(false, loaded);
         LabeledImages chosen = images.read(DataFlags.images(data.data), data);
         if (!chosen.leftOut().isEmpty()) {
             PrintWriter err = spec.commandLine().getErr();
@@ -187,7 +187,7 @@ final class EvalCommand implements Verb {
             DataRows read = faulty.read(data.data, aim.columns(data), "evaluation");
             List<Row> rows = read.rows();
             boolean preferences = task == Task.CAUSAL_LM && rows.get(0) instanceof Preference;
-            preference.require(preferences, loaded);
+            PreferenceJudge judge = preference.judge(preferences, loaded);
             if (read.blank() > 0) {
                 spec.commandLine().getErr().println("loft: " + Quantities.of(read.blank(), "blank text") + " left out");
             }
@@ -232,8 +232,13 @@ final class EvalCommand implements Verb {
             FaultyRows.Kept kept = faulty.encode(rows, encoder, "evaluation");
             Examples examples = kept.examples();
             Evaluator.requireFits(loaded.model(), examples, "evaluation");
-            Evaluation evaluation = examples instanceof PreferenceDataset pairs
-                    ? preference.judge(loaded, pairs, tokenizer.padId(), batchSize)
+            Evaluation evaluation = judge != null && examples instanceof PreferenceDataset pairs
+                    ? judge.evaluate(
+                            loaded,
+                            pairs,
+                            tokenizer.padId(),
+                            batchSize,
+                            spec.commandLine().getErr())
                     : evaluator.evaluate(examples);
             long cut = kept.examples().texts().truncations().rows();
             if (cut > 0) {
@@ -245,8 +250,8 @@ final class EvalCommand implements Verb {
             Map<String, Object> by = new LinkedHashMap<>();
             by.put("max_length", maxLength);
             by.put("rows_cut", cut);
-            if (preferences) {
-                by.putAll(preference.used(loaded).toMap());
+            if (judge != null) {
+                by.putAll(judge.loss().toMap());
             }
             if (loss != null) {
                 by.put("similarity_scale", loss.scale());

@@ -9,7 +9,6 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.model.Models;
 import org.loft4j.model.SentenceFiles;
 import org.loft4j.nn.Task;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** What is learnt of rows. */
@@ -39,9 +38,6 @@ final class LearntFlags {
                             + " single_label_classification.")
     @Nullable
     ProblemType problem;
-
-    @Mixin
-    MatchFlags matched = new MatchFlags();
 
     void check(Problems problems) {
         if (problem != null && isOfTexts() && asked != null && asked != Task.SEQUENCE_CLASSIFICATION) {
@@ -75,9 +71,10 @@ final class LearntFlags {
      *
      * @param directory of the model
      * @param usual the task where none is asked for and the directory has no config.json
+     * @param prompts what the call puts before texts that belong together
      * @param matches whether the rows are texts that belong together, from which one task alone learns
      */
-    LearntTask of(Path directory, Task usual, BooleanSupplier matches) throws IOException {
+    LearntTask of(Path directory, Task usual, MatchFlags prompts, BooleanSupplier matches) throws IOException {
         boolean described = Files.exists(directory.resolve("config.json"));
         Task task = asked != null
                 ? asked
@@ -88,7 +85,7 @@ final class LearntFlags {
                                 : described ? Models.defaultTask(directory) : usual;
         LearntTask known = LearntTask.of(directory, task);
         LearntTask aim = problem == null ? known : new LearntTask(task, known.modelLabels(), problem);
-        matched.requireFits(task);
-        return task == Task.SENTENCE_EMBEDDING ? aim.withPrompts(matched.of(SentenceFiles.find(directory))) : aim;
+        prompts.requireFits(task);
+        return task == Task.SENTENCE_EMBEDDING ? aim.withPrompts(prompts.of(SentenceFiles.find(directory))) : aim;
     }
 }

@@ -1,25 +1,17 @@
 package org.loft4j.cli;
 
-import java.io.PrintWriter;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.loft4j.data.TrainingSet;
-import org.loft4j.nn.MatchLoss;
-import org.loft4j.nn.Model;
-import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.optim.LoftBlock;
 import org.loft4j.optim.LoraPlus;
 import org.loft4j.optim.RefLora;
 import org.loft4j.optim.Schedule;
 import org.loft4j.tensor.Dtype;
-import org.loft4j.train.ClassWeights;
 import org.loft4j.train.LoftSettings;
 import org.loft4j.train.PeerSettings;
 import org.loft4j.train.TrainConfig;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** How the parameters move, and by which loss. */
+/** How the parameters move. */
 final class OptimizerFlags {
     @Option(
             names = "--learning-rate",
@@ -80,43 +72,6 @@ final class OptimizerFlags {
             paramLabel = "NORM",
             description = "Largest norm of all gradients together; 0 for no clipping. Default: ${DEFAULT-VALUE}.")
     double maxGradNorm = 1;
-
-    @Option(
-            names = "--label-smoothing",
-            paramLabel = "SHARE",
-            description =
-                    "Share of each target's probability that the loss of training spreads over all classes or tokens;"
-                            + " evaluations are without it. Default: ${DEFAULT-VALUE}.")
-    double labelSmoothing;
-
-    @Mixin
-    PreferenceLossFlags preference;
-
-    @Option(
-            names = "--class-weights",
-            paramLabel = "NAME=WEIGHT",
-            split = ",",
-            description =
-                    "Of a classifier: what each class weighs in the loss of training. balanced goes by how rare each class is in the"
-                            + " training data; NAME=WEIGHT, with commas between, names them, 1 for the others. Evaluations are without"
-                            + " weights. Default: all the same.")
-    List<String> classWeights = List.of();
-
-    @Option(
-            names = "--similarity-scale",
-            paramLabel = "SCALE",
-            description =
-                    "Of sentence embeddings: what multiplies the cosines of texts, the inverse of a temperature. Default: ${DEFAULT-VALUE}.")
-    double similarityScale = MatchLoss.SCALE;
-
-    @Option(
-            names = "--matryoshka-dims",
-            paramLabel = "N",
-            split = ",",
-            description =
-                    "Of sentence embeddings: lengths to which vectors are cut, with commas between, such as 384,128,64: the loss"
-                            + " is the sum of those of each, so that their first numbers are of use alone. Default: none, whole vectors.")
-    List<Integer> matryoshkaDims = List.of();
 
     @Option(
             names = "--beta1",
@@ -199,11 +154,6 @@ final class OptimizerFlags {
                 .warmupSteps(warmupSteps)
                 .weightDecay(weightDecay)
                 .maxGradNorm(maxGradNorm)
-                .loss(loss -> loss.withLabelSmoothing(labelSmoothing))
-                .loss(loss -> loss.withClassWeights(ClassWeights.parse(classWeights)))
-                .loss(loss -> loss.withPreferences(preference.over(PreferenceLoss.DPO)))
-                .loss(loss -> loss.withMatches(loss.matches().withScale(similarityScale)))
-                .loss(loss -> loss.withMatches(loss.matches().withLengths(matryoshkaDims)))
                 .loft(loft -> new LoftSettings(
                         LoftBlock.parseAll(loftWithout), loftMaxStep, loftReference, matchRate, loft.crossTerms()))
                 .loft(loft -> loft.withCrossTerms(Dtype.parse("loft_cross_terms", loftCrossTerms)))
@@ -219,23 +169,6 @@ final class OptimizerFlags {
         }
         if (eps != null) {
             config.eps(eps);
-        }
-    }
-
-    /** Says what balanced weights of classes are, and which numbers of vectors are not learnt, where these are cut to shorter ones alone. */
-    static void tell(TrainConfig config, Model model, TrainingSet train, PrintWriter err) {
-        if (config.loss().classWeights().balanced()) {
-            String range = config.loss().classWeights().counted(model, train).range();
-            err.println("loft: balanced class weights, " + range);
-        }
-        long width = model.description().hiddenSize();
-        int longest = config.loss().matches().lengths().stream()
-                .mapToInt(length -> length)
-                .max()
-                .orElse(0);
-        if (longest > 0 && longest < width) {
-            err.println("loft: of each vector's " + width + " numbers those behind the first " + longest
-                    + " are not learnt: give " + width + " among --matryoshka-dims if vectors are used whole, too");
         }
     }
 }

@@ -2,6 +2,7 @@ package org.loft4j.cli;
 
 import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.PreferenceLoss;
+import org.loft4j.train.TrainConfig;
 import picocli.CommandLine.Option;
 
 /** By which loss preferences are learnt, or judged. */
@@ -53,16 +54,16 @@ final class PreferenceLossFlags {
         return preferences ? over(PreferenceLoss.DPO).kind() : null;
     }
 
+    void apply(TrainConfig.Builder config) {
+        config.loss(loss -> loss.withPreferences(over(PreferenceLoss.DPO)));
+    }
+
     /** How the default learning rates of preferences stand to the usual ones, in words. */
     String share() {
         return kind == PreferenceLoss.Kind.ORPO ? "a quarter" : "a twentieth";
     }
 
-    void check(Problems problems) {
-        problems.of(() -> over(PreferenceLoss.DPO));
-    }
-
-    /** The same where the loss may be that of a training, which is not known yet. */
+    /** What is wrong with the numbers where the loss may be that of a training, which is not known yet. */
     void checkToJudge(Problems problems) {
         problems.of(() -> over(
                 kind == null && gamma != null ? PreferenceLoss.of(PreferenceLoss.Kind.SIMPO) : PreferenceLoss.DPO));

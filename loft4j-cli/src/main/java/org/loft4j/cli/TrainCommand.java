@@ -25,6 +25,7 @@ import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
+import org.loft4j.train.ClassWeights;
 import org.loft4j.train.MemoryEstimate;
 import org.loft4j.train.MemoryPlan;
 import org.loft4j.train.MemoryPlan.Load;
@@ -102,6 +103,12 @@ final class TrainCommand implements Verb {
     @Mixin(name = "Conversations")
     ChatFlags chat;
 
+    @Mixin(name = "Preferences")
+    PreferenceLossFlags preference;
+
+    @Mixin(name = "Sentence embeddings")
+    EmbeddingFlags embedding;
+
     @Mixin(name = "Images")
     ImageFlags images;
 
@@ -113,6 +120,9 @@ final class TrainCommand implements Verb {
 
     @Mixin(name = "Adapter")
     AdapterFlags adapter;
+
+    @Mixin(name = "Loss")
+    LossFlags loss;
 
     @Mixin(name = "Optimizer")
     OptimizerFlags optimizer;
@@ -175,8 +185,8 @@ final class TrainCommand implements Verb {
     private TrainConfig config(Path directory, LearntTask aim, boolean preferences) throws IOException {
         TrainConfig.Builder config = settings(aim.problem());
         if (optimizer.learningRate == null) {
-            config.learningRate(LearningRates.usual(
-                    method.method, Models.hiddenSize(directory), optimizer.preference.kind(preferences)));
+            config.learningRate(
+                    LearningRates.usual(method.method, Models.hiddenSize(directory), preference.kind(preferences)));
         }
         return config.build();
     }
@@ -184,6 +194,9 @@ final class TrainCommand implements Verb {
     /** @param problem what the labels of texts are; null where nothing says it */
     private TrainConfig.Builder settings(@Nullable ProblemType problem) {
         TrainConfig.Builder config = TrainConfig.builder(method.method);
+        preference.apply(config);
+        embedding.apply(config);
+        loss.apply(config);
         optimizer.apply(config);
         length.apply(config);
         run.apply(config, problem);
@@ -197,7 +210,7 @@ final class TrainCommand implements Verb {
 
     @Override
     public int run() throws IOException {
-        TrainingStart start = TrainingStart.of(model, learnt, data, shape(), run.output);
+        TrainingStart start = TrainingStart.of(model, learnt, embedding.prompts, data, shape(), run.output);
         LearntTask aim = start.aim();
         TrainConfig plain = config(start.directory(), aim, false);
         aim.require(plain);
@@ -205,9 +218,9 @@ final class TrainCommand implements Verb {
         if (task == Task.IMAGE_CLASSIFICATION) {
             return runOnImages(start, plain);
         }
-        PreferenceLoss.Kind loss = plain.loss().preferences().kind();
+        PreferenceLoss.Kind preferred = plain.loss().preferences().kind();
         StreamedRows streamed =
-                stream.streaming ? StreamedRows.read(aim, data, eval.file, eval.share, run.seed, loss) : null;
+                stream.streaming ? StreamedRows.read(aim, data, eval.file, eval.share, run.seed, preferred) : null;
         TrainingRows rows = streamed != null
                 ? streamed.known()
                 : TrainingRows.read(aim, data, eval.file, eval.share, run.seed, faults.rows(err()));
@@ -215,7 +228,7 @@ final class TrainCommand implements Verb {
         start.require(rows.classes(), err());
         rows.tellShape(err());
         if (config.learningRate() != plain.learningRate()) {
-            err().println("loft: preferences are learnt at " + optimizer.preference.share()
+            err().println("loft: preferences are learnt at " + preference.share()
                     + " of the usual learning rate, " + Trial.rateText(config.learningRate())
                     + "; --learning-rate names another");
         }
@@ -234,8 +247,10 @@ final class TrainCommand implements Verb {
                     ? null
                     : packing.encode(rows, rows.eval(), tokenizer, format, maxLength, "held-out", err());
             TrainData encoded = new TrainData(train, held, tokenizer.padId(), maxLength);
-            boolean mayStream =
-                    !stream.streaming && packing.packing == Packing.NONE && !faults.skip && rows.mayBeStreamed(loss);
+            boolean mayStream = !stream.streaming
+                    && packing.packing == Packing.NONE
+                    && !faults.skip
+                    && rows.mayBeStreamed(preferred);
             MemoryPlan.Rows onHeap = rows.onHeap(encoded, mayStream);
             MemoryEstimate memory = memory(start, options, BatchSizes.largest(encoded, config), onHeap);
             // rows that are streamed are tokenized while the model learns
@@ -278,11 +293,13 @@ final class TrainCommand implements Verb {
     private int dryRun(TrainingStart start, Model opened, TrainData encoded, TrainConfig config, MemoryEstimate memory)
             throws IOException {
         TrainingRun.requireFits(opened, encoded, config);
-        OptimizerFlags.tell(config, opened, encoded.train(), err());
+        ClassWeights weights = config.loss().classWeights().counted(opened, encoded.train());
+        LossFlags.tell(config, weights, err());
+        EmbeddingFlags.tell(config, opened, err());
         // before the steps: they may be more than the machine can hold
         say("loft: trying a few steps; a run takes about " + Quantities.bytes(memory.total()) + " of memory"
                 + Budget.place(opened.description().device()));
-        DryRun dry = DryRun.of(opened, encoded, config, start.lora(shape()), start.adapter(), memory);
+        DryRun dry = DryRun.of(opened, encoded, config, weights, start.lora(shape()), start.adapter(), memory);
         PrintWriter out = spec.commandLine().getOut();
         out.print(common.json ? Json.text(dry.tree(run.output)) + "\n" : dry.text(run.output));
         out.flush();
@@ -362,7 +379,8 @@ final class TrainCommand implements Verb {
                 }
                 training.begin();
                 err().println(report.start(opened, encoded, training));
-                OptimizerFlags.tell(config, opened, encoded.train(), err());
+                LossFlags.tell(config, training.classWeights(), err());
+                EmbeddingFlags.tell(config, opened, err());
                 training.addListener(Terminal.progress(err()));
                 TrainResult result = WatchedRun.run(training, watch, samples, run.output, err());
                 PrintWriter out = spec.commandLine().getOut();

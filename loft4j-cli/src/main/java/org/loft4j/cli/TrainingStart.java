@@ -37,19 +37,21 @@ record TrainingStart(
      *
      * @throws ConfigException if the call contradicts the adapter, or its output would be in the adapter's way
      */
-    static TrainingStart of(ModelFlags flags, LearntFlags learnt, DataFlags data, AdapterShape shape, Path output)
+    static TrainingStart of(
+            ModelFlags flags, LearntFlags learnt, MatchFlags prompts, DataFlags data, AdapterShape shape, Path output)
             throws IOException {
         BooleanSupplier matches = () -> data.areMatches(data.data);
         Path ofAdapter = flags.adapter();
         if (ofAdapter == null) {
             Path directory = FoundModel.directory(flags);
             FoundModel found = new FoundModel(directory, null, null);
-            return new TrainingStart(found, learnt.of(directory, Models.defaultTask(directory), matches), null);
+            return new TrainingStart(
+                    found, learnt.of(directory, Models.defaultTask(directory), prompts, matches), null);
         }
         StartingAdapter adapter = shape.settled(StartingAdapter.read(ofAdapter));
         FoundModel found = FoundModel.of(flags);
         adapter.requireApart(output, found.directory());
-        LearntTask usual = learnt.of(found.directory(), Models.defaultTask(found.directory()), matches);
+        LearntTask usual = learnt.of(found.directory(), Models.defaultTask(found.directory()), prompts, matches);
         Task trained = found.trainedFor();
         if (learnt.asked != null && trained != null && learnt.asked != trained) {
             throw new ConfigException("--task " + learnt.asked.word() + " is asked for, and the adapter " + ofAdapter
@@ -63,9 +65,7 @@ record TrainingStart(
         ProblemType problem = headed ? found.problem(task, known, learnt.problem) : usual.problem();
         LearntTask aim = new LearntTask(task, known, problem);
         return new TrainingStart(
-                found,
-                task == Task.SENTENCE_EMBEDDING ? aim.withPrompts(learnt.matched.of(found.sentences())) : aim,
-                adapter);
+                found, task == Task.SENTENCE_EMBEDDING ? aim.withPrompts(prompts.of(found.sentences())) : aim, adapter);
     }
 
     Path directory() {

@@ -64,6 +64,16 @@ class ClassWeightsEndToEndTest {
         Captured named = train("named", "--class-weights", "red=19");
         assertEquals(0, named.status(), named.err());
         assertEquals(0.5, told("named").get("probability").asDouble(), 0.05);
+        String loss = "In the loss of training ";
+        assertFalse(card("plain").contains(loss), card("plain"));
+        String ofBalanced = loss + "rare classes weighed more (balanced): from 0.526 for blue to 10.0 for red.";
+        assertTrue(card("even").contains(ofBalanced), card("even"));
+        String ofNamed = loss + "classes weighed red=19.0, and 1 where none is named.";
+        assertTrue(card("named").contains(ofNamed), card("named"));
+    }
+
+    private String card(String run) throws IOException {
+        return Files.readString(folder.resolve(run).resolve("README.md"));
     }
 
     private JsonNode told(String run) throws IOException {

@@ -285,7 +285,7 @@ class PreferenceRunEndToEndTest {
             try (TrainingRun run = TrainingRun.open(opened, data, config, null, output, OnExisting.REFUSE)) {
                 assertEquals("leaving before the first step, with nothing to save", TrainReport.stopping(run));
             }
-            TrainData texts = new TrainData(pairs.answers(), null, tokenizer.padId(), 64);
+            TrainData texts = new TrainData(pairs.texts(), null, tokenizer.padId(), 64);
             try (TrainingRun run = TrainingRun.open(opened, texts, config, null, output, OnExisting.REFUSE)) {
                 assertEquals("finishing the step, then saving", TrainReport.stopping(run));
             }

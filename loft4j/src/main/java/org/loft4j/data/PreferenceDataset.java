@@ -93,14 +93,9 @@ public final class PreferenceDataset implements Tokenized {
                 : row;
     }
 
-    /** The {@link #answers}. */
+    /** The answers, two for each pair, each with its prompt: the preferred one, then the other. */
     @Override
     public Dataset texts() {
-        return answers;
-    }
-
-    /** The answers, two for each pair, each with its prompt: the preferred one, then the other. */
-    public Dataset answers() {
         return answers;
     }
 
@@ -108,7 +103,7 @@ public final class PreferenceDataset implements Tokenized {
      * The same pairs with what the model held of them before it was trained. A {@code TrainingRun} that begins, by a loss that sets
      * answers against it, takes what it finds here, and looks for itself where there is nothing.
      *
-     * @param logProbabilities of each answer, in the order of {@link #answers}
+     * @param logProbabilities of each answer, in the order of {@link #texts}
      * @throws ConfigException if there are more or fewer, or one is not finite
      */
     public PreferenceDataset withReference(double[] logProbabilities) {

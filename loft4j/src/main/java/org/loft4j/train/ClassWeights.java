@@ -94,9 +94,14 @@ public record ClassWeights(boolean balanced, Map<String, Double> named) {
         }
     }
 
+    /** Whether no class weighs more than another. */
+    boolean isEqual() {
+        return !balanced && named.values().stream().allMatch(weight -> weight == 1);
+    }
+
     /** For the record of a run: the same for weights that do the same. */
     String words() {
-        if (!balanced && named.values().stream().allMatch(weight -> weight == 1)) {
+        if (isEqual()) {
             return NONE;
         }
         return balanced

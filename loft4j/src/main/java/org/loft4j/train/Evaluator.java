@@ -275,7 +275,7 @@ public final class Evaluator {
             List<PreferenceDataset> preferences, BooleanSupplier givenUp, Progress progress) throws IOException {
         int answers = preferences.stream()
                 .filter(some -> some.reference() == null)
-                .mapToInt(some -> some.answers().size())
+                .mapToInt(some -> some.texts().size())
                 .sum();
         List<PreferenceDataset> known = new ArrayList<>();
         int before = 0;
@@ -286,7 +286,7 @@ public final class Evaluator {
             }
             int done = before;
             double[] all = logProbabilities(
-                    some.answers(), givenUp, (judged, ofThese) -> progress.judged(done + judged, answers));
+                    some.texts(), givenUp, (judged, ofThese) -> progress.judged(done + judged, answers));
             if (all == null) {
                 return null;
             }

@@ -1,7 +1,12 @@
 package org.loft4j.train;
 
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
+import org.loft4j.Shown;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.io.HubCache;
 import org.loft4j.io.HubName;
@@ -25,8 +30,15 @@ final class ModelCard {
         };
     }
 
+    /** @param classWeights those of the settings, counted in the data */
     static String text(
-            Model model, Trainable trainable, RunNotes notes, TrainConfig config, RunPlan plan, RunState state) {
+            Model model,
+            Trainable trainable,
+            RunNotes notes,
+            TrainConfig config,
+            ClassWeights classWeights,
+            RunPlan plan,
+            RunState state) {
         TaskFile task = notes.task();
         LoraAdapter adapter = trainable.adapter();
         StringBuilder text = new StringBuilder("---\n");
@@ -63,6 +75,16 @@ final class ModelCard {
                     .append(String.join(", ", task.labels()))
                     .append(task.multiLabel() ? "; a text may have several of them, or none.\n\n" : ".\n\n");
         }
+        if (config.loss().classWeights().balanced()) {
+            text.append("In the loss of training rare classes weighed more (balanced): ")
+                    .append(classWeights.range())
+                    .append(".\n\n");
+        } else if (!classWeights.isEqual()) {
+            text.append("In the loss of training classes weighed ")
+                    .append(Shown.text(classWeights.words()))
+                    .append(", and 1 where none is named.\n\n");
+        }
+        lengths(text, config.loss().matches().lengths(), model.description().hiddenSize());
         if (notes.preferences()) {
             text.append("It has learnt which of two answers is preferred (")
                     .append(config.loss().preferences().described())
@@ -92,6 +114,30 @@ final class ModelCard {
             scores.forEach((name, value) -> row(text, name, String.format(Locale.ROOT, "%.4f", value)));
         }
         return text.toString();
+    }
+
+    /** @param lengths to which vectors were cut in the loss */
+    private static void lengths(StringBuilder text, List<Integer> lengths, long width) {
+        if (lengths.isEmpty()) {
+            return;
+        }
+        int least = Collections.min(lengths);
+        text.append("Vectors are of use by their first numbers alone, and were learnt so at ")
+                .append(lengths.size() == 1 ? "length " : "lengths ")
+                .append(lengths.stream()
+                        .sorted(Comparator.reverseOrder())
+                        .map(String::valueOf)
+                        .collect(Collectors.joining(", ")))
+                .append(" (Matryoshka): `loft embed --dimensions ")
+                .append(least)
+                .append("`, or `SentenceTransformer(…, truncate_dim=")
+                .append(least)
+                .append(")`; they are compared by their cosine.")
+                .append(
+                        Collections.max(lengths) < width
+                                ? " Whole, with " + width + " numbers, they were not learnt."
+                                : "")
+                .append("\n\n");
     }
 
     private static void row(StringBuilder text, String name, Object value) {

@@ -84,7 +84,7 @@ final class PreferenceReference {
         Map<String, double[]> reference = new LinkedHashMap<>();
         for (Map.Entry<String, PreferenceDataset> some : preferences(data).entrySet()) {
             double[] all = saved.requireDoubles(some.getKey());
-            int answers = some.getValue().answers().size();
+            int answers = some.getValue().texts().size();
             if (all.length != answers) {
                 throw new CheckpointException(
                         file,

@@ -19,6 +19,7 @@ final class RunEnding {
     private final BaseFiles base;
     private final RunNotes notes;
     private final Pace pace;
+    private final ClassWeights classWeights;
     private long peakResidentBytes;
 
     RunEnding(
@@ -30,7 +31,8 @@ final class RunEnding {
             RunState state,
             BaseFiles base,
             RunNotes notes,
-            Pace pace) {
+            Pace pace,
+            ClassWeights classWeights) {
         this.model = model;
         this.config = config;
         this.output = output;
@@ -40,6 +42,7 @@ final class RunEnding {
         this.base = base;
         this.notes = notes;
         this.pace = pace;
+        this.classWeights = classWeights;
     }
 
     /** Takes note of the memory of the process. */
@@ -86,7 +89,7 @@ final class RunEnding {
                             + " may be what it takes");
         }
         trainable.save(output.directory());
-        String card = ModelCard.text(model, trainable, notes, config, plan, state);
+        String card = ModelCard.text(model, trainable, notes, config, classWeights, plan, state);
         output.describe(model.description().directory(), notes, card);
         state.write(output.directory(), seconds(), plan, output.checkpoints());
         return result(early ? TrainResult.Outcome.STOPPED_EARLY : TrainResult.Outcome.FINISHED, null, null);

@@ -48,6 +48,7 @@ public final class TrainingRun implements AutoCloseable {
     private final RunNotes notes;
     private final RunEnding ending;
     private final @Nullable Path startedFrom;
+    private final ClassWeights classWeights;
     private volatile @Nullable RunSaver saver;
     private long divergedBefore;
     private volatile boolean closing;
@@ -71,6 +72,7 @@ public final class TrainingRun implements AutoCloseable {
         this.trainable = trainable;
         this.pace = new Pace(nanos);
         BaseFiles base = BaseFiles.of(model.description().directory());
+        this.classWeights = config.loss().classWeights().counted(model, data.train());
         this.notes = RunNotes.of(model, data, config.method(), start);
         this.plan = RunPlan.of(config, model, trainable, data, base, start);
         this.rhythm = new RunRhythm(config, plan, nanos);
@@ -86,7 +88,7 @@ public final class TrainingRun implements AutoCloseable {
         } else {
             this.state = point.state(config);
         }
-        this.ending = new RunEnding(model, config, output, trainable, plan, state, base, notes, pace);
+        this.ending = new RunEnding(model, config, output, trainable, plan, state, base, notes, pace, classWeights);
         if (startedFrom != null) {
             trainable.restore(startedFrom);
             trainable.restoreOptimizer(startedFrom);
@@ -213,6 +215,11 @@ public final class TrainingRun implements AutoCloseable {
         return plan.totalSteps();
     }
 
+    /** What each class weighs in the loss of the steps; where that goes by how rare classes are, by the training data. */
+    public ClassWeights classWeights() {
+        return classWeights;
+    }
+
     /** Whether an earlier process has brought the run to its end: {@link #run} then only takes up its result. */
     public boolean isFinished() {
         return alreadyFinished;
@@ -275,9 +282,7 @@ public final class TrainingRun implements AutoCloseable {
             return ending.alreadyFinished();
         }
         stopRequest.takeInterrupt();
-        ClassWeights weights =
-                config.loss().classWeights().counted(model, rows.data().train());
-        Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps(), weights);
+        Trainer trainer = new Trainer(model, trainable, config, plan.totalSteps(), classWeights);
         begin();
         try (RunRecorder recorder = new RunRecorder(
                         output.directory(), state, plan, config, model, trainable, listeners, this::explained);

@@ -79,7 +79,7 @@ class PreferenceTokensTest {
         List<Row> rows = List.of(texts("ask", "good", "bad"), texts("x", "y", "z"));
         PreferenceDataset pairs = PreferenceDataset.of(rows, tokenizer, 100, null);
         assertEquals(2, pairs.size());
-        Dataset answers = pairs.answers();
+        Dataset answers = pairs.texts();
         assertEquals("askgood<|im_end|>", whole(answers, 0));
         assertEquals("[good<|im_end|>]", learnt(answers, 0));
         assertEquals("askbad<|im_end|>", whole(answers, 1));
@@ -96,7 +96,7 @@ class PreferenceTokensTest {
         for (String template : List.of(CHATML, MARKED)) {
             ChatFormat format = format(template, LossOn.ASSISTANT, false);
             Dataset answers = PreferenceDataset.of(List.of(turns(given, "good", "bad")), tokenizer, 1000, format)
-                    .answers();
+                    .texts();
             assertEquals(2, answers.size());
             assertEquals("[good<|im_end|>]", learnt(answers, 0));
             assertEquals("[bad<|im_end|>]", learnt(answers, 1));
@@ -115,7 +115,7 @@ class PreferenceTokensTest {
         for (String template : List.of(CHATML, MARKED)) {
             Dataset answers = PreferenceDataset.of(
                             List.of(row), tokenizer, 1000, format(template, LossOn.ASSISTANT, true))
-                    .answers();
+                    .texts();
             assertEquals("[good<|im_end|>]", learnt(answers, 0));
             assertEquals("[bad<|im_end|>]", learnt(answers, 1));
             assertTrue(whole(answers, 1).contains("turn"), whole(answers, 1));
@@ -129,7 +129,7 @@ class PreferenceTokensTest {
     @Test
     void aRowOfWhichAnAnswerIsCutCountsOnce() throws IOException {
         List<Row> rows = List.of(texts("ask", "good answer", "bad"), texts("ask", "good answer", "other answer"));
-        Dataset answers = PreferenceDataset.of(rows, tokenizer, 8, null).answers();
+        Dataset answers = PreferenceDataset.of(rows, tokenizer, 8, null).texts();
         // 7 tokens of each answer stay, and one of the prompt
         assertEquals(new Truncations(2, 2, (2 + 5) + 2 + (2 + 5) + (2 + 6)), answers.truncations());
         assertEquals("kgood an", whole(answers, 0));
@@ -157,7 +157,7 @@ class PreferenceTokensTest {
                 texts("question", "longest answer", "short"),
                 texts("question", "bad", "longest answer"),
                 texts("question", "good", "bad"));
-        Dataset answers = PreferenceDataset.of(rows, tokenizer, 18, null).answers();
+        Dataset answers = PreferenceDataset.of(rows, tokenizer, 18, null).texts();
         assertEquals("ion", given(answers, 0));
         assertEquals("[short<|im_end|>]", learnt(answers, 1));
         assertEquals("ion", given(answers, 1));
@@ -179,23 +179,23 @@ class PreferenceTokensTest {
                 LossOn.ASSISTANT, false);
         List<Row> rows = List.of(turns(given, "good", "longest"), turns(given, "longest", "bad"));
         // "s:s|u:early|a:early|u:question|a:longest|"
-        Dataset whole = PreferenceDataset.of(rows, tokenizer, 41, format).answers();
+        Dataset whole = PreferenceDataset.of(rows, tokenizer, 41, format).texts();
         assertEquals("s:s<|im_end|>u:early<|im_end|>a:early<|im_end|>u:question<|im_end|>a:", given(whole, 0));
         assertEquals(new Truncations(0, 0, 0), whole.truncations());
         // without the first exchange it is 16 tokens shorter, for the answer that would fit with it too
-        Dataset without = PreferenceDataset.of(rows, tokenizer, 40, format).answers();
+        Dataset without = PreferenceDataset.of(rows, tokenizer, 40, format).texts();
         assertEquals("s:s<|im_end|>u:question<|im_end|>a:", given(without, 0));
         assertEquals("s:s<|im_end|>u:question<|im_end|>a:", given(without, 1));
         assertEquals("[good<|im_end|>]", learnt(without, 0));
         assertEquals(new Truncations(2, 0, 4 * 16), without.truncations());
         // what is left over loses tokens
-        Dataset cut = PreferenceDataset.of(rows, tokenizer, 15, format).answers();
+        Dataset cut = PreferenceDataset.of(rows, tokenizer, 15, format).texts();
         assertEquals("tion<|im_end|>a:", given(cut, 0));
         assertEquals("tion<|im_end|>a:", given(cut, 1));
         assertEquals("[good<|im_end|>]", learnt(cut, 0));
         assertEquals("[bad<|im_end|>]", learnt(cut, 3));
         assertEquals(new Truncations(2, 0, 4 * (16 + 10)), cut.truncations());
-        Dataset least = PreferenceDataset.of(rows, tokenizer, 6, format).answers();
+        Dataset least = PreferenceDataset.of(rows, tokenizer, 6, format).texts();
         assertEquals(":", given(least, 0));
         assertEquals("[good<|im_end|>]", learnt(least, 0));
         assertEquals("[longe]", learnt(least, 1));
@@ -215,7 +215,7 @@ class PreferenceTokensTest {
         Row row = new Preference(
                 new Conversation(List.of(given.get(0), thought), 1, Map.of(), Origin.MEMORY), turns(given, "bad"));
         Dataset answers =
-                PreferenceDataset.of(List.of(row), tokenizer, 100, thinks).answers();
+                PreferenceDataset.of(List.of(row), tokenizer, 100, thinks).texts();
         assertEquals("u:q|a:<think>", given(answers, 0));
         assertEquals("[long</think>good<|im_end|>]", learnt(answers, 0));
         assertEquals("[</think>bad<|im_end|>]", learnt(answers, 1));
@@ -237,7 +237,7 @@ class PreferenceTokensTest {
             // " g" is one token, and " " before nothing is one too
             Row row = turns(List.of(Message.of("user", "q")), "good", "");
             Dataset answers =
-                    PreferenceDataset.of(List.of(row), stories, 100, format).answers();
+                    PreferenceDataset.of(List.of(row), stories, 100, format).texts();
             List<Integer> from = new ArrayList<>();
             for (int i = 0; i < 2; i++) {
                 long[] labels = answers.get(i).labels();
@@ -271,9 +271,7 @@ class PreferenceTokensTest {
         Row row = texts("ask", "the same, and good", "the same, and bad");
         assertEquals(
                 2,
-                PreferenceDataset.of(List.of(row), tokenizer, 30, null)
-                        .answers()
-                        .size());
+                PreferenceDataset.of(List.of(row), tokenizer, 30, null).texts().size());
         String cut = String.valueOf(
                 assertThrows(DataException.class, () -> PreferenceDataset.of(List.of(row), tokenizer, 10, null))
                         .getMessage());

@@ -1,6 +1,7 @@
 package org.loft4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -146,6 +147,26 @@ class MatchesEndToEndTest {
             assertTrue(Math.abs(together - evaluator.evaluate(rows).loss()) > 1e-3);
             assertThrows(ConfigException.class, () -> evaluator.withMatchLoss(new MatchLoss(1, List.of(65))));
         }
+    }
+
+    @Test
+    void theCardSaysByWhichNumbersVectorsAreOfUse() throws IOException {
+        assertFalse(card(List.of()).contains("Matryoshka"), card(List.of()));
+        String whole = "were learnt so at lengths 64, 32, 6 (Matryoshka): `loft embed --dimensions 6`, or"
+                + " `SentenceTransformer(…, truncate_dim=6)`; they are compared by their cosine.\n";
+        assertTrue(card(List.of(6, 64, 32)).contains(whole), card(List.of(6, 64, 32)));
+        String cut = "truncate_dim=32)`; they are compared by their cosine. Whole, with 64 numbers, they were not learnt.\n";
+        assertTrue(card(List.of(32)).contains(cut), card(List.of(32)));
+    }
+
+    private String card(List<Integer> lengths) throws IOException {
+        Path output = directory.resolve("card of " + lengths);
+        TrainConfig config = config(Method.LOFT)
+                .maxSteps(1)
+                .loss(loss -> loss.withMatches(loss.matches().withLengths(lengths)))
+                .build();
+        train(config, data(), output, OnExisting.OVERWRITE, -1);
+        return Files.readString(output.resolve("README.md"));
     }
 
     @Test

@@ -56,8 +56,7 @@ class PreferenceLossesEndToEndTest {
         try (NativeScope scope = new NativeScope();
                 Model model = TinyRun.model();
                 Threads two = Threads.of(2)) {
-            double[] reference =
-                    new Evaluator(model, 0, 3).logProbabilities(pairs.answers(), () -> false, (d, a) -> {});
+            double[] reference = new Evaluator(model, 0, 3).logProbabilities(pairs.texts(), () -> false, (d, a) -> {});
             for (int i = 0; i < reference.length; i++) {
                 reference[i] += Math.cos(i);
             }
@@ -197,11 +196,11 @@ class PreferenceLossesEndToEndTest {
     void rewardsWithoutAReferenceAreThoseOfTheModelAlone() throws IOException {
         PreferenceDataset pairs = PreferencesEndToEndTest.upwards(6, 3);
         try (Model model = TinyRun.model()) {
-            double[] sums = new Evaluator(model, 0, 3).logProbabilities(pairs.answers(), () -> false, (d, a) -> {});
+            double[] sums = new Evaluator(model, 0, 3).logProbabilities(pairs.texts(), () -> false, (d, a) -> {});
             double mean = 0;
             double odds = 0;
             for (int i = 0; i < sums.length; i += 2) {
-                double token = sums[i] / (pairs.answers().length(i) - 1);
+                double token = sums[i] / (pairs.texts().length(i) - 1);
                 mean += token / 6;
                 odds += Math.log(Math.exp(token) / (1 - Math.exp(token))) / 6;
             }

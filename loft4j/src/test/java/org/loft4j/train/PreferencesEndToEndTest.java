@@ -247,7 +247,7 @@ class PreferencesEndToEndTest {
         try (Model model = TinyRun.model();
                 Trainable trainable = Trainable.create(model, TinyRun.lora(), config)) {
             Evaluator evaluator = new Evaluator(model, 0, 32, config.loss().preferences());
-            double[] before = evaluator.logProbabilities(pairs.answers(), () -> false, (done, all) -> {});
+            double[] before = evaluator.logProbabilities(pairs.texts(), () -> false, (done, all) -> {});
             PreferenceDataset ready = pairs.withReference(before);
             assertEquals(Math.log(2), evaluator.evaluate(ready).loss(), 1e-6);
             Trainer trainer = new Trainer(model, trainable, config, 20);
