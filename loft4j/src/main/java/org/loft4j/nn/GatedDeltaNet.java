@@ -1,5 +1,7 @@
 package org.loft4j.nn;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
@@ -46,6 +48,9 @@ public record GatedDeltaNet(
         implements TokenMixer {
     private static final double SMALL = 1e-6;
 
+    /** Tokens that the rule is applied to at a time, but for a row that has more: it bounds what is held beside the layers. */
+    public static final long MOST_TOKENS = 1 << 12;
+
     /**
      * What does not depend on the input.
      *
@@ -73,6 +78,20 @@ public record GatedDeltaNet(
         List<Tensor> all() {
             return List.of(queryKeyValue, strength, decay, convolution, logRate, decayBias);
         }
+
+        List<Made> split(long[] sizes, long dimension) {
+            if (sizes.length == 1) {
+                return List.of(this);
+            }
+            TensorVector inputs = queryKeyValue.split_with_sizes(sizes, dimension);
+            TensorVector strengths = strength.split_with_sizes(sizes, dimension);
+            TensorVector decays = decay.split_with_sizes(sizes, dimension);
+            List<Made> parts = new ArrayList<>();
+            for (int i = 0; i < sizes.length; i++) {
+                parts.add(new Made(inputs.get(i), strengths.get(i), decays.get(i), convolution, logRate, decayBias));
+            }
+            return parts;
+        }
     }
 
     @Override
@@ -88,34 +107,33 @@ public record GatedDeltaNet(
 
     /**
      * {@code (batch, seq, valueHeads, valueDim)} in the type of the model. The rule would keep many times what the linear layers
-     * make for the backward pass, and takes a small part of their time: it is computed once more there.
+     * make for the backward pass, and takes a small part of their time: it is computed once more there, for some rows at a time, and
+     * packed texts one by one, each with a memory of its own.
      */
     private Tensor remembered(Made made, LayerPass pass) {
-        return ActivationCheckpoint.ofPart(
-                again -> remembered(Made.of(again), pass.segments(), pass.cache()), made.all());
-    }
-
-    private Tensor remembered(Made made, long @Nullable [] segments, @Nullable KeyValueCache cache) {
-        return segments == null ? inOne(made, cache) : apart(made, segments);
-    }
-
-    /** One text after the other, each with a memory of its own. */
-    private Tensor apart(Made made, long[] segments) {
-        TensorVector inputs = made.queryKeyValue().split_with_sizes(segments, 1);
-        TensorVector strengths = made.strength().split_with_sizes(segments, 1);
-        TensorVector decays = made.decay().split_with_sizes(segments, 1);
-        TensorVector parts = new TensorVector(segments.length);
-        for (int i = 0; i < segments.length; i++) {
-            Made one = new Made(
-                    inputs.get(i),
-                    strengths.get(i),
-                    decays.get(i),
-                    made.convolution(),
-                    made.logRate(),
-                    made.decayBias());
-            parts.put(i, inOne(one, null));
+        long[] segments = pass.segments();
+        List<Made> parts = segments != null
+                ? made.split(segments, 1)
+                : pass.cache() == null ? made.split(rows(made), 0) : List.of(made);
+        TensorVector each = new TensorVector(parts.size());
+        for (int i = 0; i < parts.size(); i++) {
+            each.put(
+                    i,
+                    ActivationCheckpoint.ofPart(
+                            again -> inOne(Made.of(again), pass.cache()),
+                            parts.get(i).all()));
         }
-        return torch.cat(parts, 1);
+        return parts.size() == 1 ? each.get(0) : torch.cat(each, segments == null ? 0 : 1);
+    }
+
+    /** Into how many rows at a time a batch is cut. */
+    private static long[] rows(Made made) {
+        long rows = made.queryKeyValue().size(0);
+        long some = Math.max(1, MOST_TOKENS / made.queryKeyValue().size(1));
+        long[] sizes = new long[Math.toIntExact((rows + some - 1) / some)];
+        Arrays.fill(sizes, some);
+        sizes[sizes.length - 1] = rows - some * (sizes.length - 1);
+        return sizes;
     }
 
     private Tensor inOne(Made made, @Nullable KeyValueCache cache) {

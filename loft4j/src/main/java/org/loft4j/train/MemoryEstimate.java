@@ -10,6 +10,7 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.nn.ActivationCheckpoint;
 import org.loft4j.nn.Attention;
 import org.loft4j.nn.CausalDecoder;
+import org.loft4j.nn.GatedDeltaNet;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
@@ -382,8 +383,17 @@ public record MemoryEstimate(
         private long made(LayerShapes layer, long tokens, long scores, boolean training) {
             long dropped = training && plan.attention().sumDropout() ? 4 * layer.hidden() : 0;
             long ofScores = bytesOfScore(scores, training);
-            return tokens * ((layer.made() + dropped) * size + layer.insideLinear() * wide + widened(layer))
+            return tokens * ((layer.made() + dropped) * size + widened(layer))
+                    + inside(tokens) * layer.insideLinear() * wide
                     + layer.scores(scores) * (ofScores == 0 ? 0 : ofScores + 2L * size);
+        }
+
+        /** Of how many tokens linear attention computes at a time; each lane has its own. */
+        private long inside(long tokens) {
+            long most = Math.max(
+                    GatedDeltaNet.MOST_TOKENS,
+                    Math.max(plan.load().columns(), plan.load().evalColumns()));
+            return Math.min(tokens, lanes() * most);
         }
 
         private long loss(long tokens) {
