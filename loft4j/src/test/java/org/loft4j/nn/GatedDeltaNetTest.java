@@ -106,7 +106,8 @@ class GatedDeltaNetTest {
         }
 
         Tensor forward(Tensor x, long[] segments) {
-            return layer.forward(x, new LayerPass(null, null, true, false, true, null, null, segments));
+            return layer.forward(x, new LayerPass(null, null, true, false, true, null, null, segments, null, null))
+                    .states();
         }
     }
 }

@@ -155,7 +155,8 @@ class MatchesEndToEndTest {
         String whole = "were learnt so at lengths 64, 32, 6 (Matryoshka): `loft embed --dimensions 6`, or"
                 + " `SentenceTransformer(…, truncate_dim=6)`; they are compared by their cosine.\n";
         assertTrue(card(List.of(6, 64, 32)).contains(whole), card(List.of(6, 64, 32)));
-        String cut = "truncate_dim=32)`; they are compared by their cosine. Whole, with 64 numbers, they were not learnt.\n";
+        String cut =
+                "truncate_dim=32)`; they are compared by their cosine. Whole, with 64 numbers, they were not learnt.\n";
         assertTrue(card(List.of(32)).contains(cut), card(List.of(32)));
     }
 
