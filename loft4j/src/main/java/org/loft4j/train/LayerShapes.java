@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.function.ToLongFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -104,6 +105,11 @@ record LayerShapes(
         return mixture == null
                 ? 0
                 : mixture.chosen() * times * hidden + 2L * mixture.among().count();
+    }
+
+    /** Of all layers. */
+    static long sum(List<LayerShapes> layers, ToLongFunction<LayerShapes> of) {
+        return layers.stream().mapToLong(of).sum();
     }
 
     /** Width of the block's own input of each token; 0 for none. */

@@ -169,19 +169,13 @@ public record MemoryEstimate(
             long tokens = load.rows() * load.columns();
             long scores = plan.attention().heads() * load.rows() * load.columns() * load.columns();
             boolean again = plan.config().gradientCheckpointing();
-            long kept = layers.stream()
-                    .mapToLong(layer -> kept(layer, tokens, scores))
-                    .sum();
+            long kept = LayerShapes.sum(layers, layer -> kept(layer, tokens, scores));
             int group = model instanceof CausalDecoder ? ActivationCheckpoint.group(layers.size()) : 1;
             long groups = (layers.size() + group - 1) / group;
-            // inputs of the blocks' own: what their norm reads, and what it makes
-            long beside =
-                    layers.stream().mapToLong(layer -> 2 * layer.inputWidth()).sum() * tokens * size;
-            long inputs = groups * tokens * model.description().hiddenSize() * size
-                    + layers.stream()
-                            .filter(LayerShapes::lends)
-                            .mapToLong(layer -> kept(layer, tokens, scores))
-                            .sum();
+            // what each block is given of a token: what the norm of all reads, and what it makes
+            long given = LayerShapes.sum(layers, layer -> 2 * layer.inputWidth()) * tokens * size;
+            long lent = LayerShapes.sum(layers, layer -> layer.lends() ? kept(layer, tokens, scores) : 0);
+            long inputs = groups * tokens * model.description().hiddenSize() * size + lent;
             LayerShapes largest = layers.stream()
                     .max(Comparator.comparingLong(layer -> made(layer, tokens, scores, true)))
                     .orElse(null);
@@ -200,7 +194,7 @@ public record MemoryEstimate(
                     factors * wide + savedInFull * size,
                     state,
                     movingElements(factors) * wide + gradients(trained),
-                    (again ? inputs : kept) + beside,
+                    (again ? inputs : kept) + given,
                     loss(tokens) + head(tokens),
                     own,
                     lanes() > 1 ? trained * size : 0,
