@@ -185,12 +185,19 @@ final class InspectCommand implements Verb {
         inspection.facts().forEach((key, value) -> out.println("  " + Shown.text(key) + ": " + text(value)));
         inspection.tensors().forEach((file, tensors) -> {
             out.println();
-            out.println(Shown.text(file, FILES_LIMIT) + ": " + Quantities.count(elements(tensors)) + " elements in "
+            out.println(Shown.text(file, FILES_LIMIT) + ": " + Quantities.count(StoredTensor.elements(tensors))
+                    + " elements in "
                     + tensors.size()
                     + " tensors, " + dtypes(tensors).keySet().stream().collect(Collectors.joining(", ")) + ", "
-                    + Quantities.bytes(
-                            tensors.stream().mapToLong(StoredTensor::bytes).sum()));
+                    + Quantities.bytes(StoredTensor.bytes(tensors)));
             out.print(all ? each(tensors) : grouped(tensors));
+            List<StoredTensor> beside = Inspection.beside(tensors);
+            if (!beside.isEmpty()) {
+                long of = StoredTensor.elements(beside);
+                out.println("not loaded, of the vision tower: " + Quantities.count(of) + " elements, "
+                        + Quantities.percent(of, StoredTensor.elements(tensors)) + ", "
+                        + Quantities.bytes(StoredTensor.bytes(beside)));
+            }
         });
         if (inspection.trainable() > 0) {
             out.println();
@@ -252,9 +259,14 @@ final class InspectCommand implements Verb {
                     entry.put("shape", tensor.shape());
                     tensors.add(entry);
                 }));
-        tree.put("elements", elements(every));
-        tree.put("bytes", every.stream().mapToLong(StoredTensor::bytes).sum());
+        tree.put("elements", StoredTensor.elements(every));
+        tree.put("bytes", StoredTensor.bytes(every));
         tree.put("dtypes", dtypes(every));
+        List<StoredTensor> beside = Inspection.beside(every);
+        if (!beside.isEmpty()) {
+            tree.put("not_loaded_elements", StoredTensor.elements(beside));
+            tree.put("not_loaded_bytes", StoredTensor.bytes(beside));
+        }
         if (inspection.trainable() > 0) {
             tree.put("trainable_parameters", inspection.trainable());
             Long base = inspection.baseParameters();
@@ -265,10 +277,6 @@ final class InspectCommand implements Verb {
         }
         tree.put("tensors", tensors);
         return tree;
-    }
-
-    private static long elements(List<StoredTensor> tensors) {
-        return tensors.stream().mapToLong(StoredTensor::elements).sum();
     }
 
     /** Number of elements by dtype. */

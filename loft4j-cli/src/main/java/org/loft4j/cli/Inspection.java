@@ -156,9 +156,14 @@ record Inspection(
 
     /** Number of elements that training changes, or 0 where nothing says so: those of the adapter's own file. */
     long trainable() {
-        return tensors.getOrDefault(ADAPTER_WEIGHTS, List.of()).stream()
-                .mapToLong(StoredTensor::elements)
-                .sum();
+        return StoredTensor.elements(tensors.getOrDefault(ADAPTER_WEIGHTS, List.of()));
+    }
+
+    /** What of some tensors is not loaded: the vision tower beside a language model. */
+    static List<StoredTensor> beside(List<StoredTensor> tensors) {
+        return tensors.stream()
+                .filter(tensor -> InnerNames.isBeside(InnerNames.today(tensor.name())))
+                .toList();
     }
 
     private static List<StoredTensor> list(TensorSource source, Map<String, ForeignTensor> foreign)
@@ -185,13 +190,11 @@ record Inspection(
         try (ModelDirectory model = ModelDirectory.open(directory)) {
             boolean quantised = Files.exists(directory.resolve(CONFIG))
                     && Json.read(directory.resolve(CONFIG)).has("quantization_config");
-            return quantised || !model.foreign().isEmpty()
-                    ? null
-                    : (Long) list(model, Map.of()).stream()
-                            // no vision tower is loaded
-                            .filter(tensor -> !InnerNames.isBeside(InnerNames.today(tensor.name())))
-                            .mapToLong(StoredTensor::elements)
-                            .sum();
+            if (quantised || !model.foreign().isEmpty()) {
+                return null;
+            }
+            List<StoredTensor> all = list(model, Map.of());
+            return StoredTensor.elements(all) - StoredTensor.elements(beside(all));
         } catch (CheckpointException e) {
             return null;
         }

@@ -1,6 +1,7 @@
 package org.loft4j.cli;
 
 import java.util.Arrays;
+import java.util.List;
 import org.loft4j.io.ForeignTensor;
 import org.loft4j.io.TensorInfo;
 
@@ -11,6 +12,16 @@ import org.loft4j.io.TensorInfo;
  * @param shape sizes by dimension
  */
 record StoredTensor(String name, String type, long[] shape, long elements, long bytes) {
+    /** Of all together. */
+    static long elements(List<StoredTensor> tensors) {
+        return tensors.stream().mapToLong(StoredTensor::elements).sum();
+    }
+
+    /** Of all together. */
+    static long bytes(List<StoredTensor> tensors) {
+        return tensors.stream().mapToLong(StoredTensor::bytes).sum();
+    }
+
     static StoredTensor of(TensorInfo info) {
         return new StoredTensor(info.name(), info.dtype().torchName(), info.shape(), info.elements(), info.bytes());
     }

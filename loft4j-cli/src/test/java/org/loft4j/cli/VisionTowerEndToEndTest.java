@@ -81,6 +81,23 @@ class VisionTowerEndToEndTest {
         assertTrue(call.out().contains("hidden_size: 32"), call.out());
     }
 
+    @Test
+    void whatIsNotLoadedIsTold() throws IOException {
+        JsonNode tree = new ObjectMapper()
+                .readTree(Captured.loft("inspect", "--json", text(model)).out());
+        long whole = tree.get("elements").asLong();
+        long beside = tree.get("not_loaded_elements").asLong();
+        try (Model opened = Models.open(model, ModelOptions.of(Task.CAUSAL_LM))) {
+            assertEquals(whole - opened.weights().elements(), beside);
+        }
+        assertTrue(beside > 0 && beside < whole, beside + " of " + whole);
+        assertEquals(4 * beside, tree.get("not_loaded_bytes").asLong());
+        String told = "not loaded, of the vision tower: " + Quantities.count(beside) + " elements, "
+                + Quantities.percent(beside, whole) + ", " + Quantities.bytes(4 * beside);
+        Captured call = Captured.loft("inspect", text(model));
+        assertTrue(call.out().contains(told), call.out());
+    }
+
     private static String text(Path path) {
         return path.toString();
     }

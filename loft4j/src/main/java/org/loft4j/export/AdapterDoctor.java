@@ -92,6 +92,9 @@ public final class AdapterDoctor {
                     Consumer.LLAMA_CPP,
                     "llama.cpp reads GGUF",
                     "loft export --to gguf --adapter-only --adapter " + directory + " --output FILE");
+            if (base != null && ModelDirectory.exists(base)) {
+                ModelDoctor.asBaseInGguf(base, notes);
+            }
         }
         return notes.diagnosis("adapter");
     }
@@ -381,10 +384,7 @@ public final class AdapterDoctor {
                     "model_type " + (third ? "ministral3" : family) + " cannot be exported to GGUF here",
                     "one of " + String.join(", ", GgufModel.modelTypes()) + " can");
         }
-        if (Set.of("gpt2", "bert", "roberta", "distilbert", "deberta-v2", "electra", "modernbert", "mpnet", "vit")
-                .contains(family)) {
-            notes.add(Severity.REFUSED, Consumer.VLLM, "vLLM's " + family + " takes no LoRA", remedies.merge());
-        }
+        MissingClass.ofVllmAdapter(baseConfig, remedies.merge(), notes);
         if (family.equals("qwen3_5") && !classifies()) {
             notes.add(
                     Severity.UNKNOWN,

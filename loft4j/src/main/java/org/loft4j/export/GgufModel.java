@@ -23,6 +23,7 @@ import org.loft4j.io.GgufMetadata;
 import org.loft4j.io.GgufTensor;
 import org.loft4j.io.GgufType;
 import org.loft4j.io.GgufWriter;
+import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.TensorInfo;
 import org.loft4j.io.TensorSource;
 import org.loft4j.io.TiedHead;
@@ -85,10 +86,15 @@ public final class GgufModel {
         return new GgufModel(config, source, type).write(options, file);
     }
 
-    /** Does all that {@link #write} does but write: throws where it would. */
-    static void check(TensorSource source, Options options) throws IOException {
-        TextConfig config = config(options);
-        new GgufModel(config, source, GgufType.F32).metadata(options, new ArrayList<>());
+    /** Why {@link #write} would refuse a model directory as it stands, found by doing all that it does but write; null where not. */
+    static @Nullable String fault(Path directory) throws IOException {
+        try (TensorSource source = ModelDirectory.open(directory)) {
+            Options options = Options.of(directory);
+            new GgufModel(config(options), source, GgufType.F32).metadata(options, new ArrayList<>());
+            return null;
+        } catch (CheckpointException | ConfigException e) {
+            return e.getMessage();
+        }
     }
 
     private static TextConfig config(Options options) throws CheckpointException {

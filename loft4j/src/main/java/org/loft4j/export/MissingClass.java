@@ -25,6 +25,10 @@ final class MissingClass {
     /** Encoders whose classes in Transformers do not let vLLM put its attention in. */
     private static final Set<String> CLOSED_TO_VLLM = Set.of("deberta-v2", "mpnet");
 
+    /** Families that vLLM has, or puts its attention into, and serves without adapters. */
+    private static final Set<String> WITHOUT_LORA =
+            Set.of("gpt2", "bert", "roberta", "distilbert", "electra", "modernbert", "vit");
+
     /** Encoders whose classes in Transformers do. */
     private static final Set<String> OPEN_TO_VLLM = Set.of("camembert", "distilbert", "electra");
 
@@ -59,6 +63,20 @@ final class MissingClass {
                     what + ", and what it makes of Transformers' is not known here",
                     remedy);
         }
+    }
+
+    /**
+     * The same of an adapter.
+     *
+     * @param config config.json of the model under it
+     * @param merge what makes a model of the two
+     */
+    static void ofVllmAdapter(JsonObject config, String merge, Notes notes) throws CheckpointException {
+        String family = config.stringOr("model_type", "");
+        if (WITHOUT_LORA.contains(family)) {
+            notes.add(Severity.REFUSED, Consumer.VLLM, "vLLM's " + family + " takes no LoRA", merge);
+        }
+        ofVllm(config, notes);
     }
 
     /**

@@ -341,7 +341,7 @@ public final class ModelDoctor {
     }
 
     private void gguf() throws IOException {
-        String fault = exportFault();
+        String fault = GgufModel.fault(directory);
         if (fault != null) {
             notes.add(Severity.REFUSED, Consumer.LLAMA_CPP, fault, "");
         } else {
@@ -353,12 +353,15 @@ public final class ModelDoctor {
         }
     }
 
-    private @Nullable String exportFault() throws IOException {
-        try (TensorSource source = ModelDirectory.open(directory)) {
-            GgufModel.check(source, GgufModel.Options.of(directory));
-            return null;
-        } catch (CheckpointException | ConfigException e) {
-            return e.getMessage();
+    /** Of the base of an adapter, which is converted for a GGUF file of it: whether the export writes one. */
+    static void asBaseInGguf(Path base, Notes notes) throws IOException {
+        String fault = GgufModel.fault(base);
+        if (fault != null) {
+            notes.add(
+                    Severity.CHANGE,
+                    Consumer.LLAMA_CPP,
+                    "the base model is not exported to GGUF as it stands: " + fault,
+                    "mend it, or take a GGUF file of the same model from elsewhere");
         }
     }
 }

@@ -27,12 +27,19 @@ import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
 
 class AdapterDoctorTest {
-    private static final String LAYER = "base_model.model.model.layers.0.self_attn.q_proj.";
+    static final String LAYER = "base_model.model.model.layers.0.self_attn.q_proj.";
 
     @TempDir
     Path directory;
 
     private Diagnosis examine(Map<String, Object> settings, Map<String, float[]> changes, @Nullable Path base)
+            throws IOException {
+        return examine(directory, settings, changes, base);
+    }
+
+    /** Writes an adapter of one layer into a folder, and examines it. */
+    static Diagnosis examine(
+            Path directory, Map<String, Object> settings, Map<String, float[]> changes, @Nullable Path base)
             throws IOException {
         Map<String, Object> config = new TreeMap<>(Map.of(
                 "peft_type", "LORA",
@@ -61,13 +68,13 @@ class AdapterDoctorTest {
         return AdapterDoctor.examine(adapter, base);
     }
 
-    private static float[] filled(int count, float value) {
+    static float[] filled(int count, float value) {
         float[] values = new float[count];
         Arrays.fill(values, value);
         return values;
     }
 
-    private static boolean says(Diagnosis diagnosis, Consumer consumer, String word) {
+    static boolean says(Diagnosis diagnosis, Consumer consumer, String word) {
         return diagnosis.of(consumer).stream()
                 .anyMatch(finding -> finding.what().contains(word));
     }
@@ -157,55 +164,6 @@ class AdapterDoctorTest {
                 expected == Verdict.AFTER,
                 says(diagnosis, Consumer.VLLM, "pooling " + pooling + " is loft4j's own"),
                 diagnosis.toString());
-    }
-
-    @ParameterizedTest
-    @CsvSource({
-        "granite, SEQ_CLS, texts",
-        "granite, TOKEN_CLS, tokens",
-        "olmo2, TOKEN_CLS, tokens",
-        "olmo2, SEQ_CLS, ",
-        "olmoe, SEQ_CLS, texts",
-        "mixtral, TOKEN_CLS, ",
-        "granite, CAUSAL_LM, "
-    })
-    void aClassifierThatTransformersHasNoClassForIsNamed(String family, String task, @Nullable String what)
-            throws IOException {
-        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), family);
-        Diagnosis diagnosis = examine(Map.of("task_type", task), Map.of(), base.write().directory);
-        assertEquals(
-                what != null,
-                says(diagnosis, Consumer.PEFT, "no class that classifies " + what + " with " + family),
-                diagnosis.toString());
-        assertEquals(what != null, says(diagnosis, Consumer.VLLM, "is not known here"), diagnosis.toString());
-    }
-
-    /** One model_type for two language models, of which one is exported. */
-    @ParameterizedTest
-    @CsvSource({"mistral, false", "ministral3, true"})
-    void whatLiesBesideAVisionTowerDecidesWhetherItIsExported(String inner, boolean refused) throws IOException {
-        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), "mistral");
-        Map<String, Object> text = new java.util.LinkedHashMap<>(base.config);
-        text.put("model_type", inner);
-        base.config.put("model_type", "mistral3");
-        base.config.put("text_config", text);
-        Diagnosis diagnosis = examine(Map.of("task_type", "SEQ_CLS"), Map.of(), base.write().directory);
-        assertEquals(
-                refused,
-                says(diagnosis, Consumer.LLAMA_CPP, "model_type ministral3 cannot be exported"),
-                diagnosis.toString());
-        assertEquals(!refused, says(diagnosis, Consumer.PEFT, "no pad_token_id"), diagnosis.toString());
-    }
-
-    @ParameterizedTest
-    @CsvSource({"SEQ_CLS, , AFTER", "SEQ_CLS, 3, YES", "TOKEN_CLS, , YES"})
-    void aBaseWithoutAPaddingTokenTakesNoBatchesOfTexts(String task, @Nullable Integer padId, Verdict expected)
-            throws IOException {
-        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), "llama");
-        base.config.put("pad_token_id", padId);
-        Diagnosis diagnosis = examine(Map.of("task_type", task), Map.of(), base.write().directory);
-        assertEquals(expected, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
-        assertEquals(expected == Verdict.AFTER, says(diagnosis, Consumer.PEFT, "no pad_token_id"));
     }
 
     @ParameterizedTest
@@ -311,28 +269,6 @@ class AdapterDoctorTest {
         assertEquals(vllm, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
         assertEquals(Verdict.AFTER, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
         assertFalse(says(diagnosis, Consumer.PEFT, "are no factors"), diagnosis.toString());
-    }
-
-    /** Whose matrices are packed under names and shapes of their own. */
-    @Test
-    void anAdapterOfAQuantisedBaseIsNotComparedWithIt() throws IOException {
-        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("base"), "llama");
-        checkpoint.config.put("quantization_config", Map.of("quant_method", "bitsandbytes"));
-        Path base = checkpoint.write().directory;
-        for (int out : new int[] {64, 128}) {
-            Diagnosis diagnosis = examine(Map.of(), Map.of(LAYER + "lora_B.weight", filled(out * 2, 1)), base);
-            assertEquals(Verdict.YES, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
-            assertEquals(Verdict.YES, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
-            assertEquals(Verdict.AFTER, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
-            assertTrue(says(diagnosis, Consumer.VLLM, "the base model is quantised"), diagnosis.toString());
-        }
-        Diagnosis dora = examine(Map.of("use_dora", true), Map.of(), base);
-        for (Consumer consumer : List.of(Consumer.VLLM, Consumer.LLAMA_CPP)) {
-            assertTrue(
-                    dora.of(consumer).stream()
-                            .anyMatch(finding -> finding.remedy().contains("--model MODEL")),
-                    dora.toString());
-        }
     }
 
     @Test

@@ -1,0 +1,143 @@
+package org.loft4j.export;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.loft4j.export.Diagnosis.Verdict;
+import org.loft4j.export.Finding.Consumer;
+
+/** What of an adapter the model under it decides. */
+class AdapterDoctorOfBasesTest {
+    private static final String NOT_EXPORTED = "the base model is not exported to GGUF as it stands: ";
+
+    @TempDir
+    Path directory;
+
+    @ParameterizedTest
+    @CsvSource({
+        "granite, SEQ_CLS, texts",
+        "granite, TOKEN_CLS, tokens",
+        "olmo2, TOKEN_CLS, tokens",
+        "olmo2, SEQ_CLS, ",
+        "olmoe, SEQ_CLS, texts",
+        "mixtral, TOKEN_CLS, ",
+        "granite, CAUSAL_LM, "
+    })
+    void aClassifierThatTransformersHasNoClassForIsNamed(String family, String task, @Nullable String what)
+            throws IOException {
+        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), family);
+        Diagnosis diagnosis =
+                AdapterDoctorTest.examine(directory, Map.of("task_type", task), Map.of(), base.write().directory);
+        assertEquals(
+                what != null,
+                AdapterDoctorTest.says(
+                        diagnosis, Consumer.PEFT, "no class that classifies " + what + " with " + family),
+                diagnosis.toString());
+        assertEquals(
+                what != null,
+                AdapterDoctorTest.says(diagnosis, Consumer.VLLM, "is not known here"),
+                diagnosis.toString());
+    }
+
+    /** One model_type for two language models, of which one is exported. */
+    @ParameterizedTest
+    @CsvSource({"mistral, false", "ministral3, true"})
+    void whatLiesBesideAVisionTowerDecidesWhetherItIsExported(String inner, boolean refused) throws IOException {
+        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), "mistral");
+        Map<String, Object> text = new LinkedHashMap<>(base.config);
+        text.put("model_type", inner);
+        base.config.put("model_type", "mistral3");
+        base.config.put("text_config", text);
+        Diagnosis diagnosis =
+                AdapterDoctorTest.examine(directory, Map.of("task_type", "SEQ_CLS"), Map.of(), base.write().directory);
+        assertEquals(
+                refused,
+                AdapterDoctorTest.says(diagnosis, Consumer.LLAMA_CPP, "model_type ministral3 cannot be exported"),
+                diagnosis.toString());
+        assertEquals(
+                !refused, AdapterDoctorTest.says(diagnosis, Consumer.PEFT, "no pad_token_id"), diagnosis.toString());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"SEQ_CLS, , AFTER", "SEQ_CLS, 3, YES", "TOKEN_CLS, , YES"})
+    void aBaseWithoutAPaddingTokenTakesNoBatchesOfTexts(String task, @Nullable Integer padId, Verdict expected)
+            throws IOException {
+        TinyCheckpoint base = new TinyCheckpoint(directory.resolve("base"), "llama");
+        base.config.put("pad_token_id", padId);
+        Diagnosis diagnosis =
+                AdapterDoctorTest.examine(directory, Map.of("task_type", task), Map.of(), base.write().directory);
+        assertEquals(expected, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+        assertEquals(expected == Verdict.AFTER, AdapterDoctorTest.says(diagnosis, Consumer.PEFT, "no pad_token_id"));
+    }
+
+    /** Whose matrices are packed under names and shapes of their own. */
+    @Test
+    void anAdapterOfAQuantisedBaseIsNotComparedWithIt() throws IOException {
+        TinyCheckpoint checkpoint = new TinyCheckpoint(directory.resolve("base"), "llama");
+        checkpoint.config.put("quantization_config", Map.of("quant_method", "bitsandbytes"));
+        Path base = checkpoint.write().directory;
+        for (int out : new int[] {64, 128}) {
+            Diagnosis diagnosis = AdapterDoctorTest.examine(
+                    directory,
+                    Map.of(),
+                    Map.of(AdapterDoctorTest.LAYER + "lora_B.weight", AdapterDoctorTest.filled(out * 2, 1)),
+                    base);
+            assertEquals(Verdict.YES, diagnosis.verdict(Consumer.PEFT), diagnosis.toString());
+            assertEquals(Verdict.YES, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+            assertEquals(Verdict.AFTER, diagnosis.verdict(Consumer.LLAMA_CPP), diagnosis.toString());
+            assertTrue(
+                    AdapterDoctorTest.says(diagnosis, Consumer.VLLM, "the base model is quantised"),
+                    diagnosis.toString());
+        }
+        Diagnosis dora = AdapterDoctorTest.examine(directory, Map.of("use_dora", true), Map.of(), base);
+        for (Consumer consumer : List.of(Consumer.VLLM, Consumer.LLAMA_CPP)) {
+            assertTrue(
+                    dora.of(consumer).stream()
+                            .anyMatch(finding -> finding.remedy().contains("--model MODEL")),
+                    dora.toString());
+        }
+    }
+
+    @Test
+    void aBaseThatIsNotExportedIsTold() throws IOException {
+        Path base = new TinyCheckpoint(directory.resolve("base"), "llama").write().directory;
+        Diagnosis exported = AdapterDoctorTest.examine(directory, Map.of(), Map.of(), base);
+        assertFalse(AdapterDoctorTest.says(exported, Consumer.LLAMA_CPP, NOT_EXPORTED), exported.toString());
+        Files.delete(base.resolve("tokenizer.json"));
+        Diagnosis lacks = AdapterDoctorTest.examine(directory, Map.of(), Map.of(), base);
+        assertTrue(AdapterDoctorTest.says(lacks, Consumer.LLAMA_CPP, NOT_EXPORTED), lacks.toString());
+        assertTrue(AdapterDoctorTest.says(lacks, Consumer.LLAMA_CPP, "tokenizer.json"), lacks.toString());
+        assertEquals(Verdict.AFTER, lacks.verdict(Consumer.LLAMA_CPP), "a file of it may come from elsewhere");
+    }
+
+    /** Merged into such a base an adapter is served no more than by itself. */
+    @ParameterizedTest
+    @CsvSource({
+        "mpnet, NO, 'vLLM has no class of its own for mpnet, and takes none', loft predict",
+        "camembert, UNKNOWN, 'vLLM has no class of its own for camembert, and what it makes', loft predict",
+        "bert, NO, vLLM's bert takes no LoRA, loft merge"
+    })
+    void aBaseThatIsNotServedIsTold(String family, Verdict verdict, String what, String remedy) throws IOException {
+        Path base = Files.createDirectories(directory.resolve("base"));
+        Files.writeString(base.resolve("config.json"), "{\"model_type\": \"" + family + "\", \"pad_token_id\": 0}");
+        Diagnosis diagnosis = AdapterDoctorTest.examine(directory, Map.of("task_type", "SEQ_CLS"), Map.of(), base);
+        List<Finding> told = diagnosis.of(Consumer.VLLM).stream()
+                .filter(finding -> finding.what().startsWith(what))
+                .toList();
+        assertEquals(1, told.size(), diagnosis.toString());
+        assertTrue(told.get(0).remedy().contains(remedy), told.toString());
+        assertEquals(verdict, diagnosis.verdict(Consumer.VLLM), diagnosis.toString());
+    }
+}
