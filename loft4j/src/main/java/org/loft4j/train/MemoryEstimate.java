@@ -116,27 +116,6 @@ public record MemoryEstimate(
         return parts;
     }
 
-    /**
-     * Floats of a method's optimizer for one m×n matrix at rank r, as docs/methods.md lists them; r×r matrices and counters are
-     * left out.
-     */
-    static double stateFloats(Method method, long m, long n, long r) {
-        double factors = (double) (m + n) * r;
-        return switch (method) {
-            case FULL, LORA_PRO -> 2.0 * m * n;
-            case LOFT -> factors + crossTerms(m, n, r) + 2.0 * (m + n);
-            case LOFT_TANGENT -> factors + crossTerms(m, n, r);
-            case LOFT_SGD, LOFT_LION, LOFT_MUON, ALTLORA, LORA_RITE -> factors;
-            case LORA_FA -> 2.0 * m * r;
-            case DORA -> 2 * factors + 2.0 * m;
-            case LOFT_SIMPLE, LORA, RSLORA, LORA_PLUS, SCALED_GD, ALTLORA_PLUS, REFLORA -> 2 * factors;
-        };
-    }
-
-    private static double crossTerms(long m, long n, long r) {
-        return (m + n) * (r * (r + 1) / 2.0);
-    }
-
     /** One calculation. */
     private static final class Arithmetic {
         private final Model model;
@@ -194,7 +173,7 @@ public record MemoryEstimate(
                     factors * wide + savedInFull * size,
                     state,
                     movingElements(factors) * wide + gradients(trained),
-                    (again ? inputs : kept) + given,
+                    (again ? inputs : kept) + given + distances(scores),
                     loss(tokens) + head(tokens),
                     own,
                     lanes() > 1 ? trained * size : 0,
@@ -315,9 +294,9 @@ public record MemoryEstimate(
         }
 
         private double stateBytes(long m, long n, long r) {
-            double all = wide * stateFloats(plan.config().method(), m, n, r);
+            double all = wide * plan.config().method().stateFloats(m, n, r);
             return plan.config().loft().bfloat16CrossTerms()
-                    ? all - (wide - Dtype.BF16.bytes()) * crossTerms(m, n, r)
+                    ? all - (wide - Dtype.BF16.bytes()) * Method.crossTerms(m, n, r)
                     : all;
         }
 
@@ -358,11 +337,20 @@ public record MemoryEstimate(
             if (training && plan.attention().dropout()) {
                 return 3L * size;
             }
+            if (training && plan.attention().distances() && plan.lora() == null) {
+                // no fused kernel finds the gradient of what is added to the scores
+                return wide;
+            }
             // a call has those of a lane
             long lanes = lanes();
             boolean causalInLane = lanes > 1 && model instanceof CausalDecoder;
             boolean kept = Attention.keepsScores(scores / lanes, plan.load().columns(), causalInLane);
             return half && training && kept ? FLOAT + size : 0;
+        }
+
+        /** What distances add to the scores, once for all layers. */
+        private long distances(long scores) {
+            return plan.attention().distances() ? scores * wide : 0;
         }
 
         /** Into how many parts a batch is cut, each of which goes over a core. */
@@ -425,7 +413,8 @@ public record MemoryEstimate(
                 return 0;
             }
             long tokens = load.evalRows() * load.evalColumns();
-            return made(largest, tokens, 0, false) + loss(tokens);
+            long scores = plan.attention().heads() * tokens * load.evalColumns();
+            return made(largest, tokens, 0, false) + loss(tokens) + distances(scores);
         }
     }
 }

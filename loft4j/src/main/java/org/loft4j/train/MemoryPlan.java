@@ -59,13 +59,22 @@ public record MemoryPlan(
      * @param heads of the queries
      * @param dropout whether the probabilities of attention are dropped in training, which no fused kernel does
      * @param sumDropout whether what a layer adds is dropped
+     * @param distances whether each head adds numbers of its own to the scores by the distance of two tokens ({@link
+     *     org.loft4j.nn.RelativeBias}): they are learnt where the model is trained itself
      */
-    public record Attention(long heads, boolean dropout, boolean sumDropout) {
+    public record Attention(long heads, boolean dropout, boolean sumDropout, boolean distances) {
         private static final List<String> HEADS = List.of("num_attention_heads", "n_head", "n_heads");
         private static final List<String> OF_PROBABILITIES =
                 List.of("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop");
         private static final List<String> OF_SUMS =
                 List.of("hidden_dropout_prob", "dropout", "resid_pdrop", "mlp_dropout");
+
+        private static final String DISTANCES = "relative_attention_num_buckets";
+
+        /** Where distances add nothing. */
+        public Attention(long heads, boolean dropout, boolean sumDropout) {
+            this(heads, dropout, sumDropout, false);
+        }
 
         /** As the config.json of a model says; encoders of the BERT kind drop a tenth where theirs does not say. */
         public static Attention of(Path modelDirectory) throws IOException {
@@ -73,7 +82,11 @@ public record MemoryPlan(
             JsonObject text = whole.findObject("text_config");
             JsonObject config = text == null ? whole : text;
             double heads = first(config, HEADS, 12);
-            return new Attention((long) heads, first(config, OF_PROBABILITIES, 0) > 0, first(config, OF_SUMS, 0) > 0);
+            return new Attention(
+                    (long) heads,
+                    first(config, OF_PROBABILITIES, 0) > 0,
+                    first(config, OF_SUMS, 0) > 0,
+                    config.has(DISTANCES));
         }
 
         private static double first(JsonObject config, List<String> keys, double absent) throws IOException {

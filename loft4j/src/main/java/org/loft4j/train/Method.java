@@ -152,6 +152,27 @@ public enum Method {
         return this == LOFT_LION ? 0.99 : 0.999;
     }
 
+    /**
+     * Floats of the optimizer for one m×n matrix at rank r, as docs/methods.md lists them; r×r matrices and counters are left out.
+     */
+    double stateFloats(long m, long n, long r) {
+        double factors = (double) (m + n) * r;
+        return switch (this) {
+            case FULL, LORA_PRO -> 2.0 * m * n;
+            case LOFT -> factors + crossTerms(m, n, r) + 2.0 * (m + n);
+            case LOFT_TANGENT -> factors + crossTerms(m, n, r);
+            case LOFT_SGD, LOFT_LION, LOFT_MUON, ALTLORA, LORA_RITE -> factors;
+            case LORA_FA -> 2.0 * m * r;
+            case DORA -> 2 * factors + 2.0 * m;
+            case LOFT_SIMPLE, LORA, RSLORA, LORA_PLUS, SCALED_GD, ALTLORA_PLUS, REFLORA -> 2 * factors;
+        };
+    }
+
+    /** Those of LoFT's cross terms among them. */
+    static double crossTerms(long m, long n, long r) {
+        return (m + n) * (r * (r + 1) / 2.0);
+    }
+
     /** The word on the command line: {@code loft-simple}. */
     public String word() {
         return name().toLowerCase(Locale.ROOT).replace('_', '-');
