@@ -22,7 +22,6 @@ import org.loft4j.data.MiniBatch;
 import org.loft4j.data.PreferenceDataset;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.LanguageModelLoss;
-import org.loft4j.nn.Losses;
 import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.PreferenceLoss;
@@ -142,19 +141,8 @@ public final class Evaluator {
             return new MatchEvaluation(this, model, matchLoss, padId).evaluate(matches, givenUp, progress);
         }
         long start = System.nanoTime();
-        Task task = model.task();
-        int classes = Math.max(1, model.description().labels().size());
-        ConfusionMatrix confusion = new ConfusionMatrix(model.isMultiLabel() ? 1 : classes);
-        EntityScore entities = EntityScore.fits(model.description().labels())
-                ? new EntityScore(model.description().labels())
-                : null;
-        RegressionScore numbers = new RegressionScore();
-        MultiLabelScore several = new MultiLabelScore(model.isMultiLabel() ? classes : 0, threshold);
-        RocAuc ofTwo = tellsTwoApart() ? new RocAuc(1) : null;
-        PreferenceScore preferences = new PreferenceScore();
-        double sum = 0;
+        EvaluationTally tally = new EvaluationTally(model, threshold);
         long count = 0;
-        long right = 0;
         int done = 0;
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             for (int[] indices : byLength(rows)) {
@@ -165,73 +153,10 @@ public final class Evaluator {
                 done += indices.length;
                 MiniBatch batch = rows.batch(indices, padId);
                 count += batch.targets();
-                for (Part part : inLanes(batch, this::judged)) {
-                    sum += part.loss();
-                    if (model.isRegression()) {
-                        numbers.add(part.scores(), part.told());
-                    } else if (model.isMultiLabel()) {
-                        several.add(part.expected(), part.told());
-                    } else if (task == Task.CAUSAL_LM) {
-                        preferences.add(part.told());
-                        right += part.right();
-                    } else {
-                        add(confusion, part.expected(), part.predicted());
-                    }
-                    if (ofTwo != null) {
-                        ofTwo.add(part.expected(), part.told());
-                    }
-                    if (task == Task.TOKEN_CLASSIFICATION && entities != null) {
-                        add(entities, part.expected(), part.predicted(), part.rows());
-                    }
-                }
+                inLanes(batch, this::judged).forEach(tally::add);
             }
         }
-        double loss = sum / count;
-        double seconds = (System.nanoTime() - start) / 1e9;
-        if (model.isRegression()) {
-            return Evaluation.regression(loss, numbers, seconds);
-        }
-        if (model.isMultiLabel()) {
-            return Evaluation.multiLabel(loss, several, seconds);
-        }
-        if (rows.hasPreferences()) {
-            return Evaluation.preferences(loss, preferences, seconds);
-        }
-        return switch (task) {
-            case SENTENCE_EMBEDDING -> throw new ConfigException("sentence embeddings are judged by a MatchDataset");
-            case CAUSAL_LM -> Evaluation.languageModel(loss, right, count, seconds);
-            case TOKEN_CLASSIFICATION -> Evaluation.tokenClassification(loss, confusion, entities, seconds);
-            case SEQUENCE_CLASSIFICATION, IMAGE_CLASSIFICATION ->
-                Evaluation.classification(loss, confusion, ofTwo == null ? Double.NaN : ofTwo.micro(), seconds);
-        };
-    }
-
-    /**
-     * What came out for some rows of a batch.
-     *
-     * @param loss the sum over them
-     * @param expected classes, in order, and {@link Losses#IGNORED}; none of a language model and a regression; where a text may have
-     *     several labels 1 for those that each has and 0 for the others
-     * @param predicted classes
-     * @param scores the numbers of a regression, in order
-     * @param told what the model gives in their place; of several labels a text the logits, of two classes by how much that of the
-     *     second is above the first's, of preferences the rewards
-     * @param right tokens that a language model tells
-     */
-    private record Part(
-            double loss, long[] expected, long[] predicted, int rows, double[] scores, double[] told, long right) {
-        private static final double[] NONE = {};
-        private static final long[] NO_CLASSES = {};
-
-        /** Of a language model. */
-        Part(double loss, long right) {
-            this(loss, NO_CLASSES, NO_CLASSES, 0, NONE, NONE, right);
-        }
-
-        /** Of a regression, or of preferences, of which there are no scores. */
-        Part(double loss, double[] scores, double[] told) {
-            this(loss, NO_CLASSES, NO_CLASSES, 0, scores, told, 0);
-        }
+        return tally.evaluation(count, rows.hasPreferences(), (System.nanoTime() - start) / 1e9);
     }
 
     /**
@@ -314,24 +239,25 @@ public final class Evaluator {
         }
     }
 
-    private Part judged(BatchTensors rows) {
+    private EvaluationTally.Part judged(BatchTensors rows) {
         double[] reference = rows.reference();
         if (reference != null) {
             LanguageModelLoss.Rows answers = judgedRows(rows);
             double[] rewards = preferenceLoss.rewards(answers, reference);
-            return new Part(preferenceLoss.sum(answers, rewards, 0), new double[0], rewards);
+            return new EvaluationTally.Part(preferenceLoss.sum(answers, rewards, 0), new double[0], rewards);
         }
         if (model.task() == Task.CAUSAL_LM) {
             LanguageModelLoss.Judged judged = new LanguageModelLoss((Decoder) model).judge(rows.input(), rows.labels());
-            return new Part(judged.sum(), judged.right());
+            return new EvaluationTally.Part(judged.sum(), judged.right());
         }
         Tensor logits = model.logits(rows.input());
         double loss = BatchLoss.sum(model.task(), logits, rows.labels()).item_double();
         if (model.isRegression()) {
-            return new Part(loss, Tensors.toDoubles(rows.labels()), Tensors.toDoubles(logits.flatten()));
+            return new EvaluationTally.Part(
+                    loss, Tensors.toDoubles(rows.labels()), Tensors.toDoubles(logits.flatten()));
         }
         if (model.isMultiLabel()) {
-            return new Part(
+            return new EvaluationTally.Part(
                     loss,
                     Tensors.toLongs(rows.labels().to(Dtype.I64.scalarType())),
                     new long[0],
@@ -340,27 +266,19 @@ public final class Evaluator {
                     Tensors.toDoubles(logits.to(Dtype.F64.scalarType())),
                     0);
         }
-        return new Part(
+        return new EvaluationTally.Part(
                 loss,
                 Tensors.toLongs(rows.labels()),
                 Tensors.toLongs(logits.argmax(new LongOptional(-1), false)),
                 (int) rows.labels().size(0),
                 new double[0],
-                tellsTwoApart() ? aboveTheFirst(logits.to(Dtype.F64.scalarType())) : new double[0],
+                EvaluationTally.tellsTwoApart(model) ? aboveTheFirst(logits.to(Dtype.F64.scalarType())) : new double[0],
                 0);
     }
 
     /** @param logits {@code (rows, 2)} */
     private static double[] aboveTheFirst(Tensor logits) {
         return Tensors.toDoubles(logits.select(1, 1).sub(logits.select(1, 0)));
-    }
-
-    /** Whether each row is of one of two classes. */
-    private boolean tellsTwoApart() {
-        return model.task() != Task.TOKEN_CLASSIFICATION
-                && model.task() != Task.CAUSAL_LM
-                && !model.isMultiLabel()
-                && model.description().labels().size() == 2;
     }
 
     /**
@@ -382,29 +300,5 @@ public final class Evaluator {
             batches.add(Arrays.copyOfRange(order, start, Math.min(order.length, start + batchSize)));
         }
         return batches;
-    }
-
-    private static void add(ConfusionMatrix confusion, long[] expected, long[] predicted) {
-        for (int i = 0; i < expected.length; i++) {
-            if (expected[i] != Losses.IGNORED) {
-                confusion.add((int) expected[i], (int) predicted[i]);
-            }
-        }
-    }
-
-    /** The words of each row are its tokens with a label. */
-    private static void add(EntityScore entities, long[] expected, long[] predicted, int rows) {
-        int columns = expected.length / rows;
-        for (int row = 0; row < rows; row++) {
-            List<Integer> wanted = new ArrayList<>();
-            List<Integer> found = new ArrayList<>();
-            for (int i = row * columns; i < (row + 1) * columns; i++) {
-                if (expected[i] != Losses.IGNORED) {
-                    wanted.add((int) expected[i]);
-                    found.add((int) predicted[i]);
-                }
-            }
-            entities.add(wanted, found);
-        }
     }
 }
