@@ -304,6 +304,7 @@ final class CompareCommand implements Verb {
         Path directory = HubAccess.resolve(spec, Objects.requireNonNull(model));
         LearntTask aim = learnt.of(
                 directory, Models.defaultTask(directory), embedding.prompts, () -> data.areMatches(data.data));
+        TaskOptions.require(spec, aim.task());
         String chosenMetric = metric != null
                 ? metric
                 : aim.multiLabel()

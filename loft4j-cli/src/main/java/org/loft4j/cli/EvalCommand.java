@@ -150,6 +150,7 @@ final class EvalCommand implements Verb {
     /** Refuses what is of sentence embeddings where there are none. */
     private void requireFits(Task task) {
         matched.requireFits(task);
+        TaskOptions.require(spec, task);
         for (String flag : List.of("--dimensions", "--similarity-scale")) {
             // a file of settings serves other models too
             if (task != Task.SENTENCE_EMBEDDING

@@ -78,16 +78,12 @@ record LearntTask(Task task, List<String> modelLabels, ProblemType problem, Matc
     /**
      * Refuses settings that have no meaning for it.
      *
-     * @throws ConfigException that names the setting
+     * @throws ConfigException that names each of them
      */
     void require(TrainConfig config) {
-        String fault = regression()
-                ? config.loss().problemOfRegression()
-                : multiLabel()
-                        ? config.loss().problemOfMultiLabel()
-                        : task == Task.SENTENCE_EMBEDDING ? config.loss().problemOfEmbeddings() : null;
-        if (fault != null) {
-            throw new ConfigException(fault);
+        List<String> problems = config.loss().problems(task, regression(), multiLabel());
+        if (!problems.isEmpty()) {
+            throw new ConfigException(String.join("\n", problems));
         }
     }
 

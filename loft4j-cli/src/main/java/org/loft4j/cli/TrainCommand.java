@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.cli.WatchedRun.Samples;
 import org.loft4j.cli.compare.Trial;
@@ -213,8 +214,9 @@ final class TrainCommand implements Verb {
         TrainingStart start = TrainingStart.of(model, learnt, embedding.prompts, data, shape(), run.output);
         LearntTask aim = start.aim();
         TrainConfig plain = config(start.directory(), aim, false);
-        aim.require(plain);
         Task task = aim.task();
+        TaskOptions.require(spec, task);
+        aim.require(plain);
         if (task == Task.IMAGE_CLASSIFICATION) {
             return runOnImages(start, plain);
         }
@@ -252,7 +254,9 @@ final class TrainCommand implements Verb {
                     && !faults.skip
                     && rows.mayBeStreamed(preferred);
             MemoryPlan.Rows onHeap = rows.onHeap(encoded, mayStream);
-            MemoryEstimate memory = memory(start, options, BatchSizes.largest(encoded, config), onHeap);
+            Load load = BatchSizes.largest(encoded, config);
+            MemoryEstimate memory =
+                    memory(start, options, load, onHeap, shapes -> TrainingRun.requireFits(shapes, encoded, config));
             // rows that are streamed are tokenized while the model learns
             try (Model opened = open(start, options)) {
                 if (run.dryRun) {
@@ -266,8 +270,13 @@ final class TrainCommand implements Verb {
         }
     }
 
-    /** By the shapes alone, so that a run that is too large is refused, or warned of, before its weights are read. */
-    private MemoryEstimate memory(TrainingStart start, ModelOptions options, Load load, MemoryPlan.Rows rows)
+    /**
+     * By the shapes alone, so that a run that is too large is refused, or warned of, before its weights are read.
+     *
+     * @param fits refuses what does not fit the model
+     */
+    private MemoryEstimate memory(
+            TrainingStart start, ModelOptions options, Load load, MemoryPlan.Rows rows, Consumer<Model> fits)
             throws IOException {
         try (NativeScope scope = new NativeScope();
                 Model shapes = Models.outline(
@@ -276,6 +285,7 @@ final class TrainCommand implements Verb {
             if (!method.method.usesAdapter()) {
                 Trainable.requireFull(shapes);
             }
+            fits.accept(shapes);
             MemoryPlan plan = new MemoryPlan(
                     config(),
                     start.lora(shape(), shapes),
@@ -324,7 +334,8 @@ final class TrainCommand implements Verb {
                 start,
                 options,
                 new Load(Math.min(config.batchSize(), rows.train().size()), states, held, states),
-                rows.onHeap());
+                rows.onHeap(),
+                shapes -> {});
         try (Model opened = open(start, options)) {
             TrainData encoded = rows.encode(opened, start.directory(), augmentation());
             return run.dryRun

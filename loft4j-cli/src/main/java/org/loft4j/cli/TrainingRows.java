@@ -353,11 +353,12 @@ record TrainingRows(
             throws IOException {
         if (packed && task().isClassification()) {
             throw new ConfigException("packing is for language models, but the data is for a "
-                    + (learnt.regression() ? "regression" : "classifier"));
+                    + (learnt.regression() ? "regression" : "classifier") + ": leave it out");
         }
         if (task() == Task.SENTENCE_EMBEDDING) {
             if (packed) {
-                throw new ConfigException("packing is for language models, but the data is for sentence embeddings");
+                throw new ConfigException(
+                        "packing is for language models, but the data is for sentence embeddings: leave it out");
             }
             return MatchDataset.of(rows, tokenizer, maxLength, learnt.prompts());
         }

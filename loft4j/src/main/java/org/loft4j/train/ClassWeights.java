@@ -23,6 +23,7 @@ import org.loft4j.data.Labels;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.Task;
 
 /**
  * What the examples of each class weigh in the loss of the steps, so that rare classes are not passed over. Where an example has one
@@ -129,15 +130,24 @@ public record ClassWeights(boolean balanced, Map<String, Double> named) {
                 Shown.text(greatest.getKey(), NAME));
     }
 
+    /** What does not fit the task; null for nothing. */
+    @Nullable
+    String problem(Task task, boolean regression) {
+        return equals(EQUAL) || (task.isClassification() && !regression)
+                ? null
+                : KEY + " are of a classifier, and the model is opened for " + (regression ? "regression" : task.word())
+                        + ": leave them out";
+    }
+
     /** What does not fit the model or the data; null for nothing. */
     @Nullable
     String problem(Model model, TrainingSet data) {
         if (equals(EQUAL)) {
             return null;
         }
-        if (!model.task().isClassification() || model.isRegression()) {
-            return KEY + " are of a classifier, and the model is opened for "
-                    + (model.isRegression() ? "regression" : model.task().word()) + ": leave them out";
+        String ofTask = problem(model.task(), model.isRegression());
+        if (ofTask != null) {
+            return ofTask;
         }
         if (balanced && !(data instanceof Dataset || data instanceof ImageDataset)) {
             return KEY + " " + WORD

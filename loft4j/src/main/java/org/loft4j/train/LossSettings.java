@@ -1,11 +1,14 @@
 package org.loft4j.train;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.Checks;
 import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.PreferenceLoss;
+import org.loft4j.nn.Task;
 
 /**
  * What the steps of a run make smaller. Of the tasks each has a loss of its own, and takes of these settings what fits it.
@@ -44,13 +47,68 @@ public record LossSettings(
         return new LossSettings(labelSmoothing, classWeights, preferences, loss);
     }
 
-    /** What is wrong with the settings where numbers are learnt and not classes; null for nothing. */
-    public @Nullable String problemOfRegression() {
-        return problemOfSmoothing("a regression learns numbers");
+    /**
+     * What of the settings has no meaning for a task.
+     *
+     * @param regression whether numbers are learnt, and not classes
+     * @param multiLabel whether a text may have several labels
+     * @return a line each; none if all is well
+     */
+    public List<String> problems(Task task, boolean regression, boolean multiLabel) {
+        List<String> problems = new ArrayList<>();
+        String noClasses = regression
+                ? "a regression learns numbers"
+                : multiLabel
+                        ? "where a text may have several labels none of them excludes the others"
+                        : task == Task.SENTENCE_EMBEDDING ? "sentence embeddings have no classes" : null;
+        if (labelSmoothing > 0 && noClasses != null) {
+            problems.add("label_smoothing_factor is " + labelSmoothing + ", and " + noClasses
+                    + ": there are no other classes to spread a target over; leave it out");
+        }
+        String weights = classWeights.problem(task, regression);
+        if (weights != null) {
+            problems.add(weights);
+        }
+        if (task != Task.CAUSAL_LM) {
+            problems.addAll(problemsWithoutPreferences());
+        }
+        if (task != Task.SENTENCE_EMBEDDING) {
+            problems.addAll(problemsWithoutMatches());
+        }
+        return problems;
     }
 
-    /** The same where preferences are learnt. */
-    public @Nullable String problemOfPreferences() {
+    /** What of them has no meaning where no preferences are learnt. */
+    List<String> problemsWithoutPreferences() {
+        if (preferences.equals(PreferenceLoss.DPO)) {
+            return List.of();
+        }
+        // another loss has other numbers
+        PreferenceLoss usual = PreferenceLoss.of(preferences.kind());
+        String setting = preferences.kind() != PreferenceLoss.DPO.kind()
+                ? "loss_type"
+                : preferences.beta() != usual.beta() ? "beta" : "sft_weight";
+        return List.of(setting
+                + " is of preferences, and the training data holds none: leave it out, or give rows with \"chosen\""
+                + " and \"rejected\"");
+    }
+
+    private List<String> problemsWithoutMatches() {
+        List<String> problems = new ArrayList<>();
+        String none = " of sentence embeddings, and the training data holds no texts that belong together: leave";
+        String rows = " out, or give rows with \"anchor\" and \"positive\"";
+        if (matches.scale() != MatchLoss.SCALE) {
+            problems.add("similarity_scale is" + none + " it" + rows);
+        }
+        if (!matches.lengths().isEmpty()) {
+            problems.add(MatchLoss.MATRYOSHKA + " are" + none + " them" + rows);
+        }
+        return problems;
+    }
+
+    /** What is wrong with the label smoothing where preferences are learnt; null for nothing. */
+    @Nullable
+    String problemOfPreferences() {
         if (labelSmoothing > 0 && !preferences.kind().takesSmoothing()) {
             return "label_smoothing_factor is " + labelSmoothing + ", and loss_type "
                     + preferences.kind().word()
@@ -59,23 +117,6 @@ public record LossSettings(
         return labelSmoothing >= 0.5
                 ? "label_smoothing_factor of preferences must be below 0.5, where half of them would be turned round, got "
                         + labelSmoothing
-                : null;
-    }
-
-    /** The same where sentence embeddings are learnt. */
-    public @Nullable String problemOfEmbeddings() {
-        return problemOfSmoothing("sentence embeddings have no classes");
-    }
-
-    /** The same where a text may have several labels. */
-    public @Nullable String problemOfMultiLabel() {
-        return problemOfSmoothing("where a text may have several labels none of them excludes the others");
-    }
-
-    private @Nullable String problemOfSmoothing(String reason) {
-        return labelSmoothing > 0
-                ? "label_smoothing_factor is " + labelSmoothing + ", and " + reason
-                        + ": there are no other classes to spread a target over; leave it out"
                 : null;
     }
 

@@ -17,10 +17,8 @@ import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenized;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.nn.ImageShape;
-import org.loft4j.nn.MatchLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
-import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 
 /** Whether settings, model and data fit each other, before an hour has gone into finding out. */
@@ -75,27 +73,18 @@ final class RunCheck {
         if (config.warmupSteps() > steps) {
             problems.add("warmup_steps must not pass the " + steps + " steps of the run, got " + config.warmupSteps());
         }
-        String smoothing = problemOfSmoothing(model, data, config);
-        if (smoothing != null) {
-            problems.add(smoothing);
-        }
         TrainingSet train = data.train();
         Examples shown = train instanceof StreamingDataset stream ? stream.sample() : (Examples) train;
-        String weights = config.loss().classWeights().problem(model, train);
-        if (weights != null) {
+        LossSettings loss = config.loss();
+        problems.addAll(loss.problems(model.task(), model.isRegression(), model.isMultiLabel()));
+        String weights = loss.classWeights().problem(model, train);
+        if (weights != null && !problems.contains(weights)) {
             problems.add(weights);
         }
-        String preferred = problemOfPreferences(train, config.loss().preferences());
-        if (preferred != null) {
-            problems.add(preferred);
-        }
-        if (config.loss().matches().scale() != MatchLoss.SCALE && !(shown instanceof MatchDataset)) {
-            problems.add("similarity_scale is of sentence embeddings, and the training data holds no texts that belong"
-                    + " together: leave it out, or give rows with \"anchor\" and \"positive\"");
-        }
-        if (!config.loss().matches().lengths().isEmpty() && !(shown instanceof MatchDataset)) {
-            problems.add("matryoshka_dims are of sentence embeddings, and the training data holds no texts that belong"
-                    + " together: leave them out, or give rows with \"anchor\" and \"positive\"");
+        if (train.hasPreferences()) {
+            checkPreferences(problems, train, loss);
+        } else if (model.task() == Task.CAUSAL_LM) {
+            problems.addAll(loss.problemsWithoutPreferences());
         }
         long width = model.vectorSize();
         config.loss().matches().lengths().stream()
@@ -122,26 +111,17 @@ final class RunCheck {
         }
     }
 
-    /** What is wrong with how preferences would be learnt of these rows; null for nothing. */
-    private static @Nullable String problemOfPreferences(TrainingSet train, PreferenceLoss loss) {
-        if (!train.hasPreferences() && !loss.equals(PreferenceLoss.DPO)) {
-            // another loss has other numbers
-            PreferenceLoss usual = PreferenceLoss.of(loss.kind());
-            String setting = loss.kind() != PreferenceLoss.DPO.kind()
-                    ? "loss_type"
-                    : loss.beta() != usual.beta() ? "beta" : "sft_weight";
-            return setting
-                    + " is of preferences, and the training data holds none: leave it out, or give rows with \"chosen\""
-                    + " and \"rejected\"";
+    private static void checkPreferences(List<String> problems, TrainingSet train, LossSettings loss) {
+        String smoothing = loss.problemOfPreferences();
+        if (smoothing != null) {
+            problems.add(smoothing);
         }
-        return train.hasPreferences()
-                        && train instanceof StreamingDataset
-                        && loss.kind().hasReference()
-                ? "loss_type " + loss.kind().word()
-                        + " sets answers against what the model held of them before the first step,"
-                        + " which is not known of rows that are read as they are learnt: keep them in memory, or take a loss_type"
-                        + " without a reference, simpo or orpo"
-                : null;
+        if (train instanceof StreamingDataset && loss.preferences().kind().hasReference()) {
+            problems.add("loss_type " + loss.preferences().kind().word()
+                    + " sets answers against what the model held of them before the first step,"
+                    + " which is not known of rows that are read as they are learnt: keep them in memory, or take a loss_type"
+                    + " without a reference, simpo or orpo");
+        }
     }
 
     /**
@@ -197,19 +177,6 @@ final class RunCheck {
                 ? "rows of different labels, and all of the evaluation data have the same: choose loss or accuracy, or other"
                         + " evaluation data"
                 : null;
-    }
-
-    private static @Nullable String problemOfSmoothing(Model model, TrainData data, TrainConfig config) {
-        if (model.isRegression()) {
-            return config.loss().problemOfRegression();
-        }
-        if (model.isMultiLabel()) {
-            return config.loss().problemOfMultiLabel();
-        }
-        if (model.task() == Task.SENTENCE_EMBEDDING) {
-            return config.loss().problemOfEmbeddings();
-        }
-        return data.train().hasPreferences() ? config.loss().problemOfPreferences() : null;
     }
 
     /** What rows are for. */
