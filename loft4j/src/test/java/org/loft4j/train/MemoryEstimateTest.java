@@ -327,6 +327,12 @@ class MemoryEstimateTest {
         }
     }
 
+    /** Beside a vision tower the language model's settings lie further in. */
+    @Test
+    void theHeadsAreThoseOfTheLanguageModel() throws IOException {
+        assertEquals(4, MemoryPlan.Attention.of(FIXTURES.resolve("qwen3_5")).heads());
+    }
+
     @Test
     void whatSavesMemorySavesItInTheEstimateToo() {
         MemoryEstimate plain = benchModel("lora", Dtype.F32, false);
