@@ -51,7 +51,6 @@ public final class PeftFiles {
     private static final double ROUNDING = 1.0 / 128;
 
     private static final double SMALLEST = 1e-7;
-
     private static final String BASE_LAYER = ".base_layer.weight";
 
     private PeftFiles() {}

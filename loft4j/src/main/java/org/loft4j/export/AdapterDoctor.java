@@ -385,14 +385,7 @@ public final class AdapterDoctor {
                     "one of " + String.join(", ", GgufModel.modelTypes()) + " can");
         }
         MissingClass.ofVllmAdapter(baseConfig, remedies.merge(), notes);
-        if (family.equals("qwen3_5") && !classifies()) {
-            notes.add(
-                    Severity.UNKNOWN,
-                    Consumer.VLLM,
-                    "the names are those of Transformers' Qwen3_5ForCausalLM: whether vLLM finds them in its class with the"
-                            + " tower is not known here",
-                    remedies.merge());
-        }
+        MissingClass.ofAdapter(family, classifies(), remedies.merge(), notes);
         JsonNode targets = config.node("target_modules");
         if (targets != null && targets.toString().contains("lm_head") && TextConfig.tied(baseConfig)) {
             notes.add(

@@ -65,6 +65,18 @@ final class MissingClass {
         }
     }
 
+    /** Of adapters whose class in Transformers is the language model's alone, where vLLM has one with the vision tower. */
+    static void ofAdapter(String family, boolean classifies, String remedy, Notes notes) {
+        if (family.equals("qwen3_5") && !classifies) {
+            notes.add(
+                    Severity.UNKNOWN,
+                    Consumer.VLLM,
+                    "the names are those of Transformers' Qwen3_5ForCausalLM: whether vLLM finds them in its class with the"
+                            + " tower is not known here",
+                    remedy);
+        }
+    }
+
     /**
      * The same of an adapter.
      *

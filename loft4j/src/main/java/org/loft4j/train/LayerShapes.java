@@ -191,9 +191,13 @@ record LayerShapes(
         return linear == null ? ofAttention : 0;
     }
 
-    /** Numbers a token in float32, whatever the type of the model, that linear attention makes and does not keep. */
-    long insideLinear() {
-        return linear == null ? 0 : linear.insideNumbers();
+    /**
+     * Numbers in float32, whatever the type of the model, that linear attention makes and does not keep: of some tokens at a time, in
+     * each lane.
+     */
+    long insideLinear(long tokens, long lanes, MemoryPlan.Load load) {
+        long most = Math.max(GatedDeltaNet.MOST_TOKENS, Math.max(load.columns(), load.evalColumns()));
+        return linear == null ? 0 : Math.min(tokens, lanes * most) * linear.insideNumbers();
     }
 
     /** Numbers a token that one forward pass through the layer makes, kept or not. */

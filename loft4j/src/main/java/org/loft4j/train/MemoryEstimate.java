@@ -10,7 +10,6 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.nn.ActivationCheckpoint;
 import org.loft4j.nn.Attention;
 import org.loft4j.nn.CausalDecoder;
-import org.loft4j.nn.GatedDeltaNet;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
@@ -53,14 +52,11 @@ public record MemoryEstimate(
         long copy) {
     /** The Java machine, its heap, and libtorch with its buffers. */
     private static final long PROGRAM = 350_000_000;
-
     /** Logits of a language model at once; see {@link org.loft4j.nn.LanguageModelLoss}. */
     private static final long CHUNK = 1 << 23;
 
     private static final long LEAST_ROWS = 256;
-
     private static final int FLOAT = 4;
-
     /** Of products that oneDNN has compiled for half types on the processor: 1024 shapes, which the rows of experts soon have. */
     private static final long COMPILED = 1024 * 420_000L;
 
@@ -366,16 +362,8 @@ public record MemoryEstimate(
             long dropped = training && plan.attention().sumDropout() ? 4 * layer.hidden() : 0;
             long ofScores = bytesOfScore(scores, training);
             return tokens * ((layer.made() + dropped) * size + widened(layer))
-                    + inside(tokens) * layer.insideLinear() * wide
+                    + layer.insideLinear(tokens, lanes(), plan.load()) * wide
                     + layer.scores(scores) * (ofScores == 0 ? 0 : ofScores + 2L * size);
-        }
-
-        /** Of how many tokens linear attention computes at a time; each lane has its own. */
-        private long inside(long tokens) {
-            long most = Math.max(
-                    GatedDeltaNet.MOST_TOKENS,
-                    Math.max(plan.load().columns(), plan.load().evalColumns()));
-            return Math.min(tokens, lanes() * most);
         }
 
         private long loss(long tokens) {
