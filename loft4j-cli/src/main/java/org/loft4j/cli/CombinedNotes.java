@@ -45,8 +45,9 @@ final class CombinedNotes {
                 AtomicFiles.write(directory.resolve(file), Files.readAllBytes(tokenizer.resolve(file)));
             }
         }
-        Path sentences = notes.chosen("modules.json", adapter -> SentenceFiles.ofAdapter(adapter, parts.get(0)));
+        Path sentences = notes.chosen("modules.json", SentenceFiles::find);
         if (sentences != null) {
+            SentenceFiles.requireSameDense(sentences, parts);
             for (Path file : SentenceFiles.filesIn(sentences)) {
                 AtomicFiles.write(directory.resolve(file), Files.readAllBytes(sentences.resolve(file)));
             }

@@ -35,7 +35,7 @@ final class EmbeddingFlags {
 
     /** Says which numbers of vectors are not learnt, where these are cut to shorter ones alone. */
     static void tell(TrainConfig config, Model model, PrintWriter err) {
-        long width = model.description().hiddenSize();
+        long width = model.vectorSize();
         int longest = config.loss().matches().lengths().stream()
                 .mapToInt(length -> length)
                 .max()

@@ -194,7 +194,7 @@ final class InspectCommand implements Verb {
             List<StoredTensor> beside = Inspection.beside(tensors);
             if (!beside.isEmpty()) {
                 long of = StoredTensor.elements(beside);
-                out.println("not loaded, of the vision tower: " + Quantities.count(of) + " elements, "
+                out.println("not loaded, beside the language model: " + Quantities.count(of) + " elements, "
                         + Quantities.percent(of, StoredTensor.elements(tensors)) + ", "
                         + Quantities.bytes(StoredTensor.bytes(beside)));
             }

@@ -177,7 +177,10 @@ class MatchDataTest {
                         .replace("models.Normalize", "models.Dense"));
         Captured run = train(rows("a.csv", 6), "--eval-data", rows("b.csv", 3), "--matryoshka-dims", "24,8");
         assertEquals(0, run.status(), run.err());
+        assertFalse(run.err().contains("are not learnt"), run.err());
         Path adapter = folder.resolve("run");
+        String card = Files.readString(adapter.resolve("README.md"));
+        assertFalse(card.contains("not learnt"), card);
         assertEquals(
                 -1, Files.mismatch(dense.resolve("model.safetensors"), adapter.resolve("2_Dense/model.safetensors")));
         String vector = loft("embed", "--adapter", adapter, "--text", "Once").out();

@@ -74,7 +74,7 @@ class TaskOptionsTest {
         Files.writeString(rows, "text,label\n");
         refused(
                 call("train", "--preference-loss", "simpo", "--matryoshka-dims", 8, "--similarity-scale", 3),
-                "loss_type is of preferences, and the training data holds none",
+                "loss_type is of preferences, and the task is sequence-classification: leave it out",
                 "matryoshka_dims are of sentence embeddings",
                 "similarity_scale is of sentence embeddings");
         refused(

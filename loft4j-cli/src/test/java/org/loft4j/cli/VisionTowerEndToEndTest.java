@@ -92,7 +92,7 @@ class VisionTowerEndToEndTest {
         }
         assertTrue(beside > 0 && beside < whole, beside + " of " + whole);
         assertEquals(4 * beside, tree.get("not_loaded_bytes").asLong());
-        String told = "not loaded, of the vision tower: " + Quantities.count(beside) + " elements, "
+        String told = "not loaded, beside the language model: " + Quantities.count(beside) + " elements, "
                 + Quantities.percent(beside, whole) + ", " + Quantities.bytes(4 * beside);
         Captured call = Captured.loft("inspect", text(model));
         assertTrue(call.out().contains(told), call.out());

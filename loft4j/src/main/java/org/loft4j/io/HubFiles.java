@@ -51,7 +51,7 @@ final class HubFiles {
 
     private static final Pattern IN_FOLDERS =
             Pattern.compile("additional_chat_templates/[^/]+\\.jinja|[^/]*[Pp]ooling[^/]*/config\\.json"
-                    + "|[^/]*[Dd]ense[^/]*/(config\\.json|model\\.safetensors)");
+                    + "|\\d+_Dense/(config\\.json|model\\.safetensors)");
     private static final Pattern SEGMENT = Pattern.compile("[^/\\\\:\\p{Cc}]+");
     private static final Pattern PICKLE = Pattern.compile("[^/]+\\.(bin|pt|pth|ckpt|pkl)");
 

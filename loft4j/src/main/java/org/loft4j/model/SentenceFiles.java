@@ -9,7 +9,6 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -124,22 +123,44 @@ public record SentenceFiles(
     public static @Nullable SentenceFiles ofAdapter(@Nullable Path adapter, @Nullable Path model) throws IOException {
         SentenceFiles own = find(adapter);
         SentenceFiles ofModel = own == null ? null : find(model);
-        if (own == null || own.dense.isEmpty() && (ofModel == null || ofModel.dense.isEmpty())) {
+        if (adapter == null || own == null || sameDense(own, ofModel)) {
             return own;
         }
-        List<DenseModule> others = ofModel == null ? List.of() : ofModel.dense;
+        throw new CheckpointException(
+                adapter.resolve(MODULES),
+                "names other Dense modules than those of " + model
+                        + (own.dense.isEmpty()
+                                ? ": it names none; take it out of a copy of the adapter, so that the model's are taken"
+                                : ": they were trained with the adapter, which is not read here; put the adapter's folders"
+                                        + " of them, and its " + MODULES + ", into a copy of the model"));
+    }
+
+    private static boolean sameDense(SentenceFiles own, @Nullable SentenceFiles other) throws IOException {
+        List<DenseModule> others = other == null ? List.of() : other.dense;
         boolean same = own.dense.size() == others.size();
         for (int i = 0; same && i < others.size(); i++) {
             same = own.dense.get(i).isSame(others.get(i));
         }
-        if (!same) {
-            throw new CheckpointException(
-                    Objects.requireNonNull(adapter).resolve(MODULES),
-                    "names other Dense modules than those of " + model
-                            + ": they were trained with the adapter, which is not read here; put the adapter's folders of"
-                            + " them, and its modules.json, into a copy of the model");
+        return same;
+    }
+
+    /**
+     * Refuses adapters to be combined that have other layers behind the pooling than one of them.
+     *
+     * @param one has files
+     * @throws CheckpointException that names the two
+     */
+    public static void requireSameDense(Path one, List<Path> adapters) throws IOException {
+        SentenceFiles files = read(one);
+        for (Path adapter : adapters) {
+            SentenceFiles others = find(adapter);
+            if (others != null && !sameDense(files, others)) {
+                throw new CheckpointException(
+                        adapter.resolve(MODULES),
+                        "names other Dense modules than those of " + one + ": adapters on different models, or trained"
+                                + " with these modules, cannot be combined");
+            }
         }
-        return own;
     }
 
     /**
@@ -311,22 +332,25 @@ public record SentenceFiles(
 
     /** Removes what {@link #write} leaves. */
     public static void delete(Path directory) throws IOException {
-        List<Path> files;
-        try (Stream<Path> all = Files.walk(directory, 2)) {
-            files = all.map(directory::relativize).filter(SentenceFiles::isOne).toList();
+        List<Path> files = new ArrayList<>(FILES);
+        for (Path entry : entries(directory)) {
+            Path folder = directory.relativize(entry);
+            if (DENSE.matcher(folder.toString()).matches()) {
+                DenseModule.FILES.forEach(file -> files.add(folder.resolve(file)));
+            }
         }
         for (Path file : files) {
-            Files.delete(directory.resolve(file));
+            Files.deleteIfExists(directory.resolve(file));
             Path folder = directory.resolve(file.getName(0));
-            if (Files.isDirectory(folder) && isEmpty(folder)) {
+            if (Files.isDirectory(folder) && entries(folder).isEmpty()) {
                 Files.delete(folder);
             }
         }
     }
 
-    private static boolean isEmpty(Path folder) throws IOException {
-        try (Stream<Path> files = Files.list(folder)) {
-            return files.findAny().isEmpty();
+    private static List<Path> entries(Path directory) throws IOException {
+        try (Stream<Path> entries = Files.list(directory)) {
+            return entries.toList();
         }
     }
 

@@ -68,7 +68,7 @@ public final class TrainedConfig {
             Map.entry("vit", "ViT"),
             Map.entry("xlm-roberta", "XLMRoberta"));
 
-    /** The same of families whose models with a vision tower have classes of that name; those of texts say so, but one. */
+    /** Families of text alone whose plain name Transformers gives to the classes with a vision tower: for other tasks than writing it adds Text. */
     private static final Map<String, String> OF_TEXT = Map.of("gemma3_text", "Gemma3", Qwen35Model.FAMILY, "Qwen3_5");
 
     private final @Nullable ObjectNode config;

@@ -28,6 +28,7 @@ public final class CausalDecoder implements Decoder {
     private final Parts parts;
     private final Map<String, Linear> linears = new LinkedHashMap<>();
     private final Set<Integer> lenders = new HashSet<>();
+    private final boolean readsPadding;
     private VectorLayers vectorLayers = VectorLayers.NONE;
     private boolean training;
     private boolean checkpointing;
@@ -122,6 +123,7 @@ public final class CausalDecoder implements Decoder {
         if (hasHead()) {
             linears.put(head().path(), head());
         }
+        this.readsPadding = parts.blocks().stream().anyMatch(block -> block.attention() instanceof GatedDeltaNet);
     }
 
     @Override
@@ -324,7 +326,7 @@ public final class CausalDecoder implements Decoder {
                 parts.blocks().stream().anyMatch(block -> block.attention().hasSinks());
         boolean blind = padding.startsWithPadding() && GradMode.is_enabled() && !sinks;
         Dtype scores = Attention.biasDtype(description().dtype(), description().device(), softcapped || blind);
-        Tensor tokens = padding.tokens(columns, description().dtype());
+        Tensor tokens = readsPadding ? padding.tokens(columns, description().dtype()) : null;
         if (kind.bothSides()) {
             Tensor hidden = padding.bothSidesBias(kind.window() / 2, scores);
             return new LayerPass(

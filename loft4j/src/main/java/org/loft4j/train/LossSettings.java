@@ -70,16 +70,21 @@ public record LossSettings(
             problems.add(weights);
         }
         if (task != Task.CAUSAL_LM) {
-            problems.addAll(problemsWithoutPreferences());
+            problems.addAll(ofPreferences(", and the task is " + task.word() + ": leave it out"));
         }
         if (task != Task.SENTENCE_EMBEDDING) {
-            problems.addAll(problemsWithoutMatches());
+            problems.addAll(ofMatches(task));
         }
         return problems;
     }
 
     /** What of them has no meaning where no preferences are learnt. */
     List<String> problemsWithoutPreferences() {
+        return ofPreferences(
+                ", and the training data holds none: leave it out, or give rows with \"chosen\" and" + " \"rejected\"");
+    }
+
+    private List<String> ofPreferences(String why) {
         if (preferences.equals(PreferenceLoss.DPO)) {
             return List.of();
         }
@@ -88,15 +93,14 @@ public record LossSettings(
         String setting = preferences.kind() != PreferenceLoss.DPO.kind()
                 ? "loss_type"
                 : preferences.beta() != usual.beta() ? "beta" : "sft_weight";
-        return List.of(setting
-                + " is of preferences, and the training data holds none: leave it out, or give rows with \"chosen\""
-                + " and \"rejected\"");
+        return List.of(setting + " is of preferences" + why);
     }
 
-    private List<String> problemsWithoutMatches() {
+    private List<String> ofMatches(Task task) {
         List<String> problems = new ArrayList<>();
-        String none = " of sentence embeddings, and the training data holds no texts that belong together: leave";
-        String rows = " out, or give rows with \"anchor\" and \"positive\"";
+        String none = " of sentence embeddings, and the task is " + task.word() + ": leave";
+        String rows =
+                " out, or take task " + Task.SENTENCE_EMBEDDING.word() + " and rows with \"anchor\" and \"positive\"";
         if (matches.scale() != MatchLoss.SCALE) {
             problems.add("similarity_scale is" + none + " it" + rows);
         }

@@ -84,7 +84,7 @@ final class ModelCard {
                     .append(Shown.text(classWeights.words()))
                     .append(", and 1 where none is named.\n\n");
         }
-        lengths(text, config.loss().matches().lengths(), model.description().hiddenSize());
+        lengths(text, config.loss().matches().lengths(), model.vectorSize());
         if (notes.preferences()) {
             text.append("It has learnt which of two answers is preferred (")
                     .append(config.loss().preferences().described())

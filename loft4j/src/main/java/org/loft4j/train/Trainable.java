@@ -195,9 +195,10 @@ public final class Trainable implements AutoCloseable {
         String packed =
                 model.weights().quantized().keySet().stream().findFirst().orElse(null);
         if (packed != null) {
-            throw new ConfigException("method full cannot train " + packed + ", which the checkpoint has in MXFP4:"
-                    + " take one in bfloat16 or float32, as Transformers saves with dequantize in its Mxfp4Config, or train an"
-                    + " adapter");
+            throw new ConfigException(
+                    "method full cannot train " + packed + ", which is in MXFP4 (quantization_config):"
+                            + " take a checkpoint in bfloat16 or float32, as Transformers saves with dequantize in its Mxfp4Config, or"
+                            + " train an adapter; from scratch, take a config.json without quantization_config");
         }
         if (model.description().dtype() == Dtype.F16) {
             throw new ConfigException(

@@ -248,7 +248,14 @@ class VisionTowerTest {
     /** As Transformers 5 writes a Mistral 3, whose parts have defaults of their own; the file has two embeddings. */
     @Test
     void anOuterConfigurationThatTiesDoesNotTieWhatTheInnerOneKeepsApart() throws IOException {
-        Path tied = copy("mistral3", json -> json.put("tie_word_embeddings", true), each -> each, Dtype.F32);
+        Path tied = copy(
+                "mistral3",
+                json -> {
+                    json.put("tie_word_embeddings", true);
+                    text(json).put("tie_word_embeddings", false);
+                },
+                each -> each,
+                Dtype.F32);
         try (NativeScope scope = new NativeScope();
                 Model model = Models.open(tied, LANGUAGE_MODEL);
                 Model before = Models.open(Fixture.directory("mistral3"), LANGUAGE_MODEL)) {

@@ -67,7 +67,6 @@ public record Gemma4Config(
             "pad_token_id", 0L);
 
     private static final String INPUT_VOCABULARY = "vocab_size_per_layer_input";
-    private static final String BIDIRECTIONAL = "use_bidirectional_attention";
     private static final String SHARED = "num_kv_shared_layers";
 
     /** Of images and sounds alone, all of them. */
@@ -98,7 +97,7 @@ public record Gemma4Config(
             "layer_types",
             "final_logit_softcapping",
             "attention_bias",
-            BIDIRECTIONAL);
+            ConfigKeys.BOTH_SIDES);
 
     /** Where other families state rotations, and Transformers does not look for Gemma 4's. */
     private static final List<String> NO_ROTATIONS =
@@ -116,7 +115,7 @@ public record Gemma4Config(
         }
         ConfigKeys.checkDecoder(json, KEYS);
         // images alone see what comes behind them
-        ConfigKeys.require(json, BIDIRECTIONAL, "false", "vision");
+        ConfigKeys.require(json, ConfigKeys.BOTH_SIDES, "false", "vision");
         if (json.booleanOr("enable_moe_block", false)) {
             throw new ConfigException("enable_moe_block must be false, got true in " + json.file()
                     + ": the experts of Gemma 4 26B-A4B are not supported; take E2B, E4B or 31B");

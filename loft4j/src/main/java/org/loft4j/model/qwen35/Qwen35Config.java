@@ -26,8 +26,6 @@ import org.loft4j.model.shared.Rope;
  */
 public record Qwen35Config(
         DecoderConfig sizes, Rope rope, boolean attentionBias, DeltaLayout linear, double classifierDropout) {
-    private static final String TIED = "tie_word_embeddings";
-
     private static final double ROTATED = 0.25;
 
     private static final long POSITIONS = 32768;
@@ -73,7 +71,7 @@ public record Qwen35Config(
         DecoderConfig sizes = DecoderConfig.from(
                 json,
                 new DecoderConfig.Defaults(
-                        4, 256, POSITIONS, 1e-6, config.booleanOr(TIED, false), "hidden_act", "silu"));
+                        4, 256, POSITIONS, 1e-6, config.booleanOr(ConfigKeys.TIED, false), "hidden_act", "silu"));
         int interval = json.intOr("full_attention_interval", 4, 1);
         List<Boolean> linear = LayerTypes.linear(json, sizes.layers(), i -> (i + 1) % interval != 0);
         return new Qwen35Config(
@@ -103,8 +101,8 @@ public record Qwen35Config(
     /** The config.json of the language model as a model of its own, of that of a model with a vision tower. */
     public static ObjectNode languageModel(JsonObject config) throws CheckpointException {
         ObjectNode text = text(config).toTree().put("model_type", Qwen35Model.FAMILY);
-        if (!text.has(TIED)) {
-            text.put(TIED, config.booleanOr(TIED, false));
+        if (!text.has(ConfigKeys.TIED)) {
+            text.put(ConfigKeys.TIED, config.booleanOr(ConfigKeys.TIED, false));
         }
         return text;
     }
@@ -119,6 +117,11 @@ public record Qwen35Config(
             return config;
         }
         JsonObject text = ConfigKeys.ofLanguageModel(config, false);
+        if (text.has(ConfigKeys.TIED)
+                && !text.booleanOr(ConfigKeys.TIED, false)
+                && config.booleanOr(ConfigKeys.TIED, false)) {
+            throw ConfigKeys.contradiction(config);
+        }
         ConfigKeys.require(text, "model_type", Qwen35Model.FAMILY);
         return text.withAbsent(ABSENT_INSIDE);
     }

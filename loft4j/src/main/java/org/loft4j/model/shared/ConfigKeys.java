@@ -18,6 +18,9 @@ public final class ConfigKeys {
     /** Whether tokens see those behind them too. */
     public static final String BOTH_SIDES = "use_bidirectional_attention";
 
+    /** Whether the output embedding is the input's. */
+    public static final String TIED = "tie_word_embeddings";
+
     private static final System.Logger LOG = System.getLogger(ConfigKeys.class.getName());
 
     /** Settings of every family that say nothing about the numbers: origin, tokens, generation, output of Python's classes. */
@@ -95,8 +98,6 @@ public final class ConfigKeys {
 
     private static final String TEXT = "text_config";
 
-    private static final String TIED = "tie_word_embeddings";
-
     private ConfigKeys() {}
 
     /** Refuses quantised weights that cannot be read. */
@@ -153,15 +154,19 @@ public final class ConfigKeys {
      */
     public static JsonObject ofLanguageModel(JsonObject json, boolean tied) throws CheckpointException {
         JsonObject text = json.requireObject(TEXT);
-        boolean inner = text.booleanOr(TIED, tied);
-        boolean outer = json.booleanOr(TIED, inner);
-        if (outer != inner && (inner || text.has(TIED))) {
-            throw json.fault(
-                    TIED,
-                    "is " + outer + ", and " + inner + " in " + TEXT
-                            + ": versions of Transformers go by one or the other; set both to" + " what is meant");
+        if (text.booleanOr(TIED, tied) && !json.booleanOr(TIED, true)) {
+            throw contradiction(json);
         }
         return text;
+    }
+
+    /** That the two parts of a config.json tie the embeddings otherwise. */
+    public static CheckpointException contradiction(JsonObject json) throws CheckpointException {
+        boolean outer = json.booleanOr(TIED, true);
+        return json.fault(
+                TIED,
+                "is " + outer + ", and " + !outer + " in " + TEXT
+                        + ": versions of Transformers go by one or the other; set both to what is meant");
     }
 
     /** The same for a decoder with the keys of {@link DecoderConfig} and {@link Rope}, which are honoured besides. */
