@@ -118,8 +118,27 @@ public record DenseModule(
     }
 
     /** Whether the other one has the same numbers, wherever it lies. */
-    boolean isSame(DenseModule other) throws IOException {
-        return equals(other) && Files.mismatch(folder.resolve(WEIGHTS), other.folder.resolve(WEIGHTS)) < 0;
+    boolean isSame(DenseModule other) throws CheckpointException {
+        if (!equals(other)) {
+            return false;
+        }
+        try (NativeScope scope = new NativeScope();
+                SafetensorsFile own = SafetensorsFile.open(folder.resolve(WEIGHTS));
+                SafetensorsFile others = SafetensorsFile.open(other.folder.resolve(WEIGHTS))) {
+            return (bias ? List.of(WEIGHT, BIAS) : List.of(WEIGHT)).equals(same(own, others));
+        }
+    }
+
+    private static List<String> same(SafetensorsFile own, SafetensorsFile others) throws CheckpointException {
+        List<String> same = new ArrayList<>();
+        for (String name : List.of(WEIGHT, BIAS)) {
+            if (own.names().contains(name)
+                    && others.names().contains(name)
+                    && Tensors.bitEqual(own.read(name), others.read(name))) {
+                same.add(name);
+            }
+        }
+        return same;
     }
 
     /** Whether the other one says the same of itself, wherever it lies. */

@@ -12,6 +12,7 @@ import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
+import org.loft4j.ShapeException;
 import org.loft4j.io.InnerNames;
 import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.TiedHead;
@@ -21,6 +22,7 @@ import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
+import org.loft4j.nn.VectorLayers;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
@@ -60,7 +62,13 @@ public final class Models {
             SentenceFiles files =
                     options.task() == Task.SENTENCE_EMBEDDING ? SentenceFiles.find(file.directory()) : null;
             if (files != null && !files.dense().isEmpty()) {
-                model.setVectorLayers(DenseModule.open(files.dense(), options.device()));
+                VectorLayers layers = DenseModule.open(files.dense(), options.device());
+                try {
+                    model.setVectorLayers(layers);
+                } catch (ShapeException e) {
+                    layers.close();
+                    throw e;
+                }
             }
             return model;
         } catch (CheckpointException | RuntimeException | Error e) {

@@ -1,10 +1,13 @@
 package org.loft4j.nn;
 
+import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
 
 /**
@@ -37,6 +40,9 @@ public record AttentionSinks(Tensor logits) {
             double scale) {
         long headDim = query.size(3);
         long heads = query.size(2);
+        if (query.size(1) == 1 && !GradMode.is_enabled()) {
+            return ofOne(query, key, value, bias, scale);
+        }
         Tensor queries = torch.cat(new TensorVector(query, ofQueries(query, scale)), 3);
         // the kernel's mask lets a query see as many keys as there are queries up to it
         long before = causal ? 1 : 0;
@@ -52,6 +58,22 @@ public record AttentionSinks(Tensor logits) {
                 .unflatten(-1, heads, headDim + MORE)
                 .narrow(3, 0, headDim)
                 .flatten(2, 3);
+    }
+
+    /** Of a single query, as in generating: keys and values of a cache are not copied for the sinks. */
+    private Tensor ofOne(Tensor query, Tensor key, Tensor value, @Nullable Tensor bias, double scale) {
+        long kvHeads = key.size(2);
+        Tensor groups = query.reshape(query.size(0), kvHeads, -1, query.size(3));
+        Tensor scores = torch.matmul(groups, key.permute(0, 2, 3, 1))
+                .to(Dtype.of(query) == Dtype.F64 ? ScalarType.Double : ScalarType.Float)
+                .mul(new Scalar(scale));
+        scores = bias == null ? scores : scores.add(bias);
+        Tensor sinks = logits.to(scores.scalar_type()).view(1, kvHeads, -1, 1).expand(query.size(0), -1, -1, -1);
+        Tensor seen = torch.cat(new TensorVector(scores, sinks), 3)
+                .softmax(-1)
+                .narrow(3, 0, key.size(1))
+                .to(query.scalar_type());
+        return torch.matmul(seen, value.transpose(1, 2)).reshape(query.size(0), 1, -1);
     }
 
     /** What the further dimensions of each query hold. */

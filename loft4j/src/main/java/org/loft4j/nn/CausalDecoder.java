@@ -324,11 +324,11 @@ public final class CausalDecoder implements Decoder {
                 parts.blocks().stream().anyMatch(block -> block.attention().isBounded());
         boolean sinks =
                 parts.blocks().stream().anyMatch(block -> block.attention().hasSinks());
-        boolean blind = padding.startsWithPadding() && GradMode.is_enabled() && !sinks;
+        boolean blind = padding.startsWithPadding() && GradMode.is_enabled() && !sinks && !kind.bothSides();
         Dtype scores = Attention.biasDtype(description().dtype(), description().device(), softcapped || blind);
         Tensor tokens = readsPadding ? padding.tokens(columns, description().dtype()) : null;
         if (kind.bothSides()) {
-            Tensor hidden = padding.bothSidesBias(kind.window() / 2, scores);
+            Tensor hidden = padding.bothSidesBias(kind.window() == 0 ? Padding.ALL : kind.window() / 2, scores);
             return new LayerPass(
                     rotation, hidden, false, blind, training, null, tokens, padding.segments(), null, null);
         }

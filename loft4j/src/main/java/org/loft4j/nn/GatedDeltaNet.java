@@ -3,6 +3,7 @@ package org.loft4j.nn;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -75,6 +76,27 @@ public record GatedDeltaNet(
             return new Made(all.get(0), all.get(1), all.get(2), all.get(3), all.get(4), all.get(5));
         }
 
+        /** Texts {@code (1, seq, …)} as rows, with zeros behind all but the longest. */
+        static Made together(List<Made> texts) {
+            if (texts.size() == 1) {
+                return texts.get(0);
+            }
+            Made first = texts.get(0);
+            return new Made(
+                    rows(texts, Made::queryKeyValue),
+                    rows(texts, Made::strength),
+                    rows(texts, Made::decay),
+                    first.convolution,
+                    first.logRate,
+                    first.decayBias);
+        }
+
+        private static Tensor rows(List<Made> texts, Function<Made, Tensor> part) {
+            Tensor[] rows =
+                    texts.stream().map(text -> part.apply(text).squeeze(0)).toArray(Tensor[]::new);
+            return torch.pad_sequence(new TensorVector(rows), true, 0.0, "right");
+        }
+
         List<Tensor> all() {
             return List.of(queryKeyValue, strength, decay, convolution, logRate, decayBias);
         }
@@ -107,33 +129,57 @@ public record GatedDeltaNet(
 
     /**
      * {@code (batch, seq, valueHeads, valueDim)} in the type of the model. The rule would keep many times what the linear layers
-     * make for the backward pass, and takes a small part of their time: it is computed once more there, for some rows at a time, and
-     * packed texts one by one, each with a memory of its own.
+     * make for the backward pass, and takes a small part of their time: it is computed once more there, for some rows at a time;
+     * packed texts are such rows, each with a memory of its own. A cache carries the memory from one part of a prompt to the next.
      */
     private Tensor remembered(Made made, LayerPass pass) {
-        long[] segments = pass.segments();
-        List<Made> parts = segments != null
-                ? made.split(segments, 1)
-                : pass.cache() == null ? made.split(rows(made), 0) : List.of(made);
+        KeyValueCache cache = pass.cache();
+        if (pass.segments() != null) {
+            return packed(made, pass.segments());
+        }
+        long rows = made.queryKeyValue().size(0);
+        long columns = made.queryKeyValue().size(1);
+        int cut = cache == null ? 0 : 1;
+        List<Made> parts = made.split(cache == null ? parts(rows, columns) : parts(columns, rows), cut);
         TensorVector each = new TensorVector(parts.size());
         for (int i = 0; i < parts.size(); i++) {
-            each.put(
-                    i,
-                    ActivationCheckpoint.ofPart(
-                            again -> inOne(Made.of(again), pass.cache()),
-                            parts.get(i).all()));
+            each.put(i, ofRows(parts.get(i), cache));
         }
-        return parts.size() == 1 ? each.get(0) : torch.cat(each, segments == null ? 0 : 1);
+        return parts.size() == 1 ? each.get(0) : torch.cat(each, cut);
     }
 
-    /** Into how many rows at a time a batch is cut. */
-    private static long[] rows(Made made) {
-        long rows = made.queryKeyValue().size(0);
-        long some = Math.max(1, MOST_TOKENS / made.queryKeyValue().size(1));
-        long[] sizes = new long[Math.toIntExact((rows + some - 1) / some)];
+    private Tensor ofRows(Made rows, @Nullable KeyValueCache cache) {
+        return ActivationCheckpoint.ofPart(again -> inOne(Made.of(again), cache), rows.all());
+    }
+
+    /** How many of something are gone through at a time, each of which has so many tokens. */
+    private static long[] parts(long all, long tokens) {
+        long some = Math.max(1, MOST_TOKENS / tokens);
+        long[] sizes = new long[Math.toIntExact((all + some - 1) / some)];
         Arrays.fill(sizes, some);
-        sizes[sizes.length - 1] = rows - some * (sizes.length - 1);
+        sizes[sizes.length - 1] = all - some * (sizes.length - 1);
         return sizes;
+    }
+
+    /** Packed texts as rows with zeros behind, which no token before them hears of. */
+    private Tensor packed(Made made, long[] segments) {
+        List<Made> texts = made.split(segments, 1);
+        TensorVector each = new TensorVector(segments.length);
+        int from = 0;
+        while (from < segments.length) {
+            int to = from + 1;
+            long longest = segments[from];
+            while (to < segments.length && Math.max(longest, segments[to]) * (to + 1 - from) <= MOST_TOKENS) {
+                longest = Math.max(longest, segments[to]);
+                to++;
+            }
+            Tensor rows = ofRows(Made.together(texts.subList(from, to)), null);
+            for (int i = from; i < to; i++) {
+                each.put(i, rows.narrow(0, i - from, 1).narrow(1, 0, segments[i]));
+            }
+            from = to;
+        }
+        return torch.cat(each, 1);
     }
 
     private Tensor inOne(Made made, @Nullable KeyValueCache cache) {

@@ -16,6 +16,9 @@ import org.loft4j.tensor.Tensors;
  * what comes after it. Tensors belong to the scope in which this was made.
  */
 public final class Padding {
+    /** No end to what is seen. */
+    static final long ALL = -1;
+
     private final @Nullable Tensor mask;
     private final TensorOptions indexOptions;
     private final long rows;
@@ -230,12 +233,12 @@ public final class Padding {
      * What attention to tokens on both sides adds to its scores, {@code (batch or 1, 1, seq or 1, seq)}; null when every token sees
      * all others. Of packed sequences it is that of the longest.
      *
-     * @param reach how many tokens to each side are seen; 0 for all
+     * @param reach how many tokens to each side are seen, or {@link #ALL}
      */
     @Nullable
     Tensor bothSidesBias(long reach, Dtype dtype) {
         long length = segments == null ? columns : longest;
-        return reach > 0 && length - 1 > reach ? nearBias(0, length, 0, length, reach, dtype) : keyBias(dtype);
+        return reach != ALL && length - 1 > reach ? nearBias(0, length, 0, length, reach, dtype) : keyBias(dtype);
     }
 
     /**

@@ -3,6 +3,7 @@ package org.loft4j.train;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -18,6 +19,7 @@ import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.PeftFiles;
 import org.loft4j.data.Tokenizer;
+import org.loft4j.io.ModelDirectory;
 import org.loft4j.tensor.Uninterrupted;
 
 /**
@@ -32,6 +34,9 @@ public final class BaseFiles {
     /** How weights begin that lie in a model's directory and are not what it is read from: an adapter's, and a second form of some models. */
     private static final List<String> NOT_READ = List.of("adapter_model", "consolidated");
 
+    /** Folders of the layers behind the pooling of sentence embeddings. */
+    private static final String BEHIND_POOLING = "*Dense";
+
     private static final Set<String> OF_ADAPTER = Set.of(PeftFiles.CONFIG, PeftFiles.WEIGHTS);
 
     private final @Nullable Path directory;
@@ -44,8 +49,18 @@ public final class BaseFiles {
 
     /** @param directory of the model; null for a model that was not read from one */
     public static BaseFiles of(@Nullable Path directory) throws IOException {
-        return new BaseFiles(
-                directory, checksums(directory, name -> isOfModel(name) || Tokenizer.FILES.contains(name)));
+        Map<String, String> files = checksums(directory, name -> isOfModel(name) || Tokenizer.FILES.contains(name));
+        if (directory != null && Files.isDirectory(directory)) {
+            try (DirectoryStream<Path> folders = Files.newDirectoryStream(directory, BEHIND_POOLING)) {
+                for (Path folder : folders) {
+                    Path inner = folder.resolve(ModelDirectory.SINGLE);
+                    if (Files.isRegularFile(inner)) {
+                        files.put(directory.relativize(inner).toString(), described(inner));
+                    }
+                }
+            }
+        }
+        return new BaseFiles(directory, files);
     }
 
     /** Those of an adapter that a run starts from in one line, its tokenizer's among them, to be compared on resume. */
@@ -61,15 +76,16 @@ public final class BaseFiles {
                 for (Path file : entries.filter(Files::isRegularFile).toList()) {
                     String name = file.getFileName().toString();
                     if (counts.test(name)) {
-                        files.put(
-                                name,
-                                Files.size(file) + "-"
-                                        + Long.toHexString(Uninterrupted.withFile(() -> checksum(file))));
+                        files.put(name, described(file));
                     }
                 }
             }
         }
         return files;
+    }
+
+    private static String described(Path file) throws IOException {
+        return Files.size(file) + "-" + Long.toHexString(Uninterrupted.withFile(() -> checksum(file)));
     }
 
     private static boolean isOfModel(String name) {

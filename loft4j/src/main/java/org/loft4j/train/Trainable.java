@@ -10,6 +10,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
@@ -236,10 +237,10 @@ public final class Trainable implements AutoCloseable {
             List<NamedParameter> parameters,
             TrainConfig config,
             double learningRate) {
-        List<NamedParameter> matrices =
-                parameters.stream().filter(p -> p.tensor().dim() >= 2).toList();
-        List<NamedParameter> vectors =
-                parameters.stream().filter(p -> p.tensor().dim() < 2).toList();
+        Map<Boolean, List<NamedParameter>> kinds =
+                parameters.stream().collect(Collectors.partitioningBy(Trainable::isMatrix));
+        List<NamedParameter> matrices = kinds.getOrDefault(true, List.of());
+        List<NamedParameter> vectors = kinds.getOrDefault(false, List.of());
         if (!matrices.isEmpty()) {
             AdamW optimizer = new AdamW(matrices, adamW(config, config.weightDecay()));
             groups.add(new OptimizerGroups.Group(name, optimizer, learningRate));
@@ -248,6 +249,11 @@ public final class Trainable implements AutoCloseable {
             groups.add(
                     new OptimizerGroups.Group(name + "_no_decay", new AdamW(vectors, adamW(config, 0)), learningRate));
         }
+    }
+
+    /** Biases of stacked experts lie in a matrix, one beside the other. */
+    private static boolean isMatrix(NamedParameter parameter) {
+        return parameter.tensor().dim() >= 2 && !parameter.name().endsWith("bias");
     }
 
     private static AdamWConfig adamW(TrainConfig config, double weightDecay) {

@@ -105,6 +105,11 @@ class DenseModuleTest {
     }
 
     private void weights(String name, double[][] weight, double[] bias) throws IOException {
+        weights(name, weight, bias, Map.of());
+    }
+
+    private void weights(String name, double[][] weight, double[] bias, Map<String, String> metadata)
+            throws IOException {
         try (NativeScope scope = new NativeScope()) {
             Map<String, Tensor> tensors = new LinkedHashMap<>();
             double[] flat = java.util.Arrays.stream(weight)
@@ -116,7 +121,7 @@ class DenseModuleTest {
             if (bias != null) {
                 tensors.put("linear.bias", Tensors.of(bias, bias.length).to(Dtype.F32.scalarType()));
             }
-            SafetensorsWriter.write(folder.resolve(name).resolve("model.safetensors"), tensors, Map.of());
+            SafetensorsWriter.write(folder.resolve(name).resolve("model.safetensors"), tensors, metadata);
         }
     }
 
@@ -195,6 +200,9 @@ class DenseModuleTest {
         assertTrue(SentenceFiles.filesIn(out).contains(Path.of("3_Dense", "model.safetensors")));
         assertTrue(Files.readString(out.resolve("modules.json")).contains("4_Normalize"));
 
+        // saved anew they are the same
+        weights("out/2_Dense", first, firstBias, Map.of("format", "pt"));
+        assertEquals(again, SentenceFiles.ofAdapter(out, folder));
         // those of an adapter that sentence-transformers has trained are others
         Path other = out.resolve("2_Dense").resolve("model.safetensors");
         byte[] bytes = Files.readAllBytes(other);

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -61,6 +62,11 @@ class AttentionSinksTest {
         Tensor actual = new AttentionSinks(leaves.get(3))
                 .attend(leaves.get(0), leaves.get(1), leaves.get(2), bias, causal, 0, SCALE);
         assertEquals(0, actual.sub(expected).abs().max().item_double(), 1e-13);
+        try (AutoGradMode frozen = new AutoGradMode(false)) {
+            Tensor generated = new AttentionSinks(leaves.get(3))
+                    .attend(leaves.get(0), leaves.get(1), leaves.get(2), bias, causal, 0, SCALE);
+            assertEquals(0, generated.sub(expected).abs().max().item_double(), 1e-13, "without a gradient");
+        }
         actual.mul(direction).sum().backward();
         for (int i = 0; i < leaves.size(); i++) {
             double off = leaves.get(i).grad().sub(gradients.get(i)).norm().item_double();

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -34,13 +36,31 @@ class GatedDeltaNetTest {
         }
     }
 
+    /** Nor are they of a prompt, whose parts hand on what they remember. */
+    @Test
+    void aLongPromptIsThatOfItsParts() {
+        long length = GatedDeltaNet.MOST_TOKENS / 2 + 9;
+        try (NativeScope scope = new NativeScope();
+                AutoGradMode frozen = new AutoGradMode(false);
+                KeyValueCache cache = new KeyValueCache()) {
+            Net net = Net.random();
+            Tensor x = torch.randn(2, length, HIDDEN).to(Dtype.F64.scalarType());
+            LayerPass pass = new LayerPass(null, null, true, false, false, cache, null, null, null, null);
+            Tensor read = net.layer().forward(x, pass).states();
+            assertEquals(length, cache.length());
+            assertEquals(0, net.forward(x, null).sub(read).abs().max().item_double(), 1e-12);
+        }
+    }
+
+    /** More of them than are computed together, too. */
     @Test
     void packedTextsAreThoseByThemselves() {
-        long[] lengths = {70, 1, 2, 40};
+        long[] lengths = {70, 1, GatedDeltaNet.MOST_TOKENS / 2, 2, 40, 40};
         try (NativeScope scope = new NativeScope()) {
             Net net = Net.random();
-            Tensor x = torch.randn(1, 113, HIDDEN).to(Dtype.F64.scalarType()).set_requires_grad(true);
-            Tensor weights = torch.randn(1, 113, HIDDEN).to(Dtype.F64.scalarType());
+            long all = LongStream.of(lengths).sum();
+            Tensor x = torch.randn(1, all, HIDDEN).to(Dtype.F64.scalarType()).set_requires_grad(true);
+            Tensor weights = torch.randn(1, all, HIDDEN).to(Dtype.F64.scalarType());
             TensorVector texts = new TensorVector();
             long start = 0;
             for (long length : lengths) {

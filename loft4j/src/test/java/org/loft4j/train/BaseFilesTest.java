@@ -55,6 +55,16 @@ class BaseFilesTest {
     }
 
     @Test
+    void layersBehindThePoolingCount() throws IOException {
+        Path dense = Files.createDirectories(directory.resolve("2_Dense")).resolve("model.safetensors");
+        Files.writeString(dense, "numbers");
+        BaseFiles before = BaseFiles.of(directory);
+        Files.writeString(dense, "others");
+        assertNotEquals(before.fingerprint(), BaseFiles.of(directory).fingerprint());
+        assertEquals(List.of("2_Dense/model.safetensors has other content"), before.changes());
+    }
+
+    @Test
     void aChangeAtEitherEndIsSeen() throws IOException {
         for (long position : new long[] {0, (40L << 20) - 1}) {
             BaseFiles before = BaseFiles.of(directory);
