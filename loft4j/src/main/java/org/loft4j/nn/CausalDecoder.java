@@ -28,6 +28,8 @@ public final class CausalDecoder implements Decoder {
     private final Parts parts;
     private final Map<String, Linear> linears = new LinkedHashMap<>();
     private final Set<Integer> lenders = new HashSet<>();
+    private final boolean bounded;
+    private final boolean sinks;
     private final boolean readsPadding;
     private VectorLayers vectorLayers = VectorLayers.NONE;
     private boolean training;
@@ -123,6 +125,9 @@ public final class CausalDecoder implements Decoder {
         if (hasHead()) {
             linears.put(head().path(), head());
         }
+        this.bounded =
+                parts.blocks().stream().anyMatch(block -> block.attention().isBounded());
+        this.sinks = parts.blocks().stream().anyMatch(block -> block.attention().hasSinks());
         this.readsPadding = parts.blocks().stream().anyMatch(block -> block.attention() instanceof GatedDeltaNet);
     }
 
@@ -320,19 +325,15 @@ public final class CausalDecoder implements Decoder {
         RotaryEmbedding.Rotation rotation = rotary == null
                 ? null
                 : positions == null ? rotary.range(past, columns) : rotary.at(positions, padding.length());
-        boolean softcapped =
-                parts.blocks().stream().anyMatch(block -> block.attention().isBounded());
-        boolean sinks =
-                parts.blocks().stream().anyMatch(block -> block.attention().hasSinks());
         boolean blind = padding.startsWithPadding() && GradMode.is_enabled() && !sinks && !kind.bothSides();
-        Dtype scores = Attention.biasDtype(description().dtype(), description().device(), softcapped || blind);
+        Dtype scores = Attention.biasDtype(description().dtype(), description().device(), bounded || blind);
         Tensor tokens = readsPadding ? padding.tokens(columns, description().dtype()) : null;
         if (kind.bothSides()) {
             Tensor hidden = padding.bothSidesBias(kind.window() == 0 ? Padding.ALL : kind.window() / 2, scores);
             return new LayerPass(
                     rotation, hidden, false, blind, training, null, tokens, padding.segments(), null, null);
         }
-        Tensor bias = padding.causalBias(columns, kind.window(), softcapped, kind.futureBelowPadding(), scores);
+        Tensor bias = padding.causalBias(columns, kind.window(), bounded, kind.futureBelowPadding(), scores);
         return new LayerPass(
                 rotation,
                 bias,

@@ -6,20 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.util.RawValue;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.stream.Stream;
-import org.junit.jupiter.api.Assumptions;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.MethodSource;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.adapter.TargetModules;
 import org.loft4j.io.Json;
@@ -35,7 +27,7 @@ import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Threads;
 
-/** The arithmetic against what processes and optimizers really take. */
+/** The arithmetic against what optimizers really take, and part against part; {@link MemoryEstimateProcessTest} has whole processes. */
 class MemoryEstimateTest {
     private static final Path FIXTURES = Path.of("src/test/resources/fixtures");
 
@@ -48,7 +40,7 @@ class MemoryEstimateTest {
         }
     }
 
-    private static MemoryEstimate estimate(Model model, String method, boolean checkpointing) {
+    static MemoryEstimate estimate(Model model, String method, boolean checkpointing) {
         MemoryPlan plan = new MemoryPlan(
                 MemoryProbe.config(Method.parse(method), checkpointing),
                 MemoryProbe.lora(),
@@ -56,94 +48,6 @@ class MemoryEstimateTest {
                 new MemoryPlan.Load(MemoryProbe.ROWS, MemoryProbe.COLUMNS, 0, 0),
                 new MemoryPlan.Attention(8, false, false));
         return MemoryEstimate.of(model, plan);
-    }
-
-    private void isNearTheResidentPeak(int threads, String method, String dtype, boolean checkpointing, String kind)
-            throws Exception {
-        Assumptions.assumeTrue(Files.isReadable(Path.of("/proc/self/status")), "no /proc here");
-        Path errors = directory.resolve("errors");
-        Process child = ChildJvm.plain(
-                MemoryProbe.class,
-                errors,
-                List.of("-Xmx256m", "-XX:+UseSerialGC", "-Dloft.threads=" + threads),
-                method,
-                dtype,
-                "" + checkpointing,
-                kind);
-        String out = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertEquals(0, child.waitFor(), Files.readString(errors));
-        double measured = Long.parseLong(out.strip());
-        MemoryEstimate estimate;
-        Dtype type = Dtype.parse("dtype", dtype);
-        try (Threads asThere = Threads.of(threads);
-                Model model = MemoryProbe.model(kind, type)) {
-            estimate = estimate(model, method, checkpointing);
-        }
-        String said = threads + " threads, " + method + " " + dtype + " " + kind
-                + (checkpointing ? " checkpointing" : "") + ": measured " + measured / 1e6 + " MB, estimated "
-                + estimate.total() / 1e6 + " MB " + estimate.parts();
-        System.out.println(said);
-        assertTrue(Math.abs(estimate.total() / measured - 1) <= 0.15, said);
-    }
-
-    /** Four of the 96, each method, type, way and number of lanes once at least; the slow test has all. */
-    @ParameterizedTest
-    @CsvSource({
-        "2, lora, float32, false",
-        "1, lora-fa, float32, false",
-        "1, loft, bfloat16, true",
-        "2, full, float32, true"
-    })
-    void theBenchModelWithinFifteenPercent(int threads, String method, String dtype, boolean checkpointing)
-            throws Exception {
-        isNearTheResidentPeak(threads, method, dtype, checkpointing, "plain");
-    }
-
-    /** Three of them with experts. */
-    @ParameterizedTest
-    @CsvSource({"2, lora, float32, false", "1, loft, bfloat16, true", "2, full, float32, false"})
-    void aMixtureOfExpertsWithinFifteenPercent(int threads, String method, String dtype, boolean checkpointing)
-            throws Exception {
-        isNearTheResidentPeak(threads, method, dtype, checkpointing, "experts");
-    }
-
-    /** And with linear attention. */
-    @ParameterizedTest
-    @CsvSource({
-        "2, lora, float32, false",
-        "1, loft, bfloat16, true",
-        "1, lora, bfloat16, false",
-        "2, full, float32, false"
-    })
-    void linearAttentionWithinFifteenPercent(int threads, String method, String dtype, boolean checkpointing)
-            throws Exception {
-        isNearTheResidentPeak(threads, method, dtype, checkpointing, "linear");
-    }
-
-    /** In float32: in half types oneDNN compiles few products for three equal batches. */
-    @ParameterizedTest
-    @CsvSource({"2, lora, float32, false", "1, loft, float32, true"})
-    void expertsThatTheCheckpointHasPackedWithinFifteenPercent(
-            int threads, String method, String dtype, boolean checkpointing) throws Exception {
-        MemoryProbe.writePacked(directory);
-        isNearTheResidentPeak(threads, method, dtype, checkpointing, directory.toString());
-    }
-
-    @Tag("slow")
-    @ParameterizedTest
-    @MethodSource("all")
-    void everyCombinationWithinFifteenPercent(
-            int threads, String method, String dtype, boolean checkpointing, String kind) throws Exception {
-        isNearTheResidentPeak(threads, method, dtype, checkpointing, kind);
-    }
-
-    static Stream<Arguments> all() {
-        return Stream.of(1, 2)
-                .flatMap(threads -> Stream.of("lora", "lora-fa", "loft", "full")
-                        .flatMap(method -> Stream.of("float32", "bfloat16")
-                                .flatMap(dtype -> Stream.of(false, true)
-                                        .flatMap(again -> Stream.of("plain", "experts", "linear")
-                                                .map(kind -> Arguments.of(threads, method, dtype, again, kind))))));
     }
 
     @ParameterizedTest
