@@ -9,7 +9,8 @@ import org.loft4j.io.JsonObject;
 
 /** Tells of classifiers over decoders that Transformers has no class for, and of encoders that vLLM has none for. */
 final class MissingClass {
-    private static final Set<String> OF_TEXTS = Set.of("gemma4", "gemma4_text", "granite", "mistral3", "olmoe");
+    private static final Set<String> OF_TEXTS =
+            Set.of("gemma4", "gemma4_text", "granite", "mistral3", "olmoe", "qwen2_vl", "qwen2_5_vl", "qwen3_vl");
     private static final Set<String> OF_TOKENS = Set.of(
             "gemma3",
             "gemma3_text",
@@ -20,6 +21,9 @@ final class MissingClass {
             "olmo2",
             "olmo3",
             "olmoe",
+            "qwen2_vl",
+            "qwen2_5_vl",
+            "qwen3_vl",
             "qwen3_5_text");
 
     /** Encoders whose classes in Transformers do not let vLLM put its attention in. */

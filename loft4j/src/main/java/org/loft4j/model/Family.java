@@ -149,18 +149,11 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
                     OlmoeModel::random,
                     OlmoeConfig::maxPositions),
             new Family(Phi3Model.FAMILY, Phi3Model.TASKS, Phi3Model::open, Phi3Model::random, Phi3Config::maxPositions),
-            new Family(
-                    Qwen2Model.FAMILY,
-                    Qwen2Model.TASKS,
-                    Qwen2Model::open,
-                    Qwen2Model::random,
-                    Qwen2Config::maxPositions),
-            new Family(
-                    Qwen3Model.FAMILY,
-                    Qwen3Model.TASKS,
-                    Qwen3Model::open,
-                    Qwen3Model::random,
-                    Qwen3Config::maxPositions),
+            qwen2(Qwen2Model.FAMILY),
+            qwen2(Qwen2Model.WITH_VISION),
+            qwen2(Qwen2Model.WITH_VISION_25),
+            qwen3(Qwen3Model.FAMILY),
+            qwen3(Qwen3Model.WITH_VISION),
             qwen35(Qwen35Model.FAMILY),
             qwen35(Qwen35Model.WITH_VISION),
             new Family(
@@ -210,6 +203,14 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
 
     private static Family olmo(String name) {
         return new Family(name, Olmo2Model.TASKS, Olmo2Model::open, Olmo2Model::random, Olmo2Config::maxPositions);
+    }
+
+    private static Family qwen2(String name) {
+        return new Family(name, Qwen2Model.TASKS, Qwen2Model::open, Qwen2Model::random, Qwen2Config::maxPositions);
+    }
+
+    private static Family qwen3(String name) {
+        return new Family(name, Qwen3Model.TASKS, Qwen3Model::open, Qwen3Model::random, Qwen3Config::maxPositions);
     }
 
     private static Family qwen35(String name) {

@@ -16,6 +16,10 @@ import org.loft4j.model.gemma4.Gemma4Config;
 import org.loft4j.model.gemma4.Gemma4Model;
 import org.loft4j.model.mistral.MistralConfig;
 import org.loft4j.model.mistral.MistralModel;
+import org.loft4j.model.qwen2.Qwen2Config;
+import org.loft4j.model.qwen2.Qwen2Model;
+import org.loft4j.model.qwen3.Qwen3Config;
+import org.loft4j.model.qwen3.Qwen3Model;
 import org.loft4j.model.qwen35.Qwen35Config;
 import org.loft4j.model.qwen35.Qwen35Model;
 import org.loft4j.nn.Model;
@@ -60,7 +64,10 @@ public final class TrainedConfig {
             Map.entry("olmoe", "Olmoe"),
             Map.entry("phi3", "Phi3"),
             Map.entry("qwen2", "Qwen2"),
+            Map.entry(Qwen2Model.WITH_VISION, "Qwen2VL"),
+            Map.entry(Qwen2Model.WITH_VISION_25, "Qwen2_5_VL"),
             Map.entry("qwen3", "Qwen3"),
+            Map.entry(Qwen3Model.WITH_VISION, "Qwen3VL"),
             Map.entry(Qwen35Model.WITH_VISION, "Qwen3_5"),
             Map.entry("qwen3_moe", "Qwen3Moe"),
             Map.entry("roberta", "Roberta"),
@@ -116,6 +123,8 @@ public final class TrainedConfig {
             case Gemma3Model.WITH_VISION -> Gemma3Config.languageModel(origin);
             case Gemma4Model.WITH_TOWERS -> Gemma4Config.languageModel(origin);
             case MistralModel.WITH_VISION -> MistralConfig.languageModel(origin);
+            case Qwen2Model.WITH_VISION, Qwen2Model.WITH_VISION_25 -> Qwen2Config.languageModel(origin);
+            case Qwen3Model.WITH_VISION -> Qwen3Config.languageModel(origin);
             case Qwen35Model.WITH_VISION -> Qwen35Config.languageModel(origin);
             default -> origin.toTree();
         };
@@ -185,6 +194,9 @@ public final class TrainedConfig {
                     case Gemma3Model.WITH_VISION,
                             Gemma4Model.WITH_TOWERS,
                             MistralModel.WITH_VISION,
+                            Qwen2Model.WITH_VISION,
+                            Qwen2Model.WITH_VISION_25,
+                            Qwen3Model.WITH_VISION,
                             Qwen35Model.WITH_VISION -> "ForConditionalGeneration";
                     default -> "ForCausalLM";
                 };

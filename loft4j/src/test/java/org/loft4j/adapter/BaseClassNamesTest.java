@@ -51,6 +51,7 @@ class BaseClassNamesTest {
         "modernbert_cls, Wqkv, base_model.model.layers.0.attn.Wqkv, false",
         "llama_gqa, q_proj, base_model.model.layers.0.self_attn.q_proj, false",
         "mistral3, q_proj, base_model.model.language_model.layers.0.self_attn.q_proj, false",
+        "qwen2_5_vl, q_proj, base_model.model.language_model.layers.0.self_attn.q_proj, false",
         "qwen3_5, out_proj, base_model.model.language_model.layers.0.linear_attn.out_proj, false",
         "gpt2, c_attn, base_model.model.h.0.attn.c_attn, true",
     })
@@ -91,6 +92,8 @@ class BaseClassNamesTest {
                 "gemma4",
                 "gemma4_text",
                 "mistral3",
+                "qwen2_5_vl",
+                "qwen3_vl",
                 "qwen3_5"
             })
     void whatIsWrittenReadsBackAndMerges(String fixture) throws IOException {

@@ -50,6 +50,8 @@ class InnerTensorsTest {
         "gemma3_cls, base_model.model.model.language_model.layers.1.mlp.down_proj",
         "gemma4, base_model.model.model.language_model.per_layer_model_projection",
         "mistral3, base_model.model.model.language_model.layers.1.mlp.down_proj",
+        "qwen2_5_vl, base_model.model.model.language_model.layers.1.mlp.down_proj",
+        "qwen3_vl, base_model.model.model.language_model.layers.1.mlp.down_proj",
         "qwen3_5, base_model.model.model.layers.0.linear_attn.in_proj_qkv",
         "qwen3_5_cls, base_model.model.model.language_model.layers.0.linear_attn.in_proj_a",
     })

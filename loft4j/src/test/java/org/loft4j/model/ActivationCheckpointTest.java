@@ -81,6 +81,8 @@ class ActivationCheckpointTest {
                 "gemma4",
                 "gemma4_text",
                 "mistral3",
+                "qwen2_5_vl",
+                "qwen3_vl",
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",

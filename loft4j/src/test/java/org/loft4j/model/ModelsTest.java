@@ -197,6 +197,8 @@ class ModelsTest {
                 "gemma4",
                 "gemma4_text",
                 "mistral3",
+                "qwen2_5_vl",
+                "qwen3_vl",
                 "qwen3_5",
                 "qwen3_5_text",
                 "qwen3_moe",

@@ -77,6 +77,8 @@ class SentenceVectorTest {
                 "gemma4",
                 "gemma4_text",
                 "mistral3",
+                "qwen2_5_vl",
+                "qwen3_vl",
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",

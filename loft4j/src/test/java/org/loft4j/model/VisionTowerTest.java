@@ -31,6 +31,8 @@ import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.ParameterReader;
 import org.loft4j.io.SafetensorsWriter;
 import org.loft4j.model.gemma3.Gemma3Config;
+import org.loft4j.model.qwen2.Qwen2Config;
+import org.loft4j.model.qwen3.Qwen3Config;
 import org.loft4j.model.qwen35.Qwen35Config;
 import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.DecoderAssembly;
@@ -66,6 +68,93 @@ class VisionTowerTest {
             assertEquals(2, told.messages().size(), told.messages().toString());
             assertTrue(told.messages().get(0).contains("tensors of the vision tower stay on the disk"));
         }
+    }
+
+    /** Files of Qwen2.5-VL name the language model as a model of its own; config.json has its settings beside the tower's, or apart. */
+    @Test
+    void theNamesAndSettingsOfBothGenerationsOfQwenAreRead() throws IOException {
+        Path newer = copy("qwen2_5_vl", VisionTowerTest::apart, InnerNames::inside, Dtype.F32);
+        Path second = copy("qwen2_5_vl", json -> json.put("model_type", "qwen2_vl"), each -> each, Dtype.F32);
+        Path bare = copy(
+                "qwen2_5_vl", json -> {}, each -> InnerNames.inside(each).replaceFirst("^model\\.", ""), Dtype.F32);
+        Path alone = copy("qwen3_vl", json -> {}, InnerNames::alone, Dtype.F32);
+        try (NativeScope scope = new NativeScope();
+                Logged warnings = new Logged(ParameterReader.class);
+                Logged settings = new Logged(ConfigKeys.class);
+                Model hub = Models.open(Fixture.directory("qwen2_5_vl"), LANGUAGE_MODEL);
+                Model third = Models.open(Fixture.directory("qwen3_vl"), LANGUAGE_MODEL);
+                Model ofAlone = Models.open(alone, LANGUAGE_MODEL)) {
+            for (Path each : List.of(newer, second, bare)) {
+                try (Model model = Models.open(each, LANGUAGE_MODEL)) {
+                    assertTrue(Tensors.bitEqual(logits(hub), logits(model)), each.toString());
+                    assertEquals(
+                            hub.weights().asMap().keySet(),
+                            model.weights().asMap().keySet());
+                }
+            }
+            assertTrue(Tensors.bitEqual(logits(third), logits(ofAlone)));
+            assertEquals(List.of(), warnings.messages());
+            assertEquals(List.of(), settings.messages());
+        }
+    }
+
+    /** What Transformers 5 makes of the settings of an older file. */
+    private static void apart(ObjectNode json) {
+        ObjectNode text = json.objectNode();
+        for (String key : List.of(
+                "attention_dropout",
+                "hidden_act",
+                "hidden_size",
+                "intermediate_size",
+                "max_position_embeddings",
+                "max_window_layers",
+                "num_attention_heads",
+                "num_hidden_layers",
+                "num_key_value_heads",
+                "rms_norm_eps",
+                "sliding_window",
+                "use_sliding_window",
+                "vocab_size")) {
+            text.set(key, json.remove(key));
+        }
+        json.remove(List.of("rope_scaling", "rope_theta"));
+        text.put("model_type", "qwen2_5_vl_text")
+                .putObject("rope_parameters")
+                .put("rope_type", "default")
+                .put("type", "default")
+                .put("rope_theta", 1e6)
+                .putArray("mrope_section")
+                .add(1)
+                .add(2)
+                .add(1);
+        json.set("text_config", text);
+    }
+
+    /** What a config.json leaves out is what the class with the tower assumes, and is said in that of the language model alone. */
+    @Test
+    void whatQwensVisionModelsAssumeIsSaid() throws IOException {
+        String sizes = "\"hidden_size\": 64, \"num_attention_heads\": 32, \"num_hidden_layers\": 2,"
+                + " \"intermediate_size\": 32, \"vocab_size\": 9";
+        Qwen2Config second = Qwen2Config.from(config("{\"model_type\": \"qwen2_5_vl\", " + sizes + "}"));
+        assertEquals(8, second.sizes().keyValueHeads());
+        assertEquals(1e-5, second.sizes().rmsNormEps());
+        assertEquals(1e6, second.rope().theta());
+        JsonObject config = config(
+                "{\"model_type\": \"qwen3_vl\", \"tie_word_embeddings\": true, \"text_config\": {" + sizes
+                        + ", \"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 2.0, \"mrope_section\": [4, 2, 2]}}}");
+        Qwen3Config third = Qwen3Config.from(config);
+        assertTrue(third.sizes().tieWordEmbeddings(), "a silent inner one goes by the outer one");
+        assertEquals(128, third.sizes().headDim());
+        assertEquals(5e5, third.rope().theta());
+        assertEquals(128000, third.sizes().maxPositions());
+        assertEquals(
+                third, Qwen3Config.from(config(Qwen3Config.languageModel(config).toString())));
+        Path two = copy("qwen3_vl", json -> json.put("tie_word_embeddings", false), each -> each, Dtype.F32);
+        assertTrue(fault(two).contains("\"tie_word_embeddings\" is false, and true in text_config"), fault(two));
+        Path other = copy("qwen3_vl", json -> text(json).put("model_type", "qwen3"), each -> each, Dtype.F32);
+        assertTrue(assertThrows(ConfigException.class, () -> Models.open(other, LANGUAGE_MODEL))
+                .getMessage()
+                .contains("model_type must be qwen3_vl_text, got \"qwen3\""));
     }
 
     /** Of a checkpoint, of the base class, and of the language model alone, with the classes' names for each task. */
@@ -152,7 +241,7 @@ class VisionTowerTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"gemma3, false", "gemma3, true", "mistral3, false", "qwen3_5, true"})
+    @CsvSource({"gemma3, false", "gemma3, true", "mistral3, false", "qwen2_5_vl, false", "qwen3_5, true"})
     void anOutlineHasTheDtypeOfTheFile(String name, boolean newer) throws IOException {
         Path half = copy(name, json -> {}, newer ? InnerNames::today : each -> each, Dtype.BF16);
         try (Model outline = Models.outline(half, LANGUAGE_MODEL);
@@ -269,6 +358,9 @@ class VisionTowerTest {
         "gemma3, SEQUENCE_CLASSIFICATION, gemma3_text, Gemma3TextForSequenceClassification",
         "gemma3_cls, SENTENCE_EMBEDDING, gemma3_text, Gemma3TextModel",
         "mistral3, CAUSAL_LM, mistral, MistralForCausalLM",
+        "qwen2_5_vl, CAUSAL_LM, qwen2, Qwen2ForCausalLM",
+        "qwen3_vl, CAUSAL_LM, qwen3, Qwen3ForCausalLM",
+        "qwen3_vl, TOKEN_CLASSIFICATION, qwen3, Qwen3ForTokenClassification",
         "qwen3_5, CAUSAL_LM, qwen3_5_text, Qwen3_5ForCausalLM",
         "qwen3_5, SEQUENCE_CLASSIFICATION, qwen3_5_text, Qwen3_5TextForSequenceClassification",
         "qwen3_5_cls, SENTENCE_EMBEDDING, qwen3_5_text, Qwen3_5TextModel",

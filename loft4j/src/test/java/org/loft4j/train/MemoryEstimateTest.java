@@ -102,6 +102,8 @@ class MemoryEstimateTest {
         "gemma4, CAUSAL_LM",
         "gemma4_text, CAUSAL_LM",
         "mistral3, CAUSAL_LM",
+        "qwen2_5_vl, CAUSAL_LM",
+        "qwen3_vl, CAUSAL_LM",
         "qwen3_5, CAUSAL_LM",
         "qwen3_5_cls, SEQUENCE_CLASSIFICATION",
         "vit_cls, IMAGE_CLASSIFICATION"

@@ -147,6 +147,8 @@ class QuantizedModelTest {
         "gemma4, NF4",
         "gemma4_text, INT8",
         "mistral3, INT8",
+        "qwen2_5_vl, INT8",
+        "qwen3_vl, NF4",
         "qwen3_5, NF4",
         "qwen3_5_text, INT8",
         "qwen3_moe, NF4",

@@ -82,7 +82,7 @@ class WholeModelRunTest {
 
     /** Nothing of the tower is trained, and nothing of it is in what comes of the training. */
     @ParameterizedTest
-    @ValueSource(strings = {"gemma3", "gemma4", "mistral3", "qwen3_5"})
+    @ValueSource(strings = {"gemma3", "gemma4", "mistral3", "qwen2_5_vl", "qwen3_vl", "qwen3_5"})
     void aModelWithAVisionTowerBecomesALanguageModel(String fixture) throws IOException {
         for (String file : List.of("config.json", "model.safetensors")) {
             Files.copy(
@@ -101,7 +101,12 @@ class WholeModelRunTest {
         assertTrue(Files.exists(output.resolve("tokenizer_config.json")));
         try (Model model = Models.open(output, ModelOptions.of(Task.CAUSAL_LM))) {
             assertEquals(
-                    fixture.equals("mistral3") ? "mistral" : fixture + "_text",
+                    switch (fixture) {
+                        case "mistral3" -> "mistral";
+                        case "qwen2_5_vl" -> "qwen2";
+                        case "qwen3_vl" -> "qwen3";
+                        default -> fixture + "_text";
+                    },
                     model.description().family());
         }
         output = directory.resolve("stopped");

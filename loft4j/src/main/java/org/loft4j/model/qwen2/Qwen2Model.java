@@ -16,6 +16,12 @@ public final class Qwen2Model {
     /** {@code model_type} in config.json. */
     public static final String FAMILY = "qwen2";
 
+    /** That of a checkpoint with a vision tower: Qwen2-VL, of which the language model is the same. */
+    public static final String WITH_VISION = "qwen2_vl";
+
+    /** And Qwen2.5-VL. */
+    public static final String WITH_VISION_25 = "qwen2_5_vl";
+
     public static final List<Task> TASKS =
             List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
 
@@ -29,20 +35,22 @@ public final class Qwen2Model {
      */
     public static CausalDecoder open(TensorSource source, JsonObject json, ModelOptions options)
             throws CheckpointException {
-        return assembly(Qwen2Config.from(json)).open(source, options);
+        return assembly(json).open(source, options);
     }
 
     /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
     public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
-        return assembly(Qwen2Config.from(json)).random(options, json.file().getParent());
+        return assembly(json).random(options, json.file().getParent());
     }
 
-    private static DecoderAssembly assembly(Qwen2Config config) {
-        DecoderLayout layout = DecoderLayout.LLAMA.withBiases(true, false, false);
+    private static DecoderAssembly assembly(JsonObject json) throws CheckpointException {
+        Qwen2Config config = Qwen2Config.from(json);
+        DecoderLayout alone = DecoderLayout.LLAMA.withBiases(true, false, false);
+        DecoderLayout layout = Qwen2Config.isInside(json) ? alone.inside() : alone;
         List<Placement> placement = config.windows().stream()
                 .map(window -> new Placement(config.rope(), window))
                 .toList();
-        return DecoderAssembly.of(FAMILY, layout, config.sizes(), placement)
+        return DecoderAssembly.of(json.requireString("model_type"), layout, config.sizes(), placement)
                 .withClassifierDropout(config.classifierDropout());
     }
 }

@@ -17,6 +17,9 @@ public final class Qwen3Model {
     /** {@code model_type} in config.json. */
     public static final String FAMILY = "qwen3";
 
+    /** That of a checkpoint with a vision tower: Qwen3-VL, of which the language model is the same. */
+    public static final String WITH_VISION = "qwen3_vl";
+
     public static final List<Task> TASKS =
             List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
 
@@ -30,22 +33,25 @@ public final class Qwen3Model {
      */
     public static CausalDecoder open(TensorSource source, JsonObject json, ModelOptions options)
             throws CheckpointException {
-        return assembly(Qwen3Config.from(json)).open(source, options);
+        return assembly(json).open(source, options);
     }
 
     /** A model with the sizes of config.json and new weights, the same for the same seed on every device. */
     public static CausalDecoder random(JsonObject json, ModelOptions options) throws CheckpointException {
-        return assembly(Qwen3Config.from(json)).random(options, json.file().getParent());
+        return assembly(json).random(options, json.file().getParent());
     }
 
-    private static DecoderAssembly assembly(Qwen3Config config) {
+    private static DecoderAssembly assembly(JsonObject json) throws CheckpointException {
+        Qwen3Config config = Qwen3Config.from(json);
+        boolean inside = Qwen3Config.isInside(json);
         DecoderLayout layout = DecoderLayout.LLAMA
                 .withBiases(config.attentionBias(), config.attentionBias(), false)
                 .withQueryKeyNorms(QueryKeyNorms.EACH_HEAD);
         List<Placement> placement = config.windows().stream()
                 .map(window -> new Placement(config.rope(), window))
                 .toList();
-        return DecoderAssembly.of(FAMILY, layout, config.sizes(), placement)
+        return DecoderAssembly.of(
+                        inside ? WITH_VISION : FAMILY, inside ? layout.inside() : layout, config.sizes(), placement)
                 .withClassifierDropout(config.classifierDropout());
     }
 }

@@ -250,7 +250,8 @@ public record DecoderLayout(
                 return embedding();
             }
             if (isInside()) {
-                return InnerNames.today(name);
+                String today = InnerNames.today(name);
+                return InnerNames.isInside(today) || InnerNames.isBeside(today) ? today : InnerNames.inside(today);
             }
             String own = alone(name);
             boolean within = !own.startsWith(HEAD) && !own.startsWith(SCORE + ".") && !isBeside(own);
