@@ -47,8 +47,11 @@ import picocli.CommandLine.Spec;
         footer = {"  loft merge --model models/MiniLM --adapter run --output merged"})
 final class MergeCommand implements Verb {
     /** What lies beside the weights of a model and its tokenizer, and stays as it is. */
-    private static final List<String> ALONG =
-            List.of("preprocessor_config.json", "processor_config.json", "generation_config.json");
+    private static final List<String> ALONG = List.of(
+            "preprocessor_config.json",
+            "processor_config.json",
+            "video_preprocessor_config.json",
+            "generation_config.json");
 
     /** Weights that a merge may have left before, in one file or several. */
     private static final Pattern WEIGHTS = Pattern.compile("model(-\\d+-of-\\d+)?\\.safetensors(\\.index\\.json)?");

@@ -21,7 +21,11 @@ import org.loft4j.nn.Task;
 /** A model that sees images is handled as the language model that it holds, and handed over as what it was. */
 class VisionTowerEndToEndTest {
     private static final List<String> BESIDE = List.of(
-            "preprocessor_config.json", "processor_config.json", "generation_config.json", "chat_template.json");
+            "preprocessor_config.json",
+            "processor_config.json",
+            "video_preprocessor_config.json",
+            "generation_config.json",
+            "chat_template.json");
 
     @TempDir
     Path folder;

@@ -39,6 +39,7 @@ final class HubFiles {
             "chat_template.json",
             PREPROCESSOR,
             "processor_config.json",
+            "video_preprocessor_config.json",
             ADAPTER_CONFIG,
             "loft_task.json",
             "modules.json",
