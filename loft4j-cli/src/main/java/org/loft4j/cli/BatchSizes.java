@@ -5,8 +5,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.BatchPlan;
 import org.loft4j.data.Examples;
+import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PreferenceDataset;
+import org.loft4j.data.Preferences;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenized;
 import org.loft4j.data.TrainingSet;
@@ -22,10 +24,10 @@ import org.loft4j.train.TrainData;
  * @param largest the examples of the largest batch
  * @param rows that they make at most
  * @param tokens of an epoch, without padding
- * @param judgedBefore whether the examples to learn from are judged before the first step
+ * @param before lengths of what is judged before the first step; none where nothing is
  */
 record BatchSizes(
-        List<int[]> batches, long[] cells, int[] lengths, int[] largest, long rows, long tokens, boolean judgedBefore) {
+        List<int[]> batches, long[] cells, int[] lengths, int[] largest, long rows, long tokens, int[] before) {
     static BatchSizes of(Examples train, TrainConfig config) {
         int[] lengths = train.lengths();
         List<int[]> batches = new BatchPlan(train, config.batchSize(), config.groupByLength(), config.seed()).epoch(0);
@@ -47,7 +49,10 @@ record BatchSizes(
                 largest,
                 rows(train, largest.length),
                 tokens(train),
-                train.hasPreferences() && config.loss().preferences().kind().hasReference());
+                train instanceof Preferences preferences
+                                && config.loss().preferences().kind().hasReference()
+                        ? preferences.compared().lengths()
+                        : new int[0]);
     }
 
     /** Rows that so many examples make at most: two of a preference, and of texts that belong together all but the anchors. */
@@ -57,11 +62,11 @@ record BatchSizes(
                 : examples instanceof PreferenceDataset ? 2L * count : count;
     }
 
-    /** Rows of the largest batch of an evaluation, for which texts that belong together are taken one by one. */
+    /** Rows of the largest batch of an evaluation, for which texts that belong together are taken one by one, and strange answers with judged ones. */
     private static long judged(Examples held, TrainConfig config) {
         return held instanceof MatchDataset matches
                 ? Math.min(config.evalBatchSize(), matches.texts().size())
-                : rows(held, Math.min(config.evalBatchSize(), held.size()));
+                : (held instanceof JudgedDataset ? 2 : 1) * rows(held, Math.min(config.evalBatchSize(), held.size()));
     }
 
     /** Tokens of all examples, without padding. */
@@ -69,6 +74,13 @@ record BatchSizes(
         return examples instanceof Tokenized tokenized
                 ? tokenized.texts().tokens()
                 : Arrays.stream(examples.lengths()).asLongStream().sum();
+    }
+
+    /** Tokens of all that is judged of examples, without padding: of answers that are judged one by one also the strange ones. */
+    static long judgedTokens(Examples examples) {
+        return examples instanceof Preferences preferences
+                ? preferences.compared().tokens()
+                : tokens(examples);
     }
 
     /** The largest batches; of rows that nobody has read yet the largest that they may make. */
@@ -104,11 +116,14 @@ record BatchSizes(
     /** The largest batches of the run. */
     Load load(@Nullable Examples held, TrainConfig config) {
         long evalRows = held == null ? 0 : judged(held, config);
-        int columns = held == null ? 0 : Arrays.stream(held.lengths()).max().orElse(1);
-        if (judgedBefore) {
+        int[] judged = held instanceof Preferences answers
+                ? answers.compared().lengths()
+                : held == null ? new int[0] : held.lengths();
+        int columns = held == null ? 0 : Arrays.stream(judged).max().orElse(1);
+        if (before.length > 0) {
             // before the first step the answers to learn from are judged too, by themselves
-            long answers = Math.min(config.evalBatchSize(), 2L * lengths.length);
-            int longest = Arrays.stream(lengths).max().orElse(1);
+            long answers = Math.min(config.evalBatchSize(), before.length);
+            int longest = Arrays.stream(before).max().orElse(1);
             if (answers * longest > evalRows * columns) {
                 evalRows = answers;
                 columns = longest;

@@ -11,8 +11,9 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraConfig;
 import org.loft4j.data.Examples;
+import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.MiniBatch;
-import org.loft4j.data.PreferenceDataset;
+import org.loft4j.data.Preferences;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.train.ClassWeights;
@@ -81,9 +82,9 @@ final class DryRun {
 
     /** Rows that are not streamed. */
     private static Examples rows(TrainData data) {
-        return data.train() instanceof PreferenceDataset preferences
+        return data.train() instanceof Preferences preferences
                 // a step takes as long whatever was before
-                ? preferences.withReference(new double[preferences.texts().size()])
+                ? preferences.withReference(new double[preferences.compared().size()])
                 : (Examples) data.train();
     }
 
@@ -197,7 +198,14 @@ final class DryRun {
                         : "");
     }
 
-    /** A forward pass takes a third of what a training step does for each token. */
+    /**
+     * What a forward pass takes of each token: a third of what a training step does, and a quarter where each step has a look at
+     * strange answers as well.
+     */
+    private double judging() {
+        return tried.cell() / (data.train() instanceof JudgedDataset ? 4 : 3);
+    }
+
     private double evaluationSeconds() {
         Examples held = data.eval();
         if (held == null) {
@@ -205,7 +213,7 @@ final class DryRun {
         }
         long every = config.evalSteps() > 0 ? config.evalSteps() : length.stepsPerEpoch();
         long evaluations = Math.max(1, (length.totalSteps() + every - 1) / every);
-        return evaluations * BatchSizes.tokens(held) * tried.cell() / 3;
+        return evaluations * BatchSizes.judgedTokens(held) * judging();
     }
 
     /** One pass over preferences whose loss has a reference, before the first step. */
@@ -213,7 +221,9 @@ final class DryRun {
         Examples held = data.eval();
         boolean looks = data.train().hasPreferences()
                 && config.loss().preferences().kind().hasReference();
-        return looks ? (sizes.tokens() + (held == null ? 0 : BatchSizes.tokens(held))) * tried.cell() / 3 : 0;
+        return looks
+                ? (BatchSizes.judgedTokens(rows(data)) + (held == null ? 0 : BatchSizes.judgedTokens(held))) * judging()
+                : 0;
     }
 
     private double seconds() {

@@ -16,11 +16,14 @@ import org.loft4j.data.DataRows;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.ImageDataset;
+import org.loft4j.data.JudgedAnswer;
+import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.Labels;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.MatchPrompts;
 import org.loft4j.data.Preference;
 import org.loft4j.data.PreferenceDataset;
+import org.loft4j.data.Preferences;
 import org.loft4j.data.Row;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenizer;
@@ -167,7 +170,7 @@ final class EvalCommand implements Verb {
                     "--skip-faulty-rows is for rows of text; files that are no images are left out in any case");
         }
         data.labels.requireNone();
-        preference.judge(false, loaded);
+        preference.judge(false, false, loaded);
         LabeledImages chosen = images.read(DataFlags.images(data.data), data);
         if (!chosen.leftOut().isEmpty()) {
             PrintWriter err = spec.commandLine().getErr();
@@ -186,9 +189,11 @@ final class EvalCommand implements Verb {
             FaultyRows faulty = faults.rows(spec.commandLine().getErr());
             LearntTask aim = new LearntTask(task, List.of(), ProblemType.of(loaded.model()));
             DataRows read = faulty.read(data.data, aim.columns(data), "evaluation");
-            List<Row> rows = read.rows();
-            boolean preferences = task == Task.CAUSAL_LM && rows.get(0) instanceof Preference;
-            PreferenceJudge judge = preference.judge(preferences, loaded);
+            boolean judged = read.rows().get(0) instanceof JudgedAnswer;
+            boolean preferences =
+                    task == Task.CAUSAL_LM && (judged || read.rows().get(0) instanceof Preference);
+            PreferenceJudge judge = preference.judge(preferences, judged, loaded);
+            List<Row> rows = judge == null ? read.rows() : judge.rows(read.rows());
             if (read.blank() > 0) {
                 spec.commandLine().getErr().println("loft: " + Quantities.of(read.blank(), "blank text") + " left out");
             }
@@ -216,9 +221,11 @@ final class EvalCommand implements Verb {
             StreamingDataset.Encoder encoder = some -> switch (task) {
                 case SENTENCE_EMBEDDING -> MatchDataset.of(some, tokenizer, maxLength, prompts);
                 case CAUSAL_LM ->
-                    preferences
-                            ? PreferenceDataset.of(some, tokenizer, maxLength, format)
-                            : Dataset.causalLm(some, tokenizer, maxLength, format);
+                    some.get(0) instanceof JudgedAnswer
+                            ? JudgedDataset.of(some, tokenizer, maxLength, format)
+                            : preferences
+                                    ? PreferenceDataset.of(some, tokenizer, maxLength, format)
+                                    : Dataset.causalLm(some, tokenizer, maxLength, format);
                 case TOKEN_CLASSIFICATION ->
                     Dataset.tokenClassification(some, Objects.requireNonNull(labels), tokenizer, maxLength);
                 default ->
@@ -233,10 +240,10 @@ final class EvalCommand implements Verb {
             FaultyRows.Kept kept = faulty.encode(rows, encoder, "evaluation");
             Examples examples = kept.examples();
             Evaluator.requireFits(loaded.model(), examples, "evaluation");
-            Evaluation evaluation = judge != null && examples instanceof PreferenceDataset pairs
+            Evaluation evaluation = judge != null && examples instanceof Preferences answers
                     ? judge.evaluate(
                             loaded,
-                            pairs,
+                            answers,
                             tokenizer.padId(),
                             batchSize,
                             spec.commandLine().getErr())

@@ -45,7 +45,7 @@ final class PackingFlags {
             throws IOException {
         if (rows.arePreferences() && packing != Packing.NONE) {
             throw new ConfigException("--packing " + packing
-                    + " and preferences exclude each other: the two answers to a prompt are compared, each in a row of its own;"
+                    + " and preferences exclude each other: the answers to prompts are compared, each in a row of its own;"
                     + " leave --packing out");
         }
         if (rows.areMatches() && packing != Packing.NONE) {

@@ -42,11 +42,13 @@ final class PreferenceFlags {
     /**
      * To be called once it is known what rows there are.
      *
+     * @param preferences whether these are preferences
+     * @param judged whether these are answers that are judged one by one
      * @return null where they are no preferences
      * @throws ConfigException if the call asks for what they have no use for, or there is nothing to judge preferences beside
      */
     @Nullable
-    PreferenceJudge judge(boolean preferences, LoadedModel loaded) throws IOException {
+    PreferenceJudge judge(boolean preferences, boolean judged, LoadedModel loaded) throws IOException {
         for (String flag : Stream.concat(Stream.of(PreferenceLossFlags.NAMES), Stream.of(REFERENCE))
                 .toList()) {
             // a file of settings serves other rows too
@@ -61,13 +63,20 @@ final class PreferenceFlags {
         }
         Path adapter = loaded.adapterDirectory();
         JsonObject plan = plan(adapter == null ? loaded.directory() : adapter);
-        PreferenceLoss used = loss.over(plan == null ? PreferenceLoss.DPO : lossOf(plan));
+        PreferenceLoss learnt = plan == null ? PreferenceLoss.DPO : lossOf(plan);
+        boolean other = judged && learnt.kind() != PreferenceLoss.Kind.KTO;
+        PreferenceLoss used = loss.over(other ? PreferenceLoss.of(PreferenceLoss.Kind.KTO) : learnt);
         PreferenceLoss.Kind kind = used.kind();
+        if (judged) {
+            PreferenceLossFlags.requireJudging(used);
+        }
         if (kind.hasReference() && loaded.adapter() == null) {
             throw new ConfigException(
                     "preferences are judged beside what the model was before it was trained, which is told by leaving out its"
-                            + " adapter: give --adapter DIR; of a model that was trained itself, give its training --eval-data, or"
-                            + " judge it by a loss without a reference (--preference-loss simpo or orpo)");
+                            + " adapter: give --adapter DIR; of a model that was trained itself, give its training --eval-data"
+                            + (judged
+                                    ? ""
+                                    : ", or judge it by a loss without a reference (--preference-loss simpo or orpo)"));
         }
         if (!kind.hasReference() && reference != null) {
             throw new ConfigException(REFERENCE + " is what a loss with a reference judges beside, and " + kind.word()
@@ -86,7 +95,9 @@ final class PreferenceFlags {
                 usual.kind(),
                 plan.doubleOr("beta", usual.beta()),
                 plan.doubleOr("simpo_gamma", usual.gamma()),
-                plan.doubleOr("sft_weight", usual.sftWeight()));
+                plan.doubleOr("sft_weight", usual.sftWeight()),
+                plan.doubleOr("desirable_weight", usual.desirableWeight()),
+                plan.doubleOr("undesirable_weight", usual.undesirableWeight()));
     }
 
     /** The settings of the training that left an adapter, or a model; null where its state does not lie there. */

@@ -3,11 +3,13 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.PeftFiles;
-import org.loft4j.data.PreferenceDataset;
+import org.loft4j.data.Preferences;
+import org.loft4j.data.Row;
 import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.train.Evaluation;
 import org.loft4j.train.Evaluator;
@@ -20,7 +22,12 @@ import org.loft4j.train.Evaluator;
  * @param goesOn whether the training went on from an adapter
  */
 record PreferenceJudge(PreferenceLoss loss, @Nullable Path reference, boolean goesOn) {
-    Evaluation evaluate(LoadedModel loaded, PreferenceDataset pairs, long padId, int batchSize, PrintWriter err)
+    /** The rows as the loss judges them: pairs as two answers each where it is of answers that are judged one by one. */
+    List<Row> rows(List<Row> rows) {
+        return loss.kind() == PreferenceLoss.Kind.KTO ? TrainingRows.unpaired(rows) : rows;
+    }
+
+    Evaluation evaluate(LoadedModel loaded, Preferences answers, long padId, int batchSize, PrintWriter err)
             throws IOException {
         Evaluator evaluator = new Evaluator(loaded.model(), padId, batchSize, loss);
         boolean besideBefore = loss.kind().hasReference();
@@ -36,15 +43,16 @@ record PreferenceJudge(PreferenceLoss loss, @Nullable Path reference, boolean go
                     + " went on from another adapter: --reference-adapter DIR judges beside that one");
         }
         err.flush();
-        return evaluator.evaluate(besideBefore ? pairs.withReference(before(loaded, pairs, evaluator)) : pairs);
+        return evaluator.evaluate(besideBefore ? answers.withReference(before(loaded, answers, evaluator)) : answers);
     }
 
     /** What the model holds of the answers without its adapter, or with the other one. */
-    private double[] before(LoadedModel loaded, PreferenceDataset pairs, Evaluator evaluator) throws IOException {
+    private double[] before(LoadedModel loaded, Preferences answers, Evaluator evaluator) throws IOException {
         LoraAdapter adapter = Objects.requireNonNull(loaded.adapter());
         adapter.detach();
         try (LoraAdapter other = reference == null ? null : PeftFiles.load(reference, loaded.model())) {
-            return Objects.requireNonNull(evaluator.logProbabilities(pairs.texts(), () -> false, (done, all) -> {}));
+            return Objects.requireNonNull(
+                    evaluator.logProbabilities(answers.compared(), () -> false, (done, all) -> {}));
         } finally {
             adapter.attach();
         }

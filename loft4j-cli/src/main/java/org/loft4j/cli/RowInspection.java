@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.data.ChatFormat;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Encoded;
+import org.loft4j.data.JudgedAnswer;
 import org.loft4j.data.Preference;
 import org.loft4j.data.Row;
 import org.loft4j.data.TextMatch;
@@ -45,7 +46,7 @@ record RowInspection(int number, long line, List<Example> examples, SortedSet<St
      *
      * @param label the class of a classifier's row, or the number of a regression's; empty for a language model
      * @param labels of a row that may have several; null for all else
-     * @param answer which of the two of a preference it is, chosen or rejected; what it is of texts that belong together, {@link #ROLES};
+     * @param answer which of the two of a preference it is, chosen or rejected; good or bad where it is judged by itself; what it is of texts that belong together, {@link #ROLES};
      *     empty for all else
      */
     record Example(
@@ -85,7 +86,9 @@ record RowInspection(int number, long line, List<Example> examples, SortedSet<St
                             : dataset.isClassification() ? labels.get((int) encoded.labels()[0]) : "";
             List<String> several = dataset.isMultiLabel() ? labels(dataset, i, labels) : null;
             boolean classifier = several != null || !label.isEmpty() || !role.isEmpty();
-            String answer = row instanceof Preference ? (i == 0 ? "chosen" : "rejected") : role;
+            String answer = row instanceof Preference
+                    ? (i == 0 ? "chosen" : "rejected")
+                    : row instanceof JudgedAnswer judged ? (judged.good() ? "good" : "bad") : role;
             examples.add(new Example(tokens(encoded, classifier, tokenizer), label, several, answer));
         }
         SortedSet<String> unwritten = chat == null ? Collections.emptySortedSet() : chat.unwritten(row);

@@ -16,6 +16,7 @@ import org.loft4j.data.Conversation;
 import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.DataRows;
+import org.loft4j.data.JudgedAnswer;
 import org.loft4j.data.LabeledText;
 import org.loft4j.data.Message;
 import org.loft4j.data.MultiLabelText;
@@ -126,11 +127,15 @@ record ScannedRows(
             }
             for (Conversation conversation : row.conversations()) {
                 List<Message> turns = conversation.messages();
-                // the turns before the two answers of a preference are the same
-                emptyAnswers +=
-                        turns.subList(row instanceof Preference ? conversation.given() : 0, turns.size()).stream()
-                                .filter(ScannedRows::isEmptyAnswer)
-                                .count();
+                // the turns before the two answers of a preference are the same, and those before one that is judged
+                // are not learnt
+                emptyAnswers += turns
+                        .subList(
+                                row instanceof Preference || row instanceof JudgedAnswer ? conversation.given() : 0,
+                                turns.size())
+                        .stream()
+                        .filter(ScannedRows::isEmptyAnswer)
+                        .count();
             }
         }
     }

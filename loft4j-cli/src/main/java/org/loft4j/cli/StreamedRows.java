@@ -13,6 +13,7 @@ import org.loft4j.data.DataFiles;
 import org.loft4j.data.DataReference;
 import org.loft4j.data.DataStream;
 import org.loft4j.data.ExampleScan;
+import org.loft4j.data.JudgedAnswer;
 import org.loft4j.data.Labels;
 import org.loft4j.data.Preference;
 import org.loft4j.data.Row;
@@ -87,6 +88,12 @@ record StreamedRows(RowSource source, RowScan scan, TrainingRows known) {
 
     /** The first row says it, before the others are read. */
     private static void requireStreamed(Row row, PreferenceLoss.Kind loss) {
+        if (row instanceof JudgedAnswer) {
+            throw new ConfigException(
+                    "--streaming and answers that are judged one by one exclude each other: what the model"
+                            + " holds of every answer is found out before the first step, and kept; leave --streaming out, and where the"
+                            + " rows do not fit into the memory, learn some of them after the others (a query with LIMIT, then --adapter)");
+        }
         if (row instanceof Preference && loss.hasReference()) {
             throw new ConfigException("--streaming and preferences by --preference-loss " + loss.word()
                     + " exclude each other: what the model holds of every answer is found out before the first step, and kept;"

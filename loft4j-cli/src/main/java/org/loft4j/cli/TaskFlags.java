@@ -143,7 +143,9 @@ final class TaskFlags {
         if (rows.arePreferences()) {
             throw new ConfigException(
                     data.shown() + " holds preferences, which no experiment learns from: a query such as SELECT"
-                            + " prompt, chosen AS completion makes of them prompts with the preferred answers");
+                            + (rows.areJudged()
+                                    ? " prompt, completion … WHERE label makes of them prompts with the good answers"
+                                    : " prompt, chosen AS completion makes of them prompts with the preferred answers"));
         }
         rows.tellOfKind(verb.commandLine().getErr());
         List<Row> test = TrainingRows.alike(

@@ -223,12 +223,13 @@ final class TrainCommand implements Verb {
         PreferenceLoss.Kind preferred = plain.loss().preferences().kind();
         StreamedRows streamed =
                 stream.streaming ? StreamedRows.read(aim, data, eval.file, eval.share, run.seed, preferred) : null;
-        TrainingRows rows = streamed != null
+        TrainingRows read = streamed != null
                 ? streamed.known()
                 : TrainingRows.read(aim, data, eval.file, eval.share, run.seed, faults.rows(err()));
+        start.require(read.classes(), err());
+        read.tellShape(err());
+        TrainingRows rows = preference.settle(read, err());
         TrainConfig config = rows.arePreferences() ? config(start.directory(), aim, true) : plain;
-        start.require(rows.classes(), err());
-        rows.tellShape(err());
         if (config.learningRate() != plain.learningRate()) {
             err().println("loft: preferences are learnt at " + preference.share()
                     + " of the usual learning rate, " + Trial.rateText(config.learningRate())

@@ -18,6 +18,8 @@ import org.loft4j.data.DataReference;
 import org.loft4j.data.DataRows;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
+import org.loft4j.data.JudgedAnswer;
+import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.LabeledText;
 import org.loft4j.data.Labels;
 import org.loft4j.data.MatchDataset;
@@ -109,6 +111,19 @@ record TrainingRows(
      * @throws DataException if they are pairs of texts or preferences where those are not, or the other way round
      */
     static List<Row> alike(List<Row> heldOut, Row learnt) throws DataException {
+        if (learnt instanceof JudgedAnswer && heldOut.get(0) instanceof Preference) {
+            return unpaired(heldOut);
+        }
+        if (learnt instanceof JudgedAnswer != heldOut.get(0) instanceof JudgedAnswer) {
+            throw heldOut.get(0)
+                    .origin()
+                    .fault(
+                            learnt instanceof JudgedAnswer
+                                    ? "holds no answer that is judged, as the rows to learn from do: held-out rows must have"
+                                            + " \"prompt\", \"completion\" and \"label\" too, or \"chosen\" and \"rejected\""
+                                    : "holds an answer that is judged, and the rows to learn from hold none: all rows must be of"
+                                            + " one kind (--format)");
+        }
         if (learnt instanceof Preference != heldOut.get(0) instanceof Preference) {
             throw heldOut.get(0)
                     .origin()
@@ -208,9 +223,28 @@ record TrainingRows(
         }
     }
 
-    /** Whether of two answers to each prompt one is preferred. */
+    /** Whether of two answers to each prompt one is preferred, or answers are judged one by one. */
     boolean arePreferences() {
-        return train.get(0) instanceof Preference;
+        return train.get(0) instanceof Preference || areJudged();
+    }
+
+    /** Whether answers are judged one by one. */
+    boolean areJudged() {
+        return train.get(0) instanceof JudgedAnswer;
+    }
+
+    /** The same rows with two answers, each judged by itself, in place of a pair. */
+    TrainingRows unpaired() {
+        return new TrainingRows(learnt, unpaired(train), eval == null ? null : unpaired(eval), classes, faulty, shape);
+    }
+
+    /** Two answers, each judged by itself, in place of a pair; others stay. */
+    static List<Row> unpaired(List<Row> rows) {
+        List<Row> all = new ArrayList<>();
+        for (Row row : rows) {
+            all.addAll(row instanceof Preference pair ? JudgedAnswer.both(pair) : List.of(row));
+        }
+        return all;
     }
 
     /** Whether texts belong together. */
@@ -376,6 +410,9 @@ record TrainingRows(
         }
         if (!packed && rows.get(0) instanceof Preference) {
             return PreferenceDataset.of(rows, tokenizer, maxLength, chat);
+        }
+        if (!packed && rows.get(0) instanceof JudgedAnswer) {
+            return JudgedDataset.of(rows, tokenizer, maxLength, chat);
         }
         if (!packed) {
             return Dataset.causalLm(rows, tokenizer, maxLength, chat);

@@ -14,14 +14,16 @@ import org.loft4j.Checks;
  * @param labels for a language model (rows, columns), {@link Encoded#NO_LOSS} at padding; for a classifier (rows); none of a
  *     regression, and where a text may have several labels
  * @param tokens number of tokens without padding
- * @param targets how many predictions the mean loss is taken over: the rows of a classifier or a regression; the pairs of preferences; the anchors of texts that belong together; for a language model the labelled
+ * @param targets how many predictions the mean loss is taken over: the rows of a classifier or a regression; the pairs of preferences, or the answers that are judged one by one; the anchors of texts that belong together; for a language model the labelled
  *     tokens from the second of each row on, since a token is predicted from those before it; for a classifier of words the labelled tokens
  * @param tokenTypeIds 0 for the tokens of a first text and 1 for those of a second, 0 at padding, (rows, columns); null where all are 0
  * @param segments lengths of the examples that lie end to end in the one row; null where each row is one
  * @param scores of a regression the numbers that are learnt, (rows); of texts that may have several labels 1 for those that each has and
  *     0 for the others, (rows, labels); null where there are none
- * @param reference of preferences, whose rows are a preferred answer and another in turn, the log-probability that each had before
- *     training, (rows), or none (0) where that is not known; null for all else
+ * @param reference of preferences, whose rows are a preferred answer and another in turn, or answers that are judged one by one, the
+ *     log-probability that each had before training, (rows), or none (0) where that is not known; null for all else
+ * @param signs of answers that are judged one by one, (rows): {@link JudgedDataset#GOOD}, {@link JudgedDataset#BAD}, or {@link
+ *     JudgedDataset#STRANGE}; null for all else
  * @param matches of texts for sentence embeddings, which of them belong together, (rows); null for all else
  */
 public record Batch(
@@ -36,11 +38,12 @@ public record Batch(
         int @Nullable [] segments,
         float @Nullable [] scores,
         double @Nullable [] reference,
+        int @Nullable [] signs,
         @Nullable MatchedTexts matches)
         implements MiniBatch {
     public Batch(
             int rows, int columns, long[] inputIds, long[] attentionMask, long[] labels, long tokens, long targets) {
-        this(rows, columns, inputIds, attentionMask, labels, tokens, targets, null, null, null, null, null);
+        this(rows, columns, inputIds, attentionMask, labels, tokens, targets, null, null, null, null, null, null);
     }
 
     /** Collects the examples with the given indices. */
@@ -75,7 +78,7 @@ public record Batch(
             tokens += length;
         }
         long targets = one ? rows : targets(labels, columns, dataset.isTagged() ? 0 : 1);
-        return new Batch(rows, columns, ids, mask, labels, tokens, targets, types, null, scores, null, null);
+        return new Batch(rows, columns, ids, mask, labels, tokens, targets, types, null, scores, null, null, null);
     }
 
     /** The same answers of a language model as preferences: a preferred one and another in turn. */
@@ -92,6 +95,27 @@ public record Batch(
                 segments,
                 scores,
                 logProbabilities,
+                null,
+                null);
+    }
+
+    /** The same answers as some that are judged one by one. */
+    Batch withSigns(int[] judged) {
+        return new Batch(
+                rows,
+                columns,
+                inputIds,
+                attentionMask,
+                labels,
+                tokens,
+                Arrays.stream(judged)
+                        .filter(sign -> sign != JudgedDataset.STRANGE)
+                        .count(),
+                tokenTypeIds,
+                segments,
+                scores,
+                reference,
+                judged,
                 null);
     }
 
@@ -111,6 +135,7 @@ public record Batch(
                 tokenTypeIds,
                 segments,
                 scores,
+                null,
                 null,
                 together);
     }
@@ -133,7 +158,19 @@ public record Batch(
             at += example.ids().length;
         }
         return new Batch(
-                1, columns, ids, mask, labels, columns, targets(labels, columns, 1), null, segments, null, null, null);
+                1,
+                columns,
+                ids,
+                mask,
+                labels,
+                columns,
+                targets(labels, columns, 1),
+                null,
+                segments,
+                null,
+                null,
+                null,
+                null);
     }
 
     /** @param first column of the first prediction: a next token is predicted from those before it, a class is not */

@@ -90,6 +90,11 @@ final class CausalLmRows {
                             "holds two answers of which one is preferred, and a language model would learn both of them here:"
                                     + " PreferenceDataset compares them, as 'loft train' does");
         }
+        if (row instanceof JudgedAnswer) {
+            throw row.origin()
+                    .fault("holds an answer that is judged, and a language model would learn it here, good or bad:"
+                            + " JudgedDataset learns which it is, as 'loft train' does");
+        }
         if (row instanceof Conversation && format == null) {
             throw row.origin()
                     .fault("holds messages, but the model has no chat template: name one (--chat-template FILE), or"

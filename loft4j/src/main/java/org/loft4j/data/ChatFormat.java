@@ -51,7 +51,9 @@ public record ChatFormat(
      */
     public SortedSet<String> unwritten(Row row) {
         // of two answers to one prompt either
-        Row one = row instanceof Preference pair ? pair.chosen() : row;
+        Row one = row instanceof Preference pair
+                ? pair.chosen()
+                : row instanceof JudgedAnswer judged ? judged.answer() : row;
         if (one instanceof Conversation turns) {
             return template.unwritten(turns.beforeLastAnswer(), variables(turns));
         }

@@ -36,16 +36,17 @@ public record Columns(
         if (prompt == null ? completion != null : answers && completion == null) {
             throw new ConfigException("prompt_column and completion_column belong together: name both or neither");
         }
-        if (prompt != null && (text != null || textPair != null || label != null)) {
+        boolean judged = format == RowFormat.JUDGED;
+        if (prompt != null && (text != null || textPair != null || (label != null && !judged))) {
             throw new ConfigException(
                     "prompt_column and completion_column exclude text_column, text_pair_column and label_column: name the ones"
-                            + " or the others");
+                            + " or the others, or the format judged, in which a label says whether the completion is good");
         }
         boolean texts = format == RowFormat.AUTO || format == RowFormat.TEXT || format == RowFormat.LABEL;
         if ((text != null && !texts)
                 || (textPair != null && !(texts && format != RowFormat.TEXT))
-                || (label != null && !(texts && format != RowFormat.TEXT) && format != RowFormat.TAGS)
-                || (prompt != null && format != RowFormat.AUTO && format != RowFormat.PROMPT)) {
+                || (label != null && !(texts && format != RowFormat.TEXT) && format != RowFormat.TAGS && !judged)
+                || (prompt != null && format != RowFormat.AUTO && format != RowFormat.PROMPT && !judged)) {
             throw new ConfigException("format " + format.word() + " has no column of that name: leave out "
                     + (prompt != null
                             ? "prompt_column and completion_column"
@@ -64,10 +65,12 @@ public record Columns(
             throw new ConfigException("label_column and label_columns exclude each other: name the one or the others");
         }
         // a label goes with the usual text where none is named, tags go with tokens
-        String labelled =
-                (label != null || textPair != null || several != null) && text == null && format != RowFormat.TAGS
-                        ? "text"
-                        : text;
+        String labelled = (label != null || textPair != null || several != null)
+                        && text == null
+                        && format != RowFormat.TAGS
+                        && !judged
+                ? "text"
+                : text;
         var names = new LinkedHashSet<String>();
         Stream.concat(
                         Stream.of(labelled, textPair, label, prompt, completion),

@@ -32,6 +32,12 @@ public record Conversation(List<Message> messages, int given, Map<String, @Nulla
         return List.of(this);
     }
 
+    /** Whether all turns but the last are given, and that is an answer. */
+    boolean isOneAnswer() {
+        int last = messages.size() - 1;
+        return last > 0 && given == last && messages.get(last).isAnswer();
+    }
+
     /** How many turns there are before the first answer: the prompt, where the row makes a difference. */
     int asked() {
         return given > 0 ? given : asked(messages);

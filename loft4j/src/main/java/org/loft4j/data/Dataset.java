@@ -14,6 +14,8 @@ import org.loft4j.DataException;
 
 /** Tokenized examples, ready for batches. */
 public final class Dataset implements Tokenized {
+    private static final int[][] NONE = {};
+
     private final int[][] ids;
     // where token type 1 begins in each example; null where there are no pairs of texts
     private final int @Nullable [] secondFrom;
@@ -109,16 +111,7 @@ public final class Dataset implements Tokenized {
     static Dataset ofTexts(
             EncodedTexts texts, int @Nullable [] classes, float @Nullable [] scores, @Nullable LabelSets labelSets) {
         return new Dataset(
-                texts.ids(),
-                texts.secondFrom(),
-                classes,
-                scores,
-                labelSets,
-                new int[0][],
-                null,
-                texts.truncations(),
-                null,
-                0);
+                texts.ids(), texts.secondFrom(), classes, scores, labelSets, NONE, null, texts.truncations(), null, 0);
     }
 
     /**
@@ -217,6 +210,11 @@ public final class Dataset implements Tokenized {
     private static Dataset withLossOnAll(int[][] ids) {
         int[][] loss =
                 Arrays.stream(ids).map(example -> new int[] {0, example.length}).toArray(int[][]::new);
+        return ofLanguage(ids, loss);
+    }
+
+    /** @param loss where it is taken in each example: start, end, start, end … in tokens */
+    static Dataset ofLanguage(int[][] ids, int[][] loss) {
         return new Dataset(ids, null, loss, new TruncationCount().total());
     }
 
@@ -307,6 +305,11 @@ public final class Dataset implements Tokenized {
             System.arraycopy(tokens, bounds[i], labels, bounds[i], bounds[i + 1] - bounds[i]);
         }
         return new Encoded(tokens, labels);
+    }
+
+    /** The tokens of one example, which are not to be changed. */
+    int[] ids(int index) {
+        return ids[index];
     }
 
     /** The number of tokens of one example. */

@@ -68,6 +68,9 @@ final class HeapSize {
         if (row instanceof Preference preference) {
             return RECORD + of(preference.chosen()) + ofAnswer(preference.rejected());
         }
+        if (row instanceof JudgedAnswer judged) {
+            return RECORD + of(judged.answer());
+        }
         if (row instanceof TextMatch match) {
             return ROW + of(match.anchor()) + of(match.positive()) + ofValue(match.negatives());
         }

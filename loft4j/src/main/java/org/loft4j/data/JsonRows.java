@@ -197,19 +197,24 @@ final class JsonRows {
                     answer(object, instructed.output(), origin),
                     origin);
         } else if (kind instanceof RowKind.Prompted prompted) {
-            if (prompted.columns().stream()
-                    .anyMatch(column -> object.path(column).isArray())) {
-                return ChatRows.prompted(object, prompted, origin);
-            }
-            return RowCheck.prompted(
-                    prompted,
-                    ChatRows.before(object.path("system"), MissingNode.getInstance(), origin),
-                    string(object, prompted.prompt(), origin),
-                    answer(object, prompted.completion(), origin),
-                    origin);
+            String judged = prompted.judged();
+            Row row = prompted(prompted, object, origin);
+            return judged == null ? row : JudgedRows.of(row, judged, object.path(judged), origin);
         }
         String text = ((RowKind.Plain) kind).text();
         return RowCheck.plain(text, string(object, text, origin), origin);
+    }
+
+    private static Row prompted(RowKind.Prompted kind, ObjectNode object, Origin origin) throws DataException {
+        if (kind.columns().stream().anyMatch(column -> object.path(column).isArray())) {
+            return ChatRows.prompted(object, kind, origin);
+        }
+        return RowCheck.prompted(
+                kind,
+                ChatRows.before(object.path("system"), MissingNode.getInstance(), origin),
+                string(object, kind.prompt(), origin),
+                answer(object, kind.completion(), origin),
+                origin);
     }
 
     private List<String> labels(RowKind.MultiLabeled kind, ObjectNode object, Origin origin) throws DataException {
@@ -318,7 +323,7 @@ final class JsonRows {
         return value.isNumber() && Double.isFinite(value.doubleValue());
     }
 
-    private static String describe(@Nullable JsonNode value) {
+    static String describe(@Nullable JsonNode value) {
         if (value == null || value.isMissingNode()) {
             return "nothing";
         }

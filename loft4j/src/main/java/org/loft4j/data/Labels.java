@@ -221,6 +221,12 @@ public final class Labels {
                             "holds two answers of which one is preferred, which a language model learns (--task causal-lm) and no"
                                     + " classifier or regression does");
         }
+        if (row instanceof JudgedAnswer) {
+            throw row.origin()
+                    .fault(
+                            "holds an answer that is judged, which a language model learns (--task causal-lm) and no classifier"
+                                    + " or regression does");
+        }
         if (row instanceof TextMatch) {
             throw row.origin()
                     .fault(

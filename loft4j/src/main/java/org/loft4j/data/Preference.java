@@ -21,8 +21,8 @@ public record Preference(Row chosen, Row rejected, Origin origin) implements Row
                 && one.turn().equals(other.turn());
         boolean turns = chosen instanceof Conversation one
                 && rejected instanceof Conversation other
-                && endsWithAnswer(one)
-                && endsWithAnswer(other)
+                && one.isOneAnswer()
+                && other.isOneAnswer()
                 && given(one).equals(given(other))
                 && one.variables().equals(other.variables());
         if (!texts && !turns) {
@@ -46,11 +46,6 @@ public record Preference(Row chosen, Row rejected, Origin origin) implements Row
     /** A row that a program made itself. */
     public Preference(Row chosen, Row rejected) {
         this(chosen, rejected, Origin.MEMORY);
-    }
-
-    private static boolean endsWithAnswer(Conversation turns) {
-        int last = turns.messages().size() - 1;
-        return last > 0 && turns.given() == last && turns.messages().get(last).isAnswer();
     }
 
     private static List<Message> given(Conversation turns) {

@@ -14,7 +14,7 @@ import org.loft4j.DataException;
  * Pairs of answers to a prompt, of which the first is preferred to the second. A batch has two rows for each pair, and, for losses that
  * set answers against it, how probable each was to the model before it was trained: {@link #withReference}.
  */
-public final class PreferenceDataset implements Tokenized {
+public final class PreferenceDataset implements Preferences {
     private final Dataset answers;
     private final double @Nullable [] reference;
 
@@ -52,11 +52,7 @@ public final class PreferenceDataset implements Tokenized {
     public static PreferenceDataset of(
             List<? extends Row> rows, Tokenizer tokenizer, int maxLength, @Nullable ChatFormat format)
             throws IOException {
-        if (format != null && format.lossOn() == LossOn.ALL) {
-            throw new ConfigException(
-                    "loss_on all takes the prompt too, and preferences compare answers: leave it out, or name"
-                            + " assistant");
-        }
+        Preferences.requireLossOnAnswers(format);
         boolean wraps = format != null && format.wrapPrompts();
         List<Row> answers = new ArrayList<>();
         for (Row row : rows) {
@@ -87,7 +83,7 @@ public final class PreferenceDataset implements Tokenized {
     }
 
     /** A prompt that becomes turns is given, whatever answers there are among them. */
-    private static Row answer(Row row, boolean wraps) {
+    static Row answer(Row row, boolean wraps) {
         return wraps && row instanceof PromptCompletion prompted
                 ? new Conversation(prompted.turns(), prompted.before().size() + 1, Map.of(), prompted.origin())
                 : row;
@@ -99,30 +95,18 @@ public final class PreferenceDataset implements Tokenized {
         return answers;
     }
 
-    /**
-     * The same pairs with what the model held of them before it was trained. A {@code TrainingRun} that begins, by a loss that sets
-     * answers against it, takes what it finds here, and looks for itself where there is nothing.
-     *
-     * @param logProbabilities of each answer, in the order of {@link #texts}
-     * @throws ConfigException if there are more or fewer, or one is not finite
-     */
-    public PreferenceDataset withReference(double[] logProbabilities) {
-        if (logProbabilities.length != answers.size()) {
-            throw new ConfigException(
-                    answers.size() + " answers need as many log-probabilities, got " + logProbabilities.length);
-        }
-        long lost = Arrays.stream(logProbabilities)
-                .filter(value -> !Double.isFinite(value))
-                .count();
-        if (lost > 0) {
-            throw new ConfigException("of " + lost + " of " + answers.size()
-                    + " answers the model gives no finite log-probability before it is trained: there is nothing to prefer to;"
-                    + " another --dtype than float16, or other files of the model, may be what it takes");
-        }
-        return new PreferenceDataset(answers, logProbabilities.clone());
+    /** The same as {@link #texts}. */
+    @Override
+    public Dataset compared() {
+        return answers;
     }
 
-    /** What {@link #withReference} was given; null before. */
+    @Override
+    public PreferenceDataset withReference(double[] logProbabilities) {
+        return new PreferenceDataset(answers, Preferences.checked(logProbabilities, answers));
+    }
+
+    @Override
     public double @Nullable [] reference() {
         return reference == null ? null : reference.clone();
     }
@@ -153,11 +137,6 @@ public final class PreferenceDataset implements Tokenized {
     @Override
     public @Nullable ChatFormat chatFormat() {
         return answers.chatFormat();
-    }
-
-    @Override
-    public boolean hasPreferences() {
-        return true;
     }
 
     @Override

@@ -25,9 +25,9 @@ final class PreferenceRows {
     /** Which columns the rows of a file have. */
     static RowKind kind(Columns asked, Collection<String> present, String where, Origin origin) throws DataException {
         RowKind prompt = present.contains("prompt")
-                ? new RowKind.Prompted("prompt", null)
+                ? new RowKind.Prompted("prompt", null, null)
                 : present.contains("question")
-                        ? new RowKind.Prompted("question", null)
+                        ? new RowKind.Prompted("question", null, null)
                         : present.contains("instruction")
                                 ? new RowKind.Instructed("instruction", RowKind.first(present, RowKind.INPUTS), null)
                                 : present.contains("conversations") ? new RowKind.ShareGpt("conversations") : null;

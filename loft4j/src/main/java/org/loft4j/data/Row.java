@@ -5,6 +5,7 @@ import java.util.List;
 /** One example as it stands in a file, before tokenization. */
 public sealed interface Row
         permits Conversation,
+                JudgedAnswer,
                 LabeledText,
                 MultiLabelText,
                 PlainText,

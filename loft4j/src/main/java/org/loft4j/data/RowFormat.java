@@ -23,6 +23,8 @@ public enum RowFormat {
     ALPACA,
     /** A prompt, the answer that is preferred, {@code chosen}, and another, {@code rejected}. */
     PREFERENCE,
+    /** A prompt, an answer, {@code completion}, and whether that is good, {@code label}. */
+    JUDGED,
     /** Two texts that belong together, {@code anchor} and {@code positive}, and texts that do not, {@code negative}. */
     MATCH,
     /** Words and a tag for each. */

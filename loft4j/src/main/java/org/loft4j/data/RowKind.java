@@ -94,15 +94,21 @@ sealed interface RowKind {
         }
     }
 
-    record Prompted(String prompt, @Nullable String completion) implements RowKind {
+    /** @param judged the column that says whether the completion is good; null where nothing does */
+    record Prompted(
+            String prompt,
+            @Nullable String completion,
+            @Nullable String judged) implements RowKind {
         @Override
         public List<String> columns() {
-            return both(prompt, completion);
+            return Stream.of(prompt, completion, judged)
+                    .filter(Objects::nonNull)
+                    .toList();
         }
 
         @Override
         public RowFormat format() {
-            return RowFormat.PROMPT;
+            return judged == null ? RowFormat.PROMPT : RowFormat.JUDGED;
         }
 
         @Override
@@ -264,7 +270,7 @@ sealed interface RowKind {
     static RowKind recognise(Columns asked, Collection<String> present, String where, Origin origin)
             throws DataException {
         if (asked.several() != null && asked.answers()) {
-            return severalLabels(asked, asked.several(), present, where, origin);
+            return asked.several().kind(asked, present, where, origin);
         }
         return switch (asked.format() == RowFormat.AUTO ? recognised(asked, present, where, origin) : asked.format()) {
             case MESSAGES -> new Chat(named("messages", "", present, where, origin));
@@ -274,12 +280,8 @@ sealed interface RowKind {
                         named("instruction", "", present, where, origin),
                         first(present, INPUTS),
                         asked.answers() ? named(first(present, OUTPUTS), "", present, where, origin) : null);
-            case PROMPT ->
-                new Prompted(
-                        named(or(asked.prompt(), "prompt"), "prompt", present, where, origin),
-                        asked.answers()
-                                ? named(or(asked.completion(), "completion"), "completion", present, where, origin)
-                                : null);
+            case PROMPT -> prompted(asked, null, present, where, origin);
+            case JUDGED -> prompted(asked, or(asked.label(), "label"), present, where, origin);
             case PREFERENCE -> PreferenceRows.kind(asked, present, where, origin);
             case MATCH -> MatchRows.kind(asked, present, where, origin);
             case TAGS -> tagged(asked, present, where, origin);
@@ -332,7 +334,8 @@ sealed interface RowKind {
                         + " read (prompt_column and completion_column, or text_column for a text alone)");
             }
             if (present.contains("prompt")) {
-                return RowFormat.PROMPT;
+                boolean judged = asked.answers() && present.contains("completion") && present.contains("label");
+                return judged ? RowFormat.JUDGED : RowFormat.PROMPT;
             }
             boolean asks = instructed || (!asked.answers() && present.contains("instruction"));
             if (asks && !present.contains("text")) {
@@ -349,7 +352,7 @@ sealed interface RowKind {
     }
 
     /** The column of the second text, if there is one; of the usual name only beside the usual text. */
-    private static @Nullable String pair(Columns asked, Collection<String> present, String where, Origin origin)
+    static @Nullable String pair(Columns asked, Collection<String> present, String where, Origin origin)
             throws DataException {
         if (asked.textPair() != null) {
             return named(asked.textPair(), "text_pair", present, where, origin);
@@ -357,20 +360,17 @@ sealed interface RowKind {
         return asked.text() == null && present.contains("text_pair") ? "text_pair" : null;
     }
 
-    private static MultiLabeled severalLabels(
-            Columns asked, SeveralLabels several, Collection<String> present, String where, Origin origin)
+    private static Prompted prompted(
+            Columns asked, @Nullable String judged, Collection<String> present, String where, Origin origin)
             throws DataException {
-        String text = named(or(asked.text(), "text"), "text", present, where, origin);
-        String pair = pair(asked, present, where, origin);
-        if (several.columns().isEmpty()) {
-            String usual = present.contains("labels") || !present.contains("label") ? "labels" : "label";
-            return new MultiLabeled(
-                    text, pair, List.of(named(or(asked.label(), usual), "label", present, where, origin)));
+        String prompt = named(or(asked.prompt(), "prompt"), "prompt", present, where, origin);
+        if (!asked.answers()) {
+            return new Prompted(prompt, null, null);
         }
-        for (String column : several.columns()) {
-            named(column, "", present, where, origin);
-        }
-        return new MultiLabeled(text, pair, several.columns());
+        return new Prompted(
+                prompt,
+                named(or(asked.completion(), "completion"), "completion", present, where, origin),
+                judged == null ? null : named(judged, "label", present, where, origin));
     }
 
     private static Tagged tagged(Columns asked, Collection<String> present, String where, Origin origin)
@@ -381,7 +381,7 @@ sealed interface RowKind {
                 asked.answers() ? named(or(asked.label(), usual), "label", present, where, origin) : null);
     }
 
-    private static String or(@Nullable String column, String usual) {
+    static String or(@Nullable String column, String usual) {
         return column == null ? usual : column;
     }
 

@@ -34,6 +34,9 @@ final class RowText {
         if (row instanceof Preference preference) {
             return question(preference.chosen());
         }
+        if (row instanceof JudgedAnswer judged) {
+            return question(judged.answer());
+        }
         if (row instanceof TextMatch match) {
             return match.anchor();
         }
@@ -64,6 +67,9 @@ final class RowText {
         if (row instanceof Preference preference) {
             return both(answer(preference.chosen()), answer(preference.rejected()));
         }
+        if (row instanceof JudgedAnswer judged) {
+            return both(answer(judged.answer()), judged.good() ? "good" : "bad");
+        }
         if (row instanceof TextMatch match) {
             return String.join("\0", match.texts().subList(1, match.texts().size()));
         }
@@ -88,6 +94,8 @@ final class RowText {
         } else if (row instanceof Preference preference) {
             update(crc, preference.chosen());
             update(crc, preference.rejected());
+        } else if (row instanceof JudgedAnswer judged) {
+            update(crc, judged.answer());
         }
     }
 

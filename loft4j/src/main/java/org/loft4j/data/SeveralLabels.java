@@ -1,6 +1,7 @@
 package org.loft4j.data;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -46,6 +47,21 @@ public record SeveralLabels(@Nullable String separator, List<String> columns) {
     /** Lists of names. */
     public static SeveralLabels lists() {
         return new SeveralLabels(null, List.of());
+    }
+
+    /** Which columns the rows of a file have. */
+    RowKind kind(Columns asked, Collection<String> present, String where, Origin origin) throws DataException {
+        String text = RowKind.named(RowKind.or(asked.text(), "text"), "text", present, where, origin);
+        String pair = RowKind.pair(asked, present, where, origin);
+        if (columns.isEmpty()) {
+            String usual = present.contains("labels") || !present.contains("label") ? "labels" : "label";
+            String label = RowKind.named(RowKind.or(asked.label(), usual), "label", present, where, origin);
+            return new RowKind.MultiLabeled(text, pair, List.of(label));
+        }
+        for (String column : columns) {
+            RowKind.named(column, "", present, where, origin);
+        }
+        return new RowKind.MultiLabeled(text, pair, columns);
     }
 
     /** The names in one text; none where it is blank. */

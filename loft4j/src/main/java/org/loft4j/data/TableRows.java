@@ -267,12 +267,14 @@ final class TableRows implements RowReading {
                     labels(several, values, origin),
                     origin);
         } else if (kind instanceof RowKind.Prompted prompted) {
-            return RowCheck.prompted(
+            String judged = prompted.judged();
+            Row row = RowCheck.prompted(
                     prompted,
                     ChatRows.before(optional("system", values), MissingNode.getInstance(), origin),
                     value(prompted.prompt(), values),
                     value(prompted.completion(), values),
                     origin);
+            return judged == null ? row : JudgedRows.of(row, judged, TextNode.valueOf(value(judged, values)), origin);
         } else if (kind instanceof RowKind.Preferred preferred) {
             RowKind asked = preferred.asked();
             return PreferenceRows.of(

@@ -20,14 +20,17 @@ import org.loft4j.ShapeException;
  * where each {@link Kind} has a reward r and a loss ℓ of the difference of two, and where log π is the log-probability of an answer's
  * tokens together, behind the prompt, and m = log π / |answer| the mean of a token. The second term is what supervised fine-tuning
  * on the preferred answer loses; it is a part of ORPO, and what makes of DPO the loss of Pang et al. 2024 (arXiv 2404.19733, equation
- * 1; {@code rpo_alpha} in TRL).
+ * 1; {@code rpo_alpha} in TRL). Answers that are judged one by one have another, {@link #kto}.
  *
  * @param beta β, above 0: of a loss with a reference how near the model stays to what it was; what multiplies SimPO's means; the
  *     weight λ of ORPO's odds ratio
  * @param gamma γ, the margin that SimPO asks for, in rewards; 0 of the others
  * @param sftWeight weight of the preferred answer's own loss
+ * @param desirableWeight λ_D of KTO, what a good answer weighs; 1 of the others
+ * @param undesirableWeight λ_U of KTO, what a bad answer weighs; 1 of the others
  */
-public record PreferenceLoss(Kind kind, double beta, double gamma, double sftWeight) {
+public record PreferenceLoss(
+        Kind kind, double beta, double gamma, double sftWeight, double desirableWeight, double undesirableWeight) {
     /** Direct preference optimization as TRL has it where nothing else is asked for. */
     public static final PreferenceLoss DPO = of(Kind.SIGMOID);
 
@@ -52,7 +55,10 @@ public record PreferenceLoss(Kind kind, double beta, double gamma, double sftWei
         SIMPO("SimPO", false),
 
         /** r = log(p / (1 − p)) with p = exp(m), ℓ = −β·log σ(h): the odds ratio of ORPO (Hong et al. 2024, arXiv 2403.07691, equation 7). */
-        ORPO("ORPO", false);
+        ORPO("ORPO", false),
+
+        /** Of answers that are judged one by one: {@link KtoLoss}. */
+        KTO("Kahneman-Tversky optimization", true);
 
         private final String title;
         private final boolean hasReference;
@@ -105,30 +111,75 @@ public record PreferenceLoss(Kind kind, double beta, double gamma, double sftWei
         if (kind != Kind.SIMPO && gamma != 0) {
             problems.add("simpo_gamma is of loss_type simpo, and it is " + kind.word() + ": leave it out");
         }
+        Checks.collect(problems, () -> Checks.positive("desirable_weight", desirableWeight));
+        Checks.collect(problems, () -> Checks.positive("undesirable_weight", undesirableWeight));
+        if (kind != Kind.KTO && (desirableWeight != 1 || undesirableWeight != 1)) {
+            problems.add((desirableWeight != 1 ? "desirable_weight" : "undesirable_weight")
+                    + " is of loss_type kto, and it is " + kind.word() + ": leave it out");
+        }
+        if (kind == Kind.KTO && sftWeight > 0) {
+            problems.add(
+                    "sft_weight is of losses of pairs, and loss_type is kto, whose answers are judged one by one: leave"
+                            + " it out");
+        }
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
         }
     }
 
+    /** Of pairs. */
+    public PreferenceLoss(Kind kind, double beta, double gamma, double sftWeight) {
+        this(kind, beta, gamma, sftWeight, 1, 1);
+    }
+
     /** A loss with the numbers that TRL has where nothing else is asked for; SimPO's are those of its authors' code. */
     public static PreferenceLoss of(Kind kind) {
         return switch (kind) {
-            case SIGMOID, HINGE, IPO -> new PreferenceLoss(kind, 0.1, 0, 0);
+            case SIGMOID, HINGE, IPO, KTO -> new PreferenceLoss(kind, 0.1, 0, 0);
             case SIMPO -> new PreferenceLoss(kind, 2, 0.5, 0);
             case ORPO -> new PreferenceLoss(kind, 0.1, 0, 1);
         };
     }
 
     public PreferenceLoss withBeta(double value) {
-        return new PreferenceLoss(kind, value, gamma, sftWeight);
+        return new PreferenceLoss(kind, value, gamma, sftWeight, desirableWeight, undesirableWeight);
     }
 
     public PreferenceLoss withGamma(double value) {
-        return new PreferenceLoss(kind, beta, value, sftWeight);
+        return new PreferenceLoss(kind, beta, value, sftWeight, desirableWeight, undesirableWeight);
     }
 
     public PreferenceLoss withSftWeight(double value) {
-        return new PreferenceLoss(kind, beta, gamma, value);
+        return new PreferenceLoss(kind, beta, gamma, value, desirableWeight, undesirableWeight);
+    }
+
+    /**
+     * Of KTO.
+     *
+     * @param desirable what a good answer weighs, above 0
+     * @param undesirable what a bad one weighs, above 0
+     */
+    public PreferenceLoss withWeights(double desirable, double undesirable) {
+        return new PreferenceLoss(kind, beta, gamma, sftWeight, desirable, undesirable);
+    }
+
+    /**
+     * The loss of answers that are judged one by one.
+     *
+     * @throws ConfigException if this one is of pairs
+     */
+    public KtoLoss kto() {
+        if (kind != Kind.KTO) {
+            throw new ConfigException(
+                    "loss_type " + kind.word() + " compares two answers to a prompt, and answers that are"
+                            + " judged one by one are learnt by kto");
+        }
+        return new KtoLoss(beta, desirableWeight, undesirableWeight);
+    }
+
+    private static ConfigException noPairs() {
+        return new ConfigException("loss_type kto learns answers that are judged one by one, and these are pairs:"
+                + " JudgedAnswer.both makes two of each");
     }
 
     /** The settings by their names in TRL, for the record of a run. */
@@ -139,7 +190,12 @@ public record PreferenceLoss(Kind kind, double beta, double gamma, double sftWei
         if (kind == Kind.SIMPO) {
             map.put("simpo_gamma", gamma);
         }
-        map.put("sft_weight", sftWeight);
+        if (kind == Kind.KTO) {
+            map.put("desirable_weight", desirableWeight);
+            map.put("undesirable_weight", undesirableWeight);
+        } else {
+            map.put("sft_weight", sftWeight);
+        }
         return map;
     }
 
@@ -149,6 +205,7 @@ public record PreferenceLoss(Kind kind, double beta, double gamma, double sftWei
                 + (kind == Kind.ORPO ? ", λ = " : ", β = ")
                 + beta
                 + (kind == Kind.SIMPO ? ", γ = " + gamma : "")
+                + (kind == Kind.KTO ? ", λ = " + desirableWeight + " and " + undesirableWeight : "")
                 + (sftWeight == of(kind).sftWeight ? "" : ", and " + sftWeight + " × the loss of the chosen answers");
     }
 
@@ -203,6 +260,7 @@ public record PreferenceLoss(Kind kind, double beta, double gamma, double sftWei
                 case IPO -> beta * (logProbability - reference[row]) / rows.tokens(row);
                 case SIMPO -> beta * mean(rows, row);
                 case ORPO -> mean(rows, row) - Math.log(doubt(mean(rows, row)));
+                case KTO -> throw noPairs();
             };
         }
         return rewards;
@@ -214,6 +272,7 @@ public record PreferenceLoss(Kind kind, double beta, double gamma, double sftWei
             case SIGMOID, HINGE -> beta;
             case IPO, SIMPO -> beta / rows.tokens(row);
             case ORPO -> 1 / (doubt(mean(rows, row)) * rows.tokens(row));
+            case KTO -> throw noPairs();
         };
     }
 
@@ -246,6 +305,7 @@ public record PreferenceLoss(Kind kind, double beta, double gamma, double sftWei
             case HINGE -> Math.max(0, 1 - h);
             case IPO -> (h / beta - 1 / (2 * beta)) * (h / beta - 1 / (2 * beta));
             case ORPO -> beta * softplus(-h);
+            case KTO -> throw noPairs();
         };
     }
 
@@ -256,6 +316,7 @@ public record PreferenceLoss(Kind kind, double beta, double gamma, double sftWei
             case HINGE -> h < 1 ? -1 : 0;
             case IPO -> 2 * (h / beta - 1 / (2 * beta)) / beta;
             case ORPO -> beta * (sigmoid(h) - 1);
+            case KTO -> throw noPairs();
         };
     }
 

@@ -6,6 +6,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.Decoder;
+import org.loft4j.nn.KtoLoss;
 import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
@@ -17,7 +18,8 @@ import org.loft4j.tensor.Tensors;
 /**
  * The mean loss over several batches, taken in shares that add up to it, so that the size of the batches does not matter:
  * a language model's loss is the mean over all target tokens, a classifier's and a regression's over all examples,
- * where a text may have several labels over examples and labels, that of preferences over the pairs.
+ * where a text may have several labels over examples and labels, that of preferences over the pairs, or over the answers that are
+ * judged one by one.
  *
  * @param task which loss
  * @param total number of target tokens, examples or preferences in all batches, each as often as its class weighs
@@ -25,6 +27,7 @@ import org.loft4j.tensor.Tensors;
  * @param smoothing label smoothing, in [0, 1)
  * @param preferences how they are learnt
  * @param classWeights {@link ClassWeights}; null for none
+ * @param zero of answers that are judged one by one, the reward that strange ones have in all batches: {@link KtoLoss#zero}
  */
 record BatchLoss(
         Task task,
@@ -32,7 +35,23 @@ record BatchLoss(
         double lossScale,
         double smoothing,
         PreferenceLoss preferences,
-        double @Nullable [] classWeights) {
+        double @Nullable [] classWeights,
+        double zero) {
+    BatchLoss(
+            Task task,
+            double total,
+            double lossScale,
+            double smoothing,
+            PreferenceLoss preferences,
+            double @Nullable [] classWeights) {
+        this(task, total, lossScale, smoothing, preferences, classWeights, 0);
+    }
+
+    /** The same where strange answers have another reward than 0. */
+    BatchLoss withZero(double other) {
+        return new BatchLoss(task, total, lossScale, smoothing, preferences, classWeights, other);
+    }
+
     static BatchLoss over(
             Task task,
             List<? extends MiniBatch> batches,
@@ -58,6 +77,20 @@ record BatchLoss(
     double backward(Model model, BatchTensors batch) {
         double scale = total > 0 ? 1 / total : 1;
         double[] reference = batch.reference();
+        int[] signs = batch.signs();
+        if (reference != null && signs != null) {
+            return scale
+                    * preferences
+                            .kto()
+                            .backward(
+                                    (Decoder) model,
+                                    batch.input(),
+                                    batch.labels(),
+                                    reference,
+                                    signs,
+                                    zero,
+                                    scale * lossScale);
+        }
         if (reference != null) {
             return scale
                     * preferences.backward(

@@ -25,16 +25,18 @@ import org.loft4j.tensor.Tensors;
  * @param labels int64 {@code (batch)} for classification, {@code (batch, seq)} where each token has one; float32 {@code (batch)}
  *     for regression, {@code (batch, labels)} where a text may have several labels; for sentence embeddings {@code (batch)}, or the
  *     gradient of each vector {@code (batch, hidden)}
- * @param reference of preferences, two rows each, the log-probability of each row before training; null for all else
+ * @param reference of preferences, two rows each, or one of answers that are judged one by one, the log-probability of each row before
+ *     training; null for all else
+ * @param signs of answers that are judged one by one, {@link Batch#signs}; null for all else
  */
-record BatchTensors(ModelInput input, Tensor labels, double @Nullable [] reference) {
+record BatchTensors(ModelInput input, Tensor labels, double @Nullable [] reference, int @Nullable [] signs) {
     private BatchTensors(ModelInput input, Tensor labels) {
-        this(input, labels, null);
+        this(input, labels, null, null);
     }
 
     /** The same input with other labels, one row for each of its own. */
     BatchTensors withLabels(Tensor others) {
-        return new BatchTensors(input, others, reference);
+        return new BatchTensors(input, others, reference, signs);
     }
 
     /** @throws ConfigException if the texts of the batch have several labels and the model's one, or the other way round */
@@ -85,7 +87,8 @@ record BatchTensors(ModelInput input, Tensor labels, double @Nullable [] referen
                         padded ? on(device, Tensors.of(batch.attentionMask(), batch.rows(), batch.columns())) : null,
                         types == null ? null : on(device, Tensors.of(types, batch.rows(), batch.columns()))),
                 on(device, labels),
-                batch.reference());
+                batch.reference(),
+                batch.signs());
     }
 
     /** Number of rows, or of examples that lie end to end, or of preferences: what stays whole where a batch is split. */
@@ -96,7 +99,7 @@ record BatchTensors(ModelInput input, Tensor labels, double @Nullable [] referen
 
     /** Rows that stay in one part. */
     private long together() {
-        return reference == null ? 1 : 2;
+        return reference == null || signs != null ? 1 : 2;
     }
 
     /** Tokens of the longest row, or of the longest example; 1 for images. */
@@ -139,14 +142,14 @@ record BatchTensors(ModelInput input, Tensor labels, double @Nullable [] referen
 
     private BatchTensors rows(long from, long count) {
         BatchTensors some = tensors(from, count);
-        return reference == null
-                ? some
-                : new BatchTensors(
-                        some.input,
-                        some.labels,
-                        reference.length == 0
-                                ? reference
-                                : Arrays.copyOfRange(reference, Math.toIntExact(from), Math.toIntExact(from + count)));
+        double[] before = reference;
+        int first = Math.toIntExact(from);
+        int end = Math.toIntExact(from + count);
+        return new BatchTensors(
+                some.input,
+                some.labels,
+                before == null || before.length == 0 ? before : Arrays.copyOfRange(before, first, end),
+                signs == null ? null : Arrays.copyOfRange(signs, first, end));
     }
 
     private BatchTensors tensors(long from, long count) {

@@ -19,7 +19,7 @@ import org.loft4j.nn.Task;
  *     error
  * @param scores what else the task says, by name: {@code accuracy}, {@code macro_f1}, {@code matthews}; of entities,
  *     or of the second of two classes, {@code precision}, {@code recall}, {@code f1}, and of that {@code roc_auc}; of a regression {@code pearson}, {@code spearmanr},
- *     {@code mse}; of sentence embeddings {@code accuracy_at_1}, {@code recall_at_10}, {@code mrr_at_10} ({@code RetrievalScore}); of preferences {@code accuracy}, {@code margin}, {@code reward_chosen}, {@code reward_rejected}; of texts that may have several labels {@code accuracy} (of whole sets), {@code micro_f1}, {@code macro_f1}, {@code micro_roc_auc}, {@code macro_roc_auc}; or {@code perplexity}, {@code token_accuracy}
+ *     {@code mse}; of sentence embeddings {@code accuracy_at_1}, {@code recall_at_10}, {@code mrr_at_10} ({@code RetrievalScore}); of preferences {@code accuracy}, {@code margin}, {@code reward_chosen}, {@code reward_rejected}, and {@code kl} where answers are judged one by one; of texts that may have several labels {@code accuracy} (of whole sets), {@code micro_f1}, {@code macro_f1}, {@code micro_roc_auc}, {@code macro_roc_auc}; or {@code perplexity}, {@code token_accuracy}
  * @param count number of examples or target tokens behind the loss
  * @param seconds that the pass took
  * @param confusion of a classifier: which class was taken for which; null otherwise
@@ -56,7 +56,7 @@ public record Evaluation(
             "mrr_at_10");
 
     /** Those of which a smaller value is better. */
-    public static final Set<String> ERRORS = Set.of("loss", "perplexity", "mse", "reward_rejected");
+    public static final Set<String> ERRORS = Set.of("loss", "perplexity", "mse", "reward_rejected", "kl");
 
     private static final Set<String> ENTITY_SCORES = Set.of("precision", "recall", "f1");
 

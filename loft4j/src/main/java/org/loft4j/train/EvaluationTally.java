@@ -1,11 +1,13 @@
 package org.loft4j.train;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.nn.Losses;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 import org.loft4j.nn.Threshold;
 
@@ -18,14 +20,20 @@ final class EvaluationTally {
     private final MultiLabelScore several;
     private final @Nullable RocAuc ofTwo;
     private final PreferenceScore preferences = new PreferenceScore();
+    private final PreferenceLoss preferenceLoss;
+    private final JudgedScore judged = new JudgedScore();
     private double sum;
     private long right;
 
-    /** @param threshold of labels of which a text may have several */
-    EvaluationTally(Model model, Threshold threshold) {
+    /**
+     * @param threshold of labels of which a text may have several
+     * @param preferenceLoss by which preferences are judged
+     */
+    EvaluationTally(Model model, Threshold threshold, PreferenceLoss preferenceLoss) {
         List<String> labels = model.description().labels();
         int classes = Math.max(1, labels.size());
         this.model = model;
+        this.preferenceLoss = preferenceLoss;
         this.confusion = new ConfusionMatrix(model.isMultiLabel() ? 1 : classes);
         this.entities = EntityScore.fits(labels) ? new EntityScore(labels) : null;
         this.several = new MultiLabelScore(model.isMultiLabel() ? classes : 0, threshold);
@@ -45,7 +53,7 @@ final class EvaluationTally {
      *
      * @param loss the sum over them
      * @param expected classes, in order, and {@link Losses#IGNORED}; none of a language model and a regression; where a text may have
-     *     several labels 1 for those that each has and 0 for the others
+     *     several labels 1 for those that each has and 0 for the others; of answers that are judged one by one their signs
      * @param predicted classes
      * @param scores the numbers of a regression, in order
      * @param told what the model gives in their place; of several labels a text the logits, of two classes by how much that of the
@@ -61,6 +69,11 @@ final class EvaluationTally {
             this(loss, NO_CLASSES, NO_CLASSES, 0, NONE, NONE, right);
         }
 
+        /** Of answers that are judged one by one, whose loss is known when all of them are. */
+        Part(int[] signs, double[] rewards) {
+            this(0, Arrays.stream(signs).asLongStream().toArray(), NO_CLASSES, 0, NONE, rewards, 0);
+        }
+
         /** Of a regression, or of preferences, of which there are no scores. */
         Part(double loss, double[] scores, double[] told) {
             this(loss, NO_CLASSES, NO_CLASSES, 0, scores, told, 0);
@@ -73,6 +86,8 @@ final class EvaluationTally {
             numbers.add(part.scores(), part.told());
         } else if (model.isMultiLabel()) {
             several.add(part.expected(), part.told());
+        } else if (model.task() == Task.CAUSAL_LM && part.expected().length > 0) {
+            judged.add(part.told(), part.expected());
         } else if (model.task() == Task.CAUSAL_LM) {
             preferences.add(part.told());
             right += part.right();
@@ -100,6 +115,9 @@ final class EvaluationTally {
         }
         if (model.isMultiLabel()) {
             return Evaluation.multiLabel(loss, several, seconds);
+        }
+        if (preferred && judged.count() > 0) {
+            return judged.evaluation(preferenceLoss.kto(), seconds);
         }
         if (preferred) {
             return Evaluation.preferences(loss, preferences, seconds);

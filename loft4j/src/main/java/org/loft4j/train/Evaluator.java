@@ -19,7 +19,7 @@ import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.MiniBatch;
-import org.loft4j.data.PreferenceDataset;
+import org.loft4j.data.Preferences;
 import org.loft4j.nn.Decoder;
 import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.MatchLoss;
@@ -117,7 +117,7 @@ public final class Evaluator {
     /**
      * One pass over the rows without gradients; the caller has switched dropout off. Fails where an image cannot be decoded.
      *
-     * @param rows preferences with their reference, {@link PreferenceDataset#withReference}, if their loss has one
+     * @param rows preferences with their reference, {@link Preferences#withReference}, if their loss has one
      */
     public Evaluation evaluate(Examples rows) throws IOException {
         return Objects.requireNonNull(evaluate(rows, () -> false, (done, all) -> {}));
@@ -141,7 +141,7 @@ public final class Evaluator {
             return new MatchEvaluation(this, model, matchLoss, padId).evaluate(matches, givenUp, progress);
         }
         long start = System.nanoTime();
-        EvaluationTally tally = new EvaluationTally(model, threshold);
+        EvaluationTally tally = new EvaluationTally(model, threshold, preferenceLoss);
         long count = 0;
         int done = 0;
         try (AutoGradMode frozen = new AutoGradMode(false)) {
@@ -196,22 +196,22 @@ public final class Evaluator {
      * @return in their order; null if it was given up
      * @throws ConfigException if a log-probability is not finite
      */
-    public @Nullable List<PreferenceDataset> withReference(
-            List<PreferenceDataset> preferences, BooleanSupplier givenUp, Progress progress) throws IOException {
+    public @Nullable List<Preferences> withReference(
+            List<? extends Preferences> preferences, BooleanSupplier givenUp, Progress progress) throws IOException {
         int answers = preferences.stream()
                 .filter(some -> some.reference() == null)
-                .mapToInt(some -> some.texts().size())
+                .mapToInt(some -> some.compared().size())
                 .sum();
-        List<PreferenceDataset> known = new ArrayList<>();
+        List<Preferences> known = new ArrayList<>();
         int before = 0;
-        for (PreferenceDataset some : preferences) {
+        for (Preferences some : preferences) {
             if (some.reference() != null) {
                 known.add(some);
                 continue;
             }
             int done = before;
             double[] all = logProbabilities(
-                    some.texts(), givenUp, (judged, ofThese) -> progress.judged(done + judged, answers));
+                    some.compared(), givenUp, (judged, ofThese) -> progress.judged(done + judged, answers));
             if (all == null) {
                 return null;
             }
@@ -243,6 +243,11 @@ public final class Evaluator {
         double[] reference = rows.reference();
         if (reference != null) {
             LanguageModelLoss.Rows answers = judgedRows(rows);
+            int[] signs = rows.signs();
+            if (signs != null) {
+                return new EvaluationTally.Part(
+                        signs, preferenceLoss.kto().rewards(answers.logProbabilities(), reference));
+            }
             double[] rewards = preferenceLoss.rewards(answers, reference);
             return new EvaluationTally.Part(preferenceLoss.sum(answers, rewards, 0), new double[0], rewards);
         }

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.LongSummaryStatistics;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Function;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.FunctionPreHook;
 import org.bytedeco.pytorch.Node;
@@ -13,6 +14,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.Decoder;
+import org.loft4j.nn.LanguageModelLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -147,16 +150,34 @@ final class LaneGradients implements AutoCloseable {
      * @param seed the one of {@link #backward}
      */
     double[] vectors(BatchTensors batch, long seed) {
+        return found(batch, seed, part -> Tensors.toDoubles(model.logits(part.input())));
+    }
+
+    /**
+     * The log-probabilities of a batch's answers, one for each row. Nothing is kept for a gradient.
+     *
+     * @param seed as {@link #backward} takes it
+     */
+    double[] logProbabilities(BatchTensors batch, long seed) {
+        return found(
+                batch,
+                seed,
+                part -> new LanguageModelLoss((Decoder) model)
+                        .judgeRows(part.input(), part.labels())
+                        .logProbabilities());
+    }
+
+    private double[] found(BatchTensors batch, long seed, Function<BatchTensors, double[]> look) {
         List<BatchTensors> parts = batch.split(lanes(batch.rows()), model);
-        double[][] vectors = new double[parts.size()][];
+        double[][] found = new double[parts.size()][];
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             Lanes.run(parts.size(), i -> {
                 try (RandomStream random = onProcessor ? stream(seed, i) : null) {
-                    vectors[i] = Tensors.toDoubles(model.logits(parts.get(i).input()));
+                    found[i] = look.apply(parts.get(i));
                 }
             });
         }
-        return Arrays.stream(vectors).flatMapToDouble(Arrays::stream).toArray();
+        return Arrays.stream(found).flatMapToDouble(Arrays::stream).toArray();
     }
 
     private static RandomStream stream(long seed, int lane) {

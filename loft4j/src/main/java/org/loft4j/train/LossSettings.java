@@ -80,8 +80,10 @@ public record LossSettings(
 
     /** What of them has no meaning where no preferences are learnt. */
     List<String> problemsWithoutPreferences() {
-        return ofPreferences(
-                ", and the training data holds none: leave it out, or give rows with \"chosen\" and" + " \"rejected\"");
+        return ofPreferences(", and the training data holds none: leave it out, or give rows with "
+                + (preferences.kind() == PreferenceLoss.Kind.KTO
+                        ? "\"prompt\", \"completion\" and \"label\""
+                        : "\"chosen\" and \"rejected\""));
     }
 
     private List<String> ofPreferences(String why) {

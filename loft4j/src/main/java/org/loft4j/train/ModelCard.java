@@ -13,6 +13,7 @@ import org.loft4j.io.HubName;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 
 /** The README.md of a result: what it is, how it was trained, how it did. */
@@ -86,7 +87,10 @@ final class ModelCard {
         }
         lengths(text, config.loss().matches().lengths(), model.vectorSize());
         if (notes.preferences()) {
-            text.append("It has learnt which of two answers is preferred (")
+            boolean judged = config.loss().preferences().kind() == PreferenceLoss.Kind.KTO;
+            text.append("It has learnt which ")
+                    .append(judged ? "answers are good and which bad" : "of two answers is preferred")
+                    .append(" (")
                     .append(config.loss().preferences().described())
                     .append(").\n\n");
         }

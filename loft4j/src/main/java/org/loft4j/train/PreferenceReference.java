@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Examples;
-import org.loft4j.data.PreferenceDataset;
+import org.loft4j.data.Preferences;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 
@@ -52,8 +52,8 @@ final class PreferenceReference {
     static @Nullable TrainData take(
             TrainData data, Evaluator evaluator, Path directory, BooleanSupplier givenUp, Evaluator.Progress progress)
             throws IOException {
-        Map<String, PreferenceDataset> preferences = preferences(data);
-        List<PreferenceDataset> known = evaluator.withReference(List.copyOf(preferences.values()), givenUp, progress);
+        Map<String, Preferences> preferences = preferences(data);
+        List<Preferences> known = evaluator.withReference(List.copyOf(preferences.values()), givenUp, progress);
         // a stop among the last of them comes before the first step too
         if (known == null || givenUp.getAsBoolean()) {
             return null;
@@ -82,9 +82,9 @@ final class PreferenceReference {
         }
         JsonObject saved = Json.read(file);
         Map<String, double[]> reference = new LinkedHashMap<>();
-        for (Map.Entry<String, PreferenceDataset> some : preferences(data).entrySet()) {
+        for (Map.Entry<String, Preferences> some : preferences(data).entrySet()) {
             double[] all = saved.requireDoubles(some.getKey());
-            int answers = some.getValue().texts().size();
+            int answers = some.getValue().compared().size();
             if (all.length != answers) {
                 throw new CheckpointException(
                         file,
@@ -112,12 +112,12 @@ final class PreferenceReference {
         return "crc32c " + Long.toHexString(crc.getValue());
     }
 
-    private static Map<String, PreferenceDataset> preferences(TrainData data) {
-        Map<String, PreferenceDataset> all = new LinkedHashMap<>();
-        if (data.train() instanceof PreferenceDataset train) {
+    private static Map<String, Preferences> preferences(TrainData data) {
+        Map<String, Preferences> all = new LinkedHashMap<>();
+        if (data.train() instanceof Preferences train) {
             all.put(TRAIN, train);
         }
-        if (data.eval() instanceof PreferenceDataset eval) {
+        if (data.eval() instanceof Preferences eval) {
             all.put(EVAL, eval);
         }
         return all;
@@ -128,10 +128,8 @@ final class PreferenceReference {
         double[] eval = reference.get(EVAL);
         Examples held = data.eval();
         return new TrainData(
-                train != null && data.train() instanceof PreferenceDataset rows
-                        ? rows.withReference(train)
-                        : data.train(),
-                eval != null && held instanceof PreferenceDataset rows ? rows.withReference(eval) : held,
+                train != null && data.train() instanceof Preferences rows ? rows.withReference(train) : data.train(),
+                eval != null && held instanceof Preferences rows ? rows.withReference(eval) : held,
                 data.padId(),
                 data.maxLength(),
                 data.metrics());

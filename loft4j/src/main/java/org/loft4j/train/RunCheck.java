@@ -11,14 +11,17 @@ import org.loft4j.ConfigException;
 import org.loft4j.data.Dataset;
 import org.loft4j.data.Examples;
 import org.loft4j.data.ImageDataset;
+import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.MatchDataset;
 import org.loft4j.data.PackedDataset;
+import org.loft4j.data.Preferences;
 import org.loft4j.data.StreamingDataset;
 import org.loft4j.data.Tokenized;
 import org.loft4j.data.TrainingSet;
 import org.loft4j.nn.ImageShape;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelDescription;
+import org.loft4j.nn.PreferenceLoss;
 import org.loft4j.nn.Task;
 
 /** Whether settings, model and data fit each other, before an hour has gone into finding out. */
@@ -106,12 +109,30 @@ final class RunCheck {
                     + (train.hasPreferences() ? "texts" : "preferences")
                     + ": both must be of one kind");
         }
+        if (train.hasPreferences()
+                && data.eval() instanceof Preferences held
+                && train instanceof JudgedDataset != held instanceof JudgedDataset) {
+            problems.add(
+                    "of the training data and the evaluation data one holds pairs of answers and the other answers that"
+                            + " are judged one by one: both must be of one kind");
+        }
         if (!problems.isEmpty()) {
             throw new ConfigException(String.join("\n", problems));
         }
     }
 
     private static void checkPreferences(List<String> problems, TrainingSet train, LossSettings loss) {
+        PreferenceLoss.Kind kind = loss.preferences().kind();
+        boolean judged = train instanceof JudgedDataset;
+        if (judged != (kind == PreferenceLoss.Kind.KTO)) {
+            problems.add(
+                    judged
+                            ? "loss_type " + kind.word()
+                                    + " compares two answers to a prompt, and the training data holds answers that are judged one"
+                                    + " by one: take loss_type kto, or give rows with \"chosen\" and \"rejected\""
+                            : "loss_type kto learns answers that are judged one by one, and the training data holds pairs of"
+                                    + " them: make two of each (JudgedAnswer.both), or take another loss_type");
+        }
         String smoothing = loss.problemOfPreferences();
         if (smoothing != null) {
             problems.add(smoothing);
@@ -238,6 +259,12 @@ final class RunCheck {
         if (examples instanceof ImageDataset images) {
             checkImages(problems, kind, images, model);
             return;
+        }
+        if (examples instanceof JudgedDataset judged && (judged.good() == 0 || judged.good() == judged.size())) {
+            boolean good = judged.good() > 0;
+            problems.add("all " + judged.size() + " answers of the " + kind + " data are " + (good ? "good" : "bad")
+                    + ", and which are good is learnt from both: add " + (good ? "bad" : "good") + " ones"
+                    + (good ? ", or learn to answer as they do (--format prompt)" : ""));
         }
         boolean matches = examples instanceof MatchDataset;
         if (matches != (model.task() == Task.SENTENCE_EMBEDDING)) {

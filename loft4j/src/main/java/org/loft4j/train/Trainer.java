@@ -1,11 +1,16 @@
 package org.loft4j.train;
 
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.IntToLongFunction;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
+import org.loft4j.data.Batch;
+import org.loft4j.data.JudgedDataset;
 import org.loft4j.data.MiniBatch;
 import org.loft4j.nn.AutogradFunction;
+import org.loft4j.nn.KtoLoss;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.Task;
 import org.loft4j.optim.Schedule;
@@ -49,7 +54,7 @@ public final class Trainer {
     }
 
     /**
-     * One optimizer step on the mean loss of all examples (classification), target tokens (language model), preferences or anchors (sentence embeddings, whose candidates are those of all) of the
+     * One optimizer step on the mean loss of all examples (classification), target tokens (language model), preferences, judged answers or anchors (sentence embeddings, whose candidates are those of all) of the
      * micro-batches, as if they had been one batch. Random numbers are a function of seed and step alone. If the loss or a
      * gradient is not finite, nothing changes.
      *
@@ -91,20 +96,57 @@ public final class Trainer {
     /** The loss is a sum over the batches. */
     private double summed(List<? extends MiniBatch> microBatches, IntToLongFunction seeds) {
         BatchLoss objective = BatchLoss.over(
-                model.task(),
-                microBatches,
-                trainable.optimizer().lossScale(),
-                config.loss().labelSmoothing(),
-                config.loss().preferences(),
-                classWeights);
+                        model.task(),
+                        microBatches,
+                        trainable.optimizer().lossScale(),
+                        config.loss().labelSmoothing(),
+                        config.loss().preferences(),
+                        classWeights)
+                .withZero(zero(microBatches, seeds));
         double loss = 0;
         for (int i = 0; i < microBatches.size(); i++) {
+            if (isStrange(microBatches.get(i))) {
+                continue;
+            }
             try (NativeScope scope = new NativeScope()) {
                 BatchTensors batch = BatchTensors.of(microBatches.get(i), model);
                 loss += trainable.gradients().backward(objective, batch, seeds.applyAsLong(i));
             }
         }
         return loss;
+    }
+
+    /** Whether there is nothing to learn in it but how far the model has moved: answers to other prompts. */
+    private static boolean isStrange(MiniBatch batch) {
+        return batch instanceof Batch some && some.signs() != null && some.targets() == 0;
+    }
+
+    /** Of answers that are judged one by one the reward of the strange ones in all batches ({@link KtoLoss#zero}); else 0. */
+    private double zero(List<? extends MiniBatch> microBatches, IntToLongFunction seeds) {
+        double sum = 0;
+        long count = 0;
+        for (int i = 0; i < microBatches.size(); i++) {
+            int[] signs = microBatches.get(i) instanceof Batch batch ? batch.signs() : null;
+            if (signs == null || Arrays.stream(signs).allMatch(sign -> sign != JudgedDataset.STRANGE)) {
+                continue;
+            }
+            try (NativeScope scope = new NativeScope()) {
+                BatchTensors batch = BatchTensors.of(microBatches.get(i), model);
+                double[] rewards = config.loss()
+                        .preferences()
+                        .kto()
+                        .rewards(
+                                trainable.gradients().logProbabilities(batch, seeds.applyAsLong(i)),
+                                Objects.requireNonNull(batch.reference()));
+                for (int row = 0; row < signs.length; row++) {
+                    if (signs[row] == JudgedDataset.STRANGE) {
+                        sum += rewards[row];
+                        count++;
+                    }
+                }
+            }
+        }
+        return count == 0 ? 0 : config.loss().preferences().kto().zero(sum, count);
     }
 
     /** The loss compares what is in one batch with what is in the others. */

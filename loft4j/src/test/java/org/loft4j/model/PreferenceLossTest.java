@@ -79,6 +79,7 @@ class PreferenceLossTest {
                 Tensor odds = p.div(p.neg().add(new Scalar(1)));
                 yield logSigmoid(difference(odds.log())).mul(new Scalar(-loss.beta()));
             }
+            case KTO -> throw new IllegalArgumentException("has no pairs: KtoLossTest");
         };
         return pairs.sub(means.view(-1, 2).select(1, 0).mul(new Scalar(loss.sftWeight())))
                 .sum();
@@ -252,8 +253,8 @@ class PreferenceLossTest {
                 assertThrows(ConfigException.class, () -> new PreferenceLoss(Kind.IPO, 0, 1, -1))
                         .getMessage());
         assertEquals(
-                "loss_type must be one of sigmoid, hinge, ipo, simpo, orpo, got kto",
-                assertThrows(ConfigException.class, () -> Kind.parse("kto")).getMessage());
+                "loss_type must be one of sigmoid, hinge, ipo, simpo, orpo, kto, got nca",
+                assertThrows(ConfigException.class, () -> Kind.parse("nca")).getMessage());
         assertEquals(Kind.SIGMOID, Kind.parse("dpo"));
         assertEquals(Kind.ORPO, Kind.parse("orpo"));
     }

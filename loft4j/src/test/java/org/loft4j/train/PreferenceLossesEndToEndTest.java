@@ -49,7 +49,7 @@ class PreferenceLossesEndToEndTest {
 
     /** However the pairs are cut: by lanes, into micro-batches of two sizes, or into batches of an evaluation. */
     @ParameterizedTest
-    @EnumSource(PreferenceLoss.Kind.class)
+    @EnumSource(value = PreferenceLoss.Kind.class, names = "KTO", mode = EnumSource.Mode.EXCLUDE)
     void pairsStayTogetherAndTheirLossDoesNotDependOnCuts(PreferenceLoss.Kind kind) throws IOException {
         PreferenceLoss loss = PreferenceLoss.of(kind).withBeta(0.3).withSftWeight(0.7);
         PreferenceDataset pairs = PreferencesEndToEndTest.upwards(5, 3);

@@ -13,7 +13,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.ConfigException;
 import org.loft4j.data.Examples;
-import org.loft4j.data.PreferenceDataset;
+import org.loft4j.data.Preferences;
 import org.loft4j.data.Repetitions;
 import org.loft4j.data.Row;
 import org.loft4j.train.Evaluator;
@@ -78,12 +78,12 @@ public record ComparisonData(TrainData training, Examples test, Map<String, Stri
     @Nullable
     ComparisonData withReference(Evaluator evaluator, BooleanSupplier givenUp, Evaluator.Progress progress)
             throws IOException {
-        List<PreferenceDataset> known = evaluator.withReference(preferences().toList(), givenUp, progress);
+        List<Preferences> known = evaluator.withReference(preferences().toList(), givenUp, progress);
         if (known == null) {
             return null;
         }
-        Iterator<PreferenceDataset> next = known.iterator();
-        UnaryOperator<Examples> ready = part -> part instanceof PreferenceDataset ? next.next() : part;
+        Iterator<Preferences> next = known.iterator();
+        UnaryOperator<Examples> ready = part -> part instanceof Preferences ? next.next() : part;
         TrainData learnt = new TrainData(
                 ready.apply((Examples) training.train()),
                 ready.apply(validation()),
@@ -93,10 +93,10 @@ public record ComparisonData(TrainData training, Examples test, Map<String, Stri
         return new ComparisonData(learnt, ready.apply(test), shared);
     }
 
-    private Stream<PreferenceDataset> preferences() {
+    private Stream<Preferences> preferences() {
         return Stream.of(training.train(), validation(), test)
-                .filter(PreferenceDataset.class::isInstance)
-                .map(PreferenceDataset.class::cast);
+                .filter(Preferences.class::isInstance)
+                .map(Preferences.class::cast);
     }
 
     private static void count(Map<String, String> found, String name, List<Row> rows, List<Row> others) {
