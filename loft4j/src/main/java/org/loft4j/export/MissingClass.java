@@ -1,5 +1,6 @@
 package org.loft4j.export;
 
+import java.util.Map;
 import java.util.Set;
 import org.loft4j.CheckpointException;
 import org.loft4j.export.Diagnosis.Notes;
@@ -10,7 +11,17 @@ import org.loft4j.io.JsonObject;
 /** Tells of classifiers over decoders that Transformers has no class for, and of encoders that vLLM has none for. */
 final class MissingClass {
     private static final Set<String> OF_TEXTS =
-            Set.of("gemma4", "gemma4_text", "granite", "mistral3", "olmoe", "qwen2_vl", "qwen2_5_vl", "qwen3_vl");
+            Set.of(
+                    "gemma4",
+                    "gemma4_text",
+                    "granite",
+                    "mistral3",
+                    "olmoe",
+                    "qwen2_vl",
+                    "qwen2_5_vl",
+                    "qwen3_vl",
+                    "qwen3_5_moe",
+                    "qwen3_5_moe_text");
     private static final Set<String> OF_TOKENS = Set.of(
             "gemma3",
             "gemma3_text",
@@ -24,10 +35,16 @@ final class MissingClass {
             "qwen2_vl",
             "qwen2_5_vl",
             "qwen3_vl",
+            "qwen3_5_moe",
+            "qwen3_5_moe_text",
             "qwen3_5_text");
 
     /** Encoders whose classes in Transformers do not let vLLM put its attention in. */
     private static final Set<String> CLOSED_TO_VLLM = Set.of("deberta-v2", "mpnet");
+
+    /** The class of a language model alone, by the family with a vision tower that Transformers opens as it. */
+    private static final Map<String, String> TOWERLESS =
+            Map.of("qwen3_5", "Qwen3_5ForCausalLM", "qwen3_5_moe", "Qwen3_5MoeForCausalLM");
 
     /** Families that vLLM has, or puts its attention into, and serves without adapters. */
     private static final Set<String> WITHOUT_LORA =
@@ -71,12 +88,13 @@ final class MissingClass {
 
     /** Of adapters whose class in Transformers is the language model's alone, where vLLM has one with the vision tower. */
     static void ofAdapter(String family, boolean classifies, String remedy, Notes notes) {
-        if (family.equals("qwen3_5") && !classifies) {
+        String towerless = TOWERLESS.get(family);
+        if (towerless != null && !classifies) {
             notes.add(
                     Severity.UNKNOWN,
                     Consumer.VLLM,
-                    "the names are those of Transformers' Qwen3_5ForCausalLM: whether vLLM finds them in its class with the"
-                            + " tower is not known here",
+                    "the names are those of Transformers' " + towerless
+                            + ": whether vLLM finds them in its class with the" + " tower is not known here",
                     remedy);
         }
     }

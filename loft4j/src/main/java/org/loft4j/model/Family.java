@@ -156,6 +156,8 @@ record Family(String name, List<Task> tasks, Opener opener, Maker maker, Length 
             qwen3(Qwen3Model.WITH_VISION),
             qwen35(Qwen35Model.FAMILY),
             qwen35(Qwen35Model.WITH_VISION),
+            qwen35(Qwen35Model.MIXTURE),
+            qwen35(Qwen35Model.MIXTURE_WITH_VISION),
             new Family(
                     Qwen3MoeModel.FAMILY,
                     Qwen3MoeModel.TASKS,

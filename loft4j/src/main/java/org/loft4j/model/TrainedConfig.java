@@ -69,6 +69,7 @@ public final class TrainedConfig {
             Map.entry("qwen3", "Qwen3"),
             Map.entry(Qwen3Model.WITH_VISION, "Qwen3VL"),
             Map.entry(Qwen35Model.WITH_VISION, "Qwen3_5"),
+            Map.entry(Qwen35Model.MIXTURE_WITH_VISION, "Qwen3_5Moe"),
             Map.entry("qwen3_moe", "Qwen3Moe"),
             Map.entry("roberta", "Roberta"),
             Map.entry("smollm3", "SmolLM3"),
@@ -76,7 +77,8 @@ public final class TrainedConfig {
             Map.entry("xlm-roberta", "XLMRoberta"));
 
     /** Families of text alone whose plain name Transformers gives to the classes with a vision tower: for other tasks than writing it adds Text. */
-    private static final Map<String, String> OF_TEXT = Map.of("gemma3_text", "Gemma3", Qwen35Model.FAMILY, "Qwen3_5");
+    private static final Map<String, String> OF_TEXT =
+            Map.of("gemma3_text", "Gemma3", Qwen35Model.FAMILY, "Qwen3_5", Qwen35Model.MIXTURE, "Qwen3_5Moe");
 
     private final @Nullable ObjectNode config;
 
@@ -125,7 +127,7 @@ public final class TrainedConfig {
             case MistralModel.WITH_VISION -> MistralConfig.languageModel(origin);
             case Qwen2Model.WITH_VISION, Qwen2Model.WITH_VISION_25 -> Qwen2Config.languageModel(origin);
             case Qwen3Model.WITH_VISION -> Qwen3Config.languageModel(origin);
-            case Qwen35Model.WITH_VISION -> Qwen35Config.languageModel(origin);
+            case Qwen35Model.WITH_VISION, Qwen35Model.MIXTURE_WITH_VISION -> Qwen35Config.languageModel(origin);
             default -> origin.toTree();
         };
         for (String key : List.of("bos_token_id", "eos_token_id", PADDING, "transformers_version")) {
@@ -197,7 +199,8 @@ public final class TrainedConfig {
                             Qwen2Model.WITH_VISION,
                             Qwen2Model.WITH_VISION_25,
                             Qwen3Model.WITH_VISION,
-                            Qwen35Model.WITH_VISION -> "ForConditionalGeneration";
+                            Qwen35Model.WITH_VISION,
+                            Qwen35Model.MIXTURE_WITH_VISION -> "ForConditionalGeneration";
                     default -> "ForCausalLM";
                 };
             case SEQUENCE_CLASSIFICATION -> "ForSequenceClassification";

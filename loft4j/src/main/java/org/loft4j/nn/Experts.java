@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 
 /** The experts of a mixture. */
 public sealed interface Experts {
@@ -44,24 +45,29 @@ public sealed interface Experts {
     }
 
     /**
-     * Experts whose matrices lie in one tensor, as those of gpt-oss: there are no layers in the model that an adapter could be
-     * attached to.
+     * Experts whose matrices lie in one tensor, as those of gpt-oss and Qwen 3.5: there are no layers in the model that an adapter
+     * could be attached to.
      *
      * @param path of their module
-     * @param gateUp from hidden states to gate and up in turns
-     * @param gateUpBias {@code (count, 2·width)}
+     * @param gateUp from hidden states to gate and up
+     * @param gateUpBias {@code (count, 2·width)} or null
      * @param down from the width of an expert to hidden states
-     * @param downBias {@code (count, hidden)}
-     * @param shape of the activation
+     * @param downBias {@code (count, hidden)} or null
+     * @param form what an expert makes of its two layers
      */
     record Stacked(
             String path,
             MatrixStack gateUp,
-            Tensor gateUpBias,
+            @Nullable Tensor gateUpBias,
             MatrixStack down,
-            Tensor downBias,
-            FeedForward.Clamped.Shape shape)
+            @Nullable Tensor downBias,
+            Form form)
             implements Experts {
+        /** Makes an expert of its layers: gate and up in one, and what leads back. */
+        public interface Form {
+            FeedForward.Dense of(Linear gateUp, Linear down);
+        }
+
         private static final String GATE_UP = ".gate_up_proj";
         private static final String DOWN = ".down_proj";
 
@@ -79,12 +85,19 @@ public sealed interface Experts {
         public IntFunction<FeedForward> open() {
             IntFunction<WeightMatrix> gateUps = gateUp.open();
             IntFunction<WeightMatrix> downs = down.open();
-            IntFunction<Tensor> gateUpBiases = slices(gateUpBias);
-            IntFunction<Tensor> downBiases = slices(downBias);
-            return e -> new FeedForward.Clamped(
+            IntFunction<@Nullable Tensor> gateUpBiases = biases(gateUpBias);
+            IntFunction<@Nullable Tensor> downBiases = biases(downBias);
+            return e -> form.of(
                     new Linear(path + GATE_UP + "." + e, gateUps.apply(e), gateUpBiases.apply(e)),
-                    new Linear(path + DOWN + "." + e, downs.apply(e), downBiases.apply(e)),
-                    shape);
+                    new Linear(path + DOWN + "." + e, downs.apply(e), downBiases.apply(e)));
+        }
+
+        private static IntFunction<@Nullable Tensor> biases(@Nullable Tensor stack) {
+            if (stack == null) {
+                return i -> null;
+            }
+            IntFunction<Tensor> slices = slices(stack);
+            return slices::apply;
         }
 
         @Override

@@ -29,12 +29,16 @@ public final class Int8Weight implements QuantizedWeight {
     private final Tensor scales;
     private final Dtype dtype;
     private final boolean storedTransposed;
+    private final long first;
+    private final long out;
 
-    private Int8Weight(Tensor codes, Tensor scales, Dtype dtype, boolean storedTransposed) {
-        this.codes = NativeScope.keep(codes);
-        this.scales = NativeScope.keep(scales);
+    private Int8Weight(Tensor codes, Tensor scales, Dtype dtype, boolean storedTransposed, long first, long out) {
+        this.codes = codes;
+        this.scales = scales;
         this.dtype = dtype;
         this.storedTransposed = storedTransposed;
+        this.first = first;
+        this.out = out;
     }
 
     /** Rows that are quantised as they come. */
@@ -72,7 +76,8 @@ public final class Int8Weight implements QuantizedWeight {
 
         @Override
         public Int8Weight build() {
-            return new Int8Weight(codes, scales, dtype, storedTransposed);
+            return new Int8Weight(
+                    NativeScope.keep(codes), NativeScope.keep(scales), dtype, storedTransposed, 0, codes.size(0));
         }
     }
 
@@ -86,8 +91,13 @@ public final class Int8Weight implements QuantizedWeight {
     }
 
     @Override
+    public Int8Weight part(long start, long count) {
+        return new Int8Weight(codes, scales, dtype, storedTransposed, first + start, count);
+    }
+
+    @Override
     public long out() {
-        return codes.size(0);
+        return out;
     }
 
     @Override
@@ -117,7 +127,7 @@ public final class Int8Weight implements QuantizedWeight {
 
     @Override
     public long bytes() {
-        return codes.numel() + scales.numel() * Dtype.F32.bytes();
+        return out * (in() + Dtype.F32.bytes());
     }
 
     @Override
@@ -132,17 +142,18 @@ public final class Int8Weight implements QuantizedWeight {
 
     @Override
     public Tensor rows(long start, long count) {
-        return widen(codes.narrow(0, start, count), scales.narrow(0, start, count));
+        return widen(codes.narrow(0, first + start, count), scales.narrow(0, first + start, count));
     }
 
     @Override
     public Tensor rows(Tensor ids) {
-        return widen(codes.index_select(0, ids), scales.index_select(0, ids));
+        Tensor own = first == 0 ? ids : ids.add(new Scalar(first));
+        return widen(codes.index_select(0, own), scales.index_select(0, own));
     }
 
     @Override
     public Tensor columns(long start, long count) {
-        return widen(codes.narrow(1, start, count), scales);
+        return widen(codes.narrow(0, first, out).narrow(1, start, count), scales.narrow(0, first, out));
     }
 
     private Tensor widen(Tensor part, Tensor scale) {

@@ -11,8 +11,13 @@ public sealed interface MatrixStack {
     /** The matrices by number, for one pass. */
     IntFunction<WeightMatrix> open();
 
-    /** @param tensor {@code (count, in, out)}, owned by the model's weights */
-    record Dense(Tensor tensor) implements MatrixStack {
+    /**
+     * Matrices as they are.
+     *
+     * @param tensor {@code (count, out, in)}, owned by the model's weights
+     * @param transposed whether it is {@code (count, in, out)} instead
+     */
+    record Dense(Tensor tensor, boolean transposed) implements MatrixStack {
         @Override
         public int count() {
             return Math.toIntExact(tensor.size(0));
@@ -21,17 +26,17 @@ public sealed interface MatrixStack {
         @Override
         public IntFunction<WeightMatrix> open() {
             IntFunction<Tensor> slices = Experts.slices(tensor);
-            return i -> new TransposedWeight(slices.apply(i));
+            return transposed ? i -> new TransposedWeight(slices.apply(i)) : i -> new DenseWeight(slices.apply(i));
         }
     }
 
     /**
-     * Matrices in four bits.
+     * Matrices in fewer bits.
      *
      * @param count how many there are
      * @param rows {@code (count·out, in)}, those of one matrix after those of the other
      */
-    record Packed(int count, Mxfp4Weight rows) implements MatrixStack {
+    record Packed(int count, QuantizedWeight rows) implements MatrixStack {
         @Override
         public IntFunction<WeightMatrix> open() {
             long each = rows.out() / count;

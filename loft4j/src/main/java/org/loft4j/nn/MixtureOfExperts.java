@@ -9,6 +9,7 @@ import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.Shapes;
 import org.loft4j.tensor.Tensors;
@@ -26,8 +27,26 @@ import org.loft4j.tensor.Tensors;
  * @param among the experts, each of which maps {@code (rows, hidden)} to the same shape
  * @param chosen k: how many experts a token goes through
  * @param normalised whether the weights of a token's experts are divided by their sum
+ * @param shared what every token goes through beside its experts; null for nothing
  */
-public record MixtureOfExperts(Linear router, Experts among, int chosen, boolean normalised) implements FeedForward {
+public record MixtureOfExperts(
+        Linear router,
+        Experts among,
+        int chosen,
+        boolean normalised,
+        @Nullable SharedExpert shared) implements FeedForward {
+    /**
+     * An expert of all tokens, {@code σ(x·gᵀ)·expert(x)}, whose result is added; Qwen Team 2024 (Qwen1.5-MoE).
+     *
+     * @param expert as the others are
+     * @param gate {@code g}: from hidden states to one number
+     */
+    public record SharedExpert(FeedForward.Dense expert, Linear gate) {
+        Tensor forward(Tensor x) {
+            return gate.forward(x).sigmoid().mul(expert.forward(x));
+        }
+    }
+
     private static final String REFUSAL = "the order of a mixture's tokens has no second derivative";
 
     public MixtureOfExperts {
@@ -40,7 +59,7 @@ public record MixtureOfExperts(Linear router, Experts among, int chosen, boolean
 
     /** Of experts with layers of their own. */
     public MixtureOfExperts(Linear router, List<FeedForward> experts, int chosen, boolean normalised) {
-        this(router, new Experts.Apart(experts), chosen, normalised);
+        this(router, new Experts.Apart(experts), chosen, normalised, null);
     }
 
     @Override
@@ -57,7 +76,9 @@ public record MixtureOfExperts(Linear router, Experts among, int chosen, boolean
                 torch.empty_like(order).scatter_(0, order, torch.arange(new Scalar(order.size(0)), order.options()));
         Tensor made = visited(sorted(tokens, order, places), experts);
         Tensor back = unsorted(made, order, places).view(tokens.size(0), chosen, x.size(-1));
-        return torch.bmm(weights.to(back.scalar_type()).unsqueeze(1), back).view(Shapes.of(x));
+        Tensor sum =
+                torch.bmm(weights.to(back.scalar_type()).unsqueeze(1), back).view(Shapes.of(x));
+        return shared == null ? sum : sum.add(shared.forward(x));
     }
 
     /** What comes out matters: the router's gradient is made of it. */
@@ -114,12 +135,16 @@ public record MixtureOfExperts(Linear router, Experts among, int chosen, boolean
         return back;
     }
 
-    /** None where the experts have none: then the router is no layer either, in Transformers. */
+    /** The router is none where the experts have none: in Transformers it is no layer then either. */
     @Override
     public List<Linear> linears() {
         List<Linear> linears = new ArrayList<>(among.linears());
         if (!linears.isEmpty()) {
             linears.add(0, router);
+        }
+        if (shared != null) {
+            linears.addAll(shared.expert().linears());
+            linears.add(shared.gate());
         }
         return linears;
     }

@@ -92,8 +92,8 @@ public final class Mxfp4Weight implements QuantizedWeight {
         return Tensors.of(powers, powers.length).to(device.torch(), ScalarType.Float);
     }
 
-    /** Some of its rows as a matrix, which lives no longer than this one. */
-    Mxfp4Weight part(long start, long count) {
+    @Override
+    public Mxfp4Weight part(long start, long count) {
         return new Mxfp4Weight(codes, exponents, table, powers, dtype, first + start, count);
     }
 

@@ -39,6 +39,8 @@ public final class Nf4Weight implements QuantizedWeight {
     private final Tensor table;
     private final Dtype dtype;
     private final boolean storedTransposed;
+    private final long first;
+    private final long out;
 
     /**
      * @param codes {@code (out, blocks·32)} bytes
@@ -55,6 +57,27 @@ public final class Nf4Weight implements QuantizedWeight {
         this.table = NativeScope.keep(NormalFloat.table(DeviceSpec.of(codes)));
         this.dtype = dtype;
         this.storedTransposed = storedTransposed;
+        this.first = 0;
+        this.out = codes.size(0);
+    }
+
+    /** Some rows of another one. */
+    private Nf4Weight(Nf4Weight whole, long first, long out) {
+        this.in = whole.in;
+        this.codes = whole.codes;
+        this.constants = whole.constants;
+        this.scales = whole.scales;
+        this.mean = whole.mean;
+        this.table = whole.table;
+        this.dtype = whole.dtype;
+        this.storedTransposed = whole.storedTransposed;
+        this.first = first;
+        this.out = out;
+    }
+
+    @Override
+    public Nf4Weight part(long start, long count) {
+        return new Nf4Weight(this, first + start, count);
     }
 
     /** Rows that are quantised as they come; their constants follow once all are there. */
@@ -106,7 +129,7 @@ public final class Nf4Weight implements QuantizedWeight {
 
     @Override
     public long out() {
-        return codes.size(0);
+        return out;
     }
 
     @Override
@@ -154,17 +177,19 @@ public final class Nf4Weight implements QuantizedWeight {
 
     @Override
     public Tensor rows(long start, long count) {
-        return widen(codes.narrow(0, start, count), constants(start, count)).narrow(1, 0, in);
+        return widen(codes.narrow(0, first + start, count), constants(first + start, count))
+                .narrow(1, 0, in);
     }
 
     @Override
     public Tensor rows(Tensor ids) {
-        return widen(codes.index_select(0, ids), constants(ids, 0, perRow())).narrow(1, 0, in);
+        Tensor own = first == 0 ? ids : ids.add(new Scalar(first));
+        return widen(codes.index_select(0, own), constants(own, 0, perRow())).narrow(1, 0, in);
     }
 
     /** The constants of some blocks of some rows, {@code (count of ids, count)} in float32. */
-    private Tensor constants(Tensor ids, long first, long count) {
-        Tensor blocks = torch.arange(new Scalar(first), new Scalar(first + count), ids.options());
+    private Tensor constants(Tensor ids, long start, long count) {
+        Tensor blocks = torch.arange(new Scalar(start), new Scalar(start + count), ids.options());
         Tensor at = ids.unsqueeze(1).mul(new Scalar(perRow())).add(blocks).view(-1);
         return constants
                 .view(-1)
@@ -182,11 +207,14 @@ public final class Nf4Weight implements QuantizedWeight {
 
     @Override
     public Tensor columns(long start, long count) {
-        long first = start / BLOCK;
-        long blocks = (start + count + BLOCK - 1) / BLOCK - first;
-        Tensor part = codes.narrow(1, first * BLOCK / 2, blocks * BLOCK / 2);
-        Tensor all = torch.arange(new Scalar(out()), codes.options().dtype(new ScalarTypeOptional(ScalarType.Long)));
-        return widen(part, constants(all, first, blocks)).narrow(1, start - first * BLOCK, count);
+        long block = start / BLOCK;
+        long blocks = (start + count + BLOCK - 1) / BLOCK - block;
+        Tensor part = codes.narrow(0, first, out).narrow(1, block * BLOCK / 2, blocks * BLOCK / 2);
+        Tensor all = torch.arange(
+                new Scalar(first),
+                new Scalar(first + out),
+                codes.options().dtype(new ScalarTypeOptional(ScalarType.Long)));
+        return widen(part, constants(all, block, blocks)).narrow(1, start - block * BLOCK, count);
     }
 
     /** The constants of some rows, {@code (count, blocks)} in float32. */
@@ -194,15 +222,15 @@ public final class Nf4Weight implements QuantizedWeight {
         long perRow = perRow();
         long begin = start * perRow;
         long end = begin + count * perRow;
-        long first = begin / CONSTANTS;
-        long groups = (end + CONSTANTS - 1) / CONSTANTS - first;
+        long group = begin / CONSTANTS;
+        long groups = (end + CONSTANTS - 1) / CONSTANTS - group;
         return constants
-                .narrow(0, first, groups)
+                .narrow(0, group, groups)
                 .to(ScalarType.Float)
-                .mul_(scales.narrow(0, first, groups))
+                .mul_(scales.narrow(0, group, groups))
                 .add_(mean)
                 .view(-1)
-                .narrow(0, begin - first * CONSTANTS, end - begin)
+                .narrow(0, begin - group * CONSTANTS, end - begin)
                 .view(count, perRow);
     }
 

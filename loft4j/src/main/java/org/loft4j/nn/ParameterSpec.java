@@ -33,6 +33,8 @@ public record ParameterSpec(String name, Initial initial, Role role, long... sha
         LINEAR,
         /** The same, stored {@code (in, out)}. */
         TRANSPOSED_LINEAR,
+        /** Matrices {@code (count, out, in)} of linear layers, in one tensor. */
+        STACKED_LINEAR,
         /** Matrices {@code (count, out, in)} in MXFP4, which a file has as two tensors of bytes; see {@link Mxfp4Weight}. */
         MXFP4
     }

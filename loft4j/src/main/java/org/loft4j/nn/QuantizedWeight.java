@@ -106,6 +106,9 @@ public sealed interface QuantizedWeight extends WeightMatrix, AutoCloseable perm
         return found.view(shape);
     }
 
+    /** Some of its rows as a matrix, which lives no longer than this one. */
+    QuantizedWeight part(long start, long count);
+
     /** Columns {@code (out, count)} in the layer's dtype, from a multiple of 64 on; they belong to the open scope. */
     Tensor columns(long start, long count);
 

@@ -77,11 +77,16 @@ public final class Weights implements AutoCloseable {
         return few == null ? new DenseWeight(Shapes.require(name, get(name), -1, -1)) : few;
     }
 
-    /** The matrices of that name, so many in one tensor. */
-    public MatrixStack stack(String name, int count) {
-        return quantized.get(bare(name)) instanceof Mxfp4Weight packed
-                ? new MatrixStack.Packed(count, packed)
-                : new MatrixStack.Dense(Shapes.require(name, get(name), count, -1, -1));
+    /**
+     * The matrices of that name, so many in one tensor.
+     *
+     * @param transposed whether those in full are stored {@code (count, in, out)}
+     */
+    public MatrixStack stack(String name, int count, boolean transposed) {
+        QuantizedWeight few = quantized.get(bare(name));
+        return few == null
+                ? new MatrixStack.Dense(Shapes.require(name, get(name), count, -1, -1), transposed)
+                : new MatrixStack.Packed(count, few);
     }
 
     /** The linear layer at a path: its matrix {@code (out, in)} is {@code path.weight}, its bias {@code path.bias} where there is one. */

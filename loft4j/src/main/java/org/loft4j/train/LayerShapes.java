@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.DecoderBlock;
-import org.loft4j.nn.Experts;
+import org.loft4j.nn.FeedForward;
 import org.loft4j.nn.GatedDeltaNet;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.MixtureOfExperts;
@@ -27,8 +27,10 @@ import org.loft4j.nn.Model;
  * goes through.
  *
  * @param hidden width of the hidden states
- * @param all in order of use
+ * @param all in order of use, but those of an expert that all tokens go through
  * @param expert those of the expert; none where there is no mixture
+ * @param limited whether the expert holds gate and up within a limit
+ * @param shared those of an expert that all tokens go through, what leads back before its gate, the last; empty for none
  * @param mixture null for none
  * @param linear its linear attention; null for none
  * @param norms of the width of the hidden states
@@ -39,6 +41,8 @@ record LayerShapes(
         long hidden,
         List<Linear> all,
         List<Linear> expert,
+        boolean limited,
+        List<Linear> shared,
         @Nullable MixtureOfExperts mixture,
         @Nullable GatedDeltaNet linear,
         int norms,
@@ -61,7 +65,7 @@ record LayerShapes(
             return of(hidden, decoder.blocks());
         }
         return layers.values().stream()
-                .map(all -> new LayerShapes(hidden, all, List.of(), null, null, 2, List.of(), false))
+                .map(all -> new LayerShapes(hidden, all, List.of(), false, List.of(), null, null, 2, List.of(), false))
                 .toList();
     }
 
@@ -71,18 +75,37 @@ record LayerShapes(
         List<LayerShapes> shapes = new ArrayList<>();
         for (DecoderBlock block : blocks) {
             MixtureOfExperts mixture = block.feedForward() instanceof MixtureOfExperts many ? many : null;
-            List<Linear> expert = mixture == null
-                    ? List.of()
-                    : mixture.among().open().apply(0).linears();
+            FeedForward one = mixture == null
+                    ? block.feedForward()
+                    : mixture.among().open().apply(0);
             List<Linear> all = new ArrayList<>(block.attention().linears());
-            all.addAll(mixture == null ? block.feedForward().linears() : expert);
+            all.addAll(one.linears());
             GatedDeltaNet linear = block.attention() instanceof GatedDeltaNet net ? net : null;
             DecoderBlock.InputGate gate = block.inputGate();
             List<Linear> gated = gate == null ? List.of() : List.of(gate.gate(), gate.projection());
             shapes.add(new LayerShapes(
-                    hidden, all, expert, mixture, linear, norms(block), gated, lenders.contains(shapes.size())));
+                    hidden,
+                    all,
+                    mixture == null ? List.of() : one.linears(),
+                    one instanceof FeedForward.Clamped,
+                    mixture == null ? List.of() : shared(mixture),
+                    mixture,
+                    linear,
+                    norms(block),
+                    gated,
+                    lenders.contains(shapes.size())));
         }
         return shapes;
+    }
+
+    private static List<Linear> shared(MixtureOfExperts mixture) {
+        MixtureOfExperts.SharedExpert shared = mixture.shared();
+        if (shared == null) {
+            return List.of();
+        }
+        List<Linear> linears = new ArrayList<>(shared.expert().linears());
+        linears.add(shared.gate());
+        return linears;
     }
 
     private static int norms(DecoderBlock block) {
@@ -105,6 +128,18 @@ record LayerShapes(
         return mixture == null
                 ? 0
                 : mixture.chosen() * times * hidden + 2L * mixture.among().count();
+    }
+
+    /** All of them, in order of use. */
+    List<Linear> withShared() {
+        List<Linear> linears = new ArrayList<>(all);
+        linears.addAll(shared);
+        return linears;
+    }
+
+    /** Numbers that a token makes in an expert of all tokens: gate, up, what is activated and their product, what comes out, and its gate. */
+    private long besideExperts() {
+        return shared.isEmpty() ? 0 : 4 * shared.get(shared.size() - 2).inFeatures() + hidden + 1;
     }
 
     /** Of all layers. */
@@ -167,8 +202,7 @@ record LayerShapes(
 
     /** Numbers a token that the activation and, where there is one, the gate keep; with limits there are more of them. */
     private long activated() {
-        long limited = mixture != null && mixture.among() instanceof Experts.Stacked ? 3 * inner() : 0;
-        return widened() + (widened() > inner() ? inner() : 0) + limited;
+        return widened() + (widened() > inner() ? inner() : 0) + (limited ? 3 * inner() : 0);
     }
 
     /**
@@ -183,7 +217,13 @@ record LayerShapes(
         long inside = activated() + (widens ? hidden : 0) + (keepsInput.test(last()) ? inner() : 0);
         boolean back = linear != null && keepsInput.test(linear.output());
         long between = linear == null ? 4 * heads() : linear.queryKeyValue().outFeatures() + (back ? 5 : 4) * heads();
-        return norms * hidden + between + (reads ? hidden : 0) + rows(last()) * inside + exchanged(1) + gated();
+        return norms * hidden
+                + between
+                + (reads ? hidden : 0)
+                + rows(last()) * inside
+                + exchanged(1)
+                + besideExperts()
+                + gated();
     }
 
     /** Of the scores of queries and keys those that it has: linear attention has none over the whole text. */
@@ -202,7 +242,7 @@ record LayerShapes(
 
     /** Numbers a token that one forward pass through the layer makes, kept or not. */
     long made() {
-        return 8 * hidden + 8 * heads() + rows(last()) * (activated() + inner()) + exchanged(4);
+        return 8 * hidden + 8 * heads() + rows(last()) * (activated() + inner()) + exchanged(4) + besideExperts();
     }
 
     /** Numbers a token of the gradients that a backward pass through the layer holds at once. */

@@ -10,6 +10,7 @@ import org.loft4j.adapter.LoraConfig;
 import org.loft4j.nn.ActivationCheckpoint;
 import org.loft4j.nn.Attention;
 import org.loft4j.nn.CausalDecoder;
+import org.loft4j.nn.Experts;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
@@ -203,7 +204,7 @@ public record MemoryEstimate(
                     long numbers = weight.getValue().numel();
                     // 8 bits and a scale a row; 4 bits, and 8 for each 64 of them (Nf4Weight)
                     long few = loadIn == LoadIn.INT8
-                            ? numbers + FLOAT * weight.getValue().size(0)
+                            ? numbers + FLOAT * (numbers / weight.getValue().size(-1))
                             : (long) Math.ceil(numbers * 4.127 / 8);
                     all += few - numbers * size;
                 }
@@ -224,8 +225,14 @@ public record MemoryEstimate(
             return Math.min(largest, QuantizedWeight.widenedAtOnce(device)) * (2 + FLOAT + size);
         }
 
-        /** Matrices of linear layers, and the vectors of tokens; no classifier, and no router. */
+        /** Matrices of linear layers and of experts, and the vectors of tokens; no classifier, and no router. */
         private boolean isInFewerBits(String name, Tensor weight) {
+            boolean experts = model.mixtures().stream()
+                    .anyMatch(mixture -> mixture.among() instanceof Experts.Stacked stacked
+                            && stacked.parameters().contains(name));
+            if (experts) {
+                return plan.lora() == null || !plan.lora().saves(name);
+            }
             if (weight.dim() != 2 || (plan.lora() != null && plan.lora().saves(name))) {
                 return false;
             }
@@ -311,7 +318,7 @@ public record MemoryEstimate(
             if (plan.attention().sumDropout()) {
                 numbers += 2 * layer.hidden();
             }
-            for (Linear linear : layer.all()) {
+            for (Linear linear : layer.withShared()) {
                 if (lora != null && isTrained(linear)) {
                     // what dropout kept, and its result as A's product reads it
                     long dropped = (keepsInput(linear) ? 2 : 1) * linear.inFeatures();

@@ -53,6 +53,7 @@ class BaseClassNamesTest {
         "mistral3, q_proj, base_model.model.language_model.layers.0.self_attn.q_proj, false",
         "qwen2_5_vl, q_proj, base_model.model.language_model.layers.0.self_attn.q_proj, false",
         "qwen3_5, out_proj, base_model.model.language_model.layers.0.linear_attn.out_proj, false",
+        "qwen3_5_moe, up_proj, base_model.model.language_model.layers.0.mlp.shared_expert.up_proj, false",
         "gpt2, c_attn, base_model.model.h.0.attn.c_attn, true",
     })
     void theFilesAreThoseThatPeftWrites(String fixture, String target, String first, boolean fanInFanOut)
@@ -94,7 +95,9 @@ class BaseClassNamesTest {
                 "mistral3",
                 "qwen2_5_vl",
                 "qwen3_vl",
-                "qwen3_5"
+                "qwen3_5",
+                "qwen3_5_moe",
+                "qwen3_5_moe_text"
             })
     void whatIsWrittenReadsBackAndMerges(String fixture) throws IOException {
         String embedding;

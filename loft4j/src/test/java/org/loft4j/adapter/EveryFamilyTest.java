@@ -52,6 +52,8 @@ class EveryFamilyTest {
                 "mistral3_ministral3",
                 "qwen3_5",
                 "qwen3_5_text",
+                "qwen3_5_moe",
+                "qwen3_5_moe_text",
                 "gpt2",
                 "mistral_sw",
                 "qwen2_cls",

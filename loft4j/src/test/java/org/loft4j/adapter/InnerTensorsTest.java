@@ -53,6 +53,8 @@ class InnerTensorsTest {
         "qwen2_5_vl, base_model.model.model.language_model.layers.1.mlp.down_proj",
         "qwen3_vl, base_model.model.model.language_model.layers.1.mlp.down_proj",
         "qwen3_5, base_model.model.model.layers.0.linear_attn.in_proj_qkv",
+        "qwen3_5_moe, base_model.model.model.layers.0.mlp.shared_expert_gate",
+        "qwen3_5_moe_text, base_model.model.model.layers.0.mlp.shared_expert.down_proj",
         "qwen3_5_cls, base_model.model.model.language_model.layers.0.linear_attn.in_proj_a",
     })
     void theFilesHaveTheNamesOfTransformersClass(String fixture, String module) throws IOException {

@@ -147,6 +147,8 @@ class MergedModelTest {
         "qwen3_vl, CAUSAL_LM",
         "qwen3_5, CAUSAL_LM",
         "qwen3_5, SENTENCE_EMBEDDING",
+        "qwen3_5_moe, CAUSAL_LM",
+        "qwen3_5_moe, SENTENCE_EMBEDDING",
         "qwen3_5_cls, SEQUENCE_CLASSIFICATION",
         "gemma3, SENTENCE_EMBEDDING"
     })

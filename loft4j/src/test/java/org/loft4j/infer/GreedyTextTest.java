@@ -66,6 +66,8 @@ class GreedyTextTest {
                 "mistral3_ministral3",
                 "qwen3_5",
                 "qwen3_5_text",
+                "qwen3_5_moe",
+                "qwen3_5_moe_text",
                 "stories260K"
             })
     void cacheBatchAndPaddingDoNotChangeAToken(String name) throws Exception {
@@ -77,7 +79,7 @@ class GreedyTextTest {
 
     /** A prompt of more than one chunk, and one that is shorter than the convolution, padded beside it. */
     @ParameterizedTest
-    @ValueSource(strings = {"qwen3_5", "qwen3_5_text"})
+    @ValueSource(strings = {"qwen3_5", "qwen3_5_text", "qwen3_5_moe"})
     void longPromptsOfLinearAttentionGoOn(String name) throws Exception {
         long[] prompt = new SplittableRandom(5).longs(140, 3, 250).toArray();
         List<long[]> prompts = List.of(prompt, Arrays.copyOf(prompt, 65), new long[] {7, 8});

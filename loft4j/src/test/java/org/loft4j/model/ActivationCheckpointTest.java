@@ -91,6 +91,8 @@ class ActivationCheckpointTest {
                 "mistral3_ministral3",
                 "qwen3_5",
                 "qwen3_5_text",
+                "qwen3_5_moe",
+                "qwen3_5_moe_text",
                 "bert_cls",
                 "roberta_cls",
                 "distilbert_cls",

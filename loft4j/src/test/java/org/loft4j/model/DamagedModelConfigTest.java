@@ -56,6 +56,8 @@ class DamagedModelConfigTest implements HostileFormat {
             "mistral3_ministral3",
             "qwen3_5",
             "qwen3_5_text",
+            "qwen3_5_moe",
+            "qwen3_5_moe_text",
             "vit_cls");
 
     @Override

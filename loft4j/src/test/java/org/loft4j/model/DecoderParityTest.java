@@ -61,6 +61,8 @@ class DecoderParityTest {
                 "gpt_oss_mxfp4",
                 "qwen3_5",
                 "qwen3_5_text",
+                "qwen3_5_moe",
+                "qwen3_5_moe_text",
                 "qwen3_5_cls",
                 "qwen2_cls",
                 "llama_tok",
@@ -118,7 +120,7 @@ class DecoderParityTest {
 
     /** Linear attention remembers from chunk to chunk; over so many tokens rounding grows, in both alike. */
     @ParameterizedTest
-    @ValueSource(strings = {"qwen3_5", "qwen3_5_text"})
+    @ValueSource(strings = {"qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"})
     void textsOfSeveralChunksAreThoseOfTransformers(String name) throws Exception {
         try (NativeScope scope = new NativeScope();
                 AutoGradMode frozen = new AutoGradMode(false);
@@ -169,6 +171,8 @@ class DecoderParityTest {
                 "mistral3_ministral3",
                 "qwen3_5",
                 "qwen3_5_text",
+                "qwen3_5_moe",
+                "qwen3_5_moe_text",
                 "gpt2_inverse_layer",
                 "gpt2_cls",
                 "llama_tok"

@@ -201,6 +201,8 @@ class ModelsTest {
                 "qwen3_vl",
                 "qwen3_5",
                 "qwen3_5_text",
+                "qwen3_5_moe",
+                "qwen3_5_moe_text",
                 "qwen3_moe",
                 "mixtral_sw",
                 "olmoe",

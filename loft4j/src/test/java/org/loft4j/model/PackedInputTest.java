@@ -68,7 +68,9 @@ class PackedInputTest {
                 "gpt_oss_mxfp4",
                 "mistral3_ministral3",
                 "qwen3_5",
-                "qwen3_5_text"
+                "qwen3_5_text",
+                "qwen3_5_moe",
+                "qwen3_5_moe_text"
             })
     void lossAndGradientsAreThoseOfThePaddedBatch(String name) throws Exception {
         try (NativeScope scope = new NativeScope();

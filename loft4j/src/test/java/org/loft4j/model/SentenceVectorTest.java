@@ -85,7 +85,9 @@ class SentenceVectorTest {
                 "gpt_oss",
                 "mistral3_ministral3",
                 "qwen3_5",
-                "qwen3_5_text"
+                "qwen3_5_text",
+                "qwen3_5_moe",
+                "qwen3_5_moe_text"
             })
     void theVectorsAreTheStatesOfTransformersPooled(String name) throws IOException {
         try (NativeScope scope = new NativeScope();

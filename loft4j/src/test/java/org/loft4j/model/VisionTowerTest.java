@@ -364,6 +364,8 @@ class VisionTowerTest {
         "qwen3_5, CAUSAL_LM, qwen3_5_text, Qwen3_5ForCausalLM",
         "qwen3_5, SEQUENCE_CLASSIFICATION, qwen3_5_text, Qwen3_5TextForSequenceClassification",
         "qwen3_5_cls, SENTENCE_EMBEDDING, qwen3_5_text, Qwen3_5TextModel",
+        "qwen3_5_moe, CAUSAL_LM, qwen3_5_moe_text, Qwen3_5MoeForCausalLM",
+        "qwen3_5_moe, SENTENCE_EMBEDDING, qwen3_5_moe_text, Qwen3_5MoeTextModel",
         "mistral3_ministral3, CAUSAL_LM, ministral3, Ministral3ForCausalLM",
         "mistral3_ministral3, SENTENCE_EMBEDDING, ministral3, Ministral3Model",
     })

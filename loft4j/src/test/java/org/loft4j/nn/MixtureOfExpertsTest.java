@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -16,6 +17,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.loft4j.tensor.Dtype;
 import org.loft4j.tensor.NativeScope;
 import org.loft4j.tensor.Tensors;
@@ -101,6 +103,67 @@ class MixtureOfExpertsTest {
                     assertEquals(gradients.get(i)[j], found[j], 1e-12, "leaf " + i + " at " + j);
                 }
             }
+        }
+    }
+
+    /** In one tensor, of either orientation, and one expert more that all tokens go through. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void stackedExpertsAndASharedOneAreTheSameSum(boolean transposed) {
+        try (NativeScope scope = new NativeScope()) {
+            Tensor gateUp = transposed ? matrix(EXPERTS, HIDDEN, 2 * WIDTH) : matrix(EXPERTS, 2 * WIDTH, HIDDEN);
+            Tensor down = transposed ? matrix(EXPERTS, WIDTH, HIDDEN) : matrix(EXPERTS, HIDDEN, WIDTH);
+            Linear router = new Linear("router", matrix(EXPERTS, HIDDEN), null);
+            FeedForward.Dense all = new FeedForward.Gated(
+                    new Linear("shared.gate", matrix(WIDTH, HIDDEN), null),
+                    new Linear("shared.up", matrix(WIDTH, HIDDEN), null),
+                    new Linear("shared.down", matrix(HIDDEN, WIDTH), null),
+                    Activation.SILU);
+            Linear gate = new Linear("shared_gate", matrix(1, HIDDEN), null);
+            MixtureOfExperts mixture = new MixtureOfExperts(
+                    router,
+                    new Experts.Stacked(
+                            "experts",
+                            new MatrixStack.Dense(gateUp, transposed),
+                            null,
+                            new MatrixStack.Dense(down, transposed),
+                            null,
+                            (first, last) -> new FeedForward.FusedGated(first, last, Activation.SILU)),
+                    2,
+                    true,
+                    new MixtureOfExperts.SharedExpert(all, gate));
+            assertEquals(
+                    List.of("shared.gate", "shared.up", "shared.down", "shared_gate"),
+                    mixture.linears().stream().map(Linear::path).toList());
+            List<FeedForward> apart = new ArrayList<>();
+            for (int e = 0; e < EXPERTS; e++) {
+                Tensor both = gateUp.detach().select(0, e);
+                Tensor rows = transposed ? both.t() : both;
+                Tensor back = down.detach().select(0, e);
+                apart.add(new FeedForward.Gated(
+                        new Linear("gate" + e, rows.narrow(0, 0, WIDTH), null),
+                        new Linear("up" + e, rows.narrow(0, WIDTH, WIDTH), null),
+                        new Linear("down" + e, transposed ? back.t() : back, null),
+                        Activation.SILU));
+            }
+            Tensor x = matrix(1, 2, HIDDEN);
+            Tensor expected = naive(new MixtureOfExperts(router, apart, 2, true), x)
+                    .add(gate.forward(x).sigmoid().mul(all.forward(x)));
+            Tensor actual = mixture.forward(x);
+            assertEquals(0, actual.sub(expected).abs().max().item_double(), 1e-13);
+            actual.sum().backward();
+            long[] visited = Tensors.toLongs(
+                    torch.topk(router.forward(x), 2, -1, true, true).get1().flatten());
+            for (int e = 0; e < EXPERTS; e++) {
+                int expert = e;
+                boolean has = Arrays.stream(visited).anyMatch(one -> one == expert);
+                for (Tensor stack : List.of(gateUp, down)) {
+                    double gradient = stack.grad().select(0, e).abs().max().item_double();
+                    assertEquals(has, gradient > 0, "expert " + e + " has a gradient of " + gradient);
+                }
+            }
+            assertTrue(Arrays.stream(visited).distinct().count() < EXPERTS);
+            assertTrue(gate.weight().grad().abs().max().item_double() > 0);
         }
     }
 

@@ -98,6 +98,38 @@ class QuantizedWeightTest {
         return Math.sqrt(error);
     }
 
+    /** Rows of a stack: 5 matrices of 7 rows and 150 columns, whose constants do not fill their groups. */
+    @ParameterizedTest
+    @EnumSource(
+            value = LoadIn.class,
+            names = {"INT8", "NF4"})
+    void aPartHasTheNumbersOfItsRows(LoadIn loadIn) {
+        try (NativeScope scope = new NativeScope();
+                QuantizedWeight whole =
+                        QuantizedWeight.of(loadIn, matrix(normal(35 * 150, SEED), 35, 150), Dtype.F32, false)) {
+            Tensor x = matrix(normal(2 * 150, SEED + 1), 2, 150);
+            for (int i = 0; i < 5; i++) {
+                QuantizedWeight part = whole.part(i * 7, 7);
+                Tensor expected = whole.dense().narrow(0, i * 7, 7);
+                assertEquals(7, part.out());
+                assertTrue(Tensors.bitEqual(expected, part.dense()));
+                assertTrue(Tensors.bitEqual(
+                        expected.narrow(0, 2, 3), part.part(1, 5).rows(1, 3)));
+                assertTrue(Tensors.bitEqual(expected.narrow(1, 64, 80), part.columns(64, 80)));
+                Tensor ids = Tensors.of(new long[] {6, 0, 6}, 3);
+                assertTrue(Tensors.bitEqual(expected.index_select(0, ids), part.rows(ids)));
+                assertEquals(
+                        0,
+                        part.product(x, null)
+                                .sub(x.mm(expected.t()))
+                                .abs()
+                                .max()
+                                .item_double(),
+                        1e-6);
+            }
+        }
+    }
+
     @Test
     void nf4OfNormalNumbersHasTheErrorOfItsCodeBook() {
         double theory = theoreticalNf4Error();

@@ -106,6 +106,8 @@ class MemoryEstimateTest {
         "qwen3_vl, CAUSAL_LM",
         "qwen3_5, CAUSAL_LM",
         "qwen3_5_cls, SEQUENCE_CLASSIFICATION",
+        "qwen3_5_moe, CAUSAL_LM",
+        "qwen3_5_moe_text, CAUSAL_LM",
         "vit_cls, IMAGE_CLASSIFICATION"
     })
     void anOutlineHasTheShapesOfTheModelAndNoNumbers(String fixture, Task task) throws IOException {

@@ -101,7 +101,8 @@ class QuantizedModelTest {
                     return;
                 }
                 Tensor rounded = matrix.dense();
-                dense.weights().get(name).copy_(matrix.isStoredTransposed() ? rounded.t() : rounded);
+                Tensor ours = dense.weights().get(name);
+                ours.copy_(matrix.isStoredTransposed() ? rounded.t() : rounded.view_as(ours));
             });
         }
     }
@@ -151,6 +152,8 @@ class QuantizedModelTest {
         "qwen3_vl, NF4",
         "qwen3_5, NF4",
         "qwen3_5_text, INT8",
+        "qwen3_5_moe, NF4",
+        "qwen3_5_moe_text, INT8",
         "qwen3_moe, NF4",
         "mixtral_sw, INT8",
         "olmoe, NF4",

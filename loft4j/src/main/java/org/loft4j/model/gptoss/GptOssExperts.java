@@ -65,12 +65,13 @@ record GptOssExperts(int count, int chosen, long width, IntPredicate packed) imp
                 router,
                 new Experts.Stacked(
                         router.path().substring(0, router.path().length() - ROUTER.length()) + EXPERTS,
-                        weights.stack(block + GATE_UP, count),
+                        weights.stack(block + GATE_UP, count, true),
                         weights.get(block + GATE_UP + BIAS),
-                        weights.stack(block + DOWN, count),
+                        weights.stack(block + DOWN, count, true),
                         weights.get(block + DOWN + BIAS),
-                        SHAPE),
+                        (gateUp, down) -> new FeedForward.Clamped(gateUp, down, SHAPE)),
                 chosen,
-                true);
+                true,
+                null);
     }
 }

@@ -1,6 +1,7 @@
 package org.loft4j.model.qwen35;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -11,6 +12,7 @@ import org.loft4j.io.RopeKeys;
 import org.loft4j.model.shared.ConfigKeys;
 import org.loft4j.model.shared.DecoderConfig;
 import org.loft4j.model.shared.DeltaLayout;
+import org.loft4j.model.shared.ExpertLayout;
 import org.loft4j.model.shared.LayerTypes;
 import org.loft4j.model.shared.Rope;
 
@@ -22,10 +24,16 @@ import org.loft4j.model.shared.Rope;
  * @param rope rotary positions of the blocks with full attention; those of the axes of an image are one in a text
  * @param attentionBias whether q, k, v and o have biases
  * @param linear the linear attention, and the blocks that have it
+ * @param experts of every block; null in a dense model
  * @param classifierDropout before a classifier of tokens, while training
  */
 public record Qwen35Config(
-        DecoderConfig sizes, Rope rope, boolean attentionBias, DeltaLayout linear, double classifierDropout) {
+        DecoderConfig sizes,
+        Rope rope,
+        boolean attentionBias,
+        DeltaLayout linear,
+        @Nullable Qwen35Experts experts,
+        double classifierDropout) {
     private static final double ROTATED = 0.25;
 
     private static final long POSITIONS = 32768;
@@ -37,6 +45,32 @@ public record Qwen35Config(
             "intermediate_size", 12288L,
             "num_hidden_layers", 32L,
             "num_attention_heads", 16L);
+
+    /** What its Qwen3_5MoeTextConfig assumes. */
+    private static final Map<String, Long> ABSENT_INSIDE_OF_MIXTURES =
+            Map.of("vocab_size", 248320L, "hidden_size", 2048L, "num_hidden_layers", 40L, "num_attention_heads", 16L);
+
+    private static final Set<String> KEYS = Set.of(
+            "attention_bias",
+            "attn_output_gate",
+            "layer_types",
+            "full_attention_interval",
+            "linear_conv_kernel_dim",
+            "linear_key_head_dim",
+            "linear_value_head_dim",
+            "linear_num_key_heads",
+            "linear_num_value_heads",
+            "mamba_ssm_dtype",
+            "mtp_num_hidden_layers",
+            "mtp_use_dedicated_embeddings");
+
+    private static final Set<String> KEYS_OF_MIXTURES = Set.of(
+            "num_experts",
+            "moe_intermediate_size",
+            "shared_expert_intermediate_size",
+            "norm_topk_prob",
+            "decoder_sparse_step",
+            "mlp_only_layers");
 
     private static final Set<String> OF_IMAGES =
             Set.of("video_token_id", "vision_start_token_id", "vision_end_token_id", "language_model_only");
@@ -50,28 +84,26 @@ public record Qwen35Config(
         if (isInside(config)) {
             ConfigKeys.checkAround(config, OF_IMAGES);
         }
-        ConfigKeys.checkDecoder(
-                json,
-                Set.of(
-                        "attention_bias",
-                        "attn_output_gate",
-                        "layer_types",
-                        "full_attention_interval",
-                        "linear_conv_kernel_dim",
-                        "linear_key_head_dim",
-                        "linear_value_head_dim",
-                        "linear_num_key_heads",
-                        "linear_num_value_heads",
-                        "mamba_ssm_dtype",
-                        "mtp_num_hidden_layers",
-                        "mtp_use_dedicated_embeddings"));
+        Qwen35Experts experts = isMixture(config) ? experts(json) : null;
+        if (experts == null) {
+            ConfigKeys.checkDecoder(json, KEYS);
+        } else {
+            // no layer has this width
+            json = json.withAbsent(Map.of("intermediate_size", experts.width()));
+        }
         // Transformers gates whatever it says
         ConfigKeys.require(json, "attn_output_gate", "true");
         ConfigKeys.require(json, "mamba_ssm_dtype", "float32");
         DecoderConfig sizes = DecoderConfig.from(
                 json,
                 new DecoderConfig.Defaults(
-                        4, 256, POSITIONS, 1e-6, config.booleanOr(ConfigKeys.TIED, false), "hidden_act", "silu"));
+                        experts == null ? 4 : 2,
+                        256,
+                        POSITIONS,
+                        1e-6,
+                        config.booleanOr(ConfigKeys.TIED, false),
+                        "hidden_act",
+                        "silu"));
         int interval = json.intOr("full_attention_interval", 4, 1);
         List<Boolean> linear = LayerTypes.linear(json, sizes.layers(), i -> (i + 1) % interval != 0);
         return new Qwen35Config(
@@ -85,7 +117,24 @@ public record Qwen35Config(
                         json.intOr("linear_value_head_dim", 128, 1),
                         json.intOr("linear_conv_kernel_dim", 4, 1),
                         linear::get),
+                experts,
                 DecoderConfig.tokenClassifierDropout(json));
+    }
+
+    /** Every layer has them, and the weights of a token's experts sum to one: Transformers reads nothing of either. */
+    private static Qwen35Experts experts(JsonObject json) throws CheckpointException {
+        Set<String> keys = new HashSet<>(KEYS);
+        keys.addAll(KEYS_OF_MIXTURES);
+        ConfigKeys.checkDecoder(json, ExpertLayout.keysWith(keys));
+        ExpertLayout.requirePlainRouter(json);
+        ConfigKeys.require(json, "norm_topk_prob", "true");
+        ConfigKeys.require(json, "decoder_sparse_step", "1");
+        ConfigKeys.require(json, "mlp_only_layers", "[]");
+        return new Qwen35Experts(
+                json.intOr("num_experts", 256, 1),
+                json.intOr("num_experts_per_tok", 8, 1),
+                json.longOr("moe_intermediate_size", 512),
+                json.longOr("shared_expert_intermediate_size", 512));
     }
 
     private static Rope rope(JsonObject json, DecoderConfig sizes) throws CheckpointException {
@@ -100,7 +149,7 @@ public record Qwen35Config(
 
     /** The config.json of the language model as a model of its own, of that of a model with a vision tower. */
     public static ObjectNode languageModel(JsonObject config) throws CheckpointException {
-        ObjectNode text = text(config).toTree().put("model_type", Qwen35Model.FAMILY);
+        ObjectNode text = text(config).toTree().put("model_type", ofText(config));
         if (!text.has(ConfigKeys.TIED)) {
             text.put(ConfigKeys.TIED, config.booleanOr(ConfigKeys.TIED, false));
         }
@@ -109,7 +158,19 @@ public record Qwen35Config(
 
     /** Whether a config.json is that of a model with a vision tower. */
     static boolean isInside(JsonObject config) throws CheckpointException {
-        return config.stringOr("model_type", "").equals(Qwen35Model.WITH_VISION);
+        String family = config.stringOr("model_type", "");
+        return family.equals(Qwen35Model.WITH_VISION) || family.equals(Qwen35Model.MIXTURE_WITH_VISION);
+    }
+
+    /** Whether a config.json is that of a model with mixtures of experts. */
+    private static boolean isMixture(JsonObject config) throws CheckpointException {
+        String family = config.stringOr("model_type", "");
+        return family.equals(Qwen35Model.MIXTURE) || family.equals(Qwen35Model.MIXTURE_WITH_VISION);
+    }
+
+    /** {@code model_type} of the language model alone. */
+    private static String ofText(JsonObject config) throws CheckpointException {
+        return isMixture(config) ? Qwen35Model.MIXTURE : Qwen35Model.FAMILY;
     }
 
     private static JsonObject text(JsonObject config) throws CheckpointException {
@@ -122,8 +183,8 @@ public record Qwen35Config(
                 && config.booleanOr(ConfigKeys.TIED, false)) {
             throw ConfigKeys.contradiction(config);
         }
-        ConfigKeys.require(text, "model_type", Qwen35Model.FAMILY);
-        return text.withAbsent(ABSENT_INSIDE);
+        ConfigKeys.require(text, "model_type", ofText(config));
+        return text.withAbsent(isMixture(config) ? ABSENT_INSIDE_OF_MIXTURES : ABSENT_INSIDE);
     }
 
     /** The longest sequence of a model with this config.json. */

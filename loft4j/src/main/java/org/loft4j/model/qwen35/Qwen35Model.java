@@ -15,7 +15,7 @@ import org.loft4j.nn.Task;
 
 /**
  * Qwen 3.5, the language model alone, be it the whole or beside a vision tower: Qwen3 with linear attention in three of four
- * blocks ({@link org.loft4j.nn.GatedDeltaNet}), and attention whose output is gated in the fourth.
+ * blocks ({@link org.loft4j.nn.GatedDeltaNet}), and attention whose output is gated in the fourth; dense, or with mixtures of experts.
  *
  * <p>In a checkpoint with a tower the language model has the names that the classes of Transformers for the task give it: those
  * of a model of its own in the one for causal language models, which has no tower.
@@ -26,6 +26,12 @@ public final class Qwen35Model {
 
     /** The same of a checkpoint with a vision tower. */
     public static final String WITH_VISION = "qwen3_5";
+
+    /** {@code model_type} of one with mixtures of experts. */
+    public static final String MIXTURE = "qwen3_5_moe_text";
+
+    /** The same of a checkpoint with a vision tower. */
+    public static final String MIXTURE_WITH_VISION = "qwen3_5_moe";
 
     public static final List<Task> TASKS =
             List.of(Task.CAUSAL_LM, Task.SEQUENCE_CLASSIFICATION, Task.TOKEN_CLASSIFICATION, Task.SENTENCE_EMBEDDING);
@@ -56,8 +62,11 @@ public final class Qwen35Model {
                 .withQueryKeyNorms(QueryKeyNorms.EACH_HEAD)
                 .with(DecoderLayout.Trait.NORMS_LESS_ONE)
                 .withLinearAttention(config.linear());
+        if (config.experts() != null) {
+            layout = layout.withExperts(config.experts());
+        }
         return DecoderAssembly.of(
-                        inside ? WITH_VISION : FAMILY,
+                        json.requireString("model_type"),
                         inside && task != Task.CAUSAL_LM
                                 ? layout.inside()
                                 : layout.with(DecoderLayout.Trait.BESIDE_TOWER),

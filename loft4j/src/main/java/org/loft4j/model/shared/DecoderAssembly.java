@@ -106,10 +106,9 @@ public record DecoderAssembly(
     }
 
     /** Reads the model from a checkpoint. */
-    public CausalDecoder open(TensorSource source, ModelOptions options) throws CheckpointException {
-        if (layout.experts() != null) {
-            layout.experts().check(source);
-        }
+    public CausalDecoder open(TensorSource checkpoint, ModelOptions options) throws CheckpointException {
+        TensorSource source =
+                layout.experts() == null ? checkpoint : layout.experts().arranged(checkpoint);
         Parameters parameters = parameters(options);
         ParameterReader reader = layout.reader(source, sizes.tieWordEmbeddings());
         if (sizes.tieWordEmbeddings()) {

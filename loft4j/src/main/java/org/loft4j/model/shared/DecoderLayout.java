@@ -277,6 +277,7 @@ public record DecoderLayout(
     boolean isHarmless(String name) {
         return isBeside(name)
                 || (own != null && own.isUnused(name))
+                || (experts != null && experts.isUnused(name))
                 || name.endsWith(".rotary_emb.inv_freq")
                 || name.equals(HEAD + ".weight")
                 || name.startsWith(SCORE + ".");

@@ -98,7 +98,7 @@ public record ExpertLayout(Names names, int experts, int chosen, long width, boo
 
     /** Refuses a checkpoint in which the experts of a block are one tensor. */
     @Override
-    public void check(TensorSource source) throws CheckpointException {
+    public TensorSource arranged(TensorSource source) throws CheckpointException {
         for (String name : source.names()) {
             if (name.endsWith(".experts.gate_up_proj")) {
                 throw new CheckpointException(
@@ -108,6 +108,7 @@ public record ExpertLayout(Names names, int experts, int chosen, long width, boo
                                 + " save_original_format is true by default");
             }
         }
+        return source;
     }
 
     /** The router is always kept in the dtype of the model. */

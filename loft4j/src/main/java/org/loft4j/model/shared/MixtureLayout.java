@@ -26,9 +26,16 @@ public interface MixtureLayout {
     FeedForward feedForward(String block, Weights weights, Activation activation);
 
     /**
-     * Refuses a checkpoint whose experts lie in another way.
+     * A checkpoint with its experts as they lie here.
      *
-     * @throws CheckpointException that names the tensor and the remedy
+     * @throws CheckpointException that names the tensor and the remedy, if they lie in a way that cannot be read
      */
-    default void check(TensorSource source) throws CheckpointException {}
+    default TensorSource arranged(TensorSource source) throws CheckpointException {
+        return source;
+    }
+
+    /** Whether a checkpoint may hold this without being missed: what {@link #arranged} reads under another name. */
+    default boolean isUnused(String name) {
+        return false;
+    }
 }

@@ -224,14 +224,19 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
             quantize(weights, spec, reader.read(name, stored, options.device()), dtype, options);
             return;
         }
-        long out = spec.shape()[0];
-        long in = spec.shape()[1];
+        long[] shape = spec.shape();
+        long in = shape[shape.length - 1];
+        // of a stack those of a matrix
+        long rows = spec.role() == Role.STACKED_LINEAR ? shape[1] : 1;
         QuantizedWeight.Builder builder =
-                QuantizedWeight.builder(options.loadIn(), out, in, dtype, options.device(), false);
-        long step = Math.max(1, READ / Math.max(1, in));
-        for (long start = 0; start < out; start += step) {
+                QuantizedWeight.builder(options.loadIn(), shape[0] * rows, in, dtype, options.device(), false);
+        long step = Math.max(1, READ / Math.max(1, rows * in));
+        for (long start = 0; start < shape[0]; start += step) {
             try (NativeScope part = new NativeScope()) {
-                builder.put(start, reader.read(name, start, Math.min(step, out - start), options.device()));
+                long count = Math.min(step, shape[0] - start);
+                builder.put(
+                        start * rows,
+                        reader.read(name, start, count, options.device()).view(count * rows, in));
             } catch (ConfigException e) {
                 throw refused(spec, e);
             }
@@ -242,10 +247,10 @@ public record Parameters(List<ParameterSpec> body, List<List<ParameterSpec>> hea
     private static void quantize(
             Weights weights, ParameterSpec spec, Tensor matrix, Dtype dtype, ModelOptions options) {
         boolean transposed = spec.role() == Role.TRANSPOSED_LINEAR;
+        Tensor rows = spec.role() == Role.STACKED_LINEAR ? matrix.flatten(0, 1) : matrix;
         try {
             weights.put(
-                    spec.name(),
-                    QuantizedWeight.of(options.loadIn(), transposed ? matrix.t() : matrix, dtype, transposed));
+                    spec.name(), QuantizedWeight.of(options.loadIn(), transposed ? rows.t() : rows, dtype, transposed));
         } catch (ConfigException e) {
             throw refused(spec, e);
         }
