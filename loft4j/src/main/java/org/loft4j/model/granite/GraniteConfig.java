@@ -35,11 +35,21 @@ public record GraniteConfig(
     private static final DecoderConfig.Defaults ABSENT =
             new DecoderConfig.Defaults(0, 0, 2048, 1e-6, false, "hidden_act", "silu");
 
+    private static final double LARGEST = 65504;
+
     public GraniteConfig {
         Checks.positive("embedding_multiplier", embeddingMultiplier);
-        Checks.positive("attention_multiplier", attentionMultiplier);
-        Checks.positive("residual_multiplier", residualMultiplier);
+        multiplier("attention_multiplier", attentionMultiplier);
+        multiplier("residual_multiplier", residualMultiplier);
         Checks.positive("logits_scaling", logitsScaling);
+    }
+
+    /** One that products and sums of a half type take as a number of that type. */
+    private static void multiplier(String field, double value) {
+        Checks.positive(field, value);
+        if (value > LARGEST) {
+            throw new ConfigException(field + " must be at most 65504, the largest number of float16, got " + value);
+        }
     }
 
     /**

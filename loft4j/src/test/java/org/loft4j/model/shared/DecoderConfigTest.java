@@ -219,6 +219,16 @@ class DecoderConfigTest {
         }
     }
 
+    /** In products and sums they are numbers of the model's type, and the engine takes none beyond. */
+    @ParameterizedTest
+    @ValueSource(strings = {"attention_multiplier", "residual_multiplier"})
+    void granitesMultipliersAreNumbersOfAHalfType(String key) throws Exception {
+        GraniteConfig.from(json(", \"" + key + "\": 65504"));
+        String fault = assertThrows(ConfigException.class, () -> GraniteConfig.from(json(", \"" + key + "\": 1e308")))
+                .getMessage();
+        assertEquals(key + " must be at most 65504, the largest number of float16, got 1.0E308", fault);
+    }
+
     @Test
     void rotaryParametersThatNameNoKindOfLayersAreRefusedWhereThereAreTwo() throws Exception {
         JsonObject flat = json(", \"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 5000.0}");
