@@ -3,6 +3,7 @@ package org.loft4j.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
@@ -21,15 +22,25 @@ import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Pooling;
 import org.loft4j.nn.Task;
 
-/**
- * A model, and an adapter on it, as a call names them, found before either is opened.
- *
- * @param directory of the base model
- * @param adapter directory of the adapter; null where there is none
- * @param trainedAs what the training of the adapter, or of the model, left word of; null where nothing did
- */
-record FoundModel(
-        Path directory, @Nullable Path adapter, @Nullable TaskFile trainedAs) {
+/** A model, and an adapter on it, as a call names them, found before either is opened. */
+final class FoundModel {
+    private final Path directory;
+    private final @Nullable Path adapter;
+    private final @Nullable TaskFile trainedAs;
+    /** What the adapter's files say of sentences, once they were asked for. */
+    private @Nullable Optional<SentenceFiles> ofAdapter;
+
+    /**
+     * @param directory of the base model
+     * @param adapter directory of the adapter; null where there is none
+     * @param trainedAs what the training of the adapter, or of the model, left word of; null where nothing did
+     */
+    FoundModel(Path directory, @Nullable Path adapter, @Nullable TaskFile trainedAs) {
+        this.directory = directory;
+        this.adapter = adapter;
+        this.trainedAs = trainedAs;
+    }
+
     static FoundModel of(ModelFlags flags) throws IOException {
         Path adapter = flags.adapter();
         Path given = flags.model == null ? null : HubAccess.resolve(flags.verb, flags.model);
@@ -82,6 +93,23 @@ record FoundModel(
                             + e.getMessage() + "; or say where it is with --model MODEL",
                     e);
         }
+    }
+
+    /** Of the base model. */
+    Path directory() {
+        return directory;
+    }
+
+    /** Of the adapter; null where there is none. */
+    @Nullable
+    Path adapter() {
+        return adapter;
+    }
+
+    /** What the training of the adapter, or of the model, left word of; null where nothing did. */
+    @Nullable
+    TaskFile trainedAs() {
+        return trainedAs;
     }
 
     Tokenizer openTokenizer() throws IOException {
@@ -154,8 +182,7 @@ record FoundModel(
     Pooling pooling(Task task) throws IOException {
         Pooling pooling = trainedAs == null ? null : trainedAs.pooling();
         if (pooling == null && task == Task.SENTENCE_EMBEDDING) {
-            SentenceFiles ofAdapter = SentenceFiles.ofAdapter(adapter, directory);
-            pooling = ofAdapter == null ? null : ofAdapter.pooling();
+            pooling = ofAdapter().map(SentenceFiles::pooling).orElse(null);
         }
         return pooling == null ? Pooling.AUTO : pooling;
     }
@@ -163,8 +190,16 @@ record FoundModel(
     /** What the files of sentence-transformers say, the adapter's where it has some, else the model's; null where there are none. */
     @Nullable
     SentenceFiles sentences() throws IOException {
-        SentenceFiles ofAdapter = SentenceFiles.ofAdapter(adapter, directory);
-        return ofAdapter != null ? ofAdapter : SentenceFiles.find(directory);
+        Optional<SentenceFiles> own = ofAdapter();
+        return own.isPresent() ? own.get() : SentenceFiles.find(directory);
+    }
+
+    /** Layers behind the pooling are compared with the model's, number by number: once. */
+    private Optional<SentenceFiles> ofAdapter() throws IOException {
+        if (ofAdapter == null) {
+            ofAdapter = Optional.ofNullable(SentenceFiles.ofAdapter(adapter, directory));
+        }
+        return ofAdapter;
     }
 
     /** What an adapter brings in full cannot take the place of a matrix in fewer bits. */

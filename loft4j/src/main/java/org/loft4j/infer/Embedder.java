@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.model.SentenceFiles;
+import org.loft4j.nn.ModelOptions;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -75,7 +76,9 @@ public final class Embedder implements AutoCloseable {
     private static Embedder open(OpenModel.Place place, DeviceSpec device, @Nullable Dtype dtype) throws IOException {
         SentenceFiles ofAdapter = SentenceFiles.ofAdapter(place.adapter(), place.model());
         SentenceFiles files = ofAdapter != null ? ofAdapter : SentenceFiles.find(place.model());
-        return OpenModel.open(place, Task.SENTENCE_EMBEDDING, device, dtype)
+        ModelOptions options =
+                ModelOptions.of(Task.SENTENCE_EMBEDDING).withDevice(device).withDtype(dtype);
+        return OpenModel.open(place, ofAdapter == null ? options : options.withPooling(ofAdapter.pooling()))
                 .into(opened -> new Embedder(opened, files));
     }
 

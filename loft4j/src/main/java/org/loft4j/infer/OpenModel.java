@@ -22,7 +22,6 @@ import org.loft4j.io.HubListener;
 import org.loft4j.io.HubRetries;
 import org.loft4j.io.ModelReference;
 import org.loft4j.model.Models;
-import org.loft4j.model.SentenceFiles;
 import org.loft4j.model.TaskFile;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
@@ -99,7 +98,7 @@ record OpenModel(
     }
 
     /**
-     * As the options say, but with labels and pooling of the training, and in full what the adapter brings in full. That a text may
+     * As the options say, but with labels and pooling of the training where loft_task.json says them, and in full what the adapter brings in full. That a text may
      * have several labels counts where an adapter has nothing beside it that tells.
      *
      * @throws ConfigException if it was trained for another task, or is to classify and was not trained to
@@ -128,9 +127,6 @@ record OpenModel(
                     && labels.size() != 1
                     && (wanted.multiLabel() || Models.isMultiLabel(place.model()));
             options = options.withMultiLabel(several).withLabels(labels);
-            SentenceFiles sentences =
-                    task == Task.SENTENCE_EMBEDDING ? SentenceFiles.ofAdapter(place.adapter(), place.model()) : null;
-            options = sentences == null ? options : options.withPooling(sentences.pooling());
         } else {
             options = options.withMultiLabel(false);
         }
