@@ -172,7 +172,7 @@ public final class Attention {
             double dropout,
             double scale) {
         long scores = query.size(0) * query.size(1) * query.size(2) * key.size(1);
-        if (scores <= (isOurs(query, key, value, bias, causal, dropout) ? FEW_SCORES : MOST_SCORES)) {
+        if (keepsScores(scores, isOurs(query, key, value, bias, causal, dropout))) {
             Tensor hidden = causal ? future(query) : bias;
             return attendUnfused(query, key, value, hidden, dropout, scale, 0);
         }
@@ -186,11 +186,17 @@ public final class Attention {
      *
      * @param scores of one call
      * @param length of a row in tokens
+     * @param window how many tokens each sees; the length where that is all
      * @param causalInLane whether it is of a decoder, in a thread that keeps to one core: the scores that are more than a few go to
      *     our own attention there, which keeps none
      */
-    public static boolean keepsScores(long scores, long length, boolean causalInLane) {
-        return scores <= (causalInLane && CausalAttention.takes(length) ? FEW_SCORES : MOST_SCORES);
+    public static boolean keepsScores(long scores, long length, long window, boolean causalInLane) {
+        return keepsScores(scores, causalInLane && CausalAttention.takes(length, window));
+    }
+
+    /** The same where it is known whether {@link CausalAttention} would compute them in float32. */
+    static boolean keepsScores(long scores, boolean ours) {
+        return scores <= (ours ? FEW_SCORES : MOST_SCORES);
     }
 
     static Tensor wide(Tensor x) {
@@ -245,7 +251,7 @@ public final class Attention {
     }
 
     /** Repeats each key/value head for its group; the fused CPU kernel does not take fewer heads. */
-    private static Tensor shared(Tensor x, long heads) {
+    static Tensor shared(Tensor x, long heads) {
         long kvHeads = x.size(2);
         if (kvHeads == heads) {
             return x;

@@ -23,11 +23,12 @@ import org.loft4j.tensor.Shapes;
  */
 public record AttentionSinks(Tensor logits) {
     /** Further dimensions, of which the first is used: kernels like heads of a multiple of eight. */
-    private static final long MORE = 8;
+    public static final long MORE = 8;
 
     /**
      * {@link Attention#attend(Tensor, Tensor, Tensor, Tensor, boolean, double, double)} with the sinks.
      *
+     * @param bias of the sinks too: {@link #besideKeys}
      * @return {@code (batch, seq, heads·headDim)}
      */
     Tensor attend(
@@ -50,7 +51,7 @@ public record AttentionSinks(Tensor logits) {
                 causal ? padded(queries, 0, 1) : queries,
                 torch.cat(new TensorVector(ofKeys(key), padded(key, MORE, 0)), 1),
                 padded(value, MORE, 1),
-                bias == null ? null : torch.constant_pad_nd(bias, new long[] {1, 0}, new Scalar(0.0)),
+                bias,
                 causal,
                 dropout,
                 scale);
@@ -60,6 +61,11 @@ public record AttentionSinks(Tensor logits) {
                 .flatten(2, 3);
     }
 
+    /** A bias of keys with a column for the sink before them, to which nothing is added. */
+    static Tensor besideKeys(Tensor bias) {
+        return torch.constant_pad_nd(bias, new long[] {1, 0}, new Scalar(0.0));
+    }
+
     /** Of a single query, as in generating: keys and values of a cache are not copied for the sinks. */
     private Tensor ofOne(Tensor query, Tensor key, Tensor value, @Nullable Tensor bias, double scale) {
         long kvHeads = key.size(2);
@@ -67,11 +73,11 @@ public record AttentionSinks(Tensor logits) {
         Tensor scores = torch.matmul(groups, key.permute(0, 2, 3, 1))
                 .to(Dtype.of(query) == Dtype.F64 ? ScalarType.Double : ScalarType.Float)
                 .mul(new Scalar(scale));
-        scores = bias == null ? scores : scores.add(bias);
         Tensor sinks = logits.to(scores.scalar_type()).view(1, kvHeads, -1, 1).expand(query.size(0), -1, -1, -1);
-        Tensor seen = torch.cat(new TensorVector(scores, sinks), 3)
+        Tensor all = torch.cat(new TensorVector(sinks, scores), 3);
+        Tensor seen = (bias == null ? all : all.add(bias))
                 .softmax(-1)
-                .narrow(3, 0, key.size(1))
+                .narrow(3, 1, key.size(1))
                 .to(query.scalar_type());
         return torch.matmul(seen, value.transpose(1, 2)).reshape(query.size(0), 1, -1);
     }

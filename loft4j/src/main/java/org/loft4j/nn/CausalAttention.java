@@ -14,8 +14,9 @@ import org.loft4j.tensor.NativeScope;
 
 /**
  * Causal attention on the processor with a backward pass of our own: a block of queries at a time, all heads at once, with the
- * keys that it sees and no others. Heads that share a key and value head are more rows of the same products. As in FlashAttention (Dao et al. 2022, arXiv:2205.14135, algorithm 4) the probabilities are
- * not kept but computed again, and
+ * keys that it sees and no others, all before it or a window of them. Heads that share a key and value head are more rows of the
+ * same products. As in FlashAttention (Dao et al. 2022, arXiv:2205.14135, algorithm 4) the probabilities are not kept but computed
+ * again, and
  *
  * <pre>  ∂V += Pᵀ·∂O,  ∂S = P ⊙ (∂O·Vᵀ − rowsum(∂O ⊙ O)),  ∂Q = scale·∂S·K,  ∂K += scale·∂Sᵀ·Q</pre>
  *
@@ -43,24 +44,33 @@ final class CausalAttention {
     private final long group;
 
     private final long keyHeadsAtOnce;
+    /** How many tokens each sees, itself the last of them; the length where that is all. */
+    private final long window;
+
     private final Tensor hidden;
     private final Tensor scores;
 
     /** Takes shapes and type of {@code (batch, seq, heads, headDim)} and {@code (batch, seq, keyHeads, headDim)}. */
-    private CausalAttention(Tensor query, Tensor key, double scale) {
+    private CausalAttention(Tensor query, Tensor key, double scale, long window) {
         this.scale = new Scalar(scale);
         this.rows = query.size(0);
         this.length = query.size(1);
         this.keyHeads = key.size(2);
         this.group = query.size(2) / keyHeads;
-        this.keyHeadsAtOnce = Math.min(keyHeads, Math.max(1, SCORES / (group * ROWS * length)));
+        this.window = Math.min(window, length);
+        this.keyHeadsAtOnce = Math.min(keyHeads, Math.max(1, SCORES / (group * ROWS * mostKeys())));
         this.hidden = Attention.future(query.narrow(1, 0, Math.min(ROWS, length)));
         this.scores = scratch();
     }
 
     private Tensor scratch() {
         return torch.empty(
-                new long[] {keyHeadsAtOnce * group * Math.min(ROWS, length) * length}, hidden.options(), null);
+                new long[] {keyHeadsAtOnce * group * Math.min(ROWS, length) * mostKeys()}, hidden.options(), null);
+    }
+
+    /** Keys that the queries of a block see at most. */
+    private long mostKeys() {
+        return Math.min(length, window + ROWS - 1);
     }
 
     /**
@@ -68,17 +78,22 @@ final class CausalAttention {
      * very long. Heads of a half type are better made float32 for it. It does not depend on whether a gradient is wanted, so that what is computed twice has the same digits.
      */
     static boolean pays(Tensor query, Tensor key, Tensor value) {
+        return pays(query, key, value, query.size(1));
+    }
+
+    /** The same with a {@link #attend window}: then sequences may be as long as they like. */
+    static boolean pays(Tensor query, Tensor key, Tensor value, long window) {
         long length = query.size(1);
         return DeviceSpec.of(query).kind() == DeviceSpec.Kind.CPU
                 && Lanes.count() == 1
                 && key.size(1) == length
                 && value.size(3) == query.size(3)
-                && takes(length);
+                && takes(length, window);
     }
 
-    /** Whether sequences are neither very short nor very long. */
-    static boolean takes(long length) {
-        return SHORTEST <= length && length < LONGEST;
+    /** Whether sequences are neither very short nor, where they are seen whole, very long. */
+    static boolean takes(long length, long window) {
+        return SHORTEST <= length && (window < length || length < LONGEST);
     }
 
     /**
@@ -88,6 +103,15 @@ final class CausalAttention {
      * @return {@code (batch, seq, heads·headDim)}
      */
     static Tensor attend(Tensor query, Tensor key, Tensor value, double scale) {
+        return attend(query, key, value, scale, query.size(1));
+    }
+
+    /**
+     * The same with a window.
+     *
+     * @param window how many tokens each sees, itself the last of them
+     */
+    static Tensor attend(Tensor query, Tensor key, Tensor value, double scale, long window) {
         if (query.size(2) % key.size(2) != 0 || value.size(2) != key.size(2)) {
             throw new ShapeException(
                     "heads of queries must be a multiple of those of keys, and values have as many as keys, got "
@@ -95,7 +119,7 @@ final class CausalAttention {
         }
         Tensor attended;
         try (AutoDispatchBelowADInplaceOrView noAutograd = new AutoDispatchBelowADInplaceOrView()) {
-            attended = new CausalAttention(query, key, scale).forward(query, key, value);
+            attended = new CausalAttention(query, key, scale, window).forward(query, key, value);
         }
         AutogradFunction.lead(
                 "causal attention has no second derivative on the processor",
@@ -104,7 +128,7 @@ final class CausalAttention {
                 List.of(query, key, value, attended),
                 (saved, gradient) -> {
                     try (AutoDispatchBelowADInplaceOrView noAutograd = new AutoDispatchBelowADInplaceOrView()) {
-                        return new CausalAttention(saved.get(0), saved.get(1), scale)
+                        return new CausalAttention(saved.get(0), saved.get(1), scale, window)
                                 .backward(saved.get(0), saved.get(1), saved.get(2), saved.get(3), gradient);
                     }
                 });
@@ -132,8 +156,8 @@ final class CausalAttention {
         Tensor ofAttended = gradient.reshape(query.sizes());
         Tensor rowSums = ofAttended.mul(attended).sum(new long[] {3}, true, new ScalarTypeOptional());
         Tensor ofQuery = torch.empty_like(query);
-        Tensor ofKey = torch.empty_like(key);
-        Tensor ofValue = torch.empty_like(value);
+        Tensor ofKey = torch.zeros_like(key);
+        Tensor ofValue = torch.zeros_like(value);
         Tensor ofScores = scratch();
         eachHeads(some -> {
             Tensor allQ = some.ofQueries(query);
@@ -145,13 +169,11 @@ final class CausalAttention {
             Tensor allDk = some.ofKeys(ofKey);
             Tensor allDv = some.ofKeys(ofValue);
             eachBlock(block -> {
-                // the first block sees all keys and writes their gradients, those after it add to them
-                Scalar before = block.end() == length ? zero : one;
                 Tensor q = block.rows(allQ);
                 Tensor k = block.keys(allK);
                 Tensor dO = block.rows(allDo);
                 Tensor p = probabilities(block, q, k);
-                block.keys(allDv).baddbmm_(p.transpose(1, 2), dO, before, one);
+                block.keys(allDv).baddbmm_(p.transpose(1, 2), dO, one, one);
                 Tensor dS = block.scores(ofScores, q);
                 dS.baddbmm_(dO, block.keys(allV).transpose(1, 2), zero, one)
                         .sub_(block.rows(allSums))
@@ -159,7 +181,7 @@ final class CausalAttention {
                 Tensor dQ = block.room(allDq);
                 dQ.baddbmm_(dS, k, zero, scale);
                 block.put(dQ, allDq);
-                block.keys(allDk).baddbmm_(dS.transpose(1, 2), q, before, scale);
+                block.keys(allDk).baddbmm_(dS.transpose(1, 2), q, one, scale);
             });
         });
         return List.of(ofQuery, ofKey, ofValue);
@@ -169,7 +191,11 @@ final class CausalAttention {
     private Tensor probabilities(Block block, Tensor q, Tensor k) {
         Tensor p = block.scores(scores, q);
         p.baddbmm_(q, k.transpose(1, 2), zero, scale);
-        block.ownKeys(p).add_(block.square(hidden));
+        block.ownKeys(p).add_(block.square(hidden, 0));
+        long seeAll = Math.max(0, window - 1 - block.start());
+        if (seeAll < block.end() - block.start()) {
+            block.farKeys(p, seeAll).add_(block.square(hidden.transpose(0, 1), seeAll));
+        }
         return torch.softmax_out(p, p, 2);
     }
 
@@ -201,13 +227,14 @@ final class CausalAttention {
     private void eachBlock(Consumer<Block> visitor) {
         for (long start = (length - 1) / ROWS * ROWS; start >= 0; start -= ROWS) {
             try (NativeScope scope = new NativeScope()) {
-                visitor.accept(new Block(start, Math.min(start + ROWS, length)));
+                long first = Math.max(0, start - window + 1);
+                visitor.accept(new Block(start, Math.min(start + ROWS, length), first));
             }
         }
     }
 
-    /** Some queries, and the keys that the last of them sees, which end where they do. */
-    private record Block(long start, long end) {
+    /** Some queries, and the keys that any of them sees, which end where they do. */
+    private record Block(long start, long end, long first) {
         /** The queries {@code (count, group·queries, …)} of {@code (count, group, seq, …)}. */
         Tensor rows(Tensor x) {
             return x.narrow(2, start, end - start).flatten(1, 2);
@@ -228,19 +255,25 @@ final class CausalAttention {
 
         /** {@code (count, keys, …)} of {@code (count, seq, …)} */
         Tensor keys(Tensor x) {
-            return x.narrow(1, 0, end);
+            return x.narrow(1, first, end - first);
         }
 
         /** {@code (count, group·queries, keys)} in memory that is at least as large, for the rows of queries */
         Tensor scores(Tensor memory, Tensor rows) {
             long count = rows.size(0);
             long height = rows.size(1);
-            return memory.narrow(0, 0, count * height * end).view(count, height, end);
+            return memory.narrow(0, 0, count * height * (end - first)).view(count, height, end - first);
         }
 
         /** {@code (count, group, queries, queries)} of the scores: some of these keys are hidden */
         Tensor ownKeys(Tensor scores) {
-            return byHead(scores).narrow(3, start, end - start);
+            return byHead(scores).narrow(3, start - first, end - start);
+        }
+
+        /** Of the scores of all queries but the first those of as many keys: some of these are out of reach. */
+        Tensor farKeys(Tensor scores, long seeAll) {
+            long count = end - start - seeAll;
+            return byHead(scores).narrow(2, seeAll, count).narrow(3, 0, count);
         }
 
         private Tensor byHead(Tensor rows) {
@@ -248,8 +281,9 @@ final class CausalAttention {
         }
 
         /** {@code (queries, queries)} of a square that is at least as large */
-        Tensor square(Tensor x) {
-            return x.narrow(0, 0, end - start).narrow(1, 0, end - start);
+        Tensor square(Tensor x, long less) {
+            long count = end - start - less;
+            return x.narrow(0, 0, count).narrow(1, 0, count);
         }
     }
 }

@@ -221,6 +221,11 @@ public final class CausalDecoder implements Decoder {
         return linear;
     }
 
+    /** How its blocks place their tokens, in their order. */
+    public List<LayerKind> kinds() {
+        return parts.kinds();
+    }
+
     /** Its blocks in their order. */
     public List<DecoderBlock> blocks() {
         return parts.blocks();
@@ -328,23 +333,9 @@ public final class CausalDecoder implements Decoder {
         boolean blind = padding.startsWithPadding() && GradMode.is_enabled() && !sinks && !kind.bothSides();
         Dtype scores = Attention.biasDtype(description().dtype(), description().device(), bounded || blind);
         Tensor tokens = readsPadding ? padding.tokens(columns, description().dtype()) : null;
-        if (kind.bothSides()) {
-            Tensor hidden = padding.bothSidesBias(kind.window() == 0 ? Padding.ALL : kind.window() / 2, scores);
-            return new LayerPass(
-                    rotation, hidden, false, blind, training, null, tokens, padding.segments(), null, null);
-        }
-        Tensor bias = padding.causalBias(columns, kind.window(), bounded, kind.futureBelowPadding(), scores);
-        return new LayerPass(
-                rotation,
-                bias,
-                bias == null && columns > 1,
-                blind,
-                training,
-                cache,
-                tokens,
-                padding.segments(),
-                null,
-                null);
+        KeyValueCache own = kind.bothSides() ? null : cache;
+        Sight sight = Sight.of(kind, padding, columns, new Sight.Biases(scores, bounded, sinks), own != null);
+        return new LayerPass(rotation, sight, blind, training, own, tokens, padding.segments(), null, null);
     }
 
     /** @param end greater than every position */

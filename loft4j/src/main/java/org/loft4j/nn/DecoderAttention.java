@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
@@ -65,9 +64,7 @@ public record DecoderAttention(
         KeyValueCache.Entry seen = heads.key() == null || heads.value() == null
                 ? Objects.requireNonNull(pass.borrowed(), "keys and values of an earlier block")
                 : own(heads.key(), heads.value(), pass);
-        Tensor attended = pass.segments() == null
-                ? attend(q, seen.key(), seen.value(), pass.bias(), pass)
-                : apart(q, seen.key(), seen.value(), pass, pass.segments());
+        Tensor attended = attend(q, seen.key(), seen.value(), pass);
         Tensor gate = heads.gate();
         return new Attended(output.forward(gate == null ? attended : attended.mul(torch.sigmoid(gate))), seen);
     }
@@ -82,28 +79,24 @@ public record DecoderAttention(
         return cache == null ? new KeyValueCache.Entry(k, v) : cache.append(layer, k, v);
     }
 
-    private Tensor attend(Tensor q, Tensor k, Tensor v, @Nullable Tensor bias, LayerPass pass) {
+    private Tensor attend(Tensor query, Tensor key, Tensor value, LayerPass pass) {
         double dropout = pass.training() ? shape.dropout() : 0;
+        Sight sight = pass.sight();
         if (sinks != null) {
-            return sinks.attend(q, k, v, bias, pass.causal(), dropout, shape.scale());
+            return sight.attendFused(
+                    query,
+                    key,
+                    value,
+                    (q, k, v, bias, causal) -> sinks.attend(q, k, v, bias, causal, dropout, shape.scale()));
         }
         return isBounded() || pass.blind()
-                ? Attention.attendUnfused(q, k, v, bias, dropout, shape.scale(), shape.softcap())
-                : Attention.attend(q, k, v, bias, pass.causal(), dropout, shape.scale());
-    }
-
-    /** One sequence after the other: the work grows with the sum of their squares, and no bias spans them all. */
-    private Tensor apart(Tensor q, Tensor k, Tensor v, LayerPass pass, long[] segments) {
-        TensorVector queries = q.split_with_sizes(segments, 1);
-        TensorVector keys = k.split_with_sizes(segments, 1);
-        TensorVector values = v.split_with_sizes(segments, 1);
-        TensorVector attended = new TensorVector(segments.length);
-        for (int i = 0; i < segments.length; i++) {
-            Tensor bias = pass.bias();
-            Tensor corner = bias == null ? null : bias.narrow(2, 0, segments[i]).narrow(3, 0, segments[i]);
-            attended.put(i, attend(queries.get(i), keys.get(i), values.get(i), corner, pass));
-        }
-        return torch.cat(attended, 1);
+                ? sight.attendUnfused(
+                        query,
+                        key,
+                        value,
+                        (q, k, v, bias, causal) ->
+                                Attention.attendUnfused(q, k, v, bias, dropout, shape.scale(), shape.softcap()))
+                : sight.attend(query, key, value, dropout, shape.scale());
     }
 
     private static Tensor normed(Tensor heads, @Nullable Norm norm) {

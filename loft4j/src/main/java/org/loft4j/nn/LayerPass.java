@@ -8,21 +8,19 @@ import org.loft4j.nn.RotaryEmbedding.Rotation;
  * What is the same for all blocks of a kind in one pass through a decoder.
  *
  * @param rotation of queries and keys; null for none
- * @param bias added to the scores, or null
- * @param causal whether the kernel hides what comes later
+ * @param sight what each token sees
  * @param blind whether some query sees no key at all, which the kernels' backward pass gets wrong
  * @param training whether dropout is on
  * @param cache of earlier positions, or null
  * @param tokens 1 for a token and 0 for padding, {@code (batch, seq, 1)} in the type of the model; null when nothing is padded
- * @param segments lengths of packed sequences, which see nothing of each other; null for none. The bias is that of the longest
+ * @param segments lengths of packed sequences, which see nothing of each other; null for none
  * @param input what the block is given of each token beside the states ({@link LayerInputs}), {@code (batch, seq, width)}; null for
  *     nothing
  * @param borrowed keys and values of an earlier block, where the block has none of its own; else null
  */
 public record LayerPass(
         @Nullable Rotation rotation,
-        @Nullable Tensor bias,
-        boolean causal,
+        Sight sight,
         boolean blind,
         boolean training,
         @Nullable KeyValueCache cache,
@@ -32,6 +30,6 @@ public record LayerPass(
         KeyValueCache.@Nullable Entry borrowed) {
     /** The same for one block. */
     LayerPass with(@Nullable Tensor newInput, KeyValueCache.@Nullable Entry newBorrowed) {
-        return new LayerPass(rotation, bias, causal, blind, training, cache, tokens, segments, newInput, newBorrowed);
+        return new LayerPass(rotation, sight, blind, training, cache, tokens, segments, newInput, newBorrowed);
     }
 }

@@ -16,9 +16,6 @@ import org.loft4j.tensor.Tensors;
  * what comes after it. Tensors belong to the scope in which this was made.
  */
 public final class Padding {
-    /** No end to what is seen. */
-    static final long ALL = -1;
-
     private final @Nullable Tensor mask;
     private final TensorOptions indexOptions;
     private final long rows;
@@ -145,6 +142,21 @@ public final class Padding {
         return segments == null ? null : segments.clone();
     }
 
+    /** Rows of as many columns, none of which is padded. */
+    Padding unmasked(long length) {
+        return new Padding(null, indexOptions, rows, length, length, null, null, null, null);
+    }
+
+    /** Length of a row with its padding. */
+    long columns() {
+        return columns;
+    }
+
+    /** Whether padding lies before a token, so that causal attention does not hide it. */
+    boolean hidesBefore() {
+        return mask != null && positions != null;
+    }
+
     /** Whether every position holds a token. */
     public boolean none() {
         return mask == null;
@@ -211,16 +223,18 @@ public final class Padding {
      *
      * @param query the first of them
      * @param key the first of them
-     * @param reach how many tokens to each side are near
+     * @param before how many tokens before it each sees
+     * @param behind how many behind it
      */
-    Tensor nearBias(long query, long queries, long key, long keys, long reach, Dtype dtype) {
+    Tensor nearBias(long query, long queries, long key, long keys, long before, long behind, Dtype dtype) {
         try (NativeScope scope = new NativeScope()) {
             Tensor columnsOfKeys = torch.arange(new Scalar(key), new Scalar(key + keys), indexOptions);
-            Tensor far = torch.arange(new Scalar(query), new Scalar(query + queries), indexOptions)
+            Tensor distances = torch.arange(new Scalar(query), new Scalar(query + queries), indexOptions)
                     .unsqueeze(1)
-                    .sub(columnsOfKeys)
-                    .abs()
-                    .gt(new Scalar(reach))
+                    .sub(columnsOfKeys);
+            Tensor far = distances
+                    .gt(new Scalar(before))
+                    .logical_or(distances.lt(new Scalar(-behind)))
                     .view(1, 1, queries, keys);
             Tensor hidden = mask == null
                     ? far
@@ -230,22 +244,8 @@ public final class Padding {
     }
 
     /**
-     * What attention to tokens on both sides adds to its scores, {@code (batch or 1, 1, seq or 1, seq)}; null when every token sees
-     * all others. Of packed sequences it is that of the longest.
-     *
-     * @param reach how many tokens to each side are seen, or {@link #ALL}
-     */
-    @Nullable
-    Tensor bothSidesBias(long reach, Dtype dtype) {
-        long length = segments == null ? columns : longest;
-        return reach != ALL && length - 1 > reach ? nearBias(0, length, 0, length, reach, dtype) : keyBias(dtype);
-    }
-
-    /**
      * What causal attention adds to its scores, {@code (batch or 1, 1, queries, columns)}; null when the kernel's own causal mask
      * gives every token what it may see, or, for a single query, when it may see everything.
-     *
-     * <p>Of packed sequences it is that of the longest, of which the others need a corner.
      *
      * @param queries positions to compute, the last of the columns
      * @param window how many tokens each may see, itself the last of them; 0 for all before it
@@ -255,10 +255,6 @@ public final class Padding {
      */
     public @Nullable Tensor causalBias(
             long queries, long window, boolean always, boolean futureBelowPadding, Dtype dtype) {
-        if (segments != null) {
-            return new Padding(null, indexOptions, 1, longest, longest, null, null, null, null)
-                    .causalBias(longest, window, always, futureBelowPadding, dtype);
-        }
         boolean windowed = window > 0 && columns > window;
         boolean plain = queries == 1 || queries == columns;
         if (!always && positions == null && !windowed && plain) {

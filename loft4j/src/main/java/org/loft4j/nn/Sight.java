@@ -1,7 +1,9 @@
 package org.loft4j.nn;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -10,28 +12,62 @@ import org.jspecify.annotations.Nullable;
 import org.loft4j.tensor.Dtype;
 
 /**
- * What the tokens of a batch see in the layers of an encoder: all others, or near ones alone (Beltagy et al. 2020, arXiv:2004.05150,
- * section 3.1). The near ones are looked at some queries at a time, beside the keys that any of them sees, so that work and memory
- * grow with the length and not with its square, in the backward pass too. The tensors belong to the scope in which this was made.
+ * What the tokens of a batch see in the layers of a kind: all others, those before them, or near ones alone (Beltagy et al. 2020,
+ * arXiv:2004.05150, section 3.1). The near ones are looked at some queries at a time, beside the keys that any of them sees, so that
+ * work and memory grow with the length and not with its square, in the backward pass too; so are packed texts, one after the other.
+ * The tensors belong to the scope in which this was made.
  */
 public final class Sight {
-    /** Queries at a time, at least: fewer would look at more keys that are far from most of them. */
-    private static final long BLOCK = 256;
+    /** Queries at a time, at least: with fewer of them the calls take longer than the products that they spare. */
+    private static final long BLOCK = 128;
 
     private final @Nullable Tensor bias;
+    private final boolean causal;
+    private final long window;
     private final List<Part> parts;
 
-    /** Some queries, the keys that any of them sees, and what is added to their scores. */
-    private record Part(long query, long queries, long key, long keys, Tensor bias) {}
+    /** Some queries, and the keys that any of them sees. */
+    private record Cut(long query, long queries, long key, long keys) {
+        long pairs() {
+            return queries * keys;
+        }
+    }
 
-    private Sight(@Nullable Tensor bias, List<Part> parts) {
+    /** What queries see of their keys. */
+    private record Part(Cut cut, Sight sight) {}
+
+    /** Attention of queries {@code (batch, seq, heads, headDim)} to keys and values: see {@link Attention#attend}. */
+    interface Kernel {
+        Tensor attend(Tensor query, Tensor key, Tensor value, @Nullable Tensor bias, boolean causal);
+    }
+
+    /**
+     * What the biases of a decoder are like.
+     *
+     * @param dtype see {@link Attention#biasDtype}
+     * @param always whether they hide what comes later too, where a kernel would do that itself
+     * @param sinks whether they begin with a column for the key of {@link AttentionSinks}
+     */
+    record Biases(Dtype dtype, boolean always, boolean sinks) {
+        private @Nullable Tensor of(@Nullable Tensor bias) {
+            return bias == null || !sinks ? bias : AttentionSinks.besideKeys(bias);
+        }
+    }
+
+    private Sight(@Nullable Tensor bias, boolean causal, long window, List<Part> parts) {
         this.bias = bias;
+        this.causal = causal;
+        this.window = window;
         this.parts = parts;
+    }
+
+    private static Sight whole(@Nullable Tensor bias, boolean causal) {
+        return new Sight(bias, causal, 0, List.of());
     }
 
     /** Of all tokens, where nothing is padded. */
     public static Sight all() {
-        return new Sight(null, List.of());
+        return whole(null, false);
     }
 
     /**
@@ -41,25 +77,113 @@ public final class Sight {
      * @param scores see {@link Attention#biasDtype}
      */
     static Sight near(Padding padding, long columns, long reach, Dtype scores) {
-        if (columns - 1 <= reach) {
-            return new Sight(padding.keyBias(scores), List.of());
+        return columns - 1 <= reach
+                ? whole(padding.keyBias(scores), false)
+                : inParts(padding, columns, columns, reach, reach, new Biases(scores, true, false), 0);
+    }
+
+    /**
+     * Of the tokens of a decoder.
+     *
+     * @param queries the last of the padding's columns
+     * @param generates whether the logits of the last token alone are asked for: then nobody looks at what padding sees
+     */
+    static Sight of(CausalDecoder.LayerKind kind, Padding padding, long queries, Biases biases, boolean generates) {
+        long[] segments = padding.segments();
+        if (segments == null) {
+            return ofRows(kind, padding, queries, biases, generates);
         }
-        // with as much, no two parts share keys between which another lies
-        long most = Math.max(BLOCK, 4 * reach);
-        long blocks = (columns + most - 1) / most;
-        if (blocks == 1) {
-            return new Sight(padding.nearBias(0, columns, 0, columns, reach, scores), List.of());
-        }
+        Map<Long, Sight> ofLength = new HashMap<>();
         List<Part> parts = new ArrayList<>();
-        for (long block = 0; block < blocks; block++) {
-            long query = columns * block / blocks;
-            long end = columns * (block + 1) / blocks;
-            long key = Math.max(0, query - reach);
-            long keys = Math.min(columns, end + reach) - key;
-            Tensor bias = padding.nearBias(query, end - query, key, keys, reach, scores);
-            parts.add(new Part(query, end - query, key, keys, bias));
+        long start = 0;
+        for (long length : segments) {
+            Sight sight = ofLength.computeIfAbsent(
+                    length, some -> ofRows(kind, padding.unmasked(some), some, biases, generates));
+            parts.add(new Part(new Cut(start, length, start, length), sight));
+            start += length;
         }
-        return new Sight(null, parts);
+        return new Sight(null, false, 0, parts);
+    }
+
+    private static Sight ofRows(
+            CausalDecoder.LayerKind kind, Padding padding, long queries, Biases biases, boolean generates) {
+        long columns = padding.columns();
+        long window = kind.window() == 0 ? columns : kind.window();
+        if (kind.bothSides()) {
+            return near(padding, columns, kind.window() == 0 ? columns : window / 2, biases.dtype());
+        }
+        if (columns <= window || padding.hidesBefore() && !generates) {
+            Tensor bias = padding.causalBias(
+                    queries, kind.window(), biases.always(), kind.futureBelowPadding(), biases.dtype());
+            return whole(biases.of(bias), bias == null && queries > 1);
+        }
+        Padding seen = padding.hidesBefore() ? padding : padding.unmasked(columns);
+        return inParts(seen, queries, columns, window - 1, 0, biases, seen.none() && queries == columns ? window : 0);
+    }
+
+    /**
+     * @param queries the last of the columns
+     * @param before how many tokens before it each sees
+     * @param behind how many behind it
+     * @param window see {@link CausalAttention}; 0 where that does not compute it
+     */
+    private static Sight inParts(
+            Padding padding, long queries, long columns, long before, long behind, Biases biases, long window) {
+        Map<Cut, Sight> alike = new HashMap<>();
+        List<Part> parts = new ArrayList<>();
+        for (Cut cut : cuts(queries, columns, before, behind)) {
+            // what is not padded looks the same everywhere
+            Cut place = padding.none() ? new Cut(cut.query() - cut.key(), cut.queries(), 0, cut.keys()) : cut;
+            Sight sight = alike.computeIfAbsent(
+                    place,
+                    some -> whole(
+                            cut.queries() == 1 && padding.none()
+                                    ? null
+                                    : biases.of(padding.nearBias(
+                                            cut.query(),
+                                            cut.queries(),
+                                            cut.key(),
+                                            cut.keys(),
+                                            before,
+                                            behind,
+                                            biases.dtype())),
+                            false));
+            parts.add(new Part(cut, sight));
+        }
+        Part only = parts.get(0);
+        return only.cut().pairs() == columns * columns ? only.sight() : new Sight(null, false, window, parts);
+    }
+
+    private static List<Cut> cuts(long queries, long columns, long before, long behind) {
+        // with as many, every third part shares no keys with another one of these
+        long size = Math.max(BLOCK, (before + behind + 1) / 2);
+        List<Cut> cuts = new ArrayList<>();
+        for (long query = columns - queries; query < columns; query += size) {
+            long count = Math.min(columns - query, size);
+            long key = Math.max(0, query - before);
+            cuts.add(new Cut(query, count, key, Math.min(columns, query + count + behind) - key));
+        }
+        return cuts;
+    }
+
+    /**
+     * What attention goes through in a row.
+     *
+     * @param pairs of queries and keys, which have scores
+     * @param keys each once for every part of the queries that looks at it
+     */
+    public record Extent(long pairs, long keys) {}
+
+    /** Of a row of a decoder's tokens that does not begin with padding. */
+    public static Extent extent(CausalDecoder.LayerKind kind, long columns) {
+        long before = kind.window() == 0 ? columns : kind.bothSides() ? kind.window() / 2 : kind.window() - 1;
+        if (columns - 1 <= before) {
+            return new Extent(columns * columns, columns);
+        }
+        List<Cut> cuts = cuts(columns, columns, before, kind.bothSides() ? before : 0);
+        return new Extent(
+                cuts.stream().mapToLong(Cut::pairs).sum(),
+                cuts.stream().mapToLong(Cut::keys).sum());
     }
 
     /** What is added to the scores of all pairs; null for nothing, and where only near tokens are seen. */
@@ -70,61 +194,120 @@ public final class Sight {
 
     /** The same tokens, with something else added to the scores of all pairs, {@code (batch or 1, heads, seq, seq)}. */
     Sight withBias(Tensor other) {
-        return new Sight(other, parts);
+        return new Sight(other, causal, window, parts);
     }
 
-    /** {@link Attention#attend} of what is seen, {@code (batch, seq, heads·headDim)}. */
+    /** {@link Attention#attend} of what is seen, {@code (batch, seq, heads·headDim)}, with {@code scale = 1/√headDim}. */
     Tensor attend(Tensor query, Tensor key, Tensor value, double dropout) {
+        return attend(query, key, value, dropout, 1 / Math.sqrt(query.size(3)));
+    }
+
+    /** The same with another scale. */
+    Tensor attend(Tensor query, Tensor key, Tensor value, double dropout, double scale) {
         if (parts.isEmpty()) {
-            return Attention.attend(query, key, value, bias, false, dropout);
+            return Attention.attend(query, key, value, bias, causal, dropout, scale);
         }
-        long columns = query.size(1);
-        long scores = query.size(0) * query.size(2) * columns * columns;
-        if (Attention.isSlowFused(query) && !Attention.keepsScores(scores, columns, false)) {
-            // else each part would leave its scores behind, being few, and all of them are many
-            return inParts(Attention.wide(query), Attention.wide(key), Attention.wide(value), dropout)
+        boolean ours = window > 0 && dropout == 0 && CausalAttention.pays(query, key, value, window);
+        if (isBetterWide(query, ours)) {
+            return attend(Attention.wide(query), Attention.wide(key), Attention.wide(value), dropout, scale)
                     .to(query.scalar_type());
         }
-        return inParts(query, key, value, dropout);
+        return ours && !Dtype.of(query).isHalf()
+                ? CausalAttention.attend(query, key, value, scale, window)
+                : inParts(
+                        query,
+                        forEach(query, key),
+                        forEach(query, value),
+                        (sight, q, k, v) -> sight.attend(q, k, v, dropout, scale));
     }
 
-    private Tensor inParts(Tensor query, Tensor key, Tensor value, double dropout) {
-        long[] sizes = parts.stream().mapToLong(Part::queries).toArray();
+    /** The same by a kernel that ends in {@link Attention#attend}. */
+    Tensor attendFused(Tensor query, Tensor key, Tensor value, Kernel kernel) {
+        if (parts.isEmpty()) {
+            return kernel.attend(query, key, value, bias, causal);
+        }
+        if (isBetterWide(query, false)) {
+            return attendFused(Attention.wide(query), Attention.wide(key), Attention.wide(value), kernel)
+                    .to(query.scalar_type());
+        }
+        return inParts(query, key, value, (sight, q, k, v) -> sight.attendFused(q, k, v, kernel));
+    }
+
+    /** The same by a kernel that keeps its scores anyway. */
+    Tensor attendUnfused(Tensor query, Tensor key, Tensor value, Kernel kernel) {
+        return parts.isEmpty()
+                ? kernel.attend(query, key, value, bias, causal)
+                : inParts(
+                        query,
+                        forEach(query, key),
+                        forEach(query, value),
+                        (sight, q, k, v) -> sight.attendUnfused(q, k, v, kernel));
+    }
+
+    /** Whether these are texts of their own, and not parts of one. */
+    private boolean isPacked() {
+        return parts.stream().map(Part::cut).allMatch(cut -> cut.query() == cut.key() && cut.queries() == cut.keys());
+    }
+
+    /** Whether each part of a text would leave its scores behind, being few, and all of them are many. */
+    private boolean isBetterWide(Tensor query, boolean ours) {
+        long pairs = parts.stream().mapToLong(part -> part.cut().pairs()).sum();
+        return !isPacked()
+                && Attention.isSlowFused(query)
+                && !Attention.keepsScores(query.size(0) * query.size(2) * pairs, ours);
+    }
+
+    /** Keys that several parts look at are repeated once for the heads that share them, and not in each part. */
+    private Tensor forEach(Tensor query, Tensor keys) {
+        return parts.size() == 1 || isPacked() ? keys : Attention.shared(keys, query.size(2));
+    }
+
+    private interface Each {
+        Tensor attend(Sight sight, Tensor query, Tensor key, Tensor value);
+    }
+
+    private Tensor inParts(Tensor query, Tensor key, Tensor value, Each each) {
+        long[] sizes = parts.stream().mapToLong(part -> part.cut().queries()).toArray();
         TensorVector queries = query.split_with_sizes(sizes, 1);
-        List<Tensor> keys = windows(key);
-        List<Tensor> values = windows(value);
+        Tensor[] keys = seenBy(key);
+        Tensor[] values = seenBy(value);
         TensorVector attended = new TensorVector(parts.size());
         for (int i = 0; i < parts.size(); i++) {
-            Tensor bias = parts.get(i).bias();
-            attended.put(i, Attention.attend(queries.get(i), keys.get(i), values.get(i), bias, false, dropout));
+            attended.put(i, each.attend(parts.get(i).sight(), queries.get(i), keys[i], values[i]));
         }
         return torch.cat(attended, 1);
     }
 
     /**
-     * What each part sees of keys or values. They are cut twice, at every second part: of one that is cut out by itself the gradient
-     * is as large as all keys.
+     * What each part sees of keys or values. Parts that share none are cut out together: of one that is cut out by itself the
+     * gradient is as large as all keys.
      */
-    private List<Tensor> windows(Tensor keys) {
-        List<TensorVector> cut = List.of(cut(keys, 0), cut(keys, 1));
-        List<Tensor> windows = new ArrayList<>();
-        for (int i = 0; i < parts.size(); i++) {
-            windows.add(cut.get(i % 2).get(2 * (i / 2) + 1));
+    private Tensor[] seenBy(Tensor keys) {
+        Tensor[] seen = new Tensor[parts.size()];
+        List<Integer> left = new ArrayList<>();
+        for (int i = 0; i < seen.length; i++) {
+            left.add(i);
         }
-        return windows;
-    }
-
-    /** The keys of every second part from the first on, what lies before each, and what is left. */
-    private TensorVector cut(Tensor keys, int first) {
-        LongStream.Builder sizes = LongStream.builder();
-        long end = 0;
-        for (int i = first; i < parts.size(); i += 2) {
-            Part part = parts.get(i);
-            sizes.accept(part.key() - end);
-            sizes.accept(part.keys());
-            end = part.key() + part.keys();
+        while (!left.isEmpty()) {
+            List<Integer> apart = new ArrayList<>();
+            LongStream.Builder sizes = LongStream.builder();
+            long end = 0;
+            for (int i : left) {
+                Cut cut = parts.get(i).cut();
+                if (cut.key() >= end) {
+                    sizes.accept(cut.key() - end);
+                    sizes.accept(cut.keys());
+                    end = cut.key() + cut.keys();
+                    apart.add(i);
+                }
+            }
+            sizes.accept(keys.size(1) - end);
+            TensorVector pieces = keys.split_with_sizes(sizes.build().toArray(), 1);
+            for (int i = 0; i < apart.size(); i++) {
+                seen[apart.get(i)] = pieces.get(2L * i + 1);
+            }
+            left.removeAll(apart);
         }
-        sizes.accept(keys.size(1) - end);
-        return keys.split_with_sizes(sizes.build().toArray(), 1);
+        return seen;
     }
 }

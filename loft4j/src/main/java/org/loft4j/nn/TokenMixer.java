@@ -23,7 +23,7 @@ public sealed interface TokenMixer permits DecoderAttention, GatedDeltaNet {
     /** Its layers in order of use. */
     List<Linear> linears();
 
-    /** Whether it has scores that are bounded, which needs {@link LayerPass#bias} where others leave it to their kernels. */
+    /** Whether it has scores that are bounded, which needs a bias where others leave it to their kernels to hide what comes later. */
     boolean isBounded();
 
     /** Whether a query sees something where it sees no token. */

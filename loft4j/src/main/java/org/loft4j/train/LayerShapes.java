@@ -13,6 +13,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.nn.AttentionSinks;
 import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.DecoderBlock;
 import org.loft4j.nn.FeedForward;
@@ -20,6 +21,7 @@ import org.loft4j.nn.GatedDeltaNet;
 import org.loft4j.nn.Linear;
 import org.loft4j.nn.MixtureOfExperts;
 import org.loft4j.nn.Model;
+import org.loft4j.nn.Sight;
 
 /**
  * The linear layers of one transformer layer, told apart by their shapes and their order: what makes the heads, what leads back
@@ -36,6 +38,7 @@ import org.loft4j.nn.Model;
  * @param norms of the width of the hidden states
  * @param inputGate of the block's own input of each token; empty for none
  * @param lends whether later layers take its keys and values, so that it is never computed again
+ * @param looks how the attention of a decoder looks at its tokens; null for an encoder's, and for linear attention
  */
 record LayerShapes(
         long hidden,
@@ -47,7 +50,22 @@ record LayerShapes(
         @Nullable GatedDeltaNet linear,
         int norms,
         List<Linear> inputGate,
-        boolean lends) {
+        boolean lends,
+        @Nullable Looks looks) {
+    /**
+     * How attention looks at tokens.
+     *
+     * @param kind the windows
+     * @param bounded whether scores are bounded, which no fused kernel does
+     * @param sinks whether there is a key for sinks, beside which heads are wider
+     */
+    record Looks(CausalDecoder.LayerKind kind, boolean bounded, boolean sinks) {
+        /** Whether a lane has our own attention for it where rows are longer than the window. */
+        boolean isOurs() {
+            return !kind.bothSides() && !bounded && !sinks;
+        }
+    }
+
     private static final Pattern NUMBERED = Pattern.compile("^(.*?\\.\\d+)\\..*");
 
     /** The layers of a model in their order; linear layers outside of them are left out. */
@@ -62,14 +80,14 @@ record LayerShapes(
         });
         long hidden = model.description().hiddenSize();
         if (model instanceof CausalDecoder decoder) {
-            return of(hidden, decoder.blocks());
+            return of(hidden, decoder.blocks(), decoder.kinds());
         }
         return layers.values().stream()
-                .map(all -> new LayerShapes(hidden, all, List.of(), false, List.of(), null, null, 2, List.of(), false))
+                .map(all -> new LayerShapes(hidden, all, List.of(), false, List.of(), null, null, 2, List.of(), false, null))
                 .toList();
     }
 
-    private static List<LayerShapes> of(long hidden, List<DecoderBlock> blocks) {
+    private static List<LayerShapes> of(long hidden, List<DecoderBlock> blocks, List<CausalDecoder.LayerKind> kinds) {
         Set<Integer> lenders = new HashSet<>();
         blocks.forEach(block -> lenders.add(block.attention().lender()));
         List<LayerShapes> shapes = new ArrayList<>();
@@ -83,6 +101,13 @@ record LayerShapes(
             GatedDeltaNet linear = block.attention() instanceof GatedDeltaNet net ? net : null;
             DecoderBlock.InputGate gate = block.inputGate();
             List<Linear> gated = gate == null ? List.of() : List.of(gate.gate(), gate.projection());
+            int number = shapes.size();
+            Looks looks = linear != null
+                    ? null
+                    : new Looks(
+                            kinds.get(number),
+                            block.attention().isBounded(),
+                            block.attention().hasSinks());
             shapes.add(new LayerShapes(
                     hidden,
                     all,
@@ -93,7 +118,8 @@ record LayerShapes(
                     linear,
                     norms(block),
                     gated,
-                    lenders.contains(shapes.size())));
+                    lenders.contains(number),
+                    looks));
         }
         return shapes;
     }
@@ -226,9 +252,26 @@ record LayerShapes(
                 + gated();
     }
 
-    /** Of the scores of queries and keys those that it has: linear attention has none over the whole text. */
-    long scores(long ofAttention) {
-        return linear == null ? ofAttention : 0;
+    /** Pairs of a query and a key that have scores in a row: linear attention has none over the whole text. */
+    long pairs(long columns) {
+        return linear != null
+                ? 0
+                : looks == null
+                        ? columns * columns
+                        : Sight.extent(looks.kind(), columns).pairs();
+    }
+
+    /**
+     * Numbers a token that attention keeps beyond queries, keys, values and what comes out: with the further dimensions of sinks,
+     * keys and values for each part of the queries, and once more what comes out without them.
+     */
+    long besideSinks(long heads, long columns) {
+        if (looks == null || !looks.sinks()) {
+            return 0;
+        }
+        double times = Sight.extent(looks.kind(), columns).keys() / (double) columns;
+        double wider = heads() + (double) heads * AttentionSinks.MORE;
+        return (long) ((2 + 2 * times) * wider - 3 * heads());
     }
 
     /**

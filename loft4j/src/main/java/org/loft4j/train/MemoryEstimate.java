@@ -143,23 +143,22 @@ public record MemoryEstimate(
             long trained = plan.lora() == null ? model.weights().elements() : savedInFull;
             MemoryPlan.Load load = plan.load();
             long tokens = load.rows() * load.columns();
-            long scores = plan.attention().heads() * load.rows() * load.columns() * load.columns();
             boolean again = plan.config().gradientCheckpointing();
-            long kept = LayerShapes.sum(layers, layer -> kept(layer, tokens, scores));
+            long kept = LayerShapes.sum(layers, layer -> kept(layer, tokens));
             int group = model instanceof CausalDecoder ? ActivationCheckpoint.group(layers.size()) : 1;
             long groups = (layers.size() + group - 1) / group;
             // what each block is given of a token: what the norm of all reads, and what it makes
             long given = LayerShapes.sum(layers, layer -> 2 * layer.inputWidth()) * tokens * size;
-            long lent = LayerShapes.sum(layers, layer -> layer.lends() ? kept(layer, tokens, scores) : 0);
+            long lent = LayerShapes.sum(layers, layer -> layer.lends() ? kept(layer, tokens) : 0);
             long inputs = groups * tokens * model.description().hiddenSize() * size + lent;
             LayerShapes largest = layers.stream()
-                    .max(Comparator.comparingLong(layer -> made(layer, tokens, scores, true)))
+                    .max(Comparator.comparingLong(layer -> made(layer, tokens, scores(layer), true)))
                     .orElse(null);
             long own = 0;
             if (largest != null) {
-                long whole = made(largest, tokens, scores, true);
+                long whole = made(largest, tokens, scores(largest), true);
                 own = tokens * size * largest.returned()
-                        + (again ? group * whole : Math.max(0, whole - kept(largest, tokens, scores)))
+                        + (again ? group * whole : Math.max(0, whole - kept(largest, tokens)))
                         + widenedAtOnce(largest);
             }
             long state = plan.lora() == null ? 2 * trained * size : stateBytes() + 2 * savedInFull * size;
@@ -170,7 +169,7 @@ public record MemoryEstimate(
                     factors * wide + savedInFull * size,
                     state,
                     movingElements(factors) * wide + gradients(trained),
-                    (again ? inputs : kept) + given + distances(scores),
+                    (again ? inputs : kept) + given + distances(load.rows(), load.columns()),
                     loss(tokens) + head(tokens),
                     own,
                     lanes() > 1 ? trained * size : 0,
@@ -312,9 +311,17 @@ public record MemoryEstimate(
             return isTrained(linear) && plan.config().method() != Method.LORA_FA;
         }
 
-        private long kept(LayerShapes layer, long tokens, long scores) {
+        /** Of all rows and heads. */
+        private long scores(LayerShapes layer) {
+            return plan.attention().heads()
+                    * plan.load().rows()
+                    * layer.pairs(plan.load().columns());
+        }
+
+        private long kept(LayerShapes layer, long tokens) {
             LoraConfig lora = plan.lora();
-            long numbers = layer.kept(this::keepsInput);
+            long numbers = layer.kept(this::keepsInput)
+                    + layer.besideSinks(plan.attention().heads(), plan.load().columns());
             if (plan.attention().sumDropout()) {
                 numbers += 2 * layer.hidden();
             }
@@ -327,7 +334,7 @@ public record MemoryEstimate(
                     numbers += layer.rows(linear) * kept;
                 }
             }
-            return tokens * (numbers * size + widened(layer)) + layer.scores(scores) * bytesOfScore(scores, true);
+            return tokens * (numbers * size + widened(layer)) + scores(layer) * bytesOfScore(layer, true);
         }
 
         /** Bytes a token: norms that are trained themselves widen half types inside, and keep that ({@link org.loft4j.nn.RmsNorm}). */
@@ -336,7 +343,12 @@ public record MemoryEstimate(
         }
 
         /** Bytes that a score leaves behind where attention is not fused. */
-        private long bytesOfScore(long scores, boolean training) {
+        private long bytesOfScore(LayerShapes layer, boolean training) {
+            LayerShapes.Looks looks = layer.looks();
+            if (looks != null && looks.bounded()) {
+                // what bounds them and the probabilities, in half types those once more
+                return training ? 2L * wide + (half ? size : 0) : 0;
+            }
             if (training && plan.attention().dropout()) {
                 return 3L * size;
             }
@@ -346,14 +358,18 @@ public record MemoryEstimate(
             }
             // a call has those of a lane
             long lanes = lanes();
-            boolean causalInLane = lanes > 1 && model instanceof CausalDecoder;
-            boolean kept = Attention.keepsScores(scores / lanes, plan.load().columns(), causalInLane);
+            long columns = plan.load().columns();
+            long window = looks == null || looks.kind().window() == 0
+                    ? columns
+                    : looks.kind().window();
+            boolean causalInLane = lanes > 1 && looks != null && (window >= columns || looks.isOurs());
+            boolean kept = Attention.keepsScores(scores(layer) / lanes, columns, window, causalInLane);
             return half && training && kept ? FLOAT + size : 0;
         }
 
         /** What distances add to the scores, once for all layers. */
-        private long distances(long scores) {
-            return plan.attention().distances() ? scores * wide : 0;
+        private long distances(long rows, long columns) {
+            return plan.attention().distances() ? plan.attention().heads() * rows * columns * columns * wide : 0;
         }
 
         /** Into how many parts a batch is cut, each of which goes over a core. */
@@ -367,10 +383,15 @@ public record MemoryEstimate(
 
         private long made(LayerShapes layer, long tokens, long scores, boolean training) {
             long dropped = training && plan.attention().sumDropout() ? 4 * layer.hidden() : 0;
-            long ofScores = bytesOfScore(scores, training);
+            long ofScores = bytesOfScore(layer, training);
+            LayerShapes.Looks looks = layer.looks();
+            if (looks != null && looks.bounded()) {
+                // the product, scaled, bounded and once more scaled, before they are probabilities
+                ofScores = 5L * wide;
+            }
             return tokens * ((layer.made() + dropped) * size + widened(layer))
                     + layer.insideLinear(tokens, lanes(), plan.load()) * wide
-                    + layer.scores(scores) * (ofScores == 0 ? 0 : ofScores + 2L * size);
+                    + scores * (ofScores == 0 ? 0 : ofScores + 2L * size);
         }
 
         private long loss(long tokens) {
@@ -408,8 +429,8 @@ public record MemoryEstimate(
                 return 0;
             }
             long tokens = load.evalRows() * load.evalColumns();
-            long scores = plan.attention().heads() * tokens * load.evalColumns();
-            return made(largest, tokens, 0, false) + loss(tokens) + distances(scores);
+            long scores = plan.attention().heads() * load.evalRows() * largest.pairs(load.evalColumns());
+            return made(largest, tokens, scores, false) + loss(tokens) + distances(load.evalRows(), load.evalColumns());
         }
     }
 }

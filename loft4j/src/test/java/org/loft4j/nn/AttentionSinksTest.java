@@ -42,6 +42,10 @@ class AttentionSinksTest {
         return p.matmul(values.transpose(1, 2)).transpose(1, 2).flatten(2, 3);
     }
 
+    private static @Nullable Tensor besideKeys(@Nullable Tensor bias) {
+        return bias == null ? null : AttentionSinks.besideKeys(bias);
+    }
+
     private static void check(long batch, long queries, long keys, long heads, long keyHeads, @Nullable Tensor bias) {
         boolean causal = bias == null && queries > 1;
         List<Tensor> leaves = List.of(
@@ -60,11 +64,11 @@ class AttentionSinksTest {
             leaf.mutable_grad().reset();
         }
         Tensor actual = new AttentionSinks(leaves.get(3))
-                .attend(leaves.get(0), leaves.get(1), leaves.get(2), bias, causal, 0, SCALE);
+                .attend(leaves.get(0), leaves.get(1), leaves.get(2), besideKeys(bias), causal, 0, SCALE);
         assertEquals(0, actual.sub(expected).abs().max().item_double(), 1e-13);
         try (AutoGradMode frozen = new AutoGradMode(false)) {
             Tensor generated = new AttentionSinks(leaves.get(3))
-                    .attend(leaves.get(0), leaves.get(1), leaves.get(2), bias, causal, 0, SCALE);
+                    .attend(leaves.get(0), leaves.get(1), leaves.get(2), besideKeys(bias), causal, 0, SCALE);
             assertEquals(0, generated.sub(expected).abs().max().item_double(), 1e-13, "without a gradient");
         }
         actual.mul(direction).sum().backward();
@@ -108,7 +112,8 @@ class AttentionSinksTest {
                     new long[] {1, 1, 3, 3},
                     new Scalar(-Float.MAX_VALUE / 2.0),
                     Tensors.options(Dtype.F32, DeviceSpec.CPU));
-            Tensor attended = new AttentionSinks(leaf(Dtype.F32, 2)).attend(q, q, q, hidden, false, 0, SCALE);
+            Tensor attended =
+                    new AttentionSinks(leaf(Dtype.F32, 2)).attend(q, q, q, besideKeys(hidden), false, 0, SCALE);
             assertEquals(0, attended.abs().max().item_double());
         }
     }

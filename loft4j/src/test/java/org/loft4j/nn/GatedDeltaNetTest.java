@@ -45,7 +45,7 @@ class GatedDeltaNetTest {
                 KeyValueCache cache = new KeyValueCache()) {
             Net net = Net.random();
             Tensor x = torch.randn(2, length, HIDDEN).to(Dtype.F64.scalarType());
-            LayerPass pass = new LayerPass(null, null, true, false, false, cache, null, null, null, null);
+            LayerPass pass = new LayerPass(null, Sight.all(), false, false, cache, null, null, null, null);
             Tensor read = net.layer().forward(x, pass).states();
             assertEquals(length, cache.length());
             assertEquals(0, net.forward(x, null).sub(read).abs().max().item_double(), 1e-12);
@@ -126,7 +126,7 @@ class GatedDeltaNetTest {
         }
 
         Tensor forward(Tensor x, long[] segments) {
-            return layer.forward(x, new LayerPass(null, null, true, false, true, null, null, segments, null, null))
+            return layer.forward(x, new LayerPass(null, Sight.all(), false, true, null, null, segments, null, null))
                     .states();
         }
     }

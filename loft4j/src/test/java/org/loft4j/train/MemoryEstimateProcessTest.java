@@ -52,7 +52,7 @@ class MemoryEstimateProcessTest {
         assertTrue(Math.abs(estimate.total() / measured - 1) <= 0.15, said);
     }
 
-    /** Four of the 96, each method, type, way and number of lanes once at least; the slow test has all. */
+    /** Four of the 128, each method, type, way and number of lanes once at least; the slow test has all. */
     @ParameterizedTest
     @CsvSource({
         "2, lora, float32, false",
@@ -86,6 +86,14 @@ class MemoryEstimateProcessTest {
         isNearTheResidentPeak(threads, method, dtype, checkpointing, "linear");
     }
 
+    /** And with scores that are kept, in windows too. */
+    @ParameterizedTest
+    @CsvSource({"2, lora, float32, false", "1, loft, bfloat16, true", "1, lora, bfloat16, false"})
+    void boundedScoresWithinFifteenPercent(int threads, String method, String dtype, boolean checkpointing)
+            throws Exception {
+        isNearTheResidentPeak(threads, method, dtype, checkpointing, "bounded");
+    }
+
     /** In float32: in half types oneDNN compiles few products for three equal batches. */
     @ParameterizedTest
     @CsvSource({"2, lora, float32, false", "1, loft, float32, true"})
@@ -108,7 +116,7 @@ class MemoryEstimateProcessTest {
                 .flatMap(threads -> Stream.of("lora", "lora-fa", "loft", "full")
                         .flatMap(method -> Stream.of("float32", "bfloat16")
                                 .flatMap(dtype -> Stream.of(false, true)
-                                        .flatMap(again -> Stream.of("plain", "experts", "linear")
+                                        .flatMap(again -> Stream.of("plain", "experts", "linear", "bounded")
                                                 .map(kind -> Arguments.of(threads, method, dtype, again, kind))))));
     }
 }

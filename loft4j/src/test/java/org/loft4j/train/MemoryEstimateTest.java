@@ -18,9 +18,11 @@ import org.loft4j.io.Json;
 import org.loft4j.model.Models;
 import org.loft4j.model.llama.LlamaConfig;
 import org.loft4j.model.llama.LlamaModel;
+import org.loft4j.nn.CausalDecoder;
 import org.loft4j.nn.LoadIn;
 import org.loft4j.nn.Model;
 import org.loft4j.nn.ModelOptions;
+import org.loft4j.nn.Sight;
 import org.loft4j.nn.Task;
 import org.loft4j.tensor.DeviceSpec;
 import org.loft4j.tensor.Dtype;
@@ -156,6 +158,39 @@ class MemoryEstimateTest {
         try (Model outline = Models.outline(directory, ModelOptions.of(Task.SEQUENCE_CLASSIFICATION))) {
             return MemoryEstimate.of(outline, plan);
         }
+    }
+
+    /** Scores that are bounded are kept, with what bounded them, and those out of a window's reach are not made. */
+    @Test
+    void boundedScoresAreReckonedWithinTheirWindows() throws IOException {
+        MemoryPlan plan = new MemoryPlan(
+                TrainConfig.builder(Method.FULL).build(),
+                null,
+                LoadIn.FULL,
+                new MemoryPlan.Load(3, 512, 2, 512),
+                new MemoryPlan.Attention(4, false, false));
+        ModelOptions options = ModelOptions.of(Task.CAUSAL_LM).withDevice(DeviceSpec.META);
+        MemoryEstimate[] estimates = new MemoryEstimate[2];
+        long windows = 0;
+        long pairs = 0;
+        for (int i = 0; i < 2; i++) {
+            ObjectNode config = Json.read(FIXTURES.resolve("gemma2_cap").resolve("config.json"))
+                    .toTree();
+            config.put("max_position_embeddings", 512).put("sliding_window", i == 0 ? 64 : 512);
+            Json.write(directory.resolve("config.json"), config);
+            try (Model model = Models.initialise(directory, options)) {
+                estimates[i] = MemoryEstimate.of(model, plan);
+                for (CausalDecoder.LayerKind kind : ((CausalDecoder) model).kinds()) {
+                    if (kind.window() == 64) {
+                        windows++;
+                        pairs = Sight.extent(kind, 512).pairs();
+                    }
+                }
+            }
+        }
+        assertTrue(windows > 0 && pairs < 512 * 512 / 2, windows + " windows with " + pairs + " pairs");
+        assertEquals(
+                windows * 3 * 4 * (512 * 512 - pairs) * 8, estimates[1].activations() - estimates[0].activations());
     }
 
     /** It lies nowhere, and the run that is reckoned by it does. */

@@ -92,11 +92,23 @@ final class MemoryProbe {
         return Models.initialise(directory, ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
     }
 
-    /** @param kind plain, experts, linear, or the directory of a checkpoint */
+    /** Of the same sizes, with bounded scores, of which every other layer has a window of 64 tokens. */
+    static Model bounded(Dtype dtype) throws IOException {
+        Path directory = Files.createTempDirectory("bounded");
+        Files.writeString(directory.resolve("config.json"), """
+                {"model_type": "gemma2", "vocab_size": 8192, "hidden_size": 512, "num_hidden_layers": 8,
+                 "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 64, "intermediate_size": 1408,
+                 "max_position_embeddings": 256, "query_pre_attn_scalar": 64, "sliding_window": 64}
+                """);
+        return Models.initialise(directory, ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
+    }
+
+    /** @param kind plain, experts, linear, bounded, or the directory of a checkpoint */
     static Model model(String kind, Dtype dtype) throws IOException {
         return switch (kind) {
             case "experts" -> experts(dtype);
             case "linear" -> linear(dtype);
+            case "bounded" -> bounded(dtype);
             case "plain" -> model(dtype);
             default ->
                 Models.open(Path.of(kind), ModelOptions.of(Task.CAUSAL_LM).withDtype(dtype));
