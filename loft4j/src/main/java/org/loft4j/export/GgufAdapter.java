@@ -74,7 +74,7 @@ public final class GgufAdapter {
     }
 
     private ExportReport write(Path adapter, Path base, Path output) throws IOException {
-        TensorNames names = new TensorNames(config.architecture(), config.experts() > 0);
+        TensorNames names = new TensorNames(config);
         Map<String, String> paths = new TreeMap<>();
         for (String name : file.names()) {
             if (PeftFiles.isBaseLayer(name, file.names())) {
@@ -157,7 +157,11 @@ public final class GgufAdapter {
         }
         double correction = lora.scaleOf(path) * rank / alpha;
         Change change = names.change(module, "weight");
-        tensors.add(new GgufTensor(module + ".weight.lora_a", shapeA, chosen(shapeA), () -> file.read(a)));
+        tensors.add(new GgufTensor(
+                module + ".weight.lora_a",
+                shapeA,
+                chosen(shapeA),
+                () -> config.reorderedColumns(file.read(a), change)));
         tensors.add(new GgufTensor(
                 module + ".weight.lora_b", shapeB, chosen(shapeB), () -> factorB(file.read(b), change, correction)));
     }
@@ -167,12 +171,8 @@ public final class GgufAdapter {
     }
 
     private Tensor factorB(Tensor b, Change change, double correction) throws CheckpointException {
-        Tensor rows = switch (change) {
-            case QUERY_ROWS -> RotaryRows.interleaved(b, config.heads());
-            case KEY_ROWS -> RotaryRows.interleaved(b, config.keyValueHeads());
-            // the factors of a transposed matrix are not transposed: B·A is (out, in) for every family
-            default -> b;
-        };
+        // the factors of a transposed matrix are not transposed: B·A is (out, in) for every family
+        Tensor rows = config.reorderedRows(b, change);
         boolean same = Math.abs(correction - 1) < 1e-7;
         return same
                 ? rows

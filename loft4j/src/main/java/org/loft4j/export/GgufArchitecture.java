@@ -11,6 +11,7 @@ enum GgufArchitecture {
     QWEN2("qwen2"),
     QWEN3("qwen3"),
     QWEN3MOE("qwen3_moe"),
+    QWEN35("qwen3_5", "qwen3_5_text"),
     GEMMA2("gemma2"),
     GEMMA3("gemma3", "gemma3_text"),
     PHI3("phi3"),
@@ -33,6 +34,11 @@ enum GgufArchitecture {
 
     boolean isGemma() {
         return this == GEMMA2 || this == GEMMA3;
+    }
+
+    /** Whether files hold a norm's weight less one, and llama.cpp reads it whole. */
+    boolean normsLessOne() {
+        return isGemma() || this == QWEN35;
     }
 
     /** Whether llama.cpp rotates neighbours, and not the halves of a head. */

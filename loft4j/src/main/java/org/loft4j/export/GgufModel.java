@@ -145,7 +145,7 @@ public final class GgufModel {
 
     /** The name of the input embedding in the source. */
     private static String embedding(TensorSource source, TextConfig config) throws CheckpointException {
-        TensorNames names = new TensorNames(config.architecture(), config.experts() > 0);
+        TensorNames names = new TensorNames(config);
         for (String name : source.names()) {
             TensorPlace place = names.place(name);
             if (place != null && place.name().equals("token_embd.weight")) {
@@ -160,7 +160,7 @@ public final class GgufModel {
     }
 
     private List<GgufTensor> tensors() throws CheckpointException {
-        TensorNames names = new TensorNames(config.architecture(), config.experts() > 0);
+        TensorNames names = new TensorNames(config);
         boolean tied = config.tied();
         String both = tied ? TiedHead.alone(source.names()) : null;
         List<GgufTensor> tensors = new ArrayList<>();
@@ -213,7 +213,7 @@ public final class GgufModel {
     }
 
     private void requireComplete(TensorNames names, Set<String> written, boolean tied) throws CheckpointException {
-        List<String> missing = new ArrayList<>(names.required(config.layers()));
+        List<String> missing = new ArrayList<>(names.required());
         if (!tied) {
             missing.add("output.weight");
         }
@@ -238,6 +238,8 @@ public final class GgufModel {
         long[] shape = info.shape();
         if (place.change() == Change.TRANSPOSE) {
             shape = new long[] {shape[1], shape[0]};
+        } else if (place.change() == Change.CONVOLUTION) {
+            shape = new long[] {shape[0], shape[2]};
         }
         GgufType chosen = chosen(place.name(), shape);
         return new GgufTensor(place.name(), shape, chosen, () -> changed(source.read(info.name()), place.change()));
@@ -263,10 +265,10 @@ public final class GgufModel {
         });
     }
 
-    /** Vectors, norms, positions and routers are float32, as llama.cpp's operations expect them. */
+    /** Vectors, norms, positions, convolutions and routers are float32, as llama.cpp's operations expect them. */
     private GgufType chosen(String name, long[] shape) {
         boolean vector = shape.length < 2 || name.endsWith("_norm.weight") || !name.endsWith(".weight");
-        if (vector || name.equals("position_embd.weight") || name.endsWith(".ffn_gate_inp.weight")) {
+        if (vector || name.equals("position_embd.weight") || name.matches(".*\\.(ffn_gate_inp|ssm_conv1d)\\.weight")) {
             return GgufType.F32;
         }
         if (!type.fits(shape[shape.length - 1])) {
@@ -280,10 +282,14 @@ public final class GgufModel {
     private Tensor changed(Tensor tensor, Change change) throws CheckpointException {
         return switch (change) {
             case NONE -> tensor;
-            case QUERY_ROWS -> RotaryRows.interleaved(tensor, config.heads());
-            case KEY_ROWS -> RotaryRows.interleaved(tensor, config.keyValueHeads());
             case PLUS_ONE -> tensor.to(Dtype.F32.scalarType()).add(new Scalar(1));
             case TRANSPOSE -> tensor.t();
+            case CONVOLUTION -> config.linearHeads().behindKeys(tensor.squeeze(1));
+            case RATE ->
+                config.linearHeads()
+                        .rows(tensor.to(Dtype.F32.scalarType()).exp().neg());
+            case VALUE_COLUMNS -> config.reorderedColumns(tensor, change);
+            default -> config.reorderedRows(tensor, change);
         };
     }
 }

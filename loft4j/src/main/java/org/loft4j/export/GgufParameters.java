@@ -57,6 +57,7 @@ final class GgufParameters {
             case LLAMA -> llama();
             case QWEN2, QWEN3 -> qwen();
             case QWEN3MOE -> qwen3Moe();
+            case QWEN35 -> qwen35();
             case OLMOE -> olmoe();
             case GEMMA2 -> gemma2();
             case GEMMA3 -> gemma3();
@@ -102,6 +103,40 @@ final class GgufParameters {
         metadata.count(key + "expert_feed_forward_length", json.intOr("moe_intermediate_size", 768, 1));
         if (!json.booleanOr("norm_topk_prob", false)) {
             throw json.fault("norm_topk_prob", "must be true for llama.cpp, found false");
+        }
+    }
+
+    /** To llama.cpp heads of keys and of values are of one size. */
+    private void qwen35() throws CheckpointException {
+        requireNoAttentionBias();
+        config.requireOneOf("hidden_act", "silu", SILU);
+        config.requireFlag("attn_output_gate", true);
+        LinearHeads heads = config.linearHeads();
+        int size = json.intOr("linear_value_head_dim", 128, 1);
+        if (size != heads.keyDim()) {
+            throw json.fault(
+                    "linear_value_head_dim",
+                    "is " + size + ", where llama.cpp computes with that of linear_key_head_dim, " + heads.keyDim());
+        }
+        metadata.count(key + "ssm.conv_kernel", json.intOr("linear_conv_kernel_dim", 4, 1));
+        metadata.count(key + "ssm.state_size", size);
+        metadata.count(key + "ssm.group_count", heads.keyHeads());
+        metadata.count(key + "ssm.time_step_rank", heads.valueHeads());
+        metadata.count(key + "ssm.inner_size", (long) heads.valueHeads() * size);
+        int interval = json.intOr("full_attention_interval", 4, 1);
+        boolean[] linear = new boolean[config.layers()];
+        boolean regular = true;
+        for (int i = 0; i < linear.length; i++) {
+            linear[i] = config.isLinear(i);
+            regular &= linear[i] == ((i + 1) % interval != 0);
+        }
+        if (regular) {
+            metadata.count(key + "full_attention_interval", interval);
+        } else {
+            metadata.flags(key + "attention.recurrent_layers", linear);
+            notes.add("not every " + interval
+                    + "th layer, and no other, has full attention: versions of llama.cpp that do"
+                    + " not read attention.recurrent_layers take it for so");
         }
     }
 

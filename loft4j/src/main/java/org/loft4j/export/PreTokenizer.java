@@ -30,6 +30,8 @@ final class PreTokenizer {
     private static final Map<String, String> BY_PATTERN = Map.of(
             CONTRACTIONS + WORD + "|\\p{N}" + PUNCTUATION + TAIL,
             "qwen2",
+            CONTRACTIONS + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*" + TAIL,
+            "qwen35",
             CASED + CONTRACTIONS + "?" + CAPITALS + CONTRACTIONS + "?|\\p{N}{1,3}" + PUNCTUATION_OR_SLASH + TAIL,
             "gpt-4o",
             CASED + CAPITALS + "|\\p{N}" + PUNCTUATION_OR_SLASH + TAIL,

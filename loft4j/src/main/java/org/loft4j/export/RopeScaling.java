@@ -50,6 +50,9 @@ final class RopeScaling {
         String key = config.architecture().key() + ".rope.";
         metadata.count(key + "dimension_count", config.rotaryDim());
         metadata.number(key + "freq_base", base());
+        if (config.architecture() == GgufArchitecture.QWEN35) {
+            metadata.wholes(key + "dimension_sections", axes());
+        }
         if (config.architecture() == GgufArchitecture.GEMMA3) {
             metadata.number(key + "freq_base_swa", localBase());
         }
@@ -81,6 +84,35 @@ final class RopeScaling {
         if (config.architecture() == GgufArchitecture.PHI3) {
             metadata.count(key + "scaling.original_context_length", original());
         }
+    }
+
+    /**
+     * How the pairs of a head are shared among the axes of an image, in turn. A text has one position on all of them, but for a
+     * fourth that llama.cpp has and sets to 0: no pair may fall to it.
+     */
+    private int[] axes() throws CheckpointException {
+        int[] axes = {11, 11, 10, 0};
+        JsonNode sections = rope == null ? null : rope.node("mrope_section");
+        if (sections == null) {
+            return axes;
+        }
+        int pairs = 0;
+        for (int i = 0; i < 3; i++) {
+            axes[i] = sections.path(i).asInt(-1);
+            pairs += axes[i];
+        }
+        boolean rotated = sections.size() == 3;
+        for (int i = 0; i < Math.min(pairs, config.rotaryDim() / 2); i++) {
+            rotated &= i < 3 * axes[i % 3];
+        }
+        if (!rotated || pairs < 1) {
+            throw rope().fault(
+                            "mrope_section",
+                            "is " + sections
+                                    + ": llama.cpp takes pairs for three axes in turn, so that the three must be"
+                                    + " equal, or the first ones one larger");
+        }
+        return axes;
     }
 
     /** llama.cpp rotates the layers with a window without scaling, by the base of the others. */

@@ -7,6 +7,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.loft4j.CheckpointException;
 import org.loft4j.export.TensorPlace.Change;
 
 /**
@@ -23,7 +24,7 @@ final class TensorNames {
 
     /** The parts of a multimodal checkpoint that are not its language model. */
     private static final Pattern NOT_TEXT =
-            Pattern.compile("(model\\.)?(vision_tower|multi_modal_projector|vision_model)\\..*");
+            Pattern.compile("(model\\.)?(vision_tower|multi_modal_projector|vision_model|visual|mtp)\\..*");
 
     private static final Map<String, String> GLOBAL = Map.of(
             "model.embed_tokens", "token_embd",
@@ -36,13 +37,18 @@ final class TensorNames {
     /** A matrix of one expert within a block. */
     private static final Pattern EXPERT = Pattern.compile("(.+\\.experts)\\.(\\d+)\\.(.+)");
 
+    private final TextConfig config;
     private final GgufArchitecture architecture;
     private final Map<String, String> blocks = new LinkedHashMap<>();
+
+    /** Tensors of a block that are no weight or bias of a module, with all of their name. */
+    private final Map<String, String> parameters = new LinkedHashMap<>();
+
     private final Map<String, String> experts = new LinkedHashMap<>();
 
-    /** @param mixtures whether each block has a mixture of experts for a feed-forward part */
-    TensorNames(GgufArchitecture architecture, boolean mixtures) {
-        this.architecture = architecture;
+    TensorNames(TextConfig config) throws CheckpointException {
+        this.config = config;
+        this.architecture = config.architecture();
         switch (architecture) {
             case LLAMA, QWEN2, SMOLLM3, GRANITE -> {
                 separate();
@@ -52,6 +58,21 @@ final class TensorNames {
                 separate();
                 norms(false);
                 headNorms();
+            }
+            case QWEN35 -> {
+                separate();
+                blocks.put("input_layernorm", "attn_norm");
+                blocks.put("post_attention_layernorm", "post_attention_norm");
+                headNorms();
+                blocks.put("linear_attn.in_proj_qkv", "attn_qkv");
+                blocks.put("linear_attn.in_proj_z", "attn_gate");
+                blocks.put("linear_attn.in_proj_b", "ssm_beta");
+                blocks.put("linear_attn.in_proj_a", "ssm_alpha");
+                blocks.put("linear_attn.conv1d", "ssm_conv1d");
+                blocks.put("linear_attn.norm", "ssm_norm");
+                blocks.put("linear_attn.out_proj", "ssm_out");
+                parameters.put("linear_attn.A_log", "ssm_a");
+                parameters.put("linear_attn.dt_bias", "ssm_dt.bias");
             }
             case GEMMA2 -> {
                 separate();
@@ -84,7 +105,7 @@ final class TensorNames {
                 blocks.put("mlp.c_proj", "ffn_down");
             }
         }
-        if (mixtures) {
+        if (config.experts() > 0) {
             blocks.values().removeIf(Set.of("ffn_gate", "ffn_up", "ffn_down")::contains);
             boolean numbered = architecture == GgufArchitecture.LLAMA;
             String module = numbered ? "block_sparse_moe" : "mlp";
@@ -128,8 +149,15 @@ final class TensorNames {
 
     /** Where a tensor goes; null if the architecture has no place for it. */
     @Nullable
-    TensorPlace place(String name) {
-        Matcher suffix = SUFFIX.matcher(bare(name));
+    TensorPlace place(String name) throws CheckpointException {
+        String bare = bare(name);
+        Matcher block = BLOCK.matcher(bare);
+        String parameter = block.matches() ? parameters.get(block.group(2)) : null;
+        if (parameter != null) {
+            String whole = "blk." + Integer.parseInt(block.group(1)) + "." + parameter;
+            return new TensorPlace(whole, parameter.equals("ssm_a") ? Change.RATE : Change.VALUE_ROWS);
+        }
+        Matcher suffix = SUFFIX.matcher(bare);
         if (!suffix.matches()) {
             return null;
         }
@@ -178,16 +206,19 @@ final class TensorNames {
         return positions && architecture != GgufArchitecture.GPT2 ? null : global;
     }
 
-    /** What the rows of a module's matrix are subject to, for a factor {@code (out, r)} as for the matrix. */
-    Change change(String module, String suffix) {
+    /** What a module's matrix is subject to, in its rows for a factor {@code (out, r)} and in its columns for one {@code (r, in)} as well. */
+    Change change(String module, String suffix) throws CheckpointException {
         if (architecture.rotatesNeighbours() && module.endsWith(".attn_q")) {
             return Change.QUERY_ROWS;
         }
         if (architecture.rotatesNeighbours() && module.endsWith(".attn_k")) {
             return Change.KEY_ROWS;
         }
-        if (architecture.isGemma() && module.endsWith("_norm")) {
+        if (architecture.normsLessOne() && module.endsWith("_norm") && !module.endsWith(".ssm_norm")) {
             return Change.PLUS_ONE;
+        }
+        if (architecture == GgufArchitecture.QWEN35) {
+            return ofLinearAttention(module);
         }
         boolean conv1d = architecture == GgufArchitecture.GPT2
                 && suffix.equals("weight")
@@ -196,15 +227,39 @@ final class TensorNames {
         return conv1d ? Change.TRANSPOSE : Change.NONE;
     }
 
-    /** The tensors without which llama.cpp does not load a model of so many blocks. */
-    List<String> required(int count) {
+    private static Change ofLinearAttention(String module) {
+        return switch (module.substring(module.lastIndexOf('.') + 1)) {
+            case "attn_gate", "ssm_alpha", "ssm_beta" -> Change.VALUE_ROWS;
+            case "attn_qkv" -> Change.ROWS_BEHIND_KEYS;
+            case "ssm_out" -> Change.VALUE_COLUMNS;
+            case "ssm_conv1d" -> Change.CONVOLUTION;
+            default -> Change.NONE;
+        };
+    }
+
+    /** Whether a block has such a part, of those that not all blocks have. */
+    private boolean has(int block, String part) throws CheckpointException {
+        boolean linear = part.startsWith("linear_attn.");
+        boolean either = architecture == GgufArchitecture.QWEN35 && (linear || part.startsWith("self_attn."));
+        return !either || linear == config.isLinear(block);
+    }
+
+    /** The tensors without which llama.cpp does not load a model. */
+    List<String> required() throws CheckpointException {
         List<String> names = new java.util.ArrayList<>(List.of("token_embd.weight", "output_norm.weight"));
         if (architecture == GgufArchitecture.GPT2) {
             names.add("position_embd.weight");
         }
-        for (int i = 0; i < count; i++) {
-            for (String part : blocks.values()) {
-                names.add("blk." + i + "." + part + ".weight");
+        for (int i = 0; i < config.layers(); i++) {
+            for (Map.Entry<String, String> part : blocks.entrySet()) {
+                if (has(i, part.getKey())) {
+                    names.add("blk." + i + "." + part.getValue() + ".weight");
+                }
+            }
+            for (Map.Entry<String, String> parameter : parameters.entrySet()) {
+                if (has(i, parameter.getKey())) {
+                    names.add("blk." + i + "." + parameter.getValue());
+                }
             }
             for (String part : experts.values()) {
                 names.add("blk." + i + "." + part + ".weight");

@@ -22,6 +22,16 @@ record TensorPlace(String name, Change change, int expert) {
         /** Gemma stores a norm's weight less one. */
         PLUS_ONE,
         /** GPT-2 stores matrices as {@code (in, out)}. */
-        TRANSPOSE
+        TRANSPOSE,
+        /** Rows by heads of values, from those of one head of keys beside each other to {@link LinearHeads}' order. */
+        VALUE_ROWS,
+        /** The same of the rows behind those of queries and keys. */
+        ROWS_BEHIND_KEYS,
+        /** The same of columns. */
+        VALUE_COLUMNS,
+        /** {@code (channels, 1, kernel)} without the 1, the channels as {@link #ROWS_BEHIND_KEYS}. */
+        CONVOLUTION,
+        /** {@code A_log} as the factor that it stands for, {@code -exp(x)}, in the order of {@link #VALUE_ROWS}. */
+        RATE
     }
 }

@@ -4,8 +4,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
+import org.loft4j.export.TensorPlace.Change;
 import org.loft4j.io.Json;
 import org.loft4j.io.JsonObject;
 import org.loft4j.io.QuantisedConfig;
@@ -15,6 +17,7 @@ import org.loft4j.io.RopeKeys;
 final class TextConfig {
     private static final String MODEL_TYPE = "model_type";
     private static final String TEXT = "text_config";
+    private static final String TIE = "tie_word_embeddings";
 
     private static final Set<String> TIED =
             Set.of("gpt2", "gemma2", "gemma3", "gemma3_text", "gemma4", "gemma4_text", "smollm3");
@@ -133,6 +136,41 @@ final class TextConfig {
         return json.stringOr(MODEL_TYPE, "").equals("olmo3");
     }
 
+    /** Whether a block has linear attention. */
+    boolean isLinear(int block) throws CheckpointException {
+        if (architecture != GgufArchitecture.QWEN35) {
+            return false;
+        }
+        List<String> types = json.strings("layer_types");
+        return types.isEmpty()
+                ? (block + 1) % json.intOr("full_attention_interval", 4, 1) != 0
+                : types.get(block).equals("linear_attention");
+    }
+
+    /** The heads of linear attention. */
+    LinearHeads linearHeads() throws CheckpointException {
+        return new LinearHeads(
+                json.intOr("linear_num_key_heads", 16, 1),
+                json.intOr("linear_num_value_heads", 32, 1),
+                json.intOr("linear_key_head_dim", 128, 1));
+    }
+
+    /** Rows of a matrix, a vector or a factor {@code (out, r)} in llama.cpp's order. */
+    Tensor reorderedRows(Tensor rows, Change change) throws CheckpointException {
+        return switch (change) {
+            case QUERY_ROWS -> RotaryRows.interleaved(rows, heads());
+            case KEY_ROWS -> RotaryRows.interleaved(rows, keyValueHeads());
+            case VALUE_ROWS -> linearHeads().rows(rows);
+            case ROWS_BEHIND_KEYS -> linearHeads().behindKeys(rows);
+            default -> rows;
+        };
+    }
+
+    /** Columns of a matrix or a factor {@code (r, in)} in llama.cpp's order. */
+    Tensor reorderedColumns(Tensor columns, Change change) throws CheckpointException {
+        return change == Change.VALUE_COLUMNS ? linearHeads().rows(columns.t()).t() : columns;
+    }
+
     int hiddenSize() throws CheckpointException {
         return json.requireInt(gpt2() ? json.eitherKey("hidden_size", "n_embd") : "hidden_size", 1);
     }
@@ -158,14 +196,14 @@ final class TextConfig {
         return switch (architecture) {
             case GEMMA2, GEMMA3, SMOLLM3 -> 4;
             case QWEN2, QWEN3 -> 32;
-            case QWEN3MOE -> 4;
+            case QWEN3MOE, QWEN35 -> 4;
             default -> isMistral() || isMixtral() ? 8 : heads();
         };
     }
 
     int headDim() throws CheckpointException {
         int absent = switch (architecture) {
-            case GEMMA2, GEMMA3 -> 256;
+            case GEMMA2, GEMMA3, QWEN35 -> 256;
             case QWEN3 -> 128;
             default -> hiddenSize() / heads();
         };
@@ -190,7 +228,7 @@ final class TextConfig {
                 json.intOr(json.eitherKey("max_position_embeddings", "n_positions"), json.intOr("n_ctx", 1024, 1), 1);
             case GEMMA2 -> json.intOr("max_position_embeddings", 8192, 1);
             case GEMMA3 -> json.intOr("max_position_embeddings", 131072, 1);
-            case SMOLLM3, QWEN3MOE -> json.intOr("max_position_embeddings", 32768, 1);
+            case SMOLLM3, QWEN3MOE, QWEN35 -> json.intOr("max_position_embeddings", 32768, 1);
             case OLMOE -> json.intOr("max_position_embeddings", 4096, 1);
             default ->
                 isMixtral()
@@ -209,8 +247,9 @@ final class TextConfig {
 
     /** Dimensions of a head that are rotated. */
     int rotaryDim() throws CheckpointException {
-        double share = RopeKeys.share(json, rope());
-        if (share != 1 && architecture != GgufArchitecture.PHI3) {
+        boolean quarter = architecture == GgufArchitecture.QWEN35;
+        double share = RopeKeys.share(json, rope(), quarter ? 0.25 : 1);
+        if (share != 1 && !quarter && architecture != GgufArchitecture.PHI3) {
             throw json.fault(
                     "partial_rotary_factor", "is " + share + ", which llama.cpp cannot do for " + architecture.key());
         }
@@ -224,7 +263,9 @@ final class TextConfig {
 
     /** Whether the output embedding is the input embedding; some families tie the two where config.json is silent. */
     static boolean tied(JsonObject config) throws CheckpointException {
-        return ofLanguageModel(config).booleanOr("tie_word_embeddings", TIED.contains(config.stringOr(MODEL_TYPE, "")));
+        boolean absent = TIED.contains(config.stringOr(MODEL_TYPE, ""))
+                || (config.stringOr(MODEL_TYPE, "").equals("qwen3_5") && config.booleanOr(TIE, false));
+        return ofLanguageModel(config).booleanOr(TIE, absent);
     }
 
     /** Refuses a value that llama.cpp does not compute with. */

@@ -53,6 +53,14 @@ public final class GgufMetadata {
         return put(key, new GgufValue.Array(GgufValue.FLOAT32, elements));
     }
 
+    public GgufMetadata flags(String key, boolean[] flags) {
+        List<GgufValue> elements = new ArrayList<>(flags.length);
+        for (boolean flag : flags) {
+            elements.add(new GgufValue.Truth(flag));
+        }
+        return put(key, new GgufValue.Array(GgufValue.TRUTH, elements));
+    }
+
     /** Signed numbers of 32 bits. */
     public GgufMetadata wholes(String key, int[] numbers) {
         List<GgufValue> elements = new ArrayList<>(numbers.length);

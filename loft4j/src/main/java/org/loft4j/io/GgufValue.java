@@ -77,6 +77,9 @@ public sealed interface GgufValue {
     /** The number of {@link Float32} in the format. */
     int FLOAT32 = 6;
 
+    /** The number of {@link Truth} in the format. */
+    int TRUTH = 7;
+
     /** The number of {@code I32} in the format. */
     int INT32 = 5;
 
@@ -89,7 +92,7 @@ public sealed interface GgufValue {
             return FLOAT32;
         }
         if (this instanceof Truth) {
-            return 7;
+            return TRUTH;
         }
         if (this instanceof Text) {
             return TEXT;

@@ -51,6 +51,12 @@ class GgufParametersTest {
         "smollm3, rope_theta, rope.freq_base, 2000000.0",
         "gemma2, num_attention_heads, attention.head_count, 8",
         "gemma3_text, num_attention_heads, attention.head_count, 8",
+        "qwen3_5_text, num_key_value_heads, attention.head_count_kv, 4",
+        "qwen3_5_text, head_dim, attention.key_length, 256",
+        "qwen3_5_text, max_position_embeddings, context_length, 32768",
+        "qwen3_5_text, linear_conv_kernel_dim, ssm.conv_kernel, 4",
+        "qwen3_5_text, partial_rotary_factor, rope.dimension_count, 8",
+        "qwen3_5_text, rms_norm_eps, attention.layer_norm_rms_epsilon, 1.0E-6",
     })
     void whereConfigJsonIsSilentTheFamilysValueIsMeant(String modelType, String key, String written, String value)
             throws IOException {
@@ -72,6 +78,7 @@ class GgufParametersTest {
     @ParameterizedTest
     @CsvSource({
         "qwen3, false",
+        "qwen3_5_text, false",
         "gemma2, false",
         "gemma3_text, false",
         "phi3, false",

@@ -173,26 +173,34 @@ class GgufVocabularyTest {
         assertEquals(said.isEmpty() ? List.of() : List.of(note + said), notes);
     }
 
-    @Test
-    void aRuleThatLlamaCppHasWithoutCombiningMarksIsNoted() throws IOException {
+    /** A byte-level tokenizer that cuts words by a regular expression. */
+    private Map<String, Object> cut(String pattern) throws IOException {
         Path file = gpt2().resolve("tokenizer.json");
         ObjectNode tokenizer = Json.read(file).toTree();
         ArrayNode steps =
                 tokenizer.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
-        String letters = "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
-        String small = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]";
-        steps.addObject()
-                .put("type", "Split")
-                .putObject("pattern")
-                .put(
-                        "Regex",
-                        letters + "*" + small + "+|" + letters + "+" + small
-                                + "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+");
+        steps.addObject().put("type", "Split").putObject("pattern").put("Regex", pattern);
         steps.addObject().put("type", "ByteLevel").put("use_regex", false);
         Json.write(file, tokenizer);
-        Map<String, Object> metadata = read(GgufModel.Options.of(directory.resolve("gpt2"))).metadata;
+        return read(GgufModel.Options.of(directory.resolve("gpt2"))).metadata;
+    }
+
+    @Test
+    void aRuleThatLlamaCppHasWithoutCombiningMarksIsNoted() throws IOException {
+        String letters = "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
+        String small = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]";
+        Map<String, Object> metadata = cut(letters + "*" + small + "+|" + letters + "+" + small
+                + "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+");
         assertEquals("tekken", metadata.get("tokenizer.ggml.pre"));
         assertTrue(notes.toString().contains("cuts words before combining marks"), notes.toString());
+    }
+
+    @Test
+    void theRuleOfQwen35LeavesMarksWithTheirLetters() throws IOException {
+        Map<String, Object> metadata = cut("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}"
+                + "| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+");
+        assertEquals("qwen35", metadata.get("tokenizer.ggml.pre"));
+        assertFalse(notes.toString().contains("marks"), notes.toString());
     }
 
     /** Qwen's do; llama.cpp's have other tokens for what they compose. */

@@ -39,11 +39,12 @@ final class TinyCheckpoint {
         switch (modelType) {
             case "gpt2" -> gpt2();
             case "phi3" -> phi3();
+            case "qwen3_5_text" -> TinyFamilies.qwen35(this);
             default -> separate(modelType);
         }
     }
 
-    private void sizes() {
+    void sizes() {
         config.put("vocab_size", VOCABULARY);
         config.put("hidden_size", HIDDEN);
         config.put("intermediate_size", WIDTH);
@@ -177,14 +178,14 @@ final class TinyCheckpoint {
         norm("transformer.ln_f");
     }
 
-    private void matrix(String path, long first, long second, boolean bias) {
+    void matrix(String path, long first, long second, boolean bias) {
         shapes.put(path + ".weight", new long[] {first, second});
         if (bias) {
             shapes.put(path + ".bias", new long[] {first});
         }
     }
 
-    private void norm(String path) {
+    void norm(String path) {
         shapes.put(path + ".weight", new long[] {HIDDEN});
     }
 
