@@ -156,7 +156,9 @@ final class ExportCommand implements Verb {
             Path files = Objects.requireNonNull(loaded.adapterDirectory());
             var options = new GgufModel.Options(
                     base, loaded.tokenizer(), type, tokenizerPre, loaded.templateToWrite(), endOfTurn(files, base));
-            return GgufModel.write(new MergedTensors(base, loaded.model(), adapter, files), options, output);
+            try (MergedTensors merged = new MergedTensors(base, loaded.model(), adapter, files)) {
+                return GgufModel.write(merged, options, output);
+            }
         }
     }
 

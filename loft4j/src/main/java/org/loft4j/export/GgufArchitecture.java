@@ -19,6 +19,7 @@ enum GgufArchitecture {
     GRANITE("granite"),
     OLMO2("olmo2", "olmo3"),
     OLMOE("olmoe"),
+    GPT_OSS("gpt_oss"),
     GPT2("gpt2");
 
     private final List<String> modelTypes;
@@ -29,7 +30,7 @@ enum GgufArchitecture {
 
     /** The word under {@code general.architecture}, which the keys of its sizes begin with as well. */
     String key() {
-        return name().toLowerCase(Locale.ROOT);
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
     boolean isGemma() {
@@ -48,7 +49,7 @@ enum GgufArchitecture {
 
     /** Whether a tied output embedding needs a tensor of its own: versions of llama.cpp do not take it from the input's. */
     boolean needsOutput() {
-        return this == GPT2 || this == OLMO2 || this == OLMOE;
+        return this == GPT2 || this == OLMO2 || this == OLMOE || this == GPT_OSS;
     }
 
     /**

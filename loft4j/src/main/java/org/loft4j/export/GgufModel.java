@@ -131,7 +131,11 @@ public final class GgufModel {
         metadata.text("general.architecture", config.architecture().key());
         metadata.text("general.type", "model");
         metadata.text("general.name", GgufName.of(options.directory(), config, options.tokenizer(), notes));
-        metadata.count("general.file_type", type.fileType());
+        boolean packed = tensors.stream().anyMatch(tensor -> tensor.type() == GgufType.MXFP4);
+        if (packed) {
+            notes.add("experts stay in MXFP4, as the checkpoint has them, whatever the other matrices are");
+        }
+        metadata.count("general.file_type", (packed ? GgufType.MXFP4 : type).fileType());
         metadata.count("general.quantization_version", 2);
         GgufParameters.put(config, rows, metadata, notes);
         GgufVocabulary.put(options, config, rows, metadata, notes);
@@ -147,8 +151,8 @@ public final class GgufModel {
     private static String embedding(TensorSource source, TextConfig config) throws CheckpointException {
         TensorNames names = new TensorNames(config);
         for (String name : source.names()) {
-            TensorPlace place = names.place(name);
-            if (place != null && place.name().equals("token_embd.weight")) {
+            List<TensorPlace> places = names.places(name);
+            if (places != null && places.stream().anyMatch(place -> place.name().equals("token_embd.weight"))) {
                 return name;
             }
         }
@@ -172,29 +176,32 @@ public final class GgufModel {
                 leftOut++;
                 continue;
             }
-            TensorPlace place =
-                    name.equals(both) ? new TensorPlace("token_embd.weight", Change.NONE) : names.place(name);
-            if (place == null) {
+            List<TensorPlace> places =
+                    name.equals(both) ? List.of(new TensorPlace("token_embd.weight", Change.NONE)) : names.places(name);
+            if (places == null) {
                 throw new CheckpointException(
                         source.path(),
                         "tensor " + name + " has no place in llama.cpp's "
                                 + config.architecture().key());
             }
-            if (place.name().equals("output.weight") && tied) {
-                // llama.cpp takes the input embedding by itself
-                TiedHead.requireCopy(source, name, embedding(source, config));
-                continue;
-            }
-            written.add(place.name());
-            if (place.expert() >= 0) {
-                experts.computeIfAbsent(place.name(), each -> new TreeMap<>()).put(place.expert(), source.info(name));
-                continue;
-            }
-            tensors.add(tensor(source.info(name), place));
-            if (place.name().equals("token_embd.weight")
-                    && tied
-                    && config.architecture().needsOutput()) {
-                tensors.add(tensor(source.info(name), new TensorPlace("output.weight", Change.NONE)));
+            for (TensorPlace place : places) {
+                if (place.name().equals("output.weight") && tied) {
+                    // llama.cpp takes the input embedding by itself
+                    TiedHead.requireCopy(source, name, embedding(source, config));
+                    continue;
+                }
+                written.add(place.name());
+                if (place.expert() >= 0) {
+                    experts.computeIfAbsent(place.name(), each -> new TreeMap<>())
+                            .put(place.expert(), source.info(name));
+                    continue;
+                }
+                tensors.add(tensor(source.info(name), place));
+                if (place.name().equals("token_embd.weight")
+                        && tied
+                        && config.architecture().needsOutput()) {
+                    tensors.add(tensor(source.info(name), new TensorPlace("output.weight", Change.NONE)));
+                }
             }
         }
         for (Map.Entry<String, TreeMap<Integer, TensorInfo>> stacked : experts.entrySet()) {
@@ -235,12 +242,16 @@ public final class GgufModel {
     }
 
     private GgufTensor tensor(TensorInfo info, TensorPlace place) throws CheckpointException {
-        long[] shape = info.shape();
-        if (place.change() == Change.TRANSPOSE) {
-            shape = new long[] {shape[1], shape[0]};
-        } else if (place.change() == Change.CONVOLUTION) {
-            shape = new long[] {shape[0], shape[2]};
+        if (StackedExperts.isPacked(info.name())) {
+            return StackedExperts.packed(source, info, place);
         }
+        long[] of = info.shape();
+        long[] shape = switch (place.change()) {
+            case TRANSPOSE -> new long[] {of[1], of[0]};
+            case CONVOLUTION -> new long[] {of[0], of[2]};
+            case GATES, UPS, EXPERTS -> StackedExperts.shape(of, place.change());
+            default -> of;
+        };
         GgufType chosen = chosen(place.name(), shape);
         return new GgufTensor(place.name(), shape, chosen, () -> changed(source.read(info.name()), place.change()));
     }
@@ -288,6 +299,7 @@ public final class GgufModel {
             case RATE ->
                 config.linearHeads()
                         .rows(tensor.to(Dtype.F32.scalarType()).exp().neg());
+            case GATES, UPS, EXPERTS -> StackedExperts.values(tensor, change);
             case VALUE_COLUMNS -> config.reorderedColumns(tensor, change);
             default -> config.reorderedRows(tensor, change);
         };

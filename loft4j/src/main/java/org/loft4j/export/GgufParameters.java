@@ -59,6 +59,7 @@ final class GgufParameters {
             case QWEN3MOE -> qwen3Moe();
             case QWEN35 -> qwen35();
             case OLMOE -> olmoe();
+            case GPT_OSS -> gptOss();
             case GEMMA2 -> gemma2();
             case GEMMA3 -> gemma3();
             case PHI3 -> phi3();
@@ -154,6 +155,30 @@ final class GgufParameters {
         }
         if (json.has("clip_qkv")) {
             throw json.fault("clip_qkv", "is set, and llama.cpp has none for olmoe");
+        }
+    }
+
+    /** To llama.cpp every other layer has a window, and attention has biases; of the rotation it rounds the limits of yarn. */
+    private void gptOss() throws CheckpointException {
+        config.requireFlag("attention_bias", true);
+        config.requireOneOf("hidden_act", "silu", SILU);
+        if (json.doubleOr("swiglu_limit", 7) != 7) {
+            throw json.fault("swiglu_limit", "must be 7 for llama.cpp, found " + json.doubleOr("swiglu_limit", 7));
+        }
+        config.requireLayerTypes(layer -> layer % 2 == 0);
+        if (config.isNull("sliding_window")) {
+            throw json.fault("sliding_window", "is null, and llama.cpp always has a window in every other layer");
+        }
+        metadata.count(key + "attention.sliding_window", json.intOr("sliding_window", 128, 1));
+        experts();
+        metadata.count(key + "expert_feed_forward_length", config.feedForward());
+        if (config.rope() == null) {
+            throw json.fault("rope_scaling", "is missing, where Transformers takes a yarn of its own: state it");
+        }
+        if (new RopeScaling(config).hasBrokenLimits()) {
+            notes.add(
+                    "llama.cpp rounds the limits of yarn to whole pairs of a head, which this model does not (truncate false):"
+                            + " the pairs between them turn by somewhat other angles there, the more the longer a text is");
         }
     }
 

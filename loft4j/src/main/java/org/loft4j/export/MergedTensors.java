@@ -2,15 +2,19 @@ package org.loft4j.export;
 
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import org.loft4j.CheckpointException;
 import org.loft4j.ConfigException;
 import org.loft4j.adapter.LoraAdapter;
 import org.loft4j.adapter.LoraLinear;
 import org.loft4j.adapter.PeftFiles;
+import org.loft4j.io.ModelDirectory;
 import org.loft4j.io.TensorInfo;
 import org.loft4j.io.TensorMap;
 import org.loft4j.io.TensorSource;
@@ -25,19 +29,29 @@ import org.loft4j.tensor.NativeScope;
  */
 public final class MergedTensors implements TensorSource {
     private final TensorMap base;
+    private final @Nullable ModelDirectory files;
+    private final Set<String> packed = new HashSet<>();
     private final Map<String, LoraLinear> adapted = new HashMap<>();
     private final Set<String> saved;
     private final Path adapterFiles;
 
     /**
-     * @param base what messages name, such as the model's directory
+     * @param base the model's directory, where what is packed in its files is read again
      * @param adapter on the model, attached; both stay the caller's
      * @param adapterFiles directory that the adapter was read from: its modules saved in full are read there again, since the
      *     model has them in its own type
      * @throws ConfigException if the adapter cannot be merged, as {@link LoraAdapter#requireMergeable} has it
+     * @throws CheckpointException if the model has packed matrices and its directory cannot be read
      */
-    public MergedTensors(Path base, Model model, LoraAdapter adapter, Path adapterFiles) {
+    public MergedTensors(Path base, Model model, LoraAdapter adapter, Path adapterFiles) throws CheckpointException {
         adapter.requireMergeable();
+        Set<String> matrices = model.weights().quantized().keySet();
+        this.files = matrices.isEmpty() ? null : ModelDirectory.open(base);
+        if (files != null) {
+            files.names().stream()
+                    .filter(name -> matrices.contains(name.replaceFirst("_(blocks|scales)$", "")))
+                    .forEach(packed::add);
+        }
         this.base = new TensorMap(base, model.weights().asMap());
         adapter.layers().forEach((path, layer) -> adapted.put(path + ".weight", layer));
         this.saved = adapter.savedModules().keySet();
@@ -51,12 +65,14 @@ public final class MergedTensors implements TensorSource {
 
     @Override
     public Set<String> names() {
-        return base.names();
+        Set<String> names = new TreeSet<>(base.names());
+        names.addAll(packed);
+        return names;
     }
 
     @Override
     public TensorInfo info(String name) throws CheckpointException {
-        return base.info(name);
+        return inFiles(name).info(name);
     }
 
     @Override
@@ -65,12 +81,19 @@ public final class MergedTensors implements TensorSource {
             return PeftFiles.readSaved(adapterFiles, name).to(Dtype.F32.scalarType());
         }
         LoraLinear layer = adapted.get(name);
-        return layer == null ? base.read(name) : merged(layer);
+        return layer == null ? inFiles(name).read(name) : merged(layer);
     }
 
     @Override
     public Tensor read(String name, long start, long count) throws CheckpointException {
-        return read(name).narrow(0, start, count);
+        return packed.contains(name)
+                ? inFiles(name).read(name, start, count)
+                : read(name).narrow(0, start, count);
+    }
+
+    /** Where a tensor is that the adapter leaves as it is. */
+    private TensorSource inFiles(String name) {
+        return files != null && packed.contains(name) ? files : base;
     }
 
     /** {@code W0 + ΔW} in the layout of the stored matrix. */
@@ -82,7 +105,11 @@ public final class MergedTensors implements TensorSource {
         }
     }
 
-    /** Does nothing: model and adapter are not this object's. */
+    /** Closes what was opened here: model and adapter are not this object's. */
     @Override
-    public void close() {}
+    public void close() {
+        if (files != null) {
+            files.close();
+        }
+    }
 }

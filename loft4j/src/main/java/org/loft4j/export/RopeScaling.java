@@ -33,6 +33,7 @@ final class RopeScaling {
                 switch (config.architecture()) {
                     case GEMMA3 -> 1_000_000;
                     case SMOLLM3 -> 2_000_000;
+                    case GPT_OSS -> 150_000;
                     default -> config.isMixtral() ? 1_000_000 : 10_000;
                 });
     }
@@ -136,7 +137,10 @@ final class RopeScaling {
         double factor = yarn.requireDouble("factor");
         double usual = 0.1 * Math.log(factor) + 1;
         boolean other = Math.abs(yarn.doubleOr("attention_factor", usual) - usual) > 1e-6;
-        if (other || yarn.has("mscale") || yarn.has("mscale_all_dim") || !yarn.booleanOr("truncate", true)) {
+        if (other
+                || yarn.has("mscale")
+                || yarn.has("mscale_all_dim")
+                || (hasBrokenLimits() && config.architecture() != GgufArchitecture.GPT_OSS)) {
             throw refused(
                     "llama.cpp computes yarn with an attention factor of 0.1·ln(factor) + 1 and whole limits alone");
         }
@@ -145,6 +149,11 @@ final class RopeScaling {
         metadata.count(key + "original_context_length", original());
         metadata.number(key + "yarn_beta_fast", yarn.doubleOr("beta_fast", 32));
         metadata.number(key + "yarn_beta_slow", yarn.doubleOr("beta_slow", 1));
+    }
+
+    /** Whether the limits of yarn are no whole pairs, to which llama.cpp rounds them. */
+    boolean hasBrokenLimits() throws CheckpointException {
+        return rope != null && type().equals("yarn") && !rope.booleanOr("truncate", true);
     }
 
     /** The tensors of divisors by name, one number for each pair of dimensions; empty where there are none. */

@@ -34,6 +34,9 @@ final class TensorNames {
             "transformer.wpe", "position_embd",
             "transformer.ln_f", "output_norm");
 
+    /** The matrices of a feed-forward part without experts. */
+    private static final Set<String> PLAIN = Set.of("ffn_gate", "ffn_up", "ffn_down");
+
     /** A matrix of one expert within a block. */
     private static final Pattern EXPERT = Pattern.compile("(.+\\.experts)\\.(\\d+)\\.(.+)");
 
@@ -96,6 +99,14 @@ final class TensorNames {
                 blocks.put("mlp.down_proj", "ffn_down");
                 norms(false);
             }
+            case GPT_OSS -> {
+                separate();
+                blocks.put("input_layernorm", "attn_norm");
+                blocks.put("post_attention_layernorm", "post_attention_norm");
+                blocks.put("mlp.router", "ffn_gate_inp");
+                blocks.values().removeIf(PLAIN::contains);
+                parameters.put("self_attn.sinks", "attn_sinks.weight");
+            }
             case GPT2 -> {
                 blocks.put("ln_1", "attn_norm");
                 blocks.put("attn.c_attn", "attn_qkv");
@@ -105,8 +116,8 @@ final class TensorNames {
                 blocks.put("mlp.c_proj", "ffn_down");
             }
         }
-        if (config.experts() > 0) {
-            blocks.values().removeIf(Set.of("ffn_gate", "ffn_up", "ffn_down")::contains);
+        if (config.experts() > 0 && architecture != GgufArchitecture.GPT_OSS) {
+            blocks.values().removeIf(PLAIN::contains);
             boolean numbered = architecture == GgufArchitecture.LLAMA;
             String module = numbered ? "block_sparse_moe" : "mlp";
             blocks.put(module + ".gate", "ffn_gate_inp");
@@ -147,15 +158,27 @@ final class TensorNames {
         return BUFFER.matcher(name).matches() || NOT_TEXT.matcher(name).matches();
     }
 
-    /** Where a tensor goes; null if the architecture has no place for it. */
+    /** Where a tensor goes, or its parts; nowhere if it is read with another; null if the architecture has no place for it. */
     @Nullable
-    TensorPlace place(String name) throws CheckpointException {
+    List<TensorPlace> places(String name) throws CheckpointException {
+        Matcher block = BLOCK.matcher(bare(name));
+        List<TensorPlace> parts = architecture == GgufArchitecture.GPT_OSS && block.matches()
+                ? StackedExperts.places("blk." + Integer.parseInt(block.group(1)) + ".", block.group(2))
+                : null;
+        TensorPlace whole = parts == null ? place(name) : null;
+        return whole == null ? parts : List.of(whole);
+    }
+
+    private @Nullable TensorPlace place(String name) throws CheckpointException {
         String bare = bare(name);
         Matcher block = BLOCK.matcher(bare);
         String parameter = block.matches() ? parameters.get(block.group(2)) : null;
         if (parameter != null) {
             String whole = "blk." + Integer.parseInt(block.group(1)) + "." + parameter;
-            return new TensorPlace(whole, parameter.equals("ssm_a") ? Change.RATE : Change.VALUE_ROWS);
+            Change change = parameter.equals("ssm_a")
+                    ? Change.RATE
+                    : parameter.equals("ssm_dt.bias") ? Change.VALUE_ROWS : Change.NONE;
+            return new TensorPlace(whole, change);
         }
         Matcher suffix = SUFFIX.matcher(bare);
         if (!suffix.matches()) {
@@ -259,6 +282,14 @@ final class TensorNames {
             for (Map.Entry<String, String> parameter : parameters.entrySet()) {
                 if (has(i, parameter.getKey())) {
                     names.add("blk." + i + "." + parameter.getValue());
+                }
+            }
+            if (architecture == GgufArchitecture.GPT_OSS) {
+                for (String part : StackedExperts.required()) {
+                    names.add("blk." + i + "." + part);
+                }
+                for (String biased : List.of("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate_inp")) {
+                    names.add("blk." + i + "." + biased + ".bias");
                 }
             }
             for (String part : experts.values()) {

@@ -32,6 +32,12 @@ record TensorPlace(String name, Change change, int expert) {
         /** {@code (channels, 1, kernel)} without the 1, the channels as {@link #ROWS_BEHIND_KEYS}. */
         CONVOLUTION,
         /** {@code A_log} as the factor that it stands for, {@code -exp(x)}, in the order of {@link #VALUE_ROWS}. */
-        RATE
+        RATE,
+        /** The gates of a layer's {@link StackedExperts}. */
+        GATES,
+        /** Their ups. */
+        UPS,
+        /** All of a tensor of theirs. */
+        EXPERTS
     }
 }

@@ -107,6 +107,7 @@ final class TextConfig {
         return switch (architecture) {
             case QWEN3MOE -> json.intOr("num_experts", 128, 1);
             case OLMOE -> json.intOr("num_experts", 64, 1);
+            case GPT_OSS -> json.intOr("num_local_experts", json.intOr("num_experts", 128, 1), 1);
             default -> isMixtral() ? json.intOr("num_local_experts", 8, 1) : 0;
         };
     }
@@ -128,7 +129,8 @@ final class TextConfig {
 
     /** How many of them a token goes through. */
     int chosenExperts() throws CheckpointException {
-        return json.intOr("num_experts_per_tok", isMixtral() ? 2 : 8, 1);
+        int absent = architecture == GgufArchitecture.GPT_OSS ? 4 : isMixtral() ? 2 : 8;
+        return json.intOr("num_experts_per_tok", absent, 1);
     }
 
     /** OLMo 3, which is olmo2 to llama.cpp. */
@@ -197,6 +199,7 @@ final class TextConfig {
             case GEMMA2, GEMMA3, SMOLLM3 -> 4;
             case QWEN2, QWEN3 -> 32;
             case QWEN3MOE, QWEN35 -> 4;
+            case GPT_OSS -> 8;
             default -> isMistral() || isMixtral() ? 8 : heads();
         };
     }
@@ -205,6 +208,7 @@ final class TextConfig {
         int absent = switch (architecture) {
             case GEMMA2, GEMMA3, QWEN35 -> 256;
             case QWEN3 -> 128;
+            case GPT_OSS -> 64;
             default -> hiddenSize() / heads();
         };
         return json.intOr("head_dim", absent, 1);
@@ -212,7 +216,7 @@ final class TextConfig {
 
     double rmsNormEps() throws CheckpointException {
         boolean larger = switch (architecture) {
-            case PHI3, OLMO2, OLMOE -> true;
+            case PHI3, OLMO2, OLMOE, GPT_OSS -> true;
             default -> isMixtral();
         };
         return json.doubleOr("rms_norm_eps", larger ? 1e-5 : 1e-6);
@@ -227,7 +231,7 @@ final class TextConfig {
             case GPT2 ->
                 json.intOr(json.eitherKey("max_position_embeddings", "n_positions"), json.intOr("n_ctx", 1024, 1), 1);
             case GEMMA2 -> json.intOr("max_position_embeddings", 8192, 1);
-            case GEMMA3 -> json.intOr("max_position_embeddings", 131072, 1);
+            case GEMMA3, GPT_OSS -> json.intOr("max_position_embeddings", 131072, 1);
             case SMOLLM3, QWEN3MOE, QWEN35 -> json.intOr("max_position_embeddings", 32768, 1);
             case OLMOE -> json.intOr("max_position_embeddings", 4096, 1);
             default ->

@@ -19,10 +19,12 @@ final class GgufEncoding {
 
     private GgufEncoding() {}
 
-    /** Writes a tensor of any floating dtype, device and layout; returns the number of bytes. */
+    /** Writes a tensor of any floating dtype, device and layout, or bytes that need no turning; returns the number of bytes. */
     static long write(FileChannel channel, String name, GgufType type, Tensor values) throws IOException {
-        if (!Dtype.of(values).isFloating()) {
-            throw new ConfigException("tensor " + name + " must be of a floating dtype, got " + Dtype.of(values));
+        boolean bytesAlready = type == GgufType.MXFP4;
+        if (bytesAlready ? Dtype.of(values) != Dtype.U8 : !Dtype.of(values).isFloating()) {
+            throw new ConfigException("tensor " + name + " must be of " + (bytesAlready ? "uint8" : "a floating dtype")
+                    + ", got " + Dtype.of(values));
         }
         long elements = values.numel();
         Tensor flat = values.detach().cpu().contiguous().view(-1);
@@ -35,7 +37,7 @@ final class GgufEncoding {
                 AtomicFiles.writeFully(channel, SafetensorsFile.buffer(memory, 0, (int) count));
             }
         }
-        return type.bytes(elements);
+        return bytesAlready ? elements : type.bytes(elements);
     }
 
     private static Tensor encode(String name, GgufType type, Tensor piece) {
@@ -43,6 +45,7 @@ final class GgufEncoding {
             case F32 -> piece.to(Dtype.F32.scalarType());
             case BF16 -> piece.to(Dtype.BF16.scalarType());
             case F16 -> requireHeld(name, type, piece, piece.to(Dtype.F16.scalarType()));
+            case MXFP4 -> piece;
             case Q8_0 -> blocks(name, piece.to(Dtype.F32.scalarType()).view(-1, type.blockSize()));
         };
     }

@@ -13,7 +13,7 @@ public final class GgufMetadata {
 
     /** Puts a value of any type; a key can be put once. */
     public GgufMetadata put(String key, GgufValue value) {
-        if (!key.matches("[a-z0-9_]+(\\.[A-Za-z0-9_.-]+)*") || key.length() > 65535) {
+        if (!key.matches("[a-z0-9_-]+(\\.[A-Za-z0-9_.-]+)*") || key.length() > 65535) {
             throw new ConfigException("a GGUF key must be lower-case words with dots between them, got " + key);
         }
         if (values.putIfAbsent(key, value) != null) {

@@ -13,7 +13,8 @@ import org.loft4j.tensor.Shapes;
  * @param name its name in the file, of at most 63 bytes: ggml reserves 64
  * @param shape sizes by dimension as libtorch orders them, outermost first; the file has them the other way round
  * @param type element type in the file
- * @param values gives the tensor, of any floating dtype; it belongs to the scope that is open at the call
+ * @param values gives the tensor, of any floating dtype, or for {@link GgufType#MXFP4} its bytes {@code (…, bytes of a row)}; it
+ *     belongs to the scope that is open at the call
  */
 public record GgufTensor(String name, long[] shape, GgufType type, Values values) {
     private static final int MAX_NAME = 63;
@@ -52,6 +53,15 @@ public record GgufTensor(String name, long[] shape, GgufType type, Values values
             elements = Math.multiplyExact(elements, size);
         }
         return elements;
+    }
+
+    /** Sizes of what {@link #values} gives. */
+    long[] given() {
+        long[] given = shape.clone();
+        if (type == GgufType.MXFP4) {
+            given[given.length - 1] = type.bytes(given[given.length - 1]);
+        }
+        return given;
     }
 
     /** Size of the data in the file, without the padding behind it. */

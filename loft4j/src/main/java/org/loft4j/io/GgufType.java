@@ -9,7 +9,12 @@ public enum GgufType {
     F16(1, 1, 2, 1),
     /** Blocks of 32 values: a scale {@code d = max|x| / 127} in float16, then 32 signed bytes q, so that {@code x ≈ d·q}. */
     Q8_0(8, 32, 34, 7),
-    BF16(30, 1, 2, 32);
+    BF16(30, 1, 2, 32),
+    /**
+     * Blocks of 32 values: a power of two in a byte, then 16 bytes of codes, the first value's in the lower half of the first
+     * byte, the 17th's in its upper half. Nothing is turned into it: a tensor's values are the bytes.
+     */
+    MXFP4(39, 32, 17, 38);
 
     private final int code;
     private final int blockSize;
@@ -51,7 +56,7 @@ public enum GgufType {
     /** Reads {@code f32}, {@code f16}, {@code bf16} or {@code q8_0}. */
     public static GgufType parse(String name) {
         for (GgufType type : values()) {
-            if (type.name().equalsIgnoreCase(name)) {
+            if (type != MXFP4 && type.name().equalsIgnoreCase(name)) {
                 return type;
             }
         }

@@ -60,8 +60,8 @@ public final class GgufWriter {
     private static void writeData(FileChannel channel, GgufTensor tensor) throws IOException {
         try (NativeScope scope = new NativeScope()) {
             Tensor values = tensor.values().read();
-            if (!Arrays.equals(Shapes.of(values), tensor.shape())) {
-                throw new ShapeException("tensor " + tensor.name() + " must have shape " + Shapes.text(tensor.shape())
+            if (!Arrays.equals(Shapes.of(values), tensor.given())) {
+                throw new ShapeException("tensor " + tensor.name() + " must have shape " + Shapes.text(tensor.given())
                         + ", got " + Shapes.text(Shapes.of(values)));
             }
             long written = GgufEncoding.write(channel, tensor.name(), tensor.type(), values);

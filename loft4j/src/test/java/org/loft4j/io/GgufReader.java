@@ -92,6 +92,9 @@ public final class GgufReader {
             case 8:
                 require(row % 32 == 0, "a row of Q8_0 must be whole blocks");
                 return count / 32 * 34;
+            case 39:
+                require(row % 32 == 0, "a row of MXFP4 must be whole blocks");
+                return count / 32 * 17;
             default:
                 throw new AssertionError("unknown tensor type " + type);
         }
@@ -107,6 +110,14 @@ public final class GgufReader {
                 values[i++] = half(in.getShort() & 0xFFFF);
             } else if (type == 30) {
                 values[i++] = Float.intBitsToFloat((in.getShort() & 0xFFFF) << 16);
+            } else if (type == 39) {
+                float power = (float) Math.pow(2, (in.get() & 0xFF) - 127);
+                for (int j = 0; j < 16; j++) {
+                    int codes = in.get() & 0xFF;
+                    values[i + j] = power * four(codes & 15);
+                    values[i + j + 16] = power * four(codes >> 4);
+                }
+                i += 32;
             } else {
                 float scale = half(in.getShort() & 0xFFFF);
                 for (int j = 0; j < 32; j++) {
@@ -115,6 +126,14 @@ public final class GgufReader {
             }
         }
         return values;
+    }
+
+    /** E2M1: one bit of sign, two of exponent, one of fraction. */
+    public static float four(int bits) {
+        int exponent = bits >> 1 & 3;
+        int fraction = bits & 1;
+        double size = exponent == 0 ? fraction / 2.0 : (1 + fraction / 2.0) * Math.pow(2, exponent - 1);
+        return (float) ((bits & 8) == 0 ? size : -size);
     }
 
     /** IEEE 754 binary16: one bit of sign, five of exponent, ten of fraction. */
